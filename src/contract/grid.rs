@@ -1,0 +1,108 @@
+//! Step 0 of the contract: the lattice that the state lives on.
+
+use crate::error::Result;
+use crate::num;
+use crate::tokens::{Coordinates, Precision, Tokens};
+
+/// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never rescaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// e: no coordinate exceeds 2^e in magnitude.
+    pub exponent: i32,
+    /// Stored width, and with it b, K and L.
+    pub precision: Precision,
+}
+
+impl Grid {
+    /// The lattice of a cloud, at the precision that its run stores.
+    pub fn of(tokens: &Tokens, precision: Precision) -> Self {
+        Self { exponent: num::exponent_above(tokens.largest_magnitude()), precision }
+    }
+
+    /// log2 of the unit.
+    pub fn unit_exponent(self) -> i32 {
+        self.exponent - self.precision.state_bits()
+    }
+
+    /// u, the resolution of a coordinate in the tokens' own unit.
+    pub fn unit(self) -> f64 {
+        num::scale(1.0, self.unit_exponent())
+    }
+
+    /// `rne(x/u)`.
+    pub fn coordinate(self, x: f64) -> i64 {
+        num::scale(x, -self.unit_exponent()).round_ties_even() as i64
+    }
+
+    /// `X·u`; exact in the stored width.
+    pub fn real(self, coordinate: i64) -> f64 {
+        num::scale(coordinate as f64, self.unit_exponent())
+    }
+
+    /// Every coordinate on the lattice, row-major.
+    pub fn coordinates(self, tokens: &Tokens) -> Vec<i64> {
+        match tokens.coordinates() {
+            Coordinates::F32(v) => v.iter().map(|&x| self.coordinate(f64::from(x))).collect(),
+            Coordinates::F64(v) => v.iter().map(|&x| self.coordinate(x)).collect(),
+        }
+    }
+
+    /// Tokens in the stored width from lattice coordinates, row-major.
+    ///
+    /// # Errors
+    /// A shape that does not fit.
+    pub fn tokens(self, n: usize, d: usize, coordinates: &[i64]) -> Result<Tokens> {
+        let reals = coordinates.iter().map(|&c| self.real(c));
+        let coordinates = match self.precision {
+            Precision::F32 => Coordinates::F32(reals.map(|x| x as f32).collect()),
+            Precision::F64 => Coordinates::F64(reals.collect()),
+        };
+        Tokens::new(n, d, coordinates)
+    }
+
+    /// The cloud as the run sees it: moved to the lattice. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// As [`Grid::tokens`].
+    pub fn snap(self, tokens: &Tokens) -> Result<Tokens> {
+        self.tokens(tokens.n(), tokens.d(), &self.coordinates(tokens))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// If the lattice moved a token that is already on it, a resumed run would differ from an uninterrupted one.
+        #[test]
+        fn snapping_is_idempotent(v in proptest::collection::vec(-1e30f64..1e30, 1..20), wide in any::<bool>()) {
+            let precision = if wide { Precision::F64 } else { Precision::F32 };
+            let cloud = Tokens::from_f64(v.len(), 1, v).unwrap();
+            let grid = Grid::of(&cloud, precision);
+            let once = grid.snap(&cloud).unwrap();
+            prop_assert_eq!(&once, &grid.snap(&once).unwrap());
+            for i in 0..cloud.n() {
+                prop_assert!(num::within((cloud.get(i, 0) - once.get(i, 0)).abs(), grid.unit() / 2.0));
+            }
+        }
+    }
+
+    /// The largest coordinate must be representable: 2^b itself when it is a power of two.
+    #[test]
+    fn extremes_fit() {
+        for precision in [Precision::F32, Precision::F64] {
+            for r in [1.0, 0.75, 1e-300, 1e300, f64::MIN_POSITIVE] {
+                if precision == Precision::F32 && !(1e-30..1e30).contains(&r) {
+                    continue;
+                }
+                let cloud = Tokens::from_f64(2, 1, vec![r, -r]).unwrap();
+                let grid = Grid::of(&cloud, precision);
+                assert!(grid.coordinate(r) <= 1 << precision.state_bits());
+                assert!(grid.coordinate(r) > 1 << (precision.state_bits() - 2));
+                assert!(num::within((grid.real(grid.coordinate(r)) - r).abs(), grid.unit()));
+            }
+        }
+    }
+}

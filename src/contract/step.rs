@@ -1,0 +1,181 @@
+//! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one step.
+
+use std::sync::Arc;
+
+use super::Grid;
+use crate::error::Result;
+use crate::model::{Mask, Matrix, Model, Rule, StripForm};
+use crate::num;
+
+/// Largest P = rne(δ/u); a wider strip holds every token anyway.
+const LARGEST_FACTOR: f64 = 4_611_686_018_427_387_904.0; // 2^62
+
+/// Ã: how queries Q are made from tokens X.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenMatrix {
+    /// Q = X.
+    Identity,
+    /// Ã = a·I: `Q = floor((a·X + 2^(b−1))/2^b)`.
+    Multiple(i64),
+    /// Dense Ã, row-major: `Q = floor((ÃX + 2^(b−1))/2^b)`.
+    Dense(Arc<[i64]>),
+}
+
+/// How wide the strip of a token is, in units of its integer scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StripWidth {
+    /// The same D for every token; 0 is hardmax.
+    Constant(i128),
+    /// `D_i = P·isqrt(Q_i·Q_i)`, clamped.
+    QueryNorm {
+        /// P.
+        factor: i64,
+    },
+    /// `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, clamped.
+    ANorm {
+        /// P.
+        factor: i64,
+    },
+}
+
+/// The integers of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// t, counted from 0.
+    pub t: u64,
+    /// G, below 2^K.
+    pub gain: u64,
+    /// Ã.
+    pub matrix: TokenMatrix,
+    /// eA.
+    pub matrix_exponent: i32,
+    /// D.
+    pub width: StripWidth,
+    /// Which keys a row sees.
+    pub mask: Mask,
+}
+
+/// The steps of one run, made on demand. Ã is made anew only when its factor changes.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    model: &'a Model,
+    grid: Grid,
+    d: usize,
+    last: Option<(f64, TokenMatrix, i32)>,
+}
+
+impl<'a> Steps<'a> {
+    /// Steps of `model` on `grid`, for tokens in R^d.
+    pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
+        Self { model, grid, d, last: None }
+    }
+
+    /// The integers of step t.
+    ///
+    /// # Errors
+    /// A schedule outside its domain at step t.
+    pub fn at(&mut self, t: u64) -> Result<Step> {
+        let (model, grid) = (self.model, self.grid);
+        let factor = model.factor(t)?;
+        let (matrix, matrix_exponent) = match self.last.take() {
+            Some((f, matrix, exponent)) if f == factor => (matrix, exponent),
+            _ => quantise(&model.scores.matrix, factor, grid, self.d),
+        };
+        self.last = Some((factor, matrix.clone(), matrix_exponent));
+        Ok(Step {
+            t,
+            gain: gain(model.gamma(t)?, grid),
+            matrix,
+            matrix_exponent,
+            width: width(model, model.delta(t)?, grid, matrix_exponent),
+            mask: model.mask,
+        })
+    }
+}
+
+fn gain(gamma: f64, grid: Grid) -> u64 {
+    let bits = grid.precision.gain_bits();
+    let rounded = num::scale(gamma, bits as i32).round_ties_even() as u128;
+    rounded.min((1u128 << bits) - 1) as u64
+}
+
+fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWidth {
+    let factor = || num::scale(delta, -grid.unit_exponent()).round_ties_even().min(LARGEST_FACTOR) as i64;
+    match (&model.rule, model.strip_form()) {
+        (Rule::Hardmax, _) => StripWidth::Constant(0),
+        (Rule::Localmax { .. }, StripForm::Score) => {
+            let units = num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor();
+            let clamp = 1i128 << grid.precision.clamp_bits();
+            StripWidth::Constant(if units < clamp as f64 { units as i128 } else { clamp })
+        }
+        (Rule::Localmax { .. }, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
+        (Rule::Localmax { .. }, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },
+    }
+}
+
+/// Ã and eA of `factor · matrix`.
+fn quantise(matrix: &Matrix, factor: f64, grid: Grid, d: usize) -> (TokenMatrix, i32) {
+    let row_sum = |r: usize| -> f64 { (0..d).map(|c| (factor * matrix.entry(r, c)).abs()).sum() };
+    match matrix {
+        Matrix::Identity if factor == 1.0 => (TokenMatrix::Identity, 0),
+        Matrix::Identity | Matrix::Multiple(_) => {
+            let c = factor * matrix.entry(0, 0);
+            let exponent = num::exponent_above(c.abs());
+            (TokenMatrix::Multiple(entry(c, exponent, grid)), exponent)
+        }
+        Matrix::Dense { entries, .. } => {
+            let exponent = num::exponent_above((0..d).map(row_sum).fold(0.0, f64::max));
+            (TokenMatrix::Dense(entries.iter().map(|a| entry(factor * a, exponent, grid)).collect()), exponent)
+        }
+    }
+}
+
+fn entry(a: f64, exponent: i32, grid: Grid) -> i64 {
+    num::scale(a, grid.precision.state_bits() - exponent).round_ties_even() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Gain, Scores};
+    use crate::schedule::Schedule;
+    use crate::tokens::Precision;
+
+    fn model(delta: f64, strip: StripForm, matrix: Matrix) -> Model {
+        Model {
+            rule: Rule::Localmax { delta: Schedule::Constant(delta), strip },
+            scores: Scores { matrix, factor: Schedule::Constant(1.0) },
+            mask: Mask::Full,
+            gain: Gain::Alpha(Schedule::Constant(1.0)),
+        }
+    }
+
+    /// The integers of a step by hand: R = 1, f32, so u = 2^-24.
+    #[test]
+    fn integers_of_a_step_by_hand() {
+        let grid = Grid { exponent: 0, precision: Precision::F32 };
+        let score = Steps::new(&model(0.5, StripForm::Score, Matrix::Multiple(2.0)), grid, 2).at(0).unwrap();
+        assert_eq!(score.gain, 1 << 31);
+        assert_eq!(score.matrix, TokenMatrix::Multiple(1 << 24));
+        assert_eq!(score.matrix_exponent, 1);
+        assert_eq!(score.width, StripWidth::Constant(1 << 46)); // 0.5 / (2^-48 · 2)
+        let width = Steps::new(&model(0.5, StripForm::Width, Matrix::Identity), grid, 2).at(0).unwrap();
+        assert_eq!(width.width, StripWidth::QueryNorm { factor: 1 << 23 });
+        let huge = Steps::new(&model(1e300, StripForm::Score, Matrix::Identity), grid, 2).at(0).unwrap();
+        assert_eq!(huge.width, StripWidth::Constant(1 << 62));
+    }
+
+    /// γ just below 1 must not become 2^K, which would jump onto the mean.
+    #[test]
+    fn gain_stays_below_one() {
+        for precision in [Precision::F32, Precision::F64] {
+            let grid = Grid { exponent: 0, precision };
+            let largest = u64::MAX >> (64 - precision.gain_bits());
+            assert_eq!(
+                gain(1.0 - f64::EPSILON / 2.0, grid),
+                if precision == Precision::F32 { largest } else { 0u64.wrapping_sub(2048) }
+            );
+            assert_eq!(gain(1.0, grid), largest);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The interaction matrix A of the scores `<A x_i, x_j>`.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// A d×d matrix, stored no larger than it has to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Matrix {
+    /// The identity.
+    Identity,
+    /// c times the identity.
+    Multiple(f64),
+    /// Row-major d×d entries, symmetric or not.
+    Dense {
+        /// Rows and columns.
+        d: usize,
+        /// Entries, row-major.
+        entries: Arc<[f64]>,
+    },
+}
+
+impl Matrix {
+    /// c times the identity, `Identity` for c = 1.
+    ///
+    /// # Errors
+    /// c not finite.
+    pub fn multiple(c: f64) -> Result<Self> {
+        if !c.is_finite() {
+            return Err(Error::input(format!("a matrix given as the number {c}; it must be finite")));
+        }
+        Ok(if c == 1.0 { Self::Identity } else { Self::Multiple(c) })
+    }
+
+    /// A dense matrix from its rows.
+    ///
+    /// # Errors
+    /// No rows, ragged or not square, an entry that is not finite (named).
+    pub fn dense(rows: &[Vec<f64>]) -> Result<Self> {
+        let d = rows.len();
+        if d == 0 {
+            return Err(Error::input("a matrix without rows; give \"identity\", a number, or d rows of d numbers"));
+        }
+        for (r, row) in rows.iter().enumerate() {
+            if row.len() != d {
+                return Err(Error::input(format!(
+                    "row {r} of a matrix has {} entries where {d} rows ask for {d}; it must be square",
+                    row.len()
+                )));
+            }
+            if let Some(c) = row.iter().position(|x| !x.is_finite()) {
+                return Err(Error::input(format!("entry ({r}, {c}) of a matrix is {}; it must be finite", row[c])));
+            }
+        }
+        Ok(Self::Dense { d, entries: rows.concat().into() })
+    }
+
+    /// `A = Kᵀ Q`, so that `<A x_i, x_j> = <Q x_i, K x_j>`; q and k are h×d (rows of equal number and length).
+    ///
+    /// # Errors
+    /// Shapes that differ, ragged rows, entries that are not finite.
+    pub fn from_query_key(q: &[Vec<f64>], k: &[Vec<f64>]) -> Result<Self> {
+        let d = q.first().map_or(0, Vec::len);
+        if d == 0 || q.len() != k.len() {
+            return Err(Error::input(format!(
+                "model.q has {} rows and model.k has {}; both must be h×d with the same h >= 1 and d",
+                q.len(),
+                k.len()
+            )));
+        }
+        for (name, rows) in [("q", q), ("k", k)] {
+            if let Some(r) = rows.iter().position(|row| row.len() != d) {
+                return Err(Error::input(format!(
+                    "row {r} of model.{name} has {} entries; every row of q and k must have d = {d}",
+                    rows[r].len()
+                )));
+            }
+        }
+        let product: Vec<Vec<f64>> =
+            (0..d).map(|r| (0..d).map(|c| q.iter().zip(k).map(|(qh, kh)| kh[r] * qh[c]).sum()).collect()).collect();
+        Self::dense(&product)
+    }
+
+    /// Rows of a dense matrix; `None` for multiples of the identity, which fit any d.
+    pub fn dimension(&self) -> Option<usize> {
+        match self {
+            Self::Identity | Self::Multiple(_) => None,
+            Self::Dense { d, .. } => Some(*d),
+        }
+    }
+
+    /// Entry (r, c).
+    pub fn entry(&self, r: usize, c: usize) -> f64 {
+        match self {
+            Self::Identity => f64::from(u8::from(r == c)),
+            Self::Multiple(m) => m * f64::from(u8::from(r == c)),
+            Self::Dense { d, entries } => entries[r * d + c],
+        }
+    }
+
+    /// `A x`, plain f64 loops.
+    pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Identity => x.to_vec(),
+            Self::Multiple(c) => x.iter().map(|v| c * v).collect(),
+            Self::Dense { d, entries } => {
+                entries.chunks_exact(*d).map(|row| row.iter().zip(x).map(|(a, v)| a * v).sum()).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Numbers: the one comparison, powers of two, integer roots and roundings that the contract is made of.
+
+use std::cmp::Ordering;
+
+/// Whether an error is inside its bound. Written so that NaN never passes: `!(err <= bound)` fails.
+pub fn within(error: f64, bound: f64) -> bool {
+    error <= bound
+}
+
+/// `x · 2^k`, exact unless the result leaves the range of f64.
+pub fn scale(x: f64, k: i32) -> f64 {
+    libm::scalbn(x, k)
+}
+
+/// The least integer e with `magnitude <= 2^e`; 0 for a magnitude of 0.
+pub fn exponent_above(magnitude: f64) -> i32 {
+    if magnitude == 0.0 {
+        return 0;
+    }
+    let (mantissa, exponent) = libm::frexp(magnitude);
+    if mantissa == 0.5 { exponent - 1 } else { exponent }
+}
+
+/// `numerator / denominator` to the nearest integer, half to even.
+///
+/// # Panics
+/// If `denominator` is not positive.
+pub fn divide_to_nearest_even(numerator: i128, denominator: i128) -> i128 {
+    assert!(denominator > 0, "a mean of no tokens");
+    let quotient = numerator.div_euclid(denominator);
+    let twice = 2 * numerator.rem_euclid(denominator);
+    match twice.cmp(&denominator) {
+        Ordering::Less => quotient,
+        Ordering::Greater => quotient + 1,
+        Ordering::Equal => quotient + (quotient & 1),
+    }
+}
+
+/// Units in the last place between two finite f64 of any sign; `u64::MAX` if either is NaN.
+pub fn ulps(a: f64, b: f64) -> u64 {
+    if a.is_nan() || b.is_nan() {
+        return u64::MAX;
+    }
+    let rank = |x: f64| {
+        let bits = x.to_bits() as i64;
+        if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
+    };
+    rank(a).abs_diff(rank(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// If NaN passed, a broken engine would be called verified.
+    #[test]
+    fn nan_is_never_within() {
+        assert!(!within(f64::NAN, 1.0));
+        assert!(!within(0.0, f64::NAN));
+        assert!(within(1.0, 1.0));
+    }
+
+    /// A wrong exponent would put the largest token outside the lattice.
+    #[test]
+    fn exponent_is_the_least_power_above() {
+        for (x, e) in [(1.0, 0), (1.1, 1), (0.5, -1), (0.75, 0), (2.0, 1), (0.0, 0), (f64::MIN_POSITIVE, -1022)] {
+            assert_eq!(exponent_above(x), e, "{x}");
+        }
+    }
+
+    proptest! {
+        /// The mean's rounding decides where groups merge.
+        #[test]
+        fn division_is_nearest_even(a in -1_000_000i128..1_000_000, b in 1i128..1000) {
+            let q = divide_to_nearest_even(a, b);
+            let distance = (2 * (a - q * b)).abs();
+            prop_assert!(distance <= b);
+            prop_assert!(distance < b || q % 2 == 0);
+        }
+
+        /// Adjacent floats are one ulp apart, across zero too.
+        #[test]
+        fn ulps_count_neighbours(x in proptest::num::f64::NORMAL | proptest::num::f64::ZERO | proptest::num::f64::SUBNORMAL) {
+            if x.next_up().is_finite() { prop_assert_eq!(ulps(x, x.next_up()), u64::from(x != 0.0 || !x.is_sign_negative() || x.next_up() != 0.0)); }
+            prop_assert_eq!(ulps(x, x), 0);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What an engine tells about a step, beside the tokens.
+
+/// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine but for `redone`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepReport {
+    /// t.
+    pub t: u64,
+    /// Tokens with any coordinate changed.
+    pub moved: u64,
+    /// Size of the smallest strip.
+    pub strip_min: u32,
+    /// Size of the largest strip.
+    pub strip_max: u32,
+    /// Sum of all strip sizes.
+    pub strip_total: u64,
+    /// Entries that the float filter could not decide and that were redone in integers (engine-dependent).
+    pub redone: u64,
+}
+
+impl StepReport {
+    /// The report of a step from its strip sizes.
+    pub fn new(t: u64, moved: u64, counts: impl IntoIterator<Item = u32>, redone: u64) -> Self {
+        let mut report = Self { t, moved, strip_min: u32::MAX, strip_max: 0, strip_total: 0, redone };
+        for count in counts {
+            report.strip_min = report.strip_min.min(count);
+            report.strip_max = report.strip_max.max(count);
+            report.strip_total += u64::from(count);
+        }
+        report
+    }
+}
+
+/// Row results of the last step, in token order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strips {
+    /// The lowest index that attains the row's maximum.
+    pub argmax: Vec<u32>,
+    /// |C_i|.
+    pub count: Vec<u32>,
+}
+
+/// Who computed: goes to meta.json and `doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Description {
+    /// `reference`, `cpu` or `gpu`.
+    pub engine: String,
+    /// Instruction set and threads, or adapter name.
+    pub device: String,
+    /// Driver name and version; empty on a CPU.
+    pub driver: String,
+}

@@ -1,0 +1,153 @@
+//! The state: n tokens in R^d, row i the token x_i (SPEC, common conventions).
+
+use crate::error::{Error, Result};
+
+/// Width of the stored tokens. It also picks the arithmetic that the contract runs on (24 or 53 state bits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Single precision: 4 bytes a coordinate.
+    F32,
+    /// Double precision: 8 bytes a coordinate.
+    F64,
+}
+
+impl Precision {
+    /// The name used in configs and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+
+    /// Bytes of one stored coordinate.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
+/// The coordinates, row-major, in their stored width.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Coordinates {
+    /// f32 storage.
+    F32(Vec<f32>),
+    /// f64 storage.
+    F64(Vec<f64>),
+}
+
+/// n tokens in R^d; n and d at least 1, every coordinate finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    n: usize,
+    d: usize,
+    coordinates: Coordinates,
+}
+
+impl Tokens {
+    /// Takes an (n, d) row-major cloud.
+    ///
+    /// # Errors
+    /// n or d of 0, a length that is not n·d, a coordinate that is not finite (named).
+    pub fn new(n: usize, d: usize, coordinates: Coordinates) -> Result<Self> {
+        if n == 0 || d == 0 {
+            return Err(Error::input(format!("tokens of shape ({n}, {d}): n and d must be at least 1")));
+        }
+        let (length, bad) = match &coordinates {
+            Coordinates::F32(v) => (v.len(), v.iter().position(|x| !x.is_finite())),
+            Coordinates::F64(v) => (v.len(), v.iter().position(|x| !x.is_finite())),
+        };
+        if Some(length) != n.checked_mul(d) {
+            return Err(Error::input(format!("tokens of shape ({n}, {d}) need {n}·{d} coordinates, got {length}")));
+        }
+        let tokens = Self { n, d, coordinates };
+        if let Some(at) = bad {
+            let (i, k) = (at / d, at % d);
+            return Err(Error::input(format!(
+                "token {i} coordinate {k} is {}; every coordinate must be finite",
+                tokens.get(i, k)
+            )));
+        }
+        Ok(tokens)
+    }
+
+    /// An (n, d) cloud from f64 rows.
+    ///
+    /// # Errors
+    /// As [`Tokens::new`].
+    pub fn from_f64(n: usize, d: usize, coordinates: Vec<f64>) -> Result<Self> {
+        Self::new(n, d, Coordinates::F64(coordinates))
+    }
+
+    /// Number of tokens.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Dimension.
+    pub fn d(&self) -> usize {
+        self.d
+    }
+
+    /// Width of storage.
+    pub fn precision(&self) -> Precision {
+        match self.coordinates {
+            Coordinates::F32(_) => Precision::F32,
+            Coordinates::F64(_) => Precision::F64,
+        }
+    }
+
+    /// The coordinates, row-major.
+    pub fn coordinates(&self) -> &Coordinates {
+        &self.coordinates
+    }
+
+    /// Coordinate k of token i.
+    pub fn get(&self, i: usize, k: usize) -> f64 {
+        match &self.coordinates {
+            Coordinates::F32(v) => f64::from(v[i * self.d + k]),
+            Coordinates::F64(v) => v[i * self.d + k],
+        }
+    }
+
+    /// Token i, widened.
+    pub fn row(&self, i: usize) -> Vec<f64> {
+        (0..self.d).map(|k| self.get(i, k)).collect()
+    }
+
+    /// Every coordinate, row-major, widened to f64.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.coordinates {
+            Coordinates::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Coordinates::F64(v) => v.clone(),
+        }
+    }
+
+    /// R, the largest magnitude of a coordinate.
+    pub fn largest_magnitude(&self) -> f64 {
+        match &self.coordinates {
+            Coordinates::F32(v) => f64::from(v.iter().fold(0.0f32, |m, x| m.max(x.abs()))),
+            Coordinates::F64(v) => v.iter().fold(0.0f64, |m, x| m.max(x.abs())),
+        }
+    }
+
+    /// blake3 of the coordinates as little-endian bytes behind n, d and the width: one line that two people can compare.
+    pub fn hash(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.n as u64).to_le_bytes());
+        hasher.update(&(self.d as u64).to_le_bytes());
+        hasher.update(self.precision().name().as_bytes());
+        // +0.0 turns a negative zero into the positive one: the lattice has one zero.
+        match &self.coordinates {
+            Coordinates::F32(v) => v.iter().for_each(|x| {
+                hasher.update(&(x + 0.0).to_le_bytes());
+            }),
+            Coordinates::F64(v) => v.iter().for_each(|x| {
+                hasher.update(&(x + 0.0).to_le_bytes());
+            }),
+        }
+        hasher.finalize()
+    }
+}
