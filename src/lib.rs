@@ -9,7 +9,7 @@
 //! | 1 | [`tokens`], [`schedule`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
 //! | 3 | [`reference`] |
-//! | 4 | [`engine`] |
+//! | 4 | [`engine`], [`verify`] |
 
 pub mod contract;
 pub mod engine;
@@ -20,3 +20,4 @@ pub mod outcome;
 pub mod reference;
 pub mod schedule;
 pub mod tokens;
+pub mod verify;

@@ -14,7 +14,7 @@
 //!    `Q = floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
 //! 3. `s_ij = Q_i·X_j`; `m_i = max s_ij` over visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped to 2^L.
 //!    score: `D = floor(δ/(u²·2^eA))`; width: `D_i = P·isqrt(Q_i·Q_i)`; a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`,
-//!    with `P = min(rne(δ/u), 2^62)`; a negative eA shifts left, clamped to 2^L.
+//!    with `P = rne(δ/u)`; a negative eA shifts left, clamped to 2^L.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
 //!

@@ -7,9 +7,6 @@ use crate::error::Result;
 use crate::model::{Mask, Matrix, Model, Rule, StripForm};
 use crate::num;
 
-/// Largest P = rne(δ/u); a wider strip holds every token anyway.
-const LARGEST_FACTOR: f64 = 4_611_686_018_427_387_904.0; // 2^62
-
 /// Ã: how queries Q are made from tokens X.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenMatrix {
@@ -29,12 +26,12 @@ pub enum StripWidth {
     /// `D_i = P·isqrt(Q_i·Q_i)`, clamped.
     QueryNorm {
         /// P.
-        factor: i64,
+        factor: i128,
     },
     /// `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, clamped.
     ANorm {
         /// P.
-        factor: i64,
+        factor: i128,
     },
 }
 
@@ -100,13 +97,16 @@ fn gain(gamma: f64, grid: Grid) -> u64 {
 }
 
 fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWidth {
-    let factor = || num::scale(delta, -grid.unit_exponent()).round_ties_even().min(LARGEST_FACTOR) as i64;
+    // Clamping P as well as D changes nothing: a product with a root of at least 1 is clamped anyway.
+    let clamped = |units: f64| {
+        let clamp = 1i128 << grid.precision.clamp_bits();
+        if units < clamp as f64 { units as i128 } else { clamp }
+    };
+    let factor = || clamped(num::scale(delta, -grid.unit_exponent()).round_ties_even());
     match (&model.rule, model.strip_form()) {
         (Rule::Hardmax, _) => StripWidth::Constant(0),
         (Rule::Localmax { .. }, StripForm::Score) => {
-            let units = num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor();
-            let clamp = 1i128 << grid.precision.clamp_bits();
-            StripWidth::Constant(if units < clamp as f64 { units as i128 } else { clamp })
+            StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))
         }
         (Rule::Localmax { .. }, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
         (Rule::Localmax { .. }, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },

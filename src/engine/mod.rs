@@ -1,4 +1,4 @@
-//! The engines behind one trait, and the choice of one. The only place, with `verify`, that sees two engines.
+//! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
 
 mod reference;
 

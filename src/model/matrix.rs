@@ -108,4 +108,15 @@ impl Matrix {
             }
         }
     }
+
+    /// `|A| |x|`, entry by entry: what rounding errors of `A x` are measured by.
+    pub fn magnitude(&self, x: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Identity => x.iter().map(|v| v.abs()).collect(),
+            Self::Multiple(c) => x.iter().map(|v| (c * v).abs()).collect(),
+            Self::Dense { d, entries } => {
+                entries.chunks_exact(*d).map(|row| row.iter().zip(x).map(|(a, v)| (a * v).abs()).sum()).collect()
+            }
+        }
+    }
 }

@@ -10,8 +10,8 @@ pub use matrix::Matrix;
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
-/// The largest dimension: scores of 2·24-bit products then fit 62 bits (ENGINE 5: d·2^(2b) <= 2^62).
-pub const MAX_DIMENSION: usize = 1 << 14;
+/// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip widths, 2^62 at b = 24.
+pub const MAX_DIMENSION: usize = 1 << 13;
 
 /// What a strip's width is measured in (SPEC 1.1; the paper's own form is reconstructed, SPEC 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

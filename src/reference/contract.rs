@@ -82,10 +82,10 @@ impl State {
         let clamp = 1i128 << self.grid.precision.clamp_bits();
         match step.width {
             StripWidth::Constant(width) => width,
-            StripWidth::QueryNorm { factor } => (i128::from(factor) * dot(query, query).isqrt()).min(clamp),
+            StripWidth::QueryNorm { factor } => factor.saturating_mul(dot(query, query).isqrt()).min(clamp),
             StripWidth::ANorm { factor } => {
                 let square = shift_down(dot(query, self.row(i)).max(0), step.matrix_exponent, clamp);
-                (i128::from(factor) * square.isqrt()).min(clamp)
+                factor.saturating_mul(square.isqrt()).min(clamp)
             }
         }
     }

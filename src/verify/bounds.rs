@@ -1,0 +1,108 @@
+//! How far one step of the contract may stray from SPEC's mathematics, from the same state.
+//!
+//! With x = X·u, unit of scores w = u²·2^eA, ε = 2^−53:
+//!
+//! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q is within
+//!   κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
+//! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
+//! * **Widths.** score: floor loses under 1. width: |P − δ/u| ≤ ½, the root loses under 1 and √d·κ_i. a-norm: with
+//!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root, √ moves by at most min(√Δ, Δ/root) + 1.
+//! * **f64.** SPEC's face itself rounds: a score by (2d + 4)·ε·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width relatively as much;
+//!   the root of the a-norm by the root of its radicand's error.
+//! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
+//!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (c + 4)·ε·max|x_j − x_i| for the f64 mean.
+
+use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
+use crate::num;
+use crate::reference::{contract, spec};
+
+/// Bounds of one step.
+#[derive(Debug)]
+pub struct Bounds {
+    grid: Grid,
+    identity: bool,
+    width: StripWidth,
+    matrix_exponent: i32,
+    /// |X_j|₁, in units.
+    lengths: Vec<f64>,
+    largest: f64,
+    delta: f64,
+    /// max_j |x_jk| per coordinate.
+    columns: Vec<f64>,
+}
+
+impl Bounds {
+    /// The bounds of `step` from the state `exact`.
+    pub fn new(grid: Grid, step: &Step, parameters: &spec::Parameters, exact: &contract::State) -> Self {
+        let lengths: Vec<f64> =
+            (0..exact.n).map(|j| exact.row(j).iter().map(|x| x.unsigned_abs() as f64).sum()).collect();
+        let mut columns = vec![0.0f64; exact.d];
+        for j in 0..exact.n {
+            for (column, &x) in columns.iter_mut().zip(exact.row(j)) {
+                *column = column.max(grid.real(x).abs());
+            }
+        }
+        Self {
+            grid,
+            identity: step.matrix == TokenMatrix::Identity,
+            width: step.width,
+            matrix_exponent: step.matrix_exponent,
+            largest: lengths.iter().copied().fold(0.0, f64::max),
+            lengths,
+            delta: parameters.delta,
+            columns,
+        }
+    }
+
+    /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|².
+    pub fn threshold(&self, state: &spec::State<'_>, parameters: &spec::Parameters, i: usize) -> f64 {
+        let d = state.d as f64;
+        let unit = self.grid.unit();
+        let b = self.grid.precision.state_bits();
+        let kappa = if self.identity { 0.0 } else { 0.5 * self.lengths[i] * num::scale(1.0, -b) + 0.5 };
+        let scale = num::scale(1.0, self.matrix_exponent);
+        let query = state.query(parameters, i);
+        let in_units = |x: f64| x / unit / scale;
+        let sensitivity = self.delta / unit;
+        let width = match self.width {
+            StripWidth::Constant(_) => 1.0,
+            StripWidth::QueryNorm { .. } => {
+                let norm = in_units(spec::dot(&query, &query).sqrt());
+                0.5 * (norm + kappa * d.sqrt()) + sensitivity * (1.0 + kappa * d.sqrt())
+            }
+            StripWidth::ANorm { .. } => {
+                let root = (spec::dot(&query, state.row(i)).max(0.0)).sqrt() / unit / scale;
+                let change = kappa * self.lengths[i] / scale + 1.0;
+                let root_change = change.sqrt().min(change / root) + 1.0;
+                0.5 * (root + root_change) + sensitivity * root_change
+            }
+        };
+        let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
+        integer + self.rounding(state, parameters, i)
+    }
+
+    /// f64 rounding of SPEC's own scores, maximum and threshold.
+    fn rounding(&self, state: &spec::State<'_>, parameters: &spec::Parameters, i: usize) -> f64 {
+        let c = (2.0 * state.d as f64 + 4.0) * f64::EPSILON / 2.0;
+        let magnitude = state.model.scores.matrix.magnitude(state.row(i));
+        let magnitude: Vec<f64> = magnitude.into_iter().map(|v| (parameters.factor * v).abs()).collect();
+        let score = c * spec::dot(&magnitude, &self.columns);
+        let width = match self.width {
+            StripWidth::Constant(_) => c,
+            StripWidth::QueryNorm { .. } => c * spec::dot(&magnitude, &magnitude).sqrt(),
+            // The root of a radicand that is off by `score`.
+            StripWidth::ANorm { .. } => score.sqrt() + c * score,
+        };
+        2.0 * score + self.delta * width
+    }
+
+    /// How far coordinate k of token i may lie from SPEC's, in lattice units, given the members of its strip.
+    pub fn token(&self, state: &spec::State<'_>, i: usize, k: usize, members: &[usize]) -> f64 {
+        let x = state.row(i)[k];
+        let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);
+        let in_units = spread / self.grid.unit();
+        let gain = 1.5 * num::scale(1.0, -(self.grid.precision.gain_bits() as i32));
+        let rounding = (members.len() as f64 + 4.0) * f64::EPSILON / 2.0 * (in_units + x.abs() / self.grid.unit());
+        1.5 + in_units * gain + rounding
+    }
+}

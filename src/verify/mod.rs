@@ -1,0 +1,209 @@
+//! An engine beside the reference, step by step from the same state.
+//!
+//! Two faces are checked for every row looked at. The *contract*: argmax, mask, strip size and token must equal
+//! [`crate::reference::contract`] bit for bit. The *mathematics*: a mask entry may differ from
+//! [`crate::reference::spec`] only where its score lies inside the rounding bound of the threshold, and the token must
+//! lie within the bound of `x + γ(mean − x)` over the engine's own mask. [`bounds`] derives both.
+
+pub mod bounds;
+
+use std::fmt;
+
+use crate::contract::{Grid, Steps};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::model::Model;
+use crate::num;
+use crate::reference::{contract, spec};
+use crate::tokens::Tokens;
+use bounds::Bounds;
+
+/// Multiply-adds that one check may cost the reference before it looks at a sample of the rows.
+const BUDGET: usize = 300_000_000;
+
+/// Where something was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// t of the step t → t+1.
+    pub step: u64,
+    /// The row.
+    pub token: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token {} at step {}", self.token, self.step)
+    }
+}
+
+/// Everything seen so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Steps checked.
+    pub steps: u64,
+    /// Rows checked, over all steps.
+    pub rows: u64,
+    /// Mask entries checked, over all rows.
+    pub entries: u64,
+    /// Entries whose f64 score lies inside the rounding bound of the threshold: either decision is right.
+    pub entries_inside: u64,
+    /// Entries that differ from the f64 mask (all inside the bound unless breached).
+    pub entries_differing: u64,
+    /// Largest distance of a coordinate from the f64 mathematics, in lattice units.
+    pub max_error: f64,
+    /// The bound of that coordinate, in lattice units.
+    pub max_error_bound: f64,
+    /// Where it was.
+    pub worst: Place,
+    /// Rows that differ from the contract.
+    pub rows_off_contract: u64,
+    /// One line each, the first few breaches.
+    pub breaches: Vec<String>,
+    /// How many breaches there were.
+    pub breach_count: u64,
+}
+
+impl Findings {
+    /// Whether nothing was breached.
+    pub fn passed(&self) -> bool {
+        self.breach_count == 0 && self.steps > 0
+    }
+
+    fn breach(&mut self, line: String) {
+        self.breach_count += 1;
+        if self.breaches.len() < 10 {
+            self.breaches.push(line);
+        }
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "checked          {} steps, {} rows, {} mask entries", self.steps, self.rows, self.entries)?;
+        writeln!(f, "against contract {} of {} rows differ", self.rows_off_contract, self.rows)?;
+        writeln!(
+            f,
+            "against SPEC f64 maximum error {:.3} units (bound {:.3}), worst {}",
+            self.max_error, self.max_error_bound, self.worst
+        )?;
+        writeln!(
+            f,
+            "strip entries    {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
+            self.entries_inside, self.entries_differing
+        )?;
+        for line in &self.breaches {
+            writeln!(f, "BREACH           {line}")?;
+        }
+        write!(f, "{}", if self.passed() { "verified" } else { "NOT VERIFIED" })
+    }
+}
+
+/// Checks one engine's run.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    model: &'a Model,
+    grid: Grid,
+    rows: Vec<usize>,
+    steps: Steps<'a>,
+    /// What was found so far.
+    pub findings: Findings,
+}
+
+impl<'a> Verifier<'a> {
+    /// Checks every row, or as many evenly spread ones as the budget allows, or `rows` if given.
+    pub fn new(model: &'a Model, grid: Grid, n: usize, d: usize, rows: Option<usize>) -> Self {
+        let affordable = (BUDGET / n.saturating_mul(d).max(1)).max(16);
+        let count = rows.unwrap_or(affordable).clamp(1, n);
+        let rows = (0..count).map(|r| (r as u128 * n as u128 / count as u128) as usize).collect();
+        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings: Findings::default() }
+    }
+
+    /// Number of rows that each step looks at.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Takes step t with the engine and checks it.
+    ///
+    /// # Errors
+    /// Device failures; a schedule outside its domain. A breach is no error here: see [`Findings::passed`].
+    pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<()> {
+        let step = self.steps.at(t)?;
+        let before = engine.tokens()?;
+        let masks = engine.masks(&step, &self.rows)?;
+        engine.step(std::slice::from_ref(&step))?;
+        let (after, strips) = (engine.tokens()?, engine.strips()?);
+
+        let exact = contract::State::new(&before, self.grid);
+        let real = spec::State::new(self.model, &before);
+        let parameters = spec::Parameters::of(self.model, t)?;
+        let bounds = Bounds::new(self.grid, &step, &parameters, &exact);
+        self.findings.steps += 1;
+        for (r, mask) in masks.iter().enumerate() {
+            let i = self.rows[r];
+            let place = Place { step: t, token: i };
+            let members: Vec<usize> = mask.iter().map(|&j| j as usize).collect();
+            self.findings.rows += 1;
+
+            let strip = exact.strip(&step, i);
+            let moved = exact.moved(&step, i, &strip.members);
+            let got: Vec<i64> = (0..after.d()).map(|k| self.grid.coordinate(after.get(i, k))).collect();
+            let differs = [
+                (members != strip.members, "mask"),
+                (strips.argmax[i] as usize != strip.argmax, "argmax"),
+                (strips.count[i] as usize != strip.members.len(), "strip size"),
+                (got != moved, "token"),
+            ];
+            let wrong: Vec<&str> = differs.iter().filter(|(off, _)| *off).map(|(_, what)| *what).collect();
+            if !wrong.is_empty() {
+                self.findings.rows_off_contract += 1;
+                self.findings.breach(format!("{place}: {} not the contract's", wrong.join(", ")));
+            }
+            self.mathematics(&real, &parameters, &bounds, place, &members, &after);
+        }
+        Ok(())
+    }
+
+    /// The second face: SPEC in f64.
+    fn mathematics(
+        &mut self,
+        real: &spec::State<'_>,
+        parameters: &spec::Parameters,
+        bounds: &Bounds,
+        place: Place,
+        members: &[usize],
+        after: &Tokens,
+    ) {
+        let i = place.token;
+        let strip = real.strip(parameters, i);
+        let bound = bounds.threshold(real, parameters, i);
+        let mut member = members.iter().peekable();
+        for (j, score) in strip.scores.iter().enumerate() {
+            let inside = num::within((score - strip.threshold).abs(), bound);
+            let in_engine = member.next_if(|&&m| m == j).is_some();
+            let differs = in_engine != (*score >= strip.threshold);
+            self.findings.entries += 1;
+            self.findings.entries_inside += u64::from(inside);
+            self.findings.entries_differing += u64::from(differs);
+            if differs && !inside {
+                let by = (score - strip.threshold).abs();
+                self.findings.breach(format!("{place}: key {j} is {by:.3e} from the threshold, bound {bound:.3e}"));
+            }
+        }
+        if members.is_empty() {
+            return self.findings.breach(format!("{place}: an empty strip"));
+        }
+        let unit = self.grid.unit();
+        for (k, want) in real.moved(parameters, i, members).into_iter().enumerate() {
+            let error = (after.get(i, k) - want).abs() / unit;
+            let bound = bounds.token(real, i, k, members);
+            if !num::within(error, self.findings.max_error) {
+                (self.findings.max_error, self.findings.max_error_bound) = (error, bound);
+                self.findings.worst = place;
+            }
+            if !num::within(error, bound) {
+                self.findings.breach(format!("{place} coordinate {k}: off by {error:.3} units, bound {bound:.3}"));
+            }
+        }
+    }
+}
