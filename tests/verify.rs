@@ -19,10 +19,12 @@ fn model(delta: f64, strip: StripForm, matrix: Matrix, alpha: f64) -> Model {
     }
 }
 
+type Fault = fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>);
+
 /// A reference with one thing wrong.
 struct Faulty {
     inner: ReferenceEngine,
-    fault: fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>),
+    fault: Fault,
 }
 
 impl Engine for Faulty {
@@ -58,7 +60,7 @@ fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
     let cloud = Tokens::from_f64(4, 2, vec![1.0, 0.3, -0.5, 0.8, 0.1, -0.9, -0.7, -0.4]).unwrap();
     let grid = Grid::of(&cloud, Precision::F32);
     let model = model(0.3, StripForm::Width, Matrix::Identity, 0.5);
-    let faults: [fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>); 5] = [
+    let faults: [Fault; 5] = [
         |_, _, _| {},
         |x, _, _| x.iter_mut().skip(5).take(1).for_each(|v| *v += 2f32.powi(-24)),
         |_, s, _| s.count.iter_mut().take(1).for_each(|c| *c += 1),

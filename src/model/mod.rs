@@ -157,10 +157,7 @@ impl Model {
     /// Whether every step applies the same map, so that a step that moves nothing is a fixed point for ever.
     pub fn is_autonomous(&self) -> bool {
         let Gain::Alpha(alpha) = &self.gain;
-        let delta = match &self.rule {
-            Rule::Localmax { delta, .. } => delta.is_constant(),
-            Rule::Hardmax => true,
-        };
+        let delta = if let Rule::Localmax { delta, .. } = &self.rule { delta.is_constant() } else { true };
         alpha.is_constant() && delta && self.scores.factor.is_constant()
     }
 
