@@ -57,7 +57,7 @@ driver_files() {
     echo "${files}${swiftshader}"
 }
 
-for tool in cc:gcc curl:curl; do
+for tool in cc:gcc python3:python3; do
     command -v "${tool%%:*}" >/dev/null || { apt update; apt install -y --no-install-recommends "${tool##*:}" libc6-dev; }
 done
 command -v cargo >/dev/null || { echo 'cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then run this again' >&2; exit 2; }

@@ -122,17 +122,15 @@ pub fn dot(a: &[i64], b: &[i64]) -> i128 {
 
 /// `value ≫ shift`, a negative shift going left and clamped.
 fn shift_down(value: i128, shift: i32, clamp: i128) -> i128 {
-    match u32::try_from(shift) {
-        Ok(right) => value.checked_shr(right).unwrap_or(0),
-        Err(_) => {
-            let left = shift.unsigned_abs();
-            if value == 0 {
-                0
-            } else if left >= value.leading_zeros() {
-                clamp
-            } else {
-                (value << left).min(clamp)
-            }
-        }
+    if let Ok(right) = u32::try_from(shift) {
+        return value.checked_shr(right).unwrap_or(0);
+    }
+    let left = shift.unsigned_abs();
+    if value == 0 {
+        0
+    } else if left >= value.leading_zeros() {
+        clamp
+    } else {
+        (value << left).min(clamp)
     }
 }

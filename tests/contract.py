@@ -1,0 +1,95 @@
+"""The contract, version 1, in Python's big integers, written from its text alone (src/contract/mod.rs).
+
+Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
+  {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax",
+   "alpha": [a value a step], "delta": [a value a step], "causal": false}
+Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
+"""
+
+import json
+import sys
+from fractions import Fraction
+from math import floor, isqrt
+
+
+def rne(x):
+    """To nearest, half to even (Python's round of a Fraction does that)."""
+    return round(Fraction(x))
+
+
+def power(e):
+    """2^e as a fraction."""
+    return Fraction(2) ** e
+
+
+def exponent_above(m):
+    """The least integer e with m <= 2^e; 0 for 0."""
+    if m == 0:
+        return 0
+    e = m.numerator.bit_length() - m.denominator.bit_length() - 1
+    while power(e) < m:
+        e += 1
+    return e
+
+
+def shift(value, right, clamp):
+    if right >= 0:
+        return value >> right
+    return min(value << -right, clamp)
+
+
+def run(system):
+    b, bits, clamp_bits = {"f32": (24, 32, 62), "f64": (53, 64, 126)}[system["precision"]]
+    clamp = 1 << clamp_bits
+    x0 = [[Fraction(v) for v in row] for row in system["x0"]]
+    n, d = len(x0), len(x0[0])
+    e = exponent_above(max(abs(v) for row in x0 for v in row))
+    unit = power(e - b)
+    state = [[rne(v / unit) for v in row] for row in x0]
+    yield state
+
+    matrix, e_a = None, 0
+    if system["matrix"] is not None:
+        a = [[Fraction(v) for v in row] for row in system["matrix"]]
+        e_a = exponent_above(max(sum(abs(v) for v in row) for row in a))
+        matrix = [[rne(v * power(b - e_a)) for v in row] for row in a]
+
+    for alpha, delta in zip(system["alpha"], system["delta"]):
+        gamma = alpha / (1.0 + alpha)  # fl64
+        gain = min(rne(Fraction(gamma) * power(bits)), (1 << bits) - 1)
+        delta = Fraction(delta)
+        factor = rne(delta / unit)
+        following = []
+        for i, x in enumerate(state):
+            q = x
+            if matrix is not None:
+                q = [(sum(a * v for a, v in zip(row, x)) + (1 << (b - 1))) >> b for row in matrix]
+            visible = state[: i + 1] if system["causal"] else state
+            scores = [sum(a * v for a, v in zip(q, y)) for y in visible]
+            if system["strip"] == "hardmax":
+                width = 0
+            elif system["strip"] == "score":
+                width = floor(delta / (unit * unit * power(e_a)))
+            elif system["strip"] == "width":
+                width = factor * isqrt(sum(a * a for a in q))
+            else:
+                norm = max(0, sum(a * v for a, v in zip(q, x)))
+                width = factor * isqrt(shift(norm, e_a, clamp))
+            threshold = max(scores) - min(width, clamp)
+            members = [y for y, s in zip(visible, scores) if s >= threshold]
+            moved = []
+            for k in range(d):
+                towards = rne(Fraction(sum(y[k] for y in members), len(members))) - x[k]
+                if towards == 0:
+                    moved.append(x[k])
+                    continue
+                length = max(1, (abs(towards) * gain + (1 << (bits - 1))) >> bits)
+                moved.append(x[k] + (length if towards > 0 else -length))
+            following.append(moved)
+        state = following
+        yield state
+
+
+if __name__ == "__main__":
+    for state in run(json.load(sys.stdin)):
+        print(json.dumps(state))

@@ -1,0 +1,87 @@
+//! The contract against an independent program: `tests/contract.py`, Python's big integers, written from its text.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use localmax::contract::{Grid, Steps};
+use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::reference::contract::State;
+use localmax::schedule::Schedule;
+use localmax::tokens::{Precision, Tokens};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::json;
+
+fn python(system: &serde_json::Value) -> Vec<Vec<Vec<i64>>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/contract.py");
+    let mut child = Command::new("python3")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs (tests/run.sh installs it)");
+    child.stdin.take().expect("piped").write_all(system.to_string().as_bytes()).expect("the system is read");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "the independent program failed");
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    text.lines().map(|line| serde_json::from_str(line).expect("a state a line")).collect()
+}
+
+/// If this failed, the contract's text and its code would be two different things, and nobody could reproduce a
+/// number of ours from the text.
+#[test]
+fn an_independent_program_agrees_to_the_bit() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut draw = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0;
+    let steps = 40;
+    let mut compared = 0;
+    for precision in [Precision::F32, Precision::F64] {
+        for form in [Some(StripForm::Score), Some(StripForm::Width), Some(StripForm::ANorm), None] {
+            for (kind, causal) in [(0, false), (1, false), (2, false), (3, true)] {
+                let (n, d) = (9 + kind * 4, 1 + kind);
+                let size = [1.0, 1e-3, 300.0, 1.0][kind];
+                // Half of the clouds are tied: small integers, with duplicates.
+                let tied = kind % 2 == 1;
+                let mut value = |s: f64| if tied { (draw() * 3.0).round() * s } else { draw() * s };
+                let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| value(size)).collect()).collect();
+                let matrix: Option<Vec<Vec<f64>>> = match kind {
+                    0 => None,
+                    1 => Some((0..d).map(|r| (0..d).map(|c| if r == c { 0.7 } else { 0.0 }).collect()).collect()),
+                    _ => Some(
+                        (0..d).map(|_| (0..d).map(|_| value(if kind == 2 { 1.0 } else { 1e-4 })).collect()).collect(),
+                    ),
+                };
+                let alpha = [0.5, 3.0, 0.1, 1.0][kind];
+                let unit = if form == Some(StripForm::Score) { size * size } else { size };
+                let delta: Vec<f64> = (0..steps).map(|t| 0.4 * unit / f64::from(t / 7 + 1)).collect();
+                let states = python(&json!({
+                    "precision": precision.name(), "x0": x0, "matrix": matrix, "causal": causal,
+                    "strip": form.map_or("hardmax", StripForm::name), "alpha": vec![alpha; steps as usize], "delta": delta,
+                }));
+
+                let cloud = Tokens::from_f64(n, d, x0.concat()).unwrap();
+                let grid = Grid::of(&cloud, precision);
+                let matrix = match kind {
+                    0 => Matrix::Identity,
+                    1 => Matrix::multiple(0.7).unwrap(),
+                    _ => Matrix::dense(&matrix.unwrap()).unwrap(),
+                };
+                let mut state = State::new(&cloud, grid);
+                for (t, want) in states.iter().enumerate() {
+                    assert_eq!(state.x, want.concat(), "{precision:?} {form:?} kind {kind}: state {t}");
+                    compared += 1;
+                    let Some(&delta) = delta.get(t) else { continue };
+                    let model = Model {
+                        rule: form
+                            .map_or(Rule::Hardmax, |strip| Rule::Localmax { delta: Schedule::Constant(delta), strip }),
+                        scores: Scores { matrix: matrix.clone(), factor: Schedule::Constant(1.0) },
+                        mask: if causal { Mask::Causal } else { Mask::Full },
+                        gain: Gain::Alpha(Schedule::Constant(alpha)),
+                    };
+                    state = state.step(&Steps::new(&model, grid, d).at(t as u64).unwrap()).0;
+                }
+            }
+        }
+    }
+    assert_eq!(compared, 2 * 4 * 4 * 41);
+}
