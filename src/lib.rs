@@ -5,19 +5,24 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`error`], [`num`] |
-//! | 1 | [`tokens`], [`schedule`] |
+//! | 0 | [`error`], [`num`], [`rng`] |
+//! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
 //! | 3 | [`reference`] |
 //! | 4 | [`engine`], [`verify`] |
+//! | 5 | [`io`] |
 
+pub mod choice;
 pub mod contract;
 pub mod engine;
 pub mod error;
+pub mod init;
+pub mod io;
 pub mod model;
 pub mod num;
 pub mod outcome;
 pub mod reference;
+pub mod rng;
 pub mod schedule;
 pub mod tokens;
 pub mod verify;

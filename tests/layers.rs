@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// stand in one group.
 const LAYERS: &[&[&[&str]]] = &[
     &[&["error", "num", "rng"]],
-    &[&["tokens", "schedule", "init"]],
+    &[&["tokens", "schedule", "init", "choice"]],
     &[&["model", "contract", "outcome"]],
     &[&["reference"], &["cpu"], &["gpu"]],
     &[&["engine", "verify", "observe"]],
