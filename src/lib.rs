@@ -12,6 +12,7 @@
 //! | 4 | [`engine`], [`verify`] |
 //! | 5 | [`io`] |
 
+pub mod bench;
 pub mod choice;
 pub mod contract;
 pub mod engine;
@@ -24,5 +25,7 @@ pub mod outcome;
 pub mod reference;
 pub mod rng;
 pub mod schedule;
+pub mod sim;
+
 pub mod tokens;
 pub mod verify;

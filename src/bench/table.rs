@@ -1,0 +1,77 @@
+//! A report as a table for a terminal or for Markdown.
+
+use std::fmt::Write;
+
+use super::{Report, Row};
+
+const HEAD: [&str; 9] = ["rule", "n", "d", "engine", "ms a step", "pairs/s", "GFLOP/s", "of peak", "against cpu"];
+
+fn cells(row: &Row) -> [String; 9] {
+    let share = row.share_of_peak.map_or("-".into(), |s| format!("{:.1} %", s * 100.0));
+    let against = row.against_cpu.map_or("-".into(), |r| format!("{r:.2}×"));
+    [
+        row.rule.clone(),
+        row.n.to_string(),
+        row.d.to_string(),
+        row.engine.clone(),
+        significant(row.ms),
+        format!("{:.2e}", row.pairs_per_second),
+        significant(row.gflops),
+        share,
+        against,
+    ]
+}
+
+/// Three significant digits, without an exponent.
+fn significant(x: f64) -> String {
+    let digits = (2.0 - x.abs().max(1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{x:.digits$}")
+}
+
+impl Report {
+    /// Columns aligned with spaces.
+    pub fn to_text(&self) -> String {
+        let rows: Vec<[String; 9]> = self.rows.iter().map(cells).collect();
+        let mut width = HEAD.map(|h| h.chars().count());
+        for row in &rows {
+            for (w, cell) in width.iter_mut().zip(row) {
+                *w = (*w).max(cell.chars().count());
+            }
+        }
+        let line = |row: &[String]| -> String {
+            let cells = row
+                .iter()
+                .zip(width)
+                .enumerate()
+                .map(|(c, (cell, w))| if c == 0 || c == 3 { format!("{cell:<w$}") } else { format!("{cell:>w$}") });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        };
+        let mut text = self.preamble("");
+        text += &line(&HEAD.map(str::to_owned));
+        rows.iter().for_each(|row| text += &line(row));
+        self.left_out.iter().for_each(|reason| text += &format!("left out: {reason}\n"));
+        text
+    }
+
+    /// A Markdown table.
+    pub fn to_markdown(&self) -> String {
+        let mut text = self.preamble("- ") + "\n";
+        let _ = writeln!(text, "| {} |", HEAD.join(" | "));
+        let _ = writeln!(text, "|---|--:|--:|---|{}", "--:|".repeat(5));
+        for row in &self.rows {
+            let _ = writeln!(text, "| {} |", cells(row).join(" | "));
+        }
+        text
+    }
+
+    fn preamble(&self, bullet: &str) -> String {
+        let mut text = String::new();
+        for (name, who, peak) in &self.engines {
+            let driver = if who.driver.is_empty() { String::new() } else { format!(", {}", who.driver) };
+            let peak = peak.map_or(String::new(), |p| format!(", multiply-add peak {} GFLOP/s", significant(p)));
+            let _ = writeln!(text, "{bullet}{name}: {}{driver}{peak}", who.device);
+        }
+        let _ = writeln!(text, "{bullet}{} tokens; medians; 2n²d operations charged a step", self.precision);
+        text
+    }
+}

@@ -1,0 +1,60 @@
+//! The loop: a model's steps applied by an engine, in batches, with reports handed out in order.
+
+use std::time::{Duration, Instant};
+
+use crate::contract::{Grid, Step, Steps};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::model::Model;
+use crate::outcome::StepReport;
+
+/// Steps handed to an engine at once, at most: a GPU takes them in one submission.
+const LARGEST_BATCH: u64 = 256;
+/// A batch is sized to take about this long, so that progress and signals are not kept waiting.
+const BATCH_TIME: Duration = Duration::from_millis(250);
+
+/// A run in progress.
+pub struct Simulation<'a> {
+    engine: Box<dyn Engine>,
+    steps: Steps<'a>,
+    t: u64,
+    batch: u64,
+}
+
+impl<'a> Simulation<'a> {
+    /// A run of `model` from the engine's state at time t.
+    pub fn new(model: &'a Model, grid: Grid, d: usize, engine: Box<dyn Engine>, t: u64) -> Self {
+        Self { engine, steps: Steps::new(model, grid, d), t, batch: 1 }
+    }
+
+    /// Steps taken so far, counted from the run's start.
+    pub fn t(&self) -> u64 {
+        self.t
+    }
+
+    /// The engine and its state.
+    pub fn engine(&mut self) -> &mut dyn Engine {
+        self.engine.as_mut()
+    }
+
+    /// Takes some steps, at least one and none beyond `end`; the reports of the steps taken.
+    ///
+    /// # Errors
+    /// Device failures; a schedule outside its domain.
+    pub fn advance(&mut self, end: u64) -> Result<Vec<StepReport>> {
+        let count = self.batch.min(end - self.t);
+        let batch: Vec<Step> = (self.t..self.t + count).map(|t| self.steps.at(t)).collect::<Result<_>>()?;
+        let start = Instant::now();
+        let reports = self.engine.step(&batch)?;
+        self.t += count;
+        let each = start.elapsed().div_f64(count.max(1) as f64).max(Duration::from_nanos(1));
+        let fitting = BATCH_TIME.as_nanos() / each.as_nanos();
+        self.batch = (fitting as u64).clamp(1, LARGEST_BATCH).min(self.batch * 2);
+        Ok(reports)
+    }
+
+    /// Notes that a step was taken by someone else (the verifier).
+    pub fn stepped(&mut self) {
+        self.t += 1;
+    }
+}
