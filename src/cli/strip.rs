@@ -1,0 +1,86 @@
+//! `localmax strip`: who one token attends to.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::source::{Source, first_state};
+use super::{engines, output};
+use crate::contract::Steps;
+use crate::error::Error;
+use crate::reference::spec;
+use crate::sim::Simulation;
+
+/// Print the strip of one token: the tokens it averages over, their scores and margins
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  localmax strip --preset non-vertex-limit --token 4 --step 10 --json")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// The reference token, counted from 0
+    #[arg(long, value_name = "I")]
+    token: usize,
+    /// The step whose strip is asked for, computed from X(T) and used for T → T+1
+    #[arg(long, value_name = "T", default_value_t = 0)]
+    step: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let config = arguments.source.config()?;
+    let (n, d, token) = (config.n(), config.d(), arguments.token);
+    if token >= n {
+        return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
+    }
+    let (tokens, grid) = first_state(&config)?;
+    let engine = engines::open(config.run.engine, config.run.plan, &tokens, grid)?;
+    let mut simulation = Simulation::new(&config.model, grid, d, engine, 0);
+    while simulation.t() < arguments.step {
+        simulation.advance(arguments.step)?;
+    }
+    let step = Steps::new(&config.model, grid, d).at(arguments.step)?;
+    let members = simulation.engine().masks(&step, &[token])?.remove(0);
+    let now = simulation.engine().tokens()?;
+
+    let parameters = spec::Parameters::of(&config.model, arguments.step)?;
+    let state = spec::State::new(&config.model, &now);
+    let strip = state.strip(&parameters, token);
+    let inside = strip.max - strip.threshold;
+    let form = config.model.strip_form().name();
+    if arguments.json {
+        let text = json!({
+            "token": token,
+            "step": arguments.step,
+            "x": now.row(token),
+            "rule": config.model.rule.name(),
+            "strip": form,
+            "delta": parameters.delta,
+            "max_score": strip.max,
+            "threshold": strip.threshold,
+            "members": members,
+            "scores": members.iter().map(|&j| strip.scores[j as usize]).collect::<Vec<_>>(),
+            "engine": simulation.engine().description().engine,
+        });
+        return Ok(output::print(&format!("{text:#}\n"))?);
+    }
+    let mut text = format!(
+        "token {token} at step {}: x = {:?}\n{} ({form} strip), delta = {}: {} of {n} tokens score within {inside:.6e} of \
+         the maximum {:.6e}\n\n  token         score   below maximum\n",
+        arguments.step,
+        now.row(token),
+        config.model.rule.name(),
+        parameters.delta,
+        members.len(),
+        strip.max,
+    );
+    const SHOWN: usize = 40;
+    for &j in members.iter().take(SHOWN) {
+        let score = strip.scores[j as usize];
+        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", strip.max - score);
+    }
+    if members.len() > SHOWN {
+        text += &format!("  and {} more; --json prints all\n", members.len() - SHOWN);
+    }
+    Ok(output::print(&text)?)
+}
