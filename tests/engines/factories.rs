@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use localmax::contract::Grid;
-use localmax::engine::{Engine, ReferenceEngine};
+use localmax::cpu::{InstructionSet, Options};
+use localmax::engine::{CpuEngine, Engine, ReferenceEngine};
 use localmax::error::Result;
 use localmax::tokens::Tokens;
 
@@ -25,6 +26,10 @@ impl Factory {
         Self { name: name.into(), make: Some(Arc::new(make)) }
     }
 
+    fn missing(name: impl Into<String>) -> Self {
+        Self { name: name.into(), make: None }
+    }
+
     /// The engine, holding `tokens`.
     pub(crate) fn engine(&self, tokens: &Tokens, grid: Grid) -> Box<dyn Engine> {
         let make = self.make.as_ref().expect("ignored trials do not run");
@@ -34,5 +39,17 @@ impl Factory {
 
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
-    vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))]
+    let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
+    for set in InstructionSet::ALL {
+        for threads in [1, 2] {
+            let name = format!("cpu_{}_{threads}", set.name());
+            let options = Options { set: Some(set), threads: Some(threads) };
+            all.push(if set.is_available() {
+                Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
+            } else {
+                Factory::missing(name)
+            });
+        }
+    }
+    all
 }
