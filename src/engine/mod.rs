@@ -1,7 +1,9 @@
 //! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
 
+mod cpu;
 mod reference;
 
+pub use cpu::CpuEngine;
 pub use reference::ReferenceEngine;
 
 use crate::contract::Step;
