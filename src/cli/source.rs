@@ -8,10 +8,8 @@ use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::error::Error;
 use crate::io::config::{Config, Override};
+use crate::io::presets;
 use crate::tokens::Tokens;
-
-/// What runs when nothing is named.
-const DEFAULT_PRESET: &str = "default";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
@@ -60,7 +58,7 @@ impl Source {
         Ok(match (&self.config, &self.preset) {
             (Some(path), _) => Config::load(path, &overrides)?,
             (None, Some(name)) => Config::preset(name, &overrides)?,
-            (None, None) => Config::preset(DEFAULT_PRESET, &overrides)?,
+            (None, None) => Config::preset(presets::DEFAULT, &overrides)?,
         })
     }
 }

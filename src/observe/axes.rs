@@ -173,8 +173,8 @@ mod tests {
     fn degenerate_clouds_still_have_orthonormal_axes() {
         for tokens in [
             cloud(&[&[0.3, 0.1, 0.7, 0.0]]),
-            cloud(&[&[0.1; 5]; 3]),
-            cloud(&[&[0.0; 3]; 4]),
+            cloud(&[&[0.1; 5][..]; 3]),
+            cloud(&[&[0.0; 3][..]; 4]),
             cloud(&[&[1e300, 0.0, 0.0, 0.0, 1e300], &[-1e300, 0.0, 0.0, 0.0, -1e300]]),
             cloud(&[&[1e-310, 0.0, 2e-310]]),
         ] {
