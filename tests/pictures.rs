@@ -102,7 +102,8 @@ fn trajectories(name: &str, title: &str, frames: &[(u64, Tokens)], strip: Option
         frames,
         strip,
     };
-    check(name, || data.draw(Size::default()).unwrap());
+    let size = if name.ends_with("-alone") { Size { width: 640, height: 480 } } else { Size::default() };
+    check(name, || data.draw(size).unwrap());
 }
 
 /// If this failed, a run in the plane would leave no picture worth keeping.

@@ -1,8 +1,9 @@
 //! Clusters: groups of tokens joined by chains of neighbours about a tolerance apart, found on a grid.
 //!
 //! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud costs O(n log n);
-//! the cells left over are swept along their first coordinate, and two whose first tokens are within the tolerance join. A cloud that
-//! fills more than 50,000 cells has not clustered at this tolerance; it is not swept, its cells are its clusters.
+//! the cells left over are swept along their first coordinate, and two whose first tokens are within the tolerance
+//! join. A cloud that fills more than 50,000 cells has not clustered at this tolerance; it is not swept, its cells are
+//! its clusters.
 
 use std::collections::BTreeMap;
 

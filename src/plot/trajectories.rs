@@ -269,7 +269,7 @@ impl<'a> Drawing<'a> {
         if let [a, .., b] = edge[..] {
             canvas.line(a, b, Style::line(EDGE, 1.4, 1.0));
         }
-        self.keys.push((Key::Band, "its strip: ⟨A xᵢ, y⟩ ≥ max − δ sᵢ".to_owned()));
+        self.keys.push((Key::Band, format!("strip of token {}: ⟨A xᵢ, y⟩ ≥ max − δsᵢ", strip.token)));
     }
 
     fn paths(&mut self, canvas: &mut Canvas) {
@@ -350,7 +350,7 @@ impl<'a> Drawing<'a> {
         let coloured = self.coloured();
         for layer in 0..coloured {
             let weight = self.clusters.weight[layer];
-            let (lead, ending) = (if moves { "ends in " } else { "" }, if weight == 1 { "" } else { "s" });
+            let (lead, ending) = (if moves { "to " } else { "" }, if weight == 1 { "" } else { "s" });
             let text = format!("{lead}cluster {} ({weight} token{ending})", layer + 1);
             self.keys.push((Key::Path(self.colour(layer)), text));
         }
@@ -395,7 +395,7 @@ impl<'a> Drawing<'a> {
     }
 
     fn members_key(&self, strip: &StripView) -> String {
-        let text = format!("tokens in its strip ({})", strip.members.len());
+        let text = format!("tokens in the strip ({})", strip.members.len());
         if self.view.is_exact() { text } else { text + "; in projection the strip is no band" }
     }
 
