@@ -309,3 +309,6 @@ fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
         checkpoint_seconds,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@
 
 mod meta;
 mod metrics;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io::ErrorKind;

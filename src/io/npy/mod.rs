@@ -163,6 +163,12 @@ fn parse_header(file: &mut impl Read) -> Result<(Header, usize), Failure> {
     if brackets > MOST_BRACKETS {
         return fail(format!("a header with {brackets} brackets; this is no float array"));
     }
+    // It multiplies the shape without looking; a zero must not hide the other factors.
+    let numbers = bytes[start..].split(|b| !b.is_ascii_digit()).filter(|run| !run.is_empty());
+    let mut factors = numbers.map(|run| std::str::from_utf8(run).ok()?.parse::<u64>().ok().map(|x| x.max(1)));
+    if factors.try_fold(1u64, |product, factor| product.checked_mul(factor?)).is_none() {
+        return fail("its header's shape has more bytes than can be addressed".into());
+    }
     let total = bytes.len();
     let header = NpyHeader::from_reader(Cursor::new(bytes))
         .map_err(|e| Failure::Content(format!("its header cannot be read: {}", one_line(&e.to_string()))))?;
@@ -247,3 +253,6 @@ fn fill<T: Copy + Default, const WIDTH: usize>(
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;
