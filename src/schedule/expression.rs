@@ -83,8 +83,11 @@ impl fmt::Debug for Expression {
     }
 }
 
+/// A function under its name.
+type Named<F> = (&'static str, F);
+
 /// Functions of one number.
-const FUNCTIONS: [(&str, fn(f64) -> f64); 20] = [
+const FUNCTIONS: [Named<fn(f64) -> f64>; 20] = [
     ("abs", f64::abs),
     ("acos", libm::acos),
     ("asin", libm::asin),
@@ -108,7 +111,7 @@ const FUNCTIONS: [(&str, fn(f64) -> f64); 20] = [
 ];
 
 /// Functions of two numbers. NaN passes through all of them, so that a value outside a domain is always noticed.
-const PAIRS: [(&str, fn(f64, f64) -> f64); 4] = [
+const PAIRS: [Named<fn(f64, f64) -> f64>; 4] = [
     ("max", |a, b| if a > b || a.is_nan() { a } else { b }),
     ("min", |a, b| if a < b || a.is_nan() { a } else { b }),
     ("mod", |a, b| a - b * libm::floor(a / b)),

@@ -194,11 +194,14 @@ fn overrides() {
         ("alpha=1", "the nearest known key is \"model.alpha\""),
         ("modle.alpha=1", "unknown key \"modle\"; the nearest known key is \"model\""),
         ("model.alpha=-1", "--set model.alpha=-1: model.alpha is -1 at step 0"),
+        ("model.rule=local\nmax", "--set model.rule=local max: model.rule: unknown rule \"local\\nmax\""),
+        ("tokens.file=\"x\\ny\"", "x"),
         ("model.alpha.x=1", "alpha is the number 0.5, not a table"),
         ("tokens=3", "expected the table [tokens]"),
         ("run.engine=cuda", "--set run.engine=cuda: run.engine: unknown engine"),
     ] {
         let line = with(&[change]).expect_err(change).to_string();
+        assert!(change.contains("file") || !line.contains('\n'), "{line:?}");
         assert!(line.contains(wanted), "{wanted}\n{line}");
     }
     for text in ["model.alpha", "=3", "model.=3", ".=", ""] {

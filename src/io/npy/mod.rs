@@ -1,4 +1,4 @@
-//! Arrays in NumPy's `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order. Written in C
+//! Arrays in the `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order. Written in C
 //! order, little endian, in the stored width.
 //!
 //! A header is a promise about the file: it is checked against the file's size before anything is allocated, so that
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::io::atomic;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// Longest header text read; NumPy writes about 120 bytes.
+/// Longest header text read; `numpy.save` writes about 120 bytes.
 const LONGEST_HEADER: usize = 4096;
 /// Most brackets in a header: a dictionary and a shape need four.
 const MOST_BRACKETS: usize = 64;
@@ -89,7 +89,7 @@ fn write_all<T: npyz::Serialize>(
 }
 
 fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
-    Error::input(format!("{}: {what}", path.display()))
+    Error::input(format!("{}: {what}", one_line(&path.to_string_lossy())))
 }
 
 /// Opens a file and leaves it at its first entry.
@@ -176,8 +176,7 @@ fn parse_header(file: &mut impl Read) -> Result<(Header, usize), Failure> {
 }
 
 fn one_line(text: &str) -> String {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    line.join(" ").chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 /// An (n, d) array of floats, or what else it is.

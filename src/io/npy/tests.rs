@@ -1,4 +1,4 @@
-//! Arrays as NumPy writes them, and files that only look like it.
+//! Arrays as `numpy.save` writes them, and files that only look like it.
 
 use std::fs;
 

@@ -53,6 +53,9 @@ fn occupied_directories_are_refused() {
     assert!(line.contains("has a run in it; name another directory with --out, or continue it with `localmax resume"));
     let other = folder.path().join("other");
     fs::create_dir(&other).unwrap();
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    Place::new(Some(&empty), "x").unwrap().create(&config()).unwrap();
     let early = Place::new(Some(&other), "x").unwrap();
     fs::write(other.join("notes.txt"), "mine").unwrap();
     assert!(Place::new(Some(&other), "x").unwrap_err().to_string().contains("is not empty"));
@@ -62,7 +65,7 @@ fn occupied_directories_are_refused() {
     assert!(Place::new(Some(&file), "x").unwrap_err().to_string().contains("is a file"));
     assert!(Place::new(Some(&file.join("below")), "x").is_err());
     assert!(RunDir::open(&other).unwrap_err().to_string().contains("has no run in it"));
-    assert_eq!(names(folder.path()), ["other", "out"]);
+    assert_eq!(names(folder.path()), ["empty", "other", "out"]);
 }
 
 /// A run that nobody named gets a name of its own, every time.
