@@ -332,9 +332,12 @@ fn configs() -> impl Strategy<Value = String> {
         Just("q = [[1, 2], [0.1, 5]]\nk = [[0.3, 1], [1, 7]]".to_owned()),
     ];
     let rule = (schedules(), proptest::sample::select(StripForm::ALL.to_vec()), any::<bool>()).prop_map(
-        |(delta, (_, strip), hardmax)| match hardmax {
-            true => "rule = \"hardmax\"".to_owned(),
-            false => format!("rule = \"localmax\"\ndelta = {delta}\nstrip = {strip:?}"),
+        |(delta, (_, strip), hardmax)| {
+            if hardmax {
+                "rule = \"hardmax\"".to_owned()
+            } else {
+                format!("rule = \"localmax\"\ndelta = {delta}\nstrip = {strip:?}")
+            }
         },
     );
     (tokens, a, rule, schedules(), any::<(bool, u32, u32)>(), 1e-3f64..1e6).prop_map(

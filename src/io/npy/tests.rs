@@ -9,7 +9,7 @@ use super::*;
 /// A file as `numpy.save` lays it out.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     let mut text = header.to_owned();
-    while (10 + text.len() + 1) % 64 != 0 {
+    while !(10 + text.len() + 1).is_multiple_of(64) {
         text.push(' ');
     }
     text.push('\n');
