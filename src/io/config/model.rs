@@ -154,7 +154,7 @@ impl Given {
     }
 }
 
-/// A = KᵀQ.
+/// `A = KᵀQ`.
 fn query_key(q: Shape, k: Shape) -> Result<Matrix> {
     let scaled = |rows: Vec<Vec<f64>>, c: f64| -> Vec<Vec<f64>> {
         rows.into_iter().map(|row| row.into_iter().map(|x| c * x).collect()).collect()
