@@ -8,12 +8,13 @@
 //! | 0 | [`error`], [`num`] |
 //! | 1 | [`tokens`], [`schedule`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
-//! | 3 | [`reference`] |
+//! | 3 | [`reference`], [`gpu`] |
 //! | 4 | [`engine`] |
 
 pub mod contract;
 pub mod engine;
 pub mod error;
+pub mod gpu;
 pub mod model;
 pub mod num;
 pub mod outcome;

@@ -1,7 +1,9 @@
 //! The engines behind one trait, and the choice of one. The only place, with `verify`, that sees two engines.
 
+mod gpu;
 mod reference;
 
+pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;
 
 use crate::contract::Step;
