@@ -8,10 +8,11 @@
 //! | 0 | [`error`], [`num`] |
 //! | 1 | [`tokens`], [`schedule`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
-//! | 3 | [`reference`], [`gpu`] |
+//! | 3 | [`reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`] |
 
 pub mod contract;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod gpu;

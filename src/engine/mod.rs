@@ -1,8 +1,10 @@
 //! The engines behind one trait, and the choice of one. The only place, with `verify`, that sees two engines.
 
+mod cpu;
 mod gpu;
 mod reference;
 
+pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;
 

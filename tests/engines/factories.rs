@@ -1,10 +1,12 @@
 //! Every engine of this build, by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use localmax::contract::Grid;
-use localmax::engine::{Engine, ReferenceEngine};
+use localmax::cpu::{InstructionSet, Options};
+use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use localmax::error::Result;
+use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Tokens;
 
 /// Makes an engine that holds the given tokens.
@@ -25,6 +27,10 @@ impl Factory {
         Self { name: name.into(), make: Some(Arc::new(make)) }
     }
 
+    fn missing(name: impl Into<String>) -> Self {
+        Self { name: name.into(), make: None }
+    }
+
     /// The engine, holding `tokens`.
     pub(crate) fn engine(&self, tokens: &Tokens, grid: Grid) -> Box<dyn Engine> {
         let make = self.make.as_ref().expect("ignored trials do not run");
@@ -34,5 +40,30 @@ impl Factory {
 
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
-    vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))]
+    let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
+    for set in InstructionSet::ALL {
+        for threads in [1, 2] {
+            let name = format!("cpu_{}_{threads}", set.name());
+            let options = Options { set: Some(set), threads: Some(threads) };
+            all.push(if set.is_available() {
+                Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
+            } else {
+                Factory::missing(name)
+            });
+        }
+    }
+    // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
+    let adapters = Adapter::all();
+    if adapters.is_empty() {
+        all.push(Factory::missing("gpu"));
+    }
+    for adapter in adapters {
+        let device: OnceLock<Device> = OnceLock::new();
+        let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
+        all.push(Factory::new(format!("gpu_{name}"), move |tokens, grid| {
+            let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
+            Ok(Box::new(GpuEngine::new(device, tokens, grid, true)?))
+        }));
+    }
+    all
 }
