@@ -8,7 +8,7 @@
 //! | 0 | [`error`], [`num`], [`rng`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
-//! | 3 | [`reference`], [`cpu`] |
+//! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
 //! | 6 | [`sim`], [`bench`], [`plot`] |
@@ -21,6 +21,7 @@ pub mod contract;
 pub mod cpu;
 pub mod engine;
 pub mod error;
+pub mod gpu;
 pub mod init;
 pub mod io;
 pub mod model;

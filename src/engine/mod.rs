@@ -2,10 +2,12 @@
 
 mod choose;
 mod cpu;
+mod gpu;
 mod reference;
 
 pub use choose::open;
 pub use cpu::CpuEngine;
+pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;
 
 use crate::contract::Step;
