@@ -99,8 +99,8 @@ fn matrix_entry(words: vec2u) -> Coordinate {
 }
 
 // P·root, clamped to 2^L.
-fn strip_width(factor: vec2u, root: Score) -> Score {
-    let product = multiply2(factor, root);
+fn strip_width(factor: vec4u, root: Score) -> Score {
+    let product = multiply2(factor.xy, root);
     return select(product.xy, CLAMP, (product.z | product.w) != 0u || product.y >= CLAMP.y);
 }
 

@@ -71,9 +71,11 @@ fn matrix_entry(words: vec2u) -> Coordinate {
     return words;
 }
 
-fn strip_width(factor: vec2u, root: Score) -> Score {
-    let product = multiply2(factor, root.xy);
-    return select(product, CLAMP, less4(CLAMP, product));
+fn strip_width(factor: vec4u, root: Score) -> Score {
+    let high = multiply2(factor.zw, root.xy);
+    let product = add4(multiply2(factor.xy, root.xy), vec4u(0u, 0u, high.xy));
+    // Without the clamp the terms are below 2^127 and 2^126: their sum fits 128 bits without a sign.
+    return select(product, CLAMP, (high.z | high.w) != 0u || high.y >= CLAMP.w || product.w >= CLAMP.w);
 }
 
 fn constant_width(words: vec4u) -> Score {

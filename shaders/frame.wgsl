@@ -22,9 +22,8 @@ struct Job {
     width_kind: u32,  // 0 constant, 1 |Q|, 2 sqrt(Q·X)
     matrix_exponent: i32,
     gain: vec2u,
-    factor: vec2u,    // P
     multiple: vec2u,  // Ã = a·I
-    constant: vec4u,  // D
+    width: vec4u,     // D where it is constant, else P
 }
 
 @group(0) @binding(0) var<uniform> job: Job;

@@ -19,7 +19,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var k = 0u; k < D; k++) {
         norm += abs(query_filter[at * D + k]) * extent[k];
     }
-    var width = constant_width(job.constant);
+    var width = constant_width(job.width);
     if job.width_kind != 0u {
         var dot = Dot();
         for (var k = 0u; k < D; k++) {
@@ -34,7 +34,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         if job.width_kind == 2u {
             square = shifted(select(square, Score(), less(square, Score())), job.matrix_exponent);
         }
-        width = strip_width(job.factor, isqrt(square));
+        width = strip_width(job.width, isqrt(square));
     }
     rows[at].width = width;
     rows[at].error = 1.01 * (f32(D) + 1.0 + COORDINATE_ROUNDINGS) * 1.1920929e-7 * norm;

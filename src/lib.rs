@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`error`], [`num`], [`rng`] |
+//! | 0 | [`error`], [`num`], [`rng`], [`machine`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
 //! | 2 | [`model`], [`contract`], [`outcome`] |
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
@@ -24,6 +24,7 @@ pub mod error;
 pub mod gpu;
 pub mod init;
 pub mod io;
+pub mod machine;
 pub mod model;
 pub mod num;
 pub mod observe;

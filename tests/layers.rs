@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Layer by layer, lowest first. Modules of one layer are siblings and do not import one another, except where they
 /// stand in one group.
 const LAYERS: &[&[&[&str]]] = &[
-    &[&["error", "num", "rng"]],
+    &[&["error", "num", "rng", "machine"]],
     &[&["tokens", "schedule", "init", "choice"]],
     &[&["model", "contract", "outcome"]],
     &[&["reference"], &["cpu"], &["gpu"]],

@@ -7,8 +7,7 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state};
-use crate::engine;
+use super::source::{Source, first_state, open_engine};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place};
 use crate::plot;
@@ -44,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
     let (tokens, grid) = first_state(&config)?;
-    let engine = engine::open(config.run.engine, &tokens, grid)?;
+    let engine = open_engine(&config, &tokens, grid)?;
     let meta = Meta::new(&config, engine.description(), grid, tokens.largest_magnitude());
 
     let run = place.create(&config)?;

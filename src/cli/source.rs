@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::output;
 use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
+use crate::cpu::Cpu;
+use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::io::config::{Config, Override};
 use crate::io::presets;
+use crate::machine;
 use crate::tokens::Tokens;
 
 #[derive(Debug, clap::Args)]
@@ -64,8 +68,38 @@ impl Source {
 }
 
 /// The first state of a run: the config's tokens on their lattice.
+///
+/// # Errors
+/// More memory than there is, before anything is allocated; a file that cannot be read.
 pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
+    check_memory(config)?;
     let tokens = config.load_tokens()?;
     let grid = Grid::of(&tokens, config.run.precision);
     Ok((grid.snap(&tokens)?, grid))
+}
+
+/// The engine that the config asks for, holding the first state.
+pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let opened = engine::open(config.run.engine, &config.model, tokens, grid)?;
+    if let Some(note) = opened.note {
+        output::note(&note);
+    }
+    Ok(opened.engine)
+}
+
+/// The tokens as read, on their lattice, and in the CPU engine.
+fn check_memory(config: &Config) -> Result<()> {
+    let (n, d, precision) = (config.n(), config.d(), config.run.precision);
+    let held = 2 * (n as u64).saturating_mul(d as u64).saturating_mul(precision.bytes() as u64);
+    let needed = held.saturating_add(Cpu::memory(n, d, precision, machine::threads()));
+    match machine::available_memory() {
+        Some(available) if needed > available => Err(Error::Memory {
+            what: format!("a run of {n} tokens in R^{d}"),
+            needed,
+            available,
+            mend: "take fewer tokens or precision f32".into(),
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }

@@ -4,9 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::output;
-use super::source::{Source, first_state};
+use super::source::{Source, first_state, open_engine};
 use crate::contract::Steps;
-use crate::engine;
 use crate::error::Error;
 use crate::reference::spec;
 use crate::sim::Simulation;
@@ -35,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
     }
     let (tokens, grid) = first_state(&config)?;
-    let engine = engine::open(config.run.engine, &tokens, grid)?;
+    let engine = open_engine(&config, &tokens, grid)?;
     let mut simulation = Simulation::new(&config.model, grid, d, engine, 0);
     while simulation.t() < arguments.step {
         simulation.advance(arguments.step)?;

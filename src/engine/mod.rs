@@ -5,7 +5,7 @@ mod cpu;
 mod gpu;
 mod reference;
 
-pub use choose::open;
+pub use choose::{Opened, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;

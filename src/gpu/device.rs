@@ -75,7 +75,9 @@ impl Device {
     /// An [`Error::Device`] if the device was lost or misused since it was opened.
     pub(super) fn check(&self) -> Result<()> {
         match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(text) => Err(Error::device(format!("{}: {text}; start again, or take --engine cpu", self.adapter.name()))),
+            Some(text) => {
+                Err(Error::device(format!("{}: {text}; start again, or take --engine cpu", self.adapter.name())))
+            }
             None => Ok(()),
         }
     }
@@ -103,7 +105,12 @@ impl Device {
     pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let usage = usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         self.guarded(what, bytes, |raw| {
-            raw.create_buffer(&wgpu::BufferDescriptor { label: Some(what), size: bytes, usage, mapped_at_creation: false })
+            raw.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(what),
+                size: bytes,
+                usage,
+                mapped_at_creation: false,
+            })
         })
     }
 
@@ -155,9 +162,9 @@ impl Device {
             // An error here is a lost device, which `wait` reports.
             slice.map_async(wgpu::MapMode::Read, |_| ());
             self.wait(index)?;
-            let mapped = slice.get_mapped_range().map_err(|error| {
-                Error::device(format!("{}: results cannot be read: {error}", self.adapter.name()))
-            })?;
+            let mapped = slice
+                .get_mapped_range()
+                .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter.name())))?;
             read.extend_from_slice(bytemuck::cast_slice(&mapped));
             drop(mapped);
             staging.unmap();
@@ -206,8 +213,7 @@ impl Device {
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
     pub(super) fn job_binding(&self, jobs: &wgpu::Buffer) -> Result<wgpu::BindGroup> {
         self.guarded("jobs", 0, |raw| {
-            let resource =
-                wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(JOB_BYTES) };
+            let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(JOB_BYTES) };
             raw.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("jobs"),
                 layout: &self.job_layout,

@@ -196,7 +196,8 @@ mod tests {
             sources.extend(functions(precision).iter().map(|function| (function.name, function.source(precision))));
         }
         for (name, source) in sources {
-            let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
             // No capability beyond the core of WebGPU.
             let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
             assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(&source));

@@ -140,13 +140,6 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Memory that a software adapter can still take from the machine; `None` where the system does not say.
-pub(super) fn machine_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,9 +33,9 @@ pub(super) struct Job {
     pub(super) matrix_exponent: i32,
     pub(super) pad: u32,
     pub(super) gain: [u32; 2],
-    pub(super) factor: [u32; 2],
     pub(super) multiple: [u32; 2],
-    pub(super) constant: [u32; 4],
+    pub(super) pad_width: [u32; 2],
+    pub(super) width: [u32; 4],
 }
 
 pub(super) const JOB_BYTES: u64 = size_of::<Job>() as u64;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::device::{Device, Pipeline};
 use super::kernels::{Kernel, LANES, SUPERTILE, Slot};
-use super::plan::{Plan, element_bytes, machine_memory};
+use super::plan::{Plan, element_bytes};
 use super::queue::{Dispatch, Job, Queue};
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
 use crate::error::{Error, Result};
@@ -40,7 +40,11 @@ pub struct State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("device", &self.device).field("grid", &self.grid).field("plan", &self.plan).finish()
+        f.debug_struct("State")
+            .field("device", &self.device)
+            .field("grid", &self.grid)
+            .field("plan", &self.plan)
+            .finish()
     }
 }
 
@@ -53,15 +57,14 @@ impl State {
         let (n, d) = (tokens.n(), tokens.d());
         let plan = Plan::new(n, d, grid.precision, matrix, &device.adapter().limits())?;
         if device.adapter().is_software()
-            && let Some(available) = machine_memory()
+            && let Some(available) = crate::machine::available_memory()
         {
             plan.check_total(available)?;
         }
         let storage = |what| device.buffer(what, plan.bytes(what), wgpu::BufferUsages::STORAGE);
         let states = [storage("tokens")?, storage("next tokens")?];
         let extent = device.buffer("extent", d as u64 * 4, wgpu::BufferUsages::STORAGE)?;
-        let reports =
-            device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
+        let reports = device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
         let buffers = HashMap::from([
             (Slot::RowFilter, storage("tokens as f32")?),
             (Slot::Rows, storage("rows")?),
@@ -143,9 +146,7 @@ impl State {
         let words = self.device.read(&self.states[self.current], n * d * bytes as usize / 4)?;
         let coordinates: Vec<i64> = match self.grid.precision {
             Precision::F32 => words.iter().map(|&w| i64::from(w as i32)).collect(),
-            Precision::F64 => {
-                words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect()
-            }
+            Precision::F64 => words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect(),
         };
         self.grid.tokens(n, d, &coordinates)
     }
@@ -246,10 +247,10 @@ impl State {
         };
         self.load_matrix(&step.matrix)?;
         self.own_queries = step.matrix == TokenMatrix::Identity;
-        let (width_kind, factor, constant) = match step.width {
-            StripWidth::Constant(width) => (0, 0, width),
-            StripWidth::QueryNorm { factor } => (1, factor, 0),
-            StripWidth::ANorm { factor } => (2, factor, 0),
+        let (width_kind, width) = match step.width {
+            StripWidth::Constant(width) => (0, width),
+            StripWidth::QueryNorm { factor } => (1, factor),
+            StripWidth::ANorm { factor } => (2, factor),
         };
         let base = Job {
             n: self.plan.n,
@@ -259,9 +260,8 @@ impl State {
             width_kind,
             matrix_exponent: step.matrix_exponent,
             gain: pair(step.gain as i64),
-            factor: pair(factor),
             multiple: if let TokenMatrix::Multiple(a) = step.matrix { pair(a) } else { [0; 2] },
-            constant: [0, 32, 64, 96].map(|shift| (constant >> shift) as u32),
+            width: [0, 32, 64, 96].map(|shift| (width >> shift) as u32),
             ..Job::default()
         };
         let mut row = 0;
@@ -400,7 +400,9 @@ impl State {
             Slot::QueryFilter | Slot::RowFilter => (held(Slot::RowFilter), d * 4, rows),
             Slot::KeyFilter => (held(Slot::RowFilter), d * 4, keys),
             Slot::Rows => (held(slot), record, rows),
-            Slot::Matrix | Slot::Extent | Slot::Maxima | Slot::Sums | Slot::Reports | Slot::Bits => (held(slot), 0, None),
+            Slot::Matrix | Slot::Extent | Slot::Maxima | Slot::Sums | Slot::Reports | Slot::Bits => {
+                (held(slot), 0, None)
+            }
         };
         let Some((index, lines)) = window else { return buffer.as_entire_buffer_binding() };
         let offset = u64::from(index) * u64::from(lines) * line;
@@ -434,5 +436,8 @@ fn extents(coordinates: &[i64], d: usize) -> Vec<u32> {
 
 /// Indices of the bits that are set.
 fn members(words: &[u32]) -> Vec<u32> {
-    (0u32..).zip(words).flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i)).collect()
+    (0u32..)
+        .zip(words)
+        .flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i))
+        .collect()
 }
