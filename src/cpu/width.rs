@@ -57,7 +57,7 @@ pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Se
 }
 
 /// A coordinate.
-pub(super) trait Integer: Copy + Default + Eq + Send + Sync + 'static {
+pub(super) trait Integer: Copy + Default + Eq + std::hash::Hash + Send + Sync + 'static {
     fn of(x: i64) -> Self;
     fn to_i64(self) -> i64;
     fn one() -> Self {
