@@ -4,7 +4,8 @@
 //! visits only the blocks whose maximum reaches a lane's strip ([`super::filter`] says when), adds up the keys that are
 //! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
 //! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
-#![allow(unsafe_code, clippy::inline_always)] // the score loop reads without bounds checks, and must be inlined
+// The score loop reads without bounds checks and must be inlined; lanes are best read by index.
+#![allow(unsafe_code, clippy::inline_always, clippy::needless_range_loop)]
 
 use std::collections::HashMap;
 
@@ -26,7 +27,7 @@ pub(super) struct Cloud<W: Width> {
     pub(super) d: usize,
     pub(super) x: Vec<W::Int>,
     pub(super) floats: Vec<W>,
-    /// max_j |x_jk|.
+    /// `max_j |x_jk|`.
     pub(super) largest: Vec<f64>,
     /// Lowest index of an equal token, or nothing while equal tokens are not worth finding.
     pub(super) twins: Vec<u32>,
@@ -511,7 +512,7 @@ impl<W: Width> Packet<'_, W> {
     }
 }
 
-/// D_i: step 3 of the contract.
+/// `D_i`: step 3 of the contract.
 fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
     let clamp = 1i128 << W::PRECISION.clamp_bits();
     let dot = |x: &[W::Int]| -> i128 {
