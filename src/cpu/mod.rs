@@ -150,7 +150,7 @@ impl Cpu {
         self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
     }
 
-    /// C_i of the given rows in the current state, ascending.
+    /// `C_i` of the given rows in the current state, ascending.
     ///
     /// # Errors
     /// A row past the last token.
