@@ -198,14 +198,7 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
         let mut rows = self.gather(VECTORS * L::WIDTH);
         let mut tally = Tally::default();
         self.scratch.sums.clear();
-        // Small dimensions as constants: the loop over coordinates unrolls and queries stay in registers.
-        match self.cloud.d {
-            1 => self.scan(lanes, 1, &mut rows, &mut tally),
-            2 => self.scan(lanes, 2, &mut rows, &mut tally),
-            3 => self.scan(lanes, 3, &mut rows, &mut tally),
-            4 => self.scan(lanes, 4, &mut rows, &mut tally),
-            d => self.scan(lanes, d, &mut rows, &mut tally),
-        }
+        self.scan(lanes, &mut rows, &mut tally);
         self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
         self.decide_band(lanes, &rows);
         tally.redone -= self.rows.len() as u64;
@@ -286,7 +279,8 @@ impl<W: Width> Packet<'_, W> {
 
     /// Both passes.
     #[inline(always)]
-    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, d: usize, rows: &mut Rows<W>, tally: &mut Tally) {
+    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>, tally: &mut Tally) {
+        let d = self.cloud.d;
         let width = VECTORS * L::WIDTH;
         let blocks = (rows.visible[width - 1] as usize).div_ceil(BLOCK);
         let whole = rows.visible[0] as usize / BLOCK;
@@ -296,13 +290,7 @@ impl<W: Width> Packet<'_, W> {
             let query = &self.scratch.query_floats[..];
             let mut max = [lanes.splat(W::LOWEST); VECTORS];
             if block < whole {
-                for j in (0..BLOCK).step_by(L::KEYS) {
-                    for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
-                        for r in 0..VECTORS {
-                            max[r] = lanes.max(max[r], score[r]);
-                        }
-                    }
-                }
+                max = unrolled!(d, |d| block_maxima(lanes, query, keys, d));
             } else {
                 let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
                 for j in (0..BLOCK).step_by(L::KEYS) {
@@ -364,19 +352,8 @@ impl<W: Width> Packet<'_, W> {
             let has_candidates = at_least(lanes, &max, &top) != 0;
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
-            let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
-            let mut undecided = 0;
-            for j in (0..BLOCK).step_by(L::KEYS) {
-                for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
-                    let (above_low, above_high) = (at_least(lanes, score, &low), at_least(lanes, score, &high));
-                    inside[j + c] = above_high;
-                    band[j + c] = above_low & !above_high;
-                    undecided |= band[j + c];
-                    if has_candidates {
-                        candidates[j + c] = at_least(lanes, score, &top);
-                    }
-                }
-            }
+            let [mut inside, mut band, mut candidates] =
+                unrolled!(d, |d| block_sets(lanes, query, keys, d, [&low, &high, &top]));
             tally.scores += (BLOCK * self.rows.len()) as u64;
             if block >= whole {
                 for j in 0..BLOCK {
@@ -387,7 +364,7 @@ impl<W: Width> Packet<'_, W> {
                 }
             }
             let first = (block * BLOCK) as u32;
-            if has_candidates || undecided != 0 {
+            if has_candidates || band != [0; BLOCK] {
                 for j in 0..BLOCK {
                     if candidates[j] != 0 {
                         self.scratch.candidates.push((first + j as u32, candidates[j]));
@@ -549,6 +526,68 @@ fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Fl
         bits |= lanes.at_least(a[r], b[r]) << (r * L::WIDTH);
     }
     bits
+}
+
+/// Calls a loop over a block with small dimensions as constants: its loop over coordinates unrolls and queries stay in
+/// registers. What is called so is compiled five times; keep it small.
+macro_rules! unrolled {
+    ($d:expr, |$name:ident| $call:expr) => {
+        match $d {
+            1 => {
+                let $name = 1;
+                $call
+            }
+            2 => {
+                let $name = 2;
+                $call
+            }
+            3 => {
+                let $name = 3;
+                $call
+            }
+            4 => {
+                let $name = 4;
+                $call
+            }
+            $name => $call,
+        }
+    };
+}
+use unrolled;
+
+/// The largest float score of each lane in a block.
+#[inline(always)]
+fn block_maxima<W: Width, L: Lanes<W, W::Int>>(lanes: L, query: &[W], keys: &[W], d: usize) -> [L::Floats; VECTORS] {
+    let mut max = [lanes.splat(W::LOWEST); VECTORS];
+    for j in (0..BLOCK).step_by(L::KEYS) {
+        for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
+            for r in 0..VECTORS {
+                max[r] = lanes.max(max[r], score[r]);
+            }
+        }
+    }
+    max
+}
+
+/// For each key of a block the lanes that hold it inside, in the band, and as a candidate, by the limits `[low, high, top]`.
+#[inline(always)]
+fn block_sets<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    keys: &[W],
+    d: usize,
+    [low, high, top]: [&[L::Floats; VECTORS]; 3],
+) -> [[u64; BLOCK]; 3] {
+    let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+    for j in (0..BLOCK).step_by(L::KEYS) {
+        for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+            let (above_low, above_high) = (at_least(lanes, score, low), at_least(lanes, score, high));
+            inside[j + c] = above_high;
+            band[j + c] = above_low & !above_high;
+            candidates[j + c] = at_least(lanes, score, top);
+        }
+    }
+    [inside, band, candidates]
 }
 
 /// Float scores of a packet against the keys j, j+1, … (`L::KEYS` of them) of a block.
