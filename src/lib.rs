@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`num`], [`rng`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`outcome`] |
+//! | 2 | [`model`], [`contract`], [`field`], [`outcome`] |
 //! | 3 | [`reference`] |
 //! | 4 | [`engine`], [`verify`] |
 //! | 5 | [`io`] |
@@ -17,6 +17,7 @@ pub mod choice;
 pub mod contract;
 pub mod engine;
 pub mod error;
+pub mod field;
 pub mod init;
 pub mod io;
 pub mod model;

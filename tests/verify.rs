@@ -1,9 +1,9 @@
 //! The verifier must pass the reference and catch an engine that is wrong by one entry or one unit.
 
-use localmax::contract::{Grid, Step};
-use localmax::engine::{Engine, ReferenceEngine};
+use localmax::contract::Grid;
+use localmax::engine::{Engine, ReferenceEngine, Step};
 use localmax::error::Result;
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Coordinates, Precision, Tokens};
@@ -11,12 +11,9 @@ use localmax::verify::Verifier;
 use proptest::prelude::*;
 
 fn model(delta: f64, strip: StripForm, matrix: Matrix, alpha: f64) -> Model {
-    Model {
-        rule: Rule::Localmax { delta: Schedule::Constant(delta), strip },
-        scores: Scores { matrix, factor: Schedule::Constant(1.0) },
-        mask: Mask::Full,
-        gain: Gain::Alpha(Schedule::Constant(alpha)),
-    }
+    let gain = Gain::Alpha(Schedule::Constant(alpha));
+    let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip };
+    Model::averaging(rule, Operator::constant(matrix), Mask::Full, gain)
 }
 
 type Fault = fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>);
