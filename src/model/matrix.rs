@@ -127,7 +127,7 @@ impl Matrix {
                 }
                 if self.to_dense(*d).cholesky().is_none() {
                     let lowest = self.to_dense(*d).symmetric_eigenvalues().min();
-                    return error(format!("has the eigenvalue {lowest:e}"));
+                    return error(format!("has the eigenvalue {lowest}"));
                 }
                 Ok(())
             }

@@ -243,6 +243,8 @@ impl Geometry {
             Self::Ellipsoid(w) => w.apply(x).iter().zip(x.iter()).map(|(a, b)| a * b).sum(),
         };
         let norm = square.sqrt();
-        x.iter_mut().for_each(|v| *v /= norm);
+        for v in x {
+            *v /= norm;
+        }
     }
 }
