@@ -8,13 +8,17 @@
 //! | 0 | [`error`], [`num`], [`rng`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
 //! | 2 | [`model`], [`contract`], [`field`], [`outcome`] |
-//! | 3 | [`reference`] |
-//! | 4 | [`engine`], [`verify`] |
+//! | 3 | [`reference`], [`cpu`] |
+//! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
+//! | 6 | [`sim`], [`bench`], [`plot`] |
+//! | 7 | [`cli`] |
 
 pub mod bench;
 pub mod choice;
+pub mod cli;
 pub mod contract;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod field;
@@ -22,11 +26,12 @@ pub mod init;
 pub mod io;
 pub mod model;
 pub mod num;
+pub mod observe;
 pub mod outcome;
+pub mod plot;
 pub mod reference;
 pub mod rng;
 pub mod schedule;
 pub mod sim;
-
 pub mod tokens;
 pub mod verify;

@@ -1,3 +1,16 @@
 //! The command line; everything it does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use localmax::cli::{Cli, exit_status};
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("localmax: {error:#}");
+            ExitCode::from(exit_status(&error))
+        }
+    }
+}

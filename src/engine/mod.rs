@@ -1,8 +1,12 @@
 //! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
 
+mod choose;
+mod cpu;
 mod reference;
 mod step;
 
+pub use choose::open;
+pub use cpu::CpuEngine;
 pub use reference::ReferenceEngine;
 pub use step::{Step, Steps};
 

@@ -1,5 +1,7 @@
 //! The loop: a model's steps applied by an engine, in batches, with reports handed out in order.
 
+pub mod record;
+
 use std::time::{Duration, Instant};
 
 use crate::contract::Grid;
@@ -7,6 +9,7 @@ use crate::engine::{Engine, Step, Steps};
 use crate::error::Result;
 use crate::model::Model;
 use crate::outcome::StepReport;
+use crate::verify::Verifier;
 
 /// Steps handed to an engine at once, at most: a GPU takes them in one submission.
 const LARGEST_BATCH: u64 = 256;
@@ -53,8 +56,13 @@ impl<'a> Simulation<'a> {
         Ok(reports)
     }
 
-    /// Notes that a step was taken by someone else (the verifier).
-    pub fn stepped(&mut self) {
+    /// Takes one step under the verifier's eyes.
+    ///
+    /// # Errors
+    /// As [`Verifier::step`].
+    pub fn advance_verified(&mut self, verifier: &mut Verifier<'_>) -> Result<StepReport> {
+        let report = verifier.step(self.engine.as_mut(), self.t)?;
         self.t += 1;
+        Ok(report)
     }
 }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::field;
 use crate::model::Model;
 use crate::num;
+use crate::outcome::StepReport;
 use crate::reference::{contract, spec};
 use crate::tokens::Tokens;
 use bounds::Bounds;
@@ -128,12 +129,12 @@ impl<'a> Verifier<'a> {
     ///
     /// # Errors
     /// Device failures; a schedule outside its domain. A breach is no error here: see [`Findings::passed`].
-    pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<()> {
+    pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<StepReport> {
         let integers = self.steps.at(t)?;
         let step = integers.clone().into();
         let before = engine.tokens()?;
         let masks = engine.masks(&step, &self.rows)?;
-        engine.step(std::slice::from_ref(&step))?;
+        let report = engine.step(std::slice::from_ref(&step))?.remove(0);
         let (after, strips) = (engine.tokens()?, engine.strips()?);
 
         let exact = contract::State::new(&before, self.grid);
@@ -163,7 +164,7 @@ impl<'a> Verifier<'a> {
             }
             self.mathematics(&real, &spec, &bounds, place, &members, &after);
         }
-        Ok(())
+        Ok(report)
     }
 
     /// The second face: SPEC in f64.

@@ -1,0 +1,79 @@
+//! The command line: one file a command. High-level arguments become the library's types here and nowhere else; help,
+//! man page and completions come from this one definition.
+
+mod bench;
+mod completions;
+mod doctor;
+mod man;
+mod output;
+mod plot;
+mod presets;
+mod progress;
+mod run;
+mod source;
+mod strip;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+use anyhow::Result;
+
+const AFTER_HELP: &str = "\
+Examples:
+  localmax run                                      a first run in seconds: numbers and pictures under runs/
+  localmax run --preset large-cloud --engine cpu    a preset, on the CPU engine
+  localmax run my.toml --set model.delta=0.2        a config, with one key changed
+  localmax verify --preset non-vertex-limit         an engine beside the reference, bit for bit
+  localmax bench                                    GPU, CPU and reference in one run
+  localmax doctor                                   what this machine has, and what to mend
+
+Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
+
+/// Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of the tokens they
+/// attend to. Localmax averages over a strip, the tokens whose inner product with the reference token is within delta of
+/// the maximum.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Verify(verify::Arguments),
+    Bench(bench::Arguments),
+    Strip(strip::Arguments),
+    Plot(plot::Arguments),
+    Doctor(doctor::Arguments),
+    Presets(presets::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// Whatever the command could not do; [`exit_status`] says how the process ends.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Verify(arguments) => verify::run(&arguments),
+            Command::Bench(arguments) => bench::run(&arguments),
+            Command::Strip(arguments) => strip::run(&arguments),
+            Command::Plot(arguments) => plot::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::Presets(arguments) => presets::run(&arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
+            Command::Man(arguments) => man::run(&arguments),
+        }
+    }
+}
+
+/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and
+/// resumable.
+pub fn exit_status(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<crate::error::Error>().map_or(2, crate::error::Error::exit_status)
+}

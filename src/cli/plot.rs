@@ -1,0 +1,31 @@
+//! `localmax plot DIR`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::output;
+use crate::io::run_dir::RunDir;
+use crate::plot::run::{Choice, draw};
+
+/// Draw the pictures of a run anew, from its files
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  localmax plot runs/default-1 --token 17 --step 5")]
+pub(super) struct Arguments {
+    /// A run's directory
+    dir: PathBuf,
+    /// The token whose strip is shown, counted from 0; otherwise one of middle length
+    #[arg(long, value_name = "I")]
+    token: Option<usize>,
+    /// The frame whose strip is shown; otherwise the first
+    #[arg(long, value_name = "T")]
+    step: Option<u64>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let run = RunDir::open(&arguments.dir)?;
+    for path in draw(&run, Choice { token: arguments.token, step: arguments.step })? {
+        output::print(&format!("wrote {}\n", path.display()))?;
+    }
+    Ok(())
+}

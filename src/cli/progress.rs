@@ -1,0 +1,61 @@
+//! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing for the first second.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output;
+
+const QUIET: Duration = Duration::from_secs(1);
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    total: u64,
+    start: Instant,
+    last_line: Instant,
+    interactive: bool,
+}
+
+impl Progress {
+    /// Progress over `total` steps.
+    pub(super) fn new(total: u64) -> Self {
+        let now = Instant::now();
+        Self { bar: None, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
+    }
+
+    /// `step` steps are done; `detail` says what a person would want to know.
+    pub(super) fn at(&mut self, step: u64, detail: &str) {
+        if self.start.elapsed() < QUIET {
+            return;
+        }
+        if self.interactive {
+            let (total, start) = (self.total, self.start);
+            let bar = self.bar.get_or_insert_with(|| bar(total, start));
+            bar.set_position(step);
+            bar.set_message(detail.to_owned());
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            let elapsed = self.start.elapsed().as_secs_f64();
+            let left = elapsed / step.max(1) as f64 * (self.total - step.min(self.total)) as f64;
+            let rate = step as f64 / elapsed;
+            output::note(&format!("step {step} of {}, {rate:.3} steps/s, {left:.0} s left {detail}", self.total));
+        }
+    }
+
+    /// Clears the bar.
+    pub(super) fn done(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(total: u64, start: Instant) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {per_sec}, {eta} left {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(style);
+    bar.with_elapsed(start.elapsed())
+}

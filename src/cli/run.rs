@@ -1,0 +1,120 @@
+//! `localmax run`: simulate.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::output;
+use super::progress::Progress;
+use super::source::{Source, first_state};
+use crate::engine;
+use crate::io::config::Config;
+use crate::io::run_dir::{Meta, Place};
+use crate::plot;
+use crate::sim::Simulation;
+use crate::sim::record::{self, Ending, Options};
+
+/// Simulate: from initial tokens to a directory with numbers and pictures
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  localmax run                                             a default system, in seconds
+  localmax run my.toml --out results/a                     a config, into a directory of your choice
+  localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of the run; otherwise runs/NAME-K with the first free K
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Check sampled rows against the reference every K steps; a breach ends the run with exit status 1
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    verify: u64,
+    /// Go on to the last step even when no token moves any more and none ever will
+    #[arg(long)]
+    past_fixed_point: bool,
+    /// Draw no pictures
+    #[arg(long)]
+    no_plot: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let started = Instant::now();
+    let config = arguments.source.config()?;
+    let place = Place::new(arguments.out.as_deref(), &config.name)?;
+    let (tokens, grid) = first_state(&config)?;
+    let engine = engine::open(config.run.engine, &tokens, grid)?;
+    let meta = Meta::new(&config, engine.description(), grid, tokens.largest_magnitude());
+
+    let run = place.create(&config)?;
+    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
+    let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
+    let mut progress = Progress::new(config.run.steps);
+    let result = record::run(&config, &run, &mut simulation, grid, options, |step, report| {
+        progress.at(step, &format!("{} moving", report.moved));
+    });
+    progress.done();
+    let ending = match result {
+        Ok(ending) => ending,
+        Err(error) => {
+            if simulation.t() == 0 {
+                run.discard()?;
+            }
+            return Err(error.into());
+        }
+    };
+    let meta = record::finish(meta, &ending, started);
+    run.write_meta(&meta)?;
+    output::print(&summary(&config, &meta, &ending))?;
+    if !arguments.no_plot {
+        for path in plot::run::draw(&run, plot::run::Choice::default())? {
+            output::print(&format!("wrote      {}\n", path.display()))?;
+        }
+    }
+    Ok(output::print(&format!("run        {}\n", run.path().display()))?)
+}
+
+fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
+    let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
+    let mut text = format!(
+        "{}: {}{strip}, n = {}, d = {}, {} steps in {:.3} s on {} ({})\n",
+        config.name,
+        meta.rule,
+        meta.n,
+        meta.d,
+        ending.steps,
+        ending.step_seconds,
+        meta.engine.engine,
+        meta.engine.device
+    );
+    text += &format!(
+        "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {} tokens\n",
+        meta.grid.radius,
+        meta.grid.unit,
+        meta.precision,
+        meta.grid.unit * f64::from(ending.last.map_or(1, |r| r.strip_max)).max(2.0) / 2.0,
+        ending.last.map_or(1, |r| r.strip_max),
+    );
+    if let Some(last) = ending.last {
+        text += &format!(
+            "last step  {} of {} tokens moved; strips hold {} to {} tokens, {:.2} on average\n",
+            last.moved,
+            meta.n,
+            last.strip_min,
+            last.strip_max,
+            last.strip_total as f64 / meta.n as f64
+        );
+    }
+    match ending.fixed_point {
+        Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),
+        None if ending.last.is_some() => {
+            text += "open       tokens may still move: a step limit is not convergence\n";
+        }
+        None => {}
+    }
+    if let Some(findings) = &ending.findings {
+        text += &format!("verified   {} rows in {} steps, none off\n", findings.rows, findings.steps);
+    }
+    text + &format!("hash       {}\n", ending.tokens.hash().to_hex())
+}

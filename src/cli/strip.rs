@@ -1,0 +1,90 @@
+//! `localmax strip`: who one token attends to.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::output;
+use super::source::{Source, first_state};
+use crate::engine;
+use crate::error::Error;
+use crate::field;
+use crate::reference::spec;
+use crate::sim::Simulation;
+
+/// Print the strip of one token: the tokens it averages over, their scores and margins
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  localmax strip --preset non-vertex-limit --token 4 --step 10 --json")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// The reference token, counted from 0
+    #[arg(long, value_name = "I")]
+    token: usize,
+    /// The step whose strip is asked for, computed from X(T) and used for T → T+1
+    #[arg(long, value_name = "T", default_value_t = 0)]
+    step: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let config = arguments.source.config()?;
+    let (n, d, token) = (config.n(), config.d(), arguments.token);
+    if token >= n {
+        return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
+    }
+    let (tokens, grid) = first_state(&config)?;
+    let engine = engine::open(config.run.engine, &tokens, grid)?;
+    let mut simulation = Simulation::new(&config.model, grid, d, engine, 0);
+    while simulation.t() < arguments.step {
+        simulation.advance(arguments.step)?;
+    }
+    let step = engine::Steps::new(&config.model, grid, d).at(arguments.step)?;
+    let members = simulation.engine().masks(&step, &[token])?.remove(0);
+    let now = simulation.engine().tokens()?;
+
+    let step = field::Steps::new(&config.model, d).at(arguments.step)?;
+    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+    let state = spec::State::new(&now);
+    let scores = state.scores(&step, head, token);
+    let threshold = state.threshold(stage.weights, head, token, scores.max);
+    let inside = scores.max - threshold;
+    let delta = config.model.delta(stage.moment)?;
+    let form = config.model.strip_form().name();
+    if arguments.json {
+        let text = json!({
+            "token": token,
+            "step": arguments.step,
+            "x": now.row(token),
+            "rule": config.model.rule.name(),
+            "strip": form,
+            "delta": delta,
+            "max_score": scores.max,
+            "threshold": threshold,
+            "members": members,
+            "scores": members.iter().map(|&j| scores.values[j as usize]).collect::<Vec<_>>(),
+            "engine": simulation.engine().description().engine,
+        });
+        return Ok(output::print(&format!("{text:#}\n"))?);
+    }
+    let mut text = format!(
+        "token {token} at step {}: x = {:?}\n{} ({form} strip), delta = {}: {} of {n} tokens score within {inside:.6e} of \
+         the maximum {:.6e}\n\n  token         score   below maximum\n",
+        arguments.step,
+        now.row(token),
+        config.model.rule.name(),
+        delta,
+        members.len(),
+        scores.max,
+    );
+    const SHOWN: usize = 40;
+    for &j in members.iter().take(SHOWN) {
+        let score = scores.values[j as usize];
+        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", scores.max - score);
+    }
+    if members.len() > SHOWN {
+        text += &format!("  and {} more; --json prints all\n", members.len() - SHOWN);
+    }
+    Ok(output::print(&text)?)
+}

@@ -1,0 +1,286 @@
+//! The fast CPU engine for localmax and hardmax on the integer contract ([`crate::contract`]).
+//!
+//! Rows go in packets of one SIMD lane a row; keys stream past them. Every decision is one of two kinds: a float score
+//! is so far from a limit that its error bound decides (`filter`), or the exact integer score does. So the result has
+//! the contract's bits whatever the instruction set, the number of threads and the order of anything.
+//!
+//! | file | what |
+//! |---|---|
+//! | `lanes` | vectors of floats and integers on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
+//! | `width` | the contract's integers at precision f32 and f64 |
+//! | `filter` | the error bound of a float score, and what follows from it |
+//! | `packet` | one packet of rows against all keys, both passes |
+//! | `sums` | exact sums over strips |
+//! | `peak` | the machine's multiply-add peak, to measure against |
+//!
+//! Memory is O(n·d): 12 (f32) or 24 (f64) bytes a coordinate, and per thread one float a lane and key block.
+
+mod aligned;
+mod filter;
+mod lanes;
+mod packet;
+mod peak;
+mod sums;
+mod width;
+
+pub use lanes::InstructionSet;
+pub use peak::fma_peak;
+
+use std::fmt;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::contract::{Grid, Step};
+use crate::error::{Error, Result};
+use crate::outcome::{StepReport, Strips};
+use crate::tokens::{Precision, Tokens};
+
+use lanes::Vectors;
+use packet::{BLOCK, Cloud, Packet, Plan, Purpose, Scratch, Tally};
+use width::{Integer, Width};
+
+/// How to compute; no option changes a bit of the result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The instruction set; the fastest if none is named.
+    pub set: Option<InstructionSet>,
+    /// Threads; one a core if none is named.
+    pub threads: Option<usize>,
+}
+
+/// What the last step did, for honest shares of a peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Float scores computed in both passes, of d multiply-adds each.
+    pub scores: u64,
+    /// Floating-point operations of these scores, a multiply-add counted as 2.
+    pub flops: u64,
+}
+
+/// Tokens on the CPU, and the means to step them.
+pub struct Cpu {
+    state: Box<dyn State>,
+    grid: Grid,
+    set: InstructionSet,
+    pool: ThreadPool,
+    strips: Option<Strips>,
+    work: Work,
+}
+
+impl fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu").field("grid", &self.grid).field("set", &self.set).finish_non_exhaustive()
+    }
+}
+
+impl Cpu {
+    /// Holds the tokens, moved to the grid.
+    ///
+    /// # Errors
+    /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more than 2^32 − 1 tokens.
+    pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
+        if u32::try_from(tokens.n()).is_err() {
+            return Err(Error::input(format!(
+                "n = {} tokens; the CPU engine counts them in 32 bits, so at most {}",
+                tokens.n(),
+                u32::MAX
+            )));
+        }
+        let set = InstructionSet::choose(options.set)?;
+        let pool = pool(options.threads)?;
+        let state: Box<dyn State> = match grid.precision {
+            Precision::F32 => Box::new(Tokenwise::<f32>::new(tokens, grid, set)),
+            Precision::F64 => Box::new(Tokenwise::<f64>::new(tokens, grid, set)),
+        };
+        Ok(Self { state, grid, set, pool, strips: None, work: Work::default() })
+    }
+
+    /// Bytes that n tokens in R^d take on this many threads.
+    pub fn memory(n: usize, d: usize, precision: Precision, threads: usize) -> u64 {
+        let (n, d, bytes) = (n as u64, d as u64, precision.bytes() as u64);
+        let padded = n.next_multiple_of(BLOCK as u64);
+        let lanes = InstructionSet::best().packet_rows(precision) as u64;
+        let scratch = lanes * (padded / BLOCK as u64 * bytes + 6 * (d + 1) * bytes);
+        3 * padded * d * bytes + 8 * n + threads as u64 * scratch
+    }
+
+    /// The instruction set in use.
+    pub fn set(&self) -> InstructionSet {
+        self.set
+    }
+
+    /// Threads in use.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// What the last step did.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// Applies one step.
+    pub fn step(&mut self, step: &Step) -> StepReport {
+        let (n, d) = self.state.shape();
+        let mut strips = self.strips.take().unwrap_or_default();
+        strips.argmax.resize(n, 0);
+        strips.count.resize(n, 0);
+        let tally = self.pool.install(|| self.state.step(step, &mut strips));
+        self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
+        let report = StepReport::new(step.t, tally.moved, strips.count.iter().copied(), tally.redone);
+        self.strips = Some(strips);
+        report
+    }
+
+    /// The current tokens, in the stored width.
+    ///
+    /// # Errors
+    /// As [`Grid::tokens`].
+    pub fn tokens(&self) -> Result<Tokens> {
+        let (n, d) = self.state.shape();
+        self.grid.tokens(n, d, &self.state.coordinates())
+    }
+
+    /// Argmax and strip size of every row in the last step.
+    ///
+    /// # Errors
+    /// No step has been taken yet.
+    pub fn strips(&self) -> Result<Strips> {
+        self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
+    }
+
+    /// C_i of the given rows in the current state, ascending.
+    ///
+    /// # Errors
+    /// A row past the last token.
+    pub fn masks(&self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let (n, _) = self.state.shape();
+        if let Some(row) = rows.iter().find(|&&row| row >= n) {
+            return Err(Error::input(format!("row {row} of {n} tokens; rows count from 0")));
+        }
+        Ok(self.pool.install(|| self.state.masks(step, rows)))
+    }
+}
+
+fn pool(threads: Option<usize>) -> Result<ThreadPool> {
+    if threads == Some(0) {
+        return Err(Error::input("0 threads; give at least 1, or leave it out for one a core"));
+    }
+    let threads = threads.unwrap_or(0); // rayon's word for one a core
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::device(format!("cannot start {threads} threads: {e}; ask for fewer")))
+}
+
+/// A precision's state, without its type.
+trait State: Send + Sync {
+    fn shape(&self) -> (usize, usize);
+    fn coordinates(&self) -> Vec<i64>;
+    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally;
+    fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
+}
+
+struct Tokenwise<W: Width> {
+    cloud: Cloud<W>,
+    /// X(t+1) in the making.
+    next: Vec<W::Int>,
+    set: InstructionSet,
+}
+
+impl<W: Width> Tokenwise<W> {
+    fn new(tokens: &Tokens, grid: Grid, set: InstructionSet) -> Self {
+        let (n, d) = (tokens.n(), tokens.d());
+        let padded = n.next_multiple_of(BLOCK) * d;
+        let mut x: Vec<W::Int> = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
+        x.resize(padded, W::Int::default());
+        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new() };
+        let mut state = Self { cloud, next: vec![W::Int::default(); padded], set };
+        state.refloat();
+        state
+    }
+
+    /// Floats and their largest magnitudes from the integers.
+    fn refloat(&mut self) {
+        let d = self.cloud.d;
+        let chunks = self.cloud.floats.par_chunks_mut(BLOCK * d).zip(self.cloud.x.par_chunks(BLOCK * d));
+        let largest = chunks.with_min_len(16).map(|(floats, x)| {
+            let mut largest = vec![0.0f64; d];
+            for (floats, x) in floats.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
+                for ((float, &x), largest) in floats.iter_mut().zip(x).zip(&mut largest) {
+                    *float = W::of(x);
+                    *largest = largest.max(float.to_f64().abs());
+                }
+            }
+            largest
+        });
+        self.cloud.largest = largest.reduce(
+            || vec![0.0; d],
+            |mut a, b| {
+                a.iter_mut().zip(b).for_each(|(a, b)| *a = a.max(b));
+                a
+            },
+        );
+    }
+
+    fn lanes(&self) -> usize {
+        self.set.packet_rows(W::PRECISION)
+    }
+
+    fn scratch(&self) -> Scratch<W> {
+        Scratch::new(self.cloud.n, self.cloud.d, self.lanes())
+    }
+}
+
+impl<W: Width> State for Tokenwise<W> {
+    fn shape(&self) -> (usize, usize) {
+        (self.cloud.n, self.cloud.d)
+    }
+
+    fn coordinates(&self) -> Vec<i64> {
+        self.cloud.x[..self.cloud.n * self.cloud.d].iter().map(|x| x.to_i64()).collect()
+    }
+
+    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally {
+        let (lanes, cloud, set) = (self.lanes(), &self.cloud, self.set);
+        let plan = &Plan::new(step);
+        let packets = self.next[..cloud.n * cloud.d]
+            .par_chunks_mut(lanes * cloud.d)
+            .zip(strips.argmax.par_chunks_mut(lanes))
+            .zip(strips.count.par_chunks_mut(lanes))
+            .enumerate();
+        let tallies = packets.with_max_len(1).map_init(
+            || Scratch::new(cloud.n, cloud.d, lanes),
+            |scratch, (packet, ((x, argmax), count))| {
+                let first = (packet * lanes) as u32;
+                let rows: Vec<u32> = (first..first + count.len() as u32).collect();
+                let purpose = Purpose::Move { x, argmax, count };
+                <W as Vectors>::run(set, Packet { cloud, plan, scratch, rows: &rows, purpose })
+            },
+        );
+        let tally = tallies.reduce(Tally::default, |a, b| a + b);
+        std::mem::swap(&mut self.cloud.x, &mut self.next);
+        self.refloat();
+        tally
+    }
+
+    fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        let plan = &Plan::new(step);
+        let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let packets = sorted.par_chunks(self.lanes()).map_init(
+            || self.scratch(),
+            |scratch, rows| {
+                let mut members = vec![Vec::new(); rows.len()];
+                let purpose = Purpose::Members(&mut members);
+                <W as Vectors>::run(self.set, Packet { cloud: &self.cloud, plan, scratch, rows, purpose });
+                members
+            },
+        );
+        let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
+        // Every row was put into `sorted`.
+        rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
+    }
+}

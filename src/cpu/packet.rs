@@ -1,0 +1,580 @@
+//! One packet: the strips and sums of up to 64 rows, one lane each, over all keys that they see.
+//!
+//! Keys stream past in blocks. The first pass notes the largest float score of every lane in every block. The second
+//! visits only the blocks whose maximum reaches a lane's strip ([`super::filter`] says when), adds up the keys that are
+//! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
+//! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
+#![allow(unsafe_code, clippy::inline_always)] // the score loop reads without bounds checks, and must be inlined
+
+use crate::contract::{Step, StripWidth, TokenMatrix};
+
+use super::aligned::Aligned;
+use super::filter::{self, Limits};
+use super::lanes::{Job, LANES, Lanes, MOST_KEYS, VECTORS};
+use super::sums::Sums;
+use super::width::{Integer, Width};
+
+/// Keys in a block.
+pub(super) const BLOCK: usize = 64;
+
+/// The tokens, twice: as lattice integers and as the floats that are equal to them. Rows are padded with zeros to
+/// whole blocks.
+pub(super) struct Cloud<W: Width> {
+    pub(super) n: usize,
+    pub(super) d: usize,
+    pub(super) x: Vec<W::Int>,
+    pub(super) floats: Vec<W>,
+    /// max_j |x_jk|.
+    pub(super) largest: Vec<f64>,
+}
+
+impl<W: Width> Cloud<W> {
+    fn row(&self, i: usize) -> &[W::Int] {
+        &self.x[i * self.d..][..self.d]
+    }
+}
+
+/// A step in the integers of its precision.
+pub(super) struct Plan<'a, W: Width> {
+    pub(super) step: &'a Step,
+    /// Ã, row-major, if it is dense.
+    dense: Vec<W::Int>,
+}
+
+impl<'a, W: Width> Plan<'a, W> {
+    pub(super) fn new(step: &'a Step) -> Self {
+        let dense = match &step.matrix {
+            TokenMatrix::Dense(entries) => entries.iter().map(|&a| W::Int::of(a)).collect(),
+            TokenMatrix::Identity | TokenMatrix::Multiple(_) => Vec::new(),
+        };
+        Self { step, dense }
+    }
+}
+
+/// What a packet is computed for.
+pub(super) enum Purpose<'a, W: Width> {
+    /// New coordinates, argmax and strip size of its rows.
+    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
+    /// The members of its strips.
+    Members(&'a mut [Vec<u32>]),
+}
+
+/// What a packet had to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Rows that moved.
+    pub(super) moved: u64,
+    /// Entries decided by exact scores, not counting one maximiser a row.
+    pub(super) redone: u64,
+    /// Float scores computed, both passes.
+    pub(super) scores: u64,
+}
+
+impl std::ops::Add for Tally {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { moved: self.moved + other.moved, redone: self.redone + other.redone, scores: self.scores + other.scores }
+    }
+}
+
+/// Buffers that a thread keeps from packet to packet. `[coordinate][lane]` where not said otherwise.
+pub(super) struct Scratch<W: Width> {
+    query: Aligned<W::Int>,
+    query_floats: Aligned<W>,
+    own: Aligned<W::Int>,
+    /// `[block][lane]`.
+    maxima: Aligned<W>,
+    sums: Sums<W>,
+    exact: Exact<W>,
+    candidates: Vec<(u32, u64)>,
+    band: Vec<(u32, u64)>,
+}
+
+impl<W: Width> Scratch<W> {
+    pub(super) fn new(n: usize, d: usize, lanes: usize) -> Self {
+        Self {
+            query: Aligned::new(d * lanes),
+            query_floats: Aligned::new(d * lanes),
+            own: Aligned::new(d * lanes),
+            maxima: Aligned::new(n.div_ceil(BLOCK) * lanes),
+            sums: Sums::new(d, lanes),
+            exact: Exact::new(),
+            candidates: Vec::new(),
+            band: Vec::new(),
+        }
+    }
+}
+
+/// Keys whose exact scores are kept.
+const KEPT: usize = 8;
+
+/// Exact scores of a packet's lanes, with a memory of the last few keys: late states repeat few tokens often.
+struct Exact<W: Width> {
+    keys: Vec<u32>,
+    scores: [[W::Wide; LANES]; KEPT],
+    /// Where the next key goes.
+    next: usize,
+    /// Scores of too few lanes to be kept.
+    few: [W::Wide; LANES],
+}
+
+impl<W: Width> Exact<W> {
+    fn new() -> Self {
+        let none = [W::Wide::default(); LANES];
+        Self { keys: Vec::with_capacity(KEPT), scores: [none; KEPT], next: 0, few: none }
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.next = 0;
+    }
+
+    /// Scores against a key, right in the lanes `of`.
+    #[inline(always)]
+    fn scores(&mut self, cloud: &Cloud<W>, query: &[W::Int], lanes: usize, key: u32, of: u64) -> &[W::Wide; LANES] {
+        let row = cloud.row(key as usize);
+        if let Some(at) = self.keys.iter().position(|&kept| cloud.row(kept as usize) == row) {
+            return &self.scores[at];
+        }
+        if of.count_ones() <= 2 {
+            for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
+                self.few[lane] = W::dot(query, lanes, lane, row);
+            }
+            return &self.few;
+        }
+        let at = self.next;
+        self.next = (at + 1) % KEPT;
+        match self.keys.get_mut(at) {
+            Some(kept) => *kept = key,
+            None => self.keys.push(key),
+        }
+        W::dots(lanes, query, row, &mut self.scores[at]);
+        &self.scores[at]
+    }
+}
+
+/// One packet's work.
+pub(super) struct Packet<'a, W: Width> {
+    pub(super) cloud: &'a Cloud<W>,
+    pub(super) plan: &'a Plan<'a, W>,
+    pub(super) scratch: &'a mut Scratch<W>,
+    /// Ascending, at least one and no more than lanes.
+    pub(super) rows: &'a [u32],
+    pub(super) purpose: Purpose<'a, W>,
+}
+
+/// What one packet knows of its lanes. Lanes past the last row repeat it.
+struct Rows<W: Width> {
+    /// Lanes with a row of their own.
+    own: u64,
+    /// Keys 0..visible are seen; ascending.
+    visible: [u32; LANES],
+    error: [W; LANES],
+    width: [W::Wide; LANES],
+    limits: [[W; LANES]; 3],
+    max: [W::Wide; LANES],
+    argmax: [u32; LANES],
+}
+
+impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
+    type Output = Tally;
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) -> Tally {
+        let mut rows = self.gather(VECTORS * L::WIDTH);
+        let mut tally = Tally::default();
+        self.scratch.sums.clear();
+        self.scratch.exact.clear();
+        // Small dimensions as constants: the loop over coordinates unrolls and queries stay in registers.
+        match self.cloud.d {
+            1 => self.scan(lanes, 1, &mut rows, &mut tally),
+            2 => self.scan(lanes, 2, &mut rows, &mut tally),
+            3 => self.scan(lanes, 3, &mut rows, &mut tally),
+            4 => self.scan(lanes, 4, &mut rows, &mut tally),
+            d => self.scan(lanes, d, &mut rows, &mut tally),
+        }
+        if self.is_hardmax() {
+            self.decide_maximisers(lanes, &mut rows);
+        } else {
+            self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
+            self.decide_band(lanes, &rows);
+        }
+        tally.redone -= self.rows.len() as u64;
+        self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
+        tally
+    }
+}
+
+impl<W: Width> Packet<'_, W> {
+    /// A strip of width 0 in every row: its members are the maximisers.
+    fn is_hardmax(&self) -> bool {
+        self.plan.step.width == StripWidth::Constant(0)
+    }
+
+    /// Queries, widths and error bounds of the packet's rows.
+    #[inline(always)]
+    fn gather(&mut self, lanes: usize) -> Rows<W> {
+        let (cloud, step) = (self.cloud, self.plan.step);
+        let Scratch { query, query_floats, own, .. } = self.scratch;
+        let count = self.rows.len();
+        let mut visible = [0; LANES];
+        for l in 0..lanes {
+            let i = self.rows[l.min(count - 1)] as usize;
+            visible[l] = step.mask.visible(i, cloud.n) as u32;
+            for (k, &x) in cloud.row(i).iter().enumerate() {
+                own[k * lanes + l] = x;
+            }
+        }
+        match &step.matrix {
+            TokenMatrix::Identity => query.copy_from_slice(own),
+            TokenMatrix::Multiple(a) => {
+                let a = W::Int::of(*a);
+                for (q, &x) in query.iter_mut().zip(own.iter()) {
+                    *q = W::query(W::product(a, x));
+                }
+            }
+            TokenMatrix::Dense(_) => {
+                let mut sums = [W::Wide::default(); LANES];
+                for (q, row) in query.chunks_exact_mut(lanes).zip(self.plan.dense.chunks_exact(cloud.d)) {
+                    W::dots(lanes, own, row, &mut sums);
+                    for (q, &sum) in q.iter_mut().zip(&sums) {
+                        *q = W::query(sum);
+                    }
+                }
+            }
+        }
+        let mut weight = [0.0; LANES];
+        for (k, q) in query.chunks_exact(lanes).enumerate() {
+            for (l, &q) in q.iter().enumerate() {
+                let float = W::of(q);
+                query_floats[k * lanes + l] = float;
+                weight[l] += float.to_f64().abs() * cloud.largest[k];
+            }
+        }
+        let mut rows = Rows {
+            own: u64::MAX >> (LANES - count),
+            visible,
+            error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
+            width: [W::Wide::default(); LANES],
+            limits: [[W::default(); LANES]; 3],
+            max: [W::SMALLEST; LANES],
+            argmax: [0; LANES],
+        };
+        for l in 0..lanes {
+            rows.width[l] = W::wide(strip_width::<W>(step, lanes, l, query, own));
+        }
+        rows
+    }
+
+    /// Lanes that see a key.
+    #[inline(always)]
+    fn seen(rows: &Rows<W>, lanes: usize, key: usize) -> u64 {
+        match rows.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
+            LANES.. => 0,
+            first => u64::MAX << first,
+        }
+    }
+
+    /// Both passes.
+    #[inline(always)]
+    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, d: usize, rows: &mut Rows<W>, tally: &mut Tally) {
+        let width = VECTORS * L::WIDTH;
+        let blocks = (rows.visible[width - 1] as usize).div_ceil(BLOCK);
+        let whole = rows.visible[0] as usize / BLOCK;
+        let mut row_max = [lanes.splat(W::LOWEST); VECTORS];
+        for block in 0..blocks {
+            let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
+            let query = &self.scratch.query_floats[..];
+            let mut max = [lanes.splat(W::LOWEST); VECTORS];
+            if block < whole {
+                for j in (0..BLOCK).step_by(L::KEYS) {
+                    for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
+                        for r in 0..VECTORS {
+                            max[r] = lanes.max(max[r], score[r]);
+                        }
+                    }
+                }
+            } else {
+                let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
+                for j in (0..BLOCK).step_by(L::KEYS) {
+                    for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+                        for r in 0..VECTORS {
+                            lanes.store(score[r], &mut one[r * L::WIDTH..]);
+                        }
+                        let key = (block * BLOCK + j + c) as u32;
+                        for l in 0..width {
+                            let visible = key < rows.visible[l] && one[l] > most[l];
+                            most[l] = if visible { one[l] } else { most[l] };
+                        }
+                    }
+                }
+                for r in 0..VECTORS {
+                    max[r] = lanes.load(&most[r * L::WIDTH..]);
+                }
+            }
+            let into = &mut self.scratch.maxima[block * width..][..width];
+            for r in 0..VECTORS {
+                lanes.store(max[r], &mut into[r * L::WIDTH..]);
+                row_max[r] = lanes.max(row_max[r], max[r]);
+            }
+        }
+        tally.scores += (blocks * BLOCK * self.rows.len()) as u64;
+
+        let hardmax = self.is_hardmax();
+        let mut floats = [W::default(); LANES];
+        for r in 0..VECTORS {
+            lanes.store(row_max[r], &mut floats[r * L::WIDTH..]);
+        }
+        for l in 0..width {
+            let Limits { top, low, high } = Limits::new(floats[l], rows.width[l], rows.error[l]);
+            // In hardmax the candidates are all that matters.
+            let (low, high) = if hardmax { (top, W::LOWEST.negated()) } else { (low, high) };
+            for (limits, limit) in rows.limits.iter_mut().zip([top, low, high]) {
+                limits[l] = limit;
+            }
+        }
+        let [top, low, high] = rows.limits.each_ref().map(|limits| {
+            let mut vectors = [lanes.splat(W::LOWEST); VECTORS];
+            for r in 0..VECTORS {
+                vectors[r] = lanes.load(&limits[r * L::WIDTH..]);
+            }
+            vectors
+        });
+
+        self.scratch.candidates.clear();
+        self.scratch.band.clear();
+        for block in 0..blocks {
+            let maxima = &self.scratch.maxima[block * width..][..width];
+            let mut max = [lanes.splat(W::LOWEST); VECTORS];
+            for r in 0..VECTORS {
+                max[r] = lanes.load(&maxima[r * L::WIDTH..]);
+            }
+            if at_least(lanes, &max, &low) == 0 {
+                continue;
+            }
+            let has_candidates = at_least(lanes, &max, &top) != 0;
+            let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
+            let query = &self.scratch.query_floats[..];
+            let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+            let mut undecided = 0;
+            for j in (0..BLOCK).step_by(L::KEYS) {
+                for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+                    let (above_low, above_high) = (at_least(lanes, score, &low), at_least(lanes, score, &high));
+                    inside[j + c] = above_high;
+                    band[j + c] = above_low & !above_high;
+                    undecided |= band[j + c];
+                    if has_candidates {
+                        candidates[j + c] = at_least(lanes, score, &top);
+                    }
+                }
+            }
+            tally.scores += (BLOCK * self.rows.len()) as u64;
+            if block >= whole {
+                for j in 0..BLOCK {
+                    let seen = Self::seen(rows, width, block * BLOCK + j);
+                    inside[j] &= seen;
+                    band[j] &= seen;
+                    candidates[j] &= seen;
+                }
+            }
+            let first = (block * BLOCK) as u32;
+            if has_candidates || undecided != 0 {
+                for j in 0..BLOCK {
+                    if candidates[j] != 0 {
+                        self.scratch.candidates.push((first + j as u32, candidates[j]));
+                    }
+                    if band[j] != 0 && !hardmax {
+                        self.scratch.band.push((first + j as u32, band[j]));
+                    }
+                    tally.redone += u64::from(((candidates[j] | band[j]) & rows.own).count_ones());
+                }
+            }
+            let mut list = [(0, 0); BLOCK];
+            let mut length = 0;
+            for (j, &bits) in inside.iter().enumerate() {
+                list[length] = (first + j as u32, bits);
+                length += usize::from(bits != 0);
+            }
+            self.take(lanes, &list[..length]);
+        }
+    }
+
+    /// Keys that are certainly in the strips of the lanes given with them.
+    #[inline(always)]
+    fn take<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
+        if let Purpose::Members(members) = &mut self.purpose {
+            for &(key, bits) in list {
+                for (l, members) in members.iter_mut().enumerate() {
+                    if bits >> l & 1 == 1 {
+                        members.push(key);
+                    }
+                }
+            }
+        } else {
+            self.scratch.sums.add(lanes, &self.cloud.x, list);
+        }
+    }
+
+    /// Exact m and the lowest index that attains it.
+    #[inline(always)]
+    fn decide_maxima(&mut self, lanes: usize, rows: &mut Rows<W>) {
+        let Scratch { exact, candidates, query, .. } = self.scratch;
+        for &(key, bits) in candidates.iter() {
+            let scores = exact.scores(self.cloud, query, lanes, key, bits);
+            for l in 0..lanes {
+                let better = bits >> l & 1 == 1 && scores[l] > rows.max[l];
+                rows.max[l] = if better { scores[l] } else { rows.max[l] };
+                rows.argmax[l] = if better { key } else { rows.argmax[l] };
+            }
+        }
+    }
+
+    /// The same where the maximisers are the strip. A key that attains the maximum so far is kept, and counts for the
+    /// lanes whose maximum has not risen since.
+    #[inline(always)]
+    fn decide_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>) {
+        let width = VECTORS * L::WIDTH;
+        let Scratch { exact, candidates, band, query, .. } = self.scratch;
+        for &(key, bits) in candidates.iter() {
+            let scores = exact.scores(self.cloud, query, width, key, bits);
+            let mut attain = 0;
+            for l in 0..width {
+                let seen = bits >> l & 1 == 1;
+                let better = seen && scores[l] > rows.max[l];
+                rows.max[l] = if better { scores[l] } else { rows.max[l] };
+                rows.argmax[l] = if better { key } else { rows.argmax[l] };
+                attain |= u64::from(seen && scores[l] == rows.max[l]) << l;
+            }
+            if attain != 0 {
+                band.push((key, attain));
+            }
+        }
+        let mut list = std::mem::take(band);
+        for (key, bits) in &mut list {
+            for l in 0..width {
+                *bits &= !(u64::from(*key < rows.argmax[l]) << l);
+            }
+        }
+        self.take_all(lanes, &list);
+        self.scratch.band = list;
+    }
+
+    /// The band around the strip's edge, by exact scores.
+    #[inline(always)]
+    fn decide_band<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &Rows<W>) {
+        let width = VECTORS * L::WIDTH;
+        let mut thresholds = [W::SMALLEST; LANES];
+        for l in 0..width {
+            thresholds[l] = W::threshold(rows.max[l], rows.width[l]);
+        }
+        let Scratch { exact, band, query, .. } = self.scratch;
+        for (key, bits) in band.iter_mut() {
+            let scores = exact.scores(self.cloud, query, width, *key, *bits);
+            let mut inside = 0;
+            for l in 0..width {
+                inside |= u64::from(scores[l] >= thresholds[l]) << l;
+            }
+            *bits &= inside;
+        }
+        let mut list = std::mem::take(band);
+        list.retain(|&(_, bits)| bits != 0);
+        self.take_all(lanes, &list);
+        self.scratch.band = list;
+    }
+
+    #[inline(always)]
+    fn take_all<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
+        for part in list.chunks(BLOCK) {
+            self.take(lanes, part);
+        }
+    }
+
+    /// Step 4 of the contract.
+    #[inline(always)]
+    fn finish(&mut self, lanes: usize, rows: &Rows<W>, tally: &mut Tally) {
+        let d = self.cloud.d;
+        match &mut self.purpose {
+            Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
+            Purpose::Move { x, argmax, count } => {
+                let Scratch { sums, own, .. } = self.scratch;
+                let total = sums.total();
+                for l in 0..self.rows.len() {
+                    let size = W::narrow(total[d * lanes + l]) as u32;
+                    let row = &mut x[l * d..][..d];
+                    for (k, x) in row.iter_mut().enumerate() {
+                        *x = W::moved(own[k * lanes + l], total[k * lanes + l], size, self.plan.step.gain);
+                    }
+                    argmax[l] = rows.argmax[l];
+                    count[l] = size;
+                    tally.moved += u64::from(row.iter().enumerate().any(|(k, &x)| x != own[k * lanes + l]));
+                }
+            }
+        }
+    }
+}
+
+/// D_i: step 3 of the contract.
+fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
+    let clamp = 1i128 << W::PRECISION.clamp_bits();
+    let dot = |x: &[W::Int]| -> i128 {
+        let at = (lane..query.len()).step_by(lanes);
+        at.map(|k| W::narrow(W::product(query[k], x[k]))).sum()
+    };
+    match step.width {
+        StripWidth::Constant(width) => width,
+        StripWidth::Argmax => 0,
+        StripWidth::QueryNorm { factor } => (i128::from(factor) * root(dot(query))).min(clamp),
+        StripWidth::ANorm { factor } => {
+            let square = dot(own).max(0);
+            let shifted = match step.matrix_exponent {
+                right @ 0.. => square.checked_shr(right as u32).unwrap_or(0),
+                left if square == 0 || left.unsigned_abs() < square.leading_zeros() => {
+                    square.checked_shl(left.unsigned_abs()).unwrap_or(0).min(clamp)
+                }
+                _ => clamp,
+            };
+            (i128::from(factor) * root(shifted)).min(clamp)
+        }
+    }
+}
+
+/// `isqrt`, in 64 bits where they do.
+fn root(square: i128) -> i128 {
+    u64::try_from(square).map_or_else(|_| square.isqrt(), |square| i128::from(square.isqrt()))
+}
+
+/// Lanes of a packet with a ≥ b.
+#[inline(always)]
+fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Floats; VECTORS]) -> u64 {
+    let mut bits = 0;
+    for r in 0..VECTORS {
+        bits |= lanes.at_least(a[r], b[r]) << (r * L::WIDTH);
+    }
+    bits
+}
+
+/// Float scores of a packet against the keys j, j+1, … (`L::KEYS` of them) of a block.
+#[inline(always)]
+fn scores<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    keys: &[W],
+    d: usize,
+    j: usize,
+) -> [[L::Floats; VECTORS]; MOST_KEYS] {
+    assert!(query.len() == d * VECTORS * L::WIDTH && keys.len() == BLOCK * d && j + L::KEYS <= BLOCK);
+    let mut sums = [[lanes.splat(W::default()); VECTORS]; MOST_KEYS];
+    for k in 0..d {
+        for c in 0..L::KEYS {
+            // SAFETY: (j + c)·d + k < BLOCK·d, as j + c < BLOCK and k < d.
+            let x = lanes.splat(unsafe { *keys.get_unchecked((j + c) * d + k) });
+            for r in 0..VECTORS {
+                let at = (k * VECTORS + r) * L::WIDTH;
+                // SAFETY: the slice ends at (k·VECTORS + r + 1)·WIDTH ≤ d·VECTORS·WIDTH.
+                let q = lanes.load(unsafe { query.get_unchecked(at..at + L::WIDTH) });
+                sums[c][r] = lanes.mul_add(q, x, sums[c][r]);
+            }
+        }
+    }
+    sums
+}

@@ -1,0 +1,111 @@
+//! Exact sums of the keys in each lane's strip, and their number, which is the sum of a coordinate that is always 1.
+//!
+//! Additions run in the width of a coordinate, 127 keys (f32) or 1023 keys (f64) at a time, and are then folded into
+//! the wide totals.
+#![allow(clippy::inline_always)] // see `lanes`
+
+use super::aligned::Aligned;
+use super::lanes::{Lanes, VECTORS};
+use super::width::{Integer, Width};
+
+/// Sums of one packet, `[coordinate][lane]`; row d holds the counts.
+pub(super) struct Sums<W: Width> {
+    d: usize,
+    partial: Aligned<W::Int>,
+    /// Keys added to `partial` at most.
+    pending: usize,
+    total: Vec<W::Wide>,
+}
+
+impl<W: Width> Sums<W> {
+    pub(super) fn new(d: usize, lanes: usize) -> Self {
+        let length = (d + 1) * lanes;
+        Self { d, partial: Aligned::new(length), pending: 0, total: vec![W::Wide::default(); length] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.partial.fill(W::Int::default());
+        self.total.fill(W::Wide::default());
+        self.pending = 0;
+    }
+
+    /// Adds keys (at most `ADDITIONS`) to the lanes given with them.
+    #[inline(always)]
+    pub(super) fn add<L: Lanes<W, W::Int>>(&mut self, lanes: L, x: &[W::Int], list: &[(u32, u64)]) {
+        if list.is_empty() {
+            return;
+        }
+        self.pending += list.len();
+        if self.pending > W::ADDITIONS {
+            self.fold();
+            self.pending = list.len();
+        }
+        let mut k = 0;
+        while k + 4 <= self.d {
+            self.columns::<4, L>(lanes, x, k, list);
+            k += 4;
+        }
+        match self.d - k {
+            1 => self.columns::<1, L>(lanes, x, k, list),
+            2 => self.columns::<2, L>(lanes, x, k, list),
+            3 => self.columns::<3, L>(lanes, x, k, list),
+            _ => {}
+        }
+        let mut count = self.load::<1, L>(lanes, self.d);
+        for &(_, bits) in list {
+            for r in 0..VECTORS {
+                let mask = lanes.mask(bits >> (r * L::WIDTH));
+                count[0][r] = lanes.add_where(mask, count[0][r], lanes.splat_int(W::Int::one()));
+            }
+        }
+        self.store(lanes, self.d, count);
+    }
+
+    /// Coordinates k..k+N, whose sums stay in registers.
+    #[inline(always)]
+    fn columns<const N: usize, L: Lanes<W, W::Int>>(&mut self, lanes: L, x: &[W::Int], k: usize, list: &[(u32, u64)]) {
+        let mut sums = self.load::<N, L>(lanes, k);
+        for &(key, bits) in list {
+            let row: &[W::Int; N] = x[key as usize * self.d + k..].first_chunk().expect("a row holds its coordinates");
+            for r in 0..VECTORS {
+                let mask = lanes.mask(bits >> (r * L::WIDTH));
+                for c in 0..N {
+                    sums[c][r] = lanes.add_where(mask, sums[c][r], lanes.splat_int(row[c]));
+                }
+            }
+        }
+        self.store(lanes, k, sums);
+    }
+
+    #[inline(always)]
+    fn load<const N: usize, L: Lanes<W, W::Int>>(&self, lanes: L, k: usize) -> [[L::Ints; VECTORS]; N] {
+        let mut sums = [[lanes.splat_int(W::Int::default()); VECTORS]; N];
+        for c in 0..N {
+            for r in 0..VECTORS {
+                sums[c][r] = lanes.load_ints(&self.partial[((k + c) * VECTORS + r) * L::WIDTH..]);
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn store<const N: usize, L: Lanes<W, W::Int>>(&mut self, lanes: L, k: usize, sums: [[L::Ints; VECTORS]; N]) {
+        for c in 0..N {
+            for r in 0..VECTORS {
+                lanes.store_ints(sums[c][r], &mut self.partial[((k + c) * VECTORS + r) * L::WIDTH..]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fold(&mut self) {
+        W::fold(&mut self.partial, &mut self.total);
+    }
+
+    /// The sums; row d holds the counts.
+    #[inline(always)]
+    pub(super) fn total(&mut self) -> &[W::Wide] {
+        self.fold();
+        &self.total
+    }
+}

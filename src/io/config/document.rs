@@ -1,0 +1,219 @@
+//! A TOML document in which every value knows where it came from: a line and column, or an option of the command line.
+
+use std::fmt;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, Result};
+
+/// A text with the name that errors call it by.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// Where a value was written.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In a file, at a byte offset.
+    File(Arc<Source>, usize),
+    /// On the command line.
+    Option(Arc<str>),
+}
+
+impl fmt::Display for Place {
+    /// Lines and columns count from 1; a column is a character.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(source, offset) => {
+                let before = source.text.get(..*offset).unwrap_or(&source.text);
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+                write!(f, "{} line {line} column {column}", source.name)
+            }
+            Self::Option(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Place {
+    /// An error at this place, on one line whatever a value holds.
+    pub(super) fn error(&self, what: impl fmt::Display) -> Error {
+        let text = format!("{self}: {what}");
+        Error::input(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
+    }
+
+    /// Puts this place in front of an input error.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Input(text) => self.error(text),
+            other => other,
+        }
+    }
+
+    /// Whether it was given on the command line.
+    pub(super) fn is_option(&self) -> bool {
+        matches!(self, Self::Option(_))
+    }
+}
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) item: Item,
+    pub(super) place: Place,
+}
+
+/// What TOML can say.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Boolean(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    Time(String),
+    List(Vec<Value>),
+    Table(Table),
+}
+
+impl fmt::Display for Item {
+    /// As an error says what it found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Integer(value) => write!(f, "the whole number {value}"),
+            Self::Float(value) => write!(f, "the number {value:?}"),
+            Self::Text(value) => write!(f, "the text {value:?}"),
+            Self::Time(value) => write!(f, "the date or time {value}"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Table(_) => f.write_str("a table"),
+        }
+    }
+}
+
+/// Keys in the order they were written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A key, where it stands, and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+impl Table {
+    /// The entry of a key.
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Reads a document.
+    pub(super) fn parse(source: &Arc<Source>) -> Result<Self> {
+        let place = |offset| Place::File(source.clone(), offset);
+        let table = DeTable::parse(&source.text).map_err(|e| {
+            place(e.span().map_or(0, |span| span.start)).error(format!("not TOML: {}", one_line(e.message())))
+        })?;
+        convert_table(table.get_ref(), &place)
+    }
+
+    /// Sets a dotted key, making tables on the way.
+    fn set(&mut self, path: &[&str], value: &Value) -> Result<()> {
+        let (Some((first, rest)), place) = (path.split_first(), &value.place) else { return Ok(()) };
+        let known = self.entries.iter().position(|entry| entry.key == *first);
+        let at = known.unwrap_or_else(|| {
+            let empty = Value { item: Item::Table(Self::default()), place: place.clone() };
+            self.entries.push(Entry { key: (*first).to_owned(), place: place.clone(), value: empty });
+            self.entries.len() - 1
+        });
+        let entry = &mut self.entries[at];
+        if rest.is_empty() {
+            entry.place = place.clone();
+            entry.value = value.clone();
+            return Ok(());
+        }
+        match &mut entry.value.item {
+            Item::Table(table) => table.set(rest, value),
+            other => Err(place.error(format!("{first} is {other}, not a table; it has no key {:?}", rest.join(".")))),
+        }
+    }
+}
+
+/// A value from the command line that replaces one of the config.
+#[derive(Clone, Debug)]
+pub struct Override {
+    path: Vec<String>,
+    value: Value,
+}
+
+impl Override {
+    /// From `key=value`: a dotted key and a TOML value; what is no TOML value is a text.
+    ///
+    /// # Errors
+    /// No `=`, an empty key.
+    pub fn set(text: &str) -> Result<Self> {
+        let place = Place::Option(format!("--set {text}").into());
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| place.error("no \"=\"; write --set key=value, for instance --set model.alpha=0.5"))?;
+        let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+        if path.iter().any(String::is_empty) {
+            return Err(place.error("an empty key; write --set key=value, for instance --set model.alpha=0.5"));
+        }
+        let value = value.trim();
+        let parsed = DeValue::parse(value).ok().map(|v| convert(&v, &|_| place.clone())).transpose()?;
+        let item = parsed.map_or_else(|| Item::Text(value.to_owned()), |v| v.item);
+        Ok(Self { path, value: Value { item, place } })
+    }
+
+    /// From an option of its own, as in `--engine cpu` for `run.engine`. Digits are a whole number.
+    pub fn option(option: &str, key: &str, value: &str) -> Self {
+        let item = value.parse().map_or_else(|_| Item::Text(value.to_owned()), Item::Integer);
+        let place = Place::Option(format!("{option} {value}").into());
+        Self { path: key.split('.').map(str::to_owned).collect(), value: Value { item, place } }
+    }
+
+    pub(super) fn apply(&self, table: &mut Table) -> Result<()> {
+        table.set(&self.path.iter().map(String::as_str).collect::<Vec<_>>(), &self.value)
+    }
+}
+
+fn convert_table(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Result<Table> {
+    let mut entries: Vec<(usize, Entry)> = Vec::with_capacity(table.len());
+    for (key, value) in table {
+        let at = key.span().start;
+        entries.push((at, Entry { key: key.get_ref().to_string(), place: place(at), value: convert(value, place)? }));
+    }
+    entries.sort_by_key(|(at, _)| *at);
+    Ok(Table { entries: entries.into_iter().map(|(_, entry)| entry).collect() })
+}
+
+fn convert(value: &Spanned<DeValue<'_>>, place: &dyn Fn(usize) -> Place) -> Result<Value> {
+    let here = place(value.span().start);
+    let item = match value.get_ref() {
+        DeValue::Boolean(value) => Item::Boolean(*value),
+        DeValue::String(text) => Item::Text(text.to_string()),
+        DeValue::Datetime(time) => Item::Time(time.to_string()),
+        DeValue::Integer(number) => Item::Integer(
+            i64::from_str_radix(number.as_str(), number.radix())
+                .map_err(|_| here.error(format!("{number} does not fit 64 bits")))?,
+        ),
+        DeValue::Float(number) => Item::Float(
+            number.as_str().parse().map_err(|_| here.error(format!("{} is not a number", number.as_str())))?,
+        ),
+        DeValue::Array(list) => Item::List(list.iter().map(|value| convert(value, place)).collect::<Result<_>>()?),
+        DeValue::Table(table) => Item::Table(convert_table(table, place)?),
+    };
+    Ok(Value { item, place: here })
+}
+
+/// A library's message on one line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

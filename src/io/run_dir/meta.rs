@@ -1,0 +1,88 @@
+//! meta.json: who computed, and everything that may differ between runs with the same result.
+
+use serde::Serialize;
+
+use crate::contract::{self, Grid};
+use crate::io::config::Config;
+use crate::outcome::Description;
+
+/// What meta.json holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Meta {
+    /// Version of the program.
+    pub localmax: &'static str,
+    /// Version of the arithmetic; results depend on it.
+    pub contract: u32,
+    /// Engine, adapter, driver.
+    pub engine: Description,
+    /// How keys were searched.
+    pub plan: String,
+    /// n.
+    pub n: usize,
+    /// d.
+    pub d: usize,
+    /// The rule.
+    pub rule: &'static str,
+    /// What δ is measured in; `None` for rules without a strip.
+    pub strip: Option<&'static str>,
+    /// Stored width.
+    pub precision: &'static str,
+    /// The lattice.
+    pub grid: GridFacts,
+    /// Steps taken.
+    pub steps: u64,
+    /// The step from which no bit moves any more, where one was found.
+    pub fixed_point: Option<u64>,
+    /// When and how long.
+    pub timings: Timings,
+}
+
+/// The lattice that the tokens live on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GridFacts {
+    /// R, the largest magnitude of an initial coordinate.
+    pub radius: f64,
+    /// e: no coordinate exceeds 2^e.
+    pub exponent: i32,
+    /// u, the resolution of a coordinate.
+    pub unit: f64,
+}
+
+/// Wall-clock facts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// Seconds since 1970 (UTC) at the start.
+    pub started_unix: f64,
+    /// Seconds from start to end.
+    pub total_seconds: f64,
+    /// Seconds in steps alone.
+    pub step_seconds: f64,
+    /// Steps per second of those.
+    pub steps_per_second: f64,
+}
+
+impl Meta {
+    /// The facts that are known before the first step.
+    pub fn new(config: &Config, engine: Description, grid: Grid, radius: f64) -> Self {
+        let strip = match config.model.rule {
+            crate::model::Rule::Localmax { strip, .. } => Some(strip.name()),
+            _ => None,
+        };
+        let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self {
+            localmax: env!("CARGO_PKG_VERSION"),
+            contract: contract::VERSION,
+            engine,
+            plan: config.run.plan.name().to_owned(),
+            n: config.n(),
+            d: config.d(),
+            rule: config.model.rule.name(),
+            strip,
+            precision: config.run.precision.name(),
+            grid: GridFacts { radius, exponent: grid.exponent, unit: grid.unit() },
+            steps: 0,
+            fixed_point: None,
+            timings: Timings { started_unix: started.map_or(0.0, |t| t.as_secs_f64()), ..Timings::default() },
+        }
+    }
+}

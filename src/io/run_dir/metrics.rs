@@ -1,0 +1,202 @@
+//! metrics.csv: a row a recorded step, with nothing in it that two equal runs could disagree on.
+//!
+//! `step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash`: row s describes the state X(s) after s steps. `hash`
+//! is its blake3 ([`Tokens::hash`](crate::tokens::Tokens::hash)); the others describe the step s−1 → s that made it,
+//! and are empty in row 0.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::outcome::StepReport;
+
+/// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// A row of metrics.csv.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// s, the number of steps taken.
+    pub step: u64,
+    /// The step s−1 → s; `None` for the initial state.
+    pub taken: Option<Taken>,
+    /// blake3 of X(s), hexadecimal.
+    pub hash: String,
+}
+
+/// What is known about a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taken {
+    /// δ(s−1).
+    pub delta: f64,
+    /// γ(s−1).
+    pub gamma: f64,
+    /// Tokens with any coordinate changed.
+    pub moved: u64,
+    /// Size of the smallest strip.
+    pub strip_min: u32,
+    /// Mean size of a strip.
+    pub strip_mean: f64,
+    /// Size of the largest strip.
+    pub strip_max: u32,
+}
+
+impl Taken {
+    /// From an engine's report on n tokens.
+    pub fn new(report: &StepReport, n: usize, delta: f64, gamma: f64) -> Self {
+        Self {
+            delta,
+            gamma,
+            moved: report.moved,
+            strip_min: report.strip_min,
+            strip_mean: report.strip_total as f64 / n as f64,
+            strip_max: report.strip_max,
+        }
+    }
+}
+
+/// A row as the file holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    step: u64,
+    delta: Option<f64>,
+    gamma: Option<f64>,
+    moved: Option<u64>,
+    strip_min: Option<u32>,
+    strip_mean: Option<f64>,
+    strip_max: Option<u32>,
+    hash: String,
+}
+
+impl From<&Row> for Record {
+    fn from(row: &Row) -> Self {
+        let taken = row.taken.as_ref();
+        Self {
+            step: row.step,
+            delta: taken.map(|t| t.delta),
+            gamma: taken.map(|t| t.gamma),
+            moved: taken.map(|t| t.moved),
+            strip_min: taken.map(|t| t.strip_min),
+            strip_mean: taken.map(|t| t.strip_mean),
+            strip_max: taken.map(|t| t.strip_max),
+            hash: row.hash.clone(),
+        }
+    }
+}
+
+impl From<Record> for Row {
+    fn from(record: Record) -> Self {
+        let Record { step, delta, gamma, moved, strip_min, strip_mean, strip_max, hash } = record;
+        let taken = || {
+            Some(Taken {
+                delta: delta?,
+                gamma: gamma?,
+                moved: moved?,
+                strip_min: strip_min?,
+                strip_mean: strip_mean?,
+                strip_max: strip_max?,
+            })
+        };
+        Self { step, taken: taken(), hash }
+    }
+}
+
+/// Appends rows.
+#[derive(Debug)]
+pub struct MetricsWriter {
+    path: PathBuf,
+    file: File,
+    /// Rows on their way, and the bytes that are in the file already.
+    pending: Vec<u8>,
+    written: u64,
+    flushed: Instant,
+}
+
+impl MetricsWriter {
+    /// A new file, with its head.
+    ///
+    /// # Errors
+    /// A file that exists already or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Error::file(path, e))?;
+        let pending = b"step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n".to_vec();
+        let mut writer = Self { path: path.to_owned(), file, pending, written: 0, flushed: Instant::now() };
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// An old file, cut back to its first `bytes` bytes, as [`MetricsWriter::position`] gave them.
+    ///
+    /// # Errors
+    /// A file that is shorter than that, or cannot be written.
+    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
+        let mut file = OpenOptions::new().write(true).open(path).map_err(|e| Error::file(path, e))?;
+        let length = file.metadata().map_err(|e| Error::file(path, e))?.len();
+        if length < bytes {
+            return Err(Error::input(format!(
+                "{}: {length} bytes where {bytes} were written; rows are missing",
+                path.display()
+            )));
+        }
+        file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|e| Error::file(path, e))?;
+        Ok(Self { path: path.to_owned(), file, pending: Vec::new(), written: bytes, flushed: Instant::now() })
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write(&mut self, row: &Row) -> Result<()> {
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
+        csv.serialize(Record::from(row))
+            .and_then(|()| csv.flush().map_err(csv::Error::from))
+            .map_err(|e| Error::file(&self.path, io::Error::other(e)))?;
+        drop(csv);
+        if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
+    }
+
+    /// Brings every row into the file.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.write_all(&self.pending).map_err(|e| Error::file(&self.path, e))?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        self.flushed = Instant::now();
+        Ok(())
+    }
+
+    /// Brings every row to the disk and says how many bytes the file then has.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn position(&mut self) -> Result<u64> {
+        self.flush()?;
+        self.file.sync_data().map_err(|e| Error::file(&self.path, e))?;
+        Ok(self.written)
+    }
+}
+
+impl Drop for MetricsWriter {
+    fn drop(&mut self) {
+        let _ = self.flush(); // whoever needs to know has called it before
+    }
+}
+
+/// Reads every row.
+///
+/// # Errors
+/// A file that cannot be read; a row that is none, by its line.
+pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
+    let bad = |e: csv::Error| {
+        let line = e.position().map_or(String::new(), |p| format!(" line {}", p.line()));
+        Error::input(format!("{}{line}: {e}", path.display()))
+    };
+    let file = File::open(path).map_err(|e| Error::file(path, e))?;
+    csv::Reader::from_reader(file).into_deserialize::<Record>().map(|row| row.map(Row::from).map_err(bad)).collect()
+}

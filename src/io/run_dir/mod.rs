@@ -1,0 +1,297 @@
+//! A run's directory: all that a run leaves, and all that `plot` and `resume` need.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config.toml` | the resolved config; runs again as it is (`a.npy` beside it where A is large) |
+//! | `meta.json` | versions, engine, grid, strip form, timings: everything that may differ between equal runs |
+//! | `metrics.csv` | a row a recorded step ([`Row`]) |
+//! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
+//! | `final.npy` | the last tokens, (n, d) |
+//! | `checkpoints/`, `plots/` | |
+//!
+//! A directory appears whole, with its config in it, or not at all.
+
+mod meta;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+pub use meta::{GridFacts, Meta, Timings};
+pub use metrics::{MetricsWriter, Row, Taken, read_metrics};
+
+use crate::error::{Error, Result};
+use crate::io::config::Config;
+use crate::io::{atomic, npy};
+use crate::tokens::Tokens;
+
+const CONFIG: &str = "config.toml";
+const META: &str = "meta.json";
+const METRICS: &str = "metrics.csv";
+const FINAL: &str = "final.npy";
+const FRAMES: &str = "frames";
+const FOLDERS: [&str; 3] = [FRAMES, "checkpoints", "plots"];
+/// Most names tried for a directory that nobody named.
+const MOST_RUNS: u64 = 1_000_000;
+
+/// Where a run is going to be. Nothing has been created yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A directory that was named.
+    Named(PathBuf),
+    /// `<folder>/<name>-<k>` with the first free k from 1.
+    FirstFree {
+        /// The folder of all runs.
+        folder: PathBuf,
+        /// The run's name.
+        name: String,
+    },
+}
+
+impl Place {
+    /// `out`, or else the first free `runs/<name>-<k>`. Call it before anything is computed, and [`Place::create`] when
+    /// nothing but the steps is left to do.
+    ///
+    /// # Errors
+    /// A directory that has a run or other files in it.
+    pub fn new(out: Option<&Path>, name: &str) -> Result<Self> {
+        match out {
+            Some(path) => check_free(path).map(|()| Self::Named(path.to_owned())),
+            None => Ok(Self::FirstFree { folder: "runs".into(), name: name.to_owned() }),
+        }
+    }
+
+    /// Creates the directory with its config and its folders.
+    ///
+    /// # Errors
+    /// What cannot be written, or a directory that was filled meanwhile; nothing is left behind.
+    pub fn create(&self, config: &Config) -> Result<RunDir> {
+        match self {
+            Self::Named(path) => {
+                check_free(path)?;
+                build(path, config)?.ok_or_else(|| occupied(path))
+            }
+            Self::FirstFree { folder, name } => {
+                for k in 1..=MOST_RUNS {
+                    let path = folder.join(format!("{name}-{k}"));
+                    if fs::symlink_metadata(&path).is_err()
+                        && let Some(run) = build(&path, config)?
+                    {
+                        return Ok(run);
+                    }
+                }
+                let folder = folder.display();
+                Err(Error::input(format!("{folder}/{name}-1 to -{MOST_RUNS} all exist; name another with --out")))
+            }
+        }
+    }
+}
+
+fn occupied(path: &Path) -> Error {
+    let shown = path.display();
+    Error::input(if is_run(path) {
+        format!(
+            "{shown} has a run in it; name another directory with --out, or continue it with `localmax resume {shown}`"
+        )
+    } else {
+        format!("{shown} is not empty; name a new directory with --out")
+    })
+}
+
+fn is_run(path: &Path) -> bool {
+    [CONFIG, META, METRICS, FINAL].iter().any(|file| path.join(file).exists())
+}
+
+fn check_free(path: &Path) -> Result<()> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(occupied(path))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            Err(Error::input(format!("{} is a file; name a directory with --out", path.display())))
+        }
+        Err(e) => Err(Error::file(path, e)),
+    }
+}
+
+/// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place was taken meanwhile.
+fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
+    let run = RunDir { path: path.to_owned() };
+    if path.is_dir() {
+        let filled = fill(path, config);
+        if filled.is_err() {
+            let _ = clear(path);
+        }
+        return filled.map(|()| Some(run));
+    }
+    let absolute = std::path::absolute(path).map_err(|e| Error::file(path, e))?;
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(occupied(path));
+    };
+    let new_parents: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
+    let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let placed = fill(&beside, config).and_then(|()| match fs::rename(&beside, &absolute) {
+        Ok(()) => Ok(true),
+        Err(_) if absolute.exists() => Ok(false),
+        Err(e) => Err(Error::file(&absolute, e)),
+    });
+    if !matches!(placed, Ok(true)) {
+        let _ = fs::remove_dir_all(&beside);
+        for folder in new_parents {
+            let _ = fs::remove_dir(folder); // one that somebody else has filled meanwhile stays
+        }
+    }
+    Ok(placed?.then_some(run))
+}
+
+/// The folders and the config, the config last.
+fn fill(path: &Path, config: &Config) -> Result<()> {
+    for folder in FOLDERS {
+        let folder = path.join(folder);
+        fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
+    }
+    config.save(path)
+}
+
+/// Removes everything inside.
+fn clear(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
+}
+
+/// A directory with a run in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// An existing run.
+    ///
+    /// # Errors
+    /// A directory without a config.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join(CONFIG).is_file() {
+            return Ok(Self { path: path.to_owned() });
+        }
+        Err(Error::input(format!("{} has no run in it: there is no {CONFIG}", path.display())))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory for pictures.
+    pub fn plots(&self) -> PathBuf {
+        self.path.join("plots")
+    }
+
+    /// The directory for checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The file of the rows of metrics.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join(METRICS)
+    }
+
+    /// The resolved config.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config(&self) -> Result<Config> {
+        Config::load(&self.path.join(CONFIG), &[])
+    }
+
+    /// Writes meta.json anew.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_meta(&self, meta: &Meta) -> Result<()> {
+        atomic::write(&self.path.join(META), |file| {
+            serde_json::to_writer_pretty(&mut *file, meta)?;
+            file.write_all(b"\n")
+        })
+    }
+
+    /// meta.json.
+    ///
+    /// # Errors
+    /// What cannot be read or is no JSON.
+    pub fn meta(&self) -> Result<serde_json::Value> {
+        let path = self.path.join(META);
+        let text = fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+        serde_json::from_str(&text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
+    }
+
+    /// Rows of metrics.
+    ///
+    /// # Errors
+    /// As [`read_metrics`].
+    pub fn metrics(&self) -> Result<Vec<Row>> {
+        read_metrics(&self.metrics_path())
+    }
+
+    /// Writes the last tokens.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
+        npy::write(&self.path.join(FINAL), tokens)
+    }
+
+    /// The last tokens.
+    ///
+    /// # Errors
+    /// As [`npy::read`].
+    pub fn final_tokens(&self) -> Result<Tokens> {
+        npy::read(&self.path.join(FINAL))
+    }
+
+    /// The file of the tokens at a step; names sort as steps do.
+    pub fn frame_path(&self, step: u64) -> PathBuf {
+        self.path.join(FRAMES).join(format!("step_{step:012}.npy"))
+    }
+
+    /// Writes the tokens at a step.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<()> {
+        npy::write(&self.frame_path(step), tokens)
+    }
+
+    /// Every frame, by step.
+    ///
+    /// # Errors
+    /// A directory that cannot be read.
+    pub fn frames(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let folder = self.path.join(FRAMES);
+        let entries = fs::read_dir(&folder).map_err(|e| Error::file(&folder, e))?;
+        let mut frames = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|e| Error::file(&folder, e))?.path();
+            let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
+                name.strip_prefix("step_").and_then(|rest| rest.strip_suffix(".npy")).and_then(|step| step.parse().ok())
+            });
+            frames.extend(step.map(|step| (step, path)));
+        }
+        frames.sort();
+        Ok(frames)
+    }
+
+    /// Removes the run again: for a run that failed before its first step.
+    ///
+    /// # Errors
+    /// What cannot be removed.
+    pub fn discard(self) -> Result<()> {
+        fs::remove_dir_all(&self.path).map_err(|e| Error::file(self.path, e))
+    }
+}

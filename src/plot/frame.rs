@@ -1,0 +1,216 @@
+//! The frame of a picture: title, axes with ticks and labels, and the map from data to pixels.
+
+use glam::DVec2;
+
+use super::canvas::{Anchor, Canvas, Style, text_width, wrapped};
+
+/// Ink of text, of lesser text and axes, and of the grid.
+pub(super) const INK: &str = "#1a1a1a";
+pub(super) const SOFT: &str = "#595959";
+pub(super) const GRID: &str = "#e6e6e6";
+
+const TITLE_SIZE: f64 = 17.0;
+const TEXT_SIZE: f64 = 12.5;
+const TICK_SIZE: f64 = 12.0;
+
+/// How data are spread along an axis.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Scale {
+    Linear,
+    /// Powers of ten; counts of 0 sit at the lower end, under the tick "0".
+    Log,
+}
+
+/// One axis.
+#[derive(Clone)]
+pub(super) struct Axis {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) scale: Scale,
+    pub(super) label: String,
+    /// Ticks at whole numbers only.
+    pub(super) whole: bool,
+    /// The tick that stands for 0 on a logarithmic axis.
+    pub(super) zero: Option<f64>,
+}
+
+impl Axis {
+    /// A linear axis.
+    pub(super) fn linear(low: f64, high: f64, label: impl Into<String>) -> Self {
+        Self { low, high, scale: Scale::Linear, label: label.into(), whole: false, zero: None }
+    }
+
+    /// An axis for counts: logarithmic if they spread over more than a factor of 30, with room for 0.
+    pub(super) fn counts(values: &[f64], label: impl Into<String>) -> Self {
+        let top = values.iter().copied().fold(1.0, f64::max);
+        let least = values.iter().copied().filter(|v| *v > 0.0).fold(top, f64::min);
+        let any_zero = values.iter().any(|v| *v <= 0.0);
+        if top / least > 30.0 {
+            let zero = any_zero.then(|| least.min(1.0) * 0.3);
+            let low = zero.map_or(least / 1.3, |z| z / 1.3);
+            Self { low, high: top * 1.4, scale: Scale::Log, label: label.into(), whole: false, zero }
+        } else {
+            Self { whole: true, ..Self::linear(-0.04 * top, top * 1.08, label) }
+        }
+    }
+
+    /// Share of the way along the axis.
+    fn place(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Log => {
+                let value = if value > 0.0 { value } else { self.zero.unwrap_or(self.low) };
+                (value / self.low).log10() / (self.high / self.low).log10()
+            }
+        }
+    }
+
+    /// About `target` ticks with their texts.
+    fn ticks(&self, target: f64) -> Vec<(f64, String)> {
+        match self.scale {
+            Scale::Linear => {
+                let rough = (self.high - self.low) / target.max(1.0);
+                let power = 10f64.powi(rough.log10().floor() as i32);
+                let steps = [1.0, 2.0, 5.0, 10.0];
+                let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.999).unwrap_or(&10.0);
+                if self.whole {
+                    step = step.max(1.0);
+                }
+                let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+                let first = (self.low / step).ceil() as i64;
+                let last = (self.high / step).floor() as i64;
+                (first..=last).map(|k| k as f64 * step).map(|v| (v, plain(v, decimals))).collect()
+            }
+            Scale::Log => {
+                let (low, high) = (self.low.log10(), self.high.log10());
+                let decades = high - low;
+                let every = (decades / target.max(1.0) / 1.4).ceil().max(1.0) as i32;
+                let mut ticks: Vec<(f64, String)> = self.zero.iter().map(|&z| (z, "0".into())).collect();
+                let floor = self.zero.map_or(self.low, |z| z * 1.5);
+                let in_powers = self.high >= 1e5;
+                for k in low.floor() as i32..=high.ceil() as i32 {
+                    let multiples: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                    if k.rem_euclid(every) != 0 {
+                        continue;
+                    }
+                    for m in multiples {
+                        let v = m * 10f64.powi(k);
+                        if v >= floor && v <= self.high {
+                            let text = match m {
+                                _ if !in_powers || k == 0 => plain(v, (-k).max(0) as usize),
+                                1.0 => power_of_ten(k),
+                                m => format!("{m}·{}", power_of_ten(k)),
+                            };
+                            ticks.push((v, text));
+                        }
+                    }
+                }
+                ticks
+            }
+        }
+    }
+}
+
+/// A number with `decimals` decimals and a minus sign that is one.
+pub(super) fn plain(v: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", v.abs());
+    let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+    if v < 0.0 && !is_zero { format!("−{text}") } else { text }
+}
+
+/// 10ᵏ.
+pub(super) fn power_of_ten(k: i32) -> String {
+    let digit = |c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => char::from_u32(0x2070 + u32::from(c as u8 - b'0')).unwrap_or(c),
+    };
+    format!("10{}", k.to_string().chars().map(digit).collect::<String>())
+}
+
+/// x_k, the k-th coordinate counted from 1.
+pub(super) fn coordinate(k: usize) -> String {
+    let digit = |c: char| char::from_u32(0x2080 + u32::from(c as u8 - b'0')).unwrap_or(c);
+    format!("x{}", k.to_string().chars().map(digit).collect::<String>())
+}
+
+/// A plot area between two axes.
+pub(super) struct Frame {
+    /// Upper left and lower right corner, in pixels.
+    pub(super) low: DVec2,
+    pub(super) high: DVec2,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+}
+
+impl Frame {
+    /// Widens one axis until a unit is as long on both.
+    pub(super) fn equalise(&mut self) {
+        let size = self.high - self.low;
+        let extent = DVec2::new(self.x.high - self.x.low, self.y.high - self.y.low);
+        let unit = (extent / size).max_element();
+        for (axis, pixels) in [(&mut self.x, size.x), (&mut self.y, size.y)] {
+            let middle = f64::midpoint(axis.low, axis.high);
+            (axis.low, axis.high) = (middle - unit * pixels / 2.0, middle + unit * pixels / 2.0);
+        }
+    }
+
+    /// Pixels of a point of the data.
+    pub(super) fn map(&self, p: DVec2) -> DVec2 {
+        let size = self.high - self.low;
+        DVec2::new(self.low.x + self.x.place(p.x) * size.x, self.high.y - self.y.place(p.y) * size.y)
+    }
+
+    /// The area as a polygon of the data.
+    pub(super) fn area(&self) -> [DVec2; 4] {
+        let (x, y) = (&self.x, &self.y);
+        [(x.low, y.low), (x.high, y.low), (x.high, y.high), (x.low, y.high)].map(DVec2::from)
+    }
+
+    /// Grid, ticks, labels and the box around the area. An empty x label leaves the x tick texts out as well.
+    pub(super) fn draw(&self, canvas: &mut Canvas) {
+        let size = self.high - self.low;
+        let (grid, tick) = (Style::line(GRID, 1.0, 1.0), Style::line(SOFT, 1.0, 1.0));
+        for (value, text) in self.x.ticks(size.x / 90.0) {
+            let x = self.low.x + self.x.place(value) * size.x;
+            canvas.line(DVec2::new(x, self.low.y), DVec2::new(x, self.high.y), grid);
+            canvas.line(DVec2::new(x, self.high.y), DVec2::new(x, self.high.y + 5.0), tick);
+            if !self.x.label.is_empty() {
+                canvas.text(DVec2::new(x, self.high.y + 19.0), TICK_SIZE, Anchor::Middle, SOFT, 0.0, &text);
+            }
+        }
+        let mut widest = 0.0f64;
+        for (value, text) in self.y.ticks(size.y / 50.0) {
+            let y = self.high.y - self.y.place(value) * size.y;
+            canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
+            canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), tick);
+            canvas.text(DVec2::new(self.low.x - 9.0, y + 4.2), TICK_SIZE, Anchor::End, SOFT, 0.0, &text);
+            widest = widest.max(text_width(&text, TICK_SIZE));
+        }
+        let middle = (self.low + self.high) / 2.0;
+        let below = DVec2::new(middle.x, self.high.y + 40.0);
+        canvas.text(below, TEXT_SIZE, Anchor::Middle, INK, 0.0, &self.x.label);
+        let left = DVec2::new((self.low.x - widest - 20.0).max(16.0), middle.y);
+        canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, &self.y.label);
+    }
+
+    /// The box around the area, drawn over the data.
+    pub(super) fn close(&self, canvas: &mut Canvas) {
+        canvas.rectangle(self.low, self.high, Style::line(SOFT, 1.0, 1.0));
+    }
+}
+
+/// Title and subtitle at the top left; the height they take.
+pub(super) fn heading(canvas: &mut Canvas, left: f64, title: &str, subtitle: &str) -> f64 {
+    let width = canvas.width - left - 16.0;
+    let mut y = 12.0;
+    for (text, size, colour, lines) in [(title, TITLE_SIZE, INK, 2), (subtitle, TEXT_SIZE, SOFT, 3)] {
+        for line in wrapped(text, size, width, lines).iter().filter(|line| !line.is_empty()) {
+            y += size + 4.0;
+            canvas.text(DVec2::new(left, y), size, Anchor::Start, colour, 0.0, line);
+        }
+    }
+    y + 16.0
+}

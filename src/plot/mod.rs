@@ -1,0 +1,70 @@
+//! Pictures: SVG and PNG from one description, drawn from plain data that files hold, never from a live engine.
+//!
+//! * [`Trajectories`]: where the tokens go, in the plane of the first two coordinates or principal axes, with the strip
+//!   of one token.
+//! * [`Metrics`]: strip sizes and moved tokens against the step.
+//!
+//! The PNG is rasterised from the SVG with the font inside it: the same input gives the same picture on any machine.
+//! Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
+
+mod canvas;
+mod frame;
+mod geometry;
+mod metrics;
+pub mod run;
+mod trajectories;
+mod view;
+
+use std::fs;
+use std::path::Path;
+
+pub use metrics::Metrics;
+pub use trajectories::{StripView, Trajectories};
+
+use crate::error::{Error, Result};
+
+/// A finished picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// An SVG document that needs nothing outside itself.
+    pub svg: String,
+    /// The same as a PNG, two pixels for one of the SVG.
+    pub png: Vec<u8>,
+}
+
+impl Picture {
+    /// Writes `<name>.svg` and `<name>.png` into `folder`, which exists.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn save(&self, folder: &Path, name: &str) -> Result<()> {
+        let write = |ending: &str, bytes: &[u8]| {
+            let path = folder.join(format!("{name}.{ending}"));
+            fs::write(&path, bytes).map_err(|source| Error::file(path, source))
+        };
+        write("svg", self.svg.as_bytes())?;
+        write("png", &self.png)
+    }
+}
+
+/// Width and height of a picture, in pixels of the SVG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+impl Size {
+    /// The size as drawn: between 480 × 360, below which nothing can be read, and 4000 × 4000.
+    fn clamped(self) -> (f64, f64) {
+        (f64::from(self.width.clamp(480, 4000)), f64::from(self.height.clamp(360, 4000)))
+    }
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { width: 960, height: 720 }
+    }
+}

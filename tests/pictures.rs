@@ -1,0 +1,228 @@
+//! Pictures from every kind of cloud: valid, bounded, the same twice, and with something on them.
+//!
+//! They stay in `target/tmp/pictures` to be looked at.
+
+use std::fs;
+use std::path::Path;
+
+use localmax::contract::Grid;
+use localmax::engine::{Engine, ReferenceEngine, Steps};
+use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
+use localmax::outcome::StepReport;
+use localmax::plot::{Metrics, Picture, Size, StripView, Trajectories};
+use localmax::schedule::Schedule;
+use localmax::tokens::{Precision, Tokens};
+use serde_json::Value;
+
+/// splitmix64 as uniform numbers in [−1, 1), and sums of twelve as normal ones.
+struct Stream(u64);
+
+impl Stream {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() / 2.0
+    }
+}
+
+fn normal(n: usize, d: usize, scale: f64) -> Tokens {
+    let mut stream = Stream((n * 1000 + d) as u64);
+    Tokens::from_f64(n, d, (0..n * d).map(|_| scale * stream.normal()).collect()).unwrap()
+}
+
+fn localmax(delta: f64) -> Rule {
+    Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Width }
+}
+
+/// Frames and reports of a run on the reference engine, and the strip of one token at one step.
+fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, Tokens)>, Vec<StepReport>, StripView) {
+    let gain = Gain::Alpha(Schedule::Constant(0.5));
+    let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+    let grid = Grid::of(x0, Precision::F64);
+    let mut of_steps = Steps::new(&model, grid, x0.d());
+    let mut engine = ReferenceEngine::new(x0, grid);
+    let (mut frames, mut reports, mut view) = (vec![(0, engine.tokens().unwrap())], Vec::new(), None);
+    for t in 0..steps {
+        let step = of_steps.at(t).unwrap();
+        if t == strip.0 {
+            let query = frames[t as usize].1.row(strip.1);
+            let members: Vec<usize> = engine.masks(&step, &[strip.1]).unwrap()[0].iter().map(|&j| j as usize).collect();
+            let length = query.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let best = (0..x0.n())
+                .map(|j| frames[t as usize].1.row(j).iter().zip(&query).map(|(a, b)| a * b).sum::<f64>())
+                .fold(f64::NEG_INFINITY, f64::max);
+            let threshold = best - model.delta(model.moment(t, 0.0)).unwrap() * length;
+            view = Some(StripView { step: t, token: strip.1, members, query, threshold });
+        }
+        reports.extend(engine.step(&[step]).unwrap());
+        frames.push((t + 1, engine.tokens().unwrap()));
+    }
+    (frames, reports, view.unwrap())
+}
+
+/// Checks what every picture must be, and leaves it to be looked at.
+fn check(name: &str, draw: impl Fn() -> Picture) {
+    let picture = draw();
+    assert!(picture == draw(), "{name}: two pictures of the same data differ");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    fs::create_dir_all(&folder).unwrap();
+    picture.save(&folder, name).unwrap();
+
+    assert!(picture.svg.len() < 2_000_000, "{name}: {} bytes of SVG", picture.svg.len());
+    let document = roxmltree::Document::parse(&picture.svg).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let texts: Vec<_> = document.descendants().filter(|node| node.has_tag_name("text")).collect();
+    assert!(texts.len() > 8, "{name}: only {} texts", texts.len());
+    for attribute in document.descendants().flat_map(|node| node.attributes()) {
+        let value = attribute.value();
+        assert!(!value.contains("NaN") && !value.contains("inf"), "{name}: {} = {value:.60}", attribute.name());
+    }
+
+    let pixels = resvg::tiny_skia::Pixmap::decode_png(&picture.png).unwrap();
+    let width: u32 = document.root_element().attribute("width").unwrap().parse().unwrap();
+    assert_eq!(pixels.width(), 2 * width, "{name}");
+    let inked = pixels.pixels().iter().filter(|p| (p.red(), p.green(), p.blue()) != (255, 255, 255)).count();
+    assert!(inked * 200 > pixels.pixels().len(), "{name}: {inked} pixels with ink");
+}
+
+fn trajectories(name: &str, title: &str, frames: &[(u64, Tokens)], strip: Option<StripView>) {
+    let tokens = &frames[0].1;
+    let data = Trajectories {
+        title: title.to_owned(),
+        subtitle: format!("n = {}, d = {}, {} steps, reference, f64", tokens.n(), tokens.d(), frames.last().unwrap().0),
+        frames,
+        strip,
+    };
+    let size = if name.ends_with("-alone") { Size { width: 640, height: 480 } } else { Size::default() };
+    check(name, || data.draw(size).unwrap());
+}
+
+/// If this failed, a run in the plane would leave no picture worth keeping.
+#[test]
+fn a_plane_cloud_with_its_strip() {
+    let (frames, reports, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (0, 17));
+    trajectories("plane", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
+    let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
+    let metrics = Metrics { title, subtitle, n: 200, rows: &reports };
+    check("metrics", || metrics.draw(Size::default()).unwrap());
+    let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
+    trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
+}
+
+/// If this failed, the papers' own panels could not be drawn.
+#[test]
+fn the_emerging_leader() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/emerging_leader.json");
+    let data: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let rows: Vec<Vec<f64>> = serde_json::from_value(data["x0"].clone()).unwrap();
+    let x0 = Tokens::from_f64(8, 2, rows.concat()).unwrap();
+    let (frames, _, strip) = run(&x0, Rule::Hardmax, 30, (0, 6));
+    trajectories("emerging-leader", "hardmax, α = 0.5: emerging leader", &frames, Some(strip));
+}
+
+/// If this failed, other dimensions than 2 would have no picture.
+#[test]
+fn other_dimensions() {
+    for (name, n, d) in [("line", 40, 1), ("space", 300, 3), ("ten", 150, 10), ("wide", 30, 64)] {
+        let (frames, _, strip) = run(&normal(n, d, 1.0), localmax(0.6), 30, (0, 5));
+        trajectories(name, "localmax (width), α = 0.5, δ = 0.6", &frames, Some(strip));
+    }
+}
+
+/// If this failed, one token, coincident, collinear, huge, tiny or far-off clouds would panic or draw nothing.
+#[test]
+fn degenerate_clouds() {
+    let line = Tokens::from_f64(5, 2, vec![0., 0., 1., 1., 2., 2., 3., 3., -1., -1.]).unwrap();
+    let far = Tokens::from_f64(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap();
+    let clouds = [
+        ("one", normal(1, 2, 1.0)),
+        ("one-in-space", normal(1, 3, 1.0)),
+        ("one-on-a-line", normal(1, 1, 1.0)),
+        ("coincident", Tokens::from_f64(50, 2, [0.3, -0.7].repeat(50)).unwrap()),
+        ("coincident-in-space", Tokens::from_f64(50, 3, [0.1, 0.2, 0.7].repeat(50)).unwrap()),
+        ("origin", Tokens::from_f64(4, 2, vec![0.0; 8]).unwrap()),
+        ("collinear", line),
+        ("far", far),
+        ("huge", normal(100, 2, 1e30)),
+        ("largest", normal(100, 2, 1e307)),
+        ("tiny", normal(100, 2, 1e-30)),
+        ("smallest", normal(10, 2, 1e-318)),
+    ];
+    for (name, x0) in clouds {
+        let query = x0.row(0);
+        let threshold = query.iter().map(|x| x * x).sum::<f64>() * 0.7;
+        let strip = StripView { step: 0, token: 0, members: vec![0], query, threshold };
+        let frames = [(0, x0.clone()), (7, x0)];
+        trajectories(name, "still", &frames, Some(strip.clone()));
+        trajectories(&format!("{name}-alone"), "one frame", &frames[..1], Some(strip));
+    }
+}
+
+/// If this failed, the picture of a large run would be megabytes that no viewer opens.
+#[test]
+fn large_clouds_stay_small_files() {
+    let x0 = normal(20_000, 2, 1.0);
+    let corner = |x: &[f64]| [1.6f64.copysign(x[0]), 1.2f64.copysign(x[1])];
+    let frames: Vec<(u64, Tokens)> = (0..40)
+        .map(|t| {
+            let left = 0.8f64.powi(t);
+            let moved = (0..x0.n()).flat_map(|i| {
+                let x = x0.row(i);
+                [0, 1].map(|k| corner(&x)[k] * (1.0 - left) + left * x[k])
+            });
+            (t as u64 * 10, Tokens::from_f64(20_000, 2, moved.collect()).unwrap())
+        })
+        .collect();
+    let query = x0.row(1);
+    let members: Vec<usize> =
+        (0..20_000).filter(|&j| x0.row(j).iter().zip(&query).map(|(a, b)| a * b).sum::<f64>() > 1.5).collect();
+    let strip = StripView { step: 0, token: 1, members, query, threshold: 1.5 };
+    trajectories("large", "four attracting corners", &frames, Some(strip));
+    trajectories("large-start", "four attracting corners", &frames[..2], None);
+}
+
+/// If this failed, a long run's metrics would be unreadable: counts over decades, zeros, thousands of rows.
+#[test]
+fn long_metrics() {
+    let rows: Vec<StepReport> = (0..50_000u64)
+        .map(|t| {
+            let moved = if t < 20_000 { 1_000_000 / (1 + t) } else { 0 };
+            let count = [1, 1 + (1_000_000 / (1 + t)) as u32, 1_000_000 / (1 + t as u32 / 10)];
+            StepReport { strip_total: 1_000_000 * u64::from(count[1]), ..StepReport::new(t, moved, count, 0) }
+        })
+        .collect();
+    let metrics = |rows: &[StepReport]| {
+        let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
+        Metrics { title, subtitle, n: 1_000_000, rows }.draw(Size::default()).unwrap()
+    };
+    check("metrics-long", || metrics(&rows));
+    check("metrics-one", || metrics(&rows[..1]));
+    check("metrics-still", || metrics(&rows[49_000..]));
+}
+
+/// If this failed, a wrong call would panic, or a title could break the document.
+#[test]
+fn bad_input_is_an_error_and_any_title_is_text() {
+    let (a, b) = (normal(3, 2, 1.0), normal(4, 2, 1.0));
+    let strip = StripView { step: 0, token: 0, members: vec![1], query: vec![1.0, 0.0], threshold: 0.5 };
+    let fails = |frames: &[(u64, Tokens)], strip: Option<StripView>, why: &str| {
+        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip };
+        let text = data.draw(Size::default()).unwrap_err().to_string();
+        assert!(text.contains(why) && !text.contains('\n'), "{text}");
+    };
+    fails(&[], None, "at least one frame");
+    fails(&[(0, a.clone()), (1, b)], None, "shape (4, 2)");
+    fails(&[(1, a.clone()), (1, a.clone())], None, "ascend");
+    let one = [(0, a)];
+    fails(&one, Some(StripView { step: 1, ..strip.clone() }), "no frame of step 1");
+    fails(&one, Some(StripView { members: vec![3], ..strip.clone() }), "token 3");
+    fails(&one, Some(StripView { query: vec![1.0], ..strip.clone() }), "1 components");
+    let nan = StripView { query: vec![f64::NAN, 0.0], threshold: f64::INFINITY, ..strip };
+    let long = "<&\"'>\u{1} a title that does not end ".repeat(20);
+    trajectories("title", &long, &one, Some(nan));
+}
