@@ -105,7 +105,7 @@ fn refusals() {
         (edit("n = 40", "n = 40.5"), "found the number 40.5"),
         (edit("n = 40", "n = 99999999999999999999"), "does not fit 64 bits"),
         (edit("d = 3", "d = 0"), "tokens.d must be"),
-        (edit("d = 3", "d = 20000"), "d = 20000 exceeds the largest dimension, 16384"),
+        (edit("d = 3", "d = 20000"), "d = 20000 exceeds the largest dimension, 8192"),
         (edit("d = 3", "d = 3\nscale = -1"), "tokens.scale is -1"),
         (edit("\"normal\"", "\"norml\""), "tokens.kind: unknown kind of cloud \"norml\"; one of normal"),
         (edit("\"normal\"", "7"), "tokens.kind must be a text, found the whole number 7"),
