@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`num`], [`rng`], [`machine`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`outcome`] |
+//! | 2 | [`model`], [`contract`], [`field`], [`outcome`] |
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
@@ -21,6 +21,7 @@ pub mod contract;
 pub mod cpu;
 pub mod engine;
 pub mod error;
+pub mod field;
 pub mod gpu;
 pub mod init;
 pub mod io;

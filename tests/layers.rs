@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&[&str]]] = &[
     &[&["error", "num", "rng", "machine"]],
     &[&["tokens", "schedule", "init", "choice"]],
-    &[&["model", "contract", "outcome"]],
+    &[&["model", "contract", "field", "outcome"]],
     &[&["reference"], &["cpu"], &["gpu"]],
     &[&["engine", "verify", "observe"]],
     &[&["io"]],

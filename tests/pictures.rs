@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use localmax::contract::{Grid, Steps};
-use localmax::engine::{Engine, ReferenceEngine};
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::contract::Grid;
+use localmax::engine::{Engine, ReferenceEngine, Steps};
+use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
 use localmax::plot::{Metrics, Picture, Size, StripView, Trajectories};
 use localmax::schedule::Schedule;
@@ -42,12 +42,8 @@ fn localmax(delta: f64) -> Rule {
 
 /// Frames and reports of a run on the reference engine, and the strip of one token at one step.
 fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, Tokens)>, Vec<StepReport>, StripView) {
-    let model = Model {
-        rule,
-        scores: Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) },
-        mask: Mask::Full,
-        gain: Gain::Alpha(Schedule::Constant(0.5)),
-    };
+    let gain = Gain::Alpha(Schedule::Constant(0.5));
+    let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
     let grid = Grid::of(x0, Precision::F64);
     let mut of_steps = Steps::new(&model, grid, x0.d());
     let mut engine = ReferenceEngine::new(x0, grid);
@@ -61,7 +57,7 @@ fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, T
             let best = (0..x0.n())
                 .map(|j| frames[t as usize].1.row(j).iter().zip(&query).map(|(a, b)| a * b).sum::<f64>())
                 .fold(f64::NEG_INFINITY, f64::max);
-            let threshold = best - model.delta(t).unwrap() * length;
+            let threshold = best - model.delta(model.moment(t, 0.0)).unwrap() * length;
             view = Some(StripView { step: t, token: strip.1, members, query, threshold });
         }
         reports.extend(engine.step(&[step]).unwrap());

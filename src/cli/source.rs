@@ -67,7 +67,7 @@ impl Source {
     }
 }
 
-/// The first state of a run: the config's tokens on their lattice.
+/// The first state of a run: the config's tokens on their lattice, or on their geometry.
 ///
 /// # Errors
 /// More memory than there is, before anything is allocated; a file that cannot be read.
@@ -75,7 +75,12 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     check_memory(config)?;
     let tokens = config.load_tokens()?;
     let grid = Grid::of(&tokens, config.run.precision);
-    Ok((grid.snap(&tokens)?, grid))
+    let first = if config.model.is_exact() {
+        grid.snap(&tokens)?
+    } else {
+        config.model.start(&tokens, config.run.precision)?
+    };
+    Ok((first, grid))
 }
 
 /// The engine that the config asks for, holding the first state.

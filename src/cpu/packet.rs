@@ -498,6 +498,7 @@ fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int
     };
     match step.width {
         StripWidth::Constant(width) => width,
+        StripWidth::Argmax => 0,
         StripWidth::QueryNorm { factor } => (i128::from(factor) * root(dot(query))).min(clamp),
         StripWidth::ANorm { factor } => {
             let square = dot(own).max(0);

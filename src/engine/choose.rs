@@ -6,7 +6,7 @@ use crate::contract::Grid;
 use crate::cpu;
 use crate::error::Result;
 use crate::gpu::{Adapter, Device, Wanted};
-use crate::model::{Matrix, Model};
+use crate::model::Model;
 use crate::tokens::Tokens;
 
 /// An engine, and what a person should know about how it was chosen.
@@ -25,6 +25,7 @@ pub struct Opened {
 pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
     let quiet = |engine| Ok(Opened { engine, note: None });
     match choice {
+        EngineChoice::Reference if !model.is_exact() => quiet(Box::new(ReferenceEngine::real(tokens))),
         EngineChoice::Reference => quiet(Box::new(ReferenceEngine::new(tokens, grid))),
         EngineChoice::Cpu => quiet(cpu(tokens, grid)?),
         EngineChoice::Gpu => {
@@ -49,7 +50,6 @@ fn cpu(tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
 }
 
 fn gpu(adapter: &Adapter, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    let scores = &model.scores;
-    let identity = scores.matrix == Matrix::Identity && scores.factor.is_constant() && scores.factor.at(0.0) == 1.0;
-    Ok(Box::new(GpuEngine::new(&Device::open(adapter)?, tokens, grid, !identity)?))
+    let plain = model.heads.iter().all(|head| head.scores.is_identity());
+    Ok(Box::new(GpuEngine::new(&Device::open(adapter)?, tokens, grid, !plain)?))
 }

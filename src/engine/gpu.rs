@@ -1,8 +1,8 @@
 //! The GPU engine behind the trait.
 
-use super::Engine;
-use crate::contract::{Grid, Step};
-use crate::error::Result;
+use super::{Engine, Step};
+use crate::contract::{self, Grid, StripWidth};
+use crate::error::{Error, Result};
 use crate::gpu::{Device, State};
 use crate::outcome::{Description, StepReport, Strips};
 use crate::tokens::Tokens;
@@ -28,6 +28,14 @@ impl GpuEngine {
     }
 }
 
+/// The integers of a step that this engine has a kernel for.
+fn known(step: &Step) -> Result<&contract::Step> {
+    match step {
+        Step::Lattice(step) if step.width != StripWidth::Argmax => Ok(step),
+        _ => Err(Error::input("the gpu engine runs localmax and hardmax; take engine = \"reference\" for this rule")),
+    }
+}
+
 impl Engine for GpuEngine {
     fn description(&self) -> Description {
         let adapter = self.state.device().adapter();
@@ -39,7 +47,8 @@ impl Engine for GpuEngine {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        self.state.step(steps)
+        let steps = steps.iter().map(|step| known(step).cloned()).collect::<Result<Vec<_>>>()?;
+        self.state.step(&steps)
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -51,6 +60,6 @@ impl Engine for GpuEngine {
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.state.masks(step, rows)
+        self.state.masks(known(step)?, rows)
     }
 }

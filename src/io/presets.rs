@@ -55,8 +55,8 @@ pub fn find(name: &str) -> Result<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Grid, Steps};
-    use crate::engine::{Engine, ReferenceEngine};
+    use crate::contract::Grid;
+    use crate::engine::{Engine, ReferenceEngine, Steps};
     use crate::io::config::{Config, Override};
 
     /// A preset that does not run, or says nothing about itself, is worse than none.

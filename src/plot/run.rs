@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::{Metrics, Size, StripView, Trajectories};
 use crate::error::{Error, Result};
+use crate::field;
 use crate::io::config::Config;
 use crate::io::npy;
 use crate::io::run_dir::{Row, RunDir};
-use crate::model::{Model, Rule};
+use crate::model::{Gain, Model, Rule, Update};
 use crate::outcome::StepReport;
 use crate::reference::spec;
 use crate::tokens::Tokens;
@@ -86,11 +87,18 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
 }
 
 fn title(model: &Model) -> String {
-    let crate::model::Gain::Alpha(alpha) = &model.gain;
-    match &model.rule {
-        Rule::Localmax { delta, strip } => format!("Localmax, {} strip, α = {alpha}, δ = {delta}", strip.name()),
-        Rule::Hardmax => format!("Hardmax, α = {alpha}"),
-    }
+    let what = match &model.rule {
+        Rule::Localmax { delta, strip } => format!(", {} strip, δ = {delta}", strip.name()),
+        Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => format!(", β = {beta}"),
+        Rule::Hardmax | Rule::FrankWolfe => String::new(),
+    };
+    let how = match &model.update {
+        Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
+        Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
+        Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
+    };
+    let name = model.name();
+    format!("{}{}{what}{how}", name[..1].to_uppercase(), &name[1..])
 }
 
 /// The strip of the chosen token at the chosen frame, by SPEC's mathematics on the stored tokens.
@@ -105,11 +113,13 @@ fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<St
         Some(token) => token,
         None => middle(tokens),
     };
-    let state = spec::State::new(&config.model, tokens);
-    let parameters = spec::Parameters::of(&config.model, *step)?;
-    let strip = state.strip(&parameters, token);
-    let query = state.query(&parameters, token);
-    Ok(StripView { step: *step, token, members: strip.members(), query, threshold: strip.threshold })
+    let (t, state) = (*step, spec::State::new(tokens));
+    let step = field::Steps::new(&config.model, tokens.d()).at(t)?;
+    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+    let attended = state.attention(&step, stage, head, token);
+    let threshold = state.threshold(stage.weights, head, token, state.scores(&step, head, token).max);
+    let members = attended.weights.iter().map(|(j, _)| *j).collect();
+    Ok(StripView { step: t, token, members, query: head.scores.apply(state.row(token)), threshold })
 }
 
 /// The token of median length; the lowest index among equals.

@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Gain, Mask, Matrix, Rule, StripForm};
+use crate::model::{Gain, Mask, Matrix, Rule, StripForm, Update};
 use crate::num;
 use crate::schedule::Schedule;
 
@@ -22,6 +22,10 @@ delta = "1/(t+1)"
 [run]
 steps = 20
 "#;
+
+fn averages(alpha: f64) -> Update {
+    Update::Average { gain: Gain::Alpha(Schedule::Constant(alpha)), preconditioner: None }
+}
 
 fn parse(text: &str) -> Result<Config> {
     Config::parse(text, "c.toml", "c", Path::new(""), &[])
@@ -51,8 +55,8 @@ fn defaults() {
         config.model.rule,
         Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
     );
-    assert_eq!(config.model.gain, Gain::Alpha(Schedule::Constant(0.5)));
-    assert_eq!((&config.model.scores.matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
+    assert_eq!(config.model.update, averages(0.5));
+    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
     let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
     assert_eq!(config.run, run);
     let output = OutputOptions { record: Trigger::Every(1), frames: Trigger::Log, checkpoint_seconds: 300.0 };
@@ -101,7 +105,7 @@ fn refusals() {
         (edit("n = 40", "n = 40.5"), "found the number 40.5"),
         (edit("n = 40", "n = 99999999999999999999"), "does not fit 64 bits"),
         (edit("d = 3", "d = 0"), "tokens.d must be"),
-        (edit("d = 3", "d = 20000"), "d = 20000 exceeds the largest dimension, 16384"),
+        (edit("d = 3", "d = 20000"), "d = 20000 exceeds the largest dimension, 8192"),
         (edit("d = 3", "d = 3\nscale = -1"), "tokens.scale is -1"),
         (edit("\"normal\"", "\"norml\""), "tokens.kind: unknown kind of cloud \"norml\"; one of normal"),
         (edit("\"normal\"", "7"), "tokens.kind must be a text, found the whole number 7"),
@@ -176,7 +180,7 @@ fn refusals() {
 #[test]
 fn overrides() {
     let config = with(&["model.alpha=2", "model.delta=0.5*t", "output.record=every 5", "tokens.n=3"]).unwrap();
-    assert_eq!(config.model.gain, Gain::Alpha(Schedule::Constant(2.0)));
+    assert_eq!(config.model.update, averages(2.0));
     assert_eq!((config.n(), config.output.record), (3, Trigger::Every(5)));
     let options = [
         Override::option("--engine", "run.engine", "cpu"),
@@ -221,7 +225,7 @@ fn overridden_choices() {
     let line = with(&["model.rule=hardmax", "model.delta=1"]).unwrap_err().to_string();
     assert!(line.contains("model.delta is no parameter of hardmax"), "{line}");
     let q = with(&["model.q=2", "model.k=3"]).unwrap();
-    assert_eq!(q.model.scores.matrix, Matrix::Multiple(6.0));
+    assert_eq!(q.model.scores().matrix, Matrix::Multiple(6.0));
 }
 
 /// Matrices in all their forms, files relative to the config.
@@ -232,7 +236,7 @@ fn matrices() {
     npy::write(&folder.path().join("m.npy"), &tokens).unwrap();
     let read = |model: &str| {
         let text = GOOD.replace("d = 3", "d = 2").replace("alpha = 0.5", &format!("alpha = 0.5\n{model}"));
-        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.scores)
+        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.scores().clone())
     };
     let entries = |model: &str| {
         let matrix = read(model).unwrap().matrix;
