@@ -4,6 +4,7 @@
 mod bench;
 mod completions;
 mod doctor;
+mod error_table;
 mod man;
 mod output;
 mod plot;

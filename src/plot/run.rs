@@ -34,10 +34,12 @@ pub struct Choice {
 pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let config = run.config()?;
     let frames = frames(run, choice.step, config.n() * config.d())?;
-    let engine = run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned();
+    let meta = run.meta()?;
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
+    let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
     let title = title(&config.model);
     let last = frames.last().map_or(0, |(step, _)| *step);
-    let subtitle = format!("{}: n = {}, d = {}, {last} steps, {engine} engine", config.name, config.n(), config.d());
+    let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
     let strip = strip(&config, &frames, choice)?;
     let pictures = [
         ("trajectories", {

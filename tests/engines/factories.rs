@@ -41,7 +41,9 @@ impl Factory {
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
     let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
-    for set in InstructionSet::ALL {
+    // Sets of other processor families are no engines of this build.
+    let family = |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
+    for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         for threads in [1, 2] {
             let name = format!("cpu_{}_{threads}", set.name());
             let options = Options { set: Some(set), threads: Some(threads) };

@@ -9,6 +9,8 @@ use crate::outcome::Description;
 /// What meta.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Meta {
+    /// The config's name: the file's stem or the preset's name.
+    pub name: String,
     /// Version of the program.
     pub localmax: &'static str,
     /// Version of the arithmetic; results depend on it.
@@ -70,6 +72,7 @@ impl Meta {
         };
         let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
+            name: config.name.clone(),
             localmax: env!("CARGO_PKG_VERSION"),
             contract: contract::VERSION,
             engine,
