@@ -10,7 +10,7 @@ pub use twins::{Function, Operands, functions, probe as probe_twin};
 use crate::tokens::Precision;
 
 /// Keys in a supertile.
-pub const SUPERTILE: u32 = 512;
+pub const SUPERTILE: u32 = 256;
 /// Threads in a workgroup.
 pub const LANES: u32 = 64;
 /// Largest d of the kernels that hold a token in registers.
@@ -172,7 +172,7 @@ fn arithmetic(precision: Precision) -> &'static str {
     }
 }
 
-/// Largest d whose 64 partial sums fit 8 KiB of workgroup memory.
+/// Largest d whose 32 partial sums fit 4 KiB of workgroup memory.
 fn narrow_sums(precision: Precision) -> usize {
     match precision {
         Precision::F32 => 16,
@@ -196,7 +196,8 @@ mod tests {
             sources.extend(functions(precision).iter().map(|function| (function.name, function.source(precision))));
         }
         for (name, source) in sources {
-            let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
             // No capability beyond the core of WebGPU.
             let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
             assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(&source));

@@ -40,7 +40,11 @@ pub struct State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("device", &self.device).field("grid", &self.grid).field("plan", &self.plan).finish()
+        f.debug_struct("State")
+            .field("device", &self.device)
+            .field("grid", &self.grid)
+            .field("plan", &self.plan)
+            .finish()
     }
 }
 
@@ -60,8 +64,7 @@ impl State {
         let storage = |what| device.buffer(what, plan.bytes(what), wgpu::BufferUsages::STORAGE);
         let states = [storage("tokens")?, storage("next tokens")?];
         let extent = device.buffer("extent", d as u64 * 4, wgpu::BufferUsages::STORAGE)?;
-        let reports =
-            device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
+        let reports = device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
         let buffers = HashMap::from([
             (Slot::RowFilter, storage("tokens as f32")?),
             (Slot::Rows, storage("rows")?),
@@ -143,9 +146,7 @@ impl State {
         let words = self.device.read(&self.states[self.current], n * d * bytes as usize / 4)?;
         let coordinates: Vec<i64> = match self.grid.precision {
             Precision::F32 => words.iter().map(|&w| i64::from(w as i32)).collect(),
-            Precision::F64 => {
-                words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect()
-            }
+            Precision::F64 => words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect(),
         };
         self.grid.tokens(n, d, &coordinates)
     }
@@ -308,9 +309,10 @@ impl State {
 
     /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        let fit = (self.queue.room() / cost).clamp(0.0, f64::from(u32::MAX)) as u32;
-        // Whole workgroups, and not so few that a device idles.
-        let rows = if fit >= 4 * LANES { fit / (4 * LANES) * (4 * LANES) } else { LANES };
+        let [fit, whole] = self.queue.fit(cost);
+        // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
+        let block = if whole < 4 * LANES { LANES } else { 4 * LANES };
+        let rows = (fit / block * block).max(block);
         let window_end = (row / self.plan.window_rows + 1).saturating_mul(self.plan.window_rows);
         row..row.saturating_add(rows.min(most)).min(window_end).min(self.plan.n)
     }
@@ -400,7 +402,9 @@ impl State {
             Slot::QueryFilter | Slot::RowFilter => (held(Slot::RowFilter), d * 4, rows),
             Slot::KeyFilter => (held(Slot::RowFilter), d * 4, keys),
             Slot::Rows => (held(slot), record, rows),
-            Slot::Matrix | Slot::Extent | Slot::Maxima | Slot::Sums | Slot::Reports | Slot::Bits => (held(slot), 0, None),
+            Slot::Matrix | Slot::Extent | Slot::Maxima | Slot::Sums | Slot::Reports | Slot::Bits => {
+                (held(slot), 0, None)
+            }
         };
         let Some((index, lines)) = window else { return buffer.as_entire_buffer_binding() };
         let offset = u64::from(index) * u64::from(lines) * line;
@@ -434,5 +438,8 @@ fn extents(coordinates: &[i64], d: usize) -> Vec<u32> {
 
 /// Indices of the bits that are set.
 fn members(words: &[u32]) -> Vec<u32> {
-    (0u32..).zip(words).flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i)).collect()
+    (0u32..)
+        .zip(words)
+        .flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i))
+        .collect()
 }

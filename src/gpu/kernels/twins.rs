@@ -102,9 +102,7 @@ pub fn functions(precision: Precision) -> Vec<Function> {
         Function {
             name: "multiply2",
             call: "r = multiply2(a.xy, b.xy);",
-            twin: |[a, b, _]| {
-                Some(words((u128::from(signed2(a) as u64) * u128::from(signed2(b) as u64)) as i128))
-            },
+            twin: |[a, b, _]| Some(words((u128::from(signed2(a) as u64) * u128::from(signed2(b) as u64)) as i128)),
         },
         Function {
             name: "ordered",
