@@ -134,7 +134,7 @@ fn advanced(x: i64, y: i64, gain: u64, bits: u32) -> i64 {
 }
 
 fn scaled(value: i128, exponent: i32, bits: u32) -> i128 {
-    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { (2 * v).min(1 << bits) })
+    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { 2 * v.min(1 << (bits - 1)) })
 }
 
 fn f32_functions() -> Vec<Function> {
