@@ -1,10 +1,10 @@
 // Larger d: the threads vote on a supertile's keys, then each thread sums its own coordinates over the members.
 
-const OWNED = (D + LANES - 1u) / LANES;
+const OWNED = (D + ROW_LANES - 1u) / ROW_LANES;
 
-var<workgroup> lane_members: array<u32, LANES>;
+var<workgroup> lane_members: array<u32, ROW_LANES>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let row = job.row_first + linear(group, groups);
     if row >= job.row_end {
@@ -21,8 +21,8 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
         let first = tile * SUPERTILE;
         var members = 0u;
-        for (var i = 0u; i < SUPERTILE / LANES; i++) {
-            let key = first + i * LANES + lane;
+        for (var i = 0u; i < SUPERTILE / ROW_LANES; i++) {
+            let key = first + i * ROW_LANES + lane;
             if key < last {
                 let found = verdict(cut, row, key);
                 redone += found >> 1u;
@@ -33,13 +33,13 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         workgroupBarrier();
         lane_members[lane] = members;
         workgroupBarrier();
-        for (var l = 0u; l < LANES; l++) {
+        for (var l = 0u; l < ROW_LANES; l++) {
             var left = lane_members[l];
             while left != 0u {
-                let key = first + firstTrailingBit(left) * LANES + l;
+                let key = first + firstTrailingBit(left) * ROW_LANES + l;
                 left &= left - 1u;
                 for (var o = 0u; o < OWNED; o++) {
-                    let k = o * LANES + lane;
+                    let k = o * ROW_LANES + lane;
                     if k < D {
                         sum[o] = sum_add(sum[o], key_state[(key - job.key_base) * D + k]);
                     }
@@ -52,7 +52,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     workgroupBarrier();
     keep_counts(row, lane);
     for (var o = 0u; o < OWNED; o++) {
-        let k = o * LANES + lane;
+        let k = o * ROW_LANES + lane;
         if k < D {
             keep_sum(row, k, sum[o]);
         }

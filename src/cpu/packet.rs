@@ -499,7 +499,7 @@ fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int
     match step.width {
         StripWidth::Constant(width) => width,
         StripWidth::Argmax => 0,
-        StripWidth::QueryNorm { factor } => (i128::from(factor) * root(dot(query))).min(clamp),
+        StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),
         StripWidth::ANorm { factor } => {
             let square = dot(own).max(0);
             let shifted = match step.matrix_exponent {
@@ -509,7 +509,7 @@ fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int
                 }
                 _ => clamp,
             };
-            (i128::from(factor) * root(shifted)).min(clamp)
+            factor.saturating_mul(root(shifted)).min(clamp)
         }
     }
 }

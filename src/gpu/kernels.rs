@@ -10,7 +10,7 @@ pub use twins::{Function, Operands, functions, probe as probe_twin};
 use crate::tokens::Precision;
 
 /// Keys in a supertile.
-pub const SUPERTILE: u32 = 512;
+pub const SUPERTILE: u32 = 256;
 /// Threads in a workgroup.
 pub const LANES: u32 = 64;
 /// Largest d of the kernels that hold a token in registers.
@@ -172,7 +172,7 @@ fn arithmetic(precision: Precision) -> &'static str {
     }
 }
 
-/// Largest d whose 64 partial sums fit 8 KiB of workgroup memory.
+/// Largest d whose 32 partial sums fit 4 KiB of workgroup memory.
 fn narrow_sums(precision: Precision) -> usize {
     match precision {
         Precision::F32 => 16,

@@ -309,9 +309,10 @@ impl State {
 
     /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        let fit = (self.queue.room() / cost).clamp(0.0, f64::from(u32::MAX)) as u32;
-        // Whole workgroups, and not so few that a device idles.
-        let rows = if fit >= 4 * LANES { fit / (4 * LANES) * (4 * LANES) } else { LANES };
+        let [fit, whole] = self.queue.fit(cost);
+        // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
+        let block = if whole < 4 * LANES { LANES } else { 4 * LANES };
+        let rows = (fit / block * block).max(block);
         let window_end = (row / self.plan.window_rows + 1).saturating_mul(self.plan.window_rows);
         row..row.saturating_add(rows.min(most)).min(window_end).min(self.plan.n)
     }
