@@ -266,3 +266,43 @@ fn a_machine_without_a_driver_is_served() {
     let bench: Value = serde_json::from_slice(&bench.stdout).unwrap();
     assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
 }
+
+/// A README that does not run costs a newcomer the first hour.
+#[test]
+fn the_readme_holds() {
+    let readme = include_str!("../README.md");
+    let folder = Folder::new();
+    let config = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    folder.write("my.toml", config);
+    folder.good(&["run", "my.toml", "--steps", "2", "--out", "r", "--engine", "cpu"]);
+    folder.good(&["plot", "r", "--token", "3", "--step", "2"]);
+    let help = folder.good(&["--help"]);
+    let commands: Vec<&str> = readme
+        .match_indices("`localmax ")
+        .map(|(at, start)| readme[at + start.len()..].split([' ', '`']).next().unwrap())
+        .collect();
+    assert!(commands.len() > 8);
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "README names `localmax {command}`, help does not");
+    }
+    for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        assert!(path.starts_with("https://") || here.exists(), "README links to {path}, which is not there");
+    }
+}
+
+/// What one sees of a machine's adapters, and a measurement on all of them.
+#[test]
+fn doctor_and_bench_speak() {
+    let folder = Folder::new();
+    let text = folder.good(&["doctor", "--plan", "1000000,3"]);
+    for word in ["cpu ", "adapter", "auto ", "bytes"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    let small = ["bench", "--tokens", "300", "--dims", "2", "--rounds", "1", "--seconds", "0.01"];
+    let text = folder.good(&small);
+    assert!(text.contains("hardmax") && text.contains("reference") && text.contains("of peak"), "{text}");
+    let markdown = folder.good(&[&small[..], &["--markdown"]].concat());
+    assert!(markdown.contains("| rule |") && markdown.contains("| localmax | 300 | 2 | cpu |"), "{markdown}");
+    folder.refused(&["bench", "--seconds", "0"], &["--seconds", "above 0"]);
+}
