@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, first_state, need_contract, open_engine};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place};
 use crate::plot;
@@ -41,6 +41,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let config = arguments.source.config()?;
+    if arguments.verify > 0 {
+        need_contract(&config)?;
+    }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
     let (tokens, grid) = first_state(&config)?;
     let engine = open_engine(&config, &tokens, grid)?;
@@ -87,23 +90,24 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         meta.engine.engine,
         meta.engine.device
     );
-    text += &format!(
-        "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {} tokens\n",
-        meta.grid.radius,
-        meta.grid.unit,
-        meta.precision,
-        meta.grid.unit * f64::from(ending.last.map_or(1, |r| r.strip_max)).max(2.0) / 2.0,
-        ending.last.map_or(1, |r| r.strip_max),
-    );
-    if let Some(last) = ending.last {
+    let strips = ending.last.filter(|_| config.model.has_strips());
+    let largest = strips.map_or(1, |r| r.strip_max);
+    if let Some(grid) = &meta.grid {
         text += &format!(
-            "last step  {} of {} tokens moved; strips hold {} to {} tokens, {:.2} on average\n",
-            last.moved,
-            meta.n,
-            last.strip_min,
-            last.strip_max,
-            last.strip_total as f64 / meta.n as f64
+            "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {largest} tokens\n",
+            grid.radius,
+            grid.unit,
+            meta.precision,
+            grid.unit * f64::from(largest).max(2.0) / 2.0,
         );
+    }
+    if let Some(last) = ending.last {
+        text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);
+        if let Some(r) = strips {
+            let mean = r.strip_total as f64 / meta.n as f64;
+            text += &format!("; strips hold {} to {} tokens, {mean:.2} on average", r.strip_min, r.strip_max);
+        }
+        text += "\n";
     }
     match ending.fixed_point {
         Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),

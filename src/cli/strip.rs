@@ -8,6 +8,7 @@ use super::source::{Source, first_state, open_engine};
 use crate::engine::Steps;
 use crate::error::Error;
 use crate::field;
+use crate::model::Rule;
 use crate::reference::spec;
 use crate::sim::Simulation;
 
@@ -33,6 +34,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let (n, d, token) = (config.n(), config.d(), arguments.token);
     if token >= n {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
+    }
+    if !config.model.has_strips() {
+        return Err(Error::input(format!("rule {0} has no strips: {1}; localmax and hardmax have", config.model.name(), {
+            match config.model.rule {
+                Rule::FrankWolfe => "a token sees its one maximiser, the lowest index among equals",
+                Rule::Markov { .. } => "a token sees one key that is drawn",
+                _ => "every key has a weight",
+            }
+        }))
+        .into());
     }
     let (tokens, grid) = first_state(&config)?;
     let engine = open_engine(&config, &tokens, grid)?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, first_state, need_contract, open_engine};
 use crate::error::Error;
 use crate::verify::Verifier;
 
@@ -24,6 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
+    need_contract(&config)?;
     let (tokens, grid) = first_state(&config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);
