@@ -9,7 +9,7 @@ use super::output;
 use super::progress::Progress;
 use super::source::{Source, first_state, need_contract, open_engine};
 use crate::io::config::Config;
-use crate::io::run_dir::{Meta, Place};
+use crate::io::run_dir::{Meta, Place, RunDir};
 use crate::plot;
 use crate::sim::Simulation;
 use crate::sim::record::{self, Ending, Options};
@@ -39,21 +39,32 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let started = Instant::now();
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
         need_contract(&config)?;
     }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
-    let (tokens, grid) = first_state(&config)?;
-    let engine = open_engine(&config, &tokens, grid)?;
-    let meta = Meta::new(&config, engine.description(), grid, tokens.largest_magnitude());
-
-    let run = place.create(&config)?;
-    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
+    let run = take(&config, &place, options)?;
+    if !arguments.no_plot {
+        for path in plot::run::draw(&run, plot::run::Choice::default())? {
+            output::print(&format!("wrote      {}\n", path.display()))?;
+        }
+    }
+    Ok(output::print(&format!("run        {}\n", run.path().display()))?)
+}
+
+/// Takes a run to its end and prints what it came to.
+pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
+    let started = Instant::now();
+    let (tokens, grid) = first_state(config)?;
+    let engine = open_engine(config, &tokens, grid)?;
+    let meta = Meta::new(config, engine.description(), grid, tokens.largest_magnitude());
+
+    let run = place.create(config)?;
+    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let mut progress = Progress::new(config.run.steps);
-    let result = record::run(&config, &run, &mut simulation, grid, options, |step, report| {
+    let result = record::run(config, &run, &mut simulation, grid, options, |step, report| {
         progress.at(step, &format!("{} moving", report.moved));
     });
     progress.done();
@@ -68,13 +79,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     };
     let meta = record::finish(meta, &ending, started);
     run.write_meta(&meta)?;
-    output::print(&summary(&config, &meta, &ending))?;
-    if !arguments.no_plot {
-        for path in plot::run::draw(&run, plot::run::Choice::default())? {
-            output::print(&format!("wrote      {}\n", path.display()))?;
-        }
-    }
-    Ok(output::print(&format!("run        {}\n", run.path().display()))?)
+    output::print(&summary(config, &meta, &ending))?;
+    Ok(run)
 }
 
 fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {

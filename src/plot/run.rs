@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Metrics, Size, StripView, Trajectories};
+use super::{Comparison, Metrics, Picture, Size, StripView, Trajectories};
 use crate::error::{Error, Result};
 use crate::field;
 use crate::io::config::Config;
@@ -14,6 +14,8 @@ use crate::reference::spec;
 use crate::tokens::Tokens;
 
 const SIZE: Size = Size { width: 960, height: 720 };
+/// A sheet for four panels.
+const SHEET: Size = Size { width: 1180, height: 1060 };
 
 /// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
@@ -53,7 +55,32 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-fn save(run: &RunDir, name: &str, picture: &super::Picture) -> Result<Vec<PathBuf>> {
+/// Draws runs of one cloud side by side.
+///
+/// # Errors
+/// No runs, runs of different clouds, files that are missing or damaged.
+pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
+    let read = runs.iter().map(|run| {
+        let config = run.config()?;
+        let frames = frames(run, None, config.n() * config.d() * runs.len())?;
+        Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
+    });
+    let read: Vec<(Config, String, Vec<(u64, Tokens)>)> = read.collect::<Result<_>>()?;
+    let Some((config, engine, _)) = read.first() else { return Err(Error::input("there are no runs to compare")) };
+    let subtitle = format!("n = {}, d = {}, {} steps, {engine} engine", config.n(), config.d(), config.run.steps);
+    let panels: Vec<Trajectories<'_>> = read
+        .iter()
+        .map(|(config, _, frames)| Trajectories {
+            title: self::title(&config.model),
+            subtitle: String::new(),
+            frames,
+            strip: None,
+        })
+        .collect();
+    Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)
+}
+
+fn save(run: &RunDir, name: &str, picture: &Picture) -> Result<Vec<PathBuf>> {
     picture.save(&run.plots(), name)?;
     Ok(["svg", "png"].map(|ending| run.plots().join(format!("{name}.{ending}"))).into())
 }
@@ -96,6 +123,7 @@ pub fn title(model: &Model) -> String {
     let causal = if model.mask == Mask::Causal { ", causal" } else { "" };
     let name = match model.name() {
         "frank-wolfe" => "Frank–Wolfe".to_owned(),
+        "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
         name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
     };
     format!("{name}{what}{how}{causal}")
