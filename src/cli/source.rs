@@ -91,7 +91,9 @@ pub(super) fn need_contract(config: &Config) -> Result<()> {
     }
     let name = config.model.name();
     let why = match config.model.rule {
-        Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => format!("{name} with a v or a p may leave the hull"),
+        Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => {
+            format!("{name} with a v or a p may leave the hull")
+        }
         _ => format!("rule {name} needs exponentials"),
     };
     Err(Error::input(format!(

@@ -36,13 +36,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
     }
     if !config.model.has_strips() {
-        return Err(Error::input(format!("rule {0} has no strips: {1}; localmax and hardmax have", config.model.name(), {
-            match config.model.rule {
-                Rule::FrankWolfe => "a token sees its one maximiser, the lowest index among equals",
-                Rule::Markov { .. } => "a token sees one key that is drawn",
-                _ => "every key has a weight",
+        return Err(Error::input(format!(
+            "rule {0} has no strips: {1}; localmax and hardmax have",
+            config.model.name(),
+            {
+                match config.model.rule {
+                    Rule::FrankWolfe => "a token sees its one maximiser, the lowest index among equals",
+                    Rule::Markov { .. } => "a token sees one key that is drawn",
+                    _ => "every key has a weight",
+                }
             }
-        }))
+        ))
         .into());
     }
     let (tokens, grid) = first_state(&config)?;

@@ -81,9 +81,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn run_compare(arguments: &Compare) -> Result<()> {
-    let schedule = |option: &str, text: &str| {
-        Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")))
-    };
+    let schedule =
+        |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
     let options = Options {
         cloud: Cloud::new(Kind::parse(&arguments.kind)?, arguments.tokens, arguments.dim),
         seed: arguments.seed,

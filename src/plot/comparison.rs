@@ -7,12 +7,14 @@ use super::frame::{Frame, INK, SOFT, heading};
 use super::view::View;
 use super::{Picture, Size, Trajectories};
 use crate::error::{Error, Result};
+use crate::num;
+use crate::tokens::Tokens;
 
 /// Pixels of a panel's two lines, of the axes' texts, and between panels.
 const HEAD: f64 = 44.0;
 const LEFT: f64 = 76.0;
 const BELOW: f64 = 52.0;
-const GAP: f64 = 22.0;
+const GAP: DVec2 = DVec2::new(44.0, 11.0);
 
 /// What a comparison shows.
 #[derive(Clone, Debug)]
@@ -36,9 +38,11 @@ impl Comparison<'_> {
         };
         self.panels.iter().try_for_each(Trajectories::check)?;
         let start = &first.frames[0].1;
-        if let Some(other) = self.panels.iter().find(|panel| panel.frames[0].1 != *start) {
+        if let Some(other) = self.panels.iter().find(|panel| !alike(&panel.frames[0].1, start)) {
             let (one, two) = (&first.title, &other.title);
-            return Err(Error::input(format!("\"{two}\" starts from another cloud than \"{one}\"; compare equal starts")));
+            return Err(Error::input(format!(
+                "\"{two}\" starts from another cloud than \"{one}\"; compare equal starts"
+            )));
         }
         let last = self.panels.iter().filter_map(|panel| panel.frames.last()).map(|(step, _)| *step).max();
         let view = View::new(&[(0, start.clone()), (last.unwrap_or(0), start.clone())]);
@@ -49,13 +53,13 @@ impl Comparison<'_> {
         let columns = (1..).find(|c| c * c >= self.panels.len()).unwrap_or(1);
         let rows = self.panels.len().div_ceil(columns);
         let each = DVec2::new(
-            (width - LEFT - 24.0 - GAP * (columns - 1) as f64) / columns as f64,
+            (width - LEFT - 24.0 - GAP.x * (columns - 1) as f64) / columns as f64,
             (height - top - BELOW - 28.0) / rows as f64,
         );
         for (at, panel) in self.panels.iter().enumerate() {
             let (row, column) = (at / columns, at % columns);
-            let low = DVec2::new(LEFT + column as f64 * (each.x + GAP), top + row as f64 * each.y + HEAD);
-            let high = DVec2::new(low.x + each.x, low.y + each.y - HEAD - GAP / 2.0);
+            let low = DVec2::new(LEFT + column as f64 * (each.x + GAP.x), top + row as f64 * each.y + HEAD);
+            let high = DVec2::new(low.x + each.x, low.y + each.y - HEAD - GAP.y);
             let mut frame = Frame { low, high, x: view.x.clone(), y: view.y.clone() };
             if view.has_equal_units() {
                 frame.equalise();
@@ -80,4 +84,11 @@ impl Comparison<'_> {
         }
         canvas.finish()
     }
+}
+
+/// Equal shapes, and equal tokens but for the lattice that some of the runs live on.
+fn alike(one: &Tokens, two: &Tokens) -> bool {
+    let tolerance = 1e-6 * two.largest_magnitude();
+    let close = |(a, b): (&f64, &f64)| num::within((a - b).abs(), tolerance);
+    (one.n(), one.d()) == (two.n(), two.d()) && one.to_f64().iter().zip(&two.to_f64()).all(close)
 }

@@ -261,9 +261,9 @@ impl TokenSource {
 }
 
 fn token_source(section: &Section<'_>) -> Result<TokenSource> {
-    let entry = section.alternatives(&["file", "rows", "kind"])?.ok_or_else(|| {
-        section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]")
-    })?;
+    let entry = section
+        .alternatives(&["file", "rows", "kind"])?
+        .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;
     let value = &entry.value;
     match entry.key.as_str() {
         "file" => {

@@ -50,11 +50,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     let beta = || need(section, "beta", "the inverse temperature, a number or an expression in t of at least 0");
     let rule = match *name {
         "localmax" => Rule::Localmax {
-            delta: need(
-                section,
-                "delta",
-                "the alignment sensitivity, a number or an expression in t of at least 0",
-            )?,
+            delta: need(section, "delta", "the alignment sensitivity, a number or an expression in t of at least 0")?,
             strip: section.named("strip", |t| choice::named(t, "strip", &StripForm::ALL), StripForm::Score)?,
         },
         "hardmax" => Rule::Hardmax,
@@ -160,9 +156,9 @@ fn constant_matrix(section: &Section<'_>, key: &str) -> Result<Matrix> {
 
 fn constant_factor(section: &Section<'_>, key: &str, factor: &Schedule) -> Result<()> {
     match section.get(key) {
-        Some(value) if !factor.is_constant() => Err(value.place.error(format!(
-            "model.{key} has the factor {factor}, which changes in time; it must be constant"
-        ))),
+        Some(value) if !factor.is_constant() => Err(value
+            .place
+            .error(format!("model.{key} has the factor {factor}, which changes in time; it must be constant"))),
         _ => Ok(()),
     }
 }

@@ -91,10 +91,9 @@ pub(super) fn only_keys(name: &str, table: &Table, keys: &[&str]) -> Result<()> 
     let stray = table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str()));
     stray.map_or(Ok(()), |entry| {
         let nearest = nearest(&entry.key, keys.iter().copied());
-        Err(entry.place.error(format!(
-            "unknown key \"{name}.{}\"; the nearest known key is \"{name}.{nearest}\"",
-            entry.key
-        )))
+        Err(entry
+            .place
+            .error(format!("unknown key \"{name}.{}\"; the nearest known key is \"{name}.{nearest}\"", entry.key)))
     })
 }
 

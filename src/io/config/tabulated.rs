@@ -18,7 +18,9 @@ pub(super) fn tabulated(section: &Section<'_>, key: &str, value: &Value, table: 
     let name = format!("{}.{key}", section.name);
     only_keys(&name, table, &["table"])?;
     let Some(entry) = table.entry("table") else {
-        return Err(value.place.error(format!("{name}.table is missing: a list, a .csv or a .npy with a value a step")));
+        return Err(value
+            .place
+            .error(format!("{name}.table is missing: a list, a .csv or a .npy with a value a step")));
     };
     let value = &entry.value;
     let text = match &value.item {

@@ -62,11 +62,8 @@ impl Taken {
     pub fn new(report: &StepReport, n: usize, model: &Model) -> Result<Self> {
         let at = model.moment(report.t, 0.0);
         let averages = matches!(model.update, Update::Average { .. });
-        let sizes = StripSizes {
-            min: report.strip_min,
-            mean: report.strip_total as f64 / n as f64,
-            max: report.strip_max,
-        };
+        let sizes =
+            StripSizes { min: report.strip_min, mean: report.strip_total as f64 / n as f64, max: report.strip_max };
         Ok(Self {
             delta: model.has_strips().then(|| model.delta(at)).transpose()?,
             gamma: averages.then(|| model.gamma(at)).transpose()?,

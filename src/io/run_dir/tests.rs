@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::contract::Grid;
 use crate::io::config::Config;
-use crate::outcome::{Description, StepReport};
+use crate::outcome::Description;
 
 fn config() -> Config {
     Config::preset("non-vertex-limit", &[]).unwrap()
