@@ -112,7 +112,7 @@ fn run_compare(arguments: &Compare) -> Result<()> {
 fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => (1u64..)
+        None => (1..=1_000_000)
             .map(|k| PathBuf::from(format!("runs/compare-{k}")))
             .find(|path| std::fs::symlink_metadata(path).is_err())
             .ok_or_else(|| Error::input("every runs/compare-K exists; name another with --out")),

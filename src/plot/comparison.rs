@@ -50,7 +50,7 @@ impl Comparison<'_> {
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle) - 8.0;
-        let columns = (1..).find(|c| c * c >= self.panels.len()).unwrap_or(1);
+        let columns = (1..=self.panels.len()).find(|c| c * c >= self.panels.len()).unwrap_or(1);
         let rows = self.panels.len().div_ceil(columns);
         let each = DVec2::new(
             (width - LEFT - 24.0 - GAP.x * (columns - 1) as f64) / columns as f64,

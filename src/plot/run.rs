@@ -65,7 +65,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
         let frames = frames(run, None, config.n() * config.d() * runs.len())?;
         Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
     });
-    let read: Vec<(Config, String, Vec<(u64, Tokens)>)> = read.collect::<Result<_>>()?;
+    let read = read.collect::<Result<Vec<_>>>()?;
     let Some((config, engine, _)) = read.first() else { return Err(Error::input("there are no runs to compare")) };
     let subtitle = format!("n = {}, d = {}, {} steps, {engine} engine", config.n(), config.d(), config.run.steps);
     let panels: Vec<Trajectories<'_>> = read
