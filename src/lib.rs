@@ -11,7 +11,7 @@
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
-//! | 6 | [`sim`], [`bench`], [`plot`] |
+//! | 6 | [`sim`], [`study`], [`bench`], [`plot`] |
 //! | 7 | [`cli`] |
 
 pub mod bench;
@@ -35,5 +35,6 @@ pub mod reference;
 pub mod rng;
 pub mod schedule;
 pub mod sim;
+pub mod study;
 pub mod tokens;
 pub mod verify;

@@ -84,7 +84,9 @@ fn run_without_arguments_leaves_a_run() {
     let folder = Folder::new();
     let said = folder.good(&["run"]);
     let run = folder.path().join("runs/default-1");
-    for file in ["config.toml", "meta.json", "metrics.csv", "final.npy", "plots/trajectories.svg", "plots/trajectories.png"] {
+    for file in
+        ["config.toml", "meta.json", "metrics.csv", "final.npy", "plots/trajectories.svg", "plots/trajectories.png"]
+    {
         assert!(run.join(file).is_file(), "{file} is missing; the run said: {said}");
     }
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();

@@ -21,7 +21,19 @@ type Open = Box<dyn Fn(&Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
 /// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with a full first row.
 fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
     let rows: Vec<Vec<f64>> = (0..d)
-        .map(|r| (0..d).map(|c| if r == c { 1.5 } else if r.min(c) == 0 { 0.5 / d as f64 } else { 0.0 }).collect())
+        .map(|r| {
+            (0..d)
+                .map(|c| {
+                    if r == c {
+                        1.5
+                    } else if r.min(c) == 0 {
+                        0.5 / d as f64
+                    } else {
+                        0.0
+                    }
+                })
+                .collect()
+        })
         .collect();
     let model = |rule, matrix| {
         let scores = Operator { matrix, factor: Schedule::Constant(1.0) };
@@ -40,10 +52,7 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
 fn engines() -> Vec<(String, Open)> {
     let mut all: Vec<(String, Open)> = vec![
         ("reference".into(), Box::new(|tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))),
-        (
-            "cpu".into(),
-            Box::new(|tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?))),
-        ),
+        ("cpu".into(), Box::new(|tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?)))),
     ];
     for adapter in Adapter::all() {
         if let Ok(device) = Device::open(&adapter) {

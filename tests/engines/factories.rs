@@ -42,7 +42,8 @@ impl Factory {
 pub(crate) fn all() -> Vec<Factory> {
     let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
     // Sets of other processor families are no engines of this build.
-    let family = |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
+    let family =
+        |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
         for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {

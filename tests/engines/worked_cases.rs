@@ -29,4 +29,3 @@ fn worked_cases(factory: &Factory) {
         }
     }
 }
-
