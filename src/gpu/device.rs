@@ -11,10 +11,13 @@ use crate::error::{Error, Result};
 use crate::tokens::Precision;
 
 /// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
 const COPY_BYTES: u64 = 32 << 20;
+
+/// Kernels by name, precision and d.
+type Pipelines = HashMap<(Kernel, Precision, usize), Pipeline>;
 
 /// An opened device. Cloning shares it, and the kernels compiled for it.
 #[derive(Clone, Debug)]
@@ -23,7 +26,7 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     adapter: Adapter,
     lost: Arc<Mutex<Option<String>>>,
-    pipelines: Arc<Mutex<HashMap<(Kernel, Precision, usize), Pipeline>>>,
+    pipelines: Arc<Mutex<Pipelines>>,
     job_layout: wgpu::BindGroupLayout,
 }
 

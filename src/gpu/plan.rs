@@ -165,7 +165,7 @@ mod tests {
             prop_assert!(u64::from(plan.slice_rows).min(n as u64) * d as u64 * sum <= 1 << log);
             prop_assert_eq!(plan.window_rows % 64, 0);
             prop_assert_eq!(plan.window_keys % 256, 0);
-            prop_assert!(plan.slice_rows > 0 && plan.slice_rows % 64 == 0);
+            prop_assert!(plan.slice_rows > 0 && plan.slice_rows.is_multiple_of(64));
         }
     }
 

@@ -44,7 +44,7 @@ impl std::fmt::Debug for State {
             .field("device", &self.device)
             .field("grid", &self.grid)
             .field("plan", &self.plan)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
