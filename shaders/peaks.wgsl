@@ -15,15 +15,13 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let last = visible(row);
     var best = LEAST;
     var argmax = NOBODY;
-    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
-        if supertile_most(row, tile) < cutoff {
-            continue;
-        }
-        let end = min((tile + 1u) * SUPERTILE, last);
-        for (var key = tile * SUPERTILE + lane; key < end; key += ROW_LANES) {
-            if filter_score(row, key) >= cutoff {
+    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
+        let keys = list_keys(row, batch, cutoff, lane);
+        for (var i = lane; i < keys; i += ROW_LANES) {
+            let key = listed_key(i);
+            if key < last && filter_score(row, key) >= cutoff {
                 let s = exact_score(row, key);
-                if argmax == NOBODY || less(best, s) {
+                if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
                     best = s;
                     argmax = key;
                 }

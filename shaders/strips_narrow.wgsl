@@ -13,12 +13,13 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var sum: array<Sum, D>;
     var count = 0u;
     var redone = 0u;
-    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
-        if supertile_most(row, tile) < cut.low {
-            continue;
-        }
-        let end = min((tile + 1u) * SUPERTILE, last);
-        for (var key = tile * SUPERTILE + lane; key < end; key += ROW_LANES) {
+    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
+        let keys = list_keys(row, batch, cut.low, lane);
+        for (var i = lane; i < keys; i += ROW_LANES) {
+            let key = listed_key(i);
+            if key >= last {
+                continue;
+            }
             let found = verdict(cut, row, key);
             redone += found >> 1u;
             if (found & 1u) == 1u {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::device::{Device, Pipeline};
-use super::kernels::{Kernel, LANES, SUPERTILE, Slot};
+use super::kernels::{Kernel, LANES, SUPERTILE, Slot, TILES};
 use super::plan::{Plan, element_bytes};
 use super::queue::{Dispatch, Job, Queue};
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
@@ -311,7 +311,8 @@ impl State {
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
         let [fit, whole] = self.queue.fit(cost);
         // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
-        let block = if whole < 4 * LANES { LANES } else { 4 * LANES };
+        let group = Kernel::Scores.rows_a_group(self.plan.d as usize);
+        let block = if whole < group / 4 { LANES } else { group };
         let rows = (fit / block * block).max(block);
         let window_end = (row / self.plan.window_rows + 1).saturating_mul(self.plan.window_rows);
         row..row.saturating_add(rows.min(most)).min(window_end).min(self.plan.n)
@@ -343,7 +344,8 @@ impl State {
                 (u64::from(rows) * d as u64).div_ceil(u64::from(LANES))
             }
             Kernel::Scores => {
-                u64::from(rows.div_ceil(kernel.rows_a_group(d))) * u64::from(job.tile_end - job.tile_first)
+                let across = (job.tile_end - job.tile_first).div_ceil(TILES);
+                u64::from(rows.div_ceil(kernel.rows_a_group(d))) * u64::from(across)
             }
             _ => u64::from(rows.div_ceil(kernel.rows_a_group(d))),
         };
