@@ -7,8 +7,9 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use localmax::contract::{Grid, Step, Steps};
-use localmax::cpu::{Cpu, InstructionSet, Options, fma_peak};
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::cpu::{Attention, Cpu, InstructionSet, Options, fma_peak};
+use localmax::field;
+use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 
@@ -24,12 +25,9 @@ fn cloud(n: usize, d: usize) -> Tokens {
 }
 
 fn step(delta: f64, grid: Grid, d: usize) -> Step {
-    let model = Model {
-        rule: Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score },
-        scores: Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) },
-        mask: Mask::Full,
-        gain: Gain::Alpha(Schedule::Constant(1.0)),
-    };
+    let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score };
+    let gain = Gain::Alpha(Schedule::Constant(1.0));
+    let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
     Steps::new(&model, grid, d).at(0).expect("a step in its domain")
 }
 
@@ -65,6 +63,19 @@ fn measure(
     });
 }
 
+/// One step of softmax averaging: 4n²d operations and n² exponentials under the full mask.
+fn measure_softmax(c: &mut Criterion, n: usize, d: usize, mask: Mask, precision: Precision, options: Options) {
+    let rule = Rule::Softmax { beta: Schedule::Constant(1.0 / (d as f64).sqrt()) };
+    let model = Model::averaging(rule, Operator::identity(), mask, Gain::Alpha(Schedule::Constant(1.0)));
+    let step = field::Steps::new(&model, d).at(0).expect("a step in its domain");
+    let tokens = model.start(&cloud(n, d), precision).expect("a start");
+    let mut attention = Attention::new(&tokens, options).expect("an engine");
+    let mut group = c.benchmark_group("softmax");
+    let label = format!("n={n} d={d} {mask:?} {} {}", precision.name(), attention.set().name());
+    group.sample_size(10).throughput(Throughput::Elements((n * n) as u64));
+    group.bench_function(BenchmarkId::from_parameter(label), |b| b.iter(|| black_box(attention.step(&step))));
+}
+
 fn what_does_a_step_cost(c: &mut Criterion) {
     for precision in [Precision::F32, Precision::F64] {
         let plain = (precision, Options::default());
@@ -73,6 +84,9 @@ fn what_does_a_step_cost(c: &mut Criterion) {
             precision.name(),
             fma_peak(precision, plain.1).expect("a peak")
         );
+        for (d, mask) in [(3, Mask::Full), (64, Mask::Full), (64, Mask::Causal)] {
+            measure_softmax(c, 16384, d, mask, precision, plain.1);
+        }
         for d in [2, 3, 8, 16, 64] {
             measure(c, "by dimension", 16384, d, 0.1, plain, 0);
         }

@@ -81,9 +81,10 @@ real!(
 /// Scores of a packet against a tile of keys, and the largest of every lane.
 pub(super) struct Score<'a, W> {
     pub(super) query: &'a [W],
-    /// `[key][coordinate]`.
+    /// `[key][coordinate]`, whole blocks.
     pub(super) keys: &'a [W],
     pub(super) d: usize,
+    /// A multiple of the keys scored side by side, no more than there are.
     pub(super) tile: &'a mut [W],
     pub(super) largest: &'a mut [W],
 }
@@ -95,11 +96,11 @@ impl<W: Real> Job<W, W::Int> for Score<'_, W> {
     fn run<L: Lanes<W, W::Int>>(self, lanes: L) {
         let width = VECTORS * L::WIDTH;
         let mut largest = [lanes.splat(W::LOWEST); VECTORS];
-        let blocks = self.keys.chunks_exact(BLOCK * self.d).zip(self.tile.chunks_exact_mut(BLOCK * width));
+        let blocks = self.keys.chunks_exact(BLOCK * self.d).zip(self.tile.chunks_mut(BLOCK * width));
         for (keys, tile) in blocks {
-            for j in (0..BLOCK).step_by(L::KEYS) {
-                let scores = packet::scores(lanes, self.query, keys, self.d, j);
-                for (score, row) in scores[..L::KEYS].iter().zip(tile[j * width..].chunks_exact_mut(width)) {
+            for (step, tile) in tile.chunks_exact_mut(L::KEYS * width).enumerate() {
+                let scores = packet::scores(lanes, self.query, keys, self.d, step * L::KEYS);
+                for (score, row) in scores[..L::KEYS].iter().zip(tile.chunks_exact_mut(width)) {
                     for r in 0..VECTORS {
                         largest[r] = lanes.max(largest[r], score[r]);
                         lanes.store(score[r], &mut row[r * L::WIDTH..]);

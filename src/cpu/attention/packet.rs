@@ -10,7 +10,7 @@
 #![allow(clippy::needless_range_loop)] // lanes are best read by index
 
 use crate::cpu::aligned::Aligned;
-use crate::cpu::lanes::{InstructionSet, LANES};
+use crate::cpu::lanes::{InstructionSet, LANES, MOST_KEYS};
 use crate::field::{Head, Weights};
 use crate::model::{Mask, StripForm};
 use crate::num;
@@ -72,7 +72,10 @@ pub(super) struct Scratch<W> {
     /// Scores are S·2^−exponent, by lane.
     exponent: [i32; LANES],
     beta: Aligned<W>,
+    /// `[key][lane]`.
     tile: Aligned<W>,
+    /// Keys of the tile that any lane sees, rounded up to [`MOST_KEYS`].
+    keys: usize,
     /// Of the tile.
     largest: Aligned<W>,
     /// Of all tiles so far.
@@ -101,6 +104,7 @@ impl<W: Real> Scratch<W> {
             exponent: [0; LANES],
             beta: Aligned::new(width),
             tile: Aligned::new(KEYS * width),
+            keys: 0,
             largest: Aligned::new(width),
             max: Aligned::new(width),
             argmax: [0; LANES],
@@ -239,14 +243,16 @@ impl<W: Real> Scratch<W> {
     /// Scores of a tile, −∞ where a lane does not see the key.
     fn score(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
         let keys = &cloud.keys[tile * KEYS * cloud.d..][..KEYS * cloud.d];
-        let Self { query, tile: scores, largest, .. } = self;
-        W::run(self.set, Score { query, keys, d: cloud.d, tile: scores, largest });
         let first = tile * KEYS;
+        self.keys = (self.visible[self.width - 1] - first).min(KEYS).next_multiple_of(MOST_KEYS);
+        let Self { query, tile: scores, largest, .. } = self;
+        let scores = &mut scores[..self.keys * self.width];
+        W::run(self.set, Score { query, keys, d: cloud.d, tile: scores, largest });
         if self.visible[0] >= first + KEYS {
             return;
         }
         self.largest.fill(W::LOWEST);
-        for (j, row) in self.tile.chunks_exact_mut(self.width).enumerate() {
+        for (j, row) in self.tile.chunks_exact_mut(self.width).take(self.keys).enumerate() {
             for l in 0..self.width {
                 if first + j >= self.visible[l] {
                     row[l] = W::LOWEST;
@@ -265,7 +271,7 @@ impl<W: Real> Scratch<W> {
             let (old, new) = (self.max[l], self.largest[l]);
             if new > old {
                 self.max[l] = new;
-                let at = self.tile.chunks_exact(self.width).position(|row| row[l] == new);
+                let at = self.tile.chunks_exact(self.width).take(self.keys).position(|row| row[l] == new);
                 self.argmax[l] = (tile * KEYS + at.unwrap_or(0)) as u32;
                 self.factor[l] = self.decay(l, old);
             }
@@ -291,6 +297,7 @@ impl<W: Real> Scratch<W> {
     /// Weights of the tile: exponential from the maximum, or 1 from the limit in `largest` on.
     fn weigh(&mut self, exponential: bool) {
         let Self { tile, max, largest, beta, sums, .. } = self;
+        let tile = &mut tile[..self.keys * self.width];
         let (origin, beta): (&[W], Option<&[W]>) = if exponential { (max, Some(beta)) } else { (largest, None) };
         W::run(self.set, Weigh { tile, origin, beta, sums });
     }
@@ -302,6 +309,7 @@ impl<W: Real> Scratch<W> {
         }
         let keys = &cloud.keys[tile * KEYS * cloud.d..][..KEYS * cloud.d];
         let Self { tile: weights, factor, total, .. } = self;
+        let weights = &weights[..self.keys * self.width];
         W::run(self.set, Accumulate { weights, keys, d: cloud.d, factor, total });
     }
 
@@ -340,7 +348,7 @@ impl<W: Real> Scratch<W> {
             self.largest.copy_from_slice(&limits[..self.width]);
             self.weigh(false);
             if let Some(members) = &mut members {
-                for (j, row) in self.tile.chunks_exact(self.width).enumerate() {
+                for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
                     for (members, &weight) in members.iter_mut().zip(row) {
                         if weight > W::default() {
                             members.push((tile * KEYS + j) as u32);
@@ -383,7 +391,7 @@ impl<W: Real> Scratch<W> {
             self.weigh(true);
             for l in (0..self.rows.len()).filter(|&l| inside[l].0 == tile) {
                 let (mut sum, mut key) = (0.0, 0);
-                for (j, row) in self.tile.chunks_exact(self.width).enumerate() {
+                for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
                     if row[l] > W::default() && sum <= inside[l].1 {
                         key = j;
                     }
