@@ -200,7 +200,12 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
         self.scratch.sums.clear();
         self.scan(lanes, &mut rows, &mut tally);
         self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
-        self.decide_band(lanes, &rows);
+        if self.plan.step.width == StripWidth::Argmax {
+            let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
+            self.take_all(lanes, &own);
+        } else {
+            self.decide_band(lanes, &rows);
+        }
         tally.redone -= self.rows.len() as u64;
         self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
         tally
@@ -208,9 +213,9 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
 }
 
 impl<W: Width> Packet<'_, W> {
-    /// A strip of width 0 in every row: its members are the maximisers.
+    /// Whether every member is a maximiser, in every row.
     fn is_hardmax(&self) -> bool {
-        self.plan.step.width == StripWidth::Constant(0)
+        matches!(self.plan.step.width, StripWidth::Constant(0) | StripWidth::Argmax)
     }
 
     /// Queries, widths and error bounds of the packet's rows.
@@ -593,7 +598,7 @@ fn block_sets<W: Width, L: Lanes<W, W::Int>>(
 
 /// Float scores of a packet against the keys j, j+1, … (`L::KEYS` of them) of a block.
 #[inline(always)]
-fn scores<W: Width, L: Lanes<W, W::Int>>(
+pub(super) fn scores<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],
     keys: &[W],
