@@ -6,7 +6,7 @@ use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Device, Wanted};
-use crate::model::{Model, Rule};
+use crate::model::Model;
 use crate::tokens::Tokens;
 
 /// An engine, and what a person should know about how it was chosen.
@@ -54,7 +54,7 @@ fn cpu(model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
 }
 
 fn gpu(adapter: &Adapter, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    if !model.is_exact() || model.rule == Rule::FrankWolfe {
+    if !model.is_exact() {
         let name = model.name();
         return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
     }

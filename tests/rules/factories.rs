@@ -26,7 +26,10 @@ pub(crate) fn all() -> Vec<Factory> {
         Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
     });
     let mut all = vec![Factory { name: "reference".into(), make: Some(reference) }];
-    for set in InstructionSet::ALL {
+    // Sets of other processor families are no engines of this build.
+    let family =
+        |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
+    for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         let options = Options { set: Some(set), threads: Some(2) };
         let make: Arc<Make> = Arc::new(move |model, tokens, grid| {
             let exact = model.is_exact();
