@@ -85,6 +85,10 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
 
 /// The engine that the config asks for, holding the first state.
 pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    if let Plan::Norm | Plan::Tree = config.run.plan {
+        let plan = config.run.plan.name();
+        return Err(Error::input(format!("run.plan {plan:?} is not in this version; take auto or brute")).into());
+    }
     let opened = engine::open(config.run.engine, &config.model, tokens, grid)?;
     if let Some(note) = opened.note {
         output::note(&note);
