@@ -13,8 +13,8 @@ use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 use crate::verify::{Findings, Verifier};
 
-const STEPS: u64 = 40;
-const SHAPES: [(usize, usize); 2] = [(2000, 3), (400, 64)];
+const STEPS: u64 = 20;
+const SHAPES: [(usize, usize); 2] = [(1000, 3), (300, 64)];
 
 type Open = Box<dyn Fn(&Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
 
@@ -93,7 +93,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
             for (name, model) in rules(d)? {
                 for (engine, open) in &engines {
                     let mut engine_at_work = open(&cloud, grid)?;
-                    let mut verifier = Verifier::new(&model, grid, n, d, Some(200));
+                    let mut verifier = Verifier::new(&model, grid, n, d, Some(100));
                     for t in 0..STEPS {
                         verifier.step(engine_at_work.as_mut(), t)?;
                     }
