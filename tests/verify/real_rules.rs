@@ -124,7 +124,7 @@ fn no_rule_exceeds_its_bound() {
     let mut case = 0;
     for n in [1, 2, 63, 64, 65, 700] {
         for d in [1, 2, 3, 5, 16, 37, 64, 130] {
-            for rule in 0..RULES {
+            for (rule, share) in shares.iter_mut().enumerate() {
                 // In large clouds every rule meets every third shape.
                 case += 1;
                 if n == 700 && (d > 64 || case % 3 != 0) {
@@ -143,7 +143,7 @@ fn no_rule_exceeds_its_bound() {
                 let mut engine = CpuEngine::real(&tokens, options).expect("an engine");
                 let findings = verify(&mut engine, &model, &tokens, if n < 100 { 3 } else { 1 });
                 assert!(findings.passed(), "{options:?} n={n} d={d} {mask:?} {precision:?} {model:?}: {findings}");
-                shares[rule][wide] = shares[rule][wide].max(findings.max_share);
+                share[wide] = share[wide].max(findings.max_share);
                 unbounded += findings.rows_unbounded;
                 rows += findings.rows;
             }

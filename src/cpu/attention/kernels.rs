@@ -8,6 +8,7 @@
 //! within 2 ulps for every t that is a float, fused or not (checked below). Where t is below [`Real::CUT`] the weight is 0
 //! exactly, so that no product is subnormal, which costs a hundred times as much as others; NaN weighs 0 too.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
+#![allow(clippy::excessive_precision)] // constants are written as the fractions that they are
 
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::cpu::packet::{self, BLOCK};

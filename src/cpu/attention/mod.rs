@@ -134,7 +134,9 @@ impl Attention {
                         k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k)).0;
                         k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
                     }
-                    k1.iter_mut().for_each(|sum| *sum /= 6.0);
+                    for sum in &mut k1 {
+                        *sum /= 6.0;
+                    }
                 }
                 let mut next = ahead(&x, *dt, &k1);
                 next.chunks_exact_mut(d).for_each(|row| geometry.retract(row));
