@@ -1,5 +1,5 @@
 // Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16 coordinates deep
-// through workgroup memory, 8 by 8 scores a thread.
+// through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<f32>;
 @group(1) @binding(1) var<storage, read> query_filter: array<f32>;
@@ -8,13 +8,17 @@
 
 // A supertile's keys by as many rows.
 const SIDE = SUPERTILE;
-const DEPTH = 16u;
-// One more than SIDE, so that transposed stores fall on different banks.
-const STRIDE = 65u;
+// Fours of coordinates at a time.
+const FOURS = 4u;
+// One more than SIDE, so that the stores of a token's fours fall on different banks.
+const STRIDE = SIDE + 1u;
+// Rows and keys of a thread: rows side by side, keys 8 apart, so that its neighbours read neighbours.
+const HELD = 8u;
+const ACROSS = SIDE / HELD;
 
-var<workgroup> some_queries: array<f32, DEPTH * STRIDE>;
-var<workgroup> some_keys: array<f32, DEPTH * STRIDE>;
-var<workgroup> most_of: array<f32, SIDE * 8u>;
+var<workgroup> some_queries: array<vec4f, FOURS * STRIDE>;
+var<workgroup> some_keys: array<vec4f, FOURS * STRIDE>;
+var<workgroup> most_of: array<f32, SIDE * ACROSS>;
 
 @compute @workgroup_size(64)
 fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -27,10 +31,9 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let first_tile = job.tile_first + (index % across) * TILES;
     let row = first_row + lane;
     var peak = LOWEST;
-    let my_row = (lane / 8u) * 8u;
-    let my_key = (lane % 8u) * 8u;
-    let load_k = lane % DEPTH;
-    let load_line = lane / DEPTH;
+    let my_row = lane / ACROSS * HELD;
+    let my_key = lane % ACROSS;
+    let load_four = lane % FOURS;
     for (var tile = first_tile; tile < min(first_tile + TILES, job.tile_end); tile++) {
         let first = tile * SUPERTILE;
         let end = min(first + SUPERTILE, visible(min(first_row + SIDE, job.row_end) - 1u));
@@ -40,45 +43,47 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             }
             continue;
         }
-        var s: array<array<f32, 8>, 8>;
-        for (var depth = 0u; depth < D; depth += DEPTH) {
+        var s: array<array<f32, HELD>, HELD>;
+        for (var depth = 0u; depth < D; depth += 4u * FOURS) {
             workgroupBarrier();
-            let k = depth + load_k;
-            for (var i = load_line; i < SIDE; i += LANES / DEPTH) {
-                let line = min(first_row + i, job.row_end - 1u) - job.row_base;
-                let key = min(first + i, end - 1u) - job.key_base;
-                let here = min(k, D - 1u);
-                some_queries[load_k * STRIDE + i] = select(0.0, query_filter[line * D + here], k < D);
-                some_keys[load_k * STRIDE + i] = select(0.0, key_filter[key * D + here], k < D);
+            let k = vec4u(depth + 4u * load_four) + vec4u(0u, 1u, 2u, 3u);
+            let here = min(k, vec4u(D - 1u));
+            let inside = k < vec4u(D);
+            for (var i = lane / FOURS; i < SIDE; i += LANES / FOURS) {
+                let q = (min(first_row + i, job.row_end - 1u) - job.row_base) * D + here;
+                let x = (min(first + i, end - 1u) - job.key_base) * D + here;
+                let four_q = vec4f(query_filter[q.x], query_filter[q.y], query_filter[q.z], query_filter[q.w]);
+                let four_x = vec4f(key_filter[x.x], key_filter[x.y], key_filter[x.z], key_filter[x.w]);
+                some_queries[load_four * STRIDE + i] = select(vec4f(), four_q, inside);
+                some_keys[load_four * STRIDE + i] = select(vec4f(), four_x, inside);
             }
             workgroupBarrier();
-            for (var j = 0u; j < DEPTH; j++) {
-                var q: array<f32, 8>;
-                var x: array<f32, 8>;
-                for (var r = 0u; r < 8u; r++) {
+            for (var j = 0u; j < FOURS; j++) {
+                var q: array<vec4f, HELD>;
+                for (var r = 0u; r < HELD; r++) {
                     q[r] = some_queries[j * STRIDE + my_row + r];
-                    x[r] = some_keys[j * STRIDE + my_key + r];
                 }
-                for (var r = 0u; r < 8u; r++) {
-                    for (var c = 0u; c < 8u; c++) {
-                        s[r][c] += q[r] * x[c];
+                for (var c = 0u; c < HELD; c++) {
+                    let x = some_keys[j * STRIDE + my_key + c * ACROSS];
+                    for (var r = 0u; r < HELD; r++) {
+                        s[r][c] += dot(q[r], x);
                     }
                 }
             }
         }
-        for (var r = 0u; r < 8u; r++) {
+        for (var r = 0u; r < HELD; r++) {
             let last = min(end, visible(first_row + my_row + r));
             var most = LOWEST;
-            for (var c = 0u; c < 8u; c++) {
-                most = max(most, select(LOWEST, s[r][c], first + my_key + c < last));
+            for (var c = 0u; c < HELD; c++) {
+                most = max(most, select(LOWEST, s[r][c], first + my_key + c * ACROSS < last));
             }
-            most_of[(my_row + r) * 8u + lane % 8u] = most;
+            most_of[(my_row + r) * ACROSS + my_key] = most;
         }
         workgroupBarrier();
         if row < job.row_end {
             var largest = LOWEST;
-            for (var c = 0u; c < 8u; c++) {
-                largest = max(largest, most_of[lane * 8u + c]);
+            for (var c = 0u; c < ACROSS; c++) {
+                largest = max(largest, most_of[lane * ACROSS + c]);
             }
             maxima[(row - job.slice_first) * job.supertiles + tile] = largest;
             peak = max(peak, largest);

@@ -47,7 +47,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let problem = Device::open(&adapter).err().map(|e| e.to_string());
             let plan = arguments
                 .plan
-                .map(|(n, d)| Plan::new(n, d, Precision::F32, false, &adapter.limits()).map(|plan| plan.to_string()));
+                .map(|(n, d)| {
+                    let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
+                    adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
+                    Ok(plan.to_string())
+                });
             Probed { adapter, problem, plan }
         })
         .collect();
@@ -109,7 +113,8 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             if features.is_empty() { "none".into() } else { features.join(", ") }
         );
         text += &format!(
-            "           bindings to {} bytes, buffers to {} bytes\n           {}\n",
+            "           memory {} bytes, bindings to {} bytes, buffers to {} bytes\n           {}\n",
+            a.memory().map_or_else(|| "unknown".into(), |bytes| bytes.to_string()),
             limits.max_storage_buffer_binding_size,
             limits.max_buffer_size,
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
@@ -161,6 +166,7 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest]) -> Value {
                 "driver": p.adapter.driver(),
                 "software": p.adapter.is_software(),
                 "features": features,
+                "memory_bytes": p.adapter.memory(),
                 "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
                 "max_buffer_bytes": p.adapter.limits().max_buffer_size,
                 "problem": p.problem,

@@ -107,6 +107,11 @@ impl Adapter {
         self.handle.limits()
     }
 
+    /// Bytes that all buffers together may take: the device's own memory, or this machine's if it shares that.
+    pub fn memory(&self) -> Option<u64> {
+        if self.is_software() { crate::machine::available_memory() } else { super::heap::local_bytes(&self.handle) }
+    }
+
     /// Features of interest by name, with whether the adapter has them. None is needed to run.
     pub fn features(&self) -> [(&'static str, bool); 3] {
         let has = self.handle.features();

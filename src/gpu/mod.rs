@@ -21,6 +21,7 @@
 
 mod adapter;
 mod device;
+mod heap;
 pub mod kernels;
 mod peak;
 mod plan;

@@ -56,9 +56,7 @@ impl State {
     pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
         let plan = Plan::new(n, d, grid.precision, matrix, &device.adapter().limits())?;
-        if device.adapter().is_software()
-            && let Some(available) = crate::machine::available_memory()
-        {
+        if let Some(available) = device.adapter().memory() {
             plan.check_total(available)?;
         }
         let storage = |what| device.buffer(what, plan.bytes(what), wgpu::BufferUsages::STORAGE);

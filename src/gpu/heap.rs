@@ -1,0 +1,40 @@
+//! How much memory an adapter has, which WebGPU does not tell: asked of Vulkan itself.
+#![allow(unsafe_code)] // as_hal lends the Vulkan handles that wgpu holds; nothing is changed or kept through them.
+
+/// Bytes of the largest heap local to the device; none where the backend does not tell.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
+    /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter` lives.
+    let handle = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
+    let instance = handle.shared_instance().raw_instance();
+    // SAFETY: the physical device is of this instance, and both live as long as `handle`.
+    let memory = unsafe { instance.get_physical_device_memory_properties(handle.raw_physical_device()) };
+    memory.memory_heaps[..memory.memory_heap_count as usize]
+        .iter()
+        .filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0)
+        .map(|heap| heap.size)
+        .max()
+}
+
+/// None: Metal is not asked.
+#[cfg(target_vendor = "apple")]
+pub(super) fn local_bytes(_: &wgpu::Adapter) -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    /// A card whose memory is unknown would take a run that it cannot hold.
+    #[test]
+    #[cfg(not(target_vendor = "apple"))]
+    fn vulkan_adapters_tell_their_memory() {
+        let adapters = crate::gpu::Adapter::all();
+        assert!(!adapters.is_empty(), "no adapter: bash tests/run.sh installs a software driver");
+        for adapter in adapters {
+            let bytes = super::local_bytes(&adapter.handle);
+            assert!(adapter.backend() != "vulkan" || bytes.is_some_and(|b| b >= 1 << 26), "{}: {bytes:?}", adapter.name());
+        }
+    }
+}
