@@ -3,9 +3,11 @@
     bash benches/peers/run            sets up a virtual environment under target/ and prints a Markdown table
     PEERS="torch jax" bash benches/peers/run   with more tools than NumPy
     bash benches/peers/run --tokens 4096,16384 --dims 3,64 --tools numpy
+    PEERS=torch bash benches/peers/run --rule softmax --dims 64     beside scaled_dot_product_attention
 
-Every tool computes x + gamma (mean over the strip - x) with the score strip, delta = 0.1, gamma = 1/2, f32, in row chunks
-so that no n x n array is held. Tools take turns; medians of several rounds; results are compared with localmax's.
+Every tool computes x + gamma (mean - x), gamma = 1/2, f32: the mean over the score strip of delta = 0.1, in row chunks so
+that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). Tools take turns; medians of several rounds; results
+are compared with localmax's.
 """
 
 import argparse
@@ -67,22 +69,52 @@ def jax_tool(_threads):
     return lambda x: np.asarray(compiled(jnp.asarray(x)))
 
 
-TOOLS = {"numpy": lambda _threads: numpy_step, "torch": torch_tool, "jax": jax_tool}
+def numpy_softmax(_threads):
+    def step(x):
+        beta, out = x.dtype.type(1 / np.sqrt(x.shape[1])), np.empty_like(x)
+        for a, b in chunks(len(x)):
+            s = beta * (x[a:b] @ x.T)
+            w = np.exp(s - s.max(1, keepdims=True))
+            out[a:b] = x[a:b] + GAMMA * ((w @ x) / w.sum(1, keepdims=True) - x[a:b])
+        return out
+
+    return step
 
 
-def localmax_step(binary, folder, x):
+def torch_softmax(threads):
+    import torch
+
+    torch.set_num_threads(threads)
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def step(x):
+        x = torch.from_numpy(x)
+        head = x[None, None]  # its default scale is 1/sqrt(d)
+        return (x + GAMMA * (attention(head, head, head)[0, 0] - x)).numpy()
+
+    return step
+
+
+TOOLS = {
+    "localmax": {"numpy": lambda _threads: numpy_step, "torch": torch_tool, "jax": jax_tool},
+    "softmax": {"numpy": numpy_softmax, "torch": torch_softmax},
+}
+
+
+def localmax_step(binary, folder, rule, x):
     """The same step by localmax, for the answers."""
     np.save(folder / "x0.npy", x)
-    config = f'[tokens]\nfile = "x0.npy"\n[model]\nrule = "localmax"\nalpha = 1.0\ndelta = {DELTA}\n[run]\nsteps = 1\n'
+    parameter = f"delta = {DELTA}" if rule == "localmax" else f"beta = {1 / np.sqrt(x.shape[1])}"
+    config = f'[tokens]\nfile = "x0.npy"\n[model]\nrule = "{rule}"\nalpha = 1.0\n{parameter}\n[run]\nsteps = 1\n'
     (folder / "step.toml").write_text(config)
     out = folder / f"run-{len(x)}-{x.shape[1]}"
     subprocess.run([binary, "run", "step.toml", "--engine", "cpu", "--no-plot", "--out", out.name], cwd=folder, check=True, capture_output=True)
     return np.load(out / "final.npy")
 
 
-def localmax_ms(binary, n, d):
+def localmax_ms(binary, rule, n, d):
     """Milliseconds a step and the share of the peak measured in the same call."""
-    command = [binary, "bench", "--engines", "cpu", "--rules", "localmax", "--tokens", str(n), "--dims", str(d)]
+    command = [binary, "bench", "--engines", "cpu", "--rules", rule, "--tokens", str(n), "--dims", str(d)]
     report = json.loads(subprocess.run([*command, "--rounds", "1", "--json"], check=True, capture_output=True).stdout)
     return report["rows"][0]["ms"], report["rows"][0]["share_of_peak"]
 
@@ -92,6 +124,7 @@ def main():
     parser.add_argument("--binary", default="target/release/localmax")
     parser.add_argument("--tokens", default="4096,16384")
     parser.add_argument("--dims", default="2,3,16,64")
+    parser.add_argument("--rule", choices=TOOLS, default="localmax")
     parser.add_argument("--tools", default="numpy,torch,jax")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -99,7 +132,9 @@ def main():
     tools = {}
     for name in options.tools.split(","):
         try:
-            tools[name] = TOOLS[name](os.cpu_count())
+            tools[name] = TOOLS[options.rule][name](os.cpu_count())
+        except KeyError:
+            print(f"left out: {name} (has no {options.rule} here)")
         except ImportError as error:
             print(f"left out: {name} ({error})")
 
@@ -110,11 +145,11 @@ def main():
         for d in map(int, options.dims.split(",")):
             for n in map(int, options.tokens.split(",")):
                 x = np.random.default_rng(7).standard_normal((n, d), dtype=np.float32)
-                ours = localmax_step(binary, folder, x)
+                ours = localmax_step(binary, folder, options.rule, x)
                 times = {tool: [] for tool in ["localmax", *tools]}
                 shares, worst = [], 0.0
                 for _ in range(options.rounds):
-                    ms, share = localmax_ms(binary, n, d)
+                    ms, share = localmax_ms(binary, options.rule, n, d)
                     times["localmax"].append(ms)
                     shares.append(share)
                     for tool, step in tools.items():

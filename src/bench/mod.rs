@@ -1,8 +1,8 @@
 //! Engines against one another in one run: the same clouds, in turn, medians of several rounds.
 //!
 //! A step must compute each of the n² scores once, 2·d floating-point operations each: **2n²d is the work that every
-//! engine is charged with**, whatever it really did (an engine that scans twice shows a lower rate, one that rules keys
-//! out a higher one, above the peak even). The share of the peak is against a multiply-add loop measured in the same
+//! engine is charged with**, and 4n²d where every key has a weight and enters a sum, whatever it really did (an engine
+//! that scans twice shows a lower rate, one that rules keys out a higher one, above the peak even). The share of the peak is against a multiply-add loop measured in the same
 //! run on the same device.
 
 mod table;
@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::contract::Grid;
 use crate::engine::{Engine, Steps};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::init::{Cloud, Kind};
-use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
+use crate::model::{Gain, Geometry, Integrator, Mask, Model, Operator, Rule, StripForm, Update};
 use crate::outcome::Description;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -23,7 +23,7 @@ use crate::tokens::{Precision, Tokens};
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// `localmax`, `hardmax`.
+    /// Some of [`RULES`].
     pub rules: Vec<String>,
     /// Numbers of tokens.
     pub tokens: Vec<usize>,
@@ -37,8 +37,11 @@ pub struct Plan {
     pub round_time: Duration,
 }
 
+/// Rules that can be measured.
+pub const RULES: [&str; 6] = ["localmax", "hardmax", "frank-wolfe", "softmax", "markov", "sphere"];
+
 /// Opens an engine on a cloud.
-pub type Open = Box<dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>>>;
+pub type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
 
 /// An engine that takes part.
 pub struct Contender {
@@ -69,7 +72,7 @@ pub struct Row {
     pub ms_range: (f64, f64),
     /// Token pairs a second.
     pub pairs_per_second: f64,
-    /// 2n²d over the time.
+    /// 2n²d (4n²d where every key has a weight) over the time.
     pub gflops: f64,
     /// `gflops` over the device's peak.
     pub share_of_peak: Option<f64>,
@@ -92,14 +95,26 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-/// The model that a rule's name stands for here: alpha = 1, and for localmax a strip a tenth of a unit wide.
-fn model(rule: &str) -> Result<Model> {
-    let rule = match rule {
-        "hardmax" => Rule::Hardmax,
+/// The model that a rule's name stands for here: α = 1; a strip a tenth of a unit wide; β = 1/√d, the scale of
+/// transformers; on the sphere, SA in steps of a tenth.
+fn model(name: &str, d: usize) -> Result<Model> {
+    let beta = Schedule::Constant(1.0 / (d as f64).sqrt());
+    let rule = match name {
         "localmax" => Rule::Localmax { delta: Schedule::Constant(0.1), strip: StripForm::Score },
-        other => return Err(crate::error::Error::input(format!("unknown rule {other:?}; one of localmax, hardmax"))),
+        "hardmax" => Rule::Hardmax,
+        "frank-wolfe" => Rule::FrankWolfe,
+        "softmax" | "sphere" => Rule::Softmax { beta },
+        "markov" => Rule::Markov { beta, seed: 7 },
+        other => {
+            return Err(Error::input(format!("unknown rule {other:?}; one of {}", RULES.join(", "))));
+        }
     };
-    Ok(Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0))))
+    let gain = Gain::Alpha(Schedule::Constant(1.0));
+    let mut model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+    if name == "sphere" {
+        model.update = Update::Flow { dt: 0.1, integrator: Integrator::EulerRenorm, geometry: Geometry::Sphere };
+    }
+    Ok(model)
 }
 
 /// Milliseconds a step over one round.
@@ -127,8 +142,8 @@ pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)
         left_out: Vec::new(),
     };
     for rule in &plan.rules {
-        let model = model(rule)?;
         for &d in &plan.dimensions {
+            let model = model(rule, d)?;
             for &n in &plan.tokens {
                 progress(&format!("{rule}, n = {n}, d = {d}"));
                 measure(plan, contenders, rule, &model, n, d, &mut report)?;
@@ -149,15 +164,16 @@ fn measure(
 ) -> Result<()> {
     let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, plan.precision)?;
     let grid = Grid::of(&cloud, plan.precision);
-    let cloud = grid.snap(&cloud)?;
-    let work = 2.0 * (n as f64) * (n as f64) * d as f64;
+    let cloud = if model.is_exact() { grid.snap(&cloud)? } else { model.start(&cloud, plan.precision)? };
+    let sums = if matches!(model.rule, Rule::Softmax { .. }) { 2.0 } else { 1.0 };
+    let work = 2.0 * sums * (n as f64) * (n as f64) * d as f64;
     let mut running = Vec::new();
     for contender in contenders {
         if work / 2.0 > contender.limit {
             report.left_out.push(format!("{}: {rule}, n = {n}, d = {d} (too long)", contender.name));
             continue;
         }
-        match (contender.open)(&cloud, grid) {
+        match (contender.open)(model, &cloud, grid) {
             Ok(engine) => running.push((contender, engine, Steps::new(model, grid, d), 0, Vec::new())),
             Err(error) => report.left_out.push(format!("{}: {rule}, n = {n}, d = {d} ({error})", contender.name)),
         }

@@ -8,7 +8,7 @@ use super::output;
 use super::progress::Progress;
 use crate::bench::{self, Contender, Plan};
 use crate::cpu;
-use crate::engine::{CpuEngine, GpuEngine, ReferenceEngine};
+use crate::engine;
 use crate::error::Error;
 use crate::gpu::{self, Adapter, Device};
 use crate::tokens::Precision;
@@ -18,11 +18,12 @@ use crate::tokens::Precision;
 #[command(after_help = "Examples:
   localmax bench                                   a table in under a minute
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
+  localmax bench --rules softmax,sphere            other rules
   localmax bench --engines cpu,gpu --markdown      a table for a README
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
     /// Rules
-    #[arg(long, value_delimiter = ',', default_values = ["localmax", "hardmax"], value_parser = ["localmax", "hardmax"])]
+    #[arg(long, value_delimiter = ',', default_values = ["localmax", "hardmax"], value_parser = bench::RULES)]
     rules: Vec<String>,
     /// Numbers of tokens
     #[arg(long, value_delimiter = ',', default_values_t = [1024, 4096, 16384], value_parser = at_least_one)]
@@ -106,7 +107,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
             let peak = gpu::fma_peak(&device)?.gflops;
             all.push(Contender {
                 name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
-                open: Box::new(move |tokens, grid| Ok(Box::new(GpuEngine::new(&device, tokens, grid, false)?))),
+                open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, model, tokens, grid)),
                 peak: Some(peak),
                 limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
             });
@@ -115,7 +116,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
     if wanted("cpu") {
         all.push(Contender {
             name: "cpu".into(),
-            open: Box::new(|tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?))),
+            open: Box::new(engine::on_cpu),
             peak: Some(cpu::fma_peak(precision, cpu::Options::default())?),
             limit: f64::INFINITY,
         });
@@ -123,7 +124,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
     if wanted("reference") {
         all.push(Contender {
             name: "reference".into(),
-            open: Box::new(|tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid)))),
+            open: Box::new(|model, tokens, grid| Ok(engine::on_reference(model, tokens, grid))),
             peak: None,
             limit: REFERENCE_LIMIT,
         });

@@ -6,7 +6,7 @@ mod gpu;
 mod reference;
 mod step;
 
-pub use choose::{Opened, open};
+pub use choose::{Opened, on_cpu, on_gpu, on_reference, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;
