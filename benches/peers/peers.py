@@ -1,13 +1,14 @@
 """One localmax step in the tools a user could pick instead, beside localmax itself, on the same cores in the same run.
 
-    bash benches/peers/run            sets up a virtual environment under target/ and prints a Markdown table
-    PEERS="torch jax" bash benches/peers/run   with more tools than NumPy
-    bash benches/peers/run --tokens 4096,16384 --dims 3,64 --tools numpy
-    PEERS=torch bash benches/peers/run --rule softmax --dims 64     beside scaled_dot_product_attention
+    bash benches/peers/run                                 sets up a virtual environment under target/, prints a table
+    bash benches/peers/run --tokens 16384 --dims 3,64 --tools numpy
+    bash benches/peers/run --rule hardmax --tools faiss    delta = 0, where an index of nearest keys will do
+    bash benches/peers/run --rule softmax --tools torch    beside scaled_dot_product_attention
 
-Every tool computes x + gamma (mean - x), gamma = 1/2, f32: the mean over the score strip of delta = 0.1, in row chunks so
-that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). Tools take turns; medians of several rounds; results
-are compared with localmax's.
+Every tool computes x + gamma (mean - x), gamma = 1/2, f32: the mean over the score strip of delta = 0.1 (hardmax:
+delta = 0), in row chunks so that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). Tools take turns;
+medians of several rounds; results are compared with localmax's. A tool leaves a dimension once n would cost it more than
+--seconds a step, judged by its last n.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import time
 
 import numpy as np
 
-DELTA, GAMMA = 0.1, 0.5
+GAMMA = 0.5
+DELTAS = {"localmax": 0.1, "hardmax": 0.0}
 CHUNK_BYTES = 64 << 20  # of one chunk's scores
 
 
@@ -30,16 +32,19 @@ def chunks(n):
     return [(a, min(a + rows, n)) for a in range(0, n, rows)]
 
 
-def numpy_step(x):
-    out = np.empty_like(x)
-    for a, b in chunks(len(x)):
-        s = x[a:b] @ x.T
-        mask = (s >= s.max(1, keepdims=True) - DELTA).astype(x.dtype)
-        out[a:b] = x[a:b] + GAMMA * ((mask @ x) / mask.sum(1, keepdims=True) - x[a:b])
-    return out
+def numpy_strip(_threads, delta):
+    def step(x):
+        out = np.empty_like(x)
+        for a, b in chunks(len(x)):
+            s = x[a:b] @ x.T
+            mask = (s >= s.max(1, keepdims=True) - delta).astype(x.dtype)
+            out[a:b] = x[a:b] + GAMMA * ((mask @ x) / mask.sum(1, keepdims=True) - x[a:b])
+        return out
+
+    return step
 
 
-def torch_tool(threads):
+def torch_strip(threads, delta):
     import torch
 
     torch.set_num_threads(threads)
@@ -49,27 +54,61 @@ def torch_tool(threads):
         out = torch.empty_like(x)
         for a, b in chunks(len(x)):
             s = x[a:b] @ x.T
-            mask = (s >= s.amax(1, keepdim=True) - DELTA).to(x.dtype)
+            mask = (s >= s.amax(1, keepdim=True) - delta).to(x.dtype)
             out[a:b] = x[a:b] + GAMMA * ((mask @ x) / mask.sum(1, keepdim=True) - x[a:b])
         return out.numpy()
 
     return step
 
 
-def jax_tool(_threads):
+def jax_strip(_threads, delta):
     import jax
     import jax.numpy as jnp
 
     def row(x, q):
         s = x @ q
-        mask = (s >= s.max() - DELTA).astype(x.dtype)
+        mask = (s >= s.max() - delta).astype(x.dtype)
         return q + GAMMA * ((mask @ x) / mask.sum() - q)
 
     compiled = jax.jit(lambda x: jax.lax.map(lambda q: row(x, q), x, batch_size=256))
     return lambda x: np.asarray(compiled(jnp.asarray(x)))
 
 
-def numpy_softmax(_threads):
+def keops_strip(threads, delta):
+    import torch
+    from pykeops.torch import LazyTensor
+
+    torch.set_num_threads(threads)
+
+    def step(x):
+        x = torch.from_numpy(x)
+        keys = LazyTensor(x[None, :, :])
+        scores = LazyTensor(x[:, None, :]) | keys
+        threshold = scores.max(dim=1) - delta
+        mask = (scores - LazyTensor(threshold[:, None, :])).step()
+        mean = (mask * keys).sum(dim=1) / mask.sum(dim=1)
+        return (x + GAMMA * (mean - x)).numpy()
+
+    return step
+
+
+def faiss_argmax(threads, delta):
+    if delta != 0:
+        raise KeyError("faiss")
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+
+    def step(x):
+        index = faiss.IndexFlatIP(x.shape[1])
+        index.add(x)
+        _, best = index.search(x, 1)
+        return x + GAMMA * (x[best[:, 0]] - x)
+
+    return step
+
+
+def numpy_softmax(_threads, _delta):
     def step(x):
         beta, out = x.dtype.type(1 / np.sqrt(x.shape[1])), np.empty_like(x)
         for a, b in chunks(len(x)):
@@ -81,7 +120,7 @@ def numpy_softmax(_threads):
     return step
 
 
-def torch_softmax(threads):
+def torch_softmax(threads, _delta):
     import torch
 
     torch.set_num_threads(threads)
@@ -95,20 +134,31 @@ def torch_softmax(threads):
     return step
 
 
-TOOLS = {
-    "localmax": {"numpy": lambda _threads: numpy_step, "torch": torch_tool, "jax": jax_tool},
-    "softmax": {"numpy": numpy_softmax, "torch": torch_softmax},
-}
+STRIPS = {"numpy": numpy_strip, "torch": torch_strip, "jax": jax_strip, "keops": keops_strip, "faiss": faiss_argmax}
+TOOLS = {"localmax": STRIPS, "hardmax": STRIPS, "softmax": {"numpy": numpy_softmax, "torch": torch_softmax}}
+
+
+def open_tools(names, rule):
+    tools = {}
+    for name in names:
+        try:
+            tools[name] = TOOLS[rule][name](os.cpu_count(), DELTAS.get(rule))
+        except KeyError:
+            print(f"left out: {name} (cannot do {rule})")
+        except ImportError as error:
+            print(f"left out: {name} ({error})")
+    return tools
 
 
 def localmax_step(binary, folder, rule, x):
     """The same step by localmax, for the answers."""
     np.save(folder / "x0.npy", x)
-    parameter = f"delta = {DELTA}" if rule == "localmax" else f"beta = {1 / np.sqrt(x.shape[1])}"
+    parameter = {"localmax": f"delta = {DELTAS['localmax']}", "softmax": f"beta = {1 / np.sqrt(x.shape[1])}"}.get(rule, "")
     config = f'[tokens]\nfile = "x0.npy"\n[model]\nrule = "{rule}"\nalpha = 1.0\n{parameter}\n[run]\nsteps = 1\n'
     (folder / "step.toml").write_text(config)
     out = folder / f"run-{len(x)}-{x.shape[1]}"
-    subprocess.run([binary, "run", "step.toml", "--engine", "cpu", "--no-plot", "--out", out.name], cwd=folder, check=True, capture_output=True)
+    command = [binary, "run", "step.toml", "--engine", "cpu", "--no-plot", "--out", out.name]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return np.load(out / "final.npy")
 
 
@@ -119,49 +169,53 @@ def localmax_ms(binary, rule, n, d):
     return report["rows"][0]["ms"], report["rows"][0]["share_of_peak"]
 
 
+def measure(binary, rule, tools, rounds, n, d):
+    """Median milliseconds of every tool, localmax's share of the peak, and the largest difference of the answers."""
+    x = np.random.default_rng(7).standard_normal((n, d), dtype=np.float32)
+    times = {name: [] for name in ["localmax", *tools]}
+    shares, worst = [], 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        ours = localmax_step(binary, pathlib.Path(folder), rule, x)
+    for step in tools.values():
+        step(x[:256])  # what compiles, compiles before the clock runs
+    for _ in range(rounds):
+        ms, share = localmax_ms(binary, rule, n, d)
+        times["localmax"].append(ms)
+        shares.append(share)
+        for name, step in tools.items():
+            start = time.perf_counter()
+            theirs = step(x)
+            times[name].append((time.perf_counter() - start) * 1e3)
+            # Rows whose strips float scores decide otherwise are few; the rest agree to rounding.
+            worst = max(worst, float(np.quantile(np.abs(theirs - ours).max(1), 0.999)))
+    return {name: statistics.median(t) for name, t in times.items()}, statistics.median(shares), worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/localmax")
-    parser.add_argument("--tokens", default="4096,16384")
-    parser.add_argument("--dims", default="2,3,16,64")
+    parser.add_argument("--tokens", default="4096,16384,65536,1000000")
+    parser.add_argument("--dims", default="2,3,8,16,64")
     parser.add_argument("--rule", choices=TOOLS, default="localmax")
-    parser.add_argument("--tools", default="numpy,torch,jax")
+    parser.add_argument("--tools", default="numpy,torch,jax,keops,faiss")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
-    tools = {}
-    for name in options.tools.split(","):
-        try:
-            tools[name] = TOOLS[options.rule][name](os.cpu_count())
-        except KeyError:
-            print(f"left out: {name} (has no {options.rule} here)")
-        except ImportError as error:
-            print(f"left out: {name} ({error})")
+    tools = open_tools(options.tools.split(","), options.rule)
 
-    print(f"\n| n | d | localmax ms | of peak | {' | '.join(f'{t} ms (ratio)' for t in tools)} | largest difference |")
+    print(f"\n{options.rule}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, ms a step (times localmax's)\n")
+    print(f"| n | d | localmax | of peak | {' | '.join(tools)} | largest difference |")
     print("|--:|--:|--:|--:|" + "--:|" * len(tools) + "--:|")
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        for d in map(int, options.dims.split(",")):
-            for n in map(int, options.tokens.split(",")):
-                x = np.random.default_rng(7).standard_normal((n, d), dtype=np.float32)
-                ours = localmax_step(binary, folder, options.rule, x)
-                times = {tool: [] for tool in ["localmax", *tools]}
-                shares, worst = [], 0.0
-                for _ in range(options.rounds):
-                    ms, share = localmax_ms(binary, options.rule, n, d)
-                    times["localmax"].append(ms)
-                    shares.append(share)
-                    for tool, step in tools.items():
-                        start = time.perf_counter()
-                        theirs = step(x)
-                        times[tool].append((time.perf_counter() - start) * 1e3)
-                        # Rows whose strips float scores decide otherwise are few; the rest agree to rounding.
-                        worst = max(worst, float(np.quantile(np.abs(theirs - ours).max(1), 0.999)))
-                mid = {tool: statistics.median(t) for tool, t in times.items()}
-                cells = [f"{mid[t]:.0f} ({mid[t] / mid['localmax']:.1f}×)" for t in tools]
-                share = statistics.median(shares)
-                print(f"| {n} | {d} | {mid['localmax']:.1f} | {share:.0%} | {' | '.join(cells)} | {worst:.1e} |", flush=True)
+    for d in map(int, options.dims.split(",")):
+        last = {}
+        for n in sorted(map(int, options.tokens.split(","))):
+            fit = {t: s for t, s in tools.items() if t not in last or last[t][1] * (n / last[t][0]) ** 2 < 1e3 * options.seconds}
+            mid, share, worst = measure(binary, options.rule, fit, options.rounds, n, d)
+            last.update({t: (n, mid[t]) for t in fit})
+            cells = [f"{mid[t]:.0f} ({mid[t] / mid['localmax']:.1f}×)" if t in mid else "–" for t in tools]
+            difference = f"{worst:.1e}" if fit else "–"
+            print(f"| {n} | {d} | {mid['localmax']:.1f} | {share:.0%} | {' | '.join(cells)} | {difference} |", flush=True)
 
 
 if __name__ == "__main__":
