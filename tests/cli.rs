@@ -148,6 +148,25 @@ fn verify_passes_and_says_what_it_saw() {
     assert!(said.contains("verified   180 rows in 3 steps"), "{said}");
 }
 
+/// Two people compare their runs by this: equal bits say so, a permutation and a changed bit fail with exit 1.
+#[test]
+fn two_states_are_compared_bit_by_bit() {
+    let folder = Folder::new();
+    let cloud = |values: &[f64]| npy("<f8", "(2, 2)", &floats(values));
+    folder.write("a.npy", cloud(&[1.0, 2.0, 3.0, 4.0]));
+    folder.write("b.npy", cloud(&[3.0, 4.0, 1.0, 2.0]));
+    folder.write("c.npy", cloud(&[1.0, 2.0, 3.0, 4.0_f64.next_up()]));
+    let said = folder.good(&["verify", "--bits", "a.npy", "a.npy"]);
+    assert!(said.ends_with("the same bits\n") && said.lines().next().unwrap()[..64].bytes().all(|b| b.is_ascii_hexdigit()));
+    for (other, words) in [("b.npy", "another order"), ("c.npy", "token 1 coordinate 1")] {
+        let output = folder.run(&["verify", "--bits", "a.npy", other]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("not the same bits") && said.contains(words), "{said}");
+    }
+    folder.refused(&["verify", "--bits", "a.npy"], &["--bits"]);
+}
+
 /// The worked case of SPEC 1.7: token 4 attends to 0, 1 and itself for ever.
 #[test]
 fn strip_lists_the_members() {

@@ -8,6 +8,7 @@
 //! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token within its bound, and where a rule
 //! chooses keys, another choice only where rounding may make it.
 
+pub mod bits;
 pub mod bounds;
 pub mod real;
 
