@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`num`], [`rng`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`outcome`] |
+//! | 2 | [`model`], [`contract`], [`outcome`], [`space`] |
 //! | 3 | [`reference`], [`cpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
@@ -32,5 +32,6 @@ pub mod reference;
 pub mod rng;
 pub mod schedule;
 pub mod sim;
+pub mod space;
 pub mod tokens;
 pub mod verify;

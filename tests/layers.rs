@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&[&str]]] = &[
     &[&["error", "num", "rng"]],
     &[&["tokens", "schedule", "init", "choice"]],
-    &[&["model", "contract", "outcome"]],
+    &[&["model", "contract", "outcome", "space"]],
     &[&["reference"], &["cpu"], &["gpu"]],
     &[&["engine", "verify", "observe"]],
     &[&["io"]],
