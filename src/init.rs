@@ -1,7 +1,7 @@
 //! Initial clouds: n tokens in R^d from a seed, the same bits on every platform.
 //!
 //! Token i draws from a stream of its own, so it does not depend on n (the regular kinds, `polygon` and `grid`, draw
-//! nothing and are laid out for their n). In the table s is the scale, e_1 the first axis.
+//! nothing and are laid out for their n). In the table s is the scale, `e_1` the first axis.
 //!
 //! | kind | token i |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | `sphere` | uniform on the sphere of radius s |
 //! | `circle` | uniform on the circle of radius s in the plane of the first two axes |
 //! | `polygon` | vertex i of the regular n-gon of radius s in that plane |
-//! | `line` | uniform on the segment from −s·e_1 to s·e_1 |
+//! | `line` | uniform on the segment from −s·`e_1` to s·`e_1` |
 //! | `clusters` | s·(centre + spread·N(0, I)), centre i mod k of k drawn from N(0, I) |
 //! | `grid` | point i of an integer lattice around 0, times s |
 //! | `ties` | uniform in {−2, −1, 0, 1, 2}^d, times s: equal scores and coincident tokens |
@@ -170,7 +170,9 @@ impl Cloud {
             Kind::Ball => {
                 direction(&mut stream, row);
                 let radius = libm::pow(stream.uniform(), 1.0 / self.d as f64);
-                row.iter_mut().for_each(|x| *x *= radius);
+                for x in row.iter_mut() {
+                    *x *= radius;
+                }
             }
             Kind::Circle => on_circle(stream.uniform(), row),
             Kind::Polygon => on_circle(i as f64 / self.n as f64, row),
@@ -218,7 +220,9 @@ fn direction(stream: &mut Stream, row: &mut [f64]) {
         row.fill_with(|| stream.normal());
         let norm = libm::sqrt(row.iter().map(|x| x * x).sum());
         if norm > 0.0 {
-            row.iter_mut().for_each(|x| *x /= norm);
+            for x in row.iter_mut() {
+                *x /= norm;
+            }
             return;
         }
     }

@@ -5,10 +5,10 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`error`], [`num`], [`rng`] |
+//! | 0 | [`error`], [`num`], [`rng`], [`machine`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`outcome`], [`space`] |
-//! | 3 | [`reference`], [`cpu`] |
+//! | 2 | [`model`], [`contract`], [`field`], [`outcome`], [`space`] |
+//! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
 //! | 6 | [`sim`], [`bench`], [`plot`] |
@@ -21,8 +21,11 @@ pub mod contract;
 pub mod cpu;
 pub mod engine;
 pub mod error;
+pub mod field;
+pub mod gpu;
 pub mod init;
 pub mod io;
+pub mod machine;
 pub mod model;
 pub mod num;
 pub mod observe;

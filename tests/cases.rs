@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use localmax::contract::{Grid, Steps};
-use localmax::engine::{Engine, ReferenceEngine};
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::contract::Grid;
+use localmax::engine::{Engine, ReferenceEngine, Steps};
+use localmax::field;
+use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::reference::spec;
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
@@ -42,12 +43,12 @@ fn case(name: &str) -> Case {
     };
     let neighbourhoods = data["neighbourhoods"].as_object().unwrap().iter();
     Case {
-        model: Model {
+        model: Model::averaging(
             rule,
-            scores: Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) },
-            mask: Mask::Full,
-            gain: Gain::Alpha(Schedule::Constant(params["alpha"].as_f64().unwrap())),
-        },
+            Operator::identity(),
+            Mask::Full,
+            Gain::Alpha(Schedule::Constant(params["alpha"].as_f64().unwrap())),
+        ),
         x0: cloud(&data["x0"]),
         steps: data["steps"].as_u64().unwrap(),
         x_final: cloud(&data["x_final"]),
@@ -95,16 +96,18 @@ fn the_contract_gives_the_worked_cases() {
 fn the_mathematics_gives_the_worked_cases() {
     for name in NAMES {
         let case = case(name);
-        let mut state = spec::State::new(&case.model, &case.x0);
+        let mut state = spec::State::new(&case.x0);
         for t in 0..case.steps {
-            let p = spec::Parameters::of(&case.model, t).unwrap();
+            let step = field::Steps::new(&case.model, case.x0.d()).at(t).unwrap();
+            let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
             if let Some((_, masks)) = case.neighbourhoods.iter().find(|(at, _)| *at == t) {
                 for (i, mask) in masks.iter().enumerate() {
-                    let members: Vec<u32> = state.strip(&p, i).members().iter().map(|&j| j as u32).collect();
+                    let attended = state.attention(&step, stage, head, i);
+                    let members: Vec<u32> = attended.weights.iter().map(|(j, _)| *j as u32).collect();
                     assert_eq!(&members, mask, "{name} step {t} token {i}");
                 }
             }
-            state = state.step(&p);
+            state = state.step(&step).0;
         }
         let got = Tokens::from_f64(state.n, state.d, state.x).unwrap();
         assert_near(name, &got, &case.x_final, 1e-12);

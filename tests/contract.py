@@ -1,8 +1,8 @@
 """The contract, version 1, in Python's big integers, written from its text alone (src/contract/mod.rs).
 
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
-  {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax",
-   "alpha": [a value a step], "delta": [a value a step], "causal": false}
+  {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
+   "frank-wolfe", "gamma": [a value a step], "delta": [a value a step], "causal": false}
 Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
 """
 
@@ -54,8 +54,7 @@ def run(system):
         e_a = exponent_above(max(sum(abs(v) for v in row) for row in a))
         matrix = [[rne(v * power(b - e_a)) for v in row] for row in a]
 
-    for alpha, delta in zip(system["alpha"], system["delta"]):
-        gamma = alpha / (1.0 + alpha)  # fl64
+    for gamma, delta in zip(system["gamma"], system["delta"]):
         gain = min(rne(Fraction(gamma) * power(bits)), (1 << bits) - 1)
         delta = Fraction(delta)
         factor = rne(delta / unit)
@@ -66,7 +65,7 @@ def run(system):
                 q = [(sum(a * v for a, v in zip(row, x)) + (1 << (b - 1))) >> b for row in matrix]
             visible = state[: i + 1] if system["causal"] else state
             scores = [sum(a * v for a, v in zip(q, y)) for y in visible]
-            if system["strip"] == "hardmax":
+            if system["strip"] in ("hardmax", "frank-wolfe"):
                 width = 0
             elif system["strip"] == "score":
                 width = floor(delta / (unit * unit * power(e_a)))
@@ -77,6 +76,8 @@ def run(system):
                 width = factor * isqrt(shift(norm, e_a, clamp))
             threshold = max(scores) - min(width, clamp)
             members = [y for y, s in zip(visible, scores) if s >= threshold]
+            if system["strip"] == "frank-wolfe":
+                members = members[:1]
             moved = []
             for k in range(d):
                 towards = rne(Fraction(sum(y[k] for y in members), len(members))) - x[k]

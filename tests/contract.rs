@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use localmax::contract::{Grid, Steps};
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::reference::contract::State;
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
@@ -36,7 +36,8 @@ fn an_independent_program_agrees_to_the_bit() {
     let steps = 40;
     let mut compared = 0;
     for precision in [Precision::F32, Precision::F64] {
-        for form in [Some(StripForm::Score), Some(StripForm::Width), Some(StripForm::ANorm), None] {
+        for name in ["score", "width", "a-norm", "hardmax", "frank-wolfe"] {
+            let form = StripForm::ALL.iter().find(|(_, form)| *form == name).map(|(form, _)| *form);
             for (kind, causal) in [(0, false), (1, false), (2, false), (3, true)] {
                 let (n, d) = (9 + kind * 4, 1 + kind);
                 let size = [1.0, 1e-3, 300.0, 1.0][kind];
@@ -54,9 +55,13 @@ fn an_independent_program_agrees_to_the_bit() {
                 let alpha = [0.5, 3.0, 0.1, 1.0][kind];
                 let unit = if form == Some(StripForm::Score) { size * size } else { size };
                 let delta: Vec<f64> = (0..steps).map(|t| 0.4 * unit / f64::from(t / 7 + 1)).collect();
+                // Frank-Wolfe's own gain starts at 1: a jump onto the maximiser.
+                let gamma: Vec<f64> = (0..steps)
+                    .map(|t| if name == "frank-wolfe" { 2.0 / f64::from(t + 2) } else { alpha / (1.0 + alpha) })
+                    .collect();
                 let states = python(&json!({
                     "precision": precision.name(), "x0": x0, "matrix": matrix, "causal": causal,
-                    "strip": form.map_or("hardmax", StripForm::name), "alpha": vec![alpha; steps as usize], "delta": delta,
+                    "strip": name, "gamma": gamma, "delta": delta,
                 }));
 
                 let cloud = Tokens::from_f64(n, d, x0.concat()).unwrap();
@@ -71,17 +76,21 @@ fn an_independent_program_agrees_to_the_bit() {
                     assert_eq!(state.x, want.concat(), "{precision:?} {form:?} kind {kind}: state {t}");
                     compared += 1;
                     let Some(&delta) = delta.get(t) else { continue };
-                    let model = Model {
-                        rule: form
-                            .map_or(Rule::Hardmax, |strip| Rule::Localmax { delta: Schedule::Constant(delta), strip }),
-                        scores: Scores { matrix: matrix.clone(), factor: Schedule::Constant(1.0) },
-                        mask: if causal { Mask::Causal } else { Mask::Full },
-                        gain: Gain::Alpha(Schedule::Constant(alpha)),
+                    let rule = match form {
+                        Some(strip) => Rule::Localmax { delta: Schedule::Constant(delta), strip },
+                        None if name == "hardmax" => Rule::Hardmax,
+                        None => Rule::FrankWolfe,
                     };
+                    let mask = if causal { Mask::Causal } else { Mask::Full };
+                    let gain = match form {
+                        None if name == "frank-wolfe" => Gain::Gamma(Schedule::Constant(gamma[t])),
+                        _ => Gain::Alpha(Schedule::Constant(alpha)),
+                    };
+                    let model = Model::averaging(rule, Operator::constant(matrix.clone()), mask, gain);
                     state = state.step(&Steps::new(&model, grid, d).at(t as u64).unwrap()).0;
                 }
             }
         }
     }
-    assert_eq!(compared, 2 * 4 * 4 * 41);
+    assert_eq!(compared, 2 * 5 * 4 * 41);
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 /// Layer by layer, lowest first. Modules of one layer are siblings and do not import one another, except where they
 /// stand in one group.
 const LAYERS: &[&[&[&str]]] = &[
-    &[&["error", "num", "rng"]],
+    &[&["error", "num", "rng", "machine"]],
     &[&["tokens", "schedule", "init", "choice"]],
-    &[&["model", "contract", "outcome", "space"]],
+    &[&["model", "contract", "field", "outcome", "space"]],
     &[&["reference"], &["cpu"], &["gpu"]],
     &[&["engine", "verify", "observe"]],
     &[&["io"]],

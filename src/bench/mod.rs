@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::contract::{Grid, Steps};
-use crate::engine::Engine;
+use crate::contract::Grid;
+use crate::engine::{Engine, Steps};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
-use crate::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::outcome::Description;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -99,12 +99,7 @@ fn model(rule: &str) -> Result<Model> {
         "localmax" => Rule::Localmax { delta: Schedule::Constant(0.1), strip: StripForm::Score },
         other => return Err(crate::error::Error::input(format!("unknown rule {other:?}; one of localmax, hardmax"))),
     };
-    Ok(Model {
-        rule,
-        scores: Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) },
-        mask: Mask::Full,
-        gain: Gain::Alpha(Schedule::Constant(1.0)),
-    })
+    Ok(Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0))))
 }
 
 /// Milliseconds a step over one round.

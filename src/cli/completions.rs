@@ -6,7 +6,6 @@ use clap_complete::Shell;
 
 use super::{Cli, output};
 
-
 /// Print completions for a shell.
 ///
 /// bash:  localmax completions bash > ~/.local/share/bash-completion/completions/localmax

@@ -13,7 +13,8 @@ pub(super) struct Arguments {}
 pub(super) fn run(_arguments: &Arguments) -> Result<()> {
     let mut pages = Vec::new();
     let command = Cli::command();
-    let sections = command.get_subcommands().map(|sub| sub.clone().name(format!("localmax-{}", sub.get_name())));
+    let sections =
+        command.get_subcommands().map(|sub| sub.clone().display_name(format!("localmax-{}", sub.get_name())));
     for page in std::iter::once(command.clone()).chain(sections) {
         clap_mangen::Man::new(page).render(&mut pages).map_err(|e| Error::file("man page", e))?;
     }

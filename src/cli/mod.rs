@@ -8,6 +8,7 @@ mod man;
 mod output;
 mod plot;
 mod presets;
+mod progress;
 mod run;
 mod source;
 mod strip;

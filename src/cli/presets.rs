@@ -16,7 +16,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(name) = &arguments.name {
         return Ok(output::print(presets::find(name)?.text)?);
     }
-    let width = presets::ALL.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
-    let lines = presets::ALL.iter().map(|preset| format!("{:width$}  {}\n", preset.name, preset.summary()));
+    let width = presets::PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    let lines = presets::PRESETS.iter().map(|preset| format!("{:width$}  {}\n", preset.name, preset.summary()));
     Ok(output::print(&lines.collect::<String>())?)
 }

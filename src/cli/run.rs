@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state};
-use super::{engines, output};
+use super::source::{Source, first_state, open_engine};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place};
 use crate::plot;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
     let (tokens, grid) = first_state(&config)?;
-    let engine = engines::open(config.run.engine, config.run.plan, &tokens, grid)?;
+    let engine = open_engine(&config, &tokens, grid)?;
     let meta = Meta::new(&config, engine.description(), grid, tokens.largest_magnitude());
 
     let run = place.create(&config)?;
@@ -78,7 +78,14 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
         "{}: {}{strip}, n = {}, d = {}, {} steps in {:.3} s on {} ({})\n",
-        config.name, meta.rule, meta.n, meta.d, ending.steps, ending.step_seconds, meta.engine.engine, meta.engine.device
+        config.name,
+        meta.rule,
+        meta.n,
+        meta.d,
+        ending.steps,
+        ending.step_seconds,
+        meta.engine.engine,
+        meta.engine.device
     );
     text += &format!(
         "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {} tokens\n",

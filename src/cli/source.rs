@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::output;
 use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
+use crate::cpu::Cpu;
+use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::io::config::{Config, Override};
+use crate::io::presets;
+use crate::machine;
 use crate::tokens::Tokens;
-
-/// What runs when nothing is named.
-const DEFAULT_PRESET: &str = "default";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
@@ -60,14 +62,49 @@ impl Source {
         Ok(match (&self.config, &self.preset) {
             (Some(path), _) => Config::load(path, &overrides)?,
             (None, Some(name)) => Config::preset(name, &overrides)?,
-            (None, None) => Config::preset(DEFAULT_PRESET, &overrides)?,
+            (None, None) => Config::preset(presets::DEFAULT, &overrides)?,
         })
     }
 }
 
-/// The first state of a run: the config's tokens on their lattice.
+/// The first state of a run: the config's tokens on their lattice, or on their geometry.
+///
+/// # Errors
+/// More memory than there is, before anything is allocated; a file that cannot be read.
 pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
+    check_memory(config)?;
     let tokens = config.load_tokens()?;
     let grid = Grid::of(&tokens, config.run.precision);
-    Ok((grid.snap(&tokens)?, grid))
+    let first = if config.model.is_exact() {
+        grid.snap(&tokens)?
+    } else {
+        config.model.start(&tokens, config.run.precision)?
+    };
+    Ok((first, grid))
+}
+
+/// The engine that the config asks for, holding the first state.
+pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let opened = engine::open(config.run.engine, &config.model, tokens, grid)?;
+    if let Some(note) = opened.note {
+        output::note(&note);
+    }
+    Ok(opened.engine)
+}
+
+/// The tokens as read, on their lattice, and in the CPU engine.
+fn check_memory(config: &Config) -> Result<()> {
+    let (n, d, precision) = (config.n(), config.d(), config.run.precision);
+    let held = 2 * (n as u64).saturating_mul(d as u64).saturating_mul(precision.bytes() as u64);
+    let needed = held.saturating_add(Cpu::memory(n, d, precision, machine::threads()));
+    match machine::available_memory() {
+        Some(available) if needed > available => Err(Error::Memory {
+            what: format!("a run of {n} tokens in R^{d}"),
+            needed,
+            available,
+            mend: "take fewer tokens or precision f32".into(),
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }

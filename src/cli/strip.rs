@@ -3,10 +3,11 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::source::{Source, first_state};
-use super::{engines, output};
-use crate::contract::Steps;
+use super::output;
+use super::source::{Source, first_state, open_engine};
+use crate::engine::Steps;
 use crate::error::Error;
+use crate::field;
 use crate::reference::spec;
 use crate::sim::Simulation;
 
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
     }
     let (tokens, grid) = first_state(&config)?;
-    let engine = engines::open(config.run.engine, config.run.plan, &tokens, grid)?;
+    let engine = open_engine(&config, &tokens, grid)?;
     let mut simulation = Simulation::new(&config.model, grid, d, engine, 0);
     while simulation.t() < arguments.step {
         simulation.advance(arguments.step)?;
@@ -43,10 +44,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let members = simulation.engine().masks(&step, &[token])?.remove(0);
     let now = simulation.engine().tokens()?;
 
-    let parameters = spec::Parameters::of(&config.model, arguments.step)?;
-    let state = spec::State::new(&config.model, &now);
-    let strip = state.strip(&parameters, token);
-    let inside = strip.max - strip.threshold;
+    let step = field::Steps::new(&config.model, d).at(arguments.step)?;
+    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+    let state = spec::State::new(&now);
+    let scores = state.scores(&step, head, token);
+    let threshold = state.threshold(stage.weights, head, token, scores.max);
+    let inside = scores.max - threshold;
+    let delta = config.model.delta(stage.moment)?;
     let form = config.model.strip_form().name();
     if arguments.json {
         let text = json!({
@@ -55,11 +59,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             "x": now.row(token),
             "rule": config.model.rule.name(),
             "strip": form,
-            "delta": parameters.delta,
-            "max_score": strip.max,
-            "threshold": strip.threshold,
+            "delta": delta,
+            "max_score": scores.max,
+            "threshold": threshold,
             "members": members,
-            "scores": members.iter().map(|&j| strip.scores[j as usize]).collect::<Vec<_>>(),
+            "scores": members.iter().map(|&j| scores.values[j as usize]).collect::<Vec<_>>(),
             "engine": simulation.engine().description().engine,
         });
         return Ok(output::print(&format!("{text:#}\n"))?);
@@ -70,14 +74,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         arguments.step,
         now.row(token),
         config.model.rule.name(),
-        parameters.delta,
+        delta,
         members.len(),
-        strip.max,
+        scores.max,
     );
     const SHOWN: usize = 40;
     for &j in members.iter().take(SHOWN) {
-        let score = strip.scores[j as usize];
-        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", strip.max - score);
+        let score = scores.values[j as usize];
+        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", scores.max - score);
     }
     if members.len() > SHOWN {
         text += &format!("  and {} more; --json prints all\n", members.len() - SHOWN);

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state};
-use super::{engines, output};
+use super::source::{Source, first_state, open_engine};
 use crate::error::Error;
 use crate::verify::Verifier;
 
@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
     let (tokens, grid) = first_state(&config)?;
-    let mut engine = engines::open(config.run.engine, config.run.plan, &tokens, grid)?;
+    let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);
     let who = engine.description();
     output::note(&format!(

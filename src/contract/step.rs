@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Grid;
 use crate::error::Result;
-use crate::model::{Mask, Matrix, Model, Rule, StripForm};
+use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
 
 /// Ã: how queries Q are made from tokens X.
@@ -23,6 +23,8 @@ pub enum TokenMatrix {
 pub enum StripWidth {
     /// The same D for every token; 0 is hardmax.
     Constant(i128),
+    /// No strip at all: `C_i = {argmax}`, the lowest index that attains m_i (Frank–Wolfe).
+    Argmax,
     /// `D_i = P·isqrt(Q_i·Q_i)`, clamped.
     QueryNorm {
         /// P.
@@ -62,7 +64,7 @@ pub struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    /// Steps of `model` on `grid`, for tokens in R^d.
+    /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
     pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
         Self { model, grid, d, last: None }
     }
@@ -73,18 +75,19 @@ impl<'a> Steps<'a> {
     /// A schedule outside its domain at step t.
     pub fn at(&mut self, t: u64) -> Result<Step> {
         let (model, grid) = (self.model, self.grid);
-        let factor = model.factor(t)?;
+        let at = Moment::of_step(t);
+        let factor = model.score_factor(0, at)?;
         let (matrix, matrix_exponent) = match self.last.take() {
             Some((f, matrix, exponent)) if f == factor => (matrix, exponent),
-            _ => quantise(&model.scores.matrix, factor, grid, self.d),
+            _ => quantise(&model.scores().matrix, factor, grid, self.d),
         };
         self.last = Some((factor, matrix.clone(), matrix_exponent));
         Ok(Step {
             t,
-            gain: gain(model.gamma(t)?, grid),
+            gain: gain(model.gamma(at)?, grid),
             matrix,
             matrix_exponent,
-            width: width(model, model.delta(t)?, grid, matrix_exponent),
+            width: width(model, model.delta(at)?, grid, matrix_exponent),
             mask: model.mask,
         })
     }
@@ -104,12 +107,13 @@ fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWi
     };
     let factor = || clamped(num::scale(delta, -grid.unit_exponent()).round_ties_even());
     match (&model.rule, model.strip_form()) {
-        (Rule::Hardmax, _) => StripWidth::Constant(0),
-        (Rule::Localmax { .. }, StripForm::Score) => {
+        (Rule::FrankWolfe, _) => StripWidth::Argmax,
+        // Hardmax, whose δ is 0, among them.
+        (_, StripForm::Score) => {
             StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))
         }
-        (Rule::Localmax { .. }, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
-        (Rule::Localmax { .. }, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },
+        (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
+        (_, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },
     }
 }
 
@@ -137,17 +141,17 @@ fn entry(a: f64, exponent: i32, grid: Grid) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Gain, Scores};
+    use crate::model::{Gain, Operator};
     use crate::schedule::Schedule;
     use crate::tokens::Precision;
 
     fn model(delta: f64, strip: StripForm, matrix: Matrix) -> Model {
-        Model {
-            rule: Rule::Localmax { delta: Schedule::Constant(delta), strip },
-            scores: Scores { matrix, factor: Schedule::Constant(1.0) },
-            mask: Mask::Full,
-            gain: Gain::Alpha(Schedule::Constant(1.0)),
-        }
+        Model::averaging(
+            Rule::Localmax { delta: Schedule::Constant(delta), strip },
+            Operator::constant(matrix),
+            Mask::Full,
+            Gain::Alpha(Schedule::Constant(1.0)),
+        )
     }
 
     /// The integers of a step by hand: R = 1, f32, so u = 2^-24.
@@ -165,7 +169,7 @@ mod tests {
         assert_eq!(huge.width, StripWidth::Constant(1 << 62));
     }
 
-    /// γ just below 1 must not become 2^K, which would jump onto the mean.
+    /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the mean: |T| < 2^(K−1).)
     #[test]
     fn gain_stays_below_one() {
         for precision in [Precision::F32, Precision::F64] {

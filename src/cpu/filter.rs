@@ -1,11 +1,11 @@
 //! What floats may decide.
 //!
-//! A score s = Σ q_k x_k of lattice integers is computed as s̃ by d multiply-adds in any order, fused or not, to nearest,
+//! A score `s = Σ q_k x_k` of lattice integers is computed as s̃ by d multiply-adds in any order, fused or not, to nearest,
 //! with r = 2^-24 (f32) or 2^-53 (f64) the relative error of one rounding. Coordinates are exact as floats, a query may
 //! be rounded once, nothing underflows (all values are 0 or at least 1) and nothing overflows (2^63 and 2^121 at most).
 //! Each term meets at most d + 1 roundings, so with γ = (d+1)r / (1 − (d+1)r)
 //!
-//! |s̃ − s| ≤ γ Σ|q_k||x_k| ≤ E := 1.001 (d+1) r Σ_k |q_k| max_j|x_jk|,
+//! `|s̃ − s| ≤ γ Σ|q_k||x_k| ≤ E := 1.001 (d+1) r Σ_k |q_k| max_j|x_jk|`,
 //!
 //! since (d+1)r ≤ 2^-9.99 at d ≤ 2^14; what is left of the 1.001 covers the rounding of E's own f64 sum. The row maximum
 //! m̃ of the s̃ obeys |m̃ − m| ≤ E too. Hence, for a strip of width D,

@@ -150,7 +150,7 @@ impl Cpu {
         self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
     }
 
-    /// C_i of the given rows in the current state, ascending.
+    /// `C_i` of the given rows in the current state, ascending.
     ///
     /// # Errors
     /// A row past the last token.
@@ -195,7 +195,7 @@ impl<W: Width> Tokenwise<W> {
         let padded = n.next_multiple_of(BLOCK) * d;
         let mut x: Vec<W::Int> = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
         x.resize(padded, W::Int::default());
-        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new() };
+        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new(), twins: Vec::new() };
         let mut state = Self { cloud, next: vec![W::Int::default(); padded], set };
         state.refloat();
         state
@@ -262,6 +262,11 @@ impl<W: Width> State for Tokenwise<W> {
         let tally = tallies.reduce(Tally::default, |a, b| a + b);
         std::mem::swap(&mut self.cloud.x, &mut self.next);
         self.refloat();
+        // Equal tokens share exact decisions, which pays once there are many.
+        self.cloud.twins.clear();
+        if tally.redone > self.cloud.n as u64 {
+            self.cloud.find_twins();
+        }
         tally
     }
 

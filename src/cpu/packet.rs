@@ -4,7 +4,10 @@
 //! visits only the blocks whose maximum reaches a lane's strip ([`super::filter`] says when), adds up the keys that are
 //! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
 //! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
-#![allow(unsafe_code, clippy::inline_always)] // the score loop reads without bounds checks, and must be inlined
+// The score loop reads without bounds checks and must be inlined; lanes are best read by index.
+#![allow(unsafe_code, clippy::inline_always, clippy::needless_range_loop)]
+
+use std::collections::HashMap;
 
 use crate::contract::{Step, StripWidth, TokenMatrix};
 
@@ -24,11 +27,27 @@ pub(super) struct Cloud<W: Width> {
     pub(super) d: usize,
     pub(super) x: Vec<W::Int>,
     pub(super) floats: Vec<W>,
-    /// max_j |x_jk|.
+    /// `max_j |x_jk|`.
     pub(super) largest: Vec<f64>,
+    /// Lowest index of an equal token, or nothing while equal tokens are not worth finding.
+    pub(super) twins: Vec<u32>,
 }
 
 impl<W: Width> Cloud<W> {
+    /// Finds equal tokens.
+    pub(super) fn find_twins(&mut self) {
+        let mut first = HashMap::with_capacity(self.n);
+        self.twins.clear();
+        for (i, row) in self.x.chunks_exact(self.d).take(self.n).enumerate() {
+            self.twins.push(*first.entry(row).or_insert(i as u32));
+        }
+    }
+
+    /// One index for all tokens known to be equal.
+    fn distinct(&self, key: u32) -> u32 {
+        self.twins.get(key as usize).copied().unwrap_or(key)
+    }
+
     fn row(&self, i: usize) -> &[W::Int] {
         &self.x[i * self.d..][..self.d]
     }
@@ -85,7 +104,7 @@ pub(super) struct Scratch<W: Width> {
     /// `[block][lane]`.
     maxima: Aligned<W>,
     sums: Sums<W>,
-    exact: Exact<W>,
+    decided: Decided,
     candidates: Vec<(u32, u64)>,
     band: Vec<(u32, u64)>,
 }
@@ -98,60 +117,55 @@ impl<W: Width> Scratch<W> {
             own: Aligned::new(d * lanes),
             maxima: Aligned::new(n.div_ceil(BLOCK) * lanes),
             sums: Sums::new(d, lanes),
-            exact: Exact::new(),
+            decided: Decided::new(),
             candidates: Vec::new(),
             band: Vec::new(),
         }
     }
 }
 
-/// Keys whose exact scores are kept.
-const KEPT: usize = 8;
-
-/// Exact scores of a packet's lanes, with a memory of the last few keys: late states repeat few tokens often.
-struct Exact<W: Width> {
-    keys: Vec<u32>,
-    scores: [[W::Wide; LANES]; KEPT],
-    /// Where the next key goes.
-    next: usize,
-    /// Scores of too few lanes to be kept.
-    few: [W::Wide; LANES],
+/// Exact decisions of a packet by distinct token: late states repeat few tokens often.
+struct Decided {
+    slots: Vec<(u32, u64)>,
 }
 
-impl<W: Width> Exact<W> {
+impl Decided {
+    const SLOTS: usize = 1 << 10;
+    const NONE: (u32, u64) = (u32::MAX, 0);
+
     fn new() -> Self {
-        let none = [W::Wide::default(); LANES];
-        Self { keys: Vec::with_capacity(KEPT), scores: [none; KEPT], next: 0, few: none }
+        Self { slots: vec![Self::NONE; Self::SLOTS] }
     }
 
     fn clear(&mut self) {
-        self.keys.clear();
-        self.next = 0;
+        self.slots.fill(Self::NONE);
     }
 
-    /// Scores against a key, right in the lanes `of`.
-    #[inline(always)]
-    fn scores(&mut self, cloud: &Cloud<W>, query: &[W::Int], lanes: usize, key: u32, of: u64) -> &[W::Wide; LANES] {
-        let row = cloud.row(key as usize);
-        if let Some(at) = self.keys.iter().position(|&kept| cloud.row(kept as usize) == row) {
-            return &self.scores[at];
-        }
-        if of.count_ones() <= 2 {
-            for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
-                self.few[lane] = W::dot(query, lanes, lane, row);
-            }
-            return &self.few;
-        }
-        let at = self.next;
-        self.next = (at + 1) % KEPT;
-        match self.keys.get_mut(at) {
-            Some(kept) => *kept = key,
-            None => self.keys.push(key),
-        }
-        W::dots(lanes, query, row, &mut self.scores[at]);
-        &self.scores[at]
+    /// The lanes noted for a distinct token.
+    fn get(&self, token: u32) -> Option<u64> {
+        let (kept, bits) = self.slots[token as usize % Self::SLOTS];
+        (kept == token).then_some(bits)
+    }
+
+    fn set(&mut self, token: u32, bits: u64) {
+        self.slots[token as usize % Self::SLOTS] = (token, bits);
     }
 }
+
+/// Exact scores of the lanes `of` (and maybe others) against a key.
+#[inline(always)]
+fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
+    if of.count_ones() <= FEW {
+        for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
+            into[lane] = W::dot(query, lanes, lane, row);
+        }
+    } else {
+        W::dots(lanes, query, row, into);
+    }
+}
+
+/// Lanes that are not worth the scores of a whole packet.
+const FEW: u32 = 2;
 
 /// One packet's work.
 pub(super) struct Packet<'a, W: Width> {
@@ -184,21 +198,9 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
         let mut rows = self.gather(VECTORS * L::WIDTH);
         let mut tally = Tally::default();
         self.scratch.sums.clear();
-        self.scratch.exact.clear();
-        // Small dimensions as constants: the loop over coordinates unrolls and queries stay in registers.
-        match self.cloud.d {
-            1 => self.scan(lanes, 1, &mut rows, &mut tally),
-            2 => self.scan(lanes, 2, &mut rows, &mut tally),
-            3 => self.scan(lanes, 3, &mut rows, &mut tally),
-            4 => self.scan(lanes, 4, &mut rows, &mut tally),
-            d => self.scan(lanes, d, &mut rows, &mut tally),
-        }
-        if self.is_hardmax() {
-            self.decide_maximisers(lanes, &mut rows);
-        } else {
-            self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
-            self.decide_band(lanes, &rows);
-        }
+        self.scan(lanes, &mut rows, &mut tally);
+        self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
+        self.decide_band(lanes, &rows);
         tally.redone -= self.rows.len() as u64;
         self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
         tally
@@ -277,7 +279,8 @@ impl<W: Width> Packet<'_, W> {
 
     /// Both passes.
     #[inline(always)]
-    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, d: usize, rows: &mut Rows<W>, tally: &mut Tally) {
+    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>, tally: &mut Tally) {
+        let d = self.cloud.d;
         let width = VECTORS * L::WIDTH;
         let blocks = (rows.visible[width - 1] as usize).div_ceil(BLOCK);
         let whole = rows.visible[0] as usize / BLOCK;
@@ -287,13 +290,7 @@ impl<W: Width> Packet<'_, W> {
             let query = &self.scratch.query_floats[..];
             let mut max = [lanes.splat(W::LOWEST); VECTORS];
             if block < whole {
-                for j in (0..BLOCK).step_by(L::KEYS) {
-                    for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
-                        for r in 0..VECTORS {
-                            max[r] = lanes.max(max[r], score[r]);
-                        }
-                    }
-                }
+                max = unrolled!(d, |d| block_maxima(lanes, query, keys, d));
             } else {
                 let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
                 for j in (0..BLOCK).step_by(L::KEYS) {
@@ -355,19 +352,8 @@ impl<W: Width> Packet<'_, W> {
             let has_candidates = at_least(lanes, &max, &top) != 0;
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
-            let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
-            let mut undecided = 0;
-            for j in (0..BLOCK).step_by(L::KEYS) {
-                for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
-                    let (above_low, above_high) = (at_least(lanes, score, &low), at_least(lanes, score, &high));
-                    inside[j + c] = above_high;
-                    band[j + c] = above_low & !above_high;
-                    undecided |= band[j + c];
-                    if has_candidates {
-                        candidates[j + c] = at_least(lanes, score, &top);
-                    }
-                }
-            }
+            let [mut inside, mut band, mut candidates] =
+                unrolled!(d, |d| block_sets(lanes, query, keys, d, [&low, &high, &top]));
             tally.scores += (BLOCK * self.rows.len()) as u64;
             if block >= whole {
                 for j in 0..BLOCK {
@@ -378,7 +364,7 @@ impl<W: Width> Packet<'_, W> {
                 }
             }
             let first = (block * BLOCK) as u32;
-            if has_candidates || undecided != 0 {
+            if has_candidates || band != [0; BLOCK] {
                 for j in 0..BLOCK {
                     if candidates[j] != 0 {
                         self.scratch.candidates.push((first + j as u32, candidates[j]));
@@ -415,51 +401,30 @@ impl<W: Width> Packet<'_, W> {
         }
     }
 
-    /// Exact m and the lowest index that attains it.
+    /// Exact m and the lowest index that attains it. A token that was compared before cannot win again.
     #[inline(always)]
     fn decide_maxima(&mut self, lanes: usize, rows: &mut Rows<W>) {
-        let Scratch { exact, candidates, query, .. } = self.scratch;
+        let Scratch { decided, candidates, query, .. } = self.scratch;
+        let mut scores = [W::Wide::default(); LANES];
+        decided.clear();
         for &(key, bits) in candidates.iter() {
-            let scores = exact.scores(self.cloud, query, lanes, key, bits);
+            let token = self.cloud.distinct(key);
+            let compared = decided.get(token).unwrap_or(0);
+            let new = bits & !compared;
+            if new == 0 {
+                continue;
+            }
+            decided.set(token, compared | new);
+            exact::<W>(query, lanes, self.cloud.row(key as usize), new, &mut scores);
             for l in 0..lanes {
-                let better = bits >> l & 1 == 1 && scores[l] > rows.max[l];
+                let better = new >> l & 1 == 1 && scores[l] > rows.max[l];
                 rows.max[l] = if better { scores[l] } else { rows.max[l] };
                 rows.argmax[l] = if better { key } else { rows.argmax[l] };
             }
         }
     }
 
-    /// The same where the maximisers are the strip. A key that attains the maximum so far is kept, and counts for the
-    /// lanes whose maximum has not risen since.
-    #[inline(always)]
-    fn decide_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>) {
-        let width = VECTORS * L::WIDTH;
-        let Scratch { exact, candidates, band, query, .. } = self.scratch;
-        for &(key, bits) in candidates.iter() {
-            let scores = exact.scores(self.cloud, query, width, key, bits);
-            let mut attain = 0;
-            for l in 0..width {
-                let seen = bits >> l & 1 == 1;
-                let better = seen && scores[l] > rows.max[l];
-                rows.max[l] = if better { scores[l] } else { rows.max[l] };
-                rows.argmax[l] = if better { key } else { rows.argmax[l] };
-                attain |= u64::from(seen && scores[l] == rows.max[l]) << l;
-            }
-            if attain != 0 {
-                band.push((key, attain));
-            }
-        }
-        let mut list = std::mem::take(band);
-        for (key, bits) in &mut list {
-            for l in 0..width {
-                *bits &= !(u64::from(*key < rows.argmax[l]) << l);
-            }
-        }
-        self.take_all(lanes, &list);
-        self.scratch.band = list;
-    }
-
-    /// The band around the strip's edge, by exact scores.
+    /// The band around the strip's edge, by exact scores. A strip of width 0 lies in the candidates.
     #[inline(always)]
     fn decide_band<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &Rows<W>) {
         let width = VECTORS * L::WIDTH;
@@ -467,19 +432,30 @@ impl<W: Width> Packet<'_, W> {
         for l in 0..width {
             thresholds[l] = W::threshold(rows.max[l], rows.width[l]);
         }
-        let Scratch { exact, band, query, .. } = self.scratch;
-        for (key, bits) in band.iter_mut() {
-            let scores = exact.scores(self.cloud, query, width, *key, *bits);
+        let hardmax = self.is_hardmax();
+        let Scratch { decided, band, candidates, query, .. } = self.scratch;
+        let mut list = std::mem::take(if hardmax { candidates } else { band });
+        let mut scores = [W::Wide::default(); LANES];
+        decided.clear();
+        for (key, bits) in &mut list {
+            let token = self.cloud.distinct(*key);
+            if let Some(inside) = decided.get(token) {
+                *bits &= inside;
+                continue;
+            }
+            exact::<W>(query, width, self.cloud.row(*key as usize), *bits, &mut scores);
             let mut inside = 0;
             for l in 0..width {
                 inside |= u64::from(scores[l] >= thresholds[l]) << l;
             }
+            if bits.count_ones() > FEW {
+                decided.set(token, inside);
+            }
             *bits &= inside;
         }
-        let mut list = std::mem::take(band);
         list.retain(|&(_, bits)| bits != 0);
         self.take_all(lanes, &list);
-        self.scratch.band = list;
+        *(if hardmax { &mut self.scratch.candidates } else { &mut self.scratch.band }) = list;
     }
 
     #[inline(always)]
@@ -513,7 +489,7 @@ impl<W: Width> Packet<'_, W> {
     }
 }
 
-/// D_i: step 3 of the contract.
+/// `D_i`: step 3 of the contract.
 fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
     let clamp = 1i128 << W::PRECISION.clamp_bits();
     let dot = |x: &[W::Int]| -> i128 {
@@ -522,6 +498,7 @@ fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int
     };
     match step.width {
         StripWidth::Constant(width) => width,
+        StripWidth::Argmax => 0,
         StripWidth::QueryNorm { factor } => (i128::from(factor) * root(dot(query))).min(clamp),
         StripWidth::ANorm { factor } => {
             let square = dot(own).max(0);
@@ -550,6 +527,68 @@ fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Fl
         bits |= lanes.at_least(a[r], b[r]) << (r * L::WIDTH);
     }
     bits
+}
+
+/// Calls a loop over a block with small dimensions as constants: its loop over coordinates unrolls and queries stay in
+/// registers. What is called so is compiled five times; keep it small.
+macro_rules! unrolled {
+    ($d:expr, |$name:ident| $call:expr) => {
+        match $d {
+            1 => {
+                let $name = 1;
+                $call
+            }
+            2 => {
+                let $name = 2;
+                $call
+            }
+            3 => {
+                let $name = 3;
+                $call
+            }
+            4 => {
+                let $name = 4;
+                $call
+            }
+            $name => $call,
+        }
+    };
+}
+use unrolled;
+
+/// The largest float score of each lane in a block.
+#[inline(always)]
+fn block_maxima<W: Width, L: Lanes<W, W::Int>>(lanes: L, query: &[W], keys: &[W], d: usize) -> [L::Floats; VECTORS] {
+    let mut max = [lanes.splat(W::LOWEST); VECTORS];
+    for j in (0..BLOCK).step_by(L::KEYS) {
+        for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
+            for r in 0..VECTORS {
+                max[r] = lanes.max(max[r], score[r]);
+            }
+        }
+    }
+    max
+}
+
+/// For each key of a block the lanes that hold it inside, in the band, and as a candidate, by the limits `[low, high, top]`.
+#[inline(always)]
+fn block_sets<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    keys: &[W],
+    d: usize,
+    [low, high, top]: [&[L::Floats; VECTORS]; 3],
+) -> [[u64; BLOCK]; 3] {
+    let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+    for j in (0..BLOCK).step_by(L::KEYS) {
+        for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+            let (above_low, above_high) = (at_least(lanes, score, low), at_least(lanes, score, high));
+            inside[j + c] = above_high;
+            band[j + c] = above_low & !above_high;
+            candidates[j + c] = at_least(lanes, score, top);
+        }
+    }
+    [inside, band, candidates]
 }
 
 /// Float scores of a packet against the keys j, j+1, … (`L::KEYS` of them) of a block.

@@ -2,7 +2,7 @@
 //!
 //! Additions run in the width of a coordinate, 127 keys (f32) or 1023 keys (f64) at a time, and are then folded into
 //! the wide totals.
-#![allow(clippy::inline_always)] // see `lanes`
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::aligned::Aligned;
 use super::lanes::{Lanes, VECTORS};

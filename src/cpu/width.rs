@@ -6,6 +6,7 @@
 //! | f64 | i64, ≤ 2^53 | f64 | i128: d·2^106 ≤ 2^120 |
 //!
 //! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here has room for.
+#![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
 use crate::num;
 use crate::tokens::Precision;
@@ -13,7 +14,6 @@ use crate::tokens::Precision;
 use super::lanes::{LANES, Vectors};
 
 /// A precision, named by its float. Vectors of a packet are laid out `[coordinate][lane]`.
-#[allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Send + Sync + 'static {
     /// Exact scores and sums.
     type Wide: Copy + Ord + Default + Send + Sync + 'static;
@@ -57,7 +57,7 @@ pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Se
 }
 
 /// A coordinate.
-pub(super) trait Integer: Copy + Default + Eq + Send + Sync + 'static {
+pub(super) trait Integer: Copy + Default + Eq + std::hash::Hash + Send + Sync + 'static {
     fn of(x: i64) -> Self;
     fn to_i64(self) -> i64;
     fn one() -> Self {

@@ -1,9 +1,9 @@
 //! The CPU behind the trait.
 
-use super::Engine;
-use crate::contract::{Grid, Step};
+use super::{Engine, Step};
+use crate::contract::{self, Grid, StripWidth};
 use crate::cpu::{Cpu, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::{Description, StepReport, Strips};
 use crate::tokens::Tokens;
 
@@ -28,6 +28,14 @@ impl CpuEngine {
     }
 }
 
+/// The integers of a step that this engine has a kernel for.
+fn known(step: &Step) -> Result<&contract::Step> {
+    match step {
+        Step::Lattice(step) if step.width != StripWidth::Argmax => Ok(step),
+        _ => Err(Error::input("the cpu engine runs localmax and hardmax; take engine = \"reference\" for this rule")),
+    }
+}
+
 impl Engine for CpuEngine {
     fn description(&self) -> Description {
         let (set, threads) = (self.cpu.set().name(), self.cpu.threads());
@@ -36,7 +44,7 @@ impl Engine for CpuEngine {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        Ok(steps.iter().map(|step| self.cpu.step(step)).collect())
+        steps.iter().map(|step| Ok(self.cpu.step(known(step)?))).collect()
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -48,6 +56,6 @@ impl Engine for CpuEngine {
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.cpu.masks(step, rows)
+        self.cpu.masks(known(step)?, rows)
     }
 }

@@ -1,19 +1,27 @@
 //! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
 
+mod choose;
 mod cpu;
+mod gpu;
 mod reference;
+mod step;
 
+pub use choose::{Opened, open};
 pub use cpu::CpuEngine;
+pub use gpu::GpuEngine;
 pub use reference::ReferenceEngine;
+pub use step::{Step, Steps};
 
-use crate::contract::Step;
 use crate::error::Result;
 use crate::outcome::{Description, StepReport, Strips};
 use crate::tokens::Tokens;
 
 /// An engine that holds a state on its device and steps it.
 ///
-/// Engines are made from tokens that already lie on their [`crate::contract::Grid`]; all of them give the same bits.
+/// An engine is made for one of two arithmetics ([`crate::model::Model::is_exact`]): for the integer contract from tokens that already lie on
+/// their [`crate::contract::Grid`], and then all engines give the same bits; or for real numbers from tokens that
+/// [`crate::model::Model::start`] has placed, and then they agree within bounds. The state is held in its stored width between steps, so that what
+/// [`Engine::tokens`] gives is all of it.
 pub trait Engine {
     /// Who computes.
     fn description(&self) -> Description;
@@ -21,7 +29,7 @@ pub trait Engine {
     /// Applies the steps in order; a GPU may take several in one submission.
     ///
     /// # Errors
-    /// Device failures. The state is then undefined.
+    /// Device failures; a token that stops being finite; a step of the other arithmetic. The state is then undefined.
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>>;
 
     /// The current tokens, in the stored width.
@@ -30,13 +38,14 @@ pub trait Engine {
     /// Device failures.
     fn tokens(&mut self) -> Result<Tokens>;
 
-    /// Argmax and strip size of every row in the last step taken.
+    /// Argmax and number of keys attended to of every row in the last step taken (first head, first stage).
     ///
     /// # Errors
     /// Device failures; no step taken yet.
     fn strips(&mut self) -> Result<Strips>;
 
-    /// C_i of the given rows in the current state, as the engine itself decides it, without moving anything.
+    /// C_i of the given rows in the current state, as the engine itself decides it, without moving anything: the keys that
+    /// the rule attends to, which for softmax are all that the row sees.
     ///
     /// # Errors
     /// Device failures.

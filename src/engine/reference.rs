@@ -1,46 +1,89 @@
 //! The reference behind the trait.
 
-use super::Engine;
-use crate::contract::{Grid, Step};
+use super::{Engine, Step};
+use crate::contract::Grid;
 use crate::error::{Error, Result};
 use crate::outcome::{Description, StepReport, Strips};
-use crate::reference::contract::State;
-use crate::tokens::Tokens;
+use crate::reference::{contract, spec};
+use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// [`crate::reference::contract`] as an [`Engine`].
+/// [`crate::reference`] as an [`Engine`].
 #[derive(Debug)]
 pub struct ReferenceEngine {
     state: State,
     strips: Option<Strips>,
 }
 
+#[derive(Debug)]
+enum State {
+    Lattice(contract::State),
+    /// In the stored width: a step is computed in f64 and rounded once, which is as near as that width comes.
+    Real(Tokens),
+}
+
 impl ReferenceEngine {
-    /// Holds the tokens, moved to the grid.
+    /// Holds the tokens, moved to the grid, for the rules of the contract.
     pub fn new(tokens: &Tokens, grid: Grid) -> Self {
-        Self { state: State::new(tokens, grid), strips: None }
+        Self { state: State::Lattice(contract::State::new(tokens, grid)), strips: None }
     }
+
+    /// Holds the tokens as they are, for every other rule.
+    pub fn real(tokens: &Tokens) -> Self {
+        Self { state: State::Real(tokens.clone()), strips: None }
+    }
+
+    fn step_once(&mut self, step: &Step) -> Result<StepReport> {
+        let (moved, strips) = match &mut self.state {
+            State::Lattice(state) => {
+                let (next, strips) = state.step(step.lattice()?);
+                let moved = (0..next.n).filter(|&i| next.row(i) != state.row(i)).count();
+                *state = next;
+                let argmax = strips.iter().map(|s| s.argmax as u32).collect();
+                (moved, Strips { argmax, count: strips.iter().map(|s| s.members.len() as u32).collect() })
+            }
+            State::Real(tokens) => {
+                let (next, strips) = spec::State::new(tokens).step(step.real()?);
+                let next = stored(&next, tokens.precision(), step.t())?;
+                let moved = (0..next.n()).filter(|&i| next.row(i) != tokens.row(i)).count();
+                *tokens = next;
+                (moved, strips)
+            }
+        };
+        let report = StepReport::new(step.t(), moved as u64, strips.count.iter().copied(), 0);
+        self.strips = Some(strips);
+        Ok(report)
+    }
+}
+
+/// The state in its stored width.
+fn stored(state: &spec::State, precision: Precision, step: u64) -> Result<Tokens> {
+    let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
+    if let Some(at) = state.x.iter().position(|&x| !narrow(x).is_finite()) {
+        let (token, coordinate) = (at / state.d, at % state.d);
+        return Err(Error::NonFinite { step, token, coordinate, value: narrow(state.x[at]) });
+    }
+    let coordinates = match precision {
+        Precision::F32 => Coordinates::F32(state.x.iter().map(|&x| x as f32).collect()),
+        Precision::F64 => Coordinates::F64(state.x.clone()),
+    };
+    Tokens::new(state.n, state.d, coordinates)
 }
 
 impl Engine for ReferenceEngine {
     fn description(&self) -> Description {
-        Description { engine: "reference".into(), device: "plain loops, i128".into(), driver: String::new() }
+        let arithmetic = if matches!(self.state, State::Lattice(_)) { "i128" } else { "f64" };
+        Description { engine: "reference".into(), device: format!("plain loops, {arithmetic}"), driver: String::new() }
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        let mut reports = Vec::with_capacity(steps.len());
-        for step in steps {
-            let (next, strips) = self.state.step(step);
-            let moved = (0..next.n).filter(|&i| next.row(i) != self.state.row(i)).count() as u64;
-            let count: Vec<u32> = strips.iter().map(|s| s.members.len() as u32).collect();
-            reports.push(StepReport::new(step.t, moved, count.iter().copied(), 0));
-            self.strips = Some(Strips { argmax: strips.iter().map(|s| s.argmax as u32).collect(), count });
-            self.state = next;
-        }
-        Ok(reports)
+        steps.iter().map(|step| self.step_once(step)).collect()
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        self.state.tokens()
+        match &self.state {
+            State::Lattice(state) => state.tokens(),
+            State::Real(tokens) => Ok(tokens.clone()),
+        }
     }
 
     fn strips(&mut self) -> Result<Strips> {
@@ -48,6 +91,18 @@ impl Engine for ReferenceEngine {
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        Ok(rows.iter().map(|&i| self.state.strip(step, i).members.iter().map(|&j| j as u32).collect()).collect())
+        match &self.state {
+            State::Lattice(state) => {
+                let step = step.lattice()?;
+                Ok(rows.iter().map(|&i| state.strip(step, i).members.iter().map(|&j| j as u32).collect()).collect())
+            }
+            State::Real(tokens) => {
+                let (step, state) = (step.real()?, spec::State::new(tokens));
+                let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+                let keys =
+                    |i: usize| state.attention(step, stage, head, i).weights.iter().map(|(j, _)| *j as u32).collect();
+                Ok(rows.iter().map(|&i| keys(i)).collect())
+            }
+        }
     }
 }

@@ -51,3 +51,48 @@ pub fn find(name: &str) -> Result<&'static Preset> {
         Error::input(format!("unknown preset {name:?}; the nearest is {nearest:?}, and `localmax presets` lists all"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Grid;
+    use crate::engine::{Engine, ReferenceEngine, Steps};
+    use crate::io::config::{Config, Override};
+
+    /// A preset that does not run, or says nothing about itself, is worse than none.
+    #[test]
+    fn every_preset_runs() {
+        for preset in PRESETS {
+            assert!(preset.summary().len() > 20 && preset.summary().len() < 120, "{}", preset.summary());
+            assert!(preset.text.contains("# Source: ") && preset.text.contains("# Ours: "), "{}", preset.name);
+            let full = Config::preset(preset.name, &[]).unwrap();
+            let small = Override::set("tokens.n=500").unwrap();
+            let config = if full.n() > 500 { Config::preset(preset.name, &[small]).unwrap() } else { full };
+            let tokens = config.load_tokens().unwrap();
+            let grid = Grid::of(&tokens, config.run.precision);
+            let mut engine = ReferenceEngine::new(&grid.snap(&tokens).unwrap(), grid);
+            let mut steps = Steps::new(&config.model, grid, config.d());
+            let few: Vec<_> = (0..3).map(|t| steps.at(t).unwrap()).collect();
+            let reports = engine.step(&few).unwrap();
+            assert!(reports[0].moved > 0, "{}: nothing moves", preset.name);
+        }
+        assert!(find(DEFAULT).is_ok());
+    }
+
+    /// The resolved config of a preset runs again as it is.
+    #[test]
+    fn presets_resolve() {
+        for preset in PRESETS {
+            let config = Config::preset(preset.name, &[]).unwrap();
+            let again = Config::parse(&config.to_toml(), "c", preset.name, std::path::Path::new(""), &[]).unwrap();
+            assert_eq!(again, config);
+        }
+    }
+
+    /// A mistyped name leads to the right one.
+    #[test]
+    fn unknown_presets_name_the_nearest() {
+        let line = find("emerging-leadr").unwrap_err().to_string();
+        assert!(line.contains("\"emerging-leader\""), "{line}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nalgebra::DMatrix;
+
 use crate::error::{Error, Result};
 
 /// A d×d matrix, stored no larger than it has to be.
@@ -79,6 +81,57 @@ impl Matrix {
         let product: Vec<Vec<f64>> =
             (0..d).map(|r| (0..d).map(|c| q.iter().zip(k).map(|(qh, kh)| kh[r] * qh[c]).sum()).collect()).collect();
         Self::dense(&product)
+    }
+
+    /// The transpose.
+    #[must_use]
+    pub fn transpose(&self) -> Self {
+        match self {
+            Self::Identity | Self::Multiple(_) => self.clone(),
+            Self::Dense { d, .. } => Self::of_dense(&self.to_dense(*d).transpose()),
+        }
+    }
+
+    /// As nalgebra's matrix, for the algebra that engines need no part of.
+    pub(crate) fn to_dense(&self, d: usize) -> DMatrix<f64> {
+        DMatrix::from_fn(d, d, |r, c| self.entry(r, c))
+    }
+
+    /// From nalgebra's square matrix.
+    ///
+    /// # Panics
+    /// If it is not square.
+    pub(crate) fn of_dense(matrix: &DMatrix<f64>) -> Self {
+        let d = matrix.nrows();
+        assert_eq!(d, matrix.ncols(), "a square matrix");
+        Self::Dense { d, entries: (0..d * d).map(|at| matrix[(at / d, at % d)]).collect() }
+    }
+
+    /// Checks that the matrix is symmetric and positive definite.
+    ///
+    /// # Errors
+    /// An entry that differs from its mirror image, or a matrix that has no Cholesky factor; `name` is the parameter's.
+    pub fn require_positive_definite(&self, name: &str) -> Result<()> {
+        let error =
+            |what: String| Err(Error::input(format!("model.{name} {what}; it must be symmetric positive definite")));
+        match self {
+            Self::Identity => Ok(()),
+            Self::Multiple(c) if *c > 0.0 => Ok(()),
+            Self::Multiple(c) => error(format!("is {c} times the identity")),
+            Self::Dense { d, .. } => {
+                for r in 0..*d {
+                    if let Some(c) = (0..r).find(|&c| self.entry(r, c) != self.entry(c, r)) {
+                        let (here, there) = (self.entry(r, c), self.entry(c, r));
+                        return error(format!("has {here} at ({r}, {c}) and {there} at ({c}, {r})"));
+                    }
+                }
+                if self.to_dense(*d).cholesky().is_none() {
+                    let lowest = self.to_dense(*d).symmetric_eigenvalues().min();
+                    return error(format!("has the eigenvalue {lowest}"));
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Rows of a dense matrix; `None` for multiples of the identity, which fit any d.

@@ -1,187 +1,212 @@
-//! A system as pure data: rule × scores × mask × update. Nothing here executes a step.
+//! A system as pure data. Nothing here executes a step.
 //!
-//! `x_i' = x_i + γ(t)·(mean over C_i of x_j − x_i)` with `C_i = { j visible to i : max_l S_il − S_ij <= δ(t)·s_i }` and
-//! `S_ij = <A(t) x_i, x_j>` (SPEC 1.1, Eq. 5 of arXiv 2509.15958 as reconstructed; hardmax, SPEC 2, is δ = 0).
+//! Every system of SPEC is made of the same parts. Heads h = 1..H score each pair of tokens and carry values, a rule turns the
+//! scores of the keys that row i sees into weights, and an update moves the token:
+//!
+//! ```text
+//! S^h_ij = <A_h(t) x_i, x_j>          w^h_i = rule(S^h_i·)          y_i = Σ_h V_h(t) Σ_j w^h_ij x_j
+//! average:  x_i' = x_i + γ(t)·P(t)(y_i − x_i)            flow:  dx_i/dt = y_i, brought back to the geometry
+//! ```
+//!
+//! | system | rule | update | SPEC |
+//! |---|---|---|---|
+//! | localmax (Eq. 5 of arXiv 2509.15958, reconstructed) | [`Rule::Localmax`] | average | 1 |
+//! | hardmax | [`Rule::Hardmax`] | average | 2 |
+//! | SA_inf, Frank–Wolfe | [`Rule::FrankWolfe`] | average, P if given | 3 |
+//! | SA_beta | [`Rule::Softmax`] | average | 3 |
+//! | SA_P | [`Rule::Markov`] | average | 3 |
+//! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 4 |
+//! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 5, 5b–d |
+//! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 5a |
 
 mod matrix;
+mod parts;
+mod validate;
 
 pub use matrix::Matrix;
+pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, StripForm, Update};
 
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
+use std::fmt;
 
 /// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip widths, 2^62 at b = 24.
 pub const MAX_DIMENSION: usize = 1 << 13;
 
-/// What a strip's width is measured in (SPEC 1.1; the paper's own form is reconstructed, SPEC 1.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StripForm {
-    /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
-    Score,
-    /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
-    Width,
-    /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
-    ANorm,
-}
-
-impl StripForm {
-    /// Every form with its name in configs.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Score, "score"), (Self::Width, "width"), (Self::ANorm, "a-norm")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
-    }
-}
-
-/// Who is averaged, and with what weight.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rule {
-    /// Uniform over the δ-strip (SPEC 1).
-    Localmax {
-        /// Alignment sensitivity δ(t) >= 0.
-        delta: Schedule,
-        /// What δ is measured in.
-        strip: StripForm,
-    },
-    /// Uniform over the exact maximisers (SPEC 2).
-    Hardmax,
-}
-
-impl Rule {
-    /// The name used in configs and files.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Localmax { .. } => "localmax",
-            Self::Hardmax => "hardmax",
-        }
-    }
-}
-
-/// S_ij = <A(t) x_i, x_j> with `A(t) = factor(t) · matrix`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
-    /// The constant part of A.
-    pub matrix: Matrix,
-    /// Its factor in time; 1 if none was given.
-    pub factor: Schedule,
-}
-
-/// Which keys a row sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mask {
-    /// All n.
-    Full,
-    /// Keys 0..=i for row i.
-    Causal,
-}
-
-impl Mask {
-    /// Number of keys that row i of n sees; they are keys `0..visible`.
-    pub fn visible(self, i: usize, n: usize) -> usize {
-        match self {
-            Self::Full => n,
-            Self::Causal => i + 1,
-        }
-    }
-}
-
-/// How far a token moves towards its mean.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Gain {
-    /// α(t) > 0, γ = α/(1+α).
-    Alpha(Schedule),
-}
-
-/// A discrete averaging system.
+/// A system.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// Who is averaged.
+    /// How scores become weights.
     pub rule: Rule,
-    /// The inner products that decide.
-    pub scores: Scores,
+    /// Scores and values; at least one.
+    pub heads: Vec<Head>,
     /// Which keys a row sees.
     pub mask: Mask,
-    /// How far a token moves.
-    pub gain: Gain,
+    /// How a token moves towards what its row gives.
+    pub update: Update,
+}
+
+/// A time at which parameters are asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// The step that it belongs to, from 0.
+    pub step: u64,
+    /// t: the step's number in the discrete rules, a stage's time in the flows.
+    pub time: f64,
+}
+
+impl Moment {
+    /// The moment of a discrete step.
+    pub fn of_step(step: u64) -> Self {
+        Self { step, time: step as f64 }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}", self.step)?;
+        if self.time == self.step as f64 { Ok(()) } else { write!(f, " (t = {})", self.time) }
+    }
 }
 
 impl Model {
-    /// γ(t), checked.
-    ///
-    /// # Errors
-    /// α(t) not above 0 or not finite.
-    pub fn gamma(&self, t: u64) -> Result<f64> {
-        let Gain::Alpha(alpha) = &self.gain;
-        let a = alpha.at(t as f64);
-        if !(a > 0.0 && a.is_finite()) {
-            return Err(Error::input(format!("model.alpha is {a} at step {t}; it must be finite and above 0")));
-        }
-        Ok(a / (1.0 + a))
+    /// One head without values of its own, averaging: localmax, hardmax, Frank–Wolfe, SA_beta, SA_P.
+    pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
+        let heads = vec![Head { scores, values: Operator::identity() }];
+        Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None } }
     }
 
-    /// δ(t), checked; 0 for hardmax.
+    /// The name of the system in configs (DESIGN 5).
+    pub fn name(&self) -> &'static str {
+        match &self.update {
+            Update::Average { .. } => self.rule.name(),
+            Update::Flow { geometry, .. } => geometry.name(),
+        }
+    }
+
+    /// Whether the integer contract defines this system: it compares scores and averages tokens inside their hull.
+    ///
+    /// Localmax, hardmax and Frank–Wolfe are, as long as what they average is the tokens themselves (one head, V = I) and every
+    /// coordinate moves by the same gain (no P). Otherwise tokens may leave the hull, the lattice has no bound, and the
+    /// system runs in floats like the ones that need `exp`.
+    pub fn is_exact(&self) -> bool {
+        let averages_tokens = matches!(&self.heads[..], [head] if head.values.is_identity());
+        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe)
+            && matches!(self.update, Update::Average { preconditioner: None, .. })
+            && averages_tokens
+    }
+
+    /// A of the first head.
+    pub fn scores(&self) -> &Operator {
+        &self.heads[0].scores
+    }
+
+    /// The moment a fraction of a step after step t began.
+    pub fn moment(&self, t: u64, fraction: f64) -> Moment {
+        match self.update {
+            Update::Average { .. } => Moment::of_step(t),
+            Update::Flow { dt, .. } => Moment { step: t, time: t as f64 * dt + fraction * dt },
+        }
+    }
+
+    /// γ, checked; 1 in a flow, which has none.
     ///
     /// # Errors
-    /// δ(t) below 0 or not finite.
-    pub fn delta(&self, t: u64) -> Result<f64> {
+    /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there, and beside a P.
+    pub fn gamma(&self, at: Moment) -> Result<f64> {
+        let Update::Average { gain, preconditioner } = &self.update else { return Ok(1.0) };
+        match gain {
+            Gain::Alpha(alpha) => {
+                let a = checked("alpha", alpha, at, "finite and above 0", |a| a > 0.0)?;
+                Ok(a / (1.0 + a))
+            }
+            Gain::Gamma(gamma) if self.rule == Rule::FrankWolfe || preconditioner.is_some() => {
+                checked("gamma", gamma, at, "above 0 and at most 1", |g| g > 0.0 && g <= 1.0)
+            }
+            Gain::Gamma(gamma) => checked("gamma", gamma, at, "above 0 and below 1", |g| g > 0.0 && g < 1.0),
+        }
+    }
+
+    /// δ, checked; 0 in every other rule than localmax.
+    ///
+    /// # Errors
+    /// δ below 0 or not finite.
+    pub fn delta(&self, at: Moment) -> Result<f64> {
         let Rule::Localmax { delta, .. } = &self.rule else { return Ok(0.0) };
-        let value = delta.at(t as f64);
-        if !(value >= 0.0 && value.is_finite()) {
-            return Err(Error::input(format!("model.delta is {value} at step {t}; it must be finite and at least 0")));
-        }
-        Ok(value)
+        checked("delta", delta, at, "finite and at least 0", |v| v >= 0.0)
     }
 
-    /// The factor of A(t), checked.
+    /// β, checked; infinite in the rules that are its limit.
+    ///
+    /// # Errors
+    /// β below 0 or not finite.
+    pub fn beta(&self, at: Moment) -> Result<f64> {
+        match &self.rule {
+            Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => Ok(f64::INFINITY),
+            Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
+                checked("beta", beta, at, "finite and at least 0", |b| b >= 0.0)
+            }
+        }
+    }
+
+    /// The factor of A_h, checked.
     ///
     /// # Errors
     /// A factor that is not finite.
-    pub fn factor(&self, t: u64) -> Result<f64> {
-        let value = self.scores.factor.at(t as f64);
-        if !value.is_finite() {
-            return Err(Error::input(format!("model.a factor is {value} at step {t}; it must be finite")));
-        }
-        Ok(value)
+    pub fn score_factor(&self, head: usize, at: Moment) -> Result<f64> {
+        self.heads[head].scores.factor_at(&self.scores_name(head), at)
     }
 
-    /// The strip's form; hardmax, whose width is 0, counts as score.
+    /// The factor of V_h, checked.
+    ///
+    /// # Errors
+    /// A factor that is not finite.
+    pub fn value_factor(&self, head: usize, at: Moment) -> Result<f64> {
+        self.heads[head].values.factor_at(&self.values_name(head), at)
+    }
+
+    /// What a person calls A_h.
+    fn scores_name(&self, head: usize) -> String {
+        if self.has_named_heads() { format!("heads[{head}].p") } else { "a".into() }
+    }
+
+    /// What a person calls V_h.
+    fn values_name(&self, head: usize) -> String {
+        if self.has_named_heads() { format!("heads[{head}].u") } else { "v".into() }
+    }
+
+    fn has_named_heads(&self) -> bool {
+        self.heads.len() > 1 || matches!(&self.update, Update::Flow { geometry: Geometry::Ellipsoid(_), .. })
+    }
+
+    /// The strip's form; rules without a width count as score.
     pub fn strip_form(&self) -> StripForm {
-        match &self.rule {
-            Rule::Localmax { strip, .. } => *strip,
-            Rule::Hardmax => StripForm::Score,
-        }
+        if let Rule::Localmax { strip, .. } = &self.rule { *strip } else { StripForm::Score }
     }
 
     /// Whether every step applies the same map, so that a step that moves nothing is a fixed point for ever.
     pub fn is_autonomous(&self) -> bool {
-        let Gain::Alpha(alpha) = &self.gain;
-        let delta = if let Rule::Localmax { delta, .. } = &self.rule { delta.is_constant() } else { true };
-        alpha.is_constant() && delta && self.scores.factor.is_constant()
+        let rule = match &self.rule {
+            Rule::Hardmax | Rule::FrankWolfe => true,
+            Rule::Localmax { delta, .. } => delta.is_constant(),
+            Rule::Softmax { beta } | Rule::Exponential { beta, .. } => beta.is_constant(),
+            Rule::Markov { .. } => false,
+        };
+        let update = match &self.update {
+            Update::Average { gain: Gain::Alpha(gain) | Gain::Gamma(gain), preconditioner } => {
+                gain.is_constant() && preconditioner.as_ref().is_none_or(|p| p.factor.is_constant())
+            }
+            Update::Flow { geometry, .. } => *geometry != Geometry::Rescaled,
+        };
+        rule && update && self.heads.iter().all(|h| h.scores.factor.is_constant() && h.values.factor.is_constant())
     }
+}
 
-    /// Checks shapes against tokens in R^d and every schedule at the steps `0..steps`.
-    ///
-    /// # Errors
-    /// The first parameter that leaves its domain, with name, value, step and domain.
-    pub fn validate(&self, d: usize, steps: u64) -> Result<()> {
-        if d > MAX_DIMENSION {
-            return Err(Error::input(format!("d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
-        }
-        if let Some(rows) = self.scores.matrix.dimension()
-            && rows != d
-        {
-            return Err(Error::input(format!(
-                "model.a is {rows}×{rows} but the tokens have d = {d}; it must be {d}×{d}"
-            )));
-        }
-        let last = if self.is_autonomous() { steps.min(1) } else { steps };
-        for t in 0..last {
-            self.gamma(t)?;
-            self.delta(t)?;
-            self.factor(t)?;
-        }
-        Ok(())
+/// A scheduled parameter inside its domain.
+fn checked(name: &str, schedule: &Schedule, at: Moment, domain: &str, inside: impl Fn(f64) -> bool) -> Result<f64> {
+    let value = schedule.at(at.time);
+    if value.is_finite() && inside(value) {
+        return Ok(value);
     }
+    Err(Error::input(format!("model.{name} is {value} at {at}; it must be {domain}")))
 }

@@ -125,13 +125,17 @@ fn normalise(direction: &mut [f64], before: &[(f64, Vec<f64>)]) -> bool {
     if length < 1e-12 {
         return false;
     }
-    direction.iter_mut().for_each(|x| *x /= length);
+    for x in direction.iter_mut() {
+        *x /= length;
+    }
     for (_, other) in before {
         let along = dot(direction, other);
         direction.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
     }
     let left = dot(direction, direction).sqrt();
-    direction.iter_mut().for_each(|x| *x /= left);
+    for x in direction.iter_mut() {
+        *x /= left;
+    }
     left > 1e-6
 }
 
@@ -140,7 +144,9 @@ fn orient(direction: &mut [f64]) {
     let largest = direction.iter().fold(0.0f64, |m, x| m.max(x.abs()));
     let lead = direction.iter().find(|x| x.abs() >= largest * (1.0 - 1e-9)).copied().unwrap_or(0.0);
     if lead < 0.0 {
-        direction.iter_mut().for_each(|x| *x = -*x);
+        for x in direction {
+            *x = -*x;
+        }
     }
 }
 
@@ -173,8 +179,8 @@ mod tests {
     fn degenerate_clouds_still_have_orthonormal_axes() {
         for tokens in [
             cloud(&[&[0.3, 0.1, 0.7, 0.0]]),
-            cloud(&[&[0.1; 5]; 3]),
-            cloud(&[&[0.0; 3]; 4]),
+            cloud(&[[0.1; 5].as_slice(); 3]),
+            cloud(&[[0.0; 3].as_slice(); 4]),
             cloud(&[&[1e300, 0.0, 0.0, 0.0, 1e300], &[-1e300, 0.0, 0.0, 0.0, -1e300]]),
             cloud(&[&[1e-310, 0.0, 2e-310]]),
         ] {

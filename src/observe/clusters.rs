@@ -1,11 +1,16 @@
-//! Clusters: the classes of tokens joined by chains of neighbours at most a tolerance apart (single linkage).
+//! Clusters: groups of tokens joined by chains of neighbours about a tolerance apart, found on a grid.
 //!
-//! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud costs O(n); the
-//! cells left over are swept along their first coordinate. Two cells are compared by their first tokens.
+//! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud costs O(n log n);
+//! the cells left over are swept along their first coordinate, and two whose first tokens are within the tolerance
+//! join. A cloud that fills more than 50,000 cells has not clustered at this tolerance; it is not swept, its cells are
+//! its clusters.
 
 use std::collections::BTreeMap;
 
 use crate::tokens::Tokens;
+
+/// Cells beyond which neighbours are not joined.
+const MOST_CELLS: usize = 50_000;
 
 /// A partition of the tokens, heaviest cluster first (ties: lowest member first).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +22,18 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// Clusters at `tolerance`, as a share of the largest magnitude of a coordinate.
+    /// Clusters at `tolerance`, in the tokens' unit.
     pub fn of(tokens: &Tokens, tolerance: f64) -> Self {
         let (n, d) = (tokens.n(), tokens.d());
-        let unit = tokens.largest_magnitude();
-        let unit = if unit > 0.0 { unit } else { 1.0 };
-        let side = tolerance / (d as f64).sqrt();
+        let least = f64::from_bits(1);
+        let tolerance = tolerance.max(least);
+        let side = (tolerance / (d as f64).sqrt()).max(least);
+        let low = tokens.row(0);
         let mut cells: BTreeMap<Vec<i64>, usize> = BTreeMap::new();
         let mut parent: Vec<usize> = (0..n).collect();
         let mut firsts = Vec::new();
         for (i, own) in parent.iter_mut().enumerate() {
-            let cell = (0..d).map(|k| (tokens.get(i, k) / unit / side).floor() as i64).collect();
+            let cell = (0..d).map(|k| (tokens.get(i, k) / side - low[k] / side).floor() as i64).collect();
             *own = *cells.entry(cell).or_insert(i);
             if *own == i {
                 firsts.push(i);
@@ -35,13 +41,16 @@ impl Clusters {
         }
         drop(cells);
         firsts.sort_by(|&a, &b| tokens.get(a, 0).total_cmp(&tokens.get(b, 0)).then(a.cmp(&b)));
+        if firsts.len() > MOST_CELLS {
+            firsts.clear();
+        }
         for (at, &a) in firsts.iter().enumerate() {
             for &b in &firsts[at + 1..] {
-                if tokens.get(b, 0) / unit - tokens.get(a, 0) / unit > tolerance {
+                if tokens.get(b, 0) - tokens.get(a, 0) > tolerance {
                     break;
                 }
-                let apart: f64 = (0..d).map(|k| (tokens.get(a, k) / unit - tokens.get(b, k) / unit).powi(2)).sum();
-                if apart <= tolerance * tolerance {
+                let apart: f64 = (0..d).map(|k| ((tokens.get(a, k) - tokens.get(b, k)) / tolerance).powi(2)).sum();
+                if apart <= 1.0 {
                     let (a, b) = (root(&mut parent, a), root(&mut parent, b));
                     parent[a.max(b)] = a.min(b);
                 }
@@ -77,7 +86,7 @@ mod tests {
     /// If this failed, tokens that ended together would be drawn in different colours, or apart in one.
     #[test]
     fn chains_join_and_gaps_part() {
-        let x = [0.0, 0.0009, 1.0, 0.5, 0.0018, 1.0, 0.999_999];
+        let x = [0.0, 0.0009, 1.0, 0.5, -0.0004, 1.0, 0.999_999];
         let clusters = Clusters::of(&Tokens::from_f64(7, 1, x.to_vec()).unwrap(), 1e-3);
         assert_eq!(clusters.weight, [3, 3, 1]);
         assert_eq!(clusters.label, [0, 0, 1, 2, 0, 1, 1]);
@@ -89,7 +98,7 @@ mod tests {
         let x = [1.0, 1.0, 1.0, 1.0001, -1.0, 0.0];
         let label = |scale: f64| {
             let scaled = x.iter().map(|x| x * scale).collect();
-            Clusters::of(&Tokens::from_f64(3, 2, scaled).unwrap(), 1e-3).label
+            Clusters::of(&Tokens::from_f64(3, 2, scaled).unwrap(), 1e-3 * scale).label
         };
         assert_eq!(label(1.0), label(1e300));
         assert_eq!(label(1.0), label(1e-300));

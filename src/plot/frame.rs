@@ -40,17 +40,17 @@ impl Axis {
         Self { low, high, scale: Scale::Linear, label: label.into(), whole: false, zero: None }
     }
 
-    /// An axis for counts: logarithmic if they spread over more than a factor of `30`, with room for 0.
-    pub(super) fn counts(values: impl Iterator<Item = f64> + Clone, label: impl Into<String>) -> Self {
-        let top = values.clone().fold(1.0, f64::max);
-        let least = values.clone().filter(|v| *v > 0.0).fold(top, f64::min);
-        let any_zero = values.clone().any(|v| v <= 0.0);
+    /// An axis for counts: logarithmic if they spread over more than a factor of 30, with room for 0.
+    pub(super) fn counts(values: &[f64], label: impl Into<String>) -> Self {
+        let top = values.iter().copied().fold(1.0, f64::max);
+        let least = values.iter().copied().filter(|v| *v > 0.0).fold(top, f64::min);
+        let any_zero = values.iter().any(|v| *v <= 0.0);
         if top / least > 30.0 {
-            let zero = any_zero.then(|| least.min(1.0) / 2.0);
+            let zero = any_zero.then(|| least.min(1.0) * 0.3);
             let low = zero.map_or(least / 1.3, |z| z / 1.3);
             Self { low, high: top * 1.4, scale: Scale::Log, label: label.into(), whole: false, zero }
         } else {
-            Self { whole: true, ..Self::linear(0.0, top * 1.08, label) }
+            Self { whole: true, ..Self::linear(-0.04 * top, top * 1.08, label) }
         }
     }
 
@@ -84,9 +84,10 @@ impl Axis {
             Scale::Log => {
                 let (low, high) = (self.low.log10(), self.high.log10());
                 let decades = high - low;
-                let every = (decades / target.max(1.0)).ceil().max(1.0) as i32;
+                let every = (decades / target.max(1.0) / 1.4).ceil().max(1.0) as i32;
                 let mut ticks: Vec<(f64, String)> = self.zero.iter().map(|&z| (z, "0".into())).collect();
                 let floor = self.zero.map_or(self.low, |z| z * 1.5);
+                let in_powers = self.high >= 1e5;
                 for k in low.floor() as i32..=high.ceil() as i32 {
                     let multiples: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
                     if k.rem_euclid(every) != 0 {
@@ -95,8 +96,11 @@ impl Axis {
                     for m in multiples {
                         let v = m * 10f64.powi(k);
                         if v >= floor && v <= self.high {
-                            let text =
-                                if (-2..5).contains(&k) { plain(v, (-k).max(0) as usize) } else { power_of_ten(k) };
+                            let text = match m {
+                                _ if !in_powers || k == 0 => plain(v, (-k).max(0) as usize),
+                                1.0 => power_of_ten(k),
+                                m => format!("{m}·{}", power_of_ten(k)),
+                            };
                             ticks.push((v, text));
                         }
                     }
@@ -178,7 +182,7 @@ impl Frame {
             }
         }
         let mut widest = 0.0f64;
-        for (value, text) in self.y.ticks(size.y / 60.0) {
+        for (value, text) in self.y.ticks(size.y / 50.0) {
             let y = self.high.y - self.y.place(value) * size.y;
             canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
             canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), tick);
@@ -188,7 +192,7 @@ impl Frame {
         let middle = (self.low + self.high) / 2.0;
         let below = DVec2::new(middle.x, self.high.y + 40.0);
         canvas.text(below, TEXT_SIZE, Anchor::Middle, INK, 0.0, &self.x.label);
-        let left = DVec2::new((self.low.x - widest - 20.0).max(14.0), middle.y);
+        let left = DVec2::new((self.low.x - widest - 20.0).max(16.0), middle.y);
         canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, &self.y.label);
     }
 

@@ -48,26 +48,29 @@ impl Metrics<'_> {
         if let Some(pair) = self.rows.windows(2).find(|pair| pair[1].t <= pair[0].t) {
             return Err(Error::input(format!("metrics must ascend: step {} after step {}", pair[1].t, pair[0].t)));
         }
-        let block = self.rows.len().div_ceil(MOST_POINTS);
-        let points: Vec<Point> = self.rows.chunks(block).map(|rows| self.point(rows)).collect();
+        let steps = steps(first.t, last.t);
+        let blocks = self.blocks(steps.scale);
+        let points: Vec<Point> = blocks.iter().map(|rows| self.point(rows)).collect();
 
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
         let (left, right, bottom) = (84.0, width - 24.0, height - 72.0);
-        let steps = self.steps(first.t, last.t);
         let middle = top + (bottom - top) * 0.56;
         let strips = Frame {
             low: DVec2::new(left, top + 12.0),
             high: DVec2::new(right, middle - 14.0),
             x: Axis { label: String::new(), ..steps.clone() },
-            y: Axis::counts(points.iter().flat_map(|p| [p.least, p.mean, p.most]), "strip size |Cᵢ| (tokens)"),
+            y: Axis::counts(
+                &points.iter().flat_map(|p| [p.least, p.mean, p.most]).collect::<Vec<_>>(),
+                "strip size |Cᵢ| (tokens)",
+            ),
         };
         let moved = Frame {
             low: DVec2::new(left, middle + 26.0),
             high: DVec2::new(right, bottom),
             x: steps,
-            y: Axis::counts(points.iter().map(|p| p.moved), "moved (tokens)"),
+            y: Axis::counts(&points.iter().map(|p| p.moved).collect::<Vec<_>>(), "moved (tokens)"),
         };
         let shift = |t: f64| if moved.x.scale == Scale::Log { t + 1.0 } else { t };
         let curve = |frame: &Frame, value: &dyn Fn(&Point) -> f64| -> Vec<DVec2> {
@@ -91,15 +94,30 @@ impl Metrics<'_> {
         moved.close(&mut canvas);
         keyed(&mut canvas, &moved, MOVED, &[("tokens that moved in the step", None)]);
 
-        if block > 1 {
+        let most = blocks.iter().map(|rows| rows.len()).max().unwrap_or(1);
+        if most > 1 {
             let text = format!(
-                "A point stands for {block} recorded steps: extremes of the sizes, mean of the means, most tokens moved."
+                "A point stands for up to {most} recorded steps: extremes of the sizes, mean of the means, most moved."
             );
             for line in wrapped(&text, 11.0, width - 32.0, 1) {
                 canvas.text(DVec2::new(16.0, height - 10.0), 11.0, Anchor::Start, SOFT, 0.0, &line);
             }
         }
         canvas.finish()
+    }
+
+    /// The rows in blocks that are as wide as one another on the axis; a row a block while there are few.
+    fn blocks(&self, scale: Scale) -> Vec<&[StepReport]> {
+        let (Some(first), Some(last)) = (self.rows.first(), self.rows.last()) else { return Vec::new() };
+        let place = |row: &StepReport| match scale {
+            Scale::Linear => (row.t - first.t) as f64 / ((last.t - first.t) as f64).max(1.0),
+            Scale::Log => ((row.t + 1) as f64 / (first.t + 1) as f64).ln() / ((last.t + 1) as f64).ln().max(1.0),
+        };
+        if self.rows.len() <= MOST_POINTS {
+            return self.rows.chunks(1).collect();
+        }
+        let bin = |row: &StepReport| (place(row) * MOST_POINTS as f64) as usize;
+        self.rows.chunk_by(|a, b| bin(a) == bin(b)).collect()
     }
 
     fn point(&self, rows: &[StepReport]) -> Point {
@@ -113,17 +131,17 @@ impl Metrics<'_> {
             moved: all(|r| r.moved as f64).fold(0.0, f64::max),
         }
     }
+}
 
-    /// The axis of steps: logarithmic in t + 1 for runs past 3000 steps.
-    fn steps(&self, first: u64, last: u64) -> Axis {
-        let (first, last) = (first as f64, last as f64);
-        if (last + 1.0) / (first + 1.0) > 3000.0 {
-            let (low, high) = (first + 1.0, (last + 1.0) * 1.1);
-            Axis { scale: Scale::Log, ..Axis::linear(low, high, "step t + 1") }
-        } else {
-            let margin = 0.02 * (last - first).max(1.0);
-            Axis { whole: true, ..Axis::linear(first - margin, last + margin, "step t") }
-        }
+/// The axis of steps: logarithmic in t + 1 for runs past 3000 steps.
+fn steps(first: u64, last: u64) -> Axis {
+    let (first, last) = (first as f64, last as f64);
+    if (last + 1.0) / (first + 1.0) > 3000.0 {
+        let (low, high) = (first + 1.0, (last + 1.0) * 1.1);
+        Axis { scale: Scale::Log, ..Axis::linear(low, high, "step t + 1") }
+    } else {
+        let margin = 0.02 * (last - first).max(1.0);
+        Axis { whole: true, ..Axis::linear(first - margin, last + margin, "step t") }
     }
 }
 

@@ -11,6 +11,7 @@ mod canvas;
 mod frame;
 mod geometry;
 mod metrics;
+pub mod run;
 mod trajectories;
 mod view;
 

@@ -21,7 +21,7 @@ const OTHER: &str = "#8c8c8c";
 const BAND: &str = "#f0e442";
 const EDGE: &str = "#8a7d00";
 
-/// Tokens at most this share of the largest coordinate apart count as one cluster.
+/// Tokens at most this share of the start cloud's extent apart count as one cluster.
 const CLUSTER_TOLERANCE: f64 = 2e-3;
 
 /// Limits that keep a picture readable and an SVG under 2 MB: paths, their corners, dots of one kind.
@@ -123,6 +123,7 @@ impl Trajectories<'_> {
 enum Key<'a> {
     Path(&'a str),
     Hollow,
+    Speck,
     Filled,
     Hull,
     Band,
@@ -141,6 +142,17 @@ struct Drawing<'a> {
     keys: Vec<(Key<'a>, String)>,
 }
 
+/// The largest range of a coordinate.
+fn extent(tokens: &Tokens) -> f64 {
+    let range = |k| {
+        let (low, high) = (0..tokens.n())
+            .map(|i| tokens.get(i, k))
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        (high / 2.0 - low / 2.0) * 2.0
+    };
+    (0..tokens.d()).map(range).fold(0.0, f64::max).min(f64::MAX)
+}
+
 /// At most `most` of `0..n`, evenly spread.
 fn sample(n: usize, most: usize) -> Vec<usize> {
     let m = n.min(most);
@@ -156,7 +168,14 @@ impl<'a> Drawing<'a> {
         {
             drawn.insert(at, strip.token);
         }
-        Self { data, view, frame, clusters: Clusters::of(last, CLUSTER_TOLERANCE), drawn, keys: Vec::new() }
+        Self {
+            data,
+            view,
+            frame,
+            clusters: Clusters::of(last, CLUSTER_TOLERANCE * extent(&data.frames[0].1)),
+            drawn,
+            keys: Vec::new(),
+        }
     }
 
     fn draw(mut self, canvas: &mut Canvas) {
@@ -183,10 +202,12 @@ impl<'a> Drawing<'a> {
         self.frame.map(self.view.point(*step, tokens, i))
     }
 
-    /// Number of clusters with a colour of their own: the heaviest, singletons only in small clouds.
+    /// Number of clusters with a colour of their own: the heaviest that hold 1 % of the tokens, singletons only in
+    /// small clouds.
     fn coloured(&self) -> usize {
-        let few = self.clusters.label.len() <= 12;
-        self.clusters.weight.iter().take(COLOURS.len()).filter(|w| few || **w > 1).count()
+        let n = self.clusters.label.len();
+        let least = if n <= 12 { 1 } else { n.div_ceil(100).max(2) };
+        self.clusters.weight.iter().take(COLOURS.len()).filter(|weight| **weight >= least).count()
     }
 
     /// Layer of a token: its cluster, or `coloured` for the rest.
@@ -217,7 +238,8 @@ impl<'a> Drawing<'a> {
         let corners = hull((0..first.1.n()).map(|i| self.at(first, i)).collect());
         if corners.len() > 2 {
             canvas.polygon(&corners, Style::fill("#000000", 0.02).edged(SOFT, 1.0, 0.55).dashed("5 4"));
-            self.keys.push((Key::Hull, format!("hull at step {}", first.0)));
+            let how = if self.view.is_exact() { "" } else { ", projected" };
+            self.keys.push((Key::Hull, format!("hull at step {}{how}", first.0)));
         }
     }
 
@@ -247,6 +269,7 @@ impl<'a> Drawing<'a> {
         if let [a, .., b] = edge[..] {
             canvas.line(a, b, Style::line(EDGE, 1.4, 1.0));
         }
+        self.keys.push((Key::Band, format!("strip of token {}: ⟨A xᵢ, y⟩ ≥ max − δsᵢ", strip.token)));
     }
 
     fn paths(&mut self, canvas: &mut Canvas) {
@@ -297,7 +320,8 @@ impl<'a> Drawing<'a> {
             }
         }
         if self.data.frames.len() > 1 {
-            self.keys.push((Key::Hollow, format!("start, step {}", first.0)));
+            let key = if self.drawn.len() <= 600 { Key::Hollow } else { Key::Speck };
+            self.keys.push((key, format!("start, step {}", first.0)));
         }
     }
 
@@ -313,26 +337,33 @@ impl<'a> Drawing<'a> {
                 let Some(i) = self.clusters.label.iter().position(|&label| label == layer) else { continue };
                 let share = self.clusters.weight[layer] as f64 / n as f64;
                 canvas.dots(of_layer.map(|i| self.at(last, i)), 2.0, self.colour(layer), 1.0);
-                let style = Style::fill(self.colour(layer), 0.9).edged("#ffffff", 1.0, 1.0);
+                let style = Style::fill(self.colour(layer), 1.0).edged("#ffffff", 1.0, 1.0);
                 canvas.circle(self.at(last, i), 4.0 + 6.0 * share.sqrt(), style);
             } else {
                 let radius = if n <= 2000 { 2.4 } else { 1.3 };
                 canvas.dots(of_layer.map(|i| self.at(last, i)), radius, self.colour(layer), 0.9);
             }
         }
-        let text = format!("end, step {}", last.0);
+        let moves = self.data.frames.len() > 1;
+        let text = format!("{}step {}", if moves { "end, " } else { "" }, last.0);
         self.keys.push((Key::Filled, if self.coloured() > 0 { text + " (area: tokens)" } else { text }));
         let coloured = self.coloured();
         for layer in 0..coloured {
             let weight = self.clusters.weight[layer];
-            self.keys.push((Key::Path(self.colour(layer)), format!("ends in cluster {} ({weight})", layer + 1)));
+            let (lead, ending) = (if moves { "to " } else { "" }, if weight == 1 { "" } else { "s" });
+            let text = format!("{lead}cluster {} ({weight} token{ending})", layer + 1);
+            self.keys.push((Key::Path(self.colour(layer)), text));
         }
         let others = self.clusters.weight.len() - coloured;
         if others > 0 {
             let tokens: usize = self.clusters.weight[coloured..].iter().sum();
-            let clusters = if others == tokens { "apart".into() } else { format!("in {others} clusters") };
-            let other = if coloured > 0 { "other tokens, " } else { "tokens, " };
-            self.keys.push((Key::Path(self.colour(coloured)), format!("{other}{clusters} ({tokens})")));
+            let clusters = match others {
+                1 => "1 cluster".to_owned(),
+                _ if others == tokens => "each apart".to_owned(),
+                _ => format!("{others} clusters"),
+            };
+            let other = if coloured > 0 { "other tokens" } else { "tokens" };
+            self.keys.push((Key::Path(self.colour(coloured)), format!("{other} ({tokens}; {clusters})")));
         }
     }
 
@@ -341,19 +372,31 @@ impl<'a> Drawing<'a> {
         let Some(frame) = self.data.frames.iter().find(|(step, _)| *step == strip.step) else { return };
         let shown = sample(strip.members.len(), MOST_DOTS / 4);
         let places: Vec<DVec2> = shown.iter().map(|&s| self.at(frame, strip.members[s])).collect();
-        let radius = if places.len() <= 300 { 3.6 } else { 1.8 };
-        canvas.dots(places.iter().copied(), radius, INK, 1.0);
-        canvas.dots(places, radius - 1.1, BAND, 1.0);
-        let here = self.at(frame, strip.token);
-        canvas.star(here, 9.5, Style::fill(BAND, 1.0).edged(INK, 1.5, 1.0));
-        self.keys.push((Key::Star, format!("token {} at step {}", strip.token, strip.step)));
-        let count = strip.members.len();
-        if self.view.is_exact() {
-            self.keys.push((Key::Band, "its strip, where <A xᵢ, y> ≥ max − δ sᵢ".replace('<', "⟨").replace('>', "⟩")));
-            self.keys.push((Key::Member, format!("tokens in its strip ({count})")));
+        if places.len() <= 300 {
+            canvas.dots(places.iter().copied(), 3.6, INK, 1.0);
+            canvas.dots(places, 2.5, BAND, 1.0);
+            self.keys.push((Key::Member, self.members_key(strip)));
         } else {
-            self.keys.push((Key::Member, format!("tokens in its strip ({count}); no band: not one in projection")));
+            canvas.dots(places, 1.0, INK, 0.8);
+            self.keys.push((Key::Speck, self.members_key(strip)));
         }
+        let here = self.at(frame, strip.token);
+        let mut text = format!("token {} at step {}", strip.token, strip.step);
+        if let Some((normal, _)) = self.view.half_plane(&strip.query, strip.threshold)
+            && let Some(towards) = DVec2::new(normal.x, -normal.y).try_normalize()
+        {
+            let (tip, across) = (here + 40.0 * towards, towards.perp() * 4.0);
+            canvas.line(here, tip, Style::line(INK, 1.6, 1.0));
+            canvas.polygon(&[tip + 7.0 * towards, tip + across, tip - across], Style::fill(INK, 1.0));
+            text += ", arrow along A xᵢ";
+        }
+        canvas.star(here, 9.5, Style::fill(BAND, 1.0).edged(INK, 1.5, 1.0));
+        self.keys.push((Key::Star, text));
+    }
+
+    fn members_key(&self, strip: &StripView) -> String {
+        let text = format!("tokens in the strip ({})", strip.members.len());
+        if self.view.is_exact() { text } else { text + "; in projection the strip is no band" }
     }
 
     fn legend(&self, canvas: &mut Canvas) {
@@ -365,6 +408,7 @@ impl<'a> Drawing<'a> {
             match key {
                 Key::Path(colour) => canvas.line(at - across, at + across, Style::line(colour, 3.0, 1.0)),
                 Key::Hollow => canvas.circle(at, 3.4, Style::fill("#ffffff", 1.0).edged(INK, 1.2, 1.0)),
+                Key::Speck => canvas.circle(at, 1.3, Style::fill(INK, 0.7)),
                 Key::Filled => canvas.circle(at, 5.0, Style::fill(INK, 1.0)),
                 Key::Hull => canvas.line(at - across, at + across, Style::line(SOFT, 1.2, 1.0).dashed("5 4")),
                 Key::Band => {

@@ -67,7 +67,7 @@ impl View {
         if let Plane::Time = self.plane { DVec2::new(step as f64, p.y) } else { p }
     }
 
-    /// Normal and level, in the picture's units, of `{ y : <query, y> >= threshold }`. None for a query of 0 and for
+    /// Normal and level, in the picture's units, of `{ y : <query, y> >= threshold }`. None in projection and for
     /// numbers out of range.
     pub(super) fn half_plane(&self, query: &[f64], threshold: f64) -> Option<(DVec2, f64)> {
         let normal = match (&self.plane, query) {
@@ -76,6 +76,10 @@ impl View {
             _ => return None,
         };
         let scale = normal.abs().max_element();
+        if scale == 0.0 {
+            // S_ij = 0 for every j: all of the plane or none of it.
+            return Some((DVec2::ZERO, if threshold <= 0.0 { -1.0 } else { 1.0 }));
+        }
         let normal = normal / scale;
         // <normal, (v/factor + offset)·R> >= threshold/scale, for tick values v.
         let level = (threshold / scale / self.largest - normal.dot(self.offset)) * self.factor;
@@ -116,7 +120,11 @@ impl View {
             extent = if reach > 0.0 && matches!(self.plane, Plane::Coordinates | Plane::Time) { reach } else { 1.0 };
         }
         if reach > 1e4 * extent {
-            self.offset = (low + high) / 2.0;
+            // A round number near the middle.
+            let round = 10f64.powf((extent * self.largest).log10().ceil());
+            let near = |x: f64| (x * self.largest / round).round() * round / self.largest;
+            let middle = DVec2::new(near(f64::midpoint(low.x, high.x)), near(f64::midpoint(low.y, high.y)));
+            self.offset = if middle.is_finite() { middle } else { (low + high) / 2.0 };
         }
         let magnitude = extent.log10() + self.largest.log10();
         let is_plain = (-2.0..4.0).contains(&magnitude) && self.offset == DVec2::ZERO;
@@ -135,25 +143,31 @@ impl View {
     }
 
     fn label(&self, axis: usize, exponent: i32) -> String {
+        let mut notes = Vec::new();
         let name = match &self.plane {
-            Plane::Principal(axes) if axes.shares[axis] > 0.0 => {
+            Plane::Principal(axes) => {
                 let percent = 100.0 * axes.shares[axis];
                 let decimals = usize::from(percent < 9.95);
-                format!("principal axis {} ({} % of variance)", axis + 1, plain(percent, decimals))
+                notes.push(if percent > 0.0 {
+                    format!("{} % of variance", plain(percent, decimals))
+                } else {
+                    "no variance".to_owned()
+                });
+                format!("principal axis {}", axis + 1)
             }
-            Plane::Principal(_) => format!("axis {} (no variance)", axis + 1),
             Plane::Time | Plane::Coordinates => coordinate(axis + 1),
         };
-        let unit = if exponent == 0 {
-            "dimensionless".to_owned()
-        } else {
-            format!("in units of {}, dimensionless", power_of_ten(exponent))
-        };
-        let shift = [self.offset.x, self.offset.y][axis] * self.largest;
-        match shift {
-            0.0 => format!("{name} ({unit})"),
-            shift if shift < 0.0 => format!("{name} + {} ({unit})", -shift),
-            shift => format!("{name} − {shift} ({unit})"),
+        if exponent != 0 {
+            notes.push(format!("in units of {}", power_of_ten(exponent)));
         }
+        notes.push("dimensionless".to_owned());
+        let shift = self.offset[axis] * self.largest;
+        let size = if shift.abs() < 1e15 { shift.abs().to_string() } else { format!("{:e}", shift.abs()) };
+        let shift = match shift {
+            0.0 => String::new(),
+            shift if shift < 0.0 => format!(" + {size}"),
+            _ => format!(" − {size}"),
+        };
+        format!("{name}{shift} ({})", notes.join("; "))
     }
 }

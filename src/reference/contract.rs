@@ -73,7 +73,10 @@ impl State {
             }
         }
         let width = self.width(step, &query, i);
-        let members = (0..visible).filter(|&j| dot(&query, self.row(j)) >= max - width).collect();
+        let members = match step.width {
+            StripWidth::Argmax => vec![argmax],
+            _ => (0..visible).filter(|&j| dot(&query, self.row(j)) >= max - width).collect(),
+        };
         Strip { max, argmax, width, members }
     }
 
@@ -82,6 +85,7 @@ impl State {
         let clamp = 1i128 << self.grid.precision.clamp_bits();
         match step.width {
             StripWidth::Constant(width) => width,
+            StripWidth::Argmax => 0,
             StripWidth::QueryNorm { factor } => factor.saturating_mul(dot(query, query).isqrt()).min(clamp),
             StripWidth::ANorm { factor } => {
                 let square = shift_down(dot(query, self.row(i)).max(0), step.matrix_exponent, clamp);

@@ -2,6 +2,8 @@
 //! discrete rules). Elementary functions come from `libm`, so a schedule has the same bits on every platform.
 
 mod expression;
+#[cfg(test)]
+mod tests;
 
 pub use expression::Expression;
 

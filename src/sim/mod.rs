@@ -4,8 +4,8 @@ pub mod record;
 
 use std::time::{Duration, Instant};
 
-use crate::contract::{Grid, Step, Steps};
-use crate::engine::Engine;
+use crate::contract::Grid;
+use crate::engine::{Engine, Step, Steps};
 use crate::error::Result;
 use crate::model::Model;
 use crate::outcome::StepReport;

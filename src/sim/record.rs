@@ -57,7 +57,8 @@ impl Recorder<'_> {
         let model = &self.config.model;
         if last || self.config.output.record.is_due(step) {
             let taken = report.map(|r| -> Result<Taken> {
-                Ok(Taken::new(r, tokens.n(), model.delta(r.t)?, model.gamma(r.t)?))
+                let at = model.moment(r.t, 0.0);
+                Ok(Taken::new(r, tokens.n(), model.delta(at)?, model.gamma(at)?))
             });
             self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
         }
@@ -84,8 +85,8 @@ pub fn run(
     let first = simulation.engine().tokens()?;
     let mut recorder = Recorder { config, run, metrics: MetricsWriter::create(&run.metrics_path())? };
     recorder.write(0, &first, None, end == 0)?;
-    let mut verifier = (options.verify_every > 0)
-        .then(|| Verifier::new(&config.model, grid, first.n(), first.d(), None));
+    let mut verifier =
+        (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, first.n(), first.d(), None));
     let mut ending =
         Ending { steps: 0, fixed_point: None, last: None, tokens: first, step_seconds: 0.0, findings: None };
 

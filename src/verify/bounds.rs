@@ -13,12 +13,13 @@
 //!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (c + 4)·ε·max|x_j − x_i| for the f64 mean.
 
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
+use crate::field;
 use crate::num;
 use crate::reference::{contract, spec};
 
 /// Bounds of one step.
 #[derive(Debug)]
-pub struct Bounds {
+pub struct Bounds<'a> {
     grid: Grid,
     identity: bool,
     width: StripWidth,
@@ -26,14 +27,16 @@ pub struct Bounds {
     /// |X_j|₁, in units.
     lengths: Vec<f64>,
     largest: f64,
+    /// SPEC's step.
+    step: &'a field::Step,
     delta: f64,
     /// max_j |x_jk| per coordinate.
     columns: Vec<f64>,
 }
 
-impl Bounds {
+impl<'a> Bounds<'a> {
     /// The bounds of `step` from the state `exact`.
-    pub fn new(grid: Grid, step: &Step, parameters: &spec::Parameters, exact: &contract::State) -> Self {
+    pub fn new(grid: Grid, step: &Step, spec: &'a field::Step, exact: &contract::State) -> Self {
         let lengths: Vec<f64> =
             (0..exact.n).map(|j| exact.row(j).iter().map(|x| x.unsigned_abs() as f64).sum()).collect();
         let mut columns = vec![0.0f64; exact.d];
@@ -49,23 +52,24 @@ impl Bounds {
             matrix_exponent: step.matrix_exponent,
             largest: lengths.iter().copied().fold(0.0, f64::max),
             lengths,
-            delta: parameters.delta,
+            delta: if let field::Weights::Strip { delta, .. } = spec.stages[0].weights { delta } else { 0.0 },
+            step: spec,
             columns,
         }
     }
 
     /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|².
-    pub fn threshold(&self, state: &spec::State<'_>, parameters: &spec::Parameters, i: usize) -> f64 {
+    pub fn threshold(&self, state: &spec::State, i: usize) -> f64 {
         let d = state.d as f64;
         let unit = self.grid.unit();
         let b = self.grid.precision.state_bits();
         let kappa = if self.identity { 0.0 } else { 0.5 * self.lengths[i] * num::scale(1.0, -b) + 0.5 };
         let scale = num::scale(1.0, self.matrix_exponent);
-        let query = state.query(parameters, i);
+        let query = self.step.stages[0].heads[0].scores.apply(state.row(i));
         let in_units = |x: f64| x / unit / scale;
         let sensitivity = self.delta / unit;
         let width = match self.width {
-            StripWidth::Constant(_) => 1.0,
+            StripWidth::Constant(_) | StripWidth::Argmax => 1.0,
             StripWidth::QueryNorm { .. } => {
                 let norm = in_units(spec::dot(&query, &query).sqrt());
                 0.5 * (norm + kappa * d.sqrt()) + sensitivity * (1.0 + kappa * d.sqrt())
@@ -78,17 +82,18 @@ impl Bounds {
             }
         };
         let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
-        integer + self.rounding(state, parameters, i)
+        integer + self.rounding(state, i)
     }
 
     /// f64 rounding of SPEC's own scores, maximum and threshold.
-    fn rounding(&self, state: &spec::State<'_>, parameters: &spec::Parameters, i: usize) -> f64 {
+    fn rounding(&self, state: &spec::State, i: usize) -> f64 {
         let c = (2.0 * state.d as f64 + 4.0) * f64::EPSILON / 2.0;
-        let magnitude = state.model.scores.matrix.magnitude(state.row(i));
-        let magnitude: Vec<f64> = magnitude.into_iter().map(|v| (parameters.factor * v).abs()).collect();
+        let scores = &self.step.stages[0].heads[0].scores;
+        let magnitude = scores.matrix.magnitude(state.row(i));
+        let magnitude: Vec<f64> = magnitude.into_iter().map(|v| (scores.factor * v).abs()).collect();
         let score = c * spec::dot(&magnitude, &self.columns);
         let width = match self.width {
-            StripWidth::Constant(_) => c,
+            StripWidth::Constant(_) | StripWidth::Argmax => c,
             StripWidth::QueryNorm { .. } => c * spec::dot(&magnitude, &magnitude).sqrt(),
             // The root of a radicand that is off by `score`.
             StripWidth::ANorm { .. } => score.sqrt() + c * score,
@@ -97,7 +102,7 @@ impl Bounds {
     }
 
     /// How far coordinate k of token i may lie from SPEC's, in lattice units, given the members of its strip.
-    pub fn token(&self, state: &spec::State<'_>, i: usize, k: usize, members: &[usize]) -> f64 {
+    pub fn token(&self, state: &spec::State, i: usize, k: usize, members: &[usize]) -> f64 {
         let x = state.row(i)[k];
         let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);
         let in_units = spread / self.grid.unit();

@@ -12,6 +12,7 @@ use std::fmt;
 use crate::contract::{Grid, Steps};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::field;
 use crate::model::Model;
 use crate::num;
 use crate::outcome::StepReport;
@@ -129,16 +130,17 @@ impl<'a> Verifier<'a> {
     /// # Errors
     /// Device failures; a schedule outside its domain. A breach is no error here: see [`Findings::passed`].
     pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<StepReport> {
-        let step = self.steps.at(t)?;
+        let integers = self.steps.at(t)?;
+        let step = integers.clone().into();
         let before = engine.tokens()?;
         let masks = engine.masks(&step, &self.rows)?;
         let report = engine.step(std::slice::from_ref(&step))?.remove(0);
         let (after, strips) = (engine.tokens()?, engine.strips()?);
 
         let exact = contract::State::new(&before, self.grid);
-        let real = spec::State::new(self.model, &before);
-        let parameters = spec::Parameters::of(self.model, t)?;
-        let bounds = Bounds::new(self.grid, &step, &parameters, &exact);
+        let real = spec::State::new(&before);
+        let spec = field::Steps::new(self.model, before.d()).at(t)?;
+        let bounds = Bounds::new(self.grid, &integers, &spec, &exact);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];
@@ -146,8 +148,8 @@ impl<'a> Verifier<'a> {
             let members: Vec<usize> = mask.iter().map(|&j| j as usize).collect();
             self.findings.rows += 1;
 
-            let strip = exact.strip(&step, i);
-            let moved = exact.moved(&step, i, &strip.members);
+            let strip = exact.strip(&integers, i);
+            let moved = exact.moved(&integers, i, &strip.members);
             let got: Vec<i64> = (0..after.d()).map(|k| self.grid.coordinate(after.get(i, k))).collect();
             let differs = [
                 (members != strip.members, "mask"),
@@ -160,7 +162,7 @@ impl<'a> Verifier<'a> {
                 self.findings.rows_off_contract += 1;
                 self.findings.breach(format!("{place}: {} not the contract's", wrong.join(", ")));
             }
-            self.mathematics(&real, &parameters, &bounds, place, &members, &after);
+            self.mathematics(&real, &spec, &bounds, place, &members, &after);
         }
         Ok(report)
     }
@@ -168,26 +170,30 @@ impl<'a> Verifier<'a> {
     /// The second face: SPEC in f64.
     fn mathematics(
         &mut self,
-        real: &spec::State<'_>,
-        parameters: &spec::Parameters,
-        bounds: &Bounds,
+        real: &spec::State,
+        step: &field::Step,
+        bounds: &Bounds<'_>,
         place: Place,
         members: &[usize],
         after: &Tokens,
     ) {
         let i = place.token;
-        let strip = real.strip(parameters, i);
-        let bound = bounds.threshold(real, parameters, i);
+        let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+        let scores = real.scores(step, head, i);
+        let threshold = real.threshold(stage.weights, head, i, scores.max);
+        let attended = real.attention(step, stage, head, i);
+        let mut wanted = attended.weights.iter().map(|(j, _)| *j).peekable();
+        let bound = bounds.threshold(real, i);
         let mut member = members.iter().peekable();
-        for (j, score) in strip.scores.iter().enumerate() {
-            let inside = num::within((score - strip.threshold).abs(), bound);
+        for (j, score) in scores.values.iter().enumerate() {
+            let inside = num::within((score - threshold).abs(), bound);
             let in_engine = member.next_if(|&&m| m == j).is_some();
-            let differs = in_engine != (*score >= strip.threshold);
+            let differs = in_engine != wanted.next_if_eq(&j).is_some();
             self.findings.entries += 1;
             self.findings.entries_inside += u64::from(inside);
             self.findings.entries_differing += u64::from(differs);
             if differs && !inside {
-                let by = (score - strip.threshold).abs();
+                let by = (score - threshold).abs();
                 self.findings.breach(format!("{place}: key {j} is {by:.3e} from the threshold, bound {bound:.3e}"));
             }
         }
@@ -195,7 +201,8 @@ impl<'a> Verifier<'a> {
             return self.findings.breach(format!("{place}: an empty strip"));
         }
         let unit = self.grid.unit();
-        for (k, want) in real.moved(parameters, i, members).into_iter().enumerate() {
+        let attention = spec::Attention::uniform(members[0], members.iter().copied());
+        for (k, want) in real.moved(step, i, &attention).into_iter().enumerate() {
             let error = (after.get(i, k) - want).abs() / unit;
             let bound = bounds.token(real, i, k, members);
             if !num::within(error, self.findings.max_error) {

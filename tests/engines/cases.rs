@@ -1,6 +1,7 @@
 //! Clouds, models and small systems made of them.
 
-use localmax::contract::{Grid, Step, Steps};
+use localmax::contract::Grid;
+use localmax::engine::{Step, Steps};
 use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
@@ -148,14 +149,11 @@ impl System {
     fn model(&self, d: usize, t: u64) -> Model {
         let swing = if self.scheduled { 1.0 + 0.5 * (t as f64).sin() } else { 1.0 };
         let constant = Schedule::Constant;
-        Model {
-            rule: self
-                .delta
-                .map_or(Rule::Hardmax, |delta| Rule::Localmax { delta: constant(delta * swing), strip: self.strip }),
-            scores: Scores { matrix: self.form.matrix(d), factor: constant(swing) },
-            mask: self.mask,
-            gain: Gain::Alpha(constant(self.alpha * swing)),
-        }
+        let rule = self
+            .delta
+            .map_or(Rule::Hardmax, |delta| Rule::Localmax { delta: constant(delta * swing), strip: self.strip });
+        let scores = Scores { matrix: self.form.matrix(d), factor: constant(swing) };
+        Model::averaging(rule, scores, self.mask, Gain::Alpha(constant(self.alpha * swing)))
     }
 
     /// The integers of the steps 0..count.

@@ -1,11 +1,12 @@
 //! Every engine of this build, by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
-use localmax::engine::{CpuEngine, Engine, ReferenceEngine};
+use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use localmax::error::Result;
+use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Tokens;
 
 /// Makes an engine that holds the given tokens.
@@ -50,6 +51,19 @@ pub(crate) fn all() -> Vec<Factory> {
                 Factory::missing(name)
             });
         }
+    }
+    // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
+    let adapters = Adapter::all();
+    if adapters.is_empty() {
+        all.push(Factory::missing("gpu"));
+    }
+    for adapter in adapters {
+        let device: OnceLock<Device> = OnceLock::new();
+        let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
+        all.push(Factory::new(format!("gpu_{name}"), move |tokens, grid| {
+            let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
+            Ok(Box::new(GpuEngine::new(device, tokens, grid, true)?))
+        }));
     }
     all
 }

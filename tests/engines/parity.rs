@@ -154,11 +154,12 @@ static LARGE: LazyLock<Vec<(Case, OnceLock<Vec<Sample>>)>> = LazyLock::new(|| {
 
 fn sample(case: &Case) -> Vec<Sample> {
     let state = State::new(&case.tokens, case.grid);
+    let step = case.steps[0].lattice().expect("integers");
     let mut random = Random(7);
     let rows = (0..60).map(|_| random.below(state.n)).chain([0, state.n - 1]);
     let sample_row = |i| {
-        let strip = state.strip(&case.steps[0], i);
-        let moved = state.moved(&case.steps[0], i, &strip.members);
+        let strip = state.strip(step, i);
+        let moved = state.moved(step, i, &strip.members);
         let members = strip.members.iter().map(|&j| j as u32).collect();
         (i, strip.argmax, members, moved.iter().map(|&x| case.grid.real(x)).collect())
     };

@@ -61,7 +61,7 @@ fn bounding_box(factory: &Factory) {
             engine.step(std::slice::from_ref(step)).expect("a step");
             let after = bounds(&lattice(engine.as_mut(), case.grid));
             for (b, a) in before.iter().zip(&after) {
-                assert!(b.0 <= a.0 && a.1 <= b.1, "{}: {b:?} became {a:?} at step {}", case.name, step.t);
+                assert!(b.0 <= a.0 && a.1 <= b.1, "{}: {b:?} became {a:?} at step {}", case.name, step.t());
             }
             before = after;
         }
@@ -88,7 +88,7 @@ fn support_function(factory: &Factory) {
             let after = support(&lattice(engine.as_mut(), case.grid));
             for ((b, a), u) in before.iter().zip(&after).zip(&directions) {
                 let slack = 1.5 * u.iter().map(|v| v.abs()).sum::<f64>() + b.abs() * 1e-15 * d as f64;
-                assert!(a - b <= slack, "{}: rose by {} at step {}", case.name, a - b, step.t);
+                assert!(a - b <= slack, "{}: rose by {} at step {}", case.name, a - b, step.t());
             }
             before = after;
         }
@@ -215,7 +215,7 @@ fn quiescent(factory: &Factory) {
                             // Two roundings of a step: to nearest, or up to one unit at the end of the way.
                             let slack = 2.0 + old.abs() * 1e-9;
                             let error = (new - old / (1.0 + alpha)).abs();
-                            assert!(error <= slack, "{}: pair {i}, {j} off by {error} at step {}", case.name, step.t);
+                            assert!(error <= slack, "{}: pair {i}, {j} off by {error} at step {}", case.name, step.t());
                         }
                     }
                 }

@@ -1,5 +1,5 @@
 //! 256-bit vectors with fused multiply-adds.
-#![allow(clippy::inline_always)] // see the parent module
+#![allow(clippy::inline_always, clippy::wildcard_imports)] // see the parent module; a page of intrinsics
 
 use std::arch::x86_64::*;
 

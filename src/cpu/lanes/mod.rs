@@ -44,7 +44,7 @@ pub(super) trait Lanes<F, I>: Copy {
     /// a·b + c, rounded once or twice.
     fn mul_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
     fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// Bit l: a_l ≥ b_l.
+    /// Bit l: `a[l] >= b[l]`.
     fn at_least(self, a: Self::Floats, b: Self::Floats) -> u64;
 
     fn mask(self, bits: u64) -> Self::Mask;

@@ -1,5 +1,5 @@
 //! 128-bit vectors of 64-bit Arm.
-#![allow(clippy::inline_always)] // see the parent module
+#![allow(clippy::inline_always, clippy::wildcard_imports)] // see the parent module; a page of intrinsics
 
 use std::arch::aarch64::*;
 

@@ -40,9 +40,10 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// An error at this place.
+    /// An error at this place, on one line whatever a value holds.
     pub(super) fn error(&self, what: impl fmt::Display) -> Error {
-        Error::input(format!("{self}: {what}"))
+        let text = format!("{self}: {what}");
+        Error::input(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
     }
 
     /// Puts this place in front of an input error.

@@ -14,7 +14,7 @@
 //! | model | `rule` | `localmax`, `hardmax` | |
 //! | | `alpha`, `delta` | number or expression in t | |
 //! | | `strip` | `score`, `width`, `a-norm` | `score` |
-//! | | `a`, or `q` and `k` | matrices; A = KᵀQ | identity |
+//! | | `a`, or `q` and `k` | matrices; `A = KᵀQ` | identity |
 //! | | `causal` | row i sees keys 0..=i | false |
 //! | run | `steps` | | |
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
@@ -186,7 +186,14 @@ impl Config {
     /// A file that has changed or holds what is not finite; more memory than there is.
     pub fn load_tokens(&self) -> Result<Tokens> {
         match &self.tokens {
-            TokenSource::File(path, _) => npy::read(path),
+            TokenSource::File(path, header) => {
+                let tokens = npy::read(path)?;
+                if (tokens.n(), tokens.d()) == (header.rows, header.columns) {
+                    return Ok(tokens);
+                }
+                let (before, now) = ((header.rows, header.columns), (tokens.n(), tokens.d()));
+                Err(Error::input(format!("{}: its shape was {before:?} and now is {now:?}", path.display())))
+            }
             TokenSource::Rows(tokens) => Ok(tokens.clone()),
             TokenSource::Cloud(cloud) => cloud.tokens(self.seed, self.run.precision),
         }
@@ -309,3 +316,6 @@ fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
         checkpoint_seconds,
     })
 }
+
+#[cfg(test)]
+mod tests;

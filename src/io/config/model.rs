@@ -49,7 +49,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Model> {
     };
     let causal = section.get("causal").map_or(Ok(false), |value| section.boolean("causal", value))?;
     let mask = if causal { Mask::Causal } else { Mask::Full };
-    Ok(Model { rule, scores: scores(section)?, mask, gain })
+    Ok(Model::averaging(rule, scores(section)?, mask, gain))
 }
 
 fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
@@ -154,7 +154,7 @@ impl Given {
     }
 }
 
-/// A = KᵀQ.
+/// `A = KᵀQ`.
 fn query_key(q: Shape, k: Shape) -> Result<Matrix> {
     let scaled = |rows: Vec<Vec<f64>>, c: f64| -> Vec<Vec<f64>> {
         rows.into_iter().map(|row| row.into_iter().map(|x| c * x).collect()).collect()

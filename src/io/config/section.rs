@@ -121,7 +121,7 @@ impl<'a> Section<'a> {
         let entries = self.table.map_or(&[][..], |table| &table.entries);
         let stray = entries
             .iter()
-            .find(|entry| !keys.contains(&entry.key.as_str()) && !(chosen.is_option() && !entry.place.is_option()));
+            .find(|entry| !keys.contains(&entry.key.as_str()) && (entry.place.is_option() || !chosen.is_option()));
         stray.map_or(Ok(()), |entry| {
             Err(entry.place.error(format!("{} {}", dotted(self.name, &entry.key), why(&entry.key))))
         })

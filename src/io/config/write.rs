@@ -7,7 +7,7 @@ use super::{Config, TokenSource};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::io::{atomic, npy};
-use crate::model::{Gain, Mask, Matrix, Model, Rule};
+use crate::model::{Gain, Mask, Matrix, Model, Rule, Update};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
@@ -42,7 +42,7 @@ impl Config {
     /// # Errors
     /// What cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        if let Matrix::Dense { d, entries } = &self.model.scores.matrix
+        if let Matrix::Dense { d, entries } = &self.model.scores().matrix
             && entries.len() > INLINE
         {
             npy::write(&folder.join(MATRIX_FILE), &Tokens::from_f64(*d, *d, entries.to_vec())?)?;
@@ -86,18 +86,22 @@ fn write_tokens(text: &mut String, tokens: &TokenSource) {
 }
 
 fn write_model(text: &mut String, model: &Model) {
-    let Gain::Alpha(alpha) = &model.gain;
-    let _ = writeln!(text, "\n[model]\nrule = \"{}\"\nalpha = {}", model.rule.name(), schedule(alpha));
+    let _ = writeln!(text, "\n[model]\nrule = \"{}\"", model.name());
+    let _ = match &model.update {
+        Update::Average { gain: Gain::Alpha(alpha), .. } => writeln!(text, "alpha = {}", schedule(alpha)),
+        Update::Average { gain: Gain::Gamma(gamma), .. } => writeln!(text, "gamma = {}", schedule(gamma)),
+        Update::Flow { dt, integrator, .. } => writeln!(text, "dt = {dt:?}\nintegrator = \"{}\"", integrator.name()),
+    };
     if let Rule::Localmax { delta, strip } = &model.rule {
         let _ = writeln!(text, "delta = {}\nstrip = \"{}\"", schedule(delta), strip.name());
     }
-    let matrix = match &model.scores.matrix {
+    let matrix = match &model.scores().matrix {
         Matrix::Identity => quoted("identity"),
         Matrix::Multiple(c) => format!("{c:?}"),
         Matrix::Dense { entries, .. } if entries.len() > INLINE => quoted(MATRIX_FILE),
         Matrix::Dense { d, entries } => rows(*d, entries.iter().copied()),
     };
-    let _ = match &model.scores.factor {
+    let _ = match &model.scores().factor {
         Schedule::Constant(1.0) => writeln!(text, "a = {matrix}"),
         factor => writeln!(text, "a = {{ matrix = {matrix}, factor = {} }}", schedule(factor)),
     };

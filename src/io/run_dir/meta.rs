@@ -66,7 +66,7 @@ impl Meta {
     pub fn new(config: &Config, engine: Description, grid: Grid, radius: f64) -> Self {
         let strip = match config.model.rule {
             crate::model::Rule::Localmax { strip, .. } => Some(strip.name()),
-            crate::model::Rule::Hardmax => None,
+            _ => None,
         };
         let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {

@@ -13,6 +13,8 @@
 
 mod meta;
 mod metrics;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -114,39 +116,52 @@ fn check_free(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the directory beside its place and renames it; `None` if the place was taken meanwhile.
+/// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place was taken meanwhile.
 fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
+    let run = RunDir { path: path.to_owned() };
+    if path.is_dir() {
+        let filled = fill(path, config);
+        if filled.is_err() {
+            let _ = clear(path);
+        }
+        return filled.map(|()| Some(run));
+    }
     let absolute = std::path::absolute(path).map_err(|e| Error::file(path, e))?;
     let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
         return Err(occupied(path));
     };
-    let made_parents = parent.ancestors().take_while(|p| !p.exists()).map(Path::to_owned).collect::<Vec<_>>();
+    let new_parents: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
     let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let attempt = || -> Result<bool> {
-        for folder in FOLDERS {
-            let folder = beside.join(folder);
-            fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
-        }
-        config.save(&beside)?;
-        // An empty directory gives way; a rename onto a full one fails.
-        match fs::remove_dir(&absolute) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Ok(false),
-            _ => {}
-        }
-        match fs::rename(&beside, &absolute) {
-            Ok(()) => Ok(true),
-            Err(_) if absolute.exists() => Ok(false),
-            Err(e) => Err(Error::file(&absolute, e)),
-        }
-    };
-    let result = attempt();
-    if !matches!(result, Ok(true)) {
+    let placed = fill(&beside, config).and_then(|()| match fs::rename(&beside, &absolute) {
+        Ok(()) => Ok(true),
+        Err(_) if absolute.exists() => Ok(false),
+        Err(e) => Err(Error::file(&absolute, e)),
+    });
+    if !matches!(placed, Ok(true)) {
         let _ = fs::remove_dir_all(&beside);
-        for folder in made_parents {
-            let _ = fs::remove_dir(folder); // only those that are empty
+        for folder in new_parents {
+            let _ = fs::remove_dir(folder); // one that somebody else has filled meanwhile stays
         }
     }
-    Ok(result?.then(|| RunDir { path: path.to_owned() }))
+    Ok(placed?.then_some(run))
+}
+
+/// The folders and the config, the config last.
+fn fill(path: &Path, config: &Config) -> Result<()> {
+    for folder in FOLDERS {
+        let folder = path.join(folder);
+        fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
+    }
+    config.save(path)
+}
+
+/// Removes everything inside.
+fn clear(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
 }
 
 /// A directory with a run in it.

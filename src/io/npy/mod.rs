@@ -1,4 +1,4 @@
-//! Arrays in NumPy's `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order. Written in C
+//! Arrays in the `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order. Written in C
 //! order, little endian, in the stored width.
 //!
 //! A header is a promise about the file: it is checked against the file's size before anything is allocated, so that
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::io::atomic;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// Longest header text read; NumPy writes about 120 bytes.
+/// Longest header text read; `numpy.save` writes about 120 bytes.
 const LONGEST_HEADER: usize = 4096;
 /// Most brackets in a header: a dictionary and a shape need four.
 const MOST_BRACKETS: usize = 64;
@@ -89,7 +89,7 @@ fn write_all<T: npyz::Serialize>(
 }
 
 fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
-    Error::input(format!("{}: {what}", path.display()))
+    Error::input(format!("{}: {what}", one_line(&path.to_string_lossy())))
 }
 
 /// Opens a file and leaves it at its first entry.
@@ -163,6 +163,12 @@ fn parse_header(file: &mut impl Read) -> Result<(Header, usize), Failure> {
     if brackets > MOST_BRACKETS {
         return fail(format!("a header with {brackets} brackets; this is no float array"));
     }
+    // It multiplies the shape without looking; a zero must not hide the other factors.
+    let numbers = bytes[start..].split(|b| !b.is_ascii_digit()).filter(|run| !run.is_empty());
+    let mut factors = numbers.map(|run| std::str::from_utf8(run).ok()?.parse::<u64>().ok().map(|x| x.max(1)));
+    if factors.try_fold(1u64, |product, factor| product.checked_mul(factor?)).is_none() {
+        return fail("its header's shape has more bytes than can be addressed".into());
+    }
     let total = bytes.len();
     let header = NpyHeader::from_reader(Cursor::new(bytes))
         .map_err(|e| Failure::Content(format!("its header cannot be read: {}", one_line(&e.to_string()))))?;
@@ -170,8 +176,7 @@ fn parse_header(file: &mut impl Read) -> Result<(Header, usize), Failure> {
 }
 
 fn one_line(text: &str) -> String {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    line.join(" ").chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 /// An (n, d) array of floats, or what else it is.
@@ -247,3 +252,6 @@ fn fill<T: Copy + Default, const WIDTH: usize>(
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

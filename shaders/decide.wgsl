@@ -1,0 +1,60 @@
+// Scores of one row, floating and exact, and who lies in its strip. One workgroup a row, its threads over the keys.
+
+@group(1) @binding(0) var<storage, read> key_filter: array<f32>;
+@group(1) @binding(1) var<storage, read> key_state: array<Coordinate>;
+@group(1) @binding(2) var<storage, read> query_filter: array<f32>;
+@group(1) @binding(3) var<storage, read> query: array<Coordinate>;
+@group(1) @binding(4) var<storage, read> maxima: array<f32>;
+@group(1) @binding(5) var<storage, read_write> rows: array<Row>;
+
+fn filter_score(row: u32, key: u32) -> f32 {
+    let q = (row - job.row_base) * D;
+    let x = (key - job.key_base) * D;
+    var s = 0.0;
+    for (var k = 0u; k < D; k++) {
+        s += query_filter[q + k] * key_filter[x + k];
+    }
+    return s;
+}
+
+fn exact_score(row: u32, key: u32) -> Score {
+    let q = (row - job.row_base) * D;
+    let x = (key - job.key_base) * D;
+    var dot = Dot();
+    for (var k = 0u; k < D; k++) {
+        dot_add(&dot, query[q + k], key_state[x + k]);
+    }
+    return dot_total(&dot);
+}
+
+fn supertile_most(row: u32, tile: u32) -> f32 {
+    return maxima[(row - job.slice_first) * job.supertiles + tile];
+}
+
+// What decides in row i: a filter score below `low` is out, one from `high` on is in, between them the exact score is
+// compared with `threshold` = m_i − D_i.
+struct Cut {
+    threshold: Score,
+    low: f32,
+    high: f32,
+}
+
+fn cut_of(row: u32) -> Cut {
+    let at = row - job.row_base;
+    let threshold = below(rows[at].best, rows[at].width);
+    let real = score_real(threshold);
+    let margin = 1.001 * rows[at].error + (SCORE_ROUNDINGS + 2.0) * 1.1920929e-7 * abs(real);
+    return Cut(threshold, real - margin, real + margin);
+}
+
+// 0 out, 1 in, 2 out after an exact comparison, 3 in after one.
+fn verdict(cut: Cut, row: u32, key: u32) -> u32 {
+    let s = filter_score(row, key);
+    if s < cut.low {
+        return 0u;
+    }
+    if s >= cut.high {
+        return 1u;
+    }
+    return select(3u, 2u, less(exact_score(row, key), cut.threshold));
+}

@@ -1,0 +1,26 @@
+// C_i as bits, by the very decisions that a step takes: word w of a row holds keys 32w to 32w + 31.
+
+@group(1) @binding(6) var<storage, read_write> bits: array<u32>;
+
+@compute @workgroup_size(64)
+fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = job.row_first + linear(group, groups);
+    if row >= job.row_end {
+        return;
+    }
+    let cut = cut_of(row);
+    let last = visible(row);
+    let words = job.supertiles * SUPERTILE / 32u;
+    for (var word = job.tile_first * (SUPERTILE / 32u) + lane; word < job.tile_end * (SUPERTILE / 32u); word += LANES) {
+        var members = 0u;
+        if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.low {
+            for (var i = 0u; i < 32u; i++) {
+                let key = word * 32u + i;
+                if key < last {
+                    members |= (verdict(cut, row, key) & 1u) << i;
+                }
+            }
+        }
+        bits[(row - job.slice_first) * words + word] = members;
+    }
+}

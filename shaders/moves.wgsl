@@ -1,0 +1,63 @@
+// Step 4 of the contract: Y = rne(S/c), X' = X + the step towards Y; and the step's report.
+// SHARE threads share a row, LANES / SHARE rows a workgroup.
+
+@group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
+@group(1) @binding(1) var<storage, read> sums: array<Sum>;
+@group(1) @binding(2) var<storage, read_write> rows: array<Row>;
+@group(1) @binding(3) var<storage, read_write> next_state: array<Coordinate>;
+@group(1) @binding(4) var<storage, read_write> reports: array<atomic<u32>>;
+
+const SHARE = select(LANES, 1u, D <= 16u);
+const REPORT_WORDS = 8u;
+
+var<workgroup> lane_moved: array<u32, LANES>;
+var<workgroup> lane_count: array<u32, LANES>;
+
+@compute @workgroup_size(64)
+fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = job.row_first + linear(group, groups) * (LANES / SHARE) + lane / SHARE;
+    let real = row < job.row_end;
+    var moved = 0u;
+    var count = 0u;
+    if real {
+        let at = row - job.row_base;
+        count = rows[at].count;
+        for (var k = lane % SHARE; k < D; k += SHARE) {
+            let x = row_state[at * D + k];
+            let y = mean(sums[(row - job.slice_first) * D + k], count);
+            let next = advanced(x, y, job.gain);
+            next_state[at * D + k] = next;
+            moved |= select(0u, 1u, differ(next, x));
+        }
+    }
+    lane_moved[lane] = moved;
+    lane_count[lane] = count;
+    workgroupBarrier();
+    if lane == 0u {
+        var total_moved = 0u;
+        var low = 0xffffffffu;
+        var high = 0u;
+        var total = vec2u(0u);
+        for (var r = 0u; r < LANES; r += SHARE) {
+            if lane_count[r] == 0u {
+                continue;
+            }
+            var any_moved = 0u;
+            for (var l = 0u; l < SHARE; l++) {
+                any_moved |= lane_moved[r + l];
+            }
+            total_moved += any_moved;
+            low = min(low, lane_count[r]);
+            high = max(high, lane_count[r]);
+            total = add2(total, vec2u(lane_count[r], 0u));
+        }
+        if high != 0u {
+            let at = job.report * REPORT_WORDS;
+            atomicAdd(&reports[at], total_moved);
+            atomicMin(&reports[at + 1u], low);
+            atomicMax(&reports[at + 2u], high);
+            let before = atomicAdd(&reports[at + 3u], total.x);
+            atomicAdd(&reports[at + 4u], total.y + select(0u, 1u, before + total.x < before));
+        }
+    }
+}

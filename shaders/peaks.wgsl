@@ -1,0 +1,52 @@
+// m_i and the lowest index that attains it: candidates are the keys whose filter score comes within 2E of the largest.
+
+var<workgroup> lane_best: array<Score, LANES>;
+var<workgroup> lane_argmax: array<u32, LANES>;
+
+@compute @workgroup_size(64)
+fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = job.row_first + linear(group, groups);
+    if row >= job.row_end {
+        return;
+    }
+    let at = row - job.row_base;
+    let peak = unordered(atomicLoad(&rows[at].peak));
+    let cutoff = peak - 2.002 * rows[at].error - 2.0 * 1.1920929e-7 * abs(peak);
+    let last = visible(row);
+    var best = LEAST;
+    var argmax = NOBODY;
+    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
+        if supertile_most(row, tile) < cutoff {
+            continue;
+        }
+        let end = min((tile + 1u) * SUPERTILE, last);
+        for (var key = tile * SUPERTILE + lane; key < end; key += LANES) {
+            if filter_score(row, key) >= cutoff {
+                let s = exact_score(row, key);
+                if argmax == NOBODY || less(best, s) {
+                    best = s;
+                    argmax = key;
+                }
+            }
+        }
+    }
+    lane_best[lane] = best;
+    lane_argmax[lane] = argmax;
+    workgroupBarrier();
+    if lane == 0u {
+        best = rows[at].best;
+        argmax = rows[at].argmax;
+        for (var l = 0u; l < LANES; l++) {
+            let key = lane_argmax[l];
+            if key != NOBODY {
+                let s = lane_best[l];
+                if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
+                    best = s;
+                    argmax = key;
+                }
+            }
+        }
+        rows[at].best = best;
+        rows[at].argmax = argmax;
+    }
+}

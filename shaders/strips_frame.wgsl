@@ -1,0 +1,44 @@
+// |C_i| and Σ X_j over C_i, the shared part: what is kept of a row between dispatches over parts of the keys.
+
+@group(1) @binding(6) var<storage, read_write> sums: array<Sum>;
+@group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;
+
+const REPORT_WORDS = 8u;
+const REPORT_REDONE = 5u;
+
+var<workgroup> lane_count: array<u32, LANES>;
+var<workgroup> lane_redone: array<u32, LANES>;
+
+// Adds to a 64-bit counter of the step's report.
+fn tally(word: u32, amount: u32) {
+    let at = job.report * REPORT_WORDS + word;
+    let before = atomicAdd(&reports[at], amount);
+    if before + amount < before {
+        atomicAdd(&reports[at + 1u], 1u);
+    }
+}
+
+// Called by every lane after lane_count and lane_redone are complete.
+fn keep_counts(row: u32, lane: u32) {
+    if lane == 0u {
+        var count = 0u;
+        var redone = 0u;
+        for (var l = 0u; l < LANES; l++) {
+            count += lane_count[l];
+            redone += lane_redone[l];
+        }
+        rows[row - job.row_base].count += count;
+        if redone != 0u {
+            tally(REPORT_REDONE, redone);
+        }
+    }
+}
+
+fn keep_sum(row: u32, k: u32, sum: Sum) {
+    let at = (row - job.slice_first) * D + k;
+    if job.tile_first == 0u {
+        sums[at] = sum;
+    } else {
+        sums[at] = sum_join(sums[at], sum);
+    }
+}

@@ -1,0 +1,132 @@
+//! `localmax bench`: GPU against CPU against reference, in one run.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::output;
+use super::progress::Progress;
+use crate::bench::{self, Contender, Plan};
+use crate::cpu;
+use crate::engine::{CpuEngine, GpuEngine, ReferenceEngine};
+use crate::error::Error;
+use crate::gpu::{self, Adapter, Device};
+use crate::tokens::Precision;
+
+/// Time the engines against one another on the same clouds, in turn
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  localmax bench                                   a table in under a minute
+  localmax bench --tokens 1000,10000 --dims 3,64   your sizes
+  localmax bench --engines cpu,gpu --markdown      a table for a README
+  localmax bench --json > bench.json")]
+pub(super) struct Arguments {
+    /// Rules
+    #[arg(long, value_delimiter = ',', default_values = ["localmax", "hardmax"], value_parser = ["localmax", "hardmax"])]
+    rules: Vec<String>,
+    /// Numbers of tokens
+    #[arg(long, value_delimiter = ',', default_values_t = [1024, 4096, 16384], value_parser = at_least_one)]
+    tokens: Vec<usize>,
+    /// Dimensions
+    #[arg(long, value_delimiter = ',', default_values_t = [3, 64], value_parser = at_least_one)]
+    dims: Vec<usize>,
+    /// Engines; gpu is every adapter at hand, software drivers included
+    #[arg(long, value_delimiter = ',', default_values = ["cpu", "gpu", "reference"],
+          value_parser = ["cpu", "gpu", "reference"])]
+    engines: Vec<String>,
+    /// Width of the stored tokens
+    #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
+    precision: String,
+    /// Rounds, in turn over the engines; the median is printed
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Seconds that an engine may take for one round, roughly; it takes at least one step
+    #[arg(long, default_value_t = 0.2)]
+    seconds: f64,
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print a Markdown table
+    #[arg(long)]
+    markdown: bool,
+}
+
+fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&v| v > 0).ok_or_else(|| format!("{text:?} is no whole number of at least 1"))
+}
+
+/// Multiply-adds of one step beyond which the slow contenders are left out.
+const REFERENCE_LIMIT: f64 = 3e8;
+const SOFTWARE_LIMIT: f64 = 2e9;
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
+        return Err(
+            Error::input(format!("--seconds {}: it must be above 0 and at most 3600", arguments.seconds)).into()
+        );
+    }
+    let precision = if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 };
+    let plan = Plan {
+        rules: arguments.rules.clone(),
+        tokens: arguments.tokens.clone(),
+        dimensions: arguments.dims.clone(),
+        precision,
+        rounds: arguments.rounds as usize,
+        round_time: Duration::from_secs_f64(arguments.seconds),
+    };
+    let contenders = contenders(&arguments.engines, precision)?;
+    let mut progress = Progress::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
+    let mut done = 0;
+    let report = bench::run(&plan, &contenders, |what| {
+        progress.at(done, what);
+        done += 1;
+    })?;
+    progress.done();
+    Ok(output::print(&if arguments.json {
+        format!("{}\n", serde_json::to_string_pretty(&report)?)
+    } else if arguments.markdown {
+        report.to_markdown()
+    } else {
+        report.to_text()
+    })?)
+}
+
+fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>> {
+    let wanted = |name: &str| engines.iter().any(|e| e == name);
+    let mut all = Vec::new();
+    if wanted("gpu") {
+        for adapter in Adapter::all() {
+            let device = match Device::open(&adapter) {
+                Ok(device) => device,
+                Err(error) => {
+                    output::note(&format!("left out: {error}"));
+                    continue;
+                }
+            };
+            let peak = gpu::fma_peak(&device)?.gflops;
+            all.push(Contender {
+                name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
+                open: Box::new(move |tokens, grid| Ok(Box::new(GpuEngine::new(&device, tokens, grid, false)?))),
+                peak: Some(peak),
+                limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
+            });
+        }
+    }
+    if wanted("cpu") {
+        all.push(Contender {
+            name: "cpu".into(),
+            open: Box::new(|tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?))),
+            peak: Some(cpu::fma_peak(precision, cpu::Options::default())?),
+            limit: f64::INFINITY,
+        });
+    }
+    if wanted("reference") {
+        all.push(Contender {
+            name: "reference".into(),
+            open: Box::new(|tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid)))),
+            peak: None,
+            limit: REFERENCE_LIMIT,
+        });
+    }
+    Ok(all)
+}

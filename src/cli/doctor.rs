@@ -1,0 +1,168 @@
+//! `localmax doctor`: what this machine has, and what to mend.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::output;
+use crate::contract;
+use crate::cpu::{Cpu, InstructionSet};
+use crate::error::Error;
+use crate::gpu::{Adapter, Device, Manifest, Plan, manifests};
+use crate::machine;
+use crate::model::MAX_DIMENSION;
+use crate::tokens::Precision;
+
+/// Show what this machine has for the engines, probe every adapter, and say what to mend
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take"
+)]
+pub(super) struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the memory plan for N tokens in R^D on every adapter
+    #[arg(long, value_name = "N,D", value_parser = shape)]
+    plan: Option<(usize, usize)>,
+}
+
+fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
+    let count = |part: &str, most: usize| part.trim().parse().ok().filter(|v| (1..=most).contains(v));
+    text.split_once(',').and_then(|(n, d)| Some((count(n, u32::MAX as usize)?, count(d, MAX_DIMENSION)?))).ok_or_else(
+        || format!("give N,D with N from 1 to {} and D from 1 to {MAX_DIMENSION}, e.g. 1000000,3", u32::MAX),
+    )
+}
+
+/// An adapter and what probing it came to.
+struct Probed {
+    adapter: Adapter,
+    problem: Option<String>,
+    plan: Option<std::result::Result<String, Error>>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let adapters: Vec<Probed> = Adapter::all()
+        .into_iter()
+        .map(|adapter| {
+            let problem = Device::open(&adapter).err().map(|e| e.to_string());
+            let plan = arguments
+                .plan
+                .map(|(n, d)| Plan::new(n, d, Precision::F32, false, &adapter.limits()).map(|plan| plan.to_string()));
+            Probed { adapter, problem, plan }
+        })
+        .collect();
+    let manifests = manifests();
+    if arguments.json {
+        return Ok(output::print(&format!("{:#}\n", as_json(&adapters, &manifests)))?);
+    }
+    Ok(output::print(&as_text(&adapters, &manifests, arguments.plan))?)
+}
+
+/// The engine that `auto` takes here.
+fn default_engine(adapters: &[Probed]) -> String {
+    let usable = adapters.iter().find(|p| p.problem.is_none() && !p.adapter.is_software());
+    usable.map_or_else(|| "cpu".into(), |p| format!("gpu ({})", p.adapter.name()))
+}
+
+/// What to do, most useful first.
+fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
+    let mut mends = Vec::new();
+    let hardware = adapters.iter().any(|p| !p.adapter.is_software());
+    if manifests.is_empty() {
+        mends.push(
+            "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
+             manifest nvidia_icd.json, named in VK_DRIVER_FILES); for a software driver `bash tests/run.sh drivers`"
+                .into(),
+        );
+    } else if adapters.is_empty() {
+        mends.push(
+            "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
+             and may this user open /dev/dri or /dev/nvidia*?"
+                .into(),
+        );
+    } else if !hardware {
+        mends.push("only software drivers: --engine auto takes the CPU engine, which is faster than they are".into());
+    }
+    let broken = manifests.iter().filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
+    mends.extend(broken);
+    mends.extend(adapters.iter().filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
+    mends
+}
+
+fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = format!("localmax {version}, contract {}\n\n", contract::VERSION);
+    text += &format!("cpu        {} threads, {} kernels\n", machine::threads(), InstructionSet::best().name());
+    let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
+    text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
+    if let Some((n, d)) = plan {
+        let bytes = Cpu::memory(n, d, Precision::F32, machine::threads());
+        text += &format!("           n = {n}, d = {d}, f32: {bytes} bytes, {} free\n", free());
+    }
+    for probed in adapters {
+        let a = &probed.adapter;
+        let limits = a.limits();
+        text += &format!("\nadapter    {} ({}, {}; {})\n", a.name(), a.kind(), a.backend(), a.driver());
+        let features: Vec<&str> = a.features().iter().filter(|f| f.1).map(|f| f.0).collect();
+        text += &format!(
+            "           features: {}\n",
+            if features.is_empty() { "none".into() } else { features.join(", ") }
+        );
+        text += &format!(
+            "           bindings to {} bytes, buffers to {} bytes\n           {}\n",
+            limits.max_storage_buffer_binding_size,
+            limits.max_buffer_size,
+            probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
+        );
+        match &probed.plan {
+            Some(Ok(lines)) => lines.lines().for_each(|line| text += &format!("           {line}\n")),
+            Some(Err(error)) => text += &format!("           {error}\n"),
+            None => {}
+        }
+    }
+    if adapters.is_empty() {
+        text += "\nadapter    none\n";
+    }
+    text += "\n";
+    for manifest in manifests {
+        text += &format!(
+            "driver     {}{}\n",
+            manifest.path.display(),
+            if manifest.problem.is_some() { " (broken)" } else { "" }
+        );
+    }
+    text += &format!("\nauto       --engine auto takes {}\n", default_engine(adapters));
+    mends(adapters, manifests).iter().for_each(|line| text += &format!("mend       {line}\n"));
+    text
+}
+
+fn free() -> String {
+    machine::available_memory().map_or("unknown".into(), |bytes| bytes.to_string())
+}
+
+fn as_json(adapters: &[Probed], manifests: &[Manifest]) -> Value {
+    json!({
+        "localmax": env!("CARGO_PKG_VERSION"),
+        "contract": contract::VERSION,
+        "cpu": { "threads": machine::threads(), "instruction_set": InstructionSet::best().name() },
+        "adapters": adapters.iter().map(|p| {
+            let features: serde_json::Map<String, Value> =
+                p.adapter.features().iter().map(|(name, has)| ((*name).to_owned(), json!(has))).collect();
+            json!({
+                "name": p.adapter.name(),
+                "kind": p.adapter.kind(),
+                "backend": p.adapter.backend(),
+                "driver": p.adapter.driver(),
+                "software": p.adapter.is_software(),
+                "features": features,
+                "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
+                "max_buffer_bytes": p.adapter.limits().max_buffer_size,
+                "problem": p.problem,
+                "plan": p.plan.as_ref().map(|plan| match plan { Ok(text) => text.clone(), Err(e) => e.to_string() }),
+            })
+        }).collect::<Vec<_>>(),
+        "drivers": manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect::<Vec<_>>(),
+        "auto": default_engine(adapters),
+        "mend": mends(adapters, manifests),
+    })
+}

@@ -1,0 +1,205 @@
+//! The adapters of this machine, the choice of one, and what the Vulkan loader sees.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Picks an adapter by a part of its name, whatever else was asked for.
+pub(super) const CHOICE_VARIABLE: &str = "LOCALMAX_ADAPTER";
+
+/// Which adapters a run may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Hardware only: `engine = auto`.
+    Hardware,
+    /// Hardware if there is any, else software: `engine = gpu`.
+    Any,
+}
+
+/// An adapter of this machine.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    pub(super) handle: wgpu::Adapter,
+    info: wgpu::AdapterInfo,
+}
+
+impl Adapter {
+    /// Every adapter, hardware first (discrete, integrated, other), then software.
+    pub fn all() -> Vec<Self> {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+        // Creation fails cleanly when a device's own budget is nearly spent.
+        descriptor.memory_budget_thresholds.for_resource_creation = Some(98);
+        let instance = wgpu::Instance::new(descriptor);
+        let mut all: Vec<Self> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+            .into_iter()
+            .map(|handle| Self { info: handle.get_info(), handle })
+            .collect();
+        all.sort_by_key(|adapter| match adapter.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => 2,
+            wgpu::DeviceType::Cpu => 3,
+        });
+        all
+    }
+
+    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that is wanted.
+    ///
+    /// # Errors
+    /// None fits; the text lists those there are.
+    pub fn choose(wanted: Wanted) -> Result<Self> {
+        let named = std::env::var(CHOICE_VARIABLE).ok().filter(|name| !name.is_empty());
+        Self::choose_from(Self::all(), wanted, named.as_deref())
+    }
+
+    fn choose_from(all: Vec<Self>, wanted: Wanted, named: Option<&str>) -> Result<Self> {
+        let found = all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
+        let found = if found.is_empty() { "none".into() } else { found };
+        let fits = |adapter: &Self| match named {
+            Some(part) => adapter.name().to_lowercase().contains(&part.to_lowercase()),
+            None => wanted == Wanted::Any || !adapter.is_software(),
+        };
+        all.into_iter().find(fits).ok_or_else(|| {
+            Error::device(match named {
+                Some(part) => format!("no adapter has {CHOICE_VARIABLE}={part} in its name (found: {found})"),
+                None => format!(
+                    "no {} (found: {found}); install its Vulkan driver (`localmax doctor` says what is seen) or take --engine cpu",
+                    if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" }
+                ),
+            })
+        })
+    }
+
+    /// The device's name.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// Driver name and version.
+    pub fn driver(&self) -> String {
+        format!("{} {}", self.info.driver, self.info.driver_info).trim().to_owned()
+    }
+
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub fn kind(&self) -> &'static str {
+        match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        }
+    }
+
+    /// Whether a processor does the work: a test device, never taken unasked.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// `vulkan`, `metal` or `dx12`.
+    pub fn backend(&self) -> &'static str {
+        self.info.backend.to_str()
+    }
+
+    /// What a plan is checked against.
+    pub fn limits(&self) -> wgpu::Limits {
+        self.handle.limits()
+    }
+
+    /// Features of interest by name, with whether the adapter has them. None is needed to run.
+    pub fn features(&self) -> [(&'static str, bool); 3] {
+        let has = self.handle.features();
+        [
+            ("timestamp-query", has.contains(wgpu::Features::TIMESTAMP_QUERY)),
+            ("subgroup", has.contains(wgpu::Features::SUBGROUP)),
+            ("shader-f64", has.contains(wgpu::Features::SHADER_F64)),
+        ]
+    }
+}
+
+/// A driver manifest that the Vulkan loader reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The JSON file.
+    pub path: PathBuf,
+    /// What is wrong with it, if anything: it cannot be read, or names a library that is not there.
+    pub problem: Option<String>,
+}
+
+/// The driver manifests that the Vulkan loader would read, in its order: those of `VK_DRIVER_FILES` or
+/// `VK_ICD_FILENAMES` alone if set, else the system's folders.
+pub fn manifests() -> Vec<Manifest> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(list) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) {
+        return std::env::split_paths(&list).flat_map(|path| inspect_path(&path)).collect();
+    }
+    let mut folders: Vec<PathBuf> = Vec::new();
+    let home = |name: &str, below: &str| {
+        set(name).map(PathBuf::from).or_else(|| std::env::home_dir().map(|home| home.join(below)))
+    };
+    folders.extend(home("XDG_CONFIG_HOME", ".config"));
+    folders.extend(["/etc/xdg", "/usr/local/etc", "/etc"].map(PathBuf::from));
+    folders.extend(home("XDG_DATA_HOME", ".local/share"));
+    match set("XDG_DATA_DIRS") {
+        Some(list) => folders.extend(std::env::split_paths(&list)),
+        None => folders.extend(["/usr/local/share", "/usr/share"].map(PathBuf::from)),
+    }
+    folders.iter().flat_map(|folder| inspect_path(&folder.join("vulkan/icd.d"))).collect()
+}
+
+/// A manifest, or all of a folder.
+fn inspect_path(path: &Path) -> Vec<Manifest> {
+    let Ok(entries) = path.read_dir() else {
+        return if path.extension().is_some_and(|end| end == "json") { vec![inspect(path)] } else { Vec::new() };
+    };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "json"));
+    files.sort();
+    files.iter().map(|file| inspect(file)).collect()
+}
+
+fn inspect(path: &Path) -> Manifest {
+    let problem = match std::fs::read_to_string(path).map(|text| serde_json::from_str::<serde_json::Value>(&text)) {
+        Err(error) => Some(error.to_string()),
+        Ok(Err(error)) => Some(format!("not JSON: {error}")),
+        Ok(Ok(json)) => match json["ICD"]["library_path"].as_str() {
+            None => Some("no ICD.library_path".into()),
+            // A bare name is the dynamic loader's to find.
+            Some(library) if library.contains('/') => {
+                let library = path.parent().unwrap_or(Path::new("")).join(library);
+                (!library.exists()).then(|| format!("its library {} does not exist", library.display()))
+            }
+            Some(_) => None,
+        },
+    };
+    Manifest { path: path.to_owned(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest without its library is why a driver is not found; `doctor` must say so.
+    #[test]
+    fn manifests_without_a_library_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = folder.path().join("good.json");
+        let bad = folder.path().join("bad.json");
+        std::fs::write(&good, r#"{"ICD": {"library_path": "libvulkan_lvp.so"}}"#).unwrap();
+        std::fs::write(&bad, r#"{"ICD": {"library_path": "./nothing.so"}}"#).unwrap();
+        let seen = inspect_path(folder.path());
+        assert_eq!(seen.len(), 2);
+        assert!(seen[0].problem.as_ref().is_some_and(|text| text.contains("nothing.so")), "{:?}", seen[0]);
+        assert_eq!(seen[1], Manifest { path: good, problem: None });
+    }
+
+    /// Where nothing fits, the user must read what there is and what to do.
+    #[test]
+    fn no_adapter_is_a_clear_error() {
+        let text = Adapter::choose_from(Vec::new(), Wanted::Any, None).unwrap_err().to_string();
+        assert!(text.contains("none") && text.contains("--engine cpu"), "{text}");
+        let text = Adapter::choose_from(Vec::new(), Wanted::Any, Some("H200")).unwrap_err().to_string();
+        assert!(text.contains("H200"), "{text}");
+    }
+}

@@ -1,0 +1,310 @@
+//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the driver probe.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Adapter;
+use super::kernels::{self, Kernel};
+use super::queue::JOB_BYTES;
+use crate::error::{Error, Result};
+use crate::tokens::Precision;
+
+/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Bytes copied at a time between host and device.
+const COPY_BYTES: u64 = 32 << 20;
+
+/// An opened device. Cloning shares it, and the kernels compiled for it.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub(super) raw: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    adapter: Adapter,
+    lost: Arc<Mutex<Option<String>>>,
+    pipelines: Arc<Mutex<HashMap<(Kernel, Precision, usize), Pipeline>>>,
+    job_layout: wgpu::BindGroupLayout,
+}
+
+/// A kernel compiled for one d and precision.
+#[derive(Clone, Debug)]
+pub(super) struct Pipeline {
+    pub(super) raw: wgpu::ComputePipeline,
+    /// Of group 1.
+    pub(super) layout: wgpu::BindGroupLayout,
+}
+
+impl Device {
+    /// Opens an adapter with its own limits and probes its driver.
+    ///
+    /// # Errors
+    /// The device cannot be opened, or its driver computes wrongly.
+    pub fn open(adapter: &Adapter) -> Result<Self> {
+        let name = adapter.name();
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("localmax"),
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (raw, queue) = pollster::block_on(adapter.handle.request_device(&descriptor))
+            .map_err(|error| Error::device(format!("{name} cannot be opened: {error}; take --engine cpu")))?;
+        let lost = Arc::new(Mutex::new(None));
+        let (note, uncaught) = (Arc::clone(&lost), Arc::clone(&lost));
+        let keep = |note: &Mutex<Option<String>>, text: String| {
+            note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        };
+        raw.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep(&note, format!("the device was lost: {message}"));
+            }
+        });
+        raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
+        let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
+        let device = Self { raw, queue, adapter: adapter.clone(), lost, pipelines: Arc::default(), job_layout };
+        device.probe()?;
+        Ok(device)
+    }
+
+    /// The adapter behind it.
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// An [`Error::Device`] if the device was lost or misused since it was opened.
+    pub(super) fn check(&self) -> Result<()> {
+        match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(text) => {
+                Err(Error::device(format!("{}: {text}; start again, or take --engine cpu", self.adapter.name())))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `make`, turning a device's refusal into an error.
+    pub(super) fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
+        let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make(&self.raw);
+        let (memory, validation) = (pollster::block_on(memory.pop()), pollster::block_on(validation.pop()));
+        if memory.is_some() {
+            return Err(Error::device(format!(
+                "{} has no memory left for {what} ({bytes} bytes); take fewer tokens or --engine cpu",
+                self.adapter.name()
+            )));
+        }
+        if let Some(error) = validation {
+            return Err(Error::device(format!("{}: {what}: {}", self.adapter.name(), one_line(&error))));
+        }
+        self.check()?;
+        Ok(made)
+    }
+
+    /// A zeroed buffer.
+    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let usage = usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        self.guarded(what, bytes, |raw| {
+            raw.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(what),
+                size: bytes,
+                usage,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// Fills a buffer from its start, a part at a time.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
+        for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
+            self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
+            if words.len() as u64 * 4 == COPY_BYTES {
+                let index = self.queue.submit([]);
+                self.wait(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a submission.
+    pub(super) fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+        let waited = self.raw.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) });
+        self.check()?;
+        waited.map(|_| ()).map_err(|error| {
+            Error::device(format!(
+                "{} did not answer for {} s ({error}); start again, or take --engine cpu",
+                self.adapter.name(),
+                PATIENCE.as_secs()
+            ))
+        })
+    }
+
+    /// The first words of a buffer.
+    pub(super) fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
+        let bytes = words as u64 * 4;
+        let size = bytes.min(COPY_BYTES);
+        let staging = self.guarded("read-back", size, |raw| {
+            raw.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("read-back"),
+                size,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        let mut read = Vec::with_capacity(words);
+        let mut offset = 0;
+        while offset < bytes {
+            let length = COPY_BYTES.min(bytes - offset);
+            let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, length);
+            let index = self.queue.submit([encoder.finish()]);
+            let slice = staging.slice(..length);
+            // An error here is a lost device, which `wait` reports.
+            slice.map_async(wgpu::MapMode::Read, |_| ());
+            self.wait(index)?;
+            let mapped = slice
+                .get_mapped_range()
+                .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter.name())))?;
+            read.extend_from_slice(bytemuck::cast_slice(&mapped));
+            drop(mapped);
+            staging.unmap();
+            offset += length;
+        }
+        Ok(read)
+    }
+
+    /// The kernel for tokens in R^d, compiled at its first use.
+    pub(super) fn pipeline(&self, kernel: Kernel, precision: Precision, d: usize) -> Result<Pipeline> {
+        let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = known.get(&(kernel, precision, d)) {
+            return Ok(pipeline.clone());
+        }
+        let source = kernel.source(precision, d);
+        let made = self.guarded(kernel.entry(), 0, |raw| {
+            let types: Vec<_> = kernel
+                .slots()
+                .iter()
+                .map(|&(_, _, writes)| wgpu::BufferBindingType::Storage { read_only: !writes })
+                .collect();
+            let layout = layout(raw, &types);
+            let module = raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.entry()),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+            let layouts = raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.entry()),
+                bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
+                immediate_size: 0,
+            });
+            let raw = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.entry()),
+                layout: Some(&layouts),
+                module: &module,
+                entry_point: Some(kernel.entry()),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            });
+            Pipeline { raw, layout }
+        })?;
+        known.insert((kernel, precision, d), made.clone());
+        Ok(made)
+    }
+
+    /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
+    pub(super) fn job_binding(&self, jobs: &wgpu::Buffer) -> Result<wgpu::BindGroup> {
+        self.guarded("jobs", 0, |raw| {
+            let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(JOB_BYTES) };
+            raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("jobs"),
+                layout: &self.job_layout,
+                entries: &[wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(resource) }],
+            })
+        })
+    }
+
+    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
+    pub(super) fn run_alone(
+        &self,
+        source: &str,
+        entry: &str,
+        buffers: &[&wgpu::Buffer],
+        groups: u32,
+    ) -> Result<Duration> {
+        let (pipeline, binding) = self.guarded(entry, 0, |raw| {
+            let module = raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(entry),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+            let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(entry),
+                layout: None,
+                module: &module,
+                entry_point: Some(entry),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            });
+            let entries: Vec<_> = (0..)
+                .zip(buffers)
+                .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+                .collect();
+            let binding = raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(entry),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            (pipeline, binding)
+        })?;
+        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &binding, &[]);
+            pass.dispatch_workgroups(groups, 1, 1);
+        }
+        let commands = encoder.finish();
+        let started = std::time::Instant::now();
+        let index = self.queue.submit([commands]);
+        self.wait(index)?;
+        Ok(started.elapsed())
+    }
+
+    /// Refuses a driver that cuts loops short.
+    fn probe(&self) -> Result<()> {
+        let seeds: Vec<u32> = (1..=64).collect();
+        let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE)?;
+        self.write(&buffer, &seeds)?;
+        self.run_alone(kernels::PROBE, "probe", &[&buffer], 1)?;
+        let expected: Vec<u32> = seeds.iter().map(|&seed| kernels::probe_twin(seed)).collect();
+        if self.read(&buffer, 64)? == expected {
+            return Ok(());
+        }
+        Err(Error::device(format!(
+            "the driver of {} ({}) computes a loop of 200,000 rounds wrongly (Mesa 22.3.6 stops loops after 65,535); \
+             install a newer one (Debian 12: mesa-vulkan-drivers from bookworm-backports) or take --engine cpu",
+            self.adapter.name(),
+            self.adapter.driver()
+        )))
+    }
+}
+
+/// A layout of buffers; a uniform one has a dynamic offset.
+fn layout(raw: &wgpu::Device, types: &[wgpu::BufferBindingType]) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = (0..)
+        .zip(types)
+        .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty,
+                has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+}
+
+fn one_line(error: &wgpu::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,221 @@
+//! The table of kernels: for each one its WGSL parts, its entry point and the buffers it binds; and the Rust twins of
+//! the kernels' arithmetic, written on i128, with the table that binds them.
+//!
+//! A kernel's module is joined from the constant D, a precision's prelude and parts with `include_str!`.
+
+mod twins;
+
+pub use twins::{Function, Operands, functions, probe as probe_twin};
+
+use crate::tokens::Precision;
+
+/// Keys in a supertile.
+pub const SUPERTILE: u32 = 512;
+/// Threads in a workgroup.
+pub const LANES: u32 = 64;
+/// Largest d of the kernels that hold a token in registers.
+const NARROW_SCORES: usize = 16;
+
+/// The driver probe.
+pub const PROBE: &str = include_str!("../../shaders/probe.wgsl");
+/// The multiply-add peak.
+pub const MULTIPLY_ADD: &str = include_str!("../../shaders/multiply_add.wgsl");
+
+const WORDS: &str = include_str!("../../shaders/words.wgsl");
+const F32: &str = include_str!("../../shaders/f32.wgsl");
+const F64: &str = include_str!("../../shaders/f64.wgsl");
+const FRAME: &str = include_str!("../../shaders/frame.wgsl");
+const QUERIES: &str = include_str!("../../shaders/queries.wgsl");
+const WIDTHS: &str = include_str!("../../shaders/widths.wgsl");
+const SCORES_NARROW: &str = include_str!("../../shaders/scores_narrow.wgsl");
+const SCORES_WIDE: &str = include_str!("../../shaders/scores_wide.wgsl");
+const DECIDE: &str = include_str!("../../shaders/decide.wgsl");
+const PEAKS: &str = include_str!("../../shaders/peaks.wgsl");
+const STRIPS_FRAME: &str = include_str!("../../shaders/strips_frame.wgsl");
+const STRIPS_NARROW: &str = include_str!("../../shaders/strips_narrow.wgsl");
+const STRIPS_WIDE: &str = include_str!("../../shaders/strips_wide.wgsl");
+const MASKS: &str = include_str!("../../shaders/masks.wgsl");
+const MOVES: &str = include_str!("../../shaders/moves.wgsl");
+
+/// A kernel of a step, by its entry point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kernel {
+    /// xf; Q is X.
+    Identity,
+    /// xf, Q and qf for Ã = a·I.
+    Multiple,
+    /// xf, Q and qf for a dense Ã.
+    Dense,
+    /// D_i and E_i.
+    Widths,
+    /// Supertile maxima.
+    Scores,
+    /// m_i and argmax.
+    Peaks,
+    /// |C_i| and sums.
+    Strips,
+    /// C_i as bits.
+    Masks,
+    /// X' and the report.
+    Moves,
+}
+
+/// What a kernel binds, in the order of its bindings in group 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// X of the window of rows.
+    RowState,
+    /// X of the window of keys.
+    KeyState,
+    /// xf of the window of rows.
+    RowFilter,
+    /// xf of the window of keys.
+    KeyFilter,
+    /// Q of the window of rows; X if A is the identity.
+    Query,
+    /// qf of the window of rows; xf if A is the identity.
+    QueryFilter,
+    /// Ã.
+    Matrix,
+    /// max_j |x_jk| at the start, as f32.
+    Extent,
+    /// The records of the window of rows.
+    Rows,
+    /// Supertile maxima of the slice.
+    Maxima,
+    /// Sums of the slice.
+    Sums,
+    /// X' of the window of rows.
+    NextState,
+    /// Reports of the steps of a submission.
+    Reports,
+    /// Masks of the slice.
+    Bits,
+}
+
+use Kernel::{Dense, Identity, Masks, Moves, Multiple, Peaks, Scores, Strips, Widths};
+
+impl Kernel {
+    /// Every kernel.
+    pub const ALL: [Self; 9] = [Identity, Multiple, Dense, Widths, Scores, Peaks, Strips, Masks, Moves];
+
+    /// The entry point.
+    pub fn entry(self) -> &'static str {
+        match self {
+            Identity => "identity",
+            Multiple => "multiple",
+            Dense => "dense",
+            Widths => "widths",
+            Scores => "scores",
+            Peaks => "peaks",
+            Strips => "strips",
+            Masks => "masks",
+            Moves => "moves",
+        }
+    }
+
+    /// Bindings of group 1, with whether the kernel writes them.
+    pub fn slots(self) -> Vec<(u32, Slot, bool)> {
+        use Slot::{
+            Bits, Extent, KeyFilter, KeyState, Matrix, Maxima, NextState, Query, QueryFilter, Reports, RowFilter,
+            RowState, Rows, Sums,
+        };
+        let decide = [(KeyFilter, false), (KeyState, false), (QueryFilter, false), (Query, false), (Maxima, false)];
+        let listed: Vec<(Slot, bool)> = match self {
+            Identity => vec![(RowState, false), (RowFilter, true)],
+            Multiple | Dense => {
+                vec![(RowState, false), (RowFilter, true), (Matrix, false), (Query, true), (QueryFilter, true)]
+            }
+            Widths => vec![(RowState, false), (Query, false), (QueryFilter, false), (Extent, false), (Rows, true)],
+            Scores => vec![(KeyFilter, false), (QueryFilter, false), (Maxima, true), (Rows, true)],
+            Peaks => [&decide[..], &[(Rows, true)]].concat(),
+            Strips => [&decide[..], &[(Rows, true), (Sums, true), (Reports, true)]].concat(),
+            Masks => [&decide[..], &[(Rows, true), (Bits, true)]].concat(),
+            Moves => vec![(RowState, false), (Sums, false), (Rows, true), (NextState, true), (Reports, true)],
+        };
+        (0..).zip(listed).map(|(binding, (slot, writes))| (binding, slot, writes)).collect()
+    }
+
+    /// The module's text for tokens in R^d.
+    pub fn source(self, precision: Precision, d: usize) -> String {
+        let parts: &[&str] = match self {
+            Identity | Multiple | Dense => &[QUERIES],
+            Widths => &[WIDTHS],
+            Scores if d <= NARROW_SCORES => &[SCORES_NARROW],
+            Scores => &[SCORES_WIDE],
+            Peaks => &[DECIDE, PEAKS],
+            Strips if d <= narrow_sums(precision) => &[DECIDE, STRIPS_FRAME, STRIPS_NARROW],
+            Strips => &[DECIDE, STRIPS_FRAME, STRIPS_WIDE],
+            Masks => &[DECIDE, MASKS],
+            Moves => &[MOVES],
+        };
+        let dimension = format!("const D: u32 = {d}u;\n");
+        [&dimension, arithmetic(precision), WORDS, FRAME].into_iter().chain(parts.iter().copied()).collect()
+    }
+
+    /// Rows that a workgroup takes.
+    pub fn rows_a_group(self, d: usize) -> u32 {
+        match self {
+            Scores if d <= NARROW_SCORES => 4 * LANES,
+            Scores | Widths => LANES,
+            Moves if d <= NARROW_SCORES => LANES,
+            _ => 1,
+        }
+    }
+}
+
+/// The prelude of a precision.
+fn arithmetic(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => F32,
+        Precision::F64 => F64,
+    }
+}
+
+/// Largest d whose 64 partial sums fit 8 KiB of workgroup memory.
+fn narrow_sums(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 16,
+        Precision::F64 => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shader that does not parse or validate would only be seen on a machine with a GPU.
+    #[test]
+    fn every_variant_validates() {
+        use naga::valid::{Capabilities, ValidationFlags, Validator};
+        let mut sources = vec![("probe", PROBE.to_owned()), ("multiply_add", MULTIPLY_ADD.to_owned())];
+        for precision in [Precision::F32, Precision::F64] {
+            for d in [1, 2, 3, 8, 9, 16, 17, 64, 65, 1024, 16384] {
+                sources.extend(Kernel::ALL.iter().map(|kernel| (kernel.entry(), kernel.source(precision, d))));
+            }
+            sources.extend(functions(precision).iter().map(|function| (function.name, function.source(precision))));
+        }
+        for (name, source) in sources {
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+            // No capability beyond the core of WebGPU.
+            let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+            assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(&source));
+        }
+    }
+
+    /// A binding table that disagrees with the shader would be refused by the device.
+    #[test]
+    fn bindings_agree_with_the_shaders() {
+        for kernel in Kernel::ALL {
+            let source = kernel.source(Precision::F32, 3);
+            for (binding, _, writes) in kernel.slots() {
+                let access = if writes { "read_write" } else { "read" };
+                let declared = format!("@group(1) @binding({binding}) var<storage, {access}>");
+                assert!(source.contains(&declared), "{}: {declared}", kernel.entry());
+            }
+            // Never more than the 8 storage buffers that every WebGPU adapter has.
+            assert!(kernel.slots().len() <= 8);
+        }
+    }
+}

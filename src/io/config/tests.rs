@@ -1,0 +1,387 @@
+//! What a config means, and what is said about one that means nothing.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Gain, Mask, Matrix, Rule, StripForm, Update};
+use crate::num;
+use crate::schedule::Schedule;
+
+const GOOD: &str = r#"
+seed = 7
+[tokens]
+kind = "normal"
+n = 40
+d = 3
+[model]
+rule = "localmax"
+alpha = 0.5
+delta = "1/(t+1)"
+[run]
+steps = 20
+"#;
+
+fn averages(alpha: f64) -> Update {
+    Update::Average { gain: Gain::Alpha(Schedule::Constant(alpha)), preconditioner: None }
+}
+
+fn parse(text: &str) -> Result<Config> {
+    Config::parse(text, "c.toml", "c", Path::new(""), &[])
+}
+
+fn with(changes: &[&str]) -> Result<Config> {
+    let overrides: Vec<Override> = changes.iter().map(|c| Override::set(c).unwrap()).collect();
+    Config::parse(GOOD, "c.toml", "c", Path::new(""), &overrides)
+}
+
+/// The whole message for a wrong config.
+fn refusal(text: &str) -> String {
+    let error = parse(text).expect_err(text);
+    assert_eq!(error.exit_status(), 2, "{text}");
+    let line = error.to_string();
+    assert!(!line.contains('\n'), "{line:?}");
+    line
+}
+
+/// A default that changed silently would change what an old config means.
+#[test]
+fn defaults() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!((config.seed, config.n(), config.d()), (7, 40, 3));
+    assert_eq!(config.tokens, TokenSource::Cloud(Cloud::new(Kind::Normal, 40, 3)));
+    assert_eq!(
+        config.model.rule,
+        Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
+    );
+    assert_eq!(config.model.update, averages(0.5));
+    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
+    let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
+    assert_eq!(config.run, run);
+    let output = OutputOptions { record: Trigger::Every(1), frames: Trigger::Log, checkpoint_seconds: 300.0 };
+    assert_eq!(config.output, output);
+    assert_eq!(config.load_tokens().unwrap().n(), 40);
+}
+
+/// Every wrong config gets one line that says what, where and what instead.
+#[test]
+fn refusals() {
+    let edit = |from: &str, to: &str| {
+        assert!(GOOD.contains(from));
+        GOOD.replace(from, to)
+    };
+    let rows = |rows: &str| edit("kind = \"normal\"\nn = 40\nd = 3", &format!("rows = {rows}"));
+    let a = |a: &str| edit("alpha = 0.5", &format!("alpha = 0.5\na = {a}"));
+    for (text, wanted) in [
+        (
+            edit("alpha", "alhpa"),
+            "c.toml line 9 column 1: unknown key \"model.alhpa\"; the nearest known key is \"model.alpha\"",
+        ),
+        (
+            edit("[model]", "[mdoel]"),
+            "c.toml line 7 column 2: unknown key \"mdoel\"; the nearest known key is \"model\"",
+        ),
+        (edit("steps = 20", "seed = 1\nsteps = 20"), "unknown key \"run.seed\"; the nearest known key is \"seed\""),
+        (edit("alpha = 0.5\n", ""), "c.toml line 7 column 2: model.alpha is missing"),
+        (edit("steps = 20", ""), "c.toml line 11 column 2: run.steps is missing"),
+        (edit("[run]\nsteps = 20", ""), "c.toml line 1 column 1: run.steps is missing"),
+        (
+            edit("alpha = 0.5", "alpha = true"),
+            "c.toml line 9 column 9: model.alpha must be a number or an expression in t",
+        ),
+        (
+            edit("alpha = 0.5", "alpha = 0"),
+            "c.toml line 9 column 9: model.alpha is 0 at step 0; it must be finite and above 0",
+        ),
+        (edit("alpha = 0.5", "alpha = nan"), "model.alpha is NaN at step 0"),
+        (edit("1/(t+1)", "3-t"), "c.toml line 10 column 9: model.delta is -1 at step 4"),
+        (edit("1/(t+1)", "1/t"), "model.delta is inf at step 0"),
+        (edit("1/(t+1)", "1/(s+1)"), "c.toml line 10 column 9: model.delta: unknown name \"s\" at column 4 of"),
+        (
+            edit("n = 40", "n = 0"),
+            "c.toml line 5 column 5: tokens.n must be a whole number of at least 1, found the whole number 0",
+        ),
+        (edit("n = 40", "n = 40.5"), "found the number 40.5"),
+        (edit("n = 40", "n = 99999999999999999999"), "does not fit 64 bits"),
+        (edit("d = 3", "d = 0"), "tokens.d must be"),
+        (edit("d = 3", "d = 20000"), "d = 20000 exceeds the largest dimension, 8192"),
+        (edit("d = 3", "d = 3\nscale = -1"), "tokens.scale is -1"),
+        (edit("\"normal\"", "\"norml\""), "tokens.kind: unknown kind of cloud \"norml\"; one of normal"),
+        (edit("\"normal\"", "7"), "tokens.kind must be a text, found the whole number 7"),
+        (edit("d = 3", "d = 3\nspread = 1"), "tokens.spread does not go with kind = \"normal\""),
+        (edit("d = 3", "d = 3\nfile = \"x.npy\""), "c.toml line 4 column 1: tokens.kind beside tokens.file"),
+        (edit("kind = \"normal\"", ""), "c.toml line 3 column 2: tokens.kind is missing: give file"),
+        (edit("kind = \"normal\"\nn = 40\nd = 3", "file = \"no.npy\""), "no.npy"),
+        (edit("kind = \"normal\"\nn = 40\nd = 3", "file = 3"), "tokens.file must be the path of an .npy file"),
+        (rows("[]"), "n and d must be at least 1"),
+        (rows("[[]]"), "n and d must be at least 1"),
+        (rows("[[1,2],[3]]"), "token 1 has 1 coordinates where token 0 has 2"),
+        (rows("[[1,2],[3,inf]]"), "token 1 coordinate 1 is inf"),
+        (rows("[1,2]"), "tokens.rows must be a list of rows"),
+        (rows("[[1,\"2\"]]"), "tokens.rows must be a number, found the text \"2\""),
+        (edit("\"localmax\"", "\"localmx\""), "unknown rule \"localmx\"; the nearest is \"localmax\""),
+        (edit("\"localmax\"", "\"softmax\""), "\"softmax\" is a known rule that this version does not run yet"),
+        (
+            edit("\"localmax\"", "\"hardmax\""),
+            "c.toml line 10 column 1: model.delta is no parameter of hardmax, which takes alpha",
+        ),
+        (edit("\"localmax\"", "\"hardmax\"\nstrip = \"width\""), "model.strip is no parameter of hardmax"),
+        (edit("alpha = 0.5", "alpha = 0.5\nstrip = \"with\""), "unknown strip \"with\"; one of score, width, a-norm"),
+        (edit("alpha = 0.5", "gamma = 0.5"), "give alpha = gamma/(1-gamma) instead"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nv = 1"),
+            "model.v (values apart from the tokens) is known but not in this version",
+        ),
+        (edit("alpha = 0.5", "alpha = 0.5\nbeta = 1"), "model.beta is no parameter of localmax"),
+        (edit("alpha = 0.5", "alpha = 0.5\ncausal = 1"), "model.causal must be true or false"),
+        (a("[[1,0],[0,1]]"), "c.toml line 10 column 5: model.a is 2×2 but the tokens have d = 3"),
+        (a("[[1,0],[0]]"), "model.a: row 1 of a matrix has 1 entries"),
+        (a("[[1,0,0],[0,1,0]]"), "it must be square"),
+        (a("[[1,0,0],[0,1,nan],[0,0,1]]"), "entry (1, 2) of a matrix is NaN"),
+        (a("[]"), "a matrix without rows"),
+        (a("nan"), "a matrix given as the number NaN"),
+        (a("\"identiy\""), "model.a must be \"identity\", a number"),
+        (a("true"), "model.a must be"),
+        (a("{ matrix = 2, fator = 1 }"), "unknown key \"model.a.fator\"; the nearest known key is \"model.a.factor\""),
+        (a("{ factor = 1 }"), "model.a.matrix is missing"),
+        (a("{ matrix = 2, factor = \"1/t\" }"), "model.a factor is inf at step 0"),
+        (a("{ matrix = { matrix = 2 } }"), "must not be a table again"),
+        (a("1\nq = 1"), "model.a beside model.q or model.k"),
+        (edit("alpha = 0.5", "alpha = 0.5\nq = 1"), "model.k is missing: model.q is given"),
+        (edit("alpha = 0.5", "alpha = 0.5\nq = [[1,2,3]]\nk = [[1,2]]"), "model.q and model.k: "),
+        (edit("steps = 20", "steps = -1"), "run.steps must be a whole number of at least 0"),
+        (
+            edit("steps = 20", "steps = 20\nengine = \"cuda\""),
+            "unknown engine \"cuda\"; one of auto, gpu, cpu, reference",
+        ),
+        (edit("steps = 20", "steps = 20\nplan = \"kd\""), "unknown plan \"kd\"; one of auto, brute, norm, tree"),
+        (edit("steps = 20", "steps = 20\nprecision = \"f16\""), "unknown precision \"f16\"; one of f32, f64"),
+        (GOOD.to_owned() + "[output]\nrecord = 3", "output.record must be a text"),
+        (GOOD.to_owned() + "[output]\nrecord = \"every 0\"", "output.record: \"every 0\" is no trigger"),
+        (GOOD.to_owned() + "[output]\ncheckpoint_seconds = 0", "output.checkpoint_seconds is 0"),
+        (edit("seed = 7", "seed = -7"), "seed must be a whole number of at least 0"),
+        (
+            edit("seed = 7", "tokens = 7").replace("[tokens]", "[x]"),
+            "expected the table [tokens], found the whole number 7",
+        ),
+        (edit("alpha = 0.5", "alpha = "), "c.toml line 9 column"),
+        (edit("alpha = 0.5", "alpha = 0.5\nalpha = 1"), "not TOML: duplicate key"),
+        ("\"é\" = 1".to_owned(), "unknown key \"é\""),
+        ("é = 1".to_owned(), "c.toml line 1 column 1: not TOML: invalid unquoted key"),
+        (String::new(), "tokens.kind is missing"),
+    ] {
+        let line = refusal(&text);
+        assert!(line.contains(wanted), "{wanted}\n{line}");
+    }
+}
+
+/// `--set` reaches any key, and is named as the place of what is wrong with it.
+#[test]
+fn overrides() {
+    let config = with(&["model.alpha=2", "model.delta=0.5*t", "output.record=every 5", "tokens.n=3"]).unwrap();
+    assert_eq!(config.model.update, averages(2.0));
+    assert_eq!((config.n(), config.output.record), (3, Trigger::Every(5)));
+    let options = [
+        Override::option("--engine", "run.engine", "cpu"),
+        Override::option("--plan", "run.plan", "tree"),
+        Override::option("--precision", "run.precision", "f64"),
+        Override::option("--steps", "run.steps", "9"),
+    ];
+    let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
+    let run = RunOptions { steps: 9, engine: EngineChoice::Cpu, plan: Plan::Tree, precision: Precision::F64 };
+    assert_eq!(config.run, run);
+    assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
+
+    for (change, wanted) in [
+        ("model.alhpa=1", "--set model.alhpa=1: unknown key \"model.alhpa\"; the nearest known key is \"model.alpha\""),
+        ("alpha=1", "the nearest known key is \"model.alpha\""),
+        ("modle.alpha=1", "unknown key \"modle\"; the nearest known key is \"model\""),
+        ("model.alpha=-1", "--set model.alpha=-1: model.alpha is -1 at step 0"),
+        ("model.rule=local\nmax", "--set model.rule=local max: model.rule: unknown rule \"local\\nmax\""),
+        ("tokens.file=\"x\\ny\"", "x"),
+        ("model.alpha.x=1", "alpha is the number 0.5, not a table"),
+        ("tokens=3", "expected the table [tokens]"),
+        ("run.engine=cuda", "--set run.engine=cuda: run.engine: unknown engine"),
+    ] {
+        let line = with(&[change]).expect_err(change).to_string();
+        assert!(change.contains("file") || !line.contains('\n'), "{line:?}");
+        assert!(line.contains(wanted), "{wanted}\n{line}");
+    }
+    for text in ["model.alpha", "=3", "model.=3", ".=", ""] {
+        assert!(Override::set(text).unwrap_err().to_string().contains("write --set key=value"), "{text}");
+    }
+    let engine = Override::option("--engine", "run.engine", "cuda");
+    let line = Config::parse(GOOD, "c.toml", "c", Path::new(""), &[engine]).unwrap_err().to_string();
+    assert!(line.starts_with("--engine cuda: run.engine: unknown engine \"cuda\""), "{line}");
+}
+
+/// A choice on the command line leaves aside what only made sense with the file's choice.
+#[test]
+fn overridden_choices() {
+    assert_eq!(with(&["model.rule=hardmax"]).unwrap().model.rule, Rule::Hardmax);
+    let rows = with(&["tokens.rows=[[1.0, 2.0], [3.0, 4.0]]"]).unwrap();
+    assert_eq!((rows.n(), rows.d()), (2, 2));
+    let line = with(&["model.rule=hardmax", "model.delta=1"]).unwrap_err().to_string();
+    assert!(line.contains("model.delta is no parameter of hardmax"), "{line}");
+    let q = with(&["model.q=2", "model.k=3"]).unwrap();
+    assert_eq!(q.model.scores().matrix, Matrix::Multiple(6.0));
+}
+
+/// Matrices in all their forms, files relative to the config.
+#[test]
+fn matrices() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = Tokens::from_f64(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+    npy::write(&folder.path().join("m.npy"), &tokens).unwrap();
+    let read = |model: &str| {
+        let text = GOOD.replace("d = 3", "d = 2").replace("alpha = 0.5", &format!("alpha = 0.5\n{model}"));
+        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.scores().clone())
+    };
+    let entries = |model: &str| {
+        let matrix = read(model).unwrap().matrix;
+        [matrix.entry(0, 0), matrix.entry(0, 1), matrix.entry(1, 0), matrix.entry(1, 1)]
+    };
+    assert_eq!(read("a = \"identity\"").unwrap().matrix, Matrix::Identity);
+    assert_eq!(read("a = 1").unwrap().matrix, Matrix::Identity);
+    assert_eq!(read("a = -2.5").unwrap().matrix, Matrix::Multiple(-2.5));
+    assert_eq!(entries("a = [[1, 2], [3, 4]]"), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(entries("a = \"m.npy\""), [1.0, 2.0, 3.0, 4.0]);
+    // <Q x, K y> = <A x, y> with A = KᵀQ
+    assert_eq!(entries("q = [[1, 2], [3, 4]]\nk = [[0, 1], [1, 0]]"), [3.0, 4.0, 1.0, 2.0]);
+    assert_eq!(entries("q = [[1, 2]]\nk = [[3, 4]]"), [3.0, 6.0, 4.0, 8.0]);
+    assert_eq!(entries("q = \"m.npy\"\nk = 2"), [2.0, 4.0, 6.0, 8.0]);
+    assert_eq!(entries("q = 2\nk = \"m.npy\""), [2.0, 6.0, 4.0, 8.0]);
+    let timed = read("a = { matrix = \"m.npy\", factor = \"1+0.5*sin(t)\" }").unwrap();
+    assert_eq!(timed.factor, Schedule::parse("1+0.5*sin(t)").unwrap());
+    let both = read("q = { matrix = 1, factor = \"t+1\" }\nk = { matrix = 1, factor = 2 }").unwrap();
+    assert!(num::within((both.factor.at(3.0) - 8.0).abs(), 0.0));
+    let line = read("a = \"gone.npy\"").unwrap_err().to_string();
+    assert!(line.contains("gone.npy"), "{line}");
+}
+
+/// Without a word about precision, a float64 file keeps its bits.
+#[test]
+fn precision_follows_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |run: &str| {
+        let text = GOOD.replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x0.npy\"");
+        fs::write(folder.path().join("c.toml"), text.replace("steps = 20", &format!("steps = 20\n{run}"))).unwrap();
+        Config::load(&folder.path().join("c.toml"), &[]).unwrap()
+    };
+    npy::write(&folder.path().join("x0.npy"), &Tokens::from_f64(2, 1, vec![0.1, 0.2]).unwrap()).unwrap();
+    let config = read("");
+    assert_eq!((config.run.precision, config.name.as_str(), config.n(), config.d()), (Precision::F64, "c", 2, 1));
+    assert_eq!(config.load_tokens().unwrap().to_f64(), [0.1, 0.2]);
+    assert_eq!(read("precision = \"f32\"").run.precision, Precision::F32);
+    let narrow = Tokens::new(2, 1, crate::tokens::Coordinates::F32(vec![0.1, 0.2])).unwrap();
+    npy::write(&folder.path().join("x0.npy"), &narrow).unwrap();
+    assert_eq!(read("").run.precision, Precision::F32);
+    assert_eq!(read("precision = \"f64\"").run.precision, Precision::F64);
+}
+
+/// A resolved config must run again as it is, from anywhere.
+#[test]
+fn resolved_files_run_again() {
+    let (folder, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let cloud = Cloud::new(Kind::Normal, 40, 40).tokens(1, Precision::F64).unwrap();
+    npy::write(&folder.path().join("x 0.npy"), &cloud).unwrap();
+    let text = GOOD
+        .replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x 0.npy\"")
+        .replace("alpha = 0.5", "alpha = 0.5\na = \"x 0.npy\"\ncausal = true");
+    let config = Config::parse(&text, "c.toml", "config", folder.path(), &[]).unwrap();
+    config.save(run.path()).unwrap();
+    assert!(run.path().join("a.npy").exists(), "1600 entries do not belong into a config");
+    assert_eq!(Config::load(&run.path().join("config.toml"), &[]).unwrap(), config);
+}
+
+/// A config that is not a config must not cost memory.
+#[test]
+fn large_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(Config::load(&path, &[]).unwrap_err().to_string().contains("more than 4194304 bytes"));
+    assert!(Config::load(folder.path(), &[]).is_err());
+    assert!(Config::load(&folder.path().join("none.toml"), &[]).unwrap_err().to_string().contains("none.toml"));
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert!(Config::load(&path, &[]).unwrap_err().to_string().contains("c.toml"));
+    fs::write(&path, "x = ".to_owned() + &"[".repeat(100_000)).unwrap();
+    assert!(Config::load(&path, &[]).is_err());
+}
+
+fn schedules() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (1e-9f64..1e9).prop_map(|x| format!("{x:?}")),
+        (1u32..100).prop_map(|x| x.to_string()),
+        proptest::sample::select(vec!["\"1/(t+1)\"", "\"0.8+0.3*sin(t)\"", "\"2^-t\"", "\"3\""])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn configs() -> impl Strategy<Value = String> {
+    let tokens = prop_oneof![
+        (proptest::sample::select(Kind::ALL.to_vec()), 1usize..99, 1e-3f64..1e3)
+            .prop_map(|((_, kind), n, scale)| format!("kind = {kind:?}\nn = {n}\nd = 2\nscale = {scale:?}")),
+        proptest::collection::vec(-1e6f64..1e6, 1..20).prop_map(|v| format!(
+            "rows = [{}]",
+            v.iter().map(|x| format!("[{x:?}, 1]")).collect::<Vec<_>>().join(", ")
+        )),
+    ];
+    let a = prop_oneof![
+        Just("a = \"identity\"".to_owned()),
+        (-1e3f64..1e3).prop_map(|c| format!("a = {c:?}")),
+        proptest::array::uniform4(-9e9f64..9e9)
+            .prop_map(|[p, q, r, s]| format!("a = {{ matrix = [[{p:?}, {q:?}], [{r:?}, {s:?}]], factor = \"1+t\" }}")),
+        Just("q = [[1, 2], [0.1, 5]]\nk = [[0.3, 1], [1, 7]]".to_owned()),
+    ];
+    let rule = (schedules(), proptest::sample::select(StripForm::ALL.to_vec()), any::<bool>()).prop_map(
+        |(delta, (_, strip), hardmax)| {
+            if hardmax {
+                "rule = \"hardmax\"".to_owned()
+            } else {
+                format!("rule = \"localmax\"\ndelta = {delta}\nstrip = {strip:?}")
+            }
+        },
+    );
+    (tokens, a, rule, schedules(), any::<(bool, u32, u32)>(), 1e-3f64..1e6).prop_map(
+        |(tokens, a, rule, alpha, (causal, seed, steps), seconds)| {
+            format!(
+                "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\nalpha = {alpha}\n{a}\ncausal = {causal}\n\
+                 [run]\nsteps = {}\n[output]\ncheckpoint_seconds = {seconds:?}\n",
+                steps % 50
+            )
+        },
+    )
+}
+
+proptest! {
+    /// If anything was lost between a config and its resolved form, a run could not be repeated.
+    #[test]
+    fn resolved_configs_are_the_same(text in configs()) {
+        let config = parse(&text).unwrap();
+        let resolved = config.to_toml();
+        prop_assert_eq!(&parse(&resolved).unwrap(), &config, "{}", resolved);
+    }
+
+    /// Any bytes give a config or one line.
+    #[test]
+    fn hostile_texts_never_panic(
+        noise in "\\PC{0,80}",
+        lines in proptest::collection::vec(proptest::sample::select(vec![
+            "[tokens]", "[model]", "[run]", "[[run]]", "[output]", "seed = 1", "n = 4", "d = 2", "kind = \"ball\"", "rule = \"localmax\"",
+            "alpha = 1", "alpha = []", "delta = \"t\"", "a = [[1,2],[3,4]]", "a = {}", "a.matrix = 1", "steps = 3", "rows = [[1]]",
+            "record = \"log\"", "x.y.z = 1", "n = 0x10", "n = 1979-05-27", "d = 1e400", "\"\" = 1", "a = {", "]",
+        ]), 0..14),
+        change in "\\PC{0,12}=\\PC{0,12}",
+    ) {
+        for text in [noise, lines.join("\n")] {
+            let overrides: Vec<Override> = Override::set(&change).into_iter().collect();
+            for overrides in [&[][..], &overrides[..]] {
+                if let Err(error) = Config::parse(&text, "c", "c", Path::new("/nowhere"), overrides) {
+                    prop_assert!(!error.to_string().contains('\n'), "{}", error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The parts that models are made of.
+
+use super::{Matrix, Moment, checked};
+use crate::error::Result;
+use crate::schedule::Schedule;
+
+/// What a strip's width is measured in (SPEC 1.1; the paper's own form is reconstructed, SPEC 1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StripForm {
+    /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
+    Score,
+    /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
+    Width,
+    /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
+    ANorm,
+}
+
+impl StripForm {
+    /// Every form with its name in configs.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Score, "score"), (Self::Width, "width"), (Self::ANorm, "a-norm")];
+
+    /// The name used in configs and files.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// How the scores of the keys that a row sees become weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rule {
+    /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (SPEC 1).
+    Localmax {
+        /// Alignment sensitivity δ(t) >= 0.
+        delta: Schedule,
+        /// What δ is measured in.
+        strip: StripForm,
+    },
+    /// Uniform over the exact maximisers, localmax at δ = 0 (SPEC 2).
+    Hardmax,
+    /// All weight on one maximiser, the one of lowest index (SPEC 3, SA_inf).
+    FrankWolfe,
+    /// `e^{β S_ij} / Σ_l e^{β S_il}` (SPEC 3 and 5).
+    Softmax {
+        /// Inverse temperature β(t) >= 0.
+        beta: Schedule,
+    },
+    /// `e^{β (S_ij − origin)} / m`, m the number of keys that the row sees (SPEC 5, USA).
+    ///
+    /// USA itself has origin 0. Counting scores from another origin only measures time in units of `e^{−β·origin}`: at β
+    /// in the thousands, where `e^β` overflows, origin 1 gives the `e^{β(cos−1)}` of SPEC 5c. With a causal mask m = i + 1, so
+    /// that no row feels how many tokens come after it (ours: no paper defines a causal USA).
+    Exponential {
+        /// Inverse temperature β(t) >= 0.
+        beta: Schedule,
+        /// The score that weighs 1/m.
+        origin: f64,
+    },
+    /// All weight on one key, drawn with the probabilities of softmax (SPEC 3, SA_P).
+    Markov {
+        /// Inverse temperature β(t) >= 0.
+        beta: Schedule,
+        /// Seed of the draws.
+        seed: u64,
+    },
+}
+
+impl Rule {
+    /// The name used in configs and files where the rule averages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Localmax { .. } => "localmax",
+            Self::Hardmax => "hardmax",
+            Self::FrankWolfe => "frank-wolfe",
+            Self::Softmax { .. } => "softmax",
+            Self::Exponential { .. } => "exponential",
+            Self::Markov { .. } => "markov",
+        }
+    }
+}
+
+/// A linear map in time, `factor(t) · matrix`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    /// The constant part.
+    pub matrix: Matrix,
+    /// Its factor in time; 1 if none was given.
+    pub factor: Schedule,
+}
+
+/// A of the scores `<A(t) x_i, x_j>`.
+pub type Scores = Operator;
+
+impl Operator {
+    /// A matrix that does not change.
+    pub fn constant(matrix: Matrix) -> Self {
+        Self { matrix, factor: Schedule::Constant(1.0) }
+    }
+
+    /// The identity.
+    pub fn identity() -> Self {
+        Self::constant(Matrix::Identity)
+    }
+
+    /// Whether this is the identity at every time.
+    pub fn is_identity(&self) -> bool {
+        self.matrix == Matrix::Identity && self.factor == Schedule::Constant(1.0)
+    }
+
+    /// The factor, checked.
+    ///
+    /// # Errors
+    /// A factor that is not finite; `name` is the matrix's.
+    pub fn factor_at(&self, name: &str, at: Moment) -> Result<f64> {
+        checked(&format!("{name} factor"), &self.factor, at, "finite", |_| true)
+    }
+}
+
+/// One head: who is scored how, and what a key carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// A_h of the scores `<A_h x_i, x_j>`; `KᵀQ` for queries Q x_i and keys K x_j.
+    pub scores: Operator,
+    /// V_h, applied to the weighted sum of tokens (U_h in SPEC 4).
+    pub values: Operator,
+}
+
+impl Head {
+    /// A head scored by the bilinear form `x_iᵀ P x_j` (SPEC 4), so A = Pᵀ.
+    pub fn bilinear(p: &Operator, u: Operator) -> Self {
+        Self { scores: Operator { matrix: p.matrix.transpose(), factor: p.factor.clone() }, values: u }
+    }
+}
+
+/// Which keys a row sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// All n.
+    Full,
+    /// Keys 0..=i for row i.
+    Causal,
+}
+
+impl Mask {
+    /// Number of keys that row i of n sees; they are keys `0..visible`.
+    pub fn visible(self, i: usize, n: usize) -> usize {
+        match self {
+            Self::Full => n,
+            Self::Causal => i + 1,
+        }
+    }
+}
+
+/// How far a token moves towards what its row gives. The two are alternatives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gain {
+    /// α(t) > 0, γ = α/(1+α).
+    Alpha(Schedule),
+    /// γ(t) itself.
+    Gamma(Schedule),
+}
+
+/// How tokens move.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// `x_i' = x_i + γ(t)·P(t)(y_i − x_i)`.
+    Average {
+        /// γ.
+        gain: Gain,
+        /// P; the identity if none. With another P the hull of the tokens may grow (SPEC 3).
+        preconditioner: Option<Operator>,
+    },
+    /// A differential equation with right-hand side y_i, kept on its geometry.
+    Flow {
+        /// Length of a step, above 0; the time of step t is t·dt.
+        dt: f64,
+        /// The scheme.
+        integrator: Integrator,
+        /// Where tokens live.
+        geometry: Geometry,
+    },
+}
+
+/// Schemes for flows, as SPEC's conventions define them; f is the output y projected on the geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Integrator {
+    /// `x ← retract(x + dt·f(x))`.
+    Euler,
+    /// The classical scheme of order four; stages are not retracted, the step is.
+    Rk4,
+    /// `x ← retract(x + dt·y(x))`: no projection, the authors' own (SPEC 5b).
+    EulerRenorm,
+}
+
+impl Integrator {
+    /// Every scheme with its name in configs.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Euler, "euler"), (Self::Rk4, "rk4"), (Self::EulerRenorm, "euler-renorm")];
+
+    /// The name used in configs and files.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(scheme, _)| *scheme == self).map_or("", |(_, name)| name)
+    }
+
+    /// When each stage of a step is evaluated, in units of dt.
+    pub fn stages(self) -> &'static [f64] {
+        match self {
+            Self::Euler | Self::EulerRenorm => &[0.0],
+            Self::Rk4 => &[0.0, 0.5, 0.5, 1.0],
+        }
+    }
+}
+
+/// Where the tokens of a flow live, and what their field is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Geometry {
+    /// R^d: f = y.
+    Flat,
+    /// |x| = 1: f = y − <x, y>x, retraction x/|x|.
+    Sphere,
+    /// xᵀWx = 1, W symmetric positive definite: f = y − x·(xᵀWy)/(xᵀWx), retraction x/sqrt(xᵀWx).
+    Ellipsoid(Matrix),
+    /// z = e^{−tV}x in R^d: f = V Σ_j w_ij (z_j − z_i) with the scores of x = e^{tV}z; no retraction.
+    Rescaled,
+}
+
+impl Geometry {
+    /// The name of the system on it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Sphere => "sphere",
+            Self::Ellipsoid(_) => "ellipsoid",
+            Self::Rescaled => "rescaled",
+        }
+    }
+
+    /// Moves x onto the geometry along its ray. A zero token has no ray: the result is not finite.
+    pub fn retract(&self, x: &mut [f64]) {
+        let square = match self {
+            Self::Flat | Self::Rescaled => return,
+            Self::Sphere => x.iter().map(|v| v * v).sum::<f64>(),
+            Self::Ellipsoid(w) => w.apply(x).iter().zip(x.iter()).map(|(a, b)| a * b).sum(),
+        };
+        let norm = square.sqrt();
+        for v in x {
+            *v /= norm;
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What is checked before the first step: parameter, value, domain.
+
+use super::{Geometry, Integrator, MAX_DIMENSION, Matrix, Model, Rule, Update};
+use crate::error::{Error, Result};
+use crate::tokens::{Coordinates, Precision, Tokens};
+
+impl Model {
+    /// Checks shapes against tokens in R^d, that the parts fit one another, and every schedule at the steps `0..steps`.
+    ///
+    /// # Errors
+    /// The first parameter outside its domain, with name, value, step and domain.
+    pub fn validate(&self, d: usize, steps: u64) -> Result<()> {
+        if d > MAX_DIMENSION {
+            return Err(Error::input(format!("d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
+        }
+        if self.heads.is_empty() {
+            return Err(Error::input("model.heads is empty; it must have at least one head { p, u }"));
+        }
+        for (h, head) in self.heads.iter().enumerate() {
+            square(&self.scores_name(h), &head.scores.matrix, d)?;
+            square(&self.values_name(h), &head.values.matrix, d)?;
+        }
+        self.validate_rule()?;
+        match &self.update {
+            Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
+            Update::Average { .. } => {}
+            Update::Flow { dt, integrator, geometry } => self.validate_flow(d, *dt, *integrator, geometry)?,
+        }
+        let last = if self.is_autonomous() { steps.min(1) } else { steps };
+        (0..last).try_for_each(|t| self.validate_step(t))
+    }
+
+    /// Every schedule at every stage of step t.
+    fn validate_step(&self, t: u64) -> Result<()> {
+        let stages = if let Update::Flow { integrator, .. } = &self.update { integrator.stages() } else { &[0.0] };
+        for &fraction in stages {
+            let at = self.moment(t, fraction);
+            self.gamma(at)?;
+            self.delta(at)?;
+            self.beta(at)?;
+            for h in 0..self.heads.len() {
+                self.score_factor(h, at)?;
+                self.value_factor(h, at)?;
+            }
+            if let Update::Average { preconditioner: Some(p), .. } = &self.update {
+                p.factor_at("p", at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_rule(&self) -> Result<()> {
+        let name = self.rule.name();
+        let flows = matches!(self.update, Update::Flow { .. });
+        match &self.rule {
+            Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe | Rule::Markov { .. } if flows => {
+                Err(Error::input(format!(
+                    "model.integrator is given but rule {name} moves in steps, not in time; leave out integrator and dt"
+                )))
+            }
+            Rule::Exponential { .. } if !flows => {
+                Err(Error::input("model.normalized is false but the rule averages; it needs weights that sum to 1"))
+            }
+            Rule::Exponential { origin, .. } if !origin.is_finite() => {
+                Err(Error::input(format!("model.origin is {origin}; it must be finite")))
+            }
+            Rule::Markov { .. } if self.heads.len() > 1 => {
+                let heads = self.heads.len();
+                Err(Error::input(format!("model.heads has {heads} heads; rule markov draws from one")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
+        if !(dt.is_finite() && dt > 0.0) {
+            return Err(Error::input(format!("model.dt is {dt}; it must be finite and above 0")));
+        }
+        if integrator == Integrator::EulerRenorm && matches!(geometry, Geometry::Flat | Geometry::Rescaled) {
+            return Err(Error::input(format!(
+                "model.integrator is euler-renorm but rule {} has no norm to return to; it must be euler or rk4",
+                geometry.name()
+            )));
+        }
+        match geometry {
+            Geometry::Ellipsoid(w) => {
+                square("w", w, d)?;
+                w.require_positive_definite("w")
+            }
+            Geometry::Rescaled => match &self.heads[..] {
+                [head] if matches!(self.rule, Rule::Softmax { .. }) && head.values.factor.is_constant() => Ok(()),
+                _ => {
+                    Err(Error::input("rule rescaled needs one head, softmax weights and a v that is constant in time"))
+                }
+            },
+            Geometry::Flat | Geometry::Sphere => Ok(()),
+        }
+    }
+
+    /// The cloud as a run of this model starts from it, in the stored width: moved onto the sphere or the ellipsoid along its rays, and otherwise as
+    /// it is. (A system of the contract starts from its lattice instead, [`crate::contract::Grid::snap`].)
+    ///
+    /// # Errors
+    /// A token at the origin, or so large that its norm overflows, on a geometry that has no place for it.
+    pub fn start(&self, tokens: &Tokens, precision: Precision) -> Result<Tokens> {
+        let (n, d) = (tokens.n(), tokens.d());
+        let mut x = tokens.to_f64();
+        if let Update::Flow { geometry, .. } = &self.update {
+            for (i, row) in x.chunks_exact_mut(d).enumerate() {
+                geometry.retract(row);
+                // A zero norm gives NaN, one that overflows a zero token.
+                let lost = row.iter().any(|v| !v.is_finite()) || row.iter().all(|&v| v == 0.0);
+                if lost && matches!(geometry, Geometry::Sphere | Geometry::Ellipsoid(_)) {
+                    return Err(Error::input(format!(
+                        "token {i} is {:?}, which has no direction; every token of rule {} must be nonzero with a finite norm",
+                        tokens.row(i),
+                        geometry.name()
+                    )));
+                }
+            }
+        }
+        let coordinates = match precision {
+            Precision::F32 => Coordinates::F32(x.iter().map(|&v| v as f32).collect()),
+            Precision::F64 => Coordinates::F64(x),
+        };
+        Tokens::new(n, d, coordinates)
+    }
+}
+
+fn square(name: &str, matrix: &Matrix, d: usize) -> Result<()> {
+    match matrix.dimension() {
+        Some(rows) if rows != d => {
+            Err(Error::input(format!("model.{name} is {rows}×{rows} but the tokens have d = {d}; it must be {d}×{d}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Gain, Head, Mask, Operator};
+    use crate::schedule::Schedule;
+
+    fn schedule(text: &str) -> Schedule {
+        Schedule::parse(text).unwrap()
+    }
+
+    fn averaging(rule: Rule, gain: Gain) -> Model {
+        Model::averaging(rule, Operator::identity(), Mask::Full, gain)
+    }
+
+    fn softmax(beta: &str) -> Rule {
+        Rule::Softmax { beta: schedule(beta) }
+    }
+
+    fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
+        let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
+        Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry } }
+    }
+
+    fn dense(rows: &[&[f64]]) -> Matrix {
+        Matrix::dense(&rows.iter().map(|r| r.to_vec()).collect::<Vec<_>>()).unwrap()
+    }
+
+    /// A person must be able to mend a parameter from the message alone, before the first step.
+    #[test]
+    fn bad_parameters_are_named_with_value_step_and_domain() {
+        let gamma = |text| Gain::Gamma(schedule(text));
+        let sphere = |dt, integrator| flow(softmax("1"), dt, integrator, Geometry::Sphere);
+        let ellipsoid = |w| flow(softmax("1"), 0.1, Integrator::Rk4, Geometry::Ellipsoid(w));
+        let preconditioned = |matrix, factor| {
+            let mut model = averaging(Rule::FrankWolfe, gamma("1"));
+            let p = Operator { matrix, factor: schedule(factor) };
+            model.update = Update::Average { gain: gamma("1"), preconditioner: Some(p) };
+            model
+        };
+        let three = dense(&[&[1.0, 0.0, 0.0], &[0.0, 1.0, 0.0], &[0.0, 0.0, 1.0]]);
+        let mut heads = ellipsoid(Matrix::Identity);
+        heads.heads.push(Head { scores: Operator::constant(three.clone()), values: Operator::identity() });
+        let mut growing = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled);
+        growing.heads[0].values.factor = schedule("1+t");
+        let mut empty = sphere(0.1, Integrator::Euler);
+        empty.heads.clear();
+        let mut drawn = averaging(Rule::Markov { beta: schedule("1"), seed: 1 }, gamma("0.5"));
+        drawn.heads.push(drawn.heads[0].clone());
+        for (model, wanted) in [
+            (averaging(softmax("-1"), gamma("0.5")), "model.beta is -1 at step 0; it must be finite and at least 0"),
+            (averaging(softmax("3-t"), gamma("0.5")), "model.beta is -1 at step 4; it must be"),
+            (flow(softmax("3-t"), 0.5, Integrator::Rk4, Geometry::Sphere), "model.beta is -0.25 at step 6 (t = 3.25)"),
+            (averaging(softmax("1"), gamma("1")), "model.gamma is 1 at step 0; it must be above 0 and below 1"),
+            (averaging(Rule::FrankWolfe, gamma("0")), "model.gamma is 0 at step 0; it must be above 0 and at most 1"),
+            (averaging(Rule::FrankWolfe, gamma("0.5+t/10")), "model.gamma is 1.1 at step 6"),
+            (
+                averaging(Rule::Hardmax, Gain::Alpha(schedule("1-t"))),
+                "model.alpha is 0 at step 1; it must be finite and above 0",
+            ),
+            (sphere(0.0, Integrator::Euler), "model.dt is 0; it must be finite and above 0"),
+            (sphere(f64::NAN, Integrator::Euler), "model.dt is NaN"),
+            (flow(Rule::Hardmax, 0.1, Integrator::Rk4, Geometry::Sphere), "rule hardmax moves in steps"),
+            (flow(softmax("1"), 0.1, Integrator::EulerRenorm, Geometry::Rescaled), "rule rescaled has no norm"),
+            (
+                averaging(Rule::Exponential { beta: schedule("1"), origin: 0.0 }, gamma("0.5")),
+                "model.normalized is false",
+            ),
+            (ellipsoid(dense(&[&[1.0, 2.0], &[2.0, 1.0]])), "model.w has the eigenvalue -1"),
+            (ellipsoid(dense(&[&[1.0, 0.5], &[0.25, 1.0]])), "model.w has 0.25 at (1, 0) and 0.5 at (0, 1)"),
+            (ellipsoid(Matrix::multiple(-2.0).unwrap()), "model.w is -2 times the identity"),
+            (ellipsoid(three.clone()), "model.w is 3×3 but the tokens have d = 2; it must be 2×2"),
+            (heads, "model.heads[1].p is 3×3 but the tokens have d = 2"),
+            (preconditioned(three.clone(), "1"), "model.p is 3×3"),
+            (preconditioned(Matrix::Identity, "1/(2-t)"), "model.p factor is inf at step 2"),
+            (growing, "a v that is constant in time"),
+            (empty, "model.heads is empty"),
+            (drawn, "model.heads has 2 heads; rule markov draws from one"),
+        ] {
+            let error = model.validate(2, 10).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");
+            assert!(!error.contains('\n'));
+        }
+        assert!(averaging(Rule::FrankWolfe, gamma("2/(t+2)")).validate(2, 10).is_ok());
+        assert!(preconditioned(Matrix::Identity, "1").validate(2, 10).is_ok());
+    }
+
+    /// A token without a direction has no place on a sphere; on R^d it has.
+    #[test]
+    fn starts_are_on_the_geometry() {
+        let cloud = Tokens::from_f64(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
+        let sphere = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere);
+        let error = sphere.start(&cloud, Precision::F64).unwrap_err().to_string();
+        assert!(error.contains("token 1 is [0.0, 0.0]"), "{error}");
+        let flat = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Flat);
+        assert_eq!(flat.start(&cloud, Precision::F64).unwrap(), cloud);
+        let one = Tokens::from_f64(1, 2, vec![3.0, 4.0]).unwrap();
+        assert_eq!(sphere.start(&one, Precision::F64).unwrap().to_f64(), [0.6, 0.8]);
+        let w = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Ellipsoid(Matrix::multiple(4.0).unwrap()));
+        assert_eq!(w.start(&one, Precision::F64).unwrap().to_f64(), [0.3, 0.4]);
+        let huge = Tokens::from_f64(1, 2, vec![1e200, 1e200]).unwrap();
+        assert!(sphere.start(&huge, Precision::F64).unwrap_err().to_string().contains("finite norm"));
+    }
+
+    /// Only what averages tokens inside their hull may run on the lattice.
+    #[test]
+    fn the_contract_covers_what_stays_in_the_hull() {
+        let gain = || Gain::Gamma(schedule("0.5"));
+        assert!(averaging(Rule::Hardmax, gain()).is_exact() && averaging(Rule::FrankWolfe, gain()).is_exact());
+        assert!(!averaging(softmax("1"), gain()).is_exact());
+        let mut values = averaging(Rule::Hardmax, gain());
+        values.heads[0].values.factor = schedule("1+t");
+        assert!(!values.is_exact() && !values.is_autonomous());
+        assert!(!flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).is_autonomous());
+        assert!(flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere).is_autonomous());
+    }
+}

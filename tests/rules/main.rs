@@ -1,0 +1,33 @@
+//! The theorems and worked cases of SPEC 3 to 5, written once and run on every engine that has the rule:
+//! `cargo test --test rules`. A new engine is one more line in [`factories::all`].
+
+mod averaging;
+mod cases;
+mod factories;
+mod flows;
+mod frank_wolfe;
+mod markov;
+mod sphere;
+
+use factories::Factory;
+use libtest_mimic::{Arguments, Trial};
+
+/// A test body: panics if the engine is wrong.
+type Body = fn(&Factory);
+
+fn main() {
+    let bodies = [cases::BODIES, frank_wolfe::BODIES, averaging::BODIES, markov::BODIES, sphere::BODIES, flows::BODIES];
+    let mut trials = Vec::new();
+    for factory in factories::all() {
+        for &(name, body) in bodies.iter().copied().flatten() {
+            let factory = factory.clone();
+            let (title, missing) = (format!("{}::{name}", factory.name), factory.make.is_none());
+            let run = move || {
+                body(&factory);
+                Ok(())
+            };
+            trials.push(Trial::test(title, run).with_ignored_flag(missing));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
