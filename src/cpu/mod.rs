@@ -10,6 +10,9 @@
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
 //! | `packet` | one packet of rows against all keys, both passes |
+//! | `search` | one packet of rows against keys in order, most of them unseen ([`crate::space`]) |
+//! | `sorted` | the state as keys in order, coincident tokens merged |
+//! | `planned` | the choice among brute force, the order of norms and the tree |
 //! | `sums` | exact sums over strips |
 //! | `peak` | the machine's multiply-add peak, to measure against |
 //!
@@ -20,6 +23,9 @@ mod filter;
 mod lanes;
 mod packet;
 mod peak;
+mod planned;
+mod search;
+mod sorted;
 mod sums;
 mod width;
 
@@ -31,12 +37,14 @@ use std::fmt;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::choice;
 use crate::contract::{Grid, Step};
 use crate::error::{Error, Result};
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
 use lanes::Vectors;
+use planned::Planned;
 use packet::{BLOCK, Cloud, Packet, Plan, Purpose, Scratch, Tally};
 use width::{Integer, Width};
 
@@ -47,6 +55,21 @@ pub struct Options {
     pub set: Option<InstructionSet>,
     /// Threads; one a core if none is named.
     pub threads: Option<usize>,
+    /// How keys are searched.
+    pub plan: choice::Plan,
+}
+
+/// How the last step was computed. None of it is the same on every machine, or twice on one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effort {
+    /// The plan that ran; never [`choice::Plan::Auto`].
+    pub plan: choice::Plan,
+    /// Keys scored for a distinct row, in both passes.
+    pub keys_a_row: f64,
+    /// Boxes whose bounds were computed for a distinct row.
+    pub nodes_a_row: f64,
+    /// Rows computed: distinct tokens, as far as they have been merged.
+    pub distinct: usize,
 }
 
 /// What the last step did, for honest shares of a peak.
@@ -64,7 +87,7 @@ pub struct Cpu {
     grid: Grid,
     set: InstructionSet,
     pool: ThreadPool,
-    strips: Option<Strips>,
+    stepped: bool,
     work: Work,
 }
 
@@ -89,11 +112,11 @@ impl Cpu {
         }
         let set = InstructionSet::choose(options.set)?;
         let pool = pool(options.threads)?;
-        let state: Box<dyn State> = match grid.precision {
-            Precision::F32 => Box::new(Tokenwise::<f32>::new(tokens, grid, set)),
-            Precision::F64 => Box::new(Tokenwise::<f64>::new(tokens, grid, set)),
-        };
-        Ok(Self { state, grid, set, pool, strips: None, work: Work::default() })
+        let state: Box<dyn State> = pool.install(|| -> Box<dyn State> { match grid.precision {
+            Precision::F32 => Box::new(Planned::new(Tokenwise::<f32>::new(tokens, grid, set), options.plan)),
+            Precision::F64 => Box::new(Planned::new(Tokenwise::<f64>::new(tokens, grid, set), options.plan)),
+        }});
+        Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
     }
 
     /// Bytes that n tokens in R^d take on this many threads.
@@ -120,16 +143,17 @@ impl Cpu {
         self.work
     }
 
+    /// How the last step was computed.
+    pub fn effort(&self) -> Effort {
+        self.state.effort()
+    }
+
     /// Applies one step.
     pub fn step(&mut self, step: &Step) -> StepReport {
-        let (n, d) = self.state.shape();
-        let mut strips = self.strips.take().unwrap_or_default();
-        strips.argmax.resize(n, 0);
-        strips.count.resize(n, 0);
-        let tally = self.pool.install(|| self.state.step(step, &mut strips));
+        let (_, d) = self.state.shape();
+        let (report, tally) = self.pool.install(|| self.state.step(step));
         self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
-        let report = StepReport::new(step.t, tally.moved, strips.count.iter().copied(), tally.redone);
-        self.strips = Some(strips);
+        self.stepped = true;
         report
     }
 
@@ -139,7 +163,7 @@ impl Cpu {
     /// As [`Grid::tokens`].
     pub fn tokens(&self) -> Result<Tokens> {
         let (n, d) = self.state.shape();
-        self.grid.tokens(n, d, &self.state.coordinates())
+        self.grid.tokens(n, d, &self.pool.install(|| self.state.coordinates()))
     }
 
     /// Argmax and strip size of every row in the last step.
@@ -147,7 +171,11 @@ impl Cpu {
     /// # Errors
     /// No step has been taken yet.
     pub fn strips(&self) -> Result<Strips> {
-        self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
+        if self.stepped {
+            Ok(self.pool.install(|| self.state.strips()))
+        } else {
+            Err(Error::input("no step has been taken yet"))
+        }
     }
 
     /// `C_i` of the given rows in the current state, ascending.
@@ -178,50 +206,37 @@ fn pool(threads: Option<usize>) -> Result<ThreadPool> {
 trait State: Send + Sync {
     fn shape(&self) -> (usize, usize);
     fn coordinates(&self) -> Vec<i64>;
-    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally;
+    fn step(&mut self, step: &Step) -> (StepReport, Tally);
+    /// Of the last step.
+    fn strips(&self) -> Strips;
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
+    fn effort(&self) -> Effort;
 }
 
 struct Tokenwise<W: Width> {
     cloud: Cloud<W>,
     /// X(t+1) in the making.
     next: Vec<W::Int>,
+    strips: Strips,
     set: InstructionSet,
 }
 
 impl<W: Width> Tokenwise<W> {
     fn new(tokens: &Tokens, grid: Grid, set: InstructionSet) -> Self {
-        let (n, d) = (tokens.n(), tokens.d());
-        let padded = n.next_multiple_of(BLOCK) * d;
-        let mut x: Vec<W::Int> = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
-        x.resize(padded, W::Int::default());
-        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new(), twins: Vec::new() };
-        let mut state = Self { cloud, next: vec![W::Int::default(); padded], set };
-        state.refloat();
-        state
+        let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
+        Self::of(x, tokens.d(), set)
     }
 
-    /// Floats and their largest magnitudes from the integers.
-    fn refloat(&mut self) {
-        let d = self.cloud.d;
-        let chunks = self.cloud.floats.par_chunks_mut(BLOCK * d).zip(self.cloud.x.par_chunks(BLOCK * d));
-        let largest = chunks.with_min_len(16).map(|(floats, x)| {
-            let mut largest = vec![0.0f64; d];
-            for (floats, x) in floats.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-                for ((float, &x), largest) in floats.iter_mut().zip(x).zip(&mut largest) {
-                    *float = W::of(x);
-                    *largest = largest.max(float.to_f64().abs());
-                }
-            }
-            largest
-        });
-        self.cloud.largest = largest.reduce(
-            || vec![0.0; d],
-            |mut a, b| {
-                a.iter_mut().zip(b).for_each(|(a, b)| *a = a.max(b));
-                a
-            },
-        );
+    /// From every token's lattice coordinates, row-major.
+    fn of(mut x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
+        let n = x.len() / d;
+        let padded = n.next_multiple_of(BLOCK) * d;
+        x.resize(padded, W::Int::default());
+        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new(), twins: Vec::new() };
+        let strips = Strips { argmax: vec![0; n], count: vec![0; n] };
+        let mut state = Self { cloud, next: vec![W::Int::default(); padded], strips, set };
+        state.cloud.refloat();
+        state
     }
 
     fn lanes(&self) -> usize {
@@ -242,8 +257,9 @@ impl<W: Width> State for Tokenwise<W> {
         self.cloud.x[..self.cloud.n * self.cloud.d].iter().map(|x| x.to_i64()).collect()
     }
 
-    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally {
-        let (lanes, cloud, set) = (self.lanes(), &self.cloud, self.set);
+    fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+        let strips = &mut self.strips;
+        let (lanes, cloud, set) = (self.set.packet_rows(W::PRECISION), &self.cloud, self.set);
         let plan = &Plan::new(step);
         let packets = self.next[..cloud.n * cloud.d]
             .par_chunks_mut(lanes * cloud.d)
@@ -261,13 +277,21 @@ impl<W: Width> State for Tokenwise<W> {
         );
         let tally = tallies.reduce(Tally::default, |a, b| a + b);
         std::mem::swap(&mut self.cloud.x, &mut self.next);
-        self.refloat();
+        self.cloud.refloat();
         // Equal tokens share exact decisions, which pays once there are many.
         self.cloud.twins.clear();
         if tally.redone > self.cloud.n as u64 {
             self.cloud.find_twins();
         }
-        tally
+        (StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)
+    }
+
+    fn strips(&self) -> Strips {
+        self.strips.clone()
+    }
+
+    fn effort(&self) -> Effort {
+        Effort { plan: choice::Plan::Brute, keys_a_row: 0.0, nodes_a_row: 0.0, distinct: self.cloud.n }
     }
 
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
 use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
@@ -41,16 +42,23 @@ impl Factory {
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
     let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
+    let mut cpu = |name: String, options: Options| {
+        all.push(if options.set.is_none_or(InstructionSet::is_available) {
+            Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
+        } else {
+            Factory::missing(name)
+        });
+    };
     for set in InstructionSet::ALL {
+        let options = Options { set: Some(set), ..Options::default() };
         for threads in [1, 2] {
-            let name = format!("cpu_{}_{threads}", set.name());
-            let options = Options { set: Some(set), threads: Some(threads) };
-            all.push(if set.is_available() {
-                Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
-            } else {
-                Factory::missing(name)
-            });
+            let options = Options { threads: Some(threads), plan: Plan::Brute, ..options };
+            cpu(format!("cpu_{}_{threads}", set.name()), options);
         }
+        cpu(format!("cpu_{}_tree", set.name()), Options { plan: Plan::Tree, ..options });
+    }
+    for plan in [Plan::Norm, Plan::Auto] {
+        cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
     }
     // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
     let adapters = Adapter::all();
