@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use localmax::contract::{Grid, Step, Steps};
 use localmax::cpu::{Cpu, InstructionSet, Options, fma_peak};
-use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 
@@ -24,12 +24,8 @@ fn cloud(n: usize, d: usize) -> Tokens {
 }
 
 fn step(delta: f64, grid: Grid, d: usize) -> Step {
-    let model = Model {
-        rule: Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score },
-        scores: Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) },
-        mask: Mask::Full,
-        gain: Gain::Alpha(Schedule::Constant(1.0)),
-    };
+    let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score };
+    let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
     Steps::new(&model, grid, d).at(0).expect("a step in its domain")
 }
 

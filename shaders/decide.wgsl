@@ -31,6 +31,34 @@ fn supertile_most(row: u32, tile: u32) -> f32 {
     return maxima[(row - job.slice_first) * job.supertiles + tile];
 }
 
+// The supertiles that a row must look into, a batch of them at a time.
+const BATCH = 8u * ROW_LANES;
+
+var<workgroup> listed: array<u32, BATCH>;
+var<workgroup> listed_count: atomic<u32>;
+
+// Lists the supertiles from `first` on whose largest filter score reaches `cutoff`, in any order, and returns how many
+// keys they hold. Every thread of the workgroup must come here.
+fn list_keys(row: u32, first: u32, cutoff: f32, lane: u32) -> u32 {
+    workgroupBarrier();
+    if lane == 0u {
+        atomicStore(&listed_count, 0u);
+    }
+    workgroupBarrier();
+    let end = min(first + BATCH, job.tile_end);
+    for (var tile = first + lane; tile < end; tile += ROW_LANES) {
+        if supertile_most(row, tile) >= cutoff {
+            listed[atomicAdd(&listed_count, 1u)] = tile;
+        }
+    }
+    workgroupBarrier();
+    return atomicLoad(&listed_count) * SUPERTILE;
+}
+
+fn listed_key(index: u32) -> u32 {
+    return listed[index / SUPERTILE] * SUPERTILE + index % SUPERTILE;
+}
+
 // What decides in row i: a filter score below `low` is out, one from `high` on is in, between them the exact score is
 // compared with `threshold` = m_i − D_i.
 struct Cut {

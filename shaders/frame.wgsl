@@ -1,8 +1,12 @@
 // What every kernel of a step shares: the parameters of a dispatch, the record of a row, roots and shifts of scores.
 
 // Keys are taken in supertiles; a supertile's largest score says whether a row needs to look inside.
-const SUPERTILE = 512u;
+const SUPERTILE = 64u;
+// Supertiles that a workgroup takes, one after the other, where scores are taken for all keys.
+const TILES = 4u;
 const LANES = 64u;
+// Threads of the kernels that take one row a workgroup.
+const ROW_LANES = 32u;
 // Below every score that f32 can hold here (|score| < 2^127).
 const LOWEST = -3.0e38;
 const NOBODY = 0xffffffffu;

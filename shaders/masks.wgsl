@@ -2,7 +2,7 @@
 
 @group(1) @binding(6) var<storage, read_write> bits: array<u32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let row = job.row_first + linear(group, groups);
     if row >= job.row_end {
@@ -11,7 +11,7 @@ fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let cut = cut_of(row);
     let last = visible(row);
     let words = job.supertiles * SUPERTILE / 32u;
-    for (var word = job.tile_first * (SUPERTILE / 32u) + lane; word < job.tile_end * (SUPERTILE / 32u); word += LANES) {
+    for (var word = job.tile_first * (SUPERTILE / 32u) + lane; word < job.tile_end * (SUPERTILE / 32u); word += ROW_LANES) {
         var members = 0u;
         if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.low {
             for (var i = 0u; i < 32u; i++) {

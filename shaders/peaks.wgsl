@@ -1,9 +1,9 @@
 // m_i and the lowest index that attains it: candidates are the keys whose filter score comes within 2E of the largest.
 
-var<workgroup> lane_best: array<Score, LANES>;
-var<workgroup> lane_argmax: array<u32, LANES>;
+var<workgroup> lane_best: array<Score, ROW_LANES>;
+var<workgroup> lane_argmax: array<u32, ROW_LANES>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let row = job.row_first + linear(group, groups);
     if row >= job.row_end {
@@ -15,15 +15,13 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let last = visible(row);
     var best = LEAST;
     var argmax = NOBODY;
-    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
-        if supertile_most(row, tile) < cutoff {
-            continue;
-        }
-        let end = min((tile + 1u) * SUPERTILE, last);
-        for (var key = tile * SUPERTILE + lane; key < end; key += LANES) {
-            if filter_score(row, key) >= cutoff {
+    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
+        let keys = list_keys(row, batch, cutoff, lane);
+        for (var i = lane; i < keys; i += ROW_LANES) {
+            let key = listed_key(i);
+            if key < last && filter_score(row, key) >= cutoff {
                 let s = exact_score(row, key);
-                if argmax == NOBODY || less(best, s) {
+                if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
                     best = s;
                     argmax = key;
                 }
@@ -36,7 +34,7 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     if lane == 0u {
         best = rows[at].best;
         argmax = rows[at].argmax;
-        for (var l = 0u; l < LANES; l++) {
+        for (var l = 0u; l < ROW_LANES; l++) {
             let key = lane_argmax[l];
             if key != NOBODY {
                 let s = lane_best[l];

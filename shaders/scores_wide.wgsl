@@ -6,7 +6,8 @@
 @group(1) @binding(2) var<storage, read_write> maxima: array<f32>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
 
-const SIDE = 64u;
+// A supertile's keys by as many rows.
+const SIDE = SUPERTILE;
 const DEPTH = 16u;
 // One more than SIDE, so that transposed stores fall on different banks.
 const STRIDE = 65u;
@@ -17,32 +18,37 @@ var<workgroup> most_of: array<f32, SIDE * 8u>;
 
 @compute @workgroup_size(64)
 fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let tiles = job.tile_end - job.tile_first;
+    let across = (job.tile_end - job.tile_first + TILES - 1u) / TILES;
     let index = linear(group, groups);
-    let first_row = job.row_first + (index / tiles) * SIDE;
+    let first_row = job.row_first + (index / across) * SIDE;
     if first_row >= job.row_end {
         return;
     }
-    let tile = job.tile_first + index % tiles;
-    let end = min((tile + 1u) * SUPERTILE, visible(min(first_row + SIDE, job.row_end) - 1u));
+    let first_tile = job.tile_first + (index % across) * TILES;
+    let row = first_row + lane;
+    var peak = LOWEST;
     let my_row = (lane / 8u) * 8u;
     let my_key = (lane % 8u) * 8u;
     let load_k = lane % DEPTH;
     let load_line = lane / DEPTH;
-    var most: array<f32, 8>;
-    for (var r = 0u; r < 8u; r++) {
-        most[r] = LOWEST;
-    }
-    for (var first = tile * SUPERTILE; first < end; first += SIDE) {
+    for (var tile = first_tile; tile < min(first_tile + TILES, job.tile_end); tile++) {
+        let first = tile * SUPERTILE;
+        let end = min(first + SUPERTILE, visible(min(first_row + SIDE, job.row_end) - 1u));
+        if end <= first {
+            if row < job.row_end {
+                maxima[(row - job.slice_first) * job.supertiles + tile] = LOWEST;
+            }
+            continue;
+        }
         var s: array<array<f32, 8>, 8>;
         for (var depth = 0u; depth < D; depth += DEPTH) {
             workgroupBarrier();
             let k = depth + load_k;
             for (var i = load_line; i < SIDE; i += LANES / DEPTH) {
-                let row = min(first_row + i, job.row_end - 1u) - job.row_base;
+                let line = min(first_row + i, job.row_end - 1u) - job.row_base;
                 let key = min(first + i, end - 1u) - job.key_base;
                 let here = min(k, D - 1u);
-                some_queries[load_k * STRIDE + i] = select(0.0, query_filter[row * D + here], k < D);
+                some_queries[load_k * STRIDE + i] = select(0.0, query_filter[line * D + here], k < D);
                 some_keys[load_k * STRIDE + i] = select(0.0, key_filter[key * D + here], k < D);
             }
             workgroupBarrier();
@@ -62,22 +68,23 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
         for (var r = 0u; r < 8u; r++) {
             let last = min(end, visible(first_row + my_row + r));
+            var most = LOWEST;
             for (var c = 0u; c < 8u; c++) {
-                most[r] = max(most[r], select(LOWEST, s[r][c], first + my_key + c < last));
+                most = max(most, select(LOWEST, s[r][c], first + my_key + c < last));
             }
+            most_of[(my_row + r) * 8u + lane % 8u] = most;
+        }
+        workgroupBarrier();
+        if row < job.row_end {
+            var largest = LOWEST;
+            for (var c = 0u; c < 8u; c++) {
+                largest = max(largest, most_of[lane * 8u + c]);
+            }
+            maxima[(row - job.slice_first) * job.supertiles + tile] = largest;
+            peak = max(peak, largest);
         }
     }
-    for (var r = 0u; r < 8u; r++) {
-        most_of[(my_row + r) * 8u + lane % 8u] = most[r];
-    }
-    workgroupBarrier();
-    let row = first_row + lane;
     if row < job.row_end {
-        var largest = LOWEST;
-        for (var c = 0u; c < 8u; c++) {
-            largest = max(largest, most_of[lane * 8u + c]);
-        }
-        maxima[(row - job.slice_first) * job.supertiles + tile] = largest;
-        atomicMax(&rows[row - job.row_base].peak, ordered(largest));
+        atomicMax(&rows[row - job.row_base].peak, ordered(peak));
     }
 }

@@ -6,8 +6,8 @@
 const REPORT_WORDS = 8u;
 const REPORT_REDONE = 5u;
 
-var<workgroup> lane_count: array<u32, LANES>;
-var<workgroup> lane_redone: array<u32, LANES>;
+var<workgroup> lane_count: array<u32, ROW_LANES>;
+var<workgroup> lane_redone: array<u32, ROW_LANES>;
 
 // Adds to a 64-bit counter of the step's report.
 fn tally(word: u32, amount: u32) {
@@ -23,7 +23,7 @@ fn keep_counts(row: u32, lane: u32) {
     if lane == 0u {
         var count = 0u;
         var redone = 0u;
-        for (var l = 0u; l < LANES; l++) {
+        for (var l = 0u; l < ROW_LANES; l++) {
             count += lane_count[l];
             redone += lane_redone[l];
         }

@@ -1,8 +1,8 @@
-// Small d: each thread sums its own keys, then one thread a coordinate joins the 64 sums.
+// Small d: each thread sums its own keys, then one thread a coordinate joins their sums.
 
-var<workgroup> lane_sum: array<Sum, LANES * D>;
+var<workgroup> lane_sum: array<Sum, ROW_LANES * D>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let row = job.row_first + linear(group, groups);
     if row >= job.row_end {
@@ -13,12 +13,13 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var sum: array<Sum, D>;
     var count = 0u;
     var redone = 0u;
-    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
-        if supertile_most(row, tile) < cut.low {
-            continue;
-        }
-        let end = min((tile + 1u) * SUPERTILE, last);
-        for (var key = tile * SUPERTILE + lane; key < end; key += LANES) {
+    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
+        let keys = list_keys(row, batch, cut.low, lane);
+        for (var i = lane; i < keys; i += ROW_LANES) {
+            let key = listed_key(i);
+            if key >= last {
+                continue;
+            }
             let found = verdict(cut, row, key);
             redone += found >> 1u;
             if (found & 1u) == 1u {
@@ -38,7 +39,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     keep_counts(row, lane);
     if lane < D {
         var total = Sum();
-        for (var l = 0u; l < LANES; l++) {
+        for (var l = 0u; l < ROW_LANES; l++) {
             if lane_count[l] != 0u {
                 total = sum_join(total, lane_sum[l * D + lane]);
             }

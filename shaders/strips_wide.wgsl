@@ -1,10 +1,13 @@
-// Larger d: the threads vote on a supertile's keys, then each thread sums its own coordinates over the members.
+// Larger d: the threads vote on some supertiles' keys, then each thread sums its own coordinates over the members.
 
-const OWNED = (D + LANES - 1u) / LANES;
+const OWNED = (D + ROW_LANES - 1u) / ROW_LANES;
 
-var<workgroup> lane_members: array<u32, LANES>;
+// Keys that a thread votes on at a time.
+const VOTES = 8u;
 
-@compute @workgroup_size(64)
+var<workgroup> lane_members: array<u32, ROW_LANES>;
+
+@compute @workgroup_size(32)
 fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let row = job.row_first + linear(group, groups);
     if row >= job.row_end {
@@ -15,33 +18,35 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var sum: array<Sum, OWNED>;
     var count = 0u;
     var redone = 0u;
-    for (var tile = job.tile_first; tile < job.tile_end; tile++) {
-        if supertile_most(row, tile) < cut.low {
-            continue;
-        }
-        let first = tile * SUPERTILE;
-        var members = 0u;
-        for (var i = 0u; i < SUPERTILE / LANES; i++) {
-            let key = first + i * LANES + lane;
-            if key < last {
-                let found = verdict(cut, row, key);
-                redone += found >> 1u;
-                members |= (found & 1u) << i;
+    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
+        let keys = list_keys(row, batch, cut.low, lane);
+        for (var first = 0u; first < keys; first += VOTES * ROW_LANES) {
+            var members = 0u;
+            for (var i = 0u; i < VOTES; i++) {
+                let index = first + i * ROW_LANES + lane;
+                if index < keys {
+                    let key = listed_key(index);
+                    if key < last {
+                        let found = verdict(cut, row, key);
+                        redone += found >> 1u;
+                        members |= (found & 1u) << i;
+                    }
+                }
             }
-        }
-        count += countOneBits(members);
-        workgroupBarrier();
-        lane_members[lane] = members;
-        workgroupBarrier();
-        for (var l = 0u; l < LANES; l++) {
-            var left = lane_members[l];
-            while left != 0u {
-                let key = first + firstTrailingBit(left) * LANES + l;
-                left &= left - 1u;
-                for (var o = 0u; o < OWNED; o++) {
-                    let k = o * LANES + lane;
-                    if k < D {
-                        sum[o] = sum_add(sum[o], key_state[(key - job.key_base) * D + k]);
+            count += countOneBits(members);
+            workgroupBarrier();
+            lane_members[lane] = members;
+            workgroupBarrier();
+            for (var l = 0u; l < ROW_LANES; l++) {
+                var left = lane_members[l];
+                while left != 0u {
+                    let key = listed_key(first + firstTrailingBit(left) * ROW_LANES + l);
+                    left &= left - 1u;
+                    for (var o = 0u; o < OWNED; o++) {
+                        let k = o * ROW_LANES + lane;
+                        if k < D {
+                            sum[o] = sum_add(sum[o], key_state[(key - job.key_base) * D + k]);
+                        }
                     }
                 }
             }
@@ -52,7 +57,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     workgroupBarrier();
     keep_counts(row, lane);
     for (var o = 0u; o < OWNED; o++) {
-        let k = o * LANES + lane;
+        let k = o * ROW_LANES + lane;
         if k < D {
             keep_sum(row, k, sum[o]);
         }

@@ -11,7 +11,7 @@
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
-//! | 6 | [`sim`], [`bench`], [`plot`] |
+//! | 6 | [`sim`], [`study`], [`mod@bench`], [`plot`] |
 //! | 7 | [`cli`] |
 
 pub mod bench;
@@ -36,5 +36,6 @@ pub mod rng;
 pub mod schedule;
 pub mod sim;
 pub mod space;
+pub mod study;
 pub mod tokens;
 pub mod verify;

@@ -108,7 +108,7 @@ fn a_plane_cloud_with_its_strip() {
     let (frames, reports, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (0, 17));
     trajectories("plane", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
     let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
-    let metrics = Metrics { title, subtitle, n: 200, rows: &reports };
+    let metrics = Metrics { title, subtitle, n: 200, rows: &reports, has_strips: true };
     check("metrics", || metrics.draw(Size::default()).unwrap());
     let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
     trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
@@ -198,7 +198,7 @@ fn long_metrics() {
         .collect();
     let metrics = |rows: &[StepReport]| {
         let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
-        Metrics { title, subtitle, n: 1_000_000, rows }.draw(Size::default()).unwrap()
+        Metrics { title, subtitle, n: 1_000_000, rows, has_strips: true }.draw(Size::default()).unwrap()
     };
     check("metrics-long", || metrics(&rows));
     check("metrics-one", || metrics(&rows[..1]));

@@ -48,8 +48,12 @@ impl Report {
         };
         let mut text = self.preamble("");
         text += &line(&HEAD.map(str::to_owned));
-        rows.iter().for_each(|row| text += &line(row));
-        self.left_out.iter().for_each(|reason| text += &format!("left out: {reason}\n"));
+        for row in &rows {
+            text += &line(row);
+        }
+        for reason in &self.left_out {
+            let _ = writeln!(text, "left out: {reason}");
+        }
         text
     }
 

@@ -115,7 +115,11 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
         );
         match &probed.plan {
-            Some(Ok(lines)) => lines.lines().for_each(|line| text += &format!("           {line}\n")),
+            Some(Ok(lines)) => {
+                for line in lines.lines() {
+                    text += &format!("           {line}\n");
+                }
+            }
             Some(Err(error)) => text += &format!("           {error}\n"),
             None => {}
         }
@@ -132,7 +136,9 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
         );
     }
     text += &format!("\nauto       --engine auto takes {}\n", default_engine(adapters));
-    mends(adapters, manifests).iter().for_each(|line| text += &format!("mend       {line}\n"));
+    for line in mends(adapters, manifests) {
+        text += &format!("mend       {line}\n");
+    }
     text
 }
 

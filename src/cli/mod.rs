@@ -4,6 +4,7 @@
 mod bench;
 mod completions;
 mod doctor;
+mod error_table;
 mod man;
 mod output;
 mod plot;
@@ -12,6 +13,7 @@ mod progress;
 mod run;
 mod source;
 mod strip;
+mod study;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,7 @@ Examples:
   localmax run --preset large-cloud --engine cpu    a preset, on the CPU engine
   localmax run my.toml --set model.delta=0.2        a config, with one key changed
   localmax verify --preset non-vertex-limit         an engine beside the reference, bit for bit
+  localmax study compare                            one cloud under four rules, in one picture
   localmax bench                                    GPU, CPU and reference in one run
   localmax doctor                                   what this machine has, and what to mend
 
@@ -45,6 +48,7 @@ enum Command {
     Verify(verify::Arguments),
     Bench(bench::Arguments),
     Strip(strip::Arguments),
+    Study(study::Arguments),
     Plot(plot::Arguments),
     Doctor(doctor::Arguments),
     Presets(presets::Arguments),
@@ -63,6 +67,7 @@ impl Cli {
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
+            Command::Study(arguments) => study::run(&arguments),
             Command::Plot(arguments) => plot::run(&arguments),
             Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Presets(arguments) => presets::run(&arguments),

@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, first_state, need_contract, open_engine};
 use crate::io::config::Config;
-use crate::io::run_dir::{Meta, Place};
+use crate::io::run_dir::{Meta, Place, RunDir};
 use crate::plot;
 use crate::sim::Simulation;
 use crate::sim::record::{self, Ending, Options};
@@ -39,18 +39,32 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let started = Instant::now();
     let config = arguments.source.config()?;
+    if arguments.verify > 0 {
+        need_contract(&config)?;
+    }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
-    let (tokens, grid) = first_state(&config)?;
-    let engine = open_engine(&config, &tokens, grid)?;
-    let meta = Meta::new(&config, engine.description(), grid, tokens.largest_magnitude());
-
-    let run = place.create(&config)?;
-    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
+    let run = take(&config, &place, options)?;
+    if !arguments.no_plot {
+        for path in plot::run::draw(&run, plot::run::Choice::default())? {
+            output::print(&format!("wrote      {}\n", path.display()))?;
+        }
+    }
+    Ok(output::print(&format!("run        {}\n", run.path().display()))?)
+}
+
+/// Takes a run to its end and prints what it came to.
+pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
+    let started = Instant::now();
+    let (tokens, grid) = first_state(config)?;
+    let engine = open_engine(config, &tokens, grid)?;
+    let meta = Meta::new(config, engine.description(), grid, tokens.largest_magnitude());
+
+    let run = place.create(config)?;
+    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let mut progress = Progress::new(config.run.steps);
-    let result = record::run(&config, &run, &mut simulation, grid, options, |step, report| {
+    let result = record::run(config, &run, &mut simulation, grid, options, |step, report| {
         progress.at(step, &format!("{} moving", report.moved));
     });
     progress.done();
@@ -65,13 +79,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     };
     let meta = record::finish(meta, &ending, started);
     run.write_meta(&meta)?;
-    output::print(&summary(&config, &meta, &ending))?;
-    if !arguments.no_plot {
-        for path in plot::run::draw(&run, plot::run::Choice::default())? {
-            output::print(&format!("wrote      {}\n", path.display()))?;
-        }
-    }
-    Ok(output::print(&format!("run        {}\n", run.path().display()))?)
+    output::print(&summary(config, &meta, &ending))?;
+    Ok(run)
 }
 
 fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
@@ -87,23 +96,24 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         meta.engine.engine,
         meta.engine.device
     );
-    text += &format!(
-        "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {} tokens\n",
-        meta.grid.radius,
-        meta.grid.unit,
-        meta.precision,
-        meta.grid.unit * f64::from(ending.last.map_or(1, |r| r.strip_max)).max(2.0) / 2.0,
-        ending.last.map_or(1, |r| r.strip_max),
-    );
-    if let Some(last) = ending.last {
+    let strips = ending.last.filter(|_| config.model.has_strips());
+    let largest = strips.map_or(1, |r| r.strip_max);
+    if let Some(grid) = &meta.grid {
         text += &format!(
-            "last step  {} of {} tokens moved; strips hold {} to {} tokens, {:.2} on average\n",
-            last.moved,
-            meta.n,
-            last.strip_min,
-            last.strip_max,
-            last.strip_total as f64 / meta.n as f64
+            "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {largest} tokens\n",
+            grid.radius,
+            grid.unit,
+            meta.precision,
+            grid.unit * f64::from(largest).max(2.0) / 2.0,
         );
+    }
+    if let Some(last) = ending.last {
+        text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);
+        if let Some(r) = strips {
+            let mean = r.strip_total as f64 / meta.n as f64;
+            text += &format!("; strips hold {} to {} tokens, {mean:.2} on average", r.strip_min, r.strip_max);
+        }
+        text += "\n";
     }
     match ending.fixed_point {
         Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),

@@ -8,6 +8,7 @@ use super::source::{Source, first_state, open_engine};
 use crate::engine::Steps;
 use crate::error::Error;
 use crate::field;
+use crate::model::Rule;
 use crate::reference::spec;
 use crate::sim::Simulation;
 
@@ -28,11 +29,28 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// Members printed at most.
+const SHOWN: usize = 40;
+
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
     let (n, d, token) = (config.n(), config.d(), arguments.token);
     if token >= n {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
+    }
+    if !config.model.has_strips() {
+        return Err(Error::input(format!(
+            "rule {0} has no strips: {1}; localmax and hardmax have",
+            config.model.name(),
+            {
+                match config.model.rule {
+                    Rule::FrankWolfe => "a token sees its one maximiser, the lowest index among equals",
+                    Rule::Markov { .. } => "a token sees one key that is drawn",
+                    _ => "every key has a weight",
+                }
+            }
+        ))
+        .into());
     }
     let (tokens, grid) = first_state(&config)?;
     let engine = open_engine(&config, &tokens, grid)?;
@@ -78,7 +96,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         members.len(),
         scores.max,
     );
-    const SHOWN: usize = 40;
     for &j in members.iter().take(SHOWN) {
         let score = scores.values[j as usize];
         text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", scores.max - score);

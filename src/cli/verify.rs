@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, first_state, need_contract, open_engine};
+use super::{error_table, output};
 use crate::error::Error;
 use crate::verify::Verifier;
 
@@ -20,10 +20,22 @@ pub(super) struct Arguments {
     /// Rows checked a step; otherwise as many as the reference can afford
     #[arg(long, value_name = "N")]
     rows: Option<usize>,
+    /// Print the table of errors of every engine of this machine over a fixed set of systems, in Markdown
+    #[arg(long, conflicts_with_all = ["rows", "config", "preset", "engine"])]
+    table: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.table {
+        let mut progress = None;
+        let (table, passed) = error_table::table(|done, total| {
+            progress.get_or_insert_with(|| Progress::new(total)).at(done, "");
+        })?;
+        output::print(&table)?;
+        return if passed { Ok(()) } else { Err(Error::Verification("breaches: see the table".into()).into()) };
+    }
     let config = arguments.source.config()?;
+    need_contract(&config)?;
     let (tokens, grid) = first_state(&config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);

@@ -545,7 +545,7 @@ pub(super) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
     match step.width {
         StripWidth::Constant(width) => width,
         StripWidth::Argmax => 0,
-        StripWidth::QueryNorm { factor } => (i128::from(factor) * root(dot(query))).min(clamp),
+        StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),
         StripWidth::ANorm { factor } => {
             let square = dot(own).max(0);
             let shifted = match step.matrix_exponent {
@@ -555,7 +555,7 @@ pub(super) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
                 }
                 _ => clamp,
             };
-            (i128::from(factor) * root(shifted)).min(clamp)
+            factor.saturating_mul(root(shifted)).min(clamp)
         }
     }
 }

@@ -10,7 +10,9 @@ pub use twins::{Function, Operands, functions, probe as probe_twin};
 use crate::tokens::Precision;
 
 /// Keys in a supertile.
-pub const SUPERTILE: u32 = 512;
+pub const SUPERTILE: u32 = 64;
+/// Supertiles that a workgroup of the scores takes.
+pub const TILES: u32 = 4;
 /// Threads in a workgroup.
 pub const LANES: u32 = 64;
 /// Largest d of the kernels that hold a token in registers.
@@ -149,13 +151,16 @@ impl Kernel {
             Masks => &[DECIDE, MASKS],
             Moves => &[MOVES],
         };
-        let dimension = format!("const D: u32 = {d}u;\n");
-        [&dimension, arithmetic(precision), WORDS, FRAME].into_iter().chain(parts.iter().copied()).collect()
+        let constants = format!("const D: u32 = {d}u;\nconst ROWS: u32 = {}u;\n", self.rows_a_group(d));
+        [&constants, arithmetic(precision), WORDS, FRAME].into_iter().chain(parts.iter().copied()).collect()
     }
 
     /// Rows that a workgroup takes.
     pub fn rows_a_group(self, d: usize) -> u32 {
         match self {
+            // What 16, 8 or 4 tokens a thread leave of its registers.
+            Scores if d <= 4 => 16 * LANES,
+            Scores if d <= 8 => 8 * LANES,
             Scores if d <= NARROW_SCORES => 4 * LANES,
             Scores | Widths => LANES,
             Moves if d <= NARROW_SCORES => LANES,
@@ -172,7 +177,7 @@ fn arithmetic(precision: Precision) -> &'static str {
     }
 }
 
-/// Largest d whose 64 partial sums fit 8 KiB of workgroup memory.
+/// Largest d whose 32 partial sums fit 4 KiB of workgroup memory.
 fn narrow_sums(precision: Precision) -> usize {
     match precision {
         Precision::F32 => 16,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `queries` | xf = f32(X), Q = floor((ÃX + 2^(b−1))/2^b), qf = f32(Q) |
 //! | `widths` | D_i exactly, and E_i, the bound on the error of a filter score |
-//! | `scores` | the largest f32 score of each row in each supertile of 512 keys |
+//! | `scores` | the largest f32 score of each row in each supertile of 64 keys |
 //! | `peaks` | m_i and the lowest argmax, exactly, among the keys within 2E of the largest f32 score |
 //! | `strips` | |C_i| and Σ X_j: f32 decides outside ±E of m_i − D_i, integers inside |
 //! | `moves` | Y = rne(S/c), X', and the step's report |

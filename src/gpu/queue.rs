@@ -68,11 +68,6 @@ impl Queue {
         Ok(Self { device: device.clone(), jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, busy })
     }
 
-    /// Cost that the waiting submission has room for.
-    pub(super) fn room(&self) -> f64 {
-        self.budget - self.cost
-    }
-
     /// Time that submissions have taken so far, from submitting to their end.
     pub(super) fn busy(&self) -> Duration {
         self.busy
@@ -84,10 +79,15 @@ impl Queue {
         if self.waiting.len() == JOBS { self.submit() } else { Ok(()) }
     }
 
-    /// Adds to the cost of what waits, and submits when that fills the budget.
+    /// How many units of that cost the waiting submission has room for, out of a fresh one's.
+    pub(super) fn fit(&self, cost: f64) -> [u32; 2] {
+        [self.budget - self.cost, self.budget].map(|room| (room / cost).clamp(0.0, f64::from(u32::MAX)) as u32)
+    }
+
+    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest is not worth a slice.
     pub(super) fn charge(&mut self, cost: f64) -> Result<()> {
         self.cost += cost;
-        if self.cost >= self.budget { self.submit() } else { Ok(()) }
+        if self.cost >= 0.75 * self.budget { self.submit() } else { Ok(()) }
     }
 
     /// Submits what waits, and waits for its end.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::device::{Device, Pipeline};
-use super::kernels::{Kernel, LANES, SUPERTILE, Slot};
+use super::kernels::{Kernel, LANES, SUPERTILE, Slot, TILES};
 use super::plan::{Plan, element_bytes};
 use super::queue::{Dispatch, Job, Queue};
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
@@ -44,7 +44,7 @@ impl std::fmt::Debug for State {
             .field("device", &self.device)
             .field("grid", &self.grid)
             .field("plan", &self.plan)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -309,9 +309,11 @@ impl State {
 
     /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        let fit = (self.queue.room() / cost).clamp(0.0, f64::from(u32::MAX)) as u32;
-        // Whole workgroups, and not so few that a device idles.
-        let rows = if fit >= 4 * LANES { fit / (4 * LANES) * (4 * LANES) } else { LANES };
+        let [fit, whole] = self.queue.fit(cost);
+        // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
+        let group = Kernel::Scores.rows_a_group(self.plan.d as usize);
+        let block = if whole < group / 4 { LANES } else { group };
+        let rows = (fit / block * block).max(block);
         let window_end = (row / self.plan.window_rows + 1).saturating_mul(self.plan.window_rows);
         row..row.saturating_add(rows.min(most)).min(window_end).min(self.plan.n)
     }
@@ -342,7 +344,8 @@ impl State {
                 (u64::from(rows) * d as u64).div_ceil(u64::from(LANES))
             }
             Kernel::Scores => {
-                u64::from(rows.div_ceil(kernel.rows_a_group(d))) * u64::from(job.tile_end - job.tile_first)
+                let across = (job.tile_end - job.tile_first).div_ceil(TILES);
+                u64::from(rows.div_ceil(kernel.rows_a_group(d))) * u64::from(across)
             }
             _ => u64::from(rows.div_ceil(kernel.rows_a_group(d))),
         };

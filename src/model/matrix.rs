@@ -83,6 +83,21 @@ impl Matrix {
         Self::dense(&product)
     }
 
+    /// c times this matrix.
+    ///
+    /// # Errors
+    /// An entry that is not finite any more.
+    pub fn times(&self, c: f64) -> Result<Self> {
+        match self {
+            Self::Identity => Self::multiple(c),
+            Self::Multiple(m) => Self::multiple(c * m),
+            Self::Dense { d, entries } => {
+                let rows: Vec<Vec<f64>> = entries.chunks_exact(*d).map(|r| r.iter().map(|x| c * x).collect()).collect();
+                Self::dense(&rows)
+            }
+        }
+    }
+
     /// The transpose.
     #[must_use]
     pub fn transpose(&self) -> Self {

@@ -96,6 +96,11 @@ impl Model {
             && averages_tokens
     }
 
+    /// Whether a row averages a set of tokens alike, its strip: localmax, and hardmax at δ = 0.
+    pub fn has_strips(&self) -> bool {
+        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax)
+    }
+
     /// A of the first head.
     pub fn scores(&self) -> &Operator {
         &self.heads[0].scores
@@ -204,7 +209,7 @@ impl Model {
 
 /// A scheduled parameter inside its domain.
 fn checked(name: &str, schedule: &Schedule, at: Moment, domain: &str, inside: impl Fn(f64) -> bool) -> Result<f64> {
-    let value = schedule.at(at.time);
+    let value = schedule.at(at.step, at.time);
     if value.is_finite() && inside(value) {
         return Ok(value);
     }

@@ -1,4 +1,4 @@
-//! Strip sizes (smallest, mean, largest) and the number of tokens that moved, against the step.
+//! Strip sizes (smallest, mean, largest), where a rule has strips, and the number of tokens that moved, against the step.
 
 use glam::DVec2;
 
@@ -25,6 +25,8 @@ pub struct Metrics<'a> {
     pub n: usize,
     /// A row a recorded step, ascending in t.
     pub rows: &'a [StepReport],
+    /// Whether the rule has strips, whose sizes are drawn then.
+    pub has_strips: bool,
 }
 
 /// A block of steps: extremes of the extremes, mean of the means, most moved.
@@ -56,39 +58,39 @@ impl Metrics<'_> {
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
         let (left, right, bottom) = (84.0, width - 24.0, height - 72.0);
-        let middle = top + (bottom - top) * 0.56;
-        let strips = Frame {
-            low: DVec2::new(left, top + 12.0),
-            high: DVec2::new(right, middle - 14.0),
-            x: Axis { label: String::new(), ..steps.clone() },
-            y: Axis::counts(
-                &points.iter().flat_map(|p| [p.least, p.mean, p.most]).collect::<Vec<_>>(),
-                "strip size |Cᵢ| (tokens)",
-            ),
-        };
+        let middle = if self.has_strips { top + (bottom - top) * 0.56 } else { top - 14.0 };
         let moved = Frame {
             low: DVec2::new(left, middle + 26.0),
             high: DVec2::new(right, bottom),
-            x: steps,
+            x: steps.clone(),
             y: Axis::counts(&points.iter().map(|p| p.moved).collect::<Vec<_>>(), "moved (tokens)"),
         };
-        let shift = |t: f64| if moved.x.scale == Scale::Log { t + 1.0 } else { t };
+        let shift = |t: f64| if steps.scale == Scale::Log { t + 1.0 } else { t };
         let curve = |frame: &Frame, value: &dyn Fn(&Point) -> f64| -> Vec<DVec2> {
             points.iter().map(|p| frame.map(DVec2::new(shift(p.t), value(p)))).collect()
         };
-
-        strips.draw(&mut canvas);
-        let (least, most) = (curve(&strips, &|p| p.least), curve(&strips, &|p| p.most));
-        let band: Vec<DVec2> = least.iter().chain(most.iter().rev()).copied().collect();
-        canvas.polygon(&band, Style::fill(STRIPS, 0.16));
-        for (edge, dash) in [(&least, "2 3"), (&most, "7 3")] {
-            canvas.polyline(edge, Style::line(STRIPS, 1.3, 1.0).dashed(dash));
+        if self.has_strips {
+            let strips = Frame {
+                low: DVec2::new(left, top + 12.0),
+                high: DVec2::new(right, middle - 14.0),
+                x: Axis { label: String::new(), ..steps.clone() },
+                y: Axis::counts(
+                    &points.iter().flat_map(|p| [p.least, p.mean, p.most]).collect::<Vec<_>>(),
+                    "strip size |Cᵢ| (tokens)",
+                ),
+            };
+            strips.draw(&mut canvas);
+            let (least, most) = (curve(&strips, &|p| p.least), curve(&strips, &|p| p.most));
+            let band: Vec<DVec2> = least.iter().chain(most.iter().rev()).copied().collect();
+            canvas.polygon(&band, Style::fill(STRIPS, 0.16));
+            for (edge, dash) in [(&least, "2 3"), (&most, "7 3")] {
+                canvas.polyline(edge, Style::line(STRIPS, 1.3, 1.0).dashed(dash));
+            }
+            show(&mut canvas, &curve(&strips, &|p| p.mean), STRIPS);
+            strips.close(&mut canvas);
+            let keys = [("largest", Some("7 3")), ("mean", None), ("smallest", Some("2 3"))];
+            keyed(&mut canvas, &strips, STRIPS, &keys);
         }
-        show(&mut canvas, &curve(&strips, &|p| p.mean), STRIPS);
-        strips.close(&mut canvas);
-        let keys = [("largest", Some("7 3")), ("mean", None), ("smallest", Some("2 3"))];
-        keyed(&mut canvas, &strips, STRIPS, &keys);
-
         moved.draw(&mut canvas);
         show(&mut canvas, &curve(&moved, &|p| p.moved), MOVED);
         moved.close(&mut canvas);
@@ -97,7 +99,8 @@ impl Metrics<'_> {
         let most = blocks.iter().map(|rows| rows.len()).max().unwrap_or(1);
         if most > 1 {
             let text = format!(
-                "A point stands for up to {most} recorded steps: extremes of the sizes, mean of the means, most moved."
+                "A point stands for up to {most} recorded steps: {}most moved.",
+                if self.has_strips { "extremes of the sizes, mean of the means, " } else { "" }
             );
             for line in wrapped(&text, 11.0, width - 32.0, 1) {
                 canvas.text(DVec2::new(16.0, height - 10.0), 11.0, Anchor::Start, SOFT, 0.0, &line);

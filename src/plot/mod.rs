@@ -2,12 +2,14 @@
 //!
 //! * [`Trajectories`]: where the tokens go, in the plane of the first two coordinates or principal axes, with the strip
 //!   of one token.
+//! * [`Comparison`]: several runs of one cloud, side by side.
 //! * [`Metrics`]: strip sizes and moved tokens against the step.
 //!
 //! The PNG is rasterised from the SVG with the font inside it: the same input gives the same picture on any machine.
 //! Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
 
 mod canvas;
+mod comparison;
 mod frame;
 mod geometry;
 mod metrics;
@@ -18,6 +20,7 @@ mod view;
 use std::fs;
 use std::path::Path;
 
+pub use comparison::Comparison;
 pub use metrics::Metrics;
 pub use trajectories::{StripView, Trajectories};
 

@@ -2,18 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::{Metrics, Size, StripView, Trajectories};
+use super::{Comparison, Metrics, Picture, Size, StripView, Trajectories};
 use crate::error::{Error, Result};
 use crate::field;
 use crate::io::config::Config;
 use crate::io::npy;
 use crate::io::run_dir::{Row, RunDir};
-use crate::model::{Gain, Model, Rule, Update};
+use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
 use crate::outcome::StepReport;
 use crate::reference::spec;
 use crate::tokens::Tokens;
 
 const SIZE: Size = Size { width: 960, height: 720 };
+/// A sheet for four panels.
+const SHEET: Size = Size { width: 1180, height: 1060 };
 
 /// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
@@ -34,28 +36,20 @@ pub struct Choice {
 pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let config = run.config()?;
     let frames = frames(run, choice.step, config.n() * config.d())?;
-    let engine = run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned();
+    let meta = run.meta()?;
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
+    let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
     let title = title(&config.model);
     let last = frames.last().map_or(0, |(step, _)| *step);
-    let subtitle = format!("{}: n = {}, d = {}, {last} steps, {engine} engine", config.name, config.n(), config.d());
-    let strip = strip(&config, &frames, choice)?;
-    let pictures = [
-        ("trajectories", {
-            let (title, subtitle) = (title.clone(), subtitle.clone());
-            Trajectories { title, subtitle, frames: &frames, strip: Some(strip) }.draw(SIZE)?
-        }),
-        ("metrics", {
-            let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
-            if rows.is_empty() {
-                return save(
-                    run,
-                    "trajectories",
-                    &Trajectories { title, subtitle, frames: &frames, strip: None }.draw(SIZE)?,
-                );
-            }
-            Metrics { title, subtitle, n: config.n(), rows: &rows }.draw(SIZE)?
-        }),
-    ];
+    let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
+    let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
+    let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
+    let (n, has_strips) = (config.n(), config.model.has_strips());
+    let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
+    let mut pictures = vec![("trajectories", paths.draw(SIZE)?)];
+    if !rows.is_empty() {
+        pictures.push(("metrics", Metrics { title, subtitle, n, rows: &rows, has_strips }.draw(SIZE)?));
+    }
     let mut written = Vec::new();
     for (name, picture) in &pictures {
         written.extend(save(run, name, picture)?);
@@ -63,7 +57,32 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-fn save(run: &RunDir, name: &str, picture: &super::Picture) -> Result<Vec<PathBuf>> {
+/// Draws runs of one cloud side by side.
+///
+/// # Errors
+/// No runs, runs of different clouds, files that are missing or damaged.
+pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
+    let read = runs.iter().map(|run| {
+        let config = run.config()?;
+        let frames = frames(run, None, config.n() * config.d() * runs.len())?;
+        Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
+    });
+    let read = read.collect::<Result<Vec<_>>>()?;
+    let Some((config, engine, _)) = read.first() else { return Err(Error::input("there are no runs to compare")) };
+    let subtitle = format!("n = {}, d = {}, {} steps, {engine} engine", config.n(), config.d(), config.run.steps);
+    let panels: Vec<Trajectories<'_>> = read
+        .iter()
+        .map(|(config, _, frames)| Trajectories {
+            title: self::title(&config.model),
+            subtitle: String::new(),
+            frames,
+            strip: None,
+        })
+        .collect();
+    Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)
+}
+
+fn save(run: &RunDir, name: &str, picture: &Picture) -> Result<Vec<PathBuf>> {
     picture.save(&run.plots(), name)?;
     Ok(["svg", "png"].map(|ending| run.plots().join(format!("{name}.{ending}"))).into())
 }
@@ -86,19 +105,41 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
     kept.map(|(_, (step, path))| Ok((*step, npy::read(path)?))).collect()
 }
 
-fn title(model: &Model) -> String {
-    let what = match &model.rule {
-        Rule::Localmax { delta, strip } => format!(", {} strip, δ = {delta}", strip.name()),
-        Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => format!(", β = {beta}"),
-        Rule::Hardmax | Rule::FrankWolfe => String::new(),
+/// Rule and parameters on one line.
+pub fn title(model: &Model) -> String {
+    let what = match (&model.rule, &model.update) {
+        (_, Update::Flow { geometry: Geometry::Ellipsoid(_), .. }) => match model.heads.len() {
+            1 => String::new(),
+            count => format!(", {count} heads"),
+        },
+        (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => String::new(),
+        (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
+        (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
+        (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
     };
     let how = match &model.update {
         Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
         Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
         Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
     };
-    let name = model.name();
-    format!("{}{}{what}{how}", name[..1].to_uppercase(), &name[1..])
+    let causal = if model.mask == Mask::Causal { ", causal" } else { "" };
+    let name = match model.name() {
+        "frank-wolfe" => "Frank–Wolfe".to_owned(),
+        "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
+        name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
+    };
+    format!("{name}{what}{how}{causal}")
+}
+
+/// A rule without strips shows none, and says so to who has asked for one.
+fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
+    match choice.token {
+        Some(token) => Err(Error::input(format!(
+            "token {token} has no strip to show: rule {} has none; leave out --token",
+            config.model.name()
+        ))),
+        None => Ok(None),
+    }
 }
 
 /// The strip of the chosen token at the chosen frame, by SPEC's mathematics on the stored tokens.
@@ -133,12 +174,13 @@ fn middle(tokens: &Tokens) -> usize {
 /// A recorded row as the step that made it.
 fn report(row: &Row, n: usize) -> Option<StepReport> {
     let taken = row.taken?;
+    let (min, mean, max) = taken.strips.map_or((0, 0.0, 0), |s| (s.min, s.mean, s.max));
     Some(StepReport {
         t: row.step - 1,
         moved: taken.moved,
-        strip_min: taken.strip_min,
-        strip_max: taken.strip_max,
-        strip_total: (taken.strip_mean * n as f64).round() as u64,
+        strip_min: min,
+        strip_max: max,
+        strip_total: (mean * n as f64).round() as u64,
         redone: 0,
     })
 }

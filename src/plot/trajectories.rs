@@ -87,7 +87,12 @@ impl Trajectories<'_> {
         canvas.finish()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Draws the data into a frame of a shared view; one line that says what it came to.
+    pub(super) fn draw_panel(&self, view: &View, frame: &Frame, canvas: &mut Canvas) -> String {
+        Drawing::new(self, view, frame).panel(canvas)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
         let Some((_, first)) = self.frames.first() else {
             return Err(Error::input("a picture of trajectories needs at least one frame"));
         };
@@ -188,6 +193,21 @@ impl<'a> Drawing<'a> {
         self.frame.close(canvas);
         self.legend(canvas);
         self.caption(canvas);
+    }
+
+    /// The cloud and its paths alone, for a panel among others; one line that says what it came to.
+    fn panel(mut self, canvas: &mut Canvas) -> String {
+        self.start_hull(canvas);
+        self.paths(canvas);
+        self.starts(canvas);
+        self.ends(canvas);
+        self.frame.close(canvas);
+        let (last, weight) = (self.last(), &self.clusters.weight);
+        let alone = weight.iter().filter(|w| **w == 1).count();
+        let groups = weight.len() - alone;
+        let plural = if groups == 1 { "" } else { "s" };
+        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
+        format!("step {}: {groups} cluster{plural}{rest}", last.0)
     }
 
     fn first(&self) -> &'a (u64, Tokens) {

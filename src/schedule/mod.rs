@@ -1,5 +1,6 @@
-//! A scalar parameter: a number, or an expression in the time t (SPEC conventions: t is the step number in the
-//! discrete rules). Elementary functions come from `libm`, so a schedule has the same bits on every platform.
+//! A scalar parameter: a number, an expression in the time t (SPEC conventions: t is the step number in the discrete
+//! rules), or a table with a value a step. Elementary functions come from `libm`, so a schedule has the same bits on every
+//! platform.
 
 mod expression;
 #[cfg(test)]
@@ -8,8 +9,12 @@ mod tests;
 pub use expression::Expression;
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// Most values of a table.
+pub const LONGEST_TABLE: usize = 1_000_000;
 
 /// A parameter's value over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +23,29 @@ pub enum Schedule {
     Constant(f64),
     /// A formula in t.
     Expression(Expression),
+    /// Value s during step s, the last one ever after. At least two; whatever the time in a flow, a step has one value.
+    Table(Arc<[f64]>),
 }
 
 impl Schedule {
+    /// A table with a value a step; one value alone is a constant.
+    ///
+    /// # Errors
+    /// No values, more than [`LONGEST_TABLE`], one that is not finite.
+    pub fn table(values: &[f64]) -> Result<Self> {
+        if let Some(s) = values.iter().position(|v| !v.is_finite()) {
+            return Err(Error::input(format!("value {s} of a table is {}; it must be finite", values[s])));
+        }
+        match values {
+            [] => Err(Error::input("a table without values; give one a step")),
+            [value] => Ok(Self::Constant(*value)),
+            _ if values.len() > LONGEST_TABLE => {
+                Err(Error::input(format!("a table of {} values; at most {LONGEST_TABLE} are read", values.len())))
+            }
+            _ => Ok(Self::Table(values.into())),
+        }
+    }
+
     /// Reads a number or an expression in t, such as `1/(t+1)`; one without t becomes a constant.
     ///
     /// # Errors
@@ -30,11 +55,33 @@ impl Schedule {
         Ok(if expression.is_constant() { Self::Constant(expression.at(0.0)) } else { Self::Expression(expression) })
     }
 
-    /// The value at time t; NaN or infinite where the formula has no value.
-    pub fn at(&self, t: f64) -> f64 {
+    /// The value at time t of a step; NaN or infinite where the formula has no value.
+    pub fn at(&self, step: u64, t: f64) -> f64 {
         match self {
             Self::Constant(value) => *value,
             Self::Expression(expression) => expression.at(t),
+            Self::Table(values) => values[usize::try_from(step).map_or(values.len() - 1, |s| s.min(values.len() - 1))],
+        }
+    }
+
+    /// The product of two schedules at every step and time.
+    ///
+    /// # Errors
+    /// A table times an expression, which is neither.
+    pub fn times(&self, other: &Self) -> Result<Self> {
+        match (self, other) {
+            (Self::Constant(1.0), kept) | (kept, Self::Constant(1.0)) => Ok(kept.clone()),
+            (Self::Constant(c), Self::Table(values)) | (Self::Table(values), Self::Constant(c)) => {
+                Self::table(&values.iter().map(|v| c * v).collect::<Vec<_>>())
+            }
+            (Self::Table(one), Self::Table(two)) => {
+                let steps = 0..one.len().max(two.len()) as u64;
+                Self::table(&steps.map(|s| self.at(s, 0.0) * other.at(s, 0.0)).collect::<Vec<_>>())
+            }
+            (Self::Table(_), _) | (_, Self::Table(_)) => {
+                Err(Error::input("a table and an expression cannot be multiplied; give both as tables"))
+            }
+            _ => Self::parse(&format!("({self})*({other})")),
         }
     }
 
@@ -45,11 +92,12 @@ impl Schedule {
 }
 
 impl fmt::Display for Schedule {
-    /// The shortest number that reads back exactly, or the formula as it was written.
+    /// The shortest number that reads back exactly, the formula as it was written, or the size of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant(value) => write!(f, "{value:?}"),
             Self::Expression(expression) => f.write_str(expression.text()),
+            Self::Table(values) => write!(f, "a table of {} values", values.len()),
         }
     }
 }

@@ -40,7 +40,7 @@ fn formulas_are_the_functions_they_write() {
         assert!(!schedule.is_constant());
         for t in 0..200 {
             let t = f64::from(t);
-            assert_eq!(schedule.at(t).to_bits(), function(t).to_bits(), "{text} at {t}");
+            assert_eq!(schedule.at(0, t).to_bits(), function(t).to_bits(), "{text} at {t}");
         }
     }
 }
@@ -51,7 +51,7 @@ fn an_expression_without_t_is_constant() {
     assert_eq!(Schedule::parse("2*(3+1)").unwrap(), Schedule::Constant(8.0));
     assert_eq!(Schedule::parse("1e-3").unwrap(), Schedule::Constant(1e-3));
     assert_eq!(Schedule::parse("-pi").unwrap(), Schedule::Constant(-std::f64::consts::PI));
-    assert!(Schedule::parse("sqrt(-1)").unwrap().at(0.0).is_nan());
+    assert!(Schedule::parse("sqrt(-1)").unwrap().at(0, 0.0).is_nan());
 }
 
 /// A person must be able to mend a formula from the message alone.
@@ -132,7 +132,7 @@ proptest! {
     #[test]
     fn random_formulas_have_their_value((text, _, value) in formula()) {
         prop_assume!(text.len() <= 1000);
-        let got = Schedule::parse(&text).unwrap().at(3.0);
+        let got = Schedule::parse(&text).unwrap().at(0, 3.0);
         prop_assert!(got.to_bits() == value.to_bits() || (got.is_nan() && value.is_nan()), "{}: {} against {}", text, got, value);
     }
 
@@ -142,9 +142,25 @@ proptest! {
         proptest::sample::select(vec!["t", "(", ")", "+", "-", "*", "/", "^", ",", "min", "sin", "1", ".5", "e", "1e", "max", "{", "}", " ", "pi"]), 0..40)) {
         for candidate in [text, tokens.concat()] {
             match Schedule::parse(&candidate) {
-                Ok(schedule) => { schedule.at(2.0); }
+                Ok(schedule) => { schedule.at(0, 2.0); }
                 Err(error) => prop_assert!(!error.to_string().contains('\n')),
             }
         }
     }
+}
+
+/// A table one step off would move every token by its neighbour's amount.
+#[test]
+fn tables_go_by_the_step() {
+    let table = Schedule::table(&[3.0, 2.0, 1.0]).unwrap();
+    let values = [0, 1, 2, 3, u64::MAX].map(|step| table.at(step, 0.1));
+    assert_eq!(values, [3.0, 2.0, 1.0, 1.0, 1.0]);
+    assert!(!table.is_constant() && Schedule::table(&[2.0]).unwrap().is_constant());
+    assert!(Schedule::table(&[]).unwrap_err().to_string().contains("without values"));
+    assert!(Schedule::table(&vec![0.0; super::LONGEST_TABLE + 1]).is_err());
+    assert!(Schedule::table(&[1.0, f64::NAN]).unwrap_err().to_string().contains("value 1 of a table is NaN"));
+    let (two, other) = (Schedule::Constant(2.0), Schedule::table(&[5.0, 7.0]).unwrap());
+    assert_eq!(table.times(&two).unwrap(), Schedule::table(&[6.0, 4.0, 2.0]).unwrap());
+    assert_eq!(table.times(&other).unwrap(), Schedule::table(&[15.0, 14.0, 7.0]).unwrap());
+    assert!(table.times(&Schedule::parse("t").unwrap()).is_err());
 }

@@ -56,10 +56,7 @@ impl Recorder<'_> {
     fn write(&mut self, step: u64, tokens: &Tokens, report: Option<&StepReport>, last: bool) -> Result<()> {
         let model = &self.config.model;
         if last || self.config.output.record.is_due(step) {
-            let taken = report.map(|r| -> Result<Taken> {
-                let at = model.moment(r.t, 0.0);
-                Ok(Taken::new(r, tokens.n(), model.delta(at)?, model.gamma(at)?))
-            });
+            let taken = report.map(|r| Taken::new(r, tokens.n(), model));
             self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
         }
         if last || self.config.output.frames.is_due(step) {

@@ -109,15 +109,14 @@ impl Form {
             Self::Identity => Matrix::Identity,
             Self::Multiple(c) => Matrix::multiple(c).expect("finite"),
             Self::Symmetric | Self::General => {
-                let mut rows: Vec<Vec<f64>> = (0..d).map(|_| random.vector(d)).collect();
-                if matches!(self, Self::Symmetric) {
-                    for r in 0..d {
-                        rows[r][r] += d as f64;
-                        for c in 0..r {
-                            rows[r][c] = rows[c][r];
-                        }
-                    }
-                }
+                let drawn: Vec<Vec<f64>> = (0..d).map(|_| random.vector(d)).collect();
+                let symmetric = matches!(self, Self::Symmetric);
+                let entry = |r: usize, c: usize| match (symmetric, r == c) {
+                    (false, _) => drawn[r][c],
+                    (true, false) => drawn[r.min(c)][r.max(c)],
+                    (true, true) => drawn[r][r] + d as f64,
+                };
+                let rows: Vec<Vec<f64>> = (0..d).map(|r| (0..d).map(|c| entry(r, c)).collect()).collect();
                 Matrix::dense(&rows).expect("square and finite")
             }
         }

@@ -49,13 +49,16 @@ pub(crate) fn all() -> Vec<Factory> {
             Factory::missing(name)
         });
     };
-    for set in InstructionSet::ALL {
-        let options = Options { set: Some(set), ..Options::default() };
-        for threads in [1, 2] {
-            let options = Options { threads: Some(threads), plan: Plan::Brute, ..options };
+    // Sets of other processor families are no engines of this build.
+    let family =
+        |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
+    for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
+        // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
+        for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {
+            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute };
             cpu(format!("cpu_{}_{threads}", set.name()), options);
         }
-        cpu(format!("cpu_{}_tree", set.name()), Options { plan: Plan::Tree, ..options });
+        cpu(format!("cpu_{}_tree", set.name()), Options { set: Some(set), threads: Some(2), plan: Plan::Tree });
     }
     for plan in [Plan::Norm, Plan::Auto] {
         cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });

@@ -7,6 +7,9 @@ mod cases;
 mod factories;
 mod parity;
 mod theorems;
+#[path = "../worked/mod.rs"]
+mod worked;
+mod worked_cases;
 
 use factories::Factory;
 use libtest_mimic::{Arguments, Trial};
@@ -15,7 +18,7 @@ use libtest_mimic::{Arguments, Trial};
 type Body = fn(&Factory);
 
 fn main() {
-    let bodies: Vec<(&str, Body)> = [parity::BODIES, theorems::BODIES].concat();
+    let bodies: Vec<(&str, Body)> = [worked_cases::BODIES, parity::BODIES, theorems::BODIES].concat();
     let mut trials = Vec::new();
     for factory in factories::all() {
         for &(name, body) in &bodies {

@@ -99,7 +99,7 @@ fn support_function(factory: &Factory) {
 fn coincident(factory: &Factory) {
     for (form, delta) in [(Form::Identity, None), (Form::General, Some(0.1)), (Form::Symmetric, Some(0.5))] {
         for precision in PRECISIONS {
-            let system = System { form, delta, ..System::PLAIN };
+            let system = System { delta, form, ..System::PLAIN };
             let case = Case::new(Shape::Duplicated, 70, 3, precision, system, 20);
             let mut engine = factory.engine(&case.tokens, case.grid);
             let start = lattice(engine.as_mut(), case.grid);

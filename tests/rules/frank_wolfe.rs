@@ -63,7 +63,7 @@ fn straight_lines(factory: &Factory) {
         let mut kept = 1.0;
         for t in 0..12u64 {
             assert_eq!(run.masks(), labels, "γ = {gamma}: a label changed at step {t}");
-            kept *= 1.0 - Schedule::parse(gamma).expect("gamma").at(t as f64);
+            kept *= 1.0 - Schedule::parse(gamma).expect("gamma").at(t, t as f64);
             let want: Vec<Vec<f64>> = start
                 .iter()
                 .zip(&labels)

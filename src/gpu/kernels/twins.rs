@@ -134,7 +134,7 @@ fn advanced(x: i64, y: i64, gain: u64, bits: u32) -> i64 {
 }
 
 fn scaled(value: i128, exponent: i32, bits: u32) -> i128 {
-    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { (2 * v).min(1 << bits) })
+    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { 2 * v.min(1 << (bits - 1)) })
 }
 
 fn f32_functions() -> Vec<Function> {
@@ -189,7 +189,7 @@ fn f32_functions() -> Vec<Function> {
         },
         Function {
             name: "strip_width",
-            call: "r = vec4u(strip_width(vec2u(a.x, a.y >> 2u) >> vec2u(c.x & 31u), vec2u(b.x >> 1u, 0u)), 0u, 0u);",
+            call: "r = vec4u(strip_width(vec4u(vec2u(a.x, a.y >> 2u) >> vec2u(c.x & 31u), 0u, 0u), vec2u(b.x >> 1u, 0u)), 0u, 0u);",
             twin: |[a, b, c]| {
                 let factor = [a[0] >> (c[0] & 31), (a[1] >> 2) >> (c[0] & 31), 0, 0];
                 Some(words2(clamped(Some(i128::from(signed2(factor)) * i128::from(b[0] >> 1)), 62) as i64))
@@ -262,10 +262,13 @@ fn f64_functions() -> Vec<Function> {
         },
         Function {
             name: "strip_width",
-            call: "r = strip_width(vec2u(a.x, a.y >> 2u), vec4u(b.x, b.y >> 1u, 0u, 0u));",
-            twin: |[a, b, _]| {
-                let [factor, root] = [[a[0], a[1] >> 2, 0, 0], [b[0], b[1] >> 1, 0, 0]].map(|w| i128::from(signed2(w)));
-                Some(words(clamped(factor.checked_mul(root), 126)))
+            // Factors of 62 and of 126 bits.
+            call: "let wide = (c.x & 1u) * 0xffffffffu; \
+                   r = strip_width(vec4u(a.x, a.y, a.z & wide, (a.w >> 2u) & wide), vec4u(b.x, b.y >> 1u, 0u, 0u));",
+            twin: |[a, b, c]| {
+                let wide = (c[0] & 1) * u32::MAX;
+                let factor = signed([a[0], a[1], a[2] & wide, (a[3] >> 2) & wide]);
+                Some(words(clamped(factor.checked_mul(i128::from(signed2([b[0], b[1] >> 1, 0, 0]))), 126)))
             },
         },
         Function {

@@ -6,25 +6,48 @@
 //!
 //! | table | key | meaning | unless given |
 //! |---|---|---|---|
-//! | | `seed` | of generated tokens | 0 |
+//! | | `seed` | of generated tokens and of the draws of markov | 0 |
 //! | tokens | `file` | (n, d) `.npy` | |
 //! | | `rows` | the tokens themselves | |
 //! | | `kind`, `n`, `d` | a generated cloud ([`crate::init`]) | |
 //! | | `scale`; `clusters`, `spread` | of a generated cloud | 1; 5, 0.05 |
-//! | model | `rule` | `localmax`, `hardmax` | |
-//! | | `alpha`, `delta` | number or expression in t | |
-//! | | `strip` | `score`, `width`, `a-norm` | `score` |
-//! | | `a`, or `q` and `k` | matrices; `A = KᵀQ` | identity |
+//! | model | `rule`, with the parameters below | | |
 //! | | `causal` | row i sees keys 0..=i | false |
 //! | run | `steps` | | |
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
 //! | | `precision` | f32 or f64 | the token file's, else f32 |
 //! | output | `record`, `frames` | [`Trigger`] of rows of metrics.csv and of frames | every 1, log |
 //! | | `checkpoint_seconds` | between checkpoints | 300 |
+//!
+//! | rule | parameters | SPEC |
+//! |---|---|---|
+//! | `localmax` | `alpha` or `gamma`, `delta`, `strip`, `a` (or `q` and `k`), `v` | 1 |
+//! | `hardmax` | `alpha` or `gamma`, `a` (or `q` and `k`), `v` | 2 |
+//! | `frank-wolfe` | `gamma` or `alpha`, `a` (or `q` and `k`), `p` | 3, SA_inf |
+//! | `softmax` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`), `v` | 3, SA_beta |
+//! | `markov` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`) | 3, SA_P |
+//! | `ellipsoid` | `w`, `heads = [{ p, u }, ...]`, `dt`, `integrator` (`rk4`) | 4 |
+//! | `sphere` | `beta`, `q` and `k`, `v`, `normalized`, `origin`, `dt`, `integrator` (`euler-renorm`) | 5 |
+//! | `rescaled` | `a` (or `q` and `k`), `v`, `dt`, `integrator` (`euler`) | 5a |
+//!
+//! * Scalars (`alpha`, `gamma`, `delta`, `beta`, the factors of matrices) are a number, an expression in t, or
+//!   `{ table = [...] }`, `{ table = "file.csv" }`, `{ table = "file.npy" }`: one column, a value a step, the last one held.
+//!   t is the step's number in the rules that average, step·dt in the flows.
+//! * `gamma` = alpha/(1+alpha): give one of the two.
+//! * Matrices are `"identity"` (unless given), a number c (c times the identity), `[[...], ...]`, `"file.npy"`, or
+//!   `{ matrix = ..., factor = scalar }`. A = KᵀQ. In `rescaled` a is on both sides, `<A e^{tV} z_i, A e^{tV} z_j>`; heads score
+//!   `x_iᵀ p x_j`; `w`, and the `v` of `rescaled`, do not change in time. With a `v` or a `p` tokens may leave their hull.
+//! * `strip`: `score` (unless given), `width`, `a-norm`.
+//! * `integrator`: `euler`, `rk4`, `euler-renorm` ([`crate::model::Integrator`]); unless given, the authors' own where it is
+//!   known, as named in the table.
+//! * `normalized = false` is USA, weights `e^{β(S_ij − origin)}/n`; `origin` (0 unless given) only changes the unit of time: 1
+//!   keeps weights in range where `e^β` overflows.
 
 mod document;
 mod model;
+mod operator;
 mod section;
+mod tabulated;
 mod trigger;
 mod write;
 
@@ -34,7 +57,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use document::Override;
-use document::{Place, Source, Table};
+use document::{Item, Place, Source, Table};
 use section::Section;
 pub(crate) use section::nearest;
 pub use trigger::Trigger;
@@ -146,7 +169,7 @@ impl Config {
 
         let seed = section("").get("seed").map_or(Ok(0), |value| section("").count("seed", value, 0))?;
         let tokens = token_source(&section("tokens"))?;
-        let model = model::read(&section("model"))?;
+        let model = model::read(&section("model"), seed)?;
         let run = run_options(&section("run"), tokens.precision())?;
         let output = output_options(&section("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
@@ -203,11 +226,28 @@ impl Config {
 /// Puts the place of the parameter that an error begins with in front of it.
 fn blame(error: Error, model: &Section<'_>) -> Error {
     let text = error.to_string();
-    let key = text.strip_prefix("model.").and_then(|rest| rest.split(' ').next());
-    match key.and_then(|key| model.entry(key)) {
-        Some(entry) => entry.value.place.blame(error),
-        None => error,
+    let Some(key) = text.strip_prefix("model.").and_then(|rest| rest.split(' ').next()) else { return error };
+    // Scores are named by A, which may have been given as q and k.
+    if key == "a" && model.entry("a").is_none() {
+        return model.entry("q").map_or(error, |q| {
+            q.value.place.error(text.replacen("model.a", "model.q and model.k give an A = KᵀQ that", 1))
+        });
     }
+    place(model, key).map_or(error, |place| place.error(text))
+}
+
+/// Where `heads[1].p`, or a key of the table itself, was given.
+fn place<'a>(model: &Section<'a>, key: &str) -> Option<&'a Place> {
+    let (outer, inner) = key.split_once('[').unwrap_or((key, ""));
+    let value = &model.entry(outer)?.value;
+    let part = inner.split_once("].").and_then(|(index, part)| match &value.item {
+        Item::List(items) => match &items.get(index.parse::<usize>().ok()?)?.item {
+            Item::Table(head) => head.entry(part),
+            _ => None,
+        },
+        _ => None,
+    });
+    Some(part.map_or(&value.place, |entry| &entry.value.place))
 }
 
 impl TokenSource {
@@ -221,19 +261,9 @@ impl TokenSource {
 }
 
 fn token_source(section: &Section<'_>) -> Result<TokenSource> {
-    let sources = ["file", "rows", "kind"];
-    let mut given: Vec<_> = sources.iter().filter_map(|key| section.entry(key)).collect();
-    if given.iter().any(|entry| entry.place.is_option()) {
-        given.retain(|entry| entry.place.is_option());
-    }
-    let [entry] = given[..] else {
-        let found = given.get(1).map(|second| {
-            second.place.error(format!("tokens.{} beside tokens.{}; keep one of them", second.key, given[0].key))
-        });
-        return Err(found.unwrap_or_else(|| {
-            section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]")
-        }));
-    };
+    let entry = section
+        .alternatives(&["file", "rows", "kind"])?
+        .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;
     let value = &entry.value;
     match entry.key.as_str() {
         "file" => {
@@ -277,7 +307,7 @@ fn token_source(section: &Section<'_>) -> Result<TokenSource> {
 
 fn only(section: &Section<'_>, source: &document::Entry, keys: &[&str]) -> Result<()> {
     let chosen = match &source.value.item {
-        document::Item::Text(text) => format!("{} = {text:?}", source.key),
+        Item::Text(text) => format!("{} = {text:?}", source.key),
         _ => source.key.clone(),
     };
     section.allow(keys, &source.place, |_| format!("does not go with {chosen}, which takes {}", keys.join(", ")))

@@ -1,180 +1,164 @@
 //! The table `[model]`: DESIGN 5's rules and their parameters.
 
-use super::document::{Entry, Item, Value};
-use super::section::{Section, nearest};
+use super::document::Item;
+use super::operator::{operator, operator_of_head, scores, two_sided_scores};
+use super::section::{Section, nearest, only_keys};
 use crate::choice;
-use crate::error::{Error, Result};
-use crate::io::npy;
-use crate::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
+use crate::error::Result;
+use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
 use crate::schedule::Schedule;
 
-const LOCALMAX: &[&str] = &["rule", "alpha", "delta", "strip", "a", "q", "k", "causal"];
-const HARDMAX: &[&str] = &["rule", "alpha", "a", "q", "k", "causal"];
-const RULES: [&str; 2] = ["localmax", "hardmax"];
-const LATER: [&str; 6] = ["frank-wolfe", "softmax", "markov", "ellipsoid", "sphere", "rescaled"];
+/// Every rule with its keys, beside `rule` and `causal`.
+const RULES: [(&str, &[&str]); 8] = [
+    ("localmax", &["alpha", "gamma", "delta", "strip", "a", "q", "k", "v"]),
+    ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
+    ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
+    ("softmax", &["alpha", "gamma", "beta", "a", "q", "k", "v"]),
+    ("markov", &["alpha", "gamma", "beta", "a", "q", "k"]),
+    ("ellipsoid", &["w", "heads", "dt", "integrator"]),
+    ("sphere", &["beta", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
+    ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
+];
 
-/// Reads the system.
-pub(super) fn read(section: &Section<'_>) -> Result<Model> {
-    let value = section.need("rule", "\"localmax\" or \"hardmax\"")?;
-    let name = section.text("rule", value, "the name of a rule")?;
-    let keys = match name {
-        "localmax" => LOCALMAX,
-        "hardmax" => HARDMAX,
-        _ if LATER.contains(&name) => {
-            return Err(value.place.error(format!(
-                "model.rule: {name:?} is a known rule that this version does not run yet; it runs {}",
-                RULES.join(" and ")
-            )));
-        }
-        _ => {
-            return Err(value.place.error(format!(
-                "model.rule: unknown rule {name:?}; the nearest is {:?}, and this version runs {}",
-                nearest(name, RULES.iter().chain(&LATER).copied()),
-                RULES.join(" and ")
-            )));
-        }
-    };
-    let rule = section.entry("rule").map_or(&value.place, |entry| &entry.place);
-    section.allow(keys, rule, |key| foreign(key, name, keys))?;
+/// Keys that play like parts: where a rule does not take one, it may take another of its group.
+const ALIKE: [&[&str]; 5] = [
+    &["a", "q", "heads"],
+    &["k", "q", "heads"],
+    &["v", "p", "heads", "a"],
+    &["alpha", "gamma", "dt"],
+    &["delta", "beta", "heads"],
+];
 
-    let needed = |key, meaning| section.need(key, meaning).and_then(|value| section.schedule(key, value));
-    let gain = Gain::Alpha(needed("alpha", "the step size, a number or an expression in t above 0")?);
-    let rule = if name == "hardmax" {
-        Rule::Hardmax
-    } else {
-        Rule::Localmax {
-            delta: needed("delta", "the alignment sensitivity, a number or an expression in t of at least 0")?,
-            strip: section.named("strip", |t| choice::named(t, "strip", &StripForm::ALL), StripForm::Score)?,
-        }
+/// Reads the system. `seed` is the one of markov's draws.
+pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
+    let names = RULES.map(|(name, _)| name);
+    let value = section.need("rule", &format!("one of {}", names.join(", ")))?;
+    let text = section.text("rule", value, "the name of a rule")?;
+    let Some((name, keys)) = RULES.iter().find(|(name, _)| *name == text) else {
+        return Err(value.place.error(format!(
+            "model.rule: unknown rule {text:?}; the nearest is {:?}, and all are {}",
+            nearest(text, names.into_iter()),
+            names.join(", ")
+        )));
     };
+    let chosen = section.entry("rule").map_or(&value.place, |entry| &entry.place);
+    let allowed: Vec<&str> = ["rule", "causal"].iter().chain(*keys).copied().collect();
+    section.allow(&allowed, chosen, |key| foreign(key, name, keys))?;
+
     let causal = section.get("causal").map_or(Ok(false), |value| section.boolean("causal", value))?;
     let mask = if causal { Mask::Causal } else { Mask::Full };
-    Ok(Model::averaging(rule, scores(section)?, mask, gain))
-}
-
-fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
-    match key {
-        "gamma" => format!("is not taken by {rule}; give alpha = gamma/(1-gamma) instead"),
-        "v" => "(values apart from the tokens) is known but not in this version; remove it".into(),
-        _ => format!("is no parameter of {rule}, which takes {}; remove it", keys[1..].join(", ")),
-    }
-}
-
-fn scores(section: &Section<'_>) -> Result<Scores> {
-    let mut given: Vec<&Entry> = ["a", "q", "k"].iter().filter_map(|key| section.entry(key)).collect();
-    if given.iter().any(|entry| entry.place.is_option()) {
-        given.retain(|entry| entry.place.is_option() || entry.key != "a");
-        if given.iter().any(|entry| entry.key == "a" && entry.place.is_option()) {
-            given.retain(|entry| entry.place.is_option());
-        }
-    }
-    match given[..] {
-        [] => Ok(Scores { matrix: Matrix::Identity, factor: Schedule::Constant(1.0) }),
-        [a] if a.key == "a" => {
-            let given = Given::read(section, "a", &a.value)?;
-            Ok(Scores { matrix: given.matrix.square().map_err(|e| a.value.place.blame(e))?, factor: given.factor })
-        }
-        [q, k] if q.key == "q" && k.key == "k" => {
-            let (left, right) = (Given::read(section, "q", &q.value)?, Given::read(section, "k", &k.value)?);
-            let matrix = query_key(left.matrix, right.matrix).map_err(|e| k.value.place.blame(e))?;
-            Ok(Scores { matrix, factor: product(&left.factor, &right.factor)? })
-        }
-        [lone] => {
-            let other = if lone.key == "q" { "k" } else { "q" };
-            Err(section.missing(other, &format!("model.{} is given, and A = KᵀQ needs both", lone.key)))
-        }
-        _ => Err(given[1].place.error("model.a beside model.q or model.k; give either a, or q and k")),
-    }
-}
-
-/// A matrix as it was given: any shape, any factor.
-struct Given {
-    matrix: Shape,
-    factor: Schedule,
-}
-
-enum Shape {
-    /// c·I of any size.
-    Multiple(f64),
-    /// Rows of equal length.
-    Rows(Vec<Vec<f64>>),
-}
-
-impl Shape {
-    fn square(self) -> Result<Matrix> {
-        match self {
-            Self::Multiple(c) => Matrix::multiple(c),
-            Self::Rows(rows) => Matrix::dense(&rows),
-        }
-        .map_err(|e| Error::input(format!("model.a: {e}")))
-    }
-}
-
-impl Given {
-    fn read(section: &Section<'_>, key: &str, value: &Value) -> Result<Self> {
-        let expected = || {
-            value.place.error(format!(
-                "model.{key} must be \"identity\", a number, [[...], ...], \"file.npy\" or \
-                 {{ matrix = ..., factor = \"...\" }}, found {}",
-                value.item
-            ))
-        };
-        let factor = Schedule::Constant(1.0);
-        match &value.item {
-            Item::Integer(_) | Item::Float(_) => {
-                Ok(Self { matrix: Shape::Multiple(section.number(key, value)?), factor })
-            }
-            Item::Text(text) if text == "identity" => Ok(Self { matrix: Shape::Multiple(1.0), factor }),
-            Item::Text(text) if text.to_ascii_lowercase().ends_with(".npy") => {
-                let path = section.path(value, text)?;
-                let rows = npy::read_matrix(&path).map_err(|e| value.place.blame(e))?;
-                Ok(Self { matrix: Shape::Rows(rows), factor })
-            }
-            Item::List(_) => Ok(Self { matrix: Shape::Rows(section.rows(key, value)?), factor }),
-            Item::Table(table) => {
-                if let Some(entry) = table.entries.iter().find(|e| !["matrix", "factor"].contains(&e.key.as_str())) {
-                    let nearest = nearest(&entry.key, ["matrix", "factor"].into_iter());
-                    return Err(entry.place.error(format!(
-                        "unknown key \"model.{key}.{}\"; the nearest known key is \"model.{key}.{nearest}\"",
-                        entry.key
-                    )));
-                }
-                let matrix = table.entry("matrix").ok_or_else(|| {
-                    value.place.error(format!("model.{key}.matrix is missing: the matrix that factor multiplies"))
-                })?;
-                if matches!(matrix.value.item, Item::Table(_)) {
-                    return Err(matrix.value.place.error(format!("model.{key}.matrix must not be a table again")));
-                }
-                let given = Self::read(section, key, &matrix.value)?;
-                let factor = table.entry("factor").map_or(Ok(factor), |entry| section.schedule(key, &entry.value))?;
-                Ok(Self { factor, ..given })
-            }
-            _ => Err(expected()),
-        }
-    }
-}
-
-/// `A = KᵀQ`.
-fn query_key(q: Shape, k: Shape) -> Result<Matrix> {
-    let scaled = |rows: Vec<Vec<f64>>, c: f64| -> Vec<Vec<f64>> {
-        rows.into_iter().map(|row| row.into_iter().map(|x| c * x).collect()).collect()
+    let beta = || need(section, "beta", "the inverse temperature, a number or an expression in t of at least 0");
+    let rule = match *name {
+        "localmax" => Rule::Localmax {
+            delta: need(section, "delta", "the alignment sensitivity, a number or an expression in t of at least 0")?,
+            strip: section.named("strip", |t| choice::named(t, "strip", &StripForm::ALL), StripForm::Score)?,
+        },
+        "hardmax" => Rule::Hardmax,
+        "frank-wolfe" => Rule::FrankWolfe,
+        "softmax" => Rule::Softmax { beta: beta()? },
+        "markov" => Rule::Markov { beta: beta()?, seed },
+        "sphere" => sphere_rule(section, beta()?)?,
+        _ => Rule::Softmax { beta: Schedule::Constant(1.0) },
     };
-    match (q, k) {
-        (Shape::Multiple(q), Shape::Multiple(k)) => Matrix::multiple(q * k),
-        (Shape::Rows(q), Shape::Multiple(k)) => Matrix::dense(&scaled(q, k)),
-        (Shape::Multiple(q), Shape::Rows(k)) => {
-            Matrix::dense(&k)?; // square and finite
-            let transposed = (0..k.len()).map(|r| k.iter().map(|row| q * row[r]).collect()).collect::<Vec<_>>();
-            Matrix::dense(&transposed)
+    let heads = match *name {
+        "ellipsoid" => heads(section)?,
+        "rescaled" => vec![Head { scores: two_sided_scores(section)?, values: operator(section, "v")? }],
+        _ => vec![Head { scores: scores(section)?, values: operator(section, "v")? }],
+    };
+    let update = match *name {
+        "ellipsoid" => flow(section, Integrator::Rk4, Geometry::Ellipsoid(constant_matrix(section, "w")?))?,
+        "sphere" => flow(section, Integrator::EulerRenorm, Geometry::Sphere)?,
+        "rescaled" => {
+            constant_factor(section, "v", &heads[0].values.factor)?;
+            flow(section, Integrator::Euler, Geometry::Rescaled)?
         }
-        (Shape::Rows(q), Shape::Rows(k)) => Matrix::from_query_key(&q, &k),
-    }
-    .map_err(|e| Error::input(format!("model.q and model.k: {e}")))
+        _ => {
+            let preconditioner = section.get("p").map(|_| operator(section, "p")).transpose()?;
+            Update::Average { gain: gain(section)?, preconditioner }
+        }
+    };
+    Ok(Model { rule, heads, mask, update })
 }
 
-fn product(left: &Schedule, right: &Schedule) -> Result<Schedule> {
-    match (left, right) {
-        (Schedule::Constant(1.0), other) | (other, Schedule::Constant(1.0)) => Ok(other.clone()),
-        _ => Schedule::parse(&format!("({left})*({right})")),
+fn need(section: &Section<'_>, key: &str, meaning: &str) -> Result<Schedule> {
+    section.need(key, meaning).and_then(|value| section.schedule(key, value))
+}
+
+/// Why a rule does not take a key, and what it takes instead.
+fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
+    let takes = |candidate: &&&str| keys.contains(*candidate);
+    let alike = ALIKE.iter().filter(|group| group.contains(&key)).find_map(|group| group.iter().find(takes));
+    let nearest = alike.copied().unwrap_or_else(|| nearest(key, keys.iter().copied()));
+    let why = match key {
+        "dt" | "integrator" => ", which moves in steps, not in time;",
+        _ => ", which",
+    };
+    format!("is no parameter of {rule}{why} takes {} and causal; the nearest is model.{nearest}", keys.join(", "))
+        .replace("; takes", "; it takes")
+}
+
+fn gain(section: &Section<'_>) -> Result<Gain> {
+    match section.alternatives(&["alpha", "gamma"])? {
+        Some(entry) if entry.key == "gamma" => Ok(Gain::Gamma(section.schedule("gamma", &entry.value)?)),
+        _ => Ok(Gain::Alpha(need(
+            section,
+            "alpha",
+            "the step size, a number or an expression in t above 0; or give gamma = alpha/(1+alpha)",
+        )?)),
+    }
+}
+
+/// SA, or USA where the weights do not sum to 1.
+fn sphere_rule(section: &Section<'_>, beta: Schedule) -> Result<Rule> {
+    let normalized = section.get("normalized").map_or(Ok(true), |value| section.boolean("normalized", value))?;
+    match section.get("origin") {
+        Some(value) if normalized => Err(value.place.error(
+            "model.origin is the score that weighs 1 where the weights do not sum to 1; it goes with normalized = false",
+        )),
+        _ if normalized => Ok(Rule::Softmax { beta }),
+        value => {
+            let origin = value.map_or(Ok(0.0), |value| section.number("origin", value))?;
+            Ok(Rule::Exponential { beta, origin })
+        }
+    }
+}
+
+fn heads(section: &Section<'_>) -> Result<Vec<Head>> {
+    let meaning = "give heads = [{ p = ..., u = ... }, ...]; p and u are the identity unless given";
+    let value = section.need("heads", meaning)?;
+    let expected = || value.place.error(format!("model.heads must be a list of tables: {meaning}"));
+    let Item::List(list) = &value.item else { return Err(expected()) };
+    list.iter()
+        .enumerate()
+        .map(|(h, item)| {
+            let Item::Table(head) = &item.item else { return Err(expected()) };
+            only_keys(&format!("model.heads[{h}]"), head, &["p", "u"])?;
+            let p = operator_of_head(section, h, head, "p")?;
+            Ok(Head::bilinear(&p, operator_of_head(section, h, head, "u")?))
+        })
+        .collect()
+}
+
+fn flow(section: &Section<'_>, usual: Integrator, geometry: Geometry) -> Result<Update> {
+    let dt = section.number("dt", section.need("dt", "the length of a step, a number above 0")?)?;
+    let integrator = section.named("integrator", |t| choice::named(t, "integrator", &Integrator::ALL), usual)?;
+    Ok(Update::Flow { dt, integrator, geometry })
+}
+
+fn constant_matrix(section: &Section<'_>, key: &str) -> Result<Matrix> {
+    let given = operator(section, key)?;
+    constant_factor(section, key, &given.factor)?;
+    match (given.matrix, given.factor) {
+        (matrix, Schedule::Constant(1.0)) => Ok(matrix),
+        (matrix, factor) => matrix.times(factor.at(0, 0.0)),
+    }
+}
+
+fn constant_factor(section: &Section<'_>, key: &str, factor: &Schedule) -> Result<()> {
+    match section.get(key) {
+        Some(value) if !factor.is_constant() => Err(value
+            .place
+            .error(format!("model.{key} has the factor {factor}, which changes in time; it must be constant"))),
+        _ => Ok(()),
     }
 }

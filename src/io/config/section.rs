@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::{Entry, Item, Place, Table, Value};
+use super::tabulated::tabulated;
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
@@ -30,6 +31,7 @@ pub(super) const TABLES: [(&str, &[&str]); 5] = [
             "dt",
             "integrator",
             "normalized",
+            "origin",
         ],
     ),
     ("run", &["steps", "engine", "plan", "precision"]),
@@ -84,6 +86,17 @@ pub(crate) fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>)
     candidates.min_by_key(|candidate| strsim::damerau_levenshtein(&head, candidate)).unwrap_or("")
 }
 
+/// Rejects what a table inside a value does not know; `name` is the value's.
+pub(super) fn only_keys(name: &str, table: &Table, keys: &[&str]) -> Result<()> {
+    let stray = table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str()));
+    stray.map_or(Ok(()), |entry| {
+        let nearest = nearest(&entry.key, keys.iter().copied());
+        Err(entry
+            .place
+            .error(format!("unknown key \"{name}.{}\"; the nearest known key is \"{name}.{nearest}\"", entry.key)))
+    })
+}
+
 impl<'a> Section<'a> {
     /// The table `name` of a document; an absent one is empty. Paths in it are relative to `folder`.
     pub(super) fn of(top: &'a Table, name: &'static str, folder: &'a Path, start: &Place) -> Self {
@@ -113,6 +126,21 @@ impl<'a> Section<'a> {
     /// The error of a missing key.
     pub(super) fn missing(&self, key: &str, meaning: &str) -> Error {
         self.place.error(format!("{} is missing: {meaning}", dotted(self.name, key)))
+    }
+
+    /// The one of several alternatives that is given; one on the command line shuts out the file's.
+    pub(super) fn alternatives(&self, keys: &[&str]) -> Result<Option<&'a Entry>> {
+        let mut given: Vec<_> = keys.iter().filter_map(|key| self.entry(key)).collect();
+        if given.iter().any(|entry| entry.place.is_option()) {
+            given.retain(|entry| entry.place.is_option());
+        }
+        match given[..] {
+            [first, second, ..] => {
+                let [one, two] = [first, second].map(|entry| dotted(self.name, &entry.key));
+                Err(second.place.error(format!("{two} beside {one}; keep one of them")))
+            }
+            _ => Ok(given.first().copied()),
+        }
     }
 
     /// Rejects keys that do not belong here. Where the choice that shut them out was made on the command line, the
@@ -170,7 +198,12 @@ impl<'a> Section<'a> {
             Item::Text(text) => Schedule::parse(text)
                 .map_err(|e| value.place.blame(Error::input(format!("{}: {e}", dotted(self.name, key))))),
             Item::Integer(_) | Item::Float(_) => Ok(Schedule::Constant(self.number(key, value)?)),
-            _ => Err(self.expected(key, value, "a number or an expression in t, such as \"1/(t+1)\"")),
+            Item::Table(table) => tabulated(self, key, value, table),
+            _ => Err(self.expected(
+                key,
+                value,
+                "a number or an expression in t, such as \"1/(t+1)\", or { table = \"file.csv\" }",
+            )),
         }
     }
 

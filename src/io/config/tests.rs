@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Gain, Mask, Matrix, Rule, StripForm, Update};
+use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
 use crate::num;
 use crate::schedule::Schedule;
 
@@ -121,18 +121,18 @@ fn refusals() {
         (rows("[1,2]"), "tokens.rows must be a list of rows"),
         (rows("[[1,\"2\"]]"), "tokens.rows must be a number, found the text \"2\""),
         (edit("\"localmax\"", "\"localmx\""), "unknown rule \"localmx\"; the nearest is \"localmax\""),
-        (edit("\"localmax\"", "\"softmax\""), "\"softmax\" is a known rule that this version does not run yet"),
+        (edit("\"localmax\"", "\"softmax\""), "c.toml line 10 column 1: model.delta is no parameter of softmax"),
         (
             edit("\"localmax\"", "\"hardmax\""),
             "c.toml line 10 column 1: model.delta is no parameter of hardmax, which takes alpha",
         ),
         (edit("\"localmax\"", "\"hardmax\"\nstrip = \"width\""), "model.strip is no parameter of hardmax"),
         (edit("alpha = 0.5", "alpha = 0.5\nstrip = \"with\""), "unknown strip \"with\"; one of score, width, a-norm"),
-        (edit("alpha = 0.5", "gamma = 0.5"), "give alpha = gamma/(1-gamma) instead"),
         (
-            edit("alpha = 0.5", "alpha = 0.5\nv = 1"),
-            "model.v (values apart from the tokens) is known but not in this version",
+            edit("alpha = 0.5", "gamma = 1"),
+            "c.toml line 9 column 9: model.gamma is 1 at step 0; it must be above 0 and below 1",
         ),
+        (edit("alpha = 0.5", "alpha = 0.5\ngamma = 0.5"), "c.toml line 10 column 1: model.gamma beside model.alpha"),
         (edit("alpha = 0.5", "alpha = 0.5\nbeta = 1"), "model.beta is no parameter of localmax"),
         (edit("alpha = 0.5", "alpha = 0.5\ncausal = 1"), "model.causal must be true or false"),
         (a("[[1,0],[0,1]]"), "c.toml line 10 column 5: model.a is 2×2 but the tokens have d = 3"),
@@ -173,6 +173,193 @@ fn refusals() {
     ] {
         let line = refusal(&text);
         assert!(line.contains(wanted), "{wanted}\n{line}");
+    }
+}
+
+/// A model of three tokens in the plane.
+fn model(lines: &str) -> String {
+    format!("[tokens]\nrows = [[1, 0], [0, 1], [1, 1]]\n[model]\n{lines}\n[run]\nsteps = 9\n")
+}
+
+const ELLIPSOID: &str = "rule = \"ellipsoid\"\ndt = 0.1\nheads = [{}]";
+const SPHERE: &str = "rule = \"sphere\"\nbeta = 1\ndt = 0.1";
+const RESCALED: &str = "rule = \"rescaled\"\ndt = 0.1";
+
+/// Every rule's parameters are refused outside their domains before the first step: name, value, domain, line, column.
+#[test]
+fn refusals_of_every_rule() {
+    let softmax = |more: &str| model(&format!("rule = \"softmax\"\nalpha = 1\n{more}"));
+    let wolfe = |more: &str| model(&format!("rule = \"frank-wolfe\"\n{more}"));
+    let ellipsoid = |more: &str| model(&format!("{}\n{more}", ELLIPSOID.replace("heads = [{}]", "")));
+    let sphere = |more: &str| model(&format!("{SPHERE}\n{more}"));
+    let rescaled = |more: &str| model(&format!("{RESCALED}\n{more}"));
+    for (text, wanted) in [
+        (softmax(""), "line 3 column 2: model.beta is missing: the inverse temperature"),
+        (softmax("beta = -1"), "line 6 column 8: model.beta is -1 at step 0; it must be finite and at least 0"),
+        (softmax("beta = \"3-t\""), "line 6 column 8: model.beta is -1 at step 4"),
+        (softmax("beta = { table = [1, 2, -3] }"), "line 6 column 8: model.beta is -3 at step 2"),
+        (
+            softmax("beta = 1\ndelta = 1"),
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, a, q, k, v and causal; the nearest is model.beta",
+        ),
+        (
+            softmax("beta = 1\ndt = 1"),
+            "model.dt is no parameter of softmax, which moves in steps, not in time; it takes alpha",
+        ),
+        (softmax("beta = 1\nv = [[1]]"), "line 7 column 5: model.v is 1×1 but the tokens have d = 2; it must be 2×2"),
+        (
+            softmax("beta = 1\nv = { matrix = 2, factor = \"1/(2-t)\" }"),
+            "line 7 column 5: model.v factor is inf at step 2",
+        ),
+        (softmax("beta = {}"), "line 6 column 8: model.beta.table is missing"),
+        (
+            softmax("beta = { tabel = [1] }"),
+            "unknown key \"model.beta.tabel\"; the nearest known key is \"model.beta.table\"",
+        ),
+        (softmax("beta = { table = 3 }"), "model.beta.table must be a list of numbers, a .csv or a .npy"),
+        (softmax("beta = { table = [] }"), "line 6 column 18: model.beta: a table without values"),
+        (softmax("beta = { table = [1, nan] }"), "value 1 of a table is NaN"),
+        (softmax("beta = { table = [1, true] }"), "model.beta.table must be a number, found true"),
+        (softmax("beta = { table = \"x.txt\" }"), "\"x.txt\" is neither a .csv nor a .npy file"),
+        (model("rule = \"markov\"\ngamma = 0.1\nbeta = 1\nv = 2"), "model.v is no parameter of markov"),
+        (model("rule = \"markov\"\ngamma = 0.1\nbeta = \"0/t\""), "model.beta is NaN at step 0"),
+        (model("rule = \"markov\"\nbeta = 1"), "model.alpha is missing: the step size"),
+        (
+            wolfe("gamma = \"0.5+t/10\""),
+            "line 5 column 9: model.gamma is 1.1 at step 6; it must be above 0 and at most 1",
+        ),
+        (wolfe("gamma = 0"), "model.gamma is 0 at step 0"),
+        (wolfe("gamma = 1\np = [[1]]"), "line 6 column 5: model.p is 1×1 but the tokens have d = 2"),
+        (wolfe("gamma = 1\np = { matrix = 1, factor = \"1/(2-t)\" }"), "model.p factor is inf at step 2"),
+        (wolfe("gamma = 1\nbeta = 1"), "model.beta is no parameter of frank-wolfe"),
+        (
+            wolfe("gamma = 1\nintegrator = \"rk4\""),
+            "model.integrator is no parameter of frank-wolfe, which moves in steps, not in time",
+        ),
+        (ellipsoid(""), "model.heads is missing: give heads = [{ p = ..., u = ... }, ...]"),
+        (ellipsoid("heads = []"), "line 7 column 9: model.heads is empty"),
+        (ellipsoid("heads = [1]"), "model.heads must be a list of tables"),
+        (
+            ellipsoid("heads = [{ q = 1 }]"),
+            "line 7 column 12: unknown key \"model.heads[0].q\"; the nearest known key is \"model.heads[0].",
+        ),
+        (
+            ellipsoid("heads = [{}, { u = [[1]] }]"),
+            "line 7 column 20: model.heads[1].u is 1×1 but the tokens have d = 2",
+        ),
+        (ellipsoid("heads = [{}, { p = [[1]] }]"), "line 7 column 20: model.heads[1].p is 1×1"),
+        (
+            ellipsoid("heads = [{ p = { matrix = 1, factor = \"1/t\" } }]"),
+            "line 7 column 16: model.heads[0].p factor is inf at step 0",
+        ),
+        (ellipsoid("heads = [{ p = [[1, 2], [3]] }]"), "model.heads[0].p: row 1 of a matrix has 1 entries"),
+        (ellipsoid("heads = [{}]\nw = [[1, 2], [2, 1]]"), "line 8 column 5: model.w has the eigenvalue -1"),
+        (ellipsoid("heads = [{}]\nw = [[1, 0.5], [0.25, 1]]"), "model.w has 0.25 at (1, 0) and 0.5 at (0, 1)"),
+        (ellipsoid("heads = [{}]\nw = -2"), "model.w is -2 times the identity"),
+        (
+            ellipsoid("heads = [{}]\nw = { matrix = 1, factor = \"t\" }"),
+            "model.w has the factor t, which changes in time",
+        ),
+        (
+            ellipsoid("heads = [{}]\nbeta = 1"),
+            "line 8 column 1: model.beta is no parameter of ellipsoid, which takes w, heads, dt, integrator and causal; the nearest is model.heads",
+        ),
+        (ellipsoid("heads = [{}]\na = 1"), "model.a is no parameter of ellipsoid"),
+        (sphere("").replace("dt = 0.1", ""), "model.dt is missing: the length of a step"),
+        (sphere("").replace("dt = 0.1", "dt = 0"), "line 6 column 6: model.dt is 0; it must be finite and above 0"),
+        (sphere("").replace("dt = 0.1", "dt = \"t\""), "model.dt must be a number, found the text \"t\""),
+        (sphere("").replace("beta = 1", "beta = \"3-8*t\""), "line 5 column 8: model.beta is"),
+        (sphere("alpha = 1"), "line 7 column 1: model.alpha is no parameter of sphere, which takes beta"),
+        (sphere("a = 1"), "the nearest is model.q"),
+        (
+            sphere("q = [[1]]\nk = [[1]]"),
+            "line 7 column 5: model.q and model.k give an A = KᵀQ that is 1×1 but the tokens have d = 2",
+        ),
+        (
+            sphere("integrator = \"rk5\""),
+            "line 7 column 14: model.integrator: unknown integrator \"rk5\"; one of euler, rk4, euler-renorm",
+        ),
+        (sphere("normalized = 1"), "model.normalized must be true or false"),
+        (sphere("origin = 1"), "line 7 column 10: model.origin is the score that weighs 1"),
+        (sphere("normalized = false\norigin = inf"), "line 8 column 10: model.origin is inf; it must be finite"),
+        (sphere("w = 1"), "model.w is no parameter of sphere"),
+        (
+            rescaled("integrator = \"euler-renorm\""),
+            "line 6 column 14: model.integrator is euler-renorm but rule rescaled has no norm",
+        ),
+        (
+            rescaled("v = { matrix = 1, factor = \"t\" }"),
+            "line 6 column 5: model.v has the factor t, which changes in time; it must be constant",
+        ),
+        (rescaled("v = [[1]]"), "model.v is 1×1"),
+        (rescaled("a = [[1, 2], [3]]"), "line 6 column 5: model.a: row 1"),
+        (rescaled("beta = 1"), "model.beta is no parameter of rescaled"),
+        (model("rule = \"exponential\""), "unknown rule \"exponential\"; the nearest is"),
+        (model(""), "model.rule is missing: one of localmax, hardmax, frank-wolfe"),
+    ] {
+        let line = refusal(&text);
+        assert!(line.contains(wanted), "{wanted}\n{line}");
+    }
+}
+
+/// Each rule reads as the system that SPEC gives it, with the defaults that the documentation promises.
+#[test]
+fn rules_are_their_systems() {
+    let read = |lines: &str| parse(&model(lines)).unwrap().model;
+    let flow = |model: &Model| match &model.update {
+        Update::Flow { dt, integrator, geometry } => (*dt, *integrator, geometry.clone()),
+        Update::Average { .. } => panic!("a flow"),
+    };
+    let dense = |rows: [[f64; 2]; 2]| Matrix::dense(&rows.map(|r| r.to_vec())).unwrap();
+    let sphere = read(SPHERE);
+    assert_eq!(flow(&sphere), (0.1, Integrator::EulerRenorm, Geometry::Sphere));
+    assert_eq!(sphere.rule, Rule::Softmax { beta: Schedule::Constant(1.0) });
+    let usa = read(&format!("{SPHERE}\nnormalized = false\norigin = 1\nintegrator = \"euler\""));
+    assert_eq!(usa.rule, Rule::Exponential { beta: Schedule::Constant(1.0), origin: 1.0 });
+    let rescaled = read(&format!("{RESCALED}\na = [[1, 2], [0, 3]]\nv = 2"));
+    assert_eq!(flow(&rescaled), (0.1, Integrator::Euler, Geometry::Rescaled));
+    // <A x, A y> = <AᵀA x, y>
+    assert_eq!(rescaled.scores().matrix, dense([[1.0, 2.0], [2.0, 13.0]]));
+    let ellipsoid = read(&format!(
+        "{}\nw = {{ matrix = 2, factor = 3 }}",
+        ELLIPSOID.replace("{}", "{ p = [[1, 2], [3, 4]], u = 5 }, {}")
+    ));
+    assert_eq!(flow(&ellipsoid), (0.1, Integrator::Rk4, Geometry::Ellipsoid(Matrix::Multiple(6.0))));
+    // x_iᵀ P x_j = <Pᵀ x_i, x_j>
+    assert_eq!(ellipsoid.heads[0].scores.matrix, dense([[1.0, 3.0], [2.0, 4.0]]));
+    assert_eq!((&ellipsoid.heads[0].values.matrix, ellipsoid.heads.len()), (&Matrix::Multiple(5.0), 2));
+    let wolfe = read("rule = \"frank-wolfe\"\ngamma = \"2/(t+2)\"");
+    assert!(wolfe.is_exact() && wolfe.rule == Rule::FrankWolfe);
+    assert!(!read("rule = \"frank-wolfe\"\ngamma = 1\np = [[0.6, 0], [0, 0.7]]").is_exact());
+    assert!(!read("rule = \"hardmax\"\ngamma = 0.5\nv = 2").is_exact());
+    assert!(read("rule = \"hardmax\"\ngamma = 0.5\nv = 1").is_exact());
+    let text = format!("seed = 5\n{}", model("rule = \"markov\"\nalpha = 1\nbeta = 2"));
+    assert_eq!(parse(&text).unwrap().model.rule, Rule::Markov { beta: Schedule::Constant(2.0), seed: 5 });
+}
+
+/// A table from a file is the same schedule as one in the config, a value a step.
+#[test]
+fn tables_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("b.csv"), "# beta\n1\n 2.5 # two and a half\n\n4e0\n").unwrap();
+    npy::write(&folder.path().join("b.npy"), &Tokens::from_f64(3, 1, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    npy::write(&folder.path().join("wide.npy"), &Tokens::from_f64(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    fs::write(folder.path().join("bad.csv"), "1\n2,3\n").unwrap();
+    let read = |table: &str| {
+        let text = model(&format!("rule = \"softmax\"\nalpha = 1\nbeta = {{ table = {table} }}"));
+        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.rule)
+    };
+    let beta = Schedule::table(&[1.0, 2.5, 4.0]).unwrap();
+    for table in ["[1, 2.5, 4]", "\"b.csv\"", "\"b.npy\""] {
+        assert_eq!(read(table).unwrap(), Rule::Softmax { beta: beta.clone() }, "{table}");
+    }
+    for (table, wanted) in [
+        ("\"bad.csv\"", "bad.csv line 2: \"2,3\" is no number; give one a line"),
+        ("\"wide.npy\"", "its shape is (1, 3); a table has one column"),
+        ("\"gone.csv\"", "gone.csv"),
+    ] {
+        let line = read(table).unwrap_err().to_string();
+        assert!(line.contains(wanted), "{line}");
     }
 }
 
@@ -255,7 +442,7 @@ fn matrices() {
     let timed = read("a = { matrix = \"m.npy\", factor = \"1+0.5*sin(t)\" }").unwrap();
     assert_eq!(timed.factor, Schedule::parse("1+0.5*sin(t)").unwrap());
     let both = read("q = { matrix = 1, factor = \"t+1\" }\nk = { matrix = 1, factor = 2 }").unwrap();
-    assert!(num::within((both.factor.at(3.0) - 8.0).abs(), 0.0));
+    assert!(num::within((both.factor.at(3, 3.0) - 8.0).abs(), 0.0));
     let line = read("a = \"gone.npy\"").unwrap_err().to_string();
     assert!(line.contains("gone.npy"), "{line}");
 }
@@ -293,6 +480,18 @@ fn resolved_files_run_again() {
     config.save(run.path()).unwrap();
     assert!(run.path().join("a.npy").exists(), "1600 entries do not belong into a config");
     assert_eq!(Config::load(&run.path().join("config.toml"), &[]).unwrap(), config);
+
+    let run = tempfile::tempdir().unwrap();
+    let values: Vec<String> = (1..2000).map(|s| format!("{s}e-3")).collect();
+    let text = format!(
+        "[tokens]\nfile = \"x 0.npy\"\n[model]\nrule = \"ellipsoid\"\nheads = [{{}}, {{ u = {{ matrix = \"x 0.npy\", factor = {{ table = \
+         [{}] }} }} }}]\ndt = 0.1\n[run]\nsteps = 9",
+        values.join(", ")
+    );
+    let config = Config::parse(&text, "c.toml", "config", folder.path(), &[]).unwrap();
+    config.save(run.path()).unwrap();
+    assert!(["heads-1-u.npy", "heads-1-u-factor.npy"].iter().all(|file| run.path().join(file).exists()));
+    assert_eq!(Config::load(&run.path().join("config.toml"), &[]).unwrap(), config);
 }
 
 /// A config that is not a config must not cost memory.
@@ -314,8 +513,14 @@ fn schedules() -> impl Strategy<Value = String> {
     prop_oneof![
         (1e-9f64..1e9).prop_map(|x| format!("{x:?}")),
         (1u32..100).prop_map(|x| x.to_string()),
-        proptest::sample::select(vec!["\"1/(t+1)\"", "\"0.8+0.3*sin(t)\"", "\"2^-t\"", "\"3\""])
-            .prop_map(str::to_owned),
+        proptest::sample::select(vec![
+            "\"1/(t+1)\"",
+            "\"0.8+0.3*sin(t)\"",
+            "\"2^-t\"",
+            "\"3\"",
+            "{ table = [1, 2.5, 0.25] }"
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 
@@ -335,20 +540,63 @@ fn configs() -> impl Strategy<Value = String> {
             .prop_map(|[p, q, r, s]| format!("a = {{ matrix = [[{p:?}, {q:?}], [{r:?}, {s:?}]], factor = \"1+t\" }}")),
         Just("q = [[1, 2], [0.1, 5]]\nk = [[0.3, 1], [1, 7]]".to_owned()),
     ];
-    let rule = (schedules(), proptest::sample::select(StripForm::ALL.to_vec()), any::<bool>()).prop_map(
-        |(delta, (_, strip), hardmax)| {
-            if hardmax {
-                "rule = \"hardmax\"".to_owned()
+    let v = prop_oneof![
+        Just(String::new()),
+        Just("v = 2".to_owned()),
+        Just("v = { matrix = 1, factor = \"1+t\" }".to_owned())
+    ];
+    let gain = prop_oneof![
+        schedules().prop_map(|alpha| format!("alpha = {alpha}")),
+        (1e-9f64..0.999).prop_map(|gamma| format!("gamma = {gamma:?}")),
+        Just("gamma = \"1/(t+2)\"".to_owned()),
+    ];
+    let qk = prop_oneof![
+        Just(String::new()),
+        Just("q = [[1, 2], [0.1, 5]]\nk = [[0.3, 1], [1, 7]]".to_owned()),
+        (-9f64..9.0).prop_map(|c| format!("q = {{ matrix = {c:?}, factor = \"cos(t)\" }}\nk = 2")),
+    ];
+    let strip = proptest::sample::select(StripForm::ALL.map(|(_, name)| name).to_vec());
+    let scheme = proptest::sample::select(vec!["", "integrator = \"euler\"", "integrator = \"rk4\""]);
+    let p = prop_oneof![
+        Just("{}".to_owned()),
+        Just("{ u = -1 }".to_owned()),
+        (proptest::array::uniform4(-9f64..9.0), schedules()).prop_map(|([p, q, r, s], f)| format!(
+            "{{ p = {{ matrix = [[{p:?}, {q:?}], [{r:?}, {s:?}]], factor = {f} }} }}"
+        )),
+    ];
+    let averaging =
+        (schedules(), strip, gain, a.clone(), v, 0..5).prop_map(|(scalar, strip, gain, a, v, rule)| match rule {
+            0 => format!("rule = \"localmax\"\ndelta = {scalar}\nstrip = {strip:?}\n{gain}\n{a}\n{v}"),
+            1 => format!("rule = \"hardmax\"\n{gain}\n{a}\n{v}"),
+            2 => format!("rule = \"softmax\"\nbeta = {scalar}\n{gain}\n{a}\n{v}"),
+            3 => format!("rule = \"markov\"\nbeta = {scalar}\n{gain}\n{a}"),
+            _ => format!("rule = \"frank-wolfe\"\n{gain}\n{a}\n{}", v.replace("v =", "p =")),
+        });
+    let sphere =
+        (schedules(), qk, any::<bool>(), -2f64..2.0, scheme.clone()).prop_map(|(beta, qk, plain, origin, scheme)| {
+            let origin = if plain {
+                String::new()
             } else {
-                format!("rule = \"localmax\"\ndelta = {delta}\nstrip = {strip:?}")
-            }
-        },
-    );
-    (tokens, a, rule, schedules(), any::<(bool, u32, u32)>(), 1e-3f64..1e6).prop_map(
-        |(tokens, a, rule, alpha, (causal, seed, steps), seconds)| {
+                format!("normalized = false\norigin = {origin:?}\nv = [[0, 1], [2, 3]]")
+            };
+            format!("rule = \"sphere\"\nbeta = {beta}\n{qk}\ndt = 0.1\n{origin}\n{scheme}")
+        });
+    let ellipsoid =
+        (proptest::collection::vec(p, 1..4), scheme.clone(), 1e-3f64..1e3).prop_map(|(heads, scheme, w)| {
             format!(
-                "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\nalpha = {alpha}\n{a}\ncausal = {causal}\n\
-                 [run]\nsteps = {}\n[output]\ncheckpoint_seconds = {seconds:?}\n",
+                "rule = \"ellipsoid\"\nheads = [{}]\nw = [[{w:?}, 0], [0, 1]]\ndt = 0.5\n{scheme}",
+                heads.join(", ")
+            )
+        });
+    let rescaled = (a, scheme, -2f64..2.0).prop_map(|(a, scheme, v)| {
+        format!("rule = \"rescaled\"\n{a}\nv = [[{v:?}, 1], [0, 0.5]]\ndt = 0.01\n{scheme}")
+    });
+    let rule = prop_oneof![3 => averaging, 1 => sphere, 1 => ellipsoid, 1 => rescaled];
+    (tokens, rule, any::<(bool, u32, u32)>(), 1e-3f64..1e6).prop_map(
+        |(tokens, rule, (causal, seed, steps), seconds)| {
+            format!(
+                "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\ncausal = {causal}\n\
+             [run]\nsteps = {}\n[output]\ncheckpoint_seconds = {seconds:?}\n",
                 steps % 50
             )
         },

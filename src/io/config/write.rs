@@ -7,56 +7,186 @@ use super::{Config, TokenSource};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::io::{atomic, npy};
-use crate::model::{Gain, Mask, Matrix, Model, Rule, Update};
+use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
-/// A matrix of more entries than that goes into a file of its own.
+/// A matrix or a table of more entries than that goes into a file of its own.
 const INLINE: usize = 1024;
-/// The name of that file, beside the config.
-const MATRIX_FILE: &str = "a.npy";
 
 impl Config {
-    /// The resolved config. A large matrix is named as `a.npy`, which [`Config::save`] writes beside it.
+    /// The resolved config. What is large is named as a file, as in `a.npy`, which [`Config::save`] writes beside it.
     pub fn to_toml(&self) -> String {
-        let mut text = format!("seed = {}\n\n[tokens]\n", self.seed);
-        write_tokens(&mut text, &self.tokens);
-        write_model(&mut text, &self.model);
-        let (run, output) = (&self.run, &self.output);
-        let (engine, plan, precision) = (run.engine.name(), run.plan.name(), run.precision.name());
-        let _ = write!(
-            text,
-            "\n[run]\nsteps = {}\nengine = \"{engine}\"\nplan = \"{plan}\"\nprecision = \"{precision}\"\n",
-            run.steps
-        );
-        let _ = write!(
-            text,
-            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\ncheckpoint_seconds = {:?}\n",
-            output.record, output.frames, output.checkpoint_seconds
-        );
-        text
+        Writer::of(self).text
     }
 
-    /// Writes `config.toml`, and `a.npy` where the matrix is large, into a folder.
+    /// Writes `config.toml`, and files for matrices and tables that are large, into a folder.
     ///
     /// # Errors
     /// What cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        if let Matrix::Dense { d, entries } = &self.model.scores().matrix
-            && entries.len() > INLINE
-        {
-            npy::write(&folder.join(MATRIX_FILE), &Tokens::from_f64(*d, *d, entries.to_vec())?)?;
+        let Writer { text, files } = Writer::of(self);
+        for File { name, rows, columns, entries } in files {
+            npy::write(&folder.join(name), &Tokens::from_f64(rows, columns, entries)?)?;
         }
-        atomic::write(&folder.join("config.toml"), |file| file.write_all(self.to_toml().as_bytes()))
+        atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
+    }
+}
+
+/// An array that stands beside the config.
+struct File {
+    name: String,
+    rows: usize,
+    columns: usize,
+    entries: Vec<f64>,
+}
+
+/// A config on its way into text.
+struct Writer {
+    text: String,
+    files: Vec<File>,
+}
+
+impl Writer {
+    fn of(config: &Config) -> Self {
+        let mut writer = Self { text: format!("seed = {}\n\n[tokens]\n", config.seed), files: Vec::new() };
+        write_tokens(&mut writer.text, &config.tokens);
+        writer.model(&config.model);
+        let (run, output) = (&config.run, &config.output);
+        let (engine, plan, precision) = (run.engine.name(), run.plan.name(), run.precision.name());
+        let _ = write!(
+            writer.text,
+            "\n[run]\nsteps = {}\nengine = \"{engine}\"\nplan = \"{plan}\"\nprecision = \"{precision}\"\n",
+            run.steps
+        );
+        let _ = write!(
+            writer.text,
+            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\ncheckpoint_seconds = {:?}\n",
+            output.record, output.frames, output.checkpoint_seconds
+        );
+        writer
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        let _ = writeln!(self.text, "{key} = {value}");
+    }
+
+    fn scalar_line(&mut self, key: &str, schedule: &Schedule) {
+        let value = self.scalar(key, schedule);
+        self.line(key, &value);
+    }
+
+    fn operator_line(&mut self, key: &str, operator: &Operator) {
+        let value = self.operator(key, operator);
+        self.line(key, &value);
+    }
+
+    fn model(&mut self, model: &Model) {
+        let _ = write!(self.text, "\n[model]\n");
+        self.line("rule", &quoted(model.name()));
+        match &model.update {
+            Update::Average { gain: Gain::Alpha(alpha), .. } => self.scalar_line("alpha", alpha),
+            Update::Average { gain: Gain::Gamma(gamma), .. } => self.scalar_line("gamma", gamma),
+            Update::Flow { dt, integrator, .. } => {
+                self.line("dt", &format!("{dt:?}"));
+                self.line("integrator", &quoted(integrator.name()));
+            }
+        }
+        let geometry = if let Update::Flow { geometry, .. } = &model.update { Some(geometry) } else { None };
+        match &model.rule {
+            Rule::Localmax { delta, strip } => {
+                self.scalar_line("delta", delta);
+                self.line("strip", &quoted(strip.name()));
+            }
+            Rule::Hardmax | Rule::FrankWolfe => {}
+            // The heads of an ellipsoid and rescaled tokens have no temperature of their own.
+            Rule::Softmax { .. } if matches!(geometry, Some(Geometry::Ellipsoid(_) | Geometry::Rescaled)) => {}
+            Rule::Softmax { beta } | Rule::Markov { beta, .. } => self.scalar_line("beta", beta),
+            Rule::Exponential { beta, origin } => {
+                self.scalar_line("beta", beta);
+                self.line("normalized", "false");
+                self.line("origin", &format!("{origin:?}"));
+            }
+        }
+        match geometry {
+            Some(Geometry::Ellipsoid(w)) => {
+                let w = self.matrix("w", w);
+                self.line("w", &w);
+                self.heads(&model.heads);
+            }
+            // A was made of q and k, or of a from both sides; it is written as q, with the identity for k.
+            Some(_) => {
+                self.operator_line("q", model.scores());
+                self.line("k", &quoted("identity"));
+                self.operator_line("v", &model.heads[0].values);
+            }
+            None => {
+                self.operator_line("a", model.scores());
+                if !model.heads[0].values.is_identity() {
+                    self.operator_line("v", &model.heads[0].values);
+                }
+            }
+        }
+        if let Update::Average { preconditioner: Some(p), .. } = &model.update {
+            self.operator_line("p", p);
+        }
+        self.line("causal", if model.mask == Mask::Causal { "true" } else { "false" });
+    }
+
+    fn heads(&mut self, heads: &[Head]) {
+        let written: Vec<String> = heads
+            .iter()
+            .enumerate()
+            .map(|(h, head)| {
+                // A head is scored by x_iᵀ p x_j, so its A is pᵀ.
+                let p = Operator { matrix: head.scores.matrix.transpose(), factor: head.scores.factor.clone() };
+                let p = self.operator(&format!("heads-{h}-p"), &p);
+                format!("    {{ p = {p}, u = {} }},\n", self.operator(&format!("heads-{h}-u"), &head.values))
+            })
+            .collect();
+        self.line("heads", &format!("[\n{}]", written.concat()));
+    }
+
+    fn operator(&mut self, name: &str, operator: &Operator) -> String {
+        let matrix = self.matrix(name, &operator.matrix);
+        match &operator.factor {
+            Schedule::Constant(1.0) => matrix,
+            factor => {
+                let factor = self.scalar(&format!("{name}-factor"), factor);
+                format!("{{ matrix = {matrix}, factor = {factor} }}")
+            }
+        }
+    }
+
+    fn matrix(&mut self, name: &str, matrix: &Matrix) -> String {
+        match matrix {
+            Matrix::Identity => quoted("identity"),
+            Matrix::Multiple(c) => format!("{c:?}"),
+            Matrix::Dense { d, entries } if entries.len() > INLINE => self.file(name, *d, *d, entries),
+            Matrix::Dense { d, entries } => rows(*d, entries.iter().copied()),
+        }
+    }
+
+    fn scalar(&mut self, name: &str, schedule: &Schedule) -> String {
+        match schedule {
+            Schedule::Constant(value) => format!("{value:?}"),
+            Schedule::Expression(_) => quoted(&schedule.to_string()),
+            Schedule::Table(values) if values.len() > INLINE => {
+                format!("{{ table = {} }}", self.file(name, values.len(), 1, values))
+            }
+            Schedule::Table(values) => format!("{{ table = {values:?} }}"),
+        }
+    }
+
+    fn file(&mut self, name: &str, rows: usize, columns: usize, entries: &[f64]) -> String {
+        let name = format!("{name}.npy");
+        self.files.push(File { name: name.clone(), rows, columns, entries: entries.to_vec() });
+        quoted(&name)
     }
 }
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
-}
-
-fn schedule(schedule: &Schedule) -> String {
-    if schedule.is_constant() { schedule.to_string() } else { quoted(&schedule.to_string()) }
 }
 
 fn rows(d: usize, entries: impl Iterator<Item = f64>) -> String {
@@ -83,27 +213,4 @@ fn write_tokens(text: &mut String, tokens: &TokenSource) {
             }
         }
     };
-}
-
-fn write_model(text: &mut String, model: &Model) {
-    let _ = writeln!(text, "\n[model]\nrule = \"{}\"", model.name());
-    let _ = match &model.update {
-        Update::Average { gain: Gain::Alpha(alpha), .. } => writeln!(text, "alpha = {}", schedule(alpha)),
-        Update::Average { gain: Gain::Gamma(gamma), .. } => writeln!(text, "gamma = {}", schedule(gamma)),
-        Update::Flow { dt, integrator, .. } => writeln!(text, "dt = {dt:?}\nintegrator = \"{}\"", integrator.name()),
-    };
-    if let Rule::Localmax { delta, strip } = &model.rule {
-        let _ = writeln!(text, "delta = {}\nstrip = \"{}\"", schedule(delta), strip.name());
-    }
-    let matrix = match &model.scores().matrix {
-        Matrix::Identity => quoted("identity"),
-        Matrix::Multiple(c) => format!("{c:?}"),
-        Matrix::Dense { entries, .. } if entries.len() > INLINE => quoted(MATRIX_FILE),
-        Matrix::Dense { d, entries } => rows(*d, entries.iter().copied()),
-    };
-    let _ = match &model.scores().factor {
-        Schedule::Constant(1.0) => writeln!(text, "a = {matrix}"),
-        factor => writeln!(text, "a = {{ matrix = {matrix}, factor = {} }}", schedule(factor)),
-    };
-    let _ = writeln!(text, "causal = {}", model.mask == Mask::Causal);
 }

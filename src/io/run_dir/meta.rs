@@ -9,6 +9,8 @@ use crate::outcome::Description;
 /// What meta.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Meta {
+    /// The config's name: the file's stem or the preset's name.
+    pub name: String,
     /// Version of the program.
     pub localmax: &'static str,
     /// Version of the arithmetic; results depend on it.
@@ -27,8 +29,8 @@ pub struct Meta {
     pub strip: Option<&'static str>,
     /// Stored width.
     pub precision: &'static str,
-    /// The lattice.
-    pub grid: GridFacts,
+    /// The lattice; `None` for systems in real numbers.
+    pub grid: Option<GridFacts>,
     /// Steps taken.
     pub steps: u64,
     /// The step from which no bit moves any more, where one was found.
@@ -70,16 +72,17 @@ impl Meta {
         };
         let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
+            name: config.name.clone(),
             localmax: env!("CARGO_PKG_VERSION"),
             contract: contract::VERSION,
             engine,
             plan: config.run.plan.name().to_owned(),
             n: config.n(),
             d: config.d(),
-            rule: config.model.rule.name(),
+            rule: config.model.name(),
             strip,
             precision: config.run.precision.name(),
-            grid: GridFacts { radius, exponent: grid.exponent, unit: grid.unit() },
+            grid: config.model.is_exact().then(|| GridFacts { radius, exponent: grid.exponent, unit: grid.unit() }),
             steps: 0,
             fixed_point: None,
             timings: Timings { started_unix: started.map_or(0.0, |t| t.as_secs_f64()), ..Timings::default() },

@@ -2,7 +2,8 @@
 //!
 //! `step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash`: row s describes the state X(s) after s steps. `hash`
 //! is its blake3 ([`Tokens::hash`](crate::tokens::Tokens::hash)); the others describe the step s−1 → s that made it,
-//! and are empty in row 0.
+//! and are empty in row 0. Where a system has no such thing the cell is empty too: δ and strips belong to localmax and
+//! hardmax, γ to the rules that average.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::model::{Model, Update};
 use crate::outcome::StepReport;
 
 /// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
@@ -31,31 +33,43 @@ pub struct Row {
 /// What is known about a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Taken {
-    /// δ(s−1).
-    pub delta: f64,
-    /// γ(s−1).
-    pub gamma: f64,
+    /// δ(s−1), in the rules with strips.
+    pub delta: Option<f64>,
+    /// γ(s−1), in the rules that average.
+    pub gamma: Option<f64>,
     /// Tokens with any coordinate changed.
     pub moved: u64,
-    /// Size of the smallest strip.
-    pub strip_min: u32,
-    /// Mean size of a strip.
-    pub strip_mean: f64,
-    /// Size of the largest strip.
-    pub strip_max: u32,
+    /// Sizes, in the rules with strips.
+    pub strips: Option<StripSizes>,
+}
+
+/// How large the strips of a step were.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StripSizes {
+    /// The smallest.
+    pub min: u32,
+    /// Their mean.
+    pub mean: f64,
+    /// The largest.
+    pub max: u32,
 }
 
 impl Taken {
-    /// From an engine's report on n tokens.
-    pub fn new(report: &StepReport, n: usize, delta: f64, gamma: f64) -> Self {
-        Self {
-            delta,
-            gamma,
+    /// From an engine's report on n tokens of a model.
+    ///
+    /// # Errors
+    /// A schedule outside its domain.
+    pub fn new(report: &StepReport, n: usize, model: &Model) -> Result<Self> {
+        let at = model.moment(report.t, 0.0);
+        let averages = matches!(model.update, Update::Average { .. });
+        let sizes =
+            StripSizes { min: report.strip_min, mean: report.strip_total as f64 / n as f64, max: report.strip_max };
+        Ok(Self {
+            delta: model.has_strips().then(|| model.delta(at)).transpose()?,
+            gamma: averages.then(|| model.gamma(at)).transpose()?,
             moved: report.moved,
-            strip_min: report.strip_min,
-            strip_mean: report.strip_total as f64 / n as f64,
-            strip_max: report.strip_max,
-        }
+            strips: model.has_strips().then_some(sizes),
+        })
     }
 }
 
@@ -75,14 +89,15 @@ struct Record {
 impl From<&Row> for Record {
     fn from(row: &Row) -> Self {
         let taken = row.taken.as_ref();
+        let strips = taken.and_then(|t| t.strips);
         Self {
             step: row.step,
-            delta: taken.map(|t| t.delta),
-            gamma: taken.map(|t| t.gamma),
+            delta: taken.and_then(|t| t.delta),
+            gamma: taken.and_then(|t| t.gamma),
             moved: taken.map(|t| t.moved),
-            strip_min: taken.map(|t| t.strip_min),
-            strip_mean: taken.map(|t| t.strip_mean),
-            strip_max: taken.map(|t| t.strip_max),
+            strip_min: strips.map(|s| s.min),
+            strip_mean: strips.map(|s| s.mean),
+            strip_max: strips.map(|s| s.max),
             hash: row.hash.clone(),
         }
     }
@@ -91,17 +106,9 @@ impl From<&Row> for Record {
 impl From<Record> for Row {
     fn from(record: Record) -> Self {
         let Record { step, delta, gamma, moved, strip_min, strip_mean, strip_max, hash } = record;
-        let taken = || {
-            Some(Taken {
-                delta: delta?,
-                gamma: gamma?,
-                moved: moved?,
-                strip_min: strip_min?,
-                strip_mean: strip_mean?,
-                strip_max: strip_max?,
-            })
-        };
-        Self { step, taken: taken(), hash }
+        let strips = || Some(StripSizes { min: strip_min?, mean: strip_mean?, max: strip_max? });
+        let taken = moved.map(|moved| Taken { delta, gamma, moved, strips: strips() });
+        Self { step, taken, hash }
     }
 }
 

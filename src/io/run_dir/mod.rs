@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.toml` | the resolved config; runs again as it is (`a.npy` beside it where A is large) |
+//! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
 //! | `meta.json` | versions, engine, grid, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row a recorded step ([`Row`]) |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
@@ -21,7 +21,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub use meta::{GridFacts, Meta, Timings};
-pub use metrics::{MetricsWriter, Row, Taken, read_metrics};
+pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::contract::Grid;
 use crate::io::config::Config;
-use crate::outcome::{Description, StepReport};
+use crate::outcome::Description;
 
 fn config() -> Config {
     Config::preset("non-vertex-limit", &[]).unwrap()
@@ -93,20 +93,16 @@ fn failures_leave_nothing() {
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
-    let row =
-        (any::<u64>(), proptest::option::of((0f64..1e300, 1e-12f64..1.0, any::<(u64, u32, u32)>(), 1u64..1 << 50)))
-            .prop_map(|(step, taken)| Row {
-                step,
-                taken: taken.map(|(delta, gamma, (moved, strip_min, strip_max), strip_total)| {
-                    Taken::new(
-                        &StepReport { t: 0, moved, strip_min, strip_max, strip_total, redone: 9 },
-                        7,
-                        delta,
-                        gamma,
-                    )
-                }),
-                hash: blake3::hash(&step.to_le_bytes()).to_hex().to_string(),
-            });
+    let sizes = proptest::option::of((any::<(u32, u32)>(), 0f64..1e9));
+    let cells = (proptest::option::of(0f64..1e300), proptest::option::of(1e-12f64..1.0), any::<u64>(), sizes);
+    let row = (any::<u64>(), proptest::option::of(cells)).prop_map(|(step, taken)| Row {
+        step,
+        taken: taken.map(|(delta, gamma, moved, sizes)| {
+            let strips = sizes.map(|((min, max), mean)| StripSizes { min, mean, max });
+            Taken { delta, gamma, moved, strips }
+        }),
+        hash: blake3::hash(&step.to_le_bytes()).to_hex().to_string(),
+    });
     proptest::collection::vec(row, 0..20)
 }
 

@@ -1,0 +1,3 @@
+//! Experiments: several runs that answer one question.
+
+pub mod compare;

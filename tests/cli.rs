@@ -1,0 +1,310 @@
+//! The program as its user meets it: commands in a temporary folder, good and bad.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Folder {
+    inner: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self { inner: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.inner.path()
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path().join(name), content).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_localmax")).args(arguments).current_dir(self.path()).output().unwrap()
+    }
+
+    /// Runs and expects success; stdout.
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?} ended with {}: {stderr}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs and expects exit status 2, one line that holds every word, no panic, and nothing left behind.
+    fn refused(&self, arguments: &[&str], words: &[&str]) {
+        let before = self.names();
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.trim_end().lines().count(), 1, "{arguments:?} said more than a line: {stderr}");
+        for word in words {
+            assert!(stderr.contains(word), "{arguments:?}: no {word:?} in {stderr}");
+        }
+        assert_eq!(self.names(), before, "{arguments:?} left something behind");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// An .npy file, version 1.0.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (header.len() + 11) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(data);
+    file
+}
+
+fn floats(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+const CONFIG: &str = "seed = 7\n\n[tokens]\nkind = \"normal\"\nn = 60\nd = 3\n\n[model]\nrule = \"localmax\"\nalpha = 0.5\n\
+                      delta = \"1/(t+1)\"\nstrip = \"width\"\n\n[run]\nsteps = 12\nengine = \"cpu\"\n";
+
+/// What a newcomer types first must leave numbers and pictures.
+#[test]
+fn run_without_arguments_leaves_a_run() {
+    let folder = Folder::new();
+    let said = folder.good(&["run"]);
+    let run = folder.path().join("runs/default-1");
+    for file in
+        ["config.toml", "meta.json", "metrics.csv", "final.npy", "plots/trajectories.svg", "plots/trajectories.png"]
+    {
+        assert!(run.join(file).is_file(), "{file} is missing; the run said: {said}");
+    }
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    assert!(metrics.starts_with("step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n0,,,,,,,"));
+    let meta: Value = serde_json::from_slice(&fs::read(run.join("meta.json")).unwrap()).unwrap();
+    assert_eq!(meta["strip"], "width");
+    assert!(meta["grid"]["unit"].as_f64().unwrap() > 0.0);
+}
+
+/// The README's picture is what `localmax run` draws. After a change of the drawing, look at the new picture and copy it
+/// to tests/pictures.
+#[test]
+fn the_picture_of_the_readme_is_the_default_run() {
+    let folder = Folder::new();
+    folder.good(&["run", "--engine", "cpu", "--out", "r"]);
+    let drawn = fs::read_to_string(folder.path().join("r/plots/trajectories.svg")).unwrap();
+    assert!(drawn == include_str!("pictures/default.svg"), "tests/pictures/default.svg is not what is drawn now");
+}
+
+/// The resolved config must run again as it is, to the same bits, on every engine.
+#[test]
+fn a_run_repeats_from_its_own_config_and_on_every_engine() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    folder.good(&["run", "my.toml", "--out", "first", "--no-plot"]);
+    folder.good(&["run", "first/config.toml", "--out", "second", "--no-plot"]);
+    folder.good(&["run", "my.toml", "--engine", "reference", "--out", "third", "--no-plot"]);
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    for file in ["final.npy", "metrics.csv"] {
+        let first = read(&format!("first/{file}"));
+        assert!(!first.is_empty());
+        assert_eq!(first, read(&format!("second/{file}")), "{file}");
+        assert_eq!(first, read(&format!("third/{file}")), "{file}");
+    }
+}
+
+/// A .npy of either width and order is the same cloud.
+#[test]
+fn tokens_come_from_npy_files() {
+    let folder = Folder::new();
+    folder.write("x0.npy", npy("<f8", "(3, 2)", &floats(&[1.0, 0.5, -0.5, 0.25, 0.0, -1.0])));
+    let single: Vec<u8> = [1.0f32, 0.5, -0.5, 0.25, 0.0, -1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    folder.write("x1.npy", npy("<f4", "(3, 2)", &single));
+    folder.write("c.toml", "[tokens]\nfile = \"x0.npy\"\n[model]\nrule = \"hardmax\"\nalpha = 1.0\n[run]\nsteps = 3\n");
+    folder.good(&["run", "c.toml", "--out", "a", "--precision", "f32", "--engine", "cpu"]);
+    folder.good(&["run", "c.toml", "--set", "tokens.file=x1.npy", "--out", "b", "--engine", "cpu"]);
+    let last = |name: &str| fs::read(folder.path().join(name).join("final.npy")).unwrap();
+    assert_eq!(last("a"), last("b"));
+}
+
+/// A long run's spot checks and the verifier itself, through the command line.
+#[test]
+fn verify_passes_and_says_what_it_saw() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let said = folder.good(&["verify", "my.toml"]);
+    assert!(said.contains("against contract 0 of 720 rows differ") && said.contains("verified"), "{said}");
+    let said = folder.good(&["run", "my.toml", "--verify", "5", "--out", "r", "--no-plot"]);
+    assert!(said.contains("verified   180 rows in 3 steps"), "{said}");
+}
+
+/// The worked case of SPEC 1.7: token 4 attends to 0, 1 and itself for ever.
+#[test]
+fn strip_lists_the_members() {
+    let folder = Folder::new();
+    for engine in ["cpu", "reference"] {
+        let preset = ["--preset", "non-vertex-limit", "--engine", engine];
+        let text = folder.good(&[&["strip"], &preset[..], &["--token", "4", "--step", "10", "--json"]].concat());
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["members"], serde_json::json!([0, 1, 4]), "{text}");
+    }
+    folder.refused(&["strip", "--preset", "non-vertex-limit", "--token", "5"], &["5", "0 to 4"]);
+}
+
+/// Every embedded system is listed with what it shows, and runs.
+#[test]
+fn presets_are_listed_and_run() {
+    let folder = Folder::new();
+    let list = folder.good(&["presets"]);
+    let names: Vec<&str> = list.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert!(names.len() >= 8 && names.contains(&"emerging-leader") && names.contains(&"non-vertex-limit"), "{list}");
+    for line in list.lines() {
+        assert!(line.split_whitespace().count() > 3, "no description: {line}");
+    }
+    for name in names {
+        folder.good(&["run", "--preset", name, "--steps", "2", "--out", name, "--no-plot"]);
+    }
+}
+
+/// Each of these must cost a person one line of reading, not a stack trace.
+#[test]
+fn bad_input_is_refused_in_one_line() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let set = |text: &'static str| ["run", "my.toml", "--set", text];
+    folder.refused(&["run", "missing.toml"], &["missing.toml"]);
+    folder.refused(&set("model.alpha=0"), &["alpha", "0"]);
+    folder.refused(&set("model.alpha=-1"), &["alpha", "-1"]);
+    folder.refused(&set("model.delta=0.5-t"), &["delta", "step 1"]);
+    folder.refused(&set("model.delta=1/(t+"), &["delta", "column"]);
+    folder.refused(&set("model.delta=1/(s+1)"), &["s", "t"]);
+    folder.refused(&set("model.detla=1"), &["detla", "delta"]);
+    folder.refused(&set("tokens.n=0"), &["n", "0"]);
+    folder.refused(&set("tokens.d=0"), &["d", "0"]);
+    folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
+    folder.refused(&set("model.a=[[1,0],[0,1]]"), &["2", "3"]);
+    folder.refused(&set("tokens.n=4000000000"), &["bytes", "available"]);
+    folder.refused(&["run", "--preset", "emerging-laeder"], &["emerging-leader"]);
+    folder.write("typo.toml", CONFIG.replace("alpha", "alhpa"));
+    folder.refused(&["run", "typo.toml"], &["alhpa", "alpha", "10"]);
+    folder.write("broken.toml", "[tokens\n");
+    folder.refused(&["run", "broken.toml"], &["broken.toml"]);
+
+    folder.good(&["run", "my.toml", "--out", "taken", "--no-plot"]);
+    folder.refused(&["run", "my.toml", "--out", "taken"], &["taken", "--out"]);
+    folder.refused(&["plot", "."], &["config.toml"]);
+}
+
+/// Files from elsewhere are hostile until read.
+#[test]
+fn bad_npy_is_refused_in_one_line() {
+    let folder = Folder::new();
+    folder.write("c.toml", "[tokens]\nfile = \"x.npy\"\n[model]\nrule = \"hardmax\"\nalpha = 1.0\n[run]\nsteps = 3\n");
+    let cases: [(Vec<u8>, &[&str]); 8] = [
+        (npy("<f8", "(6,)", &floats(&[1.0; 6])), &["x.npy"]),
+        (npy("<i4", "(3, 2)", &[0; 24]), &["x.npy", "i4"]),
+        (npy("<f8", "(3, 2)", &floats(&[1.0; 5])), &["176", "168"]),
+        (npy("<f8", "(0, 2)", &[]), &["0"]),
+        (npy("<f8", "(3, 2)", &floats(&[1.0, 1.0, 1.0, f64::NAN, 1.0, 1.0])), &["token 1", "coordinate 1", "NaN"]),
+        (npy("<f8", "(3, 2)", &floats(&[1.0, 1.0, 1.0, 1.0, f64::INFINITY, 1.0])), &["token 2", "coordinate 0", "inf"]),
+        (npy("<f8", "(18446744073709551615, 18446744073709551615)", &[]), &["x.npy"]),
+        (b"not an array".to_vec(), &["x.npy"]),
+    ];
+    for (bytes, words) in cases {
+        folder.write("x.npy", bytes);
+        folder.refused(&["run", "c.toml"], words);
+    }
+    fs::remove_file(folder.path().join("x.npy")).unwrap();
+    folder.refused(&["run", "c.toml"], &["x.npy"]);
+}
+
+/// Help teaches with examples; completions and the man page come from the same definition.
+#[test]
+fn help_completions_and_man() {
+    let folder = Folder::new();
+    let help = folder.good(&["--help"]);
+    for word in ["Examples:", "localmax run", "localmax doctor", "Exit status"] {
+        assert!(help.contains(word), "no {word:?} in {help}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(folder.good(&["completions", shell]).contains("localmax"));
+    }
+    assert!(folder.good(&["man"]).contains(".TH"));
+}
+
+/// A machine without any Vulkan driver must still run, say what it has, and measure.
+#[test]
+fn a_machine_without_a_driver_is_served() {
+    let folder = Folder::new();
+    let bare = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_localmax"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .env("VK_ICD_FILENAMES", "/nonexistent.json")
+            .output()
+            .unwrap()
+    };
+    let doctor: Value = serde_json::from_slice(&bare(&["doctor", "--json"]).stdout).unwrap();
+    assert_eq!(doctor["auto"], "cpu");
+    assert_eq!(doctor["adapters"].as_array().unwrap().len(), 0);
+    assert!(!doctor["mend"].as_array().unwrap().is_empty());
+    assert!(bare(&["run", "--out", "r"]).status.success());
+    let gpu = bare(&["run", "--engine", "gpu", "--out", "g"]);
+    assert_eq!(gpu.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&gpu.stderr).contains("--engine cpu"));
+    assert!(!folder.path().join("g").exists());
+    let bench = bare(&["bench", "--tokens", "200", "--dims", "2", "--rounds", "1", "--seconds", "0.01", "--json"]);
+    let bench: Value = serde_json::from_slice(&bench.stdout).unwrap();
+    assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
+}
+
+/// A README that does not run costs a newcomer the first hour.
+#[test]
+fn the_readme_holds() {
+    let readme = include_str!("../README.md");
+    let folder = Folder::new();
+    let config = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    folder.write("my.toml", config);
+    folder.good(&["run", "my.toml", "--steps", "2", "--out", "r", "--engine", "cpu"]);
+    folder.good(&["plot", "r", "--token", "3", "--step", "2"]);
+    let help = folder.good(&["--help"]);
+    let commands: Vec<&str> = readme
+        .match_indices("`localmax ")
+        .map(|(at, start)| readme[at + start.len()..].split([' ', '`']).next().unwrap())
+        .collect();
+    assert!(commands.len() > 8);
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "README names `localmax {command}`, help does not");
+    }
+    for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        assert!(path.starts_with("https://") || here.exists(), "README links to {path}, which is not there");
+    }
+}
+
+/// What one sees of a machine's adapters, and a measurement on all of them.
+#[test]
+fn doctor_and_bench_speak() {
+    let folder = Folder::new();
+    let text = folder.good(&["doctor", "--plan", "1000000,3"]);
+    for word in ["cpu ", "adapter", "auto ", "bytes"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    let small = ["bench", "--tokens", "300", "--dims", "2", "--rounds", "1", "--seconds", "0.01"];
+    let text = folder.good(&small);
+    assert!(text.contains("hardmax") && text.contains("reference") && text.contains("of peak"), "{text}");
+    let markdown = folder.good(&[&small[..], &["--markdown"]].concat());
+    assert!(markdown.contains("| rule |") && markdown.contains("| localmax | 300 | 2 | cpu |"), "{markdown}");
+    folder.refused(&["bench", "--seconds", "0"], &["--seconds", "above 0"]);
+}
