@@ -14,7 +14,7 @@ const DELTAS: [f64; 5] = [0.0, 0.01, 0.1, 0.5, 10.0];
 
 /// Tokens of a case.
 fn n() -> usize {
-    std::env::var("LOCALMAX_SCALE_N").ok().and_then(|n| n.parse().ok()).unwrap_or(900)
+    std::env::var("LOCALMAX_SCALE_N").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
