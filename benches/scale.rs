@@ -89,7 +89,7 @@ fn run(n: usize) {
         let report = cpu.step(&steps.at(t).expect("a step"));
         if t < 20 || t % 50 == 0 || report.moved == 0 {
             let (ms, effort) = (begun.elapsed().as_secs_f64() * 1e3, cpu.effort());
-            println!("step {t}: {ms:.1} ms, {} moved, {effort:?}, {:.2} s in all", report.moved, start.elapsed().as_secs_f64());
+            println!("step {t}: {ms:.1} ms, {} moved, {} redone, {effort:?}, {:.2} s in all", report.moved, report.redone, start.elapsed().as_secs_f64());
         }
         if report.moved == 0 {
             break;

@@ -1,7 +1,7 @@
 //! Which plan runs: what was asked for, or the one whose sampled packets of rows took the least time.
 //!
 //! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if tokens moved: a state
-//! that changes is looked at again and again, for 5 % of the time at most.
+//! that changes is looked at again and again, for 5 % of the time at most. It is repeated sooner where steps turn dear.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::Order;
 
-/// Packets that are timed of a search, and of brute force, where all cost the same.
-const SAMPLES: usize = 64;
+/// Runs of packets that are timed of a search, and packets of brute force, where all cost the same.
+const SAMPLES: usize = 32;
 const BRUTE_SAMPLES: usize = 2;
 
 /// Steps take this many times as long as choosing among plans.
@@ -34,6 +34,10 @@ pub(super) struct Planned<W: Width> {
     /// When to choose again: time of the last choice, and of steps since.
     choosing: Duration,
     stepping: Duration,
+    /// Steps since, and the time of the first and the last.
+    since: u32,
+    first: Duration,
+    last: Duration,
     moved: bool,
     tally: Tally,
     started: bool,
@@ -57,6 +61,9 @@ impl<W: Width> Planned<W> {
             set,
             choosing: Duration::ZERO,
             stepping: Duration::ZERO,
+            since: 0,
+            first: Duration::ZERO,
+            last: Duration::ZERO,
             moved: true,
             tally: Tally::default(),
             started: false,
@@ -118,7 +125,13 @@ impl<W: Width> Planned<W> {
         }
         self.choosing = start.elapsed();
         self.stepping = Duration::ZERO;
+        self.since = 0;
         self.moved = false;
+    }
+
+    /// Whether the last step took much longer than the first after the last choice.
+    fn is_dear(&self) -> bool {
+        self.since > 1 && self.last > self.first * 2 + self.choosing
     }
 
     fn plan(&self) -> choice::Plan {
@@ -173,7 +186,7 @@ impl<W: Width> State for Planned<W> {
     }
 
     fn step(&mut self, step: &Step) -> (StepReport, Tally) {
-        let due = !self.started || (self.moved && self.stepping > self.choosing * SHARE);
+        let due = !self.started || (self.moved && (self.stepping > self.choosing * SHARE || self.is_dear()));
         if self.asked == choice::Plan::Auto && due {
             self.choose(step);
         }
@@ -184,7 +197,12 @@ impl<W: Width> State for Planned<W> {
             Held::Sorted(state, _) => state.step(step),
             Held::Nothing => (StepReport::new(step.t, 0, [], 0), Tally::default()),
         };
-        self.stepping += start.elapsed();
+        self.last = start.elapsed();
+        self.stepping += self.last;
+        if self.since == 0 {
+            self.first = self.last;
+        }
+        self.since += 1;
         self.moved |= tally.moved > 0;
         self.tally = tally;
         (report, tally)

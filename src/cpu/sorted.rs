@@ -3,7 +3,8 @@
 //! A step moves keys, not tokens; what a token became is looked up when asked for. Keys keep their order from step to
 //! step while boxes are fitted anew; sorting and merging happen when they pay: with the gain G of the last sort (the
 //! search time just before it minus just after) and T steps between sorts, a linear drift costs least where G·T/2
-//! equals the time of a sort, so T is halved above and doubled below, up to 32.
+//! equals the time of a sort, so T is halved above and doubled below, up to 32. Searches that turn dear before that
+//! are answered at once, and an order by norms, where one step undoes everything, is made anew every step.
 //!
 //! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then carry the range of
 //! token indices below them.
@@ -50,8 +51,17 @@ struct Sorting {
     /// Time of the last sort, and of the last search before it.
     cost: Duration,
     before: Duration,
-    /// Time of the last search.
+    /// Times of searches since the last sort: the least, all, and the last.
+    least: Duration,
+    spent: Duration,
     last: Duration,
+}
+
+impl Sorting {
+    /// Whether its time has come, or searches since the last sort took a sort longer than if all were like the best.
+    fn is_due(&self) -> bool {
+        self.since > 0 && (self.since >= self.interval || self.spent > self.least * self.since + self.cost)
+    }
 }
 
 /// Where each token's key is, in two hops, so that a sort of few keys touches few numbers.
@@ -97,6 +107,8 @@ impl<W: Width> Sorted<W> {
                 since: 0,
                 cost: Duration::ZERO,
                 before: Duration::ZERO,
+                least: Duration::ZERO,
+                spent: Duration::ZERO,
                 last: Duration::ZERO,
             },
         };
@@ -161,7 +173,7 @@ impl<W: Width> Sorted<W> {
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.sorting.since >= self.sorting.interval {
+        } else if self.sorting.is_due() || (self.order == Order::Norm && self.sorting.since > 0) {
             self.sorting.before = self.sorting.last;
             let d = self.cloud.d;
             let mut rows = std::mem::take(&mut self.cloud.x);
@@ -195,7 +207,9 @@ impl<W: Width> Sorted<W> {
     }
 
     pub(super) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+        let t0=Instant::now();
         self.prepare(step.mask);
+        let t1=t0.elapsed();
         let start = Instant::now();
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         self.argmax.resize(keys, 0);
@@ -222,6 +236,7 @@ impl<W: Width> Sorted<W> {
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
+        let t2=start.elapsed();
         (self.next, self.argmax, self.count) = (next, argmax, count);
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
@@ -229,6 +244,7 @@ impl<W: Width> Sorted<W> {
             self.refit();
             self.time(start.elapsed());
         }
+        if std::env::var_os("TT").is_some() { eprintln!("sort {:?} search {:?} rest {:?}", t1, t2, start.elapsed()-t2); }
         (report, tally)
     }
 
@@ -243,6 +259,11 @@ impl<W: Width> Sorted<W> {
                 (2 * sorting.interval).min(MOST_STEPS)
             };
         }
+        if sorting.since == 0 {
+            (sorting.least, sorting.spent) = (search, Duration::ZERO);
+        }
+        sorting.least = sorting.least.min(search);
+        sorting.spent += search;
         sorting.last = search;
         sorting.since += 1;
     }
@@ -290,22 +311,30 @@ impl<W: Width> Sorted<W> {
         masks
     }
 
-    /// Mean time of a packet, over a sample of at most `packets` of them, in seconds.
-    pub(super) fn trial(&self, step: &Step, packets: usize) -> f64 {
+    /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a run warms the caches.
+    pub(super) fn trial(&self, step: &Step, runs: usize) -> f64 {
+        const RUN: usize = 4;
         let (searched, plan, d, lanes) = (&self.searched(), &Plan::new(step), self.cloud.d, self.lanes());
-        let all = self.cloud.n.div_ceil(lanes);
-        let packets = packets.min(all);
-        let times = (0..packets).into_par_iter().map_init(
+        let all = self.packets();
+        let runs = runs.min(all);
+        let times = (0..runs).into_par_iter().map_init(
             || Scratch::new(d, lanes),
-            |scratch, sample| {
-                let base = (sample * all / packets) * lanes;
-                let rows = &self.rows(step.mask, base, lanes.min(self.cloud.n - base));
-                let start = Instant::now();
-                <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose: Purpose::Trial });
-                start.elapsed().as_secs_f64()
+            |scratch, run| {
+                let first = run * all / runs;
+                let mut times = (first..(first + RUN).min(all)).map(|packet| {
+                    let base = packet * lanes;
+                    let rows = &self.rows(step.mask, base, lanes.min(self.cloud.n - base));
+                    let start = Instant::now();
+                    let purpose = Purpose::Trial;
+                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose });
+                    start.elapsed().as_secs_f64()
+                });
+                let cold = times.next().unwrap_or_default();
+                let (count, warm) = times.fold((0u32, 0.0), |(count, sum), time| (count + 1, sum + time));
+                if count > 0 { warm / f64::from(count) } else { cold }
             },
         );
-        times.sum::<f64>() / packets as f64
+        times.sum::<f64>() / runs as f64
     }
 
     pub(super) fn coordinates(&self) -> Vec<i64> {

@@ -8,6 +8,8 @@
 //! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here has room for.
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
+use std::ops::{Add, Mul, Sub};
+
 use crate::num;
 use crate::space::Coordinate;
 use crate::tokens::Precision;
@@ -15,7 +17,18 @@ use crate::tokens::Precision;
 use super::lanes::{LANES, Vectors};
 
 /// A precision, named by its float. Vectors of a packet are laid out `[coordinate][lane]`.
-pub(super) trait Width: Vectors<Int: Integer + Coordinate<Float = Self>> + Copy + PartialOrd + Default + Send + Sync + 'static {
+pub(super) trait Width:
+    Vectors<Int: Integer + Coordinate<Float = Self>>
+    + Copy
+    + PartialOrd
+    + Default
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Send
+    + Sync
+    + 'static
+{
     /// Exact scores and sums.
     type Wide: Copy + Ord + Default + Send + Sync + 'static;
     const PRECISION: Precision;
@@ -33,6 +46,10 @@ pub(super) trait Width: Vectors<Int: Integer + Coordinate<Float = Self>> + Copy 
     }
     /// The nearest float.
     fn nearest(x: f64) -> Self;
+    /// |x|.
+    fn size(self) -> Self;
+    /// The nearest f64.
+    fn approximate(x: Self::Wide) -> f64;
     fn to_f64(self) -> f64;
     /// The least float that is certainly at least x.
     fn above(x: f64) -> Self;
@@ -113,6 +130,14 @@ macro_rules! width {
 
             fn nearest(x: f64) -> Self {
                 x as $float
+            }
+
+            fn size(self) -> Self {
+                self.abs()
+            }
+
+            fn approximate(x: $wide) -> f64 {
+                x as f64
             }
 
             fn above(x: f64) -> Self {

@@ -1,5 +1,7 @@
 //! Keys: distinct rows in order, each with its weight.
 
+use rayon::prelude::*;
+
 use super::{Coordinate, Order, order};
 
 /// Distinct rows in order, as far as an order tells, with what was merged into each.
@@ -38,18 +40,23 @@ impl<I: Coordinate> Keys<I> {
     pub fn ordered(&self, d: usize, by: Order, merge: bool) -> (Self, Vec<u32>) {
         let row = |i: u32| &self.rows[i as usize * d..][..d];
         let order = order(&self.rows, d, by);
-        let mut keys = Self {
-            rows: Vec::with_capacity(self.rows.len()),
-            weight: Vec::with_capacity(order.len()),
-            first: Vec::with_capacity(order.len()),
+        // Where each key begins, and behind them the end.
+        let begins = |&at: &usize| at == 0 || !merge || row(order[at - 1]) != row(order[at]);
+        let mut starts: Vec<usize> = (0..order.len()).into_par_iter().filter(begins).collect();
+        starts.push(order.len());
+        let groups = || starts.par_windows(2).with_min_len(1024).map(|of| &order[of[0]..of[1]]);
+        let mut rows = vec![I::default(); (starts.len() - 1) * d];
+        rows.par_chunks_mut(d).zip(groups()).for_each(|(to, group)| to.copy_from_slice(row(group[0])));
+        let keys = Self {
+            rows,
+            weight: groups().map(|group| group.iter().map(|&i| self.weight[i as usize]).sum()).collect(),
+            first: groups()
+                .map(|group| group.iter().map(|&i| self.first[i as usize]).min().unwrap_or_default())
+                .collect(),
         };
         let mut places = vec![0; order.len()];
-        for group in order.chunk_by(|&a, &b| merge && row(a) == row(b)) {
-            let place = keys.len() as u32;
-            group.iter().for_each(|&i| places[i as usize] = place);
-            keys.rows.extend_from_slice(row(group[0]));
-            keys.weight.push(group.iter().map(|&i| self.weight[i as usize]).sum());
-            keys.first.push(group.iter().map(|&i| self.first[i as usize]).min().unwrap_or_default());
+        for (place, of) in starts.windows(2).enumerate() {
+            order[of[0]..of[1]].iter().for_each(|&i| places[i as usize] = place as u32);
         }
         (keys, places)
     }

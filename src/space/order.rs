@@ -78,9 +78,60 @@ fn in_space<I: Coordinate>(rows: &[I], d: usize, some: &mut [(u64, u32)], depth:
     }
 }
 
-/// By code, ties in any order: buckets by the leading bits that differ, then each bucket.
+/// Bits of a code by which rows are put into buckets, and rows that are not.
+const DIGIT: u32 = 11;
+const BUCKETED: usize = 1 << 12;
+
+/// By code, ties in any order: into buckets by the leading bits, then every bucket.
 fn sort(coded: &mut [(u64, u32)]) {
-    coded.par_sort_unstable_by_key(|&(code, _)| code);
+    let mut scratch = vec![(0, 0); if coded.len() > BUCKETED { coded.len() } else { 0 }];
+    let widest = coded.par_iter().map(|(code, _)| *code).max().unwrap_or(0);
+    sort_below(coded, &mut scratch, 64 - widest.leading_zeros());
+}
+
+/// The same for codes that are equal from bit `bits` on.
+fn sort_below(coded: &mut [(u64, u32)], scratch: &mut [(u64, u32)], bits: u32) {
+    if coded.len() <= BUCKETED || bits == 0 {
+        return coded.sort_unstable_by_key(|&(code, _)| code);
+    }
+    let shift = bits.saturating_sub(DIGIT);
+    let bucket = |code: u64| (code >> shift) as usize & ((1 << DIGIT) - 1);
+    // Each part of the rows is bucketed for itself, then each bucket collects its pieces from all parts.
+    let part = coded.len().div_ceil(4 * rayon::current_num_threads()).max(BUCKETED);
+    let parts: Vec<(&[(u64, u32)], Vec<usize>)> = coded
+        .par_chunks(part)
+        .zip(scratch.par_chunks_mut(part))
+        .map(|(from, to)| {
+            let mut ends = vec![0; (1 << DIGIT) + 1];
+            from.iter().for_each(|&(code, _)| ends[bucket(code) + 1] += 1);
+            (0..1 << DIGIT).for_each(|b| ends[b + 1] += ends[b]);
+            let mut next = ends.clone();
+            for &row in from {
+                let place = &mut next[bucket(row.0)];
+                to[*place] = row;
+                *place += 1;
+            }
+            (&*to, ends)
+        })
+        .collect();
+    let mut rest = coded;
+    let mut buckets = Vec::with_capacity(1 << DIGIT);
+    for b in 0..1 << DIGIT {
+        let size = parts.iter().map(|(_, ends)| ends[b + 1] - ends[b]).sum();
+        let (bucket, others) = rest.split_at_mut(size);
+        buckets.push(bucket);
+        rest = others;
+    }
+    buckets.into_par_iter().enumerate().with_min_len(16).for_each(|(b, bucket)| {
+        let mut at = 0;
+        for (rows, ends) in &parts {
+            let piece = &rows[ends[b]..ends[b + 1]];
+            bucket[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        let mut scratch = vec![(0, 0); if bucket.len() > BUCKETED { bucket.len() } else { 0 }];
+        sort_below(bucket, &mut scratch, shift);
+    });
 }
 
 /// Morton codes of rows inside one box.

@@ -1,32 +1,34 @@
 //! One packet of rows against keys in order: the same strips and sums as [`super::packet`], most keys unseen.
 //!
-//! **First pass**, the row maximum. A leaf is scanned only if for some lane its bound, plus what floats may have cost it,
-//! reaches the lane's best score so far. Boxes are opened depth first, the half that more lanes prefer before the other
-//! (or, in the order of norms, leaf after leaf until |q||x| no longer reaches). The leaves seen are noted with their
-//! maxima; those that come within 2E of the row maximum hold the candidates, which exact scores decide. Of equal
-//! maximisers the one with the least first index wins, as in brute force.
+//! **First pass**, the row maximum. A leaf is scanned only if for some lane its upper bound reaches a score that is
+//! certainly attained. Boxes are opened depth first, the half that more lanes prefer before the other (or, in the order
+//! of norms, leaf after leaf until |q||x| no longer reaches). The leaves seen are noted with the most that they may hold;
+//! keys that may attain the maximum are candidates, which exact scores decide. Of equal maximisers the one with the
+//! least first index wins, as in brute force.
 //!
 //! **Second pass**, the strip, whose threshold is now exact. A box wholly below it is dropped, one wholly above it adds
 //! its weight and its exact sum, any other is opened; in a leaf floats decide what they can and exact scores the rest.
 //! A strip of width 0 needs no second pass: its members are among the candidates.
 //!
-//! What floats cost: a bound `q·c ± |q|·h` is a sum of 2d products and one addition, of terms that are at most
-//! `Σ_k |q_k| max_j|x_jk|` in all, as box corners are coordinates of keys. So it errs by at most
-//! `F = 1.001 (2d+8) r Σ_k |q_k| max_j|x_jk|` (see [`super::filter`]), with room for the rounding of the limits that it
-//! is compared with.
+//! **What floats cost.** Scores are measured from an origin o, one for the packet: the key that won in the packet before.
+//! So they err in proportion to the distance from there, and late in a run, when clusters are a few lattice units wide,
+//! floats still tell keys apart. With r the relative error of one rounding, `Σ q_k (x_k − o_k)` meets at most d + 2 of
+//! them in each term (the query, the difference, the product, the sums), and a bound `q·(c − o) ± |q|·h` two more at the
+//! end. `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves and of limits
+//! that are compared with: a score of a key in a box is off by at most `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with
+//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. In the order of norms the origin is 0.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod scan;
 
 use super::aligned::Aligned;
-use super::filter::{self, Limits};
 use super::lanes::{Job, LANES, Lanes, VECTORS};
 use super::packet::{Cloud, Plan, Tally, at_least, exact, queries, strip_width, unrolled};
 use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{Coordinate, LEAF, Order, Tree};
-use scan::{Blinds, bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use scan::{Blinds, Origin, bounds, errors, leaf_maxima, leaf_maxima_seen, leaf_sets};
 
 /// Keys in order, with all that is known of them.
 pub(super) struct Searched<'a, W: Width> {
@@ -68,7 +70,13 @@ pub(super) struct Scratch<W: Width> {
     own: Aligned<W::Int>,
     sums: Sums<W>,
     blinds: Blinds<W>,
-    /// Leaves seen by the first pass, and `[leaf seen][lane]` their maxima.
+    /// The origin, and the key it is at.
+    origin: Vec<W>,
+    origin_key: u32,
+    next_origin: u32,
+    /// Keys of a leaf, from the origin.
+    near: Vec<W>,
+    /// Leaves seen by the first pass, and `[leaf seen][lane]` the most that they may hold.
     leaves: Vec<u32>,
     maxima: Vec<W>,
     /// Boxes to be opened, and `[box][lane]` their upper bounds.
@@ -89,6 +97,10 @@ impl<W: Width> Scratch<W> {
             own: Aligned::new(d * lanes),
             sums: Sums::new(d, lanes),
             blinds: Blinds::new(lanes),
+            origin: vec![W::default(); d],
+            origin_key: 0,
+            next_origin: 0,
+            near: vec![W::default(); LEAF * d],
             leaves: Vec::new(),
             maxima: Vec::new(),
             open: Vec::new(),
@@ -118,9 +130,6 @@ struct Known<W: Width> {
     blind: bool,
     /// Lanes whose scores are all 0: everything they see attains their maximum.
     idle: u64,
-    /// E and F.
-    error: [W; LANES],
-    box_error: [W; LANES],
     /// A float not below |q|.
     norm: [W; LANES],
     width: [W::Wide; LANES],
@@ -137,15 +146,15 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
         let mut tally = Tally::default();
         self.scratch.sums.clear();
         let mut known = self.gather(width);
-        let row_max = self.first_pass(lanes, &known, &mut tally);
-        self.find_candidates(lanes, &known, &row_max, &mut tally);
+        let attained = self.first_pass(lanes, &known, &mut tally);
+        self.find_candidates(lanes, &known, &attained, &mut tally);
         let hardmax = self.plan.step.width == StripWidth::Constant(0);
         self.decide_maxima(width, hardmax, &mut known, &mut tally);
         let active = if hardmax { known.idle } else { u64::MAX >> (LANES - width) };
         if active != 0 {
             self.second_pass(lanes, &known, active, &mut tally);
         }
-        self.finish(width, &known, &mut tally);
+        self.finish(lanes, &known, &mut tally);
         tally
     }
 }
@@ -180,15 +189,23 @@ impl<W: Width> Search<'_, W> {
             visible,
             blind: (visible[0] as usize) < self.keys.tree.weight()[1] as usize,
             idle: (0..lanes).map(|l| u64::from(weight[l] == 0.0) << l).sum(),
-            error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
-            box_error: weight.map(|weight| filter::error_bound(2 * cloud.d + 7, weight)),
-            norm: square.map(|square: f64| W::above(square.sqrt() * slack)),
+            norm: square.map(|square: f64| W::nearest(square.sqrt() * slack)),
             width: [W::Wide::default(); LANES],
             max: [W::SMALLEST; LANES],
             argmax: [0; LANES],
         };
-        for l in 0..lanes {
-            known.width[l] = W::wide(strip_width::<W>(plan.step, lanes, l, query, own));
+        if let StripWidth::Constant(width) = plan.step.width {
+            known.width = [W::wide(width); LANES];
+        } else {
+            for l in 0..lanes {
+                known.width[l] = W::wide(strip_width::<W>(plan.step, lanes, l, query, own));
+            }
+        }
+        if self.keys.order == Order::Space {
+            let at = self.scratch.next_origin.min(cloud.n as u32 - 1);
+            self.scratch.origin_key = at;
+            let row = &cloud.floats[at as usize * cloud.d..][..cloud.d];
+            self.scratch.origin.copy_from_slice(row);
         }
         known
     }
@@ -210,117 +227,128 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// Keys of a leaf, and their floats up to the end of the leaf.
-    fn leaf(&self, leaf: usize) -> (std::ops::Range<usize>, &[W]) {
-        let cloud = self.keys.cloud;
-        (leaf * LEAF..(leaf * LEAF + LEAF).min(cloud.n), &cloud.floats[leaf * LEAF * cloud.d..][..LEAF * cloud.d])
+    /// κ.
+    fn slack(&self) -> W {
+        W::nearest(1.01 * (self.keys.cloud.d + 8) as f64 * W::ROUNDING)
     }
 
-    /// The row maxima m̃ of the float scores, and the leaves that matter to them.
+    fn origin(&self) -> Origin<'_, W> {
+        Origin { at: &self.scratch.origin, slack: self.slack() }
+    }
+
+    /// Keys of a leaf, whose floats are then at hand from the origin, and the error of their scores.
     #[inline(always)]
-    fn first_pass<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, tally: &mut Tally) -> [W; LANES] {
-        let width = VECTORS * L::WIDTH;
+    fn approach<L: Lanes<W, W::Int>>(&mut self, lanes: L, leaf: usize) -> (std::ops::Range<usize>, [L::Floats; VECTORS]) {
+        let (cloud, tree) = (self.keys.cloud, self.keys.tree);
+        let keys = &cloud.floats[leaf * LEAF * cloud.d..][..LEAF * cloud.d];
+        let Scratch { near, origin, .. } = &mut *self.scratch;
+        for (near, key) in near.chunks_exact_mut(cloud.d).zip(keys.chunks_exact(cloud.d)) {
+            for ((near, &x), &origin) in near.iter_mut().zip(key).zip(&origin[..]) {
+                *near = x - origin;
+            }
+        }
+        let around = &tree.boxes()[(tree.first_leaf() + leaf) * 2 * cloud.d..][..2 * cloud.d];
+        let (sizes, origin) = (&self.scratch.sizes[..], self.origin());
+        let error = unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d));
+        (leaf * LEAF..(leaf * LEAF + LEAF).min(cloud.n), error)
+    }
+
+    /// Scores that are certainly attained, near the row maxima, and the leaves that matter to them.
+    #[inline(always)]
+    fn first_pass<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, tally: &mut Tally) -> [L::Floats; VECTORS] {
         self.scratch.leaves.clear();
         self.scratch.maxima.clear();
         let mut start = [W::LOWEST; LANES];
-        let mut margin = [W::default(); LANES];
-        for l in 0..width {
-            margin[l] = known.error[l].plus_up(known.box_error[l]).negated();
-            if known.idle >> l & 1 == 1 {
-                start[l] = W::LOWEST.negated();
-            }
+        for l in places(known.idle) {
+            start[l] = W::LOWEST.size(); // nothing is of use to it
         }
-        let (mut max, margin) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &margin));
-        match self.keys.order {
-            Order::Space => self.open_boxes(lanes, known, &mut max, &margin, tally),
-            Order::Norm => {
-                let norm = load::<W, L>(lanes, &known.norm);
-                for leaf in 0..self.keys.tree.leaves() {
-                    let reach = scaled(lanes, &norm, self.keys.tree.reach()[leaf]);
-                    if at_least(lanes, &reach, &lowered(lanes, &max, &margin)) == 0 {
-                        break;
-                    }
-                    self.see_leaf(lanes, leaf, known, &mut max, tally);
-                }
-            }
+        let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
+        self.scratch.open.clear();
+        self.scratch.uppers.clear();
+        self.leave_open(lanes, 1, &[lanes.splat(W::LOWEST.size()); VECTORS]);
+        for turn in 0.. {
+            let leaf = match self.keys.order {
+                Order::Space => self.nearest_leaf(lanes, known, &max, tally),
+                Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
+            };
+            let Some(leaf) = leaf else { break };
+            self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
-        let mut row_max = [W::default(); LANES];
-        for r in 0..VECTORS {
-            lanes.store(max[r], &mut row_max[r * L::WIDTH..]);
-        }
-        row_max
+        max
     }
 
+    /// Leaf `turn` in the order of norms, if any key from there on may reach some lane's limit.
     #[inline(always)]
-    fn open_boxes<L: Lanes<W, W::Int>>(
+    fn next_leaf<L: Lanes<W, W::Int>>(
+        &self,
+        lanes: L,
+        turn: usize,
+        norm: &[L::Floats; VECTORS],
+        limit: &[L::Floats; VECTORS],
+    ) -> Option<usize> {
+        let reach = self.keys.tree.reach().get(turn)?;
+        (at_least(lanes, &scaled(lanes, norm, *reach), limit) != 0).then_some(turn)
+    }
+
+    /// Puts a box aside, with its upper bounds.
+    #[inline(always)]
+    fn leave_open<L: Lanes<W, W::Int>>(&mut self, lanes: L, node: usize, upper: &[L::Floats; VECTORS]) {
+        self.scratch.open.push(node as u32);
+        store(lanes, upper, &mut self.scratch.uppers);
+    }
+
+    /// The nearest leaf below the boxes left open that may hold a better key; boxes that cannot are dropped.
+    #[inline(always)]
+    fn nearest_leaf<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
         known: &Known<W>,
-        max: &mut [L::Floats; VECTORS],
-        margin: &[L::Floats; VECTORS],
+        limit: &[L::Floats; VECTORS],
         tally: &mut Tally,
-    ) {
+    ) -> Option<usize> {
         let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
-        let first_leaf = tree.first_leaf();
         let one = lanes.splat(W::of_one());
-        self.scratch.open.clear();
-        self.scratch.uppers.clear();
-        let mut node = 1;
         loop {
-            if node >= first_leaf {
-                self.see_leaf(lanes, node - first_leaf, known, max, tally);
-            } else {
-                let limit = lowered(lanes, max, margin);
+            let mut node = self.scratch.open.pop()? as usize;
+            let at = self.scratch.uppers.len() - width;
+            let upper = load::<W, L>(lanes, &self.scratch.uppers[at..]);
+            self.scratch.uppers.truncate(at);
+            if at_least(lanes, &upper, limit) & Self::seen(known, width, tree.span()[node][0]) == 0 {
+                continue;
+            }
+            loop {
+                if node >= tree.first_leaf() {
+                    return Some(node - tree.first_leaf());
+                }
                 let mut uppers = [[lanes.splat(W::LOWEST); VECTORS]; 2];
-                let mut use_of = [0; 2];
+                let mut need = [0; 2];
                 for side in 0..2 {
                     let child = 2 * node + side;
                     if tree.weight()[child] == 0 {
                         continue;
                     }
                     let around = &tree.boxes()[child * 2 * d..][..2 * d];
-                    let (query, sizes) = (&self.scratch.query_floats[..], &self.scratch.sizes[..]);
-                    let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, d));
+                    let (query, sizes, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+                    let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
                     for r in 0..VECTORS {
                         uppers[side][r] = lanes.mul_add(one, middle[r], reach[r]);
                     }
-                    use_of[side] = at_least(lanes, &uppers[side], &limit) & Self::seen(known, width, tree.span()[child][0]);
+                    need[side] = at_least(lanes, &uppers[side], limit) & Self::seen(known, width, tree.span()[child][0]);
                     tally.nodes += self.rows.len() as u64;
                 }
                 // The half that more lanes of those in need find better.
                 let left = at_least(lanes, &uppers[0], &uppers[1]);
-                let votes = (left & use_of[0]).count_ones() >= (!left & use_of[1]).count_ones();
-                let near = match use_of {
-                    [0, 0] => None,
-                    [_, 0] => Some(0),
-                    [0, _] => Some(1),
-                    _ => Some(usize::from(!votes)),
+                let near = usize::from((left & need[0]).count_ones() < (!left & need[1]).count_ones());
+                let near = match need {
+                    [0, 0] => break,
+                    [_, 0] => 0,
+                    [0, _] => 1,
+                    _ => near,
                 };
-                if let Some(near) = near {
-                    let far = 1 - near;
-                    if use_of[far] != 0 {
-                        self.scratch.open.push((2 * node + far) as u32);
-                        let at = self.scratch.uppers.len();
-                        self.scratch.uppers.resize(at + width, W::default());
-                        for r in 0..VECTORS {
-                            lanes.store(uppers[far][r], &mut self.scratch.uppers[at + r * L::WIDTH..]);
-                        }
-                    }
-                    node = 2 * node + near;
-                    continue;
+                if need[1 - near] != 0 {
+                    self.leave_open(lanes, 2 * node + 1 - near, &uppers[1 - near]);
                 }
-            }
-            // The nearest box left over that is still of use.
-            loop {
-                let Some(next) = self.scratch.open.pop() else { return };
-                let at = self.scratch.uppers.len() - width;
-                let upper = load::<W, L>(lanes, &self.scratch.uppers[at..]);
-                self.scratch.uppers.truncate(at);
-                let useful = at_least(lanes, &upper, &lowered(lanes, max, margin));
-                if useful & Self::seen(known, width, tree.span()[next as usize][0]) != 0 {
-                    node = next as usize;
-                    break;
-                }
+                node = 2 * node + near;
             }
         }
     }
@@ -336,8 +364,8 @@ impl<W: Width> Search<'_, W> {
         tally: &mut Tally,
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
-        let (range, keys) = self.leaf(leaf);
-        let query = &self.scratch.query_floats[..];
+        let (range, error) = self.approach(lanes, leaf);
+        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
         tally.scores += (range.len() * self.rows.len()) as u64;
         let best = if known.blind {
             let mut seeing = [0; LEAF];
@@ -345,43 +373,44 @@ impl<W: Width> Search<'_, W> {
                 *seeing = Self::seeing(known, width, first);
             }
             let (blinds, seeing) = (&self.scratch.blinds, &seeing[..range.len()]);
-            unrolled!(d, |d| leaf_maxima_seen(lanes, query, keys, d, blinds, seeing))
+            leaf_maxima_seen(lanes, query, keys, d, blinds, seeing)
         } else {
             let count = range.len();
             unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
         };
         self.scratch.leaves.push(leaf as u32);
-        let at = self.scratch.maxima.len();
-        self.scratch.maxima.resize(at + width, W::default());
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let mut most = best;
         for r in 0..VECTORS {
-            max[r] = lanes.max(max[r], best[r]);
-            lanes.store(best[r], &mut self.scratch.maxima[at + r * L::WIDTH..]);
+            max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
+            most[r] = lanes.mul_add(one, error[r], best[r]);
         }
+        store(lanes, &most, &mut self.scratch.maxima);
     }
 
-    /// Keys within 2E of the maximum of some lane.
+    /// Keys that may attain the maximum of some lane.
     #[inline(always)]
     fn find_candidates<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
         known: &Known<W>,
-        row_max: &[W; LANES],
+        attained: &[L::Floats; VECTORS],
         tally: &mut Tally,
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
-        let mut top = [W::default(); LANES];
-        for l in 0..width {
-            top[l] = Limits::new(row_max[l], W::Wide::default(), known.error[l]).top;
-        }
-        let top = load::<W, L>(lanes, &top);
+        let minus_one = lanes.splat(W::of_one().negated());
         self.scratch.candidates.clear();
         for seen in 0..self.scratch.leaves.len() {
-            let best = load::<W, L>(lanes, &self.scratch.maxima[seen * width..]);
-            if at_least(lanes, &best, &top) & !known.idle == 0 {
+            let most = load::<W, L>(lanes, &self.scratch.maxima[seen * width..]);
+            if at_least(lanes, &most, attained) & !known.idle == 0 {
                 continue;
             }
-            let (range, keys) = self.leaf(self.scratch.leaves[seen] as usize);
-            let query = &self.scratch.query_floats[..];
+            let (range, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
+            let mut top = *attained;
+            for r in 0..VECTORS {
+                top[r] = lanes.mul_add(minus_one, error[r], top[r]);
+            }
+            let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
             let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&top, &top]));
             tally.scores += (range.len() * self.rows.len()) as u64;
             for (key, bits) in range.zip(sets) {
@@ -416,8 +445,7 @@ impl<W: Width> Search<'_, W> {
                 let row = keys.cloud.row(*key as usize);
                 exact::<W>(&self.scratch.query, lanes, row, of, &mut scores);
             }
-            let each = *bits;
-            for l in (0..lanes).filter(|l| each >> l & 1 == 1) {
+            for l in places(*bits) {
                 if of >> l & 1 == 0 || scores[l] > known.max[l] {
                     known.max[l] = scores[l];
                     known.argmax[l] = first;
@@ -429,7 +457,7 @@ impl<W: Width> Search<'_, W> {
                 }
             }
         }
-        for l in (0..lanes).filter(|l| known.idle >> l & 1 == 1) {
+        for l in places(known.idle) {
             // Everything is a maximiser, and token 0 is seen by all.
             (known.max[l], known.argmax[l]) = (W::Wide::default(), 0);
         }
@@ -440,47 +468,65 @@ impl<W: Width> Search<'_, W> {
                 }
             }
         }
+        if let Some((key, _)) = candidates.iter().rev().find(|(_, bits)| bits & 1 == 1) {
+            self.scratch.next_origin = *key;
+        }
         self.scratch.candidates = candidates;
     }
 
     /// Adds up the strips: boxes first, keys where they must be.
     #[inline(always)]
     fn second_pass<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, active: u64, tally: &mut Tally) {
-        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let width = VECTORS * L::WIDTH;
         let mut threshold = [W::SMALLEST; LANES];
-        let mut limits = [[W::default(); LANES]; 5];
+        let mut limits = [[W::default(); LANES]; 2];
+        let mut from = [W::Wide::default(); LANES];
+        if self.keys.order == Order::Space {
+            let origin = self.keys.cloud.row(self.scratch.origin_key as usize);
+            W::dots(width, &self.scratch.query, origin, &mut from);
+        }
         for l in 0..width {
             threshold[l] = W::threshold(known.max[l], known.width[l]);
-            let (down, up) = W::around(threshold[l]);
-            let idle = known.idle >> l & 1 == 1;
-            let raised = |by: W| if idle { W::LOWEST } else { up.plus_up(by) };
-            limits[0][l] = down;
-            limits[1][l] = down.minus_down(known.error[l]);
-            limits[2][l] = raised(known.error[l]);
-            limits[3][l] = down.minus_down(known.box_error[l]);
-            limits[4][l] = raised(known.box_error[l]);
+            // Rounded three times, and once more in every leaf.
+            let limit = W::approximate(W::threshold(threshold[l], from[l]));
+            let slack = 8.0 * W::ROUNDING * limit.abs();
+            (limits[0][l], limits[1][l]) = (W::nearest(limit - slack), W::nearest(limit + slack));
         }
-        let [down, low, high, box_low, box_high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
-        if self.keys.order == Order::Norm {
-            let norm = load::<W, L>(lanes, &known.norm);
-            for leaf in 0..tree.leaves() {
-                let live = at_least(lanes, &scaled(lanes, &norm, tree.reach()[leaf]), &down) & active;
-                if live == 0 {
-                    break;
-                }
-                self.decide_leaf(lanes, leaf, live, known, &threshold, [&low, &high], tally);
-            }
-            return;
-        }
-        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
-        let first_leaf = tree.first_leaf();
+        let [low, high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
+        let norm = load::<W, L>(lanes, &known.norm);
         self.scratch.undecided.clear();
         self.scratch.undecided.push((1, active));
-        while let Some((node, active)) = self.scratch.undecided.pop() {
+        for turn in 0.. {
+            let leaf = match self.keys.order {
+                Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
+                Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
+            };
+            let Some((leaf, active)) = leaf else { break };
+            self.decide_leaf(lanes, leaf, active, known, &threshold, [&low, &high], tally);
+        }
+    }
+
+    /// The next leaf that is neither inside nor outside the strips of some lanes. Boxes that are, on the way to it, are
+    /// added or dropped.
+    #[inline(always)]
+    fn undecided_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        [low, high]: [&[L::Floats; VECTORS]; 2],
+        tally: &mut Tally,
+    ) -> Option<(usize, u64)> {
+        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        loop {
+            let (node, active) = self.scratch.undecided.pop()?;
             let node = node as usize;
+            if tree.weight()[node] == 0 {
+                continue;
+            }
             let around = &tree.boxes()[node * 2 * d..][..2 * d];
-            let (query, sizes) = (&self.scratch.query_floats[..], &self.scratch.sizes[..]);
-            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, d));
+            let (query, sizes, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
             let mut lower = upper;
             for r in 0..VECTORS {
                 lower[r] = lanes.mul_add(minus_one, reach[r], lower[r]);
@@ -488,8 +534,8 @@ impl<W: Width> Search<'_, W> {
             }
             tally.nodes += self.rows.len() as u64;
             let [least, most] = tree.span()[node];
-            let some = at_least(lanes, &upper, &box_low) & active & Self::seen(known, width, least);
-            let whole = at_least(lanes, &lower, &box_high) & some & Self::seen(known, width, most);
+            let some = at_least(lanes, &upper, low) & active & Self::seen(known, width, least);
+            let whole = at_least(lanes, &lower, high) & some & Self::seen(known, width, most);
             if whole != 0 {
                 self.take_box(node, whole);
             }
@@ -497,15 +543,10 @@ impl<W: Width> Search<'_, W> {
             if rest == 0 {
                 continue;
             }
-            if node >= first_leaf {
-                self.decide_leaf(lanes, node - first_leaf, rest, known, &threshold, [&low, &high], tally);
-                continue;
+            if node >= tree.first_leaf() {
+                return Some((node - tree.first_leaf(), rest));
             }
-            for child in [2 * node + 1, 2 * node] {
-                if tree.weight()[child] > 0 {
-                    self.scratch.undecided.push((child as u32, rest));
-                }
-            }
+            self.scratch.undecided.extend([(2 * node as u32 + 1, rest), (2 * node as u32, rest)]);
         }
     }
 
@@ -536,9 +577,15 @@ impl<W: Width> Search<'_, W> {
         tally: &mut Tally,
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
-        let (range, keys) = self.leaf(leaf);
-        let query = &self.scratch.query_floats[..];
-        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, limits));
+        let (range, error) = self.approach(lanes, leaf);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let (mut low, mut high) = (*limits[0], *limits[1]);
+        for r in 0..VECTORS {
+            low[r] = lanes.mul_add(minus_one, error[r], low[r]);
+            high[r] = lanes.mul_add(one, error[r], high[r]);
+        }
+        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&low, &high]));
         tally.scores += (range.len() * self.rows.len()) as u64;
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
@@ -553,7 +600,7 @@ impl<W: Width> Search<'_, W> {
             if band != 0 {
                 tally.redone += u64::from((band & known.own).count_ones());
                 exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
-                for l in (0..width).filter(|l| band >> l & 1 == 1) {
+                for l in places(band) {
                     inside |= u64::from(scores[l] >= threshold[l]) << l;
                 }
             }
@@ -569,8 +616,8 @@ impl<W: Width> Search<'_, W> {
         let keys = self.keys;
         if let Purpose::Members(members) = &mut self.purpose {
             for &(key, bits) in list {
-                for (l, members) in members.iter_mut().enumerate() {
-                    if bits >> l & 1 == 1 {
+                for l in places(bits) {
+                    if let Some(members) = members.get_mut(l) {
                         members.push(key);
                     }
                 }
@@ -588,19 +635,13 @@ impl<W: Width> Search<'_, W> {
 
     /// Step 4 of the contract.
     #[inline(always)]
-    fn finish(&mut self, lanes: usize, known: &Known<W>, tally: &mut Tally) {
+    fn finish<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, tally: &mut Tally) {
+        let width = VECTORS * L::WIDTH;
         let (keys, d) = (self.keys, self.keys.cloud.d);
         if self.plan.step.width == StripWidth::Constant(0) {
             let list = std::mem::take(&mut self.scratch.candidates);
-            for &(key, bits) in list.iter().filter(|(_, bits)| *bits != 0) {
-                if let Purpose::Members(members) = &mut self.purpose {
-                    let of = members.iter_mut().enumerate().filter(|(l, _)| bits >> l & 1 == 1);
-                    of.for_each(|(_, members)| members.push(key));
-                } else {
-                    let weight = keys.weight[key as usize];
-                    let sum = keys.cloud.row(key as usize).iter().map(|x| x.times(weight));
-                    self.scratch.sums.add_whole(bits, sum, weight);
-                }
+            for part in list.chunks(LEAF) {
+                self.take(lanes, part);
             }
             self.scratch.candidates = list;
         }
@@ -609,16 +650,38 @@ impl<W: Width> Search<'_, W> {
         let total = sums.total();
         for (l, row) in self.rows.iter().enumerate() {
             let at = (row.key - *base) as usize;
-            let size = W::narrow(total[d * lanes + l]) as u32;
+            let size = W::narrow(total[d * width + l]) as u32;
             let x = &mut x[at * d..][..d];
             for (k, x) in x.iter_mut().enumerate() {
-                *x = W::moved(own[k * lanes + l], total[k * lanes + l], size, self.plan.step.gain);
+                *x = W::moved(own[k * width + l], total[k * width + l], size, self.plan.step.gain);
             }
             argmax[at] = known.argmax[l];
             count[at] = size;
-            let moved = x.iter().enumerate().any(|(k, &x)| x != own[k * lanes + l]);
+            let moved = x.iter().enumerate().any(|(k, &x)| x != own[k * width + l]);
             tally.moved += u64::from(moved) * u64::from(keys.weight[row.key as usize]);
         }
+    }
+}
+
+/// Places of the bits that are set.
+#[inline(always)]
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize;
+        (bits != 0).then(|| {
+            bits &= bits - 1;
+            place
+        })
+    })
+}
+
+/// Puts a packet's vectors behind what is there.
+#[inline(always)]
+fn store<W: Width, L: Lanes<W, W::Int>>(lanes: L, vectors: &[L::Floats; VECTORS], to: &mut Vec<W>) {
+    let at = to.len();
+    to.resize(at + VECTORS * L::WIDTH, W::default());
+    for r in 0..VECTORS {
+        lanes.store(vectors[r], &mut to[at + r * L::WIDTH..]);
     }
 }
 
@@ -630,20 +693,6 @@ fn load<W: Width, L: Lanes<W, W::Int>>(lanes: L, from: &[W]) -> [L::Floats; VECT
         vectors[r] = lanes.load(&from[r * L::WIDTH..]);
     }
     vectors
-}
-
-/// `max + by`, where `by` is negative.
-#[inline(always)]
-fn lowered<W: Width, L: Lanes<W, W::Int>>(
-    lanes: L,
-    max: &[L::Floats; VECTORS],
-    by: &[L::Floats; VECTORS],
-) -> [L::Floats; VECTORS] {
-    let mut limit = *max;
-    for r in 0..VECTORS {
-        limit[r] = lanes.mul_add(lanes.splat(W::of_one()), limit[r], by[r]);
-    }
-    limit
 }
 
 #[inline(always)]

@@ -25,21 +25,30 @@ impl<W: Width> Blinds<W> {
     }
 }
 
-/// `q·c` and `|q|·h` of every lane, for a box `[c.., h..]`.
+/// Where a packet measures from, as floats, and κ (see the module above).
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a, W> {
+    pub(super) at: &'a [W],
+    pub(super) slack: W,
+}
+
+/// `q·(c − o)` and `|q|·h` of every lane, for a box `[c.., h..]`, the latter widened by what floats may cost both.
 #[inline(always)]
 pub(super) fn bounds<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],
     sizes: &[W],
     around: &[W],
+    origin: Origin<'_, W>,
     d: usize,
 ) -> ([L::Floats; VECTORS], [L::Floats; VECTORS]) {
     let width = VECTORS * L::WIDTH;
-    assert!(query.len() >= d * width && sizes.len() >= d * width && around.len() >= 2 * d);
+    assert!(query.len() >= d * width && sizes.len() >= d * width && around.len() >= 2 * d && origin.at.len() >= d);
     let zero = lanes.splat(W::default());
     let (mut middle, mut reach) = ([zero; VECTORS], [zero; VECTORS]);
     for k in 0..d {
-        let (centre, half) = (lanes.splat(around[k]), lanes.splat(around[d + k]));
+        let (centre, half) = (around[k] - origin.at[k], around[d + k]);
+        let (centre, half) = (lanes.splat(centre), lanes.splat(half + origin.slack * (half + centre.size())));
         for r in 0..VECTORS {
             let at = k * width + r * L::WIDTH;
             middle[r] = lanes.mul_add(lanes.load(&query[at..]), centre, middle[r]);
@@ -47,6 +56,27 @@ pub(super) fn bounds<W: Width, L: Lanes<W, W::Int>>(
         }
     }
     (middle, reach)
+}
+
+/// `e = κ|q|·(|c − o| + h)` of every lane: what floats may cost a score of a key in the box.
+#[inline(always)]
+pub(super) fn errors<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    sizes: &[W],
+    around: &[W],
+    origin: Origin<'_, W>,
+    d: usize,
+) -> [L::Floats; VECTORS] {
+    let width = VECTORS * L::WIDTH;
+    assert!(sizes.len() >= d * width && around.len() >= 2 * d && origin.at.len() >= d);
+    let mut error = [lanes.splat(W::default()); VECTORS];
+    for k in 0..d {
+        let extent = lanes.splat(origin.slack * (around[d + k] + (around[k] - origin.at[k]).size()));
+        for r in 0..VECTORS {
+            error[r] = lanes.mul_add(lanes.load(&sizes[k * width + r * L::WIDTH..]), extent, error[r]);
+        }
+    }
+    error
 }
 
 /// The largest float score of each lane among the first `count` keys of a leaf.
