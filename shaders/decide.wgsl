@@ -77,6 +77,9 @@ fn cut_of(row: u32) -> Cut {
 
 // 0 out, 1 in, 2 out after an exact comparison, 3 in after one.
 fn verdict(cut: Cut, row: u32, key: u32) -> u32 {
+    if job.width_kind == 3u {
+        return select(0u, 1u, key == rows[row - job.row_base].argmax);
+    }
     let s = filter_score(row, key);
     if s < cut.low {
         return 0u;

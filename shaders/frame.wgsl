@@ -23,7 +23,7 @@ struct Job {
     tile_end: u32,
     causal: u32,
     report: u32,      // the step's index in `reports`
-    width_kind: u32,  // 0 constant, 1 |Q|, 2 sqrt(Q·X)
+    width_kind: u32,  // 0 constant, 1 |Q|, 2 sqrt(Q·X), 3 the argmax alone
     matrix_exponent: i32,
     gain: vec2u,
     multiple: vec2u,  // Ã = a·I

@@ -20,7 +20,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         norm += abs(query_filter[at * D + k]) * extent[k];
     }
     var width = constant_width(job.width);
-    if job.width_kind != 0u {
+    if job.width_kind == 1u || job.width_kind == 2u {
         var dot = Dot();
         for (var k = 0u; k < D; k++) {
             let q = query[at * D + k];

@@ -81,6 +81,22 @@ impl Tokens {
         Self::new(n, d, Coordinates::F64(coordinates))
     }
 
+    /// The state that a step made in f64, rounded once to its stored width.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] at `step`, as stored; a shape that does not fit.
+    pub fn stepped(x: &[f64], d: usize, precision: Precision, step: u64) -> Result<Self> {
+        let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
+        if let Some(at) = x.iter().position(|&x| !narrow(x).is_finite()) {
+            return Err(Error::NonFinite { step, token: at / d, coordinate: at % d, value: narrow(x[at]) });
+        }
+        let coordinates = match precision {
+            Precision::F32 => Coordinates::F32(x.iter().map(|&x| x as f32).collect()),
+            Precision::F64 => Coordinates::F64(x.to_vec()),
+        };
+        Self::new(x.len() / d, d, coordinates)
+    }
+
     /// Number of tokens.
     pub fn n(&self) -> usize {
         self.n

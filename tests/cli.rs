@@ -194,6 +194,7 @@ fn bad_input_is_refused_in_one_line() {
     folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
     folder.refused(&set("model.a=[[1,0],[0,1]]"), &["2", "3"]);
     folder.refused(&set("tokens.n=4000000000"), &["bytes", "available"]);
+    folder.refused(&["run", "my.toml", "--plan", "tree"], &["tree", "brute"]);
     folder.refused(&["run", "--preset", "emerging-laeder"], &["emerging-leader"]);
     folder.write("typo.toml", CONFIG.replace("alpha", "alhpa"));
     folder.refused(&["run", "typo.toml"], &["alhpa", "alpha", "10"]);

@@ -54,7 +54,7 @@ fn operands() -> Vec<Operands> {
         if kind % 3 == 0 {
             EXTREME[value as usize % EXTREME.len()]
         } else {
-            value >> (kind >> 8 & 31) * (kind >> 16 & 1)
+            value >> ((kind >> 8 & 31) * (kind >> 16 & 1))
         }
     };
     (0..20_000).map(|_| std::array::from_fn(|_| std::array::from_fn(|_| word()))).collect()

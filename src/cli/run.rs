@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
-use super::source::{Source, first_state, need_contract, open_engine};
+use super::source::{Source, first_state, open_engine};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place, RunDir};
 use crate::plot;
@@ -40,9 +40,6 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
-    if arguments.verify > 0 {
-        need_contract(&config)?;
-    }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
     let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
     let run = take(&config, &place, options)?;

@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::io::config::{Config, Override};
 use crate::io::presets;
 use crate::machine;
-use crate::model::Rule;
 use crate::tokens::Tokens;
 
 #[derive(Debug, clap::Args)]
@@ -84,27 +83,12 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     Ok((first, grid))
 }
 
-/// Refuses systems in real numbers, which have no contract that bits could be checked against.
-pub(super) fn need_contract(config: &Config) -> Result<()> {
-    if config.model.is_exact() {
-        return Ok(());
-    }
-    let name = config.model.name();
-    let why = match config.model.rule {
-        Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => {
-            format!("{name} with a v or a p may leave the hull")
-        }
-        _ => format!("rule {name} needs exponentials"),
-    };
-    Err(Error::input(format!(
-        "{why}, so it runs in real numbers and has no bits to verify; localmax, hardmax and frank-wolfe without v and p do. \
-         Compare runs with --engine reference instead"
-    ))
-    .into())
-}
-
 /// The engine that the config asks for, holding the first state.
 pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    if let Plan::Norm | Plan::Tree = config.run.plan {
+        let plan = config.run.plan.name();
+        return Err(Error::input(format!("run.plan {plan:?} is not in this version; take auto or brute")).into());
+    }
     let opened = engine::open(config.run.engine, &config.model, tokens, grid)?;
     if let Some(note) = opened.note {
         output::note(&note);

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::progress::Progress;
-use super::source::{Source, first_state, need_contract, open_engine};
+use super::source::{Source, first_state, open_engine};
 use super::{error_table, output};
 use crate::error::Error;
 use crate::verify::Verifier;
@@ -35,7 +35,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return if passed { Ok(()) } else { Err(Error::Verification("breaches: see the table".into()).into()) };
     }
     let config = arguments.source.config()?;
-    need_contract(&config)?;
     let (tokens, grid) = first_state(&config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);

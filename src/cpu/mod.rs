@@ -1,4 +1,4 @@
-//! The fast CPU engine for localmax and hardmax on the integer contract ([`crate::contract`]).
+//! The fast CPU engine: the rules of the integer contract ([`crate::contract`]) here, every other rule in [`attention`].
 //!
 //! Rows go in packets of one SIMD lane a row; keys stream past them. Every decision is one of two kinds: a float score
 //! is so far from a limit that its error bound decides (`filter`), or the exact integer score does. So the result has
@@ -14,11 +14,13 @@
 //! | `sorted` | the state as keys in order, coincident tokens merged |
 //! | `planned` | the choice among brute force, the order of norms and the tree |
 //! | `sums` | exact sums over strips |
+//! | `attention` | every other rule, in floats |
 //! | `peak` | the machine's multiply-add peak, to measure against |
 //!
 //! Memory is O(n·d): 12 (f32) or 24 (f64) bytes a coordinate, and per thread one float a lane and key block.
 
 mod aligned;
+pub mod attention;
 mod filter;
 mod lanes;
 mod packet;
@@ -29,6 +31,7 @@ mod sorted;
 mod sums;
 mod width;
 
+pub use attention::Attention;
 pub use lanes::InstructionSet;
 pub use peak::fma_peak;
 
@@ -103,13 +106,7 @@ impl Cpu {
     /// # Errors
     /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more than 2^32 − 1 tokens.
     pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
-        if u32::try_from(tokens.n()).is_err() {
-            return Err(Error::input(format!(
-                "n = {} tokens; the CPU engine counts them in 32 bits, so at most {}",
-                tokens.n(),
-                u32::MAX
-            )));
-        }
+        require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
         let pool = pool(options.threads)?;
         let state: Box<dyn State> = pool.install(|| -> Box<dyn State> { match grid.precision {
@@ -184,10 +181,23 @@ impl Cpu {
     /// A row past the last token.
     pub fn masks(&self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         let (n, _) = self.state.shape();
-        if let Some(row) = rows.iter().find(|&&row| row >= n) {
-            return Err(Error::input(format!("row {row} of {n} tokens; rows count from 0")));
-        }
+        require_rows(rows, n)?;
         Ok(self.pool.install(|| self.state.masks(step, rows)))
+    }
+}
+
+/// Tokens are counted in 32 bits.
+fn require_countable(n: usize) -> Result<()> {
+    if u32::try_from(n).is_ok() {
+        return Ok(());
+    }
+    Err(Error::input(format!("n = {n} tokens; the CPU engine counts them in 32 bits, so at most {}", u32::MAX)))
+}
+
+fn require_rows(rows: &[usize], n: usize) -> Result<()> {
+    match rows.iter().find(|&&row| row >= n) {
+        Some(row) => Err(Error::input(format!("row {row} of {n} tokens; rows count from 0"))),
+        None => Ok(()),
     }
 }
 

@@ -232,7 +232,12 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
         self.scratch.sums.clear();
         self.scan(lanes, &mut rows, &mut tally);
         self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
-        self.decide_band(lanes, &rows);
+        if self.plan.step.width == StripWidth::Argmax {
+            let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
+            self.take_all(lanes, &own);
+        } else {
+            self.decide_band(lanes, &rows);
+        }
         tally.redone -= self.rows.len() as u64;
         self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
         tally
@@ -240,9 +245,9 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
 }
 
 impl<W: Width> Packet<'_, W> {
-    /// A strip of width 0 in every row: its members are the maximisers.
+    /// Whether every member is a maximiser, in every row.
     fn is_hardmax(&self) -> bool {
-        self.plan.step.width == StripWidth::Constant(0)
+        matches!(self.plan.step.width, StripWidth::Constant(0) | StripWidth::Argmax)
     }
 
     /// Queries, widths and error bounds of the packet's rows.

@@ -4,7 +4,7 @@ use super::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use crate::choice::EngineChoice;
 use crate::contract::Grid;
 use crate::cpu;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Adapter, Device, Wanted};
 use crate::model::Model;
 use crate::tokens::Tokens;
@@ -27,7 +27,7 @@ pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) ->
     match choice {
         EngineChoice::Reference if !model.is_exact() => quiet(Box::new(ReferenceEngine::real(tokens))),
         EngineChoice::Reference => quiet(Box::new(ReferenceEngine::new(tokens, grid))),
-        EngineChoice::Cpu => quiet(cpu(tokens, grid)?),
+        EngineChoice::Cpu => quiet(cpu(model, tokens, grid)?),
         EngineChoice::Gpu => {
             let adapter = Adapter::choose(Wanted::Any)?;
             let note = adapter
@@ -36,20 +36,28 @@ pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) ->
             Ok(Opened { engine: gpu(&adapter, model, tokens, grid)?, note })
         }
         EngineChoice::Auto => {
-            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else { return quiet(cpu(tokens, grid)?) };
+            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else { return quiet(cpu(model, tokens, grid)?) };
             gpu(&adapter, model, tokens, grid).map_or_else(
-                |error| Ok(Opened { engine: cpu(tokens, grid)?, note: Some(format!("on the CPU engine: {error}")) }),
+                |error| {
+                    Ok(Opened { engine: cpu(model, tokens, grid)?, note: Some(format!("on the CPU engine: {error}")) })
+                },
                 quiet,
             )
         }
     }
 }
 
-fn cpu(tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?))
+fn cpu(model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let options = cpu::Options::default();
+    let exact = model.is_exact();
+    Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
 }
 
 fn gpu(adapter: &Adapter, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    if !model.is_exact() {
+        let name = model.name();
+        return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
+    }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
     Ok(Box::new(GpuEngine::new(&Device::open(adapter)?, tokens, grid, !plain)?))
 }

@@ -1,8 +1,8 @@
 //! The GPU engine behind the trait.
 
 use super::{Engine, Step};
-use crate::contract::{self, Grid, StripWidth};
-use crate::error::{Error, Result};
+use crate::contract::Grid;
+use crate::error::Result;
 use crate::gpu::{Device, State};
 use crate::outcome::{Description, StepReport, Strips};
 use crate::tokens::Tokens;
@@ -28,14 +28,6 @@ impl GpuEngine {
     }
 }
 
-/// The integers of a step that this engine has a kernel for.
-fn known(step: &Step) -> Result<&contract::Step> {
-    match step {
-        Step::Lattice(step) if step.width != StripWidth::Argmax => Ok(step),
-        _ => Err(Error::input("the gpu engine runs localmax and hardmax; take engine = \"reference\" for this rule")),
-    }
-}
-
 impl Engine for GpuEngine {
     fn description(&self) -> Description {
         let adapter = self.state.device().adapter();
@@ -47,7 +39,7 @@ impl Engine for GpuEngine {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        let steps = steps.iter().map(|step| known(step).cloned()).collect::<Result<Vec<_>>>()?;
+        let steps = steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?;
         self.state.step(&steps)
     }
 
@@ -60,6 +52,6 @@ impl Engine for GpuEngine {
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.state.masks(known(step)?, rows)
+        self.state.masks(step.lattice()?, rows)
     }
 }

@@ -5,7 +5,7 @@ use crate::contract::Grid;
 use crate::error::{Error, Result};
 use crate::outcome::{Description, StepReport, Strips};
 use crate::reference::{contract, spec};
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::Tokens;
 
 /// [`crate::reference`] as an [`Engine`].
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl ReferenceEngine {
             }
             State::Real(tokens) => {
                 let (next, strips) = spec::State::new(tokens).step(step.real()?);
-                let next = stored(&next, tokens.precision(), step.t())?;
+                let next = Tokens::stepped(&next.x, next.d, tokens.precision(), step.t())?;
                 let moved = (0..next.n()).filter(|&i| next.row(i) != tokens.row(i)).count();
                 *tokens = next;
                 (moved, strips)
@@ -53,20 +53,6 @@ impl ReferenceEngine {
         self.strips = Some(strips);
         Ok(report)
     }
-}
-
-/// The state in its stored width.
-fn stored(state: &spec::State, precision: Precision, step: u64) -> Result<Tokens> {
-    let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
-    if let Some(at) = state.x.iter().position(|&x| !narrow(x).is_finite()) {
-        let (token, coordinate) = (at / state.d, at % state.d);
-        return Err(Error::NonFinite { step, token, coordinate, value: narrow(state.x[at]) });
-    }
-    let coordinates = match precision {
-        Precision::F32 => Coordinates::F32(state.x.iter().map(|&x| x as f32).collect()),
-        Precision::F64 => Coordinates::F64(state.x.clone()),
-    };
-    Tokens::new(state.n, state.d, coordinates)
 }
 
 impl Engine for ReferenceEngine {

@@ -249,7 +249,7 @@ impl State {
         self.own_queries = step.matrix == TokenMatrix::Identity;
         let (width_kind, width) = match step.width {
             StripWidth::Constant(width) => (0, width),
-            StripWidth::Argmax => return Err(Error::input("the gpu engine has no kernel for this rule")),
+            StripWidth::Argmax => (3, 0),
             StripWidth::QueryNorm { factor } => (1, factor),
             StripWidth::ANorm { factor } => (2, factor),
         };

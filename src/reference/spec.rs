@@ -207,6 +207,37 @@ impl State {
         (next, strips)
     }
 
+    /// The states that the stages of a step start from.
+    pub fn stage_states(&self, step: &Step) -> Vec<Self> {
+        let mut states = vec![self.clone()];
+        if let Motion::Flow { dt, integrator: Integrator::Rk4, .. } = step.motion {
+            for (stage, time) in step.stages.iter().zip([0.5, 0.5, 1.0]) {
+                let (k, _) = states[states.len() - 1].directions(step, stage);
+                states.push(self.ahead(time * dt, &k));
+            }
+        }
+        states
+    }
+
+    /// Token i after a step and before its retraction, from [`State::stage_states`] and what each head attends to at the first
+    /// stage.
+    pub fn advanced(states: &[Self], step: &Step, i: usize, attended: &[Attention]) -> Vec<f64> {
+        let k1 = states[0].direction(step, &step.stages[0], i, attended);
+        let Motion::Flow { dt, integrator, .. } = &step.motion else { return states[0].averaged(step, i, &k1) };
+        let along = if *integrator == Integrator::Rk4 {
+            let at = |s: usize| {
+                let (state, stage) = (&states[s], &step.stages[s]);
+                let attended: Vec<_> = stage.heads.iter().map(|h| state.attention(step, stage, h, i)).collect();
+                state.direction(step, stage, i, &attended)
+            };
+            let (k2, k3, k4) = (at(1), at(2), at(3));
+            (0..k1.len()).map(|c| (k1[c] + 2.0 * k2[c] + 2.0 * k3[c] + k4[c]) / 6.0).collect()
+        } else {
+            k1
+        };
+        add(states[0].row(i), *dt, &along)
+    }
+
     /// `X + time·direction`.
     fn ahead(&self, time: f64, direction: &[f64]) -> Self {
         Self { x: add(&self.x, time, direction), ..*self }

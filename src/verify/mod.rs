@@ -4,19 +4,25 @@
 //! [`crate::reference::contract`] bit for bit. The *mathematics*: a mask entry may differ from
 //! [`crate::reference::spec`] only where its score lies inside the rounding bound of the threshold, and the token must
 //! lie within the bound of `x + γ(mean − x)` over the engine's own mask. [`bounds`] derives both.
+//!
+//! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token within its bound, and where a rule
+//! chooses keys, another choice only where rounding may make it.
 
 pub mod bounds;
+pub mod real;
 
 use std::fmt;
 
-use crate::contract::{Grid, Steps};
-use crate::engine::Engine;
+use crate::contract::{self, Grid};
+use crate::engine::{Engine, Step, Steps};
 use crate::error::Result;
 use crate::field;
+use crate::field::Weights;
 use crate::model::Model;
 use crate::num;
-use crate::outcome::StepReport;
-use crate::reference::{contract, spec};
+use crate::outcome::{StepReport, Strips};
+use crate::reference::{contract as reference, spec};
+use crate::rng;
 use crate::tokens::Tokens;
 use bounds::Bounds;
 
@@ -51,12 +57,16 @@ pub struct Findings {
     pub entries_inside: u64,
     /// Entries that differ from the f64 mask (all inside the bound unless breached).
     pub entries_differing: u64,
-    /// Largest distance of a coordinate from the f64 mathematics, in lattice units.
+    /// Largest distance of a coordinate from the f64 mathematics, in lattice units; in the tokens' own in rules on real numbers.
     pub max_error: f64,
-    /// The bound of that coordinate, in lattice units.
+    /// The bound of that coordinate, in the same units.
     pub max_error_bound: f64,
     /// Where it was.
     pub worst: Place,
+    /// Largest distance of a coordinate from f64 as a share of its bound, in rules on real numbers.
+    pub max_share: f64,
+    /// Rows whose bound is infinite, as it may be for rk4 at a β so high that one rounding can change every weight.
+    pub rows_unbounded: u64,
     /// Rows that differ from the contract.
     pub rows_off_contract: u64,
     /// One line each, the first few breaches.
@@ -82,12 +92,15 @@ impl Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "checked          {} steps, {} rows, {} mask entries", self.steps, self.rows, self.entries)?;
-        writeln!(f, "against contract {} of {} rows differ", self.rows_off_contract, self.rows)?;
-        writeln!(
-            f,
-            "against SPEC f64 maximum error {:.3} units (bound {:.3}), worst {}",
-            self.max_error, self.max_error_bound, self.worst
-        )?;
+        if self.max_share > 0.0 {
+            let (error, bound, share) = (self.max_error, self.max_error_bound, self.max_share);
+            writeln!(f, "against SPEC f64 maximum error {error:.3e} (bound {bound:.3e}), worst {}", self.worst)?;
+            writeln!(f, "share of bound   {share:.3} at most; {} rows without a finite bound", self.rows_unbounded)?;
+        } else {
+            writeln!(f, "against contract {} of {} rows differ", self.rows_off_contract, self.rows)?;
+            let (error, bound) = (self.max_error, self.max_error_bound);
+            writeln!(f, "against SPEC f64 maximum error {error:.3} units (bound {bound:.3}), worst {}", self.worst)?;
+        }
         writeln!(
             f,
             "strip entries    {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
@@ -130,17 +143,32 @@ impl<'a> Verifier<'a> {
     /// # Errors
     /// Device failures; a schedule outside its domain. A breach is no error here: see [`Findings::passed`].
     pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<StepReport> {
-        let integers = self.steps.at(t)?;
-        let step = integers.clone().into();
+        let step = self.steps.at(t)?;
         let before = engine.tokens()?;
         let masks = engine.masks(&step, &self.rows)?;
         let report = engine.step(std::slice::from_ref(&step))?.remove(0);
-        let (after, strips) = (engine.tokens()?, engine.strips()?);
+        let after = engine.tokens()?;
+        match &step {
+            Step::Lattice(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
+            Step::Real(step) => self.real(step, &before, &after, &masks),
+        }
+        Ok(report)
+    }
 
-        let exact = contract::State::new(&before, self.grid);
-        let real = spec::State::new(&before);
+    /// Both faces of a step of the contract.
+    fn lattice(
+        &mut self,
+        integers: &contract::Step,
+        before: &Tokens,
+        after: &Tokens,
+        strips: &Strips,
+        masks: &[Vec<u32>],
+    ) -> Result<()> {
+        let t = integers.t;
+        let exact = reference::State::new(before, self.grid);
+        let real = spec::State::new(before);
         let spec = field::Steps::new(self.model, before.d()).at(t)?;
-        let bounds = Bounds::new(self.grid, &integers, &spec, &exact);
+        let bounds = Bounds::new(self.grid, integers, &spec, &exact);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];
@@ -148,8 +176,8 @@ impl<'a> Verifier<'a> {
             let members: Vec<usize> = mask.iter().map(|&j| j as usize).collect();
             self.findings.rows += 1;
 
-            let strip = exact.strip(&integers, i);
-            let moved = exact.moved(&integers, i, &strip.members);
+            let strip = exact.strip(integers, i);
+            let moved = exact.moved(integers, i, &strip.members);
             let got: Vec<i64> = (0..after.d()).map(|k| self.grid.coordinate(after.get(i, k))).collect();
             let differs = [
                 (members != strip.members, "mask"),
@@ -162,9 +190,116 @@ impl<'a> Verifier<'a> {
                 self.findings.rows_off_contract += 1;
                 self.findings.breach(format!("{place}: {} not the contract's", wrong.join(", ")));
             }
-            self.mathematics(&real, &spec, &bounds, place, &members, &after);
+            self.mathematics(&real, &spec, &bounds, place, &members, after);
         }
-        Ok(report)
+        Ok(())
+    }
+
+    /// A step in real numbers against SPEC in f64.
+    fn real(&mut self, step: &field::Step, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
+        let states = spec::State::new(before).stage_states(step);
+        let bounds = real::Bounds::new(step, &states, before.precision());
+        let (state, stage) = (&states[0], &step.stages[0]);
+        self.findings.steps += 1;
+        for (r, mask) in masks.iter().enumerate() {
+            let place = Place { step: step.t, token: self.rows[r] };
+            let i = place.token;
+            self.findings.rows += 1;
+            let (mut attended, mut undecided) = (Vec::new(), Vec::new());
+            for (h, head) in stage.heads.iter().enumerate() {
+                let wanted = state.attention(step, stage, head, i);
+                let seen = if h == 0 { Some(&mask[..]) } else { None };
+                let (attention, open) = self.choice(state, step, head, &bounds, place, wanted, seen);
+                attended.push(attention);
+                undecided.push(open);
+            }
+            let moved = spec::State::advanced(&states, step, i, &attended);
+            let mut want = moved.clone();
+            if let field::Motion::Flow { geometry, .. } = &step.motion {
+                geometry.retract(&mut want);
+            }
+            let bound = bounds.token(i, &moved, &want, &undecided);
+            self.findings.rows_unbounded += u64::from(bound == f64::INFINITY);
+            for (k, want) in want.into_iter().enumerate() {
+                let error = (after.get(i, k) - want).abs();
+                if !num::within(error / bound, self.findings.max_share) && error > 0.0 {
+                    self.findings.max_share = error / bound;
+                }
+                if !num::within(error, self.findings.max_error) {
+                    (self.findings.max_error, self.findings.max_error_bound) = (error, bound);
+                    self.findings.worst = place;
+                }
+                if !num::within(error, bound) {
+                    self.findings.breach(format!("{place} coordinate {k}: off by {error:.3e}, bound {bound:.3e}"));
+                }
+            }
+        }
+    }
+
+    /// What one head of a row attends to, as the engine chose where it may, and whether that is unknown: engines show what the first head
+    /// attends to alone.
+    #[allow(clippy::too_many_arguments)]
+    fn choice(
+        &mut self,
+        state: &spec::State,
+        step: &field::Step,
+        head: &field::Head,
+        bounds: &real::Bounds<'_>,
+        place: Place,
+        wanted: spec::Attention,
+        seen: Option<&[u32]>,
+    ) -> (spec::Attention, bool) {
+        let (i, weights) = (place.token, step.stages[0].weights);
+        let (near, level): (Vec<bool>, _) = match weights {
+            Weights::Softmax { .. } | Weights::Exponential { .. } => return (wanted, false),
+            Weights::Strip { .. } | Weights::Argmax => {
+                let scores = state.scores(step, head, i);
+                let threshold = state.threshold(weights, head, i, scores.max);
+                let bound = bounds.threshold(head, i, weights, scores.max);
+                (scores.values.iter().map(|s| num::within((s - threshold).abs(), bound)).collect(), "the threshold")
+            }
+            Weights::Drawn { beta, seed } => {
+                let scores = state.scores(step, head, i);
+                let weigh = |s: &f64| libm::exp(beta * (s - scores.max));
+                let total: f64 = scores.values.iter().map(weigh).sum();
+                let level = rng::uniform_at(seed, step.t, i as u64) * total;
+                let bound = bounds.level(head, i, beta) * total;
+                let mut sum = 0.0;
+                let near = scores.values.iter().map(|s| {
+                    let from = sum;
+                    sum += weigh(s);
+                    from - bound <= level && level <= sum + bound
+                });
+                (near.collect(), "the level drawn")
+            }
+        };
+        let choices = near.iter().filter(|&&near| near).count();
+        let chooses_one = !matches!(weights, Weights::Strip { .. });
+        let Some(seen) = seen else { return (wanted, choices > usize::from(chooses_one)) };
+        let mut in_wanted = vec![false; near.len()];
+        wanted.weights.iter().for_each(|(j, _)| in_wanted[*j] = true);
+        let mut in_engine = vec![false; near.len()];
+        for &j in seen {
+            match in_engine.get_mut(j as usize) {
+                Some(key) => *key = true,
+                None => self.findings.breach(format!("{place}: key {j} is not seen by this row")),
+            }
+        }
+        for (j, near) in near.into_iter().enumerate() {
+            let differs = in_engine[j] != in_wanted[j];
+            self.findings.entries += 1;
+            self.findings.entries_inside += u64::from(near);
+            self.findings.entries_differing += u64::from(differs);
+            if differs && !near {
+                self.findings.breach(format!("{place}: key {j} is farther from {level} than rounding reaches"));
+            }
+        }
+        let members: Vec<usize> = (0..in_engine.len()).filter(|&j| in_engine[j]).collect();
+        if members.is_empty() || (chooses_one && members.len() != 1) {
+            self.findings.breach(format!("{place}: {} keys are attended to", members.len()));
+            return (wanted, false);
+        }
+        (spec::Attention::uniform(members[0], members), false)
     }
 
     /// The second face: SPEC in f64.

@@ -123,7 +123,7 @@ impl Form {
     }
 }
 
-/// A model in one line; `delta: None` is hardmax.
+/// A model in one line; `delta: None` is hardmax, a negative δ Frank–Wolfe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct System {
     pub(crate) delta: Option<f64>,
@@ -148,9 +148,11 @@ impl System {
     fn model(&self, d: usize, t: u64) -> Model {
         let swing = if self.scheduled { 1.0 + 0.5 * (t as f64).sin() } else { 1.0 };
         let constant = Schedule::Constant;
-        let rule = self
-            .delta
-            .map_or(Rule::Hardmax, |delta| Rule::Localmax { delta: constant(delta * swing), strip: self.strip });
+        let rule = match self.delta {
+            None => Rule::Hardmax,
+            Some(..0.0) => Rule::FrankWolfe,
+            Some(delta) => Rule::Localmax { delta: constant(delta * swing), strip: self.strip },
+        };
         let scores = Scores { matrix: self.form.matrix(d), factor: constant(swing) };
         Model::averaging(rule, scores, self.mask, Gain::Alpha(constant(self.alpha * swing)))
     }
@@ -161,8 +163,8 @@ impl System {
     }
 }
 
-/// Widths from none to everything, in the cloud's own scale (radius about 1).
-pub(crate) const DELTAS: [Option<f64>; 5] = [None, Some(0.0), Some(1e-6), Some(0.2), Some(1e9)];
+/// Widths from none to everything, and the lowest maximiser alone, in the cloud's own scale (radius about 1).
+pub(crate) const DELTAS: [Option<f64>; 6] = [None, Some(0.0), Some(1e-6), Some(0.2), Some(1e9), Some(-1.0)];
 
 /// A cloud, a model and a number of steps.
 pub(crate) struct Case {
@@ -189,7 +191,7 @@ impl Case {
 pub(crate) fn combination(k: usize) -> (Shape, Precision, System) {
     let pick = |at: usize, of: usize| (k / at + k) % of;
     let system = System {
-        delta: DELTAS[pick(3, 5)],
+        delta: DELTAS[pick(3, 6)],
         strip: StripForm::ALL[pick(7, 3)].0,
         form: Form::ALL[pick(2, 8)],
         mask: if pick(5, 4) == 0 { Mask::Causal } else { Mask::Full },

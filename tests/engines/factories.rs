@@ -18,6 +18,9 @@ type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
+    /// Another software driver beside a first one: it runs [`crate::SECOND_DRIVER`] alone, since what it can differ in is
+    /// the driver and not the kernels.
+    pub(crate) second_driver: bool,
 }
 
 impl Factory {
@@ -25,11 +28,11 @@ impl Factory {
         name: impl Into<String>,
         make: impl Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), make: Some(Arc::new(make)) }
+        Self { name: name.into(), make: Some(Arc::new(make)), second_driver: false }
     }
 
     fn missing(name: impl Into<String>) -> Self {
-        Self { name: name.into(), make: None }
+        Self { name: name.into(), make: None, second_driver: false }
     }
 
     /// The engine, holding `tokens`.
@@ -68,13 +71,17 @@ pub(crate) fn all() -> Vec<Factory> {
     if adapters.is_empty() {
         all.push(Factory::missing("gpu"));
     }
+    let mut software = 0;
     for adapter in adapters {
+        software += u32::from(adapter.is_software());
+        let second_driver = software > 1;
         let device: OnceLock<Device> = OnceLock::new();
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
-        all.push(Factory::new(format!("gpu_{name}"), move |tokens, grid| {
+        let factory = Factory::new(format!("gpu_{name}"), move |tokens, grid| {
             let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
             Ok(Box::new(GpuEngine::new(device, tokens, grid, true)?))
-        }));
+        });
+        all.push(Factory { second_driver, ..factory });
     }
     all
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use localmax::contract::Grid;
-use localmax::engine::{Engine, ReferenceEngine, Step, Steps};
+use localmax::cpu::{InstructionSet, Options};
+use localmax::engine::{CpuEngine, Engine, ReferenceEngine, Step, Steps};
 use localmax::error::Result;
 use localmax::model::Model;
 use localmax::tokens::{Precision, Tokens};
@@ -24,7 +25,19 @@ pub(crate) fn all() -> Vec<Factory> {
         let exact = model.is_exact();
         Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
     });
-    vec![Factory { name: "reference".into(), make: Some(reference) }]
+    let mut all = vec![Factory { name: "reference".into(), make: Some(reference) }];
+    // Sets of other processor families are no engines of this build.
+    let family =
+        |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
+    for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
+        let options = Options { set: Some(set), threads: Some(2) };
+        let make: Arc<Make> = Arc::new(move |model, tokens, grid| {
+            let exact = model.is_exact();
+            Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
+        });
+        all.push(Factory { name: format!("cpu_{}", set.name()), make: set.is_available().then_some(make) });
+    }
+    all
 }
 
 impl Factory {

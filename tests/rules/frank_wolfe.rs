@@ -57,8 +57,8 @@ fn straight_lines(factory: &Factory) {
         let model = model(Matrix::Identity, gamma);
         let mut run = factory.run(&model, &cloud);
         let (start, labels) = (run.rows(), run.masks());
-        for k in 0..5 {
-            assert_eq!(labels[k], [k as u32], "a vertex owns its cell");
+        for (k, label) in labels.iter().enumerate().take(5) {
+            assert_eq!(*label, [k as u32], "a vertex owns its cell");
         }
         let mut kept = 1.0;
         for t in 0..12u64 {

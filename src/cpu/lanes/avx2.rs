@@ -7,7 +7,8 @@ use super::{Job, Lanes};
 
 macro_rules! avx2 {
     ($name:ident, $float:ty, $int:ty, $width:literal, $floats:ty, $splat:ident, $load:ident, $store:ident, $fma:ident,
-     $max:ident, $cmp:ident, $movemask:ident, $splat_int:ident, $add:ident, $cmpeq:ident, $bits:expr) => {
+     $max:ident, $cmp:ident, $movemask:ident, $splat_int:ident, $add:ident, $cmpeq:ident, $bits:expr, $and:ident,
+     $shift:ident, $mantissa:literal, $to_bits:ident, $of_bits:ident) => {
         /// Proof of AVX2 and FMA.
         #[derive(Clone, Copy)]
         pub(in crate::cpu) struct $name(());
@@ -64,6 +65,16 @@ macro_rules! avx2 {
             }
 
             #[inline(always)]
+            fn where_at_least(self, a: Self::Floats, b: Self::Floats, x: Self::Floats) -> Self::Floats {
+                unsafe { $and($cmp::<_CMP_GE_OQ>(a, b), x) }
+            }
+
+            #[inline(always)]
+            fn shift_exponent(self, x: Self::Floats, z: Self::Floats) -> Self::Floats {
+                unsafe { $of_bits($add($to_bits(x), $shift::<$mantissa>($to_bits(z)))) }
+            }
+
+            #[inline(always)]
             fn mask(self, bits: u64) -> Self::Mask {
                 let each: [$int; $width] = $bits;
                 unsafe {
@@ -112,7 +123,12 @@ avx2!(
     _mm256_set1_epi32,
     _mm256_add_epi32,
     _mm256_cmpeq_epi32,
-    [1, 2, 4, 8, 16, 32, 64, 128]
+    [1, 2, 4, 8, 16, 32, 64, 128],
+    _mm256_and_ps,
+    _mm256_slli_epi32,
+    23,
+    _mm256_castps_si256,
+    _mm256_castsi256_ps
 );
 avx2!(
     Double,
@@ -130,5 +146,10 @@ avx2!(
     _mm256_set1_epi64x,
     _mm256_add_epi64,
     _mm256_cmpeq_epi64,
-    [1, 2, 4, 8]
+    [1, 2, 4, 8],
+    _mm256_and_pd,
+    _mm256_slli_epi64,
+    52,
+    _mm256_castpd_si256,
+    _mm256_castsi256_pd
 );

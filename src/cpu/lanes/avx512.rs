@@ -7,7 +7,8 @@ use super::{Job, Lanes};
 
 macro_rules! avx512 {
     ($name:ident, $float:ty, $int:ty, $width:literal, $floats:ty, $mask:ty, $splat:ident, $load:ident, $store:ident,
-     $fma:ident, $max:ident, $cmp:ident, $splat_int:ident, $add:ident, $load_int:ident, $store_int:ident) => {
+     $fma:ident, $max:ident, $cmp:ident, $splat_int:ident, $add:ident, $load_int:ident, $store_int:ident,
+     $keep:ident, $sum:ident, $shift:ident, $bits:literal, $to_bits:ident, $of_bits:ident) => {
         /// Proof of AVX-512.
         #[derive(Clone, Copy)]
         pub(in crate::cpu) struct $name(());
@@ -64,6 +65,16 @@ macro_rules! avx512 {
             }
 
             #[inline(always)]
+            fn where_at_least(self, a: Self::Floats, b: Self::Floats, x: Self::Floats) -> Self::Floats {
+                unsafe { $keep($cmp::<_CMP_GE_OQ>(a, b), x) }
+            }
+
+            #[inline(always)]
+            fn shift_exponent(self, x: Self::Floats, z: Self::Floats) -> Self::Floats {
+                unsafe { $of_bits($sum($to_bits(x), $shift::<$bits>($to_bits(z)))) }
+            }
+
+            #[inline(always)]
             fn mask(self, bits: u64) -> Self::Mask {
                 bits as $mask
             }
@@ -108,7 +119,13 @@ avx512!(
     _mm512_set1_epi32,
     _mm512_mask_add_epi32,
     _mm512_loadu_epi32,
-    _mm512_storeu_epi32
+    _mm512_storeu_epi32,
+    _mm512_maskz_mov_ps,
+    _mm512_add_epi32,
+    _mm512_slli_epi32,
+    23,
+    _mm512_castps_si512,
+    _mm512_castsi512_ps
 );
 avx512!(
     Double,
@@ -126,5 +143,11 @@ avx512!(
     _mm512_set1_epi64,
     _mm512_mask_add_epi64,
     _mm512_loadu_epi64,
-    _mm512_storeu_epi64
+    _mm512_storeu_epi64,
+    _mm512_maskz_mov_pd,
+    _mm512_add_epi64,
+    _mm512_slli_epi64,
+    52,
+    _mm512_castpd_si512,
+    _mm512_castsi512_pd
 );

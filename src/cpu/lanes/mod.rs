@@ -46,6 +46,10 @@ pub(super) trait Lanes<F, I>: Copy {
     fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// Bit l: `a[l] >= b[l]`.
     fn at_least(self, a: Self::Floats, b: Self::Floats) -> u64;
+    /// x where a >= b, +0 elsewhere.
+    fn where_at_least(self, a: Self::Floats, b: Self::Floats, x: Self::Floats) -> Self::Floats;
+    /// x·2^k, where the lowest bits of z's pattern are those of the integer k and the result is normal.
+    fn shift_exponent(self, x: Self::Floats, z: Self::Floats) -> Self::Floats;
 
     fn mask(self, bits: u64) -> Self::Mask;
     fn splat_int(self, x: I) -> Self::Ints;

@@ -9,7 +9,8 @@ macro_rules! neon {
     ($name:ident, $float:ty, $int:ty, $unsigned:ty, $width:literal, $floats:ty, $ints:ty, $mask:ty, $splat:ident,
      $load:ident, $store:ident, $fma:ident, $max:ident, $ge:ident, $sum:ident, $and_bits:ident, $load_bits:ident,
      $splat_bits:ident, $test:ident, $splat_int:ident, $load_int:ident, $store_int:ident, $add:ident, $and_int:ident,
-     $as_int:ident, $bits:expr) => {
+     $as_int:ident, $bits:expr, $shift:ident, $mantissa:literal, $add_bits:ident, $to_bits:ident,
+     $of_bits:ident) => {
         /// Proof of NEON.
         #[derive(Clone, Copy)]
         pub(in crate::cpu) struct $name(());
@@ -64,6 +65,16 @@ macro_rules! neon {
             fn at_least(self, a: Self::Floats, b: Self::Floats) -> u64 {
                 let each: [$unsigned; $width] = $bits;
                 unsafe { u64::from($sum($and_bits($ge(a, b), $load_bits(each.as_ptr())))) }
+            }
+
+            #[inline(always)]
+            fn where_at_least(self, a: Self::Floats, b: Self::Floats, x: Self::Floats) -> Self::Floats {
+                unsafe { $of_bits($and_bits($ge(a, b), $to_bits(x))) }
+            }
+
+            #[inline(always)]
+            fn shift_exponent(self, x: Self::Floats, z: Self::Floats) -> Self::Floats {
+                unsafe { $of_bits($add_bits($to_bits(x), $shift::<$mantissa>($to_bits(z)))) }
             }
 
             #[inline(always)]
@@ -122,7 +133,12 @@ neon!(
     vaddq_s32,
     vandq_s32,
     vreinterpretq_s32_u32,
-    [1, 2, 4, 8]
+    [1, 2, 4, 8],
+    vshlq_n_u32,
+    23,
+    vaddq_u32,
+    vreinterpretq_u32_f32,
+    vreinterpretq_f32_u32
 );
 neon!(
     Double,
@@ -150,5 +166,10 @@ neon!(
     vaddq_s64,
     vandq_s64,
     vreinterpretq_s64_u64,
-    [1, 2]
+    [1, 2],
+    vshlq_n_u64,
+    52,
+    vaddq_u64,
+    vreinterpretq_u64_f64,
+    vreinterpretq_f64_u64
 );

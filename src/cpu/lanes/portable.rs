@@ -4,7 +4,7 @@
 use super::Lanes;
 
 macro_rules! portable {
-    ($name:ident, $float:ty, $int:ty, $width:literal) => {
+    ($name:ident, $float:ty, $int:ty, $width:literal, $mantissa:literal) => {
         /// Arrays of this width.
         #[derive(Clone, Copy)]
         pub(in crate::cpu) struct $name;
@@ -47,6 +47,16 @@ macro_rules! portable {
             }
 
             #[inline(always)]
+            fn where_at_least(self, a: Self::Floats, b: Self::Floats, x: Self::Floats) -> Self::Floats {
+                std::array::from_fn(|l| if a[l] >= b[l] { x[l] } else { 0.0 })
+            }
+
+            #[inline(always)]
+            fn shift_exponent(self, x: Self::Floats, z: Self::Floats) -> Self::Floats {
+                std::array::from_fn(|l| <$float>::from_bits(x[l].to_bits().wrapping_add(z[l].to_bits() << $mantissa)))
+            }
+
+            #[inline(always)]
             fn mask(self, bits: u64) -> Self::Mask {
                 std::array::from_fn(|l| -(((bits >> l) & 1) as $int))
             }
@@ -73,5 +83,5 @@ macro_rules! portable {
         }
     };
 }
-portable!(Single, f32, i32, 8);
-portable!(Double, f64, i64, 4);
+portable!(Single, f32, i32, 8, 23);
+portable!(Double, f64, i64, 4, 52);

@@ -1,5 +1,7 @@
 //! The verifier must pass the reference and catch an engine that is wrong by one entry or one unit.
 
+mod real_rules;
+
 use localmax::contract::Grid;
 use localmax::engine::{Engine, ReferenceEngine, Step};
 use localmax::error::Result;
