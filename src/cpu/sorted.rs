@@ -17,7 +17,7 @@ use super::lanes::{InstructionSet, Vectors};
 use super::packet::{BLOCK, Cloud, Plan, Tally};
 use super::search::{Purpose, Row, Scratch, Search, Searched};
 use super::width::{Integer, Width};
-use crate::contract::Step;
+use crate::contract::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, Order, Tree};
@@ -189,6 +189,7 @@ impl<W: Width> Sorted<W> {
             cloud: &self.cloud,
             weight: &self.weight,
             first: &self.first,
+            first_key: self.places.of(0) as u32,
             tree: &self.tree,
             order: self.order,
             weighted: self.cloud.n < self.n,
@@ -207,9 +208,7 @@ impl<W: Width> Sorted<W> {
     }
 
     pub(super) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
-        let t0=Instant::now();
         self.prepare(step.mask);
-        let t1=t0.elapsed();
         let start = Instant::now();
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         self.argmax.resize(keys, 0);
@@ -236,7 +235,6 @@ impl<W: Width> Sorted<W> {
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
-        let t2=start.elapsed();
         (self.next, self.argmax, self.count) = (next, argmax, count);
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
@@ -244,7 +242,6 @@ impl<W: Width> Sorted<W> {
             self.refit();
             self.time(start.elapsed());
         }
-        if std::env::var_os("TT").is_some() { eprintln!("sort {:?} search {:?} rest {:?}", t1, t2, start.elapsed()-t2); }
         (report, tally)
     }
 
@@ -300,7 +297,10 @@ impl<W: Width> Sorted<W> {
                 let mut members = vec![Vec::new(); rows.len()];
                 let purpose = Purpose::Members(&mut members);
                 <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
-                let masks = members.iter().zip(&rows).map(|(keys, row)| tokens.below(keys, row.visible));
+                let masks = members.iter().zip(&rows).map(|(keys, row)| match step.width {
+                    StripWidth::Argmax => keys.iter().map(|&key| self.first[key as usize]).collect(),
+                    _ => tokens.below(keys, row.visible),
+                });
                 masks.zip(asked).map(|(mask, (_, at))| (*at, mask)).collect::<Vec<_>>()
             },
         );
@@ -353,7 +353,7 @@ impl<W: Width> Sorted<W> {
         (self.n, self.cloud.d)
     }
 
-    /// A sum of packets' times to that of a step, on `threads` threads.
+    /// Packets of rows in a step.
     pub(super) fn packets(&self) -> usize {
         self.cloud.n.div_ceil(self.lanes())
     }
