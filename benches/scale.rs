@@ -67,7 +67,12 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
             let effort = cpu.effort();
             print!(
                 "{:>8} {n:>9} {d:>3} {delta:>6} {:>6} {:>9.1} {:>9.1} {:>9.0} {ms:>11.0} {:>8.1}",
-                kind.name(), effort.plan.name(), effort.keys_a_row, effort.nodes_a_row, build, ms / times[0]
+                kind.name(),
+                effort.plan.name(),
+                effort.keys_a_row,
+                effort.boxes_a_row,
+                build,
+                ms / times[0]
             );
         }
     }
@@ -89,7 +94,12 @@ fn run(n: usize) {
         let report = cpu.step(&steps.at(t).expect("a step"));
         if t < 20 || t % 50 == 0 || report.moved == 0 {
             let (ms, effort) = (begun.elapsed().as_secs_f64() * 1e3, cpu.effort());
-            println!("step {t}: {ms:.1} ms, {} moved, {} redone, {effort:?}, {:.2} s in all", report.moved, report.redone, start.elapsed().as_secs_f64());
+            println!(
+                "step {t}: {ms:.1} ms, {} moved, {} redone, {effort:?}, {:.2} s in all",
+                report.moved,
+                report.redone,
+                start.elapsed().as_secs_f64()
+            );
         }
         if report.moved == 0 {
             break;
@@ -101,7 +111,9 @@ fn main() {
     if let Some(&n) = list("run", "").first() {
         return run(n);
     }
-    println!("   cloud         n   d  delta   plan  keys/row boxes/row  build ms    brute ms    ratio  first ms  later ms");
+    println!(
+        "   cloud         n   d  delta   plan  keys/row boxes/row  build ms    brute ms    ratio  first ms  later ms"
+    );
     let kinds: Vec<String> = list("kind", "normal,ball,cube,sphere");
     for plan in list::<String>("plan", "auto") {
         let plan = Plan::parse(&plan).expect("a plan");

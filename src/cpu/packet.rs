@@ -113,7 +113,7 @@ pub(super) struct Tally {
     /// Float scores computed, both passes.
     pub(super) scores: u64,
     /// Rows times boxes whose bounds were computed.
-    pub(super) nodes: u64,
+    pub(super) boxes: u64,
 }
 
 impl std::ops::Add for Tally {
@@ -123,7 +123,7 @@ impl std::ops::Add for Tally {
             moved: self.moved + other.moved,
             redone: self.redone + other.redone,
             scores: self.scores + other.scores,
-            nodes: self.nodes + other.nodes,
+            boxes: self.boxes + other.boxes,
         }
     }
 }

@@ -5,15 +5,18 @@
 
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
+use super::State;
+use super::brute::Tokenwise;
 use super::lanes::{InstructionSet, Vectors};
 use super::packet::{Packet, Plan, Purpose, Scratch, Tally};
 use super::sorted::Sorted;
-use super::width::Width;
-use super::{Effort, State, Tokenwise};
+use super::width::{Integer, Width};
 use crate::choice;
 use crate::contract::Step;
 use crate::model::Mask;
-use crate::outcome::{StepReport, Strips};
+use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Order;
 
 /// Runs of packets that are timed of a search, and packets of brute force, where all cost the same.
@@ -23,24 +26,19 @@ const BRUTE_SAMPLES: usize = 2;
 /// Steps take this many times as long as choosing among plans.
 const SHARE: u32 = 20;
 
-/// Dimensions up to which an order by norms is worth a look.
-const NORM_DIMENSIONS: usize = 16;
+/// Whether an order by norms is worth a look: in few dimensions boxes are always better, in many nothing is.
+pub(super) fn looks_at_norms(d: usize) -> bool {
+    (4..=16).contains(&d)
+}
 
 /// A state under the plan of its last step.
 pub(super) struct Planned<W: Width> {
     asked: choice::Plan,
     held: Held<W>,
     set: InstructionSet,
-    /// When to choose again: time of the last choice, and of steps since.
-    choosing: Duration,
-    stepping: Duration,
-    /// Steps since, and the time of the first and the last.
-    since: u32,
-    first: Duration,
-    last: Duration,
-    moved: bool,
+    clock: Clock,
+    /// What the last step did.
     tally: Tally,
-    started: bool,
 }
 
 enum Held<W: Width> {
@@ -48,105 +46,87 @@ enum Held<W: Width> {
     Brute(Tokenwise<W>),
     /// By norms or by boxes.
     Sorted(Sorted<W>, choice::Plan),
-    /// While changing hands.
-    Nothing,
+}
+
+/// When to choose again.
+#[derive(Default)]
+struct Clock {
+    /// Of the last choice, and of all steps since.
+    choosing: Duration,
+    stepping: Duration,
+    /// Steps since, and the time of the first and the last.
+    since: u32,
+    first: Duration,
+    last: Duration,
+    /// Whether tokens moved in one of them.
+    moved: bool,
+    chosen: bool,
+}
+
+impl Clock {
+    fn is_due(&self) -> bool {
+        let dear = self.since > 1 && self.last > self.first * 2 + self.choosing;
+        !self.chosen || (self.moved && (dear || self.stepping > self.choosing * SHARE))
+    }
+
+    fn restart(&mut self, choosing: Duration) {
+        *self = Self { choosing, chosen: true, ..Self::default() };
+    }
+
+    fn count(&mut self, time: Duration, moved: bool) {
+        if self.since == 0 {
+            self.first = time;
+        }
+        self.last = time;
+        self.stepping += time;
+        self.since += 1;
+        self.moved |= moved;
+    }
 }
 
 impl<W: Width> Planned<W> {
-    pub(super) fn new(tokens: Tokenwise<W>, asked: choice::Plan) -> Self {
-        let set = tokens.set;
-        let mut planned = Self {
-            asked,
-            held: Held::Brute(tokens),
-            set,
-            choosing: Duration::ZERO,
-            stepping: Duration::ZERO,
-            since: 0,
-            first: Duration::ZERO,
-            last: Duration::ZERO,
-            moved: true,
-            tally: Tally::default(),
-            started: false,
+    /// From every token's lattice coordinates, row-major.
+    pub(super) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan) -> Self {
+        let held = match asked {
+            choice::Plan::Brute => Held::Brute(Tokenwise::of(x, d, set)),
+            choice::Plan::Norm => Held::Sorted(Sorted::new(x, d, set, Order::Norm, Mask::Full), asked),
+            choice::Plan::Auto | choice::Plan::Tree => {
+                Held::Sorted(Sorted::new(x, d, set, Order::Space, Mask::Full), choice::Plan::Tree)
+            }
         };
-        if let choice::Plan::Norm | choice::Plan::Tree = asked {
-            planned.sort(asked, Mask::Full);
-        }
-        planned
+        Self { asked, held, set, clock: Clock::default(), tally: Tally::default() }
     }
 
     /// Every token's coordinates, leaving nothing behind.
-    fn take(&mut self) -> (Vec<W::Int>, usize) {
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Brute(state) => {
-                let (n, d) = state.shape();
-                let mut x = state.cloud.x;
-                x.truncate(n * d);
-                (x, d)
-            }
-            Held::Sorted(state, _) => (state.tokens(), state.shape().1),
-            Held::Nothing => (Vec::new(), 1),
+    fn release(&mut self) -> Vec<W::Int> {
+        match &mut self.held {
+            Held::Brute(state) => state.release(),
+            Held::Sorted(state, _) => state.release(),
         }
-    }
-
-    fn sort(&mut self, plan: choice::Plan, mask: Mask) {
-        let order = if plan == choice::Plan::Norm { Order::Norm } else { Order::Space };
-        let (x, d) = self.take();
-        self.held = Held::Sorted(Sorted::new(x, d, self.set, order, mask), plan);
-    }
-
-    fn spread(&mut self) {
-        let (x, d) = self.take();
-        self.held = Held::Brute(Tokenwise::of(x, d, self.set));
     }
 
     /// Times samples of every plan and takes the best.
     fn choose(&mut self, step: &Step) {
         let start = Instant::now();
+        let ((n, d), set) = (self.shape(), self.set);
         if !matches!(self.held, Held::Sorted(_, choice::Plan::Tree)) {
-            self.sort(choice::Plan::Tree, step.mask);
+            let x = self.release();
+            self.held = Held::Sorted(Sorted::new(x, d, set, Order::Space, step.mask), choice::Plan::Tree);
         }
         let Held::Sorted(state, _) = &self.held else { return };
-        let (n, d) = state.shape();
         let tree = state.trial(step, SAMPLES) * state.packets() as f64;
         // Brute force runs over all tokens, and is timed over the distinct ones.
         let ratio = n as f64 / state.keys() as f64;
-        let brute = brute_packet(state, step, self.set) * ratio * n.div_ceil(self.set.packet_rows(W::PRECISION)) as f64;
-        let sort = start.elapsed().as_secs_f64();
-        if tree.min(brute) > 4.0 * sort && d <= NORM_DIMENSIONS {
-            let tokens = state.tokens();
-            let by_norm = Sorted::<W>::new(tokens, d, self.set, Order::Norm, step.mask);
-            if by_norm.trial(step, SAMPLES) * (by_norm.packets() as f64) < 0.9 * tree.min(brute) {
-                self.held = Held::Sorted(by_norm, choice::Plan::Norm);
-            } else if brute < tree {
-                self.spread();
-            }
+        let brute = brute_packet(state, step, set) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
+        let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
+            .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, step.mask))
+            .filter(|state| state.trial(step, SAMPLES) * (state.packets() as f64) < 0.9 * tree.min(brute));
+        if let Some(by_norm) = by_norm {
+            self.held = Held::Sorted(by_norm, choice::Plan::Norm);
         } else if brute < tree {
-            self.spread();
+            self.held = Held::Brute(Tokenwise::of(self.release(), d, set));
         }
-        self.choosing = start.elapsed();
-        self.stepping = Duration::ZERO;
-        self.since = 0;
-        self.moved = false;
-    }
-
-    /// Whether the last step took much longer than the first after the last choice.
-    fn is_dear(&self) -> bool {
-        self.since > 1 && self.last > self.first * 2 + self.choosing
-    }
-
-    fn plan(&self) -> choice::Plan {
-        if let Held::Sorted(_, plan) = &self.held { *plan } else { choice::Plan::Brute }
-    }
-
-    pub(super) fn effort(&self) -> Effort {
-        let (n, _) = self.shape();
-        let rows = if let Held::Sorted(state, _) = &self.held { state.keys() } else { n };
-        Effort {
-            plan: self.plan(),
-            keys_a_row: self.tally.scores as f64 / rows.max(1) as f64,
-            nodes_a_row: self.tally.nodes as f64 / rows.max(1) as f64,
-            distinct: rows,
-        }
+        self.clock.restart(start.elapsed());
     }
 }
 
@@ -159,7 +139,8 @@ fn brute_packet<W: Width>(state: &Sorted<W>, step: &Step, set: InstructionSet) -
         let count = lanes.min(cloud.n);
         let first = (cloud.n - count) * (sample + 1) / (BRUTE_SAMPLES + 1);
         let rows: Vec<u32> = (first as u32..(first + count) as u32).collect();
-        let (mut x, mut argmax, mut counts) = (vec![W::Int::default(); count * cloud.d], vec![0; count], vec![0; count]);
+        let (mut x, mut argmax, mut counts) =
+            (vec![W::Int::default(); count * cloud.d], vec![0; count], vec![0; count]);
         let purpose = Purpose::Move { x: &mut x, argmax: &mut argmax, count: &mut counts };
         let start = Instant::now();
         <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose });
@@ -173,37 +154,27 @@ impl<W: Width> State for Planned<W> {
         match &self.held {
             Held::Brute(state) => state.shape(),
             Held::Sorted(state, _) => state.shape(),
-            Held::Nothing => (0, 1),
         }
     }
 
     fn coordinates(&self) -> Vec<i64> {
+        let widened = |tokens: &[W::Int]| tokens.par_iter().map(|x| Integer::to_i64(*x)).collect();
         match &self.held {
-            Held::Brute(state) => state.coordinates(),
-            Held::Sorted(state, _) => state.coordinates(),
-            Held::Nothing => Vec::new(),
+            Held::Brute(state) => widened(state.tokens()),
+            Held::Sorted(state, _) => widened(&state.tokens()),
         }
     }
 
     fn step(&mut self, step: &Step) -> (StepReport, Tally) {
-        let due = !self.started || (self.moved && (self.stepping > self.choosing * SHARE || self.is_dear()));
-        if self.asked == choice::Plan::Auto && due {
+        if self.asked == choice::Plan::Auto && self.clock.is_due() {
             self.choose(step);
         }
-        self.started = true;
         let start = Instant::now();
         let (report, tally) = match &mut self.held {
             Held::Brute(state) => state.step(step),
             Held::Sorted(state, _) => state.step(step),
-            Held::Nothing => (StepReport::new(step.t, 0, [], 0), Tally::default()),
         };
-        self.last = start.elapsed();
-        self.stepping += self.last;
-        if self.since == 0 {
-            self.first = self.last;
-        }
-        self.since += 1;
-        self.moved |= tally.moved > 0;
+        self.clock.count(start.elapsed(), tally.moved > 0);
         self.tally = tally;
         (report, tally)
     }
@@ -212,7 +183,6 @@ impl<W: Width> State for Planned<W> {
         match &self.held {
             Held::Brute(state) => state.strips(),
             Held::Sorted(state, _) => state.strips(),
-            Held::Nothing => Strips::default(),
         }
     }
 
@@ -220,11 +190,15 @@ impl<W: Width> State for Planned<W> {
         match &self.held {
             Held::Brute(state) => state.masks(step, rows),
             Held::Sorted(state, _) => state.masks(step, rows),
-            Held::Nothing => Vec::new(),
         }
     }
 
     fn effort(&self) -> Effort {
-        Planned::effort(self)
+        let (plan, distinct) = match &self.held {
+            Held::Brute(state) => (choice::Plan::Brute, state.shape().0),
+            Held::Sorted(state, plan) => (*plan, state.keys()),
+        };
+        let a_row = |total: u64| total as f64 / distinct.max(1) as f64;
+        Effort { plan, keys_a_row: a_row(self.tally.scores), boxes_a_row: a_row(self.tally.boxes), distinct }
     }
 }

@@ -16,11 +16,11 @@ use rayon::prelude::*;
 use super::lanes::{InstructionSet, Vectors};
 use super::packet::{BLOCK, Cloud, Plan, Tally};
 use super::search::{Purpose, Row, Scratch, Search, Searched};
-use super::width::{Integer, Width};
+use super::width::Width;
 use crate::contract::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::{Keys, Order, Tree};
+use crate::space::{Keys, LEAF, Order, Tree};
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
@@ -43,7 +43,15 @@ pub(super) struct Sorted<W: Width> {
     sorting: Sorting,
 }
 
+/// Bytes of n tokens in R^d beside three arrays of their coordinates, each of this many bytes.
+pub(super) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
+    let nodes = 2 * n.div_ceil(LEAF as u64).next_power_of_two();
+    // What is kept of keys and tokens, and while they are sorted a code, a copy of it and a copy of the rows.
+    24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
+}
+
 /// When to sort.
+#[derive(Default)]
 struct Sorting {
     /// Steps from one sort to the next, and since the last one.
     interval: u32,
@@ -102,15 +110,7 @@ impl<W: Width> Sorted<W> {
             next: Vec::new(),
             argmax: Vec::new(),
             count: Vec::new(),
-            sorting: Sorting {
-                interval: 1,
-                since: 0,
-                cost: Duration::ZERO,
-                before: Duration::ZERO,
-                least: Duration::ZERO,
-                spent: Duration::ZERO,
-                last: Duration::ZERO,
-            },
+            sorting: Sorting { interval: 1, ..Sorting::default() },
         };
         state.sort(Keys::of_tokens(tokens, d), mask);
         state
@@ -122,6 +122,14 @@ impl<W: Width> Sorted<W> {
         all.par_chunks_mut(self.cloud.d).with_min_len(1024).enumerate().for_each(|(i, row)| {
             row.copy_from_slice(self.cloud.row(self.places.of(i)));
         });
+        all
+    }
+
+    /// The same, leaving nothing behind.
+    pub(super) fn release(&mut self) -> Vec<W::Int> {
+        let all = self.tokens();
+        (self.cloud.x, self.cloud.floats, self.next) = (Vec::new(), Vec::new(), Vec::new());
+        self.tree = Tree::default();
         all
     }
 
@@ -144,6 +152,8 @@ impl<W: Width> Sorted<W> {
         let d = self.cloud.d;
         let (mut keys, moved) = keys.ordered(d, self.order, mask == Mask::Full);
         self.places.follow(&moved, keys.len());
+        drop(moved);
+        self.tree = Tree::default(); // the old one goes first
         self.tree = Tree::new(&keys, d);
         let padded = keys.len().next_multiple_of(BLOCK) * d;
         self.cloud.n = keys.len();
@@ -178,8 +188,7 @@ impl<W: Width> Sorted<W> {
             let d = self.cloud.d;
             let mut rows = std::mem::take(&mut self.cloud.x);
             rows.truncate(self.cloud.n * d);
-            let keys =
-                Keys { rows, weight: std::mem::take(&mut self.weight), first: std::mem::take(&mut self.first) };
+            let keys = Keys { rows, weight: std::mem::take(&mut self.weight), first: std::mem::take(&mut self.first) };
             self.sort(keys, mask);
         }
     }
@@ -198,10 +207,7 @@ impl<W: Width> Sorted<W> {
 
     /// The rows of the keys from `base` on, by how much they see.
     fn rows(&self, mask: Mask, base: usize, count: usize) -> Vec<Row> {
-        let row = |key: usize| Row {
-            key: key as u32,
-            visible: mask.visible(self.first[key] as usize, self.n) as u32,
-        };
+        let row = |key: usize| Row { key: key as u32, visible: mask.visible(self.first[key] as usize, self.n) as u32 };
         let mut rows: Vec<Row> = (base..base + count).map(row).collect();
         rows.sort_by_key(|row| row.visible);
         rows
@@ -335,18 +341,6 @@ impl<W: Width> Sorted<W> {
             },
         );
         times.sum::<f64>() / runs as f64
-    }
-
-    pub(super) fn coordinates(&self) -> Vec<i64> {
-        let all: Vec<Vec<i64>> = (0..self.n)
-            .into_par_iter()
-            .with_min_len(4096)
-            .fold(Vec::new, |mut all, i| {
-                all.extend(self.cloud.row(self.places.of(i)).iter().map(|x| Integer::to_i64(*x)));
-                all
-            })
-            .collect();
-        all.concat()
     }
 
     pub(super) fn shape(&self) -> (usize, usize) {

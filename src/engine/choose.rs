@@ -1,7 +1,7 @@
 //! The choice of an engine.
 
 use super::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
-use crate::choice::EngineChoice;
+use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
@@ -18,28 +18,34 @@ pub struct Opened {
 }
 
 /// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
-/// never a software driver.
+/// never a software driver. The plan is that of the CPU engine under the contract; every other compares all pairs.
 ///
 /// # Errors
-/// No such engine on this machine, or not enough memory for it.
-pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
+/// No such engine on this machine, or one without this plan, or not enough memory for it.
+pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
     let quiet = |engine| Ok(Opened { engine, note: None });
     match choice {
-        EngineChoice::Reference if !model.is_exact() => quiet(Box::new(ReferenceEngine::real(tokens))),
-        EngineChoice::Reference => quiet(Box::new(ReferenceEngine::new(tokens, grid))),
-        EngineChoice::Cpu => quiet(cpu(model, tokens, grid)?),
+        EngineChoice::Reference => {
+            only_brute(plan, "the reference")?;
+            let exact = model.is_exact();
+            quiet(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
+        }
+        EngineChoice::Cpu => quiet(cpu(plan, model, tokens, grid)?),
         EngineChoice::Gpu => {
             let adapter = Adapter::choose(Wanted::Any)?;
             let note = adapter
                 .is_software()
                 .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
-            Ok(Opened { engine: gpu(&adapter, model, tokens, grid)?, note })
+            Ok(Opened { engine: gpu(&adapter, plan, model, tokens, grid)?, note })
         }
         EngineChoice::Auto => {
-            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else { return quiet(cpu(model, tokens, grid)?) };
-            gpu(&adapter, model, tokens, grid).map_or_else(
+            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else { return quiet(cpu(plan, model, tokens, grid)?) };
+            gpu(&adapter, plan, model, tokens, grid).map_or_else(
                 |error| {
-                    Ok(Opened { engine: cpu(model, tokens, grid)?, note: Some(format!("on the CPU engine: {error}")) })
+                    Ok(Opened {
+                        engine: cpu(plan, model, tokens, grid)?,
+                        note: Some(format!("on the CPU engine: {error}")),
+                    })
                 },
                 quiet,
             )
@@ -47,17 +53,32 @@ pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) ->
     }
 }
 
-fn cpu(model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    let options = cpu::Options::default();
-    let exact = model.is_exact();
-    Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
+fn cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let options = cpu::Options { plan, ..cpu::Options::default() };
+    if model.is_exact() {
+        return Ok(Box::new(CpuEngine::new(tokens, grid, options)?));
+    }
+    only_brute(plan, &format!("the cpu engine's {}", model.name()))?;
+    Ok(Box::new(CpuEngine::real(tokens, options)?))
 }
 
-fn gpu(adapter: &Adapter, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+fn gpu(adapter: &Adapter, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     if !model.is_exact() {
         let name = model.name();
         return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
     }
+    only_brute(plan, "the gpu engine")?;
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
     Ok(Box::new(GpuEngine::new(&Device::open(adapter)?, tokens, grid, !plain)?))
+}
+
+/// Refuses the plans that an engine or a rule lacks.
+fn only_brute(plan: Plan, who: &str) -> Result<()> {
+    match plan {
+        Plan::Auto | Plan::Brute => Ok(()),
+        Plan::Norm | Plan::Tree => Err(Error::input(format!(
+            "{who} has no plan {:?}: it compares every pair; take auto or brute",
+            plan.name()
+        ))),
+    }
 }

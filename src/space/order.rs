@@ -248,8 +248,9 @@ mod tests {
     #[test]
     fn clusters_are_ordered_inside() {
         let side = 32;
-        let rows: Vec<i64> =
-            (0..2 * side * side).flat_map(|i| [(i % 2) << 50, (i / 2 * 7919 % side * side) % side, i / 2 / side]).collect();
+        let rows: Vec<i64> = (0..2 * side * side)
+            .flat_map(|i| [(i % 2) << 50, (i / 2 * 7919 % side * side) % side, i / 2 / side])
+            .collect();
         let order = order(&rows, 3, Order::Space);
         let far = order.windows(2).filter(|w| {
             let (a, b) = (row(&rows, 3, w[0]), row(&rows, 3, w[1]));

@@ -16,7 +16,12 @@ use crate::space::{LEAF, Order};
 impl<W: Width> Search<'_, W> {
     /// Scores that are certainly attained, near the row maxima, and the leaves that matter to them.
     #[inline(always)]
-    pub(super) fn first_pass<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, tally: &mut Tally) -> [L::Floats; VECTORS] {
+    pub(super) fn first_pass<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        tally: &mut Tally,
+    ) -> [L::Floats; VECTORS] {
         self.scratch.leaves.clear();
         self.scratch.maxima.clear();
         let mut start = [W::LOWEST; LANES];
@@ -89,13 +94,14 @@ impl<W: Width> Search<'_, W> {
                         continue;
                     }
                     let around = &tree.boxes()[child * 2 * d..][..2 * d];
-                    let (query, sizes, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+                    let (query, sizes, origin) =
+                        (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
                     let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
                     for r in 0..VECTORS {
                         uppers[side][r] = lanes.mul_add(one, middle[r], reach[r]);
                     }
                     need[side] = at_least(lanes, &uppers[side], limit) & known.seen(width, tree.span()[child][0]);
-                    tally.nodes += self.rows.len() as u64;
+                    tally.boxes += self.rows.len() as u64;
                 }
                 // The half that more lanes of those in need find better.
                 let left = at_least(lanes, &uppers[0], &uppers[1]);

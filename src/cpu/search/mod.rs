@@ -268,7 +268,11 @@ impl<W: Width> Search<'_, W> {
 
     /// Keys of a leaf, whose floats are then at hand from the origin, and the error of their scores.
     #[inline(always)]
-    fn approach<L: Lanes<W, W::Int>>(&mut self, lanes: L, leaf: usize) -> (std::ops::Range<usize>, [L::Floats; VECTORS]) {
+    fn approach<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        leaf: usize,
+    ) -> (std::ops::Range<usize>, [L::Floats; VECTORS]) {
         let (cloud, tree) = (self.keys.cloud, self.keys.tree);
         let keys = &cloud.floats[leaf * LEAF * cloud.d..][..LEAF * cloud.d];
         let Scratch { near, origin, .. } = &mut *self.scratch;
@@ -286,7 +290,6 @@ impl<W: Width> Search<'_, W> {
     /// Step 4 of the contract.
     #[inline(always)]
     fn finish(&mut self, width: usize, known: &Known<W>, tally: &mut Tally) {
-        let width = VECTORS * L::WIDTH;
         let (keys, d) = (self.keys, self.keys.cloud.d);
         let Purpose::Move { base, x, argmax, count } = &mut self.purpose else { return };
         let Scratch { sums, own, .. } = self.scratch;

@@ -14,7 +14,13 @@ use crate::space::{LEAF, Order};
 impl<W: Width> Search<'_, W> {
     /// Adds up the strips: boxes first, keys where they must be.
     #[inline(always)]
-    pub(super) fn second_pass<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>, active: u64, tally: &mut Tally) {
+    pub(super) fn second_pass<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        active: u64,
+        tally: &mut Tally,
+    ) {
         let width = VECTORS * L::WIDTH;
         let mut threshold = [W::SMALLEST; LANES];
         let mut limits = [[W::default(); LANES]; 2];
@@ -70,7 +76,7 @@ impl<W: Width> Search<'_, W> {
                 lower[r] = lanes.mul_add(minus_one, reach[r], lower[r]);
                 upper[r] = lanes.mul_add(one, reach[r], upper[r]);
             }
-            tally.nodes += self.rows.len() as u64;
+            tally.boxes += self.rows.len() as u64;
             let [least, most] = tree.span()[node];
             let some = at_least(lanes, &upper, low) & active & known.seen(width, least);
             let whole = at_least(lanes, &lower, high) & some & known.seen(width, most);
