@@ -80,7 +80,15 @@ fn what_does_a_step_cost(c: &mut Criterion) {
             measure(c, "late in a run", 8192, 3, 0.1, plain, before);
         }
         for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
-            measure(c, "by instruction set", 4096, 16, 0.1, (precision, Options { set: Some(set), threads: None }), 0);
+            measure(
+                c,
+                "by instruction set",
+                4096,
+                16,
+                0.1,
+                (precision, Options { set: Some(set), ..Options::default() }),
+                0,
+            );
         }
     }
 }

@@ -17,7 +17,8 @@ pub enum EngineChoice {
 }
 
 /// How keys are searched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Plan {
     /// The cheapest of the others.
     #[default]

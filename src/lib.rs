@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`num`], [`rng`], [`machine`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`field`], [`outcome`] |
+//! | 2 | [`model`], [`contract`], [`field`], [`outcome`], [`space`] |
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
@@ -35,6 +35,7 @@ pub mod reference;
 pub mod rng;
 pub mod schedule;
 pub mod sim;
+pub mod space;
 pub mod study;
 pub mod tokens;
 pub mod verify;

@@ -1,5 +1,7 @@
 //! What an engine tells about a step, beside the tokens.
 
+use crate::choice::Plan;
+
 /// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine but for `redone`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepReport {
@@ -37,6 +39,19 @@ pub struct Strips {
     pub argmax: Vec<u32>,
     /// |C_i|.
     pub count: Vec<u32>,
+}
+
+/// How a step was computed. None of it is the same on every machine, or twice on one.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Effort {
+    /// The plan that ran; never [`Plan::Auto`].
+    pub plan: Plan,
+    /// Keys scored for a distinct row, in all passes.
+    pub keys_a_row: f64,
+    /// Boxes whose bounds were computed for a distinct row.
+    pub boxes_a_row: f64,
+    /// Rows computed: distinct tokens, as far as they have been merged.
+    pub distinct: usize,
 }
 
 /// Who computed: goes to meta.json and `doctor`.

@@ -114,12 +114,20 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
     folder.good(&["run", "my.toml", "--out", "first", "--no-plot"]);
     folder.good(&["run", "first/config.toml", "--out", "second", "--no-plot"]);
     folder.good(&["run", "my.toml", "--engine", "reference", "--out", "third", "--no-plot"]);
+    for plan in ["brute", "norm", "tree"] {
+        folder.good(&["run", "my.toml", "--engine", "cpu", "--plan", plan, "--out", plan, "--no-plot"]);
+        let effort = fs::read_to_string(folder.path().join(plan).join("effort.csv")).unwrap();
+        assert!(effort.starts_with("step,plan,keys_a_row,boxes_a_row,distinct,step_seconds\n1,"), "{effort}");
+        assert!(effort.lines().skip(1).all(|line| line.split(',').nth(1) == Some(plan)), "{effort}");
+    }
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     for file in ["final.npy", "metrics.csv"] {
         let first = read(&format!("first/{file}"));
         assert!(!first.is_empty());
         assert_eq!(first, read(&format!("second/{file}")), "{file}");
-        assert_eq!(first, read(&format!("third/{file}")), "{file}");
+        for other in ["third", "brute", "norm", "tree"] {
+            assert_eq!(first, read(&format!("{other}/{file}")), "{other}: {file}");
+        }
     }
 }
 
@@ -213,7 +221,11 @@ fn bad_input_is_refused_in_one_line() {
     folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
     folder.refused(&set("model.a=[[1,0],[0,1]]"), &["2", "3"]);
     folder.refused(&set("tokens.n=4000000000"), &["bytes", "available"]);
-    folder.refused(&["run", "my.toml", "--plan", "tree"], &["tree", "brute"]);
+    folder.refused(&["run", "my.toml", "--plan", "tree", "--engine", "reference"], &["tree", "brute", "reference"]);
+    let softmax =
+        "[tokens]\nkind = \"ball\"\nn = 9\nd = 2\n[model]\nrule = \"softmax\"\nalpha = 1\nbeta = 2\n[run]\nsteps = 1\n";
+    folder.write("softmax.toml", softmax);
+    folder.refused(&["run", "softmax.toml", "--plan", "norm", "--engine", "cpu"], &["norm", "brute", "softmax"]);
     folder.refused(&["run", "--preset", "emerging-laeder"], &["emerging-leader"]);
     folder.write("typo.toml", CONFIG.replace("alpha", "alhpa"));
     folder.refused(&["run", "typo.toml"], &["alhpa", "alpha", "10"]);

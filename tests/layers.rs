@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&[&str]]] = &[
     &[&["error", "num", "rng", "machine"]],
     &[&["tokens", "schedule", "init", "choice"]],
-    &[&["model", "contract", "field", "outcome"]],
+    &[&["model", "contract", "field", "outcome", "space"]],
     &[&["reference"], &["cpu"], &["gpu"]],
     &[&["engine", "verify", "observe"]],
     &[&["io"]],

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::output;
 use super::progress::Progress;
 use crate::bench::{self, Contender, Plan};
+use crate::choice;
 use crate::cpu;
 use crate::engine;
 use crate::error::Error;
@@ -19,6 +20,7 @@ use crate::tokens::Precision;
   localmax bench                                   a table in under a minute
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
   localmax bench --rules softmax,sphere            other rules
+  localmax bench --plan brute                      every pair, whatever could be ruled out
   localmax bench --engines cpu,gpu --markdown      a table for a README
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
@@ -35,6 +37,9 @@ pub(super) struct Arguments {
     #[arg(long, value_delimiter = ',', default_values = ["cpu", "gpu", "reference"],
           value_parser = ["cpu", "gpu", "reference"])]
     engines: Vec<String>,
+    /// Which keys the CPU engine looks at
+    #[arg(long, default_value = "auto", value_parser = ["auto", "brute", "norm", "tree"])]
+    plan: String,
     /// Width of the stored tokens
     #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
     precision: String,
@@ -75,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         rounds: arguments.rounds as usize,
         round_time: Duration::from_secs_f64(arguments.seconds),
     };
-    let contenders = contenders(&arguments.engines, precision)?;
+    let contenders = contenders(&arguments.engines, choice::Plan::parse(&arguments.plan)?, precision)?;
     let mut progress = Progress::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
     let mut done = 0;
     let report = bench::run(&plan, &contenders, |what| {
@@ -92,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     })?)
 }
 
-fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>> {
+fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> Result<Vec<Contender>> {
     let wanted = |name: &str| engines.iter().any(|e| e == name);
     let mut all = Vec::new();
     if wanted("gpu") {
@@ -107,7 +112,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
             let peak = gpu::fma_peak(&device)?.gflops;
             all.push(Contender {
                 name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
-                open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, model, tokens, grid)),
+                open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
                 peak: Some(peak),
                 limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
             });
@@ -116,7 +121,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
     if wanted("cpu") {
         all.push(Contender {
             name: "cpu".into(),
-            open: Box::new(engine::on_cpu),
+            open: Box::new(move |model, tokens, grid| engine::on_cpu(plan, model, tokens, grid)),
             peak: Some(cpu::fma_peak(precision, cpu::Options::default())?),
             limit: f64::INFINITY,
         });
@@ -124,7 +129,7 @@ fn contenders(engines: &[String], precision: Precision) -> Result<Vec<Contender>
     if wanted("reference") {
         all.push(Contender {
             name: "reference".into(),
-            open: Box::new(|model, tokens, grid| Ok(engine::on_reference(model, tokens, grid))),
+            open: Box::new(|model, tokens, grid| engine::on_reference(choice::Plan::Brute, model, tokens, grid)),
             peak: None,
             limit: REFERENCE_LIMIT,
         });

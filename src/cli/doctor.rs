@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::output;
+use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .collect();
     let manifests = manifests();
     if arguments.json {
-        return Ok(output::print(&format!("{:#}\n", as_json(&adapters, &manifests)))?);
+        return Ok(output::print(&format!("{:#}\n", as_json(&adapters, &manifests, arguments.plan)))?);
     }
     Ok(output::print(&as_text(&adapters, &manifests, arguments.plan))?)
 }
@@ -100,8 +101,8 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
     let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
     text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
     if let Some((n, d)) = plan {
-        let bytes = Cpu::memory(n, d, Precision::F32, machine::threads());
-        text += &format!("           n = {n}, d = {d}, f32: {bytes} bytes, {} free\n", free());
+        let bytes = cpu_plans(n, d).map(|(plan, bytes)| format!("{bytes} bytes ({plan})")).join(", ");
+        text += &format!("           n = {n}, d = {d}, f32: {bytes}; {} free\n", free());
     }
     for probed in adapters {
         let a = &probed.adapter;
@@ -147,15 +148,24 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
     text
 }
 
+/// Bytes that the CPU engine takes by plan.
+fn cpu_plans(n: usize, d: usize) -> [(&'static str, u64); 3] {
+    [choice::Plan::Auto, choice::Plan::Brute, choice::Plan::Tree]
+        .map(|plan| (plan.name(), Cpu::memory(n, d, Precision::F32, plan, machine::threads())))
+}
+
 fn free() -> String {
     machine::available_memory().map_or("unknown".into(), |bytes| bytes.to_string())
 }
 
-fn as_json(adapters: &[Probed], manifests: &[Manifest]) -> Value {
+fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> Value {
     json!({
         "localmax": env!("CARGO_PKG_VERSION"),
         "contract": contract::VERSION,
-        "cpu": { "threads": machine::threads(), "instruction_set": InstructionSet::best().name() },
+        "cpu": {
+            "threads": machine::threads(), "instruction_set": InstructionSet::best().name(),
+            "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
+        },
         "adapters": adapters.iter().map(|p| {
             let features: serde_json::Map<String, Value> =
                 p.adapter.features().iter().map(|(name, has)| ((*name).to_owned(), json!(has))).collect();

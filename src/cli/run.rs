@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::source::{Source, first_state, open_engine};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place, RunDir};
+use crate::outcome::Effort;
 use crate::plot;
 use crate::sim::Simulation;
 use crate::sim::record::{self, Ending, Options};
@@ -61,8 +62,10 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     let run = place.create(config)?;
     let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let mut progress = Progress::new(config.run.steps);
-    let result = record::run(config, &run, &mut simulation, grid, options, |step, report| {
-        progress.at(step, &format!("{} moving", report.moved));
+    let result = record::run(config, &run, &mut simulation, grid, options, |step, report, effort| {
+        let searched =
+            effort.map_or(String::new(), |e| format!(", {} distinct, {:.0} keys a row", e.distinct, e.keys_a_row));
+        progress.at(step, &format!("{} moving{searched}", report.moved));
     });
     progress.done();
     let ending = match result {
@@ -111,6 +114,12 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
             text += &format!("; strips hold {} to {} tokens, {mean:.2} on average", r.strip_min, r.strip_max);
         }
         text += "\n";
+    }
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = ending.effort {
+        text += &format!(
+            "search     plan {}: {keys_a_row:.1} keys and {boxes_a_row:.1} boxes a row; {distinct} distinct tokens\n",
+            plan.name()
+        );
     }
     match ending.fixed_point {
         Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),

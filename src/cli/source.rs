@@ -29,7 +29,7 @@ pub(super) struct Source {
     /// Who computes; auto takes a hardware GPU if there is one, else the CPU
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
     engine: Option<String>,
-    /// How keys are searched
+    /// How keys are searched: every pair (brute), by norms or by a tree of boxes; auto takes the cheapest
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Width of the stored tokens
@@ -85,11 +85,7 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
 
 /// The engine that the config asks for, holding the first state.
 pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    if let Plan::Norm | Plan::Tree = config.run.plan {
-        let plan = config.run.plan.name();
-        return Err(Error::input(format!("run.plan {plan:?} is not in this version; take auto or brute")).into());
-    }
-    let opened = engine::open(config.run.engine, &config.model, tokens, grid)?;
+    let opened = engine::open(config.run.engine, config.run.plan, &config.model, tokens, grid)?;
     if let Some(note) = opened.note {
         output::note(&note);
     }
@@ -100,7 +96,7 @@ pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Resul
 fn check_memory(config: &Config) -> Result<()> {
     let (n, d, precision) = (config.n(), config.d(), config.run.precision);
     let held = 2 * (n as u64).saturating_mul(d as u64).saturating_mul(precision.bytes() as u64);
-    let needed = held.saturating_add(Cpu::memory(n, d, precision, machine::threads()));
+    let needed = held.saturating_add(Cpu::memory(n, d, precision, config.run.plan, machine::threads()));
     match machine::available_memory() {
         Some(available) if needed > available => Err(Error::Memory {
             what: format!("a run of {n} tokens in R^{d}"),

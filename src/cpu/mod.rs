@@ -10,18 +10,26 @@
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
 //! | `packet` | one packet of rows against all keys, both passes |
+//! | `brute` | the state as tokens, every pair computed |
+//! | `search` | one packet of rows against keys in order, most of them unseen ([`crate::space`]) |
+//! | `sorted` | the state as keys in order, coincident tokens merged |
+//! | `planned` | the choice among brute force, the order of norms and the tree |
 //! | `sums` | exact sums over strips |
 //! | `attention` | every other rule, in floats |
 //! | `peak` | the machine's multiply-add peak, to measure against |
 //!
-//! Memory is O(n·d): 12 (f32) or 24 (f64) bytes a coordinate, and per thread one float a lane and key block.
+//! Memory is O(n·d) under every plan; [`Cpu::memory`] says how much.
 
 mod aligned;
 pub mod attention;
+mod brute;
 mod filter;
 mod lanes;
 mod packet;
 mod peak;
+mod planned;
+mod search;
+mod sorted;
 mod sums;
 mod width;
 
@@ -31,16 +39,16 @@ pub use peak::fma_peak;
 
 use std::fmt;
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::choice;
 use crate::contract::{Grid, Step};
 use crate::error::{Error, Result};
-use crate::outcome::{StepReport, Strips};
+use crate::outcome::{Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
-use lanes::Vectors;
-use packet::{BLOCK, Cloud, Packet, Plan, Purpose, Scratch, Tally};
+use packet::{BLOCK, Tally};
+use planned::Planned;
 use width::{Integer, Width};
 
 /// How to compute; no option changes a bit of the result.
@@ -50,6 +58,8 @@ pub struct Options {
     pub set: Option<InstructionSet>,
     /// Threads; one a core if none is named.
     pub threads: Option<usize>,
+    /// How keys are searched.
+    pub plan: choice::Plan,
 }
 
 /// What the last step did, for honest shares of a peak.
@@ -67,7 +77,7 @@ pub struct Cpu {
     grid: Grid,
     set: InstructionSet,
     pool: ThreadPool,
-    strips: Option<Strips>,
+    stepped: bool,
     work: Work,
 }
 
@@ -86,20 +96,27 @@ impl Cpu {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
         let pool = pool(options.threads)?;
-        let state: Box<dyn State> = match grid.precision {
-            Precision::F32 => Box::new(Tokenwise::<f32>::new(tokens, grid, set)),
-            Precision::F64 => Box::new(Tokenwise::<f64>::new(tokens, grid, set)),
-        };
-        Ok(Self { state, grid, set, pool, strips: None, work: Work::default() })
+        let state: Box<dyn State> = pool.install(|| match grid.precision {
+            Precision::F32 => planned::<f32>(tokens, grid, set, options.plan),
+            Precision::F64 => planned::<f64>(tokens, grid, set, options.plan),
+        });
+        Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
     }
 
-    /// Bytes that n tokens in R^d take on this many threads.
-    pub fn memory(n: usize, d: usize, precision: Precision, threads: usize) -> u64 {
-        let (n, d, bytes) = (n as u64, d as u64, precision.bytes() as u64);
-        let padded = n.next_multiple_of(BLOCK as u64);
+    /// Bytes that n tokens in R^d take at most on this many threads.
+    pub fn memory(n: usize, d: usize, precision: Precision, plan: choice::Plan, threads: usize) -> u64 {
+        let (n, d, bytes, threads) = (n as u64, d as u64, precision.bytes() as u64, threads as u64);
+        let blocks = n.div_ceil(BLOCK as u64);
+        let state = 3 * blocks * BLOCK as u64 * d * bytes;
         let lanes = InstructionSet::best().packet_rows(precision) as u64;
-        let scratch = lanes * (padded / BLOCK as u64 * bytes + 6 * (d + 1) * bytes);
-        3 * padded * d * bytes + 8 * n + threads as u64 * scratch
+        let brute = state + 8 * n + threads * lanes * bytes * (blocks + 6 * (d + 1));
+        let sorted = state + sorted::memory(n, d, bytes) + threads * lanes * bytes * (blocks + 8 * (d + 1));
+        match plan {
+            choice::Plan::Brute => brute,
+            choice::Plan::Norm | choice::Plan::Tree => sorted,
+            choice::Plan::Auto if planned::looks_at_norms(d as usize) => 2 * sorted,
+            choice::Plan::Auto => sorted.max(brute),
+        }
     }
 
     /// The instruction set in use.
@@ -117,16 +134,17 @@ impl Cpu {
         self.work
     }
 
+    /// How the last step was computed.
+    pub fn effort(&self) -> Effort {
+        self.state.effort()
+    }
+
     /// Applies one step.
     pub fn step(&mut self, step: &Step) -> StepReport {
-        let (n, d) = self.state.shape();
-        let mut strips = self.strips.take().unwrap_or_default();
-        strips.argmax.resize(n, 0);
-        strips.count.resize(n, 0);
-        let tally = self.pool.install(|| self.state.step(step, &mut strips));
+        let (_, d) = self.state.shape();
+        let (report, tally) = self.pool.install(|| self.state.step(step));
         self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
-        let report = StepReport::new(step.t, tally.moved, strips.count.iter().copied(), tally.redone);
-        self.strips = Some(strips);
+        self.stepped = true;
         report
     }
 
@@ -136,7 +154,7 @@ impl Cpu {
     /// As [`Grid::tokens`].
     pub fn tokens(&self) -> Result<Tokens> {
         let (n, d) = self.state.shape();
-        self.grid.tokens(n, d, &self.state.coordinates())
+        self.grid.tokens(n, d, &self.pool.install(|| self.state.coordinates()))
     }
 
     /// Argmax and strip size of every row in the last step.
@@ -144,7 +162,11 @@ impl Cpu {
     /// # Errors
     /// No step has been taken yet.
     pub fn strips(&self) -> Result<Strips> {
-        self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
+        if self.stepped {
+            Ok(self.pool.install(|| self.state.strips()))
+        } else {
+            Err(Error::input("no step has been taken yet"))
+        }
     }
 
     /// `C_i` of the given rows in the current state, ascending.
@@ -156,6 +178,11 @@ impl Cpu {
         require_rows(rows, n)?;
         Ok(self.pool.install(|| self.state.masks(step, rows)))
     }
+}
+
+fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, plan: choice::Plan) -> Box<dyn State> {
+    let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
+    Box::new(Planned::<W>::new(x, tokens.d(), set, plan))
 }
 
 /// Tokens are counted in 32 bits.
@@ -187,115 +214,11 @@ fn pool(threads: Option<usize>) -> Result<ThreadPool> {
 /// A precision's state, without its type.
 trait State: Send + Sync {
     fn shape(&self) -> (usize, usize);
+    /// Every token's lattice coordinates, row-major.
     fn coordinates(&self) -> Vec<i64>;
-    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally;
+    fn step(&mut self, step: &Step) -> (StepReport, Tally);
+    /// Of the last step.
+    fn strips(&self) -> Strips;
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
-}
-
-struct Tokenwise<W: Width> {
-    cloud: Cloud<W>,
-    /// X(t+1) in the making.
-    next: Vec<W::Int>,
-    set: InstructionSet,
-}
-
-impl<W: Width> Tokenwise<W> {
-    fn new(tokens: &Tokens, grid: Grid, set: InstructionSet) -> Self {
-        let (n, d) = (tokens.n(), tokens.d());
-        let padded = n.next_multiple_of(BLOCK) * d;
-        let mut x: Vec<W::Int> = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
-        x.resize(padded, W::Int::default());
-        let cloud = Cloud { n, d, x, floats: vec![W::default(); padded], largest: Vec::new(), twins: Vec::new() };
-        let mut state = Self { cloud, next: vec![W::Int::default(); padded], set };
-        state.refloat();
-        state
-    }
-
-    /// Floats and their largest magnitudes from the integers.
-    fn refloat(&mut self) {
-        let d = self.cloud.d;
-        let chunks = self.cloud.floats.par_chunks_mut(BLOCK * d).zip(self.cloud.x.par_chunks(BLOCK * d));
-        let largest = chunks.with_min_len(16).map(|(floats, x)| {
-            let mut largest = vec![0.0f64; d];
-            for (floats, x) in floats.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-                for ((float, &x), largest) in floats.iter_mut().zip(x).zip(&mut largest) {
-                    *float = W::of(x);
-                    *largest = largest.max(float.to_f64().abs());
-                }
-            }
-            largest
-        });
-        self.cloud.largest = largest.reduce(
-            || vec![0.0; d],
-            |mut a, b| {
-                a.iter_mut().zip(b).for_each(|(a, b)| *a = a.max(b));
-                a
-            },
-        );
-    }
-
-    fn lanes(&self) -> usize {
-        self.set.packet_rows(W::PRECISION)
-    }
-
-    fn scratch(&self) -> Scratch<W> {
-        Scratch::new(self.cloud.n, self.cloud.d, self.lanes())
-    }
-}
-
-impl<W: Width> State for Tokenwise<W> {
-    fn shape(&self) -> (usize, usize) {
-        (self.cloud.n, self.cloud.d)
-    }
-
-    fn coordinates(&self) -> Vec<i64> {
-        self.cloud.x[..self.cloud.n * self.cloud.d].iter().map(|x| x.to_i64()).collect()
-    }
-
-    fn step(&mut self, step: &Step, strips: &mut Strips) -> Tally {
-        let (lanes, cloud, set) = (self.lanes(), &self.cloud, self.set);
-        let plan = &Plan::new(step);
-        let packets = self.next[..cloud.n * cloud.d]
-            .par_chunks_mut(lanes * cloud.d)
-            .zip(strips.argmax.par_chunks_mut(lanes))
-            .zip(strips.count.par_chunks_mut(lanes))
-            .enumerate();
-        let tallies = packets.with_max_len(1).map_init(
-            || Scratch::new(cloud.n, cloud.d, lanes),
-            |scratch, (packet, ((x, argmax), count))| {
-                let first = (packet * lanes) as u32;
-                let rows: Vec<u32> = (first..first + count.len() as u32).collect();
-                let purpose = Purpose::Move { x, argmax, count };
-                <W as Vectors>::run(set, Packet { cloud, plan, scratch, rows: &rows, purpose })
-            },
-        );
-        let tally = tallies.reduce(Tally::default, |a, b| a + b);
-        std::mem::swap(&mut self.cloud.x, &mut self.next);
-        self.refloat();
-        // Equal tokens share exact decisions, which pays once there are many.
-        self.cloud.twins.clear();
-        if tally.redone > self.cloud.n as u64 {
-            self.cloud.find_twins();
-        }
-        tally
-    }
-
-    fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let plan = &Plan::new(step);
-        let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let packets = sorted.par_chunks(self.lanes()).map_init(
-            || self.scratch(),
-            |scratch, rows| {
-                let mut members = vec![Vec::new(); rows.len()];
-                let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Packet { cloud: &self.cloud, plan, scratch, rows, purpose });
-                members
-            },
-        );
-        let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
-        // Every row was put into `sorted`.
-        rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
-    }
+    fn effort(&self) -> Effort;
 }

@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use crate::contract::{Step, StripWidth, TokenMatrix};
 
 use super::aligned::Aligned;
@@ -34,6 +36,29 @@ pub(super) struct Cloud<W: Width> {
 }
 
 impl<W: Width> Cloud<W> {
+    /// Floats and their largest magnitudes from the integers.
+    pub(super) fn refloat(&mut self) {
+        let d = self.d;
+        let chunks = self.floats.par_chunks_mut(BLOCK * d).zip(self.x.par_chunks(BLOCK * d));
+        let largest = chunks.with_min_len(16).map(|(floats, x)| {
+            let mut largest = vec![0.0f64; d];
+            for (floats, x) in floats.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
+                for ((float, &x), largest) in floats.iter_mut().zip(x).zip(&mut largest) {
+                    *float = W::of(x);
+                    *largest = largest.max(float.to_f64().abs());
+                }
+            }
+            largest
+        });
+        self.largest = largest.reduce(
+            || vec![0.0; d],
+            |mut a, b| {
+                a.iter_mut().zip(b).for_each(|(a, b)| *a = a.max(b));
+                a
+            },
+        );
+    }
+
     /// Finds equal tokens.
     pub(super) fn find_twins(&mut self) {
         let mut first = HashMap::with_capacity(self.n);
@@ -48,7 +73,7 @@ impl<W: Width> Cloud<W> {
         self.twins.get(key as usize).copied().unwrap_or(key)
     }
 
-    fn row(&self, i: usize) -> &[W::Int] {
+    pub(super) fn row(&self, i: usize) -> &[W::Int] {
         &self.x[i * self.d..][..self.d]
     }
 }
@@ -87,12 +112,19 @@ pub(super) struct Tally {
     pub(super) redone: u64,
     /// Float scores computed, both passes.
     pub(super) scores: u64,
+    /// Rows times boxes whose bounds were computed.
+    pub(super) boxes: u64,
 }
 
 impl std::ops::Add for Tally {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { moved: self.moved + other.moved, redone: self.redone + other.redone, scores: self.scores + other.scores }
+        Self {
+            moved: self.moved + other.moved,
+            redone: self.redone + other.redone,
+            scores: self.scores + other.scores,
+            boxes: self.boxes + other.boxes,
+        }
     }
 }
 
@@ -154,7 +186,7 @@ impl Decided {
 
 /// Exact scores of the lanes `of` (and maybe others) against a key.
 #[inline(always)]
-fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
+pub(super) fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
     if of.count_ones() <= FEW {
         for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
             into[lane] = W::dot(query, lanes, lane, row);
@@ -232,32 +264,7 @@ impl<W: Width> Packet<'_, W> {
                 own[k * lanes + l] = x;
             }
         }
-        match &step.matrix {
-            TokenMatrix::Identity => query.copy_from_slice(own),
-            TokenMatrix::Multiple(a) => {
-                let a = W::Int::of(*a);
-                for (q, &x) in query.iter_mut().zip(own.iter()) {
-                    *q = W::query(W::product(a, x));
-                }
-            }
-            TokenMatrix::Dense(_) => {
-                let mut sums = [W::Wide::default(); LANES];
-                for (q, row) in query.chunks_exact_mut(lanes).zip(self.plan.dense.chunks_exact(cloud.d)) {
-                    W::dots(lanes, own, row, &mut sums);
-                    for (q, &sum) in q.iter_mut().zip(&sums) {
-                        *q = W::query(sum);
-                    }
-                }
-            }
-        }
-        let mut weight = [0.0; LANES];
-        for (k, q) in query.chunks_exact(lanes).enumerate() {
-            for (l, &q) in q.iter().enumerate() {
-                let float = W::of(q);
-                query_floats[k * lanes + l] = float;
-                weight[l] += float.to_f64().abs() * cloud.largest[k];
-            }
-        }
+        let weight = queries(cloud, self.plan, lanes, own, query, query_floats);
         let mut rows = Rows {
             own: u64::MAX >> (LANES - count),
             visible,
@@ -494,8 +501,47 @@ impl<W: Width> Packet<'_, W> {
     }
 }
 
+/// Queries of a packet's rows from their own coordinates, and `Σ_k |q_k| max_j|x_jk|` of each.
+#[inline(always)]
+pub(super) fn queries<W: Width>(
+    cloud: &Cloud<W>,
+    plan: &Plan<'_, W>,
+    lanes: usize,
+    own: &[W::Int],
+    query: &mut [W::Int],
+    query_floats: &mut [W],
+) -> [f64; LANES] {
+    match &plan.step.matrix {
+        TokenMatrix::Identity => query.copy_from_slice(own),
+        TokenMatrix::Multiple(a) => {
+            let a = W::Int::of(*a);
+            for (q, &x) in query.iter_mut().zip(own.iter()) {
+                *q = W::query(W::product(a, x));
+            }
+        }
+        TokenMatrix::Dense(_) => {
+            let mut sums = [W::Wide::default(); LANES];
+            for (q, row) in query.chunks_exact_mut(lanes).zip(plan.dense.chunks_exact(cloud.d)) {
+                W::dots(lanes, own, row, &mut sums);
+                for (q, &sum) in q.iter_mut().zip(&sums) {
+                    *q = W::query(sum);
+                }
+            }
+        }
+    }
+    let mut weight = [0.0; LANES];
+    for (k, q) in query.chunks_exact(lanes).enumerate() {
+        for (l, &q) in q.iter().enumerate() {
+            let float = W::of(q);
+            query_floats[k * lanes + l] = float;
+            weight[l] += float.to_f64().abs() * cloud.largest[k];
+        }
+    }
+    weight
+}
+
 /// `D_i`: step 3 of the contract.
-fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
+pub(super) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
     let clamp = 1i128 << W::PRECISION.clamp_bits();
     let dot = |x: &[W::Int]| -> i128 {
         let at = (lane..query.len()).step_by(lanes);
@@ -526,7 +572,7 @@ fn root(square: i128) -> i128 {
 
 /// Lanes of a packet with a ≥ b.
 #[inline(always)]
-fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Floats; VECTORS]) -> u64 {
+pub(super) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Floats; VECTORS]) -> u64 {
     let mut bits = 0;
     for r in 0..VECTORS {
         bits |= lanes.at_least(a[r], b[r]) << (r * L::WIDTH);
@@ -559,7 +605,7 @@ macro_rules! unrolled {
         }
     };
 }
-use unrolled;
+pub(super) use unrolled;
 
 /// The largest float score of each lane in a block.
 #[inline(always)]
@@ -605,11 +651,11 @@ pub(super) fn scores<W: Width, L: Lanes<W, W::Int>>(
     d: usize,
     j: usize,
 ) -> [[L::Floats; VECTORS]; MOST_KEYS] {
-    assert!(query.len() == d * VECTORS * L::WIDTH && keys.len() == BLOCK * d && j + L::KEYS <= BLOCK);
+    assert!(query.len() == d * VECTORS * L::WIDTH && (j + L::KEYS) * d <= keys.len());
     let mut sums = [[lanes.splat(W::default()); VECTORS]; MOST_KEYS];
     for k in 0..d {
         for c in 0..L::KEYS {
-            // SAFETY: (j + c)·d + k < BLOCK·d, as j + c < BLOCK and k < d.
+            // SAFETY: (j + c)·d + k < (j + KEYS)·d, as c < KEYS and k < d.
             let x = lanes.splat(unsafe { *keys.get_unchecked((j + c) * d + k) });
             for r in 0..VECTORS {
                 let at = (k * VECTORS + r) * L::WIDTH;

@@ -7,6 +7,7 @@
 use super::aligned::Aligned;
 use super::lanes::{Lanes, VECTORS};
 use super::width::{Integer, Width};
+use crate::space::Coordinate;
 
 /// Sums of one packet, `[coordinate][lane]`; row d holds the counts.
 pub(super) struct Sums<W: Width> {
@@ -59,6 +60,17 @@ impl<W: Width> Sums<W> {
             }
         }
         self.store(lanes, self.d, count);
+    }
+
+    /// Adds the sum of many tokens, and their number, to the lanes given as bits.
+    #[inline(always)]
+    pub(super) fn add_whole(&mut self, bits: u64, sum: impl Iterator<Item = <W::Int as Coordinate>::Sum>, count: u32) {
+        let lanes = self.total.len() / (self.d + 1);
+        let (sums, counts) = self.total.split_at_mut(self.d * lanes);
+        for (total, sum) in sums.chunks_exact_mut(lanes).zip(sum) {
+            W::add_sum(total, bits, sum);
+        }
+        W::add_count(counts, bits, count);
     }
 
     /// Coordinates k..k+N, whose sums stay in registers.

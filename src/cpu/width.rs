@@ -8,13 +8,27 @@
 //! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here has room for.
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
+use std::ops::{Add, Mul, Sub};
+
 use crate::num;
+use crate::space::Coordinate;
 use crate::tokens::Precision;
 
 use super::lanes::{LANES, Vectors};
 
 /// A precision, named by its float. Vectors of a packet are laid out `[coordinate][lane]`.
-pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Send + Sync + 'static {
+pub(super) trait Width:
+    Vectors<Int: Integer + Coordinate<Float = Self>>
+    + Copy
+    + PartialOrd
+    + Default
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Send
+    + Sync
+    + 'static
+{
     /// Exact scores and sums.
     type Wide: Copy + Ord + Default + Send + Sync + 'static;
     const PRECISION: Precision;
@@ -27,6 +41,15 @@ pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Se
     const SMALLEST: Self::Wide;
 
     fn of(x: Self::Int) -> Self;
+    fn of_one() -> Self {
+        Self::of(Integer::of(1))
+    }
+    /// The nearest float.
+    fn nearest(x: f64) -> Self;
+    /// |x|.
+    fn size(self) -> Self;
+    /// The nearest f64.
+    fn approximate(x: Self::Wide) -> f64;
     fn to_f64(self) -> f64;
     /// The least float that is certainly at least x.
     fn above(x: f64) -> Self;
@@ -52,6 +75,10 @@ pub(super) trait Width: Vectors<Int: Integer> + Copy + PartialOrd + Default + Se
     fn query(sum: Self::Wide) -> Self::Int;
     /// Adds and clears partial sums.
     fn fold(partial: &mut [Self::Int], total: &mut [Self::Wide]);
+    /// Adds a sum of coordinates to the lanes given as bits.
+    fn add_sum(total: &mut [Self::Wide], bits: u64, sum: <Self::Int as Coordinate>::Sum);
+    /// Adds a number of tokens to the lanes given as bits.
+    fn add_count(total: &mut [Self::Wide], bits: u64, count: u32);
     /// Step 4 of the contract for one coordinate.
     fn moved(x: Self::Int, sum: Self::Wide, count: u32, gain: u64) -> Self::Int;
 }
@@ -99,6 +126,18 @@ macro_rules! width {
 
             fn to_f64(self) -> f64 {
                 self as f64
+            }
+
+            fn nearest(x: f64) -> Self {
+                x as $float
+            }
+
+            fn size(self) -> Self {
+                self.abs()
+            }
+
+            fn approximate(x: $wide) -> f64 {
+                x as f64
             }
 
             fn above(x: f64) -> Self {
@@ -159,6 +198,18 @@ macro_rules! width {
                 for (total, partial) in total.iter_mut().zip(partial) {
                     *total += std::mem::take(partial) as $wide;
                 }
+            }
+
+            #[inline(always)]
+            fn add_sum(total: &mut [$wide], bits: u64, sum: $wide) {
+                for (l, total) in total.iter_mut().enumerate() {
+                    *total += sum & -((bits >> l & 1) as $wide);
+                }
+            }
+
+            #[inline(always)]
+            fn add_count(total: &mut [$wide], bits: u64, count: u32) {
+                Self::add_sum(total, bits, <$wide>::from(count));
             }
 
             #[inline(always)]

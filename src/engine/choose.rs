@@ -1,7 +1,7 @@
 //! The choice of an engine.
 
 use super::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
-use crate::choice::EngineChoice;
+use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
@@ -18,28 +18,30 @@ pub struct Opened {
 }
 
 /// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
-/// never a software driver.
+/// never a software driver. The plan is that of the CPU engine under the contract; every other compares all pairs.
 ///
 /// # Errors
-/// No such engine on this machine, or not enough memory for it.
-pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
+/// No such engine on this machine, or one without this plan, or not enough memory for it.
+pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
     let quiet = |engine| Ok(Opened { engine, note: None });
     match choice {
-        EngineChoice::Reference => quiet(on_reference(model, tokens, grid)),
-        EngineChoice::Cpu => quiet(on_cpu(model, tokens, grid)?),
+        EngineChoice::Reference => quiet(on_reference(plan, model, tokens, grid)?),
+        EngineChoice::Cpu => quiet(on_cpu(plan, model, tokens, grid)?),
         EngineChoice::Gpu => {
             let adapter = Adapter::choose(Wanted::Any)?;
             let note = adapter
                 .is_software()
                 .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
-            Ok(Opened { engine: on_gpu(&Device::open(&adapter)?, model, tokens, grid)?, note })
+            Ok(Opened { engine: on_gpu(&Device::open(&adapter)?, plan, model, tokens, grid)?, note })
         }
         EngineChoice::Auto => {
-            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else { return quiet(on_cpu(model, tokens, grid)?) };
-            Device::open(&adapter).and_then(|device| on_gpu(&device, model, tokens, grid)).map_or_else(
+            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else {
+                return quiet(on_cpu(plan, model, tokens, grid)?);
+            };
+            Device::open(&adapter).and_then(|device| on_gpu(&device, plan, model, tokens, grid)).map_or_else(
                 |error| {
                     let note = Some(format!("on the CPU engine: {error}"));
-                    Ok(Opened { engine: on_cpu(model, tokens, grid)?, note })
+                    Ok(Opened { engine: on_cpu(plan, model, tokens, grid)?, note })
                 },
                 quiet,
             )
@@ -48,29 +50,49 @@ pub fn open(choice: EngineChoice, model: &Model, tokens: &Tokens, grid: Grid) ->
 }
 
 /// The reference, in the arithmetic of the model.
-pub fn on_reference(model: &Model, tokens: &Tokens, grid: Grid) -> Box<dyn Engine> {
-    Box::new(if model.is_exact() { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) })
+///
+/// # Errors
+/// A plan other than brute force.
+pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    only_brute(plan, "the reference")?;
+    let exact = model.is_exact();
+    Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
 }
 
 /// The CPU engine, in the arithmetic of the model.
 ///
 /// # Errors
-/// Not enough memory.
-pub fn on_cpu(model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    let options = cpu::Options::default();
-    let exact = model.is_exact();
-    Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
+/// Not enough memory; a plan that the model's arithmetic lacks.
+pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let options = cpu::Options { plan, ..cpu::Options::default() };
+    if model.is_exact() {
+        return Ok(Box::new(CpuEngine::new(tokens, grid, options)?));
+    }
+    only_brute(plan, &format!("the cpu engine's {}", model.name()))?;
+    Ok(Box::new(CpuEngine::real(tokens, options)?))
 }
 
 /// The GPU engine on an opened device.
 ///
 /// # Errors
-/// Not enough memory; a model without kernels; device failures.
-pub fn on_gpu(device: &Device, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
+pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     if !model.is_exact() {
         let name = model.name();
         return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
     }
+    only_brute(plan, "the gpu engine")?;
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
     Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain)?))
+}
+
+/// Refuses the plans that an engine or a rule lacks.
+fn only_brute(plan: Plan, who: &str) -> Result<()> {
+    match plan {
+        Plan::Auto | Plan::Brute => Ok(()),
+        Plan::Norm | Plan::Tree => Err(Error::input(format!(
+            "{who} has no plan {:?}: it compares every pair; take auto or brute",
+            plan.name()
+        ))),
+    }
 }

@@ -4,7 +4,7 @@ use super::{Engine, Step};
 use crate::contract::Grid;
 use crate::cpu::{Attention, Cpu, Options};
 use crate::error::Result;
-use crate::outcome::{Description, StepReport, Strips};
+use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
 /// [`crate::cpu`] as an [`Engine`].
@@ -63,6 +63,13 @@ impl Engine for CpuEngine {
         match &self.state {
             State::Lattice(cpu) => cpu.tokens(),
             State::Real(attention) => Ok(attention.tokens().clone()),
+        }
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        match &self.state {
+            State::Lattice(cpu) => Some(cpu.effort()),
+            State::Real(_) => None,
         }
     }
 

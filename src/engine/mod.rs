@@ -13,7 +13,7 @@ pub use reference::ReferenceEngine;
 pub use step::{Step, Steps};
 
 use crate::error::Result;
-use crate::outcome::{Description, StepReport, Strips};
+use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
 /// An engine that holds a state on its device and steps it.
@@ -37,6 +37,11 @@ pub trait Engine {
     /// # Errors
     /// Device failures.
     fn tokens(&mut self) -> Result<Tokens>;
+
+    /// How the last step was computed; `None` in an engine that compares every row with every key, always.
+    fn effort(&self) -> Option<Effort> {
+        None
+    }
 
     /// Argmax and number of keys attended to of every row in the last step taken (first head, first stage).
     ///

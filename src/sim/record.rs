@@ -6,8 +6,8 @@ use super::Simulation;
 use crate::contract::Grid;
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::run_dir::{Meta, MetricsWriter, Row, RunDir, Taken};
-use crate::outcome::StepReport;
+use crate::io::run_dir::{EffortWriter, Meta, MetricsWriter, Row, RunDir, Taken};
+use crate::outcome::{Effort, StepReport};
 use crate::tokens::Tokens;
 use crate::verify::{Findings, Verifier};
 
@@ -32,6 +32,8 @@ pub struct Ending {
     pub fixed_point: Option<u64>,
     /// The last step's report; `None` for a run of 0 steps.
     pub last: Option<StepReport>,
+    /// How it was computed, where an engine has several ways.
+    pub effort: Option<Effort>,
     /// The last state.
     pub tokens: Tokens,
     /// Seconds in steps, reading back excluded.
@@ -45,11 +47,23 @@ struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
     metrics: MetricsWriter,
+    /// There once an engine has something to say.
+    efforts: Option<EffortWriter>,
 }
 
 impl Recorder<'_> {
     fn due(&self, step: u64) -> bool {
         self.config.output.record.is_due(step) || self.config.output.frames.is_due(step)
+    }
+
+    /// How the step to a row of the metrics was computed.
+    fn note(&mut self, step: u64, ending: &Ending) -> Result<()> {
+        let Some(effort) = &ending.effort else { return Ok(()) };
+        let writer = match self.efforts.take() {
+            Some(writer) => writer,
+            None => EffortWriter::open(&self.run.effort_path())?,
+        };
+        self.efforts.insert(writer).write(step, effort, ending.step_seconds)
     }
 
     /// Writes what is due at `tokens`, the state after `step` steps; the last state is always written.
@@ -66,7 +80,8 @@ impl Recorder<'_> {
     }
 }
 
-/// Takes the run of `config` to its end. `progress` is told the steps taken and the last report.
+/// Takes the run of `config` to its end. `progress` is told the steps taken, the last report, and how
+/// that step was computed.
 ///
 /// # Errors
 /// Device and file failures; a schedule outside its domain; a verification that found a breach stops the run.
@@ -76,16 +91,23 @@ pub fn run(
     simulation: &mut Simulation<'_>,
     grid: Grid,
     options: Options,
-    mut progress: impl FnMut(u64, &StepReport),
+    mut progress: impl FnMut(u64, &StepReport, Option<&Effort>),
 ) -> Result<Ending> {
     let end = config.run.steps;
     let first = simulation.engine().tokens()?;
-    let mut recorder = Recorder { config, run, metrics: MetricsWriter::create(&run.metrics_path())? };
+    let mut recorder = Recorder { config, run, metrics: MetricsWriter::create(&run.metrics_path())?, efforts: None };
     recorder.write(0, &first, None, end == 0)?;
     let mut verifier =
         (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, first.n(), first.d(), None));
-    let mut ending =
-        Ending { steps: 0, fixed_point: None, last: None, tokens: first, step_seconds: 0.0, findings: None };
+    let mut ending = Ending {
+        steps: 0,
+        fixed_point: None,
+        last: None,
+        effort: None,
+        tokens: first,
+        step_seconds: 0.0,
+        findings: None,
+    };
 
     while simulation.t() < end {
         let t = simulation.t();
@@ -108,14 +130,16 @@ pub fn run(
             ending.fixed_point = reports.iter().find(|r| r.moved == 0).map(|r| r.t);
         }
         ending.last = reports.last().copied();
+        ending.effort = simulation.engine().effort();
         let stop = ending.fixed_point.is_some() && !options.past_fixed_point;
         let (step, last) = (simulation.t(), stop || simulation.t() == end);
         if last || recorder.due(step) {
             ending.tokens = simulation.engine().tokens()?;
             recorder.write(step, &ending.tokens, ending.last.as_ref(), last)?;
+            recorder.note(step, &ending)?;
         }
         if let Some(report) = &ending.last {
-            progress(step, report);
+            progress(step, report, ending.effort.as_ref());
         }
         if last {
             break;
@@ -124,6 +148,9 @@ pub fn run(
     ending.steps = simulation.t();
     ending.findings = verifier.map(|v| v.findings);
     recorder.metrics.flush()?;
+    if let Some(efforts) = &mut recorder.efforts {
+        efforts.flush()?;
+    }
     run.write_final(&ending.tokens)?;
     Ok(ending)
 }
@@ -132,6 +159,7 @@ pub fn run(
 pub fn finish(mut meta: Meta, ending: &Ending, started: Instant) -> Meta {
     meta.steps = ending.steps;
     meta.fixed_point = ending.fixed_point;
+    meta.effort = ending.effort;
     meta.timings.total_seconds = started.elapsed().as_secs_f64();
     meta.timings.step_seconds = ending.step_seconds;
     meta.timings.steps_per_second = ending.steps as f64 / ending.step_seconds.max(1e-9);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
 use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
@@ -44,20 +45,26 @@ impl Factory {
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
     let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
+    let mut cpu = |name: String, options: Options| {
+        all.push(if options.set.is_none_or(InstructionSet::is_available) {
+            Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
+        } else {
+            Factory::missing(name)
+        });
+    };
     // Sets of other processor families are no engines of this build.
     let family =
         |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
         for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {
-            let name = format!("cpu_{}_{threads}", set.name());
-            let options = Options { set: Some(set), threads: Some(threads) };
-            all.push(if set.is_available() {
-                Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
-            } else {
-                Factory::missing(name)
-            });
+            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute };
+            cpu(format!("cpu_{}_{threads}", set.name()), options);
         }
+        cpu(format!("cpu_{}_tree", set.name()), Options { set: Some(set), threads: Some(2), plan: Plan::Tree });
+    }
+    for plan in [Plan::Norm, Plan::Auto] {
+        cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
     }
     // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
     let mut adapters = Adapter::all();

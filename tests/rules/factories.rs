@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<Factory> {
     let family =
         |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
-        let options = Options { set: Some(set), threads: Some(2) };
+        let options = Options { set: Some(set), threads: Some(2), ..Options::default() };
         let make: Arc<Make> = Arc::new(move |model, tokens, grid| {
             let exact = model.is_exact();
             Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))

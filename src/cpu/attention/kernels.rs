@@ -31,9 +31,6 @@ pub(super) trait Real: Width {
     const ONE: Self;
     /// Below every finite score.
     const LEAST: Self;
-
-    /// To nearest.
-    fn nearest(x: f64) -> Self;
 }
 
 macro_rules! real {
@@ -46,10 +43,6 @@ macro_rules! real {
             const POLYNOMIAL: &'static [Self] = &$polynomial;
             const ONE: Self = 1.0;
             const LEAST: Self = <$float>::MIN;
-
-            fn nearest(x: f64) -> Self {
-                x as Self
-            }
         }
     };
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::contract::{self, Grid};
 use crate::io::config::Config;
-use crate::outcome::Description;
+use crate::outcome::{Description, Effort};
 
 /// What meta.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,8 +17,10 @@ pub struct Meta {
     pub contract: u32,
     /// Engine, adapter, driver.
     pub engine: Description,
-    /// How keys were searched.
+    /// How keys were to be searched.
     pub plan: String,
+    /// How they were in the last step; `None` where an engine has one way only.
+    pub effort: Option<Effort>,
     /// n.
     pub n: usize,
     /// d.
@@ -77,6 +79,7 @@ impl Meta {
             contract: contract::VERSION,
             engine,
             plan: config.run.plan.name().to_owned(),
+            effort: None,
             n: config.n(),
             d: config.d(),
             rule: config.model.name(),

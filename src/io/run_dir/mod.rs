@@ -5,12 +5,14 @@
 //! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
 //! | `meta.json` | versions, engine, grid, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row a recorded step ([`Row`]) |
+//! | `effort.csv` | how each of those steps was computed ([`EffortWriter`]); may differ between equal runs |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
 //! | `final.npy` | the last tokens, (n, d) |
 //! | `checkpoints/`, `plots/` | |
 //!
 //! A directory appears whole, with its config in it, or not at all.
 
+mod effort;
 mod meta;
 mod metrics;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+pub use effort::EffortWriter;
 pub use meta::{GridFacts, Meta, Timings};
 pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
@@ -31,6 +34,7 @@ use crate::tokens::Tokens;
 const CONFIG: &str = "config.toml";
 const META: &str = "meta.json";
 const METRICS: &str = "metrics.csv";
+const EFFORT: &str = "effort.csv";
 const FINAL: &str = "final.npy";
 const FRAMES: &str = "frames";
 const FOLDERS: [&str; 3] = [FRAMES, "checkpoints", "plots"];
@@ -200,6 +204,11 @@ impl RunDir {
     /// The file of the rows of metrics.
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join(METRICS)
+    }
+
+    /// effort.csv.
+    pub fn effort_path(&self) -> PathBuf {
+        self.path.join(EFFORT)
     }
 
     /// The resolved config.

@@ -1,0 +1,200 @@
+//! The first pass: scores that are certainly attained, and the keys that may attain a row's maximum.
+//!
+//! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly attained. Boxes are opened
+//! depth first, the half that more lanes prefer before the other (or, in the order of norms, leaf after leaf until
+//! |q||x| no longer reaches). The leaves seen are noted with the most that they may hold; in those that may hold the
+//! maximum of a lane, the keys that may attain it are candidates.
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
+
+use super::super::lanes::{LANES, Lanes, VECTORS};
+use super::super::packet::{Tally, at_least, unrolled};
+use super::super::width::Width;
+use super::scan::{bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use super::{Known, Search, load, places, store};
+use crate::space::{LEAF, Order};
+
+impl<W: Width> Search<'_, W> {
+    /// Scores that are certainly attained, near the row maxima, and the leaves that matter to them.
+    #[inline(always)]
+    pub(super) fn first_pass<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        tally: &mut Tally,
+    ) -> [L::Floats; VECTORS] {
+        self.scratch.leaves.clear();
+        self.scratch.maxima.clear();
+        let mut start = [W::LOWEST; LANES];
+        for l in places(known.idle) {
+            start[l] = W::LOWEST.size(); // nothing is of use to it
+        }
+        let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
+        self.scratch.open.clear();
+        self.scratch.uppers.clear();
+        self.leave_open(lanes, 1, &[lanes.splat(W::LOWEST.size()); VECTORS]);
+        for turn in 0.. {
+            let leaf = match self.keys.order {
+                Order::Space => self.nearest_leaf(lanes, known, &max, tally),
+                Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
+            };
+            let Some(leaf) = leaf else { break };
+            self.see_leaf(lanes, leaf, known, &mut max, tally);
+        }
+        max
+    }
+
+    /// Leaf `turn` in the order of norms, if any key from there on may reach some lane's limit.
+    #[inline(always)]
+    pub(super) fn next_leaf<L: Lanes<W, W::Int>>(
+        &self,
+        lanes: L,
+        turn: usize,
+        norm: &[L::Floats; VECTORS],
+        limit: &[L::Floats; VECTORS],
+    ) -> Option<usize> {
+        let reach = self.keys.tree.reach().get(turn)?;
+        (at_least(lanes, &scaled(lanes, norm, *reach), limit) != 0).then_some(turn)
+    }
+
+    /// Puts a box aside, with its upper bounds.
+    #[inline(always)]
+    fn leave_open<L: Lanes<W, W::Int>>(&mut self, lanes: L, node: usize, upper: &[L::Floats; VECTORS]) {
+        self.scratch.open.push(node as u32);
+        store(lanes, upper, &mut self.scratch.uppers);
+    }
+
+    /// The nearest leaf below the boxes left open that may hold a better key; boxes that cannot are dropped.
+    #[inline(always)]
+    fn nearest_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        limit: &[L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) -> Option<usize> {
+        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let one = lanes.splat(W::of_one());
+        loop {
+            let mut node = self.scratch.open.pop()? as usize;
+            let at = self.scratch.uppers.len() - width;
+            let upper = load::<W, L>(lanes, &self.scratch.uppers[at..]);
+            self.scratch.uppers.truncate(at);
+            if at_least(lanes, &upper, limit) & known.seen(width, tree.span()[node][0]) == 0 {
+                continue;
+            }
+            loop {
+                if node >= tree.first_leaf() {
+                    return Some(node - tree.first_leaf());
+                }
+                let mut uppers = [[lanes.splat(W::LOWEST); VECTORS]; 2];
+                let mut need = [0; 2];
+                for side in 0..2 {
+                    let child = 2 * node + side;
+                    if tree.weight()[child] == 0 {
+                        continue;
+                    }
+                    let around = &tree.boxes()[child * 2 * d..][..2 * d];
+                    let (query, sizes, origin) =
+                        (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+                    let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
+                    for r in 0..VECTORS {
+                        uppers[side][r] = lanes.mul_add(one, middle[r], reach[r]);
+                    }
+                    need[side] = at_least(lanes, &uppers[side], limit) & known.seen(width, tree.span()[child][0]);
+                    tally.boxes += self.rows.len() as u64;
+                }
+                // The half that more lanes of those in need find better.
+                let left = at_least(lanes, &uppers[0], &uppers[1]);
+                let near = usize::from((left & need[0]).count_ones() < (!left & need[1]).count_ones());
+                let near = match need {
+                    [0, 0] => break,
+                    [_, 0] => 0,
+                    [0, _] => 1,
+                    _ => near,
+                };
+                if need[1 - near] != 0 {
+                    self.leave_open(lanes, 2 * node + 1 - near, &uppers[1 - near]);
+                }
+                node = 2 * node + near;
+            }
+        }
+    }
+
+    /// Scans a leaf for maxima.
+    #[inline(always)]
+    fn see_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        leaf: usize,
+        known: &Known<W>,
+        max: &mut [L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
+        let (range, error) = self.approach(lanes, leaf);
+        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+        tally.scores += (range.len() * self.rows.len()) as u64;
+        let best = if known.blind {
+            let mut seeing = [0; LEAF];
+            for (seeing, &first) in seeing.iter_mut().zip(&self.keys.first[range.clone()]) {
+                *seeing = known.seeing(width, first);
+            }
+            let (blinds, seeing) = (&self.scratch.blinds, &seeing[..range.len()]);
+            leaf_maxima_seen(lanes, query, keys, d, blinds, seeing)
+        } else {
+            let count = range.len();
+            unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
+        };
+        self.scratch.leaves.push(leaf as u32);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let mut most = best;
+        for r in 0..VECTORS {
+            max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
+            most[r] = lanes.mul_add(one, error[r], best[r]);
+        }
+        store(lanes, &most, &mut self.scratch.maxima);
+    }
+
+    /// Keys that may attain the maximum of some lane.
+    #[inline(always)]
+    pub(super) fn find_candidates<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        attained: &[L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
+        let minus_one = lanes.splat(W::of_one().negated());
+        self.scratch.candidates.clear();
+        for seen in 0..self.scratch.leaves.len() {
+            let most = load::<W, L>(lanes, &self.scratch.maxima[seen * width..]);
+            if at_least(lanes, &most, attained) & !known.idle == 0 {
+                continue;
+            }
+            let (range, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
+            let mut top = *attained;
+            for r in 0..VECTORS {
+                top[r] = lanes.mul_add(minus_one, error[r], top[r]);
+            }
+            let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+            let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&top, &top]));
+            tally.scores += (range.len() * self.rows.len()) as u64;
+            for (key, bits) in range.zip(sets) {
+                let bits = bits & !known.idle & known.seen(width, self.keys.first[key]);
+                if bits != 0 {
+                    self.scratch.candidates.push((key as u32, bits));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn scaled<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS], by: W) -> [L::Floats; VECTORS] {
+    let mut product = *x;
+    for r in 0..VECTORS {
+        product[r] = lanes.mul_add(product[r], lanes.splat(by), lanes.splat(W::default()));
+    }
+    product
+}

@@ -1,0 +1,78 @@
+//! Where the keys lie: what every engine that is to do less than n² knows of a cloud on its lattice.
+//!
+//! The strip of a token is a cap of the cloud, so that most keys can be ruled out unseen, many at a time. Three ideas,
+//! none of which changes a bit of a result:
+//!
+//! * **order**: rows that lie close together get indices that lie close together (or rows of large norm come first);
+//! * **merging**: in either order equal rows are neighbours, and become one *key* with a weight;
+//! * **tree**: boxes over runs of [`LEAF`] keys, boxes over pairs of boxes, and so on. Over a box, the score with a query
+//!   q lies between `q·c − |q|·h` and `q·c + |q|·h` (c its centre, h its half-widths): a box wholly outside a strip is
+//!   dropped, one wholly inside adds its stored weight and its exact integer sum.
+//!
+//! Everything here is in lattice integers and the floats equal to them; what a float bound may decide is the engines'
+//! business, as it depends on how they compute it.
+
+mod merge;
+mod order;
+mod tree;
+
+pub use merge::Keys;
+pub use order::{Order, order};
+pub use tree::Tree;
+
+/// Keys in a leaf of the tree.
+pub const LEAF: usize = 32;
+
+/// A lattice coordinate, of magnitude at most 2^24 (i32) or 2^53 (i64).
+pub trait Coordinate: Copy + Default + Ord + Send + Sync + 'static {
+    /// Holds every coordinate exactly.
+    type Float: Copy + Default + Send + Sync + 'static;
+    /// Holds sums of 2^32 coordinates.
+    type Sum: Copy + Default + Send + Sync + std::ops::AddAssign + 'static;
+
+    /// Widened.
+    fn to_i64(self) -> i64;
+    /// The same number.
+    fn to_float(self) -> Self::Float;
+    /// A float in `[low, high]`, about the middle, and one not below its distance to either.
+    fn centre_and_half_width(low: Self, high: Self) -> (Self::Float, Self::Float);
+    /// A float not below a non-negative x.
+    fn float_above(x: f64) -> Self::Float;
+    /// `weight · self`.
+    fn times(self, weight: u32) -> Self::Sum;
+}
+
+macro_rules! coordinate {
+    ($int:ty, $float:ty, $sum:ty) => {
+        impl Coordinate for $int {
+            type Float = $float;
+            type Sum = $sum;
+
+            fn to_i64(self) -> i64 {
+                self.into()
+            }
+
+            fn to_float(self) -> $float {
+                self as $float
+            }
+
+            fn centre_and_half_width(low: Self, high: Self) -> ($float, $float) {
+                // Rounding is monotone, so the centre stays between low and high; it is an integer, as both of them are
+                // or the distance of two floats this large is.
+                let centre = (low + (high - low) / 2) as $float;
+                let half = (high as $float - centre).max(centre - low as $float);
+                (centre, if half == 0.0 { 0.0 } else { half.next_up() })
+            }
+
+            fn float_above(x: f64) -> $float {
+                (x as $float).next_up()
+            }
+
+            fn times(self, weight: u32) -> $sum {
+                self as $sum * weight as $sum
+            }
+        }
+    };
+}
+coordinate!(i32, f32, i64);
+coordinate!(i64, f64, i128);

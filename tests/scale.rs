@@ -1,0 +1,155 @@
+//! Searches against brute force on every row: the same tokens, counts and argmaxes, on clouds where they take every
+//! kind of way. `LOCALMAX_SCALE_N=20000 cargo test --release --test scale` runs them at full size.
+
+use localmax::choice::Plan;
+use localmax::contract::{Grid, Step, Steps};
+use localmax::cpu::{Cpu, Options};
+use localmax::init::{Cloud, Kind};
+use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::outcome::StepReport;
+use localmax::schedule::Schedule;
+use localmax::tokens::{Precision, Tokens};
+
+const DELTAS: [f64; 5] = [0.0, 0.01, 0.1, 0.5, 10.0];
+
+/// Tokens of a case.
+fn n() -> usize {
+    std::env::var("LOCALMAX_SCALE_N").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    Of(Kind),
+    /// Every token of a normal cloud several times, scattered.
+    Duplicated,
+    /// A normal cloud after many steps: few distinct tokens, tight clusters, some still on their way.
+    Late,
+}
+
+const SHAPES: [Shape; 9] = [
+    Shape::Of(Kind::Normal),
+    Shape::Of(Kind::Ball),
+    Shape::Of(Kind::Cube),
+    Shape::Of(Kind::Sphere),
+    Shape::Of(Kind::Line),
+    Shape::Of(Kind::Clusters),
+    Shape::Of(Kind::Ties),
+    Shape::Duplicated,
+    Shape::Late,
+];
+
+struct Case {
+    name: String,
+    tokens: Tokens,
+    grid: Grid,
+    step: Step,
+}
+
+fn cpu(case: &Case, plan: Plan) -> Cpu {
+    Cpu::new(&case.tokens, case.grid, Options { plan, ..Options::default() }).expect("a cpu")
+}
+
+fn matrix(d: usize, generic: bool) -> Matrix {
+    if !generic {
+        return Matrix::Identity;
+    }
+    let entry = |r: usize, c: usize| ((r * 7 + c * 13 + 5) % 11) as f64 / 11.0 - 0.4 + f64::from(u8::from(r == c));
+    Matrix::dense(&(0..d).map(|r| (0..d).map(|c| entry(r, c)).collect()).collect::<Vec<_>>()).expect("square")
+}
+
+fn case(shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision, mask: Mask) -> Case {
+    let n = if mask == Mask::Causal { n() / 2 } else { n() };
+    let draw = |kind, n| Cloud::new(kind, n, d).tokens(7, precision).expect("a cloud");
+    let tokens = match shape {
+        Shape::Of(kind) => draw(kind, n),
+        Shape::Duplicated => {
+            let few = draw(Kind::Normal, n / 5 + 1);
+            let rows = (0..n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
+            Tokens::from_f64(n, d, rows).expect("a cloud")
+        }
+        Shape::Late => draw(Kind::Normal, n),
+    };
+    let grid = Grid::of(&tokens, precision);
+    let largest = (0..n).map(|i| tokens.row(i).iter().map(|x| x * x).sum::<f64>()).fold(0.0, f64::max);
+    let model = Model::averaging(
+        Rule::Localmax { delta: Schedule::Constant(delta * largest), strip: StripForm::Score },
+        Operator::constant(matrix(d, generic)),
+        mask,
+        Gain::Alpha(Schedule::Constant(1.0)),
+    );
+    let step = Steps::new(&model, grid, d).at(0).expect("a step");
+    let mut case = Case {
+        name: format!("{shape:?}, n = {n}, d = {d}, delta = {delta}, generic A: {generic}, {precision:?}, {mask:?}"),
+        tokens: grid.snap(&tokens).expect("tokens"),
+        grid,
+        step,
+    };
+    if shape == Shape::Late {
+        let mut cpu = cpu(&case, Plan::Brute);
+        for _ in 0..12 {
+            cpu.step(&case.step);
+        }
+        case.tokens = cpu.tokens().expect("tokens");
+    }
+    case
+}
+
+/// Three steps under each plan, every row of each.
+fn hold(case: &Case) {
+    let mut brute = cpu(case, Plan::Brute);
+    let mut others: Vec<(Plan, Cpu)> =
+        [Plan::Tree, Plan::Norm, Plan::Auto].into_iter().map(|plan| (plan, cpu(case, plan))).collect();
+    for t in 0..3 {
+        let report = brute.step(&case.step);
+        let (strips, tokens) = (brute.strips().expect("strips"), brute.tokens().expect("tokens"));
+        for (plan, cpu) in &mut others {
+            let name = format!("{}, {} at step {t}", case.name, plan.name());
+            let got = cpu.step(&case.step);
+            assert_eq!(StepReport { redone: 0, ..got }, StepReport { redone: 0, ..report }, "{name}: report");
+            assert!(cpu.strips().expect("strips") == strips, "{name}: argmax or counts");
+            assert!(cpu.tokens().expect("tokens") == tokens, "{name}: tokens");
+            let ran = cpu.effort();
+            assert!(*plan == Plan::Auto || ran.plan == *plan, "{name}: {ran:?}");
+        }
+    }
+}
+
+/// If a search ever differed from brute force, a million tokens would not follow the rule that a thousand follow.
+#[test]
+fn searches_find_what_brute_force_finds() {
+    for (k, d) in [1, 2, 3, 5, 8, 16, 64].into_iter().enumerate() {
+        for (l, shape) in SHAPES.into_iter().enumerate() {
+            for (m, delta) in DELTAS.into_iter().enumerate() {
+                let precision = if (k + l + m) % 3 == 0 { Precision::F64 } else { Precision::F32 };
+                hold(&case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::Full));
+            }
+        }
+    }
+}
+
+/// The same where every row sees other keys, and nothing may be merged.
+#[test]
+fn causal_searches_find_what_brute_force_finds() {
+    for (k, d) in [1, 2, 3, 8, 20].into_iter().enumerate() {
+        for (l, shape) in SHAPES.into_iter().enumerate() {
+            let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
+            hold(&case(shape, d, DELTAS[(k + l) % 5], (k + l) % 3 == 1, precision, Mask::Causal));
+        }
+    }
+}
+
+/// A mask may change during a run: what was merged must come apart again, as copies of a token see different keys.
+#[test]
+fn a_mask_may_change() {
+    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);
+    let (mut brute, mut tree) = (cpu(&case, Plan::Brute), cpu(&case, Plan::Tree));
+    for t in 0..6 {
+        let step = Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
+        let rows: Vec<usize> = (0..case.tokens.n()).step_by(7).collect();
+        assert_eq!(brute.masks(&step, &rows).expect("masks"), tree.masks(&step, &rows).expect("masks"), "step {t}");
+        brute.step(&step);
+        tree.step(&step);
+        assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
+        assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
+    }
+}
