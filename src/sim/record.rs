@@ -126,13 +126,14 @@ pub fn run(
             return Err(Error::Verification(format!("step {t}: {}", verifier.findings.breaches.join("; "))));
         }
         // A map that is the same at every step and moved nothing will never move anything.
-        if config.model.is_autonomous() && ending.fixed_point.is_none() {
-            ending.fixed_point = reports.iter().find(|r| r.moved == 0).map(|r| r.t);
-        }
-        ending.last = reports.last().copied();
+        let fixed = reports.iter().find(|r| r.moved == 0).filter(|_| config.model.is_autonomous());
+        ending.fixed_point = ending.fixed_point.or(fixed.map(|r| r.t));
+        // The run ends there, however far a batch went beyond.
+        let stop = fixed.is_some() && !options.past_fixed_point;
+        ending.last = if stop { fixed } else { reports.last() }.copied();
+        ending.steps = if stop { fixed.map_or(0, |r| r.t + 1) } else { simulation.t() };
         ending.effort = simulation.engine().effort();
-        let stop = ending.fixed_point.is_some() && !options.past_fixed_point;
-        let (step, last) = (simulation.t(), stop || simulation.t() == end);
+        let (step, last) = (ending.steps, stop || ending.steps == end);
         if last || recorder.due(step) {
             ending.tokens = simulation.engine().tokens()?;
             recorder.write(step, &ending.tokens, ending.last.as_ref(), last)?;
@@ -145,7 +146,6 @@ pub fn run(
             break;
         }
     }
-    ending.steps = simulation.t();
     ending.findings = verifier.map(|v| v.findings);
     recorder.metrics.flush()?;
     if let Some(efforts) = &mut recorder.efforts {
