@@ -172,7 +172,7 @@ fn two_states_are_compared_bit_by_bit() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("not the same bits") && said.contains(words), "{said}");
     }
-    folder.refused(&["verify", "--bits", "a.npy"], &["--bits"]);
+    folder.refused(&["verify", "--bits", "a.npy", "nothing.npy"], &["nothing.npy"]);
 }
 
 /// The worked case of SPEC 1.7: token 4 attends to 0, 1 and itself for ever.
