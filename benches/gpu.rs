@@ -85,7 +85,12 @@ fn main() -> Result<()> {
     for adapter in adapters {
         let device = Device::open(&adapter)?;
         let peak = fma_peak(&device)?.gflops;
-        println!("\n{} ({}, {}), multiply-add peak {peak:.0} GFLOP/s\n", adapter.name(), adapter.kind(), adapter.driver());
+        println!(
+            "\n{} ({}, {}), multiply-add peak {peak:.0} GFLOP/s\n",
+            adapter.name(),
+            adapter.kind(),
+            adapter.driver()
+        );
         println!("| n | d | ms a step | processor ms | GFLOP/s | share of peak | pairs/s |");
         println!("|---|---|---|---|---|---|---|");
         for &d in &arguments.dims {

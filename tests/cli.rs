@@ -165,7 +165,9 @@ fn two_states_are_compared_bit_by_bit() {
     folder.write("b.npy", cloud(&[3.0, 4.0, 1.0, 2.0]));
     folder.write("c.npy", cloud(&[1.0, 2.0, 3.0, 4.0_f64.next_up()]));
     let said = folder.good(&["verify", "--bits", "a.npy", "a.npy"]);
-    assert!(said.ends_with("the same bits\n") && said.lines().next().unwrap()[..64].bytes().all(|b| b.is_ascii_hexdigit()));
+    assert!(
+        said.ends_with("the same bits\n") && said.lines().next().unwrap()[..64].bytes().all(|b| b.is_ascii_hexdigit())
+    );
     for (other, words) in [("b.npy", "another order"), ("c.npy", "token 1 coordinate 1")] {
         let output = folder.run(&["verify", "--bits", "a.npy", other]);
         let said = String::from_utf8(output.stderr).unwrap();

@@ -78,7 +78,11 @@ pub fn compare(a: &Tokens, b: &Tokens) -> Comparison {
         rows.sort_unstable();
         rows
     };
-    if sorted(a) == sorted(b) { Comparison::Permuted } else { Comparison::Apart { coordinates, tokens, first, largest } }
+    if sorted(a) == sorted(b) {
+        Comparison::Permuted
+    } else {
+        Comparison::Apart { coordinates, tokens, first, largest }
+    }
 }
 
 impl fmt::Display for Comparison {
