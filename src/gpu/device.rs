@@ -25,6 +25,7 @@ pub struct Device {
     pub(super) raw: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: Adapter,
+    limits: wgpu::Limits,
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
     job_layout: wgpu::BindGroupLayout,
@@ -44,10 +45,18 @@ impl Device {
     /// # Errors
     /// The device cannot be opened, or its driver computes wrongly.
     pub fn open(adapter: &Adapter) -> Result<Self> {
+        Self::open_within(adapter, adapter.limits())
+    }
+
+    /// Opens an adapter as if it had smaller limits, which take a cloud in more slices and windows.
+    ///
+    /// # Errors
+    /// As [`Device::open`]; limits above the adapter's.
+    pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         let name = adapter.name();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
-            required_limits: adapter.limits(),
+            required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
@@ -65,7 +74,7 @@ impl Device {
         });
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        let device = Self { raw, queue, adapter: adapter.clone(), lost, pipelines: Arc::default(), job_layout };
+        let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
         device.probe()?;
         Ok(device)
     }
@@ -220,6 +229,11 @@ impl Device {
                 entries: &[wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(resource) }],
             })
         })
+    }
+
+    /// What it was opened with; plans are made for them.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
     }
 
     /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.

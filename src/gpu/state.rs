@@ -55,7 +55,7 @@ impl State {
     /// [`Error::Memory`] before anything is allocated; device failures.
     pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        let plan = Plan::new(n, d, grid.precision, matrix, &device.adapter().limits())?;
+        let plan = Plan::new(n, d, grid.precision, matrix, device.limits())?;
         if let Some(available) = device.adapter().memory() {
             plan.check_total(available)?;
         }
@@ -281,9 +281,8 @@ impl State {
             return Ok(());
         }
         if !self.buffers.contains_key(&Slot::Query) {
-            let limits = self.device.adapter().limits();
             let (n, d) = (self.plan.n as usize, self.plan.d as usize);
-            self.plan = Plan::new(n, d, self.grid.precision, true, &limits)?;
+            self.plan = Plan::new(n, d, self.grid.precision, true, self.device.limits())?;
             for (slot, what) in
                 [(Slot::Query, "queries"), (Slot::QueryFilter, "queries as f32"), (Slot::Matrix, "matrix")]
             {
@@ -347,7 +346,7 @@ impl State {
             }
             _ => u64::from(rows.div_ceil(kernel.rows_a_group(d))),
         };
-        let across = groups.min(u64::from(self.device.adapter().limits().max_compute_workgroups_per_dimension));
+        let across = groups.min(u64::from(self.device.limits().max_compute_workgroups_per_dimension));
         let groups = [across as u32, groups.div_ceil(across) as u32];
         let pipeline = self.device.pipeline(kernel, self.grid.precision, d)?;
         let binding = self.binding(kernel, &pipeline, row_window, key_window)?;

@@ -13,14 +13,22 @@ use localmax::tokens::Tokens;
 /// Makes an engine that holds the given tokens.
 type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
 
+const SECOND_DRIVER: [&str; 4] = [
+    "worked_cases",
+    "permuting_tokens_permutes_the_result",
+    "a_zero_token_attends_to_all",
+    "causal_rows_do_not_see_later_tokens",
+];
+const SMALL_LIMITS: [&str; 1] = ["sampled_rows_of_large_systems_have_the_bits_of_the_contract"];
+
 /// A named engine; `make` is `None` where this machine lacks it.
 #[derive(Clone)]
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
-    /// Another software driver beside a first one: it runs [`crate::SECOND_DRIVER`] alone, since what it can differ in is
-    /// the driver and not the kernels.
-    pub(crate) second_driver: bool,
+    /// The bodies that it runs; none named, all. A second software driver can differ in the driver and not the kernels,
+    /// a device of small limits in its slices and windows alone.
+    pub(crate) bodies: &'static [&'static str],
 }
 
 impl Factory {
@@ -28,11 +36,11 @@ impl Factory {
         name: impl Into<String>,
         make: impl Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), make: Some(Arc::new(make)), second_driver: false }
+        Self { name: name.into(), make: Some(Arc::new(make)), bodies: &[] }
     }
 
     fn missing(name: impl Into<String>) -> Self {
-        Self { name: name.into(), make: None, second_driver: false }
+        Self { name: name.into(), make: None, bodies: &[] }
     }
 
     /// The engine, holding `tokens`.
@@ -76,14 +84,28 @@ pub(crate) fn all() -> Vec<Factory> {
     let mut software = 0;
     for adapter in adapters {
         software += u32::from(adapter.is_software());
-        let second_driver = software > 1;
-        let device: OnceLock<Device> = OnceLock::new();
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
-        let factory = Factory::new(format!("gpu_{name}"), move |tokens, grid| {
-            let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
-            Ok(Box::new(GpuEngine::new(device, tokens, grid, true)?))
-        });
-        all.push(Factory { second_driver, ..factory });
+        let whole = adapter.limits();
+        if software > 1 {
+            all.push(Factory { bodies: &SECOND_DRIVER, ..gpu(format!("gpu_{name}"), &adapter, whole) });
+            continue;
+        }
+        let small = wgpu::Limits {
+            max_storage_buffer_binding_size: 48 << 10,
+            max_compute_workgroups_per_dimension: 65,
+            ..whole.clone()
+        };
+        all.push(gpu(format!("gpu_{name}"), &adapter, whole));
+        all.push(Factory { bodies: &SMALL_LIMITS, ..gpu(format!("gpu_{name}_windows"), &adapter, small) });
     }
     all
+}
+
+/// The GPU engine on one device, opened by the first trial.
+fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits) -> Factory {
+    let (adapter, device) = (adapter.clone(), OnceLock::new());
+    Factory::new(name, move |tokens, grid| {
+        let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
+        Ok(Box::new(GpuEngine::new(device.get_or_init(open), tokens, grid, true)?))
+    })
 }

@@ -17,19 +17,11 @@ use libtest_mimic::{Arguments, Trial};
 /// A test body: panics if the engine is wrong.
 type Body = fn(&Factory);
 
-/// What a second software driver runs.
-const SECOND_DRIVER: [&str; 4] = [
-    "worked_cases",
-    "permuting_tokens_permutes_the_result",
-    "a_zero_token_attends_to_all",
-    "causal_rows_do_not_see_later_tokens",
-];
-
 fn main() {
     let bodies: Vec<(&str, Body)> = [worked_cases::BODIES, parity::BODIES, theorems::BODIES].concat();
     let mut trials = Vec::new();
     for factory in factories::all() {
-        for &(name, body) in bodies.iter().filter(|(name, _)| !factory.second_driver || SECOND_DRIVER.contains(name)) {
+        for &(name, body) in bodies.iter().filter(|(name, _)| factory.bodies.is_empty() || factory.bodies.contains(name)) {
             let factory = factory.clone();
             let (title, missing) = (format!("{}::{name}", factory.name), factory.make.is_none());
             let run = move || {
