@@ -4,8 +4,8 @@ use super::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use crate::choice::EngineChoice;
 use crate::contract::Grid;
 use crate::cpu;
-use crate::error::{Error, Result};
-use crate::gpu::{Adapter, Device, Wanted};
+use crate::error::Result;
+use crate::gpu::{Adapter, Attention, Device, Wanted};
 use crate::model::Model;
 use crate::tokens::Tokens;
 
@@ -55,8 +55,8 @@ fn cpu(model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
 
 fn gpu(adapter: &Adapter, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     if !model.is_exact() {
-        let name = model.name();
-        return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
+        Attention::require_single(tokens, model)?;
+        return Ok(Box::new(GpuEngine::real(&Device::open(adapter)?, tokens, model)?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
     Ok(Box::new(GpuEngine::new(&Device::open(adapter)?, tokens, grid, !plain)?))
