@@ -14,10 +14,10 @@ fn apply(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let row = job.row_first + index / job.d;
     let k = index % job.d;
-    let from = (row - job.source_base) * job.d;
+    let start = (row - job.source_base) * job.d;
     var sum = 0.0;
     for (var c = 0u; c < job.d; c++) {
-        sum += matrix[k * job.d + c] * source[from + c];
+        sum += matrix[k * job.d + c] * source[start + c];
     }
     let at = (row - job.slice_first) * job.d + k;
     product[at] = job.factor * sum + select(0.0, product[at], (job.flags & ADDED) != 0u);

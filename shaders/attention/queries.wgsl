@@ -15,11 +15,11 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     if row >= job.row_end {
         return;
     }
-    let from = (row - job.row_base) * job.d;
+    let start = (row - job.row_base) * job.d;
     let to = (row - job.slice_first) * job.d;
     var most = 0u;
     for (var k = 0u; k < job.d; k++) {
-        var q = job.factor * own_keys[from + k];
+        var q = job.factor * own_keys[start + k];
         if (job.flags & DENSE) != 0u {
             q = product[to + k];
         }
@@ -33,7 +33,7 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let q = query[to + k] * power(-own);
         query[to + k] = q;
         square += q * q;
-        along += q * own_keys[from + k];
+        along += q * own_keys[start + k];
     }
     let extent = exponent_above(extents[job.stage]);
     let exponent = own + 2 * extent;

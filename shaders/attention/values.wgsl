@@ -44,8 +44,8 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 let row = (i + lane) / TILE;
                 let k = block * TILE + (i + lane) % TILE;
                 let there = deep + row < end && k < job.d;
-                let from = (min(deep + row, end - 1u) - job.key_base) * job.d + min(k, job.d - 1u);
-                some_keys[row * STRIDE + (i + lane) % TILE] = select(0.0, keys[from], there);
+                let there_at = (min(deep + row, end - 1u) - job.key_base) * job.d + min(k, job.d - 1u);
+                some_keys[row * STRIDE + (i + lane) % TILE] = select(0.0, keys[there_at], there);
             }
             workgroupBarrier();
             for (var j = 0u; j < DEPTH; j++) {

@@ -60,6 +60,16 @@ pub(crate) fn all() -> Vec<Factory> {
 }
 
 impl Factory {
+    /// A tolerance in f64, or in f32 where the engine runs in that.
+    pub(crate) fn within(&self, double: f64, single: f64) -> f64 {
+        if self.precision == Precision::F64 { double } else { single }
+    }
+
+    /// 2^-52 or 2^-23.
+    pub(crate) fn unit(&self) -> f64 {
+        self.within(f64::EPSILON, f64::from(f32::EPSILON))
+    }
+
     /// A run of a valid model from a cloud, in the engine's widest width.
     pub(crate) fn run<'a>(&self, model: &'a Model, rows: &[Vec<f64>]) -> Run<'a> {
         self.run_at(model, rows, self.precision)
