@@ -30,8 +30,8 @@ mod plan;
 mod queue;
 mod state;
 
-pub use attention::{Attention, AttentionPlan, Needs};
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
+pub use attention::{Attention, AttentionPlan, Needs};
 pub use device::Device;
 pub use peak::{Peak, fma_peak};
 pub use plan::{Line, Plan};

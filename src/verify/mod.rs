@@ -196,14 +196,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// A step in real numbers against SPEC in f64.
-    fn real(
-        &mut self,
-        step: &field::Step,
-        rounding: Rounding,
-        before: &Tokens,
-        after: &Tokens,
-        masks: &[Vec<u32>],
-    ) {
+    fn real(&mut self, step: &field::Step, rounding: Rounding, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
         let states = spec::State::new(before).stage_states(step);
         let bounds = real::Bounds::new(step, &states, before.precision(), rounding);
         let (state, stage) = (&states[0], &step.stages[0]);

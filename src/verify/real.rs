@@ -62,9 +62,7 @@ impl Arithmetic {
         };
         match rounding {
             Rounding::Double => Self { width, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut },
-            Rounding::Single => {
-                Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut }
-            }
+            Rounding::Single => Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut },
         }
     }
 }
@@ -178,9 +176,8 @@ impl<'a> Bounds<'a> {
         let reach = largest + apart;
         let m = self.step.mask.visible(i, self.states[s].n) as f64;
         let terms = self.by.terms;
-        let sums = 2.02 * (m.min(terms) + 3.0) * self.by.width
-            + 2.0 * (m + m / terms + 8.0) * EPSILON
-            + 16.0 * self.by.rows;
+        let sums =
+            2.02 * (m.min(terms) + 3.0) * self.by.width + 2.0 * (m + m / terms + 8.0) * EPSILON + 16.0 * self.by.rows;
         match stage.weights {
             Weights::Strip { .. } => Mean { error: sums * reach + apart, mass: 1.0 },
             Weights::Argmax | Weights::Drawn { .. } => Mean { error: apart + 2.0 * self.by.rows * reach, mass: 1.0 },
@@ -227,7 +224,9 @@ impl<'a> Bounds<'a> {
                 }
                 Geometry::Ellipsoid(_) => {
                     let k = self.condition;
-                    error * (1.0 + k) + 4.0 * k * k * size * apart / (x - apart).max(0.0) + self.products * c * size * (1.0 + k * k)
+                    error * (1.0 + k)
+                        + 4.0 * k * k * size * apart / (x - apart).max(0.0)
+                        + self.products * c * size * (1.0 + k * k)
                 }
             },
         }
@@ -255,7 +254,8 @@ impl<'a> Bounds<'a> {
             Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. } => {
                 let k = self.condition;
                 // |v|_W ≥ (smallest root)·|v|, and as much is lost on the way back.
-                2.0 * k * k * moved / length(before) + self.products * (d + 8.0) * 2.0 * self.by.rows * k * k / self.smallest
+                2.0 * k * k * moved / length(before)
+                    + self.products * (d + 8.0) * 2.0 * self.by.rows * k * k / self.smallest
             }
             _ => moved,
         };

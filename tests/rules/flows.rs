@@ -83,7 +83,12 @@ fn round(factory: &Factory) {
         let a = factory.run(&sphere, &cloud).advance(20).rows();
         let b = factory.run(&ellipsoid, &cloud).advance(20).rows();
         // The division at inner stages, whose norm is 1 + O(dt²), makes a difference of O(dt⁵) a step.
-        assert_near(integrator.name(), &a, &b, if integrator == Integrator::Rk4 { 1e-5 } else { factory.within(1e-13, 1e-5) });
+        assert_near(
+            integrator.name(),
+            &a,
+            &b,
+            if integrator == Integrator::Rk4 { 1e-5 } else { factory.within(1e-13, 1e-5) },
+        );
     }
 }
 
@@ -131,10 +136,11 @@ fn orders(factory: &Factory) {
             let error = |a: &[Vec<f64>], b: &[Vec<f64>]| -> f64 { a.iter().zip(b).map(|(a, b)| distance(a, b)).sum() };
             // Differences of three runs have the ratio of the order without a true solution.
             // In f32 rounding hides the fourth order of short steps.
-            let fewest = if order > 2.0 { factory.within(16.0, 4.0) } else { 16.0 } as u64;
+            let (fewest, slack) =
+                if order > 2.0 { (factory.within(16.0, 4.0) as u64, factory.within(1.25, 1.6)) } else { (16, 1.25) };
             let (coarse, middle, fine) = (end(fewest), end(2 * fewest), end(4 * fewest));
             let ratio = error(&coarse, &middle) / error(&middle, &fine);
-            assert!((0.8 * order..1.25 * order).contains(&ratio), "{geometry:?} {integrator:?}: ratio {ratio}");
+            assert!((order / slack..slack * order).contains(&ratio), "{geometry:?} {integrator:?}: ratio {ratio}");
         }
     }
 }
@@ -199,7 +205,8 @@ fn authors(factory: &Factory) {
                 (0..2).map(|k| z[i][k] + (k1[k] + 2.0 * k2[k] + 2.0 * k3[k] + k4[k]) / 6.0).collect()
             })
             .collect();
-        assert_near(&format!("step {step}"), &run.advance(1).rows(), &z, factory.within(1e-12, 1e-4));
+        // In f32 a score of 10^4, where the growing tokens get to, is known to 10^-3.
+        assert_near(&format!("step {step}"), &run.advance(1).rows(), &z, factory.within(1e-12, 1e-3));
     }
 }
 

@@ -91,7 +91,11 @@ fn equiangular(factory: &Factory) {
             for j in 0..i {
                 let got = dot(&rows[i], &rows[j]);
                 // Both of order four: steps of 0.01 leave less than 1e-9.
-                assert!((got - rho).abs() < factory.within(1e-9, 2e-5), "t = {}: <x_{i}, x_{j}> = {got}, ρ = {rho}", run.t);
+                assert!(
+                    (got - rho).abs() < factory.within(1e-9, 2e-5),
+                    "t = {}: <x_{i}, x_{j}> = {got}, ρ = {rho}",
+                    run.t
+                );
             }
         }
     }

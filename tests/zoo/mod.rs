@@ -2,8 +2,10 @@
 //! to their bounds on.
 
 use localmax::contract::Grid;
-use localmax::engine::Engine;
+use localmax::engine::{Engine, Rounding, Step};
+use localmax::error::Result;
 use localmax::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
 use localmax::tokens::Tokens;
 use localmax::verify::{Findings, Verifier};
@@ -106,12 +108,48 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
     }
 }
 
-/// Steps of an engine beside the reference.
-pub(crate) fn verify(engine: &mut dyn Engine, model: &Model, tokens: &Tokens, steps: u64) -> Findings {
+/// Steps of an engine beside the reference, on so many rows.
+pub(crate) fn verify(
+    engine: &mut dyn Engine,
+    model: &Model,
+    tokens: &Tokens,
+    steps: u64,
+    rows: Option<usize>,
+) -> Findings {
     let grid = Grid::of(tokens, tokens.precision());
-    let mut verifier = Verifier::new(model, grid, tokens.n(), tokens.d(), None);
+    let mut verifier = Verifier::new(model, grid, tokens.n(), tokens.d(), rows);
     for t in 0..steps {
         verifier.step(engine, t).expect("a step");
     }
     verifier.findings
+}
+
+/// An engine that runs another model than it says.
+pub(crate) struct Other<'a> {
+    pub(crate) inner: Box<dyn Engine>,
+    pub(crate) model: &'a Model,
+}
+
+impl Engine for Other<'_> {
+    fn description(&self) -> Description {
+        Description::default()
+    }
+    fn rounding(&self) -> Rounding {
+        self.inner.rounding()
+    }
+    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        let tokens = self.inner.tokens()?;
+        let field = localmax::field::Steps::new(self.model, tokens.d());
+        let steps: Vec<Step> = steps.iter().map(|s| Ok(field.at(s.t())?.into())).collect::<Result<_>>()?;
+        self.inner.step(&steps)
+    }
+    fn tokens(&mut self) -> Result<Tokens> {
+        self.inner.tokens()
+    }
+    fn strips(&mut self) -> Result<Strips> {
+        self.inner.strips()
+    }
+    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.inner.masks(step, rows)
+    }
 }

@@ -62,8 +62,7 @@ use Kernel::{Apply, Attend, Draw, Extent, Means, Merge, Moves, Queries, Scale, S
 
 impl Kernel {
     #[cfg(test)]
-    const ALL: [Self; 12] =
-        [Extent, Scale, Apply, Queries, Score, Weigh, Values, Attend, Merge, Draw, Means, Moves];
+    const ALL: [Self; 12] = [Extent, Scale, Apply, Queries, Score, Weigh, Values, Attend, Merge, Draw, Means, Moves];
 
     /// The entry point.
     pub(super) fn entry(self) -> &'static str {
@@ -86,10 +85,9 @@ impl Kernel {
     /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
     pub(super) fn writes(self) -> &'static [bool] {
         match self {
-            Extent | Scale => &[false, true, true],
             Apply | Score | Values => &[false, false, true],
             Queries => &[false, true, false, true, true],
-            Weigh => &[false, true, true],
+            Extent | Scale | Weigh => &[false, true, true],
             Attend => &[false, false, false, true, true],
             Merge => &[true, true, true],
             Draw => &[false, false, false, true],

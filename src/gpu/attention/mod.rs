@@ -38,9 +38,7 @@ use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Coordinates, Precision, Tokens};
 use kernels::{Kernel, LANES, NARROW, ROWS, TILE};
 use mode::{DRAW, MAXIMUM, SCALE, STRIP, WEIGH};
-use motion::{
-    ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED,
-};
+use motion::{ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED};
 use product::{ADDED, CHOSEN, RELATIVE};
 
 /// Steps whose reports are read back together, and the words of a report.
@@ -188,9 +186,17 @@ impl Attention {
     /// # Errors
     /// Tokens in f64; [`Error::Memory`] before anything is allocated; device failures.
     pub fn new(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
+        let (n, d) = (tokens.n(), tokens.d());
+        Self::with_plan(device, tokens, model, AttentionPlan::new(n, d, Needs::of(model), &device.adapter().limits())?)
+    }
+
+    /// Moves tokens to the device, in the slices of a plan: no bit of a result depends on them.
+    ///
+    /// # Errors
+    /// As [`Attention::new`].
+    pub fn with_plan(device: &Device, tokens: &Tokens, model: &Model, plan: AttentionPlan) -> Result<Self> {
         let x = Self::require_single(tokens, model)?;
         let (n, d) = (tokens.n(), tokens.d());
-        let plan = AttentionPlan::new(n, d, Needs::of(model), &device.adapter().limits())?;
         if device.adapter().is_software()
             && let Some(available) = crate::machine::available_memory().filter(|&free| free < plan.total())
         {
@@ -322,12 +328,7 @@ impl Attention {
     fn lost(&self, step: u64, token: usize) -> Result<Error> {
         let traces = self.device.read(&self.buffers[&Slot::Traces], (token + 1) * TRACE_WORDS)?;
         let trace = &traces[token * TRACE_WORDS..];
-        Ok(Error::NonFinite {
-            step,
-            token,
-            coordinate: trace[2] as usize,
-            value: f64::from(f32::from_bits(trace[3])),
-        })
+        Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
     }
 
     /// The keys that the first head attends to at the first stage, of the given rows in the current state, ascending, by the

@@ -25,8 +25,7 @@ impl Needs {
     /// Of a model.
     pub fn of(model: &Model) -> Self {
         let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
-        let heads: u32 =
-            model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
+        let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
         let (stages, other) = match &model.update {
             Update::Average { preconditioner, .. } => {
                 (false, preconditioner.as_ref().map_or(0, |p| is_dense(&p.matrix)))
@@ -84,8 +83,7 @@ impl AttentionPlan {
         let window = (binding / widest / chunk * chunk).min(rows.next_multiple_of(chunk));
         let chunks = rows.div_ceil(chunk);
         let scratch = SCRATCH_BYTES.min(binding);
-        let slice_rows =
-            (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
+        let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
         let slice = slice_rows.min(rows.next_multiple_of(tile));
         let wide = needs.choice || d > NARROW;
         let width = if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk } else { 0 };
@@ -116,7 +114,8 @@ impl AttentionPlan {
             return exceeds("a matrix on this adapter", dim * token, binding);
         }
         for line in &lines {
-            let whole = !line.what.contains("tokens") && !matches!(line.what, "keys" | "traces" | "sums over stages" | "matrices");
+            let whole = !line.what.contains("tokens")
+                && !matches!(line.what, "keys" | "traces" | "sums over stages" | "matrices");
             let available = if whole { binding.min(limits.max_buffer_size) } else { limits.max_buffer_size };
             if line.bytes > available {
                 return exceeds(&format!("the buffer of {} on this adapter", line.what), line.bytes, available);
@@ -124,6 +123,12 @@ impl AttentionPlan {
         }
         let [slice_rows, window, width, chunks] = [slice, window, width, chunks].map(|v| v as u32);
         Ok(Self { lines, slice_rows, window, width, chunks })
+    }
+
+    /// The same memory in the smallest slices and windows.
+    #[must_use]
+    pub fn in_small_slices(self) -> Self {
+        Self { slice_rows: TILE, window: CHUNK, width: self.width.min(CHUNK), ..self }
     }
 
     /// Bytes of all buffers.

@@ -111,11 +111,7 @@ pub fn functions(precision: Precision) -> Vec<Function> {
             call: "r = multiply2(a.xy, b.xy);",
             twin: |[a, b, _]| Some(words((u128::from(signed2(a) as u64) * u128::from(signed2(b) as u64)) as i128)),
         },
-        Function {
-            name: "philox",
-            call: "r = philox(a, b.xy);",
-            twin: |[a, b, _]| Some(rng::philox(a, [b[0], b[1]])),
-        },
+        Function { name: "philox", call: "r = philox(a, b.xy);", twin: |[a, b, _]| Some(rng::philox(a, [b[0], b[1]])) },
         Function {
             name: "ordered",
             call: "let s = bitcast<f32>(a.x & 0xbfffffffu); let t = bitcast<f32>(b.x & 0xbfffffffu); \
@@ -136,11 +132,7 @@ pub fn functions(precision: Precision) -> Vec<Function> {
 
 /// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it has no twin.
 pub fn exponential() -> Function {
-    Function {
-        name: "exponential4",
-        call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));",
-        twin: |_| None,
-    }
+    Function { name: "exponential4", call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));", twin: |_| None }
 }
 
 fn clamped(value: Option<i128>, bits: u32) -> i128 {
