@@ -124,6 +124,10 @@ fn orders(factory: &Factory) {
             if integrator == Integrator::EulerRenorm && matches!(geometry, Geometry::Flat | Geometry::Rescaled) {
                 continue;
             }
+            // In f32 the error of rk4 is below rounding; there its steps are held to their bound.
+            if integrator == Integrator::Rk4 && factory.unit() > f64::EPSILON {
+                continue;
+            }
             let mut heads = heads(2, true);
             if geometry == Geometry::Rescaled {
                 heads.truncate(1);
@@ -135,12 +139,9 @@ fn orders(factory: &Factory) {
             };
             let error = |a: &[Vec<f64>], b: &[Vec<f64>]| -> f64 { a.iter().zip(b).map(|(a, b)| distance(a, b)).sum() };
             // Differences of three runs have the ratio of the order without a true solution.
-            // In f32 rounding hides the fourth order of short steps.
-            let (fewest, slack) =
-                if order > 2.0 { (factory.within(16.0, 4.0) as u64, factory.within(1.25, 1.6)) } else { (16, 1.25) };
-            let (coarse, middle, fine) = (end(fewest), end(2 * fewest), end(4 * fewest));
+            let (coarse, middle, fine) = (end(16), end(32), end(64));
             let ratio = error(&coarse, &middle) / error(&middle, &fine);
-            assert!((order / slack..slack * order).contains(&ratio), "{geometry:?} {integrator:?}: ratio {ratio}");
+            assert!((0.8 * order..1.25 * order).contains(&ratio), "{geometry:?} {integrator:?}: ratio {ratio}");
         }
     }
 }

@@ -22,7 +22,7 @@ fn escapes(factory: &Factory) {
         let triangle: Vec<Vec<f64>> = (0..3).map(|k| vertex(k, 3)).collect();
         let mut times = Vec::new();
         // A step of a few tokens takes a GPU a thousand times as long.
-        for seed in 0..factory.within(150.0, 15.0) as u64 {
+        for seed in 0..factory.within(150.0, 6.0) as u64 {
             let model = model(beta, factory.within(1e-12, 1e-6), seed);
             let mut run = factory.run(&model, &triangle);
             let mut escaped = [None; 3];

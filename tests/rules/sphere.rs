@@ -52,7 +52,7 @@ fn energy_rises(factory: &Factory) {
                 let start = before;
                 // Rounding a token to its width changes the logarithm of the energy by no more than a few times 2β units.
                 let rounding = factory.within(1e-13, 8.0 * beta * factory.unit());
-                for t in 0..200 {
+                for t in 0..factory.within(200.0, 60.0) as u64 {
                     let after = energy(&run.advance(1).rows(), beta);
                     let fall = (before - after) / before;
                     assert!(fall <= rounding, "β = {beta} {rule:?} {integrator:?}: fell by {fall:e} at step {t}");
