@@ -8,7 +8,7 @@ use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, Device, Manifest, Plan, manifests};
+use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Needs, Plan, manifests};
 use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
@@ -34,6 +34,14 @@ fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
     )
 }
 
+/// The memory of n tokens in R^d at precision f32, under the rules of the contract and under softmax.
+fn plans(n: usize, d: usize, adapter: &Adapter) -> std::result::Result<String, Error> {
+    let exact = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
+    adapter.memory().map_or(Ok(()), |available| exact.check_total(available))?;
+    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?;
+    Ok(format!("localmax, hardmax, frank-wolfe\n{exact}\nsoftmax and its relatives, euler, no matrices\n{real}"))
+}
+
 /// An adapter and what probing it came to.
 struct Probed {
     adapter: Adapter,
@@ -46,11 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .into_iter()
         .map(|adapter| {
             let problem = Device::open(&adapter).err().map(|e| e.to_string());
-            let plan = arguments.plan.map(|(n, d)| {
-                let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
-                adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
-                Ok(plan.to_string())
-            });
+            let plan = arguments.plan.map(|(n, d)| plans(n, d, &adapter));
             Probed { adapter, problem, plan }
         })
         .collect();

@@ -5,7 +5,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, Device, Wanted};
+use crate::gpu::{Adapter, Attention, Device, Wanted};
 use crate::model::Model;
 use crate::tokens::Tokens;
 
@@ -78,8 +78,9 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
 /// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     if !model.is_exact() {
-        let name = model.name();
-        return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
+        only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
+        Attention::require_single(tokens, model)?;
+        return Ok(Box::new(GpuEngine::real(device, tokens, model)?));
     }
     only_brute(plan, "the gpu engine")?;
     let plain = model.heads.iter().all(|head| head.scores.is_identity());

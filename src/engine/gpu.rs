@@ -1,36 +1,50 @@
 //! The GPU engine behind the trait.
 
-use super::{Engine, Step};
+use super::{Engine, Rounding, Step};
 use crate::contract::Grid;
 use crate::error::Result;
-use crate::gpu::{Device, State};
+use crate::gpu::{self, Attention, Device};
+use crate::model::Model;
 use crate::outcome::{Description, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// [`crate::gpu::State`] as an [`Engine`].
+/// [`crate::gpu`] as an [`Engine`].
 #[derive(Debug)]
 pub struct GpuEngine {
     state: State,
 }
 
+#[derive(Debug)]
+enum State {
+    Lattice(Box<gpu::State>),
+    Real(Box<Attention>),
+}
+
 impl GpuEngine {
-    /// Moves the tokens to the device; `matrix` is whether A will be anything but the identity.
+    /// Moves the tokens to the device, for the rules of the contract; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
     pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
-        Ok(Self { state: State::new(device, tokens, grid, matrix)? })
+        Ok(Self { state: State::Lattice(Box::new(gpu::State::new(device, tokens, grid, matrix)?)) })
     }
 
-    /// The tokens on their device: its plan and timings.
-    pub fn state(&self) -> &State {
-        &self.state
+    /// Moves the tokens to the device as they are, for every other rule.
+    ///
+    /// # Errors
+    /// As [`Attention::new`].
+    pub fn real(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
+        Ok(Self { state: State::Real(Box::new(Attention::new(device, tokens, model)?)) })
     }
 }
 
 impl Engine for GpuEngine {
     fn description(&self) -> Description {
-        let adapter = self.state.device().adapter();
+        let device = match &self.state {
+            State::Lattice(state) => state.device(),
+            State::Real(attention) => attention.device(),
+        };
+        let adapter = device.adapter();
         Description {
             engine: "gpu".into(),
             device: format!("{} ({}, {})", adapter.name(), adapter.kind(), adapter.backend()),
@@ -38,20 +52,39 @@ impl Engine for GpuEngine {
         }
     }
 
+    fn rounding(&self) -> Rounding {
+        Rounding::Single
+    }
+
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        let steps = steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?;
-        self.state.step(&steps)
+        match &mut self.state {
+            State::Lattice(state) => {
+                state.step(&steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?)
+            }
+            State::Real(attention) => {
+                attention.step(&steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?)
+            }
+        }
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        self.state.tokens()
+        match &mut self.state {
+            State::Lattice(state) => state.tokens(),
+            State::Real(attention) => attention.tokens(),
+        }
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        self.state.strips()
+        match &mut self.state {
+            State::Lattice(state) => state.strips(),
+            State::Real(attention) => attention.strips(),
+        }
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.state.masks(step.lattice()?, rows)
+        match &mut self.state {
+            State::Lattice(state) => state.masks(step.lattice()?, rows),
+            State::Real(attention) => attention.masks(step.real()?, rows),
+        }
     }
 }

@@ -16,6 +16,16 @@ use crate::error::Result;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
+/// What an engine computes in, in rules on real numbers, beside the scores and weights of pairs: those are in the stored width
+/// everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// Whatever is done once a row or once a tile of keys, in f64.
+    Double,
+    /// Everything in f32, but for what sums over chunks of keys carry along.
+    Single,
+}
+
 /// An engine that holds a state on its device and steps it.
 ///
 /// An engine is made for one of two arithmetics ([`crate::model::Model::is_exact`]): for the integer contract from tokens that already lie on
@@ -25,6 +35,11 @@ use crate::tokens::Tokens;
 pub trait Engine {
     /// Who computes.
     fn description(&self) -> Description;
+
+    /// What [`crate::verify`] measures its steps in real numbers by.
+    fn rounding(&self) -> Rounding {
+        Rounding::Double
+    }
 
     /// Applies the steps in order; a GPU may take several in one submission.
     ///

@@ -5,7 +5,7 @@
 
 mod twins;
 
-pub use twins::{Function, Operands, functions, probe as probe_twin};
+pub use twins::{Function, Operands, exponential, functions, probe as probe_twin};
 
 use crate::tokens::Precision;
 
@@ -23,7 +23,9 @@ pub const PROBE: &str = include_str!("../../shaders/probe.wgsl");
 /// The multiply-add peak.
 pub const MULTIPLY_ADD: &str = include_str!("../../shaders/multiply_add.wgsl");
 
-const WORDS: &str = include_str!("../../shaders/words.wgsl");
+/// The generator of draws; needs [`WORDS`].
+pub(super) const PHILOX: &str = include_str!("../../shaders/attention/philox.wgsl");
+pub(super) const WORDS: &str = include_str!("../../shaders/words.wgsl");
 const F32: &str = include_str!("../../shaders/f32.wgsl");
 const F64: &str = include_str!("../../shaders/f64.wgsl");
 const FRAME: &str = include_str!("../../shaders/frame.wgsl");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::device::{Device, Pipeline};
+use super::device::{Device, Module, Pipeline};
 use super::kernels::{Kernel, LANES, SUPERTILE, Slot, TILES};
 use super::plan::{Plan, element_bytes};
 use super::queue::{Dispatch, Job, Queue};
@@ -30,7 +30,7 @@ pub struct State {
     current: usize,
     /// By kernel, `current`, `own_queries`, and the indices of the windows of rows and keys.
     bindings: HashMap<(Kernel, usize, bool, u32, u32), wgpu::BindGroup>,
-    queue: Queue,
+    queue: Queue<Job>,
     /// The Ã that is loaded, and whether the step at hand does without: Q = X.
     matrix: Option<TokenMatrix>,
     own_queries: bool,
@@ -348,7 +348,10 @@ impl State {
         };
         let across = groups.min(u64::from(self.device.limits().max_compute_workgroups_per_dimension));
         let groups = [across as u32, groups.div_ceil(across) as u32];
-        let pipeline = self.device.pipeline(kernel, self.grid.precision, d)?;
+        let (precision, slots) = (self.grid.precision, kernel.slots());
+        let writes: Vec<bool> = slots.iter().map(|&(_, _, writes)| writes).collect();
+        let module = Module { entry: kernel.entry(), writes: &writes, trusted: kernel == Kernel::Scores };
+        let pipeline = self.device.pipeline(&module, precision, d, || kernel.source(precision, d))?;
         let binding = self.binding(kernel, &pipeline, row_window, key_window)?;
         self.queue.push(Dispatch { pipeline, binding, groups, job })
     }

@@ -15,7 +15,7 @@ pub mod real;
 use std::fmt;
 
 use crate::contract::{self, Grid};
-use crate::engine::{Engine, Step, Steps};
+use crate::engine::{Engine, Rounding, Step, Steps};
 use crate::error::Result;
 use crate::field;
 use crate::field::Weights;
@@ -151,7 +151,7 @@ impl<'a> Verifier<'a> {
         let after = engine.tokens()?;
         match &step {
             Step::Lattice(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
-            Step::Real(step) => self.real(step, &before, &after, &masks),
+            Step::Real(step) => self.real(step, engine.rounding(), &before, &after, &masks),
         }
         Ok(report)
     }
@@ -197,9 +197,9 @@ impl<'a> Verifier<'a> {
     }
 
     /// A step in real numbers against SPEC in f64.
-    fn real(&mut self, step: &field::Step, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
+    fn real(&mut self, step: &field::Step, rounding: Rounding, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
         let states = spec::State::new(before).stage_states(step);
-        let bounds = real::Bounds::new(step, &states, before.precision());
+        let bounds = real::Bounds::new(step, &states, before.precision(), rounding);
         let (state, stage) = (&states[0], &step.stages[0]);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {

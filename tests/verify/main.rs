@@ -1,6 +1,8 @@
 //! The verifier must pass the reference and catch an engine that is wrong by one entry or one unit.
 
 mod real_rules;
+#[path = "../zoo/mod.rs"]
+mod zoo;
 
 use localmax::contract::Grid;
 use localmax::engine::{Engine, ReferenceEngine, Step};
