@@ -3,12 +3,14 @@
 mod choose;
 mod cpu;
 mod gpu;
+mod preflight;
 mod reference;
 mod step;
 
 pub use choose::{Opened, on_cpu, on_gpu, on_reference, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
+pub use preflight::preflight;
 pub use reference::ReferenceEngine;
 pub use step::{Step, Steps};
 
