@@ -1,5 +1,7 @@
 //! `localmax doctor`: what this machine has, and what to mend.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -22,7 +24,7 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the memory plan for N tokens in R^D on every adapter
+    /// Print the memory plan for N tokens in R^D on every adapter, at precision f32 and with A = I
     #[arg(long, value_name = "N,D", value_parser = shape)]
     plan: Option<(usize, usize)>,
 }
@@ -38,7 +40,7 @@ fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
 struct Probed {
     adapter: Adapter,
     problem: Option<String>,
-    plan: Option<std::result::Result<String, Error>>,
+    plan: Option<std::result::Result<Plan, Error>>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -49,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let plan = arguments.plan.map(|(n, d)| {
                 let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
                 adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
-                Ok(plan.to_string())
+                Ok(plan)
             });
             Probed { adapter, problem, plan }
         })
@@ -71,12 +73,19 @@ fn default_engine(adapters: &[Probed]) -> String {
 fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     let mut mends = Vec::new();
     let hardware = adapters.iter().any(|p| !p.adapter.is_software());
+    let absent = absent_manifests();
+    mends.extend(absent.iter().map(|(variable, path)| {
+        format!("{variable} names {}, which is not there: correct it, or unset {variable}", path.display())
+    }));
     if manifests.is_empty() {
-        mends.push(
-            "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
-             manifest nvidia_icd.json, named in VK_DRIVER_FILES); for a software driver `bash tests/run.sh drivers`"
-                .into(),
-        );
+        if absent.is_empty() {
+            mends.push(
+                "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
+                 manifest nvidia_icd.json, named in VK_DRIVER_FILES); a software driver is Mesa's lavapipe (Debian and \
+                 Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
+                    .into(),
+            );
+        }
     } else if adapters.is_empty() {
         mends.push(
             "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
@@ -86,10 +95,19 @@ fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     } else if !hardware {
         mends.push("only software drivers: --engine auto takes the CPU engine, which is faster than they are".into());
     }
-    let broken = manifests.iter().filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
+    // What is not there has been named.
+    let there = manifests.iter().filter(|m| absent.iter().all(|(_, path)| *path != m.path));
+    let broken = there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
     mends.extend(broken);
     mends.extend(adapters.iter().filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
     mends
+}
+
+/// Paths of the variable that the Vulkan loader takes its drivers from, if it is set, that are not there.
+fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
+    let set = |name| std::env::var_os(name).filter(|list| !list.is_empty()).map(|list| (name, list));
+    let Some((name, list)) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.exists()).map(|path| (name, path)).collect()
 }
 
 fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> String {
@@ -119,8 +137,9 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
         );
         match &probed.plan {
-            Some(Ok(lines)) => {
-                for line in lines.lines() {
+            Some(Ok(plan)) => {
+                text += "           plan at f32 with A = I:\n";
+                for line in plan.to_string().lines() {
                     text += &format!("           {line}\n");
                 }
             }
@@ -178,7 +197,16 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
                 "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
                 "max_buffer_bytes": p.adapter.limits().max_buffer_size,
                 "problem": p.problem,
-                "plan": p.plan.as_ref().map(|plan| match plan { Ok(text) => text.clone(), Err(e) => e.to_string() }),
+                "plan": p.plan.as_ref().map(|plan| match plan {
+                    Ok(plan) => json!({
+                        "precision": "f32",
+                        "a": "identity",
+                        "buffers": plan.lines.iter().map(|l| json!({ "what": l.what, "bytes": l.bytes })).collect::<Vec<_>>(),
+                        "total_bytes": plan.total(),
+                        "slice_rows": plan.slice_rows,
+                    }),
+                    Err(e) => json!({ "refused": e.to_string() }),
+                }),
             })
         }).collect::<Vec<_>>(),
         "drivers": manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect::<Vec<_>>(),
