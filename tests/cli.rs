@@ -182,7 +182,7 @@ fn two_states_are_compared_bit_by_bit() {
     folder.refused(&["verify", "--bits", "a.npy", "nothing.npy"], &["nothing.npy"]);
 }
 
-/// The worked case of SPEC 1.7: token 4 attends to 0, 1 and itself for ever.
+/// The worked case with a limit that is no vertex: token 4 attends to 0, 1 and itself for ever.
 #[test]
 fn strip_lists_the_members() {
     let folder = Folder::new();
@@ -483,6 +483,20 @@ fn the_readme_holds() {
     assert!(commands.len() > 8);
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "README names `localmax {command}`, help does not");
+    }
+    for name in ["normal", "ball", "cube", "sphere", "circle", "polygon", "line", "clusters", "grid", "ties"] {
+        assert!(readme.contains(&format!("`{name}`")), "README does not name the cloud {name}");
+        folder.good(&[
+            "run",
+            "my.toml",
+            "--steps",
+            "1",
+            "--set",
+            &format!("tokens.kind={name}"),
+            "--no-plot",
+            "--engine",
+            "cpu",
+        ]);
     }
     for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

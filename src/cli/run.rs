@@ -101,15 +101,20 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     Ok(run)
 }
 
+/// A number of things.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
-        "{}: {}{strip}, n = {}, d = {}, {} steps in {:.3} s on {} ({})\n",
+        "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})\n",
         config.name,
         meta.rule,
         meta.n,
         meta.d,
-        ending.steps,
+        counted(ending.steps, "step"),
         ending.step_seconds,
         meta.engine.engine,
         meta.engine.device
@@ -118,11 +123,13 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
     let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
         text += &format!(
-            "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {largest} tokens\n",
+            "lattice    largest coordinate {:.6e} <= 2^{}, unit {:.3e} ({}); limits are known to about {:.1e} for strips of {}\n",
             grid.radius,
+            grid.exponent,
             grid.unit,
             meta.precision,
             grid.unit * f64::from(largest).max(2.0) / 2.0,
+            counted(u64::from(largest), "token"),
         );
     }
     if let Some(last) = ending.last {
@@ -147,7 +154,8 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         None => {}
     }
     if let Some(findings) = &ending.findings {
-        text += &format!("verified   {} rows in {} steps, none off\n", findings.rows, findings.steps);
+        text +=
+            &format!("verified   {} in {}, none off\n", counted(findings.rows, "row"), counted(findings.steps, "step"));
     }
     text + &format!("hash       {}\n", ending.tokens.hash().to_hex())
 }

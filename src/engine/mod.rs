@@ -1,4 +1,5 @@
-//! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
+//! The engines behind one trait, and the choice of one. Below the command line, the only place that, with
+//! [`crate::verify`], sees two engines.
 
 mod choose;
 mod cpu;

@@ -204,7 +204,7 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    /// A step in real numbers against SPEC in f64.
+    /// A step in real numbers against the mathematics in f64.
     fn real(&mut self, step: &field::Step, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
         let states = spec::State::new(before).stage_states(step);
         let bounds = real::Bounds::new(step, &states, before.precision());
@@ -311,7 +311,7 @@ impl<'a> Verifier<'a> {
         (spec::Attention::uniform(members[0], members), false)
     }
 
-    /// The second face: SPEC in f64.
+    /// The second face: the mathematics in f64.
     fn mathematics(
         &mut self,
         real: &spec::State,

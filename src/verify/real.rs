@@ -1,4 +1,4 @@
-//! How far one step in real numbers may stray from SPEC's f64, from the same state, in Euclidean norm.
+//! How far one step in real numbers may stray from the mathematics in f64, from the same state, in Euclidean norm.
 //!
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ε = 2^-53 that of everything it
 //! and the reference do once a row. X = max|x_j|, ρ = max|x_j − centre|, q = |A x_i|, m the number of keys seen, |·| of a

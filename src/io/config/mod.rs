@@ -19,16 +19,16 @@
 //! | output | `record`, `frames` | [`Trigger`] of rows of metrics.csv and of frames | every 1, log |
 //! | | `checkpoint_seconds` | accepted and kept, without effect: runs are not checkpointed yet | 300 |
 //!
-//! | rule | parameters | SPEC |
+//! | rule | parameters | arXiv |
 //! |---|---|---|
-//! | `localmax` | `alpha` or `gamma`, `delta`, `strip`, `a` (or `q` and `k`), `v` | 1 |
-//! | `hardmax` | `alpha` or `gamma`, `a` (or `q` and `k`), `v` | 2 |
-//! | `frank-wolfe` | `gamma` or `alpha`, `a` (or `q` and `k`), `p` | 3, SA_inf |
-//! | `softmax` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`), `v` | 3, SA_beta |
-//! | `markov` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`) | 3, SA_P |
-//! | `ellipsoid` | `w`, `heads = [{ p, u }, ...]`, `dt`, `integrator` (`rk4`) | 4 |
-//! | `sphere` | `beta`, `q` and `k`, `v`, `normalized`, `origin`, `dt`, `integrator` (`euler-renorm`) | 5 |
-//! | `rescaled` | `a` (or `q` and `k`), `v`, `dt`, `integrator` (`euler`) | 5a |
+//! | `localmax` | `alpha` or `gamma`, `delta`, `strip`, `a` (or `q` and `k`), `v` | 2509.15958 |
+//! | `hardmax` | `alpha` or `gamma`, `a` (or `q` and `k`), `v` | 2407.01602 |
+//! | `frank-wolfe` | `gamma` or `alpha`, `a` (or `q` and `k`), `p` | 2508.09628 |
+//! | `softmax` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`), `v` | 2508.09628 |
+//! | `markov` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`) | 2508.09628 |
+//! | `ellipsoid` | `w`, `heads = [{ p, u }, ...]`, `dt`, `integrator` (`rk4`) | 2412.02682 |
+//! | `sphere` | `beta`, `q` and `k`, `v`, `normalized`, `origin`, `dt`, `integrator` (`euler-renorm`) | 2312.10794, 2410.06833, 2411.04990 |
+//! | `rescaled` | `a` (or `q` and `k`), `v`, `dt`, `integrator` (`euler`) | 2305.05465 |
 //!
 //! * Scalars (`alpha`, `gamma`, `delta`, `beta`, the factors of matrices) are a number, an expression in t, or
 //!   `{ table = [...] }`, `{ table = "file.csv" }`, `{ table = "file.npy" }`: one column, a value a step, the last one held.

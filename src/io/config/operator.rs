@@ -40,7 +40,7 @@ pub(super) fn scores(section: &Section<'_>) -> Result<Operator> {
     }
 }
 
-/// As [`scores`] for `rescaled`, whose `a` is on both sides: `<A z_i, A z_j>` (SPEC conventions).
+/// As [`scores`] for `rescaled`, whose `a` is on both sides: `<A z_i, A z_j>` (arXiv 2305.05465).
 pub(super) fn two_sided_scores(section: &Section<'_>) -> Result<Operator> {
     match sources(section)? {
         Sources::None => Ok(Operator::identity()),

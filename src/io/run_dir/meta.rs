@@ -48,7 +48,7 @@ pub struct Meta {
 /// The lattice that the tokens live on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GridFacts {
-    /// R, the largest magnitude of an initial coordinate.
+    /// The largest magnitude of an initial coordinate, at most 2^e.
     pub radius: f64,
     /// e: no coordinate exceeds 2^e.
     pub exponent: i32,
