@@ -182,6 +182,15 @@ fn two_states_are_compared_bit_by_bit() {
     folder.refused(&["verify", "--bits", "a.npy", "nothing.npy"], &["nothing.npy"]);
 }
 
+/// A strip of one token shows nothing: the picture takes one nearby that attends to others.
+#[test]
+fn the_picture_shows_a_strip_worth_seeing() {
+    let folder = Folder::new();
+    folder.good(&["run", "--preset", "non-vertex-limit", "--engine", "cpu", "--out", "r"]);
+    let drawn = fs::read_to_string(folder.path().join("r/plots/trajectories.svg")).unwrap();
+    assert!(drawn.contains("token 4 at step 0"));
+}
+
 /// The worked case with a limit that is no vertex: token 4 attends to 0, 1 and itself for ever.
 #[test]
 fn strip_lists_the_members() {
@@ -223,6 +232,10 @@ fn bad_input_is_refused_in_one_line() {
     folder.refused(&set("model.delta=1/(t+"), &["delta", "column"]);
     folder.refused(&set("model.delta=1/(s+1)"), &["s", "t"]);
     folder.refused(&set("model.detla=1"), &["detla", "delta"]);
+    folder.refused(&set("run.stpes=3"), &["stpes", "\"run.steps\""]);
+    let endless = format!("model.delta={}", "1+".repeat(40_000));
+    let said = folder.run(&["run", "my.toml", "--set", &endless]).stderr;
+    assert!(said.len() < 2000, "{} bytes echoed", said.len());
     folder.refused(&set("tokens.n=0"), &["n", "0"]);
     folder.refused(&set("tokens.d=0"), &["d", "0"]);
     folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
@@ -432,7 +445,9 @@ fn help_completions_and_man() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(folder.good(&["completions", shell]).contains("localmax"));
     }
-    assert!(folder.good(&["man"]).contains(".TH"));
+    let man = folder.good(&["man"]);
+    assert!(man.contains(".TH") && man.contains(".SH EXAMPLES\n.nf\n  localmax run ") && man.contains("localmax run"));
+    assert!(man.matches(".nf\n").count() == man.matches(".fi\n").count() && !man.contains(".SH EXTRA"));
 }
 
 /// A machine without any Vulkan driver must still run, say what it has, and measure.

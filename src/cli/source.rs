@@ -13,6 +13,9 @@ use crate::io::config::{Config, Override};
 use crate::io::presets;
 use crate::tokens::Tokens;
 
+/// Coordinates that take seconds to draw or read.
+const LONG_TO_LOAD: usize = 100_000_000;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
     /// A config file (TOML); without one, and without --preset, a small default preset runs
@@ -86,6 +89,10 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     let (model, run) = (&config.model, &config.run);
     if let Some(memory) = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)? {
         output::note(&memory);
+    }
+    let coordinates = config.n().saturating_mul(config.d());
+    if coordinates > LONG_TO_LOAD {
+        output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
     let tokens = config.load_tokens()?;
     let grid = Grid::of(&tokens, run.precision);

@@ -37,7 +37,7 @@
 //! * Matrices are `"identity"` (unless given), a number c (c times the identity), `[[...], ...]`, `"file.npy"`, or
 //!   `{ matrix = ..., factor = scalar }`. A = KᵀQ. In `rescaled` a is on both sides, `<A e^{tV} z_i, A e^{tV} z_j>`; heads score
 //!   `x_iᵀ p x_j`; `w`, and the `v` of `rescaled`, do not change in time. With a `v` or a `p` tokens may leave their hull.
-//! * `strip`: `score` (unless given), `width`, `a-norm`.
+//! * `strip`: `score` (unless given), `width`, `a-norm`, in which a negative `<A x_i, x_i>` counts as 0.
 //! * `integrator`: `euler`, `rk4`, `euler-renorm` ([`crate::model::Integrator`]); unless given, the authors' own where it is
 //!   known, as named in the table.
 //! * `normalized = false` is USA, weights `e^{β(S_ij − origin)}/n`; `origin` (0 unless given) only changes the unit of time: 1
