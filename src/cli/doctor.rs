@@ -1,5 +1,7 @@
 //! `localmax doctor`: what this machine has, and what to mend.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Needs, Plan, manifests};
+use crate::gpu::{Adapter, AttentionPlan, Device, Line, Manifest, Needs, Plan, manifests};
 use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
@@ -22,7 +24,7 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the memory plan for N tokens in R^D on every adapter
+    /// Print the memory plan for N tokens in R^D on every adapter, at precision f32 and with A = I
     #[arg(long, value_name = "N,D", value_parser = shape)]
     plan: Option<(usize, usize)>,
 }
@@ -34,19 +36,20 @@ fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
     )
 }
 
-/// The memory of n tokens in R^d at precision f32, under the rules of the contract and under softmax.
-fn plans(n: usize, d: usize, adapter: &Adapter) -> std::result::Result<String, Error> {
+/// The memory of n tokens in R^d at precision f32: of the rules of the contract with A = I, and of softmax.
+type Plans = (Plan, AttentionPlan);
+
+fn plans(n: usize, d: usize, adapter: &Adapter) -> std::result::Result<Plans, Error> {
     let exact = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
     adapter.memory().map_or(Ok(()), |available| exact.check_total(available))?;
-    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?;
-    Ok(format!("localmax, hardmax, frank-wolfe\n{exact}\nsoftmax and its relatives, euler, no matrices\n{real}"))
+    Ok((exact, AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?))
 }
 
 /// An adapter and what probing it came to.
 struct Probed {
     adapter: Adapter,
     problem: Option<String>,
-    plan: Option<std::result::Result<String, Error>>,
+    plan: Option<std::result::Result<Plans, Error>>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -75,12 +78,19 @@ fn default_engine(adapters: &[Probed]) -> String {
 fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     let mut mends = Vec::new();
     let hardware = adapters.iter().any(|p| !p.adapter.is_software());
+    let absent = absent_manifests();
+    mends.extend(absent.iter().map(|(variable, path)| {
+        format!("{variable} names {}, which is not there: correct it, or unset {variable}", path.display())
+    }));
     if manifests.is_empty() {
-        mends.push(
-            "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
-             manifest nvidia_icd.json, named in VK_DRIVER_FILES); for a software driver `bash tests/run.sh drivers`"
-                .into(),
-        );
+        if absent.is_empty() {
+            mends.push(
+                "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
+                 manifest nvidia_icd.json, named in VK_DRIVER_FILES); a software driver is Mesa's lavapipe (Debian and \
+                 Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
+                    .into(),
+            );
+        }
     } else if adapters.is_empty() {
         mends.push(
             "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
@@ -90,10 +100,19 @@ fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     } else if !hardware {
         mends.push("only software drivers: --engine auto takes the CPU engine, which is faster than they are".into());
     }
-    let broken = manifests.iter().filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
+    // What is not there has been named.
+    let there = manifests.iter().filter(|m| absent.iter().all(|(_, path)| *path != m.path));
+    let broken = there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
     mends.extend(broken);
     mends.extend(adapters.iter().filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
     mends
+}
+
+/// Paths of the variable that the Vulkan loader takes its drivers from, if it is set, that are not there.
+fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
+    let set = |name| std::env::var_os(name).filter(|list| !list.is_empty()).map(|list| (name, list));
+    let Some((name, list)) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.exists()).map(|path| (name, path)).collect()
 }
 
 fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> String {
@@ -123,10 +142,11 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
         );
         match &probed.plan {
-            Some(Ok(lines)) => {
-                for line in lines.lines() {
-                    text += &format!("           {line}\n");
-                }
+            Some(Ok((exact, real))) => {
+                text += "           plan at f32, localmax, hardmax or frank-wolfe with A = I:\n";
+                text += &indented(&exact.to_string());
+                text += "           softmax and its relatives, euler, no matrices:\n";
+                text += &indented(&real.to_string());
             }
             Some(Err(error)) => text += &format!("           {error}\n"),
             None => {}
@@ -148,6 +168,14 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
         text += &format!("mend       {line}\n");
     }
     text
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("           {line}\n")).collect()
+}
+
+fn buffers(lines: &[Line]) -> Value {
+    lines.iter().map(|line| json!({ "what": line.what, "bytes": line.bytes })).collect()
 }
 
 /// Bytes that the CPU engine takes by plan.
@@ -182,7 +210,21 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
                 "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
                 "max_buffer_bytes": p.adapter.limits().max_buffer_size,
                 "problem": p.problem,
-                "plan": p.plan.as_ref().map(|plan| match plan { Ok(text) => text.clone(), Err(e) => e.to_string() }),
+                "plan": p.plan.as_ref().map(|plan| match plan {
+                    Ok((exact, real)) => json!({
+                        "precision": "f32",
+                        "a": "identity",
+                        "buffers": buffers(&exact.lines),
+                        "total_bytes": exact.total(),
+                        "slice_rows": exact.slice_rows,
+                        "softmax": {
+                            "buffers": buffers(&real.lines),
+                            "total_bytes": real.total(),
+                            "slice_rows": real.slice_rows,
+                        },
+                    }),
+                    Err(e) => json!({ "refused": e.to_string() }),
+                }),
             })
         }).collect::<Vec<_>>(),
         "drivers": manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect::<Vec<_>>(),

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::progress::Progress;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, at_least_one, first_state, open_engine};
 use super::{error_table, output};
 use crate::error::Error;
+use crate::io::config::Config;
 use crate::io::npy;
 use crate::verify::Verifier;
 use crate::verify::bits::{Comparison, compare};
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows checked a step; otherwise as many as the reference can afford
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     rows: Option<usize>,
     /// Print the table of errors of every engine of this machine over a fixed set of systems, in Markdown
     #[arg(long, conflicts_with_all = ["rows", "config", "preset", "engine"])]
@@ -47,6 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return bits(a, b);
     }
     let config = arguments.source.config()?;
+    require_steps(&config, "verify")?;
     let (tokens, grid) = first_state(&config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);
@@ -67,14 +69,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     progress.done();
     output::print(&format!("{}\n", verifier.findings))?;
-    if config.run.steps == 0 {
-        return Err(Error::input("no step was checked: run.steps is 0; give --steps").into());
-    }
     if !verifier.findings.passed() {
         let count = verifier.findings.breach_count;
         return Err(Error::Verification(format!("{count} breaches; the first ones are above")).into());
     }
     Ok(())
+}
+
+/// Nothing may pass for checked where there was nothing to check.
+pub(super) fn require_steps(config: &Config, what: &str) -> Result<(), Error> {
+    match config.run.steps {
+        0 => Err(Error::input(format!("{what} has no step to check: run.steps is 0; give --steps"))),
+        _ => Ok(()),
+    }
 }
 
 fn bits(a: &Path, b: &Path) -> Result<()> {

@@ -1,14 +1,17 @@
-//! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
+//! The engines behind one trait, and the choice of one. Below the command line, the only place that, with
+//! [`crate::verify`], sees two engines.
 
 mod choose;
 mod cpu;
 mod gpu;
+mod preflight;
 mod reference;
 mod step;
 
 pub use choose::{Opened, on_cpu, on_gpu, on_reference, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
+pub use preflight::preflight;
 pub use reference::ReferenceEngine;
 pub use step::{Step, Steps};
 

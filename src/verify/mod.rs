@@ -48,6 +48,8 @@ impl fmt::Display for Place {
 /// Everything seen so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
+    /// Whether the rule has the contract's face, and rows were checked against it.
+    pub exact: bool,
     /// Steps checked.
     pub steps: u64,
     /// Rows checked, over all steps.
@@ -93,20 +95,25 @@ impl Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "checked          {} steps, {} rows, {} mask entries", self.steps, self.rows, self.entries)?;
-        if self.max_share > 0.0 {
-            let (error, bound, share) = (self.max_error, self.max_error_bound, self.max_share);
-            writeln!(f, "against SPEC f64 maximum error {error:.3e} (bound {bound:.3e}), worst {}", self.worst)?;
-            writeln!(f, "share of bound   {share:.3} at most; {} rows without a finite bound", self.rows_unbounded)?;
-        } else {
+        let (error, bound, worst) = (self.max_error, self.max_error_bound, self.worst);
+        if self.exact {
             writeln!(f, "against contract {} of {} rows differ", self.rows_off_contract, self.rows)?;
-            let (error, bound) = (self.max_error, self.max_error_bound);
-            writeln!(f, "against SPEC f64 maximum error {error:.3} units (bound {bound:.3}), worst {}", self.worst)?;
+            writeln!(
+                f,
+                "against the mathematics (f64): maximum error {error:.3} units (bound {bound:.3}), worst {worst}"
+            )?;
+        } else {
+            writeln!(f, "against the mathematics (f64): maximum error {error:.3e} (bound {bound:.3e}), worst {worst}")?;
+            let (share, unbounded) = (self.max_share, self.rows_unbounded);
+            writeln!(f, "share of bound   {share:.3} at most; {unbounded} rows without a finite bound")?;
         }
-        writeln!(
-            f,
-            "strip entries    {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
-            self.entries_inside, self.entries_differing
-        )?;
+        if self.entries > 0 {
+            writeln!(
+                f,
+                "mask entries     {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
+                self.entries_inside, self.entries_differing
+            )?;
+        }
         for line in &self.breaches {
             writeln!(f, "BREACH           {line}")?;
         }
@@ -131,7 +138,8 @@ impl<'a> Verifier<'a> {
         let affordable = (BUDGET / n.saturating_mul(d).max(1)).max(16);
         let count = rows.unwrap_or(affordable).clamp(1, n);
         let rows = (0..count).map(|r| (r as u128 * n as u128 / count as u128) as usize).collect();
-        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings: Findings::default() }
+        let findings = Findings { exact: model.is_exact(), ..Findings::default() };
+        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings }
     }
 
     /// Number of rows that each step looks at.
@@ -196,7 +204,7 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    /// A step in real numbers against SPEC in f64.
+    /// A step in real numbers against the mathematics in f64.
     fn real(&mut self, step: &field::Step, rounding: Rounding, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
         let states = spec::State::new(before).stage_states(step);
         let bounds = real::Bounds::new(step, &states, before.precision(), rounding);
@@ -303,7 +311,7 @@ impl<'a> Verifier<'a> {
         (spec::Attention::uniform(members[0], members), false)
     }
 
-    /// The second face: SPEC in f64.
+    /// The second face: the mathematics in f64.
     fn mathematics(
         &mut self,
         real: &spec::State,

@@ -1,4 +1,4 @@
-//! How far one step in real numbers may stray from SPEC's f64, from the same state, in Euclidean norm.
+//! How far one step in real numbers may stray from the mathematics in f64, from the same state, in Euclidean norm.
 //!
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU, 2^-24 on a GPU), ε = 2^-53 that of the reference. X = max|x_j|, R = max|x_j − centre|,

@@ -21,9 +21,7 @@ fn main() {
     let bodies: Vec<(&str, Body)> = [worked_cases::BODIES, parity::BODIES, theorems::BODIES].concat();
     let mut trials = Vec::new();
     for factory in factories::all() {
-        for &(name, body) in
-            bodies.iter().filter(|(name, _)| factory.bodies.is_empty() || factory.bodies.contains(name))
-        {
+        for &(name, body) in bodies.iter().filter(|(name, _)| factory.runs(name)) {
             let factory = factory.clone();
             let (title, missing) = (format!("{}::{name}", factory.name), factory.make.is_none());
             let run = move || {

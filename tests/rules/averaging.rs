@@ -1,4 +1,4 @@
-//! SPEC 1 to 3 where the rules run on real numbers: softmax averaging, values, and what the mask does to every rule.
+//! The averaging rules where they run on real numbers: softmax averaging, values, and what the mask does to every rule.
 
 use localmax::model::{Gain, Head, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
@@ -34,7 +34,7 @@ fn closed_form(factory: &Factory) {
     );
 }
 
-/// SPEC 3: hardmax is the limit. With gaps g of the scores the rest weighs less than n·e^{−βg}, below 1e-300 here; scores of
+/// Hardmax is the limit. With gaps g of the scores the rest weighs less than n·e^{−βg}, below 1e-300 here; scores of
 /// 10^4·10^4 must not overflow.
 fn high_beta(factory: &Factory) {
     for scale in [1.0, 100.0] {

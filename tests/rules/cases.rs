@@ -1,4 +1,4 @@
-//! The worked cases of SPEC 7 with a flow.
+//! The worked cases of tests/cases with a flow.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! SPEC 4 and 5a, and what the integrators promise.
+//! Ellipsoids (arXiv 2412.02682), rescaled tokens (2305.05465), and what the integrators promise.
 
 use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
 use localmax::schedule::Schedule;

@@ -1,4 +1,4 @@
-//! The theorems and worked cases of SPEC 3 to 5, written once and run on every engine that has the rule:
+//! The theorems and worked cases of the rules beside localmax and hardmax, written once and run on every engine that has the rule:
 //! `cargo test --test rules`. A new engine is one more line in [`factories::all`].
 
 mod averaging;

@@ -1,4 +1,4 @@
-//! SPEC 3, SA_P: one key drawn by softmax.
+//! SA_P of arXiv 2508.09628: one key drawn by softmax.
 
 use localmax::model::{Gain, Mask, Model, Operator, Rule};
 use localmax::schedule::Schedule;

@@ -1,4 +1,4 @@
-//! SPEC 5: attention on the sphere.
+//! Attention on the sphere (arXiv 2312.10794, 2410.06833, 2411.04990).
 
 use localmax::error::Error;
 use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
@@ -122,7 +122,7 @@ fn hemisphere(factory: &Factory) {
     }
 }
 
-/// SPEC 5d: with V = I and any Q, K token 0 stays and everybody comes to it.
+/// ArXiv 2411.04990: with V = I and any Q, K token 0 stays and everybody comes to it.
 fn causal(factory: &Factory) {
     for seed in 0..3 {
         let mut random = Random(seed);
@@ -139,7 +139,7 @@ fn causal(factory: &Factory) {
     }
 }
 
-/// SPEC 5c and 6.3: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in the time of origin 1.
+/// ArXiv 2410.06833: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in the time of origin 1.
 fn thousands(factory: &Factory) {
     let (beta, start, dt) = (4000.0, 0.03f64, 0.01);
     let model = model(exponential(beta, 1.0), dt, Integrator::Rk4);

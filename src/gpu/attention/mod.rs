@@ -195,13 +195,10 @@ impl Attention {
     /// # Errors
     /// As [`Attention::new`].
     pub fn with_plan(device: &Device, tokens: &Tokens, model: &Model, plan: AttentionPlan) -> Result<Self> {
-        let x = Self::require_single(tokens, model)?;
+        Self::require_single(tokens.precision(), model)?;
+        let Coordinates::F32(x) = tokens.coordinates() else { return Err(Error::input("tokens in f64")) };
         let (n, d) = (tokens.n(), tokens.d());
-        if let Some(available) = device.adapter().memory().filter(|&free| free < plan.total()) {
-            let what = format!("{n} tokens in R^{d} on this adapter");
-            let mend = "take fewer tokens or --engine cpu".into();
-            return Err(Error::Memory { what, needed: plan.total(), available, mend });
-        }
+        device.adapter().memory().map_or(Ok(()), |available| plan.check_total(n, d, available))?;
         let words = |count: usize| count as u64 * 4;
         let sizes = [
             (Slot::Tokens(0), "tokens", plan.bytes("tokens")),
@@ -246,10 +243,10 @@ impl Attention {
     ///
     /// # Errors
     /// Tokens in f64.
-    pub fn require_single<'a>(tokens: &'a Tokens, model: &Model) -> Result<&'a [f32]> {
-        match tokens.coordinates() {
-            Coordinates::F32(x) => Ok(x),
-            Coordinates::F64(_) => Err(Error::input(format!(
+    pub fn require_single(precision: Precision, model: &Model) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            Precision::F64 => Err(Error::input(format!(
                 "the gpu engine runs rule {} at precision f32 alone; take --precision f32 or --engine cpu",
                 model.name()
             ))),

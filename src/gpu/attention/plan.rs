@@ -131,6 +131,22 @@ impl AttentionPlan {
         Self { slice_rows: TILE, window: CHUNK, width: self.width.min(CHUNK), ..self }
     }
 
+    /// Checks the total against the memory there is.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with both numbers.
+    pub fn check_total(&self, n: usize, d: usize, available: u64) -> Result<()> {
+        if self.total() <= available {
+            return Ok(());
+        }
+        Err(Error::Memory {
+            what: format!("{n} tokens in R^{d} on this adapter"),
+            needed: self.total(),
+            available,
+            mend: "take fewer tokens or --engine cpu".into(),
+        })
+    }
+
     /// Bytes of all buffers.
     pub fn total(&self) -> u64 {
         self.lines.iter().map(|line| line.bytes).sum()

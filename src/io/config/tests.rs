@@ -302,7 +302,7 @@ fn refusals_of_every_rule() {
     }
 }
 
-/// Each rule reads as the system that SPEC gives it, with the defaults that the documentation promises.
+/// Each rule reads as the system of its paper, with the defaults that the documentation promises.
 #[test]
 fn rules_are_their_systems() {
     let read = |lines: &str| parse(&model(lines)).unwrap().model;
