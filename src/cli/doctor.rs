@@ -171,7 +171,7 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("           {line}\n")).collect()
+    format!("           {}\n", text.replace('\n', "\n           "))
 }
 
 fn buffers(lines: &[Line]) -> Value {
