@@ -32,6 +32,7 @@ presets!(
     "non-vertex-limit",
     "vanishing-delta",
     "frank-wolfe-cells",
+    "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",
     "softmax-collection",
     "markov-escape",
