@@ -81,9 +81,7 @@ pub(crate) fn all() -> Vec<Factory> {
         cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
     }
     // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
-    let mut adapters = Adapter::all();
-    // The loader lists drivers in any order; of the software ones lavapipe compiles our kernels fastest, so it takes all bodies.
-    adapters.sort_by_key(|adapter| (adapter.is_software(), !adapter.name().contains("llvmpipe")));
+    let adapters = Adapter::all();
     if adapters.is_empty() {
         all.push(Factory::missing("gpu"));
     }
