@@ -10,7 +10,7 @@ use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, AttentionPlan, Device, Line, Manifest, Needs, Plan, manifests};
+use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Plan, manifests};
 use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
@@ -37,12 +37,13 @@ fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
 }
 
 /// The memory of n tokens in R^d at precision f32: of the rules of the contract with A = I, and of softmax.
-type Plans = (Plan, AttentionPlan);
+type Plans = (Memory, Memory);
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> std::result::Result<Plans, Error> {
-    let exact = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
+    let exact = Plan::new(n, d, Precision::F32, false, &adapter.limits())?.memory;
+    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?.memory;
     adapter.memory().map_or(Ok(()), |available| exact.check_total(available))?;
-    Ok((exact, AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?))
+    Ok((exact, real))
 }
 
 /// An adapter and what probing it came to.
@@ -174,8 +175,13 @@ fn indented(text: &str) -> String {
     format!("           {}\n", text.replace('\n', "\n           "))
 }
 
-fn buffers(lines: &[Line]) -> Value {
-    lines.iter().map(|line| json!({ "what": line.what, "bytes": line.bytes })).collect()
+fn plan_json(memory: &Memory) -> Value {
+    let buffers = memory.lines.iter().map(|line| json!({ "what": line.what, "bytes": line.bytes }));
+    json!({
+        "buffers": buffers.collect::<Vec<_>>(),
+        "total_bytes": memory.total(),
+        "slice_rows": memory.slice_rows,
+    })
 }
 
 /// Bytes that the CPU engine takes by plan.
@@ -214,14 +220,8 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
                     Ok((exact, real)) => json!({
                         "precision": "f32",
                         "a": "identity",
-                        "buffers": buffers(&exact.lines),
-                        "total_bytes": exact.total(),
-                        "slice_rows": exact.slice_rows,
-                        "softmax": {
-                            "buffers": buffers(&real.lines),
-                            "total_bytes": real.total(),
-                            "slice_rows": real.slice_rows,
-                        },
+                        "exact": plan_json(exact),
+                        "softmax": plan_json(real),
                     }),
                     Err(e) => json!({ "refused": e.to_string() }),
                 }),

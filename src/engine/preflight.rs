@@ -60,22 +60,19 @@ impl Shape {
 
     fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
         gpu_plan(plan, model, self.precision)?;
-        let (limits, available) = (adapter.limits(), adapter.memory());
-        let within = |check: &dyn Fn(u64) -> Result<()>| available.map_or(Ok(()), check);
-        let (total, slice_rows) = if model.is_exact() {
+        let limits = adapter.limits();
+        let memory = if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            let buffers = gpu::Plan::new(self.n, self.d, self.precision, matrix, &limits)?;
-            within(&|available| buffers.check_total(available))?;
-            (buffers.total(), buffers.slice_rows)
+            gpu::Plan::new(self.n, self.d, self.precision, matrix, &limits)?.memory
         } else {
-            let buffers = AttentionPlan::new(self.n, self.d, Needs::of(model), &limits)?;
-            within(&|available| buffers.check_total(self.n, self.d, available))?;
-            (buffers.total(), buffers.slice_rows)
+            AttentionPlan::new(self.n, self.d, Needs::of(model), &limits)?.memory
         };
+        let available = adapter.memory();
+        available.map_or(Ok(()), |available| memory.check_total(available))?;
         self.require(0)?;
-        let name = adapter.name();
+        let (name, total) = (adapter.name(), memory.total());
         let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
-        Ok(format!("{name}: {total}{of} bytes of memory, {slice_rows} rows a slice"))
+        Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
     }
 
     /// Whether this machine has `engine` bytes beside the tokens as read and on their lattice.

@@ -243,6 +243,32 @@ impl Device {
         })
     }
 
+    /// Group 1 of a kernel: its buffers, in the order of their bindings.
+    pub(super) fn bind(
+        &self,
+        entry: &str,
+        pipeline: &Pipeline,
+        buffers: Vec<wgpu::BufferBinding<'_>>,
+    ) -> Result<wgpu::BindGroup> {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) })
+            .collect();
+        self.guarded(entry, 0, |raw| {
+            raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(entry),
+                layout: &pipeline.layout,
+                entries: &entries,
+            })
+        })
+    }
+
+    /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
+    pub(super) fn spread(&self, groups: u64) -> [u32; 2] {
+        let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
+        [across as u32, groups.div_ceil(across) as u32]
+    }
+
     /// What it was opened with; plans are made for them.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits

@@ -18,28 +18,29 @@
 //! rounding lost carried along: an order that slices, windows and submissions do not touch, so that one binary on one adapter
 //! and driver gives one result. `verify` derives how far it may be from f64.
 
+mod advance;
+mod head;
+mod job;
 mod kernels;
+mod matrices;
 mod plan;
 
 use std::collections::HashMap;
 use std::ops::Range;
-
-use bytemuck::{Pod, Zeroable};
 
 pub use plan::{AttentionPlan, Needs};
 
 use super::device::{Device, Module};
 use super::queue::{Dispatch, Queue};
 use crate::error::{Error, Result};
-use crate::field::{Head, Linear, Motion, Stage, Step, Weights};
-use crate::model::{Geometry, Integrator, Mask, Matrix, Model, StripForm};
-use crate::num;
+use crate::field::{Stage, Step, Weights};
+use crate::model::{Mask, Model};
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Coordinates, Precision, Tokens};
+use job::mode::STRIP;
+use job::{Job, pair};
 use kernels::{Kernel, LANES, NARROW, ROWS, TILE};
-use mode::{DRAW, MAXIMUM, SCALE, STRIP, WEIGH};
-use motion::{ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED};
-use product::{ADDED, CHOSEN, RELATIVE};
+use matrices::{Loaded, Role};
 
 /// Steps whose reports are read back together, and the words of a report.
 const REPORTS: usize = 256;
@@ -48,85 +49,6 @@ const REPORT_WORDS: usize = 8;
 const STAGES: usize = 4;
 const TRACE_WORDS: usize = 4;
 const ROW_WORDS: usize = 8;
-
-/// What rows attend to, as in frame.wgsl.
-mod mode {
-    pub(super) const WEIGH: u32 = 0;
-    pub(super) const SCALE: u32 = 1;
-    pub(super) const MAXIMUM: u32 = 2;
-    pub(super) const STRIP: u32 = 3;
-    pub(super) const DRAW: u32 = 4;
-}
-
-/// What a row does in `moves`, as in moves.wgsl.
-mod motion {
-    pub(super) const DIRECT: u32 = 1;
-    pub(super) const TANGENT: u32 = 2;
-    pub(super) const ROUND: u32 = 4;
-    pub(super) const ELLIPSOID: u32 = 8;
-    pub(super) const ADVANCE: u32 = 16;
-    pub(super) const PRODUCT: u32 = 32;
-    pub(super) const SUMMED: u32 = 64;
-    pub(super) const FIRST: u32 = 128;
-    pub(super) const LAST: u32 = 256;
-    pub(super) const FINISH: u32 = 512;
-    pub(super) const RETRACT: u32 = 1024;
-    pub(super) const WEIGHTED: u32 = 2048;
-}
-
-/// What `apply` and `means` do beside their product: add it, take it relative to the row's token, of the key it chose.
-mod product {
-    pub(super) const ADDED: u32 = 1;
-    pub(super) const RELATIVE: u32 = 2;
-    pub(super) const CHOSEN: u32 = 4;
-}
-
-/// The parameters of one dispatch, as `Job` in frame.wgsl.
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-#[repr(C)]
-struct Job {
-    n: u32,
-    d: u32,
-    row_first: u32,
-    row_end: u32,
-    slice_first: u32,
-    row_base: u32,
-    key_base: u32,
-    key_first: u32,
-    key_end: u32,
-    chunks: u32,
-    width: u32,
-    group_first: u32,
-    causal: u32,
-    mode: u32,
-    flags: u32,
-    report: u32,
-    stage: u32,
-    source_base: u32,
-    form: u32,
-    zero: u32,
-    t: [u32; 2],
-    seed: [u32; 2],
-    beta: f32,
-    beta_exponent: i32,
-    delta: f32,
-    delta_exponent: i32,
-    origin: f32,
-    origin_exponent: i32,
-    factor: f32,
-    gain: f32,
-    weight: f32,
-    radius: f32,
-}
-
-/// Whose matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Role {
-    Scores(usize),
-    Values(usize),
-    Preconditioner,
-    Weight,
-}
 
 /// A buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,12 +75,6 @@ enum Slot {
 
 /// A buffer, whole or one window of it.
 type Bound = (Slot, Option<u32>);
-
-/// A matrix on the device: `matrix · 2^−exponent`.
-struct Loaded {
-    matrix: Matrix,
-    exponent: i32,
-}
 
 /// n tokens on a device, in real numbers.
 pub struct Attention {
@@ -195,10 +111,9 @@ impl Attention {
     /// # Errors
     /// As [`Attention::new`].
     pub fn with_plan(device: &Device, tokens: &Tokens, model: &Model, plan: AttentionPlan) -> Result<Self> {
-        Self::require_single(tokens.precision(), model)?;
-        let Coordinates::F32(x) = tokens.coordinates() else { return Err(Error::input("tokens in f64")) };
+        let Coordinates::F32(x) = tokens.coordinates() else { return Err(needs_single(model)) };
         let (n, d) = (tokens.n(), tokens.d());
-        device.adapter().memory().map_or(Ok(()), |available| plan.check_total(n, d, available))?;
+        device.adapter().memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         let words = |count: usize| count as u64 * 4;
         let sizes = [
             (Slot::Tokens(0), "tokens", plan.bytes("tokens")),
@@ -239,18 +154,12 @@ impl Attention {
         })
     }
 
-    /// The coordinates of tokens in f32.
+    /// Whether there are kernels for a model at a precision.
     ///
     /// # Errors
-    /// Tokens in f64.
+    /// f64.
     pub fn require_single(precision: Precision, model: &Model) -> Result<()> {
-        match precision {
-            Precision::F32 => Ok(()),
-            Precision::F64 => Err(Error::input(format!(
-                "the gpu engine runs rule {} at precision f32 alone; take --precision f32 or --engine cpu",
-                model.name()
-            ))),
-        }
+        if precision == Precision::F32 { Ok(()) } else { Err(needs_single(model)) }
     }
 
     /// The device it lives on.
@@ -347,7 +256,7 @@ impl Attention {
         let mut at = 0;
         while at < rows.len() {
             let first = rows[at] as u32;
-            let most = self.rows_at(first, 1.0, self.plan.slice_rows).end;
+            let most = self.rows_at(first, 1.0, self.plan.memory.slice_rows).end;
             let mut end = first + 1;
             at += 1;
             while at < rows.len() && rows[at] as u32 == end && end < most {
@@ -398,7 +307,7 @@ impl Attention {
             let base = Job { report, ..base };
             let mut row = 0;
             while row < self.n {
-                let range = self.rows_at(row, self.row_cost(stage), self.plan.slice_rows);
+                let range = self.rows_at(row, self.row_cost(stage), self.plan.memory.slice_rows);
                 row = range.end;
                 let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
                 for (h, head) in stage.heads.iter().enumerate() {
@@ -436,240 +345,6 @@ impl Attention {
             }
         }
         Ok(base)
-    }
-
-    /// What one head gives to the outputs of a slice.
-    fn attend(&mut self, job: &Job, step: &Step, stage: &Stage, head: &Head, h: usize, s: usize) -> Result<()> {
-        let record = u32::from(h == 0 && s == 0);
-        let job = self.query(job, head, h, stage.weights)?;
-        match stage.weights {
-            Weights::Softmax { .. } | Weights::Exponential { .. } => {
-                self.over_keys(&job, true)?;
-                self.run(Kernel::Merge, &Job { flags: record, ..job })?;
-            }
-            Weights::Strip { .. } => {
-                self.choose(&job, stage.weights)?;
-                let job = Job { mode: STRIP, ..job };
-                self.over_keys(&job, true)?;
-                self.run(Kernel::Merge, &Job { flags: record, ..job })?;
-            }
-            Weights::Argmax | Weights::Drawn { .. } => self.choose(&Job { flags: record, ..job }, stage.weights)?,
-        }
-        let chosen = matches!(stage.weights, Weights::Argmax | Weights::Drawn { .. });
-        let relative = is_relative(step, stage);
-        let flags = if relative { RELATIVE } else { 0 } | if chosen { CHOSEN } else { 0 };
-        let added = if h > 0 { ADDED } else { 0 };
-        let (factor, matrix) = self.load(Role::Values(h), &head.values)?;
-        if matrix {
-            self.means(&Job { flags, factor: 1.0, ..job }, Slot::Means)?;
-            let job = Job { flags: added, factor: factor as f32, source_base: job.slice_first, ..job };
-            self.apply(job, (Slot::Means, None), Role::Values(h), Slot::Outputs)
-        } else {
-            self.means(&Job { flags: flags | added, factor: factor as f32, ..job }, Slot::Outputs)
-        }
-    }
-
-    /// Queries of a slice; returns the job with the numbers of its rule and head.
-    fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
-        let (factor, matrix) = self.load(Role::Scores(h), &head.scores)?;
-        // Scores that are all 0 have any factor.
-        let (sign, size) = if factor == 0.0 { (0.0, 1.0) } else { (factor.signum(), factor.abs()) };
-        let mut job = Job { factor: sign as f32, ..*job };
-        let mut beta_of = |beta: f64| (job.beta, job.beta_exponent) = product(beta, size);
-        match weights {
-            Weights::Softmax { beta } => {
-                beta_of(beta);
-                job.mode = WEIGH;
-            }
-            Weights::Exponential { beta, origin } => {
-                beta_of(beta);
-                (job.origin, job.origin_exponent) = product(origin, 1.0 / size);
-                job.mode = SCALE;
-            }
-            Weights::Drawn { beta, seed } => {
-                beta_of(beta);
-                job.seed = pair(seed);
-                job.mode = DRAW;
-            }
-            Weights::Strip { delta, form } => {
-                let (form, unit) = match form {
-                    StripForm::Score => (0, 1.0 / size),
-                    StripForm::Width => (1, 1.0),
-                    StripForm::ANorm => (2, 1.0 / size.sqrt()),
-                };
-                (job.delta, job.delta_exponent) = product(delta, unit);
-                (job.form, job.mode) = (form, MAXIMUM);
-            }
-            Weights::Argmax => job.mode = MAXIMUM,
-        }
-        let window = Some(job.row_first / self.plan.window);
-        if matrix {
-            let row_base = job.row_first / self.plan.window * self.plan.window;
-            let apply = Job { source_base: row_base, flags: 0, ..job };
-            self.apply(apply, (Slot::Keys, window), Role::Scores(h), Slot::Products)?;
-        }
-        let slots = [
-            (Slot::Keys, window),
-            (Slot::Products, None),
-            (Slot::Extents, None),
-            (Slot::Queries, None),
-            (Slot::Rows, None),
-        ];
-        self.push(Kernel::Queries, Job { flags: u32::from(matrix), ..job }, &slots)?;
-        Ok(job)
-    }
-
-    /// The key that every row of a slice chooses, or the end of its strip.
-    fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
-        self.over_keys(job, false)?;
-        self.run(Kernel::Merge, job)?;
-        if let Weights::Drawn { .. } = weights {
-            for window in self.windows(job) {
-                self.run(Kernel::Draw, &Job { key_first: window.start, key_end: window.end, ..*job })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Partial results of a slice over all keys that it sees, with sums of the keys if asked for.
-    fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
-        let in_registers = self.d as usize <= NARROW && matches!(job.mode, WEIGH | SCALE);
-        for keys in self.groups(job, !in_registers) {
-            let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..*job };
-            if in_registers {
-                self.run(Kernel::Attend, &job)?;
-            } else {
-                self.run(Kernel::Score, &job)?;
-                self.run(Kernel::Weigh, &job)?;
-                if sums && job.mode != MAXIMUM {
-                    self.run(Kernel::Values, &job)?;
-                }
-            }
-            let pairs = f64::from(job.row_end - job.row_first) * f64::from(keys.end - keys.start);
-            self.queue.charge(pairs * self.pair_cost())?;
-        }
-        Ok(())
-    }
-
-    /// Means of a slice, of what it attends to or of the keys that it chose.
-    fn means(&mut self, job: &Job, target: Slot) -> Result<()> {
-        let rows = Some(job.row_first / self.plan.window);
-        // A chosen key lies in one of the windows; means over chunks need none.
-        let windows = if job.flags & CHOSEN == 0 { 1 } else { usize::MAX };
-        for window in self.windows(job).into_iter().take(windows) {
-            let keys = Some(window.start / self.plan.window);
-            let slots = [
-                (Slot::Partials, None),
-                (Slot::Sums, None),
-                (Slot::Rows, None),
-                (Slot::Keys, rows),
-                (Slot::Keys, keys),
-                (Slot::Extents, None),
-                (target, None),
-            ];
-            self.push(Kernel::Means, Job { key_first: window.start, key_end: window.end, ..*job }, &slots)?;
-        }
-        Ok(())
-    }
-
-    /// A matrix by the rows of a slice.
-    fn apply(&mut self, job: Job, source: Bound, role: Role, target: Slot) -> Result<()> {
-        self.push(Kernel::Apply, job, &[source, (Slot::Matrix(role), None), (target, None)])
-    }
-
-    /// From the outputs of a slice at stage s to the next stage, or to the next step.
-    fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Slot, target: Slot) -> Result<()> {
-        let (window, last) = (Some(job.row_first / self.plan.window), s + 1 == step.stages.len());
-        let windowed = Job { source_base: job.row_first / self.plan.window * self.plan.window, ..*job };
-        let finish = if last { FINISH } else { 0 };
-        let slots = [
-            (Slot::Tokens(self.current), window),
-            (source, window),
-            (Slot::Outputs, None),
-            (Slot::Products, None),
-            (Slot::Slopes, (self.plan.bytes("sums over stages") > 16).then_some(window).flatten()),
-            (target, window),
-            (Slot::Traces, window),
-            (Slot::Reports, None),
-        ];
-        match &step.motion {
-            Motion::Average { gamma, preconditioner } => {
-                let direct = if is_relative(step, &step.stages[s]) { 0 } else { DIRECT };
-                let (factor, matrix) = self.load(Role::Preconditioner, preconditioner)?;
-                if matrix {
-                    self.push(Kernel::Moves, Job { flags: direct, ..*job }, &slots)?;
-                    let apply = Job { flags: 0, factor: factor as f32, source_base: job.slice_first, ..*job };
-                    self.apply(apply, (Slot::Outputs, None), Role::Preconditioner, Slot::Products)?;
-                    let flags = ADVANCE | PRODUCT | FINISH;
-                    self.push(Kernel::Moves, Job { flags, gain: *gamma as f32, ..*job }, &slots)
-                } else {
-                    let (flags, gain) = (direct | ADVANCE | FINISH, (gamma * factor) as f32);
-                    self.push(Kernel::Moves, Job { flags, gain, ..*job }, &slots)
-                }
-            }
-            Motion::Flow { dt, integrator, geometry } => {
-                let (sums, gain, weight) = match integrator {
-                    Integrator::Rk4 => {
-                        let place = if s == 0 { FIRST } else { 0 } | if last { LAST } else { 0 };
-                        (SUMMED | place, [0.5, 0.5, 1.0, 1.0 / 6.0][s] * dt, [1.0, 2.0, 2.0, 1.0][s])
-                    }
-                    _ => (0, *dt, 1.0),
-                };
-                let projected = *integrator != Integrator::EulerRenorm;
-                let job = Job { gain: gain as f32, weight, radius: 1.0, ..*job };
-                let mut flags = ADVANCE | sums;
-                match geometry {
-                    Geometry::Flat | Geometry::Rescaled => flags |= finish,
-                    Geometry::Sphere => {
-                        flags |= if projected { DIRECT | TANGENT } else { 0 };
-                        flags |= if last { FINISH | RETRACT } else { 0 };
-                    }
-                    Geometry::Ellipsoid(w) => {
-                        let (size, matrix) = self.load(Role::Weight, &Linear { factor: 1.0, matrix: w.clone() })?;
-                        let job = Job { radius: size.sqrt().recip() as f32, ..job };
-                        if !matrix {
-                            flags |= if projected { DIRECT | ROUND } else { 0 };
-                            flags |= if last { FINISH | RETRACT } else { 0 };
-                            return self.push(Kernel::Moves, Job { flags, ..job }, &slots);
-                        }
-                        let apply = Job { flags: 0, factor: 1.0, ..windowed };
-                        if projected {
-                            flags |= DIRECT | ELLIPSOID;
-                            self.apply(apply, (source, window), Role::Weight, Slot::Products)?;
-                        }
-                        self.push(Kernel::Moves, Job { flags, ..job }, &slots)?;
-                        if last {
-                            self.apply(apply, (target, window), Role::Weight, Slot::Products)?;
-                            self.push(Kernel::Moves, Job { flags: FINISH | WEIGHTED, ..job }, &slots)?;
-                        }
-                        return Ok(());
-                    }
-                }
-                self.push(Kernel::Moves, Job { flags, ..job }, &slots)
-            }
-        }
-    }
-
-    /// The number that a map multiplies by, beside its matrix on the device if it is dense.
-    fn load(&mut self, role: Role, map: &Linear) -> Result<(f64, bool)> {
-        let Matrix::Dense { entries, .. } = &map.matrix else {
-            return Ok((map.factor * map.matrix.entry(0, 0), false));
-        };
-        if let Some(loaded) = self.matrices.get(&role).filter(|loaded| is_same(&loaded.matrix, &map.matrix)) {
-            return Ok((num::scale(map.factor, loaded.exponent), true));
-        }
-        let largest = entries.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        let exponent = num::exponent_above(largest);
-        let words: Vec<u32> = entries.iter().map(|&v| (num::scale(v, -exponent) as f32).to_bits()).collect();
-        // What waits may still read the one before.
-        self.queue.submit()?;
-        if !self.buffers.contains_key(&Slot::Matrix(role)) {
-            let bytes = words.len() as u64 * 4;
-            self.buffers.insert(Slot::Matrix(role), self.device.buffer("matrix", bytes, wgpu::BufferUsages::STORAGE)?);
-        }
-        self.device.write(&self.buffers[&Slot::Matrix(role)], &words)?;
-        self.matrices.insert(role, Loaded { matrix: map.matrix.clone(), exponent });
-        Ok((num::scale(map.factor, exponent), true))
     }
 
     /// Multiply-adds of a pair of tokens, or what takes as long.
@@ -740,8 +415,7 @@ impl Attention {
             ..job
         };
         let groups = kernel.groups(job.row_end - job.row_first, job.key_end.saturating_sub(job.key_first), self.d);
-        let across = groups.min(u64::from(self.device.limits().max_compute_workgroups_per_dimension)).max(1);
-        let groups = [across as u32, groups.div_ceil(across) as u32];
+        let groups = self.device.spread(groups);
         let module = Module { entry: kernel.entry(), writes: kernel.writes(), trusted: kernel.is_hot() };
         let constant = if kernel == Kernel::Attend { d } else { 0 };
         let pipeline = self.device.pipeline(&module, Precision::F32, constant, || kernel.source(d))?;
@@ -749,20 +423,8 @@ impl Attention {
         let binding = if let Some(binding) = self.bindings.get(&key) {
             binding.clone()
         } else {
-            let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
-                .zip(slots)
-                .map(|(binding, &bound)| {
-                    let resource = wgpu::BindingResource::Buffer(self.window(bound));
-                    wgpu::BindGroupEntry { binding, resource }
-                })
-                .collect();
-            let binding = self.device.guarded(kernel.entry(), 0, |raw| {
-                raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some(kernel.entry()),
-                    layout: &pipeline.layout,
-                    entries: &entries,
-                })
-            })?;
+            let buffers = slots.iter().map(|&bound| self.window(bound)).collect();
+            let binding = self.device.bind(kernel.entry(), &pipeline, buffers)?;
             self.bindings.insert(key, binding.clone());
             binding
         };
@@ -779,37 +441,9 @@ impl Attention {
     }
 }
 
-/// Whether means are taken relative to the row's own token: where tokens are averaged as they are, and in rescaled flows.
-fn is_relative(step: &Step, stage: &Stage) -> bool {
-    match (&step.motion, &stage.heads[..]) {
-        (Motion::Average { .. }, [head]) => {
-            head.values.matrix.dimension().is_none() && head.values.factor * head.values.matrix.entry(0, 0) == 1.0
-        }
-        (Motion::Flow { geometry, .. }, _) => *geometry == Geometry::Rescaled,
-        _ => false,
-    }
-}
-
-/// Equality at no cost where the entries are shared, as they are from step to step.
-fn is_same(a: &Matrix, b: &Matrix) -> bool {
-    match (a, b) {
-        (Matrix::Dense { entries: a, .. }, Matrix::Dense { entries: b, .. }) => std::sync::Arc::ptr_eq(a, b) || a == b,
-        _ => a == b,
-    }
-}
-
-fn pair(value: u64) -> [u32; 2] {
-    [value as u32, (value >> 32) as u32]
-}
-
-/// a·b as m·2^e with m = 0 or 1 ≤ |m| < 2 in f32: no product can leave the range of numbers.
-fn product(a: f64, b: f64) -> (f32, i32) {
-    let ((m, e), (n, f)) = (libm::frexp(a), libm::frexp(b));
-    if m == 0.0 || n == 0.0 {
-        return (0.0, 0);
-    }
-    // 1/4 ≤ |m·n| < 1.
-    let (m, shift) = libm::frexp(m * n);
-    let mantissa = (2.0 * m) as f32;
-    (mantissa.clamp(-2f32.next_down(), 2f32.next_down()), e + f + shift - 1)
+fn needs_single(model: &Model) -> Error {
+    let name = model.name();
+    Error::input(format!(
+        "the gpu engine runs rule {name} at precision f32 alone; take --precision f32 or --engine cpu"
+    ))
 }

@@ -1,10 +1,8 @@
 //! The memory of the rules in real numbers, and the slices that keep to it.
 
-use std::fmt;
-
 use super::kernels::{CHUNK, NARROW, TILE};
-use crate::error::{Error, Result};
-use crate::gpu::plan::Line;
+use crate::error::Result;
+use crate::gpu::memory::{Line, Memory, exceeds};
 use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
@@ -49,9 +47,7 @@ impl Needs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttentionPlan {
     /// Every buffer.
-    pub lines: Vec<Line>,
-    /// Rows that the buffers of a slice hold.
-    pub slice_rows: u32,
+    pub memory: Memory,
     /// Rows or keys that one binding reaches.
     pub window: u32,
     /// Keys whose scores are held at a time; 0 where they stay in registers.
@@ -64,21 +60,18 @@ impl AttentionPlan {
     /// The plan for n tokens in R^d.
     ///
     /// # Errors
-    /// [`Error::Memory`], if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
     pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
         let mend = "take fewer tokens or --engine cpu";
-        let exceeds = |what: &str, needed: u64, available: u64| {
-            Err(Error::Memory { what: what.into(), needed, available, mend: mend.into() })
-        };
         let (rows, dim) = (n as u64, d as u64);
         if u32::try_from(n).is_err() {
-            return exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u64::from(u32::MAX));
+            return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
         }
         let (token, chunk, tile) = (dim * 4, u64::from(CHUNK), u64::from(TILE));
         let binding = limits.max_storage_buffer_binding_size;
         let widest = token.max(16);
         if chunk * widest > binding {
-            return exceeds("one window of tokens on this adapter", chunk * widest, binding);
+            return Err(exceeds("one window of tokens on this adapter", chunk * widest, binding, mend));
         }
         let window = (binding / widest / chunk * chunk).min(rows.next_multiple_of(chunk));
         let chunks = rows.div_ceil(chunk);
@@ -111,65 +104,33 @@ impl AttentionPlan {
             lines.push(Line { what: "matrices", bytes: u64::from(needs.matrices) * dim * token });
         }
         if needs.matrices > 0 && dim * token > binding {
-            return exceeds("a matrix on this adapter", dim * token, binding);
-        }
-        for line in &lines {
-            let whole = !line.what.contains("tokens")
-                && !matches!(line.what, "keys" | "traces" | "sums over stages" | "matrices");
-            let available = if whole { binding.min(limits.max_buffer_size) } else { limits.max_buffer_size };
-            if line.bytes > available {
-                return exceeds(&format!("the buffer of {} on this adapter", line.what), line.bytes, available);
-            }
+            return Err(exceeds("a matrix on this adapter", dim * token, binding, mend));
         }
         let [slice_rows, window, width, chunks] = [slice, window, width, chunks].map(|v| v as u32);
-        Ok(Self { lines, slice_rows, window, width, chunks })
+        let memory = Memory { n, d, lines, slice_rows, mend };
+        memory.check_each(limits, |what| {
+            !what.contains("tokens") && !matches!(what, "keys" | "traces" | "sums over stages" | "matrices")
+        })?;
+        Ok(Self { memory, window, width, chunks })
     }
 
     /// The same memory in the smallest slices and windows.
     #[must_use]
     pub fn in_small_slices(self) -> Self {
-        Self { slice_rows: TILE, window: CHUNK, width: self.width.min(CHUNK), ..self }
-    }
-
-    /// Checks the total against the memory there is.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] with both numbers.
-    pub fn check_total(&self, n: usize, d: usize, available: u64) -> Result<()> {
-        if self.total() <= available {
-            return Ok(());
-        }
-        Err(Error::Memory {
-            what: format!("{n} tokens in R^{d} on this adapter"),
-            needed: self.total(),
-            available,
-            mend: "take fewer tokens or --engine cpu".into(),
-        })
-    }
-
-    /// Bytes of all buffers.
-    pub fn total(&self) -> u64 {
-        self.lines.iter().map(|line| line.bytes).sum()
+        let memory = Memory { slice_rows: TILE, ..self.memory };
+        Self { memory, window: CHUNK, width: self.width.min(CHUNK), ..self }
     }
 
     /// Bytes of one buffer; those that the model does without are bound all the same, at the least size.
     pub(super) fn bytes(&self, what: &str) -> u64 {
-        self.lines.iter().find(|line| line.what == what).map_or(16, |line| line.bytes)
-    }
-}
-
-impl fmt::Display for AttentionPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
-            writeln!(f, "{:>16} bytes  {}", line.bytes, line.what)?;
-        }
-        write!(f, "{:>16} bytes  in all; {} rows a slice", self.total(), self.slice_rows)
+        self.memory.bytes(what).unwrap_or(16)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use proptest::prelude::*;
 
     fn limits(binding: u64, buffer: u64) -> wgpu::Limits {
@@ -189,10 +150,10 @@ mod tests {
                 return Ok(());
             };
             prop_assert_eq!(plan.window % CHUNK, 0);
-            prop_assert_eq!(plan.slice_rows % TILE, 0);
+            prop_assert_eq!(plan.memory.slice_rows % TILE, 0);
             prop_assert_eq!(plan.width % CHUNK, 0);
             prop_assert!(u64::from(plan.window) * 4 * d as u64 <= 1 << log);
-            prop_assert!(plan.slice_rows > 0 && plan.slice_rows <= plan.window.max(TILE));
+            prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows <= plan.window.max(TILE));
             for what in ["scores", "partial sums", "partial weights", "rows of a slice"] {
                 prop_assert!(plan.bytes(what) <= 1 << log, "{} {}", what, plan.bytes(what));
             }
