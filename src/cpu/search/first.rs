@@ -9,8 +9,8 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, unrolled};
 use super::super::width::Width;
-use super::scan::{bounds, errors, leaf_maxima, leaf_maxima_seen, leaf_sets};
-use super::{Known, Scratch, Search, load, places, store};
+use super::scan::{bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use super::{Known, Scratch, Search, largest_of, load, places, store};
 use crate::space::{LEAF, Order};
 
 impl<W: Width> Search<'_, W> {
@@ -107,6 +107,7 @@ impl<W: Width> Search<'_, W> {
     ) -> Option<usize> {
         let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
         let one = lanes.splat(W::of_one());
+        let least = least_of::<W, L>(lanes, limit);
         loop {
             let mut node = self.scratch.open.pop()? as usize;
             let upper = load::<W, L>(lanes, &self.scratch.uppers[self.scratch.open.len() * width..]);
@@ -125,8 +126,17 @@ impl<W: Width> Search<'_, W> {
                         continue;
                     }
                     let around = &tree.boxes()[child * 2 * d..][..2 * d];
-                    let (query, sizes, origin) =
-                        (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+                    let (query, sizes, fan, origin) = (
+                        &self.scratch.query_floats[..],
+                        &self.scratch.sizes[..],
+                        &self.scratch.fan[..],
+                        self.origin(),
+                    );
+                    let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+                    tally.fans += 1;
+                    if middle + reach < least {
+                        continue;
+                    }
                     let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
                     for r in 0..VECTORS {
                         uppers[side][r] = lanes.mul_add(one, middle[r], reach[r]);
@@ -219,6 +229,17 @@ impl<W: Width> Search<'_, W> {
             }
         }
     }
+}
+
+/// The least entry of all lanes.
+#[inline(always)]
+pub(super) fn least_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS]) -> W {
+    let (zero, minus_one) = (lanes.splat(W::default()), lanes.splat(W::of_one().negated()));
+    let mut turned = lanes.splat(W::LOWEST);
+    for r in 0..VECTORS {
+        turned = lanes.max(turned, lanes.mul_add(x[r], minus_one, zero));
+    }
+    largest_of::<W, L>(lanes, turned).negated()
 }
 
 #[inline(always)]

@@ -26,7 +26,7 @@ use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
-use scan::{Blinds, Origin, errors};
+use scan::{Blinds, Fan, Origin, errors};
 
 /// Boxes open at a time: one a level, and the root.
 const MOST_OPEN: usize = 34;
@@ -71,6 +71,7 @@ pub(super) struct Scratch<W: Width> {
     query: Aligned<W::Int>,
     query_floats: Aligned<W>,
     sizes: Aligned<W>,
+    fan: Vec<Fan<W>>,
     own: Aligned<W::Int>,
     sums: Sums<W>,
     blinds: Blinds<W>,
@@ -103,6 +104,7 @@ impl<W: Width> Scratch<W> {
             query: Aligned::new(d * lanes),
             query_floats: Aligned::new(d * lanes),
             sizes: Aligned::new(d * lanes),
+            fan: vec![[W::default(); 3]; d],
             own: Aligned::new(d * lanes),
             sums: Sums::new(d, lanes),
             blinds: Blinds::new(lanes),
@@ -216,7 +218,7 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> Known<W> {
         let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
-        let Scratch { query, query_floats, sizes, own, .. } = self.scratch;
+        let Scratch { query, query_floats, sizes, fan, own, .. } = self.scratch;
         let count = self.rows.len();
         let mut visible = [0; LANES];
         for l in 0..lanes {
@@ -232,13 +234,17 @@ impl<W: Width> Search<'_, W> {
         let mut weight = [zero; VECTORS];
         for k in 0..cloud.d {
             let largest = set.splat(W::nearest(cloud.largest[k]));
+            let (mut up, mut down) = (set.splat(W::LOWEST), set.splat(W::LOWEST));
             for r in 0..VECTORS {
                 let at = k * lanes + r * L::WIDTH;
                 let q = set.load(&query_floats[at..]);
-                let size = set.max(q, set.mul_add(q, minus_one, zero));
+                let turned = set.mul_add(q, minus_one, zero);
+                (up, down) = (set.max(up, q), set.max(down, turned));
+                let size = set.max(q, turned);
                 set.store(size, &mut sizes[at..]);
                 weight[r] = set.mul_add(size, largest, weight[r]);
             }
+            fan[k] = Self::around(largest_of::<W, L>(set, up), largest_of::<W, L>(set, down));
         }
         let mut known = Known {
             strip: match plan.step.width {
@@ -270,6 +276,16 @@ impl<W: Width> Search<'_, W> {
             self.scratch.origins.chunks_exact_mut(cloud.d).for_each(|origin| origin.copy_from_slice(row));
         }
         known
+    }
+
+    /// From the largest and minus the least of a coordinate.
+    #[inline(always)]
+    fn around(most: W, least_turned: W) -> Fan<W> {
+        let half = W::nearest(0.5);
+        let centre = half * (most - least_turned);
+        let (above, below) = (most - centre, centre + least_turned);
+        let size = if most < least_turned { least_turned } else { most };
+        [centre, if above < below { below } else { above }, size]
     }
 
     fn origin(&self) -> Origin<'_, W> {
@@ -338,6 +354,18 @@ fn places(mut bits: u64) -> impl Iterator<Item = usize> {
             place
         })
     })
+}
+
+/// The largest entry of a vector.
+#[inline(always)]
+fn largest_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: L::Floats) -> W {
+    let mut entries = [W::LOWEST; LANES];
+    lanes.store(x, &mut entries);
+    let mut largest = entries[0];
+    for &entry in &entries[1..L::WIDTH] {
+        largest = if largest < entry { entry } else { largest };
+    }
+    largest
 }
 
 /// Puts a packet's vectors behind what is there.

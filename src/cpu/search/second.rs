@@ -7,7 +7,8 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, exact, unrolled};
 use super::super::width::Width;
-use super::scan::{bounds, leaf_sets};
+use super::first::least_of;
+use super::scan::{bounds, fan_bounds, leaf_sets};
 use super::{Known, Purpose, Search, load, places};
 use crate::space::{LEAF, Order};
 
@@ -62,6 +63,7 @@ impl<W: Width> Search<'_, W> {
     ) -> Option<(usize, u64)> {
         let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
         let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let least = least_of::<W, L>(lanes, low);
         loop {
             let (node, active) = self.scratch.undecided.pop()?;
             let node = node as usize;
@@ -69,7 +71,12 @@ impl<W: Width> Search<'_, W> {
                 continue;
             }
             let around = &tree.boxes()[node * 2 * d..][..2 * d];
-            let (query, sizes, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+            let (query, sizes, fan, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            tally.fans += 1;
+            if middle + reach < least {
+                continue;
+            }
             let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
             let mut lower = upper;
             for r in 0..VECTORS {
