@@ -22,6 +22,9 @@ use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, Tree};
 
+/// Rows that begin their search together; a power of two, at least as many as a packet has.
+const GROUP: usize = 1024;
+
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
 
@@ -205,6 +208,12 @@ impl<W: Width> Sorted<W> {
         }
     }
 
+    /// The node above all keys of a group of rows.
+    fn node_of(&self, group: usize) -> usize {
+        let leaves = GROUP / LEAF;
+        (self.tree.first_leaf() + group * leaves) >> leaves.ilog2().min(self.tree.first_leaf().ilog2())
+    }
+
     /// The rows of the keys from `base` on, by how much they see.
     fn rows(&self, mask: Mask, base: usize, count: usize) -> Vec<Row> {
         let row = |place: usize| {
@@ -228,20 +237,23 @@ impl<W: Width> Sorted<W> {
         argmax.truncate(keys);
         count.truncate(keys);
         let (searched, plan) = (&self.searched(), &Plan::new(step));
-        let packets = next[..keys * d]
-            .par_chunks_mut(lanes * d)
-            .zip(argmax.par_chunks_mut(lanes))
-            .zip(count.par_chunks_mut(lanes))
+        let groups = next[..keys * d]
+            .par_chunks_mut(GROUP * d)
+            .zip(argmax.par_chunks_mut(GROUP))
+            .zip(count.par_chunks_mut(GROUP))
             .enumerate();
-        let tally = packets
-            .with_max_len(64)
+        let tally = groups
             .map_init(
                 || Scratch::new(d, lanes),
-                |scratch, (packet, ((x, argmax), count))| {
-                    let base = packet * lanes;
-                    let rows = &self.rows(step.mask, base, count.len());
-                    let purpose = Purpose::Move { x, argmax, count };
-                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                |scratch, (group, ((x, argmax), count))| {
+                    scratch.enter(searched, plan, self.node_of(group));
+                    let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
+                    let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
+                        let rows = &self.rows(step.mask, group * GROUP + packet * lanes, count.len());
+                        let purpose = Purpose::Move { x, argmax, count };
+                        <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                    });
+                    packets.fold(Tally::default(), |a, b| a + b)
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
@@ -331,7 +343,9 @@ impl<W: Width> Sorted<W> {
             || Scratch::new(d, lanes),
             |scratch, run| {
                 let first = run * all / runs;
-                let mut times = (first..(first + RUN).min(all)).map(|packet| {
+                scratch.enter(searched, plan, self.node_of(first * lanes / GROUP));
+                let last = (first + RUN).min(((first * lanes / GROUP + 1) * GROUP).div_ceil(lanes));
+                let mut times = (first..last.min(all)).map(|packet| {
                     let base = packet * lanes;
                     let rows = &self.rows(step.mask, base, lanes.min(self.cloud.n - base));
                     let start = Instant::now();

@@ -16,6 +16,7 @@
 
 mod exact;
 mod first;
+mod group;
 mod scan;
 mod second;
 
@@ -26,10 +27,8 @@ use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
+use group::Group;
 use scan::{Blinds, Fan, Origin, errors};
-
-/// Boxes open at a time: one a level, and the root.
-const MOST_OPEN: usize = 34;
 
 /// Keys in order, with all that is known of them.
 pub(super) struct Searched<'a, W: Width> {
@@ -89,9 +88,10 @@ pub(super) struct Scratch<W: Width> {
     /// Leaves seen by the first pass, and `[leaf seen][lane]` the most that they may hold.
     leaves: Vec<u32>,
     maxima: Vec<W>,
-    /// Boxes to be opened, and `[box][lane]` their upper bounds.
-    open: Vec<u32>,
-    uppers: Aligned<W>,
+    /// Where to begin.
+    group: Group,
+    /// Boxes to be opened, and what no score in them exceeds.
+    open: Vec<(u32, W)>,
     /// Boxes to be decided, for these lanes.
     undecided: Vec<(u32, u64)>,
     /// (key, lanes as bits).
@@ -117,10 +117,22 @@ impl<W: Width> Scratch<W> {
             around_winners: vec![W::default(); 2 * d],
             leaves: Vec::new(),
             maxima: Vec::new(),
+            group: Group::default(),
             open: Vec::new(),
-            uppers: Aligned::new(MOST_OPEN * lanes),
             undecided: Vec::new(),
             candidates: Vec::new(),
+        }
+    }
+}
+
+impl<W: Width> Scratch<W> {
+    /// Prepares for packets of rows among the keys below a node.
+    pub(super) fn enter(&mut self, keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize) {
+        if let Some(origin) = self.group.enter(keys, plan, node, self.next_origin, self.slack) {
+            self.next_origin = origin;
+            if self.winners.is_empty() {
+                self.winners.push(origin);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::lanes::{Lanes, VECTORS};
 use super::super::packet::{at_least, scores};
-use super::super::width::Width;
+use super::super::width::{Integer, Width};
 use crate::space::LEAF;
 
 /// Adds −∞ to the lanes that do not see a key: slices of this many −∞, then as many zeros, from where they start.
@@ -58,15 +58,13 @@ pub(super) fn bounds<W: Width, L: Lanes<W, W::Int>>(
     (middle, reach)
 }
 
-/// The box around a packet's queries: `[k][centre, half-width, largest |q_k|]`.
-///
-/// The same bounds as [`bounds`], once for all lanes: for every query in the box `q·(c − o)` is within
-/// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)`. Measured from a key near the maxima of all lanes that is
-/// tight, and it costs a scalar where bounds by lane cost a packet. It meets three roundings more than those, for which
-/// twice their slack pays.
+/// The box around some queries: `[k][centre, half-width, largest |q_k|]`.
 pub(super) type Fan<W> = [W; 3];
 
-/// Middle and reach of a box's scores over all queries of a packet.
+/// The same bounds as [`bounds`], once for all queries of a fan: `q·(x − o)` is within
+/// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)` for every one of them and every key x of the box. Measured from a
+/// key near all their maxima that is tight, and it costs a scalar where bounds by lane cost a packet. It meets three
+/// roundings more than those, for which twice their slack pays.
 #[inline(always)]
 pub(super) fn fan_bounds<W: Width>(fan: &[Fan<W>], around: &[W], origin: Origin<'_, W>, d: usize) -> (W, W) {
     assert!(fan.len() >= d && around.len() >= 2 * d && origin.at.len() >= d);
@@ -149,6 +147,60 @@ pub(super) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
         }
     }
     max
+}
+
+/// Adds the keys of a leaf to the sums of the lanes (of those that are active) whose score reaches `high`; for each key
+/// the lanes whose score only reaches `low`. d is at most 4.
+#[inline(always)]
+pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    floats: &[W],
+    keys: &[W::Int],
+    d: usize,
+    active: u64,
+    [low, high]: [&[L::Floats; VECTORS]; 2],
+    sums: &mut [W::Int],
+) -> [u64; LEAF] {
+    let width = VECTORS * L::WIDTH;
+    let count = keys.len() / d;
+    assert!(d <= 4 && query.len() >= d * width && floats.len() >= d * LEAF && sums.len() >= (d + 1) * width);
+    let one = lanes.splat_int(W::Int::one());
+    let mut bands = [0; LEAF];
+    for r in 0..VECTORS {
+        let active = active >> (r * L::WIDTH) & (u64::MAX >> (64 - L::WIDTH));
+        if active == 0 {
+            continue;
+        }
+        let (mut q, mut sum) = ([lanes.splat(W::default()); 4], [lanes.splat_int(W::Int::default()); 4]);
+        for k in 0..d {
+            q[k] = lanes.load(&query[k * width + r * L::WIDTH..]);
+            sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
+        }
+        let mut total = lanes.load_ints(&sums[d * width + r * L::WIDTH..]);
+        for key in 0..count.min(LEAF) {
+            let (float, int) = (&floats[key * d..][..d], &keys[key * d..][..d]);
+            let mut score = lanes.splat(W::default());
+            for k in 0..d {
+                score = lanes.mul_add(q[k], lanes.splat(float[k]), score);
+            }
+            let sure = lanes.at_least(score, high[r]) & active;
+            let some = lanes.at_least(score, low[r]) & active;
+            let mask = lanes.mask(sure);
+            for k in 0..d {
+                sum[k] = lanes.add_where(mask, sum[k], lanes.splat_int(int[k]));
+            }
+            total = lanes.add_where(mask, total, one);
+            if some != sure {
+                bands[key] |= (some & !sure) << (r * L::WIDTH);
+            }
+        }
+        for k in 0..d {
+            lanes.store_ints(sum[k], &mut sums[k * width + r * L::WIDTH..]);
+        }
+        lanes.store_ints(total, &mut sums[d * width + r * L::WIDTH..]);
+    }
+    bands
 }
 
 /// For each key of a leaf the lanes whose score reaches `low`, and `high`.
