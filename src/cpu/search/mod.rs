@@ -330,16 +330,21 @@ impl<W: Width> Search<'_, W> {
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let Scratch { sums, own, .. } = self.scratch;
         let (next, sizes) = sums.moved(own, self.plan.step.gain);
+        let mut moved = [W::Int::default(); LANES];
+        for (next, own) in next.chunks_exact(width).zip(own.chunks_exact(width)) {
+            for (moved, (&next, &own)) in moved.iter_mut().zip(next.iter().zip(own)) {
+                *moved = *moved | (next ^ own);
+            }
+        }
         for (l, row) in self.rows.iter().enumerate() {
             let at = row.place as usize;
-            let x = &mut x[at * d..][..d];
-            for (k, x) in x.iter_mut().enumerate() {
+            for (k, x) in x[at * d..][..d].iter_mut().enumerate() {
                 *x = next[k * width + l];
             }
             argmax[at] = known.argmax[l];
             count[at] = W::narrow(sizes[l]) as u32;
-            let moved = x.iter().enumerate().any(|(k, &x)| x != own[k * width + l]);
-            tally.moved += u64::from(moved) * u64::from(keys.weight[row.key as usize]);
+            let weight = if keys.weighted { keys.weight[row.key as usize] } else { 1 };
+            tally.moved += u64::from(moved[l] != W::Int::default()) * u64::from(weight);
         }
     }
 }

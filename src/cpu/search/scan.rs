@@ -1,7 +1,7 @@
 //! The three loops that a search spends its time in: bounds of a box, the best of a leaf, the sets of a leaf.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use super::super::lanes::{Lanes, VECTORS};
+use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{at_least, scores};
 use super::super::width::{Integer, Width};
 use crate::space::LEAF;
@@ -163,8 +163,14 @@ pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     sums: &mut [W::Int],
 ) -> [u64; LEAF] {
     let width = VECTORS * L::WIDTH;
-    let count = keys.len() / d;
-    assert!(d <= 4 && query.len() >= d * width && floats.len() >= d * LEAF && sums.len() >= (d + 1) * width);
+    let count = (keys.len() / d).min(LEAF);
+    assert!(
+        d <= 4
+            && keys.len() >= count * d
+            && query.len() >= d * width
+            && floats.len() >= d * LEAF
+            && sums.len() >= (d + 1) * width
+    );
     let one = lanes.splat_int(W::Int::one());
     let mut bands = [0; LEAF];
     for r in 0..VECTORS {
@@ -178,21 +184,37 @@ pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
             sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
         }
         let mut total = lanes.load_ints(&sums[d * width + r * L::WIDTH..]);
-        for key in 0..count.min(LEAF) {
-            let (float, int) = (&floats[key * d..][..d], &keys[key * d..][..d]);
+        // No score of an inactive lane reaches these.
+        let [low, high] = [low, high].map(|limit| {
+            let mut entries = [W::LOWEST.size(); LANES];
+            lanes.store(limit[r], &mut entries);
+            for (l, entry) in entries[..L::WIDTH].iter_mut().enumerate() {
+                *entry = if active >> l & 1 == 1 { *entry } else { W::LOWEST.size() };
+            }
+            lanes.load(&entries)
+        });
+        let score = |key: usize| {
             let mut score = lanes.splat(W::default());
             for k in 0..d {
-                score = lanes.mul_add(q[k], lanes.splat(float[k]), score);
+                score = lanes.mul_add(q[k], lanes.splat(floats[key * d + k]), score);
             }
-            let sure = lanes.at_least(score, high[r]) & active;
-            let some = lanes.at_least(score, low[r]) & active;
+            score
+        };
+        let mut any = 0;
+        for key in 0..count {
+            let score = score(key);
+            let sure = lanes.at_least(score, high);
+            any |= lanes.at_least(score, low) & !sure;
             let mask = lanes.mask(sure);
             for k in 0..d {
-                sum[k] = lanes.add_where(mask, sum[k], lanes.splat_int(int[k]));
+                sum[k] = lanes.add_where(mask, sum[k], lanes.splat_int(keys[key * d + k]));
             }
             total = lanes.add_where(mask, total, one);
-            if some != sure {
-                bands[key] |= (some & !sure) << (r * L::WIDTH);
+        }
+        if any != 0 {
+            for (key, band) in bands.iter_mut().enumerate().take(count) {
+                let score = score(key);
+                *band |= (lanes.at_least(score, low) & !lanes.at_least(score, high)) << (r * L::WIDTH);
             }
         }
         for k in 0..d {
