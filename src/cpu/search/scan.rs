@@ -184,25 +184,10 @@ pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
             sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
         }
         let mut total = lanes.load_ints(&sums[d * width + r * L::WIDTH..]);
-        // No score of an inactive lane reaches these.
-        let [low, high] = [low, high].map(|limit| {
-            let mut entries = [W::LOWEST.size(); LANES];
-            lanes.store(limit[r], &mut entries);
-            for (l, entry) in entries[..L::WIDTH].iter_mut().enumerate() {
-                *entry = if active >> l & 1 == 1 { *entry } else { W::LOWEST.size() };
-            }
-            lanes.load(&entries)
-        });
-        let score = |key: usize| {
-            let mut score = lanes.splat(W::default());
-            for k in 0..d {
-                score = lanes.mul_add(q[k], lanes.splat(floats[key * d + k]), score);
-            }
-            score
-        };
+        let [low, high] = [only(lanes, low[r], active), only(lanes, high[r], active)];
         let mut any = 0;
         for key in 0..count {
-            let score = score(key);
+            let score = score(lanes, &q, floats, key, d);
             let sure = lanes.at_least(score, high);
             any |= lanes.at_least(score, low) & !sure;
             let mask = lanes.mask(sure);
@@ -213,7 +198,7 @@ pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
         }
         if any != 0 {
             for (key, band) in bands.iter_mut().enumerate().take(count) {
-                let score = score(key);
+                let score = score(lanes, &q, floats, key, d);
                 *band |= (lanes.at_least(score, low) & !lanes.at_least(score, high)) << (r * L::WIDTH);
             }
         }
@@ -223,6 +208,28 @@ pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
         lanes.store_ints(total, &mut sums[d * width + r * L::WIDTH..]);
     }
     bands
+}
+
+/// A limit that no score of an inactive lane reaches.
+#[inline(always)]
+fn only<W: Width, L: Lanes<W, W::Int>>(lanes: L, limit: L::Floats, active: u64) -> L::Floats {
+    let mut entries = [W::LOWEST.size(); LANES];
+    lanes.store(limit, &mut entries);
+    for l in 0..L::WIDTH {
+        if active >> l & 1 == 0 {
+            entries[l] = W::LOWEST.size();
+        }
+    }
+    lanes.load(&entries)
+}
+
+#[inline(always)]
+fn score<W: Width, L: Lanes<W, W::Int>>(lanes: L, q: &[L::Floats; 4], floats: &[W], key: usize, d: usize) -> L::Floats {
+    let mut score = lanes.splat(W::default());
+    for k in 0..d {
+        score = lanes.mul_add(q[k], lanes.splat(floats[key * d + k]), score);
+    }
+    score
 }
 
 /// For each key of a leaf the lanes whose score reaches `low`, and `high`.
