@@ -114,8 +114,6 @@ pub(super) struct Tally {
     pub(super) scores: u64,
     /// Rows times boxes whose bounds were computed.
     pub(super) boxes: u64,
-    /// Boxes whose bounds over a whole packet were computed.
-    pub(super) fans: u64,
 }
 
 impl std::ops::Add for Tally {
@@ -126,7 +124,6 @@ impl std::ops::Add for Tally {
             redone: self.redone + other.redone,
             scores: self.scores + other.scores,
             boxes: self.boxes + other.boxes,
-            fans: self.fans + other.fans,
         }
     }
 }

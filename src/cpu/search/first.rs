@@ -1,8 +1,8 @@
 //! The first pass: scores that are certainly attained, and the keys that may attain a row's maximum.
 //!
 //! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly attained. Boxes are opened
-//! depth first, the half that more lanes prefer before the other (or, in the order of norms, leaf after leaf until
-//! |q||x| no longer reaches). The leaves seen are noted with the most that they may hold; in those that may hold the
+//! depth first, the half that promises more before the other (or, in the order of norms, leaf after leaf until |q||x| no
+//! longer reaches); one bound for the whole packet comes before those of its lanes. The leaves seen are noted with the most that they may hold; in those that may hold the
 //! maximum of a lane, the keys that may attain it are candidates.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
@@ -32,7 +32,7 @@ impl<W: Width> Search<'_, W> {
         if self.keys.order == Order::Space && !known.blind {
             self.start_from_winners(lanes, &mut max);
         }
-        self.open_group(tally);
+        self.open_group();
         for turn in 0.. {
             let leaf = match self.keys.order {
                 Order::Space => self.nearest_leaf(lanes, known, &max, tally),
@@ -46,7 +46,7 @@ impl<W: Width> Search<'_, W> {
 
     /// The boxes to begin with, the most promising last.
     #[inline(always)]
-    fn open_group(&mut self, tally: &mut Tally) {
+    fn open_group(&mut self) {
         let (tree, d) = (self.keys.tree, self.keys.cloud.d);
         let origin = Origin { at: &self.scratch.origins[..d], slack: self.scratch.slack };
         let (fan, open) = (&self.scratch.fan[..], &mut self.scratch.open);
@@ -56,7 +56,6 @@ impl<W: Width> Search<'_, W> {
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
             open.push((node, middle + reach));
         }
-        tally.fans += open.len() as u64;
         if open.len() > 1 {
             open.sort_unstable_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal));
         }
@@ -144,7 +143,6 @@ impl<W: Width> Search<'_, W> {
                 let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
                 middle + reach
             });
-            tally.fans += 2;
             let near = usize::from(uppers[0] < uppers[1]);
             for side in [1 - near, near] {
                 if least <= uppers[side] {

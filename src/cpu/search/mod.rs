@@ -1,5 +1,6 @@
 //! One packet of rows against keys in order: the same strips and sums as [`super::packet`], most keys unseen.
 //!
+//! 0. [`group`]: the boxes where packets of neighbouring rows begin, found once for all of them.
 //! 1. [`first`]: the candidates for each row's maximum; most leaves cannot hold one and are not scanned.
 //! 2. [`exact`]: exact scores decide among the candidates. Of equal maximisers the one with the least first index wins,
 //!    as in brute force. A strip of width 0 needs no more: its members are among the candidates.
@@ -11,7 +12,8 @@
 //! them in each term (the query, the difference, the product, the sums), and a bound `q·(c − o) ± |q|·h` two more at the
 //! end. `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves and of limits
 //! that are compared with: a score of a key in a box is off by at most `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with
-//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. In the order of norms the origin is 0.
+//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. Bounds over all queries of a packet or a group meet
+//! three roundings more, and take 2κ. In the order of norms the origin is 0.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod exact;

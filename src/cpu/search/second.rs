@@ -78,7 +78,6 @@ impl<W: Width> Search<'_, W> {
             let (query, sizes, fan, origin) =
                 (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
-            tally.fans += 1;
             if middle + reach < least {
                 continue;
             }
