@@ -31,6 +31,7 @@ fn real_rules() -> Vec<(&'static str, Model)> {
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
         mask,
         update: Update::Flow { dt: 0.1, integrator, geometry },
+        omit: 0.0,
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);

@@ -130,6 +130,9 @@ impl Writer {
         if let Update::Average { preconditioner: Some(p), .. } = &model.update {
             self.operator_line("p", p);
         }
+        if model.omit > 0.0 {
+            self.line("omit", &format!("{:?}", model.omit));
+        }
         self.line("causal", if model.mask == Mask::Causal { "true" } else { "false" });
     }
 
