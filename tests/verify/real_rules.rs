@@ -139,7 +139,7 @@ fn no_rule_exceeds_its_bound() {
                 assert!(!model.is_exact());
                 model.validate(d, 3).expect("a valid model");
                 let tokens = model.start(&cloud(pick(11, 4), n, d), precision).expect("a start");
-                let options = Options { set: Some(sets[case % sets.len()]), threads: Some(2) };
+                let options = Options { set: Some(sets[case % sets.len()]), threads: Some(2), ..Options::default() };
                 let mut engine = CpuEngine::real(&tokens, options).expect("an engine");
                 let findings = verify(&mut engine, &model, &tokens, if n < 100 { 3 } else { 1 });
                 assert!(findings.passed(), "{options:?} n={n} d={d} {mask:?} {precision:?} {model:?}: {findings}");
@@ -204,7 +204,7 @@ fn threads_change_no_bit() {
         let model = model(rule, 1.0, 3, Mask::Causal);
         let tokens = model.start(&cloud(0, 300, 3), Precision::F32).expect("a start");
         let run = |threads| {
-            let options = Options { set: None, threads: Some(threads) };
+            let options = Options { set: None, threads: Some(threads), ..Options::default() };
             let mut engine = CpuEngine::real(&tokens, options).expect("an engine");
             let steps = localmax::field::Steps::new(&model, 3);
             let steps: Vec<Step> = (0..3).map(|t| steps.at(t).expect("a step").into()).collect();
