@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use clap::Parser;
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::engine::{Engine, GpuEngine, Steps};
 use localmax::error::Result;
@@ -30,6 +31,9 @@ struct Arguments {
     /// The strip's width.
     #[arg(long, default_value_t = 0.1)]
     delta: f64,
+    /// brute, tree or auto.
+    #[arg(long, default_value = "brute", value_parser = Plan::parse)]
+    plan: Plan,
     /// Store 53-bit tokens.
     #[arg(long)]
     f64: bool,
@@ -52,7 +56,7 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
     let precision = if arguments.f64 { Precision::F64 } else { Precision::F32 };
     let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);
-    let mut engine = GpuEngine::new(device, &grid.snap(&cloud)?, grid, false)?;
+    let mut engine = GpuEngine::new(device, &grid.snap(&cloud)?, grid, false, arguments.plan)?;
     let mut steps = Steps::new(&model, grid, d);
     engine.step(&[steps.at(0)?])?;
     let (mut times, before) = (Vec::new(), processor_seconds());
@@ -85,7 +89,12 @@ fn main() -> Result<()> {
     for adapter in adapters {
         let device = Device::open(&adapter)?;
         let peak = fma_peak(&device)?.gflops;
-        println!("\n{} ({}, {}), multiply-add peak {peak:.0} GFLOP/s\n", adapter.name(), adapter.kind(), adapter.driver());
+        println!(
+            "\n{} ({}, {}), multiply-add peak {peak:.0} GFLOP/s\n",
+            adapter.name(),
+            adapter.kind(),
+            adapter.driver()
+        );
         println!("| n | d | ms a step | processor ms | GFLOP/s | share of peak | pairs/s |");
         println!("|---|---|---|---|---|---|---|");
         for &d in &arguments.dims {

@@ -10,6 +10,15 @@ const ROW_LANES = 32u;
 // Below every score that f32 can hold here (|score| < 2^127).
 const LOWEST = -3.0e38;
 const NOBODY = 0xffffffffu;
+// Counts that one workgroup sums.
+const BLOCK = 1024u;
+
+// Words of a step's report: tokens moved, smallest and largest strip, then 64-bit counters.
+const REPORT_WORDS = 12u;
+const REPORT_TOTAL = 3u;
+const REPORT_REDONE = 5u;
+const REPORT_KEYS = 8u;
+const REPORT_BOXES = 10u;
 
 struct Job {
     n: u32,
@@ -28,6 +37,10 @@ struct Job {
     gain: vec2u,
     multiple: vec2u,  // Ã = a·I
     width: vec4u,     // D where it is constant, else P
+    first_leaf: u32,  // of a tree: the number of its first leaf
+    first_key: u32,   // the key of token 0
+    warm: u32,        // whether the last step's argmaxes are of these keys
+    digit: u32,       // of a sort: by which digit, the least first
 }
 
 @group(0) @binding(0) var<uniform> job: Job;

@@ -75,7 +75,11 @@ impl Report {
             let peak = peak.map_or(String::new(), |p| format!(", multiply-add peak {} GFLOP/s", significant(p)));
             let _ = writeln!(text, "{bullet}{name}: {}{driver}{peak}", who.device);
         }
-        let _ = writeln!(text, "{bullet}{} tokens; medians; 2n²d operations charged a step, 4n²d if every key has a weight", self.precision);
+        let _ = writeln!(
+            text,
+            "{bullet}{} tokens; medians; 2n²d operations charged a step, 4n²d if every key has a weight",
+            self.precision
+        );
         text
     }
 }

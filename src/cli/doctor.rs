@@ -46,13 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .into_iter()
         .map(|adapter| {
             let problem = Device::open(&adapter).err().map(|e| e.to_string());
-            let plan = arguments
-                .plan
-                .map(|(n, d)| {
-                    let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
-                    adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
-                    Ok(plan.to_string())
-                });
+            let plan = arguments.plan.map(|(n, d)| {
+                let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
+                adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
+                Ok(plan.to_string())
+            });
             Probed { adapter, problem, plan }
         })
         .collect();

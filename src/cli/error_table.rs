@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use crate::choice::Plan;
 use crate::contract::Grid;
 use crate::cpu;
 use crate::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
@@ -58,7 +59,10 @@ fn engines() -> Vec<(String, Open)> {
     for adapter in Adapter::all() {
         if let Ok(device) = Device::open(&adapter) {
             let name = format!("gpu: {}", adapter.name());
-            all.push((name, Box::new(move |tokens, grid| Ok(Box::new(GpuEngine::new(&device, tokens, grid, true)?)))));
+            all.push((
+                name,
+                Box::new(move |tokens, grid| Ok(Box::new(GpuEngine::new(&device, tokens, grid, true, Plan::Auto)?))),
+            ));
         }
     }
     all

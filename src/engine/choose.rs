@@ -18,7 +18,7 @@ pub struct Opened {
 }
 
 /// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
-/// never a software driver. The plan is that of the CPU engine under the contract; every other compares all pairs.
+/// never a software driver. Only the CPU and GPU engines under the contract have plans; every other compares all pairs.
 ///
 /// # Errors
 /// No such engine on this machine, or one without this plan, or not enough memory for it.
@@ -81,9 +81,8 @@ pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid:
         let name = model.name();
         return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
     }
-    only_brute(plan, "the gpu engine")?;
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain)?))
+    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain, plan)?))
 }
 
 /// Refuses the plans that an engine or a rule lacks.

@@ -1,30 +1,26 @@
 //! The GPU engine behind the trait.
 
 use super::{Engine, Step};
+use crate::choice::Plan;
 use crate::contract::Grid;
 use crate::error::Result;
-use crate::gpu::{Device, State};
-use crate::outcome::{Description, StepReport, Strips};
+use crate::gpu::{Device, Planned};
+use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// [`crate::gpu::State`] as an [`Engine`].
+/// [`crate::gpu::Planned`] as an [`Engine`].
 #[derive(Debug)]
 pub struct GpuEngine {
-    state: State,
+    state: Planned,
 }
 
 impl GpuEngine {
     /// Moves the tokens to the device; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
-    /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
-        Ok(Self { state: State::new(device, tokens, grid, matrix)? })
-    }
-
-    /// The tokens on their device: its plan and timings.
-    pub fn state(&self) -> &State {
-        &self.state
+    /// [`crate::error::Error::Memory`] before anything is allocated; the plan `norm`; device failures.
+    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, plan: Plan) -> Result<Self> {
+        Ok(Self { state: Planned::new(device, tokens, grid, matrix, plan)? })
     }
 }
 
@@ -45,6 +41,10 @@ impl Engine for GpuEngine {
 
     fn tokens(&mut self) -> Result<Tokens> {
         self.state.tokens()
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(self.state.effort())
     }
 
     fn strips(&mut self) -> Result<Strips> {

@@ -34,7 +34,11 @@ mod tests {
         assert!(!adapters.is_empty(), "no adapter: bash tests/run.sh installs a software driver");
         for adapter in adapters {
             let bytes = super::local_bytes(&adapter.handle);
-            assert!(adapter.backend() != "vulkan" || bytes.is_some_and(|b| b >= 1 << 26), "{}: {bytes:?}", adapter.name());
+            assert!(
+                adapter.backend() != "vulkan" || bytes.is_some_and(|b| b >= 1 << 26),
+                "{}: {bytes:?}",
+                adapter.name()
+            );
         }
     }
 }

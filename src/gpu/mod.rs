@@ -25,11 +25,16 @@ mod heap;
 pub mod kernels;
 mod peak;
 mod plan;
+mod planned;
 mod queue;
+mod report;
+mod search;
 mod state;
+mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
 pub use device::Device;
 pub use peak::{Peak, fma_peak};
 pub use plan::{Line, Plan};
+pub use planned::Planned;
 pub use state::State;

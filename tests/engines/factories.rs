@@ -77,13 +77,16 @@ pub(crate) fn all() -> Vec<Factory> {
     for adapter in adapters {
         software += u32::from(adapter.is_software());
         let second_driver = software > 1;
-        let device: OnceLock<Device> = OnceLock::new();
+        let device: Arc<OnceLock<Device>> = Arc::default();
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
-        let factory = Factory::new(format!("gpu_{name}"), move |tokens, grid| {
-            let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
-            Ok(Box::new(GpuEngine::new(device, tokens, grid, true)?))
-        });
-        all.push(Factory { second_driver, ..factory });
+        for (name, plan) in [(format!("gpu_{name}"), Plan::Brute), (format!("gpu_{name}_tree"), Plan::Tree)] {
+            let (device, adapter) = (Arc::clone(&device), adapter.clone());
+            let factory = Factory::new(name, move |tokens, grid| {
+                let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
+                Ok(Box::new(GpuEngine::new(device, tokens, grid, true, plan)?))
+            });
+            all.push(Factory { second_driver, ..factory });
+        }
     }
     all
 }
