@@ -34,6 +34,7 @@ struct Job {
     report: u32,      // the step's index in `reports`
     width_kind: u32,  // 0 constant, 1 |Q|, 2 sqrt(Q·X), 3 the argmax alone
     matrix_exponent: i32,
+    dims: u32,        // D, for kernels that are the same for all, and loops not worth unrolling
     gain: vec2u,
     multiple: vec2u,  // Ã = a·I
     width: vec4u,     // D where it is constant, else P
@@ -52,6 +53,11 @@ struct Row {
     argmax: u32,
     count: u32,        // |C_i|
     peak: atomic<i32>, // largest filter score, as an ordered integer
+}
+
+// The bound of loops that are worth unrolling, while they are short: drivers take minutes over some long ones.
+fn dims() -> u32 {
+    return select(job.dims, D, D <= 8u);
 }
 
 // Workgroups are counted along x, then y, since a dimension holds only 65,535.

@@ -21,8 +21,8 @@ fn merge_keys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
     atomicAdd(&next_marks[2u * key], marks[old].x);
     atomicMin(&next_marks[2u * key + 1u], marks[old].y);
     if place == 0u || summed(place - 1u) != summed(place) {
-        for (var k = 0u; k < D; k++) {
-            next_state[key * D + k] = row_state[old * D + k];
+        for (var k = 0u; k < job.dims; k++) {
+            next_state[key * job.dims + k] = row_state[old * job.dims + k];
         }
     }
 }

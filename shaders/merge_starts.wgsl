@@ -13,8 +13,8 @@ fn merge_starts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     }
     var starts = place == 0u;
     if !starts {
-        for (var k = 0u; k < D; k++) {
-            starts = starts || differ(row_state[order[place] * D + k], row_state[order[place - 1u] * D + k]);
+        for (var k = 0u; k < job.dims; k++) {
+            starts = starts || differ(row_state[order[place] * job.dims + k], row_state[order[place - 1u] * job.dims + k]);
         }
     }
     counts[place] = select(0u, 1u, starts);

@@ -18,6 +18,7 @@ const KAPPA = 1.01 * (f32(D) + 8.0 + 3.0 * COORDINATE_ROUNDINGS) * ROUNDING;
 
 var<private> row: u32;
 var<private> query_real: array<f32, D>;
+var<private> origin_key: u32;
 var<private> origin: array<Coordinate, D>;
 // All scores are 0.
 var<private> idle: bool;
@@ -34,7 +35,8 @@ var<private> boxes_seen: u32;
 var<private> redone: u32;
 
 fn measure_from(key: u32) {
-    for (var k = 0u; k < D; k++) {
+    origin_key = key;
+    for (var k = 0u; k < dims(); k++) {
         origin[k] = row_state[key * D + k];
     }
 }
@@ -44,7 +46,7 @@ fn bound(node: u32) -> vec2f {
     boxes_seen += 1u;
     var at = 0.0;
     var reach = 0.0;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < dims(); k++) {
         let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
         let half = boxes[node].half[k];
         at += query_real[k] * centre;
@@ -61,7 +63,7 @@ fn upper(node: u32) -> f32 {
 // e.
 fn error_in(node: u32) -> f32 {
     var error = 0.0;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < dims(); k++) {
         let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
         error += abs(query_real[k]) * (abs(centre) + boxes[node].half[k]);
     }
@@ -71,7 +73,7 @@ fn error_in(node: u32) -> f32 {
 fn filter_score(key: u32) -> f32 {
     keys_seen += 1u;
     var s = 0.0;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < dims(); k++) {
         s += query_real[k] * coordinate_real(apart(row_state[key * D + k], origin[k]));
     }
     return s;
@@ -80,10 +82,19 @@ fn filter_score(key: u32) -> f32 {
 fn exact_score(key: u32) -> Score {
     redone += 1u;
     var dot = Dot();
-    for (var k = 0u; k < D; k++) {
-        dot_add(&dot, query[row * D + k], apart(row_state[key * D + k], origin[k]));
+    for (var k = 0u; k < job.dims; k++) {
+        dot_add(&dot, query[row * D + k], apart(row_state[key * D + k], row_state[origin_key * D + k]));
     }
     return dot_total(&dot);
+}
+
+fn start_from(key: u32) {
+    measure_from(key);
+    champion = key;
+    at_least = 0.0;
+    at_most = 0.0;
+    best = Score();
+    best_known = true;
 }
 
 fn see_leaf(node: u32) {
@@ -117,30 +128,24 @@ fn see_leaf(node: u32) {
     }
 }
 
-// Down to the leaf whose boxes promise most; a key there.
-fn promising() -> u32 {
-    var node = 1u;
-    while node < job.first_leaf {
-        node *= 2u;
-        if occupied(node + 1u) && upper(node) < upper(node + 1u) {
-            node += 1u;
-        }
-    }
-    return (node - job.first_leaf) * LEAF;
-}
-
 // The key of the maximum, the one with the least token if several attain it. Depth first, the better half first; `trail`
-// holds a bit a level, set where the other half is still to be looked at.
-fn find_champion() {
-    at_least = 0.0;
-    at_most = 0.0;
-    best = Score();
-    best_known = true;
+// holds a bit a level, set where the other half is still to be looked at. Scores are measured from a key that is likely to
+// be near it, or else from one in the first leaf that is reached.
+fn find_champion(likely: u32) {
+    if likely == NOBODY {
+        measure_from(row);
+        at_least = LOWEST;
+    } else {
+        start_from(likely);
+    }
     var node = 1u;
     var trail = 0u;
     loop {
         var open = false;
         if node >= job.first_leaf {
+            if champion == NOBODY {
+                start_from((node - job.first_leaf) * LEAF);
+            }
             see_leaf(node);
         } else {
             let left = upper(2u * node);
@@ -150,7 +155,7 @@ fn find_champion() {
             }
             open = max(left, right) >= at_least;
             if open {
-                trail = (trail << 1u) | select(0u, 1u, min(left, right) >= at_least);
+                trail = (trail << 1u) | select(0u, 1u, min(left, right) > LOWEST && min(left, right) >= at_least);
                 node = 2u * node + select(0u, 1u, right > left);
             }
         }
@@ -211,20 +216,14 @@ fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
 // Everything of a row, in this order: champion, then strip.
 fn search(likely: u32) {
     idle = true;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < dims(); k++) {
         query_real[k] = coordinate_real(query[row * D + k]);
         idle = idle && query_real[k] == 0.0;
     }
     champion = job.first_key;
     if !idle {
-        if likely == NOBODY {
-            measure_from(row);
-            champion = promising();
-        } else {
-            champion = likely;
-        }
-        measure_from(champion);
-        find_champion();
+        champion = NOBODY;
+        find_champion(likely);
     }
     if job.width_kind == 3u {
         take_key(champion);

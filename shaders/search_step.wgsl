@@ -9,7 +9,7 @@ var<private> sum: array<Sum, D>;
 
 fn take_box(node: u32) {
     count += wholes[node].weight;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < job.dims; k++) {
         sum[k] = sum_join(sum[k], wholes[node].sum[k]);
     }
 }
@@ -17,7 +17,7 @@ fn take_box(node: u32) {
 fn take_key(key: u32) {
     let weight = select(marks[key].x, 1u, job.width_kind == 3u);
     count += weight;
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < job.dims; k++) {
         sum[k] = sum_join(sum[k], weighted(row_state[key * D + k], weight));
     }
 }
@@ -45,7 +45,7 @@ fn search_step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
         }
         search(likely);
         var moved = false;
-        for (var k = 0u; k < D; k++) {
+        for (var k = 0u; k < job.dims; k++) {
             let x = row_state[row * D + k];
             let next = advanced(x, mean(sum[k], count), job.gain);
             next_state[row * D + k] = next;

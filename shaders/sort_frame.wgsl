@@ -21,8 +21,8 @@ fn runs() -> u32 {
 fn digit_of(key: u32) -> u32 {
     if job.digit >= HASHED {
         var hash = 0x811c9dc5u;
-        for (var k = 0u; k < D; k++) {
-            hash = (hash ^ folded(row_state[key * D + k])) * 0x01000193u;
+        for (var k = 0u; k < job.dims; k++) {
+            hash = (hash ^ folded(row_state[key * job.dims + k])) * 0x01000193u;
             hash ^= hash >> 15u;
         }
         return (hash >> (8u * (job.digit - HASHED))) & 255u;
@@ -31,7 +31,7 @@ fn digit_of(key: u32) -> u32 {
     for (var b = 0u; b < 8u; b++) {
         let place = job.digit * 8u + b;
         let axis = coding[2u + place % coding[1]];
-        let bit = bit_of(apart(row_state[key * D + axis], lowest[axis]), place / coding[1] + coding[0]);
+        let bit = bit_of(apart(row_state[key * job.dims + axis], lowest[axis]), place / coding[1] + coding[0]);
         digit |= bit << b;
     }
     return digit;

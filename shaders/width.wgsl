@@ -4,7 +4,7 @@ fn width_of(at: u32) -> Score {
         return constant_width(job.width);
     }
     var dot = Dot();
-    for (var k = 0u; k < D; k++) {
+    for (var k = 0u; k < job.dims; k++) {
         let q = query[at * D + k];
         if job.width_kind == 1u {
             dot_add(&dot, q, q);

@@ -178,11 +178,13 @@ impl Device {
 
     /// The kernel for tokens in R^d, compiled at its first use.
     pub(super) fn pipeline(&self, kernel: Kernel, precision: Precision, d: usize) -> Result<Pipeline> {
+        let d = kernel.specialised(d);
         let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = known.get(&(kernel, precision, d)) {
             return Ok(pipeline.clone());
         }
         let source = kernel.source(precision, d);
+        let timed = std::time::Instant::now();
         let made = self.guarded(kernel.entry(), 0, |raw| {
             let types: Vec<_> = kernel
                 .slots()
@@ -206,6 +208,7 @@ impl Device {
             });
             Pipeline { raw, layout }
         })?;
+        if std::env::var("LM_TIME").is_ok() { eprintln!("{} d={d} {:.0} ms", kernel.entry(), timed.elapsed().as_secs_f64() * 1e3); }
         known.insert((kernel, precision, d), made.clone());
         Ok(made)
     }

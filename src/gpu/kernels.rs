@@ -278,6 +278,7 @@ impl Kernel {
 
     /// The module's text for tokens in R^d.
     pub fn source(self, precision: Precision, d: usize) -> String {
+        let d = self.specialised(d);
         let parts: &[&str] = match self {
             Identity | Multiple | Dense => &[QUERIES],
             Widths => &[WIDTH, WIDTHS],
@@ -302,6 +303,14 @@ impl Kernel {
         };
         let constants = format!("const D: u32 = {d}u;\nconst ROWS: u32 = {}u;\n", self.rows_a_group(d));
         [&constants, arithmetic(precision), WORDS, FRAME].into_iter().chain(parts.iter().copied()).collect()
+    }
+
+    /// The d that a module is made for, 0 if it is the same for all.
+    pub fn specialised(self, d: usize) -> usize {
+        match self {
+            Number | SortCounts | SortScatter | ScanCounts | ScanBlocks | MergeStarts | MergeKeys | MergeOwners => 0,
+            _ => d,
+        }
     }
 
     /// Rows that a workgroup takes.

@@ -34,7 +34,7 @@ pub(super) struct Job {
     pub(super) report: u32,
     pub(super) width_kind: u32,
     pub(super) matrix_exponent: i32,
-    pub(super) pad: u32,
+    pub(super) dims: u32,
     pub(super) gain: [u32; 2],
     pub(super) multiple: [u32; 2],
     pub(super) pad_width: [u32; 2],

@@ -304,6 +304,7 @@ impl State {
     fn push(&mut self, kernel: Kernel, mut job: Job, key_window: u32) -> Result<()> {
         let d = self.plan.d as usize;
         let row_window = job.row_first / self.plan.window_rows;
+        job.dims = self.plan.d;
         job.row_base = row_window * self.plan.window_rows;
         let rows = job.row_end - job.row_first;
         let groups = match kernel {

@@ -35,8 +35,8 @@ use coding::Coding;
 use memory::Memory;
 use sorting::Sorting;
 
-/// Largest d of the kernels, which hold a token a thread.
-pub(super) const WIDEST: usize = 256;
+/// Largest d of the kernels, which hold a token a thread; boxes say little beyond.
+pub(super) const WIDEST: usize = 32;
 
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
@@ -342,7 +342,8 @@ impl Searched {
     }
 
     /// A kernel over `items`: keys, tokens, coordinates, counts.
-    fn push(&mut self, kernel: Kernel, items: u32, job: Job) -> Result<()> {
+    fn push(&mut self, kernel: Kernel, items: u32, mut job: Job) -> Result<()> {
+        job.dims = self.d;
         let d = self.d as usize;
         let group = match kernel {
             Kernel::FitLeaves | Kernel::FitNodes | Kernel::Multiple | Kernel::Dense => LANES,
