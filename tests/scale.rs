@@ -4,6 +4,7 @@
 use localmax::choice::Plan;
 use localmax::contract::{Grid, Step, Steps};
 use localmax::cpu::{Cpu, Options};
+use localmax::gpu::{Adapter, Device, Planned};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
@@ -151,5 +152,40 @@ fn a_mask_may_change() {
         tree.step(&step);
         assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
         assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
+    }
+}
+
+/// The same on the device, where keys are sorted, merged and searched by other code.
+#[test]
+fn searches_on_a_gpu_find_what_brute_force_finds() {
+    let adapters = Adapter::all();
+    let adapter =
+        adapters.iter().find(|a| !a.is_software()).or(adapters.iter().find(|a| a.name().contains("llvmpipe")));
+    let device =
+        Device::open(adapter.expect("no adapter: bash tests/run.sh installs a software driver")).expect("a device");
+    let shapes = [Shape::Of(Kind::Normal), Shape::Of(Kind::Ball), Shape::Of(Kind::Line), Shape::Of(Kind::Ties)];
+    for (k, (d, precision)) in
+        [(1, Precision::F64), (2, Precision::F32), (3, Precision::F32), (8, Precision::F32)].into_iter().enumerate()
+    {
+        for (l, shape) in shapes.into_iter().chain([Shape::Duplicated, Shape::Late]).enumerate() {
+            for (m, delta) in DELTAS.into_iter().enumerate() {
+                let case = case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::Full);
+                let mut brute = cpu(&case, Plan::Brute);
+                let mut tree = Planned::new(&device, &case.tokens, case.grid, true, Plan::Tree).expect("a search");
+                for t in 0..3 {
+                    let name = format!("{} at step {t}", case.name);
+                    let (want, got) =
+                        (brute.step(&case.step), tree.step(std::slice::from_ref(&case.step)).expect("a step"));
+                    let (want, got) = (StepReport { redone: 0, ..want }, StepReport { redone: 0, ..got[0] });
+                    assert_eq!(got, want, "{name}: report");
+                    assert!(
+                        tree.strips().expect("strips") == brute.strips().expect("strips"),
+                        "{name}: argmax or counts"
+                    );
+                    assert!(tree.tokens().expect("tokens") == brute.tokens().expect("tokens"), "{name}: tokens");
+                    assert_eq!(tree.effort().plan, Plan::Tree, "{name}");
+                }
+            }
+        }
     }
 }

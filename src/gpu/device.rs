@@ -184,7 +184,6 @@ impl Device {
             return Ok(pipeline.clone());
         }
         let source = kernel.source(precision, d);
-        let timed = std::time::Instant::now();
         let made = self.guarded(kernel.entry(), 0, |raw| {
             let types: Vec<_> = kernel
                 .slots()
@@ -208,7 +207,6 @@ impl Device {
             });
             Pipeline { raw, layout }
         })?;
-        if std::env::var("LM_TIME").is_ok() { eprintln!("{} d={d} {:.0} ms", kernel.entry(), timed.elapsed().as_secs_f64() * 1e3); }
         known.insert((kernel, precision, d), made.clone());
         Ok(made)
     }
@@ -305,7 +303,7 @@ impl Device {
     }
 }
 
-/// A shader. The scores, where the time goes, do without naga's counters in every loop, which keep drivers from unrolling
+/// A shader. Scores and searches, where the time goes, do without naga's counters in every loop, which keep drivers from unrolling
 /// them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile longer. Memory
 /// accesses stay checked.
 #[allow(unsafe_code)]
@@ -313,11 +311,14 @@ fn shader(raw: &wgpu::Device, label: &str, source: &str) -> wgpu::ShaderModule {
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks {
-        force_loop_bounding: label != Kernel::Scores.entry(),
+        force_loop_bounding: ![Kernel::Scores, Kernel::SearchStep, Kernel::SearchMembers]
+            .map(Kernel::entry)
+            .contains(&label),
         ..wgpu::ShaderRuntimeChecks::checked()
     };
-    // SAFETY: without the counters a module must not contain an infinite loop. That of the scores is this crate's own, and
-    // each of its loops counts up to a bound fixed before it starts.
+    // SAFETY: without the counters a module must not contain an infinite loop. These are this crate's own. Each of their loops
+    // counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes bits from a
+    // word, the others go from node to node in depth-first order and never come back to one.
     unsafe { raw.create_shader_module_trusted(descriptor, checks) }
 }
 
