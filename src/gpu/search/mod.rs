@@ -72,7 +72,7 @@ pub(super) struct Searched {
     sorting: Sorting,
     /// Of the last step, and over how many keys.
     tests: Tests,
-    searched: u32,
+    rows: u32,
 }
 
 impl Searched {
@@ -111,7 +111,7 @@ impl Searched {
             warm: false,
             sorting: Sorting::new(n),
             tests: Tests::default(),
-            searched: n,
+            rows: n,
         };
         state.write(Slot::RowState, &words(&lattice, grid.precision))?;
         state.write(Slot::Marks, &(0..n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
@@ -124,7 +124,7 @@ impl Searched {
 
     /// Distinct tokens searched in the last step, and the tests it took.
     pub(super) fn effort(&self) -> (u32, Tests) {
-        (self.searched, self.tests)
+        (self.rows, self.tests)
     }
 
     /// Whether no step has been taken yet.
@@ -166,7 +166,7 @@ impl Searched {
             self.tests = Tests::of(words);
             self.sorting.learn(self.tests.total() as f64);
         }
-        self.searched = self.keys;
+        self.rows = self.keys;
         Ok(read)
     }
 
