@@ -10,6 +10,8 @@ use localmax::error::Result;
 use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Tokens;
 
+use crate::{SECOND_DRIVER, SOFTWARE_TREE};
+
 /// Makes an engine that holds the given tokens.
 type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
 
@@ -18,9 +20,8 @@ type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
-    /// Another software driver beside a first one: it runs [`crate::SECOND_DRIVER`] alone, since what it can differ in is
-    /// the driver and not the kernels.
-    pub(crate) second_driver: bool,
+    /// The bodies that it runs, if not all.
+    pub(crate) only: Option<&'static [&'static str]>,
 }
 
 impl Factory {
@@ -28,11 +29,11 @@ impl Factory {
         name: impl Into<String>,
         make: impl Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), make: Some(Arc::new(make)), second_driver: false }
+        Self { name: name.into(), make: Some(Arc::new(make)), only: None }
     }
 
     fn missing(name: impl Into<String>) -> Self {
-        Self { name: name.into(), make: None, second_driver: false }
+        Self { name: name.into(), make: None, only: None }
     }
 
     /// The engine, holding `tokens`.
@@ -76,7 +77,7 @@ pub(crate) fn all() -> Vec<Factory> {
     let mut software = 0;
     for adapter in adapters {
         software += u32::from(adapter.is_software());
-        let second_driver = software > 1;
+        let adapter_is_software = adapter.is_software();
         let device: Arc<OnceLock<Device>> = Arc::default();
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
         for (name, plan) in [(format!("gpu_{name}"), Plan::Brute), (format!("gpu_{name}_tree"), Plan::Tree)] {
@@ -85,7 +86,13 @@ pub(crate) fn all() -> Vec<Factory> {
                 let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
                 Ok(Box::new(GpuEngine::new(device, tokens, grid, true, plan)?))
             });
-            all.push(Factory { second_driver, ..factory });
+            // What another software driver can differ in is the driver and not the kernels.
+            let only = match (adapter_is_software, plan) {
+                (true, _) if software > 1 => Some(&SECOND_DRIVER[..]),
+                (true, Plan::Tree) => Some(&SOFTWARE_TREE[..]),
+                _ => None,
+            };
+            all.push(Factory { only, ..factory });
         }
     }
     all

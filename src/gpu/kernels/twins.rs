@@ -32,7 +32,7 @@ impl Function {
         );
         // The tests' group 0 is another than the kernels'.
         let frame = FRAME.replace("@group(0) @binding(0) var<uniform>", "@group(2) @binding(0) var<uniform>");
-        [arithmetic(precision), WORDS, &frame, &body].concat()
+        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, &frame, &body].concat()
     }
 }
 
