@@ -37,6 +37,14 @@ fn list<T: std::str::FromStr>(name: &str, default: &str) -> Vec<T> {
     given.as_deref().unwrap_or(default).split(',').filter_map(|v| v.parse().ok()).collect()
 }
 
+/// Processor time of this process in milliseconds, to a tick of 10: what a loaded machine tells honestly. 0 where the
+/// system does not say.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0
+}
+
 /// One row of the table.
 fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
     let tokens = Cloud::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
@@ -50,29 +58,32 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
     let mut times = Vec::new();
     let begun = Instant::now();
     while times.len() < 5 && (times.len() < 2 || begun.elapsed().as_secs_f64() < 4.0) {
-        let start = Instant::now();
+        let (start, busy) = (Instant::now(), processor());
         cpu.step(&step);
+        let busy = processor() - busy;
         times.push(start.elapsed().as_secs_f64() * 1e3);
         if times.len() == 1 {
             // The first step's strips, before the state moves on, against brute force on a few rows.
             let strips = cpu.strips().expect("strips");
             let brute = open(Plan::Brute);
-            let rows: Vec<usize> = (0..256).map(|k| k * (n / 256)).collect();
-            let start = Instant::now();
+            let rows: Vec<usize> = (0..1024).map(|k| k * (n / 1024)).collect();
+            let (start, brute_busy) = (Instant::now(), processor());
             let masks = brute.masks(&step, &rows).expect("masks");
             let ms = start.elapsed().as_secs_f64() * 1e3 * (n as f64 / rows.len() as f64);
+            let brute_busy = (processor() - brute_busy) * (n as f64 / rows.len() as f64);
             for (row, mask) in rows.iter().zip(&masks) {
                 assert_eq!(strips.count[*row] as usize, mask.len(), "row {row}");
             }
             let effort = cpu.effort();
             print!(
-                "{:>8} {n:>9} {d:>3} {delta:>6} {:>6} {:>9.1} {:>9.1} {:>9.0} {ms:>11.0} {:>8.1}",
+                "{:>8} {n:>9} {d:>3} {delta:>6} {:>6} {:>9.1} {:>9.1} {:>9.0} {ms:>11.0} {:>8.1} {busy:>8.0} {:>9.1}",
                 kind.name(),
                 effort.plan.name(),
                 effort.keys_a_row,
                 effort.boxes_a_row,
                 build,
-                ms / times[0]
+                ms / times[0],
+                brute_busy / busy.max(10.0)
             );
         }
     }
@@ -112,7 +123,7 @@ fn main() {
         return run(n);
     }
     println!(
-        "   cloud         n   d  delta   plan  keys/row boxes/row  build ms    brute ms    ratio  first ms  later ms"
+        "   cloud         n   d  delta   plan  keys/row boxes/row  build ms    brute ms    ratio   cpu ms cpu ratio  first ms  later ms"
     );
     let kinds: Vec<String> = list("kind", "normal,ball,cube,sphere");
     for plan in list::<String>("plan", "auto") {

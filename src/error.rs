@@ -9,12 +9,12 @@ pub enum Error {
     #[error("{0}")]
     Input(String),
     /// A file that cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), advice(cause))]
     File {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// More memory than the machine or the adapter has.
     #[error("{what} needs {needed} bytes, {available} are available; {mend}")]
@@ -32,7 +32,7 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
     /// A token stopped being finite.
-    #[error("step {step}: token {token} coordinate {coordinate} became {value}; the state before that step is kept")]
+    #[error("step {step}: token {token} coordinate {coordinate} became {value}")]
     NonFinite {
         /// The step that made it.
         step: u64,
@@ -46,7 +46,17 @@ pub enum Error {
     /// An engine broke its bound against the reference.
     #[error("{0}")]
     Verification(String),
-    /// Stopped by a signal after saving; the run can be resumed.
+    /// A run that failed on its way, with its last recorded state kept.
+    #[error("{failure}; the state after step {step} is kept in {}", path.display())]
+    Stopped {
+        /// What stopped it.
+        failure: Box<Self>,
+        /// Steps that the kept state has taken.
+        step: u64,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Stopped by a signal, with the state kept.
     #[error("{0}")]
     Interrupted(String),
 }
@@ -66,18 +76,33 @@ impl Error {
     }
 
     /// An [`Error::File`] for `path`.
-    pub fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::File { path: path.into(), source }
+    pub fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
+        Self::File { path: path.into(), cause }
     }
 
-    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and
-    /// resumable.
+    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted
+    /// with the state kept.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
             Self::Input(_) | Self::File { .. } | Self::Memory { .. } => 2,
             Self::Device(_) | Self::NonFinite { .. } => 3,
+            Self::Stopped { failure, .. } => failure.exit_status(),
             Self::Interrupted(_) => 4,
         }
+    }
+}
+
+/// What the system said of a file, and what to do where that is known.
+fn advice(cause: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    match cause.kind() {
+        Kind::NotFound => "there is no such file or folder; check the path".into(),
+        Kind::PermissionDenied => "permission denied; check its owner and mode, or name another place".into(),
+        Kind::ReadOnlyFilesystem => "the file system is read-only; name another place".into(),
+        Kind::StorageFull | Kind::QuotaExceeded => "no space is left; free some, or name another place".into(),
+        Kind::IsADirectory => "is a folder; name a file".into(),
+        Kind::NotADirectory => "a part of the path is a file; check the path".into(),
+        _ => cause.to_string(),
     }
 }

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use localmax::cli::{Cli, exit_status};
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    match Cli::of(std::env::args_os()).and_then(Cli::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("localmax: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::from(exit_status(&error))
         }
     }

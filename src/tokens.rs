@@ -1,4 +1,4 @@
-//! The state: n tokens in R^d, row i the token x_i (SPEC, common conventions).
+//! The state: n tokens in R^d, row i the token x_i.
 
 use crate::error::{Error, Result};
 

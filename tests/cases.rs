@@ -1,4 +1,4 @@
-//! SPEC's own face against the worked cases; every engine meets them in `tests/engines`.
+//! The mathematics in f64 against the worked cases; every engine meets them in `tests/engines`.
 
 mod worked;
 
@@ -7,7 +7,7 @@ use localmax::reference::spec;
 use localmax::tokens::Tokens;
 use worked::{NAMES, assert_near, case};
 
-/// SPEC's own face against the same cases: the f64 mathematics that the contract is measured by.
+/// Against the same cases: the f64 mathematics that the contract is measured by.
 #[test]
 fn the_mathematics_gives_the_worked_cases() {
     for name in NAMES {

@@ -37,10 +37,15 @@ impl Folder {
 
     /// Runs and expects exit status 2, one line that holds every word, no panic, and nothing left behind.
     fn refused(&self, arguments: &[&str], words: &[&str]) {
+        self.refused_with(2, arguments, words);
+    }
+
+    fn refused_with(&self, status: i32, arguments: &[&str], words: &[&str]) {
         let before = self.names();
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("error: "), "{arguments:?}: {stderr}");
         assert_eq!(stderr.trim_end().lines().count(), 1, "{arguments:?} said more than a line: {stderr}");
         for word in words {
             assert!(stderr.contains(word), "{arguments:?}: no {word:?} in {stderr}");
@@ -114,9 +119,11 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
     folder.good(&["run", "my.toml", "--out", "first", "--no-plot"]);
     folder.good(&["run", "first/config.toml", "--out", "second", "--no-plot"]);
     folder.good(&["run", "my.toml", "--engine", "reference", "--out", "third", "--no-plot"]);
-    for plan in ["brute", "norm", "tree"] {
-        folder.good(&["run", "my.toml", "--engine", "cpu", "--plan", plan, "--out", plan, "--no-plot"]);
-        let effort = fs::read_to_string(folder.path().join(plan).join("effort.csv")).unwrap();
+    let planned = [("cpu", "brute"), ("cpu", "norm"), ("cpu", "tree"), ("gpu", "brute"), ("gpu", "tree")];
+    for (engine, plan) in planned {
+        let out = &format!("{engine}-{plan}");
+        folder.good(&["run", "my.toml", "--engine", engine, "--plan", plan, "--out", out, "--no-plot"]);
+        let effort = fs::read_to_string(folder.path().join(out).join("effort.csv")).unwrap();
         assert!(effort.starts_with("step,plan,keys_a_row,boxes_a_row,distinct,step_seconds\n1,"), "{effort}");
         assert!(effort.lines().skip(1).all(|line| line.split(',').nth(1) == Some(plan)), "{effort}");
     }
@@ -125,8 +132,9 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
         let first = read(&format!("first/{file}"));
         assert!(!first.is_empty());
         assert_eq!(first, read(&format!("second/{file}")), "{file}");
-        for other in ["third", "brute", "norm", "tree"] {
-            assert_eq!(first, read(&format!("{other}/{file}")), "{other}: {file}");
+        assert_eq!(first, read(&format!("third/{file}")), "reference: {file}");
+        for (engine, plan) in planned {
+            assert_eq!(first, read(&format!("{engine}-{plan}/{file}")), "{engine}, {plan}: {file}");
         }
     }
 }
@@ -156,7 +164,37 @@ fn verify_passes_and_says_what_it_saw() {
     assert!(said.contains("verified   180 rows in 3 steps"), "{said}");
 }
 
-/// The worked case of SPEC 1.7: token 4 attends to 0, 1 and itself for ever.
+/// Two people compare their runs by this: equal bits say so, a permutation and a changed bit fail with exit 1.
+#[test]
+fn two_states_are_compared_bit_by_bit() {
+    let folder = Folder::new();
+    let cloud = |values: &[f64]| npy("<f8", "(2, 2)", &floats(values));
+    folder.write("a.npy", cloud(&[1.0, 2.0, 3.0, 4.0]));
+    folder.write("b.npy", cloud(&[3.0, 4.0, 1.0, 2.0]));
+    folder.write("c.npy", cloud(&[1.0, 2.0, 3.0, 4.0_f64.next_up()]));
+    let said = folder.good(&["verify", "--bits", "a.npy", "a.npy"]);
+    assert!(
+        said.ends_with("the same bits\n") && said.lines().next().unwrap()[..64].bytes().all(|b| b.is_ascii_hexdigit())
+    );
+    for (other, words) in [("b.npy", "another order"), ("c.npy", "token 1 coordinate 1")] {
+        let output = folder.run(&["verify", "--bits", "a.npy", other]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("not the same bits") && said.contains(words), "{said}");
+    }
+    folder.refused(&["verify", "--bits", "a.npy", "nothing.npy"], &["nothing.npy"]);
+}
+
+/// A strip of one token shows nothing: the picture takes one nearby that attends to others.
+#[test]
+fn the_picture_shows_a_strip_worth_seeing() {
+    let folder = Folder::new();
+    folder.good(&["run", "--preset", "non-vertex-limit", "--engine", "cpu", "--out", "r"]);
+    let drawn = fs::read_to_string(folder.path().join("r/plots/trajectories.svg")).unwrap();
+    assert!(drawn.contains("token 4 at step 0"));
+}
+
+/// The worked case with a limit that is no vertex: token 4 attends to 0, 1 and itself for ever.
 #[test]
 fn strip_lists_the_members() {
     let folder = Folder::new();
@@ -197,6 +235,10 @@ fn bad_input_is_refused_in_one_line() {
     folder.refused(&set("model.delta=1/(t+"), &["delta", "column"]);
     folder.refused(&set("model.delta=1/(s+1)"), &["s", "t"]);
     folder.refused(&set("model.detla=1"), &["detla", "delta"]);
+    folder.refused(&set("run.stpes=3"), &["stpes", "\"run.steps\""]);
+    let endless = format!("model.delta={}", "1+".repeat(40_000));
+    let said = folder.run(&["run", "my.toml", "--set", &endless]).stderr;
+    assert!(said.len() < 2000, "{} bytes echoed", said.len());
     folder.refused(&set("tokens.n=0"), &["n", "0"]);
     folder.refused(&set("tokens.d=0"), &["d", "0"]);
     folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
@@ -216,6 +258,160 @@ fn bad_input_is_refused_in_one_line() {
     folder.good(&["run", "my.toml", "--out", "taken", "--no-plot"]);
     folder.refused(&["run", "my.toml", "--out", "taken"], &["taken", "--out"]);
     folder.refused(&["plot", "."], &["config.toml"]);
+    folder.write("taken/metrics.csv", "garbage\n");
+    folder.refused(&["plot", "taken"], &["metrics.csv line 1", "no metrics"]);
+}
+
+/// A mistyped command must not cost a page of usage, nor advice on how to pass the mistake on.
+#[test]
+fn bad_usage_is_refused_in_one_line() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let help = |command: &str| format!("see `localmax {command} --help`");
+    let run = help("run");
+    folder.refused(&["run", "--steps", "-1"], &["'-1'", "--steps", "from 0 to", &run]);
+    folder.refused(&["run", "--steps", "abc"], &["'abc'", "whole number", &run]);
+    folder.refused(&["run", "--steps", "18446744073709551615"], &["whole number from 0 to 9223372036854775807"]);
+    folder.refused(&["run", "--engine", "cuda"], &["'cuda'", "auto, gpu, cpu, reference", &run]);
+    folder.refused(&["run", "--nothing"], &["--nothing", &run]);
+    folder.refused(&["run", "my.toml", "--preset", "default"], &["--preset", "cannot be used with", &run]);
+    folder.refused(&["strip", "my.toml"], &["required", "--token", &help("strip")]);
+    folder.refused(&["bench", "--dims", "0"], &["'0'", "--dims", "at least 1", &help("bench")]);
+    folder.refused(&["verify", "my.toml", "--rows", "0"], &["'0'", "--rows", "at least 1", &help("verify")]);
+    folder.refused(&["study", "compare", "--tokens", "x"], &["'x'", &help("study compare")]);
+    folder.refused(&["verfy"], &["'verfy'", "'verify'", "see `localmax --help`"]);
+}
+
+/// "None off" must not be said of nothing.
+#[test]
+fn verifying_no_step_is_refused() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    folder.refused(&["run", "my.toml", "--steps", "0", "--verify", "1"], &["no step to check", "--steps"]);
+    folder.refused(&["verify", "my.toml", "--steps", "0"], &["no step to check", "--steps"]);
+    assert!(folder.good(&["run", "my.toml", "--steps", "0", "--out", "r"]).contains("0 steps"));
+}
+
+/// A person must learn what is wrong with a file, once, and what to do.
+#[test]
+fn file_errors_say_what_to_do() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let said = String::from_utf8(folder.run(&["run", "missing.toml"]).stderr).unwrap();
+    assert_eq!(said, "error: missing.toml: there is no such file or folder; check the path\n");
+    folder.write("file", "");
+    let below = String::from_utf8(folder.run(&["run", "my.toml", "--out", "file/r"]).stderr).unwrap();
+    assert!(below.contains("file/r") && !below.contains(".part") && below.lines().count() == 1, "{below}");
+}
+
+/// A value from the command line must be blamed where it was given.
+#[test]
+fn errors_name_the_place_of_the_value() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    folder.refused(
+        &["run", "my.toml", "--set", "tokens.scale=-1"],
+        &["error: --set tokens.scale=-1: tokens.scale is -1"],
+    );
+    folder.write("circle.toml", CONFIG.replace("normal", "circle"));
+    folder.refused(&["run", "circle.toml", "--set", "tokens.d=1"], &["error: --set tokens.d=1: tokens.d is 1"]);
+    folder.write("a.toml", CONFIG.replace("strip =", "a = { matrix = 2, factor = 1 }\nstrip ="));
+    let set = |text: &'static str| ["run", "a.toml", "--set", text];
+    folder
+        .refused(&set("model.a.factor=1/(3-t)"), &["error: --set model.a.factor=1/(3-t): ", "factor is inf at step 3"]);
+    folder.refused(&set("model.a.matrix=[[1,2],[3]]"), &["error: --set model.a.matrix=[[1,2],[3]]: "]);
+    folder.refused(&set("model.a.matrix=[[1,2],[3,4]]"), &["error: --set model.a.matrix=[[1,2],[3,4]]: "]);
+    folder.write("nan.npy", npy("<f8", "(3, 3)", &floats(&[1.0, 0.0, 0.0, 0.0, 1.0, f64::NAN, 0.0, 0.0, 1.0])));
+    folder.refused(&set("model.a=nan.npy"), &["nan.npy: entry (1, 2) is NaN"]);
+    folder.write("flat.npy", npy("<f8", "(9,)", &floats(&[1.0; 9])));
+    folder.refused(&set("model.a=flat.npy"), &["flat.npy", "rank 1", "(rows, columns) for a matrix"]);
+}
+
+/// Where squares overflow or units underflow nothing can be decided: the tokens are refused with the range that works.
+#[test]
+fn extreme_scales_are_refused() {
+    let folder = Folder::new();
+    folder.write("c.toml", "[tokens]\nfile = \"x.npy\"\n[model]\nrule = \"hardmax\"\nalpha = 1.0\n[run]\nsteps = 3\n");
+    for scale in [1e308, 1e-200, 5e-324] {
+        folder.write("x.npy", npy("<f8", "(2, 2)", &floats(&[scale, 0.5 * scale, -scale, 0.0])));
+        for command in ["run", "verify"] {
+            folder.refused(&[command, "c.toml"], &["largest coordinate", "f64", "scale the tokens"]);
+        }
+    }
+    for scale in [1e137, 1e-137] {
+        folder.write("x.npy", npy("<f8", "(2, 2)", &floats(&[scale, 0.5 * scale, -scale, 0.0])));
+        assert!(folder.good(&["verify", "c.toml", "--engine", "cpu"]).contains("0 of 6 rows differ"));
+    }
+}
+
+/// A rule in real numbers has no bits to agree on, and must not be said to.
+#[test]
+fn verify_says_what_was_checked() {
+    let folder = Folder::new();
+    for preset in ["softmax-collection", "sphere-causal", "markov-escape"] {
+        let arguments = ["verify", "--preset", preset, "--steps", "3", "--rows", "20", "--engine", "reference"];
+        let said = folder.good(&arguments);
+        assert!(!said.contains("contract") && said.contains("against the mathematics (f64)"), "{said}");
+    }
+}
+
+/// Hours of computing must survive an interruption: rows, the state and its description are there, and can be drawn.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_is_kept() {
+    use std::process::Stdio;
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let child = Command::new(env!("CARGO_BIN_EXE_localmax"))
+        .args(["run", "my.toml", "--steps", "1000000000", "--past-fixed-point", "--out", "r"])
+        .args(["--set", "model.delta=0.1", "--set", "output.record=log"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = folder.path().join("r/metrics.csv");
+    while fs::read_to_string(&metrics).map_or(0, |text| text.lines().count()) < 8 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("interrupted after step ") && said.contains("r/final.npy"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let meta: Value = serde_json::from_slice(&fs::read(folder.path().join("r/meta.json")).unwrap()).unwrap();
+    let steps = meta["steps"].as_u64().unwrap();
+    assert_eq!(meta["ended"], "interrupted");
+    assert!(said.contains(&format!("after step {steps} of 1000000000")), "{said}");
+    let last = fs::read_to_string(&metrics).unwrap();
+    assert!(last.lines().last().unwrap().starts_with(&format!("{steps},")), "{last}");
+    let state = folder.good(&["verify", "--bits", "r/final.npy", &format!("r/frames/step_{steps:012}.npy")]);
+    assert!(state.ends_with("the same bits\n"), "{state}");
+    folder.good(&["plot", "r"]);
+}
+
+/// A run that breaks on its way must leave what it had, and say where.
+#[test]
+fn a_run_that_fails_is_kept_as_far_as_it_came() {
+    let folder = Folder::new();
+    // The tokens grow by 10^37 a step: f32 ends at the second.
+    let text = "[tokens]\nrows = [[1, 0], [0.5, 1]]\n[model]\nrule = \"softmax\"\nalpha = 1\nbeta = 0\nv = 1e37\n\
+                [run]\nsteps = 9\nengine = \"cpu\"\n";
+    folder.write("grow.toml", text);
+    let output = folder.run(&["run", "grow.toml", "--out", "r"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("step 1: token 0 coordinate 0") && said.contains("after step 1 is kept in r/final.npy"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let meta: Value = serde_json::from_slice(&fs::read(folder.path().join("r/meta.json")).unwrap()).unwrap();
+    assert_eq!((meta["ended"].as_str(), meta["steps"].as_u64()), (Some("failed"), Some(1)));
+    assert!(meta["failure"].as_str().unwrap().contains("token 0"), "{meta}");
+    assert_eq!(fs::read_to_string(folder.path().join("r/metrics.csv")).unwrap().lines().count(), 3);
+    folder.good(&["plot", "r"]);
 }
 
 /// Files from elsewhere are hostile until read.
@@ -252,7 +448,9 @@ fn help_completions_and_man() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(folder.good(&["completions", shell]).contains("localmax"));
     }
-    assert!(folder.good(&["man"]).contains(".TH"));
+    let man = folder.good(&["man"]);
+    assert!(man.contains(".TH") && man.contains(".SH EXAMPLES\n.nf\n  localmax run ") && man.contains("localmax run"));
+    assert!(man.matches(".nf\n").count() == man.matches(".fi\n").count() && !man.contains(".SH EXTRA"));
 }
 
 /// A machine without any Vulkan driver must still run, say what it has, and measure.
@@ -271,7 +469,11 @@ fn a_machine_without_a_driver_is_served() {
     let doctor: Value = serde_json::from_slice(&bare(&["doctor", "--json"]).stdout).unwrap();
     assert_eq!(doctor["auto"], "cpu");
     assert_eq!(doctor["adapters"].as_array().unwrap().len(), 0);
-    assert!(!doctor["mend"].as_array().unwrap().is_empty());
+    let mends = doctor["mend"].to_string();
+    assert!(mends.contains("VK_DRIVER_FILES names /nonexistent.json, which is not there"), "{mends}");
+    let gpu_alone = bare(&["bench", "--engines", "gpu"]);
+    assert_eq!(gpu_alone.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&gpu_alone.stderr).contains("--engines cpu") && gpu_alone.stdout.is_empty());
     assert!(bare(&["run", "--out", "r"]).status.success());
     let gpu = bare(&["run", "--engine", "gpu", "--out", "g"]);
     assert_eq!(gpu.status.code(), Some(3));
@@ -300,10 +502,42 @@ fn the_readme_holds() {
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "README names `localmax {command}`, help does not");
     }
+    for name in ["normal", "ball", "cube", "sphere", "circle", "polygon", "line", "clusters", "grid", "ties"] {
+        assert!(readme.contains(&format!("`{name}`")), "README does not name the cloud {name}");
+        folder.good(&[
+            "run",
+            "my.toml",
+            "--steps",
+            "1",
+            "--set",
+            &format!("tokens.kind={name}"),
+            "--no-plot",
+            "--engine",
+            "cpu",
+        ]);
+    }
     for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         assert!(path.starts_with("https://") || here.exists(), "README links to {path}, which is not there");
     }
+}
+
+/// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it will hold be said.
+#[test]
+fn the_memory_on_an_adapter_is_checked_and_said() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json", "--plan", "1000,3"])).unwrap();
+    let adapter = doctor["adapters"].as_array().unwrap().first();
+    let plan = &adapter.expect("an adapter: `bash tests/run.sh drivers` installs a software one")["plan"]["exact"];
+    let sum: u64 = plan["buffers"].as_array().unwrap().iter().map(|b| b["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(plan["total_bytes"].as_u64(), Some(sum));
+    let start = ["run", "my.toml", "--engine", "gpu", "--set"];
+    folder.refused(&[&start[..], &["tokens.n=4000000000"]].concat(), &["bytes", "available"]);
+    folder.refused(&[&start[..], &["tokens.n=30000000", "--plan", "norm"]].concat(), &["norm", "gpu"]);
+    let output = folder.run(&[&start[..], &["tokens.n=1000", "--no-plot"]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains(&sum.to_string()) && said.contains("bytes of memory"), "{said}");
 }
 
 /// What one sees of a machine's adapters, and a measurement on all of them.

@@ -34,23 +34,58 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Names after `crate::` (or `localmax::` in the binary), in code and not in comments.
-fn imports(text: &str) -> Vec<String> {
+/// The code of a source file, without its comments.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
+/// First names of a path, or of every path in a (nested) list, that `text` begins with.
+fn first_names(text: &str) -> Vec<String> {
+    let text = text.trim_start();
+    let Some(list) = text.strip_prefix('{') else {
+        let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        return if name.is_empty() { Vec::new() } else { vec![name] };
+    };
+    let (mut depth, mut start, mut found) = (1, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && c == ',') {
+            found.extend(first_names(&list[start..at]));
+            start = at + 1;
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found
+}
+
+/// Top modules that a file imports: what follows `crate::` (or `localmax::` in the binary), and `super::` as often as it
+/// takes to reach the top. `depth` is the number of modules on the way to the file.
+fn imports(text: &str, depth: usize) -> Vec<String> {
+    let code = code(text);
     let mut found = Vec::new();
-    for line in text.lines().map(|line| line.split("//").next().unwrap_or("")) {
-        for marker in ["crate::", "localmax::"] {
-            for (at, _) in line.match_indices(marker) {
-                let rest = &line[at + marker.len()..];
-                let names = rest.strip_prefix('{').map_or(rest, |list| list.split('}').next().unwrap_or(list));
-                let count = if rest.starts_with('{') { usize::MAX } else { 1 };
-                found.extend(
-                    names
-                        .split(',')
-                        .take(count)
-                        .map(|n| n.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
-                        .filter(|n| !n.is_empty()),
-                );
-            }
+    for marker in ["crate::", "localmax::"] {
+        for (at, _) in code.match_indices(marker) {
+            found.extend(first_names(&code[at + marker.len()..]));
+        }
+    }
+    for (at, _) in code.match_indices("super::") {
+        if code[..at].ends_with("super::") {
+            continue; // counted from the first
+        }
+        let mut rest = &code[at..];
+        let mut up = 0;
+        while let Some(after) = rest.strip_prefix("super::") {
+            (rest, up) = (after, up + 1);
+        }
+        // A module inside the file is one deeper; what it names there is no top module.
+        if up >= depth {
+            found.extend(first_names(rest));
         }
     }
     found
@@ -72,7 +107,8 @@ fn violations() -> (usize, Vec<String>) {
             bad.push(format!("{}: module {module} has no layer", inside.display()));
             continue;
         };
-        for import in imports(&fs::read_to_string(&file).expect("a source file")) {
+        let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
+        for import in imports(&fs::read_to_string(&file).expect("a source file"), depth) {
             checked += 1;
             let Some(there) = place(&import) else { continue };
             if there.0 > here.0 || (there.0 == here.0 && there.1 != here.1) {
@@ -91,9 +127,15 @@ fn files_import_from_lower_layers_only() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-/// The scan itself must see braces, paths in expressions and ignore comments.
+/// The scan itself must see lists over lines and inside one another, paths in expressions and ways up, and ignore comments.
 #[test]
 fn the_scan_sees_imports() {
     let text = "use crate::{cpu::Cpu, gpu};\nlet x = crate::engine::Engine; // crate::cli\n";
-    assert_eq!(imports(text), ["cpu", "gpu", "engine"]);
+    assert_eq!(imports(text, 1), ["cpu", "gpu", "engine"]);
+    let lines = "use crate::{\n    cpu::{Cpu, Options}, // ours\n    gpu::{\n        Adapter,\n    },\n    io,\n};\nuse crate::sim;";
+    assert_eq!(imports(lines, 2), ["cpu", "gpu", "io", "sim"]);
+    let up = "use super::gpu;\nuse super::super::cpu;\nuse super::{\n    engine::Engine,\n    verify,\n};";
+    assert_eq!(imports(up, 1), ["gpu", "cpu", "engine", "verify"]);
+    assert_eq!(imports(up, 2), ["cpu"]);
+    assert!(imports("use super::*;", 1).is_empty());
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up a fresh Debian or Ubuntu machine and runs every test: formatting, lints, documentation, unit and integration
-# tests on the reference, the CPU engine and every Vulkan driver at hand. Installs a software Vulkan driver (lavapipe,
-# and SwiftShader where Debian carries it) if the machine has no driver, so that no GPU test is left out.
+# tests on the reference, the CPU engine and the Vulkan drivers at hand: every GPU test on one of them, a few on each further
+# software driver. Installs lavapipe if the machine has no driver, so that no GPU test is left out, and fetches
+# SwiftShader as a second one where Debian carries it.
 #
 #   bash tests/run.sh            everything
 #   bash tests/run.sh drivers    only install the drivers and print the VK_DRIVER_FILES to use

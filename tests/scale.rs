@@ -121,7 +121,11 @@ fn searches_find_what_brute_force_finds() {
     for (k, d) in [1, 2, 3, 5, 8, 16, 64].into_iter().enumerate() {
         for (l, shape) in SHAPES.into_iter().enumerate() {
             for (m, delta) in DELTAS.into_iter().enumerate() {
-                let precision = if (k + l + m) % 3 == 0 { Precision::F64 } else { Precision::F32 };
+                // A Latin third of the cases in everyday runs.
+                if n() < 1000 && (k + l + m) % 3 != 0 {
+                    continue;
+                }
+                let precision = if (k + l + 2 * m) % 3 == 0 { Precision::F64 } else { Precision::F32 };
                 hold(&case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::Full));
             }
         }

@@ -1,7 +1,7 @@
 //! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test shaders`.
 
 use libtest_mimic::{Arguments, Trial};
-use localmax::gpu::kernels::{Operands, functions};
+use localmax::gpu::kernels::{Operands, exponential, functions};
 use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Precision;
 
@@ -13,8 +13,13 @@ fn main() {
     }
     for adapter in adapters {
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
+        let another = adapter.clone();
         trials.push(Trial::test(format!("gpu_{name}::arithmetic_equals_its_twin"), move || {
             arithmetic(&Device::open(&adapter)?);
+            Ok(())
+        }));
+        trials.push(Trial::test(format!("gpu_{name}::the_exponential_is_within_two_ulps"), move || {
+            exponentials(&Device::open(&another)?);
             Ok(())
         }));
     }
@@ -37,6 +42,26 @@ fn arithmetic(device: &Device) {
             assert!(compared > operands.len() / 4, "{}: only {compared} operands in its domain", function.name);
         }
     }
+}
+
+/// The bounds of every rule in real numbers rest on these 2 ulps, and on exact zeros.
+fn exponentials(device: &Device) {
+    let uniform = (0..160_000).map(|i| -80.0 + 160.0 * i as f32 / 160_000.0);
+    let small = (0..4000).map(|i| (-(i as f32) / 60.0).exp2()).flat_map(|t| [t, -t]);
+    let arguments: Vec<f32> = uniform.chain(small).collect();
+    let operands: Vec<Operands> =
+        arguments.as_chunks::<4>().0.iter().map(|t| [t.map(f32::to_bits), [0; 4], [0; 4]]).collect();
+    let got = device.apply(&exponential(), Precision::F32, &operands).unwrap_or_else(|e| panic!("{e}"));
+    for (t, got) in arguments.iter().zip(got.as_flattened()) {
+        let (want, got) = (f64::from(*t).exp(), f32::from_bits(*got));
+        let ulp = f64::from((want as f32).next_up()) - f64::from(want as f32);
+        let error = (f64::from(got) - want).abs() / ulp;
+        assert!(error <= 2.0, "e^{t} is {got}, off by {error} ulps");
+    }
+    let edges = [0.0, -80.01, -f32::MAX, -1e30].map(f32::to_bits);
+    let got =
+        device.apply(&exponential(), Precision::F32, &[[edges, [0; 4], [0; 4]]]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(got[0].map(f32::from_bits), [1.0, 0.0, 0.0, 0.0]);
 }
 
 /// Random words among extreme ones, where carries run through.

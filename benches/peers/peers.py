@@ -162,14 +162,14 @@ def localmax_step(binary, folder, rule, x):
     return np.load(out / "final.npy")
 
 
-def localmax_ms(binary, rule, n, d):
+def localmax_ms(binary, rule, plan, n, d):
     """Milliseconds a step and the share of the peak measured in the same call."""
-    command = [binary, "bench", "--engines", "cpu", "--rules", rule, "--tokens", str(n), "--dims", str(d)]
+    command = [binary, "bench", "--engines", "cpu", "--rules", rule, "--plan", plan, "--tokens", str(n), "--dims", str(d)]
     report = json.loads(subprocess.run([*command, "--rounds", "1", "--json"], check=True, capture_output=True).stdout)
     return report["rows"][0]["ms"], report["rows"][0]["share_of_peak"]
 
 
-def measure(binary, rule, tools, rounds, n, d):
+def measure(binary, rule, plan, tools, rounds, n, d):
     """Median milliseconds of every tool, localmax's share of the peak, and the largest difference of the answers."""
     x = np.random.default_rng(7).standard_normal((n, d), dtype=np.float32)
     times = {name: [] for name in ["localmax", *tools]}
@@ -179,7 +179,7 @@ def measure(binary, rule, tools, rounds, n, d):
     for step in tools.values():
         step(x[:256])  # what compiles, compiles before the clock runs
     for _ in range(rounds):
-        ms, share = localmax_ms(binary, rule, n, d)
+        ms, share = localmax_ms(binary, rule, plan, n, d)
         times["localmax"].append(ms)
         shares.append(share)
         for name, step in tools.items():
@@ -197,6 +197,7 @@ def main():
     parser.add_argument("--tokens", default="4096,16384,65536,1000000")
     parser.add_argument("--dims", default="2,3,8,16,64")
     parser.add_argument("--rule", choices=TOOLS, default="localmax")
+    parser.add_argument("--plan", default="auto", help="localmax's: auto, brute, norm or tree")
     parser.add_argument("--tools", default="numpy,torch,jax,keops,faiss")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20.0)
@@ -211,7 +212,7 @@ def main():
         last = {}
         for n in sorted(map(int, options.tokens.split(","))):
             fit = {t: s for t, s in tools.items() if t not in last or last[t][1] * (n / last[t][0]) ** 2 < 1e3 * options.seconds}
-            mid, share, worst = measure(binary, options.rule, fit, options.rounds, n, d)
+            mid, share, worst = measure(binary, options.rule, options.plan, fit, options.rounds, n, d)
             last.update({t: (n, mid[t]) for t in fit})
             cells = [f"{mid[t]:.0f} ({mid[t] / mid['localmax']:.1f}×)" if t in mid else "–" for t in tools]
             difference = f"{worst:.1e}" if fit else "–"

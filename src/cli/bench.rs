@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Progress;
+use super::source::at_least_one;
 use crate::bench::{self, Contender, Plan};
 use crate::choice;
 use crate::cpu;
@@ -57,10 +58,6 @@ pub(super) struct Arguments {
     markdown: bool,
 }
 
-fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|&v| v > 0).ok_or_else(|| format!("{text:?} is no whole number of at least 1"))
-}
-
 /// Multiply-adds of one step beyond which the slow contenders are left out.
 const REFERENCE_LIMIT: f64 = 3e8;
 const SOFTWARE_LIMIT: f64 = 2e9;
@@ -101,7 +98,18 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
     let wanted = |name: &str| engines.iter().any(|e| e == name);
     let mut all = Vec::new();
     if wanted("gpu") {
-        for adapter in Adapter::all() {
+        let adapters = Adapter::all();
+        if adapters.is_empty() {
+            // In company it is left out; alone it is what was asked for.
+            let error = Error::device(
+                "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",
+            );
+            if engines.iter().all(|e| e == "gpu") {
+                return Err(error.into());
+            }
+            output::note(&format!("left out: {error}"));
+        }
+        for adapter in adapters {
             let device = match Device::open(&adapter) {
                 Ok(device) => device,
                 Err(error) => {

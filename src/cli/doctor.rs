@@ -1,6 +1,7 @@
 //! `localmax doctor`: what this machine has, and what to mend.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::output;
@@ -8,9 +9,9 @@ use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, Device, Manifest, Plan, manifests};
+use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Planned, manifests};
 use crate::machine;
-use crate::model::MAX_DIMENSION;
+use crate::model::{MAX_DIMENSION, Mask};
 use crate::tokens::Precision;
 
 /// Show what this machine has for the engines, probe every adapter, and say what to mend
@@ -22,36 +23,48 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print the memory plan for N tokens in R^D on every adapter
+    /// Print the memory plan for N tokens in R^D on every adapter, at precision f32 and with A = I
     #[arg(long, value_name = "N,D", value_parser = shape)]
     plan: Option<(usize, usize)>,
 }
 
-fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
+fn shape(text: &str) -> Result<(usize, usize), String> {
     let count = |part: &str, most: usize| part.trim().parse().ok().filter(|v| (1..=most).contains(v));
     text.split_once(',').and_then(|(n, d)| Some((count(n, u32::MAX as usize)?, count(d, MAX_DIMENSION)?))).ok_or_else(
         || format!("give N,D with N from 1 to {} and D from 1 to {MAX_DIMENSION}, e.g. 1000000,3", u32::MAX),
     )
 }
 
+/// What may take memory on an adapter, at precision f32: its key in JSON, what it is, and its memory.
+type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
+
+fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
+    let exact = |plan| Planned::memory(plan, (n, d), Precision::F32, false, Mask::Full, adapter);
+    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
+        adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
+        Ok(plan.memory)
+    });
+    [
+        ("exact", "localmax, hardmax or frank-wolfe with A = I, by brute force", exact(choice::Plan::Brute)),
+        ("tree", "the same by a tree", exact(choice::Plan::Tree)),
+        ("softmax", "softmax and its relatives, euler, no matrices", real),
+    ]
+}
+
 /// An adapter and what probing it came to.
 struct Probed {
     adapter: Adapter,
     problem: Option<String>,
-    plan: Option<std::result::Result<String, Error>>,
+    plans: Option<Plans>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let adapters: Vec<Probed> = Adapter::all()
         .into_iter()
         .map(|adapter| {
             let problem = Device::open(&adapter).err().map(|e| e.to_string());
-            let plan = arguments.plan.map(|(n, d)| {
-                let plan = Plan::new(n, d, Precision::F32, false, &adapter.limits())?;
-                adapter.memory().map_or(Ok(()), |available| plan.check_total(available))?;
-                Ok(plan.to_string())
-            });
-            Probed { adapter, problem, plan }
+            let plans = arguments.plan.map(|(n, d)| plans(n, d, &adapter));
+            Probed { adapter, problem, plans }
         })
         .collect();
     let manifests = manifests();
@@ -71,12 +84,19 @@ fn default_engine(adapters: &[Probed]) -> String {
 fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     let mut mends = Vec::new();
     let hardware = adapters.iter().any(|p| !p.adapter.is_software());
+    let absent = absent_manifests();
+    mends.extend(absent.iter().map(|(variable, path)| {
+        format!("{variable} names {}, which is not there: correct it, or unset {variable}", path.display())
+    }));
     if manifests.is_empty() {
-        mends.push(
-            "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
-             manifest nvidia_icd.json, named in VK_DRIVER_FILES); for a software driver `bash tests/run.sh drivers`"
-                .into(),
-        );
+        if absent.is_empty() {
+            mends.push(
+                "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine the \
+                 manifest nvidia_icd.json, named in VK_DRIVER_FILES); a software driver is Mesa's lavapipe (Debian and \
+                 Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
+                    .into(),
+            );
+        }
     } else if adapters.is_empty() {
         mends.push(
             "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
@@ -86,10 +106,19 @@ fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     } else if !hardware {
         mends.push("only software drivers: --engine auto takes the CPU engine, which is faster than they are".into());
     }
-    let broken = manifests.iter().filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
+    // What is not there has been named.
+    let there = manifests.iter().filter(|m| absent.iter().all(|(_, path)| *path != m.path));
+    let broken = there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?)));
     mends.extend(broken);
     mends.extend(adapters.iter().filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
     mends
+}
+
+/// Paths of the variable that the Vulkan loader takes its drivers from, if it is set, that are not there.
+fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
+    let set = |name| std::env::var_os(name).filter(|list| !list.is_empty()).map(|list| (name, list));
+    let Some((name, list)) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.exists()).map(|path| (name, path)).collect()
 }
 
 fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> String {
@@ -118,14 +147,12 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             limits.max_buffer_size,
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
         );
-        match &probed.plan {
-            Some(Ok(lines)) => {
-                for line in lines.lines() {
-                    text += &format!("           {line}\n");
-                }
-            }
-            Some(Err(error)) => text += &format!("           {error}\n"),
-            None => {}
+        for (_, what, memory) in probed.plans.iter().flatten() {
+            text += &format!("           plan at f32, {what}:\n");
+            text += &match memory {
+                Ok(memory) => indented(&memory.to_string()),
+                Err(error) => indented(&error.to_string()),
+            };
         }
     }
     if adapters.is_empty() {
@@ -144,6 +171,19 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
         text += &format!("mend       {line}\n");
     }
     text
+}
+
+fn indented(text: &str) -> String {
+    format!("           {}\n", text.replace('\n', "\n           "))
+}
+
+fn plan_json(memory: &Memory) -> Value {
+    let buffers = memory.lines.iter().map(|line| json!({ "what": line.what, "bytes": line.bytes }));
+    json!({
+        "buffers": buffers.collect::<Vec<_>>(),
+        "total_bytes": memory.total(),
+        "slice_rows": memory.slice_rows,
+    })
 }
 
 /// Bytes that the CPU engine takes by plan.
@@ -178,7 +218,13 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
                 "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
                 "max_buffer_bytes": p.adapter.limits().max_buffer_size,
                 "problem": p.problem,
-                "plan": p.plan.as_ref().map(|plan| match plan { Ok(text) => text.clone(), Err(e) => e.to_string() }),
+                "plan": p.plans.as_ref().map(|plans| {
+                    let mut all = json!({ "precision": "f32", "a": "identity" });
+                    for (key, _, memory) in plans {
+                        all[key] = memory.as_ref().map_or_else(|e| json!({ "refused": e.to_string() }), plan_json);
+                    }
+                    all
+                }),
             })
         }).collect::<Vec<_>>(),
         "drivers": manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect::<Vec<_>>(),

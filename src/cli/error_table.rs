@@ -9,16 +9,42 @@ use crate::cpu;
 use crate::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use crate::gpu::{Adapter, Device};
 use crate::init::{Cloud, Kind};
-use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 use crate::verify::{Findings, Verifier};
 
 const STEPS: u64 = 20;
+/// Of the rules in real numbers, whose checks of rk4 need every row of every stage.
+const REAL_STEPS: u64 = 3;
 /// Normal tokens in R^64 hardly see one another; clusters do.
 const SHAPES: [(usize, usize, Kind); 2] = [(1000, 3, Kind::Normal), (300, 64, Kind::Clusters)];
 
-type Open = Box<dyn Fn(&Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
+type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
+
+/// A rule in real numbers of each kind, by name.
+fn real_rules() -> Vec<(&'static str, Model)> {
+    let beta = || Schedule::Constant(4.0);
+    let gain = || Gain::Alpha(Schedule::Constant(0.5));
+    let average = |rule| Model::averaging(rule, Operator::identity(), Mask::Full, gain());
+    let flow = |rule, mask, integrator, geometry| Model {
+        rule,
+        heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
+        mask,
+        update: Update::Flow { dt: 0.1, integrator, geometry },
+    };
+    let softmax = || Rule::Softmax { beta: beta() };
+    let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);
+    vec![
+        ("softmax", average(softmax())),
+        ("markov", average(Rule::Markov { beta: beta(), seed: 7 })),
+        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::Full, Integrator::EulerRenorm)),
+        ("sphere, causal, rk4", sphere(softmax(), Mask::Causal, Integrator::Rk4)),
+        ("sphere, USA", sphere(Rule::Exponential { beta: beta(), origin: 1.0 }, Mask::Full, Integrator::Euler)),
+        ("ellipsoid", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Ellipsoid(Matrix::Multiple(4.0)))),
+        ("rescaled", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Rescaled)),
+    ]
+}
 
 /// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with a full first row.
 fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
@@ -53,16 +79,37 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
 /// Every engine of this machine.
 fn engines() -> Vec<(String, Open)> {
     let mut all: Vec<(String, Open)> = vec![
-        ("reference".into(), Box::new(|tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))),
-        ("cpu".into(), Box::new(|tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, cpu::Options::default())?)))),
+        (
+            "reference".into(),
+            Box::new(|model, tokens, grid| {
+                let exact = model.is_exact();
+                Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
+            }),
+        ),
+        (
+            "cpu".into(),
+            Box::new(|model, tokens, grid| {
+                let options = cpu::Options::default();
+                let exact = model.is_exact();
+                Ok(Box::new(if exact {
+                    CpuEngine::new(tokens, grid, options)?
+                } else {
+                    CpuEngine::real(tokens, options)?
+                }))
+            }),
+        ),
     ];
     for adapter in Adapter::all() {
         if let Ok(device) = Device::open(&adapter) {
             let name = format!("gpu: {}", adapter.name());
-            all.push((
-                name,
-                Box::new(move |tokens, grid| Ok(Box::new(GpuEngine::new(&device, tokens, grid, true, Plan::Auto)?))),
-            ));
+            let open: Open = Box::new(move |model, tokens, grid| {
+                Ok(Box::new(if model.is_exact() {
+                    GpuEngine::new(&device, tokens, grid, true, Plan::Auto)?
+                } else {
+                    GpuEngine::real(&device, tokens, model)?
+                }))
+            });
+            all.push((name, open));
         }
     }
     all
@@ -89,7 +136,8 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
          inside the bound |\n|---|--:|--:|---|---|--:|--:|--:|---|--:|\n",
     );
     let engines = engines();
-    let (mut passed, mut done, total) = (true, 0, (SHAPES.len() * 2 * 4 * engines.len()) as u64);
+    let exact = SHAPES.len() * 2 * 4 * engines.len();
+    let (mut passed, mut done, total) = (true, 0, (exact + SHAPES.len() * 2 * 7 * engines.len()) as u64);
     for (n, d, kind) in SHAPES {
         for precision in [Precision::F32, Precision::F64] {
             let cloud = Cloud::new(kind, n, d).tokens(11, precision)?;
@@ -97,7 +145,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
             let cloud = grid.snap(&cloud)?;
             for (name, model) in rules(d)? {
                 for (engine, open) in &engines {
-                    let mut engine_at_work = open(&cloud, grid)?;
+                    let mut engine_at_work = open(&model, &cloud, grid)?;
                     let mut verifier = Verifier::new(&model, grid, n, d, Some(100));
                     for t in 0..STEPS {
                         verifier.step(engine_at_work.as_mut(), t)?;
@@ -106,6 +154,41 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
                     text += &line(name, n, d, precision, engine, &verifier.findings);
                     done += 1;
                     progress(done, total);
+                }
+            }
+        }
+    }
+    text += "\nRules in real numbers, in the tokens' own units:\n\n\
+             | system | n | d | width | engine | max error of a step | its bound | where | largest share of a bound |\n\
+             |---|--:|--:|---|---|--:|--:|---|--:|\n";
+    for (n, d, kind) in SHAPES {
+        for precision in [Precision::F32, Precision::F64] {
+            let cloud = Cloud::new(kind, n, d).tokens(11, precision)?;
+            for (name, model) in real_rules() {
+                let start = model.start(&cloud, precision)?;
+                let grid = Grid::of(&start, precision);
+                for (engine, open) in &engines {
+                    done += 1;
+                    progress(done, total);
+                    // A GPU runs these at f32 alone.
+                    if precision == Precision::F64 && engine.starts_with("gpu") {
+                        continue;
+                    }
+                    let mut engine_at_work = open(&model, &start, grid)?;
+                    let mut verifier = Verifier::new(&model, grid, n, d, Some(100));
+                    for t in 0..REAL_STEPS {
+                        verifier.step(engine_at_work.as_mut(), t)?;
+                    }
+                    let findings = &verifier.findings;
+                    passed &= findings.passed();
+                    text += &format!(
+                        "| {name} | {n} | {d} | {} | {engine} | {:.2e} | {:.2e} | {} | {:.3} |\n",
+                        precision.name(),
+                        findings.max_error,
+                        findings.max_error_bound,
+                        findings.worst,
+                        findings.max_share,
+                    );
                 }
             }
         }

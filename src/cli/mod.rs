@@ -5,6 +5,7 @@ mod bench;
 mod completions;
 mod doctor;
 mod error_table;
+mod interrupt;
 mod man;
 mod output;
 mod plot;
@@ -14,11 +15,13 @@ mod run;
 mod source;
 mod strip;
 mod study;
+mod usage;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
 use anyhow::Result;
+use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,7 +33,7 @@ Examples:
   localmax bench                                    GPU, CPU and reference in one run
   localmax doctor                                   what this machine has, and what to mend
 
-Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
+Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted, the state kept.";
 
 /// Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of the tokens they
 /// attend to. Localmax averages over a strip, the tokens whose inner product with the reference token is within delta of
@@ -57,6 +60,20 @@ enum Command {
 }
 
 impl Cli {
+    /// What was asked for. Help and version are printed here, and the process ends.
+    ///
+    /// # Errors
+    /// Arguments that do not fit, in one line.
+    pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        Self::try_parse_from(&arguments).map_err(|error| {
+            if !error.use_stderr() || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                error.exit();
+            }
+            usage::in_one_line(&error, &arguments).into()
+        })
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors
@@ -77,8 +94,8 @@ impl Cli {
     }
 }
 
-/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and
-/// resumable.
+/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted
+/// with the state kept.
 pub fn exit_status(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<crate::error::Error>().map_or(2, crate::error::Error::exit_status)
 }

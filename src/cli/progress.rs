@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;
 
@@ -34,13 +34,18 @@ impl Progress {
             let (total, start) = (self.total, self.start);
             let bar = self.bar.get_or_insert_with(|| bar(total, start));
             bar.set_position(step);
-            bar.set_message(detail.to_owned());
+            bar.set_message(if detail.is_empty() { String::new() } else { format!(", {detail}") });
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
             let elapsed = self.start.elapsed().as_secs_f64();
             let left = elapsed / step.max(1) as f64 * (self.total - step.min(self.total)) as f64;
             let rate = step as f64 / elapsed;
-            output::note(&format!("step {step} of {}, {rate:.3} steps/s, {left:.0} s left {detail}", self.total));
+            let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
+            output::note(&format!(
+                "step {step} of {}, {rate:.3} steps/s, {} left{detail}",
+                self.total,
+                HumanDuration(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+            ));
         }
     }
 
@@ -53,7 +58,7 @@ impl Progress {
 }
 
 fn bar(total: u64, start: Instant) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {per_sec}, {eta} left {msg}")
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {per_sec}, {eta} left{msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     bar.set_style(style);

@@ -5,15 +5,17 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::output;
 use super::progress::Progress;
 use super::source::{Source, first_state, open_engine};
+use super::verify::require_steps;
+use super::{interrupt, output};
+use crate::error::Error;
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Place, RunDir};
 use crate::outcome::Effort;
 use crate::plot;
 use crate::sim::Simulation;
-use crate::sim::record::{self, Ending, Options};
+use crate::sim::record::{self, End, Ending, Options};
 
 /// Simulate: from initial tokens to a directory with numbers and pictures
 #[derive(Debug, clap::Args)]
@@ -41,6 +43,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.source.config()?;
+    if arguments.verify > 0 {
+        require_steps(&config, "--verify")?;
+    }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
     let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
     let run = take(&config, &place, options)?;
@@ -52,13 +57,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(output::print(&format!("run        {}\n", run.path().display()))?)
 }
 
-/// Takes a run to its end and prints what it came to.
+/// Takes a run to its end and prints what it came to. One that fails or is interrupted on its way is kept as far as it
+/// came; one that fails before its first step leaves nothing.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
     let started = Instant::now();
     let (tokens, grid) = first_state(config)?;
     let engine = open_engine(config, &tokens, grid)?;
     let meta = Meta::new(config, engine.description(), grid, tokens.largest_magnitude());
 
+    interrupt::watch()?;
     let run = place.create(config)?;
     let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
     let mut progress = Progress::new(config.run.steps);
@@ -66,32 +73,48 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
         let searched =
             effort.map_or(String::new(), |e| format!(", {} distinct, {:.0} keys a row", e.distinct, e.keys_a_row));
         progress.at(step, &format!("{} moving{searched}", report.moved));
+        interrupt::flow()
     });
     progress.done();
+    let begun = simulation.t() > 0;
     let ending = match result {
-        Ok(ending) => ending,
-        Err(error) => {
-            if simulation.t() == 0 {
-                run.discard()?;
-            }
+        Ok(Ending { how: End::Failed(error), .. }) | Err(error) if !begun => {
+            run.discard()?;
             return Err(error.into());
         }
+        other => other?,
     };
     let meta = record::finish(meta, &ending, started);
     run.write_meta(&meta)?;
-    output::print(&summary(config, &meta, &ending))?;
+    match ending.how {
+        End::Completed => output::print(&summary(config, &meta, &ending))?,
+        End::Interrupted => {
+            let (step, end, path) = (ending.steps, config.run.steps, run.final_path());
+            let text = format!("interrupted after step {step} of {end}; the state is kept in {}", path.display());
+            return Err(Error::Interrupted(text).into());
+        }
+        End::Failed(failure) => {
+            let failure = Box::new(failure);
+            return Err(Error::Stopped { failure, step: ending.steps, path: run.final_path() }.into());
+        }
+    }
     Ok(run)
+}
+
+/// A number of things.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
-        "{}: {}{strip}, n = {}, d = {}, {} steps in {:.3} s on {} ({})\n",
+        "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})\n",
         config.name,
         meta.rule,
         meta.n,
         meta.d,
-        ending.steps,
+        counted(ending.steps, "step"),
         ending.step_seconds,
         meta.engine.engine,
         meta.engine.device
@@ -100,11 +123,13 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
     let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
         text += &format!(
-            "lattice    R = {:.6e}, unit = {:.3e} ({}); limits are known to about {:.1e} for strips of {largest} tokens\n",
+            "lattice    largest coordinate {:.6e} <= 2^{}, unit {:.3e} ({}); limits are known to about {:.1e} for strips of {}\n",
             grid.radius,
+            grid.exponent,
             grid.unit,
             meta.precision,
             grid.unit * f64::from(largest).max(2.0) / 2.0,
+            counted(u64::from(largest), "token"),
         );
     }
     if let Some(last) = ending.last {
@@ -129,7 +154,8 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         None => {}
     }
     if let Some(findings) = &ending.findings {
-        text += &format!("verified   {} rows in {} steps, none off\n", findings.rows, findings.steps);
+        text +=
+            &format!("verified   {} in {}, none off\n", counted(findings.rows, "row"), counted(findings.steps, "step"));
     }
     text + &format!("hash       {}\n", ending.tokens.hash().to_hex())
 }

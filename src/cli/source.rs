@@ -7,13 +7,14 @@ use anyhow::Result;
 use super::output;
 use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
-use crate::cpu::Cpu;
 use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::io::config::{Config, Override};
 use crate::io::presets;
-use crate::machine;
 use crate::tokens::Tokens;
+
+/// Coordinates that take seconds to draw or read.
+const LONG_TO_LOAD: usize = 100_000_000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
@@ -36,13 +37,25 @@ pub(super) struct Source {
     #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
     precision: Option<String>,
     /// Steps to take
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = count)]
     steps: Option<u64>,
 }
 
 /// A parser that accepts the names of a table.
 pub(super) fn named<T>(all: &[(T, &'static str)]) -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(all.iter().map(|(_, name)| *name))
+}
+
+/// Parses a count, 0 included.
+pub(super) fn count(text: &str) -> std::result::Result<u64, String> {
+    let most = i64::MAX;
+    let domain = || format!("it must be a whole number from 0 to {most}");
+    text.parse().ok().filter(|&v| v <= most as u64).ok_or_else(domain)
+}
+
+/// Parses a number of things of which there must be some.
+pub(super) fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&v| v > 0).ok_or_else(|| "it must be a whole number of at least 1".into())
 }
 
 impl Source {
@@ -70,15 +83,24 @@ impl Source {
 /// The first state of a run: the config's tokens on their lattice, or on their geometry.
 ///
 /// # Errors
-/// More memory than there is, before anything is allocated; a file that cannot be read.
+/// No such engine, or more memory than there is, before anything is allocated; a file that cannot be read; tokens too
+/// large or too small for their lattice.
 pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
-    check_memory(config)?;
+    let (model, run) = (&config.model, &config.run);
+    if let Some(memory) = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)? {
+        output::note(&memory);
+    }
+    let coordinates = config.n().saturating_mul(config.d());
+    if coordinates > LONG_TO_LOAD {
+        output::note(&format!("drawing or reading {coordinates} coordinates"));
+    }
     let tokens = config.load_tokens()?;
-    let grid = Grid::of(&tokens, config.run.precision);
-    let first = if config.model.is_exact() {
+    let grid = Grid::of(&tokens, run.precision);
+    let first = if model.is_exact() {
+        grid.require_range()?;
         grid.snap(&tokens)?
     } else {
-        config.model.start(&tokens, config.run.precision)?
+        model.start(&tokens, run.precision)?
     };
     Ok((first, grid))
 }
@@ -90,21 +112,4 @@ pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Resul
         output::note(&note);
     }
     Ok(opened.engine)
-}
-
-/// The tokens as read, on their lattice, and in the CPU engine.
-fn check_memory(config: &Config) -> Result<()> {
-    let (n, d, precision) = (config.n(), config.d(), config.run.precision);
-    let held = 2 * (n as u64).saturating_mul(d as u64).saturating_mul(precision.bytes() as u64);
-    let needed = held.saturating_add(Cpu::memory(n, d, precision, config.run.plan, machine::threads()));
-    match machine::available_memory() {
-        Some(available) if needed > available => Err(Error::Memory {
-            what: format!("a run of {n} tokens in R^{d}"),
-            needed,
-            available,
-            mend: "take fewer tokens or precision f32".into(),
-        }
-        .into()),
-        _ => Ok(()),
-    }
 }

@@ -12,7 +12,7 @@ use crate::model::Rule;
 use crate::reference::spec;
 use crate::sim::Simulation;
 
-/// Print the strip of one token: the tokens it averages over, their scores and margins
+/// Print the strip of one token: the tokens it averages over, with their scores and how far below the maximum they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  localmax strip --preset non-vertex-limit --token 4 --step 10 --json")]
 pub(super) struct Arguments {
@@ -51,6 +51,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             }
         ))
         .into());
+    }
+    if arguments.step > config.run.steps {
+        let steps = config.run.steps;
+        output::note(&format!("step {} is past the config's last, {steps}: going on to it", arguments.step));
     }
     let (tokens, grid) = first_state(&config)?;
     let engine = open_engine(&config, &tokens, grid)?;

@@ -1,6 +1,6 @@
 //! Step 0 of the contract: the lattice that the state lives on.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
@@ -17,6 +17,32 @@ impl Grid {
     /// The lattice of a cloud, at the precision that its run stores.
     pub fn of(tokens: &Tokens, precision: Precision) -> Self {
         Self { exponent: num::exponent_above(tokens.largest_magnitude()), precision }
+    }
+
+    /// Checks that nothing on the lattice leaves the range of floats.
+    ///
+    /// At f32 the unit 2^(e−24) must be a normal number, and 2^e itself finite: −102 ≤ e ≤ 127. At f64 the scores must be
+    /// normal numbers too, from the square of the unit, 2^(2e−106), to 2^13 products of two coordinates, 2^(2e+13):
+    /// |e| ≤ 458 does it, and leaves a factor of 2^94 to the matrix.
+    ///
+    /// # Errors
+    /// The largest magnitude, with the range that works.
+    pub fn require_range(self) -> Result<()> {
+        let (least, most) = match self.precision {
+            Precision::F32 => (-102, 127),
+            Precision::F64 => (-458, 458),
+        };
+        if (least..=most).contains(&self.exponent) {
+            return Ok(());
+        }
+        // 2^1024 is no float.
+        let found = num::scale(1.0, self.exponent.min(1023));
+        let (low, high) = (num::scale(1.0, least - 1), num::scale(1.0, most));
+        Err(Error::input(format!(
+            "the largest coordinate is about {found:.1e} in magnitude; precision {} needs it above {low:.1e} and up to \
+             {high:.1e}, so scale the tokens",
+            self.precision.name()
+        )))
     }
 
     /// log2 of the unit.
@@ -87,6 +113,26 @@ mod tests {
                 prop_assert!(num::within((cloud.get(i, 0) - once.get(i, 0)).abs(), grid.unit() / 2.0));
             }
         }
+    }
+
+    /// Outside this range a strip would be decided by overflow, or a token be lost to underflow.
+    #[test]
+    fn extreme_scales_are_refused() {
+        for (precision, least, most) in [(Precision::F32, -102, 127), (Precision::F64, -458, 458)] {
+            for (exponent, fits) in [(least - 1, false), (least, true), (0, true), (most, true), (most + 1, false)] {
+                assert_eq!(Grid { exponent, precision }.require_range().is_ok(), fits, "{exponent}");
+            }
+            for exponent in [least, most] {
+                let grid = Grid { exponent, precision };
+                let edge = num::scale(1.0, exponent);
+                let cloud = Tokens::from_f64(2, 1, vec![edge, -grid.unit()]).unwrap();
+                assert_eq!(grid.snap(&cloud).unwrap().to_f64(), cloud.to_f64());
+                let least_score = if precision == Precision::F64 { grid.unit() * grid.unit() } else { grid.unit() };
+                assert!(least_score.is_normal() && (8192.0 * edge * edge).is_finite());
+            }
+        }
+        let line = Grid { exponent: 1024, precision: Precision::F64 }.require_range().unwrap_err().to_string();
+        assert!(line.contains("9.0e307") && line.contains("7.4e137"), "{line}");
     }
 
     /// The largest coordinate must be representable: 2^b itself when it is a power of two.

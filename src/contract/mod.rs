@@ -19,7 +19,7 @@
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
 //!
-//! Proved (ENGINE 5.1): the bounding box is nested, so nothing overflows; coincident tokens stay coincident; a strip of
+//! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay coincident; a strip of
 //! {self} does not move; permuting tokens permutes the result; a follower of a fixed leader arrives exactly; groups
 //! with a common strip merge in finite time. No coordinate can become non-finite.
 //!

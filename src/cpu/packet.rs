@@ -264,7 +264,8 @@ impl<W: Width> Packet<'_, W> {
                 own[k * lanes + l] = x;
             }
         }
-        let weight = queries(cloud, self.plan, lanes, own, query, query_floats);
+        queries(cloud, self.plan, lanes, own, query, query_floats);
+        let weight = weights(cloud, lanes, query_floats);
         let mut rows = Rows {
             own: u64::MAX >> (LANES - count),
             visible,
@@ -485,15 +486,14 @@ impl<W: Width> Packet<'_, W> {
             Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
             Purpose::Move { x, argmax, count } => {
                 let Scratch { sums, own, .. } = self.scratch;
-                let total = sums.total();
+                let (moved, sizes) = sums.moved(own, self.plan.step.gain);
                 for l in 0..self.rows.len() {
-                    let size = W::narrow(total[d * lanes + l]) as u32;
                     let row = &mut x[l * d..][..d];
                     for (k, x) in row.iter_mut().enumerate() {
-                        *x = W::moved(own[k * lanes + l], total[k * lanes + l], size, self.plan.step.gain);
+                        *x = moved[k * lanes + l];
                     }
                     argmax[l] = rows.argmax[l];
-                    count[l] = size;
+                    count[l] = W::narrow(sizes[l]) as u32;
                     tally.moved += u64::from(row.iter().enumerate().any(|(k, &x)| x != own[k * lanes + l]));
                 }
             }
@@ -501,7 +501,7 @@ impl<W: Width> Packet<'_, W> {
     }
 }
 
-/// Queries of a packet's rows from their own coordinates, and `Σ_k |q_k| max_j|x_jk|` of each.
+/// Queries of a packet's rows from their own coordinates.
 #[inline(always)]
 pub(super) fn queries<W: Width>(
     cloud: &Cloud<W>,
@@ -510,7 +510,7 @@ pub(super) fn queries<W: Width>(
     own: &[W::Int],
     query: &mut [W::Int],
     query_floats: &mut [W],
-) -> [f64; LANES] {
+) {
     match &plan.step.matrix {
         TokenMatrix::Identity => query.copy_from_slice(own),
         TokenMatrix::Multiple(a) => {
@@ -529,12 +529,17 @@ pub(super) fn queries<W: Width>(
             }
         }
     }
+    for (float, &q) in query_floats.iter_mut().zip(query.iter()) {
+        *float = W::of(q);
+    }
+}
+
+/// `Σ_k |q_k| max_j |x_jk|` of every lane.
+fn weights<W: Width>(cloud: &Cloud<W>, lanes: usize, query_floats: &[W]) -> [f64; LANES] {
     let mut weight = [0.0; LANES];
-    for (k, q) in query.chunks_exact(lanes).enumerate() {
-        for (l, &q) in q.iter().enumerate() {
-            let float = W::of(q);
-            query_floats[k * lanes + l] = float;
-            weight[l] += float.to_f64().abs() * cloud.largest[k];
+    for (q, largest) in query_floats.chunks_exact(lanes).zip(&cloud.largest) {
+        for (weight, q) in weight.iter_mut().zip(q) {
+            *weight += q.to_f64().abs() * largest;
         }
     }
     weight

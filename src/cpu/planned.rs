@@ -43,9 +43,20 @@ pub(super) struct Planned<W: Width> {
 
 enum Held<W: Width> {
     /// Every pair.
-    Brute(Tokenwise<W>),
+    Brute(Box<Tokenwise<W>>),
     /// By norms or by boxes.
-    Sorted(Sorted<W>, choice::Plan),
+    Sorted(Box<Sorted<W>>, choice::Plan),
+}
+
+impl<W: Width> Held<W> {
+    fn brute(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
+        Self::Brute(Box::new(Tokenwise::of(x, d, set)))
+    }
+
+    fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, mask: Mask) -> Self {
+        let order = if plan == choice::Plan::Norm { Order::Norm } else { Order::Space };
+        Self::Sorted(Box::new(Sorted::new(x, d, set, order, mask)), plan)
+    }
 }
 
 /// When to choose again.
@@ -88,11 +99,9 @@ impl<W: Width> Planned<W> {
     /// From every token's lattice coordinates, row-major.
     pub(super) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan) -> Self {
         let held = match asked {
-            choice::Plan::Brute => Held::Brute(Tokenwise::of(x, d, set)),
-            choice::Plan::Norm => Held::Sorted(Sorted::new(x, d, set, Order::Norm, Mask::Full), asked),
-            choice::Plan::Auto | choice::Plan::Tree => {
-                Held::Sorted(Sorted::new(x, d, set, Order::Space, Mask::Full), choice::Plan::Tree)
-            }
+            choice::Plan::Brute => Held::brute(x, d, set),
+            choice::Plan::Norm => Held::sorted(x, d, set, asked, Mask::Full),
+            choice::Plan::Auto | choice::Plan::Tree => Held::sorted(x, d, set, choice::Plan::Tree, Mask::Full),
         };
         Self { asked, held, set, clock: Clock::default(), tally: Tally::default() }
     }
@@ -111,7 +120,7 @@ impl<W: Width> Planned<W> {
         let ((n, d), set) = (self.shape(), self.set);
         if !matches!(self.held, Held::Sorted(_, choice::Plan::Tree)) {
             let x = self.release();
-            self.held = Held::Sorted(Sorted::new(x, d, set, Order::Space, step.mask), choice::Plan::Tree);
+            self.held = Held::sorted(x, d, set, choice::Plan::Tree, step.mask);
         }
         let Held::Sorted(state, _) = &self.held else { return };
         let tree = state.trial(step, SAMPLES) * state.packets() as f64;
@@ -122,9 +131,9 @@ impl<W: Width> Planned<W> {
             .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, step.mask))
             .filter(|state| state.trial(step, SAMPLES) * (state.packets() as f64) < 0.9 * tree.min(brute));
         if let Some(by_norm) = by_norm {
-            self.held = Held::Sorted(by_norm, choice::Plan::Norm);
+            self.held = Held::Sorted(Box::new(by_norm), choice::Plan::Norm);
         } else if brute < tree {
-            self.held = Held::Brute(Tokenwise::of(self.release(), d, set));
+            self.held = Held::brute(self.release(), d, set);
         }
         self.clock.restart(start.elapsed());
     }

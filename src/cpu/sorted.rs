@@ -207,8 +207,12 @@ impl<W: Width> Sorted<W> {
 
     /// The rows of the keys from `base` on, by how much they see.
     fn rows(&self, mask: Mask, base: usize, count: usize) -> Vec<Row> {
-        let row = |key: usize| Row { key: key as u32, visible: mask.visible(self.first[key] as usize, self.n) as u32 };
-        let mut rows: Vec<Row> = (base..base + count).map(row).collect();
+        let row = |place: usize| {
+            let key = base + place;
+            let visible = mask.visible(self.first[key] as usize, self.n) as u32;
+            Row { key: key as u32, visible, place: place as u32 }
+        };
+        let mut rows: Vec<Row> = (0..count).map(row).collect();
         rows.sort_by_key(|row| row.visible);
         rows
     }
@@ -236,7 +240,7 @@ impl<W: Width> Sorted<W> {
                 |scratch, (packet, ((x, argmax), count))| {
                     let base = packet * lanes;
                     let rows = &self.rows(step.mask, base, count.len());
-                    let purpose = Purpose::Move { base: base as u32, x, argmax, count };
+                    let purpose = Purpose::Move { x, argmax, count };
                     <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
                 },
             )
@@ -291,7 +295,7 @@ impl<W: Width> Sorted<W> {
             .enumerate()
             .map(|(at, &i)| {
                 let visible = step.mask.visible(i, self.n) as u32;
-                (Row { key: self.places.of(i) as u32, visible }, at)
+                (Row { key: self.places.of(i) as u32, visible, place: 0 }, at)
             })
             .collect();
         asked.sort_by_key(|(row, _)| row.visible);

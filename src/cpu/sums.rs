@@ -16,12 +16,15 @@ pub(super) struct Sums<W: Width> {
     /// Keys added to `partial` at most.
     pending: usize,
     total: Vec<W::Wide>,
+    /// Where the lanes move.
+    moved: Aligned<W::Int>,
 }
 
 impl<W: Width> Sums<W> {
     pub(super) fn new(d: usize, lanes: usize) -> Self {
         let length = (d + 1) * lanes;
-        Self { d, partial: Aligned::new(length), pending: 0, total: vec![W::Wide::default(); length] }
+        let total = vec![W::Wide::default(); length];
+        Self { d, partial: Aligned::new(length), pending: 0, total, moved: Aligned::new(d * lanes) }
     }
 
     pub(super) fn clear(&mut self) {
@@ -114,10 +117,17 @@ impl<W: Width> Sums<W> {
         W::fold(&mut self.partial, &mut self.total);
     }
 
-    /// The sums; row d holds the counts.
+    /// Step 4 of the contract: where the lanes move from their own coordinates, `[coordinate][lane]`, and how many keys
+    /// drew them.
     #[inline(always)]
-    pub(super) fn total(&mut self) -> &[W::Wide] {
+    pub(super) fn moved(&mut self, own: &[W::Int], gain: u64) -> (&[W::Int], &[W::Wide]) {
         self.fold();
-        &self.total
+        let lanes = self.total.len() / (self.d + 1);
+        let (sums, counts) = self.total.split_at(self.d * lanes);
+        let rows = own.chunks_exact(lanes).zip(sums.chunks_exact(lanes)).zip(self.moved.chunks_exact_mut(lanes));
+        for ((own, sum), moved) in rows {
+            W::moved_lanes(own, sum, counts, gain, moved);
+        }
+        (&self.moved, counts)
     }
 }

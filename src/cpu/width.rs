@@ -81,6 +81,8 @@ pub(super) trait Width:
     fn add_count(total: &mut [Self::Wide], bits: u64, count: u32);
     /// Step 4 of the contract for one coordinate.
     fn moved(x: Self::Int, sum: Self::Wide, count: u32, gain: u64) -> Self::Int;
+    /// The same for every lane.
+    fn moved_lanes(x: &[Self::Int], sum: &[Self::Wide], count: &[Self::Wide], gain: u64, into: &mut [Self::Int]);
 }
 
 /// A coordinate.
@@ -111,7 +113,7 @@ impl Integer for i64 {
 }
 
 macro_rules! width {
-    ($float:ty, $int:ty, $wide:ty, $precision:ident, $additions:literal, $dots:path) => {
+    ($float:ty, $int:ty, $wide:ty, $precision:ident, $additions:literal, $dots:path, $moved:path) => {
         impl Width for $float {
             type Wide = $wide;
             const PRECISION: Precision = Precision::$precision;
@@ -222,11 +224,16 @@ macro_rules! width {
                 let length = (towards.abs() * gain as $wide + (1 << (bits - 1))) >> bits;
                 (x as $wide + towards.signum() * length.max(1)) as $int
             }
+
+            #[inline(always)]
+            fn moved_lanes(x: &[$int], sum: &[$wide], count: &[$wide], gain: u64, into: &mut [$int]) {
+                $moved(x, sum, count, gain, into);
+            }
         }
     };
 }
-width!(f32, i32, i64, F32, 127, dots_i64);
-width!(f64, i64, i128, F64, 1023, dots_i128);
+width!(f32, i32, i64, F32, 127, dots_i64, moved_i32);
+width!(f64, i64, i128, F64, 1023, dots_i128, moved_i64);
 
 /// `rne(sum/count)`, in 64 bits where they do.
 #[inline(always)]
@@ -239,6 +246,33 @@ fn nearest_even(sum: i128, count: u32) -> i128 {
             i128::from(quotient + i64::from(up))
         }
         Err(_) => num::divide_to_nearest_even(sum, i128::from(count)),
+    }
+}
+
+/// Without branches or divisions of integers, so that vectors do it.
+#[inline(always)]
+fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32]) {
+    // Adding it rounds to an integer, which the low bits of the result then hold.
+    const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
+    let bits = Precision::F32.gain_bits();
+    for (((into, &x), &sum), &count) in into.iter_mut().zip(x).zip(sum).zip(count) {
+        let count = count.max(1); // of a lane without a row
+        // |sum| ≤ 2^24·count < 2^56: the quotient is below 2^25, and in floats off by less than 2^-26.
+        let near = (sum as f64 / count as f64 + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64;
+        let rest = 2 * (sum - near * count);
+        let odd = near & 1;
+        let up = i64::from(rest > count) | (i64::from(rest == count) & odd);
+        let down = i64::from(-rest > count) | (i64::from(-rest == count) & odd);
+        let towards = near + up - down - i64::from(x);
+        let length = ((towards.abs() * gain as i64 + (1 << (bits - 1))) >> bits).max(1);
+        *into = (i64::from(x) + towards.signum() * length) as i32;
+    }
+}
+
+#[inline(always)]
+fn moved_i64(x: &[i64], sum: &[i128], count: &[i128], gain: u64, into: &mut [i64]) {
+    for (((into, &x), &sum), &count) in into.iter_mut().zip(x).zip(sum).zip(count) {
+        *into = f64::moved(x, sum, count.max(1) as u32, gain);
     }
 }
 
@@ -301,6 +335,23 @@ mod tests {
             f64::dots(2, &q, &x, &mut got);
             prop_assert_eq!(&got[..2], &[exact, -exact][..]);
             prop_assert_eq!(f64::dot(&q, 2, 1, &x), -exact);
+        }
+
+        /// The lanes of a packet must move as one token does, ties of the mean and steps of a unit included.
+        #[test]
+        fn lanes_move_as_tokens_do(
+            rows in proptest::collection::vec((-(1i32 << 24)..=1 << 24, 1u32.., any::<bool>(), any::<i64>()), 1..64),
+            gain in 1u64..1 << 32,
+        ) {
+            let x: Vec<i32> = rows.iter().map(|row| row.0).collect();
+            let count: Vec<i64> = rows.iter().map(|row| i64::from(if row.2 { row.1 % 8 + 1 } else { row.1 })).collect();
+            let sum = rows.iter().zip(&count).map(|(row, &c)| row.3.rem_euclid((c << 25) + 1) - (c << 24));
+            let sum: Vec<i64> = sum.collect();
+            let mut got = vec![0; x.len()];
+            f32::moved_lanes(&x, &sum, &count, gain, &mut got);
+            for l in 0..x.len() {
+                prop_assert_eq!(got[l], f32::moved(x[l], sum[l], count[l] as u32, gain));
+            }
         }
 
         /// Means decide where groups merge.

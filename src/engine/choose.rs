@@ -5,9 +5,9 @@ use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, Device, Wanted};
+use crate::gpu::{Adapter, Attention, Device, Planned, Wanted};
 use crate::model::Model;
-use crate::tokens::Tokens;
+use crate::tokens::{Precision, Tokens};
 
 /// An engine, and what a person should know about how it was chosen.
 pub struct Opened {
@@ -54,7 +54,7 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
 /// # Errors
 /// A plan other than brute force.
 pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    only_brute(plan, "the reference")?;
+    reference_plan(plan)?;
     let exact = model.is_exact();
     Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
 }
@@ -64,11 +64,11 @@ pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> R
 /// # Errors
 /// Not enough memory; a plan that the model's arithmetic lacks.
 pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    cpu_plan(plan, model)?;
     let options = cpu::Options { plan, ..cpu::Options::default() };
     if model.is_exact() {
         return Ok(Box::new(CpuEngine::new(tokens, grid, options)?));
     }
-    only_brute(plan, &format!("the cpu engine's {}", model.name()))?;
     Ok(Box::new(CpuEngine::real(tokens, options)?))
 }
 
@@ -77,12 +77,31 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
 /// # Errors
 /// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    gpu_plan(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
-        let name = model.name();
-        return Err(Error::input(format!("the gpu engine has no kernels for {name} yet; take --engine cpu")));
+        return Ok(Box::new(GpuEngine::real(device, tokens, model)?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
     Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain, plan)?))
+}
+
+/// Whether the reference has this plan.
+pub(super) fn reference_plan(plan: Plan) -> Result<()> {
+    only_brute(plan, "the reference")
+}
+
+/// Whether the CPU engine has this plan for this model.
+pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
+    if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
+}
+
+/// Whether the GPU engine has this model at this precision, and this plan for it.
+pub(super) fn gpu_plan(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
+    if model.is_exact() {
+        return Planned::require(plan, d);
+    }
+    only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
+    Attention::require_single(precision, model)
 }
 
 /// Refuses the plans that an engine or a rule lacks.

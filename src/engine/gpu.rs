@@ -1,32 +1,51 @@
 //! The GPU engine behind the trait.
 
-use super::{Engine, Step};
+use super::{Engine, Rounding, Step};
 use crate::choice::Plan;
 use crate::contract::Grid;
 use crate::error::Result;
-use crate::gpu::{Device, Planned};
+use crate::gpu::{Attention, Device, Planned};
+use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// [`crate::gpu::Planned`] as an [`Engine`].
+/// [`crate::gpu`] as an [`Engine`].
 #[derive(Debug)]
 pub struct GpuEngine {
-    state: Planned,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Lattice(Box<Planned>),
+    Real(Box<Attention>),
 }
 
 impl GpuEngine {
-    /// Moves the tokens to the device; `matrix` is whether A will be anything but the identity.
+    /// Moves the tokens to the device, for the rules of the contract; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
-    /// [`crate::error::Error::Memory`] before anything is allocated; the plan `norm`; device failures.
+    /// As [`Planned::new`].
     pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, plan: Plan) -> Result<Self> {
-        Ok(Self { state: Planned::new(device, tokens, grid, matrix, plan)? })
+        Ok(Self { state: State::Lattice(Box::new(Planned::new(device, tokens, grid, matrix, plan)?)) })
+    }
+
+    /// Moves the tokens to the device as they are, for every other rule.
+    ///
+    /// # Errors
+    /// As [`Attention::new`].
+    pub fn real(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
+        Ok(Self { state: State::Real(Box::new(Attention::new(device, tokens, model)?)) })
     }
 }
 
 impl Engine for GpuEngine {
     fn description(&self) -> Description {
-        let adapter = self.state.device().adapter();
+        let device = match &self.state {
+            State::Lattice(state) => state.device(),
+            State::Real(attention) => attention.device(),
+        };
+        let adapter = device.adapter();
         Description {
             engine: "gpu".into(),
             device: format!("{} ({}, {})", adapter.name(), adapter.kind(), adapter.backend()),
@@ -34,24 +53,46 @@ impl Engine for GpuEngine {
         }
     }
 
+    fn rounding(&self) -> Rounding {
+        Rounding::Single
+    }
+
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        let steps = steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?;
-        self.state.step(&steps)
+        match &mut self.state {
+            State::Lattice(state) => {
+                state.step(&steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?)
+            }
+            State::Real(attention) => {
+                attention.step(&steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?)
+            }
+        }
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        self.state.tokens()
+        match &mut self.state {
+            State::Lattice(state) => state.tokens(),
+            State::Real(attention) => attention.tokens(),
+        }
     }
 
     fn effort(&self) -> Option<Effort> {
-        Some(self.state.effort())
+        match &self.state {
+            State::Lattice(state) => Some(state.effort()),
+            State::Real(_) => None,
+        }
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        self.state.strips()
+        match &mut self.state {
+            State::Lattice(state) => state.strips(),
+            State::Real(attention) => attention.strips(),
+        }
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.state.masks(step.lattice()?, rows)
+        match &mut self.state {
+            State::Lattice(state) => state.masks(step.lattice()?, rows),
+            State::Real(attention) => attention.masks(step.real()?, rows),
+        }
     }
 }

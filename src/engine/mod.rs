@@ -1,20 +1,33 @@
-//! The engines behind one trait, and the choice of one. The only place, with [`crate::verify`], that sees two engines.
+//! The engines behind one trait, and the choice of one. Below the command line, the only place that, with
+//! [`crate::verify`], sees two engines.
 
 mod choose;
 mod cpu;
 mod gpu;
+mod preflight;
 mod reference;
 mod step;
 
 pub use choose::{Opened, on_cpu, on_gpu, on_reference, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
+pub use preflight::preflight;
 pub use reference::ReferenceEngine;
 pub use step::{Step, Steps};
 
 use crate::error::Result;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
+
+/// What an engine computes in, in rules on real numbers, beside the scores and weights of pairs: those are in the stored width
+/// everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// Whatever is done once a row or once a tile of keys, in f64.
+    Double,
+    /// Everything in f32, but for what sums over chunks of keys carry along.
+    Single,
+}
 
 /// An engine that holds a state on its device and steps it.
 ///
@@ -25,6 +38,11 @@ use crate::tokens::Tokens;
 pub trait Engine {
     /// Who computes.
     fn description(&self) -> Description;
+
+    /// What [`crate::verify`] measures its steps in real numbers by.
+    fn rounding(&self) -> Rounding {
+        Rounding::Double
+    }
 
     /// Applies the steps in order; a GPU may take several in one submission.
     ///

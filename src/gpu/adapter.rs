@@ -24,7 +24,8 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Every adapter, hardware first (discrete, integrated, other), then software.
+    /// Every adapter, hardware first (discrete, integrated, other), then software, of which lavapipe runs and compiles
+    /// kernels the fastest. (The loader lists drivers in any order.)
     pub fn all() -> Vec<Self> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
@@ -39,7 +40,8 @@ impl Adapter {
             wgpu::DeviceType::DiscreteGpu => 0,
             wgpu::DeviceType::IntegratedGpu => 1,
             wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => 2,
-            wgpu::DeviceType::Cpu => 3,
+            wgpu::DeviceType::Cpu if adapter.info.name.contains("llvmpipe") => 3,
+            wgpu::DeviceType::Cpu => 4,
         });
         all
     }

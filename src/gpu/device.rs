@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Adapter;
-use super::kernels::{self, Kernel};
-use super::queue::JOB_BYTES;
+use super::kernels;
 use crate::error::{Error, Result};
 use crate::tokens::Precision;
 
@@ -17,7 +16,17 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const COPY_BYTES: u64 = 32 << 20;
 
 /// Kernels by name, precision and d.
-type Pipelines = HashMap<(Kernel, Precision, usize), Pipeline>;
+type Pipelines = HashMap<(&'static str, Precision, usize), Pipeline>;
+
+/// What a kernel is compiled from.
+pub(super) struct Module<'a> {
+    /// The entry point, which no other kernel has.
+    pub(super) entry: &'static str,
+    /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
+    pub(super) writes: &'a [bool],
+    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
+    pub(super) trusted: bool,
+}
 
 /// An opened device. Cloning shares it, and the kernels compiled for it.
 #[derive(Clone, Debug)]
@@ -25,6 +34,7 @@ pub struct Device {
     pub(super) raw: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: Adapter,
+    limits: wgpu::Limits,
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
     job_layout: wgpu::BindGroupLayout,
@@ -44,10 +54,18 @@ impl Device {
     /// # Errors
     /// The device cannot be opened, or its driver computes wrongly.
     pub fn open(adapter: &Adapter) -> Result<Self> {
+        Self::open_within(adapter, adapter.limits())
+    }
+
+    /// Opens an adapter as if it had smaller limits, which take a cloud in more slices and windows.
+    ///
+    /// # Errors
+    /// As [`Device::open`]; limits above the adapter's.
+    pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         let name = adapter.name();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
-            required_limits: adapter.limits(),
+            required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
@@ -65,7 +83,7 @@ impl Device {
         });
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        let device = Self { raw, queue, adapter: adapter.clone(), lost, pipelines: Arc::default(), job_layout };
+        let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
         device.probe()?;
         Ok(device)
     }
@@ -177,50 +195,83 @@ impl Device {
     }
 
     /// The kernel for tokens in R^d, compiled at its first use.
-    pub(super) fn pipeline(&self, kernel: Kernel, precision: Precision, d: usize) -> Result<Pipeline> {
-        let d = kernel.specialised(d);
+    pub(super) fn pipeline(
+        &self,
+        module: &Module<'_>,
+        precision: Precision,
+        d: usize,
+        source: impl FnOnce() -> String,
+    ) -> Result<Pipeline> {
         let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = known.get(&(kernel, precision, d)) {
+        if let Some(pipeline) = known.get(&(module.entry, precision, d)) {
             return Ok(pipeline.clone());
         }
-        let source = kernel.source(precision, d);
-        let made = self.guarded(kernel.entry(), 0, |raw| {
-            let types: Vec<_> = kernel
-                .slots()
-                .iter()
-                .map(|&(_, _, writes)| wgpu::BufferBindingType::Storage { read_only: !writes })
-                .collect();
+        let (entry, source) = (module.entry, source());
+        let made = self.guarded(entry, 0, |raw| {
+            let types: Vec<_> =
+                module.writes.iter().map(|&w| wgpu::BufferBindingType::Storage { read_only: !w }).collect();
             let layout = layout(raw, &types);
-            let module = shader(raw, kernel.entry(), &source);
+            let text = shader(raw, entry, &source, module.trusted);
             let layouts = raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(kernel.entry()),
+                label: Some(entry),
                 bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
                 immediate_size: 0,
             });
             let raw = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(kernel.entry()),
+                label: Some(entry),
                 layout: Some(&layouts),
-                module: &module,
-                entry_point: Some(kernel.entry()),
+                module: &text,
+                entry_point: Some(entry),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
                 cache: None,
             });
             Pipeline { raw, layout }
         })?;
-        known.insert((kernel, precision, d), made.clone());
+        known.insert((entry, precision, d), made.clone());
         Ok(made)
     }
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
-    pub(super) fn job_binding(&self, jobs: &wgpu::Buffer) -> Result<wgpu::BindGroup> {
+    pub(super) fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
         self.guarded("jobs", 0, |raw| {
-            let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(JOB_BYTES) };
+            let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(bytes) };
             raw.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("jobs"),
                 layout: &self.job_layout,
                 entries: &[wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(resource) }],
             })
         })
+    }
+
+    /// Group 1 of a kernel: its buffers, in the order of their bindings.
+    pub(super) fn bind(
+        &self,
+        entry: &str,
+        pipeline: &Pipeline,
+        buffers: Vec<wgpu::BufferBinding<'_>>,
+    ) -> Result<wgpu::BindGroup> {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) })
+            .collect();
+        self.guarded(entry, 0, |raw| {
+            raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(entry),
+                layout: &pipeline.layout,
+                entries: &entries,
+            })
+        })
+    }
+
+    /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
+    pub(super) fn spread(&self, groups: u64) -> [u32; 2] {
+        let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
+        [across as u32, groups.div_ceil(across) as u32]
+    }
+
+    /// What it was opened with; plans are made for them.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
     }
 
     /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
@@ -232,7 +283,7 @@ impl Device {
         groups: u32,
     ) -> Result<Duration> {
         let (pipeline, binding) = self.guarded(entry, 0, |raw| {
-            let module = shader(raw, entry, source);
+            let module = shader(raw, entry, source, false);
             let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(entry),
                 layout: None,
@@ -303,22 +354,17 @@ impl Device {
     }
 }
 
-/// A shader. Scores and searches, where the time goes, do without naga's counters in every loop, which keep drivers from unrolling
-/// them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile longer. Memory
-/// accesses stay checked.
+/// A shader. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers from
+/// unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile longer.
+/// Memory accesses stay checked.
 #[allow(unsafe_code)]
-fn shader(raw: &wgpu::Device, label: &str, source: &str) -> wgpu::ShaderModule {
+fn shader(raw: &wgpu::Device, label: &str, source: &str, trusted: bool) -> wgpu::ShaderModule {
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
-    let checks = wgpu::ShaderRuntimeChecks {
-        force_loop_bounding: ![Kernel::Scores, Kernel::SearchStep, Kernel::SearchMembers]
-            .map(Kernel::entry)
-            .contains(&label),
-        ..wgpu::ShaderRuntimeChecks::checked()
-    };
-    // SAFETY: without the counters a module must not contain an infinite loop. These are this crate's own. Each of their loops
-    // counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes bits from a
-    // word, the others go from node to node in depth-first order and never come back to one.
+    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each of
+    // their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes
+    // bits from a word, the others go from node to node in depth-first order and never come back to one.
     unsafe { raw.create_shader_module_trusted(descriptor, checks) }
 }
 

@@ -5,8 +5,10 @@
 
 mod twins;
 
-pub use twins::{Function, Operands, functions, probe as probe_twin};
+pub use twins::{Function, Operands, exponential, functions, probe as probe_twin};
 
+use super::device::{Device, Module, Pipeline};
+use crate::error::Result;
 use crate::tokens::Precision;
 
 /// Keys in a supertile.
@@ -33,7 +35,9 @@ pub const PROBE: &str = include_str!("../../shaders/probe.wgsl");
 /// The multiply-add peak.
 pub const MULTIPLY_ADD: &str = include_str!("../../shaders/multiply_add.wgsl");
 
-const WORDS: &str = include_str!("../../shaders/words.wgsl");
+/// The generator of draws; needs [`WORDS`].
+pub(super) const PHILOX: &str = include_str!("../../shaders/attention/philox.wgsl");
+pub(super) const WORDS: &str = include_str!("../../shaders/words.wgsl");
 const F32: &str = include_str!("../../shaders/f32.wgsl");
 const F64: &str = include_str!("../../shaders/f64.wgsl");
 const FRAME: &str = include_str!("../../shaders/frame.wgsl");
@@ -303,6 +307,14 @@ impl Kernel {
         };
         let constants = format!("const D: u32 = {d}u;\nconst ROWS: u32 = {}u;\n", self.rows_a_group(d));
         [&constants, arithmetic(precision), WORDS, FRAME].into_iter().chain(parts.iter().copied()).collect()
+    }
+
+    /// The kernel on a device.
+    pub(super) fn pipeline(self, device: &Device, precision: Precision, d: usize) -> Result<Pipeline> {
+        let writes: Vec<bool> = self.slots().iter().map(|&(_, _, writes)| writes).collect();
+        let trusted = matches!(self, Scores | SearchStep | SearchMembers);
+        let module = Module { entry: self.entry(), writes: &writes, trusted };
+        device.pipeline(&module, precision, self.specialised(d), || self.source(precision, d))
     }
 
     /// The d that a module is made for, 0 if it is the same for all.

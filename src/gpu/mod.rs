@@ -16,13 +16,17 @@
 //! integers are u32 words ([`kernels`]). No coordinate can become non-finite: the state has no such value, and filter
 //! scores stay below 2^127.
 //!
+//! The rules in real numbers, which need `exp` or may leave the lattice, have kernels of their own: [`attention`].
+//!
 //! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), [`Plan`]
-//! (every buffer's bytes and the slices, checked before anything is allocated), [`State`] (the resident tokens).
+//! (every buffer's bytes and the slices, checked before anything is allocated), [`State`] and [`Attention`] (the resident tokens).
 
 mod adapter;
+pub mod attention;
 mod device;
 mod heap;
 pub mod kernels;
+mod memory;
 mod peak;
 mod plan;
 mod planned;
@@ -33,8 +37,10 @@ mod state;
 mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
+pub use attention::{Attention, AttentionPlan, Needs};
 pub use device::Device;
+pub use memory::{Line, Memory};
 pub use peak::{Peak, fma_peak};
-pub use plan::{Line, Plan};
+pub use plan::Plan;
 pub use planned::Planned;
 pub use state::State;

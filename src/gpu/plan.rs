@@ -1,9 +1,8 @@
 //! Every byte and every slice of an engine, computed and checked before anything is allocated.
 
-use std::fmt;
-
 use super::kernels::{LANES, SUPERTILE};
-use crate::error::{Error, Result};
+use super::memory::{Line, Memory, exceeds};
+use crate::error::Result;
 use crate::tokens::Precision;
 
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
@@ -11,15 +10,6 @@ const SCRATCH_BYTES: u64 = 128 << 20;
 
 /// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known driver stops.
 const ROUNDS: u64 = 1 << 15;
-
-/// One buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// What it holds.
-    pub what: &'static str,
-    /// Its size.
-    pub bytes: u64,
-}
 
 /// The memory and the slices of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +19,7 @@ pub struct Plan {
     /// Dimension.
     pub d: u32,
     /// Every buffer.
-    pub lines: Vec<Line>,
-    /// Rows whose maxima and sums fit the scratch buffers.
-    pub slice_rows: u32,
+    pub memory: Memory,
     /// Rows that one binding reaches.
     pub window_rows: u32,
     /// Keys that one binding reaches.
@@ -52,16 +40,13 @@ impl Plan {
     /// The plan for n tokens in R^d; `matrix` is whether A is anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`], if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
     pub fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
         let [coordinate, sum, record] = element_bytes(precision);
         let (rows, dim) = (n as u64, d as u64);
         let mend = "take fewer tokens, precision f32, or --engine cpu";
-        let exceeds = |what: &str, needed: u64, available: u64| {
-            Err(Error::Memory { what: what.into(), needed, available, mend: mend.into() })
-        };
         let Ok(count) = u32::try_from(n) else {
-            return exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u64::from(u32::MAX));
+            return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
         };
         let binding = limits.max_storage_buffer_binding_size;
         let supertiles = rows.div_ceil(u64::from(SUPERTILE));
@@ -71,7 +56,7 @@ impl Plan {
         let widest = (dim * coordinate).max(record);
         let key_block = u64::from(SUPERTILE) * dim * coordinate;
         if key_block.max(lanes * widest) > binding {
-            return exceeds("one window of tokens on this adapter", key_block.max(lanes * widest), binding);
+            return Err(exceeds("one window of tokens on this adapter", key_block.max(lanes * widest), binding, mend));
         }
         let whole = |fit: u64, block: u64| (fit / block * block).min(rows.next_multiple_of(block)) as u32;
         let window_rows = whole(binding / widest, lanes);
@@ -95,54 +80,16 @@ impl Plan {
             lines.push(Line { what: "queries as f32", bytes: rows * dim * 4 });
             lines.push(Line { what: "matrix", bytes: dim * dim * 8 });
         }
-        for line in &lines {
-            let bound = matches!(line.what, "supertile maxima" | "strip sums" | "matrix");
-            let available = if bound { binding.min(limits.max_buffer_size) } else { limits.max_buffer_size };
-            if line.bytes > available {
-                return exceeds(&format!("the buffer of {} on this adapter", line.what), line.bytes, available);
-            }
-        }
-        Ok(Self { n: count, d: d as u32, lines, slice_rows, window_rows, window_keys, dispatch_tiles })
-    }
-
-    /// Bytes of all buffers.
-    pub fn total(&self) -> u64 {
-        self.lines.iter().map(|line| line.bytes).sum()
-    }
-
-    /// Checks the total against the memory there is.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] with both numbers.
-    pub fn check_total(&self, available: u64) -> Result<()> {
-        if self.total() <= available {
-            return Ok(());
-        }
-        Err(Error::Memory {
-            what: format!("{} tokens in R^{} on this adapter", self.n, self.d),
-            needed: self.total(),
-            available,
-            mend: "take fewer tokens, precision f32, or --engine cpu".into(),
-        })
-    }
-
-    pub(super) fn bytes(&self, what: &str) -> u64 {
-        self.lines.iter().find(|line| line.what == what).map_or(0, |line| line.bytes)
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
-            writeln!(f, "{:>16} bytes  {}", line.bytes, line.what)?;
-        }
-        write!(f, "{:>16} bytes  in all; {} rows a slice", self.total(), self.slice_rows)
+        let memory = Memory { n, d, lines, slice_rows, mend };
+        memory.check_each(limits, |what| matches!(what, "supertile maxima" | "strip sums" | "matrix"))?;
+        Ok(Self { n: count, d: d as u32, memory, window_rows, window_keys, dispatch_tiles })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use proptest::prelude::*;
 
     fn limits(binding: u64, buffer: u64) -> wgpu::Limits {
@@ -162,10 +109,10 @@ mod tests {
             let row = u64::from(plan.window_rows).min(n as u64);
             prop_assert!(row * record.max(d as u64 * coordinate) <= 1 << log);
             prop_assert!(u64::from(plan.window_keys).min(n as u64) * d as u64 * coordinate <= 1 << log);
-            prop_assert!(u64::from(plan.slice_rows).min(n as u64) * d as u64 * sum <= 1 << log);
+            prop_assert!(u64::from(plan.memory.slice_rows).min(n as u64) * d as u64 * sum <= 1 << log);
             prop_assert_eq!(plan.window_rows % 64, 0);
             prop_assert_eq!(plan.window_keys % 64, 0);
-            prop_assert!(plan.slice_rows > 0 && plan.slice_rows.is_multiple_of(64));
+            prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows.is_multiple_of(64));
         }
     }
 
@@ -177,7 +124,7 @@ mod tests {
         assert!(matches!(error, Error::Memory { .. }));
         assert!(text.contains("4294967296") && text.contains("2147483648"), "{text}");
         let plan = Plan::new(1000, 3, Precision::F32, false, &limits(1 << 27, 1 << 31)).unwrap();
-        assert!(plan.check_total(plan.total()).is_ok());
-        assert!(plan.check_total(plan.total() - 1).is_err());
+        assert!(plan.memory.check_total(plan.memory.total()).is_ok());
+        assert!(plan.memory.check_total(plan.memory.total() - 1).is_err());
     }
 }

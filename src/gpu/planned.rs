@@ -4,16 +4,19 @@
 //! a step and counts its tests: brute force takes over where they come near to all pairs, and the tree is tried again
 //! after some steps, since a cloud that clusters becomes easier.
 
+use super::adapter::Adapter;
 use super::device::Device;
+use super::memory::Memory;
+use super::plan::Plan;
 use super::report::Tests;
-use super::search::{Searched, WIDEST};
+use super::search::{self, Searched, WIDEST};
 use super::state::State;
 use crate::choice;
 use crate::contract::{Grid, Step};
 use crate::error::{Error, Result};
 use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
-use crate::tokens::Tokens;
+use crate::tokens::{Precision, Tokens};
 
 /// Under `auto`, fewer tokens or more dimensions are brute force's.
 const FEWEST: usize = 4096;
@@ -42,9 +45,13 @@ pub struct Planned {
     interval: usize,
 }
 
+#[derive(Default)]
 enum Held {
     Brute(Box<State>),
     Tree(Box<Searched>),
+    /// Given up for another that the device then refused.
+    #[default]
+    Lost,
 }
 
 impl std::fmt::Debug for Planned {
@@ -57,29 +64,70 @@ impl Planned {
     /// Moves tokens to the device; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`] before anything is allocated; the plan `norm`; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, plan: choice::Plan) -> Result<Self> {
-        if plan == choice::Plan::Norm {
-            return Err(Error::input("the gpu engine has no plan \"norm\"; take auto, tree or brute"));
-        }
+    /// [`Error::Memory`] before anything is allocated; a plan that is not there; device failures.
+    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, asked: choice::Plan) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
-        let held = if searches(plan, shape, Mask::Full) {
+        Self::require(asked, shape.1)?;
+        let mut held = Held::Lost;
+        if searches(asked, shape, Mask::Full) {
             match Searched::new(device, tokens, grid, matrix) {
-                Ok(tree) => Some(Held::Tree(Box::new(tree))),
+                Ok(tree) => held = Held::Tree(Box::new(tree)),
                 // Asked for, it is an error.
-                Err(Error::Memory { .. }) if plan == choice::Plan::Auto => None,
+                Err(Error::Memory { .. }) if asked == choice::Plan::Auto => {}
                 Err(error) => return Err(error),
             }
-        } else {
-            None
-        };
-        let rest = if held.is_some() { 0 } else { usize::MAX };
-        let held = match held {
-            Some(held) => held,
-            None => Held::Brute(Box::new(State::new(device, tokens, grid, matrix)?)),
-        };
+        }
+        let rest = if matches!(held, Held::Lost) { usize::MAX } else { 0 };
+        if matches!(held, Held::Lost) {
+            held = Held::Brute(Box::new(State::new(device, tokens, grid, matrix)?));
+        }
         let device = device.clone();
-        Ok(Self { device, grid, matrix, asked: plan, shape, held, taken: false, strips: None, rest, interval: REST[0] })
+        Ok(Self { device, grid, matrix, asked, shape, held, taken: false, strips: None, rest, interval: REST[0] })
+    }
+
+    /// Whether a GPU has the plan for tokens in R^d.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn require(plan: choice::Plan, d: usize) -> Result<()> {
+        match plan {
+            choice::Plan::Norm => Err(Error::input("the gpu engine has no plan \"norm\"; take auto, brute or tree")),
+            choice::Plan::Tree if d > WIDEST => Err(Error::input(format!(
+                "the gpu engine searches by a tree up to d = {WIDEST}, and d is {d}; take auto, brute or --engine cpu"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a run of n tokens in R^d takes at most on an adapter.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], if it is more than there is; a plan that is not there.
+    pub fn memory(
+        asked: choice::Plan,
+        (n, d): (usize, usize),
+        precision: Precision,
+        matrix: bool,
+        mask: Mask,
+        adapter: &Adapter,
+    ) -> Result<Memory> {
+        Self::require(asked, d)?;
+        let (limits, available) = (adapter.limits(), adapter.memory());
+        let within = |memory: Memory| {
+            available.map_or(Ok(()), |available| memory.check_total(available))?;
+            Ok(memory)
+        };
+        let brute = || Plan::new(n, d, precision, matrix, &limits).and_then(|plan| within(plan.memory));
+        if !searches(asked, (n, d), mask) {
+            return brute();
+        }
+        let tree = search::memory(n, d, precision, matrix, &limits).and_then(within);
+        if asked == choice::Plan::Tree {
+            return tree;
+        }
+        // One or the other, whichever a step is for.
+        let brute = brute()?;
+        Ok(tree.ok().filter(|tree| tree.total() > brute.total()).unwrap_or(brute))
     }
 
     /// The device it lives on.
@@ -102,7 +150,7 @@ impl Planned {
                 Held::Tree(tree) if auto && tree.is_fresh() => 1,
                 Held::Tree(_) if auto => alike.min(LOOK),
                 Held::Brute(_) if auto => alike.min(self.rest.max(1)),
-                Held::Brute(_) | Held::Tree(_) => alike,
+                Held::Brute(_) | Held::Tree(_) | Held::Lost => alike,
             };
             match &mut self.held {
                 Held::Brute(state) => {
@@ -120,6 +168,7 @@ impl Planned {
                         self.interval = (2 * self.interval).min(REST[1]);
                     }
                 }
+                Held::Lost => return Err(lost()),
             }
             self.taken = true;
             self.strips = None;
@@ -135,6 +184,7 @@ impl Planned {
         match &mut self.held {
             Held::Brute(state) => state.tokens(),
             Held::Tree(tree) => tree.tokens(),
+            Held::Lost => Err(lost()),
         }
     }
 
@@ -152,6 +202,7 @@ impl Planned {
         match &mut self.held {
             Held::Brute(state) => state.strips(),
             Held::Tree(tree) => tree.strips(),
+            Held::Lost => Err(lost()),
         }
     }
 
@@ -164,6 +215,7 @@ impl Planned {
         match &mut self.held {
             Held::Brute(state) => state.masks(step, rows),
             Held::Tree(tree) => tree.masks(step, rows),
+            Held::Lost => Err(lost()),
         }
     }
 
@@ -171,7 +223,9 @@ impl Planned {
     pub fn effort(&self) -> Effort {
         let (n, _) = self.shape;
         match &self.held {
-            Held::Brute(_) => Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, distinct: n },
+            Held::Brute(_) | Held::Lost => {
+                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, distinct: n }
+            }
             Held::Tree(tree) => {
                 let (keys, Tests { keys: scored, boxes }) = tree.effort();
                 let a_row = |total: u64| total as f64 / f64::from(keys.max(1));
@@ -191,6 +245,8 @@ impl Planned {
             self.strips = Some(self.strips()?);
         }
         let tokens = self.tokens()?;
+        // The device need not have room for both.
+        self.held = Held::Lost;
         self.held = if tree {
             Held::Tree(Box::new(Searched::new(&self.device, &tokens, self.grid, self.matrix)?))
         } else {
@@ -200,12 +256,16 @@ impl Planned {
     }
 }
 
+fn lost() -> Error {
+    Error::device("the tokens are lost with the device's refusal of a plan; start again")
+}
+
 /// Whether a tree may take steps of this kind.
 fn searches(plan: choice::Plan, (n, d): (usize, usize), mask: Mask) -> bool {
     mask == Mask::Full
         && match plan {
             choice::Plan::Brute | choice::Plan::Norm => false,
-            choice::Plan::Tree => d <= WIDEST,
+            choice::Plan::Tree => true,
             choice::Plan::Auto => n >= FEWEST && d <= DIMENSIONS,
         }
 }

@@ -66,32 +66,30 @@ impl Job {
     }
 }
 
-pub(super) const JOB_BYTES: u64 = size_of::<Job>() as u64;
-
-/// A dispatch, ready to be encoded.
-pub(super) struct Dispatch {
+/// A dispatch, ready to be encoded, with its parameters.
+pub(super) struct Dispatch<J> {
     pub(super) pipeline: Pipeline,
     pub(super) binding: wgpu::BindGroup,
     pub(super) groups: [u32; 2],
-    pub(super) job: Job,
+    pub(super) job: J,
 }
 
 /// Dispatches not yet submitted, and what is known of the device's speed.
-pub(super) struct Queue {
+pub(super) struct Queue<J> {
     device: Device,
     jobs: wgpu::Buffer,
     binding: wgpu::BindGroup,
-    waiting: Vec<Dispatch>,
+    waiting: Vec<Dispatch<J>>,
     cost: f64,
     /// Cost that should take [`SUBMISSION`]; measured by every submission.
     budget: f64,
     busy: Duration,
 }
 
-impl Queue {
+impl<J: Pod> Queue<J> {
     pub(super) fn new(device: &Device) -> Result<Self> {
         let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM)?;
-        let binding = device.job_binding(&jobs)?;
+        let binding = device.job_binding(&jobs, size_of::<J>() as u64)?;
         let busy = Duration::ZERO;
         Ok(Self { device: device.clone(), jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, busy })
     }
@@ -102,7 +100,7 @@ impl Queue {
     }
 
     /// Adds a dispatch.
-    pub(super) fn push(&mut self, dispatch: Dispatch) -> Result<()> {
+    pub(super) fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
         self.waiting.push(dispatch);
         if self.waiting.len() == JOBS { self.submit() } else { Ok(()) }
     }
@@ -125,7 +123,7 @@ impl Queue {
         }
         let mut parameters = vec![0u8; self.waiting.len() * JOB_STRIDE as usize];
         for (slot, dispatch) in parameters.chunks_exact_mut(JOB_STRIDE as usize).zip(&self.waiting) {
-            slot[..JOB_BYTES as usize].copy_from_slice(bytemuck::bytes_of(&dispatch.job));
+            slot[..size_of::<J>()].copy_from_slice(bytemuck::bytes_of(&dispatch.job));
         }
         self.device.queue.write_buffer(&self.jobs, 0, &parameters);
         let mut encoder = self.device.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

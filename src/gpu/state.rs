@@ -27,7 +27,7 @@ pub struct State {
     current: usize,
     /// By kernel, `current`, `own_queries`, and the indices of the windows of rows and keys.
     bindings: HashMap<(Kernel, usize, bool, u32, u32), wgpu::BindGroup>,
-    queue: Queue,
+    queue: Queue<Job>,
     /// The Ã that is loaded, and whether the step at hand does without: Q = X.
     matrix: Option<TokenMatrix>,
     own_queries: bool,
@@ -52,11 +52,11 @@ impl State {
     /// [`Error::Memory`] before anything is allocated; device failures.
     pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        let plan = Plan::new(n, d, grid.precision, matrix, &device.adapter().limits())?;
+        let plan = Plan::new(n, d, grid.precision, matrix, device.limits())?;
         if let Some(available) = device.adapter().memory() {
-            plan.check_total(available)?;
+            plan.memory.check_total(available)?;
         }
-        let storage = |what| device.buffer(what, plan.bytes(what), wgpu::BufferUsages::STORAGE);
+        let storage = |what| device.buffer(what, plan.memory.bytes(what).unwrap_or(0), wgpu::BufferUsages::STORAGE);
         let states = [storage("tokens")?, storage("next tokens")?];
         let extent = device.buffer("extent", d as u64 * 4, wgpu::BufferUsages::STORAGE)?;
         let reports = device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
@@ -170,7 +170,7 @@ impl State {
             self.strips()?;
         }
         let line = self.supertiles as usize * SUPERTILE as usize / 32;
-        let batch = (self.plan.slice_rows as usize).min(rows.len().max(1));
+        let batch = (self.plan.memory.slice_rows as usize).min(rows.len().max(1));
         if self.buffers.get(&Slot::Bits).is_none_or(|bits| bits.size() < (batch * line * 4) as u64) {
             let bits = self.device.buffer("masks", (batch * line * 4) as u64, wgpu::BufferUsages::STORAGE)?;
             self.buffers.insert(Slot::Bits, bits);
@@ -208,7 +208,7 @@ impl State {
         let base = self.prepare(step, report)?;
         let mut row = 0;
         while row < self.plan.n {
-            let range = self.next_rows(row, self.row_cost(), self.plan.slice_rows);
+            let range = self.next_rows(row, self.row_cost(), self.plan.memory.slice_rows);
             row = range.end;
             let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
             self.over_keys(Kernel::Scores, &job, self.supertiles)?;
@@ -250,13 +250,13 @@ impl State {
             return Ok(());
         }
         if !self.buffers.contains_key(&Slot::Query) {
-            let limits = self.device.adapter().limits();
             let (n, d) = (self.plan.n as usize, self.plan.d as usize);
-            self.plan = Plan::new(n, d, self.grid.precision, true, &limits)?;
+            self.plan = Plan::new(n, d, self.grid.precision, true, self.device.limits())?;
             for (slot, what) in
                 [(Slot::Query, "queries"), (Slot::QueryFilter, "queries as f32"), (Slot::Matrix, "matrix")]
             {
-                let buffer = self.device.buffer(what, self.plan.bytes(what), wgpu::BufferUsages::STORAGE)?;
+                let buffer =
+                    self.device.buffer(what, self.plan.memory.bytes(what).unwrap_or(0), wgpu::BufferUsages::STORAGE)?;
                 self.buffers.insert(slot, buffer);
             }
         }
@@ -317,9 +317,8 @@ impl State {
             }
             _ => u64::from(rows.div_ceil(kernel.rows_a_group(d))),
         };
-        let across = groups.min(u64::from(self.device.adapter().limits().max_compute_workgroups_per_dimension));
-        let groups = [across as u32, groups.div_ceil(across) as u32];
-        let pipeline = self.device.pipeline(kernel, self.grid.precision, d)?;
+        let groups = self.device.spread(groups);
+        let pipeline = kernel.pipeline(&self.device, self.grid.precision, d)?;
         let binding = self.binding(kernel, &pipeline, row_window, key_window)?;
         self.queue.push(Dispatch { pipeline, binding, groups, job })
     }
@@ -335,21 +334,9 @@ impl State {
         if let Some(binding) = self.bindings.get(&key) {
             return Ok(binding.clone());
         }
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = kernel
-            .slots()
-            .into_iter()
-            .map(|(binding, slot, _)| {
-                let resource = wgpu::BindingResource::Buffer(self.window(slot, row_window, key_window));
-                wgpu::BindGroupEntry { binding, resource }
-            })
-            .collect();
-        let binding = self.device.guarded(kernel.entry(), 0, |raw| {
-            raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(kernel.entry()),
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
-        })?;
+        let slots = kernel.slots().into_iter();
+        let buffers = slots.map(|(_, slot, _)| self.window(slot, row_window, key_window)).collect();
+        let binding = self.device.bind(kernel.entry(), pipeline, buffers)?;
         self.bindings.insert(key, binding.clone());
         Ok(binding)
     }

@@ -32,6 +32,7 @@ presets!(
     "non-vertex-limit",
     "vanishing-delta",
     "frank-wolfe-cells",
+    "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",
     "softmax-collection",
     "markov-escape",
@@ -94,6 +95,17 @@ mod tests {
             assert!(reports.iter().any(|r| r.moved > 0), "{}: nothing moves", preset.name);
         }
         assert!(find(DEFAULT).is_ok());
+    }
+
+    /// A vertex that scores higher on another than on itself moves, and whoever goes to it does not go straight.
+    #[test]
+    fn the_vertices_of_frank_wolfe_own_their_cells() {
+        let tokens = Config::preset("frank-wolfe-cells", &[]).unwrap().load_tokens().unwrap();
+        let score = |i: usize, j: usize| tokens.row(i).iter().zip(tokens.row(j)).map(|(a, b)| a * b).sum::<f64>();
+        let best = |i: usize| (0..tokens.n()).max_by(|&a, &b| score(i, a).total_cmp(&score(i, b))).unwrap();
+        for i in 0..tokens.n() {
+            assert_eq!(best(best(i)), best(i), "token {i}");
+        }
     }
 
     /// The resolved config of a preset runs again as it is.

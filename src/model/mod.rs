@@ -1,6 +1,6 @@
 //! A system as pure data. Nothing here executes a step.
 //!
-//! Every system of SPEC is made of the same parts. Heads h = 1..H score each pair of tokens and carry values, a rule turns the
+//! Every system is made of the same parts. Heads h = 1..H score each pair of tokens and carry values, a rule turns the
 //! scores of the keys that row i sees into weights, and an update moves the token:
 //!
 //! ```text
@@ -8,16 +8,16 @@
 //! average:  x_i' = x_i + γ(t)·P(t)(y_i − x_i)            flow:  dx_i/dt = y_i, brought back to the geometry
 //! ```
 //!
-//! | system | rule | update | SPEC |
+//! | system | rule | update | arXiv |
 //! |---|---|---|---|
-//! | localmax (Eq. 5 of arXiv 2509.15958, reconstructed) | [`Rule::Localmax`] | average | 1 |
-//! | hardmax | [`Rule::Hardmax`] | average | 2 |
-//! | SA_inf, Frank–Wolfe | [`Rule::FrankWolfe`] | average, P if given | 3 |
-//! | SA_beta | [`Rule::Softmax`] | average | 3 |
-//! | SA_P | [`Rule::Markov`] | average | 3 |
-//! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 4 |
-//! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 5, 5b–d |
-//! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 5a |
+//! | localmax (Eq. 5 of arXiv 2509.15958, reconstructed) | [`Rule::Localmax`] | average | 2509.15958 |
+//! | hardmax | [`Rule::Hardmax`] | average | 2407.01602 |
+//! | SA_inf, Frank–Wolfe | [`Rule::FrankWolfe`] | average, P if given | 2508.09628 |
+//! | SA_beta | [`Rule::Softmax`] | average | 2508.09628 |
+//! | SA_P | [`Rule::Markov`] | average | 2508.09628 |
+//! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 2412.02682 |
+//! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
+//! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod matrix;
 mod parts;
@@ -76,7 +76,7 @@ impl Model {
         Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None } }
     }
 
-    /// The name of the system in configs (DESIGN 5).
+    /// The name of the system in configs (README, "Every system").
     pub fn name(&self) -> &'static str {
         match &self.update {
             Update::Average { .. } => self.rule.name(),

@@ -4,7 +4,7 @@ use super::{Matrix, Moment, checked};
 use crate::error::Result;
 use crate::schedule::Schedule;
 
-/// What a strip's width is measured in (SPEC 1.1; the paper's own form is reconstructed, SPEC 1.3).
+/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
@@ -29,26 +29,26 @@ impl StripForm {
 /// How the scores of the keys that a row sees become weights.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rule {
-    /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (SPEC 1).
+    /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv 2509.15958).
     Localmax {
         /// Alignment sensitivity δ(t) >= 0.
         delta: Schedule,
         /// What δ is measured in.
         strip: StripForm,
     },
-    /// Uniform over the exact maximisers, localmax at δ = 0 (SPEC 2).
+    /// Uniform over the exact maximisers, localmax at δ = 0 (arXiv 2407.01602).
     Hardmax,
-    /// All weight on one maximiser, the one of lowest index (SPEC 3, SA_inf).
+    /// All weight on one maximiser, the one of lowest index (SA_inf of arXiv 2508.09628).
     FrankWolfe,
-    /// `e^{β S_ij} / Σ_l e^{β S_il}` (SPEC 3 and 5).
+    /// `e^{β S_ij} / Σ_l e^{β S_il}` (arXiv 2508.09628 and 2312.10794).
     Softmax {
         /// Inverse temperature β(t) >= 0.
         beta: Schedule,
     },
-    /// `e^{β (S_ij − origin)} / m`, m the number of keys that the row sees (SPEC 5, USA).
+    /// `e^{β (S_ij − origin)} / m`, m the number of keys that the row sees (USA of arXiv 2312.10794).
     ///
     /// USA itself has origin 0. Counting scores from another origin only measures time in units of `e^{−β·origin}`: at β
-    /// in the thousands, where `e^β` overflows, origin 1 gives the `e^{β(cos−1)}` of SPEC 5c. With a causal mask m = i + 1, so
+    /// in the thousands, where `e^β` overflows, origin 1 gives the `e^{β(cos−1)}` of arXiv 2410.06833. With a causal mask m = i + 1, so
     /// that no row feels how many tokens come after it (ours: no paper defines a causal USA).
     Exponential {
         /// Inverse temperature β(t) >= 0.
@@ -56,7 +56,7 @@ pub enum Rule {
         /// The score that weighs 1/m.
         origin: f64,
     },
-    /// All weight on one key, drawn with the probabilities of softmax (SPEC 3, SA_P).
+    /// All weight on one key, drawn with the probabilities of softmax (SA_P of arXiv 2508.09628).
     Markov {
         /// Inverse temperature β(t) >= 0.
         beta: Schedule,
@@ -121,12 +121,12 @@ impl Operator {
 pub struct Head {
     /// A_h of the scores `<A_h x_i, x_j>`; `KᵀQ` for queries Q x_i and keys K x_j.
     pub scores: Operator,
-    /// V_h, applied to the weighted sum of tokens (U_h in SPEC 4).
+    /// V_h, applied to the weighted sum of tokens (U_h in arXiv 2412.02682).
     pub values: Operator,
 }
 
 impl Head {
-    /// A head scored by the bilinear form `x_iᵀ P x_j` (SPEC 4), so A = Pᵀ.
+    /// A head scored by the bilinear form `x_iᵀ P x_j` (arXiv 2412.02682), so A = Pᵀ.
     pub fn bilinear(p: &Operator, u: Operator) -> Self {
         Self { scores: Operator { matrix: p.matrix.transpose(), factor: p.factor.clone() }, values: u }
     }
@@ -167,7 +167,7 @@ pub enum Update {
     Average {
         /// γ.
         gain: Gain,
-        /// P; the identity if none. With another P the hull of the tokens may grow (SPEC 3).
+        /// P; the identity if none. With another P the hull of the tokens may grow (arXiv 2508.09628).
         preconditioner: Option<Operator>,
     },
     /// A differential equation with right-hand side y_i, kept on its geometry.
@@ -181,14 +181,14 @@ pub enum Update {
     },
 }
 
-/// Schemes for flows, as SPEC's conventions define them; f is the output y projected on the geometry.
+/// Schemes for flows, by what they do to x; f is the output y projected on the geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Integrator {
     /// `x ← retract(x + dt·f(x))`.
     Euler,
     /// The classical scheme of order four; stages are not retracted, the step is.
     Rk4,
-    /// `x ← retract(x + dt·y(x))`: no projection, the authors' own (SPEC 5b).
+    /// `x ← retract(x + dt·y(x))`: no projection, the authors' own (arXiv 2312.10794, their code).
     EulerRenorm,
 }
 

@@ -78,7 +78,7 @@ impl Comparison<'_> {
             }
         }
         let caption = "Hollow: the common start. Filled: the end, area by tokens. Dashed: the start's hull. Colours: the heaviest \
-                       clusters of each panel, in the order blue, red, green, pink, light blue, orange; the others grey.";
+                       clusters of each panel, in the order blue, vermilion, green, pink, sky blue, orange; the others grey.";
         for (line, y) in wrapped(caption, 11.0, width - 32.0, 2).iter().zip([24.0, 9.0]) {
             canvas.text(DVec2::new(16.0, height - y), 11.0, Anchor::Start, SOFT, 0.0, line);
         }

@@ -20,10 +20,13 @@ const SHEET: Size = Size { width: 1180, height: 1060 };
 /// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
 
+/// Tokens looked at on either side of the middle one.
+const SOUGHT: usize = 8;
+
 /// Whose strip is shown, where a person has asked for one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice {
-    /// The token; otherwise one of middle length.
+    /// The token; otherwise one of middle length that attends to several.
     pub token: Option<usize>,
     /// The frame; otherwise the first.
     pub step: Option<u64>,
@@ -142,33 +145,35 @@ fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
     }
 }
 
-/// The strip of the chosen token at the chosen frame, by SPEC's mathematics on the stored tokens.
+/// The strip of the chosen token at the chosen frame, by the mathematics on the stored tokens.
 fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<StripView> {
     let wanted = choice.step.unwrap_or(frames[0].0);
     let (step, tokens) = frames.iter().find(|(s, _)| *s == wanted).unwrap_or(&frames[0]);
-    let token = match choice.token {
-        Some(token) if token >= tokens.n() => {
-            let n = tokens.n();
-            return Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)));
-        }
-        Some(token) => token,
-        None => middle(tokens),
-    };
+    if let Some(token) = choice.token.filter(|&token| token >= tokens.n()) {
+        let n = tokens.n();
+        return Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)));
+    }
     let (t, state) = (*step, spec::State::new(tokens));
     let step = field::Steps::new(&config.model, tokens.d()).at(t)?;
     let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-    let attended = state.attention(&step, stage, head, token);
+    let attends = |token| state.attention(&step, stage, head, token);
+    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| attends(i).weights.len() > 1));
+    let attended = attends(token);
     let threshold = state.threshold(stage.weights, head, token, state.scores(&step, head, token).max);
     let members = attended.weights.iter().map(|(j, _)| *j).collect();
     Ok(StripView { step: t, token, members, query: head.scores.apply(state.row(token)), threshold })
 }
 
-/// The token of median length; the lowest index among equals.
-fn middle(tokens: &Tokens) -> usize {
+/// The token of median length, the lowest index among equals; or the nearest to it in order that attends to several, if
+/// that is not far to seek.
+fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize {
     let mut lengths: Vec<(f64, usize)> =
         (0..tokens.n()).map(|i| (tokens.row(i).iter().map(|x| x * x).sum::<f64>(), i)).collect();
+    lengths.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let at = lengths.len() / 2;
-    lengths.select_nth_unstable_by(at, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).1.1
+    let around = (0..=SOUGHT).flat_map(|k| [at.checked_sub(k), at.checked_add(k)]).flatten();
+    let mut near = around.filter_map(|k| lengths.get(k)).map(|(_, i)| *i);
+    near.find(|&i| attends_to_several(i)).unwrap_or(lengths[at].1)
 }
 
 /// A recorded row as the step that made it.

@@ -1,6 +1,6 @@
 //! Where the tokens go: every token's path from its start (hollow) to its end (filled), coloured by the cluster that it
 //! ends in, the hull of the start cloud, and the strip `C_i = { j : <A x_i, x_j> >= max_l <A x_i, x_l> − δ s_i }` of one
-//! token (SPEC 1.1) as the half-plane that it is.
+//! token as the half-plane that it is.
 
 use glam::DVec2;
 

@@ -1,4 +1,4 @@
-//! SPEC's face: every system in f64, on real numbers as far as f64 goes, read aloud from [`crate::field`].
+//! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from [`crate::field`].
 
 use crate::field::{Head, Motion, Stage, Step, Weights};
 use crate::model::{Geometry, Integrator, StripForm};

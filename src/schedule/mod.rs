@@ -1,5 +1,5 @@
-//! A scalar parameter: a number, an expression in the time t (SPEC conventions: t is the step number in the discrete
-//! rules), or a table with a value a step. Elementary functions come from `libm`, so a schedule has the same bits on every
+//! A scalar parameter: a number, an expression in the time t (the step's number in the discrete
+//! rules, step·dt in the flows), or a table with a value a step. Elementary functions come from `libm`, so a schedule has the same bits on every
 //! platform.
 
 mod expression;

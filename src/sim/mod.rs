@@ -46,7 +46,15 @@ impl<'a> Simulation<'a> {
     /// Device failures; a schedule outside its domain.
     pub fn advance(&mut self, end: u64) -> Result<Vec<StepReport>> {
         let count = self.batch.min(end - self.t);
-        let batch: Vec<Step> = (self.t..self.t + count).map(|t| self.steps.at(t)).collect::<Result<_>>()?;
+        let mut batch: Vec<Step> = Vec::with_capacity(count as usize);
+        for t in self.t..self.t + count {
+            match self.steps.at(t) {
+                Ok(step) => batch.push(step),
+                Err(error) if batch.is_empty() => return Err(error),
+                Err(_) => break, // the steps before it are taken first
+            }
+        }
+        let count = batch.len() as u64;
         let start = Instant::now();
         let reports = self.engine.step(&batch)?;
         self.t += count;

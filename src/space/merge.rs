@@ -37,7 +37,7 @@ impl<I: Coordinate> Keys<I> {
 
     /// The same in order, equal ones as one if asked; and where each key went.
     #[must_use]
-    pub fn ordered(&self, d: usize, by: Order, merge: bool) -> (Self, Vec<u32>) {
+    pub fn ordered(self, d: usize, by: Order, merge: bool) -> (Self, Vec<u32>) {
         let row = |i: u32| &self.rows[i as usize * d..][..d];
         let order = order(&self.rows, d, by);
         // Where each key begins, and behind them the end.
@@ -76,7 +76,7 @@ mod tests {
             let rows = values[..values.len() / d * d].to_vec();
             let tokens = Keys::of_tokens(rows.clone(), d);
             let by = if by_norm { Order::Norm } else { Order::Space };
-            let (once, places) = tokens.ordered(d, by, merge);
+            let (once, places) = tokens.clone().ordered(d, by, merge);
             // Twice, as in a run: places compose, weights add up.
             let (keys, again) = once.ordered(d, Order::Space, merge);
             let mut weight = vec![0; keys.len()];

@@ -98,12 +98,14 @@ fn sort_below(coded: &mut [(u64, u32)], scratch: &mut [(u64, u32)], bits: u32) {
     let bucket = |code: u64| (code >> shift) as usize & ((1 << DIGIT) - 1);
     // Each part of the rows is bucketed for itself, then each bucket collects its pieces from all parts.
     let part = coded.len().div_ceil(4 * rayon::current_num_threads()).max(BUCKETED);
-    let parts: Vec<(&[(u64, u32)], Vec<usize>)> = coded
+    let parts: Vec<_> = coded
         .par_chunks(part)
         .zip(scratch.par_chunks_mut(part))
         .map(|(from, to)| {
             let mut ends = vec![0; (1 << DIGIT) + 1];
-            from.iter().for_each(|&(code, _)| ends[bucket(code) + 1] += 1);
+            for &(code, _) in from {
+                ends[bucket(code) + 1] += 1;
+            }
             (0..1 << DIGIT).for_each(|b| ends[b + 1] += ends[b]);
             let mut next = ends.clone();
             for &row in from {
@@ -111,7 +113,7 @@ fn sort_below(coded: &mut [(u64, u32)], scratch: &mut [(u64, u32)], bits: u32) {
                 to[*place] = row;
                 *place += 1;
             }
-            (&*to, ends)
+            (&*to, ends) // rows by bucket, and where each ends
         })
         .collect();
     let mut rest = coded;

@@ -1,4 +1,4 @@
-//! How far one step of the contract may stray from SPEC's mathematics, from the same state.
+//! How far one step of the contract may stray from the mathematics, from the same state.
 //!
 //! With x = X·u, unit of scores w = u²·2^eA, ε = 2^−53:
 //!
@@ -7,7 +7,7 @@
 //! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
 //! * **Widths.** score: floor loses under 1. width: |P − δ/u| ≤ ½, the root loses under 1 and √d·κ_i. a-norm: with
 //!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root, √ moves by at most min(√Δ, Δ/root) + 1.
-//! * **f64.** SPEC's face itself rounds: a score by (2d + 4)·ε·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width relatively as much;
+//! * **f64.** [`spec`] itself rounds: a score by (2d + 4)·ε·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width relatively as much;
 //!   the root of the a-norm by the root of its radicand's error.
 //! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
 //!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (c + 4)·ε·max|x_j − x_i| for the f64 mean.
@@ -27,7 +27,7 @@ pub struct Bounds<'a> {
     /// |X_j|₁, in units.
     lengths: Vec<f64>,
     largest: f64,
-    /// SPEC's step.
+    /// The step in real numbers.
     step: &'a field::Step,
     delta: f64,
     /// max_j |x_jk| per coordinate.
@@ -85,7 +85,7 @@ impl<'a> Bounds<'a> {
         integer + self.rounding(state, i)
     }
 
-    /// f64 rounding of SPEC's own scores, maximum and threshold.
+    /// f64 rounding of the mathematics' own scores, maximum and threshold.
     fn rounding(&self, state: &spec::State, i: usize) -> f64 {
         let c = (2.0 * state.d as f64 + 4.0) * f64::EPSILON / 2.0;
         let scores = &self.step.stages[0].heads[0].scores;
@@ -101,7 +101,7 @@ impl<'a> Bounds<'a> {
         2.0 * score + self.delta * width
     }
 
-    /// How far coordinate k of token i may lie from SPEC's, in lattice units, given the members of its strip.
+    /// How far coordinate k of token i may lie from the mathematics', in lattice units, given the members of its strip.
     pub fn token(&self, state: &spec::State, i: usize, k: usize, members: &[usize]) -> f64 {
         let x = state.row(i)[k];
         let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);

@@ -8,13 +8,14 @@
 //! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token within its bound, and where a rule
 //! chooses keys, another choice only where rounding may make it.
 
+pub mod bits;
 pub mod bounds;
 pub mod real;
 
 use std::fmt;
 
 use crate::contract::{self, Grid};
-use crate::engine::{Engine, Step, Steps};
+use crate::engine::{Engine, Rounding, Step, Steps};
 use crate::error::Result;
 use crate::field;
 use crate::field::Weights;
@@ -47,6 +48,8 @@ impl fmt::Display for Place {
 /// Everything seen so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
+    /// Whether the rule has the contract's face, and rows were checked against it.
+    pub exact: bool,
     /// Steps checked.
     pub steps: u64,
     /// Rows checked, over all steps.
@@ -92,20 +95,25 @@ impl Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "checked          {} steps, {} rows, {} mask entries", self.steps, self.rows, self.entries)?;
-        if self.max_share > 0.0 {
-            let (error, bound, share) = (self.max_error, self.max_error_bound, self.max_share);
-            writeln!(f, "against SPEC f64 maximum error {error:.3e} (bound {bound:.3e}), worst {}", self.worst)?;
-            writeln!(f, "share of bound   {share:.3} at most; {} rows without a finite bound", self.rows_unbounded)?;
-        } else {
+        let (error, bound, worst) = (self.max_error, self.max_error_bound, self.worst);
+        if self.exact {
             writeln!(f, "against contract {} of {} rows differ", self.rows_off_contract, self.rows)?;
-            let (error, bound) = (self.max_error, self.max_error_bound);
-            writeln!(f, "against SPEC f64 maximum error {error:.3} units (bound {bound:.3}), worst {}", self.worst)?;
+            writeln!(
+                f,
+                "against the mathematics (f64): maximum error {error:.3} units (bound {bound:.3}), worst {worst}"
+            )?;
+        } else {
+            writeln!(f, "against the mathematics (f64): maximum error {error:.3e} (bound {bound:.3e}), worst {worst}")?;
+            let (share, unbounded) = (self.max_share, self.rows_unbounded);
+            writeln!(f, "share of bound   {share:.3} at most; {unbounded} rows without a finite bound")?;
         }
-        writeln!(
-            f,
-            "strip entries    {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
-            self.entries_inside, self.entries_differing
-        )?;
+        if self.entries > 0 {
+            writeln!(
+                f,
+                "mask entries     {} inside the rounding bound of the threshold, {} of them decided otherwise in f64",
+                self.entries_inside, self.entries_differing
+            )?;
+        }
         for line in &self.breaches {
             writeln!(f, "BREACH           {line}")?;
         }
@@ -130,7 +138,8 @@ impl<'a> Verifier<'a> {
         let affordable = (BUDGET / n.saturating_mul(d).max(1)).max(16);
         let count = rows.unwrap_or(affordable).clamp(1, n);
         let rows = (0..count).map(|r| (r as u128 * n as u128 / count as u128) as usize).collect();
-        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings: Findings::default() }
+        let findings = Findings { exact: model.is_exact(), ..Findings::default() };
+        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings }
     }
 
     /// Number of rows that each step looks at.
@@ -150,7 +159,7 @@ impl<'a> Verifier<'a> {
         let after = engine.tokens()?;
         match &step {
             Step::Lattice(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
-            Step::Real(step) => self.real(step, &before, &after, &masks),
+            Step::Real(step) => self.real(step, engine.rounding(), &before, &after, &masks),
         }
         Ok(report)
     }
@@ -195,10 +204,10 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    /// A step in real numbers against SPEC in f64.
-    fn real(&mut self, step: &field::Step, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
+    /// A step in real numbers against the mathematics in f64.
+    fn real(&mut self, step: &field::Step, rounding: Rounding, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
         let states = spec::State::new(before).stage_states(step);
-        let bounds = real::Bounds::new(step, &states, before.precision());
+        let bounds = real::Bounds::new(step, &states, before.precision(), rounding);
         let (state, stage) = (&states[0], &step.stages[0]);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
@@ -302,7 +311,7 @@ impl<'a> Verifier<'a> {
         (spec::Attention::uniform(members[0], members), false)
     }
 
-    /// The second face: SPEC in f64.
+    /// The second face: the mathematics in f64.
     fn mathematics(
         &mut self,
         real: &spec::State,

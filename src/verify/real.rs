@@ -1,30 +1,37 @@
-//! How far one step in real numbers may stray from SPEC's f64, from the same state, in Euclidean norm.
+//! How far one step in real numbers may stray from the mathematics in f64, from the same state, in Euclidean norm.
 //!
-//! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ε = 2^-53 that of everything it
-//! and the reference do once a row. X = max|x_j|, ρ = max|x_j − centre|, q = |A x_i|, m the number of keys seen, |·| of a
-//! matrix its Frobenius norm, η a bound of how far apart the two states already are (0 at the first stage), T = 128 the
-//! keys that are summed in the stored width before f64 takes over.
+//! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
+//! ([`Rounding`]: 2^-53 on the CPU, 2^-24 on a GPU), ε = 2^-53 that of the reference. X = max|x_j|, R = max|x_j − centre|,
+//! q = |A x_i|, m the number of keys seen, |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
+//! are (0 at the first stage), T the number of terms that follow one another in a sum in the stored width: 128 on the CPU,
+//! where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144 with its lanes.
 //!
 //! * **Scores.** Query and key are rounded once, the inner product has d terms:
-//!   Δ = 1.01·[(|A|η + 2(d+2)ε·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
+//!   Δ = 1.01·[(|A|η + 2(d+2)ρ·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
 //! * **Softmax.** The logarithms of the weights, up to a common constant, are off by λ_j with |λ_j| ≤ Λ + τ|t_j|, where
 //!   t_j = β(S_ij − max) ≤ 0, Λ = βΔ + 4r + 4(m/T + 2)ε (e^t to 2 ulps; rescalings) and τ = 3.1r + 3ε (difference, β,
-//!   product; the same in the reference). Entropy is at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with
-//!   L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
-//!   Σ_j |p̂_j − p_j| ≤ V = min(2, 2e^{2L}(Λ + τ ln m) + 2m·e^{2L−C}). The mean is off by V·ρ, not V·X, as Σ(p̂_j − p_j) = 0.
-//! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction: with μ = X + η,
-//!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε]μ. Mean: E = Vρ + S + η.
-//! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ + 4εβ(qX + |origin|),
+//!   product; the same in the reference). On a GPU a chunk's weights are relative to a reference that the maximum passes by
+//!   e^1.4 at most: |t| of a weight and its rescalings add up to |t_j| + 2.8, each rescaling (5r: e^t and the product) takes away
+//!   1.4 of it or more, and the chunk's own factor has 5r: Λ grows by (5 + 2.8·6.8)r ≤ 25r, τ by 5r/1.4 ≤ 3.7r. Entropy is
+//!   at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
+//!   Σ_j |p̂_j − p_j| ≤ V = min(2, 2e^{2L}(Λ + τ ln m) + 2m·e^{2L−C}). The mean is off by V·R, not V·X, as Σ(p̂_j − p_j) = 0.
+//! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction; then a factor, a sum that carries
+//!   what it loses, a division (5ρ) and the way back to x: with μ = X + η,
+//!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
+//! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ + 4ρβ(qX + |origin|),
 //!   E = M·[(e^L(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e.
 //! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the threshold; a maximiser may be any
 //!   key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its interval of the cumulative sums,
-//!   B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε. Given the engine's own choice, E = S + η (or η for one key).
-//! * **Values, motion.** Y = Σ_h|V_h|M_h X bounds the output (M = 1 unless unnormalised), D = Σ_h|V_h|E_h + 8(d+4)ε(Y + X)
+//!   B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε + 16ρ, u itself being rounded. Given the engine's own choice, E = S + η (or η for
+//!   one key, and 2ρμ for its way there and back).
+//! * **Values, motion.** Y = Σ_h|V_h|M_h X bounds the output (M = 1 unless unnormalised), D = Σ_h|V_h|E_h + 8(d+4)ρ(Y + X)
 //!   its error; relative to the own token D grows by (1 + Σ|V_h|)η; on the sphere to D(1+μ²) + 2.02μYη, on the ellipsoid,
-//!   κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η), each with 8(d+4)ε of its terms.
+//!   κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η), each with 8(d+4)ρ of its terms; products with a dense W have √d
+//!   times as much, as ||W||x|| ≤ √d·λ_max|x|.
 //! * **Stages.** η of a stage is its share of dt times the largest D of the one before, plus roundings. The step is off by
 //!   e = dt·(weighted D), or γ|P|D; the retraction of v makes 2κe/|v|_W of it. Storing adds r|x'|.
 
+use crate::engine::Rounding;
 use crate::field::{Head, Motion, Stage, Step, Weights};
 use crate::model::{Geometry, Integrator, Matrix, StripForm};
 use crate::reference::spec::{self, State};
@@ -32,22 +39,46 @@ use crate::tokens::Precision;
 
 const EPSILON: f64 = f64::EPSILON / 2.0;
 
-/// Keys summed in the stored width: what every engine keeps to.
-const TERMS: f64 = 128.0;
+/// What is particular to an engine.
+#[derive(Clone, Copy, Debug)]
+struct Arithmetic {
+    /// r.
+    width: f64,
+    /// ρ.
+    rows: f64,
+    /// T.
+    terms: f64,
+    /// What Λ and τ grow by where the reference of weights lags behind the maximum.
+    lag: (f64, f64),
+    /// C.
+    cut: f64,
+}
+
+impl Arithmetic {
+    fn of(precision: Precision, rounding: Rounding) -> Self {
+        let (width, cut) = match precision {
+            Precision::F32 => (f64::from(f32::EPSILON) / 2.0, 80.0),
+            Precision::F64 => (EPSILON, 700.0),
+        };
+        match rounding {
+            Rounding::Double => Self { width, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut },
+            Rounding::Single => Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut },
+        }
+    }
+}
 
 /// Bounds of one step, for states that are `states` at its stages in the reference.
 #[derive(Debug)]
 pub(super) struct Bounds<'a> {
     step: &'a Step,
     states: &'a [State],
-    /// r.
-    rounding: f64,
-    /// C.
-    cut: f64,
+    by: Arithmetic,
     /// κ, and the smallest root of W's eigenvalues.
     condition: f64,
     smallest: f64,
-    /// By stage: X, ρ, η.
+    /// √d where W is dense.
+    products: f64,
+    /// By stage: X, R, η.
     stages: Vec<(f64, f64, f64)>,
     /// Errors of directions, by stage and row; of the first stage no more than are asked for.
     directions: Vec<Vec<f64>>,
@@ -60,21 +91,19 @@ struct Mean {
 }
 
 impl<'a> Bounds<'a> {
-    pub(super) fn new(step: &'a Step, states: &'a [State], precision: Precision) -> Self {
-        let (rounding, cut) = match precision {
-            Precision::F32 => (f64::from(f32::EPSILON) / 2.0, 80.0),
-            Precision::F64 => (EPSILON, 700.0),
-        };
+    pub(super) fn new(step: &'a Step, states: &'a [State], precision: Precision, rounding: Rounding) -> Self {
+        let by = Arithmetic::of(precision, rounding);
         let d = states[0].d;
-        let (mut condition, mut smallest) = (1.0, 1.0);
+        let (mut condition, mut smallest, mut products) = (1.0, 1.0, 1.0);
         if let Motion::Flow { geometry: Geometry::Ellipsoid(w @ Matrix::Dense { .. }), .. } = &step.motion {
             let values = w.to_dense(d).symmetric_eigenvalues();
             (condition, smallest) = (1.01 * (values.max() / values.min()).sqrt(), 0.99 * values.min().sqrt());
+            products = (d as f64).sqrt();
         } else if let Motion::Flow { geometry: Geometry::Ellipsoid(w), .. } = &step.motion {
             smallest = w.entry(0, 0).sqrt();
         }
         let mut bounds =
-            Self { step, states, rounding, cut, condition, smallest, stages: Vec::new(), directions: Vec::new() };
+            Self { step, states, by, condition, smallest, products, stages: Vec::new(), directions: Vec::new() };
         let mut apart = 0.0;
         for (s, state) in states.iter().enumerate() {
             bounds.stages.push((longest(&state.x, d), radius(state), apart));
@@ -83,7 +112,8 @@ impl<'a> Bounds<'a> {
                 let worst = all.iter().copied().fold(0.0, worse);
                 let Motion::Flow { dt, .. } = &step.motion else { break };
                 let share = [0.5, 0.5, 1.0, 0.0][s];
-                apart = 1.01 * share * dt * worst + 4.0 * EPSILON * bounds.stages[s].0 * 2.0;
+                let reach = states.get(s + 1).map_or(0.0, |next| longest(&next.x, d)).max(bounds.stages[s].0);
+                apart = 1.01 * share * dt * worst + 8.0 * by.rows * reach;
                 bounds.directions.push(all);
             }
         }
@@ -97,9 +127,9 @@ impl<'a> Bounds<'a> {
         let (q, a) = (length(&head.scores.apply(x)), head.scores.factor.abs() * norm(&head.scores.matrix, state.d));
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
         let reach = largest + apart;
-        1.01 * ((a * apart + 2.0 * (d + 2.0) * EPSILON * terms) * reach
+        1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
             + q * apart
-            + (d + 4.0) * self.rounding * (q + a * apart) * reach)
+            + (d + 4.0) * self.by.width * (q + a * apart) * reach)
     }
 
     /// How far a score of row i may lie from the strip's threshold and still be decided either way.
@@ -108,7 +138,7 @@ impl<'a> Bounds<'a> {
         let Weights::Strip { delta, form } = weights else { return 2.0 * error };
         let state = &self.states[0];
         let (x, query) = (state.row(i), head.scores.apply(state.row(i)));
-        let c = 4.0 * (state.d as f64 + 4.0) * EPSILON;
+        let c = 4.0 * (state.d as f64 + 4.0) * self.by.rows;
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
         let (scale, off) = match form {
             StripForm::Score => (1.0, c),
@@ -118,34 +148,39 @@ impl<'a> Bounds<'a> {
                 (spec::dot(&query, x).max(0.0).sqrt(), square.sqrt() + square)
             }
         };
-        2.0 * error + 3.0 * self.rounding * (max.abs() + delta * scale) + delta * off
+        2.0 * error + 3.0 * self.by.width * (max.abs() + delta * scale) + delta * off
     }
 
     /// V of row i: how far two sums of probabilities may lie apart.
     fn variation(&self, s: usize, head: &Head, i: usize, beta: f64) -> (f64, f64, f64, f64) {
         let m = self.step.mask.visible(i, self.states[s].n) as f64;
         let error = beta * self.score(s, head, i);
-        let spread = error + 4.0 * self.rounding + 4.0 * (m / TERMS + 2.0) * EPSILON;
-        let slope = 3.1 * self.rounding + 3.0 * EPSILON;
-        let most = spread + slope * (self.cut + 2.0 * error);
-        let off = 2.0 * (2.0 * most).exp() * (spread + slope * m.ln()) + 2.0 * m * (2.0 * most - self.cut).exp();
+        let spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
+        let slope = 3.1 * self.by.width + 3.0 * EPSILON + self.by.lag.1;
+        let most = spread + slope * (self.by.cut + 2.0 * error);
+        let off = 2.0 * (2.0 * most).exp() * (spread + slope * m.ln()) + 2.0 * m * (2.0 * most - self.by.cut).exp();
         (off.min(2.0), spread, slope, most)
     }
 
     /// B/Σw of a draw.
     pub(super) fn level(&self, head: &Head, i: usize, beta: f64) -> f64 {
         let m = self.step.mask.visible(i, self.states[0].n) as f64;
-        self.variation(0, head, i, beta).0 + 2.02 * (TERMS + 3.0) * self.rounding + 2.0 * (m + 8.0) * EPSILON
+        self.variation(0, head, i, beta).0
+            + 2.02 * (self.by.terms + 3.0) * self.by.width
+            + 2.0 * (m + 8.0) * EPSILON
+            + 16.0 * self.by.rows
     }
 
     fn mean(&self, s: usize, stage: &Stage, head: &Head, i: usize) -> Mean {
         let (largest, radius, apart) = self.stages[s];
         let reach = largest + apart;
         let m = self.step.mask.visible(i, self.states[s].n) as f64;
-        let sums = 2.02 * (m.min(TERMS) + 3.0) * self.rounding + 2.0 * (m + m / TERMS + 8.0) * EPSILON;
+        let terms = self.by.terms;
+        let sums =
+            2.02 * (m.min(terms) + 3.0) * self.by.width + 2.0 * (m + m / terms + 8.0) * EPSILON + 16.0 * self.by.rows;
         match stage.weights {
             Weights::Strip { .. } => Mean { error: sums * reach + apart, mass: 1.0 },
-            Weights::Argmax | Weights::Drawn { .. } => Mean { error: apart, mass: 1.0 },
+            Weights::Argmax | Weights::Drawn { .. } => Mean { error: apart + 2.0 * self.by.rows * reach, mass: 1.0 },
             Weights::Softmax { beta } => {
                 let off = self.variation(s, head, i, beta).0;
                 Mean { error: off * radius + sums * reach + apart, mass: 1.0 }
@@ -154,8 +189,8 @@ impl<'a> Bounds<'a> {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);
                 let top = length(&head.scores.apply(self.states[s].row(i))) * largest;
                 let mass = (beta * (top - origin)).exp();
-                let spread = spread + 4.0 * EPSILON * beta * (top + origin.abs());
-                let off = most.exp() * (spread + slope) + (-self.cut).exp();
+                let spread = spread + 4.0 * self.by.rows * beta * (top + origin.abs());
+                let off = most.exp() * (spread + slope) + (-self.by.cut).exp();
                 Mean { error: mass * ((off + sums) * reach + apart), mass }
             }
         }
@@ -174,7 +209,7 @@ impl<'a> Bounds<'a> {
             size += v * mean.mass * largest;
             values += v;
         }
-        let c = 8.0 * (d + 4.0) * EPSILON;
+        let c = 8.0 * (d + 4.0) * self.by.rows;
         let (x, reach) = (length(state.row(i)), largest + apart);
         error += c * (size + largest);
         match &self.step.motion {
@@ -189,7 +224,9 @@ impl<'a> Bounds<'a> {
                 }
                 Geometry::Ellipsoid(_) => {
                     let k = self.condition;
-                    error * (1.0 + k) + 4.0 * k * k * size * apart / (x - apart).max(0.0) + c * size * (1.0 + k * k)
+                    error * (1.0 + k)
+                        + 4.0 * k * k * size * apart / (x - apart).max(0.0)
+                        + self.products * c * size * (1.0 + k * k)
                 }
             },
         }
@@ -203,27 +240,28 @@ impl<'a> Bounds<'a> {
             Motion::Average { gamma, preconditioner } => {
                 let p = preconditioner.factor.abs() * norm(&preconditioner.matrix, self.states[0].d);
                 let far = length(before) + x;
-                gamma * p * self.direction(0, i, Some(undecided)) + 8.0 * (d + 4.0) * EPSILON * (1.0 + p) * far
+                gamma * p * self.direction(0, i, Some(undecided)) + 8.0 * (d + 4.0) * self.by.rows * (1.0 + p) * far
             }
             Motion::Flow { dt, .. } => {
                 let error = match &self.directions[..] {
                     [k1, k2, k3, k4] => (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]) / 6.0,
                     _ => self.direction(0, i, None),
                 };
-                1.01 * dt * error + 16.0 * EPSILON * (length(before) + x)
+                1.01 * dt * error + 16.0 * self.by.rows * (length(before) + x)
             }
         };
         let retracted = match &self.step.motion {
             Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. } => {
                 let k = self.condition;
                 // |v|_W ≥ (smallest root)·|v|, and as much is lost on the way back.
-                2.0 * k * k * moved / length(before) + (d + 8.0) * 2.0 * EPSILON * k * k / self.smallest
+                2.0 * k * k * moved / length(before)
+                    + self.products * (d + 8.0) * 2.0 * self.by.rows * k * k / self.smallest
             }
             _ => moved,
         };
         retracted
-            + 1.01 * self.rounding * (length(after) + retracted)
-            + d * f64::from(f32::MIN_POSITIVE) * self.rounding
+            + 1.01 * self.by.width * (length(after) + retracted)
+            + d * f64::from(f32::MIN_POSITIVE) * self.by.width
     }
 }
 

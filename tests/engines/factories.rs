@@ -10,18 +10,35 @@ use localmax::error::Result;
 use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Tokens;
 
-use crate::{SECOND_DRIVER, SOFTWARE_TREE};
-
 /// Makes an engine that holds the given tokens.
 type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
+
+const SECOND_DRIVER: [&str; 4] = [
+    "worked_cases",
+    "permuting_tokens_permutes_the_result",
+    "a_zero_token_attends_to_all",
+    "causal_rows_do_not_see_later_tokens",
+];
+/// Sorts of many small systems take a software driver minutes; `scale` adds larger ones.
+const SOFTWARE_TREE: [&str; 7] = [
+    "worked_cases",
+    "late_states_have_the_bits_of_the_contract",
+    "steps_in_one_call_are_the_steps_one_by_one",
+    "permuting_tokens_permutes_the_result",
+    "coincident_tokens_stay_coincident",
+    "a_zero_token_attends_to_all",
+    "causal_rows_do_not_see_later_tokens",
+];
+const SMALL_LIMITS: [&str; 1] = ["sampled_rows_of_large_systems_have_the_bits_of_the_contract"];
 
 /// A named engine; `make` is `None` where this machine lacks it.
 #[derive(Clone)]
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
-    /// The bodies that it runs, if not all.
-    pub(crate) only: Option<&'static [&'static str]>,
+    /// The bodies that it runs; none named, all. A second software driver can differ in the driver and not the kernels,
+    /// a device of small limits in its slices and windows alone.
+    pub(crate) bodies: &'static [&'static str],
 }
 
 impl Factory {
@@ -29,11 +46,17 @@ impl Factory {
         name: impl Into<String>,
         make: impl Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), make: Some(Arc::new(make)), only: None }
+        Self { name: name.into(), make: Some(Arc::new(make)), bodies: &[] }
     }
 
     fn missing(name: impl Into<String>) -> Self {
-        Self { name: name.into(), make: None, only: None }
+        Self { name: name.into(), make: None, bodies: &[] }
+    }
+
+    /// Whether a body says anything of this engine: the reference compared with itself is always right.
+    pub(crate) fn runs(&self, body: &str) -> bool {
+        let itself = self.name == "reference" && body.ends_with("_have_the_bits_of_the_contract");
+        !itself && (self.bodies.is_empty() || self.bodies.contains(&body))
     }
 
     /// The engine, holding `tokens`.
@@ -68,32 +91,44 @@ pub(crate) fn all() -> Vec<Factory> {
         cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
     }
     // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
-    let mut adapters = Adapter::all();
-    // The loader lists drivers in any order; of the software ones lavapipe compiles our kernels fastest, so it takes all bodies.
-    adapters.sort_by_key(|adapter| (adapter.is_software(), !adapter.name().contains("llvmpipe")));
+    let adapters = Adapter::all();
     if adapters.is_empty() {
         all.push(Factory::missing("gpu"));
     }
     let mut software = 0;
     for adapter in adapters {
         software += u32::from(adapter.is_software());
-        let adapter_is_software = adapter.is_software();
-        let device: Arc<OnceLock<Device>> = Arc::default();
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
-        for (name, plan) in [(format!("gpu_{name}"), Plan::Brute), (format!("gpu_{name}_tree"), Plan::Tree)] {
-            let (device, adapter) = (Arc::clone(&device), adapter.clone());
-            let factory = Factory::new(name, move |tokens, grid| {
-                let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
-                Ok(Box::new(GpuEngine::new(device, tokens, grid, true, plan)?))
-            });
-            // What another software driver can differ in is the driver and not the kernels.
-            let only = match (adapter_is_software, plan) {
-                (true, _) if software > 1 => Some(&SECOND_DRIVER[..]),
-                (true, Plan::Tree) => Some(&SOFTWARE_TREE[..]),
-                _ => None,
-            };
-            all.push(Factory { only, ..factory });
+        let whole = adapter.limits();
+        let small = wgpu::Limits {
+            max_storage_buffer_binding_size: 48 << 10,
+            max_compute_workgroups_per_dimension: 65,
+            ..whole.clone()
+        };
+        let second = software > 1;
+        let tree: &[&str] = if second {
+            &SECOND_DRIVER
+        } else if software == 1 {
+            &SOFTWARE_TREE
+        } else {
+            &[]
+        };
+        let brute: &[&str] = if second { &SECOND_DRIVER } else { &[] };
+        let windows = (!second).then_some(("_windows", Plan::Brute, small, &SMALL_LIMITS[..]));
+        for (suffix, plan, limits, bodies) in
+            [("", Plan::Brute, whole.clone(), brute), ("_tree", Plan::Tree, whole, tree)].into_iter().chain(windows)
+        {
+            all.push(Factory { bodies, ..gpu(format!("gpu_{name}{suffix}"), &adapter, limits, plan) });
         }
     }
     all
+}
+
+/// The GPU engine on one device, opened by the first trial.
+fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits, plan: Plan) -> Factory {
+    let (adapter, device) = (adapter.clone(), OnceLock::new());
+    Factory::new(name, move |tokens, grid| {
+        let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
+        Ok(Box::new(GpuEngine::new(device.get_or_init(open), tokens, grid, true, plan)?))
+    })
 }

@@ -1,4 +1,4 @@
-//! What SPEC proves of the systems, with the slack that the lattice leaves (contract; ENGINE 5.1).
+//! What is proved of the systems (arXiv 2509.15958, 2407.01602), with the slack that the lattice leaves.
 
 use localmax::contract::Grid;
 use localmax::engine::Engine;
@@ -68,7 +68,7 @@ fn bounding_box(factory: &Factory) {
     });
 }
 
-/// SPEC L1: hulls are nested. The lattice lets a support function rise by the rounding of one step: y is off by at most
+/// Hulls are nested. The lattice lets a support function rise by the rounding of one step: y is off by at most
 /// half a unit a coordinate and the step by at most one, so 1.5·|u|_1 at the very most.
 fn support_function(factory: &Factory) {
     for_each_system(25, |case| {
@@ -116,7 +116,7 @@ fn coincident(factory: &Factory) {
     }
 }
 
-/// SPEC 1.2: leaders are stationary.
+/// Leaders are stationary.
 fn alone(factory: &Factory) {
     let mut seen = 0;
     for_each_system(10, |case| {
@@ -155,7 +155,7 @@ fn permutation(factory: &Factory) {
     });
 }
 
-/// SPEC 1.2: every score of x = 0 is 0, so its strip is everything, in every form and in hardmax.
+/// Every score of x = 0 is 0, so its strip is everything, in every form and in hardmax.
 fn zero_token(factory: &Factory) {
     for precision in PRECISIONS {
         for (form, _) in StripForm::ALL {
@@ -172,7 +172,7 @@ fn zero_token(factory: &Factory) {
     }
 }
 
-/// SPEC 1.2: delta at least the diameter makes every strip everything; all tokens meet at the mean, which is conserved
+/// Delta at least the diameter makes every strip everything; all tokens meet at the mean, which is conserved
 /// up to the rounding of one mean (half a unit) and of the last steps (one unit).
 fn everything(factory: &Factory) {
     for precision in PRECISIONS {
@@ -192,7 +192,7 @@ fn everything(factory: &Factory) {
     }
 }
 
-/// SPEC L3: tokens with identical masks contract to their mean at the rate 1/(1+alpha) exactly, up to one unit of
+/// Tokens with identical masks contract to their mean at the rate 1/(1+alpha) exactly, up to one unit of
 /// rounding a step and the drift of the rounded mean.
 fn quiescent(factory: &Factory) {
     let mut pairs = 0;
@@ -225,7 +225,7 @@ fn quiescent(factory: &Factory) {
     assert!(pairs > 100, "only {pairs} pairs with a common strip seen");
 }
 
-/// SPEC 1.2: delta = 0 is hardmax, ties and all.
+/// Delta = 0 is hardmax, ties and all.
 fn hardmax(factory: &Factory) {
     for precision in PRECISIONS {
         for shape in Shape::ALL {
@@ -240,7 +240,7 @@ fn hardmax(factory: &Factory) {
     }
 }
 
-/// SPEC 2 (ii): a leader keeps its place and a follower of it arrives, here in finite time and exactly.
+/// ArXiv 2407.01602, (ii): a leader keeps its place and a follower of it arrives, here in finite time and exactly.
 fn follower(factory: &Factory) {
     for precision in PRECISIONS {
         let tokens = Tokens::from_f64(3, 2, vec![1.0, 0.1, 0.3, 0.2, -1.0, -0.4]).expect("finite");

@@ -1,4 +1,4 @@
-//! The worked cases of SPEC 7: masks as listed, final tokens within 2e-5 (f32) and 1e-12 (f64).
+//! The worked cases of tests/cases: masks as listed, final tokens within 2e-5 (f32) and 1e-12 (f64).
 
 use localmax::contract::Grid;
 use localmax::engine::Steps;

@@ -1,11 +1,13 @@
 //! Every engine of this build by name, and a run of a model on one.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
-use localmax::engine::{CpuEngine, Engine, ReferenceEngine, Step, Steps};
+use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine, Step, Steps};
 use localmax::error::Result;
+use localmax::gpu::{Adapter, Device, Wanted};
 use localmax::model::Model;
 use localmax::tokens::{Precision, Tokens};
 
@@ -17,6 +19,8 @@ type Make = dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sy
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
+    /// The width of the tokens in its runs.
+    pub(crate) precision: Precision,
 }
 
 /// Every engine.
@@ -25,7 +29,7 @@ pub(crate) fn all() -> Vec<Factory> {
         let exact = model.is_exact();
         Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
     });
-    let mut all = vec![Factory { name: "reference".into(), make: Some(reference) }];
+    let mut all = vec![Factory { name: "reference".into(), make: Some(reference), precision: Precision::F64 }];
     // Sets of other processor families are no engines of this build.
     let family =
         |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
@@ -35,15 +39,41 @@ pub(crate) fn all() -> Vec<Factory> {
             let exact = model.is_exact();
             Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
         });
-        all.push(Factory { name: format!("cpu_{}", set.name()), make: set.is_available().then_some(make) });
+        let make = set.is_available().then_some(make);
+        all.push(Factory { name: format!("cpu_{}", set.name()), make, precision: Precision::F64 });
     }
+    // The adapter that a run takes, a software one too. One device, opened by the first trial.
+    let adapter = Adapter::choose(Wanted::Any).ok();
+    let device: OnceLock<Device> = OnceLock::new();
+    let make = adapter.map(|adapter| -> Arc<Make> {
+        Arc::new(move |model, tokens, grid| {
+            let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
+            Ok(Box::new(if model.is_exact() {
+                let plain = model.heads.iter().all(|head| head.scores.is_identity());
+                GpuEngine::new(device, tokens, grid, !plain, Plan::Brute)?
+            } else {
+                GpuEngine::real(device, tokens, model)?
+            }))
+        })
+    });
+    all.push(Factory { name: "gpu".into(), make, precision: Precision::F32 });
     all
 }
 
 impl Factory {
-    /// A run of a valid model from a cloud, stored in f64.
+    /// A tolerance in f64, or in f32 where the engine runs in that.
+    pub(crate) fn within(&self, double: f64, single: f64) -> f64 {
+        if self.precision == Precision::F64 { double } else { single }
+    }
+
+    /// 2^-52 or 2^-23.
+    pub(crate) fn unit(&self) -> f64 {
+        self.within(f64::EPSILON, f64::from(f32::EPSILON))
+    }
+
+    /// A run of a valid model from a cloud, in the engine's widest width.
     pub(crate) fn run<'a>(&self, model: &'a Model, rows: &[Vec<f64>]) -> Run<'a> {
-        self.run_at(model, rows, Precision::F64)
+        self.run_at(model, rows, self.precision)
     }
 
     /// A run of a valid model from a cloud.

@@ -1,4 +1,4 @@
-//! SPEC 4 and 5a, and what the integrators promise.
+//! Ellipsoids (arXiv 2412.02682), rescaled tokens (2305.05465), and what the integrators promise.
 
 use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
 use localmax::schedule::Schedule;
@@ -66,7 +66,7 @@ fn invariant(factory: &Factory) {
             for t in 0..40 {
                 for x in run.rows() {
                     let off = (dot(&w.apply(&x), &x) - 1.0).abs();
-                    assert!(off <= 8.0 * (d * d) as f64 * f64::EPSILON, "{integrator:?} d = {d} step {t}: {off:e}");
+                    assert!(off <= 8.0 * (d * d) as f64 * factory.unit(), "{integrator:?} d = {d} step {t}: {off:e}");
                 }
                 run.advance(1);
             }
@@ -83,7 +83,12 @@ fn round(factory: &Factory) {
         let a = factory.run(&sphere, &cloud).advance(20).rows();
         let b = factory.run(&ellipsoid, &cloud).advance(20).rows();
         // The division at inner stages, whose norm is 1 + O(dt²), makes a difference of O(dt⁵) a step.
-        assert_near(integrator.name(), &a, &b, if integrator == Integrator::Rk4 { 1e-5 } else { 1e-13 });
+        assert_near(
+            integrator.name(),
+            &a,
+            &b,
+            if integrator == Integrator::Rk4 { 1e-5 } else { factory.within(1e-13, 1e-5) },
+        );
     }
 }
 
@@ -95,7 +100,7 @@ fn consensus(factory: &Factory) {
         x[0] = 0.3 + x[0].abs();
     }
     let rows = factory.run(&model, &cloud).advance(300).rows();
-    assert!(spread(&rows) < 1e-8, "spread {:e}", spread(&rows));
+    assert!(spread(&rows) < factory.within(1e-8, 4e-6), "spread {:e}", spread(&rows));
 }
 
 /// A3: auto-regressive, U = cI, P(t) arbitrary: token 0 does not move, all others converge to it.
@@ -106,8 +111,8 @@ fn causal(factory: &Factory) {
     let mut run = factory.run(&model, &Random(2).rows(6, 3));
     let start = run.rows();
     let end = run.advance(600).rows();
-    assert_near("token 0", &end[..1], &start[..1], 1e-14);
-    assert!(spread(&end) < 1e-6, "spread {:e}", spread(&end));
+    assert_near("token 0", &end[..1], &start[..1], factory.within(1e-14, 1e-5));
+    assert!(spread(&end) < factory.within(1e-6, 1e-5), "spread {:e}", spread(&end));
 }
 
 /// Halving the step divides the error by 2 (Euler, both kinds) or 16 (rk4), on every geometry, with maps that change in
@@ -117,6 +122,10 @@ fn orders(factory: &Factory) {
     for geometry in geometries {
         for (integrator, order) in [(Integrator::Euler, 2.0), (Integrator::EulerRenorm, 2.0), (Integrator::Rk4, 16.0)] {
             if integrator == Integrator::EulerRenorm && matches!(geometry, Geometry::Flat | Geometry::Rescaled) {
+                continue;
+            }
+            // In f32 the error of rk4 is below rounding; there its steps are held to their bound.
+            if integrator == Integrator::Rk4 && factory.unit() > f64::EPSILON {
                 continue;
             }
             let mut heads = heads(2, true);
@@ -156,7 +165,7 @@ fn rescaled(factory: &Factory) {
     let (radius, cos, sin) = ((growth * t).exp(), (turn * t).cos(), (turn * t).sin());
     let back: Vec<Vec<f64>> =
         z.iter().map(|z| vec![radius * (cos * z[0] - sin * z[1]), radius * (sin * z[0] + cos * z[1])]).collect();
-    assert_near("e^(tV) z", &back, &x, 1e-8);
+    assert_near("e^(tV) z", &back, &x, factory.within(1e-8, 2e-4));
 }
 
 /// 5a: the authors' "RK4" freezes the attention within a step and adds k/2 to every row, so it is Euler. Their loop is
@@ -197,7 +206,8 @@ fn authors(factory: &Factory) {
                 (0..2).map(|k| z[i][k] + (k1[k] + 2.0 * k2[k] + 2.0 * k3[k] + k4[k]) / 6.0).collect()
             })
             .collect();
-        assert_near(&format!("step {step}"), &run.advance(1).rows(), &z, 1e-12);
+        // In f32 a score of 10^4, where the growing tokens get to, is known to 10^-3.
+        assert_near(&format!("step {step}"), &run.advance(1).rows(), &z, factory.within(1e-12, 1e-3));
     }
 }
 

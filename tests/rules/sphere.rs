@@ -1,4 +1,4 @@
-//! SPEC 5: attention on the sphere.
+//! Attention on the sphere (arXiv 2312.10794, 2410.06833, 2411.04990).
 
 use localmax::error::Error;
 use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
@@ -50,14 +50,16 @@ fn energy_rises(factory: &Factory) {
                 let mut run = factory.run(&model, &Random(3).rows(12, 3));
                 let mut before = energy(&run.rows(), beta);
                 let start = before;
-                for t in 0..200 {
+                // Rounding a token to its width changes the logarithm of the energy by no more than a few times 2β units.
+                let rounding = factory.within(1e-13, 8.0 * beta * factory.unit());
+                for t in 0..factory.within(200.0, 60.0) as u64 {
                     let after = energy(&run.advance(1).rows(), beta);
                     let fall = (before - after) / before;
-                    assert!(fall <= 1e-13, "β = {beta} {rule:?} {integrator:?}: fell by {fall:e} at step {t}");
+                    assert!(fall <= rounding, "β = {beta} {rule:?} {integrator:?}: fell by {fall:e} at step {t}");
                     before = after;
                 }
                 assert!(before > start, "β = {beta} {rule:?}: the energy did not rise");
-                assert!(before <= beta.exp() / (2.0 * beta) * (1.0 + 1e-13));
+                assert!(before <= beta.exp() / (2.0 * beta) * (1.0 + rounding));
             }
         }
     }
@@ -89,7 +91,11 @@ fn equiangular(factory: &Factory) {
             for j in 0..i {
                 let got = dot(&rows[i], &rows[j]);
                 // Both of order four: steps of 0.01 leave less than 1e-9.
-                assert!((got - rho).abs() < 1e-9, "t = {}: <x_{i}, x_{j}> = {got}, ρ = {rho}", run.t);
+                assert!(
+                    (got - rho).abs() < factory.within(1e-9, 2e-5),
+                    "t = {}: <x_{i}, x_{j}> = {got}, ρ = {rho}",
+                    run.t
+                );
             }
         }
     }
@@ -111,11 +117,12 @@ fn hemisphere(factory: &Factory) {
         let mut run = factory.run(&model, &cloud);
         let middle = spread(&run.advance(150).rows());
         let end = spread(&run.advance(150).rows());
-        assert!(end < 1e-8 && (end < 0.01 * middle || end < 1e-15), "d = {d}: spread {middle:e}, then {end:e}");
+        let (small, rounding) = (factory.within(1e-8, 1e-6), factory.within(1e-15, 1e-6));
+        assert!(end < small && (end < 0.01 * middle || end < rounding), "d = {d}: spread {middle:e}, then {end:e}");
     }
 }
 
-/// SPEC 5d: with V = I and any Q, K token 0 stays and everybody comes to it.
+/// ArXiv 2411.04990: with V = I and any Q, K token 0 stays and everybody comes to it.
 fn causal(factory: &Factory) {
     for seed in 0..3 {
         let mut random = Random(seed);
@@ -127,12 +134,12 @@ fn causal(factory: &Factory) {
         let start = run.rows();
         let end = run.advance(800).rows();
         // Retracting every step may move the last bit.
-        assert_near("token 0", &end[..1], &start[..1], 1e-14);
-        assert!(spread(&end) < 1e-6, "seed {seed}: spread {:e}", spread(&end));
+        assert_near("token 0", &end[..1], &start[..1], factory.within(1e-14, 4e-6));
+        assert!(spread(&end) < factory.within(1e-6, 4e-6), "seed {seed}: spread {:e}", spread(&end));
     }
 }
 
-/// SPEC 5c and 6.3: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in the time of origin 1.
+/// ArXiv 2410.06833: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in the time of origin 1.
 fn thousands(factory: &Factory) {
     let (beta, start, dt) = (4000.0, 0.03f64, 0.01);
     let model = model(exponential(beta, 1.0), dt, Integrator::Rk4);
@@ -149,7 +156,8 @@ fn thousands(factory: &Factory) {
             phi += h * (k1 + 2.0 * k2 + 2.0 * k3 + slope(phi + h * k3)) / 6.0;
         }
         let got = (rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]).atan2(dot(&rows[0], &rows[1]));
-        assert!((got - phi).abs() < 1e-11, "φ = {got}, not {phi}");
+        // In f32 β turns the rounding of a score, 2^-24, into 2^-12 of a weight.
+        assert!((got - phi).abs() < factory.within(1e-11, 2e-5), "φ = {got}, not {phi}");
     }
     assert!(phi < 0.02);
 }

@@ -1,6 +1,8 @@
 //! The verifier must pass the reference and catch an engine that is wrong by one entry or one unit.
 
 mod real_rules;
+#[path = "../zoo/mod.rs"]
+mod zoo;
 
 use localmax::contract::Grid;
 use localmax::engine::{Engine, ReferenceEngine, Step};
@@ -82,7 +84,7 @@ fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
-    /// The contract may stray from SPEC's mathematics by the stated bound and no more, over shapes, ties, matrices,
+    /// The contract may stray from the mathematics by the stated bound and no more, over shapes, ties, matrices,
     /// scales and both precisions: what a paper would quote.
     #[test]
     fn the_contract_stays_within_its_bounds(

@@ -57,6 +57,8 @@ impl<W: Width> Search<'_, W> {
         if let Some((key, _)) = candidates.iter().rev().find(|(_, bits)| bits & 1 == 1) {
             self.scratch.next_origin = *key;
         }
+        self.scratch.winners.clear();
+        self.scratch.winners.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
         self.scratch.candidates = candidates;
     }
 

@@ -9,8 +9,8 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, unrolled};
 use super::super::width::Width;
-use super::scan::{bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
-use super::{Known, Search, load, places, store};
+use super::scan::{bounds, errors, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use super::{Known, Scratch, Search, load, places, store};
 use crate::space::{LEAF, Order};
 
 impl<W: Width> Search<'_, W> {
@@ -29,8 +29,10 @@ impl<W: Width> Search<'_, W> {
             start[l] = W::LOWEST.size(); // nothing is of use to it
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
+        if self.keys.order == Order::Space && !known.blind {
+            self.start_from_winners(lanes, &mut max);
+        }
         self.scratch.open.clear();
-        self.scratch.uppers.clear();
         self.leave_open(lanes, 1, &[lanes.splat(W::LOWEST.size()); VECTORS]);
         for turn in 0.. {
             let leaf = match self.keys.order {
@@ -41,6 +43,34 @@ impl<W: Width> Search<'_, W> {
             self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
         max
+    }
+
+    /// What the packet before found is attained by this one's rows too, and rarely far from their maxima.
+    #[inline(always)]
+    fn start_from_winners<L: Lanes<W, W::Int>>(&mut self, lanes: L, max: &mut [L::Floats; VECTORS]) {
+        let (cloud, d) = (self.keys.cloud, self.keys.cloud.d);
+        let Scratch { near, winners, around_winners, origins, .. } = &mut *self.scratch;
+        if winners.is_empty() {
+            return;
+        }
+        let (centre, half) = around_winners.split_at_mut(d);
+        centre.copy_from_slice(&origins[..d]);
+        half.fill(W::default());
+        for (near, &key) in near.chunks_exact_mut(d).zip(&winners[..]) {
+            for (k, near) in near.iter_mut().enumerate() {
+                *near = cloud.floats[key as usize * d + k] - centre[k];
+                half[k] = if near.size() > half[k] { near.size() } else { half[k] };
+            }
+        }
+        let (query, sizes, near, origin) =
+            (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.near[..], self.origin());
+        let (around, count) = (&self.scratch.around_winners[..], self.scratch.winners.len());
+        let error = unrolled!(d, |d| errors(lanes, sizes, around, origin, d));
+        let best = unrolled!(d, |d| leaf_maxima(lanes, query, near, d, count));
+        let minus_one = lanes.splat(W::of_one().negated());
+        for r in 0..VECTORS {
+            max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
+        }
     }
 
     /// Leaf `turn` in the order of norms, if any key from there on may reach some lane's limit.
@@ -59,8 +89,11 @@ impl<W: Width> Search<'_, W> {
     /// Puts a box aside, with its upper bounds.
     #[inline(always)]
     fn leave_open<L: Lanes<W, W::Int>>(&mut self, lanes: L, node: usize, upper: &[L::Floats; VECTORS]) {
+        let at = self.scratch.open.len() * VECTORS * L::WIDTH;
         self.scratch.open.push(node as u32);
-        store(lanes, upper, &mut self.scratch.uppers);
+        for r in 0..VECTORS {
+            lanes.store(upper[r], &mut self.scratch.uppers[at + r * L::WIDTH..]);
+        }
     }
 
     /// The nearest leaf below the boxes left open that may hold a better key; boxes that cannot are dropped.
@@ -76,9 +109,7 @@ impl<W: Width> Search<'_, W> {
         let one = lanes.splat(W::of_one());
         loop {
             let mut node = self.scratch.open.pop()? as usize;
-            let at = self.scratch.uppers.len() - width;
-            let upper = load::<W, L>(lanes, &self.scratch.uppers[at..]);
-            self.scratch.uppers.truncate(at);
+            let upper = load::<W, L>(lanes, &self.scratch.uppers[self.scratch.open.len() * width..]);
             if at_least(lanes, &upper, limit) & known.seen(width, tree.span()[node][0]) == 0 {
                 continue;
             }

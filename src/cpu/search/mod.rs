@@ -21,12 +21,15 @@ mod second;
 
 use super::aligned::Aligned;
 use super::lanes::{Job, LANES, Lanes, VECTORS};
-use super::packet::{Cloud, Plan, Tally, queries, strip_width, unrolled};
+use super::packet::{Cloud, Plan, Tally, at_least, queries, strip_width, unrolled};
 use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
 use scan::{Blinds, Origin, errors};
+
+/// Boxes open at a time: one a level, and the root.
+const MOST_OPEN: usize = 34;
 
 /// Keys in order, with all that is known of them.
 pub(super) struct Searched<'a, W: Width> {
@@ -45,17 +48,18 @@ pub(super) struct Searched<'a, W: Width> {
     pub(super) weighted: bool,
 }
 
-/// A row to be computed: the key whose coordinates it has, and how many tokens it sees.
+/// A row to be computed: the key whose coordinates it has, how many tokens it sees, and its place in what is computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) key: u32,
     pub(super) visible: u32,
+    pub(super) place: u32,
 }
 
 /// What a packet is computed for.
 pub(super) enum Purpose<'a, W: Width> {
-    /// New coordinates, argmax (a token) and strip size of the keys from `base` on.
-    Move { base: u32, x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
+    /// New coordinates, argmax (a token) and strip size.
+    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
     /// The keys in the strips of its rows.
     Members(&'a mut [Vec<u32>]),
     /// Nothing but the time it takes.
@@ -70,18 +74,23 @@ pub(super) struct Scratch<W: Width> {
     own: Aligned<W::Int>,
     sums: Sums<W>,
     blinds: Blinds<W>,
-    /// The origin, and the key it is at.
-    origin: Vec<W>,
+    /// κ.
+    slack: W,
+    /// The origin, once for every key of a leaf, and the key it is at.
+    origins: Vec<W>,
     origin_key: u32,
     next_origin: u32,
     /// Keys of a leaf, from the origin.
     near: Vec<W>,
+    /// What the packet before found near its maxima, and the box around that.
+    winners: Vec<u32>,
+    around_winners: Vec<W>,
     /// Leaves seen by the first pass, and `[leaf seen][lane]` the most that they may hold.
     leaves: Vec<u32>,
     maxima: Vec<W>,
     /// Boxes to be opened, and `[box][lane]` their upper bounds.
     open: Vec<u32>,
-    uppers: Vec<W>,
+    uppers: Aligned<W>,
     /// Boxes to be decided, for these lanes.
     undecided: Vec<(u32, u64)>,
     /// (key, lanes as bits).
@@ -97,14 +106,17 @@ impl<W: Width> Scratch<W> {
             own: Aligned::new(d * lanes),
             sums: Sums::new(d, lanes),
             blinds: Blinds::new(lanes),
-            origin: vec![W::default(); d],
+            slack: W::nearest(1.01 * (d + 8) as f64 * W::ROUNDING),
+            origins: vec![W::default(); LEAF * d],
             origin_key: 0,
             next_origin: 0,
             near: vec![W::default(); LEAF * d],
+            winners: Vec::new(),
+            around_winners: vec![W::default(); 2 * d],
             leaves: Vec::new(),
             maxima: Vec::new(),
             open: Vec::new(),
-            uppers: Vec::new(),
+            uppers: Aligned::new(MOST_OPEN * lanes),
             undecided: Vec::new(),
             candidates: Vec::new(),
         }
@@ -179,7 +191,7 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
         let width = VECTORS * L::WIDTH;
         let mut tally = Tally::default();
         self.scratch.sums.clear();
-        let mut known = self.gather(width);
+        let mut known = self.gather(lanes);
         let attained = self.first_pass(lanes, &known, &mut tally);
         self.find_candidates(lanes, &known, &attained, &mut tally);
         self.decide_maxima(width, &mut known, &mut tally);
@@ -202,8 +214,8 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
 
 impl<W: Width> Search<'_, W> {
     #[inline(always)]
-    fn gather(&mut self, lanes: usize) -> Known<W> {
-        let (cloud, plan) = (self.keys.cloud, self.plan);
+    fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> Known<W> {
+        let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
         let Scratch { query, query_floats, sizes, own, .. } = self.scratch;
         let count = self.rows.len();
         let mut visible = [0; LANES];
@@ -214,17 +226,20 @@ impl<W: Width> Search<'_, W> {
                 own[k * lanes + l] = x;
             }
         }
-        let weight = queries(cloud, plan, lanes, own, query, query_floats);
-        let mut square = [0.0; LANES];
-        for (k, q) in query_floats.chunks_exact(lanes).enumerate() {
-            for (l, &q) in q.iter().enumerate() {
-                let size = q.to_f64().abs();
-                sizes[k * lanes + l] = W::nearest(size);
-                square[l] += size * size;
+        queries(cloud, plan, lanes, own, query, query_floats);
+        // |q|, and whether any score can be other than 0.
+        let (zero, minus_one) = (set.splat(W::default()), set.splat(W::of_one().negated()));
+        let mut weight = [zero; VECTORS];
+        for k in 0..cloud.d {
+            let largest = set.splat(W::nearest(cloud.largest[k]));
+            for r in 0..VECTORS {
+                let at = k * lanes + r * L::WIDTH;
+                let q = set.load(&query_floats[at..]);
+                let size = set.max(q, set.mul_add(q, minus_one, zero));
+                set.store(size, &mut sizes[at..]);
+                weight[r] = set.mul_add(size, largest, weight[r]);
             }
         }
-        // As for the norms in the tree, and once more for the rounding of a query.
-        let slack = 1.0 + (cloud.d + 16) as f64 * 2.0 * W::ROUNDING;
         let mut known = Known {
             strip: match plan.step.width {
                 StripWidth::Constant(0) => Strip::Maximisers,
@@ -234,8 +249,8 @@ impl<W: Width> Search<'_, W> {
             own: u64::MAX >> (LANES - count),
             visible,
             blind: (visible[0] as usize) < self.keys.tree.weight()[1] as usize,
-            idle: (0..lanes).map(|l| u64::from(weight[l] == 0.0) << l).sum(),
-            norm: square.map(|square: f64| W::nearest(square.sqrt() * slack)),
+            idle: at_least(set, &[zero; VECTORS], &weight),
+            norm: if self.keys.order == Order::Norm { norms(lanes, query_floats) } else { [W::default(); LANES] },
             width: [W::Wide::default(); LANES],
             max: [W::SMALLEST; LANES],
             argmax: [0; LANES],
@@ -252,18 +267,13 @@ impl<W: Width> Search<'_, W> {
             let at = self.scratch.next_origin.min(cloud.n as u32 - 1);
             self.scratch.origin_key = at;
             let row = &cloud.floats[at as usize * cloud.d..][..cloud.d];
-            self.scratch.origin.copy_from_slice(row);
+            self.scratch.origins.chunks_exact_mut(cloud.d).for_each(|origin| origin.copy_from_slice(row));
         }
         known
     }
 
-    /// κ.
-    fn slack(&self) -> W {
-        W::nearest(1.01 * (self.keys.cloud.d + 8) as f64 * W::ROUNDING)
-    }
-
     fn origin(&self) -> Origin<'_, W> {
-        Origin { at: &self.scratch.origin, slack: self.slack() }
+        Origin { at: &self.scratch.origins[..self.keys.cloud.d], slack: self.scratch.slack }
     }
 
     /// Keys of a leaf, whose floats are then at hand from the origin, and the error of their scores.
@@ -275,11 +285,9 @@ impl<W: Width> Search<'_, W> {
     ) -> (std::ops::Range<usize>, [L::Floats; VECTORS]) {
         let (cloud, tree) = (self.keys.cloud, self.keys.tree);
         let keys = &cloud.floats[leaf * LEAF * cloud.d..][..LEAF * cloud.d];
-        let Scratch { near, origin, .. } = &mut *self.scratch;
-        for (near, key) in near.chunks_exact_mut(cloud.d).zip(keys.chunks_exact(cloud.d)) {
-            for ((near, &x), &origin) in near.iter_mut().zip(key).zip(&origin[..]) {
-                *near = x - origin;
-            }
+        let Scratch { near, origins, .. } = &mut *self.scratch;
+        for ((near, &x), &origin) in near.iter_mut().zip(keys).zip(&origins[..]) {
+            *near = x - origin;
         }
         let around = &tree.boxes()[(tree.first_leaf() + leaf) * 2 * cloud.d..][..2 * cloud.d];
         let (sizes, origin) = (&self.scratch.sizes[..], self.origin());
@@ -291,22 +299,33 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn finish(&mut self, width: usize, known: &Known<W>, tally: &mut Tally) {
         let (keys, d) = (self.keys, self.keys.cloud.d);
-        let Purpose::Move { base, x, argmax, count } = &mut self.purpose else { return };
+        let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let Scratch { sums, own, .. } = self.scratch;
-        let total = sums.total();
+        let (next, sizes) = sums.moved(own, self.plan.step.gain);
         for (l, row) in self.rows.iter().enumerate() {
-            let at = (row.key - *base) as usize;
-            let size = W::narrow(total[d * width + l]) as u32;
+            let at = row.place as usize;
             let x = &mut x[at * d..][..d];
             for (k, x) in x.iter_mut().enumerate() {
-                *x = W::moved(own[k * width + l], total[k * width + l], size, self.plan.step.gain);
+                *x = next[k * width + l];
             }
             argmax[at] = known.argmax[l];
-            count[at] = size;
+            count[at] = W::narrow(sizes[l]) as u32;
             let moved = x.iter().enumerate().any(|(k, &x)| x != own[k * width + l]);
             tally.moved += u64::from(moved) * u64::from(keys.weight[row.key as usize]);
         }
     }
+}
+
+/// A float not below |q| of every lane: as for the norms in the tree, and once more for the rounding of a query.
+fn norms<W: Width>(lanes: usize, query_floats: &[W]) -> [W; LANES] {
+    let d = query_floats.len() / lanes;
+    let slack = 1.0 + (d + 16) as f64 * 2.0 * W::ROUNDING;
+    let mut norms = [W::default(); LANES];
+    for (l, norm) in norms.iter_mut().enumerate().take(lanes) {
+        let square: f64 = (0..d).map(|k| query_floats[k * lanes + l].to_f64().powi(2)).sum();
+        *norm = W::nearest(square.sqrt() * slack);
+    }
+    norms
 }
 
 /// Places of the bits that are set.

@@ -1,8 +1,15 @@
 //! The shaders' arithmetic in Rust, on i128: functions over words in, words out.
 
-use super::{FRAME, WORDS, arithmetic};
+use super::{FRAME, PHILOX, WORDS, arithmetic};
 use crate::num;
+use crate::rng;
 use crate::tokens::Precision;
+
+/// The exponential, whose `opaque4` has no job to take its zero from here.
+const EXPONENTIAL: &str = concat!(
+    include_str!("../../../shaders/attention/exponential.wgsl"),
+    "fn opaque4(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) ^ vec4u(arrayLength(&output) >> 31u)); }\n"
+);
 
 /// A function of the shaders' arithmetic: its name, its call in WGSL and its twin here.
 pub struct Function {
@@ -32,7 +39,7 @@ impl Function {
         );
         // The tests' group 0 is another than the kernels'.
         let frame = FRAME.replace("@group(0) @binding(0) var<uniform>", "@group(2) @binding(0) var<uniform>");
-        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, &frame, &body].concat()
+        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, PHILOX, EXPONENTIAL, &frame, &body].concat()
     }
 }
 
@@ -104,6 +111,7 @@ pub fn functions(precision: Precision) -> Vec<Function> {
             call: "r = multiply2(a.xy, b.xy);",
             twin: |[a, b, _]| Some(words((u128::from(signed2(a) as u64) * u128::from(signed2(b) as u64)) as i128)),
         },
+        Function { name: "philox", call: "r = philox(a, b.xy);", twin: |[a, b, _]| Some(rng::philox(a, [b[0], b[1]])) },
         Function {
             name: "ordered",
             call: "let s = bitcast<f32>(a.x & 0xbfffffffu); let t = bitcast<f32>(b.x & 0xbfffffffu); \
@@ -120,6 +128,11 @@ pub fn functions(precision: Precision) -> Vec<Function> {
         Precision::F64 => f64_functions(),
     };
     shared.into_iter().chain(own).collect()
+}
+
+/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it has no twin.
+pub fn exponential() -> Function {
+    Function { name: "exponential4", call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));", twin: |_| None }
 }
 
 fn clamped(value: Option<i128>, bits: u32) -> i128 {

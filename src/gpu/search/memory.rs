@@ -1,71 +1,78 @@
-//! Every byte of a search, computed and checked before anything is allocated.
+//! The memory of a search.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::kernels::{BLOCK, RUN, Slot};
+use crate::gpu::memory::{Line, Memory, exceeds};
 use crate::gpu::plan::element_bytes;
 use crate::space::LEAF;
 use crate::tokens::Precision;
 
-/// Of each slot its bytes; those that come in pairs, to be exchanged, say so.
-pub(super) struct Memory {
-    pub(super) lines: Vec<(Slot, bool, u64)>,
-}
+/// What lies in each line of the memory.
+pub(super) const LINES: [(&str, Slot); 20] = [
+    ("keys", Slot::RowState),
+    ("next keys", Slot::NextState),
+    ("weights", Slot::Marks),
+    ("next weights", Slot::NextMarks),
+    ("order", Slot::Order),
+    ("next order", Slot::NextOrder),
+    ("keys of tokens", Slot::Owner),
+    ("moves of keys", Slot::Moved),
+    ("counts of digits", Slot::Counts),
+    ("sums of blocks", Slot::Blocks),
+    ("number of keys", Slot::Sorted),
+    ("axes of codes", Slot::Coding),
+    ("least coordinates", Slot::Lowest),
+    ("bounds of nodes", Slot::Bounds),
+    ("boxes", Slot::Boxes),
+    ("sums of boxes", Slot::Wholes),
+    ("strips", Slot::Found),
+    ("queries", Slot::Query),
+    ("queries as f32", Slot::QueryFilter),
+    ("matrix", Slot::Matrix),
+];
 
-impl Memory {
-    /// For n tokens in R^d; `matrix` is whether A is anything but the identity.
-    ///
-    /// # Errors
-    /// [`Error::Memory`], if a buffer exceeds what the adapter can bind, or all of them its memory.
-    pub(super) fn new(
-        n: u32,
-        d: u32,
-        precision: Precision,
-        matrix: bool,
-        limits: &wgpu::Limits,
-        available: Option<u64>,
-    ) -> Result<Self> {
-        let [coordinate, sum, _] = element_bytes(precision);
-        let (n, d) = (u64::from(n), u64::from(d));
-        let nodes = 2 * n.div_ceil(LEAF as u64).next_power_of_two();
-        let counts = (256 * n.div_ceil(u64::from(RUN))).max(n);
-        let mut lines = vec![
-            (Slot::RowState, true, n * d * coordinate),
-            (Slot::Marks, true, n * 8),
-            (Slot::Order, true, n * 4),
-            (Slot::Owner, false, n * 4),
-            (Slot::Moved, false, n * 4),
-            (Slot::Counts, false, counts * 4),
-            (Slot::Blocks, false, counts.div_ceil(u64::from(BLOCK)) * 4),
-            (Slot::Sorted, false, 8),
-            (Slot::Coding, false, (d + 2) * 4),
-            (Slot::Lowest, false, d * coordinate),
-            (Slot::Bounds, false, nodes * 2 * d * coordinate),
-            (Slot::Boxes, false, nodes * (d * (coordinate + 4)).next_multiple_of(coordinate)),
-            (Slot::Wholes, false, nodes * (d + 1) * sum),
-            (Slot::Found, false, n * 12),
-        ];
-        if matrix {
-            lines.push((Slot::Query, false, n * d * coordinate));
-            lines.push((Slot::QueryFilter, false, n * d * 4));
-            lines.push((Slot::Matrix, false, d * d * 8));
-        }
-        let exceeds = |what: String, needed, available| {
-            Err(Error::Memory { what, needed, available, mend: "take --plan brute, or --engine cpu".into() })
-        };
-        let largest = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        if let Some((slot, _, bytes)) = lines.iter().find(|line| line.2 > largest) {
-            return exceeds(format!("the buffer of {slot:?} of a search on this adapter"), *bytes, largest);
-        }
-        let memory = Self { lines };
-        match available {
-            Some(available) if memory.total() > available => {
-                exceeds(format!("a search of {n} tokens in R^{d} on this adapter"), memory.total(), available)
-            }
-            _ => Ok(memory),
-        }
-    }
-
-    fn total(&self) -> u64 {
-        self.lines.iter().map(|&(_, pair, bytes)| if pair { 2 * bytes } else { bytes }).sum()
-    }
+/// The memory for n tokens in R^d; `matrix` is whether A is anything but the identity.
+///
+/// # Errors
+/// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can bind.
+pub(in crate::gpu) fn memory(
+    n: usize,
+    d: usize,
+    precision: Precision,
+    matrix: bool,
+    limits: &wgpu::Limits,
+) -> Result<Memory> {
+    let mend = "take --plan brute, fewer tokens or --engine cpu";
+    let [coordinate, sum, _] = element_bytes(precision);
+    let (rows, dim) = (n as u64, d as u64);
+    let Ok(slice_rows) = u32::try_from(n) else {
+        return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
+    };
+    let nodes = 2 * rows.div_ceil(LEAF as u64).next_power_of_two();
+    let counts = (256 * rows.div_ceil(u64::from(RUN))).max(rows);
+    let bytes = |slot| match slot {
+        Slot::RowState | Slot::NextState | Slot::Query => rows * dim * coordinate,
+        Slot::Marks | Slot::NextMarks => rows * 8,
+        Slot::Counts => counts * 4,
+        Slot::Blocks => counts.div_ceil(u64::from(BLOCK)) * 4,
+        Slot::Sorted => 8,
+        Slot::Coding => (dim + 2) * 4,
+        Slot::Lowest => dim * coordinate,
+        Slot::Bounds => nodes * 2 * dim * coordinate,
+        Slot::Boxes => nodes * (dim * (coordinate + 4)).next_multiple_of(coordinate),
+        Slot::Wholes => nodes * (dim + 1) * sum,
+        Slot::Found => rows * 12,
+        Slot::QueryFilter => rows * dim * 4,
+        Slot::Matrix => dim * dim * 8,
+        // Order, NextOrder, Owner, Moved: an index each.
+        _ => rows * 4,
+    };
+    let lines = LINES
+        .into_iter()
+        .filter(|(_, slot)| matrix || !matches!(slot, Slot::Query | Slot::QueryFilter | Slot::Matrix))
+        .map(|(what, slot)| Line { what, bytes: bytes(slot) })
+        .collect();
+    let memory = Memory { n, d, lines, slice_rows, mend };
+    memory.check_each(limits, |_| true)?;
+    Ok(memory)
 }

@@ -19,9 +19,11 @@ mod memory;
 mod sorting;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::device::{Device, Pipeline};
 use super::kernels::{BLOCK, HASHED, Kernel, LANES, LEVELS, REPORT_WORDS, Slot};
+use super::memory::Memory;
 use super::plan::element_bytes;
 use super::queue::{Dispatch, Job, Queue};
 use super::report::{REPORTS, Tests, fresh, report};
@@ -32,7 +34,8 @@ use crate::outcome::{StepReport, Strips};
 use crate::space::LEAF;
 use crate::tokens::Tokens;
 use coding::Coding;
-use memory::Memory;
+use memory::LINES;
+pub(super) use memory::memory;
 use sorting::Sorting;
 
 /// Largest d of the kernels, which hold a token a thread; boxes say little beyond.
@@ -41,12 +44,12 @@ pub(super) const WIDEST: usize = 32;
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
 
-/// Which of each pair of buffers is the current one.
+/// Whether the buffers of each pair are exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Sides {
-    state: usize,
-    marks: usize,
-    order: usize,
+    state: bool,
+    marks: bool,
+    order: bool,
 }
 
 /// Tokens on a device, as keys in order.
@@ -56,11 +59,11 @@ pub(super) struct Searched {
     n: u32,
     d: u32,
     coding: Coding,
-    /// Current and other; the other is missing where there is but one.
-    buffers: HashMap<Slot, [Option<wgpu::Buffer>; 2]>,
+    /// Of two that are exchanged, either may lie in the other's place: `sides` says.
+    buffers: HashMap<Slot, wgpu::Buffer>,
     sides: Sides,
     bindings: HashMap<(Kernel, Sides, bool), wgpu::BindGroup>,
-    queue: Queue,
+    queue: Queue<Job>,
     /// The Ã that is loaded, and whether the step at hand does without: Q = X.
     matrix: Option<TokenMatrix>,
     own_queries: bool,
@@ -81,17 +84,11 @@ impl Searched {
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; device failures.
     pub(super) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
-        let d = tokens.d() as u32;
-        let n = u32::try_from(tokens.n()).map_err(|_| Error::input("a GPU counts tokens in 32 bits"))?;
-        let adapter = device.adapter();
-        let memory = Memory::new(n, d, grid.precision, matrix, &adapter.limits(), adapter.memory())?;
-        let mut buffers = HashMap::new();
-        for &(slot, pair, bytes) in &memory.lines {
-            let make = || device.buffer(&format!("{slot:?}"), bytes, wgpu::BufferUsages::STORAGE);
-            buffers.insert(slot, [Some(make()?), if pair { Some(make()?) } else { None }]);
-        }
+        let (n, d) = (tokens.n() as u32, tokens.d() as u32);
+        let memory = memory(tokens.n(), tokens.d(), grid.precision, matrix, device.limits())?;
+        device.adapter().memory().map_or(Ok(()), |available| memory.check_total(available))?;
         let reports = device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
-        buffers.insert(Slot::Reports, [Some(reports), None]);
+        let buffers = HashMap::from([(Slot::Reports, reports)]);
         let lattice = grid.coordinates(tokens);
         let coding = Coding::of(&lattice, tokens.d());
         let mut state = Self {
@@ -113,6 +110,7 @@ impl Searched {
             tests: Tests::default(),
             rows: n,
         };
+        state.hold(&memory)?;
         state.write(Slot::RowState, &words(&lattice, grid.precision))?;
         state.write(Slot::Marks, &(0..n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
         state.write(Slot::Owner, &(0..n).collect::<Vec<_>>())?;
@@ -212,7 +210,7 @@ impl Searched {
         let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
         for (slot, bytes) in [(Slot::Wanted, 4 * batch), (Slot::Bits, 4 * batch * line)] {
             let usage = wgpu::BufferUsages::STORAGE;
-            self.buffers.insert(slot, [Some(self.device.buffer("masks", bytes as u64, usage)?), None]);
+            self.buffers.insert(slot, self.device.buffer("masks", bytes as u64, usage)?);
         }
         self.bindings.retain(|key, _| key.0 != Kernel::SearchMembers);
         let mut masks = Vec::with_capacity(rows.len());
@@ -239,7 +237,7 @@ impl Searched {
     fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
         let base = self.prepare(step, index)?;
         self.over_rows(Kernel::SearchStep, self.keys, base)?;
-        self.sides.state = 1 - self.sides.state;
+        self.sides.state ^= true;
         self.warm = true;
         Ok(())
     }
@@ -284,21 +282,23 @@ impl Searched {
         Ok(base)
     }
 
+    /// Buffers of a memory that are not there yet.
+    fn hold(&mut self, memory: &Memory) -> Result<()> {
+        for (what, slot) in LINES {
+            if let (Some(bytes), Entry::Vacant(place)) = (memory.bytes(what), self.buffers.entry(slot)) {
+                place.insert(self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Ã on the device when it changes, with buffers for queries when they are first needed.
     fn load_matrix(&mut self, matrix: &TokenMatrix) -> Result<()> {
         if *matrix == TokenMatrix::Identity || self.matrix.as_ref() == Some(matrix) {
             return Ok(());
         }
-        if !self.buffers.contains_key(&Slot::Query) {
-            let adapter = self.device.adapter();
-            let memory = Memory::new(self.n, self.d, self.grid.precision, true, &adapter.limits(), adapter.memory())?;
-            for (slot, _, bytes) in memory.lines {
-                if !self.buffers.contains_key(&slot) {
-                    let made = self.device.buffer(&format!("{slot:?}"), bytes, wgpu::BufferUsages::STORAGE)?;
-                    self.buffers.insert(slot, [Some(made), None]);
-                }
-            }
-        }
+        let (n, d) = (self.n as usize, self.d as usize);
+        self.hold(&memory(n, d, self.grid.precision, true, self.device.limits())?)?;
         if let TokenMatrix::Dense(entries) = matrix {
             self.queue.submit()?;
             self.write(Slot::Matrix, &entries.iter().flat_map(|&a| pair(a)).collect::<Vec<_>>())?;
@@ -318,14 +318,14 @@ impl Searched {
             self.push(Kernel::SortCounts, keys, base)?;
             self.scan(256 * keys.div_ceil(super::kernels::RUN), base)?;
             self.push(Kernel::SortScatter, keys, base)?;
-            self.sides.order = 1 - self.sides.order;
+            self.sides.order ^= true;
         }
         self.push(Kernel::MergeStarts, keys, base)?;
         self.scan(keys, base)?;
         self.push(Kernel::MergeKeys, keys, base)?;
         self.push(Kernel::MergeOwners, n, Job { row_end: n, ..base })?;
-        self.sides.state = 1 - self.sides.state;
-        self.sides.marks = 1 - self.sides.marks;
+        self.sides.state ^= true;
+        self.sides.marks ^= true;
         self.queue.submit()?;
         let sorted = self.device.read(self.buffer(Slot::Sorted), 2)?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
@@ -351,9 +351,8 @@ impl Searched {
             _ => kernel.rows_a_group(d),
         };
         let groups = items.div_ceil(group);
-        let across = groups.min(self.device.adapter().limits().max_compute_workgroups_per_dimension);
-        let groups = [across, groups.div_ceil(across)];
-        let pipeline = self.device.pipeline(kernel, self.grid.precision, d)?;
+        let groups = self.device.spread(groups.into());
+        let pipeline = kernel.pipeline(&self.device, self.grid.precision, d)?;
         let binding = self.binding(kernel, &pipeline)?;
         self.queue.push(Dispatch { pipeline, binding, groups, job })
     }
@@ -363,18 +362,9 @@ impl Searched {
         if let Some(binding) = self.bindings.get(&key) {
             return Ok(binding.clone());
         }
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = kernel
-            .slots()
-            .into_iter()
-            .map(|(binding, slot, _)| wgpu::BindGroupEntry { binding, resource: self.buffer(slot).as_entire_binding() })
-            .collect();
-        let binding = self.device.guarded(kernel.entry(), 0, |raw| {
-            raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(kernel.entry()),
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
-        })?;
+        let slots = kernel.slots().into_iter();
+        let buffers = slots.map(|(_, slot, _)| self.buffer(slot).as_entire_buffer_binding()).collect();
+        let binding = self.device.bind(kernel.entry(), pipeline, buffers)?;
         self.bindings.insert(key, binding.clone());
         Ok(binding)
     }
@@ -382,17 +372,21 @@ impl Searched {
     /// The buffer that is in a slot at present. The floats that queries are made with lie where X' will.
     fn buffer(&self, slot: Slot) -> &wgpu::Buffer {
         let Sides { state, marks, order } = self.sides;
-        let (kept, side) = match slot {
-            Slot::RowState => (Slot::RowState, state),
-            Slot::Query if self.own_queries => (Slot::RowState, state),
-            Slot::NextState | Slot::RowFilter => (Slot::RowState, 1 - state),
-            Slot::Marks => (Slot::Marks, marks),
-            Slot::NextMarks => (Slot::Marks, 1 - marks),
-            Slot::Order => (Slot::Order, order),
-            Slot::NextOrder => (Slot::Order, 1 - order),
-            slot => (slot, 0),
+        let slot = match slot {
+            Slot::Query if self.own_queries => Slot::RowState,
+            Slot::RowFilter => Slot::NextState,
+            slot => slot,
         };
-        self.buffers[&kept][side].as_ref().expect("a pair where two sides are asked for")
+        let slot = match slot {
+            Slot::RowState if state => Slot::NextState,
+            Slot::NextState if state => Slot::RowState,
+            Slot::Marks if marks => Slot::NextMarks,
+            Slot::NextMarks if marks => Slot::Marks,
+            Slot::Order if order => Slot::NextOrder,
+            Slot::NextOrder if order => Slot::Order,
+            slot => slot,
+        };
+        &self.buffers[&slot]
     }
 
     fn write(&self, slot: Slot, words: &[u32]) -> Result<()> {

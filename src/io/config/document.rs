@@ -42,8 +42,8 @@ impl fmt::Display for Place {
 impl Place {
     /// An error at this place, on one line whatever a value holds.
     pub(super) fn error(&self, what: impl fmt::Display) -> Error {
-        let text = format!("{self}: {what}");
-        Error::input(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
+        let (place, what) = (shortened(&self.to_string()), shortened(&what.to_string()));
+        Error::input(format!("{place}: {what}"))
     }
 
     /// Puts this place in front of an input error.
@@ -58,6 +58,19 @@ impl Place {
     pub(super) fn is_option(&self) -> bool {
         matches!(self, Self::Option(_))
     }
+}
+
+/// At most this many characters of a place or a text reach a message.
+const SHOWN: usize = 600;
+
+/// A text on one line, with the middle of a very long one left out.
+fn shortened(text: &str) -> String {
+    let line: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() <= SHOWN {
+        return line.into_iter().collect();
+    }
+    let (head, tail) = (&line[..SHOWN / 2], &line[line.len() - SHOWN / 2..]);
+    format!("{} … {}", head.iter().collect::<String>(), tail.iter().collect::<String>())
 }
 
 /// A value and its place.

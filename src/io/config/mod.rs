@@ -17,18 +17,18 @@
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
 //! | | `precision` | f32 or f64 | the token file's, else f32 |
 //! | output | `record`, `frames` | [`Trigger`] of rows of metrics.csv and of frames | every 1, log |
-//! | | `checkpoint_seconds` | between checkpoints | 300 |
+//! | | `checkpoint_seconds` | accepted and kept, without effect: runs are not checkpointed yet | 300 |
 //!
-//! | rule | parameters | SPEC |
+//! | rule | parameters | arXiv |
 //! |---|---|---|
-//! | `localmax` | `alpha` or `gamma`, `delta`, `strip`, `a` (or `q` and `k`), `v` | 1 |
-//! | `hardmax` | `alpha` or `gamma`, `a` (or `q` and `k`), `v` | 2 |
-//! | `frank-wolfe` | `gamma` or `alpha`, `a` (or `q` and `k`), `p` | 3, SA_inf |
-//! | `softmax` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`), `v` | 3, SA_beta |
-//! | `markov` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`) | 3, SA_P |
-//! | `ellipsoid` | `w`, `heads = [{ p, u }, ...]`, `dt`, `integrator` (`rk4`) | 4 |
-//! | `sphere` | `beta`, `q` and `k`, `v`, `normalized`, `origin`, `dt`, `integrator` (`euler-renorm`) | 5 |
-//! | `rescaled` | `a` (or `q` and `k`), `v`, `dt`, `integrator` (`euler`) | 5a |
+//! | `localmax` | `alpha` or `gamma`, `delta`, `strip`, `a` (or `q` and `k`), `v` | 2509.15958 |
+//! | `hardmax` | `alpha` or `gamma`, `a` (or `q` and `k`), `v` | 2407.01602 |
+//! | `frank-wolfe` | `gamma` or `alpha`, `a` (or `q` and `k`), `p` | 2508.09628 |
+//! | `softmax` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`), `v` | 2508.09628 |
+//! | `markov` | `alpha` or `gamma`, `beta`, `a` (or `q` and `k`) | 2508.09628 |
+//! | `ellipsoid` | `w`, `heads = [{ p, u }, ...]`, `dt`, `integrator` (`rk4`) | 2412.02682 |
+//! | `sphere` | `beta`, `q` and `k`, `v`, `normalized`, `origin`, `dt`, `integrator` (`euler-renorm`) | 2312.10794, 2410.06833, 2411.04990 |
+//! | `rescaled` | `a` (or `q` and `k`), `v`, `dt`, `integrator` (`euler`) | 2305.05465 |
 //!
 //! * Scalars (`alpha`, `gamma`, `delta`, `beta`, the factors of matrices) are a number, an expression in t, or
 //!   `{ table = [...] }`, `{ table = "file.csv" }`, `{ table = "file.npy" }`: one column, a value a step, the last one held.
@@ -37,7 +37,7 @@
 //! * Matrices are `"identity"` (unless given), a number c (c times the identity), `[[...], ...]`, `"file.npy"`, or
 //!   `{ matrix = ..., factor = scalar }`. A = KᵀQ. In `rescaled` a is on both sides, `<A e^{tV} z_i, A e^{tV} z_j>`; heads score
 //!   `x_iᵀ p x_j`; `w`, and the `v` of `rescaled`, do not change in time. With a `v` or a `p` tokens may leave their hull.
-//! * `strip`: `score` (unless given), `width`, `a-norm`.
+//! * `strip`: `score` (unless given), `width`, `a-norm`, in which a negative `<A x_i, x_i>` counts as 0.
 //! * `integrator`: `euler`, `rk4`, `euler-renorm` ([`crate::model::Integrator`]); unless given, the authors' own where it is
 //!   known, as named in the table.
 //! * `normalized = false` is USA, weights `e^{β(S_ij − origin)}/n`; `origin` (0 unless given) only changes the unit of time: 1
@@ -122,7 +122,7 @@ pub struct OutputOptions {
     pub record: Trigger,
     /// Files in frames/.
     pub frames: Trigger,
-    /// Seconds between checkpoints, above 0.
+    /// Seconds between checkpoints, above 0. Nothing is checkpointed yet: it is only kept.
     pub checkpoint_seconds: f64,
 }
 
@@ -173,7 +173,8 @@ impl Config {
         let run = run_options(&section("run"), tokens.precision())?;
         let output = output_options(&section("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
-        config.validate().map_err(|e| blame(e, &section("model")))?;
+        let model = section("model");
+        config.validate().map_err(|e| blame_model(e, &model))?;
         Ok(config)
     }
 
@@ -223,21 +224,29 @@ impl Config {
     }
 }
 
-/// Puts the place of the parameter that an error begins with in front of it.
-fn blame(error: Error, model: &Section<'_>) -> Error {
+/// Puts the place of the key that an error begins with in front of it, or else `otherwise`.
+fn blame(error: Error, section: &Section<'_>, otherwise: &Place) -> Error {
     let text = error.to_string();
-    let Some(key) = text.strip_prefix("model.").and_then(|rest| rest.split(' ').next()) else { return error };
+    let key = text.strip_prefix(section.name).and_then(|rest| rest.strip_prefix('.')).unwrap_or("");
+    let entry = section.entry(key.split(' ').next().unwrap_or(""));
+    entry.map_or(otherwise, |entry| &entry.value.place).blame(error)
+}
+
+/// Puts the place of the parameter that an error begins with in front of it.
+fn blame_model(error: Error, model: &Section<'_>) -> Error {
+    let text = error.to_string();
+    let Some((key, rest)) = text.strip_prefix("model.").and_then(|rest| rest.split_once(' ')) else { return error };
     // Scores are named by A, which may have been given as q and k.
     if key == "a" && model.entry("a").is_none() {
         return model.entry("q").map_or(error, |q| {
             q.value.place.error(text.replacen("model.a", "model.q and model.k give an A = KᵀQ that", 1))
         });
     }
-    place(model, key).map_or(error, |place| place.error(text))
+    place(model, key, rest.starts_with("factor ")).map_or(error, |place| place.error(&text))
 }
 
-/// Where `heads[1].p`, or a key of the table itself, was given.
-fn place<'a>(model: &Section<'a>, key: &str) -> Option<&'a Place> {
+/// Where `heads[1].p`, or a key of the table itself, was given: its matrix, or its factor.
+fn place<'a>(model: &Section<'a>, key: &str, factor: bool) -> Option<&'a Place> {
     let (outer, inner) = key.split_once('[').unwrap_or((key, ""));
     let value = &model.entry(outer)?.value;
     let part = inner.split_once("].").and_then(|(index, part)| match &value.item {
@@ -247,7 +256,10 @@ fn place<'a>(model: &Section<'a>, key: &str) -> Option<&'a Place> {
         },
         _ => None,
     });
-    Some(part.map_or(&value.place, |entry| &entry.value.place))
+    let value = part.map_or(value, |entry| &entry.value);
+    let inner =
+        if let Item::Table(parts) = &value.item { parts.entry(if factor { "factor" } else { "matrix" }) } else { None };
+    Some(inner.map_or(&value.place, |entry| &entry.value.place))
 }
 
 impl TokenSource {
@@ -299,7 +311,7 @@ fn token_source(section: &Section<'_>) -> Result<TokenSource> {
                 clusters: section.get("clusters").map_or(Ok(init::CLUSTERS), |v| section.count("clusters", v, 1))?,
                 spread: number("spread", init::SPREAD)?,
             };
-            cloud.validate().map_err(|e| value.place.blame(e))?;
+            cloud.validate().map_err(|e| blame(e, section, &value.place))?;
             Ok(TokenSource::Cloud(cloud))
         }
     }

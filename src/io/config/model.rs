@@ -1,4 +1,4 @@
-//! The table `[model]`: DESIGN 5's rules and their parameters.
+//! The table `[model]`: the rules and their parameters.
 
 use super::document::Item;
 use super::operator::{operator, operator_of_head, scores, two_sided_scores};

@@ -20,8 +20,15 @@ pub(super) fn operator_of_head(section: &Section<'_>, h: usize, head: &Table, ke
 
 fn square(section: &Section<'_>, key: &str, value: &Value) -> Result<Operator> {
     let given = Given::read(section, key, value)?;
-    let matrix = given.matrix.square(key).map_err(|e| value.place.blame(e))?;
+    let place = inner(value).map_or(&value.place, |matrix| &matrix.place);
+    let matrix = given.matrix.square(key).map_err(|e| place.blame(e))?;
     Ok(Operator { matrix, factor: given.factor })
+}
+
+/// The matrix of `{ matrix = ..., factor = ... }`.
+fn inner(value: &Value) -> Option<&Value> {
+    let Item::Table(parts) = &value.item else { return None };
+    parts.entry("matrix").map(|entry| &entry.value)
 }
 
 /// A of the scores `<A x_i, x_j>`: `a`, or `q` and `k` with A = KᵀQ.
@@ -33,7 +40,7 @@ pub(super) fn scores(section: &Section<'_>) -> Result<Operator> {
     }
 }
 
-/// As [`scores`] for `rescaled`, whose `a` is on both sides: `<A z_i, A z_j>` (SPEC conventions).
+/// As [`scores`] for `rescaled`, whose `a` is on both sides: `<A z_i, A z_j>` (arXiv 2305.05465).
 pub(super) fn two_sided_scores(section: &Section<'_>) -> Result<Operator> {
     match sources(section)? {
         Sources::None => Ok(Operator::identity()),
@@ -45,7 +52,8 @@ pub(super) fn two_sided_scores(section: &Section<'_>) -> Result<Operator> {
 fn bilinear(section: &Section<'_>, q: &Entry, k: &Entry) -> Result<Operator> {
     let (left, right) = (Given::read(section, &q.key, &q.value)?, Given::read(section, &k.key, &k.value)?);
     let name = if q.key == k.key { format!("model.{}", q.key) } else { "model.q and model.k".into() };
-    let named = |e: Error| k.value.place.blame(Error::input(format!("{name}: {e}")));
+    let changed = if q.value.place.is_option() { q } else { k };
+    let named = |e: Error| changed.value.place.blame(Error::input(format!("{name}: {e}")));
     let factor = left.factor.times(&right.factor).map_err(named)?;
     Ok(Operator { matrix: query_key(left.matrix, right.matrix).map_err(named)?, factor })
 }

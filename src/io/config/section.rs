@@ -83,7 +83,10 @@ fn known(table: &str, entry: &Entry) -> Result<()> {
 pub(crate) fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
     // A long hostile key would cost its length times ours.
     let head: String = text.chars().take(64).collect();
-    candidates.min_by_key(|candidate| strsim::damerau_levenshtein(&head, candidate)).unwrap_or("")
+    // Of equally few edits the one that shares the beginning: `stpes` is steps, not seed.
+    let similar = |candidate: &str| (strsim::jaro_winkler(&head, candidate) * 1e6) as i64;
+    let edits = |candidate: &str| strsim::damerau_levenshtein(&head, candidate);
+    candidates.min_by_key(|candidate| (edits(candidate), -similar(candidate))).unwrap_or("")
 }
 
 /// Rejects what a table inside a value does not know; `name` is the value's.

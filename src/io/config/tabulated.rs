@@ -56,7 +56,7 @@ fn column(path: &Path) -> Result<Vec<f64>> {
             header.columns
         )));
     }
-    Ok(npy::read(path)?.to_f64())
+    Ok(npy::read_matrix(path)?.concat())
 }
 
 /// A number a line; `#` starts a comment.

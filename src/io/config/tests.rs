@@ -209,7 +209,7 @@ fn refusals_of_every_rule() {
         (softmax("beta = 1\nv = [[1]]"), "line 7 column 5: model.v is 1×1 but the tokens have d = 2; it must be 2×2"),
         (
             softmax("beta = 1\nv = { matrix = 2, factor = \"1/(2-t)\" }"),
-            "line 7 column 5: model.v factor is inf at step 2",
+            "line 7 column 28: model.v factor is inf at step 2",
         ),
         (softmax("beta = {}"), "line 6 column 8: model.beta.table is missing"),
         (
@@ -250,7 +250,7 @@ fn refusals_of_every_rule() {
         (ellipsoid("heads = [{}, { p = [[1]] }]"), "line 7 column 20: model.heads[1].p is 1×1"),
         (
             ellipsoid("heads = [{ p = { matrix = 1, factor = \"1/t\" } }]"),
-            "line 7 column 16: model.heads[0].p factor is inf at step 0",
+            "line 7 column 39: model.heads[0].p factor is inf at step 0",
         ),
         (ellipsoid("heads = [{ p = [[1, 2], [3]] }]"), "model.heads[0].p: row 1 of a matrix has 1 entries"),
         (ellipsoid("heads = [{}]\nw = [[1, 2], [2, 1]]"), "line 8 column 5: model.w has the eigenvalue -1"),
@@ -302,7 +302,7 @@ fn refusals_of_every_rule() {
     }
 }
 
-/// Each rule reads as the system that SPEC gives it, with the defaults that the documentation promises.
+/// Each rule reads as the system of its paper, with the defaults that the documentation promises.
 #[test]
 fn rules_are_their_systems() {
     let read = |lines: &str| parse(&model(lines)).unwrap().model;

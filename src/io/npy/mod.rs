@@ -58,10 +58,21 @@ pub fn read(path: &Path) -> Result<Tokens> {
 /// Reads the rows of a matrix, widened.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`header`]; an entry that is not finite.
 pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
-    let tokens = read(path)?;
-    Ok((0..tokens.n()).map(|i| tokens.row(i)).collect())
+    let (header, mut file) = open(path)?;
+    let entries: Vec<f64> = match header.precision {
+        Precision::F32 => {
+            fill(path, &header, &mut file, f32::from_le_bytes, f32::from_be_bytes)?.into_iter().map(f64::from).collect()
+        }
+        Precision::F64 => fill(path, &header, &mut file, f64::from_le_bytes, f64::from_be_bytes)?,
+    };
+    let columns = header.columns;
+    if let Some(at) = entries.iter().position(|x| !x.is_finite()) {
+        let (row, column) = (at / columns, at % columns);
+        return Err(bad(path, format!("entry ({row}, {column}) is {}; every entry must be finite", entries[at])));
+    }
+    Ok(entries.chunks_exact(columns).map(<[f64]>::to_vec).collect())
 }
 
 /// Writes tokens in their stored width, whole or not at all.
@@ -198,7 +209,9 @@ fn check(header: &NpyHeader) -> Result<Header, String> {
     };
     let &[rows, columns] = header.shape() else {
         let (rank, shape) = (header.shape().len(), one_line(&format!("{:?}", header.shape())));
-        return Err(format!("an array of rank {rank}, shape {shape}; rank 2 is needed, (n, d)"));
+        return Err(format!(
+            "an array of rank {rank}, shape {shape}; rank 2 is needed, (n, d) for tokens, (rows, columns) for a matrix"
+        ));
     };
     if rows == 0 || columns == 0 {
         return Err(format!("an array of shape ({rows}, {columns}); n and d must be at least 1"));

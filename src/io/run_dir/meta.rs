@@ -33,7 +33,11 @@ pub struct Meta {
     pub precision: &'static str,
     /// The lattice; `None` for systems in real numbers.
     pub grid: Option<GridFacts>,
-    /// Steps taken.
+    /// `completed`, at the last step or a fixed point; `interrupted`; or `failed`.
+    pub ended: &'static str,
+    /// What made it fail.
+    pub failure: Option<String>,
+    /// Steps taken by the state in `final.npy`.
     pub steps: u64,
     /// The step from which no bit moves any more, where one was found.
     pub fixed_point: Option<u64>,
@@ -44,7 +48,7 @@ pub struct Meta {
 /// The lattice that the tokens live on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GridFacts {
-    /// R, the largest magnitude of an initial coordinate.
+    /// The largest magnitude of an initial coordinate, at most 2^e.
     pub radius: f64,
     /// e: no coordinate exceeds 2^e.
     pub exponent: i32,
@@ -86,6 +90,8 @@ impl Meta {
             strip,
             precision: config.run.precision.name(),
             grid: config.model.is_exact().then(|| GridFacts { radius, exponent: grid.exponent, unit: grid.unit() }),
+            ended: "completed",
+            failure: None,
             steps: 0,
             fixed_point: None,
             timings: Timings { started_unix: started.map_or(0.0, |t| t.as_secs_f64()), ..Timings::default() },

@@ -19,6 +19,8 @@ use crate::outcome::StepReport;
 /// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
 const FLUSH: Duration = Duration::from_secs(1);
 
+const HEAD: &str = "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash";
+
 /// A row of metrics.csv.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -103,12 +105,24 @@ impl From<&Row> for Record {
     }
 }
 
-impl From<Record> for Row {
-    fn from(record: Record) -> Self {
+impl TryFrom<Record> for Row {
+    type Error = &'static str;
+
+    fn try_from(record: Record) -> Result<Self, &'static str> {
         let Record { step, delta, gamma, moved, strip_min, strip_mean, strip_max, hash } = record;
-        let strips = || Some(StripSizes { min: strip_min?, mean: strip_mean?, max: strip_max? });
-        let taken = moved.map(|moved| Taken { delta, gamma, moved, strips: strips() });
-        Self { step, taken, hash }
+        let strips = match (strip_min, strip_mean, strip_max) {
+            (None, None, None) => None,
+            (Some(min), Some(mean), Some(max)) => Some(StripSizes { min, mean, max }),
+            _ => return Err("strip_min, strip_mean and strip_max go together"),
+        };
+        let taken = moved.map(|moved| Taken { delta, gamma, moved, strips });
+        if taken.is_none() && (delta.is_some() || gamma.is_some() || strips.is_some()) {
+            return Err("a row without moved says nothing of a step");
+        }
+        if taken.is_some() != (step > 0) {
+            return Err("row 0 has no step behind it, and every other row has one");
+        }
+        Ok(Self { step, taken, hash })
     }
 }
 
@@ -130,7 +144,7 @@ impl MetricsWriter {
     /// A file that exists already or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Error::file(path, e))?;
-        let pending = b"step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n".to_vec();
+        let pending = format!("{HEAD}\n").into_bytes();
         let mut writer = Self { path: path.to_owned(), file, pending, written: 0, flushed: Instant::now() };
         writer.flush()?;
         Ok(writer)
@@ -198,12 +212,21 @@ impl Drop for MetricsWriter {
 /// Reads every row.
 ///
 /// # Errors
-/// A file that cannot be read; a row that is none, by its line.
+/// A file that cannot be read or has another head; a row that is none, by its line.
 pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
-    let bad = |e: csv::Error| {
-        let line = e.position().map_or(String::new(), |p| format!(" line {}", p.line()));
-        Error::input(format!("{}{line}: {e}", path.display()))
+    let bad = |line: u64, what: &dyn std::fmt::Display| {
+        let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+        Error::input(format!("{} line {line}: {what}", path.display()))
     };
     let file = File::open(path).map_err(|e| Error::file(path, e))?;
-    csv::Reader::from_reader(file).into_deserialize::<Record>().map(|row| row.map(Row::from).map_err(bad)).collect()
+    let mut csv = csv::Reader::from_reader(file);
+    let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
+    if head != HEAD {
+        return Err(bad(1, &format!("no metrics of a run: the first line must be {HEAD}")));
+    }
+    let rows = csv.into_deserialize::<Record>().enumerate().map(|(at, row)| {
+        let line = |e: &csv::Error| e.position().map_or(at as u64 + 2, csv::Position::line);
+        row.map_err(|e| bad(line(&e), &e)).and_then(|row| Row::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
+    });
+    rows.collect()
 }

@@ -1,4 +1,4 @@
-//! A run's directory: all that a run leaves, and all that `plot` and `resume` need.
+//! A run's directory: all that a run leaves, and all that `plot` needs.
 //!
 //! | file | what |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `effort.csv` | how each of those steps was computed ([`EffortWriter`]); may differ between equal runs |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
 //! | `final.npy` | the last tokens, (n, d) |
-//! | `checkpoints/`, `plots/` | |
+//! | `plots/` | pictures |
 //!
 //! A directory appears whole, with its config in it, or not at all.
 
@@ -37,7 +37,7 @@ const METRICS: &str = "metrics.csv";
 const EFFORT: &str = "effort.csv";
 const FINAL: &str = "final.npy";
 const FRAMES: &str = "frames";
-const FOLDERS: [&str; 3] = [FRAMES, "checkpoints", "plots"];
+const PLOTS: &str = "plots";
 /// Most names tried for a directory that nobody named.
 const MOST_RUNS: u64 = 1_000_000;
 
@@ -97,9 +97,7 @@ impl Place {
 fn occupied(path: &Path) -> Error {
     let shown = path.display();
     Error::input(if is_run(path) {
-        format!(
-            "{shown} has a run in it; name another directory with --out, or continue it with `localmax resume {shown}`"
-        )
+        format!("{shown} has a run in it; name another directory with --out")
     } else {
         format!("{shown} is not empty; name a new directory with --out")
     })
@@ -136,10 +134,12 @@ fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
     };
     let new_parents: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
     let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let placed = fill(&beside, config).and_then(|()| match fs::rename(&beside, &absolute) {
+    // Nobody knows the folder beside it.
+    let named = |error| if let Error::File { cause, .. } = error { Error::file(path, cause) } else { error };
+    let placed = fill(&beside, config).map_err(named).and_then(|()| match fs::rename(&beside, &absolute) {
         Ok(()) => Ok(true),
         Err(_) if absolute.exists() => Ok(false),
-        Err(e) => Err(Error::file(&absolute, e)),
+        Err(e) => Err(Error::file(path, e)),
     });
     if !matches!(placed, Ok(true)) {
         let _ = fs::remove_dir_all(&beside);
@@ -152,7 +152,7 @@ fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
 
 /// The folders and the config, the config last.
 fn fill(path: &Path, config: &Config) -> Result<()> {
-    for folder in FOLDERS {
+    for folder in [FRAMES, PLOTS] {
         let folder = path.join(folder);
         fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
     }
@@ -193,12 +193,7 @@ impl RunDir {
 
     /// The directory for pictures.
     pub fn plots(&self) -> PathBuf {
-        self.path.join("plots")
-    }
-
-    /// The directory for checkpoints.
-    pub fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(PLOTS)
     }
 
     /// The file of the rows of metrics.
@@ -254,6 +249,11 @@ impl RunDir {
     /// What cannot be written.
     pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
         npy::write(&self.path.join(FINAL), tokens)
+    }
+
+    /// The file of the last tokens.
+    pub fn final_path(&self) -> PathBuf {
+        self.path.join(FINAL)
     }
 
     /// The last tokens.

@@ -18,13 +18,13 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A directory that `plot` and `resume` could not read back would be a lost run.
+/// A directory that `plot` could not read back would be a lost run.
 #[test]
 fn what_is_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/out");
     let run = Place::new(Some(&path), "x").unwrap().create(&config()).unwrap();
-    assert_eq!(names(&path), ["checkpoints", "config.toml", "frames", "plots"]);
+    assert_eq!(names(&path), ["config.toml", "frames", "plots"]);
     assert_eq!(names(&folder.path().join("new")), ["out"]);
     let tokens = config().load_tokens().unwrap();
     run.write_final(&tokens).unwrap();
@@ -50,7 +50,7 @@ fn occupied_directories_are_refused() {
     let path = folder.path().join("out");
     Place::new(Some(&path), "x").unwrap().create(&config()).unwrap();
     let line = Place::new(Some(&path), "x").unwrap_err().to_string();
-    assert!(line.contains("has a run in it; name another directory with --out, or continue it with `localmax resume"));
+    assert!(line.contains("has a run in it; name another directory with --out"));
     let other = folder.path().join("other");
     fs::create_dir(&other).unwrap();
     let empty = folder.path().join("empty");
@@ -95,8 +95,8 @@ fn failures_leave_nothing() {
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let sizes = proptest::option::of((any::<(u32, u32)>(), 0f64..1e9));
     let cells = (proptest::option::of(0f64..1e300), proptest::option::of(1e-12f64..1.0), any::<u64>(), sizes);
-    let row = (any::<u64>(), proptest::option::of(cells)).prop_map(|(step, taken)| Row {
-        step,
+    let row = (1..=u64::MAX, proptest::option::of(cells)).prop_map(|(step, taken)| Row {
+        step: if taken.is_some() { step } else { 0 },
         taken: taken.map(|(delta, gamma, moved, sizes)| {
             let strips = sizes.map(|((min, max), mean)| StripSizes { min, mean, max });
             Taken { delta, gamma, moved, strips }
@@ -142,7 +142,14 @@ fn bad_metrics_are_named() {
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n0,,,,,,,00\n");
     assert!(MetricsWriter::resume(&path, position + 1).unwrap_err().to_string().contains("rows are missing"));
-    fs::write(&path, text + "one,,,,,,,00\n").unwrap();
-    let line = read_metrics(&path).unwrap_err().to_string();
-    assert!(line.contains("metrics.csv line 3") && !line.contains('\n'), "{line}");
+    for row in ["one,,,,,,,00", "1,,,,,,,00", "2,0.5,,3,1,,2,00", "0,,,3,,,,00", "3,0.5,,,,,,00", "1,2", "1,\u{7}\"x"] {
+        fs::write(&path, format!("{text}{row}\n")).unwrap();
+        let line = read_metrics(&path).unwrap_err().to_string();
+        assert!(line.contains("metrics.csv line 3") && !line.contains('\n'), "{line}");
+    }
+    for garbage in ["", "garbage\n", "step,hash\n0,00\n", "\u{0}\u{1}"] {
+        fs::write(&path, garbage).unwrap();
+        let line = read_metrics(&path).unwrap_err().to_string();
+        assert!(line.contains("metrics.csv line 1: no metrics"), "{line}");
+    }
 }

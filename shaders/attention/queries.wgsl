@@ -1,0 +1,53 @@
+// The query of a row, scaled by its own power of two, and with it beta and the width of the row's strip. One thread a row.
+
+@group(1) @binding(0) var<storage, read> own_keys: array<f32>;
+@group(1) @binding(1) var<storage, read_write> product: array<f32>;
+@group(1) @binding(2) var<storage, read> extents: array<u32>;
+@group(1) @binding(3) var<storage, read_write> query: array<f32>;
+@group(1) @binding(4) var<storage, read_write> rows: array<Row>;
+
+// The query is the product, not a multiple of the token.
+const DENSE = 1u;
+
+@compute @workgroup_size(64)
+fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = job.row_first + linear(group, groups) * LANES + lane;
+    if row >= job.row_end {
+        return;
+    }
+    let start = (row - job.row_base) * job.d;
+    let to = (row - job.slice_first) * job.d;
+    var most = 0u;
+    for (var k = 0u; k < job.d; k++) {
+        var q = job.factor * own_keys[start + k];
+        if (job.flags & DENSE) != 0u {
+            q = product[to + k];
+        }
+        query[to + k] = q;
+        most = max(most, bitcast<u32>(q) & 0x7fffffffu);
+    }
+    let own = exponent_above(most);
+    var square = 0.0;
+    var along = 0.0;
+    for (var k = 0u; k < job.d; k++) {
+        let q = query[to + k] * power(-own);
+        query[to + k] = q;
+        square += q * q;
+        along += q * own_keys[start + k];
+    }
+    let extent = exponent_above(extents[job.stage]);
+    let exponent = own + 2 * extent;
+    // delta·s_i, as scores are scaled.
+    var width = 0.0;
+    if job.form == 1u {
+        width = scaled(job.delta, job.delta_exponent - extent) * sqrt(square);
+    } else if job.form == 2u {
+        let half = exponent >> 1u;
+        let odd = select(1.0, 0.70710678, (exponent & 1) == 1);
+        width = scaled(job.delta, job.delta_exponent - half) * odd * sqrt(max(along, 0.0));
+    } else {
+        width = scaled(job.delta, job.delta_exponent - exponent);
+    }
+    let beta = scaled(job.beta, job.beta_exponent + exponent);
+    rows[row - job.slice_first] = Row(beta, exponent, LOWEST, width, 0.0, NOBODY, 0u, 0.0);
+}

@@ -1,0 +1,92 @@
+//! What can be refused before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
+
+use super::choose::{cpu_plan, gpu_plan, reference_plan};
+use crate::choice::{EngineChoice, Plan};
+use crate::cpu::Cpu;
+use crate::error::{Error, Result};
+use crate::gpu::{Adapter, AttentionPlan, Needs, Planned, Wanted};
+use crate::machine;
+use crate::model::Model;
+use crate::tokens::Precision;
+
+/// Tokens that do not exist yet.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    n: usize,
+    d: usize,
+    precision: Precision,
+}
+
+/// Checks that [`super::open`] will find its engine, and memory for n tokens in R^d, in the order in which it looks.
+/// The memory on an adapter, where one is taken.
+///
+/// # Errors
+/// No such engine on this machine, or one without this plan or rule; [`Error::Memory`] with both numbers.
+pub fn preflight(
+    choice: EngineChoice,
+    plan: Plan,
+    model: &Model,
+    n: usize,
+    d: usize,
+    precision: Precision,
+) -> Result<Option<String>> {
+    let shape = Shape { n, d, precision };
+    match choice {
+        EngineChoice::Reference => {
+            reference_plan(plan)?;
+            shape.require(shape.tokens().saturating_mul(2))?;
+            Ok(None)
+        }
+        EngineChoice::Cpu => shape.on_cpu(plan, model),
+        EngineChoice::Gpu => shape.on_gpu(&Adapter::choose(Wanted::Any)?, plan, model).map(Some),
+        EngineChoice::Auto => match Adapter::choose(Wanted::Hardware).and_then(|a| shape.on_gpu(&a, plan, model)) {
+            Ok(memory) => Ok(Some(memory)),
+            Err(_) => shape.on_cpu(plan, model),
+        },
+    }
+}
+
+impl Shape {
+    /// Bytes of the coordinates at 8 bytes each.
+    fn tokens(self) -> u64 {
+        (self.n as u64).saturating_mul(self.d as u64).saturating_mul(8)
+    }
+
+    fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
+        cpu_plan(plan, model)?;
+        self.require(Cpu::memory(self.n, self.d, self.precision, plan, machine::threads()))?;
+        Ok(None)
+    }
+
+    fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
+        gpu_plan(plan, model, self.d, self.precision)?;
+        let available = adapter.memory();
+        let memory = if model.is_exact() {
+            let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
+            Planned::memory(plan, (self.n, self.d), self.precision, matrix, model.mask, adapter)?
+        } else {
+            let memory = AttentionPlan::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
+            available.map_or(Ok(()), |available| memory.check_total(available))?;
+            memory
+        };
+        self.require(0)?;
+        let (name, total) = (adapter.name(), memory.total());
+        let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
+        Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
+    }
+
+    /// Whether this machine has `engine` bytes beside the tokens as read and on their lattice.
+    fn require(self, engine: u64) -> Result<()> {
+        let held = self.tokens() / 8 * self.precision.bytes() as u64;
+        let needed = held.saturating_mul(2).saturating_add(engine);
+        match machine::available_memory() {
+            Some(available) if needed > available => Err(Error::Memory {
+                what: format!("a run of {} tokens in R^{}", self.n, self.d),
+                needed,
+                available,
+                mend: "take fewer tokens or precision f32".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

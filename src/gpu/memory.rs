@@ -1,0 +1,87 @@
+//! What an engine holds on a device, buffer by buffer, checked before anything is allocated.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// One buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it holds.
+    pub what: &'static str,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The buffers for n tokens in R^d.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Number of tokens.
+    pub n: usize,
+    /// Dimension.
+    pub d: usize,
+    /// Every buffer.
+    pub lines: Vec<Line>,
+    /// Rows whose partial results the buffers of a slice hold.
+    pub slice_rows: u32,
+    /// What to do where it is too much.
+    pub mend: &'static str,
+}
+
+impl Memory {
+    /// Bytes of all buffers.
+    pub fn total(&self) -> u64 {
+        self.lines.iter().map(|line| line.bytes).sum()
+    }
+
+    /// Bytes of one buffer, if there is such a one.
+    pub(super) fn bytes(&self, what: &str) -> Option<u64> {
+        self.lines.iter().find(|line| line.what == what).map(|line| line.bytes)
+    }
+
+    /// Checks every buffer against what the adapter allocates, and those that are bound whole against what it binds.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with both numbers.
+    pub(super) fn check_each(&self, limits: &wgpu::Limits, bound_whole: impl Fn(&str) -> bool) -> Result<()> {
+        let least = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        for line in &self.lines {
+            let available = if bound_whole(line.what) { least } else { limits.max_buffer_size };
+            if line.bytes > available {
+                return Err(exceeds(
+                    &format!("the buffer of {} on this adapter", line.what),
+                    line.bytes,
+                    available,
+                    self.mend,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the total against the memory there is.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with both numbers.
+    pub fn check_total(&self, available: u64) -> Result<()> {
+        if self.total() <= available {
+            return Ok(());
+        }
+        let what = format!("{} tokens in R^{} on this adapter", self.n, self.d);
+        Err(exceeds(&what, self.total(), available, self.mend))
+    }
+}
+
+/// More than there is.
+pub(super) fn exceeds(what: &str, needed: u64, available: u64, mend: &str) -> Error {
+    Error::Memory { what: what.into(), needed, available, mend: mend.into() }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.lines {
+            writeln!(f, "{:>16} bytes  {}", line.bytes, line.what)?;
+        }
+        write!(f, "{:>16} bytes  in all; {} rows a slice", self.total(), self.slice_rows)
+    }
+}
