@@ -6,7 +6,7 @@
 @group(1) @binding(3) var<storage, read_write> boxes: array<Box>;
 @group(1) @binding(4) var<storage, read_write> wholes: array<Whole>;
 
-fn keep(node: u32, k: u32, low: Coordinate, high: Coordinate, sum: Sum, weight: u32) {
+fn keep(node: u32, k: u32, low: Coordinate, high: Coordinate, sum: Sum, weight: u32, first: u32, last: u32) {
     bounds[node * 2u * D + k] = low;
     bounds[node * 2u * D + D + k] = high;
     let centre = middle(low, high);
@@ -15,5 +15,7 @@ fn keep(node: u32, k: u32, low: Coordinate, high: Coordinate, sum: Sum, weight: 
     wholes[node].sum[k] = sum;
     if k == 0u {
         wholes[node].weight = weight;
+        wholes[node].first = first;
+        wholes[node].last = last;
     }
 }

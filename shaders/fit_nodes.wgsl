@@ -15,11 +15,15 @@ fn fit_nodes(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
     var high = bounds[first * 2u * D + D + k];
     var sum = wholes[first].sum[k];
     var weight = wholes[first].weight;
+    var least = wholes[first].first;
+    var last = wholes[first].last;
     for (var child = first + 1u; child < first + (1u << below) && occupied(child); child++) {
         low = lesser(low, bounds[child * 2u * D + k]);
         high = greater(high, bounds[child * 2u * D + D + k]);
         sum = sum_join(sum, wholes[child].sum[k]);
         weight += wholes[child].weight;
+        least = min(least, wholes[child].first);
+        last = max(last, wholes[child].last);
     }
-    keep(node, k, low, high, sum, weight);
+    keep(node, k, low, high, sum, weight, least, last);
 }

@@ -37,6 +37,7 @@ struct Job {
     dims: u32,        // D, for kernels that are the same for all, and loops not worth unrolling
     gain: vec2u,
     multiple: vec2u,  // Ã = a·I
+    apart: u32,       // whether coincident tokens stay keys of their own
     width: vec4u,     // D where it is constant, else P
     first_leaf: u32,  // of a tree: the number of its first leaf
     first_key: u32,   // the key of token 0

@@ -1,4 +1,4 @@
-// In order: 1 where a key differs from the one before it, in any bit, else 0. And room for what is merged.
+// In order: 1 where a key differs from the one before it, in any bit, or none are merged; else 0. And room for what is merged.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> order: array<u32>;
@@ -11,7 +11,7 @@ fn merge_starts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     if place >= job.n {
         return;
     }
-    var starts = place == 0u;
+    var starts = place == 0u || job.apart == 1u;
     if !starts {
         for (var k = 0u; k < job.dims; k++) {
             starts = starts || differ(row_state[order[place] * job.dims + k], row_state[order[place - 1u] * job.dims + k]);

@@ -17,6 +17,8 @@ const ROUNDING = 1.1920929e-7;
 const KAPPA = 1.01 * (f32(D) + 8.0 + 3.0 * COORDINATE_ROUNDINGS) * ROUNDING;
 
 var<private> row: u32;
+// The last token that the row sees.
+var<private> horizon: u32;
 var<private> query_real: array<f32, D>;
 var<private> origin_key: u32;
 var<private> origin: array<Coordinate, D>;
@@ -39,6 +41,19 @@ fn measure_from(key: u32) {
     for (var k = 0u; k < dims(); k++) {
         origin[k] = row_state[key * D + k];
     }
+}
+
+// Whether some key below a node is seen; whether all are.
+fn sees(node: u32) -> bool {
+    return occupied(node) && (job.causal == 0u || wholes[node].first <= horizon);
+}
+
+fn sees_all(node: u32) -> bool {
+    return job.causal == 0u || wholes[node].last <= horizon;
+}
+
+fn sees_key(key: u32) -> bool {
+    return job.causal == 0u || marks[key].y <= horizon;
 }
 
 // The middle and the reach of the scores in a box.
@@ -97,12 +112,21 @@ fn start_from(key: u32) {
     best_known = true;
 }
 
+// The first key from one on that is seen: there is one in a leaf that is.
+fn first_seen(key: u32) -> u32 {
+    var first = key;
+    while first + 1u < job.n && !sees_key(first) {
+        first += 1u;
+    }
+    return first;
+}
+
 fn see_leaf(node: u32) {
     let error = error_in(node);
     let first = (node - job.first_leaf) * LEAF;
     for (var key = first; key < min(first + LEAF, job.n); key++) {
         let s = filter_score(key);
-        if s + error < at_least || key == champion {
+        if s + error < at_least || key == champion || !sees_key(key) {
             continue;
         }
         if s - error > at_most {
@@ -144,13 +168,16 @@ fn find_champion(likely: u32) {
         var open = false;
         if node >= job.first_leaf {
             if champion == NOBODY {
-                start_from((node - job.first_leaf) * LEAF);
+                start_from(first_seen((node - job.first_leaf) * LEAF));
             }
             see_leaf(node);
         } else {
-            let left = upper(2u * node);
+            var left = LOWEST;
+            if sees(2u * node) {
+                left = upper(2u * node);
+            }
             var right = LOWEST;
-            if occupied(2u * node + 1u) {
+            if sees(2u * node + 1u) {
                 right = upper(2u * node + 1u);
             }
             open = max(left, right) >= at_least;
@@ -181,10 +208,10 @@ fn find_strip(width: Score) {
     let high = real + slack;
     var node = 1u;
     loop {
-        if occupied(node) {
+        if sees(node) {
             let b = bound(node);
             if b.x + b.y >= low {
-                if b.x - b.y >= high {
+                if b.x - b.y >= high && sees_all(node) {
                     take_box(node);
                 } else if node < job.first_leaf {
                     node *= 2u;
@@ -207,7 +234,7 @@ fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
     let first = (node - job.first_leaf) * LEAF;
     for (var key = first; key < min(first + LEAF, job.n); key++) {
         let s = filter_score(key);
-        if s + error >= low && (s - error >= high || !less(exact_score(key), threshold)) {
+        if s + error >= low && sees_key(key) && (s - error >= high || !less(exact_score(key), threshold)) {
             take_key(key);
         }
     }
@@ -215,6 +242,7 @@ fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
 
 // Everything of a row, in this order: champion, then strip.
 fn search(likely: u32) {
+    horizon = marks[row].y;
     idle = true;
     for (var k = 0u; k < dims(); k++) {
         query_real[k] = coordinate_real(query[row * D + k]);

@@ -12,6 +12,8 @@ struct Box {
 struct Whole {
     sum: array<Sum, D>,
     weight: u32,
+    first: u32, // the least token, and the last one
+    last: u32,
 }
 
 fn leaves() -> u32 {

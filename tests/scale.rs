@@ -4,7 +4,7 @@
 use localmax::choice::Plan;
 use localmax::contract::{Grid, Step, Steps};
 use localmax::cpu::{Cpu, Options};
-use localmax::gpu::{Adapter, Device, Planned};
+use localmax::gpu::{self, Adapter, Device, Planned};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
@@ -175,7 +175,8 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
             for (m, delta) in DELTAS.into_iter().enumerate() {
                 let case = case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::Full);
                 let mut brute = cpu(&case, Plan::Brute);
-                let mut tree = Planned::new(&device, &case.tokens, case.grid, true, Plan::Tree).expect("a search");
+                let options = gpu::Options { plan: Plan::Tree, ..gpu::Options::default() };
+                let mut tree = Planned::new(&device, &case.tokens, case.grid, true, options).expect("a search");
                 for t in 0..3 {
                     let name = format!("{} at step {t}", case.name);
                     let (want, got) =

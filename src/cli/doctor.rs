@@ -11,7 +11,7 @@ use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
 use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Planned, manifests};
 use crate::machine;
-use crate::model::{MAX_DIMENSION, Mask};
+use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
 
 /// Show what this machine has for the engines, probe every adapter, and say what to mend
@@ -39,7 +39,7 @@ fn shape(text: &str) -> Result<(usize, usize), String> {
 type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
-    let exact = |plan| Planned::memory(plan, (n, d), Precision::F32, false, Mask::Full, adapter);
+    let exact = |plan| Planned::memory(plan, (n, d), Precision::F32, false, adapter);
     let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
         adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         Ok(plan.memory)

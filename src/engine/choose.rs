@@ -5,7 +5,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, Attention, Device, Planned, Wanted};
+use crate::gpu::{self, Adapter, Attention, Device, Planned, Wanted};
 use crate::model::Model;
 use crate::tokens::{Precision, Tokens};
 
@@ -82,7 +82,7 @@ pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid:
         return Ok(Box::new(GpuEngine::real(device, tokens, model)?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain, plan)?))
+    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain, gpu::Options { plan, ..gpu::Options::default() })?))
 }
 
 /// Whether the reference has this plan.

@@ -1,10 +1,9 @@
 //! The GPU engine behind the trait.
 
 use super::{Engine, Rounding, Step};
-use crate::choice::Plan;
 use crate::contract::Grid;
 use crate::error::Result;
-use crate::gpu::{Attention, Device, Planned};
+use crate::gpu::{Attention, Device, Options, Planned};
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
@@ -26,8 +25,8 @@ impl GpuEngine {
     ///
     /// # Errors
     /// As [`Planned::new`].
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, plan: Plan) -> Result<Self> {
-        Ok(Self { state: State::Lattice(Box::new(Planned::new(device, tokens, grid, matrix, plan)?)) })
+    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
+        Ok(Self { state: State::Lattice(Box::new(Planned::new(device, tokens, grid, matrix, options)?)) })
     }
 
     /// Moves the tokens to the device as they are, for every other rule.

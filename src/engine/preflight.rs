@@ -63,7 +63,7 @@ impl Shape {
         let available = adapter.memory();
         let memory = if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            Planned::memory(plan, (self.n, self.d), self.precision, matrix, model.mask, adapter)?
+            Planned::memory(plan, (self.n, self.d), self.precision, matrix, adapter)?
         } else {
             let memory = AttentionPlan::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
             available.map_or(Ok(()), |available| memory.check_total(available))?;

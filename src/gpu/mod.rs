@@ -42,5 +42,5 @@ pub use device::Device;
 pub use memory::{Line, Memory};
 pub use peak::{Peak, fma_peak};
 pub use plan::Plan;
-pub use planned::Planned;
+pub use planned::{Options, Planned};
 pub use state::State;

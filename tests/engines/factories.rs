@@ -7,7 +7,7 @@ use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
 use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use localmax::error::Result;
-use localmax::gpu::{Adapter, Device};
+use localmax::gpu::{self, Adapter, Device};
 use localmax::tokens::Tokens;
 
 /// Makes an engine that holds the given tokens.
@@ -82,10 +82,13 @@ pub(crate) fn all() -> Vec<Factory> {
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
         for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {
-            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute };
+            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute, ..Options::default() };
             cpu(format!("cpu_{}_{threads}", set.name()), options);
         }
-        cpu(format!("cpu_{}_tree", set.name()), Options { set: Some(set), threads: Some(2), plan: Plan::Tree });
+        cpu(
+            format!("cpu_{}_tree", set.name()),
+            Options { set: Some(set), threads: Some(2), plan: Plan::Tree, ..Options::default() },
+        );
     }
     for plan in [Plan::Norm, Plan::Auto] {
         cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
@@ -129,6 +132,12 @@ fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits, plan: Plan) -> Fac
     let (adapter, device) = (adapter.clone(), OnceLock::new());
     Factory::new(name, move |tokens, grid| {
         let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
-        Ok(Box::new(GpuEngine::new(device.get_or_init(open), tokens, grid, true, plan)?))
+        Ok(Box::new(GpuEngine::new(
+            device.get_or_init(open),
+            tokens,
+            grid,
+            true,
+            gpu::Options { plan, ..gpu::Options::default() },
+        )?))
     })
 }

@@ -60,7 +60,8 @@ pub(in crate::gpu) fn memory(
         Slot::Lowest => dim * coordinate,
         Slot::Bounds => nodes * 2 * dim * coordinate,
         Slot::Boxes => nodes * (dim * (coordinate + 4)).next_multiple_of(coordinate),
-        Slot::Wholes => nodes * (dim + 1) * sum,
+        // Sums, then three words.
+        Slot::Wholes => nodes * (dim * sum + 12).next_multiple_of(sum),
         Slot::Found => rows * 12,
         Slot::QueryFilter => rows * dim * 4,
         Slot::Matrix => dim * dim * 8,

@@ -20,6 +20,7 @@ mod sorting;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use super::device::{Device, Pipeline};
 use super::kernels::{BLOCK, HASHED, Kernel, LANES, LEVELS, REPORT_WORDS, Slot};
@@ -30,8 +31,9 @@ use super::report::{REPORTS, Tests, fresh, report};
 use super::words::{coordinates, pair, words};
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
 use crate::error::{Error, Result};
+use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::LEAF;
+use crate::space::{LEAF, Upkeep};
 use crate::tokens::Tokens;
 use coding::Coding;
 use memory::LINES;
@@ -39,7 +41,7 @@ pub(super) use memory::memory;
 use sorting::Sorting;
 
 /// Largest d of the kernels, which hold a token a thread; boxes say little beyond.
-pub(super) const WIDEST: usize = 32;
+pub(super) const WIDEST: usize = 64;
 
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
@@ -58,10 +60,13 @@ pub(super) struct Searched {
     grid: Grid,
     n: u32,
     d: u32,
+    upkeep: Upkeep,
     coding: Coding,
     /// Of two that are exchanged, either may lie in the other's place: `sides` says.
     buffers: HashMap<Slot, wgpu::Buffer>,
     sides: Sides,
+    /// What the last step's rows saw.
+    mask: Mask,
     bindings: HashMap<(Kernel, Sides, bool), wgpu::BindGroup>,
     queue: Queue<Job>,
     /// The Ã that is loaded, and whether the step at hand does without: Q = X.
@@ -83,7 +88,7 @@ impl Searched {
     ///
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; device failures.
-    pub(super) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
+    pub(super) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, upkeep: Upkeep) -> Result<Self> {
         let (n, d) = (tokens.n() as u32, tokens.d() as u32);
         let memory = memory(tokens.n(), tokens.d(), grid.precision, matrix, device.limits())?;
         device.adapter().memory().map_or(Ok(()), |available| memory.check_total(available))?;
@@ -96,9 +101,11 @@ impl Searched {
             grid,
             n,
             d,
+            upkeep,
             coding,
             buffers,
             sides: Sides::default(),
+            mask: Mask::Full,
             bindings: HashMap::new(),
             queue: Queue::new(device)?,
             matrix: None,
@@ -106,28 +113,48 @@ impl Searched {
             keys: n,
             first_key: 0,
             warm: false,
-            sorting: Sorting::new(n),
+            sorting: Sorting::new(n, upkeep.sort_every),
             tests: Tests::default(),
             rows: n,
         };
         state.hold(&memory)?;
-        state.write(Slot::RowState, &words(&lattice, grid.precision))?;
-        state.write(Slot::Marks, &(0..n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
-        state.write(Slot::Owner, &(0..n).collect::<Vec<_>>())?;
         state.write(Slot::Coding, &state.coding.words())?;
         state.write(Slot::Lowest, &words(&state.coding.lowest, grid.precision))?;
-        state.sort()?;
+        state.load(&lattice)?;
         Ok(state)
+    }
+
+    /// Takes every token for a key, and sorts.
+    fn load(&mut self, lattice: &[i64]) -> Result<()> {
+        self.keys = self.n;
+        self.write(Slot::RowState, &words(lattice, self.grid.precision))?;
+        self.write(Slot::Marks, &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
+        self.write(Slot::Owner, &(0..self.n).collect::<Vec<_>>())?;
+        self.sort()
+    }
+
+    /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come apart.
+    fn turn_to(&mut self, mask: Mask) -> Result<()> {
+        if mask == self.mask {
+            return Ok(());
+        }
+        (self.mask, self.warm) = (mask, false);
+        if mask == Mask::Causal && self.keys < self.n {
+            self.queue.submit()?;
+            let lattice = self.lattice()?;
+            self.load(&lattice)?;
+        }
+        Ok(())
+    }
+
+    /// Time that submissions have taken so far, from submitting to their end.
+    pub(super) fn busy(&self) -> Duration {
+        self.queue.busy()
     }
 
     /// Distinct tokens searched in the last step, and the tests it took.
     pub(super) fn effort(&self) -> (u32, Tests) {
         (self.rows, self.tests)
-    }
-
-    /// Whether no step has been taken yet.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.tests == Tests::default()
     }
 
     /// Applies the steps in order.
@@ -144,6 +171,7 @@ impl Searched {
                     self.learn(known..index)?;
                     known = index;
                 }
+                self.turn_to(step.mask)?;
                 if self.sorting.is_due() {
                     self.sort()?;
                 }
@@ -172,21 +200,25 @@ impl Searched {
     ///
     /// # Errors
     /// Device failures.
-    pub(super) fn tokens(&mut self) -> Result<Tokens> {
+    pub(super) fn tokens(&self) -> Result<Tokens> {
+        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice()?)
+    }
+
+    /// The coordinates of every token.
+    fn lattice(&self) -> Result<Vec<i64>> {
         let d = self.d as usize;
         let [bytes, ..] = element_bytes(self.grid.precision);
         let rows = self.device.read(self.buffer(Slot::RowState), self.keys as usize * d * bytes as usize / 4)?;
         let rows = coordinates(&rows, self.grid.precision);
         let owner = self.owners()?;
-        let all: Vec<i64> = owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect();
-        self.grid.tokens(self.n as usize, d, &all)
+        Ok(owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect())
     }
 
-    /// Argmax and strip size of every token in the last step taken.
+    /// Argmax and strip size of every token in the last step taken, unless masks were asked for since.
     ///
     /// # Errors
     /// Device failures.
-    pub(super) fn strips(&mut self) -> Result<Strips> {
+    pub(super) fn strips(&self) -> Result<Strips> {
         let found = self.device.read(self.buffer(Slot::Found), 3 * self.keys as usize)?;
         let owner = self.owners()?;
         let column = |at: usize| owner.iter().map(|&key| found[3 * key as usize + at]).collect();
@@ -202,6 +234,7 @@ impl Searched {
         if let Some(row) = rows.iter().find(|&&row| row >= n as usize) {
             return Err(Error::input(format!("token {row} was asked for; there are {n}, counted from 0")));
         }
+        self.turn_to(step.mask)?;
         let owner = self.owners()?;
         let mut tokens = vec![Vec::new(); self.keys as usize];
         (0..).zip(&owner).for_each(|(token, &key)| tokens[key as usize].push(token));
@@ -310,7 +343,7 @@ impl Searched {
     /// Puts the keys in order and merges those that are equal.
     fn sort(&mut self) -> Result<()> {
         let (n, keys) = (self.n, self.keys);
-        let base = Job { n: keys, ..Job::default() };
+        let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
         self.push(Kernel::Number, keys, base)?;
         let hashed = if self.coding.exact { 0..0 } else { HASHED..HASHED + 2 };
         for digit in hashed.chain(0..self.coding.digits) {

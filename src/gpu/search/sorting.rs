@@ -15,6 +15,8 @@ const BASE_COST: f64 = 2e5;
 /// What is known since the last sort.
 #[derive(Clone, Debug)]
 pub(super) struct Sorting {
+    /// The interval, if it is fixed.
+    every: Option<u32>,
     interval: u32,
     since: u32,
     cost: f64,
@@ -29,15 +31,15 @@ pub(super) struct Sorting {
 
 impl Sorting {
     /// Just sorted for the first time.
-    pub(super) fn new(keys: u32) -> Self {
+    pub(super) fn new(keys: u32, every: Option<u32>) -> Self {
         let cost = KEY_COST.mul_add(f64::from(keys), BASE_COST);
-        Self { interval: 1, since: 0, cost, before: None, known: 0, least: 0.0, last: 0.0, above: 0.0 }
+        Self { every, interval: 1, since: 0, cost, before: None, known: 0, least: 0.0, last: 0.0, above: 0.0 }
     }
 
     /// Just sorted.
     pub(super) fn sorted(&mut self, keys: u32) {
         let before = (self.known > 0).then_some(self.last);
-        *self = Self { interval: self.interval, before, ..Self::new(keys) };
+        *self = Self { interval: self.interval, before, ..Self::new(keys, self.every) };
     }
 
     /// A step is on its way.
@@ -47,7 +49,7 @@ impl Sorting {
 
     /// Whether tests of the steps so far should be counted before the next one.
     pub(super) fn is_asking(&self, keys: u32) -> bool {
-        self.since > self.known && (self.since >= self.interval || keys > 1 << 14)
+        self.every.is_none() && self.since > self.known && (self.since >= self.interval || keys > 1 << 14)
     }
 
     /// The tests of the next step not yet known of.
@@ -67,6 +69,7 @@ impl Sorting {
 
     /// Whether to sort before the next step.
     pub(super) fn is_due(&self) -> bool {
-        self.since > 0 && (self.since >= self.interval || self.above > self.cost)
+        let dear = || self.since >= self.interval || self.above > self.cost;
+        self.since > 0 && self.every.map_or_else(dear, |every| self.since >= every)
     }
 }

@@ -49,7 +49,7 @@ fn sorted_and_merged_as_on_the_cpu() {
             let rows: Vec<i64> = (0..n).flat_map(|_| kinds[next() as usize % kinds.len()].clone()).collect();
             let grid = Grid { exponent: 0, precision };
             let tokens = grid.tokens(n, d, &rows).expect("tokens");
-            let searched = Searched::new(&device, &tokens, grid, false).expect("a search");
+            let searched = Searched::new(&device, &tokens, grid, false, Upkeep::default()).expect("a search");
             let (keys, owner) = listed(&searched);
             let (expected, _) = Keys::of_tokens(rows.clone(), d).ordered(d, Order::Space, true);
             let mut sorted: Vec<_> = (0..expected.len())
