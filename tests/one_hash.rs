@@ -182,36 +182,33 @@ fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits) -> Arc<L
     Arc::new(Limited { name, adapter: adapter.clone(), limits, device: OnceLock::new() })
 }
 
-/// Brute force and searches without limits.
-fn as_they_run(adapter: &Adapter) -> Vec<Path> {
-    let device = limited(adapter, "", adapter.limits());
-    let of = |plan| path(&device, "", gpu::Options { plan, ..gpu::Options::default() });
+/// Brute force and searches, as they run.
+fn as_they_run(device: &Arc<Limited>) -> Vec<Path> {
+    let of = |plan| path(device, "", gpu::Options { plan, ..gpu::Options::default() });
     [Plan::Brute, Plan::Tree].map(of).into()
 }
 
-/// Brute force in windows of three sizes, searches in dispatches of three.
-fn on_gpu(adapter: &Adapter) -> Vec<Path> {
-    let within = |name, bytes, groups| {
+/// The same, and searches sorted at every interval, merged and not.
+fn sorted(device: &Arc<Limited>) -> Vec<Path> {
+    let of = |(name, upkeep): (String, _)| path(device, &name, gpu::Options { plan: Plan::Tree, upkeep });
+    as_they_run(device).into_iter().chain(upkeeps().into_iter().map(of)).collect()
+}
+
+/// Brute force in windows of two more sizes, searches in dispatches of two more shapes.
+fn tiled(adapter: &Adapter) -> Vec<Path> {
+    let of = |name, bytes, groups, plan| {
         let whole = adapter.limits();
         let max_storage_buffer_binding_size = whole.max_storage_buffer_binding_size.min(bytes);
         let max_compute_workgroups_per_dimension = whole.max_compute_workgroups_per_dimension.min(groups);
-        limited(
-            adapter,
-            name,
-            wgpu::Limits { max_storage_buffer_binding_size, max_compute_workgroups_per_dimension, ..whole },
-        )
+        let limits = wgpu::Limits { max_storage_buffer_binding_size, max_compute_workgroups_per_dimension, ..whole };
+        path(&limited(adapter, name, limits), "", gpu::Options { plan, ..gpu::Options::default() })
     };
-    let plain = limited(adapter, "", adapter.limits());
-    let windows = [within(" in windows", 48 << 10, 65), within(" in small windows", 20 << 10, 31)];
-    let dispatches = [within(" in dispatches", u64::MAX, 65), within(" in small dispatches", u64::MAX, 41)];
-    let brute = [&plain].into_iter().chain(&windows);
-    let mut all: Vec<Path> =
-        brute.map(|device| path(device, "", gpu::Options { plan: Plan::Brute, ..gpu::Options::default() })).collect();
-    let devices = [&plain, &dispatches[0], &dispatches[1]].into_iter().cycle();
-    for (device, (name, upkeep)) in devices.zip(upkeeps()) {
-        all.push(path(device, &name, gpu::Options { plan: Plan::Tree, upkeep }));
-    }
-    all
+    vec![
+        of(" in windows", 68 << 10, 65, Plan::Brute),
+        of(" in small windows", 36 << 10, 65, Plan::Brute),
+        of(" in dispatches", u64::MAX, 65, Plan::Tree),
+        of(" in small dispatches", u64::MAX, 41, Plan::Tree),
+    ]
 }
 
 /// Steps on a path, to the last hash that there is.
@@ -249,7 +246,7 @@ fn main() {
     let size = if full {
         Size { n: 3001, steps: 300, repeats: 100, full }
     } else {
-        Size { n: 301, steps: 12, repeats: 5, full }
+        Size { n: 201, steps: 8, repeats: 5, full }
     };
     let systems = systems(size);
     let one = systems.iter().find(|system| system.d == 3).cloned().into_iter().collect::<Vec<_>>();
@@ -265,12 +262,18 @@ fn main() {
     let missing = adapters.is_empty();
     for (index, adapter) in adapters.iter().enumerate() {
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
-        // Drivers behind the first take long to compile: one system there in everyday runs.
-        let some = if full || index == 0 { &systems } else { &one };
-        let paths = Arc::new(on_gpu(adapter));
-        some.iter().for_each(|system| add(&format!("gpu_{name}"), system, &paths, hold));
-        let twice = Arc::new(as_they_run(adapter));
-        one.iter().for_each(|system| add(&format!("gpu_{name}_again_and_again"), system, &twice, repeat));
+        // A device takes seconds to compile for one system, drivers behind the first longer.
+        let all = |everyday| if full || everyday { &systems } else { &one };
+        let device = limited(adapter, "", adapter.limits());
+        let groups = [
+            ("", sorted(&device), all(index == 0), hold as fn(&System, Size, &Path) -> Verdict),
+            ("_again_and_again", as_they_run(&device), &one, repeat),
+            ("_tiled", tiled(adapter), all(false), hold),
+        ];
+        for (group, paths, systems, run) in groups {
+            let paths = Arc::new(paths);
+            systems.iter().for_each(|system| add(&format!("gpu_{name}{group}"), system, &paths, run));
+        }
     }
     if missing {
         trials.push(Trial::test("gpu", || Ok(())).with_ignored_flag(true));
