@@ -263,12 +263,14 @@ fn main() {
     for (index, adapter) in adapters.iter().enumerate() {
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
         // A device takes seconds to compile for one system, drivers behind the first longer.
-        let all = |everyday| if full || everyday { &systems } else { &one };
+        let first = index == 0;
+        let some = if full || first { &systems } else { &one };
+        let tiles = if full { &systems } else { &one };
         let device = limited(adapter, "", adapter.limits());
         let groups = [
-            ("", sorted(&device), all(index == 0), hold as fn(&System, Size, &Path) -> Verdict),
+            ("", sorted(&device), some, hold as fn(&System, Size, &Path) -> Verdict),
             ("_again_and_again", as_they_run(&device), &one, repeat),
-            ("_tiled", tiled(adapter), all(false), hold),
+            ("_tiled", if full || first { tiled(adapter) } else { Vec::new() }, tiles, hold),
         ];
         for (group, paths, systems, run) in groups {
             let paths = Arc::new(paths);

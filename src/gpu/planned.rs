@@ -4,8 +4,6 @@
 //! sample, timed once: where the tree takes longer, brute force takes over, and the tree is tried again after some steps,
 //! since a cloud that clusters becomes easier.
 
-use std::time::Duration;
-
 use super::adapter::Adapter;
 use super::device::Device;
 use super::memory::Memory;
@@ -207,7 +205,7 @@ impl Planned {
                 Held::Tree(tree) => reports.extend(tree.step(group)?),
                 Held::Lost => return Err(lost()),
             }
-            let seconds = (self.busy() - before).as_secs_f64() / some as f64;
+            let seconds = (self.busy() - before) / some as f64;
             let brute = self.brute_seconds(next)?;
             if let Some(trial) = &mut self.trial {
                 trial.count(some, seconds, brute);
@@ -284,11 +282,12 @@ impl Planned {
         Ok(())
     }
 
-    fn busy(&self) -> Duration {
+    /// Seconds that the plan held has taken so far.
+    fn busy(&self) -> f64 {
         match &self.held {
-            Held::Brute(state) => state.busy(),
-            Held::Tree(tree) => tree.busy(),
-            Held::Lost => Duration::ZERO,
+            Held::Brute(state) => state.busy().as_secs_f64(),
+            Held::Tree(tree) => tree.busy().as_secs_f64(),
+            Held::Lost => 0.0,
         }
     }
 
@@ -321,9 +320,9 @@ impl Planned {
         let mut state = State::new(&self.device, &trial.sample, self.grid, self.matrix)?;
         // The first step waits for kernels.
         state.step(std::slice::from_ref(step))?;
-        let before = state.busy();
+        let before = state.busy().as_secs_f64();
         state.step(&vec![step.clone(); SAMPLE_STEPS])?;
-        let seconds = (state.busy() - before).as_secs_f64() / SAMPLE_STEPS as f64;
+        let seconds = (state.busy().as_secs_f64() - before) / SAMPLE_STEPS as f64;
         let seconds = seconds * (self.shape.0 as f64 / trial.sample.n() as f64).powi(2);
         trial.brute = Some(seconds);
         Ok(seconds)
