@@ -12,6 +12,9 @@
 //! `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then `merge_starts`, `merge_keys` and
 //! `merge_owners`. All of it stays on the device; the host reads a few words, and everything only when asked for tokens.
 //!
+//! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells the first and the last token
+//! in it.
+//!
 //! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the plan.
 
 mod coding;

@@ -3,7 +3,7 @@
 //! Searches turn dearer as keys move and their order ages; a sort mends that and merges what has become equal. With the
 //! gain G of the last sort (the tests of the step before it less those of the step after it) and T steps between sorts, a
 //! linear drift costs least where G·T/2 equals the cost of a sort: T is halved above and doubled below. Searches that turn
-//! dear before their time are answered at once. Tests are counted, not timed, so that every run of a state sorts alike.
+//! dear before their time are answered at once, unless the interval is given. Tests are counted, not timed, so that every run of a state sorts alike.
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
