@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::contract::Grid;
 use crate::cpu;
 use crate::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
-use crate::gpu::{Adapter, Device};
+use crate::gpu::{self, Adapter, Device};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
@@ -104,7 +104,7 @@ fn engines() -> Vec<(String, Open)> {
             let name = format!("gpu: {}", adapter.name());
             let open: Open = Box::new(move |model, tokens, grid| {
                 Ok(Box::new(if model.is_exact() {
-                    GpuEngine::new(&device, tokens, grid, true)?
+                    GpuEngine::new(&device, tokens, grid, true, gpu::Options::default())?
                 } else {
                     GpuEngine::real(&device, tokens, model)?
                 }))

@@ -20,7 +20,7 @@ use super::width::Width;
 use crate::contract::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::{Keys, LEAF, Order, Tree};
+use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
 
 /// Rows that begin their search together; a power of two, at least as many as a packet has.
 const GROUP: usize = 1024;
@@ -33,6 +33,7 @@ pub(super) struct Sorted<W: Width> {
     n: usize,
     set: InstructionSet,
     order: Order,
+    upkeep: Upkeep,
     cloud: Cloud<W>,
     weight: Vec<u32>,
     first: Vec<u32>,
@@ -69,9 +70,11 @@ struct Sorting {
 }
 
 impl Sorting {
-    /// Whether its time has come, or searches since the last sort took a sort longer than if all were like the best.
-    fn is_due(&self) -> bool {
-        self.since > 0 && (self.since >= self.interval || self.spent > self.least * self.since + self.cost)
+    /// Whether its time has come, or, unless that is fixed, searches since the last sort took a sort longer than if all were
+    /// like the best.
+    fn is_due(&self, every: Option<u32>) -> bool {
+        let dear = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
+        self.since > 0 && every.map_or_else(dear, |every| self.since >= every)
     }
 }
 
@@ -98,13 +101,21 @@ impl Places {
 
 impl<W: Width> Sorted<W> {
     /// From every token's coordinates, row-major.
-    pub(super) fn new(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, mask: Mask) -> Self {
+    pub(super) fn new(
+        tokens: Vec<W::Int>,
+        d: usize,
+        set: InstructionSet,
+        order: Order,
+        upkeep: Upkeep,
+        mask: Mask,
+    ) -> Self {
         let n = tokens.len() / d;
         let identity = || (0..n as u32).collect();
         let mut state = Self {
             n,
             set,
             order,
+            upkeep,
             cloud: Cloud { n: 0, d, x: Vec::new(), floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
             weight: Vec::new(),
             first: Vec::new(),
@@ -153,7 +164,7 @@ impl<W: Width> Sorted<W> {
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
         let start = Instant::now();
         let d = self.cloud.d;
-        let (mut keys, moved) = keys.ordered(d, self.order, mask == Mask::Full);
+        let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
         drop(moved);
         self.tree = Tree::default(); // the old one goes first
@@ -186,7 +197,7 @@ impl<W: Width> Sorted<W> {
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.sorting.is_due() || (self.order == Order::Norm && self.sorting.since > 0) {
+        } else if self.sorting.is_due(self.upkeep.sort_every) || (self.order == Order::Norm && self.sorting.since > 0) {
             self.sorting.before = self.sorting.last;
             let d = self.cloud.d;
             let mut rows = std::mem::take(&mut self.cloud.x);

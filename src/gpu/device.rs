@@ -362,8 +362,9 @@ fn shader(raw: &wgpu::Device, label: &str, source: &str, trusted: bool) -> wgpu:
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own, and each of
-    // their loops counts up to a bound fixed before it starts.
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each of
+    // their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes
+    // bits from a word, the others go from node to node in depth-first order and never come back to one.
     unsafe { raw.create_shader_module_trusted(descriptor, checks) }
 }
 
