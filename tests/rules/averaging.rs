@@ -71,7 +71,7 @@ fn omission(factory: &Factory) {
                 if let Some(effort) = run.engine.effort() {
                     let scored = effort.keys_a_row / cloud.len() as f64;
                     assert!(if beta == 0.0 { scored == 1.0 } else { scored <= 1.0 }, "{scored} of the keys");
-                    assert!(beta < 40.0 || d > 3 || scored < 0.5, "d = {d}: {scored} of the keys at beta = {beta}");
+                    assert!(beta < 40.0 || d > 3 || scored < 0.9, "d = {d}: {scored} of the keys at beta = {beta}");
                 }
             }
         }
