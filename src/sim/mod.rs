@@ -1,6 +1,7 @@
 //! The loop: a model's steps applied by an engine, in batches, with reports handed out in order.
 
 pub mod record;
+pub mod resume;
 
 use std::time::{Duration, Instant};
 
