@@ -342,6 +342,19 @@ mod tests {
     use crate::model::Rule;
     use crate::schedule::Schedule;
 
+    /// Nobody is there to take up what is lost.
+    struct Alone;
+
+    impl Conductor for Alone {
+        fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
+            Err(Error::device(lost.to_string()))
+        }
+
+        fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+    }
+
     /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps before it.
     #[test]
     fn a_schedule_that_ends_keeps_the_steps_before_it() {
@@ -350,13 +363,14 @@ mod tests {
             *delta = Schedule::parse("20-t").unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        let run_dir = Place::new(Some(&folder.path().join("r")), "r").unwrap().create(&config).unwrap();
         let tokens = config.load_tokens().unwrap();
         let grid = Grid::of(&tokens, config.run.precision);
         let engine = Box::new(ReferenceEngine::new(&tokens, grid));
-        let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
-        let go = |_, _: &StepReport, _: Option<&Effort>| ControlFlow::Continue(());
-        let ending = run(&config, &run_dir, &mut simulation, grid, Options::default(), go).unwrap();
+        let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
+        let place = Place::new(Some(&folder.path().join("r")), "r").unwrap();
+        let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
+        let start = Checkpoint { tokens, progress, frames: Vec::new() };
+        let ending = run(&config, &run_dir, start, engine, &mut Alone).unwrap();
         let End::Failed(error) = &ending.how else { panic!("{:?}", ending.how) };
         assert!(error.to_string().contains("delta is -1 at step 21"), "{error}");
         assert_eq!(ending.steps, 21);
