@@ -36,7 +36,8 @@ impl Out {
     /// Brings everything to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         fault()?;
-        self.0.sync_all()
+        // No test pulls the plug, and thousands of them would wait for the disk.
+        if cfg!(test) { Ok(()) } else { self.0.sync_all() }
     }
 }
 
@@ -72,7 +73,7 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
 /// Brings the names in a folder to the disk, where a system has such a thing.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     fault()?;
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) && !cfg!(test) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(not(test))]

@@ -341,19 +341,7 @@ mod tests {
     use crate::io::run_dir::Place;
     use crate::model::Rule;
     use crate::schedule::Schedule;
-
-    /// Nobody is there to take up what is lost.
-    struct Alone;
-
-    impl Conductor for Alone {
-        fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
-            Err(Error::device(lost.to_string()))
-        }
-
-        fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
-            ControlFlow::Continue(())
-        }
-    }
+    use crate::sim::faults::Alone;
 
     /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps before it.
     #[test]

@@ -100,7 +100,18 @@ impl Table {
     }
 
     /// Brings every row into the file.
+    ///
+    /// # Errors
+    /// What cannot be written; a file that somebody has removed or changed meanwhile.
     pub(super) fn flush(&mut self) -> Result<()> {
+        let (path, written) = (&self.path, self.hasher.count());
+        let found = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
+        if found != written {
+            let path = path.display();
+            return Err(Error::input(format!(
+                "{path}: {written} bytes were written and {found} are there; somebody else writes it"
+            )));
+        }
         // Written once, whole or in part: a second try would repeat what had got through.
         let pending = std::mem::take(&mut self.pending);
         self.out.write_all(&pending).map_err(|e| Error::file(&self.path, e))?;
@@ -110,18 +121,10 @@ impl Table {
     }
 
     /// Brings every row to the disk; the mark from which to go on.
-    ///
-    /// # Errors
-    /// What cannot be written; a file that somebody has removed or changed meanwhile.
     pub(super) fn mark(&mut self) -> Result<Mark> {
         self.flush()?;
         self.out.sync().map_err(|e| Error::file(&self.path, e))?;
         let (path, bytes) = (&self.path, self.hasher.count());
-        let found = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
-        if found != bytes {
-            let path = path.display();
-            return Err(Error::input(format!("{path}: {bytes} bytes were written and {found} are there; it was changed")));
-        }
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Mark { file, bytes, blake3: self.hasher.finalize().to_hex().to_string() })
     }

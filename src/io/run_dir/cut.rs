@@ -50,8 +50,12 @@ impl RunDir {
             disk::sync_folder(folder).map_err(|e| Error::file(folder, e))?;
         }
         checkpoint::write(&folder.join(format!("step_{:012}.safetensors", progress.step)), tokens, frames, progress)?;
-        let all = self.checkpoints()?;
-        all.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
+        self.prune()
+    }
+
+    /// Removes all checkpoints but the last two.
+    fn prune(&self) -> Result<()> {
+        self.checkpoints()?.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
     }
 
     /// The newest checkpoint that is as it was written, and whose frames and rows are.
@@ -105,6 +109,7 @@ impl RunDir {
         for (_, path) in self.checkpoints()?.iter().filter(|(at, _)| Some(*at) > step) {
             remove(path)?;
         }
+        self.prune()?;
         remove(&self.path().join(FINAL))?;
         for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
             remove(&self.path().join(table))?;

@@ -36,7 +36,7 @@ pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, npy};
+use crate::io::{atomic, disk, npy};
 use crate::tokens::Tokens;
 
 const CONFIG: &str = "config.toml";
@@ -147,7 +147,7 @@ fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
     let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     // Nobody knows the folder beside it.
     let named = |error| if let Error::File { cause, .. } = error { Error::file(path, cause) } else { error };
-    let placed = fill(&beside, config, meta).map_err(named).and_then(|()| match fs::rename(&beside, &absolute) {
+    let placed = fill(&beside, config, meta).map_err(named).and_then(|()| match disk::rename(&beside, &absolute) {
         Ok(()) => Ok(true),
         Err(_) if absolute.exists() => Ok(false),
         Err(e) => Err(Error::file(path, e)),
@@ -165,7 +165,7 @@ fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
 fn fill(path: &Path, config: &Config, meta: &Meta) -> Result<()> {
     for folder in [FRAMES, PLOTS] {
         let folder = path.join(folder);
-        fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
+        disk::create_folder(&folder).map_err(|e| Error::file(folder, e))?;
     }
     write_meta(path, meta)?;
     config.save(path)

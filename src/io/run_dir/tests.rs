@@ -151,7 +151,7 @@ fn bad_metrics_are_named() {
     assert!(MetricsWriter::resume(folder.path(), &missing).unwrap_err().to_string().contains("rows are missing"));
     fs::write(&path, text.replace(",00", ",01")).unwrap();
     let other = MetricsWriter::resume(folder.path(), &mark).unwrap_err().to_string();
-    assert!(other.contains("metrics.csv: its first 68 bytes are not those"), "{other}");
+    assert!(other.contains("metrics.csv: its first 70 bytes are not those"), "{other}");
     for row in ["one,,,,,,,00", "1,,,,,,,00", "2,0.5,,3,1,,2,00", "0,,,3,,,,00", "3,0.5,,,,,,00", "1,2", "1,\u{7}\"x"] {
         fs::write(&path, format!("{text}{row}\n")).unwrap();
         let line = read_metrics(&path).unwrap_err().to_string();
