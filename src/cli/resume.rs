@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::run::{self, Begun};
 use super::source::{count, first_state, named, open_engine, preflight};
-use super::{interrupt, output, run};
+use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::io::checkpoint::{Checkpoint, Progress};
@@ -61,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let is_new = checkpoint.is_none();
-    let (start, engine) = if let Some(mut start) = checkpoint {
+    let (mut start, engine) = if let Some(mut start) = checkpoint {
         preflight(&config)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = open_engine(&config, &start.tokens, grid)?;
@@ -76,7 +77,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
         (Checkpoint { tokens, progress, frames: Vec::new() }, engine)
     };
-    let mut start = start;
     start.progress.options = options;
     interrupt::watch()?;
     run.cut_back((!is_new).then_some(&start))?;
@@ -84,8 +84,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.steps > 0 {
         kept.save(run.path())?;
     }
-    run::conduct(&config, &run, start, engine)?;
-    run::draw(&run, options.no_plot)
+    match run::conduct(&config, &run, start, engine)? {
+        Begun::Yes => run::draw(&run, options.no_plot),
+        Begun::Not(error) => Err(error.into()),
+    }
 }
 
 /// Who goes on, after whom.
@@ -94,7 +96,8 @@ fn changed(progress: &Progress, is_exact: bool) -> String {
     let who = |e: &crate::outcome::Description| format!("{} ({})", e.engine, e.device);
     let mut text = format!("from step {} on {}, before {}", progress.step, who(&now.engine), who(&before.engine));
     if now.contract != before.contract {
-        text += &format!("; arithmetic of version {}, before {}: not the bits of one run", now.contract, before.contract);
+        text +=
+            &format!("; arithmetic of version {}, before {}: not the bits of one run", now.contract, before.contract);
     } else if is_exact {
         text += ": the same bits";
     } else {

@@ -77,30 +77,42 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     interrupt::watch()?;
     let run = place.create(config, &Meta::new(config, &progress))?;
     let _lock = run.lock()?;
-    conduct(config, &run, Checkpoint { tokens, progress, frames: Vec::new() }, engine)?;
+    let begun = conduct(config, &run, Checkpoint { tokens, progress, frames: Vec::new() }, engine)?;
+    if let Begun::Not(error) = begun {
+        run.discard()?;
+        return Err(error.into());
+    }
     Ok(run)
 }
 
+/// Whether a run took a step.
+pub(super) enum Begun {
+    /// It did, or it had none to take.
+    Yes,
+    /// It failed before.
+    Not(Error),
+}
+
 /// Takes a run from `start` to its end and prints what it came to. One that fails or is interrupted on its way is kept as
-/// far as it came; one that fails before its first step is removed.
-pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<()> {
+/// far as it came.
+pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<Begun> {
     let is_new = start.progress.tables.is_empty();
     let mut live = Live { config, progress: Progressing::after(start.progress.step, config.run.steps) };
     let result = record::run(config, run, start, engine, &mut live);
     live.progress.done();
     let ending = match result {
-        Ok(Ending { how: End::Failed(error), reached: 0, .. }) | Err(error) if is_new => {
-            run.clone().discard()?;
-            return Err(error.into());
-        }
+        Ok(Ending { how: End::Failed(error), reached: 0, .. }) | Err(error) if is_new => return Ok(Begun::Not(error)),
         other => other?,
     };
     let meta = record::finish(config, &ending);
     let written = run.write_meta(&meta);
     match ending.how {
         End::Failed(failure) => Err(stopped(failure, run, ending.steps, ending.is_final_written, ending.saved).into()),
-        _ if written.is_err() => Ok(written?),
-        End::Completed => Ok(output::print(&summary(config, &meta, &ending))?),
+        _ if written.is_err() => Ok(written.map(|()| Begun::Yes)?),
+        End::Completed => {
+            output::print(&summary(config, &meta, &ending))?;
+            Ok(Begun::Yes)
+        }
         End::Interrupted => {
             let (step, end, path) = (ending.steps, config.run.steps, run.final_path());
             let text = format!("interrupted after step {step} of {end}; the state is kept in {}", path.display());

@@ -20,8 +20,18 @@ fn expect(at: &Path, status: i32, arguments: &[&str]) -> String {
 }
 
 const RUN: [&str; 12] = [
-    "run", "--preset", "vanishing-delta", "--engine", "cpu", "--no-plot", "--set", "tokens.n=30", "--set",
-    "output.record=every 2", "--set", "output.frames=every 3",
+    "run",
+    "--preset",
+    "vanishing-delta",
+    "--engine",
+    "cpu",
+    "--no-plot",
+    "--set",
+    "tokens.n=30",
+    "--set",
+    "output.record=every 2",
+    "--set",
+    "output.frames=every 3",
 ];
 
 /// A run of 20 steps in one go, and one that has 10 of them and checkpoints of steps 5 and 10.
@@ -53,14 +63,30 @@ fn what_is_damaged_is_named_and_the_rest_is_saved() {
     type Harm = fn(&Path);
     let harms: [(Harm, &[&str], bool); 14] = [
         (|_| {}, &[], true),
-        (|r| flip(&checkpoints(r)[1], 2000), &["step_000000000010.safetensors: damaged in its ", "from an earlier"], true),
+        (
+            |r| flip(&checkpoints(r)[1], 2000),
+            &["step_000000000010.safetensors: damaged in its ", "from an earlier"],
+            true,
+        ),
         (|r| fs::write(&checkpoints(r)[1], "").unwrap(), &["step_000000000010", "header", "from an earlier"], true),
         (|r| fs::remove_file(&checkpoints(r)[1]).unwrap(), &[], true),
-        (|r| checkpoints(r).iter().for_each(|c| flip(c, 40)), &["step_000000000010", "step_000000000005", "--out NEW"], false),
+        (
+            |r| checkpoints(r).iter().for_each(|c| flip(c, 40)),
+            &["step_000000000010", "step_000000000005", "--out NEW"],
+            false,
+        ),
         (|r| fs::write(r.join("checkpoints/.step_000000000011.safetensors.7.part"), "half").unwrap(), &[], true),
         (|r| fs::write(r.join("frames/step_000000000012.npy"), "later").unwrap(), &[], true),
-        (|r| flip(&r.join("frames/step_000000000009.npy"), 130), &["frames/step_000000000009.npy", "from an earlier"], true),
-        (|r| fs::remove_file(r.join("frames/step_000000000003.npy")).unwrap(), &["frames/step_000000000003.npy"], false),
+        (
+            |r| flip(&r.join("frames/step_000000000009.npy"), 130),
+            &["frames/step_000000000009.npy", "from an earlier"],
+            true,
+        ),
+        (
+            |r| fs::remove_file(r.join("frames/step_000000000003.npy")).unwrap(),
+            &["frames/step_000000000003.npy"],
+            false,
+        ),
         (|r| fs::remove_file(r.join("metrics.csv")).unwrap(), &["metrics.csv: there is no such file"], false),
         (|r| flip(&r.join("metrics.csv"), 80), &["metrics.csv: its first"], false),
         (|r| fs::remove_file(r.join("meta.json")).unwrap(), &[], true),

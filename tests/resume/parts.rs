@@ -283,7 +283,12 @@ fn a_lost_device_is_taken_up_once() {
         let config = preset(name, &[changes, &["run.steps=9", "output.checkpoint_seconds=1e-9"]].concat());
         let whole = folder.path().join(format!("{name}-whole"));
         begin(&config, &whole, Who::Gpu, &mut Ends { at: NEVER, copy: None });
-        let cases = [("again", Some(Who::Gpu), None), ("other", Some(Who::Cpu), None), ("gone", None, None), ("twice", None, Some(2))];
+        let cases = [
+            ("again", Some(Who::Gpu), None),
+            ("other", Some(Who::Cpu), None),
+            ("gone", None, None),
+            ("twice", None, Some(2)),
+        ];
         for (what, next, again) in cases {
             let path = folder.path().join(format!("{name}-{what}"));
             let (tokens, grid) = first(&config);

@@ -47,7 +47,10 @@ fn assert_whole(folder: &Path) {
     fs::write(run.join("config.toml"), config.replace("steps = 1000000000", &format!("steps = {end}"))).unwrap();
     good(folder, &["resume", "r", "--no-plot"]);
     let seldom = ["--set", "output.checkpoint_seconds=0.02"];
-    good(folder, &[&["run", "my.toml", "--steps", &end.to_string(), "--out", "whole", "--no-plot"], &seldom[..]].concat());
+    good(
+        folder,
+        &[&["run", "my.toml", "--steps", &end.to_string(), "--out", "whole", "--no-plot"], &seldom[..]].concat(),
+    );
     assert_equal_files(&folder.join("whole"), &run, &format!("{end} steps"));
     assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), 2);
 }
@@ -109,7 +112,8 @@ fn signals_lose_nothing() {
         arguments = &["resume", "r", "--no-plot"];
     }
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
-    fs::write(run.join("config.toml"), config.replace("checkpoint_seconds = 300.0", "checkpoint_seconds = 0.02")).unwrap();
+    fs::write(run.join("config.toml"), config.replace("checkpoint_seconds = 300.0", "checkpoint_seconds = 0.02"))
+        .unwrap();
     assert_whole(folder.path());
 }
 

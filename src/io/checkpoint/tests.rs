@@ -85,7 +85,13 @@ fn every_truncation_and_every_flipped_bit_is_noticed() {
             let part = refused(&bytes, &format!("bit {bit} of byte {at}"));
             bytes[at] ^= 1 << bit;
             if (header..hashes).contains(&at) {
-                let right = if at < steps { STEPS } else if at < tokens { TOKENS } else { HASHES };
+                let right = if at < steps {
+                    STEPS
+                } else if at < tokens {
+                    TOKENS
+                } else {
+                    HASHES
+                };
                 assert_eq!(part, right, "bit {bit} of byte {at}");
             }
         }

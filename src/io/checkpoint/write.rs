@@ -6,7 +6,9 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::{CHUNK, Facts, Frame, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, Progress, SEAL, STEPS, TOKENS, VERSION};
+use super::{
+    CHUNK, Facts, Frame, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, Progress, SEAL, STEPS, TOKENS, VERSION,
+};
 use crate::error::{Error, Result};
 use crate::io::{atomic, disk};
 use crate::tokens::{Coordinates, Tokens};
@@ -60,11 +62,16 @@ fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<
     let hashes = hashes.into_iter().collect::<Result<Vec<_>>>()?.try_into().unwrap_or_default();
     let facts = Facts { version: VERSION, blake3: hashes, progress: progress.clone() };
     let facts = serde_json::to_string(&facts).map_err(|e| failed(&e))?;
-    let metadata = Metadata::new(Some(HashMap::from([(METADATA.to_owned(), facts)])), tensors).map_err(|e| failed(&e))?;
+    let metadata =
+        Metadata::new(Some(HashMap::from([(METADATA.to_owned(), facts)])), tensors).map_err(|e| failed(&e))?;
     let mut text = serde_json::to_vec(&metadata).map_err(|e| failed(&e))?;
     text.resize(text.len().next_multiple_of(8), b' ');
     if text.len() as u64 > LONGEST_HEADER {
-        return Err(Error::input(format!("{}: a header of {} bytes, {LONGEST_HEADER} at most", path.display(), text.len())));
+        return Err(Error::input(format!(
+            "{}: a header of {} bytes, {LONGEST_HEADER} at most",
+            path.display(),
+            text.len()
+        )));
     }
     Ok(([&(text.len() as u64).to_le_bytes()[..], &text].concat(), bodies))
 }

@@ -30,9 +30,12 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = file.take(20).read_to_string(&mut holder);
-                let holder = holder.trim().parse::<u32>().map_or("another process".into(), |id| format!("process {id}"));
+                let holder =
+                    holder.trim().parse::<u32>().map_or("another process".into(), |id| format!("process {id}"));
                 let folder = path.parent().unwrap_or(path).display();
-                return Err(Error::input(format!("{folder} is being written by {holder}; wait for it, or end it first")));
+                return Err(Error::input(format!(
+                    "{folder} is being written by {holder}; wait for it, or end it first"
+                )));
             }
         }
         file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
