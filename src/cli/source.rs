@@ -110,7 +110,9 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
 pub(super) fn preflight(config: &Config) -> Result<(), Error> {
     let (model, run) = (&config.model, &config.run);
     let memory = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)?;
-    memory.iter().for_each(|memory| output::note(memory));
+    if let Some(memory) = memory {
+        output::note(&memory);
+    }
     Ok(())
 }
 

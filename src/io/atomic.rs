@@ -49,7 +49,7 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
 
 /// Whether a file's name is that of one on its way, which only a process that was killed leaves behind.
 pub(super) fn is_left_over(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(".part")
+    name.strip_prefix('.').is_some_and(|rest| rest.strip_suffix(".part").is_some())
 }
 
 /// Hashes what it passes on.

@@ -55,12 +55,13 @@ fn flip(path: &Path, at: usize) {
     fs::write(path, bytes).unwrap();
 }
 
+type Harm = fn(&Path);
+
 /// Each harm, what is said of it, and whether the run can still be gone on with.
 #[test]
 fn what_is_damaged_is_named_and_the_rest_is_saved() {
     let folder = folder();
     let (whole, part) = whole_and_part(folder.path());
-    type Harm = fn(&Path);
     let harms: [(Harm, &[&str], bool); 14] = [
         (|_| {}, &[], true),
         (
