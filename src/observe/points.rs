@@ -35,6 +35,11 @@ impl Points {
         Ok(Self { d, x: x.into_iter().map(|x| x + 0.0).collect() })
     }
 
+    /// An array whose coordinates are known to be finite and many enough.
+    pub(super) fn unchecked(d: usize, x: Vec<f64>) -> Self {
+        Self { d, x }
+    }
+
     /// Number of points.
     pub fn n(&self) -> usize {
         self.x.len() / self.d

@@ -215,6 +215,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         /// If a maximum were missed, a hull that grows would pass for one that shrinks.
         #[test]
         fn support_is_the_plain_maximum(

@@ -87,7 +87,7 @@ fn plain(rows: &[Vec<i64>]) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     /// On a coarse grid nearly everything is collinear, coplanar or coincident: if the hull had too few or too many
     /// vertices there, limits would be called vertices of K that are none.
