@@ -131,7 +131,10 @@ impl Distinct {
             first.push(i);
             rows.extend_from_slice(row);
             if 2 * weight.len() > table.len() {
-                table = enlarged(&rows, d, 4 * table.len());
+                // Hardly any coincide so far: room for all at once.
+                let is_spread_out = 4 * weight.len() > 3 * (i as usize + 1);
+                let size = if is_spread_out { (2 * n as usize).next_power_of_two() } else { 4 * table.len() };
+                table = enlarged(&rows, d, size.max(4 * table.len()));
             }
         }
         Self { points: Points { d, x: rows }, weight, first, label }

@@ -1,5 +1,8 @@
 //! The scalar measures of a run's states, one after another: what `measures.csv` has a row of.
 //!
+//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of that many evenly spaced
+//! ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`] themselves take them all.
+//!
 //! A pure function of the states measured so far and their steps; all that a row takes from earlier ones is the ledger of
 //! support functions, which the rows' own values rebuild ([`Observer::recall`]).
 
@@ -17,6 +20,9 @@ use crate::tokens::{Precision, Tokens};
 const DIRECTIONS: usize = 16;
 /// Distinct tokens left outside at first sight beyond which no hull is looked for, in up to three dimensions and beyond.
 const MOST_OUTSIDE: [usize; 2] = [1 << 18, 1 << 10];
+
+/// Tokens that are measured one by one, at most.
+const SAMPLE: usize = 1 << 16;
 
 /// The measures of one state.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,13 +47,15 @@ pub struct Scalars {
 pub struct HullScalars {
     /// How many there are.
     pub vertices: usize,
-    /// The mean distance of a token to its nearest vertex.
+    /// Tokens that the rest goes by: all n, or 2^16 evenly spaced ones.
+    pub sampled: usize,
+    /// The mean distance of these to their nearest vertices.
     pub distance_mean: f64,
     /// The largest.
     pub distance_max: f64,
     /// Mean and largest alignment gap of the first head; `None` where rows do not see every key, or A(t) has no value.
     pub gap: Option<[f64; 2]>,
-    /// Tokens in quiescent sets of these vertices at δ(t), in the rules with strips.
+    /// How many of these are in quiescent sets of the vertices at δ(t), in the rules with strips.
     pub quiescent: Option<u64>,
 }
 
@@ -96,14 +104,26 @@ impl<'a> Observer<'a> {
     }
 
     fn by_hull(&self, step: u64, cloud: &Distinct, hull: &Hull) -> HullScalars {
-        let points = &cloud.points;
-        let vertices = hull.points(points);
-        let distances: Vec<f64> = nearest(points, &vertices).into_iter().map(|n| n.distance).collect();
-        let [distance_mean, distance_max] = mean_and_largest(cloud, &distances);
+        let vertices = hull.points(&cloud.points);
+        let n = cloud.label.len();
+        let (points, weight) = if cloud.len() <= SAMPLE {
+            (cloud.points.clone(), cloud.weight.clone())
+        } else {
+            let rows: Vec<u32> =
+                (0..SAMPLE).map(|s| cloud.label[(s as u128 * n as u128 / SAMPLE as u128) as usize]).collect();
+            (cloud.points.select(&rows), vec![1; SAMPLE])
+        };
+        let sampled = weight.iter().map(|&w| w as usize).sum();
+        let mean_and_largest = |values: &[f64]| {
+            let sum: f64 = values.iter().zip(&weight).map(|(v, &w)| v * f64::from(w)).sum();
+            [sum / sampled as f64, values.iter().copied().fold(0.0, f64::max)]
+        };
+        let distances: Vec<f64> = nearest(&points, &vertices).into_iter().map(|n| n.distance).collect();
+        let [distance_mean, distance_max] = mean_and_largest(&distances);
         let a = self.scores(step, points.d());
         let gap = a.as_ref().filter(|_| self.model.mask == Mask::Full).map(|a| {
-            let alignment = Alignment::of(points, a, hull);
-            mean_and_largest(cloud, &alignment.gap)
+            let alignment = Alignment::beside(&points, a, &vertices);
+            mean_and_largest(&alignment.gap)
         });
         let quiescent = a.and_then(|a| {
             let at = self.model.moment(step, 0.0);
@@ -111,11 +131,11 @@ impl<'a> Observer<'a> {
             let has_sets = self.model.has_strips() && self.model.is_exact() && gamma < 1.0;
             has_sets.then(|| {
                 let sets = QuiescentSets::new(&vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
-                let labels = sets.label(points);
-                labels.iter().zip(&cloud.weight).filter(|(l, _)| l.is_some()).map(|(_, &w)| u64::from(w)).sum()
+                let labels = sets.label(&points);
+                labels.iter().zip(&weight).filter(|(l, _)| l.is_some()).map(|(_, &w)| u64::from(w)).sum()
             })
         });
-        HullScalars { vertices: hull.vertices.len(), distance_mean, distance_max, gap, quiescent }
+        HullScalars { vertices: hull.vertices.len(), sampled, distance_mean, distance_max, gap, quiescent }
     }
 
     /// A of the first head in the step from this state.
@@ -123,13 +143,6 @@ impl<'a> Observer<'a> {
         let step = Steps::new(self.model, d).at(step).ok()?;
         Some(step.stages.first()?.heads.first()?.scores.clone())
     }
-}
-
-/// Weighted by how many tokens lie at each point.
-fn mean_and_largest(cloud: &Distinct, values: &[f64]) -> [f64; 2] {
-    let n = cloud.label.len() as f64;
-    let mean = values.iter().zip(&cloud.weight).map(|(v, &w)| v * f64::from(w)).sum::<f64>() / n;
-    [mean, values.iter().copied().fold(0.0, f64::max)]
 }
 
 #[cfg(test)]
