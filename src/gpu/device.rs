@@ -76,11 +76,7 @@ impl Device {
         let keep = |note: &Mutex<Option<String>>, text: String| {
             note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         };
-        raw.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(&note, format!("the device was lost: {message}"));
-            }
-        });
+        raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
         let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
@@ -91,6 +87,11 @@ impl Device {
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone, fails.
+    pub fn destroy(&self) {
+        self.raw.destroy();
     }
 
     /// An [`Error::Device`] if the device was lost or misused since it was opened.

@@ -17,7 +17,7 @@
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
 //! | | `precision` | f32 or f64 | the token file's, else f32 |
 //! | output | `record`, `frames` | [`Trigger`] of rows of metrics.csv and of frames | every 1, log |
-//! | | `checkpoint_seconds` | accepted and kept, without effect: runs are not checkpointed yet | 300 |
+//! | | `checkpoint_seconds` | the most that a killed run loses ([`crate::io::checkpoint`]) | 300 |
 //!
 //! | rule | parameters | arXiv |
 //! |---|---|---|
@@ -122,7 +122,7 @@ pub struct OutputOptions {
     pub record: Trigger,
     /// Files in frames/.
     pub frames: Trigger,
-    /// Seconds between checkpoints, above 0. Nothing is checkpointed yet: it is only kept.
+    /// Seconds between checkpoints, above 0.
     pub checkpoint_seconds: f64,
 }
 
