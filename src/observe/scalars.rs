@@ -9,7 +9,7 @@
 use super::alignment::Alignment;
 use super::hull::Hull;
 use super::nearest::nearest;
-use super::points::{Distinct, Points};
+use super::points::{Distinct, Points, count_distinct};
 use super::quiescent::QuiescentSets;
 use super::support::{Directions, SupportLedger};
 use crate::field::{Linear, Steps};
@@ -18,8 +18,10 @@ use crate::tokens::{Precision, Tokens};
 
 /// Random directions beside those of the axes.
 const DIRECTIONS: usize = 16;
-/// Distinct tokens left outside at first sight beyond which no hull is looked for, in up to three dimensions and beyond.
-const MOST_OUTSIDE: [usize; 2] = [1 << 18, 1 << 10];
+/// Tokens left outside at first sight beyond which no hull is looked for, in up to three dimensions and beyond.
+const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
+/// Multiply-adds for a hull in more than three dimensions: some milliseconds.
+const EFFORT: u64 = 1 << 24;
 
 /// Tokens that are measured one by one, at most.
 const SAMPLE: usize = 1 << 16;
@@ -27,7 +29,7 @@ const SAMPLE: usize = 1 << 16;
 /// The measures of one state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scalars {
-    /// Distinct tokens.
+    /// Distinct tokens; beyond 2^16 counted by 64-bit hashes of their coordinates.
     pub distinct: usize,
     /// The largest magnitude of a coordinate.
     pub radius: f64,
@@ -90,39 +92,42 @@ impl<'a> Observer<'a> {
 
     /// The measures of the state after `step` steps.
     pub fn measure(&mut self, step: u64, tokens: &Tokens) -> Scalars {
-        let cloud = Distinct::of(&Points::of(tokens));
-        let points = &cloud.points;
+        let all = Points::of(tokens);
+        let few = Distinct::up_to(&all, SAMPLE);
+        let distinct = few.as_ref().map_or_else(|| count_distinct(&all), Distinct::len);
+        let points = few.as_ref().map_or(&all, |cloud| &cloud.points);
         let radius = points.largest_magnitude();
-        let support: Vec<f64> = self.directions.support(points).into_iter().map(|s| s.value).collect();
+        let (support, extremes): (Vec<f64>, Vec<u32>) =
+            self.directions.support(points).into_iter().map(|s| (s.value, s.token)).unzip();
         let ledger = self.ledger(radius);
         let rise = ledger.record(step, &support);
         let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
         let most = MOST_OUTSIDE[usize::from(points.d() > 3)];
-        let hull = Hull::of_few(points, most).filter(|hull| hull.undecided.is_empty());
-        let hull = hull.map(|hull| self.by_hull(step, &cloud, &hull));
-        Scalars { distinct: cloud.len(), radius, rise, largest_rise, hull, support }
+        let hull = Hull::of_few(points, extremes, most, EFFORT).filter(|hull| hull.undecided.is_empty());
+        let hull = hull.map(|hull| {
+            let vertices = hull.points(points);
+            if let Some(cloud) = &few {
+                return self.by_hull(step, &cloud.points, &cloud.weight, &vertices);
+            }
+            let row = |s: usize| (s as u128 * all.n() as u128 / SAMPLE as u128) as u32;
+            let sample = all.select(&(0..SAMPLE).map(row).collect::<Vec<_>>());
+            self.by_hull(step, &sample, &vec![1; SAMPLE], &vertices)
+        });
+        Scalars { distinct, radius, rise, largest_rise, hull, support }
     }
 
-    fn by_hull(&self, step: u64, cloud: &Distinct, hull: &Hull) -> HullScalars {
-        let vertices = hull.points(&cloud.points);
-        let n = cloud.label.len();
-        let (points, weight) = if cloud.len() <= SAMPLE {
-            (cloud.points.clone(), cloud.weight.clone())
-        } else {
-            let rows: Vec<u32> =
-                (0..SAMPLE).map(|s| cloud.label[(s as u128 * n as u128 / SAMPLE as u128) as usize]).collect();
-            (cloud.points.select(&rows), vec![1; SAMPLE])
-        };
+    /// Of points that stand for `weight` tokens each.
+    fn by_hull(&self, step: u64, points: &Points, weight: &[u32], vertices: &Points) -> HullScalars {
         let sampled = weight.iter().map(|&w| w as usize).sum();
         let mean_and_largest = |values: &[f64]| {
-            let sum: f64 = values.iter().zip(&weight).map(|(v, &w)| v * f64::from(w)).sum();
+            let sum: f64 = values.iter().zip(weight).map(|(v, &w)| v * f64::from(w)).sum();
             [sum / sampled as f64, values.iter().copied().fold(0.0, f64::max)]
         };
-        let distances: Vec<f64> = nearest(&points, &vertices).into_iter().map(|n| n.distance).collect();
+        let distances: Vec<f64> = nearest(points, vertices).into_iter().map(|n| n.distance).collect();
         let [distance_mean, distance_max] = mean_and_largest(&distances);
         let a = self.scores(step, points.d());
         let gap = a.as_ref().filter(|_| self.model.mask == Mask::Full).map(|a| {
-            let alignment = Alignment::beside(&points, a, &vertices);
+            let alignment = Alignment::beside(points, a, vertices);
             mean_and_largest(&alignment.gap)
         });
         let quiescent = a.and_then(|a| {
@@ -130,12 +135,12 @@ impl<'a> Observer<'a> {
             let (delta, gamma) = (self.model.delta(at).ok()?, self.model.gamma(at).ok()?);
             let has_sets = self.model.has_strips() && self.model.is_exact() && gamma < 1.0;
             has_sets.then(|| {
-                let sets = QuiescentSets::new(&vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
-                let labels = sets.label(&points);
-                labels.iter().zip(&weight).filter(|(l, _)| l.is_some()).map(|(_, &w)| u64::from(w)).sum()
+                let sets = QuiescentSets::new(vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
+                let labels = sets.label(points);
+                labels.iter().zip(weight).filter(|(l, _)| l.is_some()).map(|(_, &w)| u64::from(w)).sum()
             })
         });
-        HullScalars { vertices: hull.vertices.len(), sampled, distance_mean, distance_max, gap, quiescent }
+        HullScalars { vertices: vertices.n(), sampled, distance_mean, distance_max, gap, quiescent }
     }
 
     /// A of the first head in the step from this state.
