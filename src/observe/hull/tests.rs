@@ -69,12 +69,10 @@ fn solve(a: &mut [Vec<(i128, i128)>], m: usize) -> Option<Vec<(i128, i128)>> {
             *x = times(*x, inverse);
         }
         let lead = a[c].clone();
-        for r in 0..a.len() {
-            if r != c && a[r][c].0 != 0 {
-                let factor = a[r][c];
-                for (x, &y) in a[r].iter_mut().zip(&lead) {
-                    *x = minus(*x, times(factor, y));
-                }
+        for (_, row) in a.iter_mut().enumerate().filter(|(r, row)| *r != c && row[c].0 != 0) {
+            let factor = row[c];
+            for (x, &y) in row.iter_mut().zip(&lead) {
+                *x = minus(*x, times(factor, y));
             }
         }
     }
