@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod faults;
+mod measures;
 pub mod record;
 pub mod resume;
 

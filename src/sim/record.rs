@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::Simulation;
+use super::measures::Measures;
 use crate::contract::Grid;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -75,6 +76,8 @@ struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
     metrics: MetricsWriter,
+    /// None where nothing is to be measured.
+    measures: Option<Measures<'a>>,
     /// There once an engine has something to say.
     efforts: Option<EffortWriter>,
     /// Those that are due, which the last state's need not be.
@@ -94,15 +97,29 @@ impl<'a> Recorder<'a> {
             Some(mark) => MetricsWriter::resume(run.path(), mark)?,
             None => MetricsWriter::create(&run.metrics_path())?,
         };
+        let measures = Measures::open(config, run, &progress)?;
         let efforts = progress.mark(EFFORT).map(|mark| EffortWriter::resume(run.path(), mark)).transpose()?;
         let saved = progress.mark(METRICS).map(|_| progress.step);
         let (started, before) = (Instant::now(), progress.total_seconds);
-        Ok(Self { config, run, metrics, efforts, frames, progress, started, before, saved, saved_at: started })
+        Ok(Self {
+            config,
+            run,
+            metrics,
+            measures,
+            efforts,
+            frames,
+            progress,
+            started,
+            before,
+            saved,
+            saved_at: started,
+        })
     }
 
     /// Every table's mark, once its rows are on the disk.
     fn marks(&mut self) -> Result<Vec<Mark>> {
         let mut marks = vec![self.metrics.mark()?];
+        marks.extend(self.measures.as_mut().map(Measures::mark).transpose()?);
         marks.extend(self.efforts.as_mut().map(EffortWriter::mark).transpose()?);
         Ok(marks)
     }
@@ -110,11 +127,13 @@ impl<'a> Recorder<'a> {
     /// Brings every row into its file.
     fn flush(&mut self) -> Result<()> {
         self.metrics.flush()?;
+        self.measures.as_mut().map_or(Ok(()), Measures::flush)?;
         self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
     }
 
     fn due(&self, step: u64) -> bool {
-        self.config.output.record.is_due(step) || self.config.output.frames.is_due(step)
+        let output = &self.config.output;
+        output.record.is_due(step) || output.frames.is_due(step) || output.measures.is_due(step)
     }
 
     /// Whether a checkpoint is due by the clock.
@@ -142,6 +161,9 @@ impl<'a> Recorder<'a> {
         if output.record.is_due(step) == is_due {
             let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
             self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
+        }
+        if let Some(measures) = &mut self.measures {
+            measures.write(step, tokens, is_due)?;
         }
         if output.frames.is_due(step) == is_due {
             let hash = self.run.write_frame(step, tokens)?;

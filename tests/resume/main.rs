@@ -25,7 +25,7 @@ fn preset(name: &str, changes: &[&str]) -> Config {
 /// Everything in a run's directory that equal runs have in common, by name.
 fn files(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for name in ["config.toml", "metrics.csv", "final.npy"] {
+    for name in ["config.toml", "metrics.csv", "measures.csv", "final.npy"] {
         all.insert(name.to_owned(), fs::read(run.join(name)).unwrap_or_else(|e| panic!("{name}: {e}")));
     }
     for folder in ["frames", "plots"] {

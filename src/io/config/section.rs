@@ -35,7 +35,7 @@ pub(super) const TABLES: [(&str, &[&str]); 5] = [
         ],
     ),
     ("run", &["steps", "engine", "plan", "precision"]),
-    ("output", &["record", "frames", "checkpoint_seconds"]),
+    ("output", &["record", "frames", "measures", "checkpoint_seconds"]),
 ];
 
 /// A table under its name; the empty name is the top.

@@ -59,7 +59,12 @@ fn defaults() {
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
     let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
     assert_eq!(config.run, run);
-    let output = OutputOptions { record: Trigger::Every(1), frames: Trigger::Log, checkpoint_seconds: 300.0 };
+    let output = OutputOptions {
+        record: Trigger::Every(1),
+        frames: Trigger::Log,
+        measures: Trigger::Log,
+        checkpoint_seconds: 300.0,
+    };
     assert_eq!(config.output, output);
     assert_eq!(config.load_tokens().unwrap().n(), 40);
 }

@@ -80,8 +80,8 @@ impl Writer {
         );
         let _ = write!(
             writer.text,
-            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\ncheckpoint_seconds = {:?}\n",
-            output.record, output.frames, output.checkpoint_seconds
+            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\nmeasures = \"{}\"\ncheckpoint_seconds = {:?}\n",
+            output.record, output.frames, output.measures, output.checkpoint_seconds
         );
         writer
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EFFORT, FINAL, FRAMES, METRICS, RunDir, numbered};
+use super::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
 use crate::error::{Error, Result};
 use crate::io::checkpoint::{self, Checkpoint, Frame, Progress};
 use crate::io::{atomic, disk};
@@ -13,7 +13,7 @@ const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints kept, the newest: should one be damaged, there is another.
 const KEPT: usize = 2;
 /// The tables that a run appends to.
-const TABLES: [&str; 2] = [METRICS, EFFORT];
+const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
 
 /// The checkpoint to go on from.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
 //! | `meta.json` | versions, engine, grid, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row a recorded step ([`Row`]) |
+//! | `measures.csv` | scalar measures of states at their own trigger ([`Scalars`]) |
 //! | `effort.csv` | how each of those steps was computed ([`EffortWriter`]); may differ between equal runs |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
 //! | `final.npy` | the last tokens, (n, d) |
@@ -18,6 +19,7 @@ mod append;
 mod cut;
 mod effort;
 mod lock;
+mod measures;
 mod meta;
 mod metrics;
 #[cfg(test)]
@@ -31,18 +33,22 @@ pub use append::Mark;
 pub use cut::Found;
 pub use effort::EffortWriter;
 pub use lock::Lock;
+pub use measures::{MeasuresWriter, read_measures};
 pub use meta::{GridFacts, Meta, Options, Segment, Timings};
 pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, npy};
+use crate::observe::Scalars;
 use crate::tokens::Tokens;
 
 const CONFIG: &str = "config.toml";
 const META: &str = "meta.json";
 /// The rows of metrics.
 pub const METRICS: &str = "metrics.csv";
+/// The rows of measures.
+pub const MEASURES: &str = "measures.csv";
 /// The rows of how they were computed.
 pub const EFFORT: &str = "effort.csv";
 const FINAL: &str = "final.npy";
@@ -234,6 +240,19 @@ impl RunDir {
     /// The file of the rows of metrics.
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join(METRICS)
+    }
+
+    /// The file of the rows of measures.
+    pub fn measures_path(&self) -> PathBuf {
+        self.path.join(MEASURES)
+    }
+
+    /// Rows of measures, each with its step.
+    ///
+    /// # Errors
+    /// As [`read_measures`].
+    pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
+        read_measures(&self.measures_path())
     }
 
     /// effort.csv.
