@@ -8,13 +8,11 @@ use super::canvas::{Anchor, Canvas, Style, wrapped};
 use super::frame::{Frame, INK, SOFT, heading};
 use super::geometry::{clip, hull};
 use super::view::View;
-use super::{Picture, Size};
+use super::{COLOURS, Picture, Size};
 use crate::error::{Error, Result};
 use crate::observe::Clusters;
 use crate::tokens::Tokens;
 
-/// Okabe and Ito's colours without black and yellow; cluster k of the heaviest has colour k.
-const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 /// Clusters beyond the coloured ones.
 const OTHER: &str = "#8c8c8c";
 /// The strip: its band, its edge, its members.
