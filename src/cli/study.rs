@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     study: Study,
 }
 
-/// Where a study goes and how it is taken; the same for all.
+// Where a study goes and how it is taken; the same for all. (A doc comment would replace the study's own title in help.)
 #[derive(Debug, clap::Args)]
 struct Place {
     /// Folder of the study; otherwise runs/NAME-K with the first free K. A folder that holds the same study goes on

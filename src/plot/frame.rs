@@ -214,11 +214,11 @@ impl Frame {
     /// Grid, ticks and labels. An empty x label leaves the x tick texts out as well.
     pub(super) fn draw(&self, canvas: &mut Canvas) {
         let (size, grid) = (self.high - self.low, Style::line(GRID, 1.0, 1.0));
-        for (value, _) in self.x.ticks(size.x / 90.0) {
+        for (value, _) in self.x.ticks((size.x / 90.0).max(4.0)) {
             let x = self.low.x + self.x.place(value) * size.x;
             canvas.line(DVec2::new(x, self.low.y), DVec2::new(x, self.high.y), grid);
         }
-        for (value, _) in self.y.ticks(size.y / 50.0) {
+        for (value, _) in self.y.ticks((size.y / 50.0).max(4.0)) {
             let y = self.high.y - self.y.place(value) * size.y;
             canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
         }
@@ -228,7 +228,7 @@ impl Frame {
     /// Ticks and labels of both axes.
     pub(super) fn draw_ticks(&self, canvas: &mut Canvas) {
         let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
-        for (value, text) in self.x.ticks(size.x / 90.0) {
+        for (value, text) in self.x.ticks((size.x / 90.0).max(4.0)) {
             let x = self.low.x + self.x.place(value) * size.x;
             canvas.line(DVec2::new(x, self.high.y), DVec2::new(x, self.high.y + 5.0), tick);
             if !self.x.label.is_empty() {
@@ -244,7 +244,7 @@ impl Frame {
     pub(super) fn draw_side(&self, canvas: &mut Canvas) {
         let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
         let mut widest = 0.0f64;
-        for (value, text) in self.y.ticks(size.y / 50.0) {
+        for (value, text) in self.y.ticks((size.y / 50.0).max(4.0)) {
             let y = self.high.y - self.y.place(value) * size.y;
             canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), tick);
             canvas.text(DVec2::new(self.low.x - 9.0, y + 4.2), TICK_SIZE, Anchor::End, SOFT, 0.0, &text);

@@ -26,6 +26,8 @@ const CLUSTER_TOLERANCE: f64 = 2e-3;
 const MOST_PATHS: usize = 2000;
 const MOST_CORNERS: usize = 60_000;
 const MOST_DOTS: usize = 20_000;
+/// Tokens that say where they ended when they are pointed at.
+const MOST_MARKS: usize = 2000;
 /// Corners closer than this (pixels) to the last one are left out.
 const SHORTEST: f64 = 0.4;
 
@@ -363,6 +365,20 @@ impl<'a> Drawing<'a> {
             }
         }
         let moves = self.data.frames.len() > 1;
+        let said = sample(n, MOST_MARKS);
+        for &i in &said {
+            let (x, cluster) = (last.1.row(i), self.clusters.label[i]);
+            let x: Vec<String> = x.iter().take(3).map(|x| format!("{x:.6}")).collect();
+            let more = if last.1.d() > 3 { ", …" } else { "" };
+            let of = self.clusters.weight[cluster];
+            let text = format!(
+                "token {i}, step {}\nx = ({}{more})\ncluster {}: {of} tokens",
+                last.0,
+                x.join(", "),
+                cluster + 1
+            );
+            canvas.mark(self.at(last, i), text);
+        }
         let text = format!("{}step {}", if moves { "end, " } else { "" }, last.0);
         self.keys.push((Key::Filled, if self.coloured() > 0 { text + " (area: tokens)" } else { text }));
         let coloured = self.coloured();
