@@ -1,7 +1,57 @@
 //! Measures of a state, read-only: they take tokens and never touch an engine.
+//!
+//! Most work on [`Points`], the tokens widened to f64; where tokens coincide, measure the [`Distinct`] ones and spread the
+//! result by its labels. Every measure is a pure function of the state, the same on any number of threads.
+//!
+//! ```text
+//! let points = Points::of(&tokens);
+//! let cloud = Distinct::of(&points);
+//! let hull = Hull::of(&points);                               // vertices of K(t)
+//! let far = nearest(&points, &hull.points(&points));          // distance to the nearest vertex
+//! let a = field::Steps::new(&model, d).at(t)?.stages[0].heads[0].scores;
+//! let alignment = Alignment::of(&points, &a, &hull);          // gaps, cells, membership of S
+//! ```
+//!
+//! | measure | item | cost beyond O(n d) |
+//! |---|---|---|
+//! | support function, monotone ledger | [`Directions::support`], [`SupportLedger`] | directions |
+//! | vertices of K(t) | [`Hull`]: exact for d ≤ 3, certified beyond | little for round clouds; vertices for d > 3 |
+//! | distance to the nearest vertex | [`nearest()`] | log |
+//! | alignment gap, Frank–Wolfe cell and duality gap, membership of S | [`Alignment::of`], [`Alignment::from_argmax`] | log; none |
+//! | quiescent or not, first step, S_1 and S_2 | [`QuiescentSets`], [`Entries`], [`is_closed_group`] | log |
+//! | leaders, who is alone, who moved, strip sizes | [`leaders`], [`alone`], [`moved`], [`strip_histogram`] | none |
+//! | clusters: count, weights; centres, diameters | [`Clusters`], [`Clusters::groups`] | log; hulls |
+//! | distinct tokens | [`Distinct`] | none |
+//! | rank of the score matrix | [`score_rank`], [`threshold_rank`] | d²; n² |
+//! | V, sphere energy, Frank–Wolfe objective | [`hegselmann_krause`], [`sphere_energy`], [`frank_wolfe_objective`], [`IncreaseLedger`] | pairs, drawn for many |
+//! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
+//! | principal axes | [`PrincipalAxes`] | a sample |
 
+mod alignment;
 mod axes;
 mod clusters;
+mod energies;
+mod envelope;
+mod groups;
+mod hull;
+mod nearest;
+mod points;
+mod quiescent;
+mod rank;
+mod rates;
+mod support;
 
+pub use alignment::Alignment;
 pub use axes::PrincipalAxes;
 pub use clusters::Clusters;
+pub use energies::{
+    ALL_PAIRS, Energy, Increase, IncreaseLedger, frank_wolfe_objective, hegselmann_krause, sphere_energy,
+};
+pub use groups::{Group, alone, leaders, moved, strip_histogram};
+pub use hull::{EFFORT, Hull};
+pub use nearest::{Nearest, nearest};
+pub use points::{Distinct, Points};
+pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
+pub use rank::{score_rank, threshold_rank};
+pub use rates::{FLOOR, LEAST, RateFit, Sample, Shape, contraction};
+pub use support::{Directions, Rise, Support, SupportLedger};

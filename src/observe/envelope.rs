@@ -1,0 +1,165 @@
+//! Upper envelopes: for each of many points x, which of several affine functions `a_v·x + b_v` is largest.
+//!
+//! Nearest vertices, power cells, alignment and Frank–Wolfe cells are all this one question. Points are parted at the
+//! middle of their widest side again and again; on a box with centre c and half-widths h a function v is dropped once
+//! `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w that is largest at c. What is left at the end is compared in the
+//! caller's own arithmetic, which may be finer than f's: nothing is dropped within rounding of a tie.
+
+use super::points::{Points, dot};
+
+/// Points times functions below which a box is not parted any more.
+const SMALL: usize = 96;
+/// Points of a box that is worth a thread of its own.
+const PARALLEL: usize = 8192;
+
+/// Affine functions, one a row.
+pub(super) struct Envelope<'a> {
+    /// a_v.
+    pub(super) slopes: &'a Points,
+    /// b_v.
+    pub(super) offsets: &'a [f64],
+}
+
+/// Who is largest, and the caller's value of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Best {
+    pub(super) index: u32,
+    pub(super) value: f64,
+}
+
+struct Job<'a, F> {
+    envelope: &'a Envelope<'a>,
+    points: &'a Points,
+    value: F,
+    /// Rounding of a function's value over the magnitude of the point's coordinates, and beside it.
+    slope_error: f64,
+    offset_error: f64,
+}
+
+impl Envelope<'_> {
+    /// For every point the function with the largest `value(point, function)`, the lowest index of several. `value` must
+    /// order functions as they are at the point, but for rounding.
+    pub(super) fn best(&self, points: &Points, value: impl Fn(usize, usize) -> f64 + Sync) -> Vec<Best> {
+        let d = points.d();
+        let rounding = 8.0 * (d + 2) as f64 * f64::EPSILON;
+        let largest_offset = self.offsets.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
+        let job = Job {
+            envelope: self,
+            points,
+            value,
+            slope_error: rounding * self.slopes.largest_magnitude(),
+            offset_error: rounding * largest_offset,
+        };
+        let mut order: Vec<u32> = (0..points.n() as u32).collect();
+        let mut best = vec![Best { index: 0, value: f64::NEG_INFINITY }; points.n()];
+        let all: Vec<u32> = (0..self.offsets.len() as u32).collect();
+        let mut found = Vec::new();
+        job.spread(&mut order, &all, &mut found);
+        for (point, one) in found.into_iter().flatten() {
+            best[point as usize] = one;
+        }
+        best
+    }
+}
+
+/// The box of some points.
+struct Box_ {
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+impl Box_ {
+    fn of(points: &Points, rows: &[u32]) -> Self {
+        let first = points.row(rows[0] as usize);
+        let (mut low, mut high) = (first.to_vec(), first.to_vec());
+        for &i in &rows[1..] {
+            for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(points.row(i as usize)) {
+                *low = if x < *low { x } else { *low };
+                *high = if x > *high { x } else { *high };
+            }
+        }
+        Self { low, high }
+    }
+
+    /// Moves the points below the middle of the widest side to the front, and says how many there are; `None` if all lie in
+    /// one place.
+    fn part(&self, points: &Points, rows: &mut [u32]) -> Option<usize> {
+        let widest = (0..self.low.len())
+            .reduce(|a, b| if self.high[b] - self.low[b] > self.high[a] - self.low[a] { b } else { a })?;
+        let middle = self.low[widest] / 2.0 + self.high[widest] / 2.0;
+        let mut at = 0;
+        for i in 0..rows.len() {
+            if points.row(rows[i] as usize)[widest] <= middle {
+                rows.swap(at, i);
+                at += 1;
+            }
+        }
+        (at > 0 && at < rows.len()).then_some(at)
+    }
+}
+
+impl<F: Fn(usize, usize) -> f64 + Sync> Job<'_, F> {
+    /// The box of some points, and the functions that may be largest somewhere in it.
+    fn narrowed(&self, rows: &[u32], functions: &[u32]) -> (Box_, Vec<u32>) {
+        let box_ = Box_::of(self.points, rows);
+        let centre: Vec<f64> = box_.low.iter().zip(&box_.high).map(|(a, b)| a / 2.0 + b / 2.0).collect();
+        let half: Vec<f64> =
+            centre.iter().zip(box_.low.iter().zip(&box_.high)).map(|(c, (a, b))| (b - c).max(c - a)).collect();
+        let size: f64 = centre.iter().zip(&half).map(|(c, h)| c.abs() + h).sum();
+        let slack = self.slope_error * size + self.offset_error;
+        let Envelope { slopes, offsets } = self.envelope;
+        let at = |v: u32| dot(slopes.row(v as usize), &centre) + offsets[v as usize];
+        let values: Vec<f64> = functions.iter().map(|&v| at(v)).collect();
+        let top = (1..values.len()).fold(0, |top, j| if values[j] > values[top] { j } else { top });
+        let best = slopes.row(functions[top] as usize);
+        let reach = |v: u32| -> f64 {
+            slopes.row(v as usize).iter().zip(best).zip(&half).map(|((a, b), h)| (a - b).abs() * h).sum()
+        };
+        let kept = functions.iter().zip(&values).filter(|&(&v, &value)| values[top] - value <= reach(v) + slack);
+        let kept = kept.map(|(&v, _)| v).collect();
+        (box_, kept)
+    }
+
+    /// Solves large boxes on several threads.
+    fn spread(&self, rows: &mut [u32], functions: &[u32], found: &mut Vec<Vec<(u32, Best)>>) {
+        if rows.len() <= PARALLEL {
+            let mut here = Vec::with_capacity(rows.len());
+            self.solve(rows, functions, &mut here);
+            return found.push(here);
+        }
+        let (box_, functions) = self.narrowed(rows, functions);
+        // One place, or one function: any cut will do.
+        let parted = if functions.len() > 1 { box_.part(self.points, rows) } else { None };
+        let (low, high) = rows.split_at_mut(parted.unwrap_or(rows.len() / 2));
+        let mut after = Vec::new();
+        rayon::join(|| self.spread(low, &functions, found), || self.spread(high, &functions, &mut after));
+        found.append(&mut after);
+    }
+
+    fn solve(&self, rows: &mut [u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
+        if functions.len() == 1 || rows.len() * functions.len() <= SMALL {
+            return self.compare(rows, functions, found);
+        }
+        let (box_, functions) = self.narrowed(rows, functions);
+        if functions.len() <= 3 {
+            return self.compare(rows, &functions, found);
+        }
+        let Some(parted) = box_.part(self.points, rows) else { return self.compare(rows, &functions, found) };
+        let (low, high) = rows.split_at_mut(parted);
+        self.solve(low, &functions, found);
+        self.solve(high, &functions, found);
+    }
+
+    fn compare(&self, rows: &[u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
+        for &i in rows {
+            let mut best = Best { index: functions[0], value: f64::NEG_INFINITY };
+            for &v in functions {
+                let value = (self.value)(i as usize, v as usize);
+                if value > best.value {
+                    best = Best { index: v, value };
+                }
+            }
+            found.push((i, best));
+        }
+    }
+}

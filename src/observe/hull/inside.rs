@@ -1,0 +1,111 @@
+//! Tokens that are no vertices at first sight: those strictly inside the hull of a few extreme tokens, d = 2 and 3.
+//!
+//! A token is put aside only where its heights over all facets of that inner hull are negative by more than their
+//! rounding, so nothing that is dropped can be a vertex. Most are dropped by a ball inside that hull.
+
+use rayon::prelude::*;
+
+use super::super::points::{Points, dot, squared_distance};
+use super::super::support::Directions;
+use super::{SMALL, Scaled, planar, solid, unique};
+
+/// Directions beside those of the axes whose extreme tokens make the inner hull.
+const DIRECTIONS: usize = 32;
+
+/// Half spaces whose meet is the inner hull, shrunk by rounding.
+struct Inner {
+    centre: Vec<f64>,
+    /// The square of a radius that is inside.
+    ball: f64,
+    /// Outward normal and limit of `<normal, x − centre>`, a facet each.
+    planes: Vec<(Vec<f64>, f64)>,
+}
+
+/// Every token that may be a vertex, ascending.
+pub(super) fn outer(points: &Points) -> Vec<u32> {
+    let all = || (0..points.n() as u32).collect();
+    if points.n() <= SMALL || !(2..=3).contains(&points.d()) {
+        return all();
+    }
+    let Some(inner) = Inner::of(points) else { return all() };
+    let d = points.d();
+    points
+        .coordinates()
+        .par_chunks(4096 * d)
+        .enumerate()
+        .flat_map_iter(|(chunk, rows)| {
+            let inner = &inner;
+            rows.chunks_exact(d)
+                .enumerate()
+                .filter(|(_, row)| !inner.holds(row))
+                .map(move |(at, _)| (chunk * 4096 + at) as u32)
+        })
+        .collect()
+}
+
+impl Inner {
+    /// `None` where the extreme tokens lie in a plane.
+    fn of(points: &Points) -> Option<Self> {
+        let d = points.d();
+        let extremes = Directions::new(d, DIRECTIONS, 0).support(points).iter().map(|s| s.token).collect();
+        let extremes = unique(points, extremes);
+        let facets: Vec<Vec<u32>> = if d == 2 {
+            let scaled = Scaled::of(points);
+            let ring = planar::vertices(extremes.iter().map(|&i| (scaled.row(i), i)).collect());
+            if ring.len() < 3 {
+                return None;
+            }
+            (0..ring.len()).map(|e| vec![ring[e], ring[(e + 1) % ring.len()]]).collect()
+        } else {
+            let scaled = Scaled::of(points);
+            let rows: Vec<[f64; 3]> = extremes.iter().map(|&i| scaled.row(i)).collect();
+            let facets = solid::Solid::of(&rows).facets;
+            facets.into_iter().map(|f| f.map(|i| extremes[i as usize]).to_vec()).collect()
+        };
+        if facets.is_empty() {
+            return None;
+        }
+        let mut centre = vec![0.0; d];
+        for &i in &extremes {
+            centre.iter_mut().zip(points.row(i as usize)).for_each(|(c, x)| *c += x / extremes.len() as f64);
+        }
+        let radius = points.largest_magnitude();
+        let mut ball = f64::INFINITY;
+        let mut planes = Vec::with_capacity(facets.len());
+        for facet in facets {
+            let edge = |to: usize| -> Vec<f64> {
+                let (from, to) = (points.row(facet[0] as usize), points.row(facet[to] as usize));
+                to.iter().zip(from).map(|(b, a)| b - a).collect()
+            };
+            let (normal, size) = if d == 2 {
+                let e = edge(1);
+                (vec![e[1], -e[0]], dot(&e, &e).sqrt())
+            } else {
+                let (e, f) = (edge(1), edge(2));
+                let cross = vec![e[1] * f[2] - e[2] * f[1], e[2] * f[0] - e[0] * f[2], e[0] * f[1] - e[1] * f[0]];
+                (cross, (dot(&e, &e) * dot(&f, &f)).sqrt())
+            };
+            let base: Vec<f64> = points.row(facet[0] as usize).iter().zip(&centre).map(|(a, c)| a - c).collect();
+            // The normal strays by a few roundings of its edges' lengths, a height by that times the way across.
+            let limit = dot(&normal, &base) - 256.0 * f64::EPSILON * size * radius;
+            let length = dot(&normal, &normal).sqrt();
+            ball = if length > 0.0 { ball.min(limit / length) } else { f64::NEG_INFINITY };
+            planes.push((normal, limit));
+        }
+        // Facets that cut off most come first.
+        planes.sort_by(|(a, p), (b, q)| (p / dot(a, a).sqrt()).total_cmp(&(q / dot(b, b).sqrt())));
+        let ball = if ball > 0.0 { ball * ball * (1.0 - 1e-12) } else { -1.0 };
+        Some(Self { centre, ball, planes })
+    }
+
+    /// Whether x is strictly inside, beyond rounding.
+    fn holds(&self, x: &[f64]) -> bool {
+        if squared_distance(x, &self.centre) < self.ball {
+            return true;
+        }
+        let height = |normal: &[f64]| -> f64 {
+            normal.iter().zip(x.iter().zip(&self.centre)).map(|(n, (x, c))| n * (x - c)).sum()
+        };
+        self.planes.iter().all(|(normal, limit)| height(normal) < *limit)
+    }
+}

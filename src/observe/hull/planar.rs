@@ -1,0 +1,40 @@
+//! The hull in the plane: the monotone chain (Andrew, 1979) with exact orientations.
+
+use robust::{Coord, orient2d};
+
+/// A point and the caller's name for it.
+pub(super) type Named = ([f64; 2], u32);
+
+/// Vertices counterclockwise from the least one; both ends of a segment; the one point of a point. Points that lie on an
+/// edge are no vertices. Equal points must not occur.
+pub(super) fn vertices(mut points: Vec<Named>) -> Vec<u32> {
+    points.sort_by(|(a, i), (b, j)| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])).then(i.cmp(j)));
+    if points.len() < 3 {
+        return points.into_iter().map(|(_, name)| name).collect();
+    }
+    let mut chain: Vec<Named> = chain_of(points.iter());
+    chain.pop();
+    let mut upper = chain_of(points.iter().rev());
+    upper.pop();
+    chain.append(&mut upper);
+    chain.into_iter().map(|(_, name)| name).collect()
+}
+
+fn chain_of<'a>(points: impl Iterator<Item = &'a Named>) -> Vec<Named> {
+    let mut chain: Vec<Named> = Vec::new();
+    for &point in points {
+        while let [.., a, b] = &chain[..]
+            && turn(a.0, b.0, point.0) <= 0.0
+        {
+            chain.pop();
+        }
+        chain.push(point);
+    }
+    chain
+}
+
+/// Above 0 for a turn to the left at b, 0 exactly on a line.
+pub(super) fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
+    let at = |p: [f64; 2]| Coord { x: p[0], y: p[1] };
+    orient2d(at(a), at(b), at(c))
+}

@@ -1,0 +1,185 @@
+//! Quiescent sets: the balls B(v, ε) around non-zero vertices of K in which tokens stay and converge at rate 1/(1+α).
+//!
+//! ```text
+//! ε(v) = s(v)/(2 + 2α),      s(v) = δ·s_v/|A v|: the geometric width of the strip that a token at v sees
+//! score: s_v = 1      width: s_v = |A v|, so s(v) = δ      a-norm: s_v = sqrt(<A v, v>)
+//! ```
+//!
+//! SPEC 1.3 derives this: the radius δ/(2+2α) is the paper's (Theorem 4.1, read in a summary), that it belongs to the width
+//! form is a derivation, and that form of Eq. (5) is **reconstructed**; in the score form the published radius holds as it
+//! stands only where |v| < 2 + 2α. For a time-varying δ take its infimum (L6). In a-norm the formula is the derivation's,
+//! applied to the width that this form has at v.
+//!
+//! S_1 are the tokens that end in quiescent sets, S_2 the others (SPEC 1.4: S_2 from the summary, S_1 inferred).
+
+use super::nearest;
+use super::points::{Points, dot};
+use crate::field::Linear;
+use crate::model::StripForm;
+
+/// ε(v); `None` where A v = 0, a vertex that the theorem excludes.
+///
+/// `delta` is in the unit of its strip form, `alpha` above 0; the radius is in the tokens' unit.
+pub fn quiescent_radius(v: &[f64], a: &Linear, strip: StripForm, delta: f64, alpha: f64) -> Option<f64> {
+    let query = a.apply(v);
+    let norm = dot(&query, &query).sqrt();
+    let scale = match strip {
+        StripForm::Score => 1.0,
+        StripForm::Width => norm,
+        StripForm::ANorm => dot(&query, v).max(0.0).sqrt(),
+    };
+    // The width form is exactly δ/(2 + 2α), whatever the rounding of |A v|.
+    let width = if strip == StripForm::Width { delta } else { delta * scale / norm };
+    (norm > 0.0).then_some(width / (2.0 + 2.0 * alpha))
+}
+
+/// Quiescent sets of some vertices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuiescentSets {
+    centres: Points,
+    /// ε(v), negative where there is none.
+    radii: Vec<f64>,
+}
+
+impl QuiescentSets {
+    /// B(v, ε(v)) of every vertex v.
+    pub fn new(vertices: &Points, a: &Linear, strip: StripForm, delta: f64, alpha: f64) -> Self {
+        let radius = |v: &[f64]| quiescent_radius(v, a, strip, delta, alpha).unwrap_or(-1.0);
+        Self { centres: vertices.clone(), radii: vertices.rows().map(radius).collect() }
+    }
+
+    /// The vertices.
+    pub fn centres(&self) -> &Points {
+        &self.centres
+    }
+
+    /// ε(v) of every vertex; `None` where there is no such set.
+    pub fn radius(&self, vertex: usize) -> Option<f64> {
+        (self.radii[vertex] >= 0.0).then_some(self.radii[vertex])
+    }
+
+    /// For every token the vertex in whose (closed) quiescent set it lies, by its place in [`QuiescentSets::centres`]; of
+    /// several the one that it lies deepest in.
+    pub fn label(&self, tokens: &Points) -> Vec<Option<u32>> {
+        let with: Vec<u32> = (0..self.radii.len() as u32).filter(|&v| self.radii[v as usize] >= 0.0).collect();
+        if with.is_empty() {
+            return vec![None; tokens.n()];
+        }
+        let radii: Vec<f64> = with.iter().map(|&v| self.radii[v as usize]).collect();
+        let found = nearest::power(tokens, &self.centres.select(&with), &radii);
+        found.least.into_iter().map(|(index, power)| (power <= 0.0).then(|| with[index as usize])).collect()
+    }
+}
+
+/// When tokens first came into a quiescent set, and whether they stayed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entries {
+    /// For every token the first recorded step inside, if any.
+    pub first: Vec<Option<u64>>,
+    /// For every token the set it was in at the last record.
+    pub label: Vec<Option<u32>>,
+    /// Departures: a token that was in a set at one record and in another or none at the next. Theorem 4.1 says that
+    /// there is none for sets of K's own vertices.
+    pub departures: u64,
+    /// The first of them: the step of the record that missed it, and the token.
+    pub first_departure: Option<(u64, u32)>,
+}
+
+impl Entries {
+    /// Before any record, for n tokens.
+    pub fn new(n: usize) -> Self {
+        Self { first: vec![None; n], label: vec![None; n], departures: 0, first_departure: None }
+    }
+
+    /// Takes [`QuiescentSets::label`] of the state after `step` steps; of the same sets every time.
+    pub fn record(&mut self, step: u64, labels: &[Option<u32>]) {
+        for (i, &now) in labels.iter().enumerate() {
+            if now.is_some() && self.first[i].is_none() {
+                self.first[i] = Some(step);
+            }
+            if self.label[i].is_some() && self.label[i] != now {
+                self.departures += 1;
+                self.first_departure = self.first_departure.or(Some((step, i as u32)));
+            }
+            self.label[i] = now;
+        }
+    }
+
+    /// S_1: whether each token was in a quiescent set at the last record. The others are S_2.
+    pub fn in_s1(&self) -> Vec<bool> {
+        self.label.iter().map(Option::is_some).collect()
+    }
+}
+
+/// Whether `group` is quiescent in the operational sense of SPEC 1.4: `C_i = group` for every i in it. `strips` are the
+/// C_i of its members in the same order, as [`crate::engine::Engine::masks`] gives them; the group ascends.
+pub fn is_closed_group(group: &[u32], strips: &[Vec<u32>]) -> bool {
+    group.len() == strips.len() && strips.iter().all(|strip| strip == group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Matrix;
+    use crate::rng::Stream;
+    use proptest::prelude::*;
+
+    fn linear(factor: f64) -> Linear {
+        Linear { factor, matrix: Matrix::Identity }
+    }
+
+    /// The radii of SPEC 1.3 by hand: α = 0.5, δ = 1, |v| = 10: 1/3 in width, 1/30 in score.
+    #[test]
+    fn radii_by_hand() {
+        let v = [6.0, 8.0];
+        let radius = |a: f64, form| quiescent_radius(&v, &linear(a), form, 1.0, 0.5).unwrap();
+        assert_eq!(radius(1.0, StripForm::Width), 1.0 / 3.0);
+        assert!((radius(1.0, StripForm::Score) - 1.0 / 30.0).abs() < 1e-16);
+        assert!((radius(1.0, StripForm::ANorm) - 1.0 / 3.0).abs() < 1e-15);
+        // A = 4: scores are four times as large, so a score strip is a quarter as wide, a-norm's half.
+        assert_eq!(radius(4.0, StripForm::Width), 1.0 / 3.0);
+        assert!((radius(4.0, StripForm::Score) - 1.0 / 120.0).abs() < 1e-16);
+        assert!((radius(4.0, StripForm::ANorm) - 1.0 / 6.0).abs() < 1e-15);
+        assert_eq!(quiescent_radius(&[0.0, 0.0], &linear(1.0), StripForm::Width, 1.0, 0.5), None);
+    }
+
+    proptest! {
+        /// If a token in a small ball were looked for only at its nearest vertex, the larger balls of short vertices in the
+        /// score form would lose their tokens.
+        #[test]
+        fn labels_are_those_of_the_balls(d in 1usize..4, n in 1usize..100, m in 1usize..12, seed in any::<u64>(), score in any::<bool>()) {
+            let mut stream = Stream::new(seed, "cloud", 0);
+            let mut draw = |count: usize| {
+                Points::new(d, (0..count * d).map(|_| stream.below(7) as f64 - 3.0).collect()).unwrap()
+            };
+            let (tokens, vertices) = (draw(n), draw(m));
+            let form = if score { StripForm::Score } else { StripForm::Width };
+            let sets = QuiescentSets::new(&vertices, &linear(1.0), form, 6.0, 1.0);
+            for (i, label) in sets.label(&tokens).into_iter().enumerate() {
+                let power = |v: usize| {
+                    let square: f64 = tokens.row(i).iter().zip(vertices.row(v)).map(|(a, b)| (a - b).powi(2)).sum();
+                    sets.radius(v).map(|r| square - r * r)
+                };
+                let least = (0..m).filter_map(power).fold(f64::INFINITY, f64::min);
+                prop_assert_eq!(label.is_some(), least <= 0.0);
+                if let Some(v) = label {
+                    prop_assert_eq!(power(v as usize), Some(least));
+                }
+            }
+        }
+    }
+
+    /// If a departure went unseen, the theorem would be confirmed by a run that breaks it.
+    #[test]
+    fn entries_and_departures_are_told() {
+        let mut entries = Entries::new(3);
+        entries.record(0, &[None, Some(1), None]);
+        entries.record(4, &[Some(0), Some(1), None]);
+        assert_eq!((entries.departures, entries.in_s1()), (0, vec![true, true, false]));
+        entries.record(7, &[Some(0), Some(2), None]);
+        assert_eq!(entries.first, [Some(4), Some(0), None]);
+        assert_eq!((entries.departures, entries.first_departure), (1, Some((7, 1))));
+        assert!(is_closed_group(&[1, 4], &[vec![1, 4], vec![1, 4]]));
+        assert!(!is_closed_group(&[1, 4], &[vec![1, 4], vec![1, 3, 4]]));
+    }
+}
