@@ -8,12 +8,12 @@ use super::asked::located;
 use super::folder::Folder;
 use super::results::Results;
 use super::workbench::{At, Workbench};
-use super::{Asked, Claim, Sizes, Study, strip};
+use super::{Asked, Claim, Sizes, Study, quiescent, strip};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 
 /// Every study.
-pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>()];
+pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>(), Entry::of::<quiescent::Quiescent>()];
 
 /// A study by name.
 #[derive(Clone, Copy)]

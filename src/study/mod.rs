@@ -45,6 +45,7 @@ mod catalogue;
 mod claim;
 pub mod compare;
 mod folder;
+pub mod quiescent;
 mod report;
 mod results;
 pub mod strip;
