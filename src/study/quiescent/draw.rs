@@ -6,7 +6,7 @@ use crate::observe::contraction;
 use crate::plot::{Chart, Coordinate, Panels, Player, Size};
 use crate::study::{Asked, Report, Results};
 
-/// Steps of the distances that are shown.
+/// Steps of the distances that are shown at most.
 const SHOWN: f64 = 160.0;
 
 pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: &mut Report) -> Result<()> {
@@ -35,27 +35,34 @@ fn distances(
     report: &mut Report,
 ) -> Result<()> {
     let form = &asked.own.forms[0];
-    let mut chart = Chart::new(
-        "Distance to the vertex in quiescent sets",
-        Coordinate::whole("step t").within(0.0, SHOWN),
-        Coordinate::log("|xᵢ − v| (dimensionless)").within(1e-17, 1.0),
-    )
-    .subtitle(format!("{form} strip, δ = {}, n = {}, d = {}, seed 1", asked.own.delta, asked.sizes.tokens, asked.sizes.dim))
-    .foot("Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where no bit moves any more, or at rounding.");
+    let mut curves = Vec::new();
     for (k, &alpha) in asked.own.alphas.iter().enumerate() {
         let Some(cell) = cell(alpha) else { continue };
         let series = results.series(cell, "distance")?;
         let paths: Vec<Vec<(f64, f64)>> = series
             .rows
             .chunk_by(|a, b| a[1] == b[1])
-            .map(|path| path.iter().map(|row| (row[0], row[2])).collect())
+            .map(|path| path.iter().map(|row| (row[0], row[2])).take_while(|(_, y)| *y > 0.0).collect())
             .collect();
+        curves.push((k, alpha, cell, paths));
+    }
+    let last =
+        curves.iter().flat_map(|(.., paths)| paths).filter_map(|path| path.last()).map(|(t, _)| *t).fold(1.0, f64::max);
+    let last = last.min(SHOWN);
+    let mut chart = Chart::new(
+        "Distance to the vertex in quiescent sets",
+        Coordinate::whole("step t").within(0.0, last),
+        Coordinate::log("|xᵢ − v| (dimensionless)").within(1e-17, 1.0),
+    )
+    .subtitle(format!("{form} strip, δ = {}, n = {}, d = {}, seed 1", asked.own.delta, asked.sizes.tokens, asked.sizes.dim))
+    .foot("Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the vertex to the last bit.");
+    for (k, alpha, cell, paths) in curves {
         let from = results.rows[cell].closed_from as f64;
         let start = paths.iter().flatten().filter(|(t, _)| *t == from).map(|(_, y)| *y).fold(0.0, f64::max);
         chart = chart.lines(format!("α = {alpha}"), paths).colour(k).opacity(0.7);
         if start > 0.0 {
             let theory = (0u32..).map(|t| (from + f64::from(t), 1.6 * start * contraction(alpha).powf(f64::from(t))));
-            chart = chart.dashed("", theory.take_while(|(t, y)| *t <= SHOWN && *y > 1e-16)).colour(k);
+            chart = chart.dashed("", theory.take_while(|(t, y)| *t <= last && *y > 1e-16)).colour(k);
         }
     }
     let caption = "Straight lines on a logarithmic axis: a geometric rate, which theory puts at 1/(1+α).";

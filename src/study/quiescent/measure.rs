@@ -7,13 +7,15 @@ use super::{Cell, Quiescent, Row};
 use crate::error::Result;
 use crate::field::Linear;
 use crate::model::{Matrix, StripForm};
-use crate::observe::{Clusters, Entries, Hull, Points, QuiescentSets, RateFit, Sample, contraction};
+use crate::observe::{Clusters, Directions, Entries, Hull, Points, QuiescentSets, RateFit, Sample, contraction};
 use crate::study::workbench::Look;
 use crate::study::{Asked, Workbench};
 use crate::tokens::Tokens;
 
 /// Tokens of a group at the end are at most this many units of the lattice apart.
 const TOGETHER: f64 = 4096.0;
+/// Directions in which vertices are looked for.
+const DIRECTIONS: usize = 2048;
 /// Members of a group whose masks are asked for, and rates fitted in a cell.
 const ASKED: usize = 8;
 const MOST_RATES: usize = 200;
@@ -110,10 +112,28 @@ fn at_vertices(tokens: &Tokens, tolerance: f64) -> Vec<Group> {
     };
     let centres: Vec<Vec<f64>> = members.iter().map(|members| mean(members)).collect();
     let Ok(all) = Points::new(points.d(), centres.concat()) else { return Vec::new() };
-    let is_away = |v: &[f64]| v.iter().any(|x| x.abs() > tolerance);
-    let corners: Vec<usize> =
-        Hull::of(&all).vertices.iter().map(|&c| c as usize).filter(|&c| is_away(&centres[c])).collect();
+    let is_away = |c: &usize| centres[*c].iter().any(|x| x.abs() > tolerance);
+    let corners: Vec<usize> = exposed(&all, tolerance).into_iter().filter(is_away).collect();
     corners.iter().map(|&c| Group { members: members[c].clone(), v: centres[c].clone() }).collect()
+}
+
+/// Vertices of a hull that stick out by more than `tolerance` in some of many directions: what is in the middle of an edge but for
+/// rounding does not.
+fn exposed(centres: &Points, tolerance: f64) -> Vec<usize> {
+    let hull = Hull::of(centres);
+    let corners = hull.points(centres);
+    let directions = Directions::new(centres.d(), DIRECTIONS, 0);
+    let mut found = BTreeSet::new();
+    for j in 0..directions.len() {
+        let u = directions.vector(j);
+        let heights = corners.rows().map(|v| v.iter().zip(&u).map(|(v, u)| v * u).sum::<f64>());
+        let mut order: Vec<(usize, f64)> = heights.enumerate().collect();
+        order.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
+        if order.get(1).is_none_or(|next| order[0].1 - next.1 > tolerance) {
+            found.insert(hull.vertices[order[0].0] as usize);
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// The same way again from the start, with the vertices known.

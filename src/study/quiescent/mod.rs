@@ -54,7 +54,7 @@ fn form() -> impl TypedValueParser<Value = String> {
 impl Default for Quiescent {
     fn default() -> Self {
         let forms = vec!["width".into(), "score".into()];
-        Self { alphas: vec![0.1, 0.5, 1.0, 3.0], delta: 0.25, forms, corners: 6 }
+        Self { alphas: vec![0.1, 0.5, 1.0, 3.0], delta: 0.1, forms, corners: 6 }
     }
 }
 
@@ -126,7 +126,7 @@ impl Cell {
     }
 }
 
-/// Two thirds of the tokens within δ of corners on the unit sphere, the others inside.
+/// Two thirds of the tokens within 2δ of corners on the unit sphere, the others inside.
 fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
     let (n, d, own) = (asked.sizes.tokens, asked.sizes.dim, &asked.own);
     let direction = |stream: &mut Stream| loop {
@@ -143,7 +143,7 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
         let away = direction(&mut stream);
         let far = libm::pow(stream.uniform(), 1.0 / d as f64);
         let (corner, reach) =
-            if i % 3 == 2 { (None, 0.6) } else { (Some(&corners[(i % own.corners) as usize]), own.delta) };
+            if i % 3 == 2 { (None, 0.6) } else { (Some(&corners[(i % own.corners) as usize]), 2.0 * own.delta) };
         rows.extend((0..d).map(|k| corner.map_or(0.0, |c| c[k]) + reach * far * away[k]));
     }
     Tokens::from_f64(n, d, rows)
