@@ -16,6 +16,9 @@ use crate::tokens::Tokens;
 const TOGETHER: f64 = 4096.0;
 /// Directions in which vertices are looked for.
 const DIRECTIONS: usize = 2048;
+/// Directions in which it is seen whether K(t) has come to K, beside the axes; and how near, in radii of quiescent sets.
+const SUPPORTED: usize = 62;
+const SETTLED: f64 = 0.05;
 /// Members of a group whose masks are asked for, and rates fitted in a cell.
 const ASKED: usize = 8;
 const MOST_RATES: usize = 200;
@@ -46,7 +49,7 @@ impl Group {
 
 pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
     let (model, cloud, steps) = (cell.model(), cell.cloud(asked)?, asked.sizes.steps);
-    let (mut groups, mut hull_groups, mut unit) = (Vec::new(), 0, 0.0);
+    let (mut groups, mut hull_groups, mut unit, mut limit) = (Vec::new(), 0, 0.0, Vec::new());
     let end = work.simulate(
         &model,
         &cloud,
@@ -57,6 +60,7 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
                 unit = look.unit();
                 let all = at_vertices(look.tokens, TOGETHER * unit);
                 hull_groups = all.len() as u64;
+                limit = support(look.tokens);
                 for group in all {
                     if group.is_closed(look)? {
                         groups.push(group);
@@ -80,8 +84,9 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
         vertex_norm: groups.iter().map(|group| norm(&group.v)).fold(0.0, f64::max),
         inside_first: 0,
         inside_last: 0,
+        hull_settled: 0,
+        early_departures: 0,
         departures: 0,
-        last_departure: None,
         closed_from: 0,
         lost: 0,
         fitted: 0,
@@ -92,7 +97,7 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
         drift: 0.0,
     };
     if !groups.is_empty() {
-        follow(cell, &cloud, end, unit, &groups, &mut row, work)?;
+        follow(cell, &cloud, &Last { end, unit, groups, limit }, &mut row, work)?;
     }
     Ok(row)
 }
@@ -136,16 +141,27 @@ fn exposed(centres: &Points, tolerance: f64) -> Vec<usize> {
     found.into_iter().collect()
 }
 
-/// The same way again from the start, with the vertices known.
-fn follow(
-    cell: &Cell,
-    cloud: &Tokens,
+/// h_u(t) in some directions.
+fn support(tokens: &Tokens) -> Vec<f64> {
+    let directions = Directions::new(tokens.d(), SUPPORTED, 0);
+    directions.support(&Points::of(tokens)).iter().map(|support| support.value).collect()
+}
+
+/// What the first way has found.
+struct Last {
+    /// Steps taken.
     end: u64,
+    /// Of the lattice.
     unit: f64,
-    groups: &[Group],
-    row: &mut Row,
-    work: &mut Workbench<'_>,
-) -> Result<()> {
+    groups: Vec<Group>,
+    /// h_u of the last state, which stands for K.
+    limit: Vec<f64>,
+}
+
+/// The same way again from the start, with the vertices known.
+fn follow(cell: &Cell, cloud: &Tokens, last: &Last, row: &mut Row, work: &mut Workbench<'_>) -> Result<()> {
+    let Last { end, unit, groups, limit } = last;
+    let (end, unit) = (*end, *unit);
     let (n, d) = (cloud.n(), cloud.d());
     let identity = Linear { factor: 1.0, matrix: Matrix::Identity };
     let vertices = Points::new(d, groups.iter().flat_map(|group| group.v.clone()).collect())?;
@@ -160,7 +176,11 @@ fn follow(
     let tracked: Vec<(usize, usize)> = (0..n).filter_map(|i| Some((i, home[i]?))).collect();
     let tracked: Vec<(usize, usize)> = spread(&tracked, MOST_RATES);
     let mut distances: Vec<Vec<f64>> = vec![Vec::new(); tracked.len()];
-    let (mut entries, mut lost, mut drift) = (Entries::new(n), BTreeSet::new(), Vec::new());
+    // The theorem is about late times: K(t) within a small part of the least radius of K.
+    let least = (0..groups.len()).filter_map(|g| sets.radius(g)).fold(f64::INFINITY, f64::min);
+    let mut settled = false;
+    let (mut early, mut entries) = (Entries::new(n), Entries::new(n));
+    let (mut lost, mut drift) = (BTreeSet::new(), Vec::new());
     let (mut starts, mut frames) = (Vec::new(), Vec::new());
     let pictured = cell.seed <= 1;
     let every = end.div_ceil(MOST_FRAMES).max(1);
@@ -172,17 +192,18 @@ fn follow(
         |_| true,
         |look| {
             let points = Points::of(look.tokens);
-            let before = entries.departures;
-            let labels = sets.label(&points);
-            entries.record(look.t, &labels);
-            if entries.departures > before {
-                row.last_departure = Some(look.t);
+            if !settled {
+                let rise = support(look.tokens).iter().zip(limit).map(|(now, last)| now - last).fold(0.0, f64::max);
+                settled = rise <= SETTLED * least;
+                row.hull_settled = look.t;
             }
+            let labels = sets.label(&points);
+            if settled { &mut entries } else { &mut early }.record(look.t, &labels);
             if look.t == 0 {
                 row.inside_first = labels.iter().flatten().count() as u64;
                 starts = first_distances(&points, &vertices, &sets, &home);
             }
-            for (i, at) in published.label(&points).into_iter().enumerate() {
+            for (i, at) in published.label(&points).into_iter().enumerate().filter(|_| settled) {
                 if at.is_some_and(|v| home[i] != Some(v as usize)) {
                     lost.insert(i);
                 }
@@ -208,7 +229,7 @@ fn follow(
     )?;
 
     row.inside_last = entries.in_s1().iter().filter(|&&inside| inside).count() as u64;
-    row.departures = entries.departures;
+    (row.early_departures, row.departures) = (early.departures, entries.departures);
     row.lost = lost.len() as u64;
     row.drift = drift.iter().skip(row.closed_from as usize).copied().fold(0.0, f64::max);
     // A rounding of half a unit a step and coordinate fades by 1/(1+α) a step.
