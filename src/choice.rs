@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 
 /// Which engine computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
     /// A hardware GPU if there is one, else the CPU; never a software driver.
     #[default]

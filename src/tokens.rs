@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 
 /// Width of the stored tokens. It also picks the arithmetic that the contract runs on (24 or 53 state bits).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision: 4 bytes a coordinate.
     F32,
@@ -12,6 +13,9 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Every width with its name in configs.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::F32, "f32"), (Self::F64, "f64")];
+
     /// The name used in configs and files.
     pub fn name(self) -> &'static str {
         match self {

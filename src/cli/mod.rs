@@ -2,6 +2,7 @@
 //! man page and completions come from this one definition.
 
 mod bench;
+mod compare;
 mod completions;
 mod doctor;
 mod error_table;
@@ -32,6 +33,7 @@ Examples:
   localmax resume runs/large-cloud-1                go on with a run that was interrupted or killed
   localmax verify --preset non-vertex-limit         an engine beside the reference, bit for bit
   localmax study compare                            one cloud under four rules, in one picture
+  localmax study quiescent                          a convergence study: theory beside measurement, in a report
   localmax bench                                    GPU, CPU and reference in one run
   localmax doctor                                   what this machine has, and what to mend
 

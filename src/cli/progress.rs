@@ -31,6 +31,14 @@ impl Progress {
         Self { bar: None, from, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
     }
 
+    /// There are `total` steps in all, as far as is known now.
+    pub(super) fn set_total(&mut self, total: u64) {
+        self.total = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+        }
+    }
+
     /// `step` steps are done; `detail` says what a person would want to know.
     pub(super) fn at(&mut self, step: u64, detail: &str) {
         if self.start.elapsed() < QUIET {

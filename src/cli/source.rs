@@ -11,6 +11,7 @@ use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::io::config::{Config, Override};
 use crate::io::presets;
+use crate::sim;
 use crate::tokens::Tokens;
 
 /// Coordinates that take seconds to draw or read.
@@ -92,15 +93,7 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
-    let tokens = config.load_tokens()?;
-    let grid = Grid::of(&tokens, run.precision);
-    let first = if model.is_exact() {
-        grid.require_range()?;
-        grid.snap(&tokens)?
-    } else {
-        model.start(&tokens, run.precision)?
-    };
-    Ok((first, grid))
+    Ok(sim::first_state(model, &config.load_tokens()?, run.precision)?)
 }
 
 /// Checks that there is the engine that the config asks for, with the memory that it takes, and says how much.

@@ -1,120 +1,199 @@
-//! `localmax study`: experiments of several runs.
+//! `localmax study`: experiments of many runs that answer a question.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches};
 
-use super::output;
-use super::run::take;
-use super::source::named;
-use crate::choice::EngineChoice;
+use super::compare::Compare;
+use super::progress::Progress;
+use super::{interrupt, output};
 use crate::error::Error;
-use crate::init::{Cloud, Kind};
-use crate::io::run_dir::{Place, RunDir};
-use crate::plot;
-use crate::schedule::Schedule;
-use crate::sim::record;
-use crate::study::compare::{self, Options};
-use crate::tokens::Precision;
+use crate::study::{self, CATALOGUE, Claim, Entry, Folder, Outcome, Planned, Shard};
 
-/// Run an experiment of several runs
+const EXAMPLES: &str = "Examples:
+  localmax study quiescent                        one study at its default size, with a report at the end
+  localmax study quiescent --quick --out q        a small one, in seconds; the same command again goes on where it was
+  localmax study resume q                         goes on with an interrupted study, or draws its report anew
+  localmax study q/study.toml --out q2            asks the same again";
+
+/// Run an experiment of many runs: what the theory claims beside what is measured, in a report with pictures
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     study: Study,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum Study {
-    Compare(Compare),
-}
-
-/// One cloud under localmax, hardmax, softmax and Frank–Wolfe, side by side in one picture
+// Where a study goes and how it is taken; the same for all. (A doc comment would replace the study's own title in help.)
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  localmax study compare                                   300 tokens in the plane, in seconds
-  localmax study compare --tokens 2000 --dim 3 --seed 1    another cloud
-  localmax study compare --kind ties --delta 0.5           equal scores: where hardmax and Frank–Wolfe part")]
-struct Compare {
-    /// Number of tokens
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    tokens: usize,
-    /// Dimension
-    #[arg(long, value_name = "D", default_value_t = 2)]
-    dim: usize,
-    /// Seed of the cloud
-    #[arg(long, default_value_t = 7)]
-    seed: u64,
-    /// Shape of the cloud
-    #[arg(long, default_value = "normal", value_parser = named(&Kind::ALL))]
-    kind: String,
-    /// Steps of every run
-    #[arg(long, value_name = "T", default_value_t = 60)]
-    steps: u64,
-    /// Step size of localmax, hardmax and softmax: a number or an expression in t
-    #[arg(long, default_value = "0.5")]
-    alpha: String,
-    /// Width of localmax's strip
-    #[arg(long, default_value = "0.5")]
-    delta: String,
-    /// Inverse temperature of softmax
-    #[arg(long, default_value = "2")]
-    beta: String,
-    /// Step of Frank–Wolfe
-    #[arg(long, default_value = "2/(t+2)")]
-    gamma: String,
-    /// Who computes
-    #[arg(long, default_value = "auto", value_parser = named(&EngineChoice::ALL))]
-    engine: String,
-    /// Width of the stored tokens
-    #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
-    precision: String,
-    /// Directory of the runs and the picture; otherwise runs/compare-K with the first free K
+struct Place {
+    /// Folder of the study; otherwise runs/NAME-K with the first free K. A folder that holds the same study goes on
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Compute only the cells of part I of N, for job arrays into one folder; whoever finishes last writes the report
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+/// Go on with an interrupted study; of a finished one, draw the report anew
+#[derive(Debug, clap::Args)]
+struct Resume {
+    /// The study's folder
+    dir: PathBuf,
+    /// Compute only the cells of part I of N
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+#[derive(Debug)]
+enum Study {
+    Compare(Box<Compare>),
+    Resume(Resume),
+    /// One of the catalogue, with its own options.
+    Named(&'static str, Box<ArgMatches>),
+    /// A file that asks for one.
+    File(PathBuf, Place),
+}
+
+impl FromArgMatches for Study {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
+        let (name, own) = matches.subcommand().ok_or_else(missing)?;
+        Ok(match name {
+            "compare" => Self::Compare(Box::new(Compare::from_arg_matches(own)?)),
+            "resume" => Self::Resume(Resume::from_arg_matches(own)?),
+            _ => match CATALOGUE.iter().find(|entry| entry.name == name) {
+                Some(entry) => Self::Named(entry.name, Box::new(own.clone())),
+                None => Self::File(name.into(), external(name, own)?),
+            },
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The options behind the name of a file; an argument that is neither a study nor a file is a mistyped study.
+fn external(name: &str, own: &ArgMatches) -> Result<Place, clap::Error> {
+    if !Path::new(name).is_file() && !name.ends_with(".toml") {
+        let names: Vec<&str> = CATALOGUE.iter().map(|entry| entry.name).chain(["compare", "resume"]).collect();
+        let near = names.iter().min_by_key(|known| strsim::levenshtein(known, name)).copied().unwrap_or("");
+        let text = format!(
+            "there is no study '{name}', nor a file of that name; did you mean '{near}'? There are {}",
+            names.join(", ")
+        );
+        return Err(clap::Error::raw(clap::error::ErrorKind::InvalidSubcommand, text));
+    }
+    let rest = own.get_many::<std::ffi::OsString>("").into_iter().flatten();
+    let words = std::iter::once("study.toml".into()).chain(rest.cloned());
+    let matches =
+        Place::augment_args(Command::new("study.toml").disable_help_flag(true)).try_get_matches_from(words)?;
+    Place::from_arg_matches(&matches)
+}
+
+impl clap::Subcommand for Study {
+    fn augment_subcommands(command: Command) -> Command {
+        let command = command
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .allow_external_subcommands(true)
+            .subcommand_value_name("NAME|STUDY.toml");
+        let command = CATALOGUE.iter().fold(command, |command, entry| command.subcommand(named(entry)));
+        command
+            .subcommand(Compare::augment_args(Command::new("compare")))
+            .subcommand(Resume::augment_args(Command::new("resume")))
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        ["compare", "resume"].contains(&name) || CATALOGUE.iter().any(|entry| entry.name == name)
+    }
+}
+
+/// The command of a study; its help says what is taken where an option is left out.
+fn named(entry: &Entry) -> Command {
+    let command = (entry.options)(Command::new(entry.name).about(entry.title).after_help(entry.examples));
+    let defaults = (entry.defaults)();
+    let command = command.mut_args(move |arg| {
+        let known = defaults.iter().find(|(key, _)| key == arg.get_id().as_str());
+        match (known, arg.get_help().map(ToString::to_string)) {
+            (Some((_, value)), Some(help)) => {
+                arg.help(format!("{help} [default: {}]", value.trim_matches(['"', '[', ']'])))
+            }
+            _ => arg,
+        }
+    });
+    let quick = Arg::new("quick")
+        .long("quick")
+        .action(ArgAction::SetTrue)
+        .help("Seconds instead of minutes: smaller values for what is left out");
+    Place::augment_args(command.arg(quick))
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.study {
-        Study::Compare(compare) => run_compare(compare),
+        Study::Compare(compare) => super::compare::run(compare),
+        Study::Resume(Resume { dir, shard }) => {
+            let (folder, text) = Folder::open(dir)?;
+            let study = study::read(&text, &dir.join("study.toml").display().to_string())?;
+            take(study.as_ref(), &folder, *shard)
+        }
+        Study::Named(name, matches) => {
+            let entry = CATALOGUE.iter().find(|entry| entry.name == *name);
+            let entry = entry.ok_or_else(|| Error::input(format!("there is no study {name}")))?;
+            let study = (entry.ask)(matches, matches.get_flag("quick"))?;
+            start(study.as_ref(), &Place::from_arg_matches(matches)?)
+        }
+        Study::File(path, place) => {
+            let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e))?;
+            start(study::read(&text, &path.display().to_string())?.as_ref(), place)
+        }
     }
 }
 
-fn run_compare(arguments: &Compare) -> Result<()> {
-    let schedule =
-        |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
-    let options = Options {
-        cloud: Cloud::new(Kind::parse(&arguments.kind)?, arguments.tokens, arguments.dim),
-        seed: arguments.seed,
-        steps: arguments.steps,
-        alpha: schedule("alpha", &arguments.alpha)?,
-        delta: schedule("delta", &arguments.delta)?,
-        beta: schedule("beta", &arguments.beta)?,
-        gamma: schedule("gamma", &arguments.gamma)?,
-        precision: if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 },
-        engine: EngineChoice::parse(&arguments.engine)?,
-    };
-    let configs = compare::configs(&options)?;
-    let folder = folder(arguments.out.clone())?;
-    let places = configs.iter().map(|config| Place::new(Some(&folder.join(&config.name)), &config.name));
-    let places: Vec<Place> = places.collect::<Result<_, Error>>()?;
-    let runs = configs.iter().zip(&places).map(|(config, place)| take(config, place, record::Options::default()));
-    let runs: Vec<RunDir> = runs.collect::<Result<_>>()?;
-    let title = "One cloud under four rules of attention";
-    plot::run::compare(&runs, title)?.save(&folder, "compare")?;
-    for ending in ["svg", "png"] {
-        output::print(&format!("wrote      {}\n", folder.join(format!("compare.{ending}")).display()))?;
-    }
-    Ok(output::print(&format!("study      {}\n", folder.display()))?)
+fn start(study: &dyn Planned, place: &Place) -> Result<()> {
+    let folder = Folder::create(place.out.as_deref(), study.name(), &study.to_toml()?)?;
+    take(study, &folder, place.shard)
 }
 
-/// The folder that was named, if nothing is in it, or the first free one.
-fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
-    match named {
-        Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => (1..=1_000_000)
-            .map(|k| PathBuf::from(format!("runs/compare-{k}")))
-            .find(|path| std::fs::symlink_metadata(path).is_err())
-            .ok_or_else(|| Error::input("every runs/compare-K exists; name another with --out")),
+/// Takes a study to its report and prints what it came to.
+fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()> {
+    interrupt::watch()?;
+    let mut progress = Progress::new(0);
+    let outcome = study.run(folder, shard, &mut |at| {
+        progress.set_total(at.total);
+        progress.at(at.done, at.cell);
+        interrupt::flow()
+    });
+    progress.done();
+    let outcome = outcome?;
+    if let Some(note) = &outcome.note {
+        output::note(note);
     }
+    Ok(output::print(&summary(study.name(), folder, &outcome))?)
+}
+
+fn summary(name: &str, folder: &Folder, outcome: &Outcome) -> String {
+    let Outcome { cells, finished, claims, written, .. } = outcome;
+    let mut text = format!("{name}: {finished} of {cells} cells\n");
+    for Claim { claim, measured, error, agrees, basis, .. } in claims {
+        text += &format!(
+            "{:<10} {claim} ({})\n           {measured}; stated error: {error}\n",
+            agrees.name(),
+            basis.name()
+        );
+    }
+    for path in written {
+        text += &format!("wrote      {}\n", path.display());
+    }
+    if finished < cells {
+        text += "report     none yet: other cells are still to be computed\n";
+    }
+    text + &format!("study      {}\n", folder.path().display())
 }

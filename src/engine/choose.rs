@@ -23,28 +23,56 @@ pub struct Opened {
 /// # Errors
 /// No such engine on this machine, or one without this plan, or not enough memory for it.
 pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
-    let quiet = |engine| Ok(Opened { engine, note: None });
-    match choice {
-        EngineChoice::Reference => quiet(on_reference(plan, model, tokens, grid)?),
-        EngineChoice::Cpu => quiet(on_cpu(plan, model, tokens, grid)?),
-        EngineChoice::Gpu => {
-            let adapter = Adapter::choose(Wanted::Any)?;
-            let note = adapter
-                .is_software()
-                .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
-            Ok(Opened { engine: on_gpu(&Device::open(&adapter)?, plan, model, tokens, grid)?, note })
+    Engines::find(choice)?.open(plan, model, tokens, grid)
+}
+
+/// Where the engines of one choice run: many may be opened, one after another, on a device that is opened once.
+pub struct Engines {
+    choice: EngineChoice,
+    device: Option<Device>,
+    /// Why a GPU that was found could not be opened.
+    failed: Option<String>,
+}
+
+impl Engines {
+    /// Looks for what `choice` needs.
+    ///
+    /// # Errors
+    /// A GPU was asked for and none can be opened.
+    pub fn find(choice: EngineChoice) -> Result<Self> {
+        let (mut device, mut failed) = (None, None);
+        match choice {
+            EngineChoice::Reference | EngineChoice::Cpu => {}
+            EngineChoice::Gpu => device = Some(Device::open(&Adapter::choose(Wanted::Any)?)?),
+            EngineChoice::Auto => match Adapter::choose(Wanted::Hardware).map(|adapter| Device::open(&adapter)) {
+                Ok(Ok(opened)) => device = Some(opened),
+                Ok(Err(error)) => failed = Some(format!("on the CPU engine: {error}")),
+                Err(_) => {} // no hardware GPU
+            },
         }
-        EngineChoice::Auto => {
-            let Ok(adapter) = Adapter::choose(Wanted::Hardware) else {
-                return quiet(on_cpu(plan, model, tokens, grid)?);
+        Ok(Self { choice, device, failed })
+    }
+
+    /// As [`open()`].
+    ///
+    /// # Errors
+    /// No engine with this plan or for this model; not enough memory.
+    pub fn open(&self, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
+        let on_cpu = |note| Ok(Opened { engine: on_cpu(plan, model, tokens, grid)?, note });
+        let Some(device) = &self.device else {
+            return match self.choice {
+                EngineChoice::Reference => Ok(Opened { engine: on_reference(plan, model, tokens, grid)?, note: None }),
+                _ => on_cpu(self.failed.clone()),
             };
-            Device::open(&adapter).and_then(|device| on_gpu(&device, plan, model, tokens, grid)).map_or_else(
-                |error| {
-                    let note = Some(format!("on the CPU engine: {error}"));
-                    Ok(Opened { engine: on_cpu(plan, model, tokens, grid)?, note })
-                },
-                quiet,
-            )
+        };
+        let adapter = device.adapter();
+        let note = adapter
+            .is_software()
+            .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
+        match on_gpu(device, plan, model, tokens, grid) {
+            Ok(engine) => Ok(Opened { engine, note }),
+            Err(error) if self.choice == EngineChoice::Auto => on_cpu(Some(format!("on the CPU engine: {error}"))),
+            Err(error) => Err(error),
         }
     }
 }

@@ -8,7 +8,7 @@ mod preflight;
 mod reference;
 mod step;
 
-pub use choose::{Opened, on_cpu, on_gpu, on_reference, open};
+pub use choose::{Engines, Opened, on_cpu, on_gpu, on_reference, open};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use preflight::preflight;

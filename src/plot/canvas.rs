@@ -12,7 +12,7 @@ use resvg::usvg;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 
-use super::Picture;
+use super::{Mark, Picture};
 use crate::error::{Error, Result};
 
 /// Latin, Greek, sub- and superscripts and the mathematical signs of DejaVu Sans.
@@ -81,11 +81,28 @@ pub(super) struct Canvas {
     pub(super) width: f64,
     pub(super) height: f64,
     body: String,
+    marks: Vec<Mark>,
 }
 
 impl Canvas {
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, body: String::new() }
+        Self { width, height, body: String::new(), marks: Vec::new() }
+    }
+
+    /// A place that says something when it is pointed at, in a page.
+    pub(super) fn mark(&mut self, at: DVec2, text: String) {
+        self.marks.push(Mark { x: at.x.round() as i32, y: at.y.round() as i32, text });
+    }
+
+    /// What is drawn from here on shows only between two corners.
+    pub(super) fn open_clip(&mut self, low: DVec2, high: DVec2) {
+        let [x, y, w, h] = [low.x, low.y, high.x - low.x, high.y - low.y].map(number);
+        let _ = writeln!(self.body, r#"<svg x="{x}" y="{y}" width="{w}" height="{h}" viewBox="{x} {y} {w} {h}">"#);
+    }
+
+    /// Ends [`Canvas::open_clip`].
+    pub(super) fn close_clip(&mut self) {
+        self.body += "</svg>\n";
     }
 
     /// A straight line.
@@ -175,21 +192,56 @@ impl Canvas {
     /// # Errors
     /// A sheet that the rasteriser refuses.
     pub(super) fn finish(self) -> Result<Picture> {
+        let svg = self.document(font_face());
+        let pixels = raster(&svg, RASTER_SCALE).map_err(refused)?;
+        let png = pixels.encode_png().map_err(|e| refused(e.to_string()))?;
+        Ok(Picture { svg, png, marks: self.marks })
+    }
+
+    /// The sheet as pixels, one for one of the SVG.
+    ///
+    /// # Errors
+    /// A sheet that the rasteriser refuses.
+    pub(super) fn pixels(self) -> Result<Pixels> {
+        let pixels = raster(&self.document(""), 1.0).map_err(refused)?;
+        let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+        Ok(Pixels { width, height, rgba: pixels.take() })
+    }
+
+    fn document(&self, style: &str) -> String {
         let (width, height) = (number(self.width), number(self.height));
-        let svg = format!(
+        format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" font-family=\"DejaVu Sans, Verdana, sans-serif\">\n\
-             <style>@font-face{{font-family:\"DejaVu Sans\";src:url(data:font/ttf;base64,{})}}</style>\n\
+             <style>{}</style>\n\
              <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
-            STANDARD.encode(FONT),
-            self.body
-        );
-        let png = raster(&svg).map_err(|why| Error::input(format!("a picture could not be rasterised: {why}")))?;
-        Ok(Picture { svg, png })
+            style, self.body
+        )
     }
 }
 
-fn raster(svg: &str) -> std::result::Result<Vec<u8>, String> {
+/// A raster image, opaque.
+#[derive(Clone)]
+pub(super) struct Pixels {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Row by row, four bytes a pixel.
+    pub(super) rgba: Vec<u8>,
+}
+
+fn refused(why: String) -> Error {
+    Error::input(format!("a picture could not be rasterised: {why}"))
+}
+
+/// The CSS rule that brings the font along.
+pub(super) fn font_face() -> &'static str {
+    static RULE: OnceLock<String> = OnceLock::new();
+    RULE.get_or_init(|| {
+        format!("@font-face{{font-family:\"DejaVu Sans\";src:url(data:font/ttf;base64,{})}}", STANDARD.encode(FONT))
+    })
+}
+
+fn raster(svg: &str, scale: f32) -> std::result::Result<Pixmap, String> {
     static OPTIONS: OnceLock<usvg::Options> = OnceLock::new();
     let options = OPTIONS.get_or_init(|| {
         let mut fonts = usvg::fontdb::Database::new();
@@ -197,10 +249,10 @@ fn raster(svg: &str) -> std::result::Result<Vec<u8>, String> {
         usvg::Options { fontdb: Arc::new(fonts), ..Default::default() }
     });
     let tree = usvg::Tree::from_str(svg, options).map_err(|e| e.to_string())?;
-    let size = tree.size().to_int_size().scale_by(RASTER_SCALE).ok_or("no pixels")?;
+    let size = tree.size().to_int_size().scale_by(scale).ok_or("no pixels")?;
     let mut pixels = Pixmap::new(size.width(), size.height()).ok_or("too many pixels")?;
-    resvg::render(&tree, Transform::from_scale(RASTER_SCALE, RASTER_SCALE), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|e| e.to_string())
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    Ok(pixels)
 }
 
 /// `M x y L …` with one decimal; a point that repeats the one before it is left out.
@@ -225,7 +277,7 @@ fn number(x: f64) -> String {
 }
 
 /// Text for XML: its five signs escaped, characters that XML 1.0 forbids replaced.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -9,6 +9,9 @@ pub(super) const INK: &str = "#1a1a1a";
 pub(super) const SOFT: &str = "#595959";
 pub(super) const GRID: &str = "#e6e6e6";
 
+/// Areas beyond the frame up to which places are told apart; what is farther is drawn there, out of sight.
+const FAR: f64 = 20.0;
+
 const TITLE_SIZE: f64 = 17.0;
 const TEXT_SIZE: f64 = 12.5;
 const TICK_SIZE: f64 = 12.0;
@@ -32,12 +35,14 @@ pub(super) struct Axis {
     pub(super) whole: bool,
     /// The tick that stands for 0 on a logarithmic axis.
     pub(super) zero: Option<f64>,
+    /// Ticks with texts of their own, in place of numbers.
+    pub(super) names: Vec<(f64, String)>,
 }
 
 impl Axis {
     /// A linear axis.
     pub(super) fn linear(low: f64, high: f64, label: impl Into<String>) -> Self {
-        Self { low, high, scale: Scale::Linear, label: label.into(), whole: false, zero: None }
+        Self { low, high, scale: Scale::Linear, label: label.into(), whole: false, zero: None, names: Vec::new() }
     }
 
     /// An axis for counts: logarithmic if they spread over more than a factor of 30, with room for 0.
@@ -48,14 +53,14 @@ impl Axis {
         if top / least > 30.0 {
             let zero = any_zero.then(|| least.min(1.0) * 0.3);
             let low = zero.map_or(least / 1.3, |z| z / 1.3);
-            Self { low, high: top * 1.4, scale: Scale::Log, label: label.into(), whole: false, zero }
+            Self { scale: Scale::Log, zero, ..Self::linear(low, top * 1.4, label) }
         } else {
             Self { whole: true, ..Self::linear(-0.04 * top, top * 1.08, label) }
         }
     }
 
     /// Share of the way along the axis.
-    fn place(&self, value: f64) -> f64 {
+    pub(super) fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => {
@@ -65,49 +70,64 @@ impl Axis {
         }
     }
 
+    fn has_place(&self, value: f64) -> bool {
+        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+    }
+
     /// About `target` ticks with their texts.
     fn ticks(&self, target: f64) -> Vec<(f64, String)> {
+        if !self.names.is_empty() {
+            return self.names.clone();
+        }
         match self.scale {
-            Scale::Linear => {
-                let rough = (self.high - self.low) / target.max(1.0);
-                let power = 10f64.powi(rough.log10().floor() as i32);
-                let steps = [1.0, 2.0, 5.0, 10.0];
-                let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.999).unwrap_or(&10.0);
-                if self.whole {
-                    step = step.max(1.0);
-                }
-                let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-                let first = (self.low / step).ceil() as i64;
-                let last = (self.high / step).floor() as i64;
-                (first..=last).map(|k| k as f64 * step).map(|v| (v, plain(v, decimals))).collect()
-            }
+            Scale::Linear => self.linear_ticks(target),
             Scale::Log => {
-                let (low, high) = (self.low.log10(), self.high.log10());
-                let decades = high - low;
-                let every = (decades / target.max(1.0) / 1.4).ceil().max(1.0) as i32;
-                let mut ticks: Vec<(f64, String)> = self.zero.iter().map(|&z| (z, "0".into())).collect();
-                let floor = self.zero.map_or(self.low, |z| z * 1.5);
-                let in_powers = self.high >= 1e5;
-                for k in low.floor() as i32..=high.ceil() as i32 {
-                    let multiples: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-                    if k.rem_euclid(every) != 0 {
-                        continue;
-                    }
-                    for m in multiples {
-                        let v = m * 10f64.powi(k);
-                        if v >= floor && v <= self.high {
-                            let text = match m {
-                                _ if !in_powers || k == 0 => plain(v, (-k).max(0) as usize),
-                                1.0 => power_of_ten(k),
-                                m => format!("{m}·{}", power_of_ten(k)),
-                            };
-                            ticks.push((v, text));
-                        }
-                    }
-                }
-                ticks
+                let ticks = self.log_ticks(target);
+                // Less than a factor of 2 or so: no power of ten is inside.
+                if ticks.len() < 2 { self.linear_ticks(target) } else { ticks }
             }
         }
+    }
+
+    fn linear_ticks(&self, target: f64) -> Vec<(f64, String)> {
+        let rough = (self.high - self.low) / target.max(1.0);
+        let power = 10f64.powi(rough.log10().floor() as i32);
+        let steps = [1.0, 2.0, 5.0, 10.0];
+        let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.999).unwrap_or(&10.0);
+        if self.whole {
+            step = step.max(1.0);
+        }
+        let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step).floor() as i64;
+        (first..=last).map(|k| k as f64 * step).map(|v| (v, plain(v, decimals))).collect()
+    }
+
+    fn log_ticks(&self, target: f64) -> Vec<(f64, String)> {
+        let (low, high) = (self.low.log10(), self.high.log10());
+        let decades = high - low;
+        let every = (decades / target.max(1.0) / 1.4).ceil().max(1.0) as i32;
+        let mut ticks: Vec<(f64, String)> = self.zero.iter().map(|&z| (z, "0".into())).collect();
+        let floor = self.zero.map_or(self.low, |z| z * 1.5);
+        let in_powers = self.high >= 1e5 || self.low < 1e-4;
+        for k in low.floor() as i32..=high.ceil() as i32 {
+            let multiples: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            if k.rem_euclid(every) != 0 {
+                continue;
+            }
+            for m in multiples {
+                let v = m * 10f64.powi(k);
+                if v >= floor && v <= self.high {
+                    let text = match m {
+                        _ if !in_powers || k == 0 => plain(v, (-k).max(0) as usize),
+                        1.0 => power_of_ten(k),
+                        m => format!("{m}·{}", power_of_ten(k)),
+                    };
+                    ticks.push((v, text));
+                }
+            }
+        }
+        ticks
     }
 }
 
@@ -116,6 +136,19 @@ pub(super) fn plain(v: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", v.abs());
     let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
     if v < 0.0 && !is_zero { format!("−{text}") } else { text }
+}
+
+/// A number to six significant digits.
+pub(super) fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let power = value.abs().log10().floor();
+    if !(-4.0..6.0).contains(&power) {
+        return format!("{value:.5e}");
+    }
+    let text = format!("{value:.*}", (5.0 - power).max(0.0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// 10ᵏ.
@@ -163,36 +196,74 @@ impl Frame {
         DVec2::new(self.low.x + self.x.place(p.x) * size.x, self.high.y - self.y.place(p.y) * size.y)
     }
 
+    /// Pixels of a point that has a place: finite, and above 0 on a logarithmic axis.
+    pub(super) fn place(&self, x: f64, y: f64) -> Option<DVec2> {
+        Some(DVec2::new(self.place_x(x)?, self.place_y(y)?))
+    }
+
+    /// Pixels from the left.
+    pub(super) fn place_x(&self, x: f64) -> Option<f64> {
+        let share = self.x.has_place(x).then(|| self.x.place(x))?;
+        Some(self.low.x + share.clamp(-FAR, FAR) * (self.high.x - self.low.x))
+    }
+
+    /// Pixels from the top.
+    pub(super) fn place_y(&self, y: f64) -> Option<f64> {
+        let share = self.y.has_place(y).then(|| self.y.place(y))?;
+        Some(self.high.y - share.clamp(-FAR, FAR) * (self.high.y - self.low.y))
+    }
+
+    /// Whether a place is inside the area.
+    pub(super) fn holds(&self, at: DVec2) -> bool {
+        at.cmpge(self.low).all() && at.cmple(self.high).all()
+    }
+
     /// The area as a polygon of the data.
     pub(super) fn area(&self) -> [DVec2; 4] {
         let (x, y) = (&self.x, &self.y);
         [(x.low, y.low), (x.high, y.low), (x.high, y.high), (x.low, y.high)].map(DVec2::from)
     }
 
-    /// Grid, ticks, labels and the box around the area. An empty x label leaves the x tick texts out as well.
+    /// Grid, ticks and labels. An empty x label leaves the x tick texts out as well.
     pub(super) fn draw(&self, canvas: &mut Canvas) {
-        let size = self.high - self.low;
-        let (grid, tick) = (Style::line(GRID, 1.0, 1.0), Style::line(SOFT, 1.0, 1.0));
-        for (value, text) in self.x.ticks(size.x / 90.0) {
+        let (size, grid) = (self.high - self.low, Style::line(GRID, 1.0, 1.0));
+        for (value, _) in self.x.ticks((size.x / 90.0).max(4.0)) {
             let x = self.low.x + self.x.place(value) * size.x;
             canvas.line(DVec2::new(x, self.low.y), DVec2::new(x, self.high.y), grid);
+        }
+        for (value, _) in self.y.ticks((size.y / 50.0).max(4.0)) {
+            let y = self.high.y - self.y.place(value) * size.y;
+            canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
+        }
+        self.draw_ticks(canvas);
+    }
+
+    /// Ticks and labels of both axes.
+    pub(super) fn draw_ticks(&self, canvas: &mut Canvas) {
+        let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
+        for (value, text) in self.x.ticks((size.x / 90.0).max(4.0)) {
+            let x = self.low.x + self.x.place(value) * size.x;
             canvas.line(DVec2::new(x, self.high.y), DVec2::new(x, self.high.y + 5.0), tick);
             if !self.x.label.is_empty() {
                 canvas.text(DVec2::new(x, self.high.y + 19.0), TICK_SIZE, Anchor::Middle, SOFT, 0.0, &text);
             }
         }
+        let below = DVec2::new(f64::midpoint(self.low.x, self.high.x), self.high.y + 40.0);
+        canvas.text(below, TEXT_SIZE, Anchor::Middle, INK, 0.0, &self.x.label);
+        self.draw_side(canvas);
+    }
+
+    /// Ticks and label of the y axis.
+    pub(super) fn draw_side(&self, canvas: &mut Canvas) {
+        let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
         let mut widest = 0.0f64;
-        for (value, text) in self.y.ticks(size.y / 50.0) {
+        for (value, text) in self.y.ticks((size.y / 50.0).max(4.0)) {
             let y = self.high.y - self.y.place(value) * size.y;
-            canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
             canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), tick);
             canvas.text(DVec2::new(self.low.x - 9.0, y + 4.2), TICK_SIZE, Anchor::End, SOFT, 0.0, &text);
             widest = widest.max(text_width(&text, TICK_SIZE));
         }
-        let middle = (self.low + self.high) / 2.0;
-        let below = DVec2::new(middle.x, self.high.y + 40.0);
-        canvas.text(below, TEXT_SIZE, Anchor::Middle, INK, 0.0, &self.x.label);
-        let left = DVec2::new((self.low.x - widest - 20.0).max(16.0), middle.y);
+        let left = DVec2::new((self.low.x - widest - 20.0).max(16.0), f64::midpoint(self.low.y, self.high.y));
         canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, &self.y.label);
     }
 

@@ -91,6 +91,14 @@ impl Metrics<'_> {
             let keys = [("largest", Some("7 3")), ("mean", None), ("smallest", Some("2 3"))];
             keyed(&mut canvas, &strips, STRIPS, &keys);
         }
+        for (p, at) in points.iter().zip(curve(&moved, &|p| p.moved)) {
+            let strips = if self.has_strips {
+                format!("\nstrips: {} to {}, mean {:.3}", p.least, p.most, p.mean)
+            } else {
+                String::new()
+            };
+            canvas.mark(at, format!("step {}\nmoved: {}{strips}", p.t, p.moved));
+        }
         moved.draw(&mut canvas);
         show(&mut canvas, &curve(&moved, &|p| p.moved), MOVED);
         moved.close(&mut canvas);

@@ -4,15 +4,22 @@
 //!   of one token.
 //! * [`Comparison`]: several runs of one cloud, side by side.
 //! * [`Metrics`]: strip sizes and moved tokens against the step.
+//! * [`Chart`], [`Panels`]: lines, points, bands, histograms, regions and heat maps on linear or logarithmic axes.
+//! * [`Player`]: a trajectory to be played, as part of a page and as a GIF.
+//! * [`document`]: a report, as one page that needs no network and as Markdown.
 //!
 //! The PNG is rasterised from the SVG with the font inside it: the same input gives the same picture on any machine.
 //! Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
 
 mod canvas;
+mod chart;
 mod comparison;
+pub mod document;
 mod frame;
 mod geometry;
+mod gif;
 mod metrics;
+mod player;
 pub mod run;
 mod trajectories;
 mod view;
@@ -20,8 +27,10 @@ mod view;
 use std::fs;
 use std::path::Path;
 
+pub use chart::{Chart, Coordinate, Panels};
 pub use comparison::Comparison;
 pub use metrics::Metrics;
+pub use player::Player;
 pub use trajectories::{StripView, Trajectories};
 
 use crate::error::{Error, Result};
@@ -33,6 +42,19 @@ pub struct Picture {
     pub svg: String,
     /// The same as a PNG, two pixels for one of the SVG.
     pub png: Vec<u8>,
+    /// Places that say something when they are pointed at.
+    pub marks: Vec<Mark>,
+}
+
+/// A place of a picture, in pixels of the SVG, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// From the left.
+    pub x: i32,
+    /// From the top.
+    pub y: i32,
+    /// The values.
+    pub text: String,
 }
 
 impl Picture {
@@ -65,6 +87,9 @@ impl Size {
         (f64::from(self.width.clamp(480, 4000)), f64::from(self.height.clamp(360, 4000)))
     }
 }
+
+/// Okabe and Ito's colours without black and yellow.
+pub(crate) const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 
 impl Default for Size {
     fn default() -> Self {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Comparison, Metrics, Picture, Size, StripView, Trajectories};
+use super::document::{Block, Document, Table};
+use super::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories};
 use crate::error::{Error, Result};
 use crate::field;
 use crate::io::config::Config;
@@ -32,7 +33,7 @@ pub struct Choice {
     pub step: Option<u64>,
 }
 
-/// Draws trajectories and metrics into `plots/`; the files written.
+/// Draws trajectories and metrics into `plots/`, with a GIF and a page that has all of it; the files written.
 ///
 /// # Errors
 /// Files that are missing or damaged; a token or a frame that the run does not have.
@@ -48,16 +49,44 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
     let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
     let (n, has_strips) = (config.n(), config.model.has_strips());
+    let figure = |name: &str, caption: &str, picture| Block::Figure {
+        name: name.to_owned(),
+        caption: caption.to_owned(),
+        picture,
+    };
     let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
-    let mut pictures = vec![("trajectories", paths.draw(SIZE)?)];
+    let mut blocks = vec![figure("trajectories", "Where the tokens go, from start to end.", paths.draw(SIZE)?)];
+    let player = Player::new(&frames)?;
+    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
     if !rows.is_empty() {
-        pictures.push(("metrics", Metrics { title, subtitle, n, rows: &rows, has_strips }.draw(SIZE)?));
+        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), n, rows: &rows, has_strips };
+        blocks.push(figure("metrics", "What each step did.", metrics.draw(SIZE)?));
     }
-    let mut written = Vec::new();
-    for (name, picture) in &pictures {
-        written.extend(save(run, name, picture)?);
+    blocks.push(Block::Heading("Config".into()));
+    blocks.push(Block::Table(settings(run)?));
+    Document { title, subtitle, blocks }.save(&run.plots(), "report")
+}
+
+/// The config's keys and values, shortened where they are tables of numbers.
+fn settings(run: &RunDir) -> Result<Table> {
+    const LONGEST: usize = 120;
+    let path = run.path().join("config.toml");
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+    let mut section = String::new();
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let short = match value.char_indices().nth(LONGEST) {
+                Some((at, _)) => format!("{}…", &value[..at]),
+                None => value.to_owned(),
+            };
+            rows.push(vec![format!("{section}{key}"), short]);
+        }
     }
-    Ok(written)
+    let caption = "config.toml runs again as it is: localmax run config.toml".to_owned();
+    Ok(Table { caption, head: vec!["key".into(), "value".into()], rows })
 }
 
 /// Draws runs of one cloud side by side.
@@ -83,11 +112,6 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
         })
         .collect();
     Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)
-}
-
-fn save(run: &RunDir, name: &str, picture: &Picture) -> Result<Vec<PathBuf>> {
-    picture.save(&run.plots(), name)?;
-    Ok(["svg", "png"].map(|ending| run.plots().join(format!("{name}.{ending}"))).into())
 }
 
 /// The frames to draw: first, last, the one asked for, and as many between as memory allows.

@@ -5,16 +5,14 @@
 use glam::DVec2;
 
 use super::canvas::{Anchor, Canvas, Style, wrapped};
-use super::frame::{Frame, INK, SOFT, heading};
+use super::frame::{Frame, INK, SOFT, heading, significant};
 use super::geometry::{clip, hull};
 use super::view::View;
-use super::{Picture, Size};
+use super::{COLOURS, Picture, Size};
 use crate::error::{Error, Result};
 use crate::observe::Clusters;
 use crate::tokens::Tokens;
 
-/// Okabe and Ito's colours without black and yellow; cluster k of the heaviest has colour k.
-const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 /// Clusters beyond the coloured ones.
 const OTHER: &str = "#8c8c8c";
 /// The strip: its band, its edge, its members.
@@ -28,6 +26,8 @@ const CLUSTER_TOLERANCE: f64 = 2e-3;
 const MOST_PATHS: usize = 2000;
 const MOST_CORNERS: usize = 60_000;
 const MOST_DOTS: usize = 20_000;
+/// Tokens that say where they ended when they are pointed at.
+const MOST_MARKS: usize = 2000;
 /// Corners closer than this (pixels) to the last one are left out.
 const SHORTEST: f64 = 0.4;
 
@@ -365,6 +365,20 @@ impl<'a> Drawing<'a> {
             }
         }
         let moves = self.data.frames.len() > 1;
+        let said = sample(n, MOST_MARKS);
+        for &i in &said {
+            let (x, cluster) = (last.1.row(i), self.clusters.label[i]);
+            let x: Vec<String> = x.iter().take(3).map(|&x| significant(x)).collect();
+            let more = if last.1.d() > 3 { ", …" } else { "" };
+            let of = self.clusters.weight[cluster];
+            let text = format!(
+                "token {i}, step {}\nx = ({}{more})\ncluster {}: {of} tokens",
+                last.0,
+                x.join(", "),
+                cluster + 1
+            );
+            canvas.mark(self.at(last, i), text);
+        }
         let text = format!("{}step {}", if moves { "end, " } else { "" }, last.0);
         self.keys.push((Key::Filled, if self.coloured() > 0 { text + " (area: tokens)" } else { text }));
         let coloured = self.coloured();

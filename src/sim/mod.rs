@@ -13,12 +13,26 @@ use crate::engine::{Engine, Step, Steps};
 use crate::error::Result;
 use crate::model::Model;
 use crate::outcome::StepReport;
+use crate::tokens::{Precision, Tokens};
 use crate::verify::Verifier;
 
 /// Steps handed to an engine at once, at most: a GPU takes them in one submission.
 const LARGEST_BATCH: u64 = 256;
 /// A batch is sized to take about this long, so that progress and signals are not kept waiting.
 const BATCH_TIME: Duration = Duration::from_millis(250);
+
+/// The first state of a run: the cloud on its lattice, or on its geometry.
+///
+/// # Errors
+/// Tokens too large or too small for their lattice, or that no geometry can hold.
+pub fn first_state(model: &Model, cloud: &Tokens, precision: Precision) -> Result<(Tokens, Grid)> {
+    let grid = Grid::of(cloud, precision);
+    if !model.is_exact() {
+        return Ok((model.start(cloud, precision)?, grid));
+    }
+    grid.require_range()?;
+    Ok((grid.snap(cloud)?, grid))
+}
 
 /// A run in progress.
 pub struct Simulation<'a> {

@@ -1,0 +1,117 @@
+//! Heat maps: a coloured cell for each pair, its value inside, and a bar that says what the colours mean. The colours are
+//! viridis, whose lightness grows all the way: it reads in grey too.
+
+use glam::DVec2;
+
+use crate::error::{Error, Result};
+use crate::plot::canvas::{Anchor, Canvas, Style, text_width};
+use crate::plot::frame::{Axis, Frame, INK, SOFT, Scale, significant};
+
+/// Pixels of the bar with its texts.
+pub(super) const BAR: f64 = 128.0;
+
+const VIRIDIS: [[f64; 3]; 9] = [
+    [68.0, 1.0, 84.0],
+    [71.0, 44.0, 122.0],
+    [59.0, 81.0, 139.0],
+    [44.0, 113.0, 142.0],
+    [33.0, 144.0, 141.0],
+    [39.0, 173.0, 129.0],
+    [92.0, 200.0, 99.0],
+    [170.0, 220.0, 50.0],
+    [253.0, 231.0, 37.0],
+];
+
+/// Cells of values.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Heat {
+    pub(super) label: String,
+    pub(super) log: bool,
+    /// A row of cells for each row of the y axis; NaN for none.
+    pub(super) values: Vec<Vec<f64>>,
+}
+
+impl Heat {
+    pub(super) fn check(&self) -> Result<()> {
+        let width = self.values.first().map_or(0, Vec::len);
+        if width == 0 || self.values.iter().any(|row| row.len() != width) {
+            return Err(Error::input("a heat map needs rows of cells, all of one length"));
+        }
+        Ok(())
+    }
+
+    fn shows(&self, value: f64) -> bool {
+        value.is_finite() && (!self.log || value > 0.0)
+    }
+
+    /// Least and largest value; apart from each other.
+    fn range(&self) -> (f64, f64) {
+        let shown = self.values.iter().flatten().copied().filter(|&v| self.shows(v));
+        let (low, high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        match (low, high) {
+            _ if low > high => (1.0, 2.0),
+            _ if low == high && self.log => (low / 2.0, low * 2.0),
+            _ if low == high => (low - 0.5, low + 0.5),
+            range => range,
+        }
+    }
+
+    /// The axis of the bar.
+    fn axis(&self) -> Axis {
+        let (low, high) = self.range();
+        Axis { scale: if self.log { Scale::Log } else { Scale::Linear }, ..Axis::linear(low, high, &*self.label) }
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas, frame: &Frame, [x, y]: [&str; 2]) {
+        let axis = self.axis();
+        let name = |names: &[(f64, String)], at: usize| names.get(at).map_or(String::new(), |(_, name)| name.clone());
+        for (r, row) in self.values.iter().enumerate() {
+            for (c, &value) in row.iter().enumerate() {
+                let corner = |dx: f64, dy: f64| frame.map(DVec2::new(c as f64 + dx, r as f64 + dy));
+                let (low, high) = (corner(-0.5, 0.5), corner(0.5, -0.5));
+                let middle = (low + high) / 2.0;
+                let (colour, ink, text) = if self.shows(value) {
+                    let share = axis.place(value);
+                    (colour(share), if share > 0.55 { INK } else { "#ffffff" }, significant(rounded(value)))
+                } else {
+                    ("#eeeeee".to_owned(), SOFT, "–".to_owned())
+                };
+                canvas.rectangle(low, high, Style::fill(&colour, 1.0).edged("#ffffff", 1.0, 1.0));
+                if text_width(&text, 12.0) < high.x - low.x - 6.0 && high.y - low.y > 15.0 {
+                    canvas.text(middle + DVec2::new(0.0, 4.2), 12.0, Anchor::Middle, ink, 0.0, &text);
+                }
+                let (column, row) = (name(&frame.x.names, c), name(&frame.y.names, r));
+                let quantity = self.label.split(" (").next().unwrap_or("");
+                canvas.mark(middle, format!("{x}: {column}\n{y}: {row}\n{quantity}: {}", significant(value)));
+            }
+        }
+    }
+
+    /// The bar at the right.
+    pub(super) fn bar(&self, canvas: &mut Canvas, corner: DVec2, bottom: f64) {
+        const STRIPES: usize = 96;
+        let (low, high) = (corner + DVec2::new(76.0, 0.0), DVec2::new(corner.x + 96.0, bottom));
+        let each = (high.y - low.y) / STRIPES as f64;
+        for k in 0..STRIPES {
+            let top = high.y - (k + 1) as f64 * each;
+            let share = (k as f64 + 0.5) / STRIPES as f64;
+            let (from, to) = (DVec2::new(low.x, top), DVec2::new(high.x, top + each + 0.4));
+            canvas.rectangle(from, to, Style::fill(&colour(share), 1.0));
+        }
+        let frame = Frame { low, high, x: Axis::linear(0.0, 1.0, ""), y: self.axis() };
+        frame.draw_side(canvas);
+        frame.close(canvas);
+    }
+}
+
+/// To three digits.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
+fn colour(share: f64) -> String {
+    let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+    let k = (at as usize).min(VIRIDIS.len() - 2);
+    let mix = |c: usize| (VIRIDIS[k][c] + (VIRIDIS[k + 1][c] - VIRIDIS[k][c]) * (at - k as f64)).round() as u8;
+    format!("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2))
+}

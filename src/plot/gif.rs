@@ -1,0 +1,213 @@
+//! A trajectory as an animated GIF: axes drawn once, tokens as discs over them, and in each frame only what has changed.
+
+use gif::{DisposalMethod, Encoder, Frame as Image, Repeat};
+use glam::{DVec2, DVec3};
+
+use super::canvas::{Anchor, Canvas, Pixels, Style};
+use super::frame::{Axis, Frame, INK, SOFT, heading};
+use super::player::Player;
+use crate::error::{Error, Result};
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 600.0;
+/// Frames at most.
+const MOST_FRAMES: usize = 100;
+/// Hundredths of a second: all frames, each one at least and at most, the last one.
+const ALL: usize = 800;
+const SHORTEST: usize = 5;
+const LONGEST: usize = 60;
+const LAST: u16 = 250;
+/// How space is looked at: turned about the third axis, then tilted.
+const AZIMUTH: f64 = -0.6;
+const TILT: f64 = 0.45;
+
+/// The map from a position to pixels.
+enum Lens {
+    Plane(Frame),
+    Space { middle: DVec3, unit: f64, centre: DVec2 },
+}
+
+impl Lens {
+    fn map(&self, p: &[f64]) -> DVec2 {
+        match self {
+            Self::Plane(frame) => frame.map(DVec2::new(p[0], p[1])),
+            Self::Space { middle, unit, centre } => {
+                let p = DVec3::new(p[0], p[1], p[2]) - *middle;
+                let (across, deep) =
+                    (p.x * AZIMUTH.cos() - p.y * AZIMUTH.sin(), p.x * AZIMUTH.sin() + p.y * AZIMUTH.cos());
+                *centre + DVec2::new(across, -(p.z * TILT.cos() - deep * TILT.sin())) * *unit
+            }
+        }
+    }
+}
+
+/// Draws every frame and encodes them.
+pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT);
+    let top = heading(&mut canvas, 14.0, title, "");
+    let lens = axes(player, &mut canvas, top);
+    let base = canvas.pixels()?;
+    let most = player.steps.len().min(MOST_FRAMES);
+    let last = player.steps.len() - 1;
+    let shown: Vec<usize> = (0..most).map(|k| if most == 1 { 0 } else { k * last / (most - 1) }).collect();
+
+    let mut images = Vec::with_capacity(most);
+    for &f in &shown {
+        let mut image = base.clone();
+        let radius = if player.tokens > 1500 {
+            1.5
+        } else if player.tokens > 300 {
+            2.2
+        } else {
+            3.2
+        };
+        let count = player.tokens * player.dims;
+        for (i, p) in player.positions[f * count..(f + 1) * count].chunks_exact(player.dims).enumerate() {
+            let at = lens.map(&p.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
+            disc(&mut image, at, radius, player.colours[player.colour[i]]);
+        }
+        let mut label = Canvas::new(150.0, 20.0);
+        label.text(DVec2::new(148.0, 15.0), 13.0, Anchor::End, INK, 0.0, &format!("step {}", player.steps[f]));
+        copy(&label.pixels()?, &mut image, WIDTH as usize - 164, HEIGHT as usize - 24);
+        images.push(image);
+    }
+    let pace = (ALL / most).clamp(SHORTEST, LONGEST) as u16;
+    encode(&images, pace)
+}
+
+/// Axes of the plane, or a box in space.
+fn axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
+    let (low, high, names) = (&player.low, &player.high, &player.axes);
+    if player.dims == 2 {
+        let axis = |k: usize| Axis::linear(low[k], high[k], &*names[k]);
+        let corners = (DVec2::new(80.0, top), DVec2::new(WIDTH - 16.0, HEIGHT - 76.0));
+        let mut frame = Frame { low: corners.0, high: corners.1, x: axis(0), y: axis(1) };
+        if player.equal {
+            frame.equalise();
+        }
+        frame.draw(canvas);
+        frame.close(canvas);
+        return Lens::Plane(frame);
+    }
+    let (from, to) = (DVec3::new(low[0], low[1], low[2]), DVec3::new(high[0], high[1], high[2]));
+    let reach = (to - from).length() / 2.0;
+    let centre = DVec2::new(WIDTH / 2.0, f64::midpoint(top, HEIGHT - 20.0));
+    let lens = Lens::Space { middle: (from + to) / 2.0, unit: 0.46 * (HEIGHT - top - 40.0) / reach, centre };
+    let corner = |bits: usize| {
+        let p = [0, 1, 2].map(|k| if bits >> k & 1 == 1 { high[k] } else { low[k] });
+        lens.map(&p)
+    };
+    for bits in 0..8usize {
+        for k in (0..3).filter(|k| bits >> k & 1 == 0) {
+            canvas.line(corner(bits), corner(bits | 1 << k), Style::line("#cfcfcf", 1.0, 1.0));
+        }
+    }
+    // From this side these edges are the lower two and the left one.
+    for (k, bits) in [(0, 0), (1, 1), (2, 0)] {
+        let middle = (corner(bits) + corner(bits | 1 << k)) / 2.0;
+        let away = (middle - centre).normalize_or_zero() * 26.0;
+        canvas.text(middle + away, 12.0, Anchor::Middle, SOFT, 0.0, &player.names[k]);
+    }
+    lens
+}
+
+/// A disc with a soft edge.
+fn disc(image: &mut Pixels, at: DVec2, radius: f64, colour: &str) {
+    let part = |k: usize| u8::from_str_radix(&colour[1 + 2 * k..3 + 2 * k], 16).unwrap_or(0);
+    let rgb = [part(0), part(1), part(2)];
+    let (low, high) = ((at - radius - 1.0).floor(), (at + radius + 1.0).ceil());
+    for y in low.y.max(0.0) as usize..(high.y.max(0.0) as usize).min(image.height) {
+        for x in low.x.max(0.0) as usize..(high.x.max(0.0) as usize).min(image.width) {
+            let far = (DVec2::new(x as f64 + 0.5, y as f64 + 0.5) - at).length();
+            // In quarters, so that few colours are made.
+            let cover = ((radius + 0.5 - far).clamp(0.0, 1.0) * 4.0).round() / 4.0 * 0.95;
+            let pixel = &mut image.rgba[4 * (y * image.width + x)..][..3];
+            for (old, new) in pixel.iter_mut().zip(rgb) {
+                *old = (f64::from(*old) * (1.0 - cover) + f64::from(new) * cover).round() as u8;
+            }
+        }
+    }
+}
+
+fn copy(from: &Pixels, to: &mut Pixels, left: usize, top: usize) {
+    for y in 0..from.height {
+        let row = &from.rgba[4 * y * from.width..][..4 * from.width];
+        to.rgba[4 * ((top + y) * to.width + left)..][..4 * from.width].copy_from_slice(row);
+    }
+}
+
+/// A colour in five bits a channel.
+fn coarse(pixel: &[u8]) -> usize {
+    pixel[..3].iter().fold(0, |code, channel| code << 5 | usize::from(channel >> 3))
+}
+
+fn encode(images: &[Pixels], pace: u16) -> Result<Vec<u8>> {
+    let failed = |e: gif::EncodingError| Error::input(format!("a GIF could not be encoded: {e}"));
+    let Some(first) = images.first() else { return Err(Error::input("a GIF needs at least one frame")) };
+    let (width, height) = (first.width, first.height);
+    let palette = Palette::of(images);
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width as u16, height as u16, &palette.rgb()).map_err(failed)?;
+    encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+    let mut before: Option<Vec<u8>> = None;
+    for (at, image) in images.iter().enumerate() {
+        let indices: Vec<u8> = image.rgba.chunks_exact(4).map(|p| palette.index[coarse(p)]).collect();
+        let changed =
+            |x: usize, y: usize| before.as_ref().is_none_or(|before| before[y * width + x] != indices[y * width + x]);
+        let rows: Vec<usize> = (0..height).filter(|&y| (0..width).any(|x| changed(x, y))).collect();
+        let columns: Vec<usize> = (0..width).filter(|&x| rows.iter().any(|&y| changed(x, y))).collect();
+        // Nothing has changed: one pixel keeps the time.
+        let (top, bottom) = (rows.first().map_or(0, |y| *y), rows.last().map_or(0, |y| *y));
+        let (left, right) = (columns.first().map_or(0, |x| *x), columns.last().map_or(0, |x| *x));
+        let part: Vec<u8> =
+            (top..=bottom).flat_map(|y| indices[y * width + left..=y * width + right].iter().copied()).collect();
+        encoder
+            .write_frame(&Image {
+                delay: if at + 1 == images.len() { LAST } else { pace },
+                dispose: DisposalMethod::Keep,
+                left: left as u16,
+                top: top as u16,
+                width: (right - left + 1) as u16,
+                height: (bottom - top + 1) as u16,
+                buffer: part.into(),
+                ..Image::default()
+            })
+            .map_err(failed)?;
+        before = Some(indices);
+    }
+    drop(encoder);
+    Ok(bytes)
+}
+
+/// At most 256 colours: the most common ones; the others become the nearest of them.
+struct Palette {
+    colours: Vec<usize>,
+    /// By colour.
+    index: Vec<u8>,
+}
+
+impl Palette {
+    fn of(images: &[Pixels]) -> Self {
+        let mut counts = vec![0u32; 1 << 15];
+        for pixel in images.iter().flat_map(|image| image.rgba.chunks_exact(4)) {
+            counts[coarse(pixel)] += 1;
+        }
+        let mut all: Vec<usize> = (0..counts.len()).filter(|&colour| counts[colour] > 0).collect();
+        all.sort_by_key(|&colour| (std::cmp::Reverse(counts[colour]), colour));
+        let colours: Vec<usize> = all.iter().take(256).copied().collect();
+        let far =
+            |a: usize, b: usize| (0..3).map(|k| (a >> (5 * k) & 31).abs_diff(b >> (5 * k) & 31).pow(2)).sum::<usize>();
+        let mut index = vec![0; counts.len()];
+        for &colour in &all {
+            let nearest = (0..colours.len()).min_by_key(|&k| far(colours[k], colour));
+            index[colour] = nearest.unwrap_or(0) as u8;
+        }
+        Self { colours, index }
+    }
+
+    /// Three bytes a colour.
+    fn rgb(&self) -> Vec<u8> {
+        let channel = |colour: usize, k: usize| (colour >> (5 * (2 - k)) & 31) as u8;
+        self.colours.iter().flat_map(|&c| [0, 1, 2].map(|k| channel(c, k) << 3 | channel(c, k) >> 2)).collect()
+    }
+}

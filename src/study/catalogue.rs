@@ -1,0 +1,208 @@
+//! Every study by name, and a study taken from what was asked to its report.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::asked::located;
+use super::folder::Folder;
+use super::results::Results;
+use super::workbench::{At, Workbench};
+use super::{Asked, Claim, Sizes, Study, quiescent, strip};
+use crate::engine::Engines;
+use crate::error::{Error, Result};
+
+/// Every study.
+pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>(), Entry::of::<quiescent::Quiescent>()];
+
+/// A study by name.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it asks.
+    pub title: &'static str,
+    /// Examples, a line each.
+    pub examples: &'static str,
+    /// Adds its options to a command; all of them may be left out.
+    pub options: fn(clap::Command) -> clap::Command,
+    /// The values that options have when they are left out.
+    pub defaults: fn() -> Vec<(String, String)>,
+    /// What was asked on the command line; the flag makes what was left out smaller.
+    pub ask: fn(&clap::ArgMatches, bool) -> Result<Box<dyn Planned>>,
+    read: fn(&str, &str) -> Result<Box<dyn Planned>>,
+}
+
+impl Entry {
+    const fn of<S: Study>() -> Self {
+        Self {
+            name: S::NAME,
+            title: S::TITLE,
+            examples: S::EXAMPLES,
+            options: |command| S::augment_args_for_update(<Sizes as clap::Args>::augment_args_for_update(command)),
+            defaults: || Asked::<S>::new(false).parameters(),
+            ask: |matches, quick| {
+                let mut asked = Asked::<S>::new(quick);
+                let failed = |e: clap::Error| Error::input(e.to_string());
+                clap::FromArgMatches::update_from_arg_matches(&mut asked.sizes, matches).map_err(failed)?;
+                asked.own.update_from_arg_matches(matches).map_err(failed)?;
+                Ok(Box::new(asked))
+            },
+            read: |text, source| Ok(Box::new(Asked::<S>::read(text, source)?)),
+        }
+    }
+}
+
+/// Reads `study.toml`; errors call it `source`.
+///
+/// # Errors
+/// No such study; as [`Asked::read`].
+pub fn read(text: &str, source: &str) -> Result<Box<dyn Planned>> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        study: String,
+    }
+    let Named { study } = toml::from_str(text).map_err(|e| located(&e, text, source))?;
+    let entry = CATALOGUE.iter().find(|entry| entry.name == study).ok_or_else(|| {
+        let names: Vec<&str> = CATALOGUE.iter().map(|entry| entry.name).collect();
+        Error::input(format!("{source}: there is no study {study:?}; one of {}", names.join(", ")))
+    })?;
+    (entry.read)(text, source)
+}
+
+/// A part of the cells, for job arrays: those whose number is `at - 1` modulo `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1.
+    pub at: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed =
+            text.split_once('/').and_then(|(at, of)| Some(Self { at: at.parse().ok()?, of: of.parse().ok()? }));
+        parsed
+            .filter(|shard| (1..=shard.of).contains(&shard.at))
+            .ok_or_else(|| "it must be I/N with I from 1 to N".into())
+    }
+}
+
+/// What a study came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Cells of the study.
+    pub cells: usize,
+    /// Cells finished, in this and other processes.
+    pub finished: usize,
+    /// What is claimed and was measured; none before every cell is finished.
+    pub claims: Vec<Claim>,
+    /// The files of the report.
+    pub written: Vec<PathBuf>,
+    /// What a person should know about the engine.
+    pub note: Option<String>,
+}
+
+/// A study that was asked for, whichever it is.
+pub trait Planned {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// The text of `study.toml`.
+    ///
+    /// # Errors
+    /// A parameter outside its domain.
+    fn to_toml(&self) -> Result<String>;
+
+    /// Computes the cells that `folder` lacks, and once all are there, the report. `watch` is told how far it is and breaks to
+    /// end it.
+    ///
+    /// # Errors
+    /// Whatever a cell could not do; a signal, as [`Error::Interrupted`]. Finished cells are kept.
+    fn run(
+        &self,
+        folder: &Folder,
+        shard: Option<Shard>,
+        watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome>;
+}
+
+impl<S: Study> Planned for Asked<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.cells()?;
+        Asked::to_toml(self)
+    }
+
+    fn run(
+        &self,
+        folder: &Folder,
+        shard: Option<Shard>,
+        watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
+    ) -> Result<Outcome> {
+        let cells = self.cells()?;
+        let mine = |at: usize| shard.is_none_or(|shard| at % shard.of == shard.at - 1);
+        let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
+        let found = folder.rows::<S::Row>()?;
+        let due: Vec<usize> = (0..cells.len()).filter(|at| mine(*at) && !found.contains_key(at)).collect();
+        drop(found);
+        let total = due.iter().map(|at| S::steps(self, &cells[*at])).sum();
+        let (mut done, mut note) = (0, None);
+        let engines = if due.is_empty() { None } else { Some(Engines::find(self.sizes.engine)?) };
+        for (nth, &at) in due.iter().enumerate() {
+            let Some(engines) = &engines else { break };
+            let label = format!("cell {} of {}: {}", nth + 1, due.len(), S::label(&cells[at]));
+            let state = At { done, total, cell: &label };
+            let mut watched = |at: &At<'_>| watch(at);
+            let mut work = Workbench {
+                sizes: &self.sizes,
+                engines,
+                folder,
+                cell: at,
+                at: state,
+                watch: &mut watched,
+                note: &mut note,
+            };
+            work.check()
+                .and_then(|()| S::compute(self, &cells[at], &mut work))
+                .map_err(|error| located_in(error, &label, folder))
+                .and_then(|row| table.append(at, &row))?;
+            done += S::steps(self, &cells[at]);
+        }
+        drop(table);
+        let rows: BTreeMap<usize, S::Row> = folder.rows()?;
+        let finished = rows.keys().filter(|at| **at < cells.len()).count();
+        let mut outcome = Outcome { cells: cells.len(), finished, claims: Vec::new(), written: Vec::new(), note };
+        if finished == cells.len() {
+            folder.merge(&rows)?;
+            let results = Results::new(folder.clone(), rows.into_values().collect());
+            let report = S::conclude(self, &results)?;
+            outcome.written = report.save(self, &results.rows, folder)?;
+            outcome.claims = report.claims().to_vec();
+        }
+        Ok(outcome)
+    }
+}
+
+/// An error of a cell, with the cell.
+fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
+    let path = shown(folder.path());
+    match error {
+        Error::Interrupted(_) => Error::Interrupted(format!(
+            "interrupted in {label}; finished cells are kept in {path}; go on with: localmax study resume {path}"
+        )),
+        Error::Input(text) => Error::Input(format!("{label}: {text}")),
+        Error::Device(text) => Error::Device(format!("{label}: {text}")),
+        other => other,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,267 @@
+//! A study's folder.
+//!
+//! | file | what |
+//! |---|---|
+//! | `study.toml` | what was asked; runs again as it is |
+//! | `table.csv` | a row a finished cell: its number, then the study's own columns |
+//! | `table.2-of-8.csv` | the rows of one shard |
+//! | `cells/000012-distance.csv` | a series of cell 12 |
+//! | `cells/000012-frames.npy`, `-frames.csv` | tokens of cell 12 at some steps, stacked, and the steps |
+//! | `claims.csv` | what is claimed, what was measured, whether they agree |
+//! | `report.html`, `report.md`, `*.svg`, `*.png`, `*.gif` | the report and its figures |
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::io::atomic;
+
+const STUDY: &str = "study.toml";
+const CELLS: &str = "cells";
+/// Most names tried for a folder that nobody named.
+const MOST_STUDIES: u64 = 1_000_000;
+
+/// A folder with a study in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A folder for the study that `toml` asks for: `out`, which is new, empty, or holds this very study; or else the first
+    /// free `runs/<name>-<k>`.
+    ///
+    /// # Errors
+    /// A folder with something else in it; what cannot be written.
+    pub fn create(out: Option<&Path>, name: &str, toml: &str) -> Result<Self> {
+        let path = match out {
+            Some(path) => path.to_owned(),
+            None => (1..=MOST_STUDIES)
+                .map(|k| PathBuf::from(format!("runs/{name}-{k}")))
+                .find(|path| fs::symlink_metadata(path).is_err())
+                .ok_or_else(|| Error::input(format!("every runs/{name}-K exists; name another with --out")))?,
+        };
+        let shown = path.display();
+        match fs::read_to_string(path.join(STUDY)) {
+            Ok(found) if found == toml => return Ok(Self { path }),
+            Ok(found) => {
+                let line = toml.lines().zip(found.lines()).find(|(asked, there)| asked != there);
+                let differs = line.map_or(String::new(), |(asked, there)| format!(" ({there} there, {asked} asked)"));
+                return Err(Error::input(format!(
+                    "{shown} holds another study{differs}; name another folder with --out, or go on with that one: \
+                     localmax study resume {shown}"
+                )));
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound || e.kind() == ErrorKind::NotADirectory => {}
+            Err(e) => return Err(Error::file(path.join(STUDY), e)),
+        }
+        match fs::read_dir(&path).map(Iterator::count) {
+            Ok(count) if count > 0 => {
+                return Err(Error::input(format!("{shown} is not empty; name a new folder with --out")));
+            }
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {
+                return Err(Error::input(format!("{shown} is a file; name a folder with --out")));
+            }
+            _ => {}
+        }
+        let cells = path.join(CELLS);
+        fs::create_dir_all(&cells).map_err(|e| Error::file(cells, e))?;
+        atomic::write(&path.join(STUDY), |file| file.write_all(toml.as_bytes()))?;
+        Ok(Self { path })
+    }
+
+    /// An existing study, and the text of its `study.toml`.
+    ///
+    /// # Errors
+    /// A folder without one.
+    pub fn open(path: &Path) -> Result<(Self, String)> {
+        match fs::read_to_string(path.join(STUDY)) {
+            Ok(text) => Ok((Self { path: path.to_owned() }, text)),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(Error::input(format!("{} has no study in it: there is no {STUDY}", path.display())))
+            }
+            Err(e) => Err(Error::file(path.join(STUDY), e)),
+        }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A side file of a cell.
+    pub fn cell(&self, cell: usize, name: &str) -> PathBuf {
+        self.path.join(CELLS).join(format!("{cell:06}-{name}"))
+    }
+
+    /// The rows of all tables, shards included, by cell.
+    ///
+    /// # Errors
+    /// A table that cannot be read, or whose rows are not of this study.
+    pub(super) fn rows<R: DeserializeOwned>(&self) -> Result<BTreeMap<usize, R>> {
+        let entries = fs::read_dir(&self.path).map_err(|e| Error::file(&self.path, e))?;
+        let mut rows = BTreeMap::new();
+        for entry in entries {
+            let path = entry.map_err(|e| Error::file(&self.path, e))?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with("table.") && name.ends_with(".csv") {
+                let text = fs::read(&path).map_err(|e| Error::file(&path, e))?;
+                rows.extend(parse(&text[..complete(&text)], &path)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Brings the rows of shards together in one `table.csv`.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub(super) fn merge(&self, rows: &BTreeMap<usize, impl Serialize>) -> Result<()> {
+        let lines = rows.iter().enumerate().map(|(at, (cell, row))| line(*cell, row, at == 0));
+        let text = lines.collect::<Result<String, _>>().map_err(Error::input)?;
+        atomic::write(&self.path.join("table.csv"), |file| file.write_all(text.as_bytes()))
+    }
+
+    /// The table to append to.
+    pub(super) fn table(&self, shard: Option<(usize, usize)>) -> Result<Table> {
+        let name = shard.map_or("table.csv".into(), |(at, of)| format!("table.{at}-of-{of}.csv"));
+        Table::open(self.path.join(name))
+    }
+}
+
+/// A table that rows are appended to.
+#[derive(Debug)]
+pub(super) struct Table {
+    path: PathBuf,
+    file: File,
+    is_empty: bool,
+}
+
+impl Table {
+    /// Opens or creates a table for this process alone; a line that was cut short by a kill is dropped.
+    fn open(path: PathBuf) -> Result<Self> {
+        let failed = |e| Error::file(&path, e);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        file.try_lock().map_err(|e| match e {
+            fs::TryLockError::WouldBlock => {
+                Error::input(format!("{}: another process computes this study; wait for it to end", path.display()))
+            }
+            fs::TryLockError::Error(e) => Error::file(&path, e),
+        })?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed)?;
+        let kept = complete(&text);
+        file.set_len(kept as u64).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self { path, file, is_empty: kept == 0 })
+    }
+
+    /// Appends the row of a cell and brings it to the disk.
+    pub(super) fn append(&mut self, cell: usize, row: &impl Serialize) -> Result<()> {
+        let text = line(cell, row, self.is_empty).map_err(|e| Error::input(format!("{}: {e}", self.path.display())))?;
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|e| Error::file(&self.path, e))?;
+        self.is_empty = false;
+        Ok(())
+    }
+}
+
+/// The length of the text up to its last complete line.
+fn complete(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+/// A row with the cell's number in front, and the header before it if it is the first.
+fn line(cell: usize, row: &impl Serialize, first: bool) -> Result<String, String> {
+    let mut bare = csv::Writer::from_writer(Vec::new());
+    bare.serialize(row).map_err(|e| e.to_string())?;
+    let bare = bare.into_inner().map_err(|e| e.to_string())?;
+    let records = csv::ReaderBuilder::new().has_headers(false).from_reader(&bare[..]).into_records();
+    let records = records.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let number = cell.to_string();
+    for (lead, record) in ["cell", &number].into_iter().zip(&records).skip(usize::from(!first)) {
+        // A line is a row: a field that went on over lines could be cut in its middle and still end in one.
+        let fields = record.iter().map(|field| field.replace(['\n', '\r'], " "));
+        out.write_record(std::iter::once(lead.to_owned()).chain(fields)).map_err(|e| e.to_string())?;
+    }
+    let bytes = out.into_inner().map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|e| e.to_string())
+}
+
+/// Rows by cell; the row type ignores the first column.
+fn parse<R: DeserializeOwned>(text: &[u8], path: &Path) -> Result<BTreeMap<usize, R>> {
+    let bad =
+        |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}; remove the file to start anew", path.display()));
+    let mut reader = csv::Reader::from_reader(text);
+    let header = reader.headers().map_err(|e| bad(&e))?.clone();
+    let mut rows = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| bad(&e))?;
+        let cell =
+            record.get(0).unwrap_or("").parse().map_err(|_| bad(&"a row does not begin with a cell's number"))?;
+        rows.insert(cell, record.deserialize(Some(&header)).map_err(|e| bad(&e))?);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        alpha: f64,
+        name: String,
+        rate: Option<f64>,
+    }
+
+    fn row(k: usize) -> Row {
+        Row { alpha: 0.1 * k as f64, name: format!("a,\"b\" {k}"), rate: (k > 1).then_some(1.0 / 3.0) }
+    }
+
+    /// If a row that was cut short by a kill counted as finished, or cost the rows before it, a resumed study would differ
+    /// from an uninterrupted one.
+    #[test]
+    fn a_table_survives_being_cut_anywhere() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::create(Some(&place.path().join("s")), "s", "study = \"s\"\n").unwrap();
+        let mut table = folder.table(None).unwrap();
+        (0..3).for_each(|k| table.append(k, &row(k)).unwrap());
+        assert!(folder.table(None).unwrap_err().to_string().contains("another process"));
+        drop(table);
+        let path = folder.path().join("table.csv");
+        let whole = fs::read(&path).unwrap();
+        assert!(whole.starts_with(b"cell,alpha,name,rate\n"));
+        for cut in 0..=whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let kept = folder.rows::<Row>().unwrap();
+            for k in (0..3).filter(|k| !kept.contains_key(k)) {
+                folder.table(None).unwrap().append(k, &row(k)).unwrap();
+            }
+            let rows: Vec<Row> = folder.rows().unwrap().into_values().collect();
+            assert_eq!(rows, [row(0), row(1), row(2)], "cut at {cut}");
+        }
+    }
+
+    /// A folder with another study, or with somebody's files, must not be written into.
+    #[test]
+    fn folders_are_not_shared() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("deep/s");
+        let create = |path: &Path, text: &str| Folder::create(Some(path), "s", text).map_err(|e| e.to_string());
+        create(&path, "a = 1\n").unwrap();
+        create(&path, "a = 1\n").unwrap();
+        assert!(create(&path, "a = 2\n").unwrap_err().contains("a = 1 there, a = 2 asked"));
+        fs::write(place.path().join("file"), "").unwrap();
+        assert!(create(place.path(), "a = 1\n").unwrap_err().contains("is not empty"));
+        assert!(create(&place.path().join("file"), "a = 1\n").unwrap_err().contains("is a file"));
+    }
+}

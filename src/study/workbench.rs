@@ -1,0 +1,162 @@
+//! What a cell computes with.
+
+use std::ops::ControlFlow;
+
+use super::asked::Sizes;
+use super::folder::Folder;
+use super::results::{Series, write_frames};
+use crate::choice::Plan;
+use crate::contract::Grid;
+use crate::engine::{Engine, Engines, Steps};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::outcome::StepReport;
+use crate::sim::{self, Simulation};
+use crate::tokens::Tokens;
+
+/// Steps looked ahead for the next thing that is due.
+const HORIZON: u64 = 256;
+
+/// How far a study is.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// Steps done, those of finished cells included.
+    pub done: u64,
+    /// Steps of all cells at most.
+    pub total: u64,
+    /// The cell at work.
+    pub cell: &'a str,
+}
+
+/// Told how far a study is; breaks to end it there.
+pub(super) type Watch<'a> = dyn FnMut(&At<'_>) -> ControlFlow<()> + 'a;
+
+/// The state of a simulation when a look is due.
+pub struct Look<'a> {
+    /// Steps taken.
+    pub t: u64,
+    /// The tokens.
+    pub tokens: &'a Tokens,
+    /// The last step taken; none at the start.
+    pub report: Option<StepReport>,
+    /// Whether this is the last look: the last step is taken, or no bit will ever move again.
+    pub last: bool,
+    engine: &'a mut dyn Engine,
+    model: &'a Model,
+    grid: Grid,
+}
+
+impl Look<'_> {
+    /// C_i of the given rows in this state, as the engine itself decides it.
+    ///
+    /// # Errors
+    /// Device failures; a schedule outside its domain.
+    pub fn masks(&mut self, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let step = Steps::new(self.model, self.grid, self.tokens.d()).at(self.t)?;
+        self.engine.masks(&step, rows)
+    }
+
+    /// The unit of the lattice that coordinates lie on, in rules under the integer contract: what rounding is measured by.
+    pub fn unit(&self) -> f64 {
+        self.grid.unit()
+    }
+}
+
+/// What a cell computes with: simulations, side files, progress, signals.
+pub struct Workbench<'a> {
+    pub(super) sizes: &'a Sizes,
+    pub(super) engines: &'a Engines,
+    pub(super) folder: &'a Folder,
+    pub(super) cell: usize,
+    pub(super) at: At<'a>,
+    pub(super) watch: &'a mut Watch<'a>,
+    /// What a person should know about the engine, once.
+    pub(super) note: &'a mut Option<String>,
+}
+
+impl Workbench<'_> {
+    /// Takes `model` through at most `steps` steps from `cloud`, in the precision and on the engine that were asked for.
+    /// `look` is called on the start, after every step that is `due`, and on the last state; it breaks to end there. The
+    /// steps taken. Ends early where no bit will ever move again.
+    ///
+    /// # Errors
+    /// A model that does not fit; device failures; what `look` returns; a signal, as [`Error::Interrupted`].
+    pub fn simulate(
+        &mut self,
+        model: &Model,
+        cloud: &Tokens,
+        steps: u64,
+        due: impl Fn(u64) -> bool,
+        mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<u64> {
+        model.validate(cloud.d(), steps.min(1_000_000))?;
+        let (first, grid) = sim::first_state(model, cloud, self.sizes.precision)?;
+        let opened = self.engines.open(Plan::Auto, model, &first, grid)?;
+        if opened.note.is_some() {
+            *self.note = opened.note;
+        }
+        let mut simulation = Simulation::new(model, grid, first.d(), opened.engine, 0);
+        let start = self.at.done;
+        let begun =
+            Look { t: 0, tokens: &first, report: None, last: steps == 0, engine: simulation.engine(), model, grid };
+        if look(&mut { begun })?.is_break() {
+            return Ok(0);
+        }
+        drop(first);
+        while simulation.t() < steps {
+            let t = simulation.t();
+            let until = (t + 1..steps.min(t + HORIZON)).find(|&s| due(s)).unwrap_or(steps.min(t + HORIZON));
+            let reports = simulation.advance(until)?;
+            // A map that is the same at every step and moved nothing will never move anything.
+            let fixed = reports.iter().find(|r| r.moved == 0).filter(|_| model.is_autonomous());
+            let t = fixed.map_or(simulation.t(), |r| r.t + 1);
+            let last = fixed.is_some() || t == steps;
+            self.at.done = start + t;
+            self.check()?;
+            if last || due(t) {
+                let tokens = simulation.engine().tokens()?;
+                let report = fixed.or(reports.last()).copied();
+                let engine = simulation.engine();
+                if look(&mut Look { t, tokens: &tokens, report, last, engine, model, grid })?.is_break() || last {
+                    return Ok(t);
+                }
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Says that the cell has come as far as `steps` of its own steps; for work outside of [`Workbench::simulate`].
+    ///
+    /// # Errors
+    /// A signal, as [`Error::Interrupted`].
+    pub fn check(&mut self) -> Result<()> {
+        match (self.watch)(&self.at) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Interrupted(self.at.cell.to_owned())),
+        }
+    }
+
+    /// Keeps columns of numbers, `cells/<cell>-<name>.csv`.
+    ///
+    /// # Errors
+    /// A row of another length; what cannot be written.
+    pub fn series(&mut self, name: &str, columns: &[&str], rows: Vec<Vec<f64>>) -> Result<()> {
+        if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
+            return Err(Error::input(format!(
+                "series {name}: a row of {} values in {} columns",
+                row.len(),
+                columns.len()
+            )));
+        }
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        Series { columns, rows }.write(self.folder, self.cell, name)
+    }
+
+    /// Keeps tokens at some steps, for pictures and the player; all of one shape, at most one set a cell.
+    ///
+    /// # Errors
+    /// No frames, frames of different shapes; what cannot be written.
+    pub fn frames(&mut self, frames: &[(u64, Tokens)]) -> Result<()> {
+        write_frames(self.folder, self.cell, frames)
+    }
+}
