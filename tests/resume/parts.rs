@@ -46,7 +46,12 @@ fn open(who: Who, config: &Config, tokens: &Tokens, grid: Grid) -> Box<dyn Engin
         Who::Reference => engine::on_reference(Plan::Auto, model, tokens, grid).unwrap(),
         Who::Cpu => engine::on_cpu(Plan::Auto, model, tokens, grid).unwrap(),
         Who::OtherCpu => {
-            let options = CpuOptions { set: Some(InstructionSet::Portable), threads: Some(1), plan: Plan::Tree, ..CpuOptions::default() };
+            let options = CpuOptions {
+                set: Some(InstructionSet::Portable),
+                threads: Some(1),
+                plan: Plan::Tree,
+                ..CpuOptions::default()
+            };
             Box::new(CpuEngine::new(tokens, grid, options).unwrap())
         }
         Who::Gpu => engine::on_gpu(device(), Plan::Auto, model, tokens, grid).unwrap(),

@@ -86,7 +86,7 @@ impl Boxes {
                     (low.min(x.to_f64()), high.max(x.to_f64()))
                 })
             };
-            boxed((0..d).map(ends).collect())
+            boxed(&(0..d).map(ends).collect::<Vec<_>>())
         });
         let mut levels = vec![tiles.collect::<Vec<f64>>()];
         while let Some(below) = levels.last().filter(|level| level.len() > BRANCHES * 2 * d) {
@@ -96,7 +96,7 @@ impl Boxes {
                         (low.min(b[k] - b[d + k]), high.max(b[k] + b[d + k]))
                     })
                 };
-                boxed((0..d).map(ends).collect())
+                boxed(&(0..d).map(ends).collect::<Vec<_>>())
             });
             let above = above.collect();
             levels.push(above);
@@ -136,7 +136,7 @@ impl Boxes {
 }
 
 /// Centre and half-widths, a little wider than their rounding.
-fn boxed(ends: Vec<(f64, f64)>) -> Vec<f64> {
+fn boxed(ends: &[(f64, f64)]) -> Vec<f64> {
     let centre = ends.iter().map(|(low, high)| 0.5 * (low + high));
     let half = ends.iter().map(|(low, high)| 0.5 * (high - low) + 4.0 * f64::EPSILON * (low.abs() + high.abs()));
     centre.chain(half).collect()

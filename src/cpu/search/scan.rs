@@ -152,6 +152,7 @@ pub(super) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
 /// Adds the keys of a leaf to the sums of the lanes (of those that are active) whose score reaches `high`; for each key
 /// the lanes whose score only reaches `low`. d is at most 4.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "what a leaf is scored with stays in registers")]
 pub(super) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],

@@ -165,7 +165,9 @@ mod tests {
         };
         let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
         let mut writer = MeasuresWriter::create(&path).unwrap();
-        rows.iter().for_each(|(step, row)| writer.write(*step, row).unwrap());
+        for (step, row) in &rows {
+            writer.write(*step, row).unwrap();
+        }
         writer.flush().unwrap();
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();
