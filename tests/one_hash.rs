@@ -2,8 +2,8 @@
 //!
 //! The reference's trajectory, step by step, against every instruction set, plan, number of threads, size of windows and
 //! dispatches, interval between sorts, merged and not, on the CPU and on every Vulkan driver found; and one run of a GPU
-//! again and again. At full size, n = 3001, 300 steps, 100 repeats, every system on every path:
-//! `LOCALMAX_ONE_HASH=full cargo test --release --test one_hash [PART OF A NAME]`.
+//! again and again. At full size, every system on every path, with n = 3001, 300 steps and 100 repeats:
+//! `LOCALMAX_ONE_HASH=3001,300,100 cargo test --release --test one_hash [PART OF A NAME]`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -29,10 +29,13 @@ const INTERVALS: [u32; 3] = [1, 5, 32];
 #[derive(Clone, Copy, PartialEq)]
 struct Size {
     n: usize,
-    steps: u64,
+    steps: usize,
     repeats: usize,
+    /// Whether every system takes every path.
     full: bool,
 }
+
+const EVERYDAY: Size = Size { n: 201, steps: 8, repeats: 5, full: false };
 
 /// One system, and the hashes of its trajectory.
 struct System {
@@ -227,7 +230,7 @@ fn hold(system: &System, size: Size, path: &Path) -> Verdict {
 
 /// All steps in one call, from the start, again and again.
 fn repeat(system: &System, size: Size, path: &Path) -> Verdict {
-    let steps = vec![system.step.clone(); size.steps as usize];
+    let steps = vec![system.step.clone(); size.steps];
     let want = system.expected(size).last();
     let mut wrong = 0;
     for _ in 0..size.repeats {
@@ -242,12 +245,13 @@ fn repeat(system: &System, size: Size, path: &Path) -> Verdict {
 }
 
 fn main() {
-    let full = std::env::var("LOCALMAX_ONE_HASH").is_ok_and(|value| value == "full");
-    let size = if full {
-        Size { n: 3001, steps: 300, repeats: 100, full }
-    } else {
-        Size { n: 201, steps: 8, repeats: 5, full }
-    };
+    let size = std::env::var("LOCALMAX_ONE_HASH").map_or(EVERYDAY, |text| {
+        let numbers: Vec<usize> =
+            text.split(',').map(|part| part.parse().expect("LOCALMAX_ONE_HASH=N,STEPS,REPEATS")).collect();
+        let [n, steps, repeats] = numbers[..] else { panic!("LOCALMAX_ONE_HASH=N,STEPS,REPEATS") };
+        Size { n, steps, repeats, full: true }
+    });
+    let full = size.full;
     let systems = systems(size);
     let one = systems.iter().find(|system| system.d == 3).cloned().into_iter().collect::<Vec<_>>();
     let mut trials = Vec::new();
