@@ -65,7 +65,7 @@ impl Axis {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => {
                 let value = if value > 0.0 { value } else { self.zero.unwrap_or(self.low) };
-                (value / self.low).log10() / (self.high / self.low).log10()
+                (value.log10() - self.low.log10()) / (self.high.log10() - self.low.log10())
             }
         }
     }
@@ -97,10 +97,14 @@ impl Axis {
         if self.whole {
             step = step.max(1.0);
         }
+        let is_plain = self.high.abs().max(self.low.abs()) < 1e7 && step > 1e-7;
         let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
-        (first..=last).map(|k| k as f64 * step).map(|v| (v, plain(v, decimals))).collect()
+        (first..=last)
+            .map(|k| k as f64 * step)
+            .map(|v| (v, if is_plain { plain(v, decimals) } else { scientific(v) }))
+            .collect()
     }
 
     fn log_ticks(&self, target: f64) -> Vec<(f64, String)> {
@@ -149,6 +153,14 @@ pub(super) fn significant(value: f64) -> String {
     }
     let text = format!("{value:.*}", (5.0 - power).max(0.0) as usize);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A number as m·10ᵏ.
+fn scientific(v: f64) -> String {
+    let text = format!("{v:.3e}");
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.').replace('-', "−");
+    if v == 0.0 { "0".into() } else { format!("{mantissa}·{}", power_of_ten(power.parse().unwrap_or(0))) }
 }
 
 /// 10ᵏ.

@@ -25,6 +25,8 @@ use super::frame::{Axis, Frame, INK, SOFT, Scale, heading};
 use super::{COLOURS, Picture, Size};
 use crate::error::{Error, Result};
 
+/// The largest magnitude that an axis shows; differences of such numbers are numbers.
+const LARGEST: f64 = 1e300;
 /// Places that a chart says something at, at most.
 const MOST_MARKS: usize = 3000;
 
@@ -68,7 +70,7 @@ impl Coordinate {
 
     /// Whether a value has a place on the axis.
     fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (!self.log || value > 0.0)
+        value.abs() <= LARGEST && (!self.log || value >= 1.0 / LARGEST)
     }
 
     /// The axis around these values.
@@ -81,8 +83,8 @@ impl Coordinate {
         if let Some(range) = self.range {
             (low, high) = range;
         } else if self.log {
-            let margin = (high / low).powf(0.04).max(1.05);
-            (low, high) = ((low / margin).max(f64::MIN_POSITIVE), (high * margin).min(f64::MAX));
+            let margin = 10f64.powf(0.04 * (high.log10() - low.log10())).max(1.05);
+            (low, high) = ((low / margin).max(1.0 / LARGEST), (high * margin).min(LARGEST));
         } else {
             let flat = if high == 0.0 { 1.0 } else { 0.1 * high.abs() };
             let margin = if high > low { 0.04 * (high - low) } else { flat };
@@ -441,8 +443,8 @@ impl Chart {
             xs.iter().filter(|&&v| !self.x.shows(v)).count() + ys.iter().filter(|&&v| !self.y.shows(v)).count();
         let hidden = match hidden {
             0 => String::new(),
-            1 => "1 value is 0 or not finite and has no place on its axis.".to_owned(),
-            _ => format!("{hidden} values are 0 or not finite and have no place on their axis."),
+            1 => "1 value has no place on its axis: it is 0, not finite or out of range.".to_owned(),
+            _ => format!("{hidden} values have no place on their axis: they are 0, not finite or out of range."),
         };
         [self.foot.as_str(), &hidden].join(" ").trim().to_owned()
     }
