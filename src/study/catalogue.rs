@@ -8,12 +8,17 @@ use super::asked::located;
 use super::folder::Folder;
 use super::results::Results;
 use super::workbench::{At, Workbench};
-use super::{Asked, Claim, Sizes, Study, strip};
+use super::{Asked, Claim, Sizes, Study, artefacts, asymmetric, strip, vanishing};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 
 /// Every study.
-pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>()];
+pub const CATALOGUE: &[Entry] = &[
+    Entry::of::<strip::Strip>(),
+    Entry::of::<vanishing::Vanishing>(),
+    Entry::of::<artefacts::Artefacts>(),
+    Entry::of::<asymmetric::Asymmetric>(),
+];
 
 /// A study by name.
 #[derive(Clone, Copy)]
