@@ -8,7 +8,7 @@ use super::asked::located;
 use super::folder::Folder;
 use super::results::Results;
 use super::workbench::{At, Workbench};
-use super::{Asked, Claim, Sizes, Study, artefacts, asymmetric, strip, vanishing};
+use super::{Asked, Claim, Sizes, Study, artefacts, asymmetric, lyapunov, strip, vanishing};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 
@@ -18,6 +18,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry::of::<vanishing::Vanishing>(),
     Entry::of::<artefacts::Artefacts>(),
     Entry::of::<asymmetric::Asymmetric>(),
+    Entry::of::<lyapunov::Lyapunov>(),
 ];
 
 /// A study by name.

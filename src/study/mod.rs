@@ -48,6 +48,7 @@ mod claim;
 mod common;
 pub mod compare;
 mod folder;
+pub mod lyapunov;
 mod report;
 mod results;
 pub mod strip;

@@ -232,7 +232,7 @@ impl Study for Vanishing {
                 row.artefacts = artefacts as u64;
                 row.aligned = gaps.iter().filter(|gap| **gap <= NONE).count() as u64;
                 row.distance_max = far.iter().map(|near| near.distance).fold(0.0, f64::max);
-                row.distance_mean = far.iter().map(|near| near.distance).sum::<f64>() / far.len() as f64;
+                row.distance_mean = far.iter().map(|near| near.distance.abs()).sum::<f64>().abs() / far.len() as f64;
                 ends = gaps.iter().zip(&far).map(|(gap, near)| vec![*gap, near.distance]).collect();
             }
             Ok(ControlFlow::Continue(()))

@@ -59,7 +59,7 @@ impl Default for Artefacts {
         Self {
             clouds: vec!["corners".into(), "normal".into()],
             forms: vec!["width".into(), "score".into()],
-            deltas: vec![0.05, 0.1, 0.2, 0.5, 1.0],
+            deltas: vec![0.05, 0.1, 0.2, 0.3, 0.5, 1.0],
             alpha: 0.5,
             displacements: vec![1e-6, 1e-4, 1e-3, 1e-2, 1e-1],
             draws: 2,
@@ -164,7 +164,7 @@ impl Study for Artefacts {
 
     fn quick(asked: &mut Asked<Self>) {
         asked.sizes.seeds = 3;
-        asked.own.deltas = vec![0.1, 0.5];
+        asked.own.deltas = vec![0.25, 0.5];
         asked.own.displacements = vec![1e-6, 1e-2];
         asked.own.draws = 1;
     }

@@ -136,7 +136,7 @@ impl Asymmetric {
 }
 
 /// A of a kind, drawn.
-fn matrix(family: &str, skew: Option<f64>, d: usize, seed: u64) -> Matrix {
+pub(super) fn matrix(family: &str, skew: Option<f64>, d: usize, seed: u64) -> Matrix {
     let gaussian = |purpose: &str| {
         let mut stream = Stream::new(seed, purpose, 0);
         DMatrix::from_fn(d, d, |_, _| stream.normal() / (d as f64).sqrt())
