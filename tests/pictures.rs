@@ -9,7 +9,8 @@ use localmax::contract::Grid;
 use localmax::engine::{Engine, ReferenceEngine, Steps};
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
-use localmax::plot::{Metrics, Picture, Size, StripView, Trajectories};
+use localmax::plot::document::{Block, Document, Table};
+use localmax::plot::{Chart, Coordinate, Metrics, Panels, Picture, Player, Size, StripView, Trajectories};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use serde_json::Value;
@@ -225,4 +226,159 @@ fn bad_input_is_an_error_and_any_title_is_text() {
     let nan = StripView { query: vec![f64::NAN, 0.0], threshold: f64::INFINITY, ..strip };
     let long = "<&\"'>\u{1} a title that does not end ".repeat(20);
     trajectories("title", &long, &one, Some(nan));
+}
+
+fn axis(name: &str) -> Coordinate {
+    Coordinate::linear(format!("{name} (dimensionless)"))
+}
+
+/// If this failed, a study would have no chart, or one that shows other values than its table.
+#[test]
+fn charts_of_every_kind() {
+    let decay = |rate: f64| (0..60).map(move |t| (f64::from(t), 0.3 * rate.powi(t)));
+    let lines = Chart::new("Distances", Coordinate::whole("step t"), Coordinate::log("|x − v| (dimensionless)"))
+        .subtitle("two rates")
+        .line("α = 0.5", decay(1.0 / 1.5))
+        .dashed("theory", decay(0.5))
+        .colour(0)
+        .points("seen", decay(0.9).step_by(5))
+        .level("resolution", 1e-9)
+        .upright("settled", 20.0)
+        .band("spread", (0..60).map(|t| [f64::from(t), 0.01, 0.02]).collect())
+        .intervals("fits", vec![[10.0, 0.1, 0.05, 0.2], [30.0, 1e-3, 1e-4, 1e-2]]);
+    check("chart-lines", || lines.draw(Size::default()).unwrap());
+    let mut stream = Stream(3);
+    let values: Vec<f64> = (0..500).map(|_| 10f64.powf(3.0 * stream.normal())).chain([0.0; 25]).collect();
+    let bars = Chart::new("Gaps", Coordinate::log("gap (dimensionless)"), Coordinate::whole("tokens"));
+    let bars = bars.histogram("all", &values, 30);
+    check("chart-histogram", || bars.draw(Size::default()).unwrap());
+    let counted: f64 = bars.draw(Size::default()).unwrap().marks.iter().map(|mark| bar_height(&mark.text)).sum();
+    assert_eq!(counted, 525.0, "a histogram that loses values");
+    let names = |of: &[f64]| of.iter().map(f64::to_string).collect::<Vec<_>>();
+    let (x, y) = (names(&[0.1, 0.5, 1.0, 3.0]), names(&[0.01, 0.1, 1.0]));
+    let cells = vec![vec![1.0, 10.0, 100.0, 1e4], vec![2.0, f64::NAN, 0.0, 5.0], vec![7.0; 4]];
+    let heat = Chart::heat(
+        "Steps",
+        ("α (dimensionless)", &x),
+        ("δ (dimensionless)", &y),
+        "steps to rest (steps)",
+        true,
+        cells,
+    );
+    check("chart-heat", || heat.draw(Size::default()).unwrap());
+    let plane = |title: &str| {
+        let corners = vec![(-1.0, -1.0), (3.0, -1.0), (3.0, 1.0)];
+        Chart::new(title, axis("x₁"), axis("x₂"))
+            .equal_units()
+            .region("strip", corners)
+            .points("tokens", [(0.0, 0.0), (1.0, 0.5)])
+    };
+    let charts = vec![plane("one"), plane("two"), plane("three")];
+    let panels = Panels { title: "Three".into(), subtitle: "side by side".into(), charts, columns: 3 };
+    check("panels", || panels.draw(Size { width: 1200, height: 420 }).unwrap());
+}
+
+/// The height in a mark's text, "…\ntokens: 12 (…)".
+fn bar_height(text: &str) -> f64 {
+    text.split("tokens: ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok()).unwrap()
+}
+
+/// If this failed, a study whose numbers are odd (none, one, all equal, infinite, 0 on a logarithmic axis) would end in a panic
+/// or in a picture that does not say what it leaves out.
+#[test]
+fn charts_of_odd_data() {
+    let odd: [&[(f64, f64)]; 6] = [
+        &[],
+        &[(1.0, 1.0)],
+        &[(2.0, 3.0), (2.0, 3.0)],
+        &[(f64::NAN, 1.0), (1.0, f64::INFINITY), (0.0, 0.0), (-1.0, -1.0), (3.0, 2.0)],
+        &[(1e-300, 1e300), (1e300, 1e-300)],
+        &[(-1e308, -1e308), (1e308, 1e308)],
+    ];
+    for (k, data) in odd.into_iter().enumerate() {
+        for log in [false, true] {
+            let axis = |label: &str| if log { Coordinate::log(label) } else { Coordinate::linear(label) };
+            let points = || data.iter().copied();
+            let values: Vec<f64> = points().map(|(x, _)| x).collect();
+            let chart = Chart::new("odd & <b>", axis("x (units)"), axis("y (units)"))
+                .line("line", points())
+                .points("points", points())
+                .histogram("histogram", &values, 7);
+            let picture = chart.draw(Size::default()).unwrap();
+            roxmltree::Document::parse(&picture.svg).unwrap();
+            for word in ["NaN", "inf "] {
+                assert!(!picture.svg.contains(word), "{k} {log}: {word}");
+            }
+            if k == 3 && log {
+                assert!(picture.svg.contains("no place on"), "values left out without a word");
+            }
+        }
+    }
+    let none = Chart::heat("none", ("x", &[]), ("y", &[]), "z", false, Vec::new());
+    assert!(none.draw(Size::default()).unwrap_err().to_string().contains("rows of cells"));
+    let empty = Chart::new("range", axis("x").within(1.0, 1.0), axis("y"));
+    assert!(empty.draw(Size::default()).unwrap_err().to_string().contains("cannot show the range 1 to 1"));
+}
+
+/// If this failed, a trajectory could not be played: a GIF that no viewer opens, or that shows other steps than the run's.
+#[test]
+fn trajectories_play() {
+    for (name, d) in [("line", 1), ("plane", 2), ("space", 3), ("ten", 10)] {
+        let (frames, _, _) = run(&normal(60, d, 1.0), localmax(0.6), 12, (0, 5));
+        let player = Player::new(&frames).unwrap();
+        let bytes = player.gif("localmax, δ = 0.6").unwrap();
+        assert!(bytes == player.gif("localmax, δ = 0.6").unwrap(), "{name}: two GIFs of the same data differ");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("player-{name}.gif")), &bytes).unwrap();
+        let mut decoder = gif::DecodeOptions::new().read_info(&bytes[..]).unwrap();
+        let mut count = 0;
+        while decoder.read_next_frame().unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, frames.len(), "{name}");
+    }
+    let odd = [
+        normal(1, 2, 1.0),
+        normal(9, 3, 1e300),
+        normal(9, 2, 1e-300),
+        Tokens::from_f64(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap(),
+        Tokens::from_f64(4, 3, vec![0.0; 12]).unwrap(),
+    ];
+    for x0 in odd {
+        Player::new(&[(0, x0.clone()), (7, x0)]).unwrap().gif("still").unwrap();
+    }
+    assert!(Player::new(&[]).unwrap_err().to_string().contains("at least one frame"));
+    assert!(Player::new(&[(1, normal(3, 2, 1.0)), (1, normal(3, 2, 1.0))]).is_err());
+}
+
+/// If this failed, a name could run in a reader's browser, or a page could ask the network for something.
+#[test]
+fn pages_hold_any_text_and_stay_small() {
+    let evil = "</script><img src=x onerror=alert(1)>&\"'<!--\u{1}|*_`";
+    let frames: Vec<(u64, Tokens)> = (0..500).map(|t| (t, normal(4000, 3, 1.0))).collect();
+    let chart = Chart::new(evil, axis(evil), axis(evil)).points(evil, [(1.0, 1.0)]);
+    let cell = || vec![evil.to_owned()];
+    let document = Document {
+        title: evil.into(),
+        subtitle: evil.into(),
+        blocks: vec![
+            Block::Heading(evil.into()),
+            Block::Text(evil.into()),
+            Block::Table(Table { caption: evil.into(), head: cell(), rows: vec![cell()] }),
+            Block::Figure { name: "f".into(), caption: evil.into(), picture: chart.draw(Size::default()).unwrap() },
+            Block::Player { name: "p".into(), caption: evil.into(), player: Player::new(&frames).unwrap() },
+        ],
+    };
+    let page = document.html();
+    assert!(page.len() < 10_000_000, "a page of {} bytes", page.len());
+    assert!(page.contains("2500 of 4000 tokens") && page.contains("of 500 frames"), "thinned without a word");
+    assert!(!page.contains("<img") && !page.contains("<!--") && !page.contains('\u{1}'));
+    assert_eq!(page.matches("</script").count(), page.matches("<script").count());
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["src=\"http", "href=\"http", "@import", "fetch(", "XMLHttpRequest"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let text = document.markdown();
+    assert!(!text.contains("<img") && text.contains("](f.png)") && text.contains("](p.gif)"));
 }

@@ -2,7 +2,7 @@
 # Sets up a fresh Debian or Ubuntu machine and runs every test: formatting, lints, documentation, unit and integration
 # tests on the reference, the CPU engine and the Vulkan drivers at hand: every GPU test on one of them, a few on each further
 # software driver. Installs lavapipe if the machine has no driver, so that no GPU test is left out, and fetches
-# SwiftShader as a second one where Debian carries it.
+# SwiftShader as a second one where Debian carries it, and headless Chromium for the pages of reports.
 #
 #   bash tests/run.sh            everything
 #   bash tests/run.sh drivers    only install the drivers and print the VK_DRIVER_FILES to use
@@ -51,6 +51,18 @@ fetch_swiftshader() {
     echo "$PWD/$folder/vk_swiftshader_icd.json"
 }
 
+# The page of a report is tested in headless Chromium; where no package is found its test shows as ignored.
+install_browser() {
+    local name
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return 0
+    done
+    say 'no Chromium: installing its headless shell'
+    apt update
+    apt install -y --no-install-recommends chromium-headless-shell || apt install -y --no-install-recommends chromium ||
+        echo 'no package of Chromium: the test of report pages is left out' >&2
+}
+
 driver_files() {
     local files swiftshader
     files=$(printf '%s:' /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json | sed 's#/[^:]*\*[^:]*:##g')
@@ -67,6 +79,8 @@ VK_DRIVER_FILES=${VK_DRIVER_FILES:-$(driver_files)}
 VK_DRIVER_FILES=${VK_DRIVER_FILES%:}
 export VK_DRIVER_FILES
 if [ "${1:-}" = drivers ]; then echo "export VK_DRIVER_FILES=$VK_DRIVER_FILES"; exit 0; fi
+
+install_browser
 
 say 'formatting'
 cargo fmt --check

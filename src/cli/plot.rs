@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::output;
+use crate::error::Error;
 use crate::io::run_dir::RunDir;
 use crate::plot::run::{Choice, draw};
 
-/// Draw the pictures of a run anew, from its files
+/// Draw the pictures of a run anew, from its files: SVG, PNG, a GIF, and a page that plays it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  localmax plot runs/default-1 --token 17 --step 5")]
 pub(super) struct Arguments {
@@ -23,6 +24,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.dir.join("study.toml").is_file() {
+        let path = arguments.dir.display();
+        return Err(Error::input(format!(
+            "{path} holds a study; draw its report anew with: localmax study resume {path}"
+        ))
+        .into());
+    }
     let run = RunDir::open(&arguments.dir)?;
     for path in draw(&run, Choice { token: arguments.token, step: arguments.step })? {
         output::print(&format!("wrote {}\n", path.display()))?;

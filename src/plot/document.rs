@@ -82,7 +82,7 @@ impl Document {
                 }
                 Block::Player { name, caption, player } => {
                     let path = folder.join(format!("{name}.gif"));
-                    let bytes = player.gif(caption)?;
+                    let bytes = player.gif(caption.trim_end_matches('.'))?;
                     atomic::write(&path, |file| file.write_all(&bytes))?;
                     written.push(path);
                 }

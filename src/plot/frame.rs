@@ -138,6 +138,19 @@ pub(super) fn plain(v: f64, decimals: usize) -> String {
     if v < 0.0 && !is_zero { format!("−{text}") } else { text }
 }
 
+/// A number to six significant digits.
+pub(super) fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let power = value.abs().log10().floor();
+    if !(-4.0..6.0).contains(&power) {
+        return format!("{value:.5e}");
+    }
+    let text = format!("{value:.*}", (5.0 - power).max(0.0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// 10ᵏ.
 pub(super) fn power_of_ten(k: i32) -> String {
     let digit = |c| match c {

@@ -1,7 +1,5 @@
 //! A trajectory as an animated GIF: axes drawn once, tokens as discs over them, and in each frame only what has changed.
 
-use std::collections::HashMap;
-
 use gif::{DisposalMethod, Encoder, Frame as Image, Repeat};
 use glam::{DVec2, DVec3};
 
@@ -138,9 +136,9 @@ fn copy(from: &Pixels, to: &mut Pixels, left: usize, top: usize) {
     }
 }
 
-/// Five bits a channel.
-fn coarse(pixel: &[u8]) -> [u8; 3] {
-    [0, 1, 2].map(|k| pixel[k] >> 3)
+/// A colour in five bits a channel.
+fn coarse(pixel: &[u8]) -> usize {
+    pixel[..3].iter().fold(0, |code, channel| code << 5 | usize::from(channel >> 3))
 }
 
 fn encode(images: &[Pixels], pace: u16) -> Result<Vec<u8>> {
@@ -153,7 +151,7 @@ fn encode(images: &[Pixels], pace: u16) -> Result<Vec<u8>> {
     encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
     let mut before: Option<Vec<u8>> = None;
     for (at, image) in images.iter().enumerate() {
-        let indices: Vec<u8> = image.rgba.chunks_exact(4).map(|p| palette.index[&coarse(p)]).collect();
+        let indices: Vec<u8> = image.rgba.chunks_exact(4).map(|p| palette.index[coarse(p)]).collect();
         let changed =
             |x: usize, y: usize| before.as_ref().is_none_or(|before| before[y * width + x] != indices[y * width + x]);
         let rows: Vec<usize> = (0..height).filter(|&y| (0..width).any(|x| changed(x, y))).collect();
@@ -181,28 +179,35 @@ fn encode(images: &[Pixels], pace: u16) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// At most 256 colours: the most common ones, the others the nearest of them.
+/// At most 256 colours: the most common ones; the others become the nearest of them.
 struct Palette {
-    colours: Vec<[u8; 3]>,
-    index: HashMap<[u8; 3], u8>,
+    colours: Vec<usize>,
+    /// By colour.
+    index: Vec<u8>,
 }
 
 impl Palette {
     fn of(images: &[Pixels]) -> Self {
-        let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
+        let mut counts = vec![0u32; 1 << 15];
         for pixel in images.iter().flat_map(|image| image.rgba.chunks_exact(4)) {
-            *counts.entry(coarse(pixel)).or_default() += 1;
+            counts[coarse(pixel)] += 1;
         }
-        let mut all: Vec<([u8; 3], usize)> = counts.into_iter().collect();
-        all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let colours: Vec<[u8; 3]> = all.iter().take(256).map(|(colour, _)| *colour).collect();
-        let far = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>();
-        let nearest = |colour| (0..colours.len()).min_by_key(|&k| far(colours[k], colour)).unwrap_or(0) as u8;
-        let index = all.iter().map(|(colour, _)| (*colour, nearest(*colour))).collect();
+        let mut all: Vec<usize> = (0..counts.len()).filter(|&colour| counts[colour] > 0).collect();
+        all.sort_by_key(|&colour| (std::cmp::Reverse(counts[colour]), colour));
+        let colours: Vec<usize> = all.iter().take(256).copied().collect();
+        let far =
+            |a: usize, b: usize| (0..3).map(|k| (a >> (5 * k) & 31).abs_diff(b >> (5 * k) & 31).pow(2)).sum::<usize>();
+        let mut index = vec![0; counts.len()];
+        for &colour in &all {
+            let nearest = (0..colours.len()).min_by_key(|&k| far(colours[k], colour));
+            index[colour] = nearest.unwrap_or(0) as u8;
+        }
         Self { colours, index }
     }
 
+    /// Three bytes a colour.
     fn rgb(&self) -> Vec<u8> {
-        self.colours.iter().flatten().map(|c| (c << 3) | (c >> 2)).collect()
+        let channel = |colour: usize, k: usize| (colour >> (5 * (2 - k)) & 31) as u8;
+        self.colours.iter().flat_map(|&c| [0, 1, 2].map(|k| channel(c, k) << 3 | channel(c, k) >> 2)).collect()
     }
 }

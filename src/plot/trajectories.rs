@@ -5,7 +5,7 @@
 use glam::DVec2;
 
 use super::canvas::{Anchor, Canvas, Style, wrapped};
-use super::frame::{Frame, INK, SOFT, heading};
+use super::frame::{Frame, INK, SOFT, heading, significant};
 use super::geometry::{clip, hull};
 use super::view::View;
 use super::{COLOURS, Picture, Size};
@@ -368,7 +368,7 @@ impl<'a> Drawing<'a> {
         let said = sample(n, MOST_MARKS);
         for &i in &said {
             let (x, cluster) = (last.1.row(i), self.clusters.label[i]);
-            let x: Vec<String> = x.iter().take(3).map(|x| format!("{x:.6}")).collect();
+            let x: Vec<String> = x.iter().take(3).map(|&x| significant(x)).collect();
             let more = if last.1.d() > 3 { ", …" } else { "" };
             let of = self.clusters.weight[cluster];
             let text = format!(

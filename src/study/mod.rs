@@ -49,6 +49,7 @@ mod common;
 pub mod compare;
 mod folder;
 pub mod lyapunov;
+pub mod quiescent;
 mod report;
 mod results;
 pub mod strip;

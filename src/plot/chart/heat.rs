@@ -3,10 +3,9 @@
 
 use glam::DVec2;
 
-use super::significant;
 use crate::error::{Error, Result};
 use crate::plot::canvas::{Anchor, Canvas, Style, text_width};
-use crate::plot::frame::{Axis, Frame, INK, SOFT, Scale};
+use crate::plot::frame::{Axis, Frame, INK, SOFT, Scale, significant};
 
 /// Pixels of the bar with its texts.
 pub(super) const BAR: f64 = 128.0;

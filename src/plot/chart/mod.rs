@@ -375,6 +375,10 @@ impl Chart {
         if self.equal {
             frame.equalise();
         }
+        // Bars stand on the axis.
+        if self.has_bars() && !self.y.log && self.y.range.is_none() && ys.iter().all(|y| *y >= 0.0) {
+            frame.y.low = 0.0;
+        }
         if let Some(heat) = &self.heat {
             heat.check()?;
             heat.draw(canvas, &frame, [self.x.quantity(), self.y.quantity()]);
@@ -390,6 +394,10 @@ impl Chart {
         }
         frame.close(canvas);
         Ok(())
+    }
+
+    fn has_bars(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer.shape, Shape::Bars(_)))
     }
 
     /// Every value that the axes must show.
@@ -428,8 +436,7 @@ impl Chart {
     fn full_foot(&self) -> String {
         let (xs, ys) = self.values();
         // A bar of height 0 is no bar.
-        let bars = |layer: &Layer| matches!(layer.shape, Shape::Bars(_));
-        let ys = if self.layers.iter().any(bars) { Vec::new() } else { ys };
+        let ys = if self.has_bars() { Vec::new() } else { ys };
         let hidden =
             xs.iter().filter(|&&v| !self.x.shows(v)).count() + ys.iter().filter(|&&v| !self.y.shows(v)).count();
         let hidden = match hidden {
@@ -483,17 +490,4 @@ impl Panels {
         legend::draw(&mut canvas, &all, DVec2::new(width - 12.0 - side, top + 46.0), side);
         canvas.finish()
     }
-}
-
-/// A number to six significant digits.
-fn significant(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let power = value.abs().log10().floor();
-    if !(-4.0..6.0).contains(&power) {
-        return format!("{value:.5e}");
-    }
-    let text = format!("{value:.*}", (5.0 - power).max(0.0) as usize);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

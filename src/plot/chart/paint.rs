@@ -2,9 +2,9 @@
 
 use glam::DVec2;
 
-use super::{Chart, Layer, MOST_MARKS, Shape, significant};
+use super::{Chart, Layer, MOST_MARKS, Shape};
 use crate::plot::canvas::{Canvas, Style};
-use crate::plot::frame::Frame;
+use crate::plot::frame::{Frame, significant};
 
 /// Curves from which on they are drawn thin.
 const MANY: usize = 12;
