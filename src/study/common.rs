@@ -93,7 +93,9 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
     }
     for corner in &mut chosen {
         let radius = 0.95 + 0.1 * stream.uniform();
-        corner.iter_mut().for_each(|x| *x *= radius);
+        for x in corner.iter_mut() {
+            *x *= radius;
+        }
     }
     let middle = |a: usize| -> Vec<f64> {
         let away = |b: &usize| chosen[a].iter().zip(&chosen[*b]).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();

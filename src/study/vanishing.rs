@@ -55,7 +55,7 @@ pub struct Vanishing {
 
 impl Default for Vanishing {
     fn default() -> Self {
-        let deltas = ["0.25", "1/(t+4)", "1/(t+1)", "4/(t+4)^2", "0.25*exp(-t/50)", "0"];
+        let deltas = ["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"];
         Self {
             deltas: deltas.map(str::to_owned).to_vec(),
             alpha: 0.5,
@@ -332,12 +332,12 @@ fn claims(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report) -> Result
         if others.is_empty() {
             continue;
         }
-        let list: Vec<String> = others.iter().map(|(_, text, mean)| format!("{mean:.3} for {text}")).collect();
+        let list: Vec<String> = others.iter().map(|(_, text, mean)| format!("{mean:.1e} for {text}")).collect();
         report.claim(Claim {
             claim: format!("A vanishing δ leaves tokens closer to vertices than δ = {text}"),
             source: "2509.15958, third experiment of a summary".into(),
             basis: Basis::Reported,
-            measured: format!("mean distance to the nearest vertex {constant:.3}, against {}", list.join(", ")),
+            measured: format!("mean distance to the nearest vertex {constant:.1e}, against {}", list.join(", ")),
             error: "the mean over all clouds is smaller".into(),
             agrees: Verdict::of(others.iter().all(|(.., mean)| mean < constant)),
         });
@@ -463,7 +463,7 @@ fn ends(
         }
     }
     if asked.sizes.dim == 2 && !shown.is_empty() {
-        let reach = shown.iter().flat_map(|(_, frames, _)| frames.first()).map(|(_, x)| x.largest_magnitude());
+        let reach = shown.iter().filter_map(|(_, frames, _)| frames.first()).map(|(_, x)| x.largest_magnitude());
         let reach = reach.fold(0.0, f64::max) * 1.1;
         let mut charts = Vec::new();
         for (text, frames, gaps) in &shown {

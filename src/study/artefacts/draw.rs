@@ -50,12 +50,14 @@ fn how_often(asked: &Asked<Artefacts>, rows: &[Row], report: &mut Report) -> Res
         let per_cent = |part: u64, all: u64| 100.0 * part as f64 / all.max(1) as f64;
         let mut found = Vec::new();
         let mut shares = Vec::new();
+        // Kinds of clouds a little aside, so that intervals do not hide each other.
+        let aside = 1.025f64.powi(k as i32);
         for &delta in &deltas {
             let of = of(delta);
             let with = of.iter().filter(|row| row.outside > 0).count() as u64;
-            found.push(wilson(delta, with, of.len() as u64));
+            found.push(wilson(delta * aside, with, of.len() as u64));
             let (outside, all) = (of.iter().map(|row| row.outside).sum(), of.iter().map(|row| row.tokens).sum());
-            shares.push((delta, per_cent(outside, all)));
+            shares.push((delta * aside, per_cent(outside, all)));
         }
         let middle: Vec<(f64, f64)> = found.iter().map(|p| (p[0], p[1])).collect();
         clouds = clouds.line("", middle).colour(k).intervals(name.clone(), found).colour(k);
@@ -110,7 +112,12 @@ fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &
             };
             let path: Vec<(f64, f64)> = lengths.iter().filter_map(|&by| share(by)).collect();
             if !path.is_empty() {
-                chart = chart.line("", path.clone()).colour(k).points(label, path).colour(k);
+                chart = chart
+                    .line("", path.clone())
+                    .colour(k)
+                    .points(label, path)
+                    .colour(k)
+                    .radius(6.5 - 1.5 * (k % 4) as f64);
             }
         }
         charts.push(chart);

@@ -32,7 +32,8 @@ fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>, report: &mut Report) 
         let way = |i: usize| frames.iter().map(move |(_, x)| (x.get(i, 0), x.get(i, 1))).collect();
         let points = Points::of(last);
         let rests = if row.settled { "at rest" } else { "moving" };
-        let title = format!("A: {} — {} places, {rests}", row.family, row.places);
+        let places = if row.places == 1 { "place" } else { "places" };
+        let title = format!("A: {}: {} {places}, {rests}", row.family, row.places);
         charts.push(
             Chart::new(title, axis("x₁"), axis("x₂"))
                 .equal_units()
@@ -59,10 +60,12 @@ fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>, report: &mut Report) 
     Ok(())
 }
 
+/// A number of a row.
+type Value = fn(&Row) -> f64;
+
 /// What becomes of K, over how asymmetric A is.
 fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) -> Result<()> {
     let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|) (dimensionless)").within(-0.04, 1.04);
-    type Value = fn(&Row) -> f64;
     let panels: [(&str, Coordinate, Value); 4] = [
         ("Width of K left", Coordinate::linear("mean width, last / first"), |row| row.width_kept),
         ("Vertices of K", Coordinate::whole("vertices at the end"), |row| row.vertices as f64),

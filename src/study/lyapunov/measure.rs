@@ -27,6 +27,14 @@ struct Before {
     v: f64,
 }
 
+/// A step in which V rose.
+struct Rise {
+    /// Pairs by their part in it, as [`parts`] gives them.
+    pairs: Vec<Vec<f64>>,
+    /// The states before and after.
+    frames: [(u64, Tokens); 2],
+}
+
 pub(super) fn row(asked: &Asked<Lyapunov>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
     let (own, sizes) = (&asked.own, &asked.sizes);
     let cloud = common::cloud(&own.cloud, sizes.tokens, sizes.dim, cell.seed)?;
@@ -50,7 +58,7 @@ pub(super) fn row(asked: &Asked<Lyapunov>, cell: &Cell, work: &mut Workbench<'_>
         up_one: 0.0,
         up_neither: 0.0,
     };
-    let (mut before, mut worst): (Option<Before>, Option<(Vec<Vec<f64>>, [(u64, Tokens); 2])>) = (None, None);
+    let (mut before, mut worst): (Option<Before>, Option<Rise>) = (None, None);
     let (mut attended, mut one_way) = (0u64, 0u64);
     row.steps = work.simulate(
         &own.model(&cell.a, cell.delta)?,
@@ -100,7 +108,8 @@ pub(super) fn row(asked: &Asked<Lyapunov>, cell: &Cell, work: &mut Workbench<'_>
                         (row.largest, row.largest_at) = (v - before.v, look.t - 1);
                         pairs.sort_by(|a, b| b[2].total_cmp(&a[2]));
                         pairs.truncate(KEPT);
-                        worst = Some((pairs, [(look.t - 1, before.tokens.clone()), (look.t, look.tokens.clone())]));
+                        let frames = [(look.t - 1, before.tokens.clone()), (look.t, look.tokens.clone())];
+                        worst = Some(Rise { pairs, frames });
                     }
                 }
             }
@@ -115,7 +124,7 @@ pub(super) fn row(asked: &Asked<Lyapunov>, cell: &Cell, work: &mut Workbench<'_>
     let steps = (0..values[0].len()).map(|t| values.iter().map(|values| values[t]).collect());
     let columns = ["V", "spread", "disagreement", "gaps", "squares", "width"];
     work.series("values", &columns, steps.collect())?;
-    if let Some((pairs, frames)) = worst {
+    if let Some(Rise { pairs, frames }) = worst {
         work.series("pairs", &["i", "j", "rise", "relation"], pairs)?;
         work.frames(&frames)?;
     }
