@@ -1,9 +1,9 @@
 //! What several studies begin with: clouds by name, those of [`crate::init`] and one with corners; strip forms by name; steps
 //! to look at.
 //!
-//! The cloud `corners`: half of its tokens about [`CORNERS`] points far apart on spheres of radius 0.95 to 1.05, a quarter about
-//! middles of neighbouring ones, the others uniform in the ball of radius 0.6. A token that sees two corners v, w within δ goes to
-//! (v + w)/2, which is not in S as |v| ≠ |w|: the recipe of Remark 3.1 of arXiv 2509.15958, as reconstructed.
+//! The cloud `corners`: half of its tokens about [`CORNERS`] points far apart on spheres of radius 0.95 to 1.05, the others about the
+//! middles of neighbouring ones. A token that sees two corners v, w within δ goes to (v + w)/2, which is not in S as |v| ≠ |w|: the
+//! recipe of Remark 3.1 of arXiv 2509.15958, as reconstructed.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -17,7 +17,7 @@ use crate::rng::Stream;
 use crate::tokens::{Precision, Tokens};
 
 /// Corners of a cloud of that name.
-pub(super) const CORNERS: usize = 5;
+pub(super) const CORNERS: usize = 4;
 const NAME: &str = "corners";
 /// Directions that each corner is the best of.
 const DRAWN: usize = 32;
@@ -103,18 +103,13 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
         let b = others.min_by(|b, c| away(b).total_cmp(&away(c))).unwrap_or(a);
         chosen[a].iter().zip(&chosen[b]).map(|(x, y)| f64::midpoint(*x, *y)).collect()
     };
-    let (corner, edge) = (n.div_ceil(2), n.div_ceil(2) + n / 4);
     let mut rows = Vec::with_capacity(n * d);
     for i in 0..n {
         let mut stream = Stream::new(seed, "around", i as u64);
         let away = direction(&mut stream, d);
         let far = libm::pow(stream.uniform(), 1.0 / d as f64);
         let a = i % chosen.len();
-        let (from, reach) = match i {
-            i if i < corner => (chosen[a].clone(), 0.02),
-            i if i < edge => (middle(a), 0.1),
-            _ => (vec![0.0; d], 0.6),
-        };
+        let (from, reach) = if i < n.div_ceil(2) { (chosen[a].clone(), 0.02) } else { (middle(a), 0.05) };
         rows.extend(from.iter().zip(away).map(|(x, u)| x + reach * far * u));
     }
     Tokens::from_f64(n, d, rows)
