@@ -59,27 +59,28 @@ fn over_time(asked: &Asked<Lyapunov>, results: &Results<Row>, report: &mut Repor
 /// Runs in which each candidate rises.
 fn who_rises(asked: &Asked<Lyapunov>, rows: &[Row], records: &[Vec<Record>], report: &mut Report) -> Result<()> {
     let kinds = asked.own.kinds();
-    let columns: Vec<String> = CANDIDATES.map(str::to_owned).to_vec();
-    let names: Vec<String> = kinds.iter().map(|(.., name)| name.clone()).collect();
-    let share = |family: &str, delta: f64, candidate: usize| {
-        let s = summary(rows, records, family, delta, candidate);
-        100.0 * s.rising as f64 / s.runs.max(1) as f64
+    let columns: Vec<String> = kinds.iter().map(|(.., name)| name.clone()).collect();
+    let names: Vec<String> = CANDIDATES.map(str::to_owned).to_vec();
+    let share = |candidate: usize| -> Vec<f64> {
+        let of = |family: &str, delta: f64| {
+            let s = summary(rows, records, family, delta, candidate);
+            100.0 * s.rising as f64 / s.runs.max(1) as f64
+        };
+        kinds.iter().map(|(family, delta, _)| of(family, *delta)).collect()
     };
-    let values =
-        kinds.iter().map(|(family, delta, _)| (0..CANDIDATES.len()).map(|c| share(family, *delta, c)).collect());
     let chart = Chart::heat(
         "Runs in which a candidate rises at least once",
-        ("candidate", &columns),
-        ("A and δ", &names),
+        ("A and δ", &columns),
+        ("candidate", &names),
         "runs (%)",
         false,
-        values.collect(),
+        (0..CANDIDATES.len()).map(share).collect(),
     );
     let chart =
         chart.subtitle(format!("{} runs each, n = {}, d = {}", asked.sizes.seeds, asked.sizes.tokens, asked.sizes.dim));
-    let caption = "A column of zeros is a candidate that never rose.";
-    let height = 160 + 52 * names.len() as u32;
-    report.figure("candidates", caption, chart.draw(Size { width: 1080, height })?);
+    let caption = "A row of zeros is a candidate that never rose.";
+    let width = 300 + 124 * columns.len() as u32;
+    report.figure("candidates", caption, chart.draw(Size { width, height: 460 })?);
     Ok(())
 }
 
@@ -140,7 +141,7 @@ fn largest(asked: &Asked<Lyapunov>, results: &Results<Row>, report: &mut Report)
             return Ok(());
         }
         let at = |x: &crate::tokens::Tokens, i: usize| (x.get(i, 0), x.get(i, 1));
-        let title = format!("A: {family}, δ = {}: V rises by {:.2}, step {}", row.delta, row.largest, row.largest_at);
+        let title = format!("{family}, δ = {}: +{:.2} in step {}", row.delta, row.largest, row.largest_at);
         let axis = |name: &str| Coordinate::linear(format!("{name} (dimensionless)"));
         let mut chart = Chart::new(title, axis("x₁"), axis("x₂")).equal_units();
         let pairs = results.series(cell, "pairs")?;
@@ -171,6 +172,6 @@ fn largest(asked: &Asked<Lyapunov>, results: &Results<Row>, report: &mut Report)
     let panels = Panels { title: "The largest rise of V under each A".into(), subtitle, charts, columns };
     let caption =
         "Two tokens near each other that choose different leaders part, and V, which counts distances, rises.";
-    report.figure("largest-rise", caption, panels.draw(Size { width: 60 + 460 * columns as u32, height: 520 })?);
+    report.figure("largest-rise", caption, panels.draw(Size { width: 260 + 440 * columns as u32, height: 520 })?);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `V` | Σ_ij min(\|x_i − x_j\|², R²), R = δ: Hegselmann and Krause's | falls where attention is mutual and by distance; not here |
 //! | `spread` | Σ_ij \|x_i − x_j\|² | |
-//! | `disagreement` | Σ_i mean_{j in C_i} \|x_i − x_j\|² | 0 at consensus of every strip |
+//! | `in strips` | Σ_i mean_{j in C_i} \|x_i − x_j\|² | 0 at consensus of every strip |
 //! | `gaps` | Σ_i g_i | → 0 iff all limits lie in S |
 //! | `−Σ⟨Ax,x⟩` | | falls in hardmax, A positive definite (derived) |
 //! | `width` | the mean width of K(t), over fixed directions | falls for any A, as K(t) is nested |
@@ -27,7 +27,7 @@ use crate::schedule::Schedule;
 /// A rise below this times the candidate's largest magnitude is rounding.
 const ROUNDING: f64 = 1e-12;
 /// Names of the candidates, in order.
-const CANDIDATES: [&str; 6] = ["V", "spread", "disagreement", "gaps", "−Σ⟨Ax,x⟩", "width"];
+const CANDIDATES: [&str; 6] = ["V", "spread", "in strips", "gaps", "−Σ⟨Ax,x⟩", "width"];
 /// Who attended to whom.
 const RELATIONS: [&str; 3] = ["both", "one of them", "neither"];
 /// The share of what rises that makes a pattern the cause.
@@ -307,7 +307,7 @@ fn claims(asked: &Asked<Lyapunov>, rows: &[Row], records: &[Vec<Record>], report
             source: "2509.15958, section 6; Eq. 41 not public".into(),
             basis: Basis::Reconstructed,
             measured: format!(
-                "{} rises in {} steps, in {} of {} runs; the largest by {largest:.3}",
+                "rises: {} in {} steps, in {} of {} runs; the largest by {largest:.3}",
                 v.rises, v.steps, v.rising, v.runs
             ),
             error: format!("a rise above {ROUNDING:.0e} of V"),
@@ -380,7 +380,7 @@ fn claims(asked: &Asked<Lyapunov>, rows: &[Row], records: &[Vec<Record>], report
         let rises: f64 = sums.iter().map(|s| s.rises).sum();
         report.claim(Claim {
             claim: "In localmax Σ|x|² does fall (A = I)".into(),
-            source: "SPEC 1.6, observed here".into(),
+            source: "observed here".into(),
             basis: Basis::Reconstructed,
             measured: format!("it falls in {rises} of {} steps", sums.iter().map(|s| s.steps).sum::<u64>()),
             error: format!("by more than {ROUNDING:.0e} of it"),
