@@ -133,6 +133,9 @@ pub(super) fn outline(corners: &Points) -> Vec<(f64, f64)> {
 /// Tokens at rest are at one place if they are chained by at most this many units of the lattice.
 const TOGETHER: f64 = 4096.0;
 
+/// How far a corner is pulled to see whether it is one, in units of its distance to the middle.
+const PULL: f64 = 1e-9;
+
 /// The places at which tokens end.
 pub(super) struct Rest {
     /// Place of every token.
@@ -141,7 +144,7 @@ pub(super) struct Rest {
     pub(super) members: Vec<Vec<u32>>,
     /// Their means.
     pub(super) centres: Points,
-    /// Places that are vertices of the hull of all, ascending.
+    /// Places that are vertices of the hull of all by more than rounding, ascending.
     pub(super) at_vertex: Vec<usize>,
 }
 
@@ -165,7 +168,51 @@ impl Rest {
             centres.extend((0..points.d()).map(|k| origin[k] + offset(k) / place.len() as f64));
         }
         let centres = Points::new(points.d(), centres)?;
-        let at_vertex = Hull::of(&centres).vertices.iter().map(|&place| place as usize).collect();
+        let hull = Hull::of(&centres);
+        let corners = hull.points(&centres);
+        let at_vertex =
+            (0..corners.n()).filter(|&c| sticks_out(&corners, c)).map(|c| hull.vertices[c] as usize).collect();
         Ok(Self { label, members, centres, at_vertex })
+    }
+}
+
+/// Whether a corner is a vertex by more than rounding: pulled a little towards the middle, it still is. The middle of an edge, once
+/// rounded, may lie outside of it.
+fn sticks_out(corners: &Points, c: usize) -> bool {
+    let (n, d) = (corners.n(), corners.d());
+    let mut rows = corners.coordinates().to_vec();
+    for k in 0..d {
+        let middle = corners.rows().map(|v| v[k]).sum::<f64>() / n as f64;
+        rows[c * d + k] -= PULL * (rows[c * d + k] - middle);
+    }
+    Points::new(d, rows).is_ok_and(|pulled| Hull::of(&pulled).vertices.contains(&(c as u32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit between two vertices that counts as a vertex would hide how far it is from one.
+    #[test]
+    fn the_middle_of_an_edge_is_no_vertex() {
+        let middle = [1.0 + 1e-15, 0.5];
+        let rows = [vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0], middle.to_vec(), vec![0.4, 0.5]].concat();
+        let tokens = Tokens::from_f64(6, 2, rows).unwrap();
+        let rest = Rest::of(&tokens, 1e-20).unwrap();
+        let mut corners: Vec<u32> = rest.at_vertex.iter().map(|&place| rest.members[place][0]).collect();
+        corners.sort_unstable();
+        assert_eq!(corners, [0, 1, 2, 3]);
+        let alone = Rest::of(&Tokens::from_f64(2, 2, vec![1.0, 2.0, 1.0, 2.0]).unwrap(), 1e-16).unwrap();
+        assert_eq!((alone.at_vertex.len(), alone.members.len(), &alone.label[..]), (1, 1, &[0, 0][..]));
+    }
+
+    /// Clouds must have the size that was asked for, however small, in any dimension.
+    #[test]
+    fn corners_of_any_size() {
+        for (n, d) in [(1, 1), (2, 3), (3, 2), (50, 5)] {
+            let tokens = cloud(NAME, n, d, 1).unwrap();
+            assert_eq!((tokens.n(), tokens.d()), (n, d));
+            assert_eq!(tokens, cloud(NAME, n, d, 1).unwrap());
+        }
     }
 }

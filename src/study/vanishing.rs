@@ -19,6 +19,7 @@ use crate::model::{Gain, Mask, Model, Moment, Operator, Rule, StripForm};
 use crate::observe::{Alignment, Directions, Hull, Points, SupportLedger, nearest};
 use crate::plot::{Chart, Coordinate, Panels, Player, Size};
 use crate::schedule::Schedule;
+use crate::study::common::Rest;
 
 const THEOREM: &str = "2509.15958, Theorem 5.1";
 /// A gap below this is none.
@@ -219,7 +220,9 @@ impl Study for Vanishing {
                 frames.push((look.t, look.tokens.clone()));
             }
             if look.last {
-                let far = nearest(&points, &hull.points(&points));
+                let rest = Rest::of(look.tokens, look.unit())?;
+                let corners: Vec<u32> = rest.at_vertex.iter().map(|&place| place as u32).collect();
+                let far = nearest(&points, &rest.centres.select(&corners));
                 let width = |x: &[f64]| if form == StripForm::Score { 1.0 } else { common::norm(x) };
                 // A token that no step moves is the mean of its strip to a unit of the lattice and its gain.
                 let rounding = 8.0 * look.unit() * points.largest_magnitude() * (1.0 + 1.0 / own.alpha);
@@ -227,7 +230,7 @@ impl Study for Vanishing {
                 row.beyond = beyond.count() as u64;
                 row.settled = look.report.is_some_and(|report| report.moved == 0);
                 row.delta_last = delta;
-                row.vertices = hull.vertices.len() as u64;
+                row.vertices = corners.len() as u64;
                 row.gap_max = largest;
                 row.artefacts = artefacts as u64;
                 row.aligned = gaps.iter().filter(|gap| **gap <= NONE).count() as u64;
