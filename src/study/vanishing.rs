@@ -475,10 +475,10 @@ fn ends(
             let points = Points::of(tokens);
             let corners = common::outline(&Hull::of(&points).points(&points));
             let axis = |name: &str| Coordinate::linear(format!("{name} (dimensionless)")).within(-reach, reach);
-            let inside = |out: bool| (0..tokens.n()).filter(move |&i| (gaps[i] > ARTEFACT) == out).map(at);
+            let inside = |out: bool| (0..tokens.n()).filter(move |&i| (gaps[i] > NONE) == out).map(at);
             let start = frames.first().map(|(_, tokens)| tokens);
             let begin = start.into_iter().flat_map(|x| (0..x.n()).map(move |i| (x.get(i, 0), x.get(i, 1))));
-            let lost = gaps.iter().filter(|gap| **gap > ARTEFACT).count();
+            let lost = gaps.iter().filter(|gap| **gap > NONE).count();
             charts.push(
                 Chart::new(format!("δ(t) = {text}, step {t}: {lost} outside S"), axis("x₁"), axis("x₂"))
                     .equal_units()
