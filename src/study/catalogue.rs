@@ -8,12 +8,19 @@ use super::asked::located;
 use super::folder::Folder;
 use super::results::Results;
 use super::workbench::{At, Workbench};
-use super::{Asked, Claim, Sizes, Study, quiescent, strip};
+use super::{Asked, Claim, Sizes, Study, artefacts, asymmetric, lyapunov, quiescent, strip, vanishing};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 
 /// Every study.
-pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>(), Entry::of::<quiescent::Quiescent>()];
+pub const CATALOGUE: &[Entry] = &[
+    Entry::of::<strip::Strip>(),
+    Entry::of::<quiescent::Quiescent>(),
+    Entry::of::<vanishing::Vanishing>(),
+    Entry::of::<artefacts::Artefacts>(),
+    Entry::of::<asymmetric::Asymmetric>(),
+    Entry::of::<lyapunov::Lyapunov>(),
+];
 
 /// A study by name.
 #[derive(Clone, Copy)]

@@ -40,15 +40,20 @@
 //! [`Workbench::series`] (a CSV) or [`Workbench::frames`] (tokens for pictures and the player). In `conclude`, charts of
 //! [`crate::plot`] go into [`Report::figure`], trajectories into [`Report::player`], claims into [`Report::claim`].
 
+pub mod artefacts;
 mod asked;
+pub mod asymmetric;
 mod catalogue;
 mod claim;
+mod common;
 pub mod compare;
 mod folder;
+pub mod lyapunov;
 pub mod quiescent;
 mod report;
 mod results;
 pub mod strip;
+pub mod vanishing;
 mod workbench;
 
 use std::fmt::Debug;
