@@ -54,7 +54,18 @@ fn consensus_is_as_proved() {
 #[test]
 fn sweeps_are_the_same_in_shards() {
     let place = tempfile::tempdir().expect("a folder");
-    let options = ["--preset", "default", "--over", "model.alpha=0.5,1,3", "--over", "seed=1..2", "--tokens", "40"];
+    let options = [
+        "--preset",
+        "default",
+        "--over",
+        "model.alpha=0.5,1,3",
+        "--over",
+        "seed=1..2",
+        "--tokens",
+        "40",
+        "--steps",
+        "50",
+    ];
     let table = |shards: usize| {
         let folder = place.path().join(shards.to_string());
         for at in 1..=shards {
@@ -66,6 +77,6 @@ fn sweeps_are_the_same_in_shards() {
     };
     let whole = table(1);
     assert_eq!(whole, table(4));
-    assert!(whole.starts_with("tokens.n,model.alpha,seed,n,d,steps,"), "{whole}");
-    assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("40,0.5,2,40,2,")), "{whole}");
+    assert!(whole.starts_with("model.alpha,seed,tokens.n,run.steps,n,d,steps,"), "{whole}");
+    assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
 }

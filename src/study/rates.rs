@@ -62,7 +62,7 @@ impl Default for Rates {
             deltas: vec![0.03, 0.1, 0.3, 1.0],
             divisors: vec![1, 4, 16],
             epsilon: 1e-6,
-            slow: 10.0,
+            slow: 5.0,
         }
     }
 }

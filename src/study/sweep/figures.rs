@@ -36,7 +36,13 @@ const MEASURES: [Measure; 3] = [
     },
 ];
 
-pub(super) fn figures(axes: &[Axis], cells: &[Cell], results: &Results<Row>, report: &mut Report) -> Result<()> {
+pub(super) fn figures(
+    axes: &[Axis],
+    cells: &[Cell],
+    results: &Results<Row>,
+    is_grid: bool,
+    report: &mut Report,
+) -> Result<()> {
     // Seeds are repeats.
     let keys: Vec<usize> = (0..axes.len()).filter(|&k| axes[k].varies() && axes[k].key != "seed").collect();
     let distinct = |k: usize| {
@@ -51,7 +57,7 @@ pub(super) fn figures(axes: &[Axis], cells: &[Cell], results: &Results<Row>, rep
     let few = |k: &usize| distinct(*k).len() <= MOST_NAMES;
     match keys[..] {
         [] => Ok(()),
-        [x, y, ..] if few(&x) && few(&y) => {
+        [x, y, ..] if is_grid && few(&x) && few(&y) => {
             for measure in MEASURES {
                 let (columns, rows) = (distinct(x), distinct(y));
                 let value = |r: &str, c: &str| {

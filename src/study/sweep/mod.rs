@@ -25,6 +25,9 @@ use crate::io::presets;
 
 pub use self::measures::Row;
 
+/// What is varied where nothing is named at all.
+const UNASKED: [&str; 5] =
+    ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
 /// Largest config that is carried along in `study.toml`.
 const LARGEST: u64 = 1 << 20;
 
@@ -35,7 +38,8 @@ pub struct Sweep {
     /// An embedded system to vary; `localmax presets` lists them
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again)
+    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again);
+    /// where no system is named either, α and δ of the default preset
     #[arg(long, value_name = "KEY=VALUES")]
     pub over: Vec<String>,
     /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and KEY=log(a,b)
@@ -76,16 +80,9 @@ fn engine() -> impl TypedValueParser<Value = String> {
 
 impl Default for Sweep {
     fn default() -> Self {
-        let over = [
-            "model.alpha=0.1,0.5,1,3",
-            "model.delta=log(0.05,1.6,6)",
-            "seed=1..5",
-            "run.steps=1000",
-            "run.precision=f64",
-        ];
         Self {
             preset: None,
-            over: over.map(str::to_owned).into(),
+            over: Vec::new(),
             draws: 0,
             draw_seed: 1,
             tokens: None,
@@ -139,7 +136,7 @@ pub struct Cell {
 }
 
 impl Sweep {
-    /// What is varied: the options first, so that a key given twice has what `--over` says.
+    /// What is varied. What `--over` says wins over the other options, and these over what is varied unasked.
     fn axes(&self) -> Result<Vec<Axis>> {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let options = [
@@ -149,21 +146,21 @@ impl Sweep {
             ("run.engine", self.engine.clone()),
             ("run.precision", self.precision.clone()),
         ];
-        let mut axes: Vec<Axis> =
-            options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?))).collect();
-        let mut over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
-        if let Some((_, twice)) =
-            over.iter().enumerate().find(|(k, axis)| over[..*k].iter().any(|other| other.key == axis.key))
-        {
+        let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
+        let fixed: Vec<Axis> = fixed.chain(self.seeds.map(|seeds| Axis::count("seed", seeds))).collect();
+        let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
+        let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
+        if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
             return Err(Error::input(format!("--over {}: given twice; list all of its values in one", twice.key)));
         }
-        // What an option names is not also swept.
-        over.retain(|axis| axes.iter().all(|fixed| fixed.key != axis.key));
-        if let Some(seeds) = self.seeds {
-            over.retain(|axis| axis.key != "seed");
-            over.push(Axis::count("seed", seeds));
+        let unasked = over.is_empty() && self.config.is_none() && self.preset.is_none();
+        let unasked = UNASKED.iter().filter(|_| unasked).map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
+        let mut axes = Vec::new();
+        for axis in over.into_iter().chain(fixed).chain(unasked) {
+            if axes.iter().all(|known: &Axis| known.key != axis.key) {
+                axes.push(axis);
+            }
         }
-        axes.extend(over);
         Ok(axes)
     }
 
@@ -205,9 +202,7 @@ impl Study for Sweep {
     }
 
     fn quick(asked: &mut Asked<Self>) {
-        let over = ["model.alpha=0.5,3", "model.delta=0.1,1", "seed=1..2", "run.steps=200", "run.precision=f64"];
-        asked.own.over = over.map(str::to_owned).into();
-        asked.own.tokens = Some(60);
+        (asked.own.seeds, asked.own.steps) = (Some(2), Some(200));
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
@@ -258,7 +253,7 @@ impl Study for Sweep {
             "1/1000",
         ));
         report.table("What is measured.", &["column", "meaning"], measures::meanings());
-        figures::figures(&axes, &cells, results, &mut report)?;
+        figures::figures(&axes, &cells, results, own.draws == 0, &mut report)?;
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();
         let rows = cells.iter().zip(rows).map(|(cell, row)| cell.at.iter().cloned().chain(row).collect()).collect();
