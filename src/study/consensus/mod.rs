@@ -147,7 +147,7 @@ pub struct Row {
     pub plateau: Option<f64>,
     /// E at the end.
     pub last_energy: Option<f64>,
-    /// The staircase: levels it stayed at for a hundredth of the time or longer.
+    /// The staircase: levels below 1 that it stayed at for a hundredth of the time or longer.
     pub levels: Option<u64>,
 }
 
@@ -379,12 +379,13 @@ fn stairs(beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
     let records = staircase::energies(beta, |_| work.check())?;
     let stayed =
         |level: &f64| records.iter().filter(|record| (record[1] - level).abs() < 0.01).count() * 100 >= records.len();
-    let levels = staircase::levels().iter().filter(|level| stayed(level)).count() as u64;
+    // The last level is no stay: it is where the run ends.
+    let levels = staircase::levels().iter().filter(|level| **level < 1.0 && stayed(level)).count() as u64;
     let [end, last] = records.last().copied().unwrap_or_default();
     let row = Row {
         case: "staircase".into(),
         beta: Some(beta),
-        steps: staircase::ITERATIONS,
+        steps: (end / staircase::STEP).round() as u64,
         end,
         falls: Some(records.windows(2).filter(|pair| pair[1][1] < pair[0][1] - 0.01).count() as u64),
         plateau: records.first().map(|record| record[1]),

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! Where |g| < 10^-5 pairs closer than 10^-3 are glued. It is no model of the engines, whose steps are even in t: the time of
-//! these steps is not.
+//! these steps is not. Once all are one nothing moves any more, and the run ends.
 
-/// Tokens, iterations, and iterations between two records.
+/// Tokens, iterations at most, and iterations between two records.
 const N: usize = 5;
-pub(super) const ITERATIONS: u64 = 1_000_000;
-const EVERY: u64 = 1000;
+const ITERATIONS: u64 = 1_000_000;
+const EVERY: u64 = 50;
 /// Length of a step over ln β; below `STALLED` the field counts as 0, and pairs closer than `GLUED` become one.
-const STEP: f64 = 1e-5;
+pub(super) const STEP: f64 = 1e-5;
 const STALLED: f64 = 1e-5;
 const GLUED: f64 = 1e-3;
 
@@ -29,7 +29,7 @@ pub(super) fn energies<E>(beta: f64, mut told: impl FnMut(u64) -> Result<(), E>)
     let mut theta = start();
     let square = (N * N) as f64;
     let mut records = Vec::new();
-    for iteration in 0..=ITERATIONS {
+    for iteration in 0..ITERATIONS {
         let (mut field, mut energy) = ([0.0; N], N as f64);
         for i in 0..N {
             for j in 0..i {
@@ -54,10 +54,12 @@ pub(super) fn energies<E>(beta: f64, mut told: impl FnMut(u64) -> Result<(), E>)
             }
             norm = field.iter().map(|g| g * g).sum::<f64>().sqrt();
         }
-        if norm > 0.0 {
-            let length = STEP * libm::log(beta) / norm;
-            theta.iter_mut().zip(field).for_each(|(theta, g)| *theta += length * g);
+        if norm == 0.0 {
+            records.push([STEP * iteration as f64, energy / square]);
+            break;
         }
+        let length = STEP * libm::log(beta) / norm;
+        theta.iter_mut().zip(field).for_each(|(theta, g)| *theta += length * g);
     }
     Ok(records)
 }
