@@ -78,7 +78,7 @@ impl FromArgMatches for Study {
 
 /// The options behind the name of a file; an argument that is neither a study nor a file is a mistyped study.
 fn external(name: &str, own: &ArgMatches) -> Result<Place, clap::Error> {
-    if !Path::new(name).is_file() && !name.ends_with(".toml") {
+    if !Path::new(name).is_file() && Path::new(name).extension().is_none_or(|ending| ending != "toml") {
         let names: Vec<&str> = CATALOGUE.iter().map(|entry| entry.name).chain(["compare", "resume"]).collect();
         let near = names.iter().min_by_key(|known| strsim::levenshtein(known, name)).copied().unwrap_or("");
         let text = format!(
