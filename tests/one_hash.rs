@@ -261,7 +261,9 @@ fn main() {
             trials.push(Trial::test(name, move || paths.iter().try_for_each(|path| run(&system, size, path))));
         };
     let cpu = Arc::new(on_cpu());
-    systems.iter().for_each(|system| add("cpu", system, &cpu, hold));
+    for system in &systems {
+        add("cpu", system, &cpu, hold);
+    }
     let adapters = Adapter::all();
     let missing = adapters.is_empty();
     for (index, adapter) in adapters.iter().enumerate() {
@@ -278,7 +280,9 @@ fn main() {
         ];
         for (group, paths, systems, run) in groups {
             let paths = Arc::new(paths);
-            systems.iter().for_each(|system| add(&format!("gpu_{name}{group}"), system, &paths, run));
+            for system in systems {
+                add(&format!("gpu_{name}{group}"), system, &paths, run);
+            }
         }
     }
     if missing {

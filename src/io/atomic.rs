@@ -25,10 +25,10 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     write_hashed(path, fill).map(drop)
 }
 
-/// As [`write`], and the blake3 of what the file holds.
+/// As [`write()`], and the blake3 of what the file holds.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_hashed(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<blake3::Hash> {
     try_write(path, fill).map_err(|e| Error::file(path, e))
 }
