@@ -169,7 +169,7 @@ fn constructed(results: &Results<Row>, report: &mut Report) -> Result<()> {
     let columns = charts.len();
     let panels = Panels {
         title: "A constructed case: the published radius in the score form".into(),
-        subtitle: "α = 1/2, δ = 1, |v| = 10 > 2 + 2α = 3; two more tokens lie far to the left".into(),
+        subtitle: "α = 1/2, δ = 1, |v| = 10 > 2 + 2α = 3; 100 tokens at p; two more lie far to the left".into(),
         charts,
         columns,
     };

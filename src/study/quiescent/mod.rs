@@ -26,6 +26,8 @@ use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
 const THEOREM: &str = "2509.15958, Theorem 4.1";
+/// Further tokens at p in the constructed case.
+const COPIES: usize = 99;
 /// Directions drawn for a corner.
 const TRIED: usize = 12;
 /// How far a fitted rate may be from 1/(1+α).
@@ -164,12 +166,16 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
     Tokens::from_f64(n, d, rows)
 }
 
-/// Five tokens for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v = (10, 0) and p = (9.89, 8) see
-/// nobody but themselves and stay, and so K never changes. y = (9.89, 0.3) is 0.32 < 1/3 from v, and v does not see it, as
-/// <v, v − y> = 1.1 > δ; y sees p alone, as <y, p − v> = 1.31 > δ, and goes there. |v| = 10 is beyond 2 + 2α = 3; the ball that
-/// the score form does have, δ/|v|/(2+2α) = 1/30, does not hold y.
+/// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v = (10, 0) sees nobody but itself
+/// and stays; y = (9.89, 0.3) is 0.32 < 1/3 from v, and v does not see it, as <v, v − y> = 1.1 > δ; y sees p = (9.89, 8) alone, as
+/// <y, p − v> = 1.31 > δ, and goes there. |v| = 10 is beyond 2 + 2α = 3; the ball that the score form does have, δ/|v|/(2+2α) = 1/30,
+/// does not hold y. At p there are many tokens, so that y hardly moves them when it arrives: K(t) is as near to K as one likes, from
+/// the start.
 fn constructed() -> Result<Tokens> {
-    Tokens::from_f64(5, 2, vec![10.0, 0.0, 9.89, 8.0, 9.89, 0.3, -8.0, -9.0, -9.0, 7.0])
+    let p = [9.89, 8.0];
+    let mut rows = vec![10.0, 0.0, p[0], p[1], 9.89, 0.3, -8.0, -9.0, -9.0, 7.0];
+    rows.extend(p.repeat(COPIES));
+    Tokens::from_f64(rows.len() / 2, 2, rows)
 }
 
 impl Study for Quiescent {
@@ -312,7 +318,7 @@ fn claims(asked: &Asked<Quiescent>, rows: &[Row], report: &mut Report) {
             source: "derived here; the paper's form of Eq. 5 is reconstructed".into(),
             basis: Basis::Reconstructed,
             measured: format!(
-                "{} of 5 tokens came within it of a vertex and went elsewhere; {} departures from B(v, s(v)/(2+2α))",
+                "{} tokens came within it of a vertex, with K(t) near K, and went elsewhere; {} departures from B(v, s(v)/(2+2α))",
                 row.lost, row.departures
             ),
             error: "none allowed".into(),
