@@ -118,7 +118,7 @@ impl clap::Subcommand for Study {
 
 /// The command of a study; its help says what is taken where an option is left out.
 fn named(entry: &Entry) -> Command {
-    let command = (entry.options)(Command::new(entry.name).about(entry.title).after_help(entry.examples));
+    let command = (entry.options)(Command::new(entry.name).after_help(entry.examples));
     let defaults = (entry.defaults)();
     let command = command.mut_args(move |arg| {
         let known = defaults.iter().find(|(key, _)| key == arg.get_id().as_str());
@@ -133,7 +133,8 @@ fn named(entry: &Entry) -> Command {
         .long("quick")
         .action(ArgAction::SetTrue)
         .help("Seconds instead of minutes: smaller values for what is left out");
-    Place::augment_args(command.arg(quick))
+    // Last: the doc comments of options would take the title's place.
+    Place::augment_args(command.arg(quick)).about(entry.title).long_about(None)
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {

@@ -29,8 +29,9 @@ const SAMPLED: usize = 64;
 const PLACES: usize = 2000;
 /// A dominance closer than this is a boundary of cells.
 const EDGE: f64 = 1e-12;
-/// What rounding may make of places that are exact in theory, in units of the lattice: half a unit a step that fades by 1 − γ, and
-/// tokens within a unit of a vertex that outscore it by a bit.
+/// Places nearer than this many units of the lattice count as one: chosen, not derived. Half a unit of rounding a step fades by
+/// 1 − γ to 1/(2γ) units, and tokens within a unit of a vertex that outscore it by a bit draw it after them, for which there is no
+/// bound.
 const ROUNDING: f64 = 64.0;
 /// How far a fitted rate, or a half coefficient of t², may be off.
 const RATE_ERROR: f64 = 1e-3;
@@ -488,7 +489,7 @@ fn claims(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
         source: SOURCE.into(),
         basis: Basis::Proved,
         measured: format!("{farthest:.1} units of the lattice off at most, in {} clouds", clouds().count()),
-        error: format!("rounding: {ROUNDING} units of the lattice"),
+        error: format!("{ROUNDING} units of the lattice count as one place: chosen, not derived"),
         agrees: if examined == 0 { Verdict::Undecided } else { Verdict::of(farthest <= ROUNDING) },
     };
     let line = "Every token goes along the straight line to the vertex of its cell, by the exact solution";
