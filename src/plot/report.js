@@ -148,7 +148,7 @@ class Player {
   grab(event) {
     if (this.data.dims === 3) {
       this.held = { x: event.clientX, y: event.clientY };
-      this.canvas.setPointerCapture?.(event.pointerId);
+      if (event.isTrusted) this.canvas.setPointerCapture(event.pointerId); // a made-up pointer cannot be captured
     }
   }
 
