@@ -30,6 +30,7 @@ pub(super) const TABLES: [(&str, &[&str]); 5] = [
             "heads",
             "dt",
             "integrator",
+            "omit",
             "normalized",
             "origin",
         ],

@@ -321,6 +321,7 @@ fn rules_are_their_systems() {
     let sphere = read(SPHERE);
     assert_eq!(flow(&sphere), (0.1, Integrator::EulerRenorm, Geometry::Sphere));
     assert_eq!(sphere.rule, Rule::Softmax { beta: Schedule::Constant(1.0) });
+    assert_eq!(read(&format!("{SPHERE}\nomit = 1e-6")).omit, 1e-6);
     let usa = read(&format!("{SPHERE}\nnormalized = false\norigin = 1\nintegrator = \"euler\""));
     assert_eq!(usa.rule, Rule::Exponential { beta: Schedule::Constant(1.0), origin: 1.0 });
     let rescaled = read(&format!("{RESCALED}\na = [[1, 2], [0, 3]]\nv = 2"));
