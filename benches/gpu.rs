@@ -7,10 +7,11 @@
 use std::time::Instant;
 
 use clap::Parser;
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::engine::{Engine, GpuEngine, Steps};
 use localmax::error::Result;
-use localmax::gpu::{Adapter, Device, fma_peak};
+use localmax::gpu::{Adapter, Device, Options, fma_peak};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
@@ -30,6 +31,9 @@ struct Arguments {
     /// The strip's width.
     #[arg(long, default_value_t = 0.1)]
     delta: f64,
+    /// brute, tree or auto.
+    #[arg(long, default_value = "brute", value_parser = Plan::parse)]
+    plan: Plan,
     /// Store 53-bit tokens.
     #[arg(long)]
     f64: bool,
@@ -52,7 +56,8 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
     let precision = if arguments.f64 { Precision::F64 } else { Precision::F32 };
     let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);
-    let mut engine = GpuEngine::new(device, &grid.snap(&cloud)?, grid, false)?;
+    let options = Options { plan: arguments.plan, ..Options::default() };
+    let mut engine = GpuEngine::new(device, &grid.snap(&cloud)?, grid, false, options)?;
     let mut steps = Steps::new(&model, grid, d);
     engine.step(&[steps.at(0)?])?;
     let (mut times, before) = (Vec::new(), processor_seconds());

@@ -27,7 +27,7 @@ fn less(a: Score, b: Score) -> bool {
 
 // a ≫ 1 and a ≫ 2 of a ≥ 0.
 fn half(a: Score) -> Score {
-    return vec2u((a.x >> 1u) | (a.y << 31u), a.y >> 1u);
+    return halved2(a);
 }
 
 fn quarter(a: Score) -> Score {
@@ -44,6 +44,34 @@ fn score_real(a: Score) -> f32 {
     let m = magnitude2(a);
     let real = f32(m.y) * 4294967296.0 + f32(m.x);
     return select(real, -real, negative2(a));
+}
+
+// a − b of two tokens' coordinates, exactly.
+fn apart(a: Coordinate, b: Coordinate) -> Coordinate {
+    return a - b;
+}
+
+fn lesser(a: Coordinate, b: Coordinate) -> Coordinate {
+    return min(a, b);
+}
+
+fn greater(a: Coordinate, b: Coordinate) -> Coordinate {
+    return max(a, b);
+}
+
+// The middle of a ≤ b, rounded down.
+fn middle(a: Coordinate, b: Coordinate) -> Coordinate {
+    return a + ((b - a) >> 1u);
+}
+
+// Bit `place` of a ≥ 0.
+fn bit_of(a: Coordinate, place: u32) -> u32 {
+    return select(0u, (bitcast<u32>(a) >> (place & 31u)) & 1u, place < 32u);
+}
+
+// All bits of a in one word.
+fn folded(a: Coordinate) -> u32 {
+    return bitcast<u32>(a);
 }
 
 fn coordinate_real(a: Coordinate) -> f32 {
@@ -110,6 +138,15 @@ fn constant_width(words: vec4u) -> Score {
 
 fn sum_add(sum: Sum, x: Coordinate) -> Sum {
     return add2(sum, extend2(x));
+}
+
+// weight·x.
+fn weighted(x: Coordinate, weight: u32) -> Sum {
+    if weight == 1u {
+        return extend2(x);
+    }
+    let product = multiply(u32(abs(x)), weight);
+    return select(product, subtract2(vec2u(0u), product), x < 0);
 }
 
 fn sum_join(a: Sum, b: Sum) -> Sum {

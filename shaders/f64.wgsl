@@ -43,6 +43,30 @@ fn score_real(a: Score) -> f32 {
     return select(real, -real, (a.w >> 31u) == 1u);
 }
 
+fn apart(a: Coordinate, b: Coordinate) -> Coordinate {
+    return subtract2(a, b);
+}
+
+fn lesser(a: Coordinate, b: Coordinate) -> Coordinate {
+    return select(b, a, less2(a, b));
+}
+
+fn greater(a: Coordinate, b: Coordinate) -> Coordinate {
+    return select(a, b, less2(a, b));
+}
+
+fn middle(a: Coordinate, b: Coordinate) -> Coordinate {
+    return add2(a, halved2(subtract2(b, a)));
+}
+
+fn bit_of(a: Coordinate, place: u32) -> u32 {
+    return select(0u, (select(a.x, a.y, place >= 32u) >> (place & 31u)) & 1u, place < 64u);
+}
+
+fn folded(a: Coordinate) -> u32 {
+    return a.x ^ (a.y * 0x9e3779b1u);
+}
+
 fn coordinate_real(a: Coordinate) -> f32 {
     let m = magnitude2(a);
     let real = f32(m.y) * 4294967296.0 + f32(m.x);
@@ -80,6 +104,11 @@ fn strip_width(factor: vec4u, root: Score) -> Score {
 
 fn constant_width(words: vec4u) -> Score {
     return words;
+}
+
+fn weighted(x: Coordinate, weight: u32) -> Sum {
+    let product = multiply2(magnitude2(x), vec2u(weight, 0u)).xyz;
+    return select(product, sum_join(~product, vec3u(1u, 0u, 0u)), negative2(x));
 }
 
 fn sum_join(a: Sum, b: Sum) -> Sum {

@@ -10,6 +10,15 @@ const ROW_LANES = 32u;
 // Below every score that f32 can hold here (|score| < 2^127).
 const LOWEST = -3.0e38;
 const NOBODY = 0xffffffffu;
+// Counts that one workgroup sums.
+const BLOCK = 1024u;
+
+// Words of a step's report: tokens moved, smallest and largest strip, then 64-bit counters.
+const REPORT_WORDS = 12u;
+const REPORT_TOTAL = 3u;
+const REPORT_REDONE = 5u;
+const REPORT_KEYS = 8u;
+const REPORT_BOXES = 10u;
 
 struct Job {
     n: u32,
@@ -25,9 +34,15 @@ struct Job {
     report: u32,      // the step's index in `reports`
     width_kind: u32,  // 0 constant, 1 |Q|, 2 sqrt(Q·X), 3 the argmax alone
     matrix_exponent: i32,
+    dims: u32,        // D, for kernels that are the same for all, and loops not worth unrolling
     gain: vec2u,
     multiple: vec2u,  // Ã = a·I
+    apart: u32,       // whether coincident tokens stay keys of their own
     width: vec4u,     // D where it is constant, else P
+    first_leaf: u32,  // of a tree: the number of its first leaf
+    first_key: u32,   // the key of token 0
+    warm: u32,        // whether the last step's argmaxes are of these keys
+    digit: u32,       // of a sort: by which digit, the least first
 }
 
 @group(0) @binding(0) var<uniform> job: Job;
@@ -39,6 +54,11 @@ struct Row {
     argmax: u32,
     count: u32,        // |C_i|
     peak: atomic<i32>, // largest filter score, as an ordered integer
+}
+
+// The bound of loops that are worth unrolling, while they are short: drivers take minutes over some long ones.
+fn dims() -> u32 {
+    return select(job.dims, D, D <= 8u);
 }
 
 // Workgroups are counted along x, then y, since a dimension holds only 65,535.

@@ -8,7 +8,6 @@
 @group(1) @binding(4) var<storage, read_write> reports: array<atomic<u32>>;
 
 const SHARE = select(LANES, 1u, D <= 16u);
-const REPORT_WORDS = 8u;
 
 var<workgroup> lane_moved: array<u32, LANES>;
 var<workgroup> lane_count: array<u32, LANES>;
@@ -56,8 +55,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             atomicAdd(&reports[at], total_moved);
             atomicMin(&reports[at + 1u], low);
             atomicMax(&reports[at + 2u], high);
-            let before = atomicAdd(&reports[at + 3u], total.x);
-            atomicAdd(&reports[at + 4u], total.y + select(0u, 1u, before + total.x < before));
+            tally(REPORT_TOTAL, total);
         }
     }
 }

@@ -3,20 +3,8 @@
 @group(1) @binding(6) var<storage, read_write> sums: array<Sum>;
 @group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;
 
-const REPORT_WORDS = 8u;
-const REPORT_REDONE = 5u;
-
 var<workgroup> lane_count: array<u32, ROW_LANES>;
 var<workgroup> lane_redone: array<u32, ROW_LANES>;
-
-// Adds to a 64-bit counter of the step's report.
-fn tally(word: u32, amount: u32) {
-    let at = job.report * REPORT_WORDS + word;
-    let before = atomicAdd(&reports[at], amount);
-    if before + amount < before {
-        atomicAdd(&reports[at + 1u], 1u);
-    }
-}
 
 // Called by every lane after lane_count and lane_redone are complete.
 fn keep_counts(row: u32, lane: u32) {
@@ -29,7 +17,7 @@ fn keep_counts(row: u32, lane: u32) {
         }
         rows[row - job.row_base].count += count;
         if redone != 0u {
-            tally(REPORT_REDONE, redone);
+            tally(REPORT_REDONE, vec2u(redone, 0u));
         }
     }
 }

@@ -19,24 +19,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var k = 0u; k < D; k++) {
         norm += abs(query_filter[at * D + k]) * extent[k];
     }
-    var width = constant_width(job.width);
-    if job.width_kind == 1u || job.width_kind == 2u {
-        var dot = Dot();
-        for (var k = 0u; k < D; k++) {
-            let q = query[at * D + k];
-            if job.width_kind == 1u {
-                dot_add(&dot, q, q);
-            } else {
-                dot_add(&dot, q, row_state[at * D + k]);
-            }
-        }
-        var square = dot_total(&dot);
-        if job.width_kind == 2u {
-            square = shifted(select(square, Score(), less(square, Score())), job.matrix_exponent);
-        }
-        width = strip_width(job.width, isqrt(square));
-    }
-    rows[at].width = width;
+    rows[at].width = width_of(at);
     rows[at].error = 1.01 * (f32(D) + 1.0 + COORDINATE_ROUNDINGS) * 1.1920929e-7 * norm;
     rows[at].best = LEAST;
     rows[at].argmax = NOBODY;

@@ -37,6 +37,11 @@ fn magnitude2(a: vec2u) -> vec2u {
     return select(a, subtract2(vec2u(0u), a), negative2(a));
 }
 
+// a ≫ 1 of a ≥ 0.
+fn halved2(a: vec2u) -> vec2u {
+    return vec2u((a.x >> 1u) | (a.y << 31u), a.y >> 1u);
+}
+
 fn extend2(a: i32) -> vec2u {
     return vec2u(bitcast<u32>(a), bitcast<u32>(a >> 31u));
 }

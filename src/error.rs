@@ -46,15 +46,13 @@ pub enum Error {
     /// An engine broke its bound against the reference.
     #[error("{0}")]
     Verification(String),
-    /// A run that failed on its way, with its last recorded state kept.
-    #[error("{failure}; the state after step {step} is kept in {}", path.display())]
+    /// A run that failed on its way.
+    #[error("{failure}; {kept}")]
     Stopped {
         /// What stopped it.
         failure: Box<Self>,
-        /// Steps that the kept state has taken.
-        step: u64,
-        /// Where it is.
-        path: PathBuf,
+        /// What is kept of it, and how to go on.
+        kept: String,
     },
     /// Stopped by a signal, with the state kept.
     #[error("{0}")]

@@ -1,9 +1,11 @@
 //! What an engine tells about a step, beside the tokens.
 
+use serde::{Deserialize, Serialize};
+
 use crate::choice::Plan;
 
 /// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine but for `redone`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
     /// t.
     pub t: u64,
@@ -42,7 +44,7 @@ pub struct Strips {
 }
 
 /// How a step was computed. None of it is the same on every machine, or twice on one.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effort {
     /// The plan that ran; never [`Plan::Auto`].
     pub plan: Plan,
@@ -55,7 +57,7 @@ pub struct Effort {
 }
 
 /// Who computed: goes to meta.json and `doctor`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// `reference`, `cpu` or `gpu`.
     pub engine: String,

@@ -119,9 +119,11 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
     folder.good(&["run", "my.toml", "--out", "first", "--no-plot"]);
     folder.good(&["run", "first/config.toml", "--out", "second", "--no-plot"]);
     folder.good(&["run", "my.toml", "--engine", "reference", "--out", "third", "--no-plot"]);
-    for plan in ["brute", "norm", "tree"] {
-        folder.good(&["run", "my.toml", "--engine", "cpu", "--plan", plan, "--out", plan, "--no-plot"]);
-        let effort = fs::read_to_string(folder.path().join(plan).join("effort.csv")).unwrap();
+    let planned = [("cpu", "brute"), ("cpu", "norm"), ("cpu", "tree"), ("gpu", "brute"), ("gpu", "tree")];
+    for (engine, plan) in planned {
+        let out = &format!("{engine}-{plan}");
+        folder.good(&["run", "my.toml", "--engine", engine, "--plan", plan, "--out", out, "--no-plot"]);
+        let effort = fs::read_to_string(folder.path().join(out).join("effort.csv")).unwrap();
         assert!(effort.starts_with("step,plan,keys_a_row,boxes_a_row,distinct,step_seconds\n1,"), "{effort}");
         assert!(effort.lines().skip(1).all(|line| line.split(',').nth(1) == Some(plan)), "{effort}");
     }
@@ -130,8 +132,9 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
         let first = read(&format!("first/{file}"));
         assert!(!first.is_empty());
         assert_eq!(first, read(&format!("second/{file}")), "{file}");
-        for other in ["third", "brute", "norm", "tree"] {
-            assert_eq!(first, read(&format!("{other}/{file}")), "{other}: {file}");
+        assert_eq!(first, read(&format!("third/{file}")), "reference: {file}");
+        for (engine, plan) in planned {
+            assert_eq!(first, read(&format!("{engine}-{plan}/{file}")), "{engine}, {plan}: {file}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use localmax::choice::Plan;
 use localmax::contract::{Grid, Step, Steps};
 use localmax::cpu::{Cpu, Options};
+use localmax::gpu::{self, Adapter, Device, Planned};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
@@ -153,6 +154,69 @@ fn a_mask_may_change() {
         assert_eq!(brute.masks(&step, &rows).expect("masks"), tree.masks(&step, &rows).expect("masks"), "step {t}");
         brute.step(&step);
         tree.step(&step);
+        assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
+        assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
+    }
+}
+
+/// The adapter that is tested at this size: a card, or else the fastest software driver.
+fn device() -> Device {
+    let adapters = Adapter::all();
+    let adapter =
+        adapters.iter().find(|a| !a.is_software()).or(adapters.iter().find(|a| a.name().contains("llvmpipe")));
+    Device::open(adapter.expect("no adapter: bash tests/run.sh installs a software driver")).expect("a device")
+}
+
+fn tree(device: &Device, case: &Case) -> Planned {
+    let options = gpu::Options { plan: Plan::Tree, ..gpu::Options::default() };
+    Planned::new(device, &case.tokens, case.grid, true, options).expect("a search")
+}
+
+/// The same on the device, where keys are sorted, merged and searched by other code.
+#[test]
+fn searches_on_a_gpu_find_what_brute_force_finds() {
+    let device = device();
+    let shapes = [Shape::Of(Kind::Normal), Shape::Of(Kind::Ball), Shape::Of(Kind::Line), Shape::Of(Kind::Ties)];
+    for (k, (d, precision)) in
+        [(1, Precision::F64), (2, Precision::F32), (3, Precision::F32), (8, Precision::F32)].into_iter().enumerate()
+    {
+        for (l, shape) in shapes.into_iter().chain([Shape::Duplicated, Shape::Late]).enumerate() {
+            for (m, delta) in DELTAS.into_iter().enumerate() {
+                let mask = if (k + l + m) % 3 == 0 { Mask::Causal } else { Mask::Full };
+                let case = case(shape, d, delta, (k + l + m) % 4 == 1, precision, mask);
+                let (mut brute, mut tree) = (cpu(&case, Plan::Brute), tree(&device, &case));
+                for t in 0..3 {
+                    let name = format!("{} at step {t}", case.name);
+                    let (want, got) =
+                        (brute.step(&case.step), tree.step(std::slice::from_ref(&case.step)).expect("a step"));
+                    let (want, got) = (StepReport { redone: 0, ..want }, StepReport { redone: 0, ..got[0] });
+                    assert_eq!(got, want, "{name}: report");
+                    assert!(
+                        tree.strips().expect("strips") == brute.strips().expect("strips"),
+                        "{name}: argmax or counts"
+                    );
+                    assert!(tree.tokens().expect("tokens") == brute.tokens().expect("tokens"), "{name}: tokens");
+                    assert_eq!(tree.effort().plan, Plan::Tree, "{name}");
+                }
+            }
+        }
+    }
+}
+
+/// What a device has merged must come apart too.
+#[test]
+fn a_mask_may_change_on_a_gpu() {
+    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);
+    let (mut brute, mut tree) = (cpu(&case, Plan::Brute), tree(&device(), &case));
+    let rows: Vec<usize> = (0..case.tokens.n()).step_by(7).collect();
+    let masked = |t| Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
+    for t in 0..6 {
+        let step = masked(t);
+        brute.step(&step);
+        tree.step(std::slice::from_ref(&step)).expect("a step");
+        // Of another mask than the step before, whose strips are still asked for.
+        let step = masked(t + 1);
+        assert_eq!(brute.masks(&step, &rows).expect("masks"), tree.masks(&step, &rows).expect("masks"), "step {t}");
         assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
         assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
     }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::output;
@@ -10,7 +9,7 @@ use crate::choice;
 use crate::contract;
 use crate::cpu::{Cpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Plan, manifests};
+use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Planned, manifests};
 use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
@@ -29,37 +28,43 @@ pub(super) struct Arguments {
     plan: Option<(usize, usize)>,
 }
 
-fn shape(text: &str) -> std::result::Result<(usize, usize), String> {
+fn shape(text: &str) -> Result<(usize, usize), String> {
     let count = |part: &str, most: usize| part.trim().parse().ok().filter(|v| (1..=most).contains(v));
     text.split_once(',').and_then(|(n, d)| Some((count(n, u32::MAX as usize)?, count(d, MAX_DIMENSION)?))).ok_or_else(
         || format!("give N,D with N from 1 to {} and D from 1 to {MAX_DIMENSION}, e.g. 1000000,3", u32::MAX),
     )
 }
 
-/// The memory of n tokens in R^d at precision f32: of the rules of the contract with A = I, and of softmax.
-type Plans = (Memory, Memory);
+/// What may take memory on an adapter, at precision f32: its key in JSON, what it is, and its memory.
+type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
-fn plans(n: usize, d: usize, adapter: &Adapter) -> std::result::Result<Plans, Error> {
-    let exact = Plan::new(n, d, Precision::F32, false, &adapter.limits())?.memory;
-    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits())?.memory;
-    adapter.memory().map_or(Ok(()), |available| exact.check_total(available))?;
-    Ok((exact, real))
+fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
+    let exact = |plan| Planned::memory(plan, (n, d), Precision::F32, false, adapter);
+    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
+        adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
+        Ok(plan.memory)
+    });
+    [
+        ("exact", "localmax, hardmax or frank-wolfe with A = I, by brute force", exact(choice::Plan::Brute)),
+        ("tree", "the same by a tree", exact(choice::Plan::Tree)),
+        ("softmax", "softmax and its relatives, euler, no matrices", real),
+    ]
 }
 
 /// An adapter and what probing it came to.
 struct Probed {
     adapter: Adapter,
     problem: Option<String>,
-    plan: Option<std::result::Result<Plans, Error>>,
+    plans: Option<Plans>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let adapters: Vec<Probed> = Adapter::all()
         .into_iter()
         .map(|adapter| {
             let problem = Device::open(&adapter).err().map(|e| e.to_string());
-            let plan = arguments.plan.map(|(n, d)| plans(n, d, &adapter));
-            Probed { adapter, problem, plan }
+            let plans = arguments.plan.map(|(n, d)| plans(n, d, &adapter));
+            Probed { adapter, problem, plans }
         })
         .collect();
     let manifests = manifests();
@@ -142,15 +147,12 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
             limits.max_buffer_size,
             probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
         );
-        match &probed.plan {
-            Some(Ok((exact, real))) => {
-                text += "           plan at f32, localmax, hardmax or frank-wolfe with A = I:\n";
-                text += &indented(&exact.to_string());
-                text += "           softmax and its relatives, euler, no matrices:\n";
-                text += &indented(&real.to_string());
-            }
-            Some(Err(error)) => text += &format!("           {error}\n"),
-            None => {}
+        for (_, what, memory) in probed.plans.iter().flatten() {
+            text += &format!("           plan at f32, {what}:\n");
+            text += &match memory {
+                Ok(memory) => indented(&memory.to_string()),
+                Err(error) => indented(&error.to_string()),
+            };
         }
     }
     if adapters.is_empty() {
@@ -216,14 +218,12 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
                 "max_binding_bytes": p.adapter.limits().max_storage_buffer_binding_size,
                 "max_buffer_bytes": p.adapter.limits().max_buffer_size,
                 "problem": p.problem,
-                "plan": p.plan.as_ref().map(|plan| match plan {
-                    Ok((exact, real)) => json!({
-                        "precision": "f32",
-                        "a": "identity",
-                        "exact": plan_json(exact),
-                        "softmax": plan_json(real),
-                    }),
-                    Err(e) => json!({ "refused": e.to_string() }),
+                "plan": p.plans.as_ref().map(|plans| {
+                    let mut all = json!({ "precision": "f32", "a": "identity" });
+                    for (key, _, memory) in plans {
+                        all[key] = memory.as_ref().map_or_else(|e| json!({ "refused": e.to_string() }), plan_json);
+                    }
+                    all
                 }),
             })
         }).collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::contract::Grid;
 use crate::cpu;
 use crate::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
-use crate::gpu::{Adapter, Device};
+use crate::gpu::{self, Adapter, Device};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
@@ -31,6 +31,7 @@ fn real_rules() -> Vec<(&'static str, Model)> {
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
         mask,
         update: Update::Flow { dt: 0.1, integrator, geometry },
+        omit: 0.0,
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);
@@ -103,7 +104,7 @@ fn engines() -> Vec<(String, Open)> {
             let name = format!("gpu: {}", adapter.name());
             let open: Open = Box::new(move |model, tokens, grid| {
                 Ok(Box::new(if model.is_exact() {
-                    GpuEngine::new(&device, tokens, grid, true)?
+                    GpuEngine::new(&device, tokens, grid, true, gpu::Options::default())?
                 } else {
                     GpuEngine::real(&device, tokens, model)?
                 }))

@@ -12,6 +12,7 @@ mod output;
 mod plot;
 mod presets;
 mod progress;
+mod resume;
 mod run;
 mod source;
 mod strip;
@@ -29,13 +30,14 @@ Examples:
   localmax run                                      a first run in seconds: numbers and pictures under runs/
   localmax run --preset large-cloud --engine cpu    a preset, on the CPU engine
   localmax run my.toml --set model.delta=0.2        a config, with one key changed
+  localmax resume runs/large-cloud-1                go on with a run that was interrupted or killed
   localmax verify --preset non-vertex-limit         an engine beside the reference, bit for bit
   localmax study compare                            one cloud under four rules, in one picture
   localmax study quiescent                          a convergence study: theory beside measurement, in a report
   localmax bench                                    GPU, CPU and reference in one run
   localmax doctor                                   what this machine has, and what to mend
 
-Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted, the state kept.";
+Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
 
 /// Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of the tokens they
 /// attend to. Localmax averages over a strip, the tokens whose inner product with the reference token is within delta of
@@ -50,6 +52,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Resume(resume::Arguments),
     Verify(verify::Arguments),
     Bench(bench::Arguments),
     Strip(strip::Arguments),
@@ -83,6 +86,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
+            Command::Resume(arguments) => resume::run(&arguments),
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
@@ -96,8 +100,8 @@ impl Cli {
     }
 }
 
-/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted
-/// with the state kept.
+/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and
+/// resumable.
 pub fn exit_status(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<crate::error::Error>().map_or(2, crate::error::Error::exit_status)
 }

@@ -12,6 +12,7 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
+    from: u64,
     total: u64,
     start: Instant,
     last_line: Instant,
@@ -21,8 +22,13 @@ pub(super) struct Progress {
 impl Progress {
     /// Progress over `total` steps.
     pub(super) fn new(total: u64) -> Self {
+        Self::after(0, total)
+    }
+
+    /// Progress over `total` steps, of which `from` had been taken before.
+    pub(super) fn after(from: u64, total: u64) -> Self {
         let now = Instant::now();
-        Self { bar: None, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
+        Self { bar: None, from, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
     }
 
     /// There are `total` steps in all, as far as is known now.
@@ -39,15 +45,16 @@ impl Progress {
             return;
         }
         if self.interactive {
-            let (total, start) = (self.total, self.start);
-            let bar = self.bar.get_or_insert_with(|| bar(total, start));
+            let (from, total, start) = (self.from, self.total, self.start);
+            let bar = self.bar.get_or_insert_with(|| bar(from, total, start));
             bar.set_position(step);
             bar.set_message(if detail.is_empty() { String::new() } else { format!(", {detail}") });
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
             let elapsed = self.start.elapsed().as_secs_f64();
-            let left = elapsed / step.max(1) as f64 * (self.total - step.min(self.total)) as f64;
-            let rate = step as f64 / elapsed;
+            let taken = step.saturating_sub(self.from);
+            let left = elapsed / taken.max(1) as f64 * (self.total - step.min(self.total)) as f64;
+            let rate = taken as f64 / elapsed;
             let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
             output::note(&format!(
                 "step {step} of {}, {rate:.3} steps/s, {} left{detail}",
@@ -65,10 +72,12 @@ impl Progress {
     }
 }
 
-fn bar(total: u64, start: Instant) -> ProgressBar {
+fn bar(from: u64, total: u64, start: Instant) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {per_sec}, {eta} left{msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     bar.set_style(style);
+    bar.set_position(from);
+    bar.reset_eta();
     bar.with_elapsed(start.elapsed())
 }

@@ -1,21 +1,23 @@
 //! `localmax run`: simulate.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use anyhow::Result;
 
-use super::progress::Progress;
+use super::progress::Progress as Progressing;
 use super::source::{Source, first_state, open_engine};
 use super::verify::require_steps;
 use super::{interrupt, output};
+use crate::contract::Grid;
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::io::checkpoint::{Checkpoint, Progress};
 use crate::io::config::Config;
-use crate::io::run_dir::{Meta, Place, RunDir};
-use crate::outcome::Effort;
+use crate::io::run_dir::{Meta, Options, Place, RunDir};
+use crate::outcome::{Effort, StepReport};
 use crate::plot;
-use crate::sim::Simulation;
-use crate::sim::record::{self, End, Ending, Options};
+use crate::sim::record::{self, Conductor, End, Ending};
 
 /// Simulate: from initial tokens to a directory with numbers and pictures
 #[derive(Debug, clap::Args)]
@@ -47,58 +49,115 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         require_steps(&config, "--verify")?;
     }
     let place = Place::new(arguments.out.as_deref(), &config.name)?;
-    let options = Options { verify_every: arguments.verify, past_fixed_point: arguments.past_fixed_point };
+    let options = Options {
+        verify_every: arguments.verify,
+        past_fixed_point: arguments.past_fixed_point,
+        no_plot: arguments.no_plot,
+    };
     let run = take(&config, &place, options)?;
-    if !arguments.no_plot {
-        for path in plot::run::draw(&run, plot::run::Choice::default())? {
+    draw(&run, options.no_plot)
+}
+
+/// Draws a run's pictures, unless it is to have none, and says where it is.
+pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
+    if !no_plot {
+        for path in plot::run::draw(run, plot::run::Choice::default())? {
             output::print(&format!("wrote      {}\n", path.display()))?;
         }
     }
     Ok(output::print(&format!("run        {}\n", run.path().display()))?)
 }
 
-/// Takes a run to its end and prints what it came to. One that fails or is interrupted on its way is kept as far as it
-/// came; one that fails before its first step leaves nothing.
+/// Takes a new run to its end and prints what it came to. One that fails before its first step leaves nothing.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
-    let started = Instant::now();
     let (tokens, grid) = first_state(config)?;
     let engine = open_engine(config, &tokens, grid)?;
-    let meta = Meta::new(config, engine.description(), grid, tokens.largest_magnitude());
+    let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
 
     interrupt::watch()?;
-    let run = place.create(config)?;
-    let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
-    let mut progress = Progress::new(config.run.steps);
-    let result = record::run(config, &run, &mut simulation, grid, options, |step, report, effort| {
-        let searched =
-            effort.map_or(String::new(), |e| format!(", {} distinct, {:.0} keys a row", e.distinct, e.keys_a_row));
-        progress.at(step, &format!("{} moving{searched}", report.moved));
-        interrupt::flow()
-    });
-    progress.done();
-    let begun = simulation.t() > 0;
+    let run = place.create(config, &Meta::new(config, &progress))?;
+    let _lock = run.lock()?;
+    let begun = conduct(config, &run, Checkpoint { tokens, progress, frames: Vec::new() }, engine)?;
+    if let Begun::Not(error) = begun {
+        run.discard()?;
+        return Err(error.into());
+    }
+    Ok(run)
+}
+
+/// Whether a run took a step.
+pub(super) enum Begun {
+    /// It did, or it had none to take.
+    Yes,
+    /// It failed before.
+    Not(Error),
+}
+
+/// Takes a run from `start` to its end and prints what it came to. One that fails or is interrupted on its way is kept as
+/// far as it came.
+pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<Begun> {
+    let is_new = start.progress.tables.is_empty();
+    let mut live = Live { config, progress: Progressing::after(start.progress.step, config.run.steps) };
+    let result = record::run(config, run, start, engine, &mut live);
+    live.progress.done();
     let ending = match result {
-        Ok(Ending { how: End::Failed(error), .. }) | Err(error) if !begun => {
-            run.discard()?;
-            return Err(error.into());
-        }
+        Ok(Ending { how: End::Failed(error), reached: 0, .. }) | Err(error) if is_new => return Ok(Begun::Not(error)),
         other => other?,
     };
-    let meta = record::finish(meta, &ending, started);
-    run.write_meta(&meta)?;
+    let meta = record::finish(config, &ending);
+    let written = run.write_meta(&meta);
     match ending.how {
-        End::Completed => output::print(&summary(config, &meta, &ending))?,
+        End::Failed(failure) => Err(stopped(failure, run, ending.steps, ending.is_final_written, ending.saved).into()),
+        _ if written.is_err() => Ok(written.map(|()| Begun::Yes)?),
+        End::Completed => {
+            output::print(&summary(config, &meta, &ending))?;
+            Ok(Begun::Yes)
+        }
         End::Interrupted => {
             let (step, end, path) = (ending.steps, config.run.steps, run.final_path());
             let text = format!("interrupted after step {step} of {end}; the state is kept in {}", path.display());
-            return Err(Error::Interrupted(text).into());
-        }
-        End::Failed(failure) => {
-            let failure = Box::new(failure);
-            return Err(Error::Stopped { failure, step: ending.steps, path: run.final_path() }.into());
+            Err(Error::Interrupted(format!("{text}; go on with `localmax resume {}`", run.path().display())).into())
         }
     }
-    Ok(run)
+}
+
+/// A failure, with what is kept of the run, and how to go on where that may help.
+fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
+    let path = run.path().display();
+    let saved = saved.map(|saved| format!("the checkpoint of step {saved}"));
+    let mut kept = match (is_final_written, saved) {
+        (true, Some(saved)) => format!("the state after step {step} is kept in {path}/final.npy, and {saved}"),
+        (true, None) => format!("the state after step {step} is kept in {path}/final.npy"),
+        (false, Some(saved)) => format!("{saved} is kept"),
+        (false, None) => format!("the config is kept in {path}"),
+    };
+    match failure {
+        Error::File { .. } => kept += &format!("; mend that and go on with `localmax resume {path}`"),
+        Error::Device(_) => kept += &format!("; go on with `localmax resume {path} --engine cpu`"),
+        _ => {}
+    }
+    Error::Stopped { failure: Box::new(failure), kept }
+}
+
+/// A run that a person watches.
+struct Live<'a> {
+    config: &'a Config,
+    progress: Progressing,
+}
+
+impl Conductor for Live<'_> {
+    fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>, Error> {
+        output::note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
+        let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
+        open_engine(self.config, &at.tokens, grid)
+    }
+
+    fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
+        let searched =
+            effort.map_or(String::new(), |e| format!(", {} distinct, {:.0} keys a row", e.distinct, e.keys_a_row));
+        self.progress.at(step, &format!("{} moving{searched}", report.moved));
+        interrupt::flow()
+    }
 }
 
 /// A number of things.
@@ -115,7 +174,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         meta.n,
         meta.d,
         counted(ending.steps, "step"),
-        ending.step_seconds,
+        meta.timings.step_seconds,
         meta.engine.engine,
         meta.engine.device
     );
@@ -146,7 +205,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
             plan.name()
         );
     }
-    match ending.fixed_point {
+    match meta.fixed_point {
         Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),
         None if ending.last.is_some() => {
             text += "open       tokens may still move: a step limit is not convergence\n";

@@ -87,10 +87,8 @@ impl Source {
 /// No such engine, or more memory than there is, before anything is allocated; a file that cannot be read; tokens too
 /// large or too small for their lattice.
 pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
+    preflight(config)?;
     let (model, run) = (&config.model, &config.run);
-    if let Some(memory) = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)? {
-        output::note(&memory);
-    }
     let coordinates = config.n().saturating_mul(config.d());
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
@@ -98,8 +96,21 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     Ok(sim::first_state(model, &config.load_tokens()?, run.precision)?)
 }
 
-/// The engine that the config asks for, holding the first state.
-pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+/// Checks that there is the engine that the config asks for, with the memory that it takes, and says how much.
+///
+/// # Errors
+/// No such engine, or more memory than there is.
+pub(super) fn preflight(config: &Config) -> Result<(), Error> {
+    let (model, run) = (&config.model, &config.run);
+    let memory = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)?;
+    if let Some(memory) = memory {
+        output::note(&memory);
+    }
+    Ok(())
+}
+
+/// The engine that the config asks for, holding a state.
+pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>, Error> {
     let opened = engine::open(config.run.engine, config.run.plan, &config.model, tokens, grid)?;
     if let Some(note) = opened.note {
         output::note(&note);

@@ -78,7 +78,7 @@ impl FromArgMatches for Study {
 
 /// The options behind the name of a file; an argument that is neither a study nor a file is a mistyped study.
 fn external(name: &str, own: &ArgMatches) -> Result<Place, clap::Error> {
-    if !Path::new(name).is_file() && !name.ends_with(".toml") {
+    if !Path::new(name).is_file() && Path::new(name).extension().is_none_or(|ending| ending != "toml") {
         let names: Vec<&str> = CATALOGUE.iter().map(|entry| entry.name).chain(["compare", "resume"]).collect();
         let near = names.iter().min_by_key(|known| strsim::levenshtein(known, name)).copied().unwrap_or("");
         let text = format!(
@@ -118,7 +118,7 @@ impl clap::Subcommand for Study {
 
 /// The command of a study; its help says what is taken where an option is left out.
 fn named(entry: &Entry) -> Command {
-    let command = (entry.options)(Command::new(entry.name).about(entry.title).after_help(entry.examples));
+    let command = (entry.options)(Command::new(entry.name).after_help(entry.examples));
     let defaults = (entry.defaults)();
     let command = command.mut_args(move |arg| {
         let known = defaults.iter().find(|(key, _)| key == arg.get_id().as_str());
@@ -133,7 +133,8 @@ fn named(entry: &Entry) -> Command {
         .long("quick")
         .action(ArgAction::SetTrue)
         .help("Seconds instead of minutes: smaller values for what is left out");
-    Place::augment_args(command.arg(quick))
+    // Last: the doc comments of options would take the title's place.
+    Place::augment_args(command.arg(quick)).about(entry.title).long_about(None)
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {

@@ -45,6 +45,7 @@ use crate::choice;
 use crate::contract::{Grid, Step};
 use crate::error::{Error, Result};
 use crate::outcome::{Effort, StepReport, Strips};
+use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
 
 use packet::{BLOCK, Tally};
@@ -60,6 +61,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// How keys are searched.
     pub plan: choice::Plan,
+    /// How a search keeps its keys.
+    pub upkeep: Upkeep,
 }
 
 /// What the last step did, for honest shares of a peak.
@@ -97,8 +100,8 @@ impl Cpu {
         let set = InstructionSet::choose(options.set)?;
         let pool = pool(options.threads)?;
         let state: Box<dyn State> = pool.install(|| match grid.precision {
-            Precision::F32 => planned::<f32>(tokens, grid, set, options.plan),
-            Precision::F64 => planned::<f64>(tokens, grid, set, options.plan),
+            Precision::F32 => planned::<f32>(tokens, grid, set, options),
+            Precision::F64 => planned::<f64>(tokens, grid, set, options),
         });
         Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
     }
@@ -180,9 +183,9 @@ impl Cpu {
     }
 }
 
-fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, plan: choice::Plan) -> Box<dyn State> {
+fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn State> {
     let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
-    Box::new(Planned::<W>::new(x, tokens.d(), set, plan))
+    Box::new(Planned::<W>::new(x, tokens.d(), set, options.plan, options.upkeep))
 }
 
 /// Tokens are counted in 32 bits.

@@ -82,7 +82,7 @@ impl<W: Width> Cloud<W> {
 pub(super) struct Plan<'a, W: Width> {
     pub(super) step: &'a Step,
     /// Ã, row-major, if it is dense.
-    dense: Vec<W::Int>,
+    pub(super) dense: Vec<W::Int>,
 }
 
 impl<'a, W: Width> Plan<'a, W> {

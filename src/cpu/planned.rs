@@ -17,7 +17,7 @@ use crate::choice;
 use crate::contract::Step;
 use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
-use crate::space::Order;
+use crate::space::{Order, Upkeep};
 
 /// Runs of packets that are timed of a search, and packets of brute force, where all cost the same.
 const SAMPLES: usize = 32;
@@ -36,6 +36,7 @@ pub(super) struct Planned<W: Width> {
     asked: choice::Plan,
     held: Held<W>,
     set: InstructionSet,
+    upkeep: Upkeep,
     clock: Clock,
     /// What the last step did.
     tally: Tally,
@@ -53,9 +54,9 @@ impl<W: Width> Held<W> {
         Self::Brute(Box::new(Tokenwise::of(x, d, set)))
     }
 
-    fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, mask: Mask) -> Self {
+    fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, upkeep: Upkeep, mask: Mask) -> Self {
         let order = if plan == choice::Plan::Norm { Order::Norm } else { Order::Space };
-        Self::Sorted(Box::new(Sorted::new(x, d, set, order, mask)), plan)
+        Self::Sorted(Box::new(Sorted::new(x, d, set, order, upkeep, mask)), plan)
     }
 }
 
@@ -97,13 +98,13 @@ impl Clock {
 
 impl<W: Width> Planned<W> {
     /// From every token's lattice coordinates, row-major.
-    pub(super) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan) -> Self {
+    pub(super) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan, upkeep: Upkeep) -> Self {
         let held = match asked {
             choice::Plan::Brute => Held::brute(x, d, set),
-            choice::Plan::Norm => Held::sorted(x, d, set, asked, Mask::Full),
-            choice::Plan::Auto | choice::Plan::Tree => Held::sorted(x, d, set, choice::Plan::Tree, Mask::Full),
+            choice::Plan::Norm => Held::sorted(x, d, set, asked, upkeep, Mask::Full),
+            choice::Plan::Auto | choice::Plan::Tree => Held::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full),
         };
-        Self { asked, held, set, clock: Clock::default(), tally: Tally::default() }
+        Self { asked, held, set, upkeep, clock: Clock::default(), tally: Tally::default() }
     }
 
     /// Every token's coordinates, leaving nothing behind.
@@ -117,10 +118,10 @@ impl<W: Width> Planned<W> {
     /// Times samples of every plan and takes the best.
     fn choose(&mut self, step: &Step) {
         let start = Instant::now();
-        let ((n, d), set) = (self.shape(), self.set);
+        let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
         if !matches!(self.held, Held::Sorted(_, choice::Plan::Tree)) {
             let x = self.release();
-            self.held = Held::sorted(x, d, set, choice::Plan::Tree, step.mask);
+            self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
         }
         let Held::Sorted(state, _) = &self.held else { return };
         let tree = state.trial(step, SAMPLES) * state.packets() as f64;
@@ -128,7 +129,7 @@ impl<W: Width> Planned<W> {
         let ratio = n as f64 / state.keys() as f64;
         let brute = brute_packet(state, step, set) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
         let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
-            .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, step.mask))
+            .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
             .filter(|state| state.trial(step, SAMPLES) * (state.packets() as f64) < 0.9 * tree.min(brute));
         if let Some(by_norm) = by_norm {
             self.held = Held::Sorted(Box::new(by_norm), choice::Plan::Norm);

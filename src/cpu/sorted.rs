@@ -20,7 +20,10 @@ use super::width::Width;
 use crate::contract::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::{Keys, LEAF, Order, Tree};
+use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
+
+/// Rows that begin their search together; a power of two, at least as many as a packet has.
+const GROUP: usize = 1024;
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
@@ -30,6 +33,7 @@ pub(super) struct Sorted<W: Width> {
     n: usize,
     set: InstructionSet,
     order: Order,
+    upkeep: Upkeep,
     cloud: Cloud<W>,
     weight: Vec<u32>,
     first: Vec<u32>,
@@ -66,9 +70,11 @@ struct Sorting {
 }
 
 impl Sorting {
-    /// Whether its time has come, or searches since the last sort took a sort longer than if all were like the best.
-    fn is_due(&self) -> bool {
-        self.since > 0 && (self.since >= self.interval || self.spent > self.least * self.since + self.cost)
+    /// Whether its time has come, or, unless that is fixed, searches since the last sort took a sort longer than if all were
+    /// like the best.
+    fn is_due(&self, every: Option<u32>) -> bool {
+        let dear = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
+        self.since > 0 && every.map_or_else(dear, |every| self.since >= every)
     }
 }
 
@@ -95,13 +101,21 @@ impl Places {
 
 impl<W: Width> Sorted<W> {
     /// From every token's coordinates, row-major.
-    pub(super) fn new(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, mask: Mask) -> Self {
+    pub(super) fn new(
+        tokens: Vec<W::Int>,
+        d: usize,
+        set: InstructionSet,
+        order: Order,
+        upkeep: Upkeep,
+        mask: Mask,
+    ) -> Self {
         let n = tokens.len() / d;
         let identity = || (0..n as u32).collect();
         let mut state = Self {
             n,
             set,
             order,
+            upkeep,
             cloud: Cloud { n: 0, d, x: Vec::new(), floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
             weight: Vec::new(),
             first: Vec::new(),
@@ -150,7 +164,7 @@ impl<W: Width> Sorted<W> {
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
         let start = Instant::now();
         let d = self.cloud.d;
-        let (mut keys, moved) = keys.ordered(d, self.order, mask == Mask::Full);
+        let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
         drop(moved);
         self.tree = Tree::default(); // the old one goes first
@@ -183,7 +197,7 @@ impl<W: Width> Sorted<W> {
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.sorting.is_due() || (self.order == Order::Norm && self.sorting.since > 0) {
+        } else if self.sorting.is_due(self.upkeep.sort_every) || (self.order == Order::Norm && self.sorting.since > 0) {
             self.sorting.before = self.sorting.last;
             let d = self.cloud.d;
             let mut rows = std::mem::take(&mut self.cloud.x);
@@ -203,6 +217,12 @@ impl<W: Width> Sorted<W> {
             order: self.order,
             weighted: self.cloud.n < self.n,
         }
+    }
+
+    /// The node above all keys of a group of rows.
+    fn node_of(&self, group: usize) -> usize {
+        let leaves = GROUP / LEAF;
+        (self.tree.first_leaf() + group * leaves) >> leaves.ilog2().min(self.tree.first_leaf().ilog2())
     }
 
     /// The rows of the keys from `base` on, by how much they see.
@@ -228,20 +248,23 @@ impl<W: Width> Sorted<W> {
         argmax.truncate(keys);
         count.truncate(keys);
         let (searched, plan) = (&self.searched(), &Plan::new(step));
-        let packets = next[..keys * d]
-            .par_chunks_mut(lanes * d)
-            .zip(argmax.par_chunks_mut(lanes))
-            .zip(count.par_chunks_mut(lanes))
+        let groups = next[..keys * d]
+            .par_chunks_mut(GROUP * d)
+            .zip(argmax.par_chunks_mut(GROUP))
+            .zip(count.par_chunks_mut(GROUP))
             .enumerate();
-        let tally = packets
-            .with_max_len(64)
+        let tally = groups
             .map_init(
                 || Scratch::new(d, lanes),
-                |scratch, (packet, ((x, argmax), count))| {
-                    let base = packet * lanes;
-                    let rows = &self.rows(step.mask, base, count.len());
-                    let purpose = Purpose::Move { x, argmax, count };
-                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                |scratch, (group, ((x, argmax), count))| {
+                    scratch.enter(searched, plan, self.node_of(group));
+                    let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
+                    let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
+                        let rows = &self.rows(step.mask, group * GROUP + packet * lanes, count.len());
+                        let purpose = Purpose::Move { x, argmax, count };
+                        <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                    });
+                    packets.fold(Tally::default(), |a, b| a + b)
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
@@ -331,7 +354,9 @@ impl<W: Width> Sorted<W> {
             || Scratch::new(d, lanes),
             |scratch, run| {
                 let first = run * all / runs;
-                let mut times = (first..(first + RUN).min(all)).map(|packet| {
+                scratch.enter(searched, plan, self.node_of(first * lanes / GROUP));
+                let last = (first + RUN).min(((first * lanes / GROUP + 1) * GROUP).div_ceil(lanes));
+                let mut times = (first..last.min(all)).map(|packet| {
                     let base = packet * lanes;
                     let rows = &self.rows(step.mask, base, lanes.min(self.cloud.n - base));
                     let start = Instant::now();

@@ -33,17 +33,24 @@ impl<W: Width> Sums<W> {
         self.pending = 0;
     }
 
+    /// The partial sums, to add this many keys to (at most `ADDITIONS`).
+    #[inline(always)]
+    pub(super) fn room_for(&mut self, keys: usize) -> &mut [W::Int] {
+        self.pending += keys;
+        if self.pending > W::ADDITIONS {
+            self.fold();
+            self.pending = keys;
+        }
+        &mut self.partial
+    }
+
     /// Adds keys (at most `ADDITIONS`) to the lanes given with them.
     #[inline(always)]
     pub(super) fn add<L: Lanes<W, W::Int>>(&mut self, lanes: L, x: &[W::Int], list: &[(u32, u64)]) {
         if list.is_empty() {
             return;
         }
-        self.pending += list.len();
-        if self.pending > W::ADDITIONS {
-            self.fold();
-            self.pending = list.len();
-        }
+        self.room_for(list.len());
         let mut k = 0;
         while k + 4 <= self.d {
             self.columns::<4, L>(lanes, x, k, list);

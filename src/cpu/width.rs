@@ -8,7 +8,7 @@
 //! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here has room for.
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, BitOr, BitXor, Mul, Sub};
 
 use crate::num;
 use crate::space::Coordinate;
@@ -86,7 +86,9 @@ pub(super) trait Width:
 }
 
 /// A coordinate.
-pub(super) trait Integer: Copy + Default + Eq + std::hash::Hash + Send + Sync + 'static {
+pub(super) trait Integer:
+    Copy + Default + Eq + std::hash::Hash + BitXor<Output = Self> + BitOr<Output = Self> + Send + Sync + 'static
+{
     fn of(x: i64) -> Self;
     fn to_i64(self) -> i64;
     fn one() -> Self {
@@ -255,6 +257,19 @@ fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32])
     // Adding it rounds to an integer, which the low bits of the result then hold.
     const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
     let bits = Precision::F32.gain_bits();
+    let step = |x: i32, near: i64| {
+        let towards = near - i64::from(x);
+        // Both factors fit 32 bits.
+        let product = u64::from(towards.unsigned_abs() as u32) * u64::from(gain as u32);
+        let length = ((product + (1 << (bits - 1))) >> bits).max(1) as i64;
+        (i64::from(x) + towards.signum() * length) as i32
+    };
+    if count.iter().all(|&count| count <= 1) {
+        for ((into, &x), &sum) in into.iter_mut().zip(x).zip(sum) {
+            *into = step(x, sum);
+        }
+        return;
+    }
     for (((into, &x), &sum), &count) in into.iter_mut().zip(x).zip(sum).zip(count) {
         let count = count.max(1); // of a lane without a row
         // |sum| ≤ 2^24·count < 2^56: the quotient is below 2^25, and in floats off by less than 2^-26.
@@ -263,9 +278,7 @@ fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32])
         let odd = near & 1;
         let up = i64::from(rest > count) | (i64::from(rest == count) & odd);
         let down = i64::from(-rest > count) | (i64::from(-rest == count) & odd);
-        let towards = near + up - down - i64::from(x);
-        let length = ((towards.abs() * gain as i64 + (1 << (bits - 1))) >> bits).max(1);
-        *into = (i64::from(x) + towards.signum() * length) as i32;
+        *into = step(x, near + up - down);
     }
 }
 

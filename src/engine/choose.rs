@@ -5,7 +5,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, Attention, Device, Wanted};
+use crate::gpu::{self, Adapter, Attention, Device, Planned, Wanted};
 use crate::model::Model;
 use crate::tokens::{Precision, Tokens};
 
@@ -18,7 +18,7 @@ pub struct Opened {
 }
 
 /// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
-/// never a software driver. The plan is that of the CPU engine under the contract; every other compares all pairs.
+/// never a software driver. Only the CPU and GPU engines under the contract have plans; every other compares all pairs.
 ///
 /// # Errors
 /// No such engine on this machine, or one without this plan, or not enough memory for it.
@@ -105,12 +105,12 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
 /// # Errors
 /// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    gpu_plan(plan, model, tokens.precision())?;
+    gpu_plan(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
         return Ok(Box::new(GpuEngine::real(device, tokens, model)?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain)?))
+    Ok(Box::new(GpuEngine::new(device, tokens, grid, !plain, gpu::Options { plan, ..gpu::Options::default() })?))
 }
 
 /// Whether the reference has this plan.
@@ -124,9 +124,9 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
 }
 
 /// Whether the GPU engine has this model at this precision, and this plan for it.
-pub(super) fn gpu_plan(plan: Plan, model: &Model, precision: Precision) -> Result<()> {
+pub(super) fn gpu_plan(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
-        return only_brute(plan, "the gpu engine");
+        return Planned::require(plan, d);
     }
     only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
     Attention::require_single(precision, model)

@@ -69,7 +69,7 @@ impl Engine for CpuEngine {
     fn effort(&self) -> Option<Effort> {
         match &self.state {
             State::Lattice(cpu) => Some(cpu.effort()),
-            State::Real(_) => None,
+            State::Real(attention) => attention.effort(),
         }
     }
 

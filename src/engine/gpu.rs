@@ -3,9 +3,9 @@
 use super::{Engine, Rounding, Step};
 use crate::contract::Grid;
 use crate::error::Result;
-use crate::gpu::{self, Attention, Device};
+use crate::gpu::{Attention, Device, Options, Planned};
 use crate::model::Model;
-use crate::outcome::{Description, StepReport, Strips};
+use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
 /// [`crate::gpu`] as an [`Engine`].
@@ -16,7 +16,7 @@ pub struct GpuEngine {
 
 #[derive(Debug)]
 enum State {
-    Lattice(Box<gpu::State>),
+    Lattice(Box<Planned>),
     Real(Box<Attention>),
 }
 
@@ -24,9 +24,9 @@ impl GpuEngine {
     /// Moves the tokens to the device, for the rules of the contract; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
-    /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
-        Ok(Self { state: State::Lattice(Box::new(gpu::State::new(device, tokens, grid, matrix)?)) })
+    /// As [`Planned::new`].
+    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
+        Ok(Self { state: State::Lattice(Box::new(Planned::new(device, tokens, grid, matrix, options)?)) })
     }
 
     /// Moves the tokens to the device as they are, for every other rule.
@@ -71,6 +71,13 @@ impl Engine for GpuEngine {
         match &mut self.state {
             State::Lattice(state) => state.tokens(),
             State::Real(attention) => attention.tokens(),
+        }
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        match &self.state {
+            State::Lattice(state) => Some(state.effort()),
+            State::Real(_) => None,
         }
     }
 

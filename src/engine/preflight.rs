@@ -4,7 +4,7 @@ use super::choose::{cpu_plan, gpu_plan, reference_plan};
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Adapter, AttentionPlan, Needs, Wanted};
+use crate::gpu::{Adapter, AttentionPlan, Needs, Planned, Wanted};
 use crate::machine;
 use crate::model::Model;
 use crate::tokens::Precision;
@@ -59,16 +59,16 @@ impl Shape {
     }
 
     fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
-        gpu_plan(plan, model, self.precision)?;
-        let limits = adapter.limits();
+        gpu_plan(plan, model, self.d, self.precision)?;
+        let available = adapter.memory();
         let memory = if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            gpu::Plan::new(self.n, self.d, self.precision, matrix, &limits)?.memory
+            Planned::memory(plan, (self.n, self.d), self.precision, matrix, adapter)?
         } else {
-            AttentionPlan::new(self.n, self.d, Needs::of(model), &limits)?.memory
+            let memory = AttentionPlan::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
+            available.map_or(Ok(()), |available| memory.check_total(available))?;
+            memory
         };
-        let available = adapter.memory();
-        available.map_or(Ok(()), |available| memory.check_total(available))?;
         self.require(0)?;
         let (name, total) = (adapter.name(), memory.total());
         let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));

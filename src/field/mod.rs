@@ -120,6 +120,8 @@ pub struct Step {
     pub stages: Vec<Stage>,
     /// What is done with the outputs.
     pub motion: Motion,
+    /// The largest share of a row's softmax mass that an engine may leave out.
+    pub omit: f64,
 }
 
 /// The steps of one run, made on demand.
@@ -156,7 +158,7 @@ impl<'a> Steps<'a> {
             }
         };
         let stages = fractions.iter().map(|&f| self.stage(model.moment(t, f))).collect::<Result<_>>()?;
-        Ok(Step { t, mask: model.mask, stages, motion })
+        Ok(Step { t, mask: model.mask, stages, motion, omit: model.omit })
     }
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
@@ -225,6 +227,7 @@ mod tests {
             heads: vec![crate::model::Head { scores: Operator::identity(), values: Operator::identity() }],
             mask: Mask::Full,
             update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
+            omit: 0.0,
         };
         let step = Steps::new(&model, 3).at(4).unwrap();
         let times: Vec<f64> = step.stages.iter().map(|s| s.moment.time).collect();

@@ -76,11 +76,7 @@ impl Device {
         let keep = |note: &Mutex<Option<String>>, text: String| {
             note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         };
-        raw.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(&note, format!("the device was lost: {message}"));
-            }
-        });
+        raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
         let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
@@ -91,6 +87,11 @@ impl Device {
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone, fails.
+    pub fn destroy(&self) {
+        self.raw.destroy();
     }
 
     /// An [`Error::Device`] if the device was lost or misused since it was opened.
@@ -362,8 +363,9 @@ fn shader(raw: &wgpu::Device, label: &str, source: &str, trusted: bool) -> wgpu:
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own, and each of
-    // their loops counts up to a bound fixed before it starts.
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each of
+    // their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes
+    // bits from a word, the others go from node to node in depth-first order and never come back to one.
     unsafe { raw.create_shader_module_trusted(descriptor, checks) }
 }
 

@@ -11,6 +11,9 @@
 //! | `strips` | |C_i| and Σ X_j: f32 decides outside ±E of m_i − D_i, integers inside |
 //! | `moves` | Y = rne(S/c), X', and the step's report |
 //!
+//! That compares every row with every key. A tree of boxes rules most keys out unseen, with kernels of its own (`search`), and
+//! [`Planned`] takes the one or the other.
+//!
 //! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like: the bits are the
 //! contract's. That holds at both precisions with an f32 filter, so f64 needs no f64 on the device, and 64- and 128-bit
 //! integers are u32 words ([`kernels`]). No coordinate can become non-finite: the state has no such value, and filter
@@ -19,7 +22,8 @@
 //! The rules in real numbers, which need `exp` or may leave the lattice, have kernels of their own: [`attention`].
 //!
 //! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), [`Plan`]
-//! (every buffer's bytes and the slices, checked before anything is allocated), [`State`] and [`Attention`] (the resident tokens).
+//! (every buffer's bytes and the slices, checked before anything is allocated), [`Planned`], [`State`] and [`Attention`] (the
+//! resident tokens).
 
 mod adapter;
 pub mod attention;
@@ -29,8 +33,12 @@ pub mod kernels;
 mod memory;
 mod peak;
 mod plan;
+mod planned;
 mod queue;
+mod report;
+mod search;
 mod state;
+mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
 pub use attention::{Attention, AttentionPlan, Needs};
@@ -38,4 +46,5 @@ pub use device::Device;
 pub use memory::{Line, Memory};
 pub use peak::{Peak, fma_peak};
 pub use plan::Plan;
+pub use planned::{Options, Planned};
 pub use state::State;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use bytemuck::{Pod, Zeroable};
 
 use super::device::{Device, Pipeline};
+use super::words::pair;
+use crate::contract::{Step, StripWidth, TokenMatrix};
 use crate::error::Result;
+use crate::model::Mask;
 
 /// Seconds that a submission should take: short for a desktop's watchdog, long against its overhead.
 const SUBMISSION: f64 = 0.1;
@@ -31,11 +34,37 @@ pub(super) struct Job {
     pub(super) report: u32,
     pub(super) width_kind: u32,
     pub(super) matrix_exponent: i32,
-    pub(super) pad: u32,
+    pub(super) dims: u32,
     pub(super) gain: [u32; 2],
     pub(super) multiple: [u32; 2],
-    pub(super) pad_width: [u32; 2],
+    pub(super) apart: u32,
+    pub(super) pad: u32,
     pub(super) width: [u32; 4],
+    pub(super) first_leaf: u32,
+    pub(super) first_key: u32,
+    pub(super) warm: u32,
+    pub(super) digit: u32,
+}
+
+impl Job {
+    /// What the dispatches of a step share.
+    pub(super) fn of(step: &Step) -> Self {
+        let (width_kind, width) = match step.width {
+            StripWidth::Constant(width) => (0, width),
+            StripWidth::Argmax => (3, 0),
+            StripWidth::QueryNorm { factor } => (1, factor),
+            StripWidth::ANorm { factor } => (2, factor),
+        };
+        Self {
+            causal: u32::from(step.mask == Mask::Causal),
+            width_kind,
+            matrix_exponent: step.matrix_exponent,
+            gain: pair(step.gain as i64),
+            multiple: if let TokenMatrix::Multiple(a) = step.matrix { pair(a) } else { [0; 2] },
+            width: [0, 32, 64, 96].map(|shift| (width >> shift) as u32),
+            ..Self::default()
+        }
+    }
 }
 
 /// A dispatch, ready to be encoded, with its parameters.

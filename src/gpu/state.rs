@@ -4,19 +4,16 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::device::{Device, Module, Pipeline};
-use super::kernels::{Kernel, LANES, SUPERTILE, Slot, TILES};
+use super::device::{Device, Pipeline};
+use super::kernels::{Kernel, LANES, REPORT_WORDS, SUPERTILE, Slot, TILES};
 use super::plan::{Plan, element_bytes};
 use super::queue::{Dispatch, Job, Queue};
-use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
+use super::report::{REPORTS, fresh, report};
+use super::words::{coordinates, pair, words};
+use crate::contract::{Grid, Step, TokenMatrix};
 use crate::error::{Error, Result};
-use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
-
-/// Steps whose reports are read back together, and the words of a report.
-const REPORTS: usize = 256;
-const REPORT_WORDS: usize = 8;
 
 /// n tokens on a device.
 pub struct State {
@@ -71,9 +68,9 @@ impl State {
             (Slot::Extent, extent),
             (Slot::Reports, reports),
         ]);
-        let coordinates = grid.coordinates(tokens);
-        device.write(&states[0], &words(&coordinates, grid.precision))?;
-        device.write(&buffers[&Slot::Extent], &extents(&coordinates, d))?;
+        let lattice = grid.coordinates(tokens);
+        device.write(&states[0], &words(&lattice, grid.precision))?;
+        device.write(&buffers[&Slot::Extent], &extents(&lattice, d))?;
         Ok(Self {
             device: device.clone(),
             grid,
@@ -113,23 +110,16 @@ impl State {
     pub fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
-            let fresh: Vec<u32> = group.iter().flat_map(|_| [0, u32::MAX, 0, 0, 0, 0, 0, 0]).collect();
+            let fresh = fresh(group.len());
             self.device.write(&self.buffers[&Slot::Reports], &fresh)?;
-            for (report, step) in (0..).zip(group) {
-                self.one_step(step, report)?;
+            for (index, step) in (0..).zip(group) {
+                self.one_step(step, index)?;
             }
             self.queue.submit()?;
             self.taken = true;
             self.strips = None;
             let read = self.device.read(&self.buffers[&Slot::Reports], group.len() * REPORT_WORDS)?;
-            reports.extend(group.iter().zip(read.chunks_exact(REPORT_WORDS)).map(|(step, words)| StepReport {
-                t: step.t,
-                moved: u64::from(words[0]),
-                strip_min: words[1],
-                strip_max: words[2],
-                strip_total: u64::from(words[4]) << 32 | u64::from(words[3]),
-                redone: u64::from(words[6]) << 32 | u64::from(words[5]),
-            }));
+            reports.extend(group.iter().zip(read.chunks_exact(REPORT_WORDS)).map(|(step, words)| report(step, words)));
         }
         Ok(reports)
     }
@@ -142,11 +132,7 @@ impl State {
         let (n, d) = (self.plan.n as usize, self.plan.d as usize);
         let [bytes, ..] = element_bytes(self.grid.precision);
         let words = self.device.read(&self.states[self.current], n * d * bytes as usize / 4)?;
-        let coordinates: Vec<i64> = match self.grid.precision {
-            Precision::F32 => words.iter().map(|&w| i64::from(w as i32)).collect(),
-            Precision::F64 => words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect(),
-        };
-        self.grid.tokens(n, d, &coordinates)
+        self.grid.tokens(n, d, &coordinates(&words, self.grid.precision))
     }
 
     /// Argmax and strip size of every row in the last step taken.
@@ -245,24 +231,7 @@ impl State {
         };
         self.load_matrix(&step.matrix)?;
         self.own_queries = step.matrix == TokenMatrix::Identity;
-        let (width_kind, width) = match step.width {
-            StripWidth::Constant(width) => (0, width),
-            StripWidth::Argmax => (3, 0),
-            StripWidth::QueryNorm { factor } => (1, factor),
-            StripWidth::ANorm { factor } => (2, factor),
-        };
-        let base = Job {
-            n: self.plan.n,
-            supertiles: self.supertiles,
-            causal: u32::from(step.mask == Mask::Causal),
-            report,
-            width_kind,
-            matrix_exponent: step.matrix_exponent,
-            gain: pair(step.gain as i64),
-            multiple: if let TokenMatrix::Multiple(a) = step.matrix { pair(a) } else { [0; 2] },
-            width: [0, 32, 64, 96].map(|shift| (width >> shift) as u32),
-            ..Job::default()
-        };
+        let base = Job { n: self.plan.n, supertiles: self.supertiles, report, ..Job::of(step) };
         let mut row = 0;
         while row < self.plan.n {
             let range = self.next_rows(row, cost + d, u32::MAX);
@@ -335,6 +304,7 @@ impl State {
     fn push(&mut self, kernel: Kernel, mut job: Job, key_window: u32) -> Result<()> {
         let d = self.plan.d as usize;
         let row_window = job.row_first / self.plan.window_rows;
+        job.dims = self.plan.d;
         job.row_base = row_window * self.plan.window_rows;
         let rows = job.row_end - job.row_first;
         let groups = match kernel {
@@ -348,10 +318,7 @@ impl State {
             _ => u64::from(rows.div_ceil(kernel.rows_a_group(d))),
         };
         let groups = self.device.spread(groups);
-        let (precision, slots) = (self.grid.precision, kernel.slots());
-        let writes: Vec<bool> = slots.iter().map(|&(_, _, writes)| writes).collect();
-        let module = Module { entry: kernel.entry(), writes: &writes, trusted: kernel == Kernel::Scores };
-        let pipeline = self.device.pipeline(&module, precision, d, || kernel.source(precision, d))?;
+        let pipeline = kernel.pipeline(&self.device, self.grid.precision, d)?;
         let binding = self.binding(kernel, &pipeline, row_window, key_window)?;
         self.queue.push(Dispatch { pipeline, binding, groups, job })
     }
@@ -392,26 +359,12 @@ impl State {
             Slot::QueryFilter | Slot::RowFilter => (held(Slot::RowFilter), d * 4, rows),
             Slot::KeyFilter => (held(Slot::RowFilter), d * 4, keys),
             Slot::Rows => (held(slot), record, rows),
-            Slot::Matrix | Slot::Extent | Slot::Maxima | Slot::Sums | Slot::Reports | Slot::Bits => {
-                (held(slot), 0, None)
-            }
+            _ => (held(slot), 0, None),
         };
         let Some((index, lines)) = window else { return buffer.as_entire_buffer_binding() };
         let offset = u64::from(index) * u64::from(lines) * line;
         let size = (u64::from(lines) * line).min(buffer.size() - offset);
         wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
-    }
-}
-
-fn pair(value: i64) -> [u32; 2] {
-    [value as u32, (value >> 32) as u32]
-}
-
-/// Lattice coordinates as the device stores them.
-fn words(coordinates: &[i64], precision: Precision) -> Vec<u32> {
-    match precision {
-        Precision::F32 => coordinates.iter().map(|&x| x as u32).collect(),
-        Precision::F64 => coordinates.iter().flat_map(|&x| pair(x)).collect(),
     }
 }
 

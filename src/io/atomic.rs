@@ -1,9 +1,9 @@
 //! Files that are either the old or the new ones: written beside their place, brought to the disk, renamed into it.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, Out};
 use crate::error::{Error, Result};
 
 /// A file on its way; removed again unless it arrives.
@@ -13,7 +13,7 @@ struct Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path); // nothing is left to remove once it has been renamed
+        let _ = disk::remove(&self.path); // nothing is left to remove once it has been renamed
     }
 }
 
@@ -22,24 +22,58 @@ impl Drop for Beside {
 /// # Errors
 /// Whatever the system says, for `path`; the old file is then untouched and nothing is left beside it.
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    write_hashed(path, fill).map(drop)
+}
+
+/// As [`write()`], and the blake3 of what the file holds.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_hashed(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<blake3::Hash> {
     try_write(path, fill).map_err(|e| Error::file(path, e))
 }
 
-fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<blake3::Hash> {
     let name = path.file_name().ok_or_else(|| io::Error::other("not the path of a file"))?;
     let beside =
         Beside { path: path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id())) };
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside.path)?;
-    let mut buffer = BufWriter::with_capacity(1 << 16, file);
+    let out = Hashing { out: Out::create(&beside.path)?, hasher: blake3::Hasher::new() };
+    let mut buffer = BufWriter::with_capacity(1 << 16, out);
     fill(&mut buffer)?;
-    let file: File = buffer.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&beside.path, path)
+    let Hashing { out, hasher } = buffer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    out.sync()?;
+    drop(out);
+    disk::rename(&beside.path, path)?;
+    Ok(hasher.finalize())
+}
+
+/// Whether a file's name is that of one on its way, which only a process that was killed leaves behind.
+pub(super) fn is_left_over(name: &str) -> bool {
+    name.strip_prefix('.').is_some_and(|rest| rest.strip_suffix(".part").is_some())
+}
+
+/// Hashes what it passes on.
+struct Hashing {
+    out: Out,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A failed write must leave the old file and no rubbish beside it.

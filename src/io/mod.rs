@@ -1,8 +1,10 @@
-//! Everything between files and data: the config, `.npy` arrays and the run directory. Readers take any bytes: they
+//! Everything between files and data: the config, `.npy` arrays, checkpoints and the run directory. Readers take any bytes: they
 //! answer with data or with one line, in bounded memory.
 
 pub mod atomic;
+pub mod checkpoint;
 pub mod config;
+pub(crate) mod disk;
 pub mod npy;
 pub mod presets;
 pub mod run_dir;

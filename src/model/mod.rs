@@ -44,6 +44,9 @@ pub struct Model {
     pub mask: Mask,
     /// How a token moves towards what its row gives.
     pub update: Update,
+    /// The largest share of a row's mass that an engine may leave out in softmax, which costs its mean at most twice
+    /// this share of the cloud's radius; 0 in every other rule, and unless asked for.
+    pub omit: f64,
 }
 
 /// A time at which parameters are asked for.
@@ -73,7 +76,7 @@ impl Model {
     /// One head without values of its own, averaging: localmax, hardmax, Frank–Wolfe, SA_beta, SA_P.
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
-        Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None } }
+        Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None }, omit: 0.0 }
     }
 
     /// The name of the system in configs (README, "Every system").

@@ -52,6 +52,16 @@ impl Model {
     fn validate_rule(&self) -> Result<()> {
         let name = self.rule.name();
         let flows = matches!(self.update, Update::Flow { .. });
+        if !(0.0..1.0).contains(&self.omit) {
+            return Err(Error::input(format!("model.omit is {}; it must be at least 0 and below 1", self.omit)));
+        }
+        let on_sphere = matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. });
+        if self.omit > 0.0 && !(matches!(self.rule, Rule::Softmax { .. }) && (!flows || on_sphere)) {
+            return Err(Error::input(format!(
+                "model.omit is {}: only weights that sum to 1 in rules softmax and sphere may be left out; take it away",
+                self.omit
+            )));
+        }
         match &self.rule {
             Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe | Rule::Markov { .. } if flows => {
                 Err(Error::input(format!(
@@ -156,7 +166,7 @@ mod tests {
 
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
-        Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry } }
+        Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry }, omit: 0.0 }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {

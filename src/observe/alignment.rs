@@ -31,7 +31,12 @@ impl Alignment {
     pub fn of(points: &Points, a: &Linear, hull: &Hull) -> Self {
         let mut keys: Vec<u32> = hull.vertices.iter().chain(&hull.undecided).copied().collect();
         keys.sort_unstable();
-        let slopes = points.select(&keys);
+        let found = Self::beside(points, a, &points.select(&keys));
+        Self { best: found.best.iter().map(|&best| keys[best as usize]).collect(), ..found }
+    }
+
+    /// Beside some keys, among which are the vertices of the tokens' hull; [`Alignment::best`] counts these.
+    pub(super) fn beside(points: &Points, a: &Linear, slopes: &Points) -> Self {
         let queries = scored(points, a);
         // Who is largest does not depend on the query's length; boxes that shrink to a direction drop most keys.
         let directions = Points::unchecked(
@@ -45,13 +50,13 @@ impl Alignment {
                 })
                 .collect(),
         );
-        let offsets = vec![0.0; keys.len()];
+        let offsets = vec![0.0; slopes.n()];
         let gain = |i: usize, v: usize| gain(queries.row(i), slopes.row(v), points.row(i));
-        let best = Envelope { slopes: &slopes, offsets: &offsets }.best(&directions, gain);
+        let best = Envelope { slopes, offsets: &offsets }.best(&directions, gain);
         Self {
             // A token's own score counts, so the maximum is at least 0 but for rounding.
             gap: best.iter().map(|best| best.value.max(0.0)).collect(),
-            best: best.iter().map(|best| keys[best.index as usize]).collect(),
+            best: best.iter().map(|best| best.index).collect(),
         }
     }
 

@@ -5,12 +5,20 @@
 //! `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w that is largest at c. What is left at the end is compared in the
 //! caller's own arithmetic, which may be finer than f's: nothing is dropped within rounding of a tie.
 
+use rayon::prelude::*;
+
 use super::points::{Points, dot};
 
-/// Points times functions below which a box is not parted any more.
-const SMALL: usize = 96;
+/// Functions that are simply all compared.
+const FEW: usize = 24;
+/// The same for functions of which nothing is known yet: parting the points costs more than comparing so many.
+const FEW_AT_FIRST: usize = 128;
+/// Points of a box that is not parted any more.
+const SMALL: usize = 32;
 /// Points of a box that is worth a thread of its own.
 const PARALLEL: usize = 8192;
+/// Points compared at once.
+const WIDE: usize = 16;
 
 /// Affine functions, one a row.
 pub(super) struct Envelope<'a> {
@@ -54,7 +62,16 @@ impl Envelope<'_> {
         let mut best = vec![Best { index: 0, value: f64::NEG_INFINITY }; points.n()];
         let all: Vec<u32> = (0..self.offsets.len() as u32).collect();
         let mut found = Vec::new();
-        job.spread(&mut order, &all, &mut found);
+        if all.len() <= FEW_AT_FIRST {
+            let compared = |rows: &[u32]| {
+                let mut here = Vec::with_capacity(rows.len());
+                job.compare(rows, &all, &mut here);
+                here
+            };
+            order.par_chunks(PARALLEL).map(compared).collect_into_vec(&mut found);
+        } else {
+            job.spread(&mut order, &all, &mut found);
+        }
         for (point, one) in found.into_iter().flatten() {
             best[point as usize] = one;
         }
@@ -137,29 +154,64 @@ impl<F: Fn(usize, usize) -> f64 + Sync> Job<'_, F> {
     }
 
     fn solve(&self, rows: &mut [u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
-        if functions.len() == 1 || rows.len() * functions.len() <= SMALL {
+        if functions.len() <= FEW || rows.len() <= SMALL {
             return self.compare(rows, functions, found);
         }
         let (box_, functions) = self.narrowed(rows, functions);
-        if functions.len() <= 3 {
-            return self.compare(rows, &functions, found);
-        }
         let Some(parted) = box_.part(self.points, rows) else { return self.compare(rows, &functions, found) };
         let (low, high) = rows.split_at_mut(parted);
         self.solve(low, &functions, found);
         self.solve(high, &functions, found);
     }
 
+    /// Compares all functions at some points, many points at once: in plain f64, and in the caller's arithmetic those that
+    /// are within rounding of the largest.
     fn compare(&self, rows: &[u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
-        for &i in rows {
-            let mut best = Best { index: functions[0], value: f64::NEG_INFINITY };
-            for &v in functions {
-                let value = (self.value)(i as usize, v as usize);
-                if value > best.value {
-                    best = Best { index: v, value };
+        let d = self.points.d();
+        let Envelope { slopes, offsets } = self.envelope;
+        let mut x = vec![[0.0; WIDE]; d];
+        for rows in rows.chunks(WIDE) {
+            for (lane, &i) in rows.iter().enumerate() {
+                for (x, &value) in x.iter_mut().zip(self.points.row(i as usize)) {
+                    x[lane] = value;
                 }
             }
-            found.push((i, best));
+            let (mut top, mut next, mut which) = ([f64::NEG_INFINITY; WIDE], [f64::NEG_INFINITY; WIDE], [0.0; WIDE]);
+            for (at, &v) in functions.iter().enumerate() {
+                let mut values = [offsets[v as usize]; WIDE];
+                for (&a, x) in slopes.row(v as usize).iter().zip(&x) {
+                    for (value, x) in values.iter_mut().zip(x) {
+                        *value += a * x;
+                    }
+                }
+                for lane in 0..WIDE {
+                    let (value, most) = (values[lane], top[lane]);
+                    let is_more = value > most;
+                    let less = if is_more { most } else { value };
+                    next[lane] = if less > next[lane] { less } else { next[lane] };
+                    which[lane] = if is_more { at as f64 } else { which[lane] };
+                    top[lane] = if is_more { value } else { most };
+                }
+            }
+            for (lane, &i) in rows.iter().enumerate() {
+                let size: f64 = x.iter().map(|x| x[lane].abs()).sum();
+                let least = top[lane] - 2.0 * (self.slope_error * size + self.offset_error);
+                let point = i as usize;
+                let mut best = Best { index: functions[which[lane] as usize], value: f64::NEG_INFINITY };
+                if next[lane] < least {
+                    best.value = (self.value)(point, best.index as usize);
+                } else {
+                    for &v in functions {
+                        if dot(slopes.row(v as usize), self.points.row(point)) + offsets[v as usize] >= least {
+                            let value = (self.value)(point, v as usize);
+                            if value > best.value {
+                                best = Best { index: v, value };
+                            }
+                        }
+                    }
+                }
+                found.push((i, best));
+            }
         }
     }
 }

@@ -25,6 +25,7 @@
 //! | rank of the score matrix | [`score_rank`], [`threshold_rank`] | d²; n² |
 //! | V, sphere energy, Frank–Wolfe objective | [`hegselmann_krause`], [`sphere_energy`], [`frank_wolfe_objective`], [`IncreaseLedger`] | pairs, drawn for many |
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
+//! | scalars of a run's states, as in measures.csv | [`Observer`] | log |
 //! | principal axes | [`PrincipalAxes`] | a sample |
 
 mod alignment;
@@ -39,6 +40,7 @@ mod points;
 mod quiescent;
 mod rank;
 mod rates;
+mod scalars;
 mod support;
 
 pub use alignment::Alignment;
@@ -54,4 +56,5 @@ pub use points::{Distinct, Points};
 pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
 pub use rank::{score_rank, threshold_rank};
 pub use rates::{FLOOR, LEAST, RateFit, Sample, Shape, contraction};
+pub use scalars::{HullScalars, Observer, Scalars};
 pub use support::{Directions, Rise, Support, SupportLedger};

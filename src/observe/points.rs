@@ -1,5 +1,7 @@
 //! Points: tokens widened to f64, the form that measures work on; and tokens that coincide, counted as one.
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Tokens};
@@ -15,8 +17,8 @@ impl Points {
     /// The tokens, widened.
     pub fn of(tokens: &Tokens) -> Self {
         let x = match tokens.coordinates() {
-            Coordinates::F32(v) => v.iter().map(|&x| f64::from(x) + 0.0).collect(),
-            Coordinates::F64(v) => v.iter().map(|&x| x + 0.0).collect(),
+            Coordinates::F32(v) => v.par_iter().with_min_len(65_536).map(|&x| f64::from(x) + 0.0).collect(),
+            Coordinates::F64(v) => v.par_iter().with_min_len(65_536).map(|&x| x + 0.0).collect(),
         };
         Self { d: tokens.d(), x }
     }
@@ -109,6 +111,11 @@ impl Distinct {
     /// # Panics
     /// More than 2^32 − 1 points.
     pub fn of(points: &Points) -> Self {
+        Self::up_to(points, points.n()).unwrap_or_else(|| unreachable!("no more distinct points than points"))
+    }
+
+    /// The same, or `None` for more than `most` distinct points.
+    pub(super) fn up_to(points: &Points, most: usize) -> Option<Self> {
         let d = points.d();
         let n = u32::try_from(points.n()).expect("points are counted in 32 bits");
         let (mut weight, mut first): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
@@ -116,7 +123,7 @@ impl Distinct {
         let mut table = vec![EMPTY; 1024];
         let mut label = Vec::with_capacity(n as usize);
         for (i, row) in (0..n).zip(points.rows()) {
-            let mut at = hash(row) as usize & (table.len() - 1);
+            let mut at = place(row, table.len());
             while table[at] != EMPTY && rows[table[at] as usize * d..][..d] != *row {
                 at = (at + 1) & (table.len() - 1);
             }
@@ -125,16 +132,22 @@ impl Distinct {
                 label.push(table[at]);
                 continue;
             }
+            if weight.len() == most {
+                return None;
+            }
             table[at] = weight.len() as u32;
             label.push(table[at]);
             weight.push(1);
             first.push(i);
             rows.extend_from_slice(row);
             if 2 * weight.len() > table.len() {
-                table = enlarged(&rows, d, 4 * table.len());
+                // Hardly any coincide so far: room for all at once.
+                let is_spread_out = 4 * weight.len() > 3 * (i as usize + 1);
+                let size = if is_spread_out { (2 * n as usize).next_power_of_two() } else { 4 * table.len() };
+                table = enlarged(&rows, d, size.max(4 * table.len()));
             }
         }
-        Self { points: Points { d, x: rows }, weight, first, label }
+        Some(Self { points: Points { d, x: rows }, weight, first, label })
     }
 
     /// Number of distinct points.
@@ -151,7 +164,7 @@ impl Distinct {
 fn enlarged(rows: &[f64], d: usize, size: usize) -> Vec<u32> {
     let mut table = vec![EMPTY; size];
     for (index, row) in rows.chunks_exact(d).enumerate() {
-        let mut at = hash(row) as usize & (size - 1);
+        let mut at = place(row, size);
         while table[at] != EMPTY {
             at = (at + 1) & (size - 1);
         }
@@ -160,12 +173,26 @@ fn enlarged(rows: &[f64], d: usize, size: usize) -> Vec<u32> {
     table
 }
 
+fn place(row: &[f64], size: usize) -> usize {
+    hash(row) as usize & (size - 1)
+}
+
+/// 64 bits of a row, mixed by the finaliser of MurmurHash3 a coordinate.
 fn hash(row: &[f64]) -> u64 {
-    let mixed = row.iter().fold(0x51_7c_c1_b7_27_22_0a_95, |h: u64, x| {
-        let mixed = (h ^ x.to_bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        mixed ^ (mixed >> 32)
-    });
-    mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 20
+    row.iter().fold(0x51_7c_c1_b7_27_22_0a_95, |h: u64, x| {
+        let mut mixed = h.rotate_left(23) ^ x.to_bits();
+        mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        mixed ^ (mixed >> 33)
+    })
+}
+
+/// How many distinct points there are, by the 64-bit hashes of their coordinates: fewer by one or more with a probability
+/// of about n²/2^65, 3e-8 for a million.
+pub(super) fn count_distinct(points: &Points) -> usize {
+    let mut hashes: Vec<u64> = points.coordinates().par_chunks(points.d()).with_min_len(4096).map(hash).collect();
+    hashes.par_sort_unstable();
+    1 + hashes.par_windows(2).with_min_len(65_536).filter(|pair| pair[0] != pair[1]).count()
 }
 
 /// Inner product in plain f64.
@@ -207,6 +234,8 @@ mod tests {
             let set: std::collections::HashSet<Vec<u64>> =
                 points.rows().map(|row| row.iter().map(|x| x.to_bits()).collect()).collect();
             prop_assert_eq!(distinct.len(), set.len());
+            prop_assert_eq!(count_distinct(&points), set.len());
+            prop_assert!(Distinct::up_to(&points, set.len() - 1).is_none());
             let mut weight = vec![0; distinct.len()];
             for (i, &label) in distinct.label.iter().enumerate() {
                 prop_assert_eq!(points.row(i), distinct.points.row(label as usize));

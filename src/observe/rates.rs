@@ -78,7 +78,7 @@ impl RateFit {
             )));
         }
         let floor = FLOOR * noise;
-        let used = samples.iter().position(|s| !(s.distance >= floor)).unwrap_or(samples.len());
+        let used = samples.iter().take_while(|s| s.distance >= floor).count();
         let used = &samples[..used];
         if used.len() < LEAST || used.iter().any(|s| !s.distance.is_finite()) {
             return Err(Error::input(format!(
@@ -132,10 +132,14 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
     let sum = |rows: &[Row], f: &dyn Fn(&Row) -> f64| rows.iter().map(|r| r.weight * f(r)).sum::<f64>();
     let total = sum(&rows, &|_| 1.0);
     let mean = sum(&rows, &|r| r.p1) / total;
-    rows.iter_mut().for_each(|r| r.p1 -= mean);
+    for row in &mut rows {
+        row.p1 -= mean;
+    }
     let square1 = sum(&rows, &|r| r.p1 * r.p1);
     let cube = sum(&rows, &|r| r.p1.powi(3));
-    rows.iter_mut().for_each(|r| r.p2 = r.p1 * r.p1 - cube / square1 * r.p1 - square1 / total);
+    for row in &mut rows {
+        row.p2 = row.p1 * row.p1 - cube / square1 * row.p1 - square1 / total;
+    }
     let square2 = sum(&rows, &|r| r.p2 * r.p2);
 
     let level = sum(&rows, &|r| r.log) / total;

@@ -194,7 +194,7 @@ impl Canvas {
     pub(super) fn finish(self) -> Result<Picture> {
         let svg = self.document(font_face());
         let pixels = raster(&svg, RASTER_SCALE).map_err(refused)?;
-        let png = pixels.encode_png().map_err(|e| refused(e.to_string()))?;
+        let png = pixels.encode_png().map_err(refused)?;
         Ok(Picture { svg, png, marks: self.marks })
     }
 
@@ -229,7 +229,7 @@ pub(super) struct Pixels {
     pub(super) rgba: Vec<u8>,
 }
 
-fn refused(why: String) -> Error {
+fn refused(why: impl std::fmt::Display) -> Error {
     Error::input(format!("a picture could not be rasterised: {why}"))
 }
 

@@ -1,6 +1,10 @@
 //! The loop: a model's steps applied by an engine, in batches, with reports handed out in order.
 
+#[cfg(test)]
+mod faults;
+mod measures;
 pub mod record;
+pub mod resume;
 
 use std::time::{Duration, Instant};
 

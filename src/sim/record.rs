@@ -1,28 +1,27 @@
-//! A run into its directory: rows, frames, the final state, and what meta.json says of it.
+//! A run into its directory: rows, frames, checkpoints, the final state, and what meta.json says of it.
+//!
+//! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many parts as it takes: after a
+//! kill, on another engine, on the same adapter after that was lost. Its files are the same bytes as if it had been one.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Simulation;
+use super::measures::Measures;
 use crate::contract::Grid;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::io::checkpoint::{Checkpoint, Frame, Progress};
 use crate::io::config::Config;
-use crate::io::run_dir::{EffortWriter, Meta, MetricsWriter, Row, RunDir, Taken};
+use crate::io::run_dir::{EFFORT, EffortWriter, METRICS, Mark, Meta, MetricsWriter, Row, RunDir, Taken};
 use crate::outcome::{Effort, StepReport};
 use crate::tokens::Tokens;
 use crate::verify::{Findings, Verifier};
 
+pub use crate::io::run_dir::Options;
+
 /// Steps looked ahead for the next thing that is due.
 const HORIZON: u64 = 256;
-
-/// How a run is taken beyond what its config says.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Check sampled rows against the reference every so many steps; 0 never.
-    pub verify_every: u64,
-    /// Go on after no bit moves any more.
-    pub past_fixed_point: bool,
-}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub enum End {
     Completed,
     /// Where it was asked to stop.
     Interrupted,
-    /// In a step that could not be taken, or that a check refused.
+    /// In a step that could not be taken, or that a check refused; or a file could not be written.
     Failed(Error),
 }
 
@@ -42,104 +41,245 @@ pub struct Ending {
     pub how: End,
     /// Steps taken.
     pub steps: u64,
-    /// The step from which no bit moves any more, where one was found.
-    pub fixed_point: Option<u64>,
-    /// The last step's report; `None` for a run of 0 steps.
+    /// Steps taken by the engine, recorded or not.
+    pub reached: u64,
+    /// The last state's report; `None` for a run of 0 steps.
     pub last: Option<StepReport>,
     /// How it was computed, where an engine has several ways.
     pub effort: Option<Effort>,
     /// The last state.
     pub tokens: Tokens,
-    /// Seconds in steps, reading back excluded.
-    pub step_seconds: f64,
-    /// What verification found, where it was asked for.
+    /// What verification found since the last start, where it was asked for.
     pub findings: Option<Findings>,
+    /// What the last checkpoint has of the run: what to go on from.
+    pub saved: Option<u64>,
+    /// The run's progress, seconds included.
+    pub progress: Progress,
+    /// Whether `final.npy` holds the last state.
+    pub is_final_written: bool,
 }
 
-/// Rows kept of a step's past while a run goes on.
+/// Who takes a run's steps, and who hears of them.
+pub trait Conductor {
+    /// Another engine on the checkpoint's state after a device was lost: on the same adapter, which is not checked here.
+    ///
+    /// # Errors
+    /// No such engine.
+    fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
+
+    /// Told the steps taken, the last report, and how that step was computed; breaks to end the run there.
+    fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
+}
+
+/// The files of a run while it goes on.
 struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
     metrics: MetricsWriter,
+    /// None where nothing is to be measured.
+    measures: Option<Measures<'a>>,
     /// There once an engine has something to say.
     efforts: Option<EffortWriter>,
+    /// Those that are due, which the last state's need not be.
+    frames: Vec<Frame>,
+    progress: Progress,
+    started: Instant,
+    /// Seconds in earlier parts.
+    before: f64,
+    saved: Option<u64>,
+    saved_at: Instant,
 }
 
-impl Recorder<'_> {
-    fn due(&self, step: u64) -> bool {
-        self.config.output.record.is_due(step) || self.config.output.frames.is_due(step)
+impl<'a> Recorder<'a> {
+    /// Creates the files of a new run, or takes up those of an old one where the checkpoint left them.
+    fn open(config: &'a Config, run: &'a RunDir, progress: Progress, frames: Vec<Frame>) -> Result<Self> {
+        let metrics = match progress.mark(METRICS) {
+            Some(mark) => MetricsWriter::resume(run.path(), mark)?,
+            None => MetricsWriter::create(&run.metrics_path())?,
+        };
+        let measures = Measures::open(config, run, &progress)?;
+        let efforts = progress.mark(EFFORT).map(|mark| EffortWriter::resume(run.path(), mark)).transpose()?;
+        let saved = progress.mark(METRICS).map(|_| progress.step);
+        let (started, before) = (Instant::now(), progress.total_seconds);
+        Ok(Self {
+            config,
+            run,
+            metrics,
+            measures,
+            efforts,
+            frames,
+            progress,
+            started,
+            before,
+            saved,
+            saved_at: started,
+        })
     }
 
-    /// How the step to a row of the metrics was computed.
-    fn note(&mut self, step: u64, ending: &Ending) -> Result<()> {
-        let Some(effort) = &ending.effort else { return Ok(()) };
-        let writer = match self.efforts.take() {
-            Some(writer) => writer,
-            None => EffortWriter::open(&self.run.effort_path())?,
-        };
-        self.efforts.insert(writer).write(step, effort, ending.step_seconds)
+    /// Every table's mark, once its rows are on the disk.
+    fn marks(&mut self) -> Result<Vec<Mark>> {
+        let mut marks = vec![self.metrics.mark()?];
+        marks.extend(self.measures.as_mut().map(Measures::mark).transpose()?);
+        marks.extend(self.efforts.as_mut().map(EffortWriter::mark).transpose()?);
+        Ok(marks)
     }
 
     /// Brings every row into its file.
     fn flush(&mut self) -> Result<()> {
         self.metrics.flush()?;
+        self.measures.as_mut().map_or(Ok(()), Measures::flush)?;
         self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
     }
 
-    /// Writes what is due at `tokens`, the state after `step` steps; the last state is always written.
-    fn write(&mut self, step: u64, tokens: &Tokens, report: Option<&StepReport>, last: bool) -> Result<()> {
-        let model = &self.config.model;
-        if last || self.config.output.record.is_due(step) {
-            let taken = report.map(|r| Taken::new(r, tokens.n(), model));
+    fn due(&self, step: u64) -> bool {
+        let output = &self.config.output;
+        output.record.is_due(step) || output.frames.is_due(step) || output.measures.is_due(step)
+    }
+
+    /// Whether a checkpoint is due by the clock.
+    fn must_save(&self) -> bool {
+        // An interval beyond what a Duration holds never passes.
+        Duration::try_from_secs_f64(self.config.output.checkpoint_seconds).is_ok_and(|d| self.saved_at.elapsed() >= d)
+    }
+
+    /// Brings everything to the disk, so that the run can go on from `tokens`, the state after `progress.step` steps.
+    fn save(&mut self, tokens: &Tokens) -> Result<()> {
+        if self.saved == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.progress.tables = self.marks()?;
+        self.progress.total_seconds = self.before + self.started.elapsed().as_secs_f64();
+        self.run.write_checkpoint(tokens, &self.frames, &self.progress)?;
+        (self.saved, self.saved_at) = (Some(self.progress.step), Instant::now());
+        Ok(())
+    }
+
+    /// Writes of `tokens`, the state after `progress.step` steps, what is due, or else what is not: a run's last state is
+    /// written whole, and where the run goes on after all, what was not due is cut away again.
+    fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
+        let (step, output) = (self.progress.step, &self.config.output);
+        if output.record.is_due(step) == is_due {
+            let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
             self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
         }
-        if last || self.config.output.frames.is_due(step) {
-            self.run.write_frame(step, tokens)?;
+        if let Some(measures) = &mut self.measures {
+            measures.write(step, tokens, is_due)?;
+        }
+        if output.frames.is_due(step) == is_due {
+            let hash = self.run.write_frame(step, tokens)?;
+            if is_due {
+                self.frames.push(Frame { step, hash });
+            }
+        }
+        if let Some(effort) = effort.filter(|_| self.due(step) == is_due) {
+            let writer = match self.efforts.take() {
+                Some(writer) => writer,
+                None => EffortWriter::create(&self.run.effort_path())?,
+            };
+            self.efforts.insert(writer).write(step, effort, self.progress.step_seconds)?;
         }
         Ok(())
     }
 }
 
-/// Takes the run of `config` to its end, and leaves its last recorded state in `final.npy` however it ends. `progress` is
-/// told the steps taken, the last report, and how that step was computed; it breaks to end the run there.
+/// Takes the run of `config` from `start` to its end, and leaves its last recorded state in `final.npy` however it ends. The
+/// engine holds the state of `start`, which the directory has been cut back to. A lost device is taken up again once, from
+/// the last checkpoint.
 ///
 /// # Errors
-/// Files that cannot be written; an engine that does not give its first state. What goes wrong later, and a
-/// verification that found a breach, is [`End::Failed`].
+/// Files that cannot be written before anything is recorded; an engine that does not give its first state. What goes wrong
+/// later, and a verification that found a breach, is [`End::Failed`].
 pub fn run(
     config: &Config,
     run: &RunDir,
-    simulation: &mut Simulation<'_>,
-    grid: Grid,
-    options: Options,
-    progress: impl FnMut(u64, &StepReport, Option<&Effort>) -> ControlFlow<()>,
+    start: Checkpoint,
+    engine: Box<dyn Engine>,
+    conductor: &mut dyn Conductor,
 ) -> Result<Ending> {
-    let end = config.run.steps;
-    let first = simulation.engine().tokens()?;
-    let mut recorder = Recorder { config, run, metrics: MetricsWriter::create(&run.metrics_path())?, efforts: None };
-    recorder.write(0, &first, None, end == 0)?;
-    let mut verifier =
-        (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, first.n(), first.d(), None));
+    let adapter = engine.description();
+    let mut ending = part(config, run, start, engine, conductor)?;
+    if let End::Failed(lost @ Error::Device(_)) = &ending.how
+        && ending.saved.is_some()
+    {
+        let again = take_up(run, lost, &adapter, conductor).and_then(|(start, engine)| {
+            let reached = ending.reached;
+            part(config, run, start, engine, conductor).map(|e| Ending { reached: e.reached.max(reached), ..e })
+        });
+        match again {
+            Ok(again) => ending = again,
+            Err(second) => ending.how = End::Failed(Error::device(format!("{lost}; once more: {second}"))),
+        }
+    }
+    match run.write_final(&ending.tokens) {
+        Ok(()) => ending.is_final_written = true,
+        // The first failure is the one to mend.
+        Err(error) if !matches!(ending.how, End::Failed(_)) => ending.how = End::Failed(error),
+        Err(_) => {}
+    }
+    Ok(ending)
+}
+
+/// The last checkpoint on the adapter that was lost.
+fn take_up(
+    run: &RunDir,
+    lost: &Error,
+    adapter: &crate::outcome::Description,
+    conductor: &mut dyn Conductor,
+) -> Result<(Checkpoint, Box<dyn Engine>)> {
+    let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
+    let engine = conductor.reopen(lost, &found)?;
+    let other = engine.description();
+    if other != *adapter {
+        return Err(Error::device(format!("there is only {} ({})", other.engine, other.device)));
+    }
+    run.cut_back(Some(&found))?;
+    Ok((found, engine))
+}
+
+/// Takes the run as far as one engine goes.
+fn part(
+    config: &Config,
+    run: &RunDir,
+    start: Checkpoint,
+    mut engine: Box<dyn Engine>,
+    conductor: &mut dyn Conductor,
+) -> Result<Ending> {
+    let Checkpoint { tokens, progress, frames } = start;
+    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+    let (options, d) = (progress.options, tokens.d());
+    let is_new = progress.tables.is_empty();
+    let tokens = if is_new { engine.tokens()? } else { tokens };
+    let mut recorder = Recorder::open(config, run, progress, frames)?;
+    if is_new {
+        recorder.write(&tokens, None, true)?;
+        recorder.save(&tokens)?;
+    }
+    let mut verifier = (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, tokens.n(), d, None));
+    let (steps, last) = (recorder.progress.step, recorder.progress.last);
+    let mut simulation = Simulation::new(&config.model, grid, d, engine, steps);
     let mut ending = Ending {
         how: End::Completed,
-        steps: 0,
-        fixed_point: None,
-        last: None,
+        steps,
+        reached: steps,
+        last,
         effort: None,
-        tokens: first,
-        step_seconds: 0.0,
+        tokens,
         findings: None,
+        saved: None,
+        progress: recorder.progress.clone(),
+        is_final_written: false,
     };
-
-    let how = take(&mut recorder, simulation, verifier.as_mut(), options, &mut ending, progress);
+    let how = take(&mut recorder, &mut simulation, verifier.as_mut(), &mut ending, conductor);
     ending.how = how.unwrap_or_else(End::Failed);
-    ending.findings = verifier.map(|v| v.findings);
-    let written = recorder.flush().and_then(|()| run.write_final(&ending.tokens));
-    match (written, ending.how) {
-        (Ok(()), how) => Ok(Ending { how, ..ending }),
-        // The first failure is the one to mend.
-        (Err(_), End::Failed(error)) | (Err(error), _) => Err(error),
+    if let (Err(error), false) = (recorder.flush(), matches!(ending.how, End::Failed(_))) {
+        ending.how = End::Failed(error);
     }
+    ending.findings = verifier.map(|v| v.findings);
+    ending.reached = simulation.t();
+    ending.saved = recorder.saved;
+    ending.progress = recorder.progress;
+    ending.progress.total_seconds = recorder.before + recorder.started.elapsed().as_secs_f64();
+    Ok(ending)
 }
 
 /// The steps of a run. `ending` is always what was recorded last.
@@ -147,14 +287,19 @@ fn take(
     recorder: &mut Recorder<'_>,
     simulation: &mut Simulation<'_>,
     mut verifier: Option<&mut Verifier<'_>>,
-    options: Options,
     ending: &mut Ending,
-    mut progress: impl FnMut(u64, &StepReport, Option<&Effort>) -> ControlFlow<()>,
+    conductor: &mut dyn Conductor,
 ) -> Result<End> {
     let (model, end) = (&recorder.config.model, recorder.config.run.steps);
-    while simulation.t() < end {
+    let Options { verify_every, past_fixed_point, .. } = recorder.progress.options;
+    let verified = |step: u64| verify_every > 0 && step.is_multiple_of(verify_every);
+    // Killed between its last checkpoint and its last row.
+    if simulation.t() >= end || (recorder.progress.fixed_point.is_some() && !past_fixed_point) {
+        recorder.write(&ending.tokens, None, false)?;
+        return Ok(End::Completed);
+    }
+    loop {
         let t = simulation.t();
-        let verified = |step: u64| options.verify_every > 0 && step.is_multiple_of(options.verify_every);
         let start = Instant::now();
         let reports = match &mut verifier {
             Some(verifier) if verified(t) => vec![simulation.advance_verified(verifier)?],
@@ -163,47 +308,51 @@ fn take(
                 simulation.advance(next.unwrap_or(end.min(t + HORIZON)))?
             }
         };
-        ending.step_seconds += start.elapsed().as_secs_f64();
+        recorder.progress.step_seconds += start.elapsed().as_secs_f64();
         if let Some(verifier) = verifier.as_ref().filter(|v| v.findings.breach_count > 0) {
             return Err(Error::Verification(format!("step {t}: {}", verifier.findings.breaches.join("; "))));
         }
         // A map that is the same at every step and moved nothing will never move anything.
         let fixed = reports.iter().find(|r| r.moved == 0).filter(|_| model.is_autonomous());
-        ending.fixed_point = ending.fixed_point.or(fixed.map(|r| r.t));
         // The run ends there, however far a batch went beyond.
-        let stop = fixed.is_some() && !options.past_fixed_point;
+        let stop = fixed.is_some() && !past_fixed_point;
         let report = if stop { fixed } else { reports.last() }.copied();
         let step = if stop { fixed.map_or(0, |r| r.t + 1) } else { simulation.t() };
+        let progress = &mut recorder.progress;
+        progress.fixed_point = progress.fixed_point.or(fixed.map(|r| r.t));
+        (progress.step, progress.last) = (step, report);
         let effort = simulation.engine().effort();
-        let asked = report.map_or(ControlFlow::Continue(()), |r| progress(step, &r, effort.as_ref()));
+        let asked = report.map_or(ControlFlow::Continue(()), |r| conductor.progress(step, &r, effort.as_ref()));
         let completed = stop || step == end;
         let last = completed || asked.is_break();
-        if last || recorder.due(step) {
+        if last || recorder.due(step) || recorder.must_save() {
             let tokens = simulation.engine().tokens()?;
-            recorder.write(step, &tokens, report.as_ref(), last)?;
+            recorder.write(&tokens, effort.as_ref(), true)?;
+            if last || recorder.must_save() {
+                recorder.save(&tokens)?;
+            }
+            if last {
+                recorder.write(&tokens, effort.as_ref(), false)?;
+            }
             (ending.steps, ending.last, ending.effort, ending.tokens) = (step, report, effort, tokens);
-            recorder.note(step, ending)?;
         }
         if last {
             return Ok(if completed { End::Completed } else { End::Interrupted });
         }
     }
-    Ok(End::Completed)
 }
 
 /// meta.json of a run that has ended.
-pub fn finish(mut meta: Meta, ending: &Ending, started: Instant) -> Meta {
+pub fn finish(config: &Config, ending: &Ending) -> Meta {
+    let mut meta = Meta::new(config, &ending.progress);
     (meta.ended, meta.failure) = match &ending.how {
         End::Completed => ("completed", None),
         End::Interrupted => ("interrupted", None),
         End::Failed(error) => ("failed", Some(error.to_string())),
     };
     meta.steps = ending.steps;
-    meta.fixed_point = ending.fixed_point;
     meta.effort = ending.effort;
-    meta.timings.total_seconds = started.elapsed().as_secs_f64();
-    meta.timings.step_seconds = ending.step_seconds;
-    meta.timings.steps_per_second = ending.steps as f64 / ending.step_seconds.max(1e-9);
+    meta.timings.steps_per_second = ending.steps as f64 / meta.timings.step_seconds.max(1e-9);
     meta
 }
 
@@ -214,6 +363,7 @@ mod tests {
     use crate::io::run_dir::Place;
     use crate::model::Rule;
     use crate::schedule::Schedule;
+    use crate::sim::faults::Alone;
 
     /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps before it.
     #[test]
@@ -223,13 +373,14 @@ mod tests {
             *delta = Schedule::parse("20-t").unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        let run_dir = Place::new(Some(&folder.path().join("r")), "r").unwrap().create(&config).unwrap();
         let tokens = config.load_tokens().unwrap();
         let grid = Grid::of(&tokens, config.run.precision);
         let engine = Box::new(ReferenceEngine::new(&tokens, grid));
-        let mut simulation = Simulation::new(&config.model, grid, tokens.d(), engine, 0);
-        let go = |_, _: &StepReport, _: Option<&Effort>| ControlFlow::Continue(());
-        let ending = run(&config, &run_dir, &mut simulation, grid, Options::default(), go).unwrap();
+        let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
+        let place = Place::new(Some(&folder.path().join("r")), "r").unwrap();
+        let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
+        let start = Checkpoint { tokens, progress, frames: Vec::new() };
+        let ending = run(&config, &run_dir, start, engine, &mut Alone).unwrap();
         let End::Failed(error) = &ending.how else { panic!("{:?}", ending.how) };
         assert!(error.to_string().contains("delta is -1 at step 21"), "{error}");
         assert_eq!(ending.steps, 21);

@@ -23,6 +23,21 @@ pub use tree::Tree;
 /// Keys in a leaf of the tree.
 pub const LEAF: usize = 32;
 
+/// How keys are kept in order from step to step; no choice changes a bit of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Steps from one sort to the next; if none are given, as many as pay.
+    pub sort_every: Option<u32>,
+    /// Whether coincident tokens become one key.
+    pub merge: bool,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { sort_every: None, merge: true }
+    }
+}
+
 /// A lattice coordinate, of magnitude at most 2^24 (i32) or 2^53 (i64).
 pub trait Coordinate: Copy + Default + Ord + Send + Sync + 'static {
     /// Holds every coordinate exactly.

@@ -70,7 +70,8 @@ pub struct Asked<S> {
 #[serde(deny_unknown_fields)]
 struct Written<S> {
     study: String,
-    sizes: Sizes,
+    #[serde(default = "Option::default")]
+    sizes: Option<Sizes>,
     #[serde(default = "Option::default")]
     parameters: Option<S>,
 }
@@ -104,7 +105,7 @@ impl<S: Study> Asked<S> {
     /// No TOML; a key or a value that does not fit; all in one line, with its place.
     pub fn read(text: &str, source: &str) -> Result<Self> {
         let written: Written<S> = toml::from_str(text).map_err(|e| located(&e, text, source))?;
-        Ok(Self { sizes: written.sizes, own: written.parameters.unwrap_or_default() })
+        Ok(Self { sizes: written.sizes.unwrap_or_else(S::sizes), own: written.parameters.unwrap_or_default() })
     }
 
     /// The text of `study.toml`.
@@ -112,7 +113,7 @@ impl<S: Study> Asked<S> {
     /// # Errors
     /// A parameter that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String> {
-        let (sizes, own) = (self.sizes.clone(), Some(self.own.clone()));
+        let (sizes, own) = (S::SHARED.then(|| self.sizes.clone()), Some(self.own.clone()));
         let written = Written { study: S::NAME.to_owned(), sizes, parameters: own };
         let text = toml::to_string(&written).map_err(|e| Error::input(format!("study {}: {e}", S::NAME)))?;
         Ok(format!("# Runs again as it is: localmax study study.toml\n{text}"))
@@ -120,7 +121,7 @@ impl<S: Study> Asked<S> {
 
     /// Every parameter with its value, in order.
     pub(super) fn parameters(&self) -> Vec<(String, String)> {
-        let mut all = pairs(&self.sizes);
+        let mut all = if S::SHARED { pairs(&self.sizes) } else { Vec::new() };
         all.extend(pairs(&self.own));
         all
     }

@@ -8,12 +8,26 @@ use super::asked::located;
 use super::folder::Folder;
 use super::results::Results;
 use super::workbench::{At, Workbench};
-use super::{Asked, Claim, Sizes, Study, quiescent, strip};
+use super::{
+    Asked, Claim, Sizes, Study, artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip, sweep,
+    vanishing,
+};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 
 /// Every study.
-pub const CATALOGUE: &[Entry] = &[Entry::of::<strip::Strip>(), Entry::of::<quiescent::Quiescent>()];
+pub const CATALOGUE: &[Entry] = &[
+    Entry::of::<strip::Strip>(),
+    Entry::of::<quiescent::Quiescent>(),
+    Entry::of::<vanishing::Vanishing>(),
+    Entry::of::<asymmetric::Asymmetric>(),
+    Entry::of::<rates::Rates>(),
+    Entry::of::<lyapunov::Lyapunov>(),
+    Entry::of::<artefacts::Artefacts>(),
+    Entry::of::<cells::Cells>(),
+    Entry::of::<consensus::Consensus>(),
+    Entry::of::<sweep::Sweep>(),
+];
 
 /// A study by name.
 #[derive(Clone, Copy)]
@@ -39,12 +53,17 @@ impl Entry {
             name: S::NAME,
             title: S::TITLE,
             examples: S::EXAMPLES,
-            options: |command| S::augment_args_for_update(<Sizes as clap::Args>::augment_args_for_update(command)),
+            options: |command| {
+                let shared = <Sizes as clap::Args>::augment_args_for_update;
+                S::augment_args_for_update(if S::SHARED { shared(command) } else { command })
+            },
             defaults: || Asked::<S>::new(false).parameters(),
             ask: |matches, quick| {
                 let mut asked = Asked::<S>::new(quick);
                 let failed = |e: clap::Error| Error::input(e.to_string());
-                clap::FromArgMatches::update_from_arg_matches(&mut asked.sizes, matches).map_err(failed)?;
+                if S::SHARED {
+                    clap::FromArgMatches::update_from_arg_matches(&mut asked.sizes, matches).map_err(failed)?;
+                }
                 asked.own.update_from_arg_matches(matches).map_err(failed)?;
                 Ok(Box::new(asked))
             },

@@ -66,7 +66,12 @@ pub fn configs(options: &Options) -> Result<Vec<Config>> {
                 plan: Plan::Auto,
                 precision: options.precision,
             },
-            output: OutputOptions { record: Trigger::Every(1), frames: frames(options), checkpoint_seconds: 300.0 },
+            output: OutputOptions {
+                record: Trigger::Every(1),
+                frames: frames(options),
+                measures: Trigger::Never,
+                checkpoint_seconds: 300.0,
+            },
         };
         config.validate().map(|()| config)
     };

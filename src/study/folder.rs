@@ -109,7 +109,7 @@ impl Folder {
         for entry in entries {
             let path = entry.map_err(|e| Error::file(&self.path, e))?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if name.starts_with("table.") && name.ends_with(".csv") {
+            if name.starts_with("table.") && path.extension().is_some_and(|ending| ending == "csv") {
                 let text = fs::read(&path).map_err(|e| Error::file(&path, e))?;
                 rows.extend(parse(&text[..complete(&text)], &path)?);
             }

@@ -40,15 +40,25 @@
 //! [`Workbench::series`] (a CSV) or [`Workbench::frames`] (tokens for pictures and the player). In `conclude`, charts of
 //! [`crate::plot`] go into [`Report::figure`], trajectories into [`Report::player`], claims into [`Report::claim`].
 
+pub mod artefacts;
 mod asked;
+pub mod asymmetric;
 mod catalogue;
+pub mod cells;
 mod claim;
+mod common;
 pub mod compare;
+pub mod consensus;
 mod folder;
+pub mod lyapunov;
 pub mod quiescent;
+pub mod rates;
 mod report;
 mod results;
+mod settling;
 pub mod strip;
+pub mod sweep;
+pub mod vanishing;
 mod workbench;
 
 use std::fmt::Debug;
@@ -74,6 +84,8 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     const TITLE: &'static str;
     /// Examples below the help, a line each.
     const EXAMPLES: &'static str;
+    /// Whether it takes the shared [`Sizes`]; a study that does not has none of these options.
+    const SHARED: bool = true;
 
     /// One computation.
     type Cell;
@@ -98,6 +110,12 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// Steps that a cell takes at most, over all of its simulations: what progress counts.
     fn steps(asked: &Asked<Self>, _cell: &Self::Cell) -> u64 {
         asked.sizes.steps
+    }
+
+    /// How large the study is, in the report's second line.
+    fn extent(asked: &Asked<Self>) -> String {
+        let Sizes { tokens, dim, seeds, steps, precision, .. } = &asked.sizes;
+        format!("n = {tokens}, d = {dim}, {seeds} seeds, at most {steps} steps, {}", precision.name())
     }
 
     /// Computes a cell.

@@ -20,6 +20,15 @@ const MOST_ROWS: usize = 60;
 pub struct Report {
     claims: Vec<Claim>,
     body: Vec<Block>,
+    data: Vec<Data>,
+}
+
+/// A table that is a file of its own.
+#[derive(Clone, Debug)]
+struct Data {
+    name: String,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
 }
 
 impl Report {
@@ -54,6 +63,11 @@ impl Report {
         self.body.push(Block::Table(Table { caption: caption.to_owned(), head, rows }));
     }
 
+    /// A table that is saved as `<name>.csv`, in full, and not shown.
+    pub fn data(&mut self, name: &str, head: Vec<String>, rows: Vec<Vec<String>>) {
+        self.data.push(Data { name: name.to_owned(), head, rows });
+    }
+
     /// A figure, saved as `<name>.svg` and `<name>.png`.
     pub fn figure(&mut self, name: &str, caption: &str, picture: Picture) {
         self.body.push(Block::Figure { name: name.to_owned(), caption: caption.to_owned(), picture });
@@ -70,12 +84,20 @@ impl Report {
         let text = as_csv(&self.claims).map_err(|e| Error::input(format!("{}: {e}", claims.display())))?;
         atomic::write(&claims, |file| file.write_all(&text))?;
         let mut written = vec![claims];
+        for Data { name, head, rows } in &self.data {
+            let path = folder.path().join(format!("{name}.csv"));
+            let bad = |e: csv::Error| Error::input(format!("{}: {e}", path.display()));
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            std::iter::once(head).chain(rows).try_for_each(|row| writer.write_record(row)).map_err(bad)?;
+            let text = writer.into_inner().map_err(|e| Error::input(format!("{}: {e}", path.display())))?;
+            atomic::write(&path, |file| file.write_all(&text))?;
+            written.push(path);
+        }
         written.extend(self.document(asked, rows)?.save(folder.path(), "report")?);
         Ok(written)
     }
 
     fn document<S: Study>(&self, asked: &Asked<S>, rows: &[S::Row]) -> Result<Document> {
-        let sizes = &asked.sizes;
         let mut blocks = Vec::new();
         if !self.claims.is_empty() {
             blocks.push(Block::Heading("Claims and measurements".into()));
@@ -115,16 +137,7 @@ impl Report {
         blocks.push(Block::Table(Table { caption, head: head.iter().map(str::to_owned).collect(), rows: shown }));
         Ok(Document {
             title: S::TITLE.to_owned(),
-            subtitle: format!(
-                "localmax {} · study {} · n = {}, d = {}, {} seeds, at most {} steps, {}",
-                env!("CARGO_PKG_VERSION"),
-                S::NAME,
-                sizes.tokens,
-                sizes.dim,
-                sizes.seeds,
-                sizes.steps,
-                sizes.precision.name()
-            ),
+            subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), S::NAME, S::extent(asked)),
             blocks,
         })
     }

@@ -393,7 +393,7 @@ fn three_rules(asked: &Asked<Strip>, results: &Results<Row>, cell: usize, report
         let mut chart = Chart::new(title, axis("x₁"), axis("x₂")).equal_units();
         if column == "localmax" {
             let length = (x * x + y * y).sqrt();
-            let best = (0..tokens.n()).map(|j| at(j)).map(|(a, b)| a * x + b * y).fold(f64::NEG_INFINITY, f64::max);
+            let best = (0..tokens.n()).map(&at).map(|(a, b)| a * x + b * y).fold(f64::NEG_INFINITY, f64::max);
             let width = if asked.own.form() == StripForm::Score { 1.0 } else { length };
             let edge = (best - asked.own.shown * width) / length;
             // The half-plane beyond the edge, far enough out.

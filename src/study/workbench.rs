@@ -9,6 +9,7 @@ use crate::choice::Plan;
 use crate::contract::Grid;
 use crate::engine::{Engine, Engines, Steps};
 use crate::error::{Error, Result};
+use crate::io::config::{Config, RunOptions};
 use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::sim::{self, Simulation};
@@ -87,11 +88,44 @@ impl Workbench<'_> {
         cloud: &Tokens,
         steps: u64,
         due: impl Fn(u64) -> bool,
-        mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+        look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
-        let (first, grid) = sim::first_state(model, cloud, self.sizes.precision)?;
-        let opened = self.engines.open(Plan::Auto, model, &first, grid)?;
+        let Sizes { engine, precision, .. } = *self.sizes;
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision };
+        self.take(self.engines, &run, model, cloud, due, look)
+    }
+
+    /// As [`Workbench::simulate`], for the system, tokens, steps, engine, plan and precision of a config.
+    ///
+    /// # Errors
+    /// As [`Workbench::simulate`]; tokens that cannot be read; no such engine.
+    pub fn simulate_config(
+        &mut self,
+        config: &Config,
+        due: impl Fn(u64) -> bool,
+        look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<u64> {
+        let cloud = config.load_tokens()?;
+        let run = &config.run;
+        if run.engine == self.sizes.engine {
+            return self.take(self.engines, run, &config.model, &cloud, due, look);
+        }
+        self.take(&Engines::find(run.engine)?, run, &config.model, &cloud, due, look)
+    }
+
+    fn take(
+        &mut self,
+        engines: &Engines,
+        run: &RunOptions,
+        model: &Model,
+        cloud: &Tokens,
+        due: impl Fn(u64) -> bool,
+        mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<u64> {
+        let steps = run.steps;
+        let (first, grid) = sim::first_state(model, cloud, run.precision)?;
+        let opened = engines.open(run.plan, model, &first, grid)?;
         if opened.note.is_some() {
             *self.note = opened.note;
         }

@@ -15,6 +15,7 @@
 //!   1.4 of it or more, and the chunk's own factor has 5r: Λ grows by (5 + 2.8·6.8)r ≤ 25r, τ by 5r/1.4 ≤ 3.7r. Entropy is
 //!   at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
 //!   Σ_j |p̂_j − p_j| ≤ V = min(2, 2e^{2L}(Λ + τ ln m) + 2m·e^{2L−C}). The mean is off by V·R, not V·X, as Σ(p̂_j − p_j) = 0.
+//!   Keys of a share ω of the mass at most may be left out ([`crate::model::Model::omit`]): V grows by 2ω.
 //! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction; then a factor, a sum that carries
 //!   what it loses, a division (5ρ) and the way back to x: with μ = X + η,
 //!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
@@ -183,7 +184,7 @@ impl<'a> Bounds<'a> {
             Weights::Argmax | Weights::Drawn { .. } => Mean { error: apart + 2.0 * self.by.rows * reach, mass: 1.0 },
             Weights::Softmax { beta } => {
                 let off = self.variation(s, head, i, beta).0;
-                Mean { error: off * radius + sums * reach + apart, mass: 1.0 }
+                Mean { error: (off + 2.02 * self.step.omit) * radius + sums * reach + apart, mass: 1.0 }
             }
             Weights::Exponential { beta, origin } => {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);

@@ -7,7 +7,7 @@ use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
 use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
 use localmax::error::Result;
-use localmax::gpu::{Adapter, Device};
+use localmax::gpu::{self, Adapter, Device};
 use localmax::tokens::Tokens;
 
 /// Makes an engine that holds the given tokens.
@@ -16,6 +16,16 @@ type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
 const SECOND_DRIVER: [&str; 4] = [
     "worked_cases",
     "permuting_tokens_permutes_the_result",
+    "a_zero_token_attends_to_all",
+    "causal_rows_do_not_see_later_tokens",
+];
+/// Sorts of many small systems take a software driver minutes; `scale` adds larger ones.
+const SOFTWARE_TREE: [&str; 7] = [
+    "worked_cases",
+    "late_states_have_the_bits_of_the_contract",
+    "steps_in_one_call_are_the_steps_one_by_one",
+    "permuting_tokens_permutes_the_result",
+    "coincident_tokens_stay_coincident",
     "a_zero_token_attends_to_all",
     "causal_rows_do_not_see_later_tokens",
 ];
@@ -72,10 +82,13 @@ pub(crate) fn all() -> Vec<Factory> {
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
         // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
         for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {
-            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute };
+            let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute, ..Options::default() };
             cpu(format!("cpu_{}_{threads}", set.name()), options);
         }
-        cpu(format!("cpu_{}_tree", set.name()), Options { set: Some(set), threads: Some(2), plan: Plan::Tree });
+        cpu(
+            format!("cpu_{}_tree", set.name()),
+            Options { set: Some(set), threads: Some(2), plan: Plan::Tree, ..Options::default() },
+        );
     }
     for plan in [Plan::Norm, Plan::Auto] {
         cpu(format!("cpu_{}", plan.name()), Options { plan, ..Options::default() });
@@ -90,26 +103,41 @@ pub(crate) fn all() -> Vec<Factory> {
         software += u32::from(adapter.is_software());
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();
         let whole = adapter.limits();
-        if software > 1 {
-            all.push(Factory { bodies: &SECOND_DRIVER, ..gpu(format!("gpu_{name}"), &adapter, whole) });
-            continue;
-        }
         let small = wgpu::Limits {
             max_storage_buffer_binding_size: 48 << 10,
             max_compute_workgroups_per_dimension: 65,
             ..whole.clone()
         };
-        all.push(gpu(format!("gpu_{name}"), &adapter, whole));
-        all.push(Factory { bodies: &SMALL_LIMITS, ..gpu(format!("gpu_{name}_windows"), &adapter, small) });
+        let second = software > 1;
+        let tree: &[&str] = if second {
+            &SECOND_DRIVER
+        } else if software == 1 {
+            &SOFTWARE_TREE
+        } else {
+            &[]
+        };
+        let brute: &[&str] = if second { &SECOND_DRIVER } else { &[] };
+        let windows = (!second).then_some(("_windows", Plan::Brute, small, &SMALL_LIMITS[..]));
+        for (suffix, plan, limits, bodies) in
+            [("", Plan::Brute, whole.clone(), brute), ("_tree", Plan::Tree, whole, tree)].into_iter().chain(windows)
+        {
+            all.push(Factory { bodies, ..gpu(format!("gpu_{name}{suffix}"), &adapter, limits, plan) });
+        }
     }
     all
 }
 
 /// The GPU engine on one device, opened by the first trial.
-fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits) -> Factory {
+fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits, plan: Plan) -> Factory {
     let (adapter, device) = (adapter.clone(), OnceLock::new());
     Factory::new(name, move |tokens, grid| {
         let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
-        Ok(Box::new(GpuEngine::new(device.get_or_init(open), tokens, grid, true)?))
+        Ok(Box::new(GpuEngine::new(
+            device.get_or_init(open),
+            tokens,
+            grid,
+            true,
+            gpu::Options { plan, ..gpu::Options::default() },
+        )?))
     })
 }

@@ -11,6 +11,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("softmax_at_a_high_beta_is_hardmax", high_beta),
     ("softmax_collects_tokens_in_the_published_times", collection_times),
     ("softmax_with_a_small_gain_reaches_consensus", consensus),
+    ("softmax_leaves_out_no_more_than_it_may", omission),
     ("the_two_arithmetics_agree", two_arithmetics),
     ("values_are_averaged_in_place_of_tokens", values),
     ("no_rule_sees_a_later_token_under_the_causal_mask", causal),
@@ -45,6 +46,35 @@ fn high_beta(factory: &Factory) {
         let hard = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::Full, gain);
         let (soft, hard) = (factory.run(&soft, &cloud).advance(3).rows(), factory.run(&hard, &cloud).advance(3).rows());
         assert_near("three steps", &soft, &hard, 64.0 * factory.unit() * scale);
+    }
+}
+
+/// With a share ω of the mass left out a mean moves by no more than 2ωR: a larger error would be one that nobody stated. At
+/// a high β an engine that has boxes must leave something out, or the option does nothing.
+fn omission(factory: &Factory) {
+    for (seed, d) in [(1, 1), (2, 2), (3, 3), (4, 7)] {
+        let mut cloud = Random(seed).rows(900, d);
+        cloud.extend_from_within(..150); // coincident tokens
+        cloud.extend(
+            Random(seed + 9).rows(150, d).iter().map(|x| x.iter().map(|v| 3.0 + 1e-3 * v).collect::<Vec<f64>>()),
+        );
+        let radius = cloud.iter().map(|x| 2.0 * distance(x, &vec![0.0; d])).fold(0.0, f64::max);
+        for beta in [0.0, 1.0, 40.0] {
+            let whole = softmax(beta, 0.5);
+            let all = factory.run(&whole, &cloud).advance(1).rows();
+            for omit in [1e-2, 1e-6] {
+                let model = Model { omit, ..whole.clone() };
+                let mut run = factory.run(&model, &cloud);
+                let rows = run.advance(1).rows();
+                let tolerance = 0.5 * 2.0 * omit * radius + 256.0 * factory.unit() * radius * (1.0 + beta * radius);
+                assert_near(&format!("d = {d}, beta = {beta}, omit = {omit}"), &rows, &all, tolerance);
+                if let Some(effort) = run.engine.effort() {
+                    let scored = effort.keys_a_row / cloud.len() as f64;
+                    assert!(if beta == 0.0 { scored == 1.0 } else { scored <= 1.0 }, "{scored} of the keys");
+                    assert!(beta < 40.0 || d > 3 || scored < 0.9, "d = {d}: {scored} of the keys at beta = {beta}");
+                }
+            }
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn reproduce(factory: &Factory, name: &str) {
             integrator: if p["scheme"] == "rk4+renorm" { Integrator::Rk4 } else { Integrator::EulerRenorm },
             geometry: Geometry::Sphere,
         },
+        omit: 0.0,
     };
     for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-5)] {
         if precision == Precision::F64 && factory.precision == Precision::F32 {

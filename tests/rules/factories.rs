@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use localmax::choice::Plan;
 use localmax::contract::Grid;
 use localmax::cpu::{InstructionSet, Options};
 use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine, Step, Steps};
 use localmax::error::Result;
-use localmax::gpu::{Adapter, Device, Wanted};
+use localmax::gpu::{self, Adapter, Device, Wanted};
 use localmax::model::Model;
 use localmax::tokens::{Precision, Tokens};
 
@@ -49,7 +50,13 @@ pub(crate) fn all() -> Vec<Factory> {
             let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
             Ok(Box::new(if model.is_exact() {
                 let plain = model.heads.iter().all(|head| head.scores.is_identity());
-                GpuEngine::new(device, tokens, grid, !plain)?
+                GpuEngine::new(
+                    device,
+                    tokens,
+                    grid,
+                    !plain,
+                    gpu::Options { plan: Plan::Brute, ..gpu::Options::default() },
+                )?
             } else {
                 GpuEngine::real(device, tokens, model)?
             }))

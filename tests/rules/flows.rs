@@ -52,7 +52,7 @@ fn heads(d: usize, values: bool) -> Vec<Head> {
 
 fn flow(heads: Vec<Head>, mask: Mask, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
-    Model { rule, heads, mask, update: Update::Flow { dt, integrator, geometry } }
+    Model { rule, heads, mask, update: Update::Flow { dt, integrator, geometry }, omit: 0.0 }
 }
 
 /// xᵀWx = 1 to the rounding of one retraction, whatever the heads do.

@@ -28,6 +28,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
         mask: Mask::Full,
         update: Update::Flow { dt, integrator, geometry: Geometry::Sphere },
+        omit: 0.0,
     }
 }
 

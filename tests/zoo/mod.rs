@@ -68,6 +68,7 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         heads,
         mask,
         update: Update::Flow { dt: 0.05, integrator, geometry },
+        omit: 0.0,
     };
     match k {
         0 => average(softmax, Operator::identity()),

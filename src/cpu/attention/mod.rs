@@ -9,24 +9,30 @@
 //! |---|---|
 //! | `kernels` | scores of a tile, its weights, and the sum of its keys by them |
 //! | `packet` | one packet of rows against all keys that they see |
+//! | `near` | which keys softmax may leave out |
 //!
 //! Memory is O(n·d); no buffer grows with n².
 
 mod kernels;
+mod near;
 mod packet;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::choice::Plan;
 use crate::error::{Error, Result};
-use crate::field::{Motion, Stage, Step};
-use crate::model::{Geometry, Integrator};
-use crate::outcome::{StepReport, Strips};
+use crate::field::{Motion, Stage, Step, Weights};
+use crate::model::{Geometry, Integrator, Mask};
+use crate::outcome::{Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
 use super::lanes::InstructionSet;
 use super::{Options, pool};
-use kernels::Real;
+use kernels::{KEYS, Real};
+use near::Boxes;
 use packet::{Cloud, Question, Scratch};
 
 /// Tokens on the CPU in real numbers, and the means to step them.
@@ -36,6 +42,14 @@ pub struct Attention {
     set: InstructionSet,
     pool: ThreadPool,
     strips: Option<Strips>,
+    effort: Option<Effort>,
+}
+
+/// What the packets of a stage had to do.
+#[derive(Default)]
+struct Tally {
+    keys: AtomicU64,
+    boxes: AtomicU64,
 }
 
 impl Attention {
@@ -46,7 +60,7 @@ impl Attention {
     pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
         super::require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        Ok(Self { tokens: tokens.clone(), set, pool: pool(options.threads)?, strips: None })
+        Ok(Self { tokens: tokens.clone(), set, pool: pool(options.threads)?, strips: None, effort: None })
     }
 
     /// The instruction set in use.
@@ -72,20 +86,33 @@ impl Attention {
         self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
     }
 
+    /// How the last step was computed, where keys may be left out.
+    pub fn effort(&self) -> Option<Effort> {
+        self.effort
+    }
+
     /// Applies one step.
     ///
     /// # Errors
     /// A token that stops being finite; the tokens are then those before the step.
     pub fn step(&mut self, step: &Step) -> Result<StepReport> {
+        let tally = Tally::default();
         let (next, strips) = self.pool.install(|| match self.tokens.precision() {
-            Precision::F32 => self.next::<f32>(step),
-            Precision::F64 => self.next::<f64>(step),
+            Precision::F32 => self.next::<f32>(step, &tally),
+            Precision::F64 => self.next::<f64>(step, &tally),
         });
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
         self.tokens = next;
         let report = StepReport::new(step.t, moved as u64, strips.count.iter().copied(), 0);
         self.strips = Some(strips);
+        let a_row = |total: AtomicU64| total.into_inner() as f64 / (self.tokens.n() * step.stages.len()) as f64;
+        self.effort = self.may_omit(step, &step.stages[0]).then(|| Effort {
+            plan: Plan::Tree,
+            keys_a_row: a_row(tally.keys),
+            boxes_a_row: a_row(tally.boxes),
+            distinct: self.tokens.n(),
+        });
         Ok(report)
     }
 
@@ -105,7 +132,8 @@ impl Attention {
     fn members<W: Real>(&self, step: &Step, rows: &[usize], x: &[f64]) -> Vec<Vec<u32>> {
         let cloud = Cloud::<W>::new(self.tokens.d(), x);
         let stage = &step.stages[0];
-        let question = Question { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0] };
+        let question =
+            Question { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0], boxes: None };
         let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         sorted.sort_unstable();
         sorted.dedup();
@@ -118,9 +146,9 @@ impl Attention {
     }
 
     /// X(t+1) before it is stored, and what the first head attended to at the first stage.
-    fn next<W: Real>(&self, step: &Step) -> (Vec<f64>, Strips) {
+    fn next<W: Real>(&self, step: &Step, tally: &Tally) -> (Vec<f64>, Strips) {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
-        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x);
+        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, tally);
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 k1.par_chunks_mut(d).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
@@ -131,7 +159,7 @@ impl Attention {
                     let stages = [(0.5, 2.0), (0.5, 2.0), (1.0, 1.0)];
                     let mut k = k1.clone();
                     for ((time, weight), stage) in stages.into_iter().zip(&step.stages[1..]) {
-                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k)).0;
+                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), tally).0;
                         k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
                     }
                     for sum in &mut k1 {
@@ -146,11 +174,45 @@ impl Attention {
         (next, strips)
     }
 
+    /// Whether keys may be left out, and there are enough for it to matter.
+    fn may_omit(&self, step: &Step, stage: &Stage) -> bool {
+        let soft = matches!(stage.weights, Weights::Softmax { .. });
+        step.omit > 0.0 && soft && step.mask == Mask::Full && self.tokens.n() > 2 * KEYS
+    }
+
+    /// As [`Self::directions_in_order`]; rows and keys go in the order of space where some keys may be left out.
+    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], tally: &Tally) -> (Vec<f64>, Strips) {
+        if !self.may_omit(step, stage) {
+            return self.directions_in_order::<W>(step, stage, x, None, tally);
+        }
+        let d = self.tokens.d();
+        let order = near::order(x, d);
+        let mut rows = vec![0.0; x.len()];
+        let row = |i: u32| i as usize * d..(i as usize + 1) * d;
+        rows.par_chunks_mut(d).zip(&order).for_each(|(place, &i)| place.copy_from_slice(&x[row(i)]));
+        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), tally);
+        let (mut all, mut strips) = (rows, seen.clone());
+        for ((place, &i), moved) in order.iter().enumerate().zip(moved.chunks_exact(d)) {
+            all[row(i)].copy_from_slice(moved);
+            strips.argmax[i as usize] = order[seen.argmax[place] as usize];
+            strips.count[i as usize] = seen.count[place];
+        }
+        (all, strips)
+    }
+
     /// Where every row moves at one stage, `y_i − x_i` in an average and the field in a flow, and what its first head
     /// attended to.
-    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64]) -> (Vec<f64>, Strips) {
+    fn directions_in_order<W: Real>(
+        &self,
+        step: &Step,
+        stage: &Stage,
+        x: &[f64],
+        omit: Option<f64>,
+        tally: &Tally,
+    ) -> (Vec<f64>, Strips) {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
+        let boxes = omit.map(|omit| Boxes::new(&cloud, omit));
         let lanes = self.set.packet_rows(W::PRECISION);
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
@@ -165,7 +227,8 @@ impl Attention {
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {
-                    let question = Question { t: step.t, mask: step.mask, weights: stage.weights, head };
+                    let question =
+                        Question { t: step.t, mask: step.mask, weights: stage.weights, head, boxes: boxes.as_ref() };
                     let seen = scratch.means(&cloud, &question, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                         if is_relative(&step.motion) {
@@ -182,6 +245,9 @@ impl Attention {
                 for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
                     project(&step.motion, stage, cloud.row(i as usize), y);
                 }
+                let (keys, boxes) = std::mem::take(&mut scratch.effort);
+                tally.keys.fetch_add(keys, Ordering::Relaxed);
+                tally.boxes.fetch_add(boxes, Ordering::Relaxed);
             },
         );
         (all, strips)

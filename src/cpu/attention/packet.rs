@@ -17,6 +17,7 @@ use crate::num;
 use crate::rng;
 
 use super::kernels::{Accumulate, KEYS, Real, Score, Weigh};
+use super::near::{Boxes, Fan};
 
 /// The tokens of one stage: as f64, and as scaled keys padded with zeros to whole tiles.
 pub(super) struct Cloud<'a, W> {
@@ -40,6 +41,11 @@ impl<'a, W: Real> Cloud<'a, W> {
         Self { n, d, x, keys, exponent }
     }
 
+    /// Keys as scaled, with their padding.
+    pub(super) fn keys(&self) -> &[W] {
+        &self.keys
+    }
+
     pub(super) fn row(&self, i: usize) -> &[f64] {
         &self.x[i * self.d..][..self.d]
     }
@@ -58,6 +64,8 @@ pub(super) struct Question<'a> {
     pub(super) mask: Mask,
     pub(super) weights: Weights,
     pub(super) head: &'a Head,
+    /// Where softmax may leave keys out, rows and keys being in the order of space.
+    pub(super) boxes: Option<&'a Boxes>,
 }
 
 /// Buffers that a thread keeps from packet to packet.
@@ -90,6 +98,8 @@ pub(super) struct Scratch<W> {
     marks: Vec<W>,
     /// `[tile][lane]`: sums of weights by the maximum in `marks`.
     masses: Vec<W>,
+    /// Rows times keys scored, and rows times boxes bounded, by rows that leave keys out.
+    pub(super) effort: (u64, u64),
 }
 
 impl<W: Real> Scratch<W> {
@@ -114,6 +124,7 @@ impl<W: Real> Scratch<W> {
             total: Aligned::new(d * width),
             marks: Vec::new(),
             masses: Vec::new(),
+            effort: (0, 0),
         }
     }
 
@@ -171,6 +182,10 @@ impl<W: Real> Scratch<W> {
         members: Option<&mut [Vec<u32>]>,
     ) -> Option<[u32; LANES]> {
         self.gather(cloud, question, rows);
+        if let (Weights::Softmax { beta }, Some(boxes)) = (question.weights, question.boxes) {
+            self.attend_near(cloud, boxes, beta);
+            return None;
+        }
         let tiles = self.visible[self.width - 1].div_ceil(KEYS);
         for tile in 0..tiles {
             self.score(cloud, tile);
@@ -203,6 +218,58 @@ impl<W: Real> Scratch<W> {
             Weights::Argmax => Some(self.argmax),
             Weights::Drawn { seed, .. } => Some(self.draw(cloud, question.t, seed)),
         }
+    }
+
+    /// Softmax over the keys near the maxima: tiles from the most promising on, until no row needs the rest.
+    fn attend_near(&mut self, cloud: &Cloud<'_, W>, boxes: &Boxes, beta: f64) {
+        let origin = boxes.somewhere();
+        // Scores of keys as scaled, q̂ the same for all lanes: a lane's own are these by 2^-scale.
+        let scale = |this: &Self, l: usize| num::scale(1.0, this.exponent[l] - cloud.exponent);
+        let scales: Vec<f64> = (0..self.width).map(|l| scale(self, l)).collect();
+        let mut offsets = vec![0.0; self.width];
+        let mut weight = 0.0;
+        let fan: Vec<Fan> = (0..cloud.d)
+            .map(|k| {
+                let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+                for l in 0..self.width {
+                    let q = self.query[k * self.width + l].to_f64() * scales[l];
+                    offsets[l] += q * origin[k];
+                    (low, high) = (low.min(q), high.max(q));
+                }
+                let largest = high.max(-low);
+                weight += largest; // keys are at most 1
+                [0.5 * (low + high), 0.5 * (high - low) + 2.0 * f64::EPSILON * largest, largest]
+            })
+            .collect();
+        // Rounding: of queries and keys, of the scores on both sides, and of the bounds.
+        let slack = 8.0 * (cloud.d + 4) as f64 * W::ROUNDING * weight;
+        let cut = (cloud.n as f64 / boxes.omit).ln() / num::scale(beta, cloud.exponent) + slack;
+        let mut open = boxes.top(&fan, origin);
+        let mut seen = open.len();
+        while let Some(next) = open.pop() {
+            let attained = |l: usize| match self.max[l] {
+                max if max == W::LOWEST => f64::NEG_INFINITY,
+                max => max.to_f64() * scales[l] - offsets[l],
+            };
+            let least = (0..self.width).map(attained).fold(f64::INFINITY, f64::min);
+            if next.upper < least - cut {
+                break;
+            }
+            let Some(tile) = next.tile() else {
+                let before = open.len();
+                open.extend(boxes.inside(&next, &fan, origin));
+                seen += open.len() - before;
+                continue;
+            };
+            self.score(cloud, tile);
+            self.raise(tile);
+            if self.matters() {
+                self.weigh(true);
+                self.accumulate(cloud, tile);
+            }
+            self.effort.0 += (self.rows.len() * (cloud.n - tile * KEYS).min(KEYS)) as u64;
+        }
+        self.effort.1 += (self.rows.len() * seen) as u64;
     }
 
     /// Queries of the rows, everything else as before the first key. Lanes past the last row repeat it.

@@ -1,16 +1,16 @@
 //! The first pass: scores that are certainly attained, and the keys that may attain a row's maximum.
 //!
 //! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly attained. Boxes are opened
-//! depth first, the half that more lanes prefer before the other (or, in the order of norms, leaf after leaf until
-//! |q||x| no longer reaches). The leaves seen are noted with the most that they may hold; in those that may hold the
+//! depth first, the half that promises more before the other (or, in the order of norms, leaf after leaf until |q||x| no
+//! longer reaches); one bound for the whole packet comes before those of its lanes. The leaves seen are noted with the most that they may hold; in those that may hold the
 //! maximum of a lane, the keys that may attain it are candidates.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, unrolled};
 use super::super::width::Width;
-use super::scan::{bounds, errors, leaf_maxima, leaf_maxima_seen, leaf_sets};
-use super::{Known, Scratch, Search, load, places, store};
+use super::scan::{Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use super::{Known, Scratch, Search, largest_of, load, places, store};
 use crate::space::{LEAF, Order};
 
 impl<W: Width> Search<'_, W> {
@@ -32,8 +32,7 @@ impl<W: Width> Search<'_, W> {
         if self.keys.order == Order::Space && !known.blind {
             self.start_from_winners(lanes, &mut max);
         }
-        self.scratch.open.clear();
-        self.leave_open(lanes, 1, &[lanes.splat(W::LOWEST.size()); VECTORS]);
+        self.open_group();
         for turn in 0.. {
             let leaf = match self.keys.order {
                 Order::Space => self.nearest_leaf(lanes, known, &max, tally),
@@ -43,6 +42,23 @@ impl<W: Width> Search<'_, W> {
             self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
         max
+    }
+
+    /// The boxes to begin with, the most promising last.
+    #[inline(always)]
+    fn open_group(&mut self) {
+        let (tree, d) = (self.keys.tree, self.keys.cloud.d);
+        let origin = Origin { at: &self.scratch.origins[..d], slack: self.scratch.slack };
+        let (fan, open) = (&self.scratch.fan[..], &mut self.scratch.open);
+        open.clear();
+        for &node in &self.scratch.group.around_maxima {
+            let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
+            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            open.push((node, middle + reach));
+        }
+        if open.len() > 1 {
+            open.sort_unstable_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal));
+        }
     }
 
     /// What the packet before found is attained by this one's rows too, and rarely far from their maxima.
@@ -86,17 +102,7 @@ impl<W: Width> Search<'_, W> {
         (at_least(lanes, &scaled(lanes, norm, *reach), limit) != 0).then_some(turn)
     }
 
-    /// Puts a box aside, with its upper bounds.
-    #[inline(always)]
-    fn leave_open<L: Lanes<W, W::Int>>(&mut self, lanes: L, node: usize, upper: &[L::Floats; VECTORS]) {
-        let at = self.scratch.open.len() * VECTORS * L::WIDTH;
-        self.scratch.open.push(node as u32);
-        for r in 0..VECTORS {
-            lanes.store(upper[r], &mut self.scratch.uppers[at + r * L::WIDTH..]);
-        }
-    }
-
-    /// The nearest leaf below the boxes left open that may hold a better key; boxes that cannot are dropped.
+    /// The next leaf that may hold a better key; boxes that cannot are dropped.
     #[inline(always)]
     fn nearest_leaf<L: Lanes<W, W::Int>>(
         &mut self,
@@ -107,46 +113,41 @@ impl<W: Width> Search<'_, W> {
     ) -> Option<usize> {
         let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
         let one = lanes.splat(W::of_one());
+        let least = least_of::<W, L>(lanes, limit);
         loop {
-            let mut node = self.scratch.open.pop()? as usize;
-            let upper = load::<W, L>(lanes, &self.scratch.uppers[self.scratch.open.len() * width..]);
+            let (node, upper) = self.scratch.open.pop()?;
+            if upper < least {
+                continue;
+            }
+            let node = node as usize;
+            let (query, sizes, fan, origin) =
+                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let around = &tree.boxes()[node * 2 * d..][..2 * d];
+            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
+            for r in 0..VECTORS {
+                upper[r] = lanes.mul_add(one, upper[r], reach[r]);
+            }
+            tally.boxes += self.rows.len() as u64;
             if at_least(lanes, &upper, limit) & known.seen(width, tree.span()[node][0]) == 0 {
                 continue;
             }
-            loop {
-                if node >= tree.first_leaf() {
-                    return Some(node - tree.first_leaf());
+            if node >= tree.first_leaf() {
+                return Some(node - tree.first_leaf());
+            }
+            // The better half is opened first.
+            let uppers = [2 * node, 2 * node + 1].map(|child| {
+                if tree.weight()[child] == 0 {
+                    return W::LOWEST;
                 }
-                let mut uppers = [[lanes.splat(W::LOWEST); VECTORS]; 2];
-                let mut need = [0; 2];
-                for side in 0..2 {
-                    let child = 2 * node + side;
-                    if tree.weight()[child] == 0 {
-                        continue;
-                    }
-                    let around = &tree.boxes()[child * 2 * d..][..2 * d];
-                    let (query, sizes, origin) =
-                        (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
-                    let (middle, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
-                    for r in 0..VECTORS {
-                        uppers[side][r] = lanes.mul_add(one, middle[r], reach[r]);
-                    }
-                    need[side] = at_least(lanes, &uppers[side], limit) & known.seen(width, tree.span()[child][0]);
-                    tally.boxes += self.rows.len() as u64;
+                let around = &tree.boxes()[child * 2 * d..][..2 * d];
+                let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+                middle + reach
+            });
+            let near = usize::from(uppers[0] < uppers[1]);
+            for side in [1 - near, near] {
+                if least <= uppers[side] {
+                    self.scratch.open.push(((2 * node + side) as u32, uppers[side]));
                 }
-                // The half that more lanes of those in need find better.
-                let left = at_least(lanes, &uppers[0], &uppers[1]);
-                let near = usize::from((left & need[0]).count_ones() < (!left & need[1]).count_ones());
-                let near = match need {
-                    [0, 0] => break,
-                    [_, 0] => 0,
-                    [0, _] => 1,
-                    _ => near,
-                };
-                if need[1 - near] != 0 {
-                    self.leave_open(lanes, 2 * node + 1 - near, &uppers[1 - near]);
-                }
-                node = 2 * node + near;
             }
         }
     }
@@ -219,6 +220,17 @@ impl<W: Width> Search<'_, W> {
             }
         }
     }
+}
+
+/// The least entry of all lanes.
+#[inline(always)]
+pub(super) fn least_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS]) -> W {
+    let (zero, minus_one) = (lanes.splat(W::default()), lanes.splat(W::of_one().negated()));
+    let mut turned = lanes.splat(W::LOWEST);
+    for r in 0..VECTORS {
+        turned = lanes.max(turned, lanes.mul_add(x[r], minus_one, zero));
+    }
+    largest_of::<W, L>(lanes, turned).negated()
 }
 
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! One packet of rows against keys in order: the same strips and sums as [`super::packet`], most keys unseen.
 //!
+//! 0. [`group`]: the boxes where packets of neighbouring rows begin, found once for all of them.
 //! 1. [`first`]: the candidates for each row's maximum; most leaves cannot hold one and are not scanned.
 //! 2. [`exact`]: exact scores decide among the candidates. Of equal maximisers the one with the least first index wins,
 //!    as in brute force. A strip of width 0 needs no more: its members are among the candidates.
@@ -11,11 +12,13 @@
 //! them in each term (the query, the difference, the product, the sums), and a bound `q·(c − o) ± |q|·h` two more at the
 //! end. `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves and of limits
 //! that are compared with: a score of a key in a box is off by at most `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with
-//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. In the order of norms the origin is 0.
+//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. Bounds over all queries of a packet or a group meet
+//! three roundings more, and take 2κ. In the order of norms the origin is 0.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod exact;
 mod first;
+mod group;
 mod scan;
 mod second;
 
@@ -26,10 +29,8 @@ use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
-use scan::{Blinds, Origin, errors};
-
-/// Boxes open at a time: one a level, and the root.
-const MOST_OPEN: usize = 34;
+use group::Group;
+use scan::{Blinds, Fan, Origin, errors};
 
 /// Keys in order, with all that is known of them.
 pub(super) struct Searched<'a, W: Width> {
@@ -71,6 +72,7 @@ pub(super) struct Scratch<W: Width> {
     query: Aligned<W::Int>,
     query_floats: Aligned<W>,
     sizes: Aligned<W>,
+    fan: Vec<Fan<W>>,
     own: Aligned<W::Int>,
     sums: Sums<W>,
     blinds: Blinds<W>,
@@ -88,9 +90,10 @@ pub(super) struct Scratch<W: Width> {
     /// Leaves seen by the first pass, and `[leaf seen][lane]` the most that they may hold.
     leaves: Vec<u32>,
     maxima: Vec<W>,
-    /// Boxes to be opened, and `[box][lane]` their upper bounds.
-    open: Vec<u32>,
-    uppers: Aligned<W>,
+    /// Where to begin.
+    group: Group,
+    /// Boxes to be opened, and what no score in them exceeds.
+    open: Vec<(u32, W)>,
     /// Boxes to be decided, for these lanes.
     undecided: Vec<(u32, u64)>,
     /// (key, lanes as bits).
@@ -103,6 +106,7 @@ impl<W: Width> Scratch<W> {
             query: Aligned::new(d * lanes),
             query_floats: Aligned::new(d * lanes),
             sizes: Aligned::new(d * lanes),
+            fan: vec![[W::default(); 3]; d],
             own: Aligned::new(d * lanes),
             sums: Sums::new(d, lanes),
             blinds: Blinds::new(lanes),
@@ -115,10 +119,22 @@ impl<W: Width> Scratch<W> {
             around_winners: vec![W::default(); 2 * d],
             leaves: Vec::new(),
             maxima: Vec::new(),
+            group: Group::default(),
             open: Vec::new(),
-            uppers: Aligned::new(MOST_OPEN * lanes),
             undecided: Vec::new(),
             candidates: Vec::new(),
+        }
+    }
+}
+
+impl<W: Width> Scratch<W> {
+    /// Prepares for packets of rows among the keys below a node.
+    pub(super) fn enter(&mut self, keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize) {
+        if let Some(origin) = self.group.enter(keys, plan, node, self.next_origin, self.slack) {
+            self.next_origin = origin;
+            if self.winners.is_empty() {
+                self.winners.push(origin);
+            }
         }
     }
 }
@@ -216,7 +232,7 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> Known<W> {
         let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
-        let Scratch { query, query_floats, sizes, own, .. } = self.scratch;
+        let Scratch { query, query_floats, sizes, fan, own, .. } = self.scratch;
         let count = self.rows.len();
         let mut visible = [0; LANES];
         for l in 0..lanes {
@@ -232,13 +248,17 @@ impl<W: Width> Search<'_, W> {
         let mut weight = [zero; VECTORS];
         for k in 0..cloud.d {
             let largest = set.splat(W::nearest(cloud.largest[k]));
+            let (mut up, mut down) = (set.splat(W::LOWEST), set.splat(W::LOWEST));
             for r in 0..VECTORS {
                 let at = k * lanes + r * L::WIDTH;
                 let q = set.load(&query_floats[at..]);
-                let size = set.max(q, set.mul_add(q, minus_one, zero));
+                let turned = set.mul_add(q, minus_one, zero);
+                (up, down) = (set.max(up, q), set.max(down, turned));
+                let size = set.max(q, turned);
                 set.store(size, &mut sizes[at..]);
                 weight[r] = set.mul_add(size, largest, weight[r]);
             }
+            fan[k] = Self::around(largest_of::<W, L>(set, up), largest_of::<W, L>(set, down));
         }
         let mut known = Known {
             strip: match plan.step.width {
@@ -272,6 +292,16 @@ impl<W: Width> Search<'_, W> {
         known
     }
 
+    /// From the largest and minus the least of a coordinate.
+    #[inline(always)]
+    fn around(most: W, least_turned: W) -> Fan<W> {
+        let half = W::nearest(0.5);
+        let centre = half * (most - least_turned);
+        let (above, below) = (most - centre, centre + least_turned);
+        let size = if most < least_turned { least_turned } else { most };
+        [centre, if above < below { below } else { above }, size]
+    }
+
     fn origin(&self) -> Origin<'_, W> {
         Origin { at: &self.scratch.origins[..self.keys.cloud.d], slack: self.scratch.slack }
     }
@@ -302,16 +332,21 @@ impl<W: Width> Search<'_, W> {
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let Scratch { sums, own, .. } = self.scratch;
         let (next, sizes) = sums.moved(own, self.plan.step.gain);
+        let mut moved = [W::Int::default(); LANES];
+        for (next, own) in next.chunks_exact(width).zip(own.chunks_exact(width)) {
+            for (moved, (&next, &own)) in moved.iter_mut().zip(next.iter().zip(own)) {
+                *moved = *moved | (next ^ own);
+            }
+        }
         for (l, row) in self.rows.iter().enumerate() {
             let at = row.place as usize;
-            let x = &mut x[at * d..][..d];
-            for (k, x) in x.iter_mut().enumerate() {
+            for (k, x) in x[at * d..][..d].iter_mut().enumerate() {
                 *x = next[k * width + l];
             }
             argmax[at] = known.argmax[l];
             count[at] = W::narrow(sizes[l]) as u32;
-            let moved = x.iter().enumerate().any(|(k, &x)| x != own[k * width + l]);
-            tally.moved += u64::from(moved) * u64::from(keys.weight[row.key as usize]);
+            let weight = if keys.weighted { keys.weight[row.key as usize] } else { 1 };
+            tally.moved += u64::from(moved[l] != W::Int::default()) * u64::from(weight);
         }
     }
 }
@@ -338,6 +373,18 @@ fn places(mut bits: u64) -> impl Iterator<Item = usize> {
             place
         })
     })
+}
+
+/// The largest entry of a vector.
+#[inline(always)]
+fn largest_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: L::Floats) -> W {
+    let mut entries = [W::LOWEST; LANES];
+    lanes.store(x, &mut entries);
+    let mut largest = entries[0];
+    for &entry in &entries[1..L::WIDTH] {
+        largest = if largest < entry { entry } else { largest };
+    }
+    largest
 }
 
 /// Puts a packet's vectors behind what is there.

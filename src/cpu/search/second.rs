@@ -7,9 +7,13 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, exact, unrolled};
 use super::super::width::Width;
-use super::scan::{bounds, leaf_sets};
-use super::{Known, Purpose, Search, load, places};
+use super::first::least_of;
+use super::scan::{add_leaf, bounds, fan_bounds, leaf_sets};
+use super::{Known, Purpose, Scratch, Search, load, places};
 use crate::space::{LEAF, Order};
+
+/// The most coordinates whose sums stay in registers while a leaf is scored.
+const MOST_SUMMED: usize = 4;
 
 impl<W: Width> Search<'_, W> {
     /// Adds up the strips: boxes first, keys where they must be.
@@ -38,8 +42,9 @@ impl<W: Width> Search<'_, W> {
         }
         let [low, high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
         let norm = load::<W, L>(lanes, &known.norm);
-        self.scratch.undecided.clear();
-        self.scratch.undecided.push((1, active));
+        let Scratch { undecided, group, .. } = &mut *self.scratch;
+        undecided.clear();
+        undecided.extend(group.around_strips.iter().map(|&node| (node, active)));
         for turn in 0.. {
             let leaf = match self.keys.order {
                 Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
@@ -62,6 +67,7 @@ impl<W: Width> Search<'_, W> {
     ) -> Option<(usize, u64)> {
         let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
         let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let least = least_of::<W, L>(lanes, low);
         loop {
             let (node, active) = self.scratch.undecided.pop()?;
             let node = node as usize;
@@ -69,7 +75,12 @@ impl<W: Width> Search<'_, W> {
                 continue;
             }
             let around = &tree.boxes()[node * 2 * d..][..2 * d];
-            let (query, sizes, origin) = (&self.scratch.query_floats[..], &self.scratch.sizes[..], self.origin());
+            let (query, sizes, fan, origin) =
+                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            if middle + reach < least {
+                continue;
+            }
             let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
             let mut lower = upper;
             for r in 0..VECTORS {
@@ -128,9 +139,17 @@ impl<W: Width> Search<'_, W> {
             low[r] = lanes.mul_add(minus_one, error[r], low[r]);
             high[r] = lanes.mul_add(one, error[r], high[r]);
         }
+        tally.scores += (range.len() * self.rows.len()) as u64;
+        if d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. }) {
+            let keys = &self.keys.cloud.x[range.start * d..range.end * d];
+            let Scratch { query_floats, near, sums, .. } = &mut *self.scratch;
+            let (query, near, sums) = (&query_floats[..], &near[..], sums.room_for(keys.len() / d));
+            let bands = unrolled!(d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
+            self.decide_bands(lanes, range.start, &bands, known, threshold, tally);
+            return;
+        }
         let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
         let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&low, &high]));
-        tally.scores += (range.len() * self.rows.len()) as u64;
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
         for (key, (some, sure)) in range.zip(some.into_iter().zip(sure)) {
@@ -148,6 +167,33 @@ impl<W: Width> Search<'_, W> {
                     inside |= u64::from(scores[l] >= threshold[l]) << l;
                 }
             }
+            list[length] = (key as u32, inside);
+            length += usize::from(inside != 0);
+        }
+        self.take(lanes, &list[..length]);
+    }
+
+    /// Adds the keys of a leaf from `first` on to the lanes, of those given, whose threshold their exact score reaches.
+    #[inline(always)]
+    fn decide_bands<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        first: usize,
+        bands: &[u64; LEAF],
+        known: &Known<W>,
+        threshold: &[W::Wide; LANES],
+        tally: &mut Tally,
+    ) {
+        let width = VECTORS * L::WIDTH;
+        let (mut list, mut length) = ([(0, 0); LEAF], 0);
+        let mut scores = [W::Wide::default(); LANES];
+        for (key, &band) in (first..).zip(bands) {
+            if band == 0 {
+                continue;
+            }
+            tally.redone += u64::from((band & known.own).count_ones());
+            exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
+            let inside = places(band).fold(0, |inside, l| inside | u64::from(scores[l] >= threshold[l]) << l);
             list[length] = (key as u32, inside);
             length += usize::from(inside != 0);
         }

@@ -39,7 +39,7 @@ impl Function {
         );
         // The tests' group 0 is another than the kernels'.
         let frame = FRAME.replace("@group(0) @binding(0) var<uniform>", "@group(2) @binding(0) var<uniform>");
-        [arithmetic(precision), WORDS, PHILOX, EXPONENTIAL, &frame, &body].concat()
+        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, PHILOX, EXPONENTIAL, &frame, &body].concat()
     }
 }
 
@@ -222,6 +222,22 @@ fn f32_functions() -> Vec<Function> {
             },
         },
         Function {
+            name: "weighted",
+            call: "r = vec4u(weighted(bitcast<i32>(a.x) >> 7u, b.x), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(i64::from(a[0] as i32 >> 7) * i64::from(b[0]))),
+        },
+        Function {
+            name: "middle",
+            call: "let x = bitcast<i32>(a.x) >> 7u; let y = bitcast<i32>(b.x) >> 7u; \
+                   r.x = bitcast<u32>(middle(lesser(x, y), greater(x, y)));",
+            twin: |[a, b, _]| Some([(((a[0] as i32 >> 7) + (b[0] as i32 >> 7)) >> 1) as u32, 0, 0, 0]),
+        },
+        Function {
+            name: "bit_of",
+            call: "r.x = bit_of(bitcast<i32>(a.x >> 6u), b.x & 63u);",
+            twin: |[a, b, _]| Some([(u64::from(a[0] >> 6) >> (b[0] & 63)) as u32 & 1, 0, 0, 0]),
+        },
+        Function {
             name: "sum_add",
             call: "r = vec4u(sum_add(a.xy, bitcast<i32>(b.x)), 0u, 0u);",
             twin: |[a, b, _]| Some(words2(signed2(a).wrapping_add(i64::from(b[0] as i32)))),
@@ -290,6 +306,33 @@ fn f64_functions() -> Vec<Function> {
             twin: |[a, ..]| {
                 let value = signed([a[0], a[1], a[2], (a[3] as i32 >> 12) as u32]);
                 Some(words2(((value + (1 << 52)) >> 53) as i64))
+            },
+        },
+        Function {
+            name: "weighted",
+            call: "r = vec4u(weighted(vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 10u)), b.x), 0u);",
+            twin: |[a, b, _]| {
+                let x = signed2([a[0], (a[1] as i32 >> 10) as u32, 0, 0]);
+                let [low, middle, high, _] = words(i128::from(x) * i128::from(b[0]));
+                Some([low, middle, high, 0])
+            },
+        },
+        Function {
+            name: "middle",
+            call: "let x = vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 10u)); \
+                   let y = vec2u(b.x, bitcast<u32>(bitcast<i32>(b.y) >> 10u)); \
+                   r = vec4u(middle(lesser(x, y), greater(x, y)), 0u, 0u);",
+            twin: |[a, b, _]| {
+                let [x, y] = [a, b].map(|w| signed2([w[0], (w[1] as i32 >> 10) as u32, 0, 0]));
+                Some(words2((x + y) >> 1))
+            },
+        },
+        Function {
+            name: "bit_of",
+            call: "r.x = bit_of(vec2u(a.x, a.y >> 9u), b.x & 127u);",
+            twin: |[a, b, _]| {
+                let value = u128::from(signed2([a[0], a[1] >> 9, 0, 0]) as u64);
+                Some([(value >> (b[0] & 127)) as u32 & 1, 0, 0, 0])
             },
         },
         Function {

@@ -171,13 +171,23 @@ impl Override {
     /// # Errors
     /// No `=`, an empty key.
     pub fn set(text: &str) -> Result<Self> {
-        let place = Place::Option(format!("--set {text}").into());
-        let (key, value) = text
-            .split_once('=')
-            .ok_or_else(|| place.error("no \"=\"; write --set key=value, for instance --set model.alpha=0.5"))?;
+        Self::given("--set", text)
+    }
+
+    /// As [`Override::set`], from an option of another name.
+    ///
+    /// # Errors
+    /// No `=`, an empty key.
+    pub fn given(option: &str, text: &str) -> Result<Self> {
+        let place = Place::Option(format!("{option} {text}").into());
+        let (key, value) = text.split_once('=').ok_or_else(|| {
+            place.error(format!("no \"=\"; write {option} key=value, for instance {option} model.alpha=0.5"))
+        })?;
         let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
         if path.iter().any(String::is_empty) {
-            return Err(place.error("an empty key; write --set key=value, for instance --set model.alpha=0.5"));
+            return Err(
+                place.error(format!("an empty key; write {option} key=value, for instance {option} model.alpha=0.5"))
+            );
         }
         let value = value.trim();
         let parsed = DeValue::parse(value).ok().map(|v| convert(&v, &|_| place.clone())).transpose()?;

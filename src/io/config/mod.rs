@@ -16,8 +16,8 @@
 //! | run | `steps` | | |
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
 //! | | `precision` | f32 or f64 | the token file's, else f32 |
-//! | output | `record`, `frames` | [`Trigger`] of rows of metrics.csv and of frames | every 1, log |
-//! | | `checkpoint_seconds` | accepted and kept, without effect: runs are not checkpointed yet | 300 |
+//! | output | `record`, `frames`, `measures` | [`Trigger`] of rows of metrics.csv, of frames, of rows of measures.csv | every 1, log, log |
+//! | | `checkpoint_seconds` | the most that a killed run loses ([`crate::io::checkpoint`]) | 300 |
 //!
 //! | rule | parameters | arXiv |
 //! |---|---|---|
@@ -122,7 +122,9 @@ pub struct OutputOptions {
     pub record: Trigger,
     /// Files in frames/.
     pub frames: Trigger,
-    /// Seconds between checkpoints, above 0. Nothing is checkpointed yet: it is only kept.
+    /// Rows of measures.csv; no file where never.
+    pub measures: Trigger,
+    /// Seconds between checkpoints, above 0.
     pub checkpoint_seconds: f64,
 }
 
@@ -355,6 +357,7 @@ fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
     Ok(OutputOptions {
         record: section.named("record", Trigger::parse, Trigger::Every(1))?,
         frames: section.named("frames", Trigger::parse, Trigger::Log)?,
+        measures: section.named("measures", Trigger::parse, Trigger::Log)?,
         checkpoint_seconds,
     })
 }

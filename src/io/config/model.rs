@@ -13,10 +13,10 @@ const RULES: [(&str, &[&str]); 8] = [
     ("localmax", &["alpha", "gamma", "delta", "strip", "a", "q", "k", "v"]),
     ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "beta", "a", "q", "k", "v"]),
+    ("softmax", &["alpha", "gamma", "beta", "omit", "a", "q", "k", "v"]),
     ("markov", &["alpha", "gamma", "beta", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "dt", "integrator"]),
-    ("sphere", &["beta", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
+    ("sphere", &["beta", "omit", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
     ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
 ];
 
@@ -77,7 +77,8 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
             Update::Average { gain: gain(section)?, preconditioner }
         }
     };
-    Ok(Model { rule, heads, mask, update })
+    let omit = section.get("omit").map_or(Ok(0.0), |value| section.number("omit", value))?;
+    Ok(Model { rule, heads, mask, update, omit })
 }
 
 fn need(section: &Section<'_>, key: &str, meaning: &str) -> Result<Schedule> {

@@ -30,12 +30,13 @@ pub(super) const TABLES: [(&str, &[&str]); 5] = [
             "heads",
             "dt",
             "integrator",
+            "omit",
             "normalized",
             "origin",
         ],
     ),
     ("run", &["steps", "engine", "plan", "precision"]),
-    ("output", &["record", "frames", "checkpoint_seconds"]),
+    ("output", &["record", "frames", "measures", "checkpoint_seconds"]),
 ];
 
 /// A table under its name; the empty name is the top.

@@ -59,7 +59,12 @@ fn defaults() {
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
     let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
     assert_eq!(config.run, run);
-    let output = OutputOptions { record: Trigger::Every(1), frames: Trigger::Log, checkpoint_seconds: 300.0 };
+    let output = OutputOptions {
+        record: Trigger::Every(1),
+        frames: Trigger::Log,
+        measures: Trigger::Log,
+        checkpoint_seconds: 300.0,
+    };
     assert_eq!(config.output, output);
     assert_eq!(config.load_tokens().unwrap().n(), 40);
 }
@@ -200,12 +205,14 @@ fn refusals_of_every_rule() {
         (softmax("beta = { table = [1, 2, -3] }"), "line 6 column 8: model.beta is -3 at step 2"),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, a, q, k, v and causal; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, omit, a, q, k, v and causal; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),
             "model.dt is no parameter of softmax, which moves in steps, not in time; it takes alpha",
         ),
+        (softmax("beta = 1\nomit = 1"), "model.omit is 1; it must be at least 0 and below 1"),
+        (sphere("normalized = false\nomit = 0.1"), "model.omit is 0.1: only weights that sum to 1"),
         (softmax("beta = 1\nv = [[1]]"), "line 7 column 5: model.v is 1×1 but the tokens have d = 2; it must be 2×2"),
         (
             softmax("beta = 1\nv = { matrix = 2, factor = \"1/(2-t)\" }"),
@@ -314,6 +321,7 @@ fn rules_are_their_systems() {
     let sphere = read(SPHERE);
     assert_eq!(flow(&sphere), (0.1, Integrator::EulerRenorm, Geometry::Sphere));
     assert_eq!(sphere.rule, Rule::Softmax { beta: Schedule::Constant(1.0) });
+    assert_eq!(read(&format!("{SPHERE}\nomit = 1e-6")).omit, 1e-6);
     let usa = read(&format!("{SPHERE}\nnormalized = false\norigin = 1\nintegrator = \"euler\""));
     assert_eq!(usa.rule, Rule::Exponential { beta: Schedule::Constant(1.0), origin: 1.0 });
     let rescaled = read(&format!("{RESCALED}\na = [[1, 2], [0, 3]]\nv = 2"));

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Config, TokenSource};
+use super::{Config, RunOptions, TokenSource};
+use crate::choice::{EngineChoice, Plan};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::io::{atomic, npy};
@@ -18,6 +19,24 @@ impl Config {
     /// The resolved config. What is large is named as a file, as in `a.npy`, which [`Config::save`] writes beside it.
     pub fn to_toml(&self) -> String {
         Writer::of(self).text
+    }
+
+    /// blake3 of everything that decides a bit of a run's results or when they are written. Runs that agree on it are parts
+    /// of one: what they may differ in is how far they go, and how they are computed.
+    pub fn identity(&self) -> blake3::Hash {
+        let mut system = self.clone();
+        system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, ..self.run };
+        system.output.checkpoint_seconds = 0.0;
+        let Writer { text, files } = Writer::of(&system);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(text.as_bytes());
+        for File { name, rows, columns, entries } in files {
+            hasher.update(format!("{name} {rows} {columns}").as_bytes());
+            for entry in entries {
+                hasher.update(&entry.to_le_bytes());
+            }
+        }
+        hasher.finalize()
     }
 
     /// Writes `config.toml`, and files for matrices and tables that are large, into a folder.
@@ -61,8 +80,8 @@ impl Writer {
         );
         let _ = write!(
             writer.text,
-            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\ncheckpoint_seconds = {:?}\n",
-            output.record, output.frames, output.checkpoint_seconds
+            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\nmeasures = \"{}\"\ncheckpoint_seconds = {:?}\n",
+            output.record, output.frames, output.measures, output.checkpoint_seconds
         );
         writer
     }
@@ -129,6 +148,9 @@ impl Writer {
         }
         if let Update::Average { preconditioner: Some(p), .. } = &model.update {
             self.operator_line("p", p);
+        }
+        if model.omit > 0.0 {
+            self.line("omit", &format!("{:?}", model.omit));
         }
         self.line("causal", if model.mask == Mask::Causal { "true" } else { "false" });
     }

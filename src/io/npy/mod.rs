@@ -75,13 +75,13 @@ pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
     Ok(entries.chunks_exact(columns).map(<[f64]>::to_vec).collect())
 }
 
-/// Writes tokens in their stored width, whole or not at all.
+/// Writes tokens in their stored width, whole or not at all; the blake3 of the file.
 ///
 /// # Errors
 /// What cannot be written.
-pub fn write(path: &Path, tokens: &Tokens) -> Result<()> {
+pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
     let shape = [tokens.n() as u64, tokens.d() as u64];
-    atomic::write(path, |mut file| match tokens.coordinates() {
+    atomic::write_hashed(path, |mut file| match tokens.coordinates() {
         Coordinates::F32(all) => write_all(&mut file, &shape, all, "<f4"),
         Coordinates::F64(all) => write_all(&mut file, &shape, all, "<f8"),
     })

@@ -4,20 +4,21 @@
 //! the boxes looked at for a distinct token, the distinct tokens as far as they had been merged, and the seconds that
 //! all steps had taken.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
+use super::append::{Mark, Table};
 use crate::choice::Plan;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::Effort;
+
+const HEAD: &str = "step,plan,keys_a_row,boxes_a_row,distinct,step_seconds";
 
 /// Appends rows.
 #[derive(Debug)]
 pub struct EffortWriter {
-    path: PathBuf,
-    csv: csv::Writer<std::fs::File>,
+    table: Table,
 }
 
 #[derive(Serialize)]
@@ -31,15 +32,20 @@ struct Record {
 }
 
 impl EffortWriter {
-    /// A new file, or the end of an old one: a run that is resumed goes on below what it had done.
+    /// A new file, with its head.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn open(path: &Path) -> Result<Self> {
-        let failed = |e| Error::file(path, e);
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-        let is_new = file.metadata().map_err(failed)?.len() == 0;
-        Ok(Self { path: path.to_owned(), csv: csv::WriterBuilder::new().has_headers(is_new).from_writer(file) })
+    /// A file that exists already or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        Table::create(path, HEAD).map(|table| Self { table })
+    }
+
+    /// The old file of a run's directory, cut back to its mark.
+    ///
+    /// # Errors
+    /// A file that is not as it was, or cannot be written.
+    pub fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
+        Table::resume(folder, mark).map(|table| Self { table })
     }
 
     /// Adds a row.
@@ -48,8 +54,7 @@ impl EffortWriter {
     /// What cannot be written.
     pub fn write(&mut self, step: u64, effort: &Effort, step_seconds: f64) -> Result<()> {
         let Effort { plan, keys_a_row, boxes_a_row, distinct } = *effort;
-        let record = Record { step, plan, keys_a_row, boxes_a_row, distinct, step_seconds };
-        self.csv.serialize(record).map_err(|e| Error::file(&self.path, std::io::Error::other(e)))
+        self.table.push(&Record { step, plan, keys_a_row, boxes_a_row, distinct, step_seconds })
     }
 
     /// Brings every row into the file.
@@ -57,6 +62,14 @@ impl EffortWriter {
     /// # Errors
     /// What cannot be written.
     pub fn flush(&mut self) -> Result<()> {
-        self.csv.flush().map_err(|e| Error::file(&self.path, e))
+        self.table.flush()
+    }
+
+    /// Brings every row to the disk; the mark from which to go on.
+    ///
+    /// # Errors
+    /// What cannot be written; a file that somebody has removed or changed meanwhile.
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.table.mark()
     }
 }

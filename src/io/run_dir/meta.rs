@@ -1,8 +1,9 @@
 //! meta.json: who computed, and everything that may differ between runs with the same result.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::{self, Grid};
+use crate::io::checkpoint::Progress;
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
 
@@ -33,7 +34,12 @@ pub struct Meta {
     pub precision: &'static str,
     /// The lattice; `None` for systems in real numbers.
     pub grid: Option<GridFacts>,
-    /// `completed`, at the last step or a fixed point; `interrupted`; or `failed`.
+    /// Who computed which steps.
+    pub segments: Vec<Segment>,
+    /// How it is taken beyond what the config says.
+    pub options: Options,
+    /// `completed`, at the last step or a fixed point; `interrupted`; `failed`; `running` while it goes on, or where it
+    /// was killed.
     pub ended: &'static str,
     /// What made it fail.
     pub failure: Option<String>,
@@ -43,6 +49,43 @@ pub struct Meta {
     pub fixed_point: Option<u64>,
     /// When and how long.
     pub timings: Timings,
+}
+
+/// Steps that one engine, adapter and arithmetic computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Steps taken before it.
+    pub from_step: u64,
+    /// Version of the program.
+    pub localmax: String,
+    /// Version of the arithmetic.
+    pub contract: u32,
+    /// Engine, adapter, driver.
+    pub engine: Description,
+}
+
+impl Segment {
+    /// What this program and an engine compute from a step on.
+    pub fn new(from_step: u64, engine: Description) -> Self {
+        Self { from_step, localmax: env!("CARGO_PKG_VERSION").into(), contract: contract::VERSION, engine }
+    }
+
+    /// Whether both were computed by the same.
+    pub fn continues(&self, earlier: &Self) -> bool {
+        Self { from_step: 0, ..self.clone() } == Self { from_step: 0, ..earlier.clone() }
+    }
+}
+
+/// How a run is taken beyond what its config says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Check sampled rows against the reference every so many steps; 0 never.
+    pub verify_every: u64,
+    /// Go on after no bit moves any more.
+    pub past_fixed_point: bool,
+    /// Draw no pictures at its end.
+    pub no_plot: bool,
 }
 
 /// The lattice that the tokens live on.
@@ -61,7 +104,7 @@ pub struct GridFacts {
 pub struct Timings {
     /// Seconds since 1970 (UTC) at the start.
     pub started_unix: f64,
-    /// Seconds from start to end.
+    /// Seconds from start to end, of all its parts.
     pub total_seconds: f64,
     /// Seconds in steps alone.
     pub step_seconds: f64,
@@ -70,18 +113,20 @@ pub struct Timings {
 }
 
 impl Meta {
-    /// The facts that are known before the first step.
-    pub fn new(config: &Config, engine: Description, grid: Grid, radius: f64) -> Self {
+    /// What is known of a run before its next step.
+    pub fn new(config: &Config, progress: &Progress) -> Self {
         let strip = match config.model.rule {
             crate::model::Rule::Localmax { strip, .. } => Some(strip.name()),
             _ => None,
         };
-        let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
         Self {
-            name: config.name.clone(),
+            name: progress.name.clone(),
             localmax: env!("CARGO_PKG_VERSION"),
             contract: contract::VERSION,
-            engine,
+            engine: progress.segments.last().map(|segment| segment.engine.clone()).unwrap_or_default(),
+            segments: progress.segments.clone(),
+            options: progress.options,
             plan: config.run.plan.name().to_owned(),
             effort: None,
             n: config.n(),
@@ -89,12 +134,21 @@ impl Meta {
             rule: config.model.name(),
             strip,
             precision: config.run.precision.name(),
-            grid: config.model.is_exact().then(|| GridFacts { radius, exponent: grid.exponent, unit: grid.unit() }),
-            ended: "completed",
+            grid: config.model.is_exact().then(|| GridFacts {
+                radius: progress.radius,
+                exponent: grid.exponent,
+                unit: grid.unit(),
+            }),
+            ended: "running",
             failure: None,
-            steps: 0,
-            fixed_point: None,
-            timings: Timings { started_unix: started.map_or(0.0, |t| t.as_secs_f64()), ..Timings::default() },
+            steps: progress.step,
+            fixed_point: progress.fixed_point,
+            timings: Timings {
+                started_unix: progress.started_unix,
+                total_seconds: progress.total_seconds,
+                step_seconds: progress.step_seconds,
+                ..Timings::default()
+            },
         }
     }
 }

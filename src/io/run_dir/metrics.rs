@@ -5,19 +5,16 @@
 //! and are empty in row 0. Where a system has no such thing the cell is empty too: δ and strips belong to localmax and
 //! hardmax, γ to the rules that average.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::append::{Mark, Table};
 use crate::error::{Error, Result};
 use crate::model::{Model, Update};
 use crate::outcome::StepReport;
-
-/// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
-const FLUSH: Duration = Duration::from_secs(1);
 
 const HEAD: &str = "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash";
 
@@ -129,12 +126,7 @@ impl TryFrom<Record> for Row {
 /// Appends rows.
 #[derive(Debug)]
 pub struct MetricsWriter {
-    path: PathBuf,
-    file: File,
-    /// Rows on their way, and the bytes that are in the file already.
-    pending: Vec<u8>,
-    written: u64,
-    flushed: Instant,
+    table: Table,
 }
 
 impl MetricsWriter {
@@ -143,28 +135,15 @@ impl MetricsWriter {
     /// # Errors
     /// A file that exists already or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Error::file(path, e))?;
-        let pending = format!("{HEAD}\n").into_bytes();
-        let mut writer = Self { path: path.to_owned(), file, pending, written: 0, flushed: Instant::now() };
-        writer.flush()?;
-        Ok(writer)
+        Table::create(path, HEAD).map(|table| Self { table })
     }
 
-    /// An old file, cut back to its first `bytes` bytes, as [`MetricsWriter::position`] gave them.
+    /// The old file of a run's directory, cut back to its mark.
     ///
     /// # Errors
-    /// A file that is shorter than that, or cannot be written.
-    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
-        let mut file = OpenOptions::new().write(true).open(path).map_err(|e| Error::file(path, e))?;
-        let length = file.metadata().map_err(|e| Error::file(path, e))?.len();
-        if length < bytes {
-            return Err(Error::input(format!(
-                "{}: {length} bytes where {bytes} were written; rows are missing",
-                path.display()
-            )));
-        }
-        file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|e| Error::file(path, e))?;
-        Ok(Self { path: path.to_owned(), file, pending: Vec::new(), written: bytes, flushed: Instant::now() })
+    /// A file that is not as it was, or cannot be written.
+    pub fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
+        Table::resume(folder, mark).map(|table| Self { table })
     }
 
     /// Adds a row.
@@ -172,12 +151,7 @@ impl MetricsWriter {
     /// # Errors
     /// What cannot be written.
     pub fn write(&mut self, row: &Row) -> Result<()> {
-        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
-        csv.serialize(Record::from(row))
-            .and_then(|()| csv.flush().map_err(csv::Error::from))
-            .map_err(|e| Error::file(&self.path, io::Error::other(e)))?;
-        drop(csv);
-        if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
+        self.table.push(&Record::from(row))
     }
 
     /// Brings every row into the file.
@@ -185,27 +159,15 @@ impl MetricsWriter {
     /// # Errors
     /// What cannot be written.
     pub fn flush(&mut self) -> Result<()> {
-        self.file.write_all(&self.pending).map_err(|e| Error::file(&self.path, e))?;
-        self.written += self.pending.len() as u64;
-        self.pending.clear();
-        self.flushed = Instant::now();
-        Ok(())
+        self.table.flush()
     }
 
-    /// Brings every row to the disk and says how many bytes the file then has.
+    /// Brings every row to the disk; the mark from which to go on.
     ///
     /// # Errors
-    /// What cannot be written.
-    pub fn position(&mut self) -> Result<u64> {
-        self.flush()?;
-        self.file.sync_data().map_err(|e| Error::file(&self.path, e))?;
-        Ok(self.written)
-    }
-}
-
-impl Drop for MetricsWriter {
-    fn drop(&mut self) {
-        let _ = self.flush(); // whoever needs to know has called it before
+    /// What cannot be written; a file that somebody has removed or changed meanwhile.
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.table.mark()
     }
 }
 
@@ -214,6 +176,18 @@ impl Drop for MetricsWriter {
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
 pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
+    read_rows::<Record, _>(path, HEAD, "metrics of a run")
+}
+
+/// Reads every row of a table with this head.
+///
+/// # Errors
+/// As [`read_metrics`].
+pub(super) fn read_rows<R, T>(path: &Path, expected: &str, what: &str) -> Result<Vec<T>>
+where
+    R: DeserializeOwned,
+    T: TryFrom<R, Error = &'static str>,
+{
     let bad = |line: u64, what: &dyn std::fmt::Display| {
         let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
         Error::input(format!("{} line {line}: {what}", path.display()))
@@ -221,12 +195,12 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
     let file = File::open(path).map_err(|e| Error::file(path, e))?;
     let mut csv = csv::Reader::from_reader(file);
     let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
-    if head != HEAD {
-        return Err(bad(1, &format!("no metrics of a run: the first line must be {HEAD}")));
+    if head != expected {
+        return Err(bad(1, &format!("no {what}: the first line must be {expected}")));
     }
-    let rows = csv.into_deserialize::<Record>().enumerate().map(|(at, row)| {
+    let rows = csv.into_deserialize::<R>().enumerate().map(|(at, row)| {
         let line = |e: &csv::Error| e.position().map_or(at as u64 + 2, csv::Position::line);
-        row.map_err(|e| bad(line(&e), &e)).and_then(|row| Row::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
+        row.map_err(|e| bad(line(&e), &e)).and_then(|row| T::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
     });
     rows.collect()
 }

@@ -5,14 +5,21 @@
 //! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
 //! | `meta.json` | versions, engine, grid, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row a recorded step ([`Row`]) |
+//! | `measures.csv` | scalar measures of states at their own trigger ([`Scalars`]) |
 //! | `effort.csv` | how each of those steps was computed ([`EffortWriter`]); may differ between equal runs |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
 //! | `final.npy` | the last tokens, (n, d) |
+//! | `checkpoints/step_000000000012.safetensors` | the last two states to go on from ([`crate::io::checkpoint`]) |
 //! | `plots/` | pictures |
+//! | `.lock` | the process that writes it, while it does ([`Lock`]) |
 //!
-//! A directory appears whole, with its config in it, or not at all.
+//! A directory appears whole, with its config and what is known of it, or not at all.
 
+mod append;
+mod cut;
 mod effort;
+mod lock;
+mod measures;
 mod meta;
 mod metrics;
 #[cfg(test)]
@@ -22,22 +29,32 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+pub use append::Mark;
+pub use cut::Found;
 pub use effort::EffortWriter;
-pub use meta::{GridFacts, Meta, Timings};
+pub use lock::Lock;
+pub use measures::{MeasuresWriter, read_measures};
+pub use meta::{GridFacts, Meta, Options, Segment, Timings};
 pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, npy};
+use crate::io::{atomic, disk, npy};
+use crate::observe::Scalars;
 use crate::tokens::Tokens;
 
 const CONFIG: &str = "config.toml";
 const META: &str = "meta.json";
-const METRICS: &str = "metrics.csv";
-const EFFORT: &str = "effort.csv";
+/// The rows of metrics.
+pub const METRICS: &str = "metrics.csv";
+/// The rows of measures.
+pub const MEASURES: &str = "measures.csv";
+/// The rows of how they were computed.
+pub const EFFORT: &str = "effort.csv";
 const FINAL: &str = "final.npy";
 const FRAMES: &str = "frames";
 const PLOTS: &str = "plots";
+const LOCK: &str = ".lock";
 /// Most names tried for a directory that nobody named.
 const MOST_RUNS: u64 = 1_000_000;
 
@@ -68,21 +85,21 @@ impl Place {
         }
     }
 
-    /// Creates the directory with its config and its folders.
+    /// Creates the directory with its config, its first meta.json and its folders.
     ///
     /// # Errors
     /// What cannot be written, or a directory that was filled meanwhile; nothing is left behind.
-    pub fn create(&self, config: &Config) -> Result<RunDir> {
+    pub fn create(&self, config: &Config, meta: &Meta) -> Result<RunDir> {
         match self {
             Self::Named(path) => {
                 check_free(path)?;
-                build(path, config)?.ok_or_else(|| occupied(path))
+                build(path, config, meta)?.ok_or_else(|| occupied(path))
             }
             Self::FirstFree { folder, name } => {
                 for k in 1..=MOST_RUNS {
                     let path = folder.join(format!("{name}-{k}"));
                     if fs::symlink_metadata(&path).is_err()
-                        && let Some(run) = build(&path, config)?
+                        && let Some(run) = build(&path, config, meta)?
                     {
                         return Ok(run);
                     }
@@ -119,10 +136,10 @@ fn check_free(path: &Path) -> Result<()> {
 }
 
 /// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place was taken meanwhile.
-fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
+fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
     let run = RunDir { path: path.to_owned() };
     if path.is_dir() {
-        let filled = fill(path, config);
+        let filled = fill(path, config, meta);
         if filled.is_err() {
             let _ = clear(path);
         }
@@ -136,7 +153,7 @@ fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
     let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     // Nobody knows the folder beside it.
     let named = |error| if let Error::File { cause, .. } = error { Error::file(path, cause) } else { error };
-    let placed = fill(&beside, config).map_err(named).and_then(|()| match fs::rename(&beside, &absolute) {
+    let placed = fill(&beside, config, meta).map_err(named).and_then(|()| match disk::rename(&beside, &absolute) {
         Ok(()) => Ok(true),
         Err(_) if absolute.exists() => Ok(false),
         Err(e) => Err(Error::file(path, e)),
@@ -150,13 +167,37 @@ fn build(path: &Path, config: &Config) -> Result<Option<RunDir>> {
     Ok(placed?.then_some(run))
 }
 
-/// The folders and the config, the config last.
-fn fill(path: &Path, config: &Config) -> Result<()> {
+/// The folders, meta.json, and the config last.
+fn fill(path: &Path, config: &Config, meta: &Meta) -> Result<()> {
     for folder in [FRAMES, PLOTS] {
         let folder = path.join(folder);
-        fs::create_dir_all(&folder).map_err(|e| Error::file(folder, e))?;
+        disk::create_folder(&folder).map_err(|e| Error::file(folder, e))?;
     }
+    write_meta(path, meta)?;
     config.save(path)
+}
+
+fn write_meta(folder: &Path, meta: &Meta) -> Result<()> {
+    atomic::write(&folder.join(META), |file| {
+        serde_json::to_writer_pretty(&mut *file, meta)?;
+        file.write_all(b"\n")
+    })
+}
+
+/// Every `step_N.ending` in a folder, by N.
+fn numbered(folder: &Path, ending: &str) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = fs::read_dir(folder).map_err(|e| Error::file(folder, e))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::file(folder, e))?.path();
+        let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
+            let number = name.strip_prefix("step_")?.strip_suffix(ending)?.strip_suffix('.')?;
+            number.parse().ok()
+        });
+        found.extend(step.map(|step| (step, path)));
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Removes everything inside.
@@ -201,6 +242,19 @@ impl RunDir {
         self.path.join(METRICS)
     }
 
+    /// The file of the rows of measures.
+    pub fn measures_path(&self) -> PathBuf {
+        self.path.join(MEASURES)
+    }
+
+    /// Rows of measures, each with its step.
+    ///
+    /// # Errors
+    /// As [`read_measures`].
+    pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
+        read_measures(&self.measures_path())
+    }
+
     /// effort.csv.
     pub fn effort_path(&self) -> PathBuf {
         self.path.join(EFFORT)
@@ -219,10 +273,15 @@ impl RunDir {
     /// # Errors
     /// What cannot be written.
     pub fn write_meta(&self, meta: &Meta) -> Result<()> {
-        atomic::write(&self.path.join(META), |file| {
-            serde_json::to_writer_pretty(&mut *file, meta)?;
-            file.write_all(b"\n")
-        })
+        write_meta(&self.path, meta)
+    }
+
+    /// Takes the directory for this process alone.
+    ///
+    /// # Errors
+    /// As [`Lock`]: another process has it.
+    pub fn lock(&self) -> Result<Lock> {
+        Lock::take(&self.path.join(LOCK))
     }
 
     /// meta.json.
@@ -248,7 +307,7 @@ impl RunDir {
     /// # Errors
     /// What cannot be written.
     pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
-        npy::write(&self.path.join(FINAL), tokens)
+        npy::write(&self.path.join(FINAL), tokens).map(drop)
     }
 
     /// The file of the last tokens.
@@ -269,11 +328,11 @@ impl RunDir {
         self.path.join(FRAMES).join(format!("step_{step:012}.npy"))
     }
 
-    /// Writes the tokens at a step.
+    /// Writes the tokens at a step; the blake3 of the file.
     ///
     /// # Errors
     /// What cannot be written.
-    pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<()> {
+    pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<blake3::Hash> {
         npy::write(&self.frame_path(step), tokens)
     }
 
@@ -282,18 +341,7 @@ impl RunDir {
     /// # Errors
     /// A directory that cannot be read.
     pub fn frames(&self) -> Result<Vec<(u64, PathBuf)>> {
-        let folder = self.path.join(FRAMES);
-        let entries = fs::read_dir(&folder).map_err(|e| Error::file(&folder, e))?;
-        let mut frames = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(|e| Error::file(&folder, e))?.path();
-            let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
-                name.strip_prefix("step_").and_then(|rest| rest.strip_suffix(".npy")).and_then(|step| step.parse().ok())
-            });
-            frames.extend(step.map(|step| (step, path)));
-        }
-        frames.sort();
-        Ok(frames)
+        numbered(&self.path.join(FRAMES), "npy")
     }
 
     /// Removes the run again: for a run that failed before its first step.

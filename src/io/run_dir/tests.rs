@@ -4,11 +4,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::Grid;
+use crate::io::checkpoint::Progress;
 use crate::io::config::Config;
 use crate::outcome::Description;
 
 fn config() -> Config {
     Config::preset("non-vertex-limit", &[]).unwrap()
+}
+
+fn meta() -> Meta {
+    let config = config();
+    let grid = Grid { exponent: 3, precision: config.run.precision };
+    Meta::new(&config, &Progress::start(&config, Options::default(), grid, 5.0, Description::default()))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -23,16 +30,15 @@ fn names(folder: &Path) -> Vec<String> {
 fn what_is_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/out");
-    let run = Place::new(Some(&path), "x").unwrap().create(&config()).unwrap();
-    assert_eq!(names(&path), ["config.toml", "frames", "plots"]);
+    let run = Place::new(Some(&path), "x").unwrap().create(&config(), &meta()).unwrap();
+    assert_eq!(names(&path), ["config.toml", "frames", "meta.json", "plots"]);
     assert_eq!(names(&folder.path().join("new")), ["out"]);
     let tokens = config().load_tokens().unwrap();
     run.write_final(&tokens).unwrap();
     for step in [10, 0, 1_000_000] {
         run.write_frame(step, &tokens).unwrap();
     }
-    let grid = Grid::of(&tokens, config().run.precision);
-    run.write_meta(&Meta::new(&config(), Description::default(), grid, tokens.largest_magnitude())).unwrap();
+    run.write_meta(&meta()).unwrap();
     let run = RunDir::open(&path).unwrap();
     assert_eq!(run.final_tokens().unwrap(), tokens);
     assert_eq!(run.frames().unwrap().iter().map(|(step, _)| *step).collect::<Vec<_>>(), [0, 10, 1_000_000]);
@@ -48,18 +54,18 @@ fn what_is_written_is_read() {
 fn occupied_directories_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
-    Place::new(Some(&path), "x").unwrap().create(&config()).unwrap();
+    Place::new(Some(&path), "x").unwrap().create(&config(), &meta()).unwrap();
     let line = Place::new(Some(&path), "x").unwrap_err().to_string();
     assert!(line.contains("has a run in it; name another directory with --out"));
     let other = folder.path().join("other");
     fs::create_dir(&other).unwrap();
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    Place::new(Some(&empty), "x").unwrap().create(&config()).unwrap();
+    Place::new(Some(&empty), "x").unwrap().create(&config(), &meta()).unwrap();
     let early = Place::new(Some(&other), "x").unwrap();
     fs::write(other.join("notes.txt"), "mine").unwrap();
     assert!(Place::new(Some(&other), "x").unwrap_err().to_string().contains("is not empty"));
-    assert!(early.create(&config()).unwrap_err().to_string().contains("is not empty"));
+    assert!(early.create(&config(), &meta()).unwrap_err().to_string().contains("is not empty"));
     assert_eq!(names(&other), ["notes.txt"]);
     let file = other.join("notes.txt");
     assert!(Place::new(Some(&file), "x").unwrap_err().to_string().contains("is a file"));
@@ -74,7 +80,7 @@ fn free_names_count_up() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::FirstFree { folder: folder.path().join("runs"), name: "default".into() };
     for k in 1..=3 {
-        let run = place.create(&config()).unwrap();
+        let run = place.create(&config(), &meta()).unwrap();
         assert_eq!(run.path(), folder.path().join(format!("runs/default-{k}")));
     }
 }
@@ -88,7 +94,7 @@ fn failures_leave_nothing() {
     let place = Place::new(Some(&path), "x").unwrap();
     // A file where the directory's parent would have to be.
     fs::write(folder.path().join("a"), "").unwrap();
-    assert!(place.create(&config()).is_err());
+    assert!(place.create(&config(), &meta()).is_err());
     assert_eq!(names(folder.path()), ["a"]);
 }
 
@@ -120,10 +126,10 @@ proptest! {
         let cut = cut.min(rows.len());
         let mut writer = MetricsWriter::create(&parts).unwrap();
         rows[..cut].iter().try_for_each(|row| writer.write(row)).unwrap();
-        let position = writer.position().unwrap();
+        let mark = writer.mark().unwrap();
         rows[cut..].iter().take(more).try_for_each(|row| writer.write(row)).unwrap();
         drop(writer); // rows behind the checkpoint are cut off
-        let mut writer = MetricsWriter::resume(&parts, position).unwrap();
+        let mut writer = MetricsWriter::resume(folder.path(), &mark).unwrap();
         rows[cut..].iter().try_for_each(|row| writer.write(row)).unwrap();
         drop(writer);
         prop_assert_eq!(fs::read(&whole).unwrap(), fs::read(&parts).unwrap());
@@ -138,10 +144,14 @@ fn bad_metrics_are_named() {
     let mut writer = MetricsWriter::create(&path).unwrap();
     assert!(MetricsWriter::create(&path).is_err(), "an old file must not be overwritten");
     writer.write(&Row { step: 0, taken: None, hash: "00".into() }).unwrap();
-    let position = writer.position().unwrap();
+    let mark = writer.mark().unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n0,,,,,,,00\n");
-    assert!(MetricsWriter::resume(&path, position + 1).unwrap_err().to_string().contains("rows are missing"));
+    let missing = Mark { bytes: mark.bytes + 1, ..mark.clone() };
+    assert!(MetricsWriter::resume(folder.path(), &missing).unwrap_err().to_string().contains("rows are missing"));
+    fs::write(&path, text.replace(",00", ",01")).unwrap();
+    let other = MetricsWriter::resume(folder.path(), &mark).unwrap_err().to_string();
+    assert!(other.contains("metrics.csv: its first 70 bytes are not those"), "{other}");
     for row in ["one,,,,,,,00", "1,,,,,,,00", "2,0.5,,3,1,,2,00", "0,,,3,,,,00", "3,0.5,,,,,,00", "1,2", "1,\u{7}\"x"] {
         fs::write(&path, format!("{text}{row}\n")).unwrap();
         let line = read_metrics(&path).unwrap_err().to_string();
@@ -152,4 +162,18 @@ fn bad_metrics_are_named() {
         let line = read_metrics(&path).unwrap_err().to_string();
         assert!(line.contains("metrics.csv line 1: no metrics"), "{line}");
     }
+}
+
+/// Two processes that write one run would leave neither; a process that is gone must not keep others out.
+#[test]
+fn one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Place::new(Some(&folder.path().join("r")), "r").unwrap().create(&config(), &meta()).unwrap();
+    let held = run.lock().unwrap();
+    let refused = run.lock().unwrap_err().to_string();
+    assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+    drop(held);
+    // What a dead process leaves is a file, not a lock.
+    assert!(folder.path().join("r/.lock").exists());
+    run.lock().unwrap();
 }

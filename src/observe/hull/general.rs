@@ -189,7 +189,7 @@ impl Search<'_> {
                     return i == top;
                 }
                 let apart: Vec<f64> = at.iter().zip(row).map(|(a, x)| a - x).collect();
-                !(dot_exactly(direction, &apart) > TIE * length * dot(&apart, &apart).sqrt())
+                dot_exactly(direction, &apart) <= TIE * length * dot(&apart, &apart).sqrt()
             })
             .collect()
     }
@@ -263,7 +263,9 @@ impl Nearest {
                     return Self { found: Found::Nothing, effort };
                 }
                 let total: f64 = corral.iter().map(|m| m.2).sum();
-                corral.iter_mut().for_each(|member| member.2 /= total);
+                for member in &mut corral {
+                    member.2 /= total;
+                }
             }
         }
         Self { found: Found::Nothing, effort }

@@ -21,13 +21,14 @@ struct Inner {
     planes: Vec<(Vec<f64>, f64)>,
 }
 
-/// Every token that may be a vertex, ascending.
-pub(super) fn outer(points: &Points) -> Vec<u32> {
+/// Every token that may be a vertex, ascending. `extremes`: some tokens that are extreme, if they are known.
+pub(super) fn outer(points: &Points, extremes: Option<Vec<u32>>) -> Vec<u32> {
     let all = || (0..points.n() as u32).collect();
     if points.n() <= SMALL || !(2..=3).contains(&points.d()) {
         return all();
     }
-    let Some(inner) = Inner::of(points) else { return all() };
+    let found = || Directions::new(points.d(), DIRECTIONS, 0).support(points).iter().map(|s| s.token).collect();
+    let Some(inner) = Inner::of(points, extremes.unwrap_or_else(found)) else { return all() };
     let d = points.d();
     points
         .coordinates()
@@ -45,9 +46,8 @@ pub(super) fn outer(points: &Points) -> Vec<u32> {
 
 impl Inner {
     /// `None` where the extreme tokens lie in a plane.
-    fn of(points: &Points) -> Option<Self> {
+    fn of(points: &Points, extremes: Vec<u32>) -> Option<Self> {
         let d = points.d();
-        let extremes = Directions::new(d, DIRECTIONS, 0).support(points).iter().map(|s| s.token).collect();
         let extremes = unique(points, extremes);
         let facets: Vec<Vec<u32>> = if d == 2 {
             let scaled = Scaled::of(points);

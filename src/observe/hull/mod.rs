@@ -55,15 +55,16 @@ impl Hull {
     /// The hull of a cloud, with at most `effort` multiply-adds where d > 3.
     pub fn with_effort(points: &Points, effort: u64) -> Self {
         let (scaled, exponent) = points.in_range(reach(points));
-        let candidates = inside::outer(&scaled);
+        let candidates = inside::outer(&scaled, None);
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// The hull of a cloud of at most `most` tokens beyond those that are put aside at first sight; `None` for more.
-    pub fn of_few(points: &Points, most: usize) -> Option<Self> {
+    /// The hull of a cloud of at most `most` tokens beyond those that are put aside by the look of some extreme ones;
+    /// `None` for more.
+    pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
-        let candidates = inside::outer(&scaled);
-        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, EFFORT))
+        let candidates = inside::outer(&scaled, Some(extremes));
+        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, effort))
     }
 
     fn of_candidates(points: &Points, candidates: Vec<u32>, exponent: i32, effort: u64) -> Self {

@@ -65,16 +65,14 @@ fn solve(a: &mut [Vec<(i128, i128)>], m: usize) -> Option<Vec<(i128, i128)>> {
             let (n, d) = a[c][c];
             reduced((d * n.signum(), n.abs()))
         };
-        for j in 0..=m {
-            a[c][j] = times(a[c][j], inverse);
+        for x in &mut a[c] {
+            *x = times(*x, inverse);
         }
-        for r in 0..a.len() {
-            if r != c && a[r][c].0 != 0 {
-                let factor = a[r][c];
-                for j in 0..=m {
-                    let shift = times(factor, a[c][j]);
-                    a[r][j] = minus(a[r][j], shift);
-                }
+        let lead = a[c].clone();
+        for (_, row) in a.iter_mut().enumerate().filter(|(r, row)| *r != c && row[c].0 != 0) {
+            let factor = row[c];
+            for (x, &y) in row.iter_mut().zip(&lead) {
+                *x = minus(*x, times(factor, y));
             }
         }
     }

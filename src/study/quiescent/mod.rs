@@ -6,7 +6,7 @@
 //! ```
 //!
 //! That the published radius δ/(2+2α) belongs to the width form is reconstructed: the score form has it for |v| < 2 + 2α only,
-//! and [`constructed`] is a case where it fails beyond.
+//! and `constructed` is a case where it fails beyond.
 //!
 //! A cell takes its cloud to the end and back again: first to find K's vertices, as hull vertices of the last state whose group
 //! is closed (C_i = N for its members), then once more from the start, to see who entered their balls when, and who left.

@@ -1,0 +1,261 @@
+// A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup memory.
+//
+// Scores are measured from an origin o, a key: s = Q·(X − o) is exact in integers as it stands, and floats err in
+// proportion to the distance from there, so that they tell keys apart in the tightest cluster. With r = 2^-23 (a rounding
+// in any direction) and c the roundings of a conversion, each term of Σ q_k (x_k − o_k) meets at most d + 1 + 2c of them,
+// the half-widths c, what is made of both three more:
+//   KAPPA = 1.01·(d + 8 + 3c)·r,  |s̃ − s| ≤ e = KAPPA·Σ|q_k|(|c_k − o_k| + h_k) for a key in the box (c, h),
+// and with h + KAPPA·(h + |c − o|) in place of h a computed bound q·(c − o) ± |q|·h is a bound.
+
+@group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
+@group(1) @binding(1) var<storage, read> query: array<Coordinate>;
+@group(1) @binding(2) var<storage, read> marks: array<vec2u>;
+@group(1) @binding(3) var<storage, read> boxes: array<Box>;
+@group(1) @binding(4) var<storage, read> wholes: array<Whole>;
+
+const ROUNDING = 1.1920929e-7;
+const KAPPA = 1.01 * (f32(D) + 8.0 + 3.0 * COORDINATE_ROUNDINGS) * ROUNDING;
+
+var<private> row: u32;
+// The last token that the row sees.
+var<private> horizon: u32;
+var<private> query_real: array<f32, D>;
+var<private> origin_key: u32;
+var<private> origin: array<Coordinate, D>;
+// All scores are 0.
+var<private> idle: bool;
+
+// The best key so far, its score between two floats, and exactly once that was needed.
+var<private> champion: u32;
+var<private> at_least: f32;
+var<private> at_most: f32;
+var<private> best: Score;
+var<private> best_known: bool;
+
+var<private> keys_seen: u32;
+var<private> boxes_seen: u32;
+var<private> redone: u32;
+
+fn measure_from(key: u32) {
+    origin_key = key;
+    for (var k = 0u; k < dims(); k++) {
+        origin[k] = row_state[key * D + k];
+    }
+}
+
+// Whether some key below a node is seen; whether all are.
+fn sees(node: u32) -> bool {
+    return occupied(node) && (job.causal == 0u || wholes[node].first <= horizon);
+}
+
+fn sees_all(node: u32) -> bool {
+    return job.causal == 0u || wholes[node].last <= horizon;
+}
+
+fn sees_key(key: u32) -> bool {
+    return job.causal == 0u || marks[key].y <= horizon;
+}
+
+// The middle and the reach of the scores in a box.
+fn bound(node: u32) -> vec2f {
+    boxes_seen += 1u;
+    var at = 0.0;
+    var reach = 0.0;
+    for (var k = 0u; k < dims(); k++) {
+        let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
+        let half = boxes[node].half[k];
+        at += query_real[k] * centre;
+        reach += abs(query_real[k]) * (half + KAPPA * (half + abs(centre)));
+    }
+    return vec2f(at, reach);
+}
+
+fn upper(node: u32) -> f32 {
+    let b = bound(node);
+    return b.x + b.y;
+}
+
+// e.
+fn error_in(node: u32) -> f32 {
+    var error = 0.0;
+    for (var k = 0u; k < dims(); k++) {
+        let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
+        error += abs(query_real[k]) * (abs(centre) + boxes[node].half[k]);
+    }
+    return KAPPA * error;
+}
+
+fn filter_score(key: u32) -> f32 {
+    keys_seen += 1u;
+    var s = 0.0;
+    for (var k = 0u; k < dims(); k++) {
+        s += query_real[k] * coordinate_real(apart(row_state[key * D + k], origin[k]));
+    }
+    return s;
+}
+
+fn exact_score(key: u32) -> Score {
+    redone += 1u;
+    var dot = Dot();
+    for (var k = 0u; k < job.dims; k++) {
+        dot_add(&dot, query[row * D + k], apart(row_state[key * D + k], row_state[origin_key * D + k]));
+    }
+    return dot_total(&dot);
+}
+
+fn start_from(key: u32) {
+    measure_from(key);
+    champion = key;
+    at_least = 0.0;
+    at_most = 0.0;
+    best = Score();
+    best_known = true;
+}
+
+// The first key from one on that is seen: there is one in a leaf that is.
+fn first_seen(key: u32) -> u32 {
+    var first = key;
+    while first + 1u < job.n && !sees_key(first) {
+        first += 1u;
+    }
+    return first;
+}
+
+fn see_leaf(node: u32) {
+    let error = error_in(node);
+    let first = (node - job.first_leaf) * LEAF;
+    for (var key = first; key < min(first + LEAF, job.n); key++) {
+        let s = filter_score(key);
+        if s + error < at_least || key == champion || !sees_key(key) {
+            continue;
+        }
+        if s - error > at_most {
+            champion = key;
+            at_least = s - error;
+            at_most = s + error;
+            best_known = false;
+            continue;
+        }
+        if !best_known {
+            best = exact_score(champion);
+            best_known = true;
+        }
+        let exact = exact_score(key);
+        if less(best, exact) || (!less(exact, best) && marks[key].y < marks[champion].y) {
+            champion = key;
+            best = exact;
+        }
+        let real = score_real(best);
+        let slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+        at_least = real - slack;
+        at_most = real + slack;
+    }
+}
+
+// The key of the maximum, the one with the least token if several attain it. Depth first, the better half first; `trail`
+// holds a bit a level, set where the other half is still to be looked at. Scores are measured from a key that is likely to
+// be near it, or else from one in the first leaf that is reached.
+fn find_champion(likely: u32) {
+    if likely == NOBODY {
+        measure_from(row);
+        at_least = LOWEST;
+    } else {
+        start_from(likely);
+    }
+    var node = 1u;
+    var trail = 0u;
+    loop {
+        var open = false;
+        if node >= job.first_leaf {
+            if champion == NOBODY {
+                start_from(first_seen((node - job.first_leaf) * LEAF));
+            }
+            see_leaf(node);
+        } else {
+            var left = LOWEST;
+            if sees(2u * node) {
+                left = upper(2u * node);
+            }
+            var right = LOWEST;
+            if sees(2u * node + 1u) {
+                right = upper(2u * node + 1u);
+            }
+            open = max(left, right) >= at_least;
+            if open {
+                trail = (trail << 1u) | select(0u, 1u, min(left, right) > LOWEST && min(left, right) >= at_least);
+                node = 2u * node + select(0u, 1u, right > left);
+            }
+        }
+        while !open && trail != 0u {
+            let up = firstTrailingBit(trail);
+            node = (node >> up) ^ 1u;
+            trail = (trail >> up) ^ 1u;
+            open = upper(node) >= at_least;
+        }
+        if !open {
+            break;
+        }
+    }
+}
+
+// The strip: what scores at least −D from the champion. A box wholly outside is dropped, one wholly inside taken whole.
+fn find_strip(width: Score) {
+    measure_from(champion);
+    let threshold = minus(Score(), width);
+    let real = score_real(threshold);
+    let slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+    let low = real - slack;
+    let high = real + slack;
+    var node = 1u;
+    loop {
+        if sees(node) {
+            let b = bound(node);
+            if b.x + b.y >= low {
+                if b.x - b.y >= high && sees_all(node) {
+                    take_box(node);
+                } else if node < job.first_leaf {
+                    node *= 2u;
+                    continue;
+                } else {
+                    see_strip(node, threshold, low, high);
+                }
+            }
+        }
+        node += 1u;
+        node >>= firstTrailingBit(node);
+        if node == 1u {
+            break;
+        }
+    }
+}
+
+fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
+    let error = error_in(node);
+    let first = (node - job.first_leaf) * LEAF;
+    for (var key = first; key < min(first + LEAF, job.n); key++) {
+        let s = filter_score(key);
+        if s + error >= low && sees_key(key) && (s - error >= high || !less(exact_score(key), threshold)) {
+            take_key(key);
+        }
+    }
+}
+
+// Everything of a row, in this order: champion, then strip.
+fn search(likely: u32) {
+    horizon = marks[row].y;
+    idle = true;
+    for (var k = 0u; k < dims(); k++) {
+        query_real[k] = coordinate_real(query[row * D + k]);
+        idle = idle && query_real[k] == 0.0;
+    }
+    champion = job.first_key;
+    if !idle {
+        champion = NOBODY;
+        find_champion(likely);
+    }
+    if job.width_kind == 3u {
+        take_key(champion);
+    } else {
+        find_strip(width_of(row));
+    }
+}

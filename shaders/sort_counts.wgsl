@@ -1,0 +1,18 @@
+// How often each digit occurs in each run: [digit][run].
+
+@group(1) @binding(4) var<storage, read_write> counts: array<u32>;
+
+var<workgroup> histogram: array<atomic<u32>, DIGITS>;
+
+@compute @workgroup_size(256)
+fn sort_counts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let run = linear(group, groups);
+    if run >= runs() {
+        return;
+    }
+    for (var i = run * RUN + lane; i < min(run * RUN + RUN, job.n); i += SORTERS) {
+        atomicAdd(&histogram[digit_of(order[i])], 1u);
+    }
+    workgroupBarrier();
+    counts[lane * runs() + run] = atomicLoad(&histogram[lane]);
+}

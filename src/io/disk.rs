@@ -1,0 +1,156 @@
+//! The calls to the system that change a run's files, in one place: a test makes the n-th of them fail, for every n.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::path::Path;
+
+/// A file that is written.
+#[derive(Debug)]
+pub(super) struct Out(File);
+
+impl Out {
+    /// A new file, or an old one made empty.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Self::open(path, OpenOptions::new().write(true).create(true).truncate(true))
+    }
+
+    /// A file that was not there.
+    pub(super) fn create_new(path: &Path) -> io::Result<Self> {
+        Self::open(path, OpenOptions::new().write(true).create_new(true))
+    }
+
+    /// An old file, cut to its first `bytes` bytes, to be written on from there.
+    pub(super) fn cut(path: &Path, bytes: u64) -> io::Result<Self> {
+        let mut out = Self::open(path, OpenOptions::new().write(true))?;
+        fault()?;
+        out.0.set_len(bytes)?;
+        out.0.seek(SeekFrom::Start(bytes))?;
+        Ok(out)
+    }
+
+    fn open(path: &Path, options: &OpenOptions) -> io::Result<Self> {
+        fault()?;
+        options.open(path).map(Self)
+    }
+
+    /// Brings everything to the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        fault()?;
+        // No test pulls the plug, and thousands of them would wait for the disk.
+        if cfg!(test) { Ok(()) } else { self.0.sync_all() }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..allowed(bytes.len())?];
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Gives a file another name, in place of what had it.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fault()?;
+    fs::rename(from, to)
+}
+
+/// Removes a file; one that is not there is no error.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    fault()?;
+    fs::remove_file(path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+/// Creates a folder; one that is there is no error.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    fault()?;
+    fs::create_dir_all(path)
+}
+
+/// Brings the names in a folder to the disk, where a system has such a thing.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    fault()?;
+    if !cfg!(unix) || cfg!(test) {
+        return Ok(());
+    }
+    match File::open(path)?.sync_all() {
+        // Some file systems keep no names apart from their files.
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps)] // in tests it fails
+fn fault() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps)]
+fn allowed(bytes: usize) -> io::Result<usize> {
+    Ok(bytes)
+}
+
+#[cfg(test)]
+use faults::{allowed, fault};
+
+/// Calls that fail because a test wants it.
+#[cfg(test)]
+pub(crate) mod faults {
+    use std::cell::Cell;
+    use std::io;
+
+    /// What goes wrong.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Fault {
+        /// One call is refused with this number of the system's, the later ones work.
+        Once(i32),
+        /// As if the process had died there, or the disk: every call from then on is refused.
+        FromThen(i32),
+        /// A write takes half of its bytes, the later ones work; another call works.
+        Short,
+        /// A write takes half of its bytes, and every later call is refused with this number.
+        Torn(i32),
+    }
+
+    /// EIO.
+    pub(crate) const BROKEN: i32 = 5;
+    /// ENOSPC.
+    pub(crate) const FULL: i32 = 28;
+
+    thread_local! {
+        static CALLS: Cell<u64> = const { Cell::new(0) };
+        static PLAN: Cell<Option<(u64, Fault)>> = const { Cell::new(None) };
+    }
+
+    /// Runs `what` with a fault at call `at`, counted from 0; its result, and how many calls were made.
+    pub(crate) fn with<T>(at: u64, fault: Fault, what: impl FnOnce() -> T) -> (T, u64) {
+        CALLS.set(0);
+        PLAN.set(Some((at, fault)));
+        let result = what();
+        PLAN.set(None);
+        (result, CALLS.get())
+    }
+
+    pub(super) fn fault() -> io::Result<()> {
+        allowed(0).map(drop)
+    }
+
+    pub(super) fn allowed(bytes: usize) -> io::Result<usize> {
+        let call = CALLS.get();
+        CALLS.set(call + 1);
+        let Some((at, fault)) = PLAN.get() else { return Ok(bytes) };
+        let refused = |number| Err(io::Error::from_raw_os_error(number));
+        match fault {
+            Fault::Once(number) if call == at => refused(number),
+            Fault::FromThen(number) if call >= at => refused(number),
+            Fault::Short | Fault::Torn(_) if call == at => Ok(bytes.div_ceil(2)),
+            Fault::Torn(number) if call > at => refused(number),
+            _ => Ok(bytes),
+        }
+    }
+}

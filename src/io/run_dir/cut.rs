@@ -1,0 +1,136 @@
+//! A run's checkpoints, what they promise of the other files, and the way back to one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
+use crate::error::{Error, Result};
+use crate::io::checkpoint::{self, Checkpoint, Frame, Progress};
+use crate::io::{atomic, disk};
+use crate::tokens::Tokens;
+
+const CHECKPOINTS: &str = "checkpoints";
+/// Checkpoints kept, the newest: should one be damaged, there is another.
+const KEPT: usize = 2;
+/// The tables that a run appends to.
+const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
+
+/// The checkpoint to go on from.
+#[derive(Debug)]
+pub struct Found {
+    /// `None`: the run was killed before its first.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is wrong with the newer ones.
+    pub refused: Vec<Error>,
+}
+
+impl RunDir {
+    /// The folder of the checkpoints.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.path().join(CHECKPOINTS)
+    }
+
+    /// Every checkpoint, by step.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let folder = self.checkpoints_path();
+        if folder.exists() { numbered(&folder, "safetensors") } else { Ok(Vec::new()) }
+    }
+
+    /// Writes a checkpoint and removes all but the last two.
+    ///
+    /// # Errors
+    /// What cannot be written; the older ones are then still there.
+    pub fn write_checkpoint(&self, tokens: &Tokens, frames: &[Frame], progress: &Progress) -> Result<()> {
+        let folder = self.checkpoints_path();
+        disk::create_folder(&folder).map_err(|e| Error::file(&folder, e))?;
+        for folder in [&self.path().join(FRAMES), self.path()] {
+            disk::sync_folder(folder).map_err(|e| Error::file(folder, e))?;
+        }
+        checkpoint::write(&folder.join(format!("step_{:012}.safetensors", progress.step)), tokens, frames, progress)?;
+        self.prune()
+    }
+
+    /// Removes all checkpoints but the last two.
+    fn prune(&self) -> Result<()> {
+        self.checkpoints()?.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
+    }
+
+    /// The newest checkpoint that is as it was written, and whose frames and rows are.
+    ///
+    /// # Errors
+    /// There are checkpoints, and every one is refused.
+    pub fn newest_checkpoint(&self) -> Result<Found> {
+        let mut refused = Vec::new();
+        for (_, path) in self.checkpoints()?.iter().rev() {
+            match checkpoint::read(path).and_then(|found| self.verify_outputs(&found).map(|()| found)) {
+                Ok(checkpoint) => return Ok(Found { checkpoint: Some(checkpoint), refused }),
+                Err(error) => refused.push(error),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(Found { checkpoint: None, refused });
+        }
+        let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let path = self.path().display();
+        Err(Error::input(format!(
+            "no checkpoint of {path} can be gone on from: {}; begin again with `localmax run {path}/config.toml --out NEW`",
+            refused.join("; ")
+        )))
+    }
+
+    /// Whether rows and frames are those that were written when the checkpoint was.
+    fn verify_outputs(&self, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.progress.tables.iter().try_for_each(|mark| mark.verify(self.path()))?;
+        for Frame { step, hash } in &checkpoint.frames {
+            let path = self.frame_path(*step);
+            let mut hasher = blake3::Hasher::new();
+            fs::File::open(&path)
+                .and_then(|file| hasher.update_reader(file).map(drop))
+                .map_err(|e| Error::file(&path, e))?;
+            if hasher.finalize() != *hash {
+                return Err(Error::input(format!("{}: it is not the frame that was written", path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the run back to a checkpoint, or to its start: removes what was written later, but for the later rows of the
+    /// tables that it marks, whose writers do that.
+    ///
+    /// # Errors
+    /// What cannot be removed.
+    pub fn cut_back(&self, to: Option<&Checkpoint>) -> Result<()> {
+        let step = to.map(|checkpoint| checkpoint.progress.step);
+        let (tables, kept) = to.map_or((&[][..], &[][..]), |c| (&c.progress.tables[..], &c.frames[..]));
+        // Checkpoints first: those that are left promise nothing that is about to be removed.
+        for (_, path) in self.checkpoints()?.iter().filter(|(at, _)| Some(*at) > step) {
+            remove(path)?;
+        }
+        self.prune()?;
+        remove(&self.path().join(FINAL))?;
+        for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
+            remove(&self.path().join(table))?;
+        }
+        for (step, path) in self.frames()? {
+            if path == self.frame_path(step) && kept.binary_search_by_key(&step, |frame| frame.step).is_err() {
+                remove(&path)?;
+            }
+        }
+        for folder in [self.path(), &self.path().join(FRAMES), &self.checkpoints_path()] {
+            let entries = fs::read_dir(folder).map(|entries| entries.flatten().collect::<Vec<_>>());
+            for entry in entries.unwrap_or_default() {
+                if atomic::is_left_over(&entry.file_name().to_string_lossy()) {
+                    remove(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    disk::remove(path).map_err(|e| Error::file(path, e))
+}

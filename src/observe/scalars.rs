@@ -1,0 +1,208 @@
+//! The scalar measures of a run's states, one after another: what `measures.csv` has a row of.
+//!
+//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of that many evenly spaced
+//! ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`] themselves take them all.
+//!
+//! A pure function of the states measured so far and their steps; all that a row takes from earlier ones is the ledger of
+//! support functions, which the rows' own values rebuild ([`Observer::recall`]).
+
+use super::alignment::Alignment;
+use super::hull::Hull;
+use super::nearest::nearest;
+use super::points::{Distinct, Points, count_distinct};
+use super::quiescent::QuiescentSets;
+use super::support::{Directions, SupportLedger};
+use crate::field::{Linear, Steps};
+use crate::model::{Mask, Model};
+use crate::tokens::{Precision, Tokens};
+
+/// Random directions beside those of the axes.
+const DIRECTIONS: usize = 16;
+/// Tokens left outside at first sight beyond which no hull is looked for, in up to three dimensions and beyond.
+const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
+/// Multiply-adds for a hull in more than three dimensions: some milliseconds.
+const EFFORT: u64 = 1 << 24;
+
+/// Tokens that are measured one by one, at most.
+const SAMPLE: usize = 1 << 16;
+
+/// The measures of one state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalars {
+    /// Distinct tokens; beyond 2^16 counted by 64-bit hashes of their coordinates.
+    pub distinct: usize,
+    /// The largest magnitude of a coordinate.
+    pub radius: f64,
+    /// The largest rise of a support function above its lowest value in earlier rows, in units in the last place of the
+    /// first row's radius; 0 if none rose.
+    pub rise: f64,
+    /// The largest rise up to this row.
+    pub largest_rise: f64,
+    /// What goes by the hull, where it is known.
+    pub hull: Option<HullScalars>,
+    /// h_u of this state in every direction of [`Observer::directions`].
+    pub support: Vec<f64>,
+}
+
+/// What goes by the vertices of K(t).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HullScalars {
+    /// How many there are.
+    pub vertices: usize,
+    /// Tokens that the rest goes by: all n, or 2^16 evenly spaced ones.
+    pub sampled: usize,
+    /// The mean distance of these to their nearest vertices.
+    pub distance_mean: f64,
+    /// The largest.
+    pub distance_max: f64,
+    /// Mean and largest alignment gap of the first head; `None` where rows do not see every key, or A(t) has no value.
+    pub gap: Option<[f64; 2]>,
+    /// How many of these are in quiescent sets of the vertices at δ(t), in the rules with strips.
+    pub quiescent: Option<u64>,
+}
+
+/// Measures states in their order.
+#[derive(Clone, Debug)]
+pub struct Observer<'a> {
+    model: &'a Model,
+    precision: Precision,
+    directions: Directions,
+    ledger: Option<SupportLedger>,
+}
+
+impl<'a> Observer<'a> {
+    /// Before the first state of a run of `model` in R^d, stored at `precision`.
+    pub fn new(model: &'a Model, d: usize, precision: Precision) -> Self {
+        Self { model, precision, directions: Directions::new(d, DIRECTIONS, 0), ledger: None }
+    }
+
+    /// The directions of [`Scalars::support`]: ±e_k, then 16 random ones.
+    pub fn directions(&self) -> &Directions {
+        &self.directions
+    }
+
+    /// Takes up what an earlier row says.
+    pub fn recall(&mut self, step: u64, radius: f64, support: &[f64]) {
+        self.ledger(radius).record(step, support);
+    }
+
+    fn ledger(&mut self, radius: f64) -> &mut SupportLedger {
+        self.ledger.get_or_insert_with(|| SupportLedger::new(radius, self.precision))
+    }
+
+    /// The measures of the state after `step` steps.
+    pub fn measure(&mut self, step: u64, tokens: &Tokens) -> Scalars {
+        let all = Points::of(tokens);
+        let few = Distinct::up_to(&all, SAMPLE);
+        let distinct = few.as_ref().map_or_else(|| count_distinct(&all), Distinct::len);
+        let points = few.as_ref().map_or(&all, |cloud| &cloud.points);
+        let radius = points.largest_magnitude();
+        let (support, extremes): (Vec<f64>, Vec<u32>) =
+            self.directions.support(points).into_iter().map(|s| (s.value, s.token)).unzip();
+        let ledger = self.ledger(radius);
+        let rise = ledger.record(step, &support);
+        let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
+        let most = MOST_OUTSIDE[usize::from(points.d() > 3)];
+        let hull = Hull::of_few(points, extremes, most, EFFORT).filter(|hull| hull.undecided.is_empty());
+        let hull = hull.map(|hull| {
+            let vertices = hull.points(points);
+            if let Some(cloud) = &few {
+                return self.by_hull(step, &cloud.points, &cloud.weight, &vertices);
+            }
+            let row = |s: usize| (s as u128 * all.n() as u128 / SAMPLE as u128) as u32;
+            let sample = all.select(&(0..SAMPLE).map(row).collect::<Vec<_>>());
+            self.by_hull(step, &sample, &vec![1; SAMPLE], &vertices)
+        });
+        Scalars { distinct, radius, rise, largest_rise, hull, support }
+    }
+
+    /// Of points that stand for `weight` tokens each.
+    fn by_hull(&self, step: u64, points: &Points, weight: &[u32], vertices: &Points) -> HullScalars {
+        let sampled = weight.iter().map(|&w| w as usize).sum();
+        let mean_and_largest = |values: &[f64]| {
+            let sum: f64 = values.iter().zip(weight).map(|(v, &w)| v * f64::from(w)).sum();
+            [sum / sampled as f64, values.iter().copied().fold(0.0, f64::max)]
+        };
+        let distances: Vec<f64> = nearest(points, vertices).into_iter().map(|n| n.distance).collect();
+        let [distance_mean, distance_max] = mean_and_largest(&distances);
+        let a = self.scores(step, points.d());
+        let gap = a.as_ref().filter(|_| self.model.mask == Mask::Full).map(|a| {
+            let alignment = Alignment::beside(points, a, vertices);
+            mean_and_largest(&alignment.gap)
+        });
+        let quiescent = a.and_then(|a| {
+            let at = self.model.moment(step, 0.0);
+            let (delta, gamma) = (self.model.delta(at).ok()?, self.model.gamma(at).ok()?);
+            let has_sets = self.model.has_strips() && self.model.is_exact() && gamma < 1.0;
+            has_sets.then(|| {
+                let sets = QuiescentSets::new(vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
+                let labels = sets.label(points);
+                labels.iter().zip(weight).filter(|(l, _)| l.is_some()).map(|(_, &w)| u64::from(w)).sum()
+            })
+        });
+        HullScalars { vertices: vertices.n(), sampled, distance_mean, distance_max, gap, quiescent }
+    }
+
+    /// A of the first head in the step from this state.
+    fn scores(&self, step: u64, d: usize) -> Option<Linear> {
+        let step = Steps::new(self.model, d).at(step).ok()?;
+        Some(step.stages.first()?.heads.first()?.scores.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Gain, Operator, Rule, StripForm};
+    use crate::schedule::Schedule;
+
+    fn model(mask: Mask) -> Model {
+        Model::averaging(
+            Rule::Localmax { delta: Schedule::Constant(0.5), strip: StripForm::Width },
+            Operator::identity(),
+            mask,
+            Gain::Alpha(Schedule::Constant(1.0)),
+        )
+    }
+
+    /// The counterexample of SPEC 1.7 at its start: four vertices, three tokens more on one of them, one far from all.
+    #[test]
+    fn a_state_is_measured_by_hand() {
+        let rows =
+            [[1.0, 1.0], [1.1, -1.0], [-1.2, 0.9], [-1.0, -1.1], [1.05, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]];
+        let tokens = Tokens::from_f64(8, 2, rows.concat()).unwrap();
+        let measure = |mask| Observer::new(&model(mask), 2, Precision::F64).measure(0, &tokens);
+        let found = measure(Mask::Full);
+        assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, 0.0));
+        assert_eq!(found.support[..4], [1.1, 1.2, 1.0, 1.1]);
+        let hull = found.hull.unwrap();
+        assert_eq!((hull.vertices, hull.quiescent), (4, Some(7)));
+        assert!((hull.distance_max - 1.001_249_219_725_039_3).abs() < 1e-12, "{hull:?}");
+        assert!((hull.distance_mean - hull.distance_max / 8.0).abs() < 1e-12);
+        let [mean, largest] = hull.gap.unwrap();
+        assert!((largest - 0.0525).abs() < 1e-12 && mean >= largest / 8.0 - 1e-15, "{hull:?}");
+        assert_eq!(measure(Mask::Causal).hull.unwrap().gap, None);
+    }
+
+    /// If recalled rows gave another ledger, a resumed run would not write the bytes of an uninterrupted one.
+    #[test]
+    fn recalled_rows_are_as_good_as_measured_ones() {
+        let model = model(Mask::Full);
+        let states: Vec<Tokens> = (0..6)
+            .map(|s| {
+                let x = (0..40).map(|i| ((i * i + 3 * s) % 17) as f64 / 17.0 - 0.4).collect();
+                Tokens::from_f64(20, 2, x).unwrap()
+            })
+            .collect();
+        let mut whole = Observer::new(&model, 2, Precision::F32);
+        let rows: Vec<Scalars> = (0..).zip(&states).map(|(s, x)| whole.measure(s, x)).collect();
+        for cut in 1..6 {
+            let mut resumed = Observer::new(&model, 2, Precision::F32);
+            (0..).zip(&rows[..cut]).for_each(|(s, row)| resumed.recall(s, row.radius, &row.support));
+            for s in cut..6 {
+                assert_eq!(resumed.measure(s as u64, &states[s]), rows[s]);
+            }
+        }
+        assert!(rows[5].largest_rise > 0.0);
+    }
+}

@@ -1,0 +1,51 @@
+//! measures.csv of a run in progress.
+
+use crate::error::Result;
+use crate::io::checkpoint::Progress;
+use crate::io::config::{Config, Trigger};
+use crate::io::run_dir::{MEASURES, Mark, MeasuresWriter, RunDir};
+use crate::observe::Observer;
+use crate::tokens::Tokens;
+
+/// The measures that a run takes of its states, and where they go.
+pub(super) struct Measures<'a> {
+    trigger: Trigger,
+    observer: Observer<'a>,
+    writer: MeasuresWriter,
+}
+
+impl<'a> Measures<'a> {
+    /// Creates the file of a new run, or takes up that of an old one with the ledger that its rows give; `None` where
+    /// nothing is to be measured.
+    pub(super) fn open(config: &'a Config, run: &RunDir, progress: &Progress) -> Result<Option<Self>> {
+        let trigger = config.output.measures;
+        let mut observer = Observer::new(&config.model, config.d(), config.run.precision);
+        let writer = match progress.mark(MEASURES) {
+            Some(mark) => {
+                let writer = MeasuresWriter::resume(run.path(), mark)?;
+                run.measures()?.iter().for_each(|(step, row)| observer.recall(*step, row.radius, &row.support));
+                writer
+            }
+            None if trigger == Trigger::Never => return Ok(None),
+            None => MeasuresWriter::create(&run.measures_path())?,
+        };
+        Ok(Some(Self { trigger, observer, writer }))
+    }
+
+    /// Measures the state after `step` steps if that is due, or else if it is not.
+    pub(super) fn write(&mut self, step: u64, tokens: &Tokens, is_due: bool) -> Result<()> {
+        if self.trigger.is_due(step) != is_due {
+            return Ok(());
+        }
+        let row = self.observer.measure(step, tokens);
+        self.writer.write(step, &row)
+    }
+
+    pub(super) fn mark(&mut self) -> Result<Mark> {
+        self.writer.mark()
+    }
+
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.writer.flush()
+    }
+}

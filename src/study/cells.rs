@@ -1,0 +1,718 @@
+//! Frank–Wolfe attention (arXiv 2508.09628): every token goes straight to the vertex that owns its cell, and at finite β it
+//! stays near it for a time exponential in β.
+//!
+//! ```text
+//! cell of v_i        { x in K : <Bx, v_i> = max_{y in K} <Bx, y> }; all |v_i|_B equal: the Voronoi cell of v_i in the norm of B
+//! exact solution     x_i(t) = p_t x_i(0) + (1 − p_t) v,   p_t = Π_{s<t} (1 − γ(s))
+//! constant γ         |x − v| falls by 1 − γ a step;      γ(t) = 1 − e^{−a(t+1)}: |x − v| ~ e^{−a t(t+1)/2}
+//! attention at β     a token 0.35 inside a corner of a regular polygon comes within 0.05 of it after T₁(β) steps, or never
+//! Markov chain at β  tokens on the corners of a κ-gon first leave after a geometric time, 1/p ~ e^{β(1 − cos 2π/κ)}
+//! ```
+
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, Basis, Claim, Report, Results, Sizes, Study, Verdict, Workbench};
+use crate::error::{Error, Result};
+use crate::init::{Cloud, Kind};
+use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
+use crate::observe::{Points, RateFit, Sample};
+use crate::plot::{Chart, Coordinate, Panels, Player, Size};
+use crate::rng::Stream;
+use crate::schedule::Schedule;
+use crate::tokens::{Precision, Tokens};
+
+const SOURCE: &str = "2508.09628, section on positive semidefinite B";
+/// Tokens whose engine masks and rates are looked at, and points of K at which cells are compared.
+const SAMPLED: usize = 64;
+const PLACES: usize = 2000;
+/// A dominance closer than this is a boundary of cells.
+const EDGE: f64 = 1e-12;
+/// Places nearer than this many units of the lattice count as one: chosen, not derived. Half a unit of rounding a step fades by
+/// 1 − γ to 1/(2γ) units, and tokens within a unit of a vertex that outscore it by a bit draw it after them, for which there is no
+/// bound.
+const ROUNDING: f64 = 64.0;
+/// How far a fitted rate, or a half coefficient of t², may be off.
+const RATE_ERROR: f64 = 1e-3;
+/// Steps of averaging at β as they are published: where the token starts, how near it must come, γ, and T₁ for four β.
+const START: f64 = 0.35;
+const NEAR: f64 = 0.05;
+const GAMMA: f64 = 0.1;
+const PUBLISHED: [(f64, f64); 4] = [(16.0, 31.0), (32.0, 20.0), (64.0, 19.0), (128.0, 19.0)];
+const NEVER: f64 = 8.0;
+
+/// Parameters of the study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cells {
+    /// Vertices, at random on the unit sphere of the norm of B
+    #[arg(long, value_name = "K")]
+    pub vertices: usize,
+    /// Constant γ
+    #[arg(long, value_name = "GAMMA")]
+    pub gamma: f64,
+    /// a of γ(t) = 1 − exp(−a(t+1))
+    #[arg(long, value_name = "A")]
+    pub rate: f64,
+    /// Corners of the polygon at finite β
+    #[arg(long, value_name = "KAPPA")]
+    pub corners: usize,
+    /// β of attention at finite β
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub betas: Vec<f64>,
+    /// β of the Markov chain
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub chain_betas: Vec<f64>,
+    /// Runs of the Markov chain for each β
+    #[arg(long, value_name = "N")]
+    pub runs: u64,
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self {
+            vertices: 9,
+            gamma: 0.1,
+            rate: 0.1,
+            corners: 3,
+            betas: vec![4.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0],
+            chain_betas: vec![1.0, 2.0, 3.0, 4.0],
+            runs: 1000,
+        }
+    }
+}
+
+/// One computation.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A cloud in cells: seed, whether B is stretched, whether γ tends to 1.
+    Cloud(u64, bool, bool),
+    /// Attention at β.
+    Soft(f64),
+    /// The Markov chain at β.
+    Chain(f64),
+}
+
+/// What a cell leaves; what does not apply is empty.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Row {
+    /// `constant`, `growing`, `attention` or `chain`.
+    pub case: String,
+    /// Seed of the cloud.
+    pub seed: u64,
+    /// `identity` or `stretched`, diag(1, 2, ..., d).
+    pub b: String,
+    /// β.
+    pub beta: Option<f64>,
+    /// Steps taken.
+    pub steps: u64,
+    /// Tokens or runs examined.
+    pub examined: u64,
+    /// Largest distance from the exact solution, in units of the lattice.
+    pub off_line: Option<f64>,
+    /// Largest distance of a vertex from its first place, in units of the lattice.
+    pub off_vertex: Option<f64>,
+    /// Sampled tokens that attended to another vertex than at first.
+    pub strayed: Option<u64>,
+    /// Sampled points of K whose owner is not the nearest vertex in the norm of B.
+    pub not_voronoi: Option<u64>,
+    /// Sampled pairs of one cell whose middle is in another.
+    pub not_convex: Option<u64>,
+    /// The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from theory.
+    pub rate: Option<f64>,
+    /// Theory's.
+    pub theory: Option<f64>,
+    /// Attention: steps T₁ to the corner. Chain: mean time of the first exit.
+    pub time: Option<f64>,
+    /// Chain: the mean by theory.
+    pub expected: Option<f64>,
+    /// Chain: standard error of the mean by theory.
+    pub standard_error: Option<f64>,
+}
+
+impl Cells {
+    fn frank_wolfe(&self, b: &Matrix, growing: bool) -> Result<Model> {
+        let gamma = if growing {
+            Schedule::parse(&format!("1-exp(-{}*(t+1))", self.rate))?
+        } else {
+            Schedule::Constant(self.gamma)
+        };
+        Ok(Model::averaging(Rule::FrankWolfe, Operator::constant(b.clone()), Mask::Full, Gain::Gamma(gamma)))
+    }
+
+    fn gamma(&self, growing: bool, t: u64) -> f64 {
+        if growing { -libm::expm1(-self.rate * (t + 1) as f64) } else { self.gamma }
+    }
+
+    /// The probability that a token at a corner draws another one, in a step.
+    fn exit(&self, beta: f64) -> f64 {
+        let angle = |k: usize| std::f64::consts::TAU * k as f64 / self.corners as f64;
+        let away: f64 = (1..self.corners).map(|k| libm::exp(-beta * (1.0 - libm::cos(angle(k))))).sum();
+        away / (1.0 + away)
+    }
+}
+
+fn diagonal(d: usize, stretched: bool) -> Result<(Matrix, Vec<f64>)> {
+    let entries: Vec<f64> = (1..=d).map(|k| if stretched { k as f64 } else { 1.0 }).collect();
+    if !stretched {
+        return Ok((Matrix::Identity, entries));
+    }
+    let rows: Vec<Vec<f64>> = (0..d).map(|r| (0..d).map(|c| if r == c { entries[r] } else { 0.0 }).collect()).collect();
+    Ok((Matrix::dense(&rows)?, entries))
+}
+
+/// <Bx, y>.
+fn form(b: &[f64], x: &[f64], y: &[f64]) -> f64 {
+    b.iter().zip(x).zip(y).map(|((b, x), y)| b * x * y).sum()
+}
+
+/// The vertex that x scores highest with, and by how much more than with the next.
+fn owner(b: &[f64], x: &[f64], vertices: &[Vec<f64>]) -> (usize, f64) {
+    let mut best = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
+    for (k, v) in vertices.iter().enumerate() {
+        let score = form(b, x, v);
+        if score > best.1 {
+            best = (k, score, best.1);
+        } else {
+            best.2 = best.2.max(score);
+        }
+    }
+    (best.0, best.1 - best.2)
+}
+
+/// Vertices on the unit sphere of the norm of B.
+fn on_sphere(b: &[f64], count: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
+    let vertex = |stream: &mut Stream| {
+        let x: Vec<f64> = b.iter().map(|_| stream.normal()).collect();
+        let norm = form(b, &x, &x).sqrt();
+        x.iter().map(|x| x / norm).collect()
+    };
+    (0..count).map(|_| vertex(stream)).collect()
+}
+
+/// A point of the hull: the mean of d + 1 vertices with random weights.
+fn inside(vertices: &[Vec<f64>], stream: &mut Stream) -> Vec<f64> {
+    let d = vertices[0].len();
+    let (mut x, mut total) = (vec![0.0; d], 0.0);
+    for _ in 0..=d {
+        let weight = -libm::log(1.0 - stream.uniform());
+        let v = &vertices[stream.below(vertices.len() as u64) as usize];
+        x.iter_mut().zip(v).for_each(|(x, v)| *x += weight * v);
+        total += weight;
+    }
+    x.iter().map(|x| x / total).collect()
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+}
+
+impl Study for Cells {
+    const NAME: &'static str = "cells";
+    const TITLE: &'static str = "Frank–Wolfe: cells, straight lines, and metastability at finite β";
+    const EXAMPLES: &'static str = "Examples:
+  localmax study cells                          clouds in the plane and polygons, in seconds
+  localmax study cells --dim 3 --tokens 100000  a large cloud in space
+  localmax study cells --corners 5 --chain-betas 2,4,6,8";
+
+    type Cell = Cell;
+    type Row = Row;
+
+    fn sizes() -> Sizes {
+        Sizes::new(2000, 2, 5, 2000)
+    }
+
+    fn quick(asked: &mut Asked<Self>) {
+        (asked.sizes.tokens, asked.sizes.seeds) = (60, 1);
+        (asked.own.runs, asked.own.chain_betas) = (60, vec![1.0, 2.0]);
+        asked.own.betas = vec![8.0, 16.0, 32.0, 64.0, 128.0];
+    }
+
+    fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
+        let (own, sizes) = (&asked.own, &asked.sizes);
+        if own.corners < 3 || own.vertices < sizes.dim + 1 {
+            return Err(Error::input(format!(
+                "--corners {}, --vertices {}: at least 3 corners and d + 1 = {} vertices",
+                own.corners,
+                own.vertices,
+                sizes.dim + 1
+            )));
+        }
+        if !(own.rate.is_finite() && own.rate > 0.0) || own.runs == 0 {
+            return Err(Error::input(format!("--rate {}, --runs {}: both must be above 0", own.rate, own.runs)));
+        }
+        if let Some(beta) = own.betas.iter().chain(&own.chain_betas).find(|beta| !(beta.is_finite() && **beta >= 0.0)) {
+            return Err(Error::input(format!("β = {beta}: it must be finite and at least 0")));
+        }
+        own.frank_wolfe(&Matrix::Identity, false)?.validate(sizes.dim, 1)?;
+        let kinds = [(false, false), (true, false), (false, true)];
+        let clouds =
+            (1..=sizes.seeds).flat_map(|seed| kinds.map(|(stretched, growing)| Cell::Cloud(seed, stretched, growing)));
+        let soft = own.betas.iter().map(|&beta| Cell::Soft(beta));
+        Ok(clouds.chain(soft).chain(own.chain_betas.iter().map(|&beta| Cell::Chain(beta))).collect())
+    }
+
+    fn label(cell: &Cell) -> String {
+        match cell {
+            Cell::Cloud(seed, stretched, growing) => format!(
+                "seed {seed}, {} B, {} γ",
+                if *stretched { "stretched" } else { "identity" },
+                if *growing { "growing" } else { "constant" }
+            ),
+            Cell::Soft(beta) => format!("attention at β = {beta}"),
+            Cell::Chain(beta) => format!("chain at β = {beta}"),
+        }
+    }
+
+    fn compute(asked: &Asked<Self>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
+        match *cell {
+            Cell::Cloud(seed, stretched, growing) => cloud(asked, seed, stretched, growing, work),
+            Cell::Soft(beta) => soft(asked, beta, work),
+            Cell::Chain(beta) => chain(asked, beta, work),
+        }
+    }
+
+    fn conclude(asked: &Asked<Self>, results: &Results<Row>) -> Result<Report> {
+        let mut report = Report::new();
+        claims(asked, &results.rows, &mut report);
+        report.text(format!(
+            "Clouds of {} vertices on the unit sphere of the norm of B and tokens inside their hull; B the identity, or stretched, \
+             diag(1, …, d). The paper's text was read in transcriptions (LaTeX and a formal proof), its authors publish no parameters of runs: \
+             clouds, γ and a are ours. At finite β, a regular {}-gon.",
+            asked.own.vertices, asked.own.corners
+        ));
+        figures(asked, results, &mut report)?;
+        Ok(report)
+    }
+}
+
+/// A cloud beside the exact solution.
+fn cloud(asked: &Asked<Cells>, seed: u64, stretched: bool, growing: bool, work: &mut Workbench<'_>) -> Result<Row> {
+    let (own, d) = (&asked.own, asked.sizes.dim);
+    let (matrix, b) = diagonal(d, stretched)?;
+    let mut stream = Stream::new(seed, "cells", u64::from(stretched));
+    let vertices = on_sphere(&b, own.vertices, &mut stream);
+    let count = vertices.len();
+    let mut x = vertices.concat();
+    (count..asked.sizes.tokens.max(count)).for_each(|_| x.extend(inside(&vertices, &mut stream)));
+    let n = x.len() / d;
+    let tokens = Tokens::from_f64(n, d, x)?;
+
+    let sampled: Vec<usize> = (0..n.min(SAMPLED)).map(|k| k * n / n.min(SAMPLED)).collect();
+    let pictured = seed == 1;
+    let mut first: Option<Points> = None;
+    let mut corners: Vec<Vec<f64>> = Vec::new();
+    let mut owners: Vec<(usize, f64)> = Vec::new();
+    let (mut off, mut strayed, mut moved) = (0.0f64, 0, 0.0f64);
+    let mut falls: Vec<Vec<Sample>> = vec![Vec::new(); sampled.len()];
+    let (mut left, mut passed, mut unit) = (1.0, 0, 0.0);
+    let (mut frames, mut at_first) = (Vec::new(), Vec::new());
+    let most = if growing { 60 } else { asked.sizes.steps };
+    let steps = work.simulate(
+        &own.frank_wolfe(&matrix, growing)?,
+        &tokens,
+        most,
+        |_| true,
+        |look| {
+            let points = Points::of(look.tokens);
+            unit = look.unit();
+            if pictured && look.t <= 60 && n <= 3000 {
+                frames.push((look.t, look.tokens.clone()));
+            }
+            while passed < look.t {
+                left *= 1.0 - own.gamma(growing, passed);
+                passed += 1;
+            }
+            let start = first.get_or_insert_with(|| points.clone());
+            if look.t == 0 {
+                corners = (0..count).map(|k| points.row(k).to_vec()).collect();
+                owners = points.rows().map(|x| owner(&b, x, &corners)).collect();
+            }
+            for (i, &(v, margin)) in owners.iter().enumerate() {
+                if margin > EDGE {
+                    let line = |k: usize| left * start.row(i)[k] + (1.0 - left) * corners[v][k];
+                    off = off.max((0..d).map(|k| (points.row(i)[k] - line(k)).abs()).fold(0.0, f64::max) / unit);
+                }
+            }
+            let gone = |(k, v): (usize, &Vec<f64>)| distance(points.row(k), v) / unit;
+            moved = corners.iter().enumerate().map(gone).fold(moved, f64::max);
+            // Each token's key, by the vertex that it is, or lies at but for rounding.
+            let masks = look.masks(&sampled)?;
+            let at = |j: u32| {
+                let near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= ROUNDING * unit;
+                corners.iter().position(near)
+            };
+            let keys: Vec<Option<usize>> = masks.iter().map(|mask| mask.first().and_then(|&j| at(j))).collect();
+            if look.t == 0 {
+                at_first.clone_from(&keys);
+            }
+            strayed += keys.iter().zip(&at_first).filter(|(now, then)| now != then || now.is_none()).count() as u64;
+            for (&i, fall) in sampled.iter().zip(&mut falls) {
+                fall.push(Sample { step: look.t, distance: distance(points.row(i), &corners[owners[i].0]) });
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+
+    let noise = unit * (d as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
+    let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
+    let fits = falls.iter().filter_map(|fall| RateFit::of(fall, noise).ok());
+    let rates = fits.map(|fit| if growing { fit.curvature[0] } else { fit.rate });
+    let worst = rates.max_by(|a, b| (a - theory).abs().total_cmp(&(b - theory).abs()));
+    let (not_voronoi, not_convex) = geometry(&b, &vertices, &mut stream);
+    if !frames.is_empty() {
+        work.frames(&frames)?;
+        let rows = owners.iter().map(|(v, _)| vec![*v as f64]).collect();
+        work.series("owners", &["vertex"], rows)?;
+    }
+    if pictured {
+        let rows = falls
+            .iter()
+            .enumerate()
+            .flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
+        work.series("distance", &["token", "t", "distance"], rows.collect())?;
+    }
+    Ok(Row {
+        case: if growing { "growing" } else { "constant" }.into(),
+        seed,
+        b: if stretched { "stretched" } else { "identity" }.into(),
+        steps,
+        examined: n as u64,
+        off_line: Some(off),
+        off_vertex: Some(moved),
+        strayed: Some(strayed),
+        not_voronoi: Some(not_voronoi),
+        not_convex: Some(not_convex),
+        rate: worst,
+        theory: Some(theory),
+        ..Row::default()
+    })
+}
+
+/// Points of K that are not in the cell of their nearest vertex, and pairs of one cell whose middle is in another.
+fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64) {
+    let (mut not_voronoi, mut not_convex) = (0, 0);
+    let mut last: Vec<Option<Vec<f64>>> = vec![None; vertices.len()];
+    for _ in 0..PLACES {
+        let x = inside(vertices, stream);
+        let (own, margin) = owner(b, &x, vertices);
+        let apart = |v: &[f64]| {
+            let to: Vec<f64> = x.iter().zip(v).map(|(x, v)| x - v).collect();
+            form(b, &to, &to)
+        };
+        let nearest = vertices.iter().map(|v| apart(v)).fold(f64::INFINITY, f64::min);
+        not_voronoi += u64::from(margin > EDGE && apart(&vertices[own]) > nearest + EDGE);
+        if let Some(other) = &last[own] {
+            let middle: Vec<f64> = x.iter().zip(other).map(|(a, b)| (a + b) / 2.0).collect();
+            let (of_middle, margin) = owner(b, &middle, vertices);
+            not_convex += u64::from(of_middle != own && margin > EDGE);
+        }
+        last[own] = Some(x);
+    }
+    (not_voronoi, not_convex)
+}
+
+/// A token inside a corner under attention at β.
+fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
+    let mut x = Cloud::new(Kind::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
+    let corner = [x[0], x[1]];
+    x.extend(corner.map(|x| (1.0 - START) * x));
+    let tokens = Tokens::from_f64(asked.own.corners + 1, 2, x)?;
+    let rule = Rule::Softmax { beta: Schedule::Constant(beta) };
+    let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)));
+    let (mut time, mut rows) = (None, Vec::new());
+    let steps = work.simulate(
+        &model,
+        &tokens,
+        asked.sizes.steps,
+        |_| true,
+        |look| {
+            let away = distance(&look.tokens.row(asked.own.corners), &corner);
+            rows.push(vec![look.t as f64, away]);
+            if away <= NEAR && time.is_none() {
+                time = Some(look.t as f64);
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    work.series("distance", &["t", "distance"], rows)?;
+    Ok(Row { case: "attention".into(), beta: Some(beta), steps, examined: 1, time, ..Row::default() })
+}
+
+/// First exits from the corners under the Markov chain at β.
+fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
+    let own = &asked.own;
+    let tokens = Cloud::new(Kind::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
+    // The first of κ tokens that each leave with probability p.
+    let any = -libm::expm1(own.corners as f64 * libm::log1p(-own.exit(beta)));
+    let most = (100.0 / any).ceil() as u64;
+    let (mut total, mut rows, mut steps) = (0.0, Vec::new(), 0);
+    for run in 1..=own.runs {
+        let rule = Rule::Markov { beta: Schedule::Constant(beta), seed: run };
+        let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)));
+        let exit = work.simulate(
+            &model,
+            &tokens,
+            most,
+            |_| true,
+            |look| {
+                let moved = look.report.is_some_and(|report| report.moved > 0);
+                Ok(if moved { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            },
+        )?;
+        total += exit as f64;
+        steps = steps.max(exit);
+        rows.push(vec![exit as f64]);
+    }
+    work.series("exits", &["step"], rows)?;
+    Ok(Row {
+        case: "chain".into(),
+        beta: Some(beta),
+        steps,
+        examined: own.runs,
+        time: Some(total / own.runs as f64),
+        expected: Some(1.0 / any),
+        standard_error: Some((1.0 - any).sqrt() / any / (own.runs as f64).sqrt()),
+        ..Row::default()
+    })
+}
+
+fn claims(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
+    let own = &asked.own;
+    let clouds = || rows.iter().filter(|row| row.off_line.is_some());
+    let sum = |of: fn(&Row) -> Option<u64>| clouds().filter_map(of).sum::<u64>();
+    let examined: u64 = clouds().map(|row| row.examined).sum();
+    let farthest = |of: fn(&Row) -> Option<f64>| clouds().filter_map(of).fold(0.0, f64::max);
+    let exact = |claim: &str, farthest: f64| Claim {
+        claim: claim.into(),
+        source: SOURCE.into(),
+        basis: Basis::Proved,
+        measured: format!("{farthest:.1} units of the lattice off at most, in {} clouds", clouds().count()),
+        error: format!("{ROUNDING} units of the lattice count as one place: chosen, not derived"),
+        agrees: if examined == 0 { Verdict::Undecided } else { Verdict::of(farthest <= ROUNDING) },
+    };
+    let line = "Every token goes along the straight line to the vertex of its cell, by the exact solution";
+    report.claim(exact(line, farthest(|row| row.off_line)));
+    report.claim(exact("Vertices that each own their cell are stationary", farthest(|row| row.off_vertex)));
+    let places = clouds().count() as u64 * PLACES as u64;
+    let always =
+        |claim: &str, failed: u64, tried: u64, of: &str| Claim::always(claim, SOURCE, Basis::Proved, failed, tried, of);
+    let looks: u64 = clouds().map(|row| row.examined.min(SAMPLED as u64) * (row.steps + 1)).sum();
+    report.claim(always(
+        "A token attends to the same vertex for ever",
+        sum(|row| row.strayed),
+        looks,
+        "masks of the engine",
+    ));
+    report.claim(always(
+        "With vertices of one length, cells are Voronoi cells in the norm of B",
+        sum(|row| row.not_voronoi),
+        places,
+        "points of K",
+    ));
+    report.claim(always(
+        "Cells are convex",
+        sum(|row| row.not_convex),
+        places,
+        "pairs of points of one cell, their middles",
+    ));
+    for (case, claim) in [
+        ("constant", "With constant γ the distance to the vertex falls by 1 − γ a step"),
+        ("growing", "With γ(t) = 1 − exp(−a(t+1)) it falls as exp(−a t(t+1)/2): the coefficient of t² is −a/2"),
+    ] {
+        let rates = rows.iter().filter(|row| row.case == case).filter_map(|row| Some((row.rate?, row.theory?)));
+        if let Some((rate, theory)) = rates.max_by(|a, b| (a.0 - a.1).abs().total_cmp(&(b.0 - b.1).abs())) {
+            report.claim(Claim::number(claim, SOURCE, Basis::Proved, rate, theory, RATE_ERROR));
+        }
+    }
+    attention_claims(asked, rows, report);
+    let chains: Vec<(&Row, f64)> = rows
+        .iter()
+        .filter(|row| row.case == "chain")
+        .filter_map(|row| Some((row, (row.time? - row.expected?) / row.standard_error?)))
+        .collect();
+    let farthest = chains.iter().map(|(_, off)| off.abs()).fold(0.0, f64::max);
+    report.claim(Claim {
+        claim: "The Markov chain first leaves the corners of a regular polygon after a geometric time with the exact probability".into(),
+        source: "2508.09628, SA_P; derived for a regular polygon".into(),
+        basis: Basis::Proved,
+        measured: format!("means of {} runs for each of {} β are {farthest:.2} standard errors off at most", own.runs, chains.len()),
+        error: "4 standard errors".into(),
+        agrees: if chains.is_empty() { Verdict::Undecided } else { Verdict::of(farthest <= 4.0) },
+    });
+    let mut ends: Vec<&Row> = chains.iter().map(|(row, _)| *row).collect();
+    ends.sort_by(|a, b| a.beta.unwrap_or(0.0).total_cmp(&b.beta.unwrap_or(0.0)));
+    if let [.., low, high] = ends[..]
+        && let (Some(b0), Some(b1), Some(t0), Some(t1)) = (low.beta, high.beta, low.time, high.time)
+        && b1 > b0
+    {
+        let slope = libm::log(t1 / t0) / (b1 - b0);
+        let limit = 1.0 - libm::cos(std::f64::consts::TAU / own.corners as f64);
+        // What the exact probabilities give between these two β, short of the limit.
+        let exact = libm::log(low.expected.zip(high.expected).map_or(1.0, |(a, b)| b / a)) / (b1 - b0);
+        let error = 4.0 * (2.0 / own.runs as f64).sqrt() / (b1 - b0) + (limit - exact).abs();
+        report.claim(Claim {
+            claim: "Metastability: the time at a corner grows as e^{β(1 − cos 2π/κ)}".into(),
+            source: "2508.09628, SA_P".into(),
+            basis: Basis::Reported,
+            measured: format!(
+                "slope {slope:.3} of the logarithm between β = {b0} and {b1}, against {limit:.3} in the limit"
+            ),
+            error: format!(
+                "{error:.2}: 4 standard errors, and how far the exact slope between these β is from the limit"
+            ),
+            agrees: Verdict::of((slope - limit).abs() <= error),
+        });
+    }
+}
+
+fn attention_claims(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
+    let soft: Vec<&Row> = rows.iter().filter(|row| row.case == "attention").collect();
+    let known =
+        |row: &Row| PUBLISHED.iter().find(|(beta, _)| row.beta == Some(*beta)).map(|(_, time)| (row.time, *time));
+    let pairs: Vec<(Option<f64>, f64)> = soft.iter().filter_map(|row| known(row)).collect();
+    let shown = |time: Option<f64>| time.map_or("never".into(), |time| time.to_string());
+    let texts: Vec<String> = pairs.iter().map(|(time, told)| format!("{} against {told}", shown(*time))).collect();
+    report.claim(Claim {
+        claim: "At finite β a token 0.35 inside a corner is within 0.05 of it after T₁ = 31, 20, 19, 19 steps for β = 16, 32, 64, 128 (κ = 3 to 5)".into(),
+        source: "2508.09628, SA_β, phase 1; a published reproduction".into(),
+        basis: Basis::Reported,
+        measured: if texts.is_empty() { "none of these β".into() } else { texts.join("; ") },
+        error: "none allowed".into(),
+        agrees: match &pairs[..] {
+            [] => Verdict::Undecided,
+            pairs if (3..=5).contains(&asked.own.corners) => Verdict::of(pairs.iter().all(|(time, told)| *time == Some(*told))),
+            _ => Verdict::Undecided,
+        },
+    });
+    let low: Vec<&&Row> = soft.iter().filter(|row| row.beta.is_some_and(|beta| beta <= NEVER)).collect();
+    let arrived = low.iter().filter(|row| row.time.is_some()).count();
+    report.claim(Claim {
+        claim: "For β up to 8 it never comes there".into(),
+        source: "2508.09628, SA_β, phase 1; a published reproduction".into(),
+        basis: Basis::Reported,
+        measured: format!("{arrived} of {} came there in {} steps", low.len(), asked.sizes.steps),
+        error: "2000 steps were tried".into(),
+        agrees: if low.is_empty() || asked.sizes.steps < 2000 { Verdict::Undecided } else { Verdict::of(arrived == 0) },
+    });
+}
+
+fn figures(asked: &Asked<Cells>, results: &Results<Row>, report: &mut Report) -> Result<()> {
+    let rows = &results.rows;
+    let cell = |case: &str, b: &str| rows.iter().position(|row| row.case == case && row.b == b && row.seed == 1);
+    let small = asked.sizes.tokens <= 3000;
+    if small && asked.sizes.dim == 2 {
+        let mut charts = Vec::new();
+        for b in ["identity", "stretched"] {
+            if let Some(cell) = cell("constant", b) {
+                charts.push(lines(asked, results, cell, b)?);
+            }
+        }
+        let columns = charts.len();
+        let subtitle = format!("γ = {}, seed 1; a colour a cell, vertices in black", asked.own.gamma);
+        let sheet =
+            Panels { title: "Straight lines to the vertex that owns the cell".into(), subtitle, charts, columns };
+        report.figure(
+            "lines",
+            "Left: B = I, Voronoi cells of the vertices. Right: Voronoi cells in the norm of B.",
+            sheet.draw(Size { width: 1160, height: 620 })?,
+        );
+    }
+    let mut chart = Chart::new(
+        "Distance to the vertex",
+        Coordinate::whole("step t").within(0.0, 120.0),
+        Coordinate::log("|x − v| (dimensionless)").within(1e-17, 2.0),
+    )
+    .subtitle(format!("d = {}, seed 1; lines end at rounding", asked.sizes.dim));
+    for (k, (case, theory)) in [
+        ("constant", format!("γ = {}", asked.own.gamma)),
+        ("growing", format!("γ(t) = 1 − exp(−{}(t+1))", asked.own.rate)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let Some(cell) = cell(case, "identity") else { continue };
+        let series = results.series(cell, "distance")?;
+        let paths = series
+            .rows
+            .chunk_by(|a, b| a[0] == b[0])
+            .map(|path| path.iter().filter(|row| row[2] > 0.0).map(|row| (row[1], row[2])).collect());
+        chart = chart.lines(theory, paths.take(20).collect()).colour(k).opacity(0.6);
+        let mut left = 1.6;
+        let exact = (0..120u64).map(|t| {
+            let at = (t as f64, left);
+            left *= 1.0 - asked.own.gamma(case == "growing", t);
+            at
+        });
+        chart = chart
+            .dashed(if k == 0 { "exact solution" } else { "" }, exact.filter(|(_, y)| *y > 1e-17).collect::<Vec<_>>())
+            .colour(k);
+    }
+    report.figure(
+        "distance",
+        "A straight line for constant γ, a parabola where γ tends to 1: super-exponential.",
+        chart.draw(Size { width: 960, height: 560 })?,
+    );
+
+    let mut chart = Chart::new(
+        "A token inside a corner under attention at β",
+        Coordinate::whole("step t").within(0.0, 120.0),
+        Coordinate::log("distance from the corner (dimensionless)"),
+    )
+    .subtitle(format!("regular {}-gon, γ = {GAMMA}, start {START} from the corner", asked.own.corners));
+    for (cell, row) in rows.iter().enumerate().filter(|(_, row)| row.case == "attention") {
+        let series = results.series(cell, "distance")?;
+        let path: Vec<(f64, f64)> =
+            series.rows.iter().map(|row| (row[0], row[1])).filter(|(t, y)| *t <= 120.0 && *y > 0.0).collect();
+        chart = chart.line(format!("β = {}", row.beta.unwrap_or(0.0)), path);
+    }
+    report.figure(
+        "attention",
+        "Above the dashed line the token has not come to its corner. At small β it never does.",
+        chart.level(format!("within {NEAR}"), NEAR).draw(Size { width: 960, height: 560 })?,
+    );
+
+    let chains = || rows.iter().filter(|row| row.case == "chain");
+    let points = chains().filter_map(|row| {
+        let (beta, time, error) = (row.beta?, row.time?, row.standard_error?);
+        Some([beta, time, (time - 2.0 * error).max(0.5), time + 2.0 * error])
+    });
+    let exact = chains().filter_map(|row| Some((row.beta?, row.expected?)));
+    let chart = Chart::new(
+        "First exit of the Markov chain",
+        Coordinate::linear("β (dimensionless)"),
+        Coordinate::log("mean time of the first exit (steps)"),
+    )
+    .subtitle(format!("regular {}-gon, {} runs each, bars: two standard errors", asked.own.corners, asked.own.runs))
+    .intervals("measured", points.collect())
+    .dashed("exact", exact)
+    .ink();
+    report.figure(
+        "exits",
+        "Metastability: the time at the corners grows exponentially in β.",
+        chart.draw(Size { width: 860, height: 520 })?,
+    );
+    if small && let Some(cell) = cell("constant", "identity") {
+        let caption = format!("Frank–Wolfe with γ = {}, B = I, seed 1.", asked.own.gamma);
+        report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
+    }
+    Ok(())
+}
+
+/// Trajectories in the plane, a colour a cell.
+fn lines(asked: &Asked<Cells>, results: &Results<Row>, cell: usize, b: &str) -> Result<Chart> {
+    let frames = results.frames(cell)?;
+    let owners = results.series(cell, "owners")?.column("vertex")?;
+    let axis = |name: &str| Coordinate::linear(format!("{name} (dimensionless)"));
+    let mut chart =
+        Chart::new(if b == "identity" { "B = I" } else { "B = diag(1, 2)" }, axis("x₁"), axis("x₂")).equal_units();
+    let (_, start) = &frames[0];
+    for v in 0..asked.own.vertices {
+        let of: Vec<usize> = (asked.own.vertices..start.n()).filter(|&i| owners[i] == v as f64).take(60).collect();
+        let path = |i: usize| frames.iter().map(|(_, tokens)| (tokens.get(i, 0), tokens.get(i, 1))).collect();
+        chart = chart.lines("", of.iter().map(|&i| path(i)).collect()).colour(v).opacity(0.5);
+        chart = chart.points("", of.iter().map(|&i| (start.get(i, 0), start.get(i, 1)))).colour(v).radius(1.6);
+    }
+    Ok(chart.points("vertices", (0..asked.own.vertices).map(|k| (start.get(k, 0), start.get(k, 1)))).ink().radius(4.0))
+}

@@ -1,0 +1,285 @@
+//! Any config over any grid or random product of its parameters, measured alike, in one table.
+//!
+//! ```text
+//! cells = values of key 1 × values of key 2 × ...        or K draws of all keys at once
+//! ```
+//!
+//! Every rule is measured by what applies to it; `sweep.csv` has a column a swept key and a column a measure.
+
+mod axes;
+mod figures;
+mod measures;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::{Deserialize, Serialize};
+
+use self::axes::{Axis, Place, product};
+use super::{Asked, Report, Results, Sizes, Study, Workbench};
+use crate::choice::EngineChoice;
+use crate::error::{Error, Result};
+use crate::io::config::{Config, Override};
+use crate::io::presets;
+
+pub use self::measures::Row;
+
+/// What is varied where nothing is named at all.
+const UNASKED: [&str; 5] =
+    ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
+/// Largest config that is carried along in `study.toml`.
+const LARGEST: u64 = 1 << 20;
+
+/// Parameters of the study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sweep {
+    /// An embedded system to vary; `localmax presets` lists them
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again);
+    /// where no system is named either, α and δ of the default preset
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub over: Vec<String>,
+    /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and KEY=log(a,b)
+    #[arg(long, value_name = "K")]
+    pub draws: u64,
+    /// Seed of these draws
+    #[arg(long, value_name = "SEED")]
+    pub draw_seed: u64,
+    /// Number of tokens of a generated cloud
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<u64>,
+    /// Dimension of a generated cloud
+    #[arg(long, value_name = "D")]
+    pub dim: Option<u64>,
+    /// Repeats: seeds 1 to K
+    #[arg(long, value_name = "K")]
+    pub seeds: Option<u64>,
+    /// Steps to take
+    #[arg(long, value_name = "T")]
+    pub steps: Option<u64>,
+    /// Who computes
+    #[arg(long, value_name = "ENGINE", value_parser = engine())]
+    pub engine: Option<String>,
+    /// Width of the stored tokens
+    #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
+    pub precision: Option<String>,
+    /// A token has settled when it stays within this of where it ends, in units of the largest token at the start
+    #[arg(long, value_name = "EPSILON")]
+    pub epsilon: f64,
+    /// A config file to vary; its text is kept in study.toml
+    #[arg(long, value_name = "FILE", value_parser = Base::read, conflicts_with = "preset")]
+    pub config: Option<Base>,
+}
+
+fn engine() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name))
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            preset: None,
+            over: Vec::new(),
+            draws: 0,
+            draw_seed: 1,
+            tokens: None,
+            dim: None,
+            seeds: None,
+            steps: None,
+            engine: None,
+            precision: None,
+            epsilon: 1e-6,
+            config: None,
+        }
+    }
+}
+
+/// A config file, kept so that a study is the same whatever becomes of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    /// Its path.
+    pub file: PathBuf,
+    /// Its text.
+    pub lines: Vec<String>,
+}
+
+impl Base {
+    fn read(path: &str) -> Result<Self, String> {
+        let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+        let mut text = String::new();
+        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+        if text.len() as u64 > LARGEST {
+            return Err(format!("more than {LARGEST} bytes; put tokens and matrices into .npy files"));
+        }
+        let file = std::path::absolute(path).map_err(|e| e.to_string())?;
+        Ok(Self { file, lines: text.lines().map(str::to_owned).collect() })
+    }
+
+    fn config(&self, overrides: &[Override]) -> Result<Config> {
+        let name = self.file.file_stem().map_or_else(|| "sweep".into(), |stem| stem.to_string_lossy().into_owned());
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        Config::parse(&self.lines.join("\n"), &self.file.display().to_string(), &name, folder, overrides)
+    }
+}
+
+/// A config with its values put in.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    at: Place,
+    /// The keys that vary, with their values.
+    label: String,
+    config: Config,
+}
+
+impl Sweep {
+    /// What is varied. What `--over` says wins over the other options, and these over what is varied unasked.
+    fn axes(&self) -> Result<Vec<Axis>> {
+        let text = |number: Option<u64>| number.map(|number| number.to_string());
+        let options = [
+            ("tokens.n", text(self.tokens)),
+            ("tokens.d", text(self.dim)),
+            ("run.steps", text(self.steps)),
+            ("run.engine", self.engine.clone()),
+            ("run.precision", self.precision.clone()),
+        ];
+        let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
+        let fixed: Vec<Axis> = fixed.chain(self.seeds.map(|seeds| Axis::count("seed", seeds))).collect();
+        let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
+        let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
+        if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
+            return Err(Error::input(format!("--over {}: given twice; list all of its values in one", twice.key)));
+        }
+        let unasked = over.is_empty() && self.config.is_none() && self.preset.is_none();
+        let unasked = UNASKED.iter().filter(|_| unasked).map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
+        let mut axes = Vec::new();
+        for axis in over.into_iter().chain(fixed).chain(unasked) {
+            if axes.iter().all(|known: &Axis| known.key != axis.key) {
+                axes.push(axis);
+            }
+        }
+        Ok(axes)
+    }
+
+    fn config(&self, axes: &[Axis], place: &Place) -> Result<Config> {
+        let given =
+            axes.iter().zip(place).map(|(axis, value)| Override::given("--over", &format!("{}={value}", axis.key)));
+        let overrides = given.collect::<Result<Vec<_>>>()?;
+        match (&self.config, &self.preset) {
+            (Some(base), _) => base.config(&overrides),
+            (None, preset) => Config::preset(preset.as_deref().unwrap_or(presets::DEFAULT), &overrides),
+        }
+    }
+
+    /// What is varied, by name.
+    fn base(&self) -> String {
+        match (&self.config, &self.preset) {
+            (Some(base), _) => base.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            (None, preset) => format!("preset {}", preset.as_deref().unwrap_or(presets::DEFAULT)),
+        }
+    }
+}
+
+impl Study for Sweep {
+    const NAME: &'static str = "sweep";
+    const TITLE: &'static str = "A config over a grid or random product of its parameters";
+    const EXAMPLES: &'static str = "Examples:
+  localmax study sweep --preset default --over model.alpha=0.1,0.5 --over seed=1..10
+  localmax study sweep --config my.toml --over 'model.delta=log(0.01,1,9)' --seeds 5
+  localmax study sweep --config my.toml --over 'model.delta=log(0.01,1)' --over 'model.alpha=uniform(0.1,3)' --draws 500
+  localmax study sweep --config my.toml --over seed=1..1000 --out s --shard 3/16      one job of an array";
+    const SHARED: bool = false;
+
+    type Cell = Cell;
+    type Row = Row;
+
+    /// Not asked for: a sweep's sizes stand in its config.
+    fn sizes() -> Sizes {
+        Sizes::new(1, 1, 1, 0)
+    }
+
+    fn quick(asked: &mut Asked<Self>) {
+        (asked.own.seeds, asked.own.steps) = (Some(2), Some(200));
+    }
+
+    fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
+        let own = &asked.own;
+        if !(own.epsilon.is_finite() && own.epsilon > 0.0) {
+            return Err(Error::input(format!("--epsilon {}: it must be finite and above 0", own.epsilon)));
+        }
+        let axes = own.axes()?;
+        let cell = |place: Place| {
+            let config = own.config(&axes, &place)?;
+            let varied = axes.iter().zip(&place).filter(|(axis, _)| axis.varies());
+            let label: Vec<String> = varied.map(|(axis, value)| format!("{}={value}", axis.key)).collect();
+            Ok(Cell { at: place, label: label.join(" "), config })
+        };
+        product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect()
+    }
+
+    fn label(cell: &Cell) -> String {
+        cell.label.clone()
+    }
+
+    fn steps(_: &Asked<Self>, cell: &Cell) -> u64 {
+        cell.config.run.steps
+    }
+
+    fn extent(asked: &Asked<Self>) -> String {
+        asked.own.base()
+    }
+
+    fn compute(asked: &Asked<Self>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
+        measures::row(cell.label.clone(), &cell.config, asked.own.epsilon, work)
+    }
+
+    fn conclude(asked: &Asked<Self>, results: &Results<Row>) -> Result<Report> {
+        let own = &asked.own;
+        let (axes, cells) = (own.axes()?, Self::cells(asked)?);
+        let mut report = Report::new();
+        let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
+        let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
+        let resting = results.rows.iter().filter(|row| row.rests).count();
+        report.text(format!(
+            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token went farther than {} of \
+             what a token counts as settled within. sweep.csv has a row a cell, a column a key and a column a measure.",
+            own.base(),
+            if varied.is_empty() { "nothing".to_owned() } else { varied.join(", ") },
+            cells.len(),
+            if own.draws > 0 { format!(", drawn at random (seed {})", own.draw_seed) } else { String::new() },
+            "1/1000",
+        ));
+        report.table("What is measured.", &["column", "meaning"], measures::meanings());
+        figures::figures(&axes, &cells, results, own.draws == 0, &mut report)?;
+        let (head, rows) = measures::table(&results.rows)?;
+        let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();
+        let rows = cells.iter().zip(rows).map(|(cell, row)| cell.at.iter().cloned().chain(row).collect()).collect();
+        report.data("sweep", head, rows);
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If a key of the config were lost on its way, a whole table would be of another system.
+    #[test]
+    fn cells_are_configs_with_their_values() {
+        let mut asked = Asked::<Sweep>::new(false);
+        asked.own.over = vec!["model.alpha=0.1,0.5".into(), "seed=3..4".into(), "run.engine=cpu".into()];
+        asked.own.steps = Some(7);
+        let cells = asked.cells().unwrap();
+        assert_eq!(cells.len(), 4);
+        assert_eq!(cells[1].label, "model.alpha=0.1 seed=4");
+        assert_eq!((cells[1].config.seed, cells[1].config.run.steps), (4, 7));
+        assert_eq!(cells[1].config.run.engine, EngineChoice::Cpu);
+        asked.own.over.push("seed=9".into());
+        assert!(asked.cells().unwrap_err().to_string().contains("given twice"));
+        asked.own.over = vec!["model.alhpa=1".into()];
+        assert!(asked.cells().unwrap_err().to_string().contains("model.alpha"));
+    }
+}

@@ -1,0 +1,321 @@
+//! All rules, split anywhere, by every way to end, on every engine.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use localmax::choice::Plan;
+use localmax::contract::Grid;
+use localmax::cpu::{InstructionSet, Options as CpuOptions};
+use localmax::engine::{self, CpuEngine, Engine, Rounding, Step};
+use localmax::error::{Error, Result};
+use localmax::gpu::{Adapter, Device, Wanted};
+use localmax::io::checkpoint::{Checkpoint, Progress};
+use localmax::io::config::Config;
+use localmax::io::run_dir::{Meta, Options, Place, RunDir};
+use localmax::outcome::{Description, Effort, StepReport, Strips};
+use localmax::sim::record::{self, Conductor, End, Ending};
+use localmax::sim::resume;
+use localmax::tokens::Tokens;
+
+use crate::{assert_equal_files, copy, folder, preset};
+
+const STEPS: u64 = 11;
+
+/// Who computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Who {
+    Reference,
+    Cpu,
+    /// Another plan, another instruction set and one thread.
+    OtherCpu,
+    Gpu,
+}
+
+fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let adapter = Adapter::choose(Wanted::Any).expect("`bash tests/run.sh drivers` installs a software driver");
+        Device::open(&adapter).unwrap()
+    })
+}
+
+fn open(who: Who, config: &Config, tokens: &Tokens, grid: Grid) -> Box<dyn Engine> {
+    let model = &config.model;
+    match who {
+        Who::Reference => engine::on_reference(Plan::Auto, model, tokens, grid).unwrap(),
+        Who::Cpu => engine::on_cpu(Plan::Auto, model, tokens, grid).unwrap(),
+        Who::OtherCpu => {
+            let options = CpuOptions {
+                set: Some(InstructionSet::Portable),
+                threads: Some(1),
+                plan: Plan::Tree,
+                ..CpuOptions::default()
+            };
+            Box::new(CpuEngine::new(tokens, grid, options).unwrap())
+        }
+        Who::Gpu => engine::on_gpu(device(), Plan::Auto, model, tokens, grid).unwrap(),
+    }
+}
+
+/// How a part ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Manner {
+    /// At its own last step; the rest is asked for as more steps.
+    Checkpoint,
+    /// By a signal that it obeys.
+    Asked,
+    /// By one that it cannot: what is in the directory at that moment is all there is.
+    Killed,
+}
+
+/// Ends a run after some step.
+struct Ends {
+    at: u64,
+    /// Where the directory is copied to as it is then.
+    copy: Option<(PathBuf, PathBuf)>,
+}
+
+impl Conductor for Ends {
+    fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
+        panic!("{lost}");
+    }
+
+    fn progress(&mut self, step: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+        if step < self.at {
+            return ControlFlow::Continue(());
+        }
+        if let Some((from, to)) = self.copy.take() {
+            copy(&from, &to);
+        }
+        ControlFlow::Break(())
+    }
+}
+
+const NEVER: u64 = u64::MAX;
+
+fn first(config: &Config) -> (Tokens, Grid) {
+    let tokens = config.load_tokens().unwrap();
+    let grid = Grid::of(&tokens, config.run.precision);
+    let exact = config.model.is_exact();
+    let tokens = if exact { grid.snap(&tokens) } else { config.model.start(&tokens, config.run.precision) };
+    (tokens.unwrap(), grid)
+}
+
+/// A new run.
+fn begin(config: &Config, path: &Path, who: Who, conductor: &mut dyn Conductor) -> Ending {
+    let (tokens, grid) = first(config);
+    let engine = open(who, config, &tokens, grid);
+    let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
+    let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
+    let ending = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, conductor).unwrap();
+    run.write_meta(&record::finish(config, &ending)).unwrap();
+    ending
+}
+
+/// The rest of a run, as `localmax resume` takes it.
+fn go_on(path: &Path, more: u64, who: Who) -> Ending {
+    let run = RunDir::open(path).unwrap();
+    let left = resume::look(&run, more).unwrap();
+    assert!(left.done.is_none(), "{:?}", left.done);
+    let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
+    let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
+    let engine = open(who, &left.config, &start.tokens, grid);
+    start.progress.taken_up_by(engine.description());
+    run.cut_back(Some(&start)).unwrap();
+    left.config.save(path).unwrap();
+    let ending = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();
+    assert!(matches!(ending.how, End::Completed), "{:?}", ending.how);
+    ending
+}
+
+/// A run in two parts must be the run in one, whatever the rule, the step, and the way it ended.
+fn all_splits(name: &str, changes: &[&str], parts: &[(Who, Who)]) {
+    let often = ["output.record=every 3", "output.frames=every 4", "output.checkpoint_seconds=1e-9"];
+    let steps = format!("run.steps={STEPS}");
+    let config = preset(name, &[changes, &often, &[&steps]].concat());
+    let folder = folder();
+    let mut count = 0;
+    for &(who, then) in parts {
+        count += 1;
+        let whole = folder.path().join(format!("whole-{count}"));
+        begin(&config, &whole, then, &mut Ends { at: NEVER, copy: None });
+        for at in [1, 4, 5, 8, 9] {
+            for manner in [Manner::Checkpoint, Manner::Asked, Manner::Killed] {
+                let what = format!("{name} on {who:?} and {then:?}, step {at}, {manner:?}");
+                count += 1;
+                let path = folder.path().join(format!("parts-{count}"));
+                let begun = folder.path().join(format!("begun-{count}"));
+                let ending = match manner {
+                    Manner::Checkpoint => {
+                        let mut shorter = config.clone();
+                        shorter.run.steps = at;
+                        begin(&shorter, &path, who, &mut Ends { at: NEVER, copy: None });
+                        go_on(&path, STEPS - at, then)
+                    }
+                    Manner::Asked => {
+                        begin(&config, &path, who, &mut Ends { at, copy: None });
+                        go_on(&path, 0, then)
+                    }
+                    Manner::Killed => {
+                        begin(&config, &begun, who, &mut Ends { at, copy: Some((begun.clone(), path.clone())) });
+                        go_on(&path, 0, then)
+                    }
+                };
+                assert_equal_files(&whole, &path, &what);
+                let (step, more) = (ending.progress.segments.last().unwrap().from_step, ending.progress.segments.len());
+                let [most, fewest] = if who == then || step == 0 { [1, 1] } else { [2, 2] };
+                assert!((fewest..=most).contains(&more), "{what}: {:?}", ending.progress.segments);
+            }
+        }
+    }
+}
+
+/// The rules of the contract: the second part on another engine, other threads, another plan.
+const EXACT: [(Who, Who); 5] = [
+    (Who::Reference, Who::Reference),
+    (Who::Reference, Who::Cpu),
+    (Who::Cpu, Who::OtherCpu),
+    (Who::OtherCpu, Who::Gpu),
+    (Who::Gpu, Who::Reference),
+];
+/// The other rules: every part on the same engine.
+const REAL: [(Who, Who); 3] = [(Who::Reference, Who::Reference), (Who::Cpu, Who::Cpu), (Who::Gpu, Who::Gpu)];
+
+#[test]
+fn localmax() {
+    all_splits("vanishing-delta", &["tokens.n=40"], &EXACT);
+    all_splits("default", &["tokens.n=30", "run.precision=f64"], &EXACT[1..3]);
+}
+
+#[test]
+fn hardmax_and_frank_wolfe() {
+    all_splits("hardmax-triangle", &[], &EXACT);
+    all_splits("frank-wolfe-super-exponential", &[], &EXACT);
+}
+
+#[test]
+fn softmax_and_markov() {
+    all_splits("softmax-collection", &["run.precision=f32"], &REAL);
+    all_splits("markov-escape", &["run.precision=f32"], &REAL);
+}
+
+#[test]
+fn flows_on_spheres() {
+    all_splits("sphere-clusters", &["run.precision=f32"], &REAL);
+    all_splits("sphere-causal", &["run.precision=f32"], &REAL);
+}
+
+#[test]
+fn ellipsoid_and_rescaled() {
+    all_splits("ellipsoid-consensus", &["run.precision=f32"], &REAL);
+    all_splits("clustering-hyperplane", &["run.precision=f32"], &REAL);
+}
+
+/// An engine whose device is lost in mid-run.
+struct Doomed {
+    inner: Box<dyn Engine>,
+    device: Device,
+    /// Steps until then.
+    left: usize,
+}
+
+impl Engine for Doomed {
+    fn description(&self) -> Description {
+        self.inner.description()
+    }
+
+    fn rounding(&self) -> Rounding {
+        self.inner.rounding()
+    }
+
+    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        if self.left < steps.len() {
+            self.device.destroy();
+        }
+        self.left = self.left.saturating_sub(steps.len());
+        self.inner.step(steps)
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        self.inner.tokens()
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        self.inner.strips()
+    }
+
+    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.inner.masks(step, rows)
+    }
+}
+
+/// Opens a device again, which may be doomed too, or none.
+struct Reopens<'a> {
+    config: &'a Config,
+    next: Option<Who>,
+    again: Option<usize>,
+    losses: Vec<String>,
+}
+
+fn doomed(config: &Config, tokens: &Tokens, grid: Grid, left: usize) -> Box<dyn Engine> {
+    let device = Device::open(device().adapter()).unwrap();
+    let inner = engine::on_gpu(&device, Plan::Auto, &config.model, tokens, grid).unwrap();
+    Box::new(Doomed { inner, device, left })
+}
+
+impl Conductor for Reopens<'_> {
+    fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
+        self.losses.push(lost.to_string());
+        let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
+        match (self.again, self.next) {
+            (Some(left), _) => Ok(doomed(self.config, &at.tokens, grid, left)),
+            (None, Some(who)) => Ok(open(who, self.config, &at.tokens, grid)),
+            (None, None) => Err(Error::device("there is none")),
+        }
+    }
+
+    fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// A driver that is reset must cost nothing but time; one that stays away must not cost the run.
+#[test]
+fn a_lost_device_is_taken_up_once() {
+    let folder = folder();
+    for (name, changes) in [("default", &["tokens.n=30"][..]), ("sphere-clusters", &["run.precision=f32"])] {
+        let config = preset(name, &[changes, &["run.steps=9", "output.checkpoint_seconds=1e-9"]].concat());
+        let whole = folder.path().join(format!("{name}-whole"));
+        begin(&config, &whole, Who::Gpu, &mut Ends { at: NEVER, copy: None });
+        let cases = [
+            ("again", Some(Who::Gpu), None),
+            ("other", Some(Who::Cpu), None),
+            ("gone", None, None),
+            ("twice", None, Some(2)),
+        ];
+        for (what, next, again) in cases {
+            let path = folder.path().join(format!("{name}-{what}"));
+            let (tokens, grid) = first(&config);
+            let engine = doomed(&config, &tokens, grid, 4);
+            let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
+            let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &progress)).unwrap();
+            let mut conductor = Reopens { config: &config, next, again, losses: Vec::new() };
+            let start = Checkpoint { tokens, progress, frames: vec![] };
+            let ending = record::run(&config, &run, start, engine, &mut conductor).unwrap();
+            assert_eq!(conductor.losses.len(), 1, "{name} {what}: {:?}", conductor.losses);
+            match (what, &ending.how) {
+                ("again", End::Completed) => {}
+                ("again", how) => panic!("{name}: {how:?} after {:?}", conductor.losses),
+                (_, End::Failed(Error::Device(_))) => {
+                    let saved = ending.saved.unwrap();
+                    assert!(saved >= 4, "{name} {what}: the checkpoint of step {saved}");
+                    run.write_meta(&record::finish(&config, &ending)).unwrap();
+                    go_on(&path, 0, Who::Gpu);
+                }
+                (_, how) => panic!("{name} {what}: {how:?}"),
+            }
+            assert_equal_files(&whole, &path, &format!("{name} {what}"));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Every study at its small size: it ends in a report, and what is claimed comes out as it should.
+
+use std::ops::ControlFlow;
+
+use localmax::study::{CATALOGUE, Folder, Outcome, Shard, Verdict};
+
+/// Takes a study to its report in a folder that is kept for the test.
+fn take(name: &str, options: &[&str], shard: Option<Shard>, folder: &std::path::Path) -> Outcome {
+    let entry = CATALOGUE.iter().find(|entry| entry.name == name).expect("a study of this name");
+    let command = (entry.options)(clap::Command::new(entry.name));
+    let words = std::iter::once(name).chain(options.iter().copied());
+    let study = (entry.ask)(&command.get_matches_from(words), true).expect("options that fit");
+    let folder =
+        Folder::create(Some(folder), study.name(), &study.to_toml().expect("parameters that fit")).expect("a folder");
+    study.run(&folder, shard, &mut |_| ControlFlow::Continue(())).expect("a study that ends")
+}
+
+/// The verdicts in the claims' order: y, n, u.
+fn verdicts(outcome: &Outcome) -> String {
+    let letter = |verdict| match verdict {
+        Verdict::Yes => 'y',
+        Verdict::No => 'n',
+        Verdict::Undecided => 'u',
+    };
+    outcome.claims.iter().map(|claim| letter(claim.agrees)).collect()
+}
+
+/// If rates were wrong, the table of where localmax is slow would be; that no cloud beats its quiescent sets is a theorem.
+#[test]
+fn rates_come_to_rest_no_faster_than_theory() {
+    let place = tempfile::tempdir().expect("a folder");
+    let outcome = take("rates", &["--engine", "cpu"], None, &place.path().join("s"));
+    assert!(verdicts(&outcome).starts_with("yy"), "{:#?}", outcome.claims);
+}
+
+/// The theorems on cells hold exactly; a no is a bug of the engine or of the study.
+#[test]
+fn cells_are_as_proved() {
+    let place = tempfile::tempdir().expect("a folder");
+    let outcome = take("cells", &["--engine", "cpu"], None, &place.path().join("s"));
+    assert!(!verdicts(&outcome).contains('n'), "{:#?}", outcome.claims);
+    assert!(verdicts(&outcome).starts_with("yyyyyyy"), "{:#?}", outcome.claims);
+}
+
+/// Theorems of consensus hold; a no is a bug of the engine or of the study.
+#[test]
+fn consensus_is_as_proved() {
+    let place = tempfile::tempdir().expect("a folder");
+    let outcome = take("consensus", &["--engine", "cpu"], None, &place.path().join("s"));
+    assert!(!verdicts(&outcome).contains('n'), "{:#?}", outcome.claims);
+}
+
+/// Shards of a job array must leave the very table that one process leaves.
+#[test]
+fn sweeps_are_the_same_in_shards() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = [
+        "--preset",
+        "default",
+        "--over",
+        "model.alpha=0.5,1,3",
+        "--over",
+        "seed=1..2",
+        "--tokens",
+        "40",
+        "--steps",
+        "50",
+    ];
+    let table = |shards: usize| {
+        let folder = place.path().join(shards.to_string());
+        for at in 1..=shards {
+            let shard = (shards > 1).then_some(Shard { at, of: shards });
+            let outcome = take("sweep", &options, shard, &folder);
+            assert_eq!((outcome.cells, outcome.written.is_empty()), (6, at < shards));
+        }
+        std::fs::read_to_string(folder.join("sweep.csv")).expect("a table")
+    };
+    let whole = table(1);
+    assert_eq!(whole, table(4));
+    assert!(whole.starts_with("model.alpha,seed,tokens.n,run.steps,n,d,steps,"), "{whole}");
+    assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
+}
