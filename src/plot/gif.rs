@@ -19,7 +19,7 @@ const LONGEST: usize = 60;
 const LAST: u16 = 250;
 /// How space is looked at: turned about the third axis, then tilted.
 const AZIMUTH: f64 = -0.6;
-const TILT: f64 = 0.45;
+const TILT: f64 = -0.45;
 
 /// The map from a position to pixels.
 enum Lens {
@@ -92,7 +92,7 @@ fn axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
     let (from, to) = (DVec3::new(low[0], low[1], low[2]), DVec3::new(high[0], high[1], high[2]));
     let reach = (to - from).length() / 2.0;
     let centre = DVec2::new(WIDTH / 2.0, f64::midpoint(top, HEIGHT - 20.0));
-    let lens = Lens::Space { middle: (from + to) / 2.0, unit: 0.46 * (HEIGHT - top - 40.0) / reach, centre };
+    let lens = Lens::Space { middle: (from + to) / 2.0, unit: 0.58 * (HEIGHT - top - 40.0) / reach, centre };
     let corner = |bits: usize| {
         let p = [0, 1, 2].map(|k| if bits >> k & 1 == 1 { high[k] } else { low[k] });
         lens.map(&p)
@@ -102,11 +102,15 @@ fn axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
             canvas.line(corner(bits), corner(bits | 1 << k), Style::line("#cfcfcf", 1.0, 1.0));
         }
     }
-    // From this side these edges are the lower two and the left one.
-    for (k, bits) in [(0, 0), (1, 1), (2, 0)] {
-        let middle = (corner(bits) + corner(bits | 1 << k)) / 2.0;
-        let away = (middle - centre).normalize_or_zero() * 26.0;
-        canvas.text(middle + away, 12.0, Anchor::Middle, SOFT, 0.0, &player.names[k]);
+    for k in 0..3usize {
+        // The edge that is lowest, or leftmost where the axis stands upright.
+        let middle = |bits: usize| (corner(bits) + corner(bits | 1 << k)) / 2.0;
+        let rank = |bits: &usize| if k == 2 { -middle(*bits).x } else { middle(*bits).y };
+        let edges = (0..8usize).filter(|bits| bits >> k & 1 == 0);
+        let Some(bits) = edges.max_by(|a, b| rank(a).total_cmp(&rank(b))) else { continue };
+        let at = middle(bits);
+        let away = (at - centre).normalize_or_zero() * 22.0;
+        canvas.text(at + away, 13.0, Anchor::Middle, SOFT, 0.0, &player.names[k]);
     }
     lens
 }

@@ -79,7 +79,7 @@ class Player {
     this.trails = figure.querySelector("input.trails");
     this.frame = 0;
     this.timer = null;
-    this.turn = { azimuth: -0.6, height: 0.45, zoom: 1 };
+    this.turn = { azimuth: -0.6, height: -0.45, zoom: 1 };
     this.screen = new Float32Array(2 * this.data.tokens);
     this.slider.max = this.data.steps.length - 1;
     this.slider.addEventListener("input", () => { this.pause(); this.show(Number(this.slider.value)); });
@@ -155,7 +155,7 @@ class Player {
   point(event) {
     if (this.held) {
       this.turn.azimuth += (event.clientX - this.held.x) * 0.008;
-      this.turn.height = Math.min(1.57, Math.max(-1.57, this.turn.height + (event.clientY - this.held.y) * 0.008));
+      this.turn.height = Math.min(1.57, Math.max(-1.57, this.turn.height - (event.clientY - this.held.y) * 0.008));
       this.held = { x: event.clientX, y: event.clientY };
       this.tip.style.display = "none";
       this.draw();
@@ -330,8 +330,8 @@ class Player {
       };
       const write = (text, p, colour) => { pen.fillStyle = colour; pen.fillText(text, p[0], p[1]); };
       write(data.names[k], away([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], 22), INK);
-      write(digits(Number(data.low[k].toPrecision(3))).replace("-", "−"), away(a.map((v, j) => v + (b[j] - v) * 0.06), 16), SOFT);
-      write(digits(Number(data.high[k].toPrecision(3))).replace("-", "−"), away(b.map((v, j) => v + (a[j] - v) * 0.06), 16), SOFT);
+      write(digits(Number(data.low[k].toPrecision(3))).replace("-", "−"), away(a.map((v, j) => v + (b[j] - v) * 0.14), 16), SOFT);
+      write(digits(Number(data.high[k].toPrecision(3))).replace("-", "−"), away(b.map((v, j) => v + (a[j] - v) * 0.14), 16), SOFT);
     }
   }
 
