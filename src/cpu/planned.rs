@@ -124,10 +124,12 @@ impl<W: Width> Planned<W> {
             self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
         }
         let Held::Sorted(state, _) = &self.held else { return };
-        let tree = state.trial(step, SAMPLES) * state.packets() as f64;
+        let tree_packet = state.trial(step, SAMPLES);
+        let tree = tree_packet * state.packets() as f64;
         // Brute force runs over all tokens, and is timed over the distinct ones.
         let ratio = n as f64 / state.keys() as f64;
-        let brute = brute_packet(state, step, set) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
+        let brute =
+            brute_packet(state, step, set, tree_packet) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
         let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
             .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
             .filter(|state| state.trial(step, SAMPLES) * (state.packets() as f64) < 0.9 * tree.min(brute));
@@ -140,8 +142,8 @@ impl<W: Width> Planned<W> {
     }
 }
 
-/// Seconds of a packet against every key.
-fn brute_packet<W: Width>(state: &Sorted<W>, step: &Step, set: InstructionSet) -> f64 {
+/// Seconds of a packet against every key; a rough answer will do if it is far above `rival`.
+fn brute_packet<W: Width>(state: &Sorted<W>, step: &Step, set: InstructionSet, rival: f64) -> f64 {
     let (cloud, plan, lanes) = (state.cloud(), &Plan::new(step), set.packet_rows(W::PRECISION));
     let mut scratch = Scratch::new(cloud.n, cloud.d, lanes);
     let mut least = f64::INFINITY;
@@ -155,6 +157,9 @@ fn brute_packet<W: Width>(state: &Sorted<W>, step: &Step, set: InstructionSet) -
         let start = Instant::now();
         <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose });
         least = least.min(start.elapsed().as_secs_f64());
+        if least > 4.0 * rival {
+            break;
+        }
     }
     least
 }

@@ -15,15 +15,13 @@ use rayon::prelude::*;
 
 use super::lanes::{InstructionSet, Vectors};
 use super::packet::{BLOCK, Cloud, Plan, Tally};
+use super::search::group::ROWS;
 use super::search::{Purpose, Row, Scratch, Search, Searched};
 use super::width::Width;
 use crate::contract::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
-
-/// Rows that begin their search together; a power of two, at least as many as a packet has.
-const GROUP: usize = 1024;
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
@@ -177,6 +175,10 @@ impl<W: Width> Sorted<W> {
         self.cloud.floats.truncate(padded);
         self.next.resize(padded, W::Int::default());
         self.next.truncate(padded);
+        for results in [&mut self.argmax, &mut self.count] {
+            results.resize(keys.len(), 0);
+            results.truncate(keys.len());
+        }
         (self.weight, self.first) = (keys.weight, keys.first);
         self.refit();
         self.sorting.cost = start.elapsed();
@@ -219,48 +221,54 @@ impl<W: Width> Sorted<W> {
         }
     }
 
-    /// The node above all keys of a group of rows.
-    fn node_of(&self, group: usize) -> usize {
-        let leaves = GROUP / LEAF;
-        (self.tree.first_leaf() + group * leaves) >> leaves.ilog2().min(self.tree.first_leaf().ilog2())
+    /// The node above all keys of the group, or the part of one, that begins with a row.
+    fn node_of(&self, row: usize, level: usize) -> usize {
+        (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
+    }
+
+    /// Prepares for packets of rows from one on that begins a group, or a part of the group at hand.
+    fn enter(&self, scratch: &mut Scratch<W>, searched: &Searched<'_, W>, plan: &Plan<'_, W>, row: usize) {
+        for (level, &rows) in ROWS.iter().enumerate() {
+            if row.is_multiple_of(rows) {
+                scratch.enter(self.set, searched, plan, self.node_of(row, level), level);
+            }
+        }
     }
 
     /// The rows of the keys from `base` on, by how much they see.
-    fn rows(&self, mask: Mask, base: usize, count: usize) -> Vec<Row> {
-        let row = |place: usize| {
+    fn rows(&self, mask: Mask, base: usize, count: usize, into: &mut Vec<Row>) {
+        into.clear();
+        into.extend((0..count).map(|place| {
             let key = base + place;
             let visible = mask.visible(self.first[key] as usize, self.n) as u32;
             Row { key: key as u32, visible, place: place as u32 }
-        };
-        let mut rows: Vec<Row> = (0..count).map(row).collect();
-        rows.sort_by_key(|row| row.visible);
-        rows
+        }));
+        if mask == Mask::Causal {
+            into.sort_by_key(|row| row.visible);
+        }
     }
 
     pub(super) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
         self.prepare(step.mask);
         let start = Instant::now();
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
-        self.argmax.resize(keys, 0);
-        self.count.resize(keys, 0);
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
-        argmax.truncate(keys);
-        count.truncate(keys);
         let (searched, plan) = (&self.searched(), &Plan::new(step));
         let groups = next[..keys * d]
-            .par_chunks_mut(GROUP * d)
-            .zip(argmax.par_chunks_mut(GROUP))
-            .zip(count.par_chunks_mut(GROUP))
+            .par_chunks_mut(ROWS[0] * d)
+            .zip(argmax.par_chunks_mut(ROWS[0]))
+            .zip(count.par_chunks_mut(ROWS[0]))
             .enumerate();
         let tally = groups
             .map_init(
-                || Scratch::new(d, lanes),
-                |scratch, (group, ((x, argmax), count))| {
-                    scratch.enter(searched, plan, self.node_of(group));
+                || (Scratch::new(d, lanes), Vec::with_capacity(lanes)),
+                |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
                     let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
-                        let rows = &self.rows(step.mask, group * GROUP + packet * lanes, count.len());
+                        let base = group * ROWS[0] + packet * lanes;
+                        self.enter(scratch, searched, plan, base);
+                        self.rows(step.mask, base, count.len(), rows);
                         let purpose = Purpose::Move { x, argmax, count };
                         <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
                     });
@@ -299,10 +307,16 @@ impl<W: Width> Sorted<W> {
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
-        let mut report = StepReport::new(t, tally.moved, self.count.iter().copied(), tally.redone);
-        let total = |count: &u32, weight: &u32| u64::from(*count) * u64::from(*weight);
-        report.strip_total = self.count.iter().zip(&self.weight).map(|(count, weight)| total(count, weight)).sum();
-        report
+        let chunks = self.count.par_chunks(1 << 14).zip(self.weight.par_chunks(1 << 14));
+        let (strip_min, strip_max, strip_total) = chunks
+            .map(|(counts, weights)| {
+                let total =
+                    counts.iter().zip(weights).map(|(&count, &weight)| u64::from(count) * u64::from(weight)).sum();
+                let extreme = |of: Option<&u32>| of.copied().unwrap_or_default();
+                (extreme(counts.iter().min()), extreme(counts.iter().max()), total)
+            })
+            .reduce(|| (u32::MAX, 0, 0u64), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2));
+        StepReport { t, moved: tally.moved, strip_min, strip_max, strip_total, redone: tally.redone }
     }
 
     /// Argmax and strip size of every token in the last step.
@@ -354,14 +368,17 @@ impl<W: Width> Sorted<W> {
             || Scratch::new(d, lanes),
             |scratch, run| {
                 let first = run * all / runs;
-                scratch.enter(searched, plan, self.node_of(first * lanes / GROUP));
-                let last = (first + RUN).min(((first * lanes / GROUP + 1) * GROUP).div_ceil(lanes));
+                let row = first * lanes;
+                (0..ROWS.len())
+                    .for_each(|level| scratch.enter(self.set, searched, plan, self.node_of(row, level), level));
+                let last = (first + RUN).min((row / ROWS[1] + 1) * ROWS[1] / lanes);
+                let mut rows = Vec::with_capacity(lanes);
                 let mut times = (first..last.min(all)).map(|packet| {
                     let base = packet * lanes;
-                    let rows = &self.rows(step.mask, base, lanes.min(self.cloud.n - base));
+                    self.rows(step.mask, base, lanes.min(self.cloud.n - base), &mut rows);
                     let start = Instant::now();
                     let purpose = Purpose::Trial;
-                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose });
+                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
                     start.elapsed().as_secs_f64()
                 });
                 let cold = times.next().unwrap_or_default();

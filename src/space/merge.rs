@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::medians::refine;
 use super::{Coordinate, Order, order};
 
 /// Distinct rows in order, as far as an order tells, with what was merged into each.
@@ -40,14 +41,18 @@ impl<I: Coordinate> Keys<I> {
     pub fn ordered(self, d: usize, by: Order, merge: bool) -> (Self, Vec<u32>) {
         let row = |i: u32| &self.rows[i as usize * d..][..d];
         let order = order(&self.rows, d, by);
-        // Where each key begins, and behind them the end.
+        // Where each key begins and ends.
         let begins = |&at: &usize| at == 0 || !merge || row(order[at - 1]) != row(order[at]);
-        let mut starts: Vec<usize> = (0..order.len()).into_par_iter().filter(begins).collect();
-        starts.push(order.len());
-        let groups = || starts.par_windows(2).with_min_len(1024).map(|of| &order[of[0]..of[1]]);
-        let mut rows = vec![I::default(); (starts.len() - 1) * d];
+        let starts: Vec<u32> = (0..order.len()).into_par_iter().filter(begins).map(|at| at as u32).collect();
+        let ends = starts.par_iter().skip(1).copied().chain([order.len() as u32]);
+        let mut keys: Vec<(u32, u32)> = starts.par_iter().copied().zip(ends).collect();
+        if by == Order::Space {
+            refine(&mut keys, d, |(start, _)| row(order[start as usize]));
+        }
+        let groups = || keys.par_iter().with_min_len(1024).map(|&(start, end)| &order[start as usize..end as usize]);
+        let mut rows = vec![I::default(); keys.len() * d];
         rows.par_chunks_mut(d).zip(groups()).for_each(|(to, group)| to.copy_from_slice(row(group[0])));
-        let keys = Self {
+        let merged = Self {
             rows,
             weight: groups().map(|group| group.iter().map(|&i| self.weight[i as usize]).sum()).collect(),
             first: groups()
@@ -55,10 +60,10 @@ impl<I: Coordinate> Keys<I> {
                 .collect(),
         };
         let mut places = vec![0; order.len()];
-        for (place, of) in starts.windows(2).enumerate() {
-            order[of[0]..of[1]].iter().for_each(|&i| places[i as usize] = place as u32);
+        for (place, &(start, end)) in keys.iter().enumerate() {
+            order[start as usize..end as usize].iter().for_each(|&i| places[i as usize] = place as u32);
         }
-        (keys, places)
+        (merged, places)
     }
 }
 

@@ -4,7 +4,8 @@
 //! none of which changes a bit of a result:
 //!
 //! * **order**: rows that lie close together get indices that lie close together (or rows of large norm come first);
-//! * **merging**: in either order equal rows are neighbours, and become one *key* with a weight;
+//! * **merging**: in either order equal rows are neighbours, and become one *key* with a weight; keys in space are then
+//!   ordered anew by medians, so that runs of them lie compactly;
 //! * **tree**: boxes over runs of [`LEAF`] keys, boxes over pairs of boxes, and so on. Over a box, the score with a query
 //!   q lies between `q·c − |q|·h` and `q·c + |q|·h` (c its centre, h its half-widths): a box wholly outside a strip is
 //!   dropped, one wholly inside adds its stored weight and its exact integer sum.
@@ -12,6 +13,7 @@
 //! Everything here is in lattice integers and the floats equal to them; what a float bound may decide is the engines'
 //! business, as it depends on how they compute it.
 
+mod medians;
 mod merge;
 mod order;
 mod tree;

@@ -29,6 +29,13 @@ impl<W: Width> Search<'_, W> {
             start[l] = W::LOWEST.size(); // nothing is of use to it
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
+        self.sift(|level| &level.maxima, W::default());
+        if self.scratch.listed {
+            for part in 0..self.scratch.parts.len() {
+                self.see_leaf(lanes, part, known, &mut max, tally);
+            }
+            return max;
+        }
         if self.keys.order == Order::Space && !known.blind {
             self.start_from_winners(lanes, &mut max);
         }
@@ -51,7 +58,7 @@ impl<W: Width> Search<'_, W> {
         let origin = Origin { at: &self.scratch.origins[..d], slack: self.scratch.slack };
         let (fan, open) = (&self.scratch.fan[..], &mut self.scratch.open);
         open.clear();
-        for &node in &self.scratch.group.around_maxima {
+        for &node in &self.scratch.group.innermost().maxima.boxes {
             let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
             open.push((node, middle + reach));
@@ -163,18 +170,16 @@ impl<W: Width> Search<'_, W> {
         tally: &mut Tally,
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
-        let (range, error) = self.approach(lanes, leaf);
+        let (count, error) = self.approach(lanes, leaf);
         let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
-        tally.scores += (range.len() * self.rows.len()) as u64;
+        tally.scores += (count * self.rows.len()) as u64;
         let best = if known.blind {
             let mut seeing = [0; LEAF];
-            for (seeing, &first) in seeing.iter_mut().zip(&self.keys.first[range.clone()]) {
-                *seeing = known.seeing(width, first);
+            for (seeing, &key) in seeing.iter_mut().zip(&self.scratch.part) {
+                *seeing = known.seeing(width, self.keys.first[key as usize]);
             }
-            let (blinds, seeing) = (&self.scratch.blinds, &seeing[..range.len()]);
-            leaf_maxima_seen(lanes, query, keys, d, blinds, seeing)
+            leaf_maxima_seen(lanes, query, keys, d, &self.scratch.blinds, &seeing[..count])
         } else {
-            let count = range.len();
             unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
         };
         self.scratch.leaves.push(leaf as u32);
@@ -204,18 +209,18 @@ impl<W: Width> Search<'_, W> {
             if at_least(lanes, &most, attained) & !known.idle == 0 {
                 continue;
             }
-            let (range, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
+            let (count, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
             let mut top = *attained;
             for r in 0..VECTORS {
                 top[r] = lanes.mul_add(minus_one, error[r], top[r]);
             }
             let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
-            let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&top, &top]));
-            tally.scores += (range.len() * self.rows.len()) as u64;
-            for (key, bits) in range.zip(sets) {
-                let bits = bits & !known.idle & known.seen(width, self.keys.first[key]);
+            let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&top, &top]));
+            tally.scores += (count * self.rows.len()) as u64;
+            for (&key, bits) in self.scratch.part.iter().zip(sets) {
+                let bits = bits & !known.idle & known.seen(width, self.keys.first[key as usize]);
                 if bits != 0 {
-                    self.scratch.candidates.push((key as u32, bits));
+                    self.scratch.candidates.push((key, bits));
                 }
             }
         }

@@ -1,66 +1,179 @@
 //! Where the packets of a group of neighbouring rows begin.
 //!
 //! Rows that follow one another in the tree's order have queries in a small box, the fan, and much the same maxima and
-//! strips. So the tree is descended once for all of them, by bounds over the fan that cost a scalar, and every packet of
-//! the group begins at the boxes that this leaves open. With scores measured from some key o, a key whose score is below
-//! 0 for every query of the fan attains no maximum, since o is better; one below −D is in no strip of width D or less.
+//! strips. So the tree is descended once for all of them, by bounds over the fan that cost a scalar; what this leaves
+//! open, boxes or keys, is divided once more by parts of the group, and there every packet begins. With scores measured from some key o,
+//! a key whose score is below 0 for every query of the fan attains no maximum, since o is better; one below −D is in no strip of
+//! width D or less.
 //!
 //! A group only decides where packets begin: what they find is the same from the root.
+#![allow(clippy::inline_always)] // see `packet`
 
+use super::super::lanes::{Job, Lanes};
 use super::super::packet::{Plan, unrolled};
 use super::super::width::{Integer, Width};
 use super::Searched;
+use super::list::List;
 use super::scan::{Fan, Origin, fan_bounds};
 use crate::contract::{StripWidth, TokenMatrix};
 use crate::model::Mask;
-use crate::space::Order;
+use crate::space::{LEAF, Order};
+
+/// Rows of a group, of its parts and of theirs; powers of two, the last at least as many as a packet has.
+pub(in super::super) const ROWS: [usize; 3] = [1024, 256, 64];
 
 /// Boxes that a packet begins with, at most; about.
 const MOST: usize = 256;
 
-/// Boxes to begin with.
-pub(super) struct Group {
-    /// All boxes that may hold maxima are these or below them.
-    pub(super) around_maxima: Vec<u32>,
-    /// The same of members of wide strips.
-    pub(super) around_strips: Vec<u32>,
-    next: Vec<u32>,
+/// Keys that are listed, at most, and the most coordinates that they may have: in more, boxes around them say little.
+const LISTED: usize = 4096;
+const MOST_COORDINATES: usize = 4;
+
+/// Boxes to begin with, or all keys below them that matter.
+pub(super) struct Around<W> {
+    pub(super) boxes: Vec<u32>,
+    /// If they are few.
+    pub(super) list: Option<List<W>>,
+    spare: Option<List<W>>,
 }
 
-impl Default for Group {
-    /// The root.
-    fn default() -> Self {
-        Self { around_maxima: vec![1], around_strips: vec![1], next: Vec::new() }
+/// What a group, or a part of it, begins with.
+pub(super) struct Level<W> {
+    /// All that may attain a maximum.
+    pub(super) maxima: Around<W>,
+    /// All that may be in a wide strip.
+    pub(super) strips: Around<W>,
+    /// A key near their maxima.
+    best: u32,
+}
+
+/// A group and the part of it that is at hand.
+pub(super) struct Group<W> {
+    levels: [Level<W>; ROWS.len()],
+    room: Room<W>,
+}
+
+/// For boxes of the next level, and for the keys of a leaf.
+struct Room<W> {
+    next: Vec<u32>,
+    leaf: List<W>,
+}
+
+impl<W: Width> Around<W> {
+    fn root(d: usize) -> Self {
+        let spare = (d <= MOST_COORDINATES).then(|| List::new(d, LISTED));
+        Self { boxes: vec![1], list: None, spare }
+    }
+
+    fn reset(&mut self) {
+        self.boxes.clear();
+        self.boxes.push(1);
+        if let Some(list) = self.list.take() {
+            self.spare = Some(list);
+        }
+    }
+
+    /// Keeps of what is around all what some query of a fan brings up to a limit.
+    #[inline(always)]
+    fn narrow(
+        &mut self,
+        all: Option<&Self>,
+        keys: &Searched<'_, W>,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limit: W,
+        room: &mut Room<W>,
+    ) {
+        self.reset();
+        if let Some(all) = all {
+            self.boxes.clone_from(&all.boxes);
+        }
+        let Some(mut list) = self.spare.take() else {
+            return descend(keys, fan, origin, limit, &mut self.boxes, &mut room.next);
+        };
+        list.clear();
+        let mut fits = true;
+        if let Some(listed) = all.and_then(|all| all.list.as_ref()) {
+            // They fit: there are no more of them.
+            listed.sift(fan, origin, limit, |place| list.push_of(listed, place));
+        } else {
+            descend(keys, fan, origin, limit, &mut self.boxes, &mut room.next);
+            fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
+            if fits {
+                let (cloud, d, leaf) = (keys.cloud, keys.cloud.d, &mut room.leaf);
+                for &node in &self.boxes {
+                    let range = keys.tree.range(node as usize);
+                    let rows = &cloud.floats[range.start * d..range.end * d];
+                    unrolled!(d, |d| leaf.fill(range.start, rows, d));
+                    leaf.sift(fan, origin, limit, |place| {
+                        fits &= list.push_of(leaf, place);
+                        fits
+                    });
+                }
+            }
+        }
+        *(if fits { &mut self.list } else { &mut self.spare }) = Some(list);
     }
 }
 
-impl Group {
-    /// Descends for the rows below a node; a key near their maxima, if keys are in a tree that all rows see whole. `near`
-    /// is a guess at it.
-    pub(super) fn enter<W: Width>(
-        &mut self,
-        keys: &Searched<'_, W>,
-        plan: &Plan<'_, W>,
-        node: usize,
-        near: u32,
-        slack: W,
-    ) -> Option<u32> {
-        self.around_maxima.clear();
-        self.around_maxima.push(1);
-        self.around_strips.clear();
-        self.around_strips.push(1);
+impl<W: Width> Group<W> {
+    /// Everything.
+    pub(super) fn root(d: usize) -> Self {
+        let level = || Level { maxima: Around::root(d), strips: Around::root(d), best: 0 };
+        Self { levels: [level(), level(), level()], room: Room { next: Vec::new(), leaf: List::new(d, LEAF) } }
+    }
+
+    /// Where packets begin.
+    pub(super) fn innermost(&self) -> &Level<W> {
+        &self.levels[ROWS.len() - 1]
+    }
+}
+
+/// Prepares a group, or a part of it, for the rows below a node.
+pub(super) struct Enter<'a, W: Width> {
+    pub(super) group: &'a mut Group<W>,
+    pub(super) keys: &'a Searched<'a, W>,
+    pub(super) plan: &'a Plan<'a, W>,
+    pub(super) node: usize,
+    pub(super) level: usize,
+    /// A guess at a key near their maxima.
+    pub(super) near: u32,
+    pub(super) slack: W,
+}
+
+impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
+    /// A key near the maxima, if keys are in a tree that all rows see whole.
+    type Output = Option<u32>;
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, _: L) -> Option<u32> {
+        let Self { group, keys, plan, node, level, near, slack } = self;
+        let (outer, inner) = group.levels.split_at_mut(level);
+        let (outer, inner) = (outer.last(), &mut inner[0]);
         if keys.order != Order::Space || plan.step.mask != Mask::Full {
+            inner.maxima.reset();
+            inner.strips.reset();
             return None;
         }
+        let (d, n) = (keys.cloud.d, keys.cloud.n as u32);
         let fan = fan_of(keys, plan, node);
-        let best = nearest(keys, &fan, near.min(keys.cloud.n as u32 - 1));
-        let origin = Origin { at: &keys.cloud.floats[best as usize * keys.cloud.d..][..keys.cloud.d], slack };
+        let listed = outer.and_then(|outer| outer.maxima.list.as_ref());
+        inner.best = match listed.and_then(|list| Some(list.keys()[list.best(&fan)?])) {
+            Some(best) => best,
+            None => nearest(keys, &fan, outer.map_or(near, |outer| outer.best).min(n - 1)),
+        };
+        let origin = Origin { at: &keys.cloud.floats[inner.best as usize * d..][..d], slack };
         let width = widest(keys, plan, node, &fan);
-        descend(keys, &fan, origin, W::default(), &mut self.around_maxima, &mut self.next);
+        let Level { maxima, strips, .. } = inner;
         if width > W::default() {
-            descend(keys, &fan, origin, width.negated(), &mut self.around_strips, &mut self.next);
+            strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, width.negated(), &mut group.room);
+        } else {
+            strips.reset();
         }
-        Some(best)
+        // What attains a maximum is in the strip.
+        let within = if strips.list.is_some() { Some(&*strips) } else { outer.map(|outer| &outer.maxima) };
+        maxima.narrow(within, keys, &fan, origin, W::default(), &mut group.room);
+        Some(inner.best)
     }
 }
 
@@ -118,6 +231,7 @@ fn widest<W: Width>(keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize, fan
 }
 
 /// A key with a large score for the middle of a fan: by floats alone, since any key will do.
+#[inline(always)]
 fn nearest<W: Width>(keys: &Searched<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
     let (tree, d, floats) = (keys.tree, keys.cloud.d, &keys.cloud.floats);
     let score = |key: usize| fan.iter().zip(&floats[key * d..]).fold(W::default(), |sum, (q, &x)| sum + q[0] * x);
@@ -149,6 +263,7 @@ fn nearest<W: Width>(keys: &Searched<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
 }
 
 /// Opens boxes level by level, and drops those whose scores stay below a limit for every query of the fan.
+#[inline(always)]
 fn descend<W: Width>(
     keys: &Searched<'_, W>,
     fan: &[Fan<W>],
@@ -170,10 +285,10 @@ fn descend<W: Width>(
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
             if limit <= middle + reach {
                 next.push(child);
+                if next.len() > MOST {
+                    return;
+                }
             }
-        }
-        if next.len() > MOST {
-            break;
         }
         std::mem::swap(open, next);
     }

@@ -1,6 +1,6 @@
 //! One packet of rows against keys in order: the same strips and sums as [`super::packet`], most keys unseen.
 //!
-//! 0. [`group`]: the boxes where packets of neighbouring rows begin, found once for all of them.
+//! 0. [`group`]: the boxes where packets of neighbouring rows begin, or the keys in a [`list`], found once for all of them.
 //! 1. [`first`]: the candidates for each row's maximum; most leaves cannot hold one and are not scanned.
 //! 2. [`exact`]: exact scores decide among the candidates. Of equal maximisers the one with the least first index wins,
 //!    as in brute force. A strip of width 0 needs no more: its members are among the candidates.
@@ -18,18 +18,20 @@
 
 mod exact;
 mod first;
-mod group;
+pub(super) mod group;
+mod list;
 mod scan;
 mod second;
 
 use super::aligned::Aligned;
-use super::lanes::{Job, LANES, Lanes, VECTORS};
+use super::lanes::{InstructionSet, Job, LANES, Lanes, VECTORS, Vectors};
 use super::packet::{Cloud, Plan, Tally, at_least, queries, strip_width, unrolled};
 use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
-use group::Group;
+use group::{Around, Enter, Group, Level};
+use list::Parts;
 use scan::{Blinds, Fan, Origin, errors};
 
 /// Keys in order, with all that is known of them.
@@ -82,8 +84,13 @@ pub(super) struct Scratch<W: Width> {
     origins: Vec<W>,
     origin_key: u32,
     next_origin: u32,
-    /// Keys of a leaf, from the origin.
+    /// Keys of a leaf or of a part of those listed, and where they are from the origin.
+    part: Vec<u32>,
     near: Vec<W>,
+    rows: Vec<W::Int>,
+    /// What the packet was listed, if it takes the keys from there.
+    parts: Parts<W>,
+    listed: bool,
     /// What the packet before found near its maxima, and the box around that.
     winners: Vec<u32>,
     around_winners: Vec<W>,
@@ -91,7 +98,7 @@ pub(super) struct Scratch<W: Width> {
     leaves: Vec<u32>,
     maxima: Vec<W>,
     /// Where to begin.
-    group: Group,
+    group: Group<W>,
     /// Boxes to be opened, and what no score in them exceeds.
     open: Vec<(u32, W)>,
     /// Boxes to be decided, for these lanes.
@@ -114,12 +121,16 @@ impl<W: Width> Scratch<W> {
             origins: vec![W::default(); LEAF * d],
             origin_key: 0,
             next_origin: 0,
+            part: Vec::new(),
             near: vec![W::default(); LEAF * d],
+            rows: Vec::new(),
+            parts: Parts::new(d),
+            listed: false,
             winners: Vec::new(),
             around_winners: vec![W::default(); 2 * d],
             leaves: Vec::new(),
             maxima: Vec::new(),
-            group: Group::default(),
+            group: Group::root(d),
             open: Vec::new(),
             undecided: Vec::new(),
             candidates: Vec::new(),
@@ -128,9 +139,18 @@ impl<W: Width> Scratch<W> {
 }
 
 impl<W: Width> Scratch<W> {
-    /// Prepares for packets of rows among the keys below a node.
-    pub(super) fn enter(&mut self, keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize) {
-        if let Some(origin) = self.group.enter(keys, plan, node, self.next_origin, self.slack) {
+    /// Prepares for packets of rows among the keys below a node: a group's, or those of a part of the group at hand.
+    pub(super) fn enter(
+        &mut self,
+        set: InstructionSet,
+        keys: &Searched<'_, W>,
+        plan: &Plan<'_, W>,
+        node: usize,
+        level: usize,
+    ) {
+        let (near, slack) = (self.next_origin, self.slack);
+        let enter = Enter { group: &mut self.group, keys, plan, node, level, near, slack };
+        if let Some(origin) = <W as Vectors>::run(set, enter) {
             self.next_origin = origin;
             if self.winners.is_empty() {
                 self.winners.push(origin);
@@ -284,7 +304,10 @@ impl<W: Width> Search<'_, W> {
             }
         }
         if self.keys.order == Order::Space {
-            let at = self.scratch.next_origin.min(cloud.n as u32 - 1);
+            let listed = self.scratch.group.innermost().maxima.list.as_ref();
+            let best =
+                listed.and_then(|list| Some(list.keys()[unrolled!(cloud.d, |d| list.best(&self.scratch.fan[..d]))?]));
+            let at = best.unwrap_or(self.scratch.next_origin).min(cloud.n as u32 - 1);
             self.scratch.origin_key = at;
             let row = &cloud.floats[at as usize * cloud.d..][..cloud.d];
             self.scratch.origins.chunks_exact_mut(cloud.d).for_each(|origin| origin.copy_from_slice(row));
@@ -306,23 +329,41 @@ impl<W: Width> Search<'_, W> {
         Origin { at: &self.scratch.origins[..self.keys.cloud.d], slack: self.scratch.slack }
     }
 
-    /// Keys of a leaf, whose floats are then at hand from the origin, and the error of their scores.
+    /// Takes what a packet may need from the list of its group, if there is one.
     #[inline(always)]
-    fn approach<L: Lanes<W, W::Int>>(
-        &mut self,
-        lanes: L,
-        leaf: usize,
-    ) -> (std::ops::Range<usize>, [L::Floats; VECTORS]) {
-        let (cloud, tree) = (self.keys.cloud, self.keys.tree);
-        let keys = &cloud.floats[leaf * LEAF * cloud.d..][..LEAF * cloud.d];
-        let Scratch { near, origins, .. } = &mut *self.scratch;
-        for ((near, &x), &origin) in near.iter_mut().zip(keys).zip(&origins[..]) {
-            *near = x - origin;
+    fn sift(&mut self, of: impl Fn(&Level<W>) -> &Around<W>, limit: W) {
+        let Scratch { parts, group, fan, origins, slack, listed, .. } = &mut *self.scratch;
+        let d = self.keys.cloud.d;
+        let origin = Origin { at: &origins[..d], slack: *slack };
+        let list = of(group.innermost()).list.as_ref();
+        *listed = list.is_some();
+        if let Some(list) = list {
+            unrolled!(d, |d| parts.take(list, &fan[..d], origin, limit));
         }
-        let around = &tree.boxes()[(tree.first_leaf() + leaf) * 2 * cloud.d..][..2 * cloud.d];
-        let (sizes, origin) = (&self.scratch.sizes[..], self.origin());
-        let error = unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d));
-        (leaf * LEAF..(leaf * LEAF + LEAF).min(cloud.n), error)
+    }
+
+    /// How many keys a leaf holds, or a part of those listed; their floats are then at hand from the origin, and the
+    /// error of their scores.
+    #[inline(always)]
+    fn approach<L: Lanes<W, W::Int>>(&mut self, lanes: L, part: usize) -> (usize, [L::Floats; VECTORS]) {
+        let (cloud, tree) = (self.keys.cloud, self.keys.tree);
+        let Scratch { near, origins, parts, listed, part: keys, sizes, slack, .. } = &mut *self.scratch;
+        keys.clear();
+        let around = if *listed {
+            let (listed, from) = parts.part(part);
+            keys.extend_from_slice(listed);
+            near[..from.len()].copy_from_slice(from);
+            &parts.around[..]
+        } else {
+            let floats = &cloud.floats[part * LEAF * cloud.d..][..LEAF * cloud.d];
+            for ((near, &x), &origin) in near.iter_mut().zip(floats).zip(&origins[..]) {
+                *near = x - origin;
+            }
+            keys.extend((part * LEAF) as u32..(part * LEAF + LEAF).min(cloud.n) as u32);
+            &tree.boxes()[(tree.first_leaf() + part) * 2 * cloud.d..][..2 * cloud.d]
+        };
+        let (sizes, origin) = (&sizes[..], Origin { at: &origins[..cloud.d], slack: *slack });
+        (keys.len(), unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d)))
     }
 
     /// Step 4 of the contract.

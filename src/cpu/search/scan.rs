@@ -111,7 +111,7 @@ pub(super) fn leaf_maxima<W: Width, L: Lanes<W, W::Int>>(
     count: usize,
 ) -> [L::Floats; VECTORS] {
     let mut max = [lanes.splat(W::LOWEST); VECTORS];
-    for j in (0..LEAF).step_by(L::KEYS) {
+    for j in (0..count).step_by(L::KEYS) {
         for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
             if j + c < count {
                 for r in 0..VECTORS {
@@ -233,17 +233,18 @@ fn score<W: Width, L: Lanes<W, W::Int>>(lanes: L, q: &[L::Floats; 4], floats: &[
     score
 }
 
-/// For each key of a leaf the lanes whose score reaches `low`, and `high`.
+/// For each of the first `count` keys of a leaf the lanes whose score reaches `low`, and `high`.
 #[inline(always)]
 pub(super) fn leaf_sets<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],
     keys: &[W],
     d: usize,
+    count: usize,
     [low, high]: [&[L::Floats; VECTORS]; 2],
 ) -> [[u64; LEAF]; 2] {
     let mut sets = [[0; LEAF]; 2];
-    for j in (0..LEAF).step_by(L::KEYS) {
+    for j in (0..count).step_by(L::KEYS) {
         for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
             sets[0][j + c] = at_least(lanes, score, low);
             sets[1][j + c] = at_least(lanes, score, high);

@@ -9,7 +9,7 @@ use super::super::packet::{Tally, at_least, exact, unrolled};
 use super::super::width::Width;
 use super::first::least_of;
 use super::scan::{add_leaf, bounds, fan_bounds, leaf_sets};
-use super::{Known, Purpose, Scratch, Search, load, places};
+use super::{Known, Purpose, Scratch, Search, Strip, load, places};
 use crate::space::{LEAF, Order};
 
 /// The most coordinates whose sums stay in registers while a leaf is scored.
@@ -42,9 +42,20 @@ impl<W: Width> Search<'_, W> {
         }
         let [low, high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
         let norm = load::<W, L>(lanes, &known.norm);
+        let from_list = known.strip == Strip::Wide;
+        if from_list {
+            self.sift(|level| &level.strips, least_of::<W, L>(lanes, &low));
+        }
+        if from_list && self.scratch.listed {
+            for part in 0..self.scratch.parts.len() {
+                self.decide_leaf(lanes, part, active, known, &threshold, [&low, &high], tally);
+            }
+            return;
+        }
+        self.scratch.listed = false;
         let Scratch { undecided, group, .. } = &mut *self.scratch;
         undecided.clear();
-        undecided.extend(group.around_strips.iter().map(|&node| (node, active)));
+        undecided.extend(group.innermost().strips.boxes.iter().map(|&node| (node, active)));
         for turn in 0.. {
             let leaf = match self.keys.order {
                 Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
@@ -132,27 +143,31 @@ impl<W: Width> Search<'_, W> {
         tally: &mut Tally,
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
-        let (range, error) = self.approach(lanes, leaf);
+        let (count, error) = self.approach(lanes, leaf);
         let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
         let (mut low, mut high) = (*limits[0], *limits[1]);
         for r in 0..VECTORS {
             low[r] = lanes.mul_add(minus_one, error[r], low[r]);
             high[r] = lanes.mul_add(one, error[r], high[r]);
         }
-        tally.scores += (range.len() * self.rows.len()) as u64;
+        tally.scores += (count * self.rows.len()) as u64;
         if d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. }) {
-            let keys = &self.keys.cloud.x[range.start * d..range.end * d];
-            let Scratch { query_floats, near, sums, .. } = &mut *self.scratch;
-            let (query, near, sums) = (&query_floats[..], &near[..], sums.room_for(keys.len() / d));
+            let Scratch { query_floats, near, rows, part, sums, .. } = &mut *self.scratch;
+            rows.clear();
+            for &key in &*part {
+                rows.extend_from_slice(self.keys.cloud.row(key as usize));
+            }
+            let (query, near, keys, sums) = (&query_floats[..], &near[..], &rows[..], sums.room_for(count));
             let bands = unrolled!(d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
-            self.decide_bands(lanes, range.start, &bands, known, threshold, tally);
+            self.decide_bands(lanes, &bands, known, threshold, tally);
             return;
         }
         let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
-        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, [&low, &high]));
+        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&low, &high]));
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
-        for (key, (some, sure)) in range.zip(some.into_iter().zip(sure)) {
+        for at in 0..count {
+            let (key, some, sure) = (self.scratch.part[at] as usize, some[at], sure[at]);
             let some = some & active;
             if some == 0 {
                 continue;
@@ -173,12 +188,11 @@ impl<W: Width> Search<'_, W> {
         self.take(lanes, &list[..length]);
     }
 
-    /// Adds the keys of a leaf from `first` on to the lanes, of those given, whose threshold their exact score reaches.
+    /// Adds the keys of the part at hand to the lanes, of those given, whose threshold their exact score reaches.
     #[inline(always)]
     fn decide_bands<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        first: usize,
         bands: &[u64; LEAF],
         known: &Known<W>,
         threshold: &[W::Wide; LANES],
@@ -187,7 +201,8 @@ impl<W: Width> Search<'_, W> {
         let width = VECTORS * L::WIDTH;
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
-        for (key, &band) in (first..).zip(bands) {
+        for at in 0..self.scratch.part.len() {
+            let (key, band) = (self.scratch.part[at] as usize, bands[at]);
             if band == 0 {
                 continue;
             }
