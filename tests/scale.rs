@@ -60,6 +60,10 @@ fn matrix(d: usize, generic: bool) -> Matrix {
 
 fn case(shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision, mask: Mask) -> Case {
     let n = if mask == Mask::Causal { n() / 2 } else { n() };
+    case_of(n, shape, d, delta, generic, precision, mask)
+}
+
+fn case_of(n: usize, shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision, mask: Mask) -> Case {
     let draw = |kind, n| Cloud::new(kind, n, d).tokens(7, precision).expect("a cloud");
     let tokens = match shape {
         Shape::Of(kind) => draw(kind, n),
@@ -132,6 +136,19 @@ fn searches_find_what_brute_force_finds() {
     }
 }
 
+/// In clouds of thousands of tokens some rows list the keys that matter to them, others find too many and search boxes, and
+/// some do the one for their maxima and the other for their strips.
+#[test]
+fn long_and_short_lists_find_what_brute_force_finds() {
+    let shapes = [Shape::Of(Kind::Normal), Shape::Of(Kind::Ball), Shape::Of(Kind::Sphere), Shape::Duplicated];
+    for (k, shape) in shapes.into_iter().enumerate() {
+        for (l, delta) in [0.0, 0.01, 0.1, 0.5].into_iter().enumerate() {
+            let precision = if (k + l) % 4 == 3 { Precision::F64 } else { Precision::F32 };
+            hold(&case_of(12_000, shape, 2 + (k + l) % 3, delta, l == 1, precision, Mask::Full));
+        }
+    }
+}
+
 /// The same where every row sees other keys, and nothing may be merged.
 #[test]
 fn causal_searches_find_what_brute_force_finds() {
@@ -200,6 +217,24 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
                 }
             }
         }
+    }
+}
+
+/// Whichever plan a device finds faster, and whenever it changes its mind, no bit changes.
+#[test]
+fn a_gpu_may_choose() {
+    let case = case_of(4500, Shape::Of(Kind::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
+    let mut brute = cpu(&case, Plan::Brute);
+    let options = gpu::Options { plan: Plan::Auto, ..gpu::Options::default() };
+    let mut auto = Planned::new(&device(), &case.tokens, case.grid, true, options).expect("an engine");
+    for calls in [1, 2, 40, 17] {
+        let steps = vec![case.step.clone(); calls];
+        for step in &steps {
+            brute.step(step);
+        }
+        auto.step(&steps).expect("steps");
+        assert!(auto.strips().expect("strips") == brute.strips().expect("strips"), "after {calls} steps more");
+        assert!(auto.tokens().expect("tokens") == brute.tokens().expect("tokens"), "after {calls} steps more");
     }
 }
 

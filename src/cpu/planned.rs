@@ -19,8 +19,10 @@ use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
 
-/// Runs of packets that are timed of a search, and packets of brute force, where all cost the same.
+/// Runs of packets that are timed of a search, one to this many packets but at least two and at most `SAMPLES`: where a
+/// search is dearer than brute force, that must not cost much of a step. And packets of brute force, where all cost the same.
 const SAMPLES: usize = 32;
+const PACKETS_A_RUN: usize = 256;
 const BRUTE_SAMPLES: usize = 2;
 
 /// Steps take this many times as long as choosing among plans.
@@ -124,7 +126,8 @@ impl<W: Width> Planned<W> {
             self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
         }
         let Held::Sorted(state, _) = &self.held else { return };
-        let tree_packet = state.trial(step, SAMPLES);
+        let samples = (state.packets() / PACKETS_A_RUN).clamp(2, SAMPLES);
+        let tree_packet = state.trial(step, samples);
         let tree = tree_packet * state.packets() as f64;
         // Brute force runs over all tokens, and is timed over the distinct ones.
         let ratio = n as f64 / state.keys() as f64;
@@ -132,7 +135,7 @@ impl<W: Width> Planned<W> {
             brute_packet(state, step, set, tree_packet) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
         let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
             .then(|| Sorted::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
-            .filter(|state| state.trial(step, SAMPLES) * (state.packets() as f64) < 0.9 * tree.min(brute));
+            .filter(|state| state.trial(step, samples) * (state.packets() as f64) < 0.9 * tree.min(brute));
         if let Some(by_norm) = by_norm {
             self.held = Held::Sorted(Box::new(by_norm), choice::Plan::Norm);
         } else if brute < tree {

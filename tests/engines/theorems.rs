@@ -18,6 +18,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("a_zero_token_attends_to_all", zero_token),
     ("a_strip_wider_than_the_cloud_conserves_the_mean", everything),
     ("a_quiescent_group_contracts_at_the_rate", quiescent),
+    ("a_quiescent_group_falls_straight_over_13_decades", thirteen_decades),
     ("hardmax_is_localmax_at_zero_sensitivity", hardmax),
     ("a_follower_reaches_its_fixed_leader", follower),
     ("causal_rows_do_not_see_later_tokens", causal),
@@ -223,6 +224,44 @@ fn quiescent(factory: &Factory) {
         }
     }
     assert!(pairs > 100, "only {pairs} pairs with a common strip seen");
+}
+
+/// SPEC 1.5, L3, as far as 53 bits reach: the distance of two tokens of one quiescent group falls by 1/(1+α) a step, to a few
+/// units of the lattice at every step, over 13 decades; and the rate fitted to that, each sample weighted by what rounding
+/// does to it, is 1/(1+α) to 1e-9.
+fn thirteen_decades(factory: &Factory) {
+    let around = [[0.07, 0.0], [-0.03, 0.04], [0.0, -0.06], [0.02, 0.02]];
+    let group = around.iter().flat_map(|[x, y]| [1.0 + x, 0.1 + y]);
+    let tokens = Tokens::from_f64(5, 2, group.chain([-1.0, -0.4]).collect()).expect("finite");
+    let grid = Grid::of(&tokens, Precision::F64);
+    for alpha in [0.1, 0.5, 1.0, 3.0] {
+        let steps = System { delta: Some(0.3), alpha, ..System::PLAIN }.steps(grid, 2, 330);
+        let mut engine = factory.engine(&tokens, grid);
+        let distance = |engine: &mut dyn Engine| {
+            let x = lattice(engine, grid);
+            ((x[0] - x[2]) as f64).hypot((x[1] - x[3]) as f64)
+        };
+        let (start, rate) = (distance(engine.as_mut()), 1.0 / (1.0 + alpha));
+        // A step rounds each of four coordinates, to the nearest or, at the end of the way, by one unit; what earlier
+        // steps rounded fades with the rate.
+        let noise = 2.0 * 2f64.sqrt() / (1.0 - rate);
+        let (mut total, mut steepness) = (0.0, 0.0);
+        let mut y = start;
+        for (t, step) in (1i32..).zip(&steps) {
+            engine.step(std::slice::from_ref(step)).expect("a step");
+            y = distance(engine.as_mut());
+            assert!((y - start * rate.powi(t)).abs() <= noise, "alpha {alpha}: {y} units at step {t}");
+            if y < start * 1e-13 {
+                break;
+            }
+            let weight = (f64::from(t) * y).powi(2);
+            total += weight;
+            steepness += weight * (y / start).ln() / f64::from(t);
+        }
+        assert!(y < start * 1e-13, "alpha {alpha}: {y} of {start} units are left");
+        let fitted = (steepness / total).exp();
+        assert!((fitted - rate).abs() <= 1e-9, "alpha {alpha}: rate {fitted}");
+    }
 }
 
 /// Delta = 0 is hardmax, ties and all.
