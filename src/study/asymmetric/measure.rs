@@ -14,7 +14,7 @@ use crate::study::{Asked, Workbench, common};
 
 /// Random directions of support functions.
 const DIRECTIONS: usize = 64;
-/// Groups that are followed, and members whose masks are asked for.
+/// Groups that are followed, and members whose masks are asked for at every step.
 const MOST_GROUPS: usize = 8;
 const MEMBERS: usize = 4;
 /// Steps up to which a pictured cloud has frames.
@@ -137,9 +137,13 @@ fn rates(
             let points = Points::of(look.tokens);
             for (samples, &g) in samples.iter_mut().zip(&groups) {
                 let members = &rest.members[g];
-                let count = members.len().min(MEMBERS);
-                let some: Vec<usize> = (0..count).map(|k| members[k * members.len() / count] as usize).collect();
-                if look.masks(&some)?.iter().any(|mask| mask != members) {
+                let mut closed = |most: usize| -> Result<bool> {
+                    let count = members.len().min(most);
+                    let some: Vec<usize> = (0..count).map(|k| members[k * members.len() / count] as usize).collect();
+                    Ok(look.masks(&some)?.iter().all(|mask| mask == members))
+                };
+                // A few say that it still is; that it is from now on takes all.
+                if !closed(MEMBERS)? || (samples.is_empty() && !closed(usize::MAX)?) {
                     // Not yet closed: what came before is no part of the rate.
                     samples.clear();
                     continue;

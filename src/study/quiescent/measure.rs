@@ -19,7 +19,7 @@ const DIRECTIONS: usize = 2048;
 /// Directions in which it is seen whether K(t) has come to K, beside the axes; and how near, in radii of quiescent sets.
 const SUPPORTED: usize = 62;
 const SETTLED: f64 = 0.05;
-/// Members of a group whose masks are asked for, and rates fitted in a cell.
+/// Members of a group whose masks are asked for at every step, and rates fitted in a cell.
 const ASKED: usize = 8;
 const MOST_RATES: usize = 200;
 /// Tokens and steps of the pictured distances.
@@ -35,15 +35,11 @@ struct Group {
 }
 
 impl Group {
-    /// A few of the members, evenly spread.
-    fn some(&self) -> Vec<usize> {
-        let count = self.members.len().min(ASKED);
-        (0..count).map(|k| self.members[k * self.members.len() / count] as usize).collect()
-    }
-
-    /// Whether C_i is the group, for a few of its members.
-    fn is_closed(&self, look: &mut Look<'_>) -> Result<bool> {
-        Ok(look.masks(&self.some())?.iter().all(|mask| *mask == self.members))
+    /// Whether C_i is the group, for so many of its members, evenly spread.
+    fn is_closed(&self, look: &mut Look<'_>, most: usize) -> Result<bool> {
+        let count = self.members.len().min(most);
+        let some: Vec<usize> = (0..count).map(|k| self.members[k * self.members.len() / count] as usize).collect();
+        Ok(look.masks(&some)?.iter().all(|mask| *mask == self.members))
     }
 }
 
@@ -62,7 +58,7 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
                 hull_groups = all.len() as u64;
                 limit = support(look.tokens);
                 for group in all {
-                    if group.is_closed(look)? {
+                    if group.is_closed(look, usize::MAX)? {
                         groups.push(group);
                     }
                 }
@@ -214,7 +210,8 @@ fn follow(cell: &Cell, cloud: &Tokens, last: &Last, row: &mut Row, work: &mut Wo
             let mut closed = true;
             let mut farthest = 0.0f64;
             for group in groups {
-                closed &= group.is_closed(look)?;
+                // A few say that it still is; that it is from now on takes all.
+                closed &= group.is_closed(look, if row.closed_from == look.t { usize::MAX } else { ASKED })?;
                 farthest = farthest.max(distance(&mean_from(&points, group), &group.v));
             }
             drift.push(farthest / unit);
