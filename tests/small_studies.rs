@@ -80,3 +80,45 @@ fn sweeps_are_the_same_in_shards() {
     assert!(whole.starts_with("model.alpha,seed,tokens.n,run.steps,n,d,steps,"), "{whole}");
     assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
 }
+
+/// The processes of a job array start at the same moment: none may take what another has begun for a foreign folder.
+#[test]
+fn many_may_begin_one_study() {
+    let place = tempfile::tempdir().expect("a folder");
+    for round in 0..50 {
+        let (path, start) = (place.path().join(format!("s{round}")), std::sync::Barrier::new(6));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    start.wait();
+                    Folder::create(Some(&path), "rates", "study = \"rates\"\n").expect("the same study")
+                });
+            }
+        });
+        Folder::create(Some(&path), "rates", "study = \"cells\"\n").expect_err("another study");
+    }
+    std::fs::create_dir(place.path().join("other")).expect("a folder");
+    std::fs::write(place.path().join("other/notes.txt"), "mine").expect("a file");
+    Folder::create(Some(&place.path().join("other")), "rates", "study = \"rates\"\n")
+        .expect_err("something else in it");
+}
+
+/// What no machine can hold, and what would be no study, is refused before a folder is made.
+#[test]
+fn sizes_without_measure_are_refused() {
+    for (name, options) in [
+        ("strip", ["--tokens", "99999999999999"]),
+        ("rates", ["--seeds", "18446744073709551615"]),
+        ("sweep", ["--seeds", "99999999999"]),
+        ("sweep", ["--draws", "99999999999"]),
+    ] {
+        let entry = CATALOGUE.iter().find(|entry| entry.name == name).expect("a study of this name");
+        let words = std::iter::once(name).chain(options);
+        let matches = (entry.options)(clap::Command::new(entry.name)).get_matches_from(words);
+        let refused = (entry.ask)(&matches, true).and_then(|study| study.to_toml()).expect_err(name);
+        assert!(
+            refused.to_string().contains("99") || refused.to_string().contains("18446744073709551615"),
+            "{refused}"
+        );
+    }
+}

@@ -81,7 +81,15 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
     let places = configs.iter().map(|config| Place::new(Some(&folder.join(&config.name)), &config.name));
     let places: Vec<Place> = places.collect::<Result<_, Error>>()?;
     let runs = configs.iter().zip(&places).map(|(config, place)| take(config, place, record::Options::default()));
-    let runs: Vec<RunDir> = runs.collect::<Result<_>>()?;
+    let runs: Vec<RunDir> = runs.collect::<Result<_>>().map_err(|error| match error.downcast::<Error>() {
+        Ok(Error::Interrupted(_)) => Error::Interrupted(format!(
+            "interrupted: {} has no picture, which takes all four runs; ask again with another --out",
+            folder.display()
+        ))
+        .into(),
+        Ok(error) => error.into(),
+        Err(error) => error,
+    })?;
     let title = "One cloud under four rules of attention";
     plot::run::compare(&runs, title)?.save(&folder, "compare")?;
     for ending in ["svg", "png"] {

@@ -123,8 +123,8 @@ fn named(entry: &Entry) -> Command {
     let command = command.mut_args(move |arg| {
         let known = defaults.iter().find(|(key, _)| key == arg.get_id().as_str());
         match (known, arg.get_help().map(ToString::to_string)) {
-            (Some((_, value)), Some(help)) => {
-                arg.help(format!("{help} [default: {}]", value.trim_matches(['"', '[', ']'])))
+            (Some((_, value)), Some(help)) if !value.trim_matches(['"', '[', ']']).is_empty() => {
+                arg.help(format!("{help} [default: {}]", value.replace(['"', '[', ']'], "")))
             }
             _ => arg,
         }

@@ -328,7 +328,7 @@ impl<W: Width> Packet<'_, W> {
                 row_max[r] = lanes.max(row_max[r], max[r]);
             }
         }
-        tally.scores += (blocks * BLOCK * self.rows.len()) as u64;
+        tally.scores += ((blocks * BLOCK).min(self.cloud.n) * self.rows.len()) as u64;
 
         let hardmax = self.is_hardmax();
         let mut floats = [W::default(); LANES];
@@ -367,7 +367,7 @@ impl<W: Width> Packet<'_, W> {
             let query = &self.scratch.query_floats[..];
             let [mut inside, mut band, mut candidates] =
                 unrolled!(d, |d| block_sets(lanes, query, keys, d, [&low, &high, &top]));
-            tally.scores += (BLOCK * self.rows.len()) as u64;
+            tally.scores += (BLOCK.min(self.cloud.n - block * BLOCK) * self.rows.len()) as u64;
             if block >= whole {
                 for j in 0..BLOCK {
                     let seen = Self::seen(rows, width, block * BLOCK + j);

@@ -26,6 +26,9 @@ use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
 
+/// Groups that a thread takes at once: some take a hundred times as long as others.
+const MOST_GROUPS: usize = 16;
+
 /// Tokens as keys in order.
 pub(super) struct Sorted<W: Width> {
     n: usize,
@@ -259,7 +262,8 @@ impl<W: Width> Sorted<W> {
             .par_chunks_mut(ROWS[0] * d)
             .zip(argmax.par_chunks_mut(ROWS[0]))
             .zip(count.par_chunks_mut(ROWS[0]))
-            .enumerate();
+            .enumerate()
+            .with_max_len(MOST_GROUPS);
         let tally = groups
             .map_init(
                 || (Scratch::new(d, lanes), Vec::with_capacity(lanes)),

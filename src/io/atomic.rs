@@ -2,9 +2,13 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{self, Out};
 use crate::error::{Error, Result};
+
+/// Files begun by this process: two threads may write to one path.
+static NTH: AtomicU64 = AtomicU64::new(0);
 
 /// A file on its way; removed again unless it arrives.
 struct Beside {
@@ -35,8 +39,8 @@ pub fn write_hashed(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result
 
 fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<blake3::Hash> {
     let name = path.file_name().ok_or_else(|| io::Error::other("not the path of a file"))?;
-    let beside =
-        Beside { path: path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id())) };
+    let (process, nth) = (std::process::id(), NTH.fetch_add(1, Ordering::Relaxed));
+    let beside = Beside { path: path.with_file_name(format!(".{}.{process}-{nth}.part", name.to_string_lossy())) };
     let out = Hashing { out: Out::create(&beside.path)?, hasher: blake3::Hasher::new() };
     let mut buffer = BufWriter::with_capacity(1 << 16, out);
     fill(&mut buffer)?;
@@ -48,7 +52,7 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
 }
 
 /// Whether a file's name is that of one on its way, which only a process that was killed leaves behind.
-pub(super) fn is_left_over(name: &str) -> bool {
+pub(crate) fn is_left_over(name: &str) -> bool {
     name.strip_prefix('.').is_some_and(|rest| rest.strip_suffix(".part").is_some())
 }
 

@@ -4,8 +4,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::choice::{self, EngineChoice};
+use crate::choice::{self, EngineChoice, Plan};
+use crate::engine;
 use crate::error::{Error, Result};
+use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
+use crate::schedule::Schedule;
 use crate::tokens::Precision;
 
 /// The sizes that all studies share.
@@ -25,14 +28,14 @@ pub struct Sizes {
     #[arg(long, value_name = "T")]
     pub steps: u64,
     /// Who computes
-    #[arg(long, value_name = "ENGINE", value_parser = engine())]
+    #[arg(long, value_name = "ENGINE", value_parser = engine_choice())]
     pub engine: EngineChoice,
     /// Width of the stored tokens
     #[arg(long, value_name = "WIDTH", value_parser = precision())]
     pub precision: Precision,
 }
 
-fn engine() -> impl TypedValueParser<Value = EngineChoice> {
+fn engine_choice() -> impl TypedValueParser<Value = EngineChoice> {
     PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name)).try_map(|name| EngineChoice::parse(&name))
 }
 
@@ -40,6 +43,9 @@ fn precision() -> impl TypedValueParser<Value = Precision> {
     let parse = |name: String| choice::named(&name, "precision", &Precision::ALL);
     PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(parse)
 }
+
+/// Repeats, at most: a study has a cell or more for each.
+const MOST_SEEDS: u64 = 100_000;
 
 impl Sizes {
     /// Sizes on any engine in f64, which leaves the most room above rounding.
@@ -50,9 +56,17 @@ impl Sizes {
     fn validate(&self) -> Result<()> {
         let counts = [("tokens", self.tokens as u64), ("dim", self.dim as u64), ("seeds", self.seeds)];
         match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => Err(Error::input(format!("--{name} 0: it must be at least 1"))),
-            None => Ok(()),
+            Some((name, _)) => return Err(Error::input(format!("--{name} 0: it must be at least 1"))),
+            None if self.seeds > MOST_SEEDS => {
+                return Err(Error::input(format!("--seeds {}: there are at most {MOST_SEEDS}", self.seeds)));
+            }
+            None => {}
         }
+        // Whatever the engine and the rule: what a plain run of these tokens takes on the CPU.
+        let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
+        let gain = Gain::Alpha(Schedule::Constant(1.0));
+        let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+        engine::preflight(EngineChoice::Cpu, Plan::Auto, &model, self.tokens, self.dim, self.precision).map(drop)
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::engine::Engines;
 use crate::error::{Error, Result};
+use crate::tokens::Precision;
 
 /// Every study.
 pub const CATALOGUE: &[Entry] = &[
@@ -201,7 +202,10 @@ impl<S: Study> Planned for Asked<S> {
         if finished == cells.len() {
             folder.merge(&rows)?;
             let results = Results::new(folder.clone(), rows.into_values().collect());
-            let report = S::conclude(self, &results)?;
+            let mut report = S::conclude(self, &results)?;
+            if S::SHARED && self.sizes.precision == Precision::F32 {
+                report.doubt();
+            }
             outcome.written = report.save(self, &results.rows, folder)?;
             outcome.claims = report.claims().to_vec();
         }

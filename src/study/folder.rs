@@ -32,6 +32,24 @@ pub struct Folder {
     path: PathBuf,
 }
 
+/// Whether a folder holds the study that `toml` asks for; one that holds another is refused.
+fn holds(path: &Path, toml: &str) -> Result<bool> {
+    let shown = path.display();
+    match fs::read_to_string(path.join(STUDY)) {
+        Ok(found) if found == toml => Ok(true),
+        Ok(found) => {
+            let line = toml.lines().zip(found.lines()).find(|(asked, there)| asked != there);
+            let differs = line.map_or(String::new(), |(asked, there)| format!(" ({there} there, {asked} asked)"));
+            Err(Error::input(format!(
+                "{shown} holds another study{differs}; name another folder with --out, or go on with that one: \
+                 localmax study resume {shown}"
+            )))
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound || e.kind() == ErrorKind::NotADirectory => Ok(false),
+        Err(e) => Err(Error::file(path.join(STUDY), e)),
+    }
+}
+
 impl Folder {
     /// A folder for the study that `toml` asks for: `out`, which is new, empty, or holds this very study; or else the first
     /// free `runs/<name>-<k>`.
@@ -47,31 +65,25 @@ impl Folder {
                 .ok_or_else(|| Error::input(format!("every runs/{name}-K exists; name another with --out")))?,
         };
         let shown = path.display();
-        match fs::read_to_string(path.join(STUDY)) {
-            Ok(found) if found == toml => return Ok(Self { path }),
-            Ok(found) => {
-                let line = toml.lines().zip(found.lines()).find(|(asked, there)| asked != there);
-                let differs = line.map_or(String::new(), |(asked, there)| format!(" ({there} there, {asked} asked)"));
-                return Err(Error::input(format!(
-                    "{shown} holds another study{differs}; name another folder with --out, or go on with that one: \
-                     localmax study resume {shown}"
-                )));
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound || e.kind() == ErrorKind::NotADirectory => {}
-            Err(e) => return Err(Error::file(path.join(STUDY), e)),
-        }
-        match fs::read_dir(&path).map(Iterator::count) {
-            Ok(count) if count > 0 => {
+        if !holds(&path, toml)? {
+            // Processes of a job array start together: what one has begun is not foreign to the others.
+            let own = |name: &str| name == STUDY || name == CELLS || atomic::is_left_over(name);
+            let foreign = match fs::read_dir(&path) {
+                Ok(entries) => entries.flatten().any(|entry| !own(&entry.file_name().to_string_lossy())),
+                Err(e) if e.kind() == ErrorKind::NotADirectory => {
+                    return Err(Error::input(format!("{shown} is a file; name a folder with --out")));
+                }
+                Err(_) => false,
+            };
+            if foreign && !holds(&path, toml)? {
                 return Err(Error::input(format!("{shown} is not empty; name a new folder with --out")));
             }
-            Err(e) if e.kind() == ErrorKind::NotADirectory => {
-                return Err(Error::input(format!("{shown} is a file; name a folder with --out")));
-            }
-            _ => {}
+            fs::create_dir_all(&path).map_err(|e| Error::file(&path, e))?;
+            atomic::write(&path.join(STUDY), |file| file.write_all(toml.as_bytes()))?;
+            holds(&path, toml)?; // another study may have come at the same time
         }
         let cells = path.join(CELLS);
         fs::create_dir_all(&cells).map_err(|e| Error::file(cells, e))?;
-        atomic::write(&path.join(STUDY), |file| file.write_all(toml.as_bytes()))?;
         Ok(Self { path })
     }
 

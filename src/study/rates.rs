@@ -311,7 +311,10 @@ fn claims(asked: &Asked<Rates>, rows: &[Row], report: &mut Report) {
         claim: "No cloud converges faster at last than its quiescent sets, at the rate 1/(1+α)".into(),
         source: SOURCE.into(),
         basis: Basis::Proved,
-        measured: format!("{faster} of {} fitted rates are faster; the least is {least:+.1e} off", fitted.len()),
+        measured: match fitted.len() {
+            0 => "nothing was fitted".into(),
+            count => format!("{faster} of {count} fitted rates are faster; the least is {least:+.1e} off"),
+        },
         error: format!("{RATE_ERROR:.0e}, or the fit's 95 % interval if that is wider"),
         agrees: if fitted.is_empty() { Verdict::Undecided } else { Verdict::of(faster == 0) },
     });

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::claim::Claim;
+use super::claim::{Claim, Verdict};
 use super::folder::Folder;
 use super::{Asked, Study};
 use crate::error::{Error, Result};
@@ -45,6 +45,14 @@ impl Report {
     /// The claims so far.
     pub fn claims(&self) -> &[Claim] {
         &self.claims
+    }
+
+    /// Stated errors are for f64: what f32 refutes may be its rounding, and is not decided.
+    pub(super) fn doubt(&mut self) {
+        for claim in self.claims.iter_mut().filter(|claim| claim.agrees == Verdict::No) {
+            claim.agrees = Verdict::Undecided;
+            claim.error += "; in f32 rounding may be what differs: take --precision f64";
+        }
     }
 
     /// A heading.

@@ -342,7 +342,11 @@ fn claims(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report) -> Result
             basis: Basis::Reported,
             measured: format!("mean distance to the nearest vertex {constant:.1e}, against {}", list.join(", ")),
             error: "the mean over all clouds is smaller".into(),
-            agrees: Verdict::of(others.iter().all(|(.., mean)| mean < constant)),
+            agrees: match others.iter().all(|(.., mean)| mean < constant) {
+                // Neither leaves any behind: clouds of this size have nothing to tell.
+                false if *constant == 0.0 => Verdict::Undecided,
+                smaller => Verdict::of(smaller),
+            },
         });
     }
     let all: Vec<&Row> = rows.iter().collect();

@@ -297,7 +297,10 @@ fn claims(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) {
             claim: format!("Tokens near a vertex converge at rate 1/(1+α) = {theory:.6} ({name} A)"),
             source: "2509.15958, Theorem 4.1, for A = I; its proof as reconstructed holds for any A".into(),
             basis: Basis::Reconstructed,
-            measured: format!("the worst of {fitted} groups is {worst:.1e} off"),
+            measured: match fitted {
+                0 => "nothing was fitted".into(),
+                _ => format!("the worst of {fitted} groups is {worst:.1e} off"),
+            },
             error: format!("{RATE_ERROR:.0e}"),
             agrees: if fitted == 0 { Verdict::Undecided } else { Verdict::of(num::within(worst, RATE_ERROR)) },
         });

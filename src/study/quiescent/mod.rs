@@ -285,7 +285,10 @@ fn claims(asked: &Asked<Quiescent>, rows: &[Row], report: &mut Report) {
             ),
             source: THEOREM.into(),
             basis: Basis::Reconstructed,
-            measured: format!("the worst of {fitted} fitted rates is {worst:.1e} off; intervals up to ±{interval:.1e}"),
+            measured: match fitted {
+                0 => "nothing was fitted".into(),
+                _ => format!("the worst of {fitted} fitted rates is {worst:.1e} off; intervals up to ±{interval:.1e}"),
+            },
             error: format!("{RATE_ERROR:.0e}"),
             agrees: if fitted == 0 { Verdict::Undecided } else { Verdict::of(crate::num::within(worst, RATE_ERROR)) },
         });

@@ -41,9 +41,12 @@ impl Axis {
         Ok(Self { key: key.to_owned(), values })
     }
 
-    /// Whole numbers from 1 on.
-    pub(super) fn count(key: &str, end: u64) -> Self {
-        Self { key: key.to_owned(), values: Values::List((1..=end).map(|k| k.to_string()).collect()) }
+    /// Seeds from 1 on.
+    pub(super) fn seeds(end: u64) -> Result<Self> {
+        if end > MOST {
+            return Err(Error::input(format!("--seeds {end}: there are at most {MOST}")));
+        }
+        Ok(Self { key: "seed".into(), values: Values::List((1..=end).map(|k| k.to_string()).collect()) })
     }
 
     /// One value.
@@ -151,12 +154,15 @@ pub(super) type Place = Vec<String>;
 
 /// Every combination, the last axis fastest; or so many draws of all axes at once.
 pub(super) fn product(axes: &[Axis], draws: u64, seed: u64) -> Result<Vec<Place>> {
+    if draws > MOST {
+        return Err(Error::input(format!("--draws {draws}: there are at most {MOST}")));
+    }
     if draws > 0 {
         let draw = |k: u64| {
             let mut stream = Stream::new(seed, "sweep", k);
             axes.iter().map(|axis| axis.values.draw(&mut stream)).collect()
         };
-        return Ok((0..draws.min(MOST)).map(draw).collect());
+        return Ok((0..draws).map(draw).collect());
     }
     let mut places: Vec<Place> = vec![Vec::new()];
     for axis in axes {

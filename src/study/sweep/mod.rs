@@ -147,7 +147,8 @@ impl Sweep {
             ("run.precision", self.precision.clone()),
         ];
         let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
-        let fixed: Vec<Axis> = fixed.chain(self.seeds.map(|seeds| Axis::count("seed", seeds))).collect();
+        let mut fixed: Vec<Axis> = fixed.collect();
+        fixed.extend(self.seeds.map(Axis::seeds).transpose()?);
         let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
         let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
         if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
