@@ -139,6 +139,7 @@ fn refusals() {
         (of("'<f4'")[..60].to_vec(), "truncated inside its header"),
         (version, "version 9 of the .npy format"),
         (long, "a header of 4294967295 bytes; at most 4096"),
+        (of(&"[".repeat(20)), "a header with 22 brackets; this is no float array"),
         (nested, "brackets; this is no float array"),
         (of("'<i8'"), "dtype '<i8'; float32 or float64 are read"),
         (of("'<f2'"), "dtype '<f2'; float32"),
