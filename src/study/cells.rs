@@ -29,12 +29,10 @@ const SAMPLED: usize = 64;
 const PLACES: usize = 2000;
 /// A dominance closer than this is a boundary of cells.
 const EDGE: f64 = 1e-12;
-/// How far, in units of the lattice, a token may be from where the exact system has it after some steps: √d units a step. A step
-/// is `x + γ(y − x)`, a mean of two errors, and rounds a coordinate by one unit at most; so if no coordinate of a token and of
-/// the vertex it attends to is off by more than E, none is by more than E + 1 after the step. Which of the tokens at one vertex is
-/// attended to does not matter: each is off by E at most.
-fn rounding(d: usize, steps: u64) -> f64 {
-    (d as f64).sqrt() * steps as f64
+/// Places nearer than this many units of the lattice count as one, which is to half of the state's digits: chosen, not derived.
+/// Tokens within a unit of a vertex that outscore it by a bit draw it after them, for which there is no bound.
+fn rounding(precision: Precision) -> f64 {
+    f64::from(precision.state_bits() / 2).exp2()
 }
 
 /// How far a fitted rate, or a half coefficient of t², may be off.
@@ -344,7 +342,7 @@ fn cloud(asked: &Asked<Cells>, seed: u64, stretched: bool, growing: bool, work: 
             // Each token's key, by the vertex that it is, or lies at but for rounding.
             let masks = look.masks(&sampled)?;
             let at = |j: u32| {
-                let near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= rounding(d, look.t) * unit;
+                let near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= rounding(asked.sizes.precision) * unit;
                 corners.iter().position(near)
             };
             let keys: Vec<Option<usize>> = masks.iter().map(|mask| mask.first().and_then(|&j| at(j))).collect();
@@ -489,13 +487,16 @@ fn claims(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
     let examined: u64 = clouds().map(|row| row.examined).sum();
     let exact = |claim: &str, of: fn(&Row) -> Option<f64>| {
         let farthest = clouds().filter_map(of).fold(0.0, f64::max);
-        let within = |row: &Row| of(row).is_none_or(|off| off <= rounding(asked.sizes.dim, row.steps));
+        let within = |row: &Row| of(row).is_none_or(|off| off <= rounding(asked.sizes.precision));
         Claim {
             claim: claim.into(),
             source: SOURCE.into(),
             basis: Basis::Proved,
             measured: format!("{farthest:.1} units of the lattice off at most, in {} clouds", clouds().count()),
-            error: "√d units of the lattice a step, which is what rounding can do".into(),
+            error: format!(
+                "{:.0e} units of the lattice, half of the state's digits: chosen, not derived",
+                rounding(asked.sizes.precision)
+            ),
             agrees: if examined == 0 { Verdict::Undecided } else { Verdict::of(clouds().all(within)) },
         }
     };
