@@ -13,7 +13,7 @@
 //! end. `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves and of limits
 //! that are compared with: a score of a key in a box is off by at most `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with
 //! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. Bounds over all queries of a packet or a group meet
-//! three roundings more, and take 2κ. In the order of norms the origin is 0.
+//! four roundings more, and take 2κ. In the order of norms the origin is 0.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod exact;

@@ -63,7 +63,7 @@ pub(super) type Fan<W> = [W; 3];
 
 /// The same bounds as [`bounds`], once for all queries of a fan: `q·(x − o)` is within
 /// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)` for every one of them and every key x of the box. Measured from a
-/// key near all their maxima that is tight, and it costs a scalar where bounds by lane cost a packet. It meets three
+/// key near all their maxima that is tight, and it costs a scalar where bounds by lane cost a packet. It meets four
 /// roundings more than those, for which twice their slack pays.
 #[inline(always)]
 pub(super) fn fan_bounds<W: Width>(fan: &[Fan<W>], around: &[W], origin: Origin<'_, W>, d: usize) -> (W, W) {
