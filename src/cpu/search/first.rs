@@ -9,7 +9,7 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, unrolled};
 use super::super::width::Width;
-use super::scan::{Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
+use super::scan::{Limits, Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
 use super::{Known, Scratch, Search, largest_of, load, places, store};
 use crate::space::{LEAF, Order};
 
@@ -29,7 +29,7 @@ impl<W: Width> Search<'_, W> {
             start[l] = W::LOWEST.size(); // nothing is of use to it
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
-        self.sift(|level| &level.maxima, W::default());
+        self.sift(|level| &level.maxima, Limits::above(W::default()));
         if self.scratch.listed {
             for part in 0..self.scratch.parts.len() {
                 self.see_leaf(lanes, part, known, &mut max, tally);
@@ -236,6 +236,16 @@ pub(super) fn least_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; 
         turned = lanes.max(turned, lanes.mul_add(x[r], minus_one, zero));
     }
     largest_of::<W, L>(lanes, turned).negated()
+}
+
+/// The largest entry of all lanes.
+#[inline(always)]
+pub(super) fn most_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS]) -> W {
+    let mut most = x[0];
+    for r in 1..VECTORS {
+        most = lanes.max(most, x[r]);
+    }
+    largest_of::<W, L>(lanes, most)
 }
 
 #[inline(always)]

@@ -4,7 +4,8 @@
 //! strips. So the tree is descended once for all of them, by bounds over the fan that cost a scalar; what this leaves
 //! open, boxes or keys, is divided once more by parts of the group, and there every packet begins. With scores measured from some key o,
 //! a key whose score is below 0 for every query of the fan attains no maximum, since o is better; one below −D is in no strip of
-//! width D or less.
+//! width D or less; and where no score exceeds U, one of at least U − D is in every strip of width D or more: such keys and boxes
+//! are summed once for all rows.
 //!
 //! A group only decides where packets begin: what they find is the same from the root.
 #![allow(clippy::inline_always)] // see `packet`
@@ -14,10 +15,10 @@ use super::super::packet::{Plan, unrolled};
 use super::super::width::{Integer, Width};
 use super::Searched;
 use super::list::List;
-use super::scan::{Fan, Origin, fan_bounds};
+use super::scan::{Fan, Limits, Origin, fan_bounds};
 use crate::contract::{StripWidth, TokenMatrix};
 use crate::model::Mask;
-use crate::space::{LEAF, Order};
+use crate::space::{Coordinate, LEAF, Order};
 
 /// Rows of a group, of its parts and of theirs; powers of two, the last at least as many as a packet has.
 pub(in super::super) const ROWS: [usize; 3] = [1024, 256, 64];
@@ -30,15 +31,53 @@ const LISTED: usize = 4096;
 const MOST_COORDINATES: usize = 4;
 
 /// Boxes to begin with, or all keys below them that matter.
-pub(super) struct Around<W> {
+pub(super) struct Around<W: Width> {
     pub(super) boxes: Vec<u32>,
     /// If they are few.
     pub(super) list: Option<List<W>>,
     spare: Option<List<W>>,
+    /// What needs no more decision: it is in the strip of every row.
+    pub(super) inside: Inside<W>,
+}
+
+/// Tokens summed once for several rows.
+#[derive(Clone)]
+pub(super) struct Inside<W: Width> {
+    pub(super) sum: Vec<<W::Int as Coordinate>::Sum>,
+    pub(super) count: u32,
+}
+
+impl<W: Width> Inside<W> {
+    pub(super) fn none(d: usize) -> Self {
+        Self { sum: vec![Default::default(); d], count: 0 }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.sum.fill(Default::default());
+        self.count = 0;
+    }
+
+    fn copy(&mut self, other: &Self) {
+        self.sum.copy_from_slice(&other.sum);
+        self.count = other.count;
+    }
+
+    #[inline(always)]
+    fn add_box(&mut self, keys: &Searched<'_, W>, node: u32) {
+        self.sum.iter_mut().zip(keys.tree.sum(node as usize)).for_each(|(sum, &of)| *sum += of);
+        self.count += keys.tree.weight()[node as usize];
+    }
+
+    #[inline(always)]
+    pub(super) fn add_key(&mut self, keys: &Searched<'_, W>, key: u32) {
+        let (row, weight) = (keys.cloud.row(key as usize), keys.weight[key as usize]);
+        self.sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.times(weight));
+        self.count += weight;
+    }
 }
 
 /// What a group, or a part of it, begins with.
-pub(super) struct Level<W> {
+pub(super) struct Level<W: Width> {
     /// All that may attain a maximum.
     pub(super) maxima: Around<W>,
     /// All that may be in a wide strip.
@@ -48,32 +87,34 @@ pub(super) struct Level<W> {
 }
 
 /// A group and the part of it that is at hand.
-pub(super) struct Group<W> {
+pub(super) struct Group<W: Width> {
     levels: [Level<W>; ROWS.len()],
     room: Room<W>,
 }
 
 /// For boxes of the next level, and for the keys of a leaf.
-struct Room<W> {
+struct Room<W: Width> {
     next: Vec<u32>,
+    inside: Inside<W>,
     leaf: List<W>,
 }
 
 impl<W: Width> Around<W> {
     fn root(d: usize) -> Self {
         let spare = (d <= MOST_COORDINATES).then(|| List::new(d, LISTED));
-        Self { boxes: vec![1], list: None, spare }
+        Self { boxes: vec![1], list: None, spare, inside: Inside::none(d) }
     }
 
     fn reset(&mut self) {
         self.boxes.clear();
         self.boxes.push(1);
+        self.inside.clear();
         if let Some(list) = self.list.take() {
             self.spare = Some(list);
         }
     }
 
-    /// Keeps of what is around all what some query of a fan brings up to a limit.
+    /// Keeps of what is around all what some query of a fan brings between two limits, and sums what every query brings above.
     #[inline(always)]
     fn narrow(
         &mut self,
@@ -81,38 +122,106 @@ impl<W: Width> Around<W> {
         keys: &Searched<'_, W>,
         fan: &[Fan<W>],
         origin: Origin<'_, W>,
-        limit: W,
+        limits: Limits<W>,
         room: &mut Room<W>,
     ) {
         self.reset();
         if let Some(all) = all {
             self.boxes.clone_from(&all.boxes);
+            self.inside.copy(&all.inside);
         }
         let Some(mut list) = self.spare.take() else {
-            return descend(keys, fan, origin, limit, &mut self.boxes, &mut room.next);
+            return self.descend(keys, fan, origin, limits, room);
         };
         list.clear();
         let mut fits = true;
         if let Some(listed) = all.and_then(|all| all.list.as_ref()) {
             // They fit: there are no more of them.
-            listed.sift(fan, origin, limit, |place| list.push_of(listed, place));
+            let inside = &mut self.inside;
+            listed.sift(fan, origin, limits, |place, whole| {
+                if whole {
+                    inside.add_key(keys, listed.keys()[place]);
+                    true
+                } else {
+                    list.push_of(listed, place)
+                }
+            });
         } else {
-            descend(keys, fan, origin, limit, &mut self.boxes, &mut room.next);
+            self.descend(keys, fan, origin, limits, room);
             fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
             if fits {
-                let (cloud, d, leaf) = (keys.cloud, keys.cloud.d, &mut room.leaf);
+                let (cloud, d, Room { leaf, inside, .. }) = (keys.cloud, keys.cloud.d, room);
+                inside.copy(&self.inside);
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
                     unrolled!(d, |d| leaf.fill(range.start, rows, d));
-                    leaf.sift(fan, origin, limit, |place| {
-                        fits &= list.push_of(leaf, place);
+                    leaf.sift(fan, origin, limits, |place, whole| {
+                        if whole {
+                            inside.add_key(keys, leaf.keys()[place]);
+                        } else {
+                            fits &= list.push_of(leaf, place);
+                        }
                         fits
                     });
+                }
+                if fits {
+                    self.inside.copy(inside);
                 }
             }
         }
         *(if fits { &mut self.list } else { &mut self.spare }) = Some(list);
+    }
+
+    /// Opens boxes level by level; drops those whose scores stay below the limits for every query of the fan, and sums those
+    /// that are above for all.
+    #[inline(always)]
+    fn descend(
+        &mut self,
+        keys: &Searched<'_, W>,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limits: Limits<W>,
+        room: &mut Room<W>,
+    ) {
+        let (tree, d, Room { next, inside, .. }) = (keys.tree, keys.cloud.d, room);
+        while let Some(&node) = self.boxes.first()
+            && (node as usize) < tree.first_leaf()
+        {
+            next.clear();
+            inside.copy(&self.inside);
+            for child in self.boxes.iter().flat_map(|&node| [2 * node, 2 * node + 1]) {
+                if tree.weight()[child as usize] == 0 {
+                    continue;
+                }
+                let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
+                let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+                if limits.inside <= middle - reach {
+                    inside.add_box(keys, child);
+                } else if limits.outside <= middle + reach {
+                    next.push(child);
+                    if next.len() > MOST {
+                        return;
+                    }
+                }
+            }
+            std::mem::swap(&mut self.boxes, next);
+            self.inside.copy(inside);
+        }
+    }
+
+    /// No query of the fan has a larger score here.
+    #[inline(always)]
+    fn most(&self, keys: &Searched<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
+        let d = keys.cloud.d;
+        if let Some(list) = &self.list {
+            return list.most(fan, origin);
+        }
+        let upper = |node: &u32| {
+            let (middle, reach) = fan_bounds(fan, &keys.tree.boxes()[*node as usize * 2 * d..][..2 * d], origin, d);
+            middle + reach
+        };
+        self.boxes.iter().map(upper).fold(W::LOWEST, |most, upper| if most < upper { upper } else { most })
     }
 }
 
@@ -120,7 +229,8 @@ impl<W: Width> Group<W> {
     /// Everything.
     pub(super) fn root(d: usize) -> Self {
         let level = || Level { maxima: Around::root(d), strips: Around::root(d), best: 0 };
-        Self { levels: [level(), level(), level()], room: Room { next: Vec::new(), leaf: List::new(d, LEAF) } }
+        let room = Room { next: Vec::new(), inside: Inside::none(d), leaf: List::new(d, LEAF) };
+        Self { levels: [level(), level(), level()], room }
     }
 
     /// Where packets begin.
@@ -163,16 +273,25 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
             None => nearest(keys, &fan, outer.map_or(near, |outer| outer.best).min(n - 1)),
         };
         let origin = Origin { at: &keys.cloud.floats[inner.best as usize * d..][..d], slack };
-        let width = widest(keys, plan, node, &fan);
         let Level { maxima, strips, .. } = inner;
-        if width > W::default() {
-            strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, width.negated(), &mut group.room);
+        maxima.narrow(
+            outer.map(|outer| &outer.maxima),
+            keys,
+            &fan,
+            origin,
+            Limits::above(W::default()),
+            &mut group.room,
+        );
+        let [narrowest, widest] = widths(keys, plan, node, &fan);
+        if widest > W::default() {
+            let most = maxima.most(keys, &fan, origin);
+            // Rounded once more, for which the widths pay.
+            let inside = if most < narrowest { most - narrowest } else { W::LOWEST.size() };
+            let limits = Limits { outside: widest.negated(), inside };
+            strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, limits, &mut group.room);
         } else {
             strips.reset();
         }
-        // What attains a maximum is in the strip.
-        let within = if strips.list.is_some() { Some(&*strips) } else { outer.map(|outer| &outer.maxima) };
-        maxima.narrow(within, keys, &fan, origin, W::default(), &mut group.room);
         Some(inner.best)
     }
 }
@@ -211,23 +330,43 @@ fn fan_of<W: Width>(keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize) -> 
         .collect()
 }
 
-/// No strip of these rows is wider.
-fn widest<W: Width>(keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize, fan: &[Fan<W>]) -> W {
+/// No strip of these rows is narrower, and none is wider.
+fn widths<W: Width>(keys: &Searched<'_, W>, plan: &Plan<'_, W>, node: usize, fan: &[Fan<W>]) -> [W; 2] {
     let d = keys.cloud.d;
     let around = &keys.tree.boxes()[node * 2 * d..][..2 * d];
-    let width = match plan.step.width {
-        StripWidth::Argmax => 0.0,
-        StripWidth::Constant(width) => width as f64,
-        StripWidth::QueryNorm { factor } => {
-            factor as f64 * fan.iter().map(|[_, _, q]| q.to_f64().powi(2)).sum::<f64>().sqrt()
-        }
+    // Of |q_k|, and of q_k x_k.
+    let size = |k: usize| {
+        let [centre, half, largest] = fan[k].map(W::to_f64);
+        [(centre.abs() - half).max(0.0), largest]
+    };
+    let product = |k: usize| {
+        let ([q, r, _], x, h) = (fan[k].map(W::to_f64), around[k].to_f64(), around[d + k].to_f64());
+        let spread = q.abs() * h + r * x.abs() + r * h;
+        [q * x - spread, q * x + spread]
+    };
+    let sums = |of: &dyn Fn(usize) -> [f64; 2]| (0..d).map(of).fold([0.0, 0.0], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    // Squares and widths are clamped; roots are taken of whole numbers, and rounded down.
+    let clamp = f64::from(W::PRECISION.clamp_bits()).exp2();
+    let of_squares = |factor: i128, [least, most]: [f64; 2]| {
+        let least = (least.min(clamp) - 1.0).max(0.0).sqrt() - 1.0;
+        [(factor as f64 * least).min(clamp), factor as f64 * most.max(0.0).sqrt()]
+    };
+    let [narrowest, widest] = match plan.step.width {
+        StripWidth::Argmax => [0.0; 2],
+        StripWidth::Constant(width) => [width as f64; 2],
+        StripWidth::QueryNorm { factor } => of_squares(factor, sums(&|k| size(k).map(|q| q * q))),
         StripWidth::ANorm { factor } => {
-            let largest = |k: usize| fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64());
-            let square = (0..d).map(largest).sum::<f64>() * (-f64::from(plan.step.matrix_exponent)).exp2();
-            factor as f64 * square.sqrt()
+            let scale = (-f64::from(plan.step.matrix_exponent)).exp2();
+            // What rounding may cost the sums is far below the share of their largest term that is taken off.
+            let largest = |k: usize| [0.0, fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64())];
+            let spared = 1e-6 * sums(&largest)[1];
+            let [least, most] = sums(&product);
+            of_squares(factor, [(least - spared) * scale, (most + spared) * scale])
         }
     };
-    if width == 0.0 { W::default() } else { W::above(1.001 * width) }
+    // All of these are rounded.
+    let narrowest = W::nearest((0.999 * narrowest - 2.0).max(0.0));
+    [narrowest, if widest == 0.0 { W::default() } else { W::above(1.001 * widest + 2.0) }]
 }
 
 /// A key with a large score for the middle of a fan: by floats alone, since any key will do.
@@ -260,36 +399,4 @@ fn nearest<W: Width>(keys: &Searched<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
         open.extend(if a.1 < b.1 { [a, b] } else { [b, a] });
     }
     key
-}
-
-/// Opens boxes level by level, and drops those whose scores stay below a limit for every query of the fan.
-#[inline(always)]
-fn descend<W: Width>(
-    keys: &Searched<'_, W>,
-    fan: &[Fan<W>],
-    origin: Origin<'_, W>,
-    limit: W,
-    open: &mut Vec<u32>,
-    next: &mut Vec<u32>,
-) {
-    let (tree, d) = (keys.tree, keys.cloud.d);
-    while let Some(&node) = open.first()
-        && (node as usize) < tree.first_leaf()
-    {
-        next.clear();
-        for child in open.iter().flat_map(|&node| [2 * node, 2 * node + 1]) {
-            if tree.weight()[child as usize] == 0 {
-                continue;
-            }
-            let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
-            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
-            if limit <= middle + reach {
-                next.push(child);
-                if next.len() > MOST {
-                    return;
-                }
-            }
-        }
-        std::mem::swap(open, next);
-    }
 }

@@ -7,7 +7,7 @@
 
 use super::super::packet::unrolled;
 use super::super::width::Width;
-use super::scan::{Fan, Origin};
+use super::scan::{Fan, Limits, Origin};
 use crate::space::LEAF;
 
 /// Keys whose bounds are computed side by side.
@@ -89,20 +89,28 @@ impl<W: Width> List<W> {
         place
     }
 
-    /// Calls with the places of keys that reach a limit for some query of the fan, ascending, until told to stop: the bounds of
-    /// [`super::scan::fan_bounds`] for boxes of one key each.
+    /// Calls with the places of keys that reach the limits for some query of the fan, ascending, and whether they are above for
+    /// all, until told to stop: the bounds of [`super::scan::fan_bounds`] for boxes of one key each.
     #[inline(always)]
-    pub(super) fn sift(&self, fan: &[Fan<W>], origin: Origin<'_, W>, limit: W, mut keep: impl FnMut(usize) -> bool) {
+    pub(super) fn sift(
+        &self,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limits: Limits<W>,
+        mut keep: impl FnMut(usize, bool) -> bool,
+    ) {
         let d = fan.len();
         for start in (0..self.count).step_by(SIDE) {
-            let upper = unrolled!(d, |d| self.upper(fan, origin, start, d));
-            let mut reached = 0u32;
+            let [lower, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            let (mut reached, mut inside) = (0u32, 0u32);
             for c in 0..SIDE {
-                reached |= u32::from(limit <= upper[c]) << c;
+                reached |= u32::from(limits.outside <= upper[c]) << c;
+                inside |= u32::from(limits.inside <= lower[c]) << c;
             }
             reached &= u32::MAX >> (32 - (self.count - start).min(SIDE));
             while reached != 0 {
-                if !keep(start + reached.trailing_zeros() as usize) {
+                let place = reached.trailing_zeros();
+                if !keep(start + place as usize, inside >> place & 1 == 1) {
                     return;
                 }
                 reached &= reached - 1;
@@ -110,8 +118,22 @@ impl<W: Width> List<W> {
         }
     }
 
+    /// No query of the fan has a larger score.
     #[inline(always)]
-    fn upper(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize, d: usize) -> [W; SIDE] {
+    pub(super) fn most(&self, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
+        let (d, mut most) = (fan.len(), W::LOWEST);
+        for start in (0..self.count).step_by(SIDE) {
+            let [_, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            for &upper in &upper[..(self.count - start).min(SIDE)] {
+                most = if most < upper { upper } else { most };
+            }
+        }
+        most
+    }
+
+    /// Of some keys side by side the least and the largest score.
+    #[inline(always)]
+    fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize, d: usize) -> [[W; SIDE]; 2] {
         let slack = origin.slack + origin.slack;
         let (mut middle, mut reach) = ([W::default(); SIDE], [W::default(); SIDE]);
         for k in 0..d {
@@ -124,10 +146,12 @@ impl<W: Width> List<W> {
                 reach[c] = reach[c] + spread * distance.size();
             }
         }
+        let mut lower = middle;
         for c in 0..SIDE {
+            lower[c] = middle[c] - reach[c];
             middle[c] = middle[c] + reach[c];
         }
-        middle
+        [lower, middle]
     }
 }
 
@@ -150,9 +174,16 @@ impl<W: Width> Parts<W> {
         self.keys.len().div_ceil(LEAF)
     }
 
-    /// Takes of a list what a packet's fan leaves.
+    /// Takes of a list what a packet's fan leaves to be decided; calls with the keys that are above the limits.
     #[inline(always)]
-    pub(super) fn take(&mut self, list: &List<W>, fan: &[Fan<W>], origin: Origin<'_, W>, limit: W) {
+    pub(super) fn take(
+        &mut self,
+        list: &List<W>,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limits: Limits<W>,
+        mut inside: impl FnMut(u32),
+    ) {
         let d = self.d;
         self.keys.clear();
         self.near.clear();
@@ -160,7 +191,11 @@ impl<W: Width> Parts<W> {
         centre.copy_from_slice(origin.at);
         half.fill(W::default());
         let (keys, near) = (&mut self.keys, &mut self.near);
-        list.sift(fan, origin, limit, |place| {
+        list.sift(fan, origin, limits, |place, whole| {
+            if whole {
+                inside(list.keys[place]);
+                return true;
+            }
             keys.push(list.keys[place]);
             for k in 0..d {
                 let distance = list.floats[k * list.room + place] - origin.at[k];

@@ -30,9 +30,9 @@ use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;
 use crate::space::{LEAF, Order, Tree};
-use group::{Around, Enter, Group, Level};
+use group::{Around, Enter, Group, Inside, Level};
 use list::Parts;
-use scan::{Blinds, Fan, Origin, errors};
+use scan::{Blinds, Fan, Limits, Origin, errors};
 
 /// Keys in order, with all that is known of them.
 pub(super) struct Searched<'a, W: Width> {
@@ -91,6 +91,8 @@ pub(super) struct Scratch<W: Width> {
     /// What the packet was listed, if it takes the keys from there.
     parts: Parts<W>,
     listed: bool,
+    /// What was listed and needs no more decision.
+    inside: Inside<W>,
     /// What the packet before found near its maxima, and the box around that.
     winners: Vec<u32>,
     around_winners: Vec<W>,
@@ -126,6 +128,7 @@ impl<W: Width> Scratch<W> {
             rows: Vec::new(),
             parts: Parts::new(d),
             listed: false,
+            inside: Inside::none(d),
             winners: Vec::new(),
             around_winners: vec![W::default(); 2 * d],
             leaves: Vec::new(),
@@ -329,16 +332,17 @@ impl<W: Width> Search<'_, W> {
         Origin { at: &self.scratch.origins[..self.keys.cloud.d], slack: self.scratch.slack }
     }
 
-    /// Takes what a packet may need from the list of its group, if there is one.
+    /// Takes what a packet may need from the list of its group, if there is one, and sums what is inside for all of its rows.
     #[inline(always)]
-    fn sift(&mut self, of: impl Fn(&Level<W>) -> &Around<W>, limit: W) {
-        let Scratch { parts, group, fan, origins, slack, listed, .. } = &mut *self.scratch;
-        let d = self.keys.cloud.d;
+    fn sift(&mut self, of: impl Fn(&Level<W>) -> &Around<W>, limits: Limits<W>) {
+        let Scratch { parts, group, fan, origins, slack, listed, inside, .. } = &mut *self.scratch;
+        let (keys, d) = (self.keys, self.keys.cloud.d);
+        inside.clear();
         let origin = Origin { at: &origins[..d], slack: *slack };
         let list = of(group.innermost()).list.as_ref();
         *listed = list.is_some();
         if let Some(list) = list {
-            unrolled!(d, |d| parts.take(list, &fan[..d], origin, limit));
+            unrolled!(d, |d| parts.take(list, &fan[..d], origin, limits, |key| inside.add_key(keys, key)));
         }
     }
 

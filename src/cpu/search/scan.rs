@@ -61,6 +61,22 @@ pub(super) fn bounds<W: Width, L: Lanes<W, W::Int>>(
 /// The box around some queries: `[k][centre, half-width, largest |q_k|]`.
 pub(super) type Fan<W> = [W; 3];
 
+/// What scores are compared with, from an origin.
+#[derive(Clone, Copy)]
+pub(super) struct Limits<W> {
+    /// A score below it is of no use.
+    pub(super) outside: W,
+    /// One not below it needs no more decision.
+    pub(super) inside: W,
+}
+
+impl<W: Width> Limits<W> {
+    /// What reaches a limit is still to be decided.
+    pub(super) fn above(outside: W) -> Self {
+        Self { outside, inside: W::LOWEST.size() }
+    }
+}
+
 /// The same bounds as [`bounds`], once for all queries of a fan: `q·(x − o)` is within
 /// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)` for every one of them and every key x of the box. Measured from a
 /// key near all their maxima that is tight, and it costs a scalar where bounds by lane cost a packet. It meets four

@@ -7,8 +7,8 @@
 use super::super::lanes::{LANES, Lanes, VECTORS};
 use super::super::packet::{Tally, at_least, exact, unrolled};
 use super::super::width::Width;
-use super::first::least_of;
-use super::scan::{add_leaf, bounds, fan_bounds, leaf_sets};
+use super::first::{least_of, most_of};
+use super::scan::{Limits, add_leaf, bounds, fan_bounds, leaf_sets};
 use super::{Known, Purpose, Scratch, Search, Strip, load, places};
 use crate::space::{LEAF, Order};
 
@@ -44,7 +44,9 @@ impl<W: Width> Search<'_, W> {
         let norm = load::<W, L>(lanes, &known.norm);
         let from_list = known.strip == Strip::Wide;
         if from_list {
-            self.sift(|level| &level.strips, least_of::<W, L>(lanes, &low));
+            let limits = Limits { outside: least_of::<W, L>(lanes, &low), inside: most_of::<W, L>(lanes, &high) };
+            self.sift(|level| &level.strips, limits);
+            self.add_inside(active);
         }
         if from_list && self.scratch.listed {
             for part in 0..self.scratch.parts.len() {
@@ -113,6 +115,18 @@ impl<W: Width> Search<'_, W> {
                 return Some((node - tree.first_leaf(), rest));
             }
             self.scratch.undecided.extend([(2 * node as u32 + 1, rest), (2 * node as u32, rest)]);
+        }
+    }
+
+    /// What is in the strip of every row of the group, and of the packet.
+    #[inline(always)]
+    fn add_inside(&mut self, active: u64) {
+        let Scratch { sums, group, inside, .. } = &mut *self.scratch;
+        for inside in [&group.innermost().strips.inside, inside] {
+            if inside.count > 0 {
+                debug_assert!(!matches!(self.purpose, Purpose::Members(_)), "members are never found by groups");
+                sums.add_whole(active, inside.sum.iter().copied(), inside.count);
+            }
         }
     }
 
