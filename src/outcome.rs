@@ -32,6 +32,11 @@ impl StepReport {
         }
         report
     }
+
+    /// Whether as many tokens moved as in another step, and strips had the same sizes.
+    pub fn is_like(&self, other: &Self) -> bool {
+        Self { t: other.t, redone: other.redone, ..*self } == *other
+    }
 }
 
 /// Row results of the last step, in token order.

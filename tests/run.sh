@@ -70,7 +70,7 @@ driver_files() {
     echo "${files}${swiftshader}"
 }
 
-for tool in cc:gcc python3:python3; do
+for tool in cc:gcc c++:g++ python3:python3; do
     command -v "${tool%%:*}" >/dev/null || { apt update; apt install -y --no-install-recommends "${tool##*:}" libc6-dev; }
 done
 command -v cargo >/dev/null || { echo 'cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then run this again' >&2; exit 2; }
@@ -85,8 +85,10 @@ install_browser
 say 'formatting'
 cargo fmt --check
 say 'lints'
-cargo clippy --locked --all-targets --quiet -- -D warnings
+cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 say 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+say 'fuzz targets, built without instruments'
+cargo build --locked --workspace --bins --tests --quiet
 say "tests, on the Vulkan drivers $VK_DRIVER_FILES"
-cargo test --locked
+cargo test --locked --workspace

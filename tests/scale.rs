@@ -136,6 +136,48 @@ fn searches_find_what_brute_force_finds() {
     }
 }
 
+/// Whole groups of rows may have the same boxes and keys in their strips, which are then summed once: in every form of the strip,
+/// with strips of a few units and tokens of a few units among others, from the start until clusters have no extent.
+#[test]
+fn strips_that_rows_share_are_those_of_brute_force() {
+    let (n, d) = (1500, 3);
+    for (k, (form, _)) in StripForm::ALL.into_iter().enumerate() {
+        for (l, (delta, alpha)) in [(0.3, 3.0), (0.05, 1.0), (3e-7, 1.0), (1.5, 0.5)].into_iter().enumerate() {
+            let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
+            let cloud = Cloud::new(Kind::Normal, n, d).tokens(11 + l as u64, precision).expect("a cloud");
+            let small = |i: usize| if i % 10 == 9 { 1e-6 } else { 1.0 };
+            let rows = (0..n).flat_map(|i| cloud.row(i).into_iter().map(move |x| x * small(i))).collect();
+            let tokens = Tokens::from_f64(n, d, rows).expect("a cloud");
+            let grid = Grid::of(&tokens, precision);
+            let operator = match (form, l % 2) {
+                (StripForm::ANorm, 1) => {
+                    let entry = |r: usize, c: usize| if r == c { (r + 1) as f64 } else { 0.25 };
+                    let rows: Vec<Vec<f64>> = (0..d).map(|r| (0..d).map(|c| entry(r, c)).collect()).collect();
+                    Matrix::dense(&rows).expect("square")
+                }
+                (_, generic) => matrix(d, generic == 1 && form != StripForm::ANorm),
+            };
+            let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: form };
+            let gain = Gain::Alpha(Schedule::Constant(alpha));
+            let model = Model::averaging(rule, Operator::constant(operator), Mask::Full, gain);
+            let step = Steps::new(&model, grid, d).at(0).expect("a step");
+            let name = format!("{form:?}, delta = {delta}, {precision:?}");
+            let case = Case { name, tokens: grid.snap(&tokens).expect("tokens"), grid, step };
+            let (mut brute, mut tree) = (cpu(&case, Plan::Brute), cpu(&case, Plan::Tree));
+            for t in 0..40 {
+                let (want, got) = (brute.step(&case.step), tree.step(&case.step));
+                let at = format!("{} at step {t}", case.name);
+                assert_eq!(StepReport { redone: 0, ..got }, StepReport { redone: 0, ..want }, "{at}");
+                assert!(tree.strips().expect("strips") == brute.strips().expect("strips"), "{at}: argmax or counts");
+                assert!(tree.tokens().expect("tokens") == brute.tokens().expect("tokens"), "{at}: tokens");
+                if want.moved == 0 {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 /// In clouds of thousands of tokens some rows list the keys that matter to them, others find too many and search boxes, and
 /// some do the one for their maxima and the other for their strips.
 #[test]

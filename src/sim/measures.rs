@@ -9,7 +9,6 @@ use crate::tokens::Tokens;
 
 /// The measures that a run takes of its states, and where they go.
 pub(super) struct Measures<'a> {
-    trigger: Trigger,
     observer: Observer<'a>,
     writer: MeasuresWriter,
 }
@@ -29,14 +28,11 @@ impl<'a> Measures<'a> {
             None if trigger == Trigger::Never => return Ok(None),
             None => MeasuresWriter::create(&run.measures_path())?,
         };
-        Ok(Some(Self { trigger, observer, writer }))
+        Ok(Some(Self { observer, writer }))
     }
 
-    /// Measures the state after `step` steps if that is due, or else if it is not.
-    pub(super) fn write(&mut self, step: u64, tokens: &Tokens, is_due: bool) -> Result<()> {
-        if self.trigger.is_due(step) != is_due {
-            return Ok(());
-        }
+    /// Measures the state after `step` steps.
+    pub(super) fn write(&mut self, step: u64, tokens: &Tokens) -> Result<()> {
         let row = self.observer.measure(step, tokens);
         self.writer.write(step, &row)
     }

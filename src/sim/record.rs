@@ -12,7 +12,7 @@ use crate::contract::Grid;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::{Checkpoint, Frame, Progress};
-use crate::io::config::Config;
+use crate::io::config::{Config, Trigger};
 use crate::io::run_dir::{EFFORT, EffortWriter, METRICS, Mark, Meta, MetricsWriter, Row, RunDir, Taken};
 use crate::outcome::{Effort, StepReport};
 use crate::tokens::Tokens;
@@ -131,9 +131,21 @@ impl<'a> Recorder<'a> {
         self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
     }
 
-    fn due(&self, step: u64) -> bool {
+    /// Whether anything may be due at a step that is still to come.
+    fn may_be_due(&self, step: u64) -> bool {
         let output = &self.config.output;
-        output.record.is_due(step) || output.frames.is_due(step) || output.measures.is_due(step)
+        [output.record, output.frames, output.measures].into_iter().any(|trigger| trigger.may_be_due(step))
+    }
+
+    /// Whether this is due at the last step taken.
+    fn is_due(&self, trigger: Trigger) -> bool {
+        trigger.is_due(self.progress.step, self.progress.event)
+    }
+
+    /// Whether anything is.
+    fn is_any_due(&self) -> bool {
+        let output = &self.config.output;
+        [output.record, output.frames, output.measures].into_iter().any(|trigger| self.is_due(trigger))
     }
 
     /// Whether a checkpoint is due by the clock.
@@ -158,20 +170,22 @@ impl<'a> Recorder<'a> {
     /// written whole, and where the run goes on after all, what was not due is cut away again.
     fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
         let (step, output) = (self.progress.step, &self.config.output);
-        if output.record.is_due(step) == is_due {
+        if self.is_due(output.record) == is_due {
             let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
             self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
         }
-        if let Some(measures) = &mut self.measures {
-            measures.write(step, tokens, is_due)?;
+        if self.is_due(output.measures) == is_due
+            && let Some(measures) = &mut self.measures
+        {
+            measures.write(step, tokens)?;
         }
-        if output.frames.is_due(step) == is_due {
+        if self.is_due(output.frames) == is_due {
             let hash = self.run.write_frame(step, tokens)?;
             if is_due {
                 self.frames.push(Frame { step, hash });
             }
         }
-        if let Some(effort) = effort.filter(|_| self.due(step) == is_due) {
+        if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
             let writer = match self.efforts.take() {
                 Some(writer) => writer,
                 None => EffortWriter::create(&self.run.effort_path())?,
@@ -304,7 +318,7 @@ fn take(
         let reports = match &mut verifier {
             Some(verifier) if verified(t) => vec![simulation.advance_verified(verifier)?],
             _ => {
-                let next = (t + 1..end.min(t + HORIZON)).find(|&s| recorder.due(s) || verified(s));
+                let next = (t + 1..end.min(t + HORIZON)).find(|&s| recorder.may_be_due(s) || verified(s));
                 simulation.advance(next.unwrap_or(end.min(t + HORIZON)))?
             }
         };
@@ -320,12 +334,13 @@ fn take(
         let step = if stop { fixed.map_or(0, |r| r.t + 1) } else { simulation.t() };
         let progress = &mut recorder.progress;
         progress.fixed_point = progress.fixed_point.or(fixed.map(|r| r.t));
+        progress.event = !matches!((&report, &progress.last), (Some(now), Some(before)) if now.is_like(before));
         (progress.step, progress.last) = (step, report);
         let effort = simulation.engine().effort();
         let asked = report.map_or(ControlFlow::Continue(()), |r| conductor.progress(step, &r, effort.as_ref()));
         let completed = stop || step == end;
         let last = completed || asked.is_break();
-        if last || recorder.due(step) || recorder.must_save() {
+        if last || recorder.is_any_due() || recorder.must_save() {
             let tokens = simulation.engine().tokens()?;
             recorder.write(&tokens, effort.as_ref(), true)?;
             if last || recorder.must_save() {

@@ -45,6 +45,15 @@ impl Verdict {
         if agrees { Self::Yes } else { Self::No }
     }
 
+    /// Of a claim on where tokens end: while they still move, what does not agree refutes nothing.
+    pub fn at_rest(agrees: bool, rests: bool) -> Self {
+        match (agrees, rests) {
+            (true, _) => Self::Yes,
+            (false, true) => Self::No,
+            (false, false) => Self::Undecided,
+        }
+    }
+
     /// The word in tables.
     pub fn name(self) -> &'static str {
         match self {

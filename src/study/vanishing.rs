@@ -284,17 +284,13 @@ fn claims(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report) -> Result
                 basis: Basis::Reconstructed,
                 measured: aligned,
                 error: format!("a gap of {NONE:.0e}"),
-                agrees: Verdict::of(crate::num::within(gap, NONE)),
+                agrees: Verdict::at_rest(crate::num::within(gap, NONE), of.iter().all(|row| row.settled)),
             });
         } else if sort == Sort::Vanishing {
-            // What δ(T) still holds: nothing is said about it yet.
-            let undecided = of.iter().all(|row| row.beyond == 0);
+            // What δ(T) still holds, or has not come to rest: nothing is said about it yet.
+            let decided = of.iter().any(|row| row.settled && row.beyond > 0);
             let last = largest(&of, |row| row.delta_last);
-            let agrees = match crate::num::within(gap, NONE) {
-                true => Verdict::Yes,
-                false if undecided => Verdict::Undecided,
-                false => Verdict::No,
-            };
+            let agrees = Verdict::at_rest(crate::num::within(gap, NONE), decided);
             report.claim(Claim {
                 claim: format!("δ(t) = {text} vanishes: every limit lies in S, all alignment gaps go to 0"),
                 source: THEOREM.into(),
@@ -342,11 +338,11 @@ fn claims(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report) -> Result
             basis: Basis::Reported,
             measured: format!("mean distance to the nearest vertex {constant:.1e}, against {}", list.join(", ")),
             error: "the mean over all clouds is smaller".into(),
-            agrees: match others.iter().all(|(.., mean)| mean < constant) {
-                // Neither leaves any behind: clouds of this size have nothing to tell.
-                false if *constant == 0.0 => Verdict::Undecided,
-                smaller => Verdict::of(smaller),
-            },
+            // Where neither leaves any behind, clouds of this size have nothing to tell.
+            agrees: Verdict::at_rest(
+                others.iter().all(|(.., mean)| mean < constant),
+                *constant > 0.0 && rows.iter().filter(|row| row.delta == **text).all(|row| row.settled),
+            ),
         });
     }
     let all: Vec<&Row> = rows.iter().collect();

@@ -19,7 +19,7 @@ fn expect(at: &Path, status: i32, arguments: &[&str]) -> String {
     said + &String::from_utf8_lossy(&output.stdout)
 }
 
-const RUN: [&str; 12] = [
+const RUN: [&str; 14] = [
     "run",
     "--preset",
     "vanishing-delta",
@@ -32,6 +32,8 @@ const RUN: [&str; 12] = [
     "output.record=every 2",
     "--set",
     "output.frames=every 3",
+    "--set",
+    "output.measures=event",
 ];
 
 /// A run of 20 steps in one go, and one that has 10 of them and checkpoints of steps 5 and 10.

@@ -84,6 +84,9 @@ pub struct Progress {
     pub tables: Vec<Mark>,
     /// The report of the last step; `None` at step 0.
     pub last: Option<StepReport>,
+    /// Whether it was unlike the step before: [`Trigger::Event`](crate::io::config::Trigger::Event).
+    #[serde(default)]
+    pub event: bool,
     /// The step from which no bit moves any more, where one was found.
     pub fixed_point: Option<u64>,
     /// When the run started, in seconds since 1970 (UTC).
@@ -108,6 +111,7 @@ impl Progress {
             segments: vec![Segment::new(0, engine)],
             tables: Vec::new(),
             last: None,
+            event: true,
             fixed_point: None,
             started_unix: now.map_or(0.0, |t| t.as_secs_f64()),
             total_seconds: 0.0,

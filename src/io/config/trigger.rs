@@ -5,35 +5,43 @@ use std::fmt;
 use crate::error::{Error, Result};
 
 /// The steps at which a row, a frame or the like is due. Step 0 is the initial state. Whether a step is due depends on
-/// nothing but its number, so a resumed run writes at the same steps as an uninterrupted one.
+/// nothing but its number and what happened in it, so a resumed run writes at the same steps as an uninterrupted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Steps 0, K, 2K, ...; K at least 1.
     Every(u64),
     /// Steps 0, 1, 2, 5, 10, 20, 50, 100, ...
     Log,
+    /// Step 0, and every step that moves another number of tokens than the step before, or has strips of another size.
+    Event,
     /// No step.
     Never,
 }
 
 impl Trigger {
-    /// Reads `every K`, `log` or `never`.
+    /// Reads `every K`, `log`, `event` or `never`.
     ///
     /// # Errors
-    /// Anything else, with the three forms.
+    /// Anything else, with the four forms.
     pub fn parse(text: &str) -> Result<Self> {
         match text.split_whitespace().collect::<Vec<_>>()[..] {
             ["log"] => Ok(Self::Log),
+            ["event"] => Ok(Self::Event),
             ["never"] => Ok(Self::Never),
             ["every", count] if count.parse().is_ok_and(|k: u64| k > 0) => Ok(Self::Every(count.parse().unwrap_or(1))),
             _ => Err(Error::input(format!(
-                "{text:?} is no trigger; one of \"every K\" (K at least 1), \"log\", \"never\""
+                "{text:?} is no trigger; one of \"every K\" (K at least 1), \"log\", \"event\", \"never\""
             ))),
         }
     }
 
-    /// Whether `step` is due.
-    pub fn is_due(self, step: u64) -> bool {
+    /// Whether `step` may be due, whatever happens in it.
+    pub fn may_be_due(self, step: u64) -> bool {
+        self.is_due(step, true)
+    }
+
+    /// Whether `step` is due, in which something happened or not.
+    pub fn is_due(self, step: u64, event: bool) -> bool {
         match self {
             Self::Every(count) => step.is_multiple_of(count),
             Self::Log => {
@@ -43,6 +51,7 @@ impl Trigger {
                 }
                 matches!(leading, 0 | 1 | 2 | 5)
             }
+            Self::Event => event || step == 0,
             Self::Never => false,
         }
     }
@@ -53,6 +62,7 @@ impl fmt::Display for Trigger {
         match self {
             Self::Every(count) => write!(f, "every {count}"),
             Self::Log => f.write_str("log"),
+            Self::Event => f.write_str("event"),
             Self::Never => f.write_str("never"),
         }
     }
@@ -63,7 +73,7 @@ mod tests {
     use super::*;
 
     fn due(trigger: Trigger, until: u64) -> Vec<u64> {
-        (0..=until).filter(|&step| trigger.is_due(step)).collect()
+        (0..=until).filter(|&step| trigger.is_due(step, step == 4)).collect()
     }
 
     /// A row at a wrong step would shift every plot against time.
@@ -71,13 +81,15 @@ mod tests {
     fn due_steps() {
         assert_eq!(due(Trigger::Every(3), 10), [0, 3, 6, 9]);
         assert_eq!(due(Trigger::Log, 1100), [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
+        assert_eq!(due(Trigger::Event, 10), [0, 4]);
+        assert!((0..9).all(|step| Trigger::Event.may_be_due(step)));
         assert!(due(Trigger::Never, 10).is_empty());
     }
 
     /// What is written must read back as itself, and nothing else may pass for a trigger.
     #[test]
     fn texts() {
-        for trigger in [Trigger::Every(7), Trigger::Log, Trigger::Never] {
+        for trigger in [Trigger::Every(7), Trigger::Log, Trigger::Event, Trigger::Never] {
             assert_eq!(Trigger::parse(&trigger.to_string()).unwrap(), trigger);
         }
         for text in

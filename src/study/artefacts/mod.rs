@@ -286,7 +286,10 @@ fn claims(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &mut
                 row.outside, row.gap_max
             ),
             error: format!("{PLACE_ERROR:.0e}"),
-            agrees: Verdict::of(row.outside == 1 && num::within(apart, PLACE_ERROR) && num::within(off, PLACE_ERROR)),
+            agrees: Verdict::at_rest(
+                row.outside == 1 && num::within(apart, PLACE_ERROR) && num::within(off, PLACE_ERROR),
+                row.settled,
+            ),
         });
     }
     let found: Vec<&Row> = clouds.iter().copied().filter(|row| row.outside > 0).collect();

@@ -341,7 +341,10 @@ fn attention_claims(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
         error: "none allowed".into(),
         agrees: match &pairs[..] {
             [] => Verdict::Undecided,
-            pairs if (3..=5).contains(&asked.own.corners) => Verdict::of(pairs.iter().all(|(time, told)| *time == Some(*told))),
+            pairs if (3..=5).contains(&asked.own.corners) => Verdict::at_rest(
+                pairs.iter().all(|(time, told)| *time == Some(*told)),
+                pairs.iter().all(|(time, told)| time.is_some() || asked.sizes.steps as f64 >= *told),
+            ),
             _ => Verdict::Undecided,
         },
     });

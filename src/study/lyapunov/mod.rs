@@ -300,8 +300,8 @@ fn claims(asked: &Asked<Lyapunov>, rows: &[Row], records: &[Vec<Record>], report
             continue;
         }
         let v = summary(rows, records, family, delta, 0);
-        let largest = rows.iter().filter(|row| row.family == *family && row.delta == delta);
-        let largest = largest.map(|row| row.largest).fold(0.0, f64::max);
+        let of = || rows.iter().filter(|row| row.family == *family && row.delta == delta);
+        let largest = of().map(|row| row.largest).fold(0.0, f64::max);
         report.claim(Claim {
             claim: format!("V with R = δ is not monotone along localmax (A: {name})"),
             source: "2509.15958, section 6; Eq. 41 not public".into(),
@@ -324,9 +324,12 @@ fn claims(asked: &Asked<Lyapunov>, rows: &[Row], records: &[Vec<Record>], report
                 v.never, v.rises, v.wait
             ),
             error: "every rise, before the run ends".into(),
-            agrees: if v.rises == 0.0 { Verdict::Undecided } else { Verdict::of(v.never == 0.0) },
+            agrees: if v.rises > 0.0 {
+                Verdict::at_rest(v.never == 0.0, of().all(|row| row.settled))
+            } else {
+                Verdict::Undecided
+            },
         });
-        let of = || rows.iter().filter(|row| row.family == *family && row.delta == delta);
         let up = [
             of().map(|row| row.up_both).sum::<f64>(),
             of().map(|row| row.up_one).sum(),
