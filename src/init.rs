@@ -128,9 +128,17 @@ impl Cloud {
     /// Draws the cloud.
     ///
     /// # Errors
-    /// A parameter outside its domain; more memory than there is.
+    /// A parameter outside its domain; a scale below the precision's normal numbers; more memory than there is.
     pub fn tokens(&self, seed: u64, precision: Precision) -> Result<Tokens> {
         self.validate()?;
+        let least = match precision {
+            Precision::F32 => f64::from(f32::MIN_POSITIVE),
+            Precision::F64 => f64::MIN_POSITIVE,
+        };
+        if self.scale < least {
+            let (scale, name) = (self.scale, precision.name());
+            return Err(Error::input(format!("tokens.scale is {scale:e}; in {name} it must be at least {least:e}")));
+        }
         let coordinates = match precision {
             Precision::F32 => Coordinates::F32(self.fill(seed, |x| x as f32)?),
             Precision::F64 => Coordinates::F64(self.fill(seed, |x| x)?),

@@ -277,6 +277,10 @@ fn bad_usage_is_refused_in_one_line() {
     folder.refused(&["run", "my.toml", "--preset", "default"], &["--preset", "cannot be used with", &run]);
     folder.refused(&["strip", "my.toml"], &["required", "--token", &help("strip")]);
     folder.refused(&["bench", "--dims", "0"], &["'0'", "--dims", "at least 1", &help("bench")]);
+    folder.refused(&["bench", "--dims", "9000"], &["9000", "8192"]);
+    folder.refused(&["bench", "--tokens", "4000000000", "--dims", "8000"], &["bytes"]);
+    folder
+        .refused(&["run", "--set", "tokens.scale=1e-46"], &["tokens.scale is 1e-46; in f32 it must be at least 1.17"]);
     folder.refused(&["verify", "my.toml", "--rows", "0"], &["'0'", "--rows", "at least 1", &help("verify")]);
     folder.refused(&["study", "compare", "--tokens", "x"], &["'x'", &help("study compare")]);
     folder.refused(&["verfy"], &["'verfy'", "'verify'", "see `localmax --help`"]);

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::choice::{self, EngineChoice};
 use crate::contract::Grid;
-use crate::engine::{Engine, Steps};
+use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Integrator, Mask, Model, Operator, Rule, StripForm, Update};
@@ -132,7 +133,7 @@ fn round(engine: &mut dyn Engine, steps: &mut Steps<'_>, t: &mut u64, time: Dura
 /// Measures every rule, n and d on every contender, in turn.
 ///
 /// # Errors
-/// An unknown rule; a device that fails.
+/// An unknown rule; sizes for which there is no memory, before anything is measured; a device that fails.
 pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)) -> Result<Report> {
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -141,6 +142,15 @@ pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)
         rows: Vec::new(),
         left_out: Vec::new(),
     };
+    for rule in &plan.rules {
+        for &d in &plan.dimensions {
+            let model = model(rule, d)?;
+            model.validate(d, 1)?;
+            for &n in &plan.tokens {
+                engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
+            }
+        }
+    }
     for rule in &plan.rules {
         for &d in &plan.dimensions {
             let model = model(rule, d)?;
