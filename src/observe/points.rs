@@ -190,9 +190,43 @@ fn hash(row: &[f64]) -> u64 {
 /// How many distinct points there are, by the 64-bit hashes of their coordinates: fewer by one or more with a probability
 /// of about n²/2^65, 3e-8 for a million.
 pub(super) fn count_distinct(points: &Points) -> usize {
-    let mut hashes: Vec<u64> = points.coordinates().par_chunks(points.d()).with_min_len(4096).map(hash).collect();
-    hashes.par_sort_unstable();
-    1 + hashes.par_windows(2).with_min_len(65_536).filter(|pair| pair[0] != pair[1]).count()
+    /// Parts small enough for a table in a core's own cache.
+    const PARTS: usize = 256;
+    let hashes: Vec<u64> = points.coordinates().par_chunks(points.d()).with_min_len(4096).map(hash).collect();
+    let part = |hash: u64| (hash >> 56) as usize;
+    let mut ends = [0; PARTS];
+    for &hash in &hashes {
+        ends[part(hash)] += 1;
+    }
+    let lengths = ends;
+    let mut before = 0;
+    for end in &mut ends {
+        before += std::mem::replace(end, before);
+    }
+    let mut sorted = vec![0; hashes.len()];
+    for &hash in &hashes {
+        let at = &mut ends[part(hash)];
+        sorted[*at] = hash;
+        *at += 1;
+    }
+    let parts = (0..PARTS).into_par_iter().map(|k| &sorted[ends[k] - lengths[k]..ends[k]]);
+    parts.map(distinct_hashes).sum()
+}
+
+fn distinct_hashes(hashes: &[u64]) -> usize {
+    let mut table = vec![0; (2 * hashes.len()).next_power_of_two()];
+    let mut count = 0;
+    for &hash in hashes {
+        // 0 stands for an empty place.
+        let hash = hash.max(1);
+        let mut at = hash as usize & (table.len() - 1);
+        while table[at] != 0 && table[at] != hash {
+            at = (at + 1) & (table.len() - 1);
+        }
+        count += usize::from(table[at] == 0);
+        table[at] = hash;
+    }
+    count
 }
 
 /// Inner product in plain f64.

@@ -12,13 +12,17 @@ use super::{SMALL, Scaled, planar, solid, unique};
 /// Directions beside those of the axes whose extreme tokens make the inner hull.
 const DIRECTIONS: usize = 32;
 
+/// Facets that are looked at side by side.
+const SIDE: usize = 8;
+
 /// Half spaces whose meet is the inner hull, shrunk by rounding.
 struct Inner {
     centre: Vec<f64>,
     /// The square of a radius that is inside.
     ball: f64,
-    /// Outward normal and limit of `<normal, x − centre>`, a facet each.
-    planes: Vec<(Vec<f64>, f64)>,
+    /// `[coordinate of the outward normal, then limit of <normal, x − centre>][facet]`; where there is no facet, one that
+    /// holds everything.
+    planes: Vec<[[f64; SIDE]; 4]>,
 }
 
 /// Every token that may be a vertex, ascending. `extremes`: some tokens that are extreme, if they are known.
@@ -95,7 +99,15 @@ impl Inner {
         // Facets that cut off most come first.
         planes.sort_by(|(a, p), (b, q)| (p / dot(a, a).sqrt()).total_cmp(&(q / dot(b, b).sqrt())));
         let ball = if ball > 0.0 { ball * ball * (1.0 - 1e-12) } else { -1.0 };
-        Some(Self { centre, ball, planes })
+        let side_by_side = |planes: &[(Vec<f64>, f64)]| {
+            let mut all = [[0.0; SIDE], [0.0; SIDE], [0.0; SIDE], [f64::INFINITY; SIDE]];
+            for (at, (normal, limit)) in planes.iter().enumerate() {
+                normal.iter().enumerate().for_each(|(k, &x)| all[k][at] = x);
+                all[3][at] = *limit;
+            }
+            all
+        };
+        Some(Self { centre, ball, planes: planes.chunks(SIDE).map(side_by_side).collect() })
     }
 
     /// Whether x is strictly inside, beyond rounding.
@@ -103,9 +115,16 @@ impl Inner {
         if squared_distance(x, &self.centre) < self.ball {
             return true;
         }
-        let height = |normal: &[f64]| -> f64 {
-            normal.iter().zip(x.iter().zip(&self.centre)).map(|(n, (x, c))| n * (x - c)).sum()
-        };
-        self.planes.iter().all(|(normal, limit)| height(normal) < *limit)
+        let mut from = [0.0; 3];
+        for (from, (x, c)) in from.iter_mut().zip(x.iter().zip(&self.centre)) {
+            *from = x - c;
+        }
+        self.planes.iter().all(|[a, b, c, limit]| {
+            let mut holds = true;
+            for at in 0..SIDE {
+                holds &= a[at] * from[0] + b[at] * from[1] + c[at] * from[2] < limit[at];
+            }
+            holds
+        })
     }
 }
