@@ -269,11 +269,13 @@ impl Study for Rates {
                 100.0 * rows.iter().filter(|row| row.is_slow(own.slow)).count() as f64 / rows.len().max(1) as f64
             })?,
         );
-        report.figure(
-            "over-n",
-            "Points: medians over the clouds. Bars: the fastest and the slowest.",
-            over_n(asked, rows)?,
-        );
+        if counts(asked).len() > 1 {
+            report.figure(
+                "over-n",
+                "Points: medians over the clouds. Bars: the fastest and the slowest.",
+                over_n(asked, rows)?,
+            );
+        }
         if let Some((slowest, _)) = worst {
             report.figure("distance", "The slowest run that came to rest.", path(asked, results, slowest)?);
         }
@@ -323,7 +325,7 @@ fn claims(asked: &Asked<Rates>, rows: &[Row], report: &mut Report) {
         claim: "The rate of quiescent sets is the rate of the whole cloud at last".into(),
         source: "2509.15958, Theorem 4.1 read beyond S₁; second of the next checks".into(),
         basis: Basis::Reconstructed,
-        measured: format!("{equal} of {} fitted rates are 1/(1+α); the others are slower", fitted.len()),
+        measured: format!("{equal} of {} fitted rates are 1/(1+α)", fitted.len()),
         error: format!("{RATE_ERROR:.0e}, or the fit's 95 % interval if that is wider"),
         agrees: if fitted.is_empty() { Verdict::Undecided } else { Verdict::of(equal == fitted.len()) },
     });
