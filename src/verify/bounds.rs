@@ -5,12 +5,15 @@
 //! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q is within
 //!   κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
 //! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
-//! * **Widths.** score: floor loses under 1. width: |P − δ/u| ≤ ½, the root loses under 1 and √d·κ_i. a-norm: with
-//!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root, √ moves by at most min(√Δ, Δ/root) + 1.
-//! * **f64.** [`spec`] itself rounds: a score by (2d + 4)·ε·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width relatively as much;
-//!   the root of the a-norm by the root of its radicand's error.
+//! * **Widths.** score: floor loses under 1. width and a-norm: |P − δ/u| ≤ ½ of the root, |Ax_i| or √<Ax_i, x_i> over u·2^eA, and
+//!   δ/u of what the root is off by: under 1 + √d·κ_i for width, of which ½ again; for a-norm min(√Δ, Δ/root) + 1, likewise, with
+//!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
+//! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
+//!   c·||A||x_i||, the root of the a-norm by √ of its score's error and c of that; the maximum by as much as a score.
 //! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
-//!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (c + 4)·ε·max|x_j − x_i| for the f64 mean.
+//!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| + 4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
+//!
+//! `tests/bounds.py` computes all of this from this text.
 
 use crate::contract::{Grid, Step, StripWidth, TokenMatrix};
 use crate::field;

@@ -11,6 +11,8 @@
 pub mod bits;
 pub mod bounds;
 pub mod real;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

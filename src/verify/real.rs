@@ -15,22 +15,28 @@
 //!   1.4 of it or more, and the chunk's own factor has 5r: Λ grows by (5 + 2.8·6.8)r ≤ 25r, τ by 5r/1.4 ≤ 3.7r. Entropy is
 //!   at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
 //!   Σ_j |p̂_j − p_j| ≤ V = min(2, 2e^{2L}(Λ + τ ln m) + 2m·e^{2L−C}). The mean is off by V·R, not V·X, as Σ(p̂_j − p_j) = 0.
-//!   Keys of a share ω of the mass at most may be left out ([`crate::model::Model::omit`]): V grows by 2ω.
+//!   Keys of a share ω of the mass at most may be left out ([`crate::model::Model::omit`]): V grows by 2.02ω.
 //! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction; then a factor, a sum that carries
 //!   what it loses, a division (5ρ) and the way back to x: with μ = X + η,
 //!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
 //! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ + 4ρβ(qX + |origin|),
 //!   E = M·[(e^L(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e.
-//! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the threshold; a maximiser may be any
-//!   key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its interval of the cumulative sums,
-//!   B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε + 16ρ, u itself being rounded. Given the engine's own choice, E = S + η (or η for
-//!   one key, and 2ρμ for its way there and back).
-//! * **Values, motion.** Y = Σ_h|V_h|M_h X bounds the output (M = 1 unless unnormalised), D = Σ_h|V_h|E_h + 8(d+4)ρ(Y + X)
-//!   its error; relative to the own token D grows by (1 + Σ|V_h|)η; on the sphere to D(1+μ²) + 2.02μYη, on the ellipsoid,
-//!   κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η), each with 8(d+4)ρ of its terms; products with a dense W have √d
-//!   times as much, as ||W||x|| ≤ √d·λ_max|x|.
-//! * **Stages.** η of a stage is its share of dt times the largest D of the one before, plus roundings. The step is off by
-//!   e = dt·(weighted D), or γ|P|D; the retraction of v makes 2κe/|v|_W of it. Storing adds r|x'|.
+//! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the threshold, where, c = 4(d+4)ρ
+//!   and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it
+//!   is √<Ax_i, x_i>; a maximiser may be any key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its interval
+//!   of the cumulative sums, B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε + 16ρ, u itself being rounded. Given the engine's own choice,
+//!   E = S + η (or η + 2ρμ for one key and its way there and back); where a head's choice is unknown, E = 2X.
+//! * **Values, motion.** Y = Σ_h|V_h|M_h X bounds the output (M = 1 unless unnormalised), D = Σ_h|V_h|E_h + c(Y + X), c = 8(d+4)ρ,
+//!   its error. Relative to the own token D grows by (1 + Σ|V_h|)(η + cμ); on the sphere to D(1+μ²) + 2.02μYη + cY(1+μ²), on the
+//!   ellipsoid, κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η) + p·cY(1+κ²); p = √d where W is dense, as
+//!   ||W||x|| ≤ √d·λ_max|x|, and 1 elsewhere.
+//! * **Stages.** η of a stage is 1.01 times its share of dt times the largest D of the one before, and 8ρ times the larger X of the
+//!   two. The step to v is off by e = 1.01·dt·(weighted D) + 16ρ(|v| + |x|), or γ|P|D + 8(d+4)ρ(1 + |P|)(|v| + |x|). For any norm,
+//!   |v/|v| − w/|w|| ≤ 2|v − w|/|v|: as |v|_W ≥ σ|v|, σ the smallest root of W's eigenvalues, retraction makes 2κe/(σ|v|) of e,
+//!   and adds 2p(d+8)ρκ²/σ. Storing an x' that is off by e adds 1.01r(|x'| + e), and dr times f32's least normal number.
+//!
+//! Norms, κ, σ and R are taken with a hundredth to spare, for their own rounding. `tests/bounds.py` computes all of this from this
+//! text.
 
 use crate::engine::Rounding;
 use crate::field::{Head, Motion, Stage, Step, Weights};
@@ -254,8 +260,7 @@ impl<'a> Bounds<'a> {
         let retracted = match &self.step.motion {
             Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. } => {
                 let k = self.condition;
-                // |v|_W ≥ (smallest root)·|v|, and as much is lost on the way back.
-                2.0 * k * k * moved / length(before)
+                2.0 * k * moved / (self.smallest * length(before))
                     + self.products * (d + 8.0) * 2.0 * self.by.rows * k * k / self.smallest
             }
             _ => moved,

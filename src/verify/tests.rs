@@ -1,0 +1,260 @@
+//! Every bound against an independent program: `tests/bounds.py`, written from the derivations alone.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use super::{bounds, real};
+use crate::contract::{self, Grid};
+use crate::engine::Rounding;
+use crate::field::{self, Head, Linear, Motion, Stage, Step, Weights};
+use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, StripForm};
+use crate::reference::{contract as reference, spec};
+use crate::schedule::Schedule;
+use crate::tokens::{Precision, Tokens};
+
+struct Draw(ChaCha8Rng);
+
+impl Draw {
+    /// Uniform in [−1, 1).
+    fn real(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.0.next_u64() % n as u64) as usize
+    }
+
+    fn reals(&mut self, n: usize) -> Vec<f64> {
+        (0..n).map(|_| self.real()).collect()
+    }
+
+    fn matrix(&mut self, d: usize) -> Matrix {
+        match self.below(3) {
+            0 => Matrix::Identity,
+            1 => Matrix::Multiple(self.real()),
+            _ => Matrix::Dense { d, entries: self.reals(d * d).into() },
+        }
+    }
+
+    fn linear(&mut self, d: usize) -> Linear {
+        Linear { factor: 2.0 * self.real(), matrix: self.matrix(d) }
+    }
+}
+
+fn entries(matrix: &Matrix) -> Value {
+    match matrix {
+        Matrix::Identity => Value::Null,
+        Matrix::Multiple(c) => json!(c),
+        Matrix::Dense { d, entries } => json!(entries.chunks_exact(*d).collect::<Vec<_>>()),
+    }
+}
+
+fn linear(map: &Linear) -> Value {
+    json!({"factor": map.factor, "entries": entries(&map.matrix)})
+}
+
+fn weights(weights: Weights) -> Value {
+    match weights {
+        Weights::Strip { delta, form } => json!({"rule": "strip", "delta": delta, "form": form.name()}),
+        Weights::Argmax => json!({"rule": "argmax"}),
+        Weights::Softmax { beta } => json!({"rule": "softmax", "beta": beta}),
+        Weights::Exponential { beta, origin } => json!({"rule": "exponential", "beta": beta, "origin": origin}),
+        Weights::Drawn { beta, .. } => json!({"rule": "drawn", "beta": beta}),
+    }
+}
+
+/// What the independent program says to each case.
+fn python(cases: &[Value]) -> Vec<Vec<Option<f64>>> {
+    let mut child = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bounds.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs (tests/run.sh installs it)");
+    let mut stdin = child.stdin.take().expect("piped");
+    let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+    let writer = std::thread::spawn(move || stdin.write_all((lines.join("\n") + "\n").as_bytes()));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("a writer").expect("the cases are read");
+    assert!(output.status.success(), "the independent program failed");
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    text.lines().map(|line| serde_json::from_str(line).expect("a list a line")).collect()
+}
+
+/// Equal but for the rounding of f64 in either program.
+fn hold_equal(cases: &[Value], ours: &[Vec<f64>]) {
+    let theirs = python(cases);
+    assert_eq!(theirs.len(), cases.len());
+    for ((case, ours), theirs) in cases.iter().zip(ours).zip(theirs) {
+        assert_eq!(ours.len(), theirs.len(), "{case}");
+        for (at, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            let theirs = theirs.unwrap_or(f64::INFINITY);
+            let equal = *ours == theirs || (ours - theirs).abs() <= 1e-11 * theirs;
+            assert!(equal, "number {at}: {ours:e} where the derivation has {theirs:e}, in {case}");
+        }
+    }
+}
+
+fn motion(draw: &mut Draw, d: usize) -> (Motion, usize) {
+    if draw.below(4) == 0 {
+        return (Motion::Average { gamma: 0.5 + 0.4 * draw.real(), preconditioner: draw.linear(d) }, 1);
+    }
+    let (integrator, _) = Integrator::ALL[draw.below(3)];
+    let geometry = match draw.below(6) {
+        0 => Geometry::Flat,
+        1 => Geometry::Rescaled,
+        2 => Geometry::Sphere,
+        3 => Geometry::Ellipsoid(Matrix::Multiple([0.01, 2.0][draw.below(2)])),
+        4 => Geometry::Ellipsoid(Matrix::Identity),
+        _ => {
+            let tilt = if d == 2 { 0.7 * draw.real() } else { 0.0 };
+            let entry = |r: usize, c: usize| if r == c { 1.0 + r as f64 } else { tilt };
+            Geometry::Ellipsoid(Matrix::Dense { d, entries: (0..d * d).map(|at| entry(at / d, at % d)).collect() })
+        }
+    };
+    (Motion::Flow { dt: 0.1 + 0.09 * draw.real(), integrator, geometry }, integrator.stages().len())
+}
+
+fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
+    let (motion, stages) = motion(draw, d);
+    let heads: Vec<Head> =
+        (0..=draw.below(2)).map(|_| Head { scores: draw.linear(d), values: draw.linear(d) }).collect();
+    let beta = [0.0, 0.5, 3.0, 300.0][draw.below(4)] / scale.max(1.0).powi(2);
+    let form = StripForm::ALL[draw.below(3)].0;
+    let weights = [
+        Weights::Strip { delta: 0.5 + 0.5 * draw.real(), form },
+        Weights::Argmax,
+        Weights::Softmax { beta },
+        Weights::Exponential { beta: 0.01 * beta, origin: draw.real() },
+        Weights::Drawn { beta, seed: 3 },
+    ][draw.below(5)];
+    let stages =
+        (0..stages).map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone() }).collect();
+    let mask = [Mask::Full, Mask::Causal][draw.below(2)];
+    Step { t: 0, mask, stages, motion, omit: [0.0, 1e-3][draw.below(2)] }
+}
+
+fn is_on_a_sphere(step: &Step) -> bool {
+    matches!(step.motion, Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. })
+}
+
+/// A bound is worth what its derivation is: what a paper quotes must be what the documentation says, every term of it.
+#[test]
+fn bounds_in_real_numbers_are_those_derived() {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(5));
+    let (mut cases, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..600 {
+        let d = [1, 2, 2, 3, 5][draw.below(5)];
+        let n = if round % 20 == 0 { 200 } else { 1 + draw.below(6) };
+        let scale = [1.0, 30.0, 1e-4, 0.0][draw.below(4)];
+        let step = step(&mut draw, d, scale);
+        // No token of a sphere is 0.
+        let scale = if is_on_a_sphere(&step) { 1.0 } else { scale };
+        let cloud = spec::State { n, d, x: draw.reals(n * d).into_iter().map(|v| v * scale).collect() };
+        let states = cloud.stage_states(&step);
+        if !states.iter().all(|state| state.x.iter().all(|v| v.is_finite())) {
+            continue;
+        }
+        let precision = [Precision::F32, Precision::F64][draw.below(2)];
+        let rounding = [Rounding::Double, Rounding::Single][draw.below(2)];
+        let bounds = real::Bounds::new(&step, &states, precision, rounding);
+        let first = &step.stages[0];
+        let mut rows = Vec::new();
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            let i = draw.below(n);
+            let (before, after) = (states[0].row(i).to_vec(), draw.reals(d));
+            let after: Vec<f64> = after.into_iter().map(|v| v * scale).collect();
+            let undecided: Vec<bool> = first.heads.iter().map(|_| draw.below(3) == 0).collect();
+            for (s, stage) in step.stages.iter().enumerate() {
+                numbers.extend(stage.heads.iter().map(|head| bounds.score(s, head, i)));
+            }
+            for head in &first.heads {
+                let max = states[0].scores(&step, head, i).max;
+                numbers.push(bounds.threshold(head, i, first.weights, max));
+            }
+            if let Weights::Drawn { beta, .. } = first.weights {
+                numbers.extend(first.heads.iter().map(|head| bounds.level(head, i, beta)));
+            }
+            numbers.push(bounds.token(i, &before, &after, &undecided));
+            rows.push(json!({"token": i, "before": before, "after": after, "undecided": undecided}));
+        }
+        let motion = match &step.motion {
+            Motion::Average { gamma, preconditioner } => {
+                json!({"kind": "average", "gamma": gamma, "preconditioner": linear(preconditioner)})
+            }
+            Motion::Flow { dt, integrator, geometry } => json!({
+                "kind": "flow", "dt": dt, "integrator": integrator.name(), "geometry": geometry.name(),
+                "w": if let Geometry::Ellipsoid(w) = geometry { entries(w) } else { Value::Null },
+            }),
+        };
+        let head = |head: &Head| json!({"scores": linear(&head.scores), "values": linear(&head.values)});
+        let stage = |stage: &Stage| json!({"weights": weights(stage.weights), "heads": stage.heads.iter().map(head).collect::<Vec<_>>()});
+        cases.push(json!({
+            "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
+            "causal": step.mask == Mask::Causal, "omit": step.omit, "motion": motion, "rows": rows,
+            "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
+            "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
+        }));
+        ours.push(numbers);
+    }
+    // A bound that is infinite or not a number everywhere would equal anything.
+    let finite = ours.iter().flatten().filter(|v| v.is_finite()).count();
+    assert!(10 * finite > 9 * ours.iter().flatten().count(), "{finite} are finite");
+    hold_equal(&cases, &ours);
+}
+
+/// The same for the distance between the contract and the mathematics.
+#[test]
+fn bounds_of_the_contract_are_those_derived() {
+    let mut draw = Draw(ChaCha8Rng::seed_from_u64(6));
+    let (mut cases, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        let (n, d) = (1 + draw.below(7), 1 + draw.below(4));
+        let scale = [1.0, 300.0, 1e-3][draw.below(3)];
+        let factor = Schedule::Constant(1.0 + 0.5 * draw.real());
+        let scores = Operator { matrix: draw.matrix(d), factor };
+        let delta = Schedule::Constant([0.0, 1.0, 1e-4][draw.below(3)] * scale);
+        let rule = match draw.below(5) {
+            0 => Rule::Hardmax,
+            1 => Rule::FrankWolfe,
+            form => Rule::Localmax { delta, strip: StripForm::ALL[form - 2].0 },
+        };
+        let gain = if rule == Rule::FrankWolfe {
+            Gain::Gamma(Schedule::Constant(0.5))
+        } else {
+            Gain::Alpha(Schedule::Constant(0.5))
+        };
+        let model = Model::averaging(rule, scores, Mask::Full, gain);
+        let precision = [Precision::F32, Precision::F64][draw.below(2)];
+        let cloud = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
+        let cloud = Tokens::from_f64(n, d, cloud).expect("a cloud");
+        let grid = Grid::of(&cloud, precision);
+        let tokens = grid.snap(&cloud).expect("tokens");
+        let integers = contract::Steps::new(&model, grid, d).at(0).expect("a step");
+        let (exact, state) = (reference::State::new(&tokens, grid), spec::State::new(&tokens));
+        let spec = field::Steps::new(&model, d).at(0).expect("a step");
+        let bounds = bounds::Bounds::new(grid, &integers, &spec, &exact);
+        let (mut rows, mut numbers) = (Vec::new(), Vec::new());
+        for i in 0..n {
+            let members: Vec<usize> = (0..n).filter(|_| draw.below(2) == 0).collect();
+            numbers.push(bounds.threshold(&state, i));
+            numbers.extend((0..d).map(|k| bounds.token(&state, i, k, &members)));
+            rows.push(json!({"token": i, "members": members}));
+        }
+        let units = |i: usize| exact.row(i).to_vec();
+        cases.push(json!({
+            "grid": {"unit": grid.unit(), "state_bits": precision.state_bits(), "gain_bits": precision.gain_bits()},
+            "identity": integers.matrix == contract::TokenMatrix::Identity,
+            "matrix_exponent": integers.matrix_exponent, "weights": weights(spec.stages[0].weights),
+            "scores": linear(&spec.stages[0].heads[0].scores), "rows": rows,
+            "lattice": (0..n).map(units).collect::<Vec<_>>(),
+        }));
+        ours.push(numbers);
+    }
+    hold_equal(&cases, &ours);
+}
