@@ -40,18 +40,16 @@ fn wait_for(run: &Path, step: u64) {
     }
 }
 
-/// Ends the run at the next thousand after its last checkpoint, and compares it with one that nobody disturbed.
-fn assert_whole(folder: &Path) {
-    let (run, end) = (folder.join("r"), newest(&folder.join("r")) + 777);
+/// Ends the run `more` steps after its last checkpoint, and compares it with one that nobody disturbed.
+fn assert_whole(folder: &Path, system: &[&str], more: u64) {
+    let (run, end) = (folder.join("r"), newest(&folder.join("r")) + more);
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     fs::write(run.join("config.toml"), config.replace("steps = 1000000000", &format!("steps = {end}"))).unwrap();
     good(folder, &["resume", "r", "--no-plot"]);
     let seldom = ["--set", "output.checkpoint_seconds=0.02"];
-    good(
-        folder,
-        &[&["run", "my.toml", "--steps", &end.to_string(), "--out", "whole", "--no-plot"], &seldom[..]].concat(),
-    );
-    assert_equal_files(&folder.join("whole"), &run, &format!("{end} steps"));
+    let end = end.to_string();
+    good(folder, &[&["run"], system, &["--steps", &end, "--out", "whole", "--no-plot"], &seldom].concat());
+    assert_equal_files(&folder.join("whole"), &run, &format!("{system:?}, {end} steps"));
     assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), 2);
 }
 
@@ -83,7 +81,7 @@ fn a_storm_of_kills() {
     }
     println!("{kills} kills, {begun} of them after a new checkpoint; step {saved}");
     assert!(begun * 4 > kills, "only {begun} of {kills} parts came as far as a checkpoint: nothing was tested");
-    assert_whole(folder.path());
+    assert_whole(folder.path(), &["my.toml"], 777);
 }
 
 /// SIGTERM and SIGINT end a run after the steps in hand; it goes on as if nothing had been.
@@ -114,7 +112,59 @@ fn signals_lose_nothing() {
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     fs::write(run.join("config.toml"), config.replace("checkpoint_seconds = 300.0", "checkpoint_seconds = 0.02"))
         .unwrap();
-    assert_whole(folder.path());
+    assert_whole(folder.path(), &["my.toml"], 777);
+}
+
+/// One system of every rule; none of them comes to rest.
+const EVERY_RULE: [(&str, &[&str]); 9] = [
+    ("default", &["tokens.n=30", "model.alpha=1e-5"]),
+    ("hardmax-triangle", &["model.alpha=1e-5"]),
+    ("frank-wolfe-cells", &["tokens.n=30"]),
+    ("softmax-collection", &["run.precision=f32"]),
+    ("markov-escape", &["run.precision=f32"]),
+    ("sphere-clusters", &["run.precision=f32", "model.dt=1e-3"]),
+    ("sphere-causal", &["run.precision=f32", "model.dt=1e-3"]),
+    ("ellipsoid-consensus", &["run.precision=f32", "model.dt=1e-3"]),
+    ("clustering-hyperplane", &["run.precision=f32", "model.dt=1e-6"]),
+];
+
+/// Whatever the rule, the engine and the moment, a process that is asked or killed leaves what another can go on from.
+/// LOCALMAX_SPLITS asks for more moments than one.
+fn splits(engine: &str) {
+    let splits: u32 = std::env::var("LOCALMAX_SPLITS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mut stream = rand_chacha::ChaCha8Rng::seed_from_u64(8);
+    for (preset, changes) in EVERY_RULE {
+        let outputs = ["output.record=every 50", "output.frames=every 100", "output.checkpoint_seconds=0.02"];
+        let sets = changes.iter().chain(&outputs).flat_map(|change| ["--set", change]);
+        let system: Vec<&str> = [preset, "--engine", engine, "--past-fixed-point"].into_iter().chain(sets).collect();
+        for name in ["-TERM", "-KILL"].into_iter().cycle().take(2 * splits as usize) {
+            let folder = folder();
+            let endless = ["--steps", "1000000000", "--out", "r", "--no-plot"];
+            let mut child = spawn(folder.path(), &[&["run"], &system[..], &endless].concat());
+            let run = folder.path().join("r");
+            let from = stream.random_range(1..200);
+            while newest(&run) < from {
+                assert!(child.try_wait().unwrap().is_none(), "{system:?} ended by itself");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            std::thread::sleep(Duration::from_micros(stream.random_range(0..50_000)));
+            signal(&child, name);
+            let output = child.wait_with_output().unwrap();
+            let code = if name == "-TERM" { Some(4) } else { None };
+            assert_eq!(output.status.code(), code, "{system:?}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_whole(folder.path(), &system, 77);
+        }
+    }
+}
+
+#[test]
+fn splits_of_every_rule_on_the_cpu() {
+    splits("cpu");
+}
+
+#[test]
+fn splits_of_every_rule_on_a_gpu() {
+    splits("gpu");
 }
 
 /// While a process writes a run, no other may; a second signal ends it at once, with a good checkpoint behind it.

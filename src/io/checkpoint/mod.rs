@@ -34,7 +34,7 @@ use crate::tokens::Tokens;
 const VERSION: u32 = 1;
 /// Longest header; a real one has a few kilobytes.
 const LONGEST_HEADER: u64 = 1 << 24;
-/// Bytes hashed or converted at a time.
+/// Bytes read and hashed, and numbers written, at a time.
 const CHUNK: usize = 1 << 20;
 const METADATA: &str = "localmax";
 const STEPS: &str = "frame_steps";

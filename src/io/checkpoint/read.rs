@@ -76,14 +76,11 @@ fn header(path: &Path, file: &mut File, length: u64) -> Result<Metadata> {
     if bytes > LONGEST_HEADER {
         return Err(bad(path, "header", format!("it claims {bytes} bytes, {LONGEST_HEADER} at most")));
     }
-    if bytes > length - 8 {
-        return Err(bad(path, "header", format!("the file ends there, after {length} bytes")));
-    }
     let mut text = vec![0; bytes as usize];
     file.read_exact(&mut text).map_err(failed)?;
     let parsed = serde_json::from_slice::<Metadata>(&text);
     let promised = parsed.as_ref().ok().map(|header| header.data_len() as u64);
-    let found = length - 8 - bytes;
+    let found = length.saturating_sub(8 + bytes);
     let mut seal = [0; HASH_BYTES];
     if found >= HASH_BYTES as u64 {
         file.seek(SeekFrom::End(-(HASH_BYTES as i64))).map_err(failed)?;

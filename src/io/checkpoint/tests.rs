@@ -73,11 +73,14 @@ fn every_truncation_and_every_flipped_bit_is_noticed() {
         named.insert(part.to_owned());
         part.to_owned()
     };
-    for length in 0..whole.len() {
-        refused(&whole[..length], &format!("the first {length} bytes"));
-    }
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let [steps, tokens, hashes] = [header + 16, header + 40, header + 104];
+    let ends = [("header", header), (STEPS, steps), (TOKENS, tokens), (HASHES, hashes), (SEAL, hashes + HASH_BYTES)];
+    for length in 0..whole.len() {
+        let part = refused(&whole[..length], &format!("the first {length} bytes"));
+        let (right, _) = ends.iter().find(|(_, end)| length < *end).unwrap();
+        assert_eq!(&part, right, "the first {length} bytes");
+    }
     let mut bytes = whole.clone();
     for at in 0..whole.len() {
         for bit in 0..8 {
@@ -93,10 +96,12 @@ fn every_truncation_and_every_flipped_bit_is_noticed() {
                     HASHES
                 };
                 assert_eq!(part, right, "bit {bit} of byte {at}");
+            } else if at >= hashes {
+                assert_eq!(part, "header", "bit {bit} of byte {at}, in the seal");
             }
         }
     }
-    refused(&[&whole[..], b"x"].concat(), &"a byte more");
+    assert_eq!(refused(&[&whole[..], b"x"].concat(), &"a byte more"), "end");
     refused(&[&whole[..], &whole[..]].concat(), &"the file twice");
     assert_eq!(named.len(), parts.len(), "{named:?}");
     assert!(read(folder.path()).is_err() && read(&folder.path().join("none")).is_err());
@@ -114,6 +119,26 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
     let length = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let body = whole[8 + length..whole.len() - HASH_BYTES].to_vec();
     (String::from_utf8(whole[8..8 + length].to_vec()).unwrap(), body)
+}
+
+/// What is written can be read: a header too long for the reader must not replace a checkpoint that was good.
+#[test]
+fn the_longest_header_is_read_and_no_longer_one_is_written() {
+    let folder = folder();
+    let path = folder.path().join("c.safetensors");
+    let written = |name: usize| {
+        let progress = Progress { name: "x".repeat(name), ..progress(1) };
+        write(&path, &small(), &[], &progress).map(|()| read(&path).unwrap().progress == progress)
+    };
+    assert!(written(0).unwrap());
+    let bytes = fs::read(&path).unwrap();
+    let (header, _) = opened(&bytes);
+    let room = LONGEST_HEADER as usize - header.trim_end().len();
+    assert!(written(room).unwrap());
+    assert_eq!(opened(&fs::read(&path).unwrap()).0.len() as u64, LONGEST_HEADER);
+    let line = written(room + 1).unwrap_err().to_string();
+    assert!(line.contains("c.safetensors: a header of 16777224 bytes, 16777216 at most"), "{line}");
+    assert_eq!(read(&path).unwrap().progress.name.len(), room, "what was there stays");
 }
 
 /// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that are none.
@@ -146,9 +171,31 @@ fn a_seal_makes_no_file_true() {
         let line = read(&path).expect_err(lie).to_string();
         assert!(line.contains("c.safetensors") && line.lines().count() == 1, "{lie}: {line}");
     }
+    // Frames that are not in order, or not as many as hashes.
+    let swapped = [&body[8..16], &body[..8], &body[16..]].concat();
+    let twice = [&body[..8], &body[..8], &body[16..]].concat();
+    for steps in [swapped, twice] {
+        let hash = |body: &[u8]| blake3::hash(&body[..16]).to_hex();
+        let header = header.replace(&hash(&body)[..], &hash(&steps));
+        fs::write(&path, sealed(&header, &steps)).unwrap();
+        let line = read(&path).unwrap_err().to_string();
+        assert!(line.contains("damaged in its frame_hashes: they do not fit"), "{line}");
+    }
+    fs::write(&path, sealed(&header.replace("\"shape\":[2,32]", "\"shape\":[1,64]"), &body)).unwrap();
+    let line = read(&path).unwrap_err().to_string();
+    assert!(line.contains("damaged in its frame_hashes: they do not fit"), "{line}");
+    // Nothing is allocated for a header that only claims its length.
+    for (claim, says) in [(LONGEST_HEADER, "the file ends there"), (LONGEST_HEADER + 1, "it claims")] {
+        fs::write(&path, [&claim.to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
+        let line = read(&path).unwrap_err().to_string();
+        assert!(line.contains("damaged in its header") && line.contains(says), "{line}");
+    }
     let deep = "[".repeat(1 << 20);
     fs::write(&path, sealed(&deep, &body)).unwrap();
-    assert!(read(&path).is_err());
+    assert!(!read(&path).unwrap_err().to_string().contains("seal"));
+    fs::write(&path, [&4u64.to_le_bytes()[..], b"[[[[", &[0; HASH_BYTES]].concat()).unwrap();
+    let line = read(&path).unwrap_err().to_string();
+    assert!(line.contains("damaged in its header: it and its seal do not agree"), "{line}");
     let nan = Tokens::new(1, 1, Coordinates::F32(vec![1.0])).unwrap();
     write(&path, &nan, &[], &progress(1)).unwrap();
     let (header, _) = opened(&fs::read(&path).unwrap());
@@ -157,6 +204,24 @@ fn a_seal_makes_no_file_true() {
     fs::write(&path, sealed(&header, &nan)).unwrap();
     let line = read(&path).unwrap_err().to_string();
     assert!(line.contains("token 0 coordinate 0 is NaN"), "{line}");
+}
+
+/// Whoever reads meta.json must find every step under the engine that took it, and under no other.
+#[test]
+fn a_segment_begins_where_another_engine_goes_on() {
+    let engine = |name: &str| Description { engine: name.into(), ..Description::default() };
+    let mut progress = Progress { segments: vec![Segment::new(0, engine("a"))], ..progress(5) };
+    let mut take_up = |step, name| {
+        progress.step = step;
+        let changed = progress.taken_up_by(engine(name));
+        (changed, progress.segments.iter().map(|s| (s.from_step, s.engine.engine.clone())).collect::<Vec<_>>())
+    };
+    assert_eq!(take_up(5, "a"), (false, vec![(0, "a".to_owned())]));
+    assert_eq!(take_up(5, "b"), (true, vec![(0, "a".to_owned()), (5, "b".to_owned())]));
+    // Two that took no step leave nothing behind.
+    assert_eq!(take_up(5, "c"), (true, vec![(0, "a".to_owned()), (5, "c".to_owned())]));
+    assert_eq!(take_up(5, "a"), (false, vec![(0, "a".to_owned())]));
+    assert_eq!(take_up(0, "d"), (false, vec![(0, "d".to_owned())]));
 }
 
 proptest! {

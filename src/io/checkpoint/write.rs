@@ -78,14 +78,14 @@ fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<
 
 /// The coordinates, row-major, little endian.
 fn write_tokens(out: &mut dyn Write, tokens: &Tokens) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(CHUNK);
+    let mut bytes = Vec::new();
     match tokens.coordinates() {
-        Coordinates::F32(all) => all.chunks(CHUNK / 4).try_for_each(|part| {
+        Coordinates::F32(all) => all.chunks(CHUNK).try_for_each(|part| {
             bytes.clear();
             bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
             out.write_all(&bytes)
         }),
-        Coordinates::F64(all) => all.chunks(CHUNK / 8).try_for_each(|part| {
+        Coordinates::F64(all) => all.chunks(CHUNK).try_for_each(|part| {
             bytes.clear();
             bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
             out.write_all(&bytes)
