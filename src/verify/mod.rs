@@ -233,7 +233,7 @@ impl<'a> Verifier<'a> {
             self.findings.rows_unbounded += u64::from(bound == f64::INFINITY);
             for (k, want) in want.into_iter().enumerate() {
                 let error = (after.get(i, k) - want).abs();
-                if !num::within(error / bound, self.findings.max_share) && error > 0.0 {
+                if !num::within(error / bound, self.findings.max_share) {
                     self.findings.max_share = error / bound;
                 }
                 if !num::within(error, self.findings.max_error) {

@@ -136,7 +136,8 @@ fn splits(engine: &str) {
     for (preset, changes) in EVERY_RULE {
         let outputs = ["output.record=every 50", "output.frames=every 100", "output.checkpoint_seconds=0.02"];
         let sets = changes.iter().chain(&outputs).flat_map(|change| ["--set", change]);
-        let system: Vec<&str> = [preset, "--engine", engine, "--past-fixed-point"].into_iter().chain(sets).collect();
+        let system: Vec<&str> =
+            ["--preset", preset, "--engine", engine, "--past-fixed-point"].into_iter().chain(sets).collect();
         for name in ["-TERM", "-KILL"].into_iter().cycle().take(2 * splits as usize) {
             let folder = folder();
             let endless = ["--steps", "1000000000", "--out", "r", "--no-plot"];
