@@ -256,7 +256,7 @@ def contract(case):
             root = sqrt(max(0.0, dot(query, x[i]))) / u / scale
             under = kappa * sizes[i] / scale + 1
             change = min(sqrt(under), under / root if root > 0 else inf) + 1
-            width, rounding = 0.5 * (root + change) + delta / u * change, sqrt(score) + c * score
+            width, rounding = 0.5 * (root + change) + delta / u * change, sqrt(score)
         units = 2 * kappa * max(sizes) + width
         numbers.append(units * u * u * scale + 2 * score + delta * rounding)
         for k in range(d):

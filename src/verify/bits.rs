@@ -126,6 +126,21 @@ mod tests {
         assert_eq!((first.token, first.coordinate, largest.token, largest.coordinate), (0, 1, 1, 0));
     }
 
+    /// The first and the largest are each the earliest of their kind, and a token that is the same is not counted.
+    #[test]
+    fn differences_are_told_by_their_places() {
+        let a = cloud(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let apart = compare(&a, &cloud(&[1.0, 2.5, 3.0, 4.0, 4.5, 6.25]));
+        assert_eq!(
+            apart.to_string(),
+            "3 coordinates of 2 tokens differ; the first is token 0 coordinate 1: 2e0 against 2.5e0; \
+             the largest difference, 5e-1, is token 0 coordinate 1: 2e0 against 2.5e0"
+        );
+        assert_eq!(Comparison::Equal.to_string(), "the same bits");
+        assert_eq!(Comparison::Unlike.to_string(), "another shape or width");
+        assert_eq!(Comparison::Permuted.to_string(), "the same tokens in another order");
+    }
+
     /// An f32 file and an f64 file hold different states even where the numbers are the same.
     #[test]
     fn widths_and_shapes_count() {

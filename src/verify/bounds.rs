@@ -9,7 +9,7 @@
 //!   δ/u of what the root is off by: under 1 + √d·κ_i for width, of which ½ again; for a-norm min(√Δ, Δ/root) + 1, likewise, with
 //!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
 //! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
-//!   c·||A||x_i||, the root of the a-norm by √ of its score's error and c of that; the maximum by as much as a score.
+//!   c·||A||x_i||, the root of the a-norm by √ of its score's error; the maximum by as much as a score.
 //! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
 //!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| + 4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
 //!
@@ -98,8 +98,8 @@ impl<'a> Bounds<'a> {
         let width = match self.width {
             StripWidth::Constant(_) | StripWidth::Argmax => c,
             StripWidth::QueryNorm { .. } => c * spec::dot(&magnitude, &magnitude).sqrt(),
-            // The root of a radicand that is off by `score`.
-            StripWidth::ANorm { .. } => score.sqrt() + c * score,
+            // The root of a radicand that is off by `score`, beside which its own rounding is nothing.
+            StripWidth::ANorm { .. } => score.sqrt(),
         };
         2.0 * score + self.delta * width
     }
