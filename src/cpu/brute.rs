@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::cloud::{BLOCK, Cloud};
 use super::lanes::{InstructionSet, Vectors};
-use super::packet::{BLOCK, Cloud, Packet, Plan, Purpose, Scratch, Tally};
+use super::packet::{Packet, Plan, Purpose, Scratch, Tally};
 use super::width::Width;
 use crate::contract::Step;
 use crate::outcome::{StepReport, Strips};

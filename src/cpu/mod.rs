@@ -9,6 +9,7 @@
 //! | `lanes` | vectors of floats and integers on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
+//! | `cloud`, `query`, `scores` | tokens as kernels read them; a packet's queries and widths; its scores |
 //! | `packet` | one packet of rows against all keys, both passes |
 //! | `brute` | the state as tokens, every pair computed |
 //! | `search` | one packet of rows against keys in order, most of them unseen ([`crate::space`]) |
@@ -23,11 +24,14 @@
 mod aligned;
 pub mod attention;
 mod brute;
+mod cloud;
 mod filter;
 mod lanes;
 mod packet;
 mod peak;
 mod planned;
+mod query;
+mod scores;
 mod search;
 mod sorted;
 mod sums;
@@ -48,7 +52,8 @@ use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
 
-use packet::{BLOCK, Tally};
+use cloud::BLOCK;
+use packet::Tally;
 use planned::Planned;
 use width::{Integer, Width};
 

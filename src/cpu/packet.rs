@@ -4,79 +4,19 @@
 //! visits only the blocks whose maximum reaches a lane's strip ([`super::filter`] says when), adds up the keys that are
 //! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
 //! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
-// The score loop reads without bounds checks and must be inlined; lanes are best read by index.
-#![allow(unsafe_code, clippy::inline_always, clippy::needless_range_loop)]
-
-use std::collections::HashMap;
-
-use rayon::prelude::*;
+// Its loops must be inlined into what is compiled for an instruction set; lanes are best read by index.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 use crate::contract::{Step, StripWidth, TokenMatrix};
 
 use super::aligned::Aligned;
+use super::cloud::{BLOCK, Cloud};
 use super::filter::{self, Limits};
-use super::lanes::{Job, LANES, Lanes, MOST_KEYS, VECTORS};
+use super::lanes::{Job, LANES, Lanes, VECTORS};
+use super::query::{queries, strip_width, weights};
+use super::scores::{FEW, at_least, block_maxima, block_sets, exact, scores, unrolled};
 use super::sums::Sums;
 use super::width::{Integer, Width};
-
-/// Keys in a block.
-pub(super) const BLOCK: usize = 64;
-
-/// The tokens, twice: as lattice integers and as the floats that are equal to them. Rows are padded with zeros to
-/// whole blocks.
-pub(super) struct Cloud<W: Width> {
-    pub(super) n: usize,
-    pub(super) d: usize,
-    pub(super) x: Vec<W::Int>,
-    pub(super) floats: Vec<W>,
-    /// `max_j |x_jk|`.
-    pub(super) largest: Vec<f64>,
-    /// Lowest index of an equal token, or nothing while equal tokens are not worth finding.
-    pub(super) twins: Vec<u32>,
-}
-
-impl<W: Width> Cloud<W> {
-    /// Floats and their largest magnitudes from the integers.
-    pub(super) fn refloat(&mut self) {
-        let d = self.d;
-        let chunks = self.floats.par_chunks_mut(BLOCK * d).zip(self.x.par_chunks(BLOCK * d));
-        let largest = chunks.with_min_len(16).map(|(floats, x)| {
-            let mut largest = vec![0.0f64; d];
-            for (floats, x) in floats.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-                for ((float, &x), largest) in floats.iter_mut().zip(x).zip(&mut largest) {
-                    *float = W::of(x);
-                    *largest = largest.max(float.to_f64().abs());
-                }
-            }
-            largest
-        });
-        self.largest = largest.reduce(
-            || vec![0.0; d],
-            |mut a, b| {
-                a.iter_mut().zip(b).for_each(|(a, b)| *a = a.max(b));
-                a
-            },
-        );
-    }
-
-    /// Finds equal tokens.
-    pub(super) fn find_twins(&mut self) {
-        let mut first = HashMap::with_capacity(self.n);
-        self.twins.clear();
-        for (i, row) in self.x.chunks_exact(self.d).take(self.n).enumerate() {
-            self.twins.push(*first.entry(row).or_insert(i as u32));
-        }
-    }
-
-    /// One index for all tokens known to be equal.
-    fn distinct(&self, key: u32) -> u32 {
-        self.twins.get(key as usize).copied().unwrap_or(key)
-    }
-
-    pub(super) fn row(&self, i: usize) -> &[W::Int] {
-        &self.x[i * self.d..][..self.d]
-    }
-}
 
 /// A step in the integers of its precision.
 pub(super) struct Plan<'a, W: Width> {
@@ -183,21 +123,6 @@ impl Decided {
         self.slots[token as usize % Self::SLOTS] = (token, bits);
     }
 }
-
-/// Exact scores of the lanes `of` (and maybe others) against a key.
-#[inline(always)]
-pub(super) fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
-    if of.count_ones() <= FEW {
-        for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
-            into[lane] = W::dot(query, lanes, lane, row);
-        }
-    } else {
-        W::dots(lanes, query, row, into);
-    }
-}
-
-/// Lanes that are not worth the scores of a whole packet.
-const FEW: u32 = 2;
 
 /// One packet's work.
 pub(super) struct Packet<'a, W: Width> {
@@ -499,176 +424,4 @@ impl<W: Width> Packet<'_, W> {
             }
         }
     }
-}
-
-/// Queries of a packet's rows from their own coordinates.
-#[inline(always)]
-pub(super) fn queries<W: Width>(
-    cloud: &Cloud<W>,
-    plan: &Plan<'_, W>,
-    lanes: usize,
-    own: &[W::Int],
-    query: &mut [W::Int],
-    query_floats: &mut [W],
-) {
-    match &plan.step.matrix {
-        TokenMatrix::Identity => query.copy_from_slice(own),
-        TokenMatrix::Multiple(a) => {
-            let a = W::Int::of(*a);
-            for (q, &x) in query.iter_mut().zip(own.iter()) {
-                *q = W::query(W::product(a, x));
-            }
-        }
-        TokenMatrix::Dense(_) => {
-            let mut sums = [W::Wide::default(); LANES];
-            for (q, row) in query.chunks_exact_mut(lanes).zip(plan.dense.chunks_exact(cloud.d)) {
-                W::dots(lanes, own, row, &mut sums);
-                for (q, &sum) in q.iter_mut().zip(&sums) {
-                    *q = W::query(sum);
-                }
-            }
-        }
-    }
-    for (float, &q) in query_floats.iter_mut().zip(query.iter()) {
-        *float = W::of(q);
-    }
-}
-
-/// `Σ_k |q_k| max_j |x_jk|` of every lane.
-fn weights<W: Width>(cloud: &Cloud<W>, lanes: usize, query_floats: &[W]) -> [f64; LANES] {
-    let mut weight = [0.0; LANES];
-    for (q, largest) in query_floats.chunks_exact(lanes).zip(&cloud.largest) {
-        for (weight, q) in weight.iter_mut().zip(q) {
-            *weight += q.to_f64().abs() * largest;
-        }
-    }
-    weight
-}
-
-/// `D_i`: step 3 of the contract.
-pub(super) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
-    let clamp = 1i128 << W::PRECISION.clamp_bits();
-    let dot = |x: &[W::Int]| -> i128 {
-        let at = (lane..query.len()).step_by(lanes);
-        at.map(|k| W::narrow(W::product(query[k], x[k]))).sum()
-    };
-    match step.width {
-        StripWidth::Constant(width) => width,
-        StripWidth::Argmax => 0,
-        StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),
-        StripWidth::ANorm { factor } => {
-            let square = dot(own).max(0);
-            let shifted = match step.matrix_exponent {
-                right @ 0.. => square.checked_shr(right as u32).unwrap_or(0),
-                left if square == 0 || left.unsigned_abs() < square.leading_zeros() => {
-                    square.checked_shl(left.unsigned_abs()).unwrap_or(0).min(clamp)
-                }
-                _ => clamp,
-            };
-            factor.saturating_mul(root(shifted)).min(clamp)
-        }
-    }
-}
-
-/// `isqrt`, in 64 bits where they do.
-fn root(square: i128) -> i128 {
-    u64::try_from(square).map_or_else(|_| square.isqrt(), |square| i128::from(square.isqrt()))
-}
-
-/// Lanes of a packet with a ≥ b.
-#[inline(always)]
-pub(super) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Floats; VECTORS]) -> u64 {
-    let mut bits = 0;
-    for r in 0..VECTORS {
-        bits |= lanes.at_least(a[r], b[r]) << (r * L::WIDTH);
-    }
-    bits
-}
-
-/// Calls a loop over a block with small dimensions as constants: its loop over coordinates unrolls and queries stay in
-/// registers. What is called so is compiled five times; keep it small.
-macro_rules! unrolled {
-    ($d:expr, |$name:ident| $call:expr) => {
-        match $d {
-            1 => {
-                let $name = 1;
-                $call
-            }
-            2 => {
-                let $name = 2;
-                $call
-            }
-            3 => {
-                let $name = 3;
-                $call
-            }
-            4 => {
-                let $name = 4;
-                $call
-            }
-            $name => $call,
-        }
-    };
-}
-pub(super) use unrolled;
-
-/// The largest float score of each lane in a block.
-#[inline(always)]
-fn block_maxima<W: Width, L: Lanes<W, W::Int>>(lanes: L, query: &[W], keys: &[W], d: usize) -> [L::Floats; VECTORS] {
-    let mut max = [lanes.splat(W::LOWEST); VECTORS];
-    for j in (0..BLOCK).step_by(L::KEYS) {
-        for score in &scores(lanes, query, keys, d, j)[..L::KEYS] {
-            for r in 0..VECTORS {
-                max[r] = lanes.max(max[r], score[r]);
-            }
-        }
-    }
-    max
-}
-
-/// For each key of a block the lanes that hold it inside, in the band, and as a candidate, by the limits `[low, high, top]`.
-#[inline(always)]
-fn block_sets<W: Width, L: Lanes<W, W::Int>>(
-    lanes: L,
-    query: &[W],
-    keys: &[W],
-    d: usize,
-    [low, high, top]: [&[L::Floats; VECTORS]; 3],
-) -> [[u64; BLOCK]; 3] {
-    let (mut inside, mut band, mut candidates) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
-    for j in (0..BLOCK).step_by(L::KEYS) {
-        for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
-            let (above_low, above_high) = (at_least(lanes, score, low), at_least(lanes, score, high));
-            inside[j + c] = above_high;
-            band[j + c] = above_low & !above_high;
-            candidates[j + c] = at_least(lanes, score, top);
-        }
-    }
-    [inside, band, candidates]
-}
-
-/// Float scores of a packet against the keys j, j+1, … (`L::KEYS` of them) of a block.
-#[inline(always)]
-pub(super) fn scores<W: Width, L: Lanes<W, W::Int>>(
-    lanes: L,
-    query: &[W],
-    keys: &[W],
-    d: usize,
-    j: usize,
-) -> [[L::Floats; VECTORS]; MOST_KEYS] {
-    assert!(query.len() == d * VECTORS * L::WIDTH && (j + L::KEYS) * d <= keys.len());
-    let mut sums = [[lanes.splat(W::default()); VECTORS]; MOST_KEYS];
-    for k in 0..d {
-        for c in 0..L::KEYS {
-            // SAFETY: (j + c)·d + k < (j + KEYS)·d, as c < KEYS and k < d.
-            let x = lanes.splat(unsafe { *keys.get_unchecked((j + c) * d + k) });
-            for r in 0..VECTORS {
-                let at = (k * VECTORS + r) * L::WIDTH;
-                // SAFETY: the slice ends at (k·VECTORS + r + 1)·WIDTH ≤ d·VECTORS·WIDTH.
-                let q = lanes.load(unsafe { query.get_unchecked(at..at + L::WIDTH) });
-                sums[c][r] = lanes.mul_add(q, x, sums[c][r]);
-            }
-        }
-    }
-    sums
 }

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::cloud::{BLOCK, Cloud};
 use super::lanes::{InstructionSet, Vectors};
-use super::packet::{BLOCK, Cloud, Plan, Tally};
+use super::packet::{Plan, Tally};
 use super::search::group::ROWS;
 use super::search::{Purpose, Row, Scratch, Search, Searched};
 use super::width::Width;

@@ -10,8 +10,9 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 #![allow(clippy::excessive_precision)] // constants are written as the fractions that they are
 
+use crate::cpu::cloud::BLOCK;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
-use crate::cpu::packet::{self, BLOCK};
+use crate::cpu::scores;
 use crate::cpu::width::Width;
 
 /// Keys of a tile: the length of a sum in the stored width.
@@ -93,7 +94,7 @@ impl<W: Real> Job<W, W::Int> for Score<'_, W> {
         let blocks = self.keys.chunks_exact(BLOCK * self.d).zip(self.tile.chunks_mut(BLOCK * width));
         for (keys, tile) in blocks {
             for (step, tile) in tile.chunks_exact_mut(L::KEYS * width).enumerate() {
-                let scores = packet::scores(lanes, self.query, keys, self.d, step * L::KEYS);
+                let scores = scores::scores(lanes, self.query, keys, self.d, step * L::KEYS);
                 for (score, row) in scores[..L::KEYS].iter().zip(tile.chunks_exact_mut(width)) {
                     for r in 0..VECTORS {
                         largest[r] = lanes.max(largest[r], score[r]);

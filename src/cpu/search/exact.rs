@@ -2,7 +2,8 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::super::lanes::{LANES, Lanes};
-use super::super::packet::{Tally, exact};
+use super::super::packet::Tally;
+use super::super::scores::exact;
 use super::super::width::Width;
 use super::{Known, Purpose, Search, Strip, places};
 use crate::space::{Coordinate, LEAF};

@@ -7,7 +7,8 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::super::lanes::{LANES, Lanes, VECTORS};
-use super::super::packet::{Tally, at_least, unrolled};
+use super::super::packet::Tally;
+use super::super::scores::{at_least, unrolled};
 use super::super::width::Width;
 use super::scan::{Limits, Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets};
 use super::{Known, Scratch, Search, largest_of, load, places, store};

@@ -11,7 +11,8 @@
 #![allow(clippy::inline_always)] // see `packet`
 
 use super::super::lanes::{Job, Lanes};
-use super::super::packet::{Plan, unrolled};
+use super::super::packet::Plan;
+use super::super::scores::unrolled;
 use super::super::width::{Integer, Width};
 use super::Searched;
 use super::list::List;

@@ -5,7 +5,7 @@
 //! once more by its own fan. What remains is scored against every lane, [`LEAF`] keys at a time.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use super::super::packet::unrolled;
+use super::super::scores::unrolled;
 use super::super::width::Width;
 use super::scan::{Fan, Limits, Origin};
 use crate::space::LEAF;

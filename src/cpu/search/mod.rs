@@ -24,8 +24,11 @@ mod scan;
 mod second;
 
 use super::aligned::Aligned;
+use super::cloud::Cloud;
 use super::lanes::{InstructionSet, Job, LANES, Lanes, VECTORS, Vectors};
-use super::packet::{Cloud, Plan, Tally, at_least, queries, strip_width, unrolled};
+use super::packet::{Plan, Tally};
+use super::query::{queries, strip_width};
+use super::scores::{at_least, unrolled};
 use super::sums::Sums;
 use super::width::Width;
 use crate::contract::StripWidth;

@@ -2,7 +2,7 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::super::lanes::{LANES, Lanes, VECTORS};
-use super::super::packet::{at_least, scores};
+use super::super::scores::{at_least, scores};
 use super::super::width::{Integer, Width};
 use crate::space::LEAF;
 

@@ -5,7 +5,8 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use super::super::lanes::{LANES, Lanes, VECTORS};
-use super::super::packet::{Tally, at_least, exact, unrolled};
+use super::super::packet::Tally;
+use super::super::scores::{at_least, exact, unrolled};
 use super::super::width::Width;
 use super::first::{least_of, most_of};
 use super::scan::{Limits, add_leaf, bounds, fan_bounds, leaf_sets};
