@@ -167,8 +167,8 @@ class Real:
         beta, origin = weights["beta"], weights["origin"]
         top = length(apply(head["scores"], self.states[s][i])) * X
         M = exp(beta * (top - origin))
-        spread += 4 * self.rho * beta * (top + abs(origin))
-        return M * ((exp(most) * (spread + slope) + exp(-self.cut)) * mu + S + eta), M
+        more = 4 * self.rho * beta * (top + abs(origin))
+        return M * ((exp(most + more) * (spread + more + slope) + exp(-self.cut)) * mu + S + eta), M
 
     def direction(self, s, i, undecided):
         """The error of a direction."""
@@ -247,6 +247,7 @@ def contract(case):
         query, large = apply(scores, x[i]), magnitude(scores, x[i])
         c = (2 * d + 4) * EPSILON
         score = c * dot(large, columns)
+        # No case leaves the range of f64, where the bound would be infinite.
         if weights["rule"] == "argmax" or weights["form"] == "score":
             width, rounding = 1.0, c
         elif weights["form"] == "width":
@@ -269,4 +270,7 @@ def contract(case):
 
 for line in sys.stdin:
     case = json.loads(line)
-    print(json.dumps([v if v < inf else None for v in (contract if "grid" in case else real)(case)]))
+    numbers = (contract if "grid" in case else real)(case)
+    if any(math.isnan(v) for v in numbers):
+        raise ValueError("a bound is not a number")
+    print(json.dumps([None if v == inf else v for v in numbers]))

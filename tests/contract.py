@@ -32,6 +32,14 @@ def exponent_above(m):
     return e
 
 
+def row_sum(row):
+    """In f64, from left to right: Python's own sum may compensate."""
+    total = 0.0
+    for value in row:
+        total += abs(value)
+    return Fraction(total)
+
+
 def shift(value, right, clamp):
     if right >= 0:
         return value >> right
@@ -51,7 +59,7 @@ def run(system):
     matrix, e_a = None, 0
     if system["matrix"] is not None:
         a = [[Fraction(v) for v in row] for row in system["matrix"]]
-        e_a = exponent_above(max(sum(abs(v) for v in row) for row in a))
+        e_a = exponent_above(max(row_sum(row) for row in system["matrix"]))
         matrix = [[rne(v * power(b - e_a)) for v in row] for row in a]
 
     for gamma, delta in zip(system["gamma"], system["delta"]):

@@ -9,6 +9,7 @@ use super::compare::Compare;
 use super::progress::Progress;
 use super::{interrupt, output};
 use crate::error::Error;
+use crate::io::input;
 use crate::study::{self, CATALOGUE, Claim, Entry, Folder, Outcome, Planned, Shard};
 
 const EXAMPLES: &str = "Examples:
@@ -152,7 +153,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             start(study.as_ref(), &Place::from_arg_matches(matches)?)
         }
         Study::File(path, place) => {
-            let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e))?;
+            let text = input::text(path, input::SHORT)?;
             start(study::read(&text, &path.display().to_string())?.as_ref(), place)
         }
     }

@@ -10,10 +10,10 @@
 //!
 //! 0. e = least integer with `max|x0| <= 2^e` (0 for a zero cloud); u = 2^(e−b); `X = rne(x0/u)`. Never rescaled.
 //! 1. γ = fl64(α/(1+α)), or as given; `G = min(rne(γ·2^K), 2^K − 1)`.
-//! 2. Identity: Q = X, eA = 0. Else eA = least integer with 2^eA ≥ max row sum |A|; `Ã = rne(A·2^(b−eA))`;
-//!    `Q = floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
+//! 2. Identity: Q = X, eA = 0. Else A = fl64(factor·entry), eA = least integer with 2^eA ≥ the largest sum of a row of |A|, taken
+//!    in f64 from left to right; `Ã = rne(A·2^(b−eA))`; `Q = floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
 //! 3. `s_ij = Q_i·X_j`; `m_i = max s_ij` over visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped to 2^L.
-//!    score: `D = floor(δ/(u²·2^eA))`; width: `D_i = P·isqrt(Q_i·Q_i)`; a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`,
+//!    score: `D = floor(δ/(u²·2^eA))`, so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)`; a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`,
 //!    with `P = rne(δ/u)`; a negative eA shifts left, clamped to 2^L.
 //!    Frank–Wolfe: C_i = {the lowest visible j with s_ij = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else

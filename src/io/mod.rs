@@ -5,6 +5,7 @@ pub mod atomic;
 pub mod checkpoint;
 pub mod config;
 pub(crate) mod disk;
+pub(crate) mod input;
 pub mod npy;
 pub mod presets;
 pub mod run_dir;

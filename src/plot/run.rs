@@ -7,8 +7,8 @@ use super::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories}
 use crate::error::{Error, Result};
 use crate::field;
 use crate::io::config::Config;
-use crate::io::npy;
 use crate::io::run_dir::{Row, RunDir};
+use crate::io::{input, npy};
 use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
 use crate::outcome::StepReport;
 use crate::reference::spec;
@@ -71,7 +71,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
 fn settings(run: &RunDir) -> Result<Table> {
     const LONGEST: usize = 120;
     let path = run.path().join("config.toml");
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+    let text = input::text(&path, input::SHORT)?;
     let mut section = String::new();
     let mut rows = Vec::new();
     for line in text.lines() {

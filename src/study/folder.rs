@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::io::atomic;
+use crate::io::{atomic, input};
 
 const STUDY: &str = "study.toml";
 const CELLS: &str = "cells";
@@ -35,9 +35,9 @@ pub struct Folder {
 /// Whether a folder holds the study that `toml` asks for; one that holds another is refused.
 fn holds(path: &Path, toml: &str) -> Result<bool> {
     let shown = path.display();
-    match fs::read_to_string(path.join(STUDY)) {
-        Ok(found) if found == toml => Ok(true),
-        Ok(found) => {
+    match input::find(&path.join(STUDY), input::SHORT)? {
+        Some(found) if found == toml => Ok(true),
+        Some(found) => {
             let line = toml.lines().zip(found.lines()).find(|(asked, there)| asked != there);
             let differs = line.map_or(String::new(), |(asked, there)| format!(" ({there} there, {asked} asked)"));
             Err(Error::input(format!(
@@ -45,8 +45,7 @@ fn holds(path: &Path, toml: &str) -> Result<bool> {
                  localmax study resume {shown}"
             )))
         }
-        Err(e) if e.kind() == ErrorKind::NotFound || e.kind() == ErrorKind::NotADirectory => Ok(false),
-        Err(e) => Err(Error::file(path.join(STUDY), e)),
+        None => Ok(false),
     }
 }
 
@@ -92,12 +91,9 @@ impl Folder {
     /// # Errors
     /// A folder without one.
     pub fn open(path: &Path) -> Result<(Self, String)> {
-        match fs::read_to_string(path.join(STUDY)) {
-            Ok(text) => Ok((Self { path: path.to_owned() }, text)),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(Error::input(format!("{} has no study in it: there is no {STUDY}", path.display())))
-            }
-            Err(e) => Err(Error::file(path.join(STUDY), e)),
+        match input::find(&path.join(STUDY), input::SHORT)? {
+            Some(text) => Ok((Self { path: path.to_owned() }, text)),
+            None => Err(Error::input(format!("{} has no study in it: there is no {STUDY}", path.display()))),
         }
     }
 
@@ -122,7 +118,7 @@ impl Folder {
             let path = entry.map_err(|e| Error::file(&self.path, e))?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with("table.") && path.extension().is_some_and(|ending| ending == "csv") {
-                let text = fs::read(&path).map_err(|e| Error::file(&path, e))?;
+                let text = input::text(&path, input::TABLE)?.into_bytes();
                 rows.extend(parse(&text[..complete(&text)], &path)?);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use crate::error::{Error, Result};
-use crate::io::{atomic, npy};
+use crate::io::{atomic, input, npy};
 use crate::tokens::{Coordinates, Tokens};
 
 /// The rows of all cells, and their side files.
@@ -86,7 +86,7 @@ impl Series {
     fn read(folder: &Folder, cell: usize, name: &str) -> Result<Self> {
         let path = folder.cell(cell, &format!("{name}.csv"));
         let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+        let text = input::text(&path, input::TABLE)?;
         let mut lines = text.lines();
         let columns: Vec<String> = lines.next().unwrap_or("").split(',').map(str::to_owned).collect();
         let row = |(at, line): (usize, &str)| {

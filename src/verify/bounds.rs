@@ -5,8 +5,8 @@
 //! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q is within
 //!   κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
 //! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
-//! * **Widths.** score: floor loses under 1. width and a-norm: |P − δ/u| ≤ ½ of the root, |Ax_i| or √<Ax_i, x_i> over u·2^eA, and
-//!   δ/u of what the root is off by: under 1 + √d·κ_i for width, of which ½ again; for a-norm min(√Δ, Δ/root) + 1, likewise, with
+//! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the root ρ, |Ax_i| or √<Ax_i, x_i> over
+//!   u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width: ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with
 //!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
 //! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
 //!   c·||A||x_i||, the root of the a-norm by √ of its score's error; the maximum by as much as a score.
@@ -61,14 +61,34 @@ impl<'a> Bounds<'a> {
         }
     }
 
-    /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|².
+    /// Whether f64 holds the scores of row i and the square of its query to all of its digits.
+    fn in_range(&self, magnitude: &[f64]) -> bool {
+        let held = |x: f64| x.is_finite() && x >= f64::MIN_POSITIVE / f64::EPSILON;
+        let unit = self.grid.unit();
+        let square = match self.width {
+            StripWidth::QueryNorm { .. } => spec::dot(magnitude, magnitude),
+            _ => 1.0,
+        };
+        let all = [num::scale(1.0, self.matrix_exponent), num::scale(unit * unit, self.matrix_exponent), square];
+        let is_zero = magnitude.iter().all(|&v| v == 0.0);
+        is_zero || (all.into_iter().all(held) && held(spec::dot(magnitude, &self.columns)))
+    }
+
+    /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|²; infinite where f64
+    /// does not hold the scores.
     pub fn threshold(&self, state: &spec::State, i: usize) -> f64 {
         let d = state.d as f64;
         let unit = self.grid.unit();
+        let scores = &self.step.stages[0].heads[0].scores;
+        let magnitude: Vec<f64> =
+            scores.matrix.magnitude(state.row(i)).into_iter().map(|v| (scores.factor * v).abs()).collect();
+        if !self.in_range(&magnitude) {
+            return f64::INFINITY;
+        }
         let b = self.grid.precision.state_bits();
         let kappa = if self.identity { 0.0 } else { 0.5 * self.lengths[i] * num::scale(1.0, -b) + 0.5 };
         let scale = num::scale(1.0, self.matrix_exponent);
-        let query = self.step.stages[0].heads[0].scores.apply(state.row(i));
+        let query = scores.apply(state.row(i));
         let in_units = |x: f64| x / unit / scale;
         let sensitivity = self.delta / unit;
         let width = match self.width {
@@ -85,19 +105,16 @@ impl<'a> Bounds<'a> {
             }
         };
         let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
-        integer + self.rounding(state, i)
+        integer + self.rounding(d, &magnitude)
     }
 
     /// f64 rounding of the mathematics' own scores, maximum and threshold.
-    fn rounding(&self, state: &spec::State, i: usize) -> f64 {
-        let c = (2.0 * state.d as f64 + 4.0) * f64::EPSILON / 2.0;
-        let scores = &self.step.stages[0].heads[0].scores;
-        let magnitude = scores.matrix.magnitude(state.row(i));
-        let magnitude: Vec<f64> = magnitude.into_iter().map(|v| (scores.factor * v).abs()).collect();
-        let score = c * spec::dot(&magnitude, &self.columns);
+    fn rounding(&self, d: f64, magnitude: &[f64]) -> f64 {
+        let c = (2.0 * d + 4.0) * f64::EPSILON / 2.0;
+        let score = c * spec::dot(magnitude, &self.columns);
         let width = match self.width {
             StripWidth::Constant(_) | StripWidth::Argmax => c,
-            StripWidth::QueryNorm { .. } => c * spec::dot(&magnitude, &magnitude).sqrt(),
+            StripWidth::QueryNorm { .. } => c * spec::dot(magnitude, magnitude).sqrt(),
             // The root of a radicand that is off by `score`, beside which its own rounding is nothing.
             StripWidth::ANorm { .. } => score.sqrt(),
         };

@@ -70,7 +70,8 @@ pub struct Findings {
     pub worst: Place,
     /// Largest distance of a coordinate from f64 as a share of its bound, in rules on real numbers.
     pub max_share: f64,
-    /// Rows whose bound is infinite, as it may be for rk4 at a β so high that one rounding can change every weight.
+    /// Rows whose bound is infinite: for rk4 at a β so high that one rounding can change every weight, or where scores of the
+    /// mathematics leave the range of f64. All that is known of them is what the contract says, where there is one.
     pub rows_unbounded: u64,
     /// Rows that differ from the contract.
     pub rows_off_contract: u64,
@@ -86,12 +87,24 @@ impl Findings {
         self.breach_count == 0 && self.steps > 0
     }
 
+    /// Notes the error of a coordinate.
+    fn note(&mut self, error: f64, bound: f64, place: Place) {
+        if exceeds(error, self.max_error) {
+            (self.max_error, self.max_error_bound, self.worst) = (error, bound, place);
+        }
+    }
+
     fn breach(&mut self, line: String) {
         self.breach_count += 1;
         if self.breaches.len() < 10 {
             self.breaches.push(line);
         }
     }
+}
+
+/// Whether an error is the largest so far; once one was not a number, none is larger.
+fn exceeds(error: f64, largest: f64) -> bool {
+    !num::within(error, largest) && !largest.is_nan()
 }
 
 impl fmt::Display for Findings {
@@ -104,6 +117,13 @@ impl fmt::Display for Findings {
                 f,
                 "against the mathematics (f64): maximum error {error:.3} units (bound {bound:.3}), worst {worst}"
             )?;
+            if self.rows_unbounded > 0 {
+                let rows = self.rows_unbounded;
+                writeln!(
+                    f,
+                    "without a bound  {rows} rows: their scores leave the range of f64, the contract alone was checked"
+                )?;
+            }
         } else {
             writeln!(f, "against the mathematics (f64): maximum error {error:.3e} (bound {bound:.3e}), worst {worst}")?;
             let (share, unbounded) = (self.max_share, self.rows_unbounded);
@@ -233,13 +253,10 @@ impl<'a> Verifier<'a> {
             self.findings.rows_unbounded += u64::from(bound == f64::INFINITY);
             for (k, want) in want.into_iter().enumerate() {
                 let error = (after.get(i, k) - want).abs();
-                if !num::within(error / bound, self.findings.max_share) {
+                if exceeds(error / bound, self.findings.max_share) {
                     self.findings.max_share = error / bound;
                 }
-                if !num::within(error, self.findings.max_error) {
-                    (self.findings.max_error, self.findings.max_error_bound) = (error, bound);
-                    self.findings.worst = place;
-                }
+                self.findings.note(error, bound, place);
                 if !num::within(error, bound) {
                     self.findings.breach(format!("{place} coordinate {k}: off by {error:.3e}, bound {bound:.3e}"));
                 }
@@ -330,9 +347,11 @@ impl<'a> Verifier<'a> {
         let attended = real.attention(step, stage, head, i);
         let mut wanted = attended.weights.iter().map(|(j, _)| *j).peekable();
         let bound = bounds.threshold(real, i);
+        let unbounded = bound == f64::INFINITY;
+        self.findings.rows_unbounded += u64::from(unbounded);
         let mut member = members.iter().peekable();
         for (j, score) in scores.values.iter().enumerate() {
-            let inside = num::within((score - threshold).abs(), bound);
+            let inside = unbounded || num::within((score - threshold).abs(), bound);
             let in_engine = member.next_if(|&&m| m == j).is_some();
             let differs = in_engine != wanted.next_if_eq(&j).is_some();
             self.findings.entries += 1;
@@ -351,10 +370,7 @@ impl<'a> Verifier<'a> {
         for (k, want) in real.moved(step, i, &attention).into_iter().enumerate() {
             let error = (after.get(i, k) - want).abs() / unit;
             let bound = bounds.token(real, i, k, members);
-            if !num::within(error, self.findings.max_error) {
-                (self.findings.max_error, self.findings.max_error_bound) = (error, bound);
-                self.findings.worst = place;
-            }
+            self.findings.note(error, bound, place);
             if !num::within(error, bound) {
                 self.findings.breach(format!("{place} coordinate {k}: off by {error:.3} units, bound {bound:.3}"));
             }

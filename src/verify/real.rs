@@ -20,7 +20,7 @@
 //!   what it loses, a division (5ρ) and the way back to x: with μ = X + η,
 //!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
 //! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ + 4ρβ(qX + |origin|),
-//!   E = M·[(e^L(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e.
+//!   E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L with Λ' for Λ.
 //! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the threshold, where, c = 4(d+4)ρ
 //!   and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it
 //!   is √<Ax_i, x_i>; a maximiser may be any key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its interval
@@ -196,8 +196,8 @@ impl<'a> Bounds<'a> {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);
                 let top = length(&head.scores.apply(self.states[s].row(i))) * largest;
                 let mass = (beta * (top - origin)).exp();
-                let spread = spread + 4.0 * self.by.rows * beta * (top + origin.abs());
-                let off = most.exp() * (spread + slope) + (-self.by.cut).exp();
+                let more = 4.0 * self.by.rows * beta * (top + origin.abs());
+                let off = (most + more).exp() * (spread + more + slope) + (-self.by.cut).exp();
                 Mean { error: mass * ((off + sums) * reach + apart), mass }
             }
         }

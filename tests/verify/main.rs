@@ -1,5 +1,6 @@
 //! The verifier must pass the reference and catch an engine that is wrong by one entry or one unit.
 
+mod extremes;
 mod findings;
 mod real_rules;
 #[path = "../zoo/mod.rs"]

@@ -18,6 +18,8 @@ mod read;
 mod tests;
 mod write;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 pub use read::read;
@@ -117,6 +119,21 @@ impl Progress {
             total_seconds: 0.0,
             step_seconds: 0.0,
         }
+    }
+
+    /// Refuses what no run can have written: a right seal makes no header true.
+    fn require_possible(&self) -> std::result::Result<(), &'static str> {
+        let in_folder = |file: &str| Path::new(file).file_name().is_some_and(|name| name == file);
+        let is_duration = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
+        let checks = [
+            (i64::try_from(self.step).is_ok(), "its step is no number of steps"),
+            ((-1100..=1100).contains(&self.grid_exponent), "its lattice is beyond the range of numbers"),
+            (is_duration(self.radius), "its radius is no length"),
+            (is_duration(self.total_seconds) && is_duration(self.step_seconds), "its times are no durations"),
+            (self.tables.iter().all(|mark| in_folder(&mark.file)), "its tables lie outside the run"),
+            (self.segments.iter().all(|segment| segment.from_step <= self.step), "its segments lie ahead of it"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
     }
 
     /// A table's mark; `None` for one that has not been begun.

@@ -11,6 +11,7 @@ use super::{
     CHUNK, Checkpoint, Facts, Frame, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, bad,
 };
 use crate::error::{Error, Result};
+use crate::io::input;
 use crate::tokens::{Coordinates, Tokens};
 
 /// Reads and checks a checkpoint.
@@ -18,12 +19,8 @@ use crate::tokens::{Coordinates, Tokens};
 /// # Errors
 /// A file that cannot be read, or that is not what was written, with the part that is damaged.
 pub fn read(path: &Path) -> Result<Checkpoint> {
-    let mut file = File::open(path).map_err(|e| Error::file(path, e))?;
-    let metadata = file.metadata().map_err(|e| Error::file(path, e))?;
-    if !metadata.is_file() {
-        return Err(Error::input(format!("{}: not a regular file", path.display())));
-    }
-    let header = header(path, &mut file, metadata.len())?;
+    let (mut file, length) = input::open(path)?;
+    let header = header(path, &mut file, length)?;
     let tensor = |name: &str, dtypes: &[Dtype]| {
         let info = header.info(name).filter(|info| dtypes.contains(&info.dtype));
         info.ok_or_else(|| bad(path, "header", format!("it names no {name} of the right type")))
@@ -61,6 +58,7 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
         return Err(bad(path, HASHES, "they do not fit the steps of the frames"));
     }
     let frames = steps.into_iter().zip(hashes).map(|(step, hash)| Frame { step, hash: hash.into() }).collect();
+    facts.progress.require_possible().map_err(|e| bad(path, "header", e))?;
     Ok(Checkpoint { tokens, progress: facts.progress, frames })
 }
 
@@ -76,8 +74,11 @@ fn header(path: &Path, file: &mut File, length: u64) -> Result<Metadata> {
     if bytes > LONGEST_HEADER {
         return Err(bad(path, "header", format!("it claims {bytes} bytes, {LONGEST_HEADER} at most")));
     }
-    let mut text = vec![0; bytes as usize];
-    file.read_exact(&mut text).map_err(failed)?;
+    let mut text = Vec::new();
+    file.by_ref().take(bytes).read_to_end(&mut text).map_err(failed)?;
+    if (text.len() as u64) < bytes {
+        return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+    }
     let parsed = serde_json::from_slice::<Metadata>(&text);
     let promised = parsed.as_ref().ok().map(|header| header.data_len() as u64);
     let found = length.saturating_sub(8 + bytes);

@@ -1,13 +1,11 @@
 //! A scalar given as a table with a value a step: `{ table = [...] }`, `{ table = "file.csv" }`, `{ table = "file.npy" }`.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use super::document::{Item, Table, Value};
 use super::section::{Section, only_keys};
 use crate::error::{Error, Result};
-use crate::io::npy;
+use crate::io::{input, npy};
 use crate::schedule::{LONGEST_TABLE, Schedule};
 
 /// Bytes of a CSV that are read: room for the longest table.
@@ -61,12 +59,7 @@ fn column(path: &Path) -> Result<Vec<f64>> {
 
 /// A number a line; `#` starts a comment.
 fn lines(path: &Path) -> Result<Vec<f64>> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(|e| Error::file(path, e))?;
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| Error::file(path, e))?;
-    if text.len() as u64 > LARGEST {
-        return Err(Error::input(format!("{}: more than {LARGEST} bytes for a table", path.display())));
-    }
+    let text = input::text(path, LARGEST)?;
     let mut numbers = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or("").trim();

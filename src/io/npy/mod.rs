@@ -11,7 +11,7 @@ use std::path::Path;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use crate::error::{Error, Result};
-use crate::io::atomic;
+use crate::io::{atomic, input};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// Longest header text read; `numpy.save` writes about 120 bytes.
@@ -105,11 +105,7 @@ fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
 
 /// Opens a file and leaves it at its first entry.
 fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
-    let file = File::open(path).map_err(|e| Error::file(path, e))?;
-    let metadata = file.metadata().map_err(|e| Error::file(path, e))?;
-    if !metadata.is_file() {
-        return Err(bad(path, "not a regular file; give an .npy file"));
-    }
+    let (file, found) = input::open(path)?;
     let mut file = BufReader::with_capacity(CHUNK, file);
     let (header, header_bytes) = parse_header(&mut file).map_err(|e| match e {
         Failure::System(e) => Error::file(path, e),
@@ -117,7 +113,6 @@ fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
     })?;
     let (n, d, width) = (header.rows, header.columns, header.precision.bytes());
     let promised = n.checked_mul(d).and_then(|c| c.checked_mul(width)).and_then(|b| b.checked_add(header_bytes));
-    let found = metadata.len();
     match promised {
         None => Err(bad(path, format!("its header's shape ({n}, {d}) has more bytes than can be addressed"))),
         Some(promised) if promised as u64 > found => Err(bad(

@@ -1,6 +1,5 @@
 //! Tables that only grow: rows of CSV at the end of a file, and the mark from which a resumed run goes on.
 
-use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::io::disk::Out;
+use crate::io::input;
 
 /// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ impl Mark {
 
     fn hasher(&self, folder: &Path) -> Result<blake3::Hasher> {
         let path = folder.join(&self.file);
-        let file = File::open(&path).map_err(|e| Error::file(&path, e))?;
+        let (file, _) = input::open(&path)?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file.take(self.bytes)).map_err(|e| Error::file(&path, e))?;
         let (found, bytes) = (hasher.count(), self.bytes);

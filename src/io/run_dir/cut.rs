@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
 use crate::error::{Error, Result};
 use crate::io::checkpoint::{self, Checkpoint, Frame, Progress};
-use crate::io::{atomic, disk};
+use crate::io::{atomic, disk, input};
 use crate::tokens::Tokens;
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -87,9 +87,8 @@ impl RunDir {
         for Frame { step, hash } in &checkpoint.frames {
             let path = self.frame_path(*step);
             let mut hasher = blake3::Hasher::new();
-            fs::File::open(&path)
-                .and_then(|file| hasher.update_reader(file).map(drop))
-                .map_err(|e| Error::file(&path, e))?;
+            let (file, _) = input::open(&path)?;
+            hasher.update_reader(file).map_err(|e| Error::file(&path, e))?;
             if hasher.finalize() != *hash {
                 return Err(Error::input(format!("{}: it is not the frame that was written", path.display())));
             }

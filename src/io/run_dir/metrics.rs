@@ -5,7 +5,6 @@
 //! and are empty in row 0. Where a system has no such thing the cell is empty too: δ and strips belong to localmax and
 //! hardmax, γ to the rules that average.
 
-use std::fs::File;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::append::{Mark, Table};
 use crate::error::{Error, Result};
+use crate::io::input;
 use crate::model::{Model, Update};
 use crate::outcome::StepReport;
 
@@ -192,7 +192,7 @@ where
         let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
         Error::input(format!("{} line {line}: {what}", path.display()))
     };
-    let file = File::open(path).map_err(|e| Error::file(path, e))?;
+    let (file, _) = input::open(path)?;
     let mut csv = csv::Reader::from_reader(file);
     let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
     if head != expected {

@@ -39,7 +39,7 @@ pub use metrics::{MetricsWriter, Row, StripSizes, Taken, read_metrics};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, disk, npy};
+use crate::io::{atomic, disk, input, npy};
 use crate::observe::Scalars;
 use crate::tokens::Tokens;
 
@@ -290,7 +290,7 @@ impl RunDir {
     /// What cannot be read or is no JSON.
     pub fn meta(&self) -> Result<serde_json::Value> {
         let path = self.path.join(META);
-        let text = fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+        let text = input::text(&path, input::SHORT)?;
         serde_json::from_str(&text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
     }
 

@@ -1,0 +1,34 @@
+//! Scales at which f64 cannot hold the mathematics: the verifier says so, and checks what is left.
+
+use localmax::contract::Grid;
+use localmax::engine::ReferenceEngine;
+use localmax::init::{Cloud, Kind};
+use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::schedule::Schedule;
+use localmax::tokens::Precision;
+use localmax::verify::Verifier;
+
+/// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor verified by an infinite bound
+/// of which nothing is said.
+#[test]
+fn scores_beyond_f64_have_no_bound_and_that_is_told() {
+    let tokens = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F32).unwrap();
+    let grid = Grid::of(&tokens, Precision::F32);
+    for (scale, beyond) in
+        [(1.0, false), (1e-100, false), (1e120, false), (1e-170, true), (1e-300, true), (1e155, true), (1e308, true)]
+    {
+        let matrix = Matrix::multiple(scale).unwrap();
+        let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
+        let model =
+            Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
+        let mut engine = ReferenceEngine::new(&grid.snap(&tokens).unwrap(), grid);
+        let mut verifier = Verifier::new(&model, grid, 20, 3, None);
+        for t in 0..3 {
+            verifier.step(&mut engine, t).unwrap();
+        }
+        let findings = verifier.findings;
+        assert!(findings.passed() && findings.rows == 60, "{scale:e}: {findings}");
+        assert_eq!(findings.rows_unbounded, if beyond { 60 } else { 0 }, "{scale:e}: {findings}");
+        assert_eq!(findings.to_string().contains("leave the range of f64"), beyond, "{findings}");
+    }
+}
