@@ -24,7 +24,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "still waiting for {what}");
+        assert!(start.elapsed() < Duration::from_mins(2), "still waiting for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -150,8 +150,8 @@ fn a_storm_of_kills() {
         assert!(now >= before, "kill {kill}: the checkpoint of step {before} is gone, the newest is of step {now}");
         let reached = newest(&run.join("frames"), ".npy").max(rows.last().copied().unwrap_or(0));
         assert!(now + RECORD >= reached, "kill {kill}: at step {reached}, the newest checkpoint is of step {now}");
-        let every = (0..).step_by(RECORD as usize).take(rows.len());
-        assert!(rows.iter().copied().eq(every), "kill {kill}: rows twice or missing: {rows:?}");
+        let wrong = rows.iter().zip((0..).step_by(RECORD as usize)).find(|(row, due)| **row != *due);
+        assert_eq!(wrong, None, "kill {kill}: a row twice or missing");
         if now > before {
             begun += 1;
             assert_eq!(meta(&run)["steps"], before, "kill {kill}: it went on from another step");
