@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::record::{self, Conductor, End, Options};
-use super::resume;
+use super::{first_state, resume};
 use crate::contract::Grid;
 use crate::engine::{Engine, ReferenceEngine};
 use crate::error::{Error, Result};
@@ -65,9 +65,7 @@ fn go(path: &Path) -> Result<()> {
 }
 
 fn first(config: &Config) -> Checkpoint {
-    let tokens = config.load_tokens().unwrap();
-    let grid = Grid::of(&tokens, config.run.precision);
-    let tokens = grid.snap(&tokens).unwrap();
+    let (tokens, grid) = first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap();
     let engine = ReferenceEngine::new(&tokens, grid).description();
     Checkpoint { tokens, progress: Progress::start(config, Options::default(), grid, 1.0, engine), frames: Vec::new() }
 }

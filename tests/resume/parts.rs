@@ -15,7 +15,7 @@ use localmax::io::config::Config;
 use localmax::io::run_dir::{Meta, Options, Place, RunDir};
 use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::sim::record::{self, Conductor, End, Ending};
-use localmax::sim::resume;
+use localmax::sim::{self, resume};
 use localmax::tokens::Tokens;
 
 use crate::{assert_equal_files, copy, folder, preset};
@@ -95,11 +95,7 @@ impl Conductor for Ends {
 const NEVER: u64 = u64::MAX;
 
 fn first(config: &Config) -> (Tokens, Grid) {
-    let tokens = config.load_tokens().unwrap();
-    let grid = Grid::of(&tokens, config.run.precision);
-    let exact = config.model.is_exact();
-    let tokens = if exact { grid.snap(&tokens) } else { config.model.start(&tokens, config.run.precision) };
-    (tokens.unwrap(), grid)
+    sim::first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap()
 }
 
 /// A new run.

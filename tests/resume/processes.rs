@@ -1,10 +1,11 @@
 //! Real processes and real signals.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use localmax::io::config::{Config, Override};
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::{assert_equal_files, folder};
@@ -13,73 +14,152 @@ use crate::{assert_equal_files, folder};
 const TURNING: &str = "[tokens]\nkind = \"circle\"\nn = 8\nd = 2\n\n[model]\nrule = \"sphere\"\nbeta = 2\n\
     v = [[0, -1], [1, 0.5]]\ndt = 0.01\n\n[run]\nsteps = 1000000000\nengine = \"cpu\"\n\n\
     [output]\nrecord = \"every 50\"\nframes = \"every 1000\"\ncheckpoint_seconds = 0.02\n";
+/// How many steps its rows are apart.
+const RECORD: u64 = 50;
 
-fn spawn(at: &Path, arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_localmax"));
-    command.args(arguments).current_dir(at).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+/// What `look` finds in the end. Nothing here takes as long as it is given.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_mins(2), "still waiting for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+/// A process that does not outlive its test, however that ends.
+struct Process(Child);
+
+impl Process {
+    fn start(at: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_localmax"));
+        Self(command.args(arguments).current_dir(at).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for what the process brings about.
+    fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) {
+        wait_for(what, || {
+            let is_so = is_so();
+            if !is_so && !self.is_running() {
+                let said = std::io::read_to_string(self.0.stderr.take().unwrap()).unwrap();
+                panic!("ended by itself before {what}: {said}");
+            }
+            is_so.then_some(())
+        });
+    }
+
+    /// Its exit status, `None` where a signal ended it, and what it said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let status = wait_for("a process to end", || self.0.try_wait().unwrap());
+        (status.code(), std::io::read_to_string(self.0.stderr.take().unwrap()).unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn good(at: &Path, arguments: &[&str]) {
-    let output = spawn(at, arguments).wait_with_output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_localmax")).args(arguments).current_dir(at).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn newest(run: &Path) -> u64 {
-    let names = fs::read_dir(run.join("checkpoints")).map(|all| all.flatten().collect::<Vec<_>>()).unwrap_or_default();
-    let step = |name: String| name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok();
+/// The largest N of the files `step_N.ending` in a folder; 0 where there is none.
+fn newest(folder: &Path, ending: &str) -> u64 {
+    let names = fs::read_dir(folder).map(|all| all.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let step = |name: String| name.strip_prefix("step_")?.strip_suffix(ending)?.parse().ok();
     names.iter().filter_map(|entry| step(entry.file_name().to_string_lossy().into_owned())).max().unwrap_or(0)
 }
 
-fn wait_for(run: &Path, step: u64) {
-    while newest(run) < step {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+/// The step of the newest checkpoint.
+fn saved(run: &Path) -> u64 {
+    newest(&run.join("checkpoints"), ".safetensors")
+}
+
+/// The steps of all rows of metrics that are whole.
+fn rows(run: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(run.join("metrics.csv")).unwrap_or_default();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect()
+}
+
+fn meta(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(run.join("meta.json")).unwrap()).unwrap()
+}
+
+/// Changes the config of a run that nobody writes.
+fn change(run: &Path, changes: &[&str]) {
+    let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+    Config::load(&run.join("config.toml"), &changes).unwrap().save(run).unwrap();
 }
 
 /// Ends the run `more` steps after its last checkpoint, and compares it with one that nobody disturbed.
 fn assert_whole(folder: &Path, system: &[&str], more: u64) {
-    let (run, end) = (folder.join("r"), newest(&folder.join("r")) + more);
-    let config = fs::read_to_string(run.join("config.toml")).unwrap();
-    fs::write(run.join("config.toml"), config.replace("steps = 1000000000", &format!("steps = {end}"))).unwrap();
+    let run = folder.join("r");
+    let steps = format!("run.steps={}", saved(&run) + more);
+    let changes = [steps.as_str(), "output.checkpoint_seconds=0.02"];
+    change(&run, &changes);
     good(folder, &["resume", "r", "--no-plot"]);
-    let seldom = ["--set", "output.checkpoint_seconds=0.02"];
-    let end = end.to_string();
-    good(folder, &[&["run"], system, &["--steps", &end, "--out", "whole", "--no-plot"], &seldom].concat());
-    assert_equal_files(&folder.join("whole"), &run, &format!("{system:?}, {end} steps"));
+    let sets = changes.iter().flat_map(|change| ["--set", change]).collect::<Vec<_>>();
+    good(folder, &[&["run"], system, &["--out", "whole", "--no-plot"], &sets].concat());
+    assert_equal_files(&folder.join("whole"), &run, &format!("{system:?}, {steps}"));
     assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), 2);
 }
 
-/// A run that is killed at any moment, again and again, must lose no more than the steps since its last checkpoint.
-/// LOCALMAX_KILLS asks for more kills.
+/// A run that is killed at any moment, again and again, must lose no more than one interval between checkpoints.
+///
+/// The interval is shorter than a step, so that on a machine of any speed a checkpoint is due wherever the run looks at its
+/// clock, which it does at every record at the latest. What a run has come to is seen by its frames, which are written
+/// as they come, and its rows: none may be more than a record beyond the newest checkpoint, and that is where the next part
+/// goes on from. LOCALMAX_KILLS asks for more kills.
 #[test]
 fn a_storm_of_kills() {
     let kills: u32 = std::env::var("LOCALMAX_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     let folder = folder();
     fs::write(folder.path().join("my.toml"), TURNING).unwrap();
-    let run: PathBuf = folder.path().join("r");
+    let run = folder.path().join("r");
     let mut stream = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-    let (mut saved, mut begun) = (0, 0);
+    let (mut before, mut begun, mut cut) = (0, 0, 0);
     for kill in 0..kills {
         let is_new = !run.exists();
-        let arguments: &[&str] =
-            if is_new { &["run", "my.toml", "--out", "r", "--no-plot"] } else { &["resume", "r", "--no-plot"] };
-        let mut child = spawn(folder.path(), arguments);
+        let arguments: &[&str] = if is_new {
+            &["run", "my.toml", "--out", "r", "--no-plot", "--set", "output.checkpoint_seconds=1e-9"]
+        } else {
+            &["resume", "r", "--no-plot"]
+        };
+        let mut process = Process::start(folder.path(), arguments);
         std::thread::sleep(Duration::from_micros(stream.random_range(1_000..150_000)));
-        let ended = child.try_wait().unwrap();
-        child.kill().unwrap();
-        let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-        assert!(ended.is_none(), "kill {kill}: {arguments:?} ended by itself: {said}");
+        process.0.kill().unwrap();
+        let (code, said) = process.end();
+        assert_eq!(code, None, "kill {kill}: {arguments:?} ended by itself: {said}");
         assert!(!said.contains("damaged") && !said.contains("error"), "kill {kill}: {said}");
-        let now = newest(&run);
-        assert!(now >= saved, "kill {kill}: the checkpoint of step {saved} is gone, the newest is of step {now}");
-        begun += u32::from(now > saved);
-        saved = now;
+        let (now, rows) = (saved(&run), rows(&run));
+        assert!(now >= before, "kill {kill}: the checkpoint of step {before} is gone, the newest is of step {now}");
+        let reached = newest(&run.join("frames"), ".npy").max(rows.last().copied().unwrap_or(0));
+        assert!(now + RECORD >= reached, "kill {kill}: at step {reached}, the newest checkpoint is of step {now}");
+        let wrong = rows.iter().zip((0..).step_by(RECORD as usize)).find(|(row, due)| **row != *due);
+        assert_eq!(wrong, None, "kill {kill}: a row twice or missing");
+        if now > before {
+            begun += 1;
+            assert_eq!(meta(&run)["steps"], before, "kill {kill}: it went on from another step");
+        }
+        cut += u32::from(reached > now);
+        before = now;
     }
-    println!("{kills} kills, {begun} of them after a new checkpoint; step {saved}");
+    println!("{kills} kills, {begun} after a new checkpoint, {cut} with a record beyond it; step {before}");
     assert!(begun * 4 > kills, "only {begun} of {kills} parts came as far as a checkpoint: nothing was tested");
     assert_whole(folder.path(), &["my.toml"], 777);
 }
@@ -88,30 +168,22 @@ fn a_storm_of_kills() {
 #[test]
 fn signals_lose_nothing() {
     let folder = folder();
-    fs::write(folder.path().join("my.toml"), TURNING.replace("0.02", "300")).unwrap();
+    fs::write(folder.path().join("my.toml"), TURNING).unwrap();
     let run = folder.path().join("r");
-    let mut arguments: &[&str] = &["run", "my.toml", "--out", "r", "--no-plot"];
+    let mut arguments: &[&str] =
+        &["run", "my.toml", "--out", "r", "--no-plot", "--set", "output.checkpoint_seconds=300"];
     for (round, name) in ["-TERM", "-INT", "-TERM"].into_iter().enumerate() {
-        let before = newest(&run);
-        let child = spawn(folder.path(), arguments);
-        let metrics = run.join("metrics.csv");
-        let rows = || fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
-        let start = rows();
-        while !run.join("checkpoints").exists() || rows() <= start.max(2) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        signal(&child, name);
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(4), "round {round}: {said}");
-        let now = newest(&run);
+        let (before, start) = (saved(&run), rows(&run).len());
+        let mut process = Process::start(folder.path(), arguments);
+        process.wait_until("new rows", || run.join("checkpoints").exists() && rows(&run).len() > start.max(1));
+        process.signal(name);
+        let (code, said) = process.end();
+        assert_eq!(code, Some(4), "round {round}: {said}");
+        let now = saved(&run);
         assert!(now > before && said.contains(&format!("interrupted after step {now} of")), "round {round}: {said}");
         assert!(said.contains("go on with `localmax resume r`"), "{said}");
         arguments = &["resume", "r", "--no-plot"];
     }
-    let config = fs::read_to_string(run.join("config.toml")).unwrap();
-    fs::write(run.join("config.toml"), config.replace("checkpoint_seconds = 300.0", "checkpoint_seconds = 0.02"))
-        .unwrap();
     assert_whole(folder.path(), &["my.toml"], 777);
 }
 
@@ -141,21 +213,14 @@ fn splits(engine: &str, signals: [&str; 2]) {
         for name in signals.into_iter().cycle().skip(index % 2).take(splits as usize) {
             let folder = folder();
             let endless = ["--steps", "1000000000", "--out", "r", "--no-plot"];
-            let mut child = spawn(folder.path(), &[&["run"], &system[..], &endless].concat());
+            let mut process = Process::start(folder.path(), &[&["run"], &system[..], &endless].concat());
             let run = folder.path().join("r");
             let from = stream.random_range(1..200);
-            while newest(&run) < from {
-                if child.try_wait().unwrap().is_some() {
-                    let said = child.wait_with_output().unwrap().stderr;
-                    panic!("{system:?} ended by itself: {}", String::from_utf8_lossy(&said));
-                }
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            process.wait_until(&format!("step {from} of {system:?}"), || saved(&run) >= from);
             std::thread::sleep(Duration::from_micros(stream.random_range(0..50_000)));
-            signal(&child, name);
-            let output = child.wait_with_output().unwrap();
-            let code = if name == "-TERM" { Some(4) } else { None };
-            assert_eq!(output.status.code(), code, "{system:?}: {}", String::from_utf8_lossy(&output.stderr));
+            process.signal(name);
+            let (code, said) = process.end();
+            assert_eq!(code, if name == "-TERM" { Some(4) } else { None }, "{system:?}: {said}");
             assert_whole(folder.path(), &system, 77);
         }
     }
@@ -171,30 +236,36 @@ fn splits_of_every_rule_on_a_gpu() {
     splits("gpu", ["-KILL", "-TERM"]);
 }
 
-/// While a process writes a run, no other may; a second signal ends it at once, with a good checkpoint behind it.
+/// While a process writes a run, no other may. Its first signal asks it to finish the step; the second ends it in the middle
+/// of that, which leaves no end of the run on the disk, but the checkpoint from before.
 #[test]
 fn one_writer_and_two_signals() {
     let folder = folder();
-    // One step takes far longer than a signal needs.
-    let slow = TURNING.replace("n = 8\nd = 2", "n = 6000\nd = 2").replace("engine = \"cpu\"", "engine = \"reference\"");
-    fs::write(folder.path().join("my.toml"), slow).unwrap();
+    fs::write(folder.path().join("my.toml"), TURNING).unwrap();
     let run = folder.path().join("r");
-    let child = spawn(folder.path(), &["run", "my.toml", "--out", "r", "--no-plot"]);
-    while !run.join("checkpoints/step_000000000000.safetensors").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let refused = spawn(folder.path(), &["resume", "r"]).wait_with_output().unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains(&format!("is being written by process {}", child.id())), "{said}");
-    signal(&child, "-TERM");
+    // One step takes far longer than signals need.
+    let slow = ["--engine", "reference", "--set", "tokens.n=16000"];
+    let arguments = [&["run", "my.toml", "--out", "r", "--no-plot"], &slow[..]].concat();
+    let mut process = Process::start(folder.path(), &arguments);
+    process.wait_until("a checkpoint", || run.join("checkpoints/step_000000000000.safetensors").exists());
+    let (code, said) = Process::start(folder.path(), &["resume", "r"]).end();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains(&format!("is being written by process {}", process.0.id())), "{said}");
+    process.signal("-TERM");
     std::thread::sleep(Duration::from_millis(200));
-    signal(&child, "-TERM");
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(4));
-    let config = fs::read_to_string(run.join("config.toml")).unwrap();
-    let config = config.replace("steps = 1000000000", "steps = 1").replace("\"reference\"", "\"cpu\"");
-    fs::write(run.join("config.toml"), config).unwrap();
-    good(folder.path(), &["resume", "r", "--no-plot"]);
-    assert!(run.join("final.npy").exists());
-    wait_for(&run, 1);
+    assert!(process.is_running(), "the first signal ended it at once");
+    // Again and again: one that comes before the first is heard is none of its own.
+    wait_for("the second signal to end it", || {
+        process.signal("-TERM");
+        std::thread::sleep(Duration::from_millis(50));
+        (!process.is_running()).then_some(())
+    });
+    let (code, said) = process.end();
+    assert!(code == Some(4) && !said.contains("interrupted after"), "{code:?}: {said}");
+    assert!(!run.join("final.npy").exists() && meta(&run)["ended"] == "running", "{}", meta(&run));
+    assert_eq!((saved(&run), rows(&run)), (0, vec![0]));
+    change(&run, &["run.steps=1"]);
+    good(folder.path(), &["resume", "r", "--no-plot", "--engine", "cpu"]);
+    assert!(run.join("final.npy").exists() && meta(&run)["ended"] == "completed", "{}", meta(&run));
+    assert_eq!(saved(&run), 1);
 }

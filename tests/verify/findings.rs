@@ -48,6 +48,7 @@ fn found(model: &Model, t: u64, x: &[f64], after: &[f64], masks: &[&[u32]]) -> F
     assert_eq!(verifier.rows(), x.len());
     let masks = masks.iter().map(|mask| mask.to_vec()).collect();
     verifier.step(&mut Claims { states: vec![line(x), line(after)], masks }, t).unwrap();
+    assert_eq!((verifier.findings.steps, verifier.findings.rows), (1, x.len() as u64));
     verifier.findings
 }
 
@@ -63,10 +64,23 @@ fn strip(delta: f64) -> Rule {
     Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score }
 }
 
-fn counts(findings: &Findings) -> [u64; 6] {
-    let f = findings;
-    [f.steps, f.rows, f.entries, f.entries_inside, f.entries_differing, f.breach_count]
+/// What is counted of mask entries, and all breaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counts {
+    entries: u64,
+    /// Those on the edge, where either decision is right.
+    inside: u64,
+    /// Those that are decided otherwise than in f64.
+    differing: u64,
+    breaches: u64,
 }
+
+fn counts(f: &Findings) -> Counts {
+    Counts { entries: f.entries, inside: f.entries_inside, differing: f.entries_differing, breaches: f.breach_count }
+}
+
+/// Of three tokens that see all, one entry is on the edge, and all are decided as in f64.
+const HONEST: Counts = Counts { entries: 9, inside: 1, differing: 0, breaches: 0 };
 
 /// Where a score lies on the threshold either decision is right; elsewhere one is, and only those seen are there.
 #[test]
@@ -76,25 +90,25 @@ fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
     let x = [1.0, 0.5, -1.0];
     // Scores of token 1: 0.5, 0.25 and −0.5; 0.25 lies on its threshold. Its strip's mean is 0.75, or 1 without itself.
     let both = found(&model, 0, &x, &[0.75, 0.4375, -0.75], &[&[0], &[0, 1], &[2]]);
-    assert_eq!(counts(&both), [1, 3, 9, 1, 0, 0], "{both}");
+    assert_eq!(counts(&both), HONEST, "{both}");
     assert!(both.passed() && both.max_share < 1.0);
     let one = found(&model, 0, &x, &[0.75, 0.5, -0.75], &[&[0], &[0], &[2]]);
-    assert_eq!(counts(&one), [1, 3, 9, 1, 1, 0], "{one}");
+    assert_eq!(counts(&one), Counts { differing: 1, ..HONEST }, "{one}");
     let says = |findings: &Findings, line: &str| {
         assert!(!findings.passed() && findings.breaches.iter().any(|breach| breach.contains(line)), "{findings}");
     };
     let far = found(&model, 0, &x, &[0.6875, 0.4375, -0.75], &[&[0, 1], &[0, 1], &[2]]);
-    assert_eq!(counts(&far), [1, 3, 9, 1, 1, 1], "{far}");
+    assert_eq!(counts(&far), Counts { differing: 1, breaches: 1, ..HONEST }, "{far}");
     says(&far, "token 0 at step 0: key 1 is farther from the threshold than rounding reaches");
     let none = found(&model, 0, &x, &[0.75, 0.4375, -0.75], &[&[], &[0, 1], &[2]]);
-    assert_eq!(counts(&none), [1, 3, 9, 1, 1, 2], "{none}");
+    assert_eq!(counts(&none), Counts { differing: 1, breaches: 2, ..HONEST }, "{none}");
     says(&none, "token 0 at step 0: 0 keys are attended to");
     let unseen = found(&model, 0, &x, &[0.75, 0.4375, -0.75], &[&[0, 3], &[0, 1], &[2]]);
-    assert_eq!(counts(&unseen), [1, 3, 9, 1, 0, 1], "{unseen}");
+    assert_eq!(counts(&unseen), Counts { breaches: 1, ..HONEST }, "{unseen}");
     says(&unseen, "token 0 at step 0: key 3 is not seen by this row");
     let causal = halving(strip(0.25), &[0.5], Mask::Causal);
     let causal = found(&causal, 0, &x, &[0.75, 0.4375, -0.75], &[&[0], &[0, 1], &[2]]);
-    assert_eq!(counts(&causal), [1, 3, 6, 1, 0, 0], "{causal}");
+    assert_eq!(counts(&causal), Counts { entries: 6, ..HONEST }, "{causal}");
 }
 
 /// A maximum attained twice may be either key, but one of them, and no other.
@@ -102,17 +116,19 @@ fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
 fn a_maximiser_is_one_of_those_that_attain_the_maximum() {
     let model = halving(Rule::FrankWolfe, &[0.5], Mask::Full);
     let (x, after) = ([1.0, 1.0, -1.0], [0.75, 0.75, -0.75]);
+    // Each of the two equal tokens attains its maximum at both of them, the third at itself.
+    let tied = Counts { inside: 5, ..HONEST };
     for (masks, expected) in [
-        ([&[0][..], &[0], &[2]], [1, 3, 9, 5, 0, 0]),
-        ([&[1], &[0], &[2]], [1, 3, 9, 5, 2, 0]),
-        ([&[0, 1], &[0], &[2]], [1, 3, 9, 5, 1, 1]),
-        ([&[], &[0], &[2]], [1, 3, 9, 5, 1, 1]),
+        ([&[0][..], &[0], &[2]], tied),
+        ([&[1], &[0], &[2]], Counts { differing: 2, ..tied }),
+        ([&[0, 1], &[0], &[2]], Counts { differing: 1, breaches: 1, ..tied }),
+        ([&[], &[0], &[2]], Counts { differing: 1, breaches: 1, ..tied }),
     ] {
         let findings = found(&model, 0, &x, &after, &masks);
         assert_eq!(counts(&findings), expected, "{masks:?}: {findings}");
     }
     let far = found(&model, 0, &x, &[0.25, 0.75, -0.75], &[&[2], &[0], &[2]]);
-    assert_eq!(counts(&far), [1, 3, 9, 5, 2, 1], "{far}");
+    assert_eq!(counts(&far), Counts { differing: 2, breaches: 1, ..tied }, "{far}");
 }
 
 /// A drawn key may be its neighbour where the level lies on the edge between them, and nowhere else.
@@ -139,8 +155,11 @@ fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
         let masks = keys.map(|key| vec![key as u32]).to_vec();
         let mut verifier = Verifier::new(&model, Grid::of(&narrow(&x), Precision::F32), 8, 1, None);
         verifier.step(&mut Claims { states: vec![narrow(&x), narrow(&after)], masks }, t).unwrap();
+        assert_eq!((verifier.findings.steps, verifier.findings.rows), (1, 8));
         verifier.findings
     };
+    // Of the eight keys that each of eight tokens sees, the one drawn.
+    let one_each = Counts { entries: 64, inside: 8, differing: 0, breaches: 0 };
     // B/Σw is 1.58e-5 for the sums and about 1e-6 for the weights.
     let (mut on_edges, mut off_edges) = (0, 0);
     for t in 0..16_000 {
@@ -149,11 +168,11 @@ fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
         let Some(i) = (0..8).find(|&i| all[i].2 < 1.5e-5 && all[i].1 < 8) else {
             if t % 400 == 0 && all.iter().all(|(_, _, off)| *off > 2.5e-5) {
                 let honest = step(t, keys);
-                assert_eq!(counts(&honest), [1, 8, 64, 8, 0, 0], "{honest}");
+                assert_eq!(counts(&honest), one_each, "{honest}");
                 let mut other = keys;
                 other[0] = if keys[0] == 0 { 1 } else { keys[0] - 1 };
                 let other = step(t, other);
-                assert_eq!(counts(&other), [1, 8, 64, 8, 2, 1], "{other}");
+                assert_eq!(counts(&other), Counts { differing: 2, breaches: 1, ..one_each }, "{other}");
                 assert!(other.breaches[0].contains("is farther from the level drawn than rounding reaches"), "{other}");
                 off_edges += 1;
             }
@@ -235,15 +254,17 @@ fn the_contract_and_the_mathematics_are_counted_apart() {
     let unit = Grid::of(&line(&x), Precision::F64).unit();
     let after = [1.0, 0.625, -1.0];
     let honest = found(&model, 4, &x, &after, &[&[0], &[0, 1], &[2]]);
-    assert_eq!(counts(&honest), [1, 3, 9, 1, 0, 0], "{honest}");
+    assert_eq!(counts(&honest), HONEST, "{honest}");
     assert!(honest.exact && honest.max_error == 0.0 && honest.rows_off_contract == 0);
     // A key on the edge left out: f64 may do that, the contract may not.
     let edge = found(&model, 4, &x, &[1.0, 0.75, -1.0], &[&[0], &[0], &[2]]);
-    assert_eq!((counts(&edge), edge.rows_off_contract), ([1, 3, 9, 1, 1, 1], 1), "{edge}");
+    assert_eq!(counts(&edge), Counts { differing: 1, breaches: 1, ..HONEST }, "{edge}");
+    assert_eq!(edge.rows_off_contract, 1);
     assert_eq!(edge.breaches, ["token 1 at step 4: mask, strip size, token not the contract's"]);
     // One that is far away: neither may.
     let far = found(&model, 4, &x, &[0.875, 0.625, -1.0], &[&[0, 1], &[0, 1], &[2]]);
-    assert_eq!((counts(&far), far.rows_off_contract), ([1, 3, 9, 1, 1, 2], 1), "{far}");
+    assert_eq!(counts(&far), Counts { differing: 1, breaches: 2, ..HONEST }, "{far}");
+    assert_eq!(far.rows_off_contract, 1);
     assert!(far.breaches[1].starts_with("token 0 at step 4: key 1 is 2.500e-1 from the threshold, bound "), "{far}");
     let none = found(&model, 4, &x, &after, &[&[], &[0, 1], &[2]]);
     assert!(none.breaches.iter().any(|line| line == "token 0 at step 4: an empty strip"), "{none}");
