@@ -53,6 +53,8 @@ pub enum Error {
         failure: Box<Self>,
         /// What is kept of it, and how to go on.
         kept: String,
+        /// Whether `localmax resume` goes on as soon as what stopped it is mended.
+        is_resumable: bool,
     },
     /// Stopped by a signal, with the state kept.
     #[error("{0}")]
@@ -78,15 +80,15 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
-    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted
-    /// with the state kept.
+    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted,
+    /// or out of disk, with the state kept.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
             Self::Input(_) | Self::File { .. } | Self::Memory { .. } => 2,
             Self::Device(_) | Self::NonFinite { .. } => 3,
+            Self::Stopped { is_resumable: true, .. } | Self::Interrupted(_) => 4,
             Self::Stopped { failure, .. } => failure.exit_status(),
-            Self::Interrupted(_) => 4,
         }
     }
 }
@@ -96,11 +98,14 @@ fn advice(cause: &std::io::Error) -> String {
     use std::io::ErrorKind as Kind;
     match cause.kind() {
         Kind::NotFound => "there is no such file or folder; check the path".into(),
-        Kind::PermissionDenied => "permission denied; check its owner and mode, or name another place".into(),
-        Kind::ReadOnlyFilesystem => "the file system is read-only; name another place".into(),
-        Kind::StorageFull | Kind::QuotaExceeded => "no space is left; free some, or name another place".into(),
+        Kind::PermissionDenied => "permission denied; check its owner and mode".into(),
+        Kind::ReadOnlyFilesystem => "the file system is read-only; make it writable, or take one that is".into(),
+        Kind::StorageFull | Kind::QuotaExceeded => "no space is left; free some".into(),
         Kind::IsADirectory => "is a folder; name a file".into(),
         Kind::NotADirectory => "a part of the path is a file; check the path".into(),
+        Kind::InvalidData if cause.to_string().contains("UTF-8") => {
+            "it is not text in UTF-8; name a text file, or save it as UTF-8".into()
+        }
         _ => cause.to_string(),
     }
 }

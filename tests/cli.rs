@@ -241,6 +241,9 @@ fn bad_input_is_refused_in_one_line() {
     assert!(said.len() < 2000, "{} bytes echoed", said.len());
     folder.refused(&set("tokens.n=0"), &["n", "0"]);
     folder.refused(&set("tokens.d=0"), &["d", "0"]);
+    folder.refused(&set("tokens.d=1000000000"), &["tokens.d", "1000000000", "8192"]);
+    folder.write("latin.toml", [CONFIG.as_bytes(), b"# \xe9\n"].concat());
+    folder.refused(&["run", "latin.toml"], &["latin.toml: it is not text in UTF-8", "save it as UTF-8"]);
     folder.refused(&set("model.a=[[1,0],[0]]"), &["a"]);
     folder.refused(&set("model.a=[[1,0],[0,1]]"), &["2", "3"]);
     folder.refused(&set("tokens.n=4000000000"), &["bytes", "available"]);
@@ -258,6 +261,9 @@ fn bad_input_is_refused_in_one_line() {
     folder.good(&["run", "my.toml", "--out", "taken", "--no-plot"]);
     folder.refused(&["run", "my.toml", "--out", "taken"], &["taken", "--out"]);
     folder.refused(&["plot", "."], &["config.toml"]);
+    let metrics = fs::read_to_string(folder.path().join("taken/metrics.csv")).unwrap();
+    folder.write("taken/metrics.csv", metrics.clone() + metrics.lines().nth(3).unwrap());
+    folder.refused(&["plot", "taken"], &["taken/metrics.csv: metrics must ascend"]);
     folder.write("taken/metrics.csv", "garbage\n");
     folder.refused(&["plot", "taken"], &["metrics.csv line 1", "no metrics"]);
 }
@@ -282,6 +288,14 @@ fn bad_usage_is_refused_in_one_line() {
     folder
         .refused(&["run", "--set", "tokens.scale=1e-46"], &["tokens.scale is 1e-46; in f32 it must be at least 1.17"]);
     folder.refused(&["verify", "my.toml", "--rows", "0"], &["'0'", "--rows", "at least 1", &help("verify")]);
+    folder.refused(&["verify", "my.toml", "--rows", "-1"], &["'-1'", "--rows", "at least 1"]);
+    folder.refused(&["run", "--verify", "-1"], &["'-1'", "--verify", "whole number from 0 to"]);
+    folder.refused(&["resume", "r", "--verify", "-1"], &["'-1'", "--verify", "whole number from 0 to"]);
+    for option in [["--steps", "3"], ["--set", "run.steps=3"], ["--plan", "brute"], ["--precision", "f64"]] {
+        let bits = ["verify", "--bits", "a.npy", "b.npy"];
+        folder.refused(&[&bits[..], &option[..]].concat(), &["--bits", option[0], "cannot be used with"]);
+        folder.refused(&[&["verify", "--table"], &option[..]].concat(), &["--table", option[0], "cannot be used with"]);
+    }
     folder.refused(&["study", "compare", "--tokens", "x"], &["'x'", &help("study compare")]);
     folder.refused(&["verfy"], &["'verfy'", "'verify'", "see `localmax --help`"]);
 }
@@ -393,6 +407,35 @@ fn an_interrupted_run_is_kept() {
     let state = folder.good(&["verify", "--bits", "r/final.npy", &format!("r/frames/step_{steps:012}.npy")]);
     assert!(state.ends_with("the same bits\n"), "{state}");
     folder.good(&["plot", "r"]);
+}
+
+/// A scheduler that ends a job while it loads must read what that means, and find nothing half begun.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_tokens_are_drawn_ends_at_once() {
+    use std::process::Stdio;
+    let folder = Folder::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_localmax"))
+        .args(["run", "--out", "r", "--engine", "cpu", "--set", "tokens.n=5000000", "--set", "tokens.d=8"])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let catches = |text: String| {
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?.trim().to_owned();
+        Some(u64::from_str_radix(&caught, 16).ok()? & (1 << 14) != 0)
+    };
+    while !fs::read_to_string(&status).ok().and_then(catches).unwrap_or(false) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: interrupted: nothing was begun\n");
+    assert!(folder.names().is_empty());
 }
 
 /// A run that breaks on its way must leave what it had, and say where.
@@ -519,6 +562,10 @@ fn the_readme_holds() {
             "--engine",
             "cpu",
         ]);
+    }
+    for entry in fs::read_dir(folder.path().join("r")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(readme.contains(&format!("`{name}`")) || readme.contains(&format!("`{name}/")), "README lacks {name}");
     }
     for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::interrupt;
 use super::output;
 use super::run::take;
 use super::source::named;
@@ -63,6 +64,7 @@ pub(super) struct Compare {
 }
 
 pub(super) fn run(arguments: &Compare) -> Result<()> {
+    interrupt::watch("nothing was begun")?;
     let schedule =
         |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
     let options = Options {

@@ -1,34 +1,66 @@
-//! SIGINT, SIGTERM and their like: the first asks a run to end after the steps in hand, the second ends the process.
+//! SIGINT, SIGTERM and their like: while nothing has been begun the first ends the process; from then on it asks a run to
+//! end after the steps in hand, and the second ends the process.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::output;
 use crate::error::{Error, Result};
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+/// What a signal meets.
+enum Stage {
+    /// Nothing that would be lost; what to say of that.
+    Unbegun(String),
+    /// Something that is to be kept.
+    Begun,
+    /// The same, and it has been asked to end.
+    Asked,
+}
 
-/// Watches for signals from now on.
+static STAGE: Mutex<Stage> = Mutex::new(Stage::Begun);
+
+fn stage() -> MutexGuard<'static, Stage> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Watches for signals from now on. Until [`begin`] one ends the process at once, which then says `unbegun`.
 ///
 /// # Errors
 /// A system that takes no handler.
-pub(super) fn watch() -> Result<()> {
+pub(super) fn watch(unbegun: &str) -> Result<()> {
     static WATCHED: OnceLock<Result<(), String>> = OnceLock::new();
+    *stage() = Stage::Unbegun(unbegun.to_owned());
     let handler = || {
-        if ASKED.swap(true, Ordering::SeqCst) {
-            std::process::exit(4);
+        let mut stage = stage();
+        match &*stage {
+            Stage::Unbegun(text) => output::note(&format!("error: interrupted: {text}")),
+            Stage::Begun => {
+                *stage = Stage::Asked;
+                drop(stage);
+                if std::io::stderr().is_terminal() {
+                    output::note("\nending after the steps in hand; again to end at once");
+                }
+                return;
+            }
+            Stage::Asked => {}
         }
-        if std::io::stderr().is_terminal() {
-            output::note("\nending after the steps in hand; again to end at once");
-        }
+        // The stage is still held: nothing is begun meanwhile.
+        std::process::exit(4);
     };
     let watched = WATCHED.get_or_init(|| ctrlc::set_handler(handler).map_err(|e| e.to_string()));
     watched.clone().map_err(|e| Error::device(format!("signals cannot be watched: {e}")))
 }
 
+/// From now on there is something to keep.
+pub(super) fn begin() {
+    let mut stage = stage();
+    if let Stage::Unbegun(_) = *stage {
+        *stage = Stage::Begun;
+    }
+}
+
 /// Whether to go on.
 pub(super) fn flow() -> ControlFlow<()> {
-    if ASKED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    if let Stage::Asked = *stage() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -10,7 +10,7 @@ use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::contract::Grid;
 use crate::io::checkpoint::{Checkpoint, Progress};
-use crate::io::run_dir::{Meta, RunDir};
+use crate::io::run_dir::{Meta, RunDir, Segment};
 use crate::sim::resume::{self, Left};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Check sampled rows against the reference every K steps, if not as before; 0 never
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = count)]
     verify: Option<u64>,
     /// Draw no pictures
     #[arg(long)]
@@ -40,11 +40,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let dir = arguments.dir.display();
+    interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"))?;
     let run = RunDir::open(&arguments.dir)?;
     let _lock = run.lock()?;
-    let Left { config: kept, mut options, checkpoint, done, refused } = resume::look(&run, arguments.steps)?;
-    for error in refused {
-        output::note(&format!("{error}; going on from an earlier checkpoint"));
+    let Left { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
+    for note in notes {
+        output::note(&note);
     }
     options.no_plot |= arguments.no_plot;
     if let Some(done) = done {
@@ -66,8 +68,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         preflight(&config)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = open_engine(&config, &start.tokens, grid)?;
-        if start.progress.taken_up_by(engine.description()) {
-            output::note(&changed(&start.progress, config.model.is_exact()));
+        if start.progress.taken_up_by(engine.description())
+            && let [.., before, now] = &start.progress.segments[..]
+        {
+            output::note(&changed(before, now, config.model.is_exact()));
         }
         (start, engine)
     } else {
@@ -78,30 +82,82 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         (Checkpoint { tokens, progress, frames: Vec::new() }, engine)
     };
     start.progress.options = options;
-    interrupt::watch()?;
-    run.cut_back((!is_new).then_some(&start))?;
-    run.write_meta(&Meta::new(&config, &start.progress))?;
-    if arguments.steps > 0 {
-        kept.save(run.path())?;
-    }
+    interrupt::begin();
+    let back = (!is_new).then_some(&start);
+    run.cut_back(back)
+        .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
+        .and_then(|()| if arguments.steps > 0 { kept.save(run.path()) } else { Ok(()) })
+        .map_err(|error| run::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
     match run::conduct(&config, &run, start, engine)? {
         Begun::Yes => run::draw(&run, options.no_plot),
         Begun::Not(error) => Err(error.into()),
     }
 }
 
-/// Who goes on, after whom.
-fn changed(progress: &Progress, is_exact: bool) -> String {
-    let [.., before, now] = &progress.segments[..] else { return String::new() };
-    let who = |e: &crate::outcome::Description| format!("{} ({})", e.engine, e.device);
-    let mut text = format!("from step {} on {}, before {}", progress.step, who(&now.engine), who(&before.engine));
-    if now.contract != before.contract {
-        text +=
-            &format!("; arithmetic of version {}, before {}: not the bits of one run", now.contract, before.contract);
-    } else if is_exact {
-        text += ": the same bits";
-    } else {
-        text += ": equal within the bounds of the engines, not in bits";
+/// What is another than before from a step on, and what becomes of the bits.
+fn changed(before: &Segment, now: &Segment, is_exact: bool) -> String {
+    let who = |s: &Segment| format!("{} ({})", s.engine.engine, s.engine.device);
+    let driver = |s: &Segment| if s.engine.driver.is_empty() { "none".into() } else { s.engine.driver.clone() };
+    // An engine has its bits from its instructions, not from the number of threads.
+    let kernels = |s: &Segment| s.engine.device.split(", ").next().map(str::to_owned);
+    let mut changes = Vec::new();
+    if who(now) != who(before) {
+        changes.push(format!("on {}, before {}", who(now), who(before)));
+    } else if now.engine.driver != before.engine.driver {
+        changes.push(format!("with the driver {}, before {}", driver(now), driver(before)));
     }
-    text
+    if now.localmax != before.localmax {
+        changes.push(format!("by localmax {}, before {}", now.localmax, before.localmax));
+    }
+    if now.contract != before.contract {
+        changes.push(format!("in arithmetic of version {}, before {}", now.contract, before.contract));
+    }
+    let is_same_code = now.localmax == before.localmax && now.engine.engine == "cpu" && before.engine.engine == "cpu";
+    let bits = if now.contract != before.contract {
+        "not the bits of one run"
+    } else if is_exact || (is_same_code && kernels(now) == kernels(before)) {
+        "the same bits"
+    } else {
+        "equal within the bounds of the engines, not in bits"
+    };
+    format!("from step {} {}: {bits}", now.from_step, changes.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Description;
+
+    fn segment(from_step: u64, engine: &str, device: &str, driver: &str) -> Segment {
+        let [engine, device, driver] = [engine, device, driver].map(str::to_owned);
+        Segment {
+            localmax: "1.0.0".into(),
+            contract: 3,
+            ..Segment::new(from_step, Description { engine, device, driver })
+        }
+    }
+
+    /// Who reads that bits may differ where they cannot, or the reverse, throws a run away or trusts one wrongly.
+    #[test]
+    fn what_changed_is_said_and_what_becomes_of_the_bits() {
+        let bounds = "equal within the bounds of the engines, not in bits";
+        let two = segment(0, "cpu", "avx512, 2 threads", "");
+        let one = segment(7, "cpu", "avx512, 1 thread", "");
+        let threads = "from step 7 on cpu (avx512, 1 thread), before cpu (avx512, 2 threads): the same bits";
+        assert_eq!(changed(&two, &one, false), threads);
+        assert_eq!(changed(&two, &one, true), threads);
+        let other = segment(7, "cpu", "avx2, 2 threads", "");
+        assert!(
+            changed(&two, &other, false).ends_with(bounds) && changed(&two, &other, true).ends_with("the same bits")
+        );
+        let (old, new) = (segment(0, "gpu", "Card", "25.0"), segment(7, "gpu", "Card", "26.2"));
+        assert_eq!(changed(&old, &new, false), format!("from step 7 with the driver 26.2, before 25.0: {bounds}"));
+        assert_eq!(changed(&old, &new, true), "from step 7 with the driver 26.2, before 25.0: the same bits");
+        let newer = Segment { localmax: "1.1.0".into(), from_step: 7, ..two.clone() };
+        assert_eq!(changed(&two, &newer, false), format!("from step 7 by localmax 1.1.0, before 1.0.0: {bounds}"));
+        let apart = Segment { contract: 4, from_step: 7, ..two.clone() };
+        let text = "from step 7 in arithmetic of version 4, before 3: not the bits of one run";
+        assert_eq!(changed(&two, &apart, true), text);
+        assert_eq!(changed(&two, &apart, false), text);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::progress::Progress as Progressing;
-use super::source::{Source, first_state, open_engine};
+use super::source::{Source, count, first_state, open_engine};
 use super::verify::require_steps;
 use super::{interrupt, output};
 use crate::contract::Grid;
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Check sampled rows against the reference every K steps; a breach ends the run with exit status 1
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
     verify: u64,
     /// Go on to the last step even when no token moves any more and none ever will
     #[arg(long)]
@@ -44,6 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    interrupt::watch("nothing was begun")?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
         require_steps(&config, "--verify")?;
@@ -74,15 +75,21 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     let engine = open_engine(config, &tokens, grid)?;
     let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
 
-    interrupt::watch()?;
+    interrupt::begin();
     let run = place.create(config, &Meta::new(config, &progress))?;
-    let _lock = run.lock()?;
-    let begun = conduct(config, &run, Checkpoint { tokens, progress, frames: Vec::new() }, engine)?;
-    if let Begun::Not(error) = begun {
-        run.discard()?;
-        return Err(error.into());
+    let start = Checkpoint { tokens, progress, frames: Vec::new() };
+    let begun = match run.lock() {
+        Ok(_lock) => conduct(config, &run, start, engine)?,
+        Err(error) => Begun::Not(error),
+    };
+    match begun {
+        Begun::Yes => Ok(run),
+        Begun::Not(error) => {
+            // What went wrong first is what a person can mend.
+            let _ = run.discard();
+            Err(error.into())
+        }
     }
-    Ok(run)
 }
 
 /// Whether a run took a step.
@@ -97,20 +104,24 @@ pub(super) enum Begun {
 /// far as it came.
 pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<Begun> {
     let is_new = start.progress.tables.is_empty();
+    let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds };
     let mut live = Live { config, progress: Progressing::after(start.progress.step, config.run.steps) };
     let result = record::run(config, run, start, engine, &mut live);
     live.progress.done();
-    let ending = match result {
+    let mut ending = match result {
         Ok(Ending { how: End::Failed(error), reached: 0, .. }) | Err(error) if is_new => return Ok(Begun::Not(error)),
-        other => other?,
+        Err(error) => return Err(stopped(error, run, before.steps, false, Some(before.steps)).into()),
+        Ok(ending) => ending,
     };
     let meta = record::finish(config, &ending);
-    let written = run.write_meta(&meta);
+    // The first failure is the one to mend.
+    if let (Err(error), false) = (run.write_meta(&meta), matches!(ending.how, End::Failed(_))) {
+        ending.how = End::Failed(error);
+    }
     match ending.how {
         End::Failed(failure) => Err(stopped(failure, run, ending.steps, ending.is_final_written, ending.saved).into()),
-        _ if written.is_err() => Ok(written.map(|()| Begun::Yes)?),
         End::Completed => {
-            output::print(&summary(config, &meta, &ending))?;
+            output::print(&summary(config, &meta, &ending, &before))?;
             Ok(Begun::Yes)
         }
         End::Interrupted => {
@@ -122,10 +133,10 @@ pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: 
 }
 
 /// A failure, with what is kept of the run, and how to go on where that may help.
-fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
+pub(super) fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
     let path = run.path().display();
-    let saved = saved.map(|saved| format!("the checkpoint of step {saved}"));
-    let mut kept = match (is_final_written, saved) {
+    let checkpoint = saved.map(|saved| format!("the checkpoint of step {saved}"));
+    let mut kept = match (is_final_written, checkpoint) {
         (true, Some(saved)) => format!("the state after step {step} is kept in {path}/final.npy, and {saved}"),
         (true, None) => format!("the state after step {step} is kept in {path}/final.npy"),
         (false, Some(saved)) => format!("{saved} is kept"),
@@ -136,7 +147,8 @@ fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, save
         Error::Device(_) => kept += &format!("; go on with `localmax resume {path} --engine cpu`"),
         _ => {}
     }
-    Error::Stopped { failure: Box::new(failure), kept }
+    let is_resumable = saved.is_some() && matches!(failure, Error::File { .. });
+    Error::Stopped { failure: Box::new(failure), kept, is_resumable }
 }
 
 /// A run that a person watches.
@@ -165,19 +177,30 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
+/// What earlier parts of a run have taken.
+struct Before {
+    steps: u64,
+    /// In steps.
+    seconds: f64,
+}
+
+fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> String {
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
-        "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})\n",
+        "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})",
         config.name,
         meta.rule,
         meta.n,
         meta.d,
-        counted(ending.steps, "step"),
-        meta.timings.step_seconds,
+        counted(ending.steps - before.steps, "step"),
+        meta.timings.step_seconds - before.seconds,
         meta.engine.engine,
         meta.engine.device
     );
+    if before.steps > 0 {
+        text += &format!("; {} in all parts", counted(ending.steps, "step"));
+    }
+    text += "\n";
     let strips = ending.last.filter(|_| config.model.has_strips());
     let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
@@ -213,8 +236,64 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending) -> String {
         None => {}
     }
     if let Some(findings) = &ending.findings {
-        text +=
-            &format!("verified   {} in {}, none off\n", counted(findings.rows, "row"), counted(findings.steps, "step"));
+        let of = if before.steps > 0 { " of this part" } else { "" };
+        text += &match findings.steps {
+            0 => format!("verified   nothing: no step{of} was due to be checked\n"),
+            steps => {
+                format!("verified   {} in {}{of}, none off\n", counted(findings.rows, "row"), counted(steps, "step"))
+            }
+        };
     }
     text + &format!("hash       {}\n", ending.tokens.hash().to_hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::io::config::Override;
+    use crate::io::disk::faults::{self, FULL, Fault};
+
+    /// What a full disk stops must either leave nothing, or a run that says that it can be gone on with, and can.
+    #[test]
+    fn a_full_disk_leaves_nothing_or_a_run_to_go_on_with() {
+        let changes = ["tokens.n=5", "run.steps=4", "run.engine=reference", "output.checkpoint_seconds=1e-9"];
+        let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+        let config = Config::preset("vanishing-delta", &changes).unwrap();
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let (mut nothing, mut kept) = (0, 0);
+        for fault in [Fault::Once(FULL), Fault::FromThen(FULL)] {
+            for at in 0.. {
+                let path = folder.path().join(format!("{fault:?}-{at}"));
+                let place = Place::new(Some(&path), "r").unwrap();
+                let (result, calls) = faults::with(at, fault, || take(&config, &place, Options::default()));
+                if at >= calls {
+                    assert!(result.is_ok());
+                    break;
+                }
+                let Err(error) = result else { continue };
+                let error = error.downcast::<Error>().unwrap();
+                let said = error.to_string();
+                assert!(said.contains("no space is left; free some") && !said.contains("another place"), "{said}");
+                if path.exists() {
+                    kept += 1;
+                    assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
+                    assert!(said.contains("localmax resume"), "{said}");
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
+                    let meta = fs::read_to_string(path.join("meta.json")).unwrap();
+                    if fault == Fault::Once(FULL) && !said.contains("meta.json: ") {
+                        assert!(meta.contains("\"ended\": \"failed\""), "{said}: {meta}");
+                    }
+                } else {
+                    nothing += 1;
+                    assert_eq!(error.exit_status(), 2, "{fault:?} at call {at}: {said}");
+                }
+            }
+        }
+        assert!(nothing > 20 && kept > 20, "{nothing} left nothing, {kept} a run");
+    }
 }

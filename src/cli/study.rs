@@ -166,7 +166,8 @@ fn start(study: &dyn Planned, place: &Place) -> Result<()> {
 
 /// Takes a study to its report and prints what it came to.
 fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()> {
-    interrupt::watch()?;
+    interrupt::watch("nothing was begun")?;
+    interrupt::begin();
     let mut progress = Progress::new(0);
     let outcome = study.run(folder, shard, &mut |at| {
         progress.set_total(at.total);

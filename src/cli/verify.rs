@@ -24,14 +24,14 @@ pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows checked a step; otherwise as many as the reference can afford
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_least_one)]
     rows: Option<usize>,
     /// Print the table of errors of every engine of this machine over a fixed set of systems, in Markdown
-    #[arg(long, conflicts_with_all = ["rows", "config", "preset", "engine"])]
+    #[arg(long, conflicts_with_all = ["rows", "config", "preset", "set", "engine", "plan", "precision", "steps"])]
     table: bool,
     /// Compare two states bit by bit; nothing is computed
     #[arg(long, num_args = 2, value_names = ["A.npy", "B.npy"],
-          conflicts_with_all = ["table", "rows", "config", "preset", "engine"])]
+          conflicts_with_all = ["table", "rows", "config", "preset", "set", "engine", "plan", "precision", "steps"])]
     bits: Option<Vec<PathBuf>>,
 }
 

@@ -83,9 +83,10 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A call that is made elsewhere.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps)] // in tests it fails
-fn fault() -> io::Result<()> {
+pub(super) fn fault() -> io::Result<()> {
     Ok(())
 }
 
@@ -96,7 +97,9 @@ fn allowed(bytes: usize) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-use faults::{allowed, fault};
+use faults::allowed;
+#[cfg(test)]
+pub(super) use faults::fault;
 
 /// Calls that fail because a test wants it.
 #[cfg(test)]
@@ -136,7 +139,7 @@ pub(crate) mod faults {
         (result, CALLS.get())
     }
 
-    pub(super) fn fault() -> io::Result<()> {
+    pub(in crate::io) fn fault() -> io::Result<()> {
         allowed(0).map(drop)
     }
 

@@ -60,7 +60,11 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
     if !rows.is_empty() {
         let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), n, rows: &rows, has_strips };
-        blocks.push(figure("metrics", "What each step did.", metrics.draw(SIZE)?));
+        blocks.push(figure(
+            "metrics",
+            "What each step did.",
+            metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
+        ));
     }
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));

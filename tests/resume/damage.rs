@@ -156,8 +156,13 @@ fn the_ends_of_a_run() {
     let said = expect(folder.path(), 0, &["resume", "part"]);
     assert!(said.contains("nothing to do: it is completed, and has no checkpoint"), "{said}");
     let mut meta: serde_json::Value = serde_json::from_slice(&fs::read(part.join("meta.json")).unwrap()).unwrap();
-    meta["ended"] = "running".into();
+    (meta["ended"], meta["steps"]) = ("running".into(), 0.into());
     fs::write(part.join("meta.json"), meta.to_string()).unwrap();
+    for name in ["final.npy", "metrics.csv", "measures.csv", "effort.csv"] {
+        fs::remove_file(part.join(name)).unwrap();
+    }
+    fs::remove_dir_all(part.join("frames")).unwrap();
+    fs::create_dir(part.join("frames")).unwrap();
     let said = expect(folder.path(), 0, &["resume", "part", "--steps", "10", "--engine", "reference"]);
     assert!(said.contains("there is no checkpoint yet: from the start"), "{said}");
     assert_equal_files(&whole, &part, "from the start");
@@ -184,4 +189,116 @@ fn meta_tells_the_segments() {
     let segments: Vec<_> = meta["segments"].as_array().unwrap().iter().collect();
     let told: Vec<_> = segments.iter().map(|s| (s["from_step"].as_u64(), s["engine"]["engine"].as_str())).collect();
     assert_eq!(told, [(Some(0), Some("cpu")), (Some(10), Some("reference"))]);
+}
+
+/// Everything in a run's directory and its folders but the lock, by path.
+fn everything(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(run).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(everything(&path));
+        } else if !path.ends_with(".lock") {
+            all.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Hours of rows and frames must not be thrown away because the folder of checkpoints was not copied along.
+#[test]
+fn a_run_whose_checkpoints_are_gone_is_left_as_it_is() {
+    let folder = folder();
+    let (_, part) = whole_and_part(folder.path());
+    let killed = |r: &Path| {
+        let mut meta: serde_json::Value = serde_json::from_slice(&fs::read(r.join("meta.json")).unwrap()).unwrap();
+        (meta["ended"], meta["steps"]) = ("running".into(), 0.into());
+        fs::write(r.join("meta.json"), meta.to_string()).unwrap();
+    };
+    let remove = |r: &Path, names: &[&str]| {
+        for name in names {
+            let path = r.join(name);
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+    };
+    let harms: [(&dyn Fn(&Path), &[&str]); 5] = [
+        (&|_| {}, &["--steps", "5"]),
+        (&|r| remove(r, &["final.npy"]), &[]),
+        (&|r| remove(r, &["meta.json"]), &[]),
+        (&|r| (killed(r), remove(r, &["final.npy", "metrics.csv"])).1, &[]),
+        (&|r| (killed(r), remove(r, &["final.npy", "frames"])).1, &[]),
+    ];
+    for (at, (harm, more)) in harms.iter().enumerate() {
+        let name = format!("gone-{at}");
+        let path = folder.path().join(&name);
+        copy(&part, &path);
+        fs::remove_dir_all(path.join("checkpoints")).unwrap();
+        harm(&path);
+        let before = everything(&path);
+        let said = expect(folder.path(), 2, &[&["resume", &name], *more].concat());
+        let folder = format!("{name}/checkpoints has no checkpoint");
+        assert!(said.contains(&folder) && said.contains("--out NEW") && said.contains("nothing was changed"), "{said}");
+        assert!(everything(&path) == before, "harm {at}: something was changed");
+    }
+}
+
+/// The state is in the checkpoint: a moved file of first tokens must not strand a run, nor another one pass unnoticed.
+#[test]
+fn a_run_goes_on_without_the_file_that_it_began_with() {
+    let folder = folder();
+    let at = folder.path();
+    expect(at, 0, &[&RUN[..], &["--steps", "1", "--out", "source"]].concat());
+    let [first, other] = ["source/frames/step_000000000000.npy", "source/final.npy"].map(|name| at.join(name));
+    fs::copy(&first, at.join("p.npy")).unwrap();
+    let text = "[tokens]\nfile = \"p.npy\"\n[model]\nrule = \"localmax\"\nalpha = 0.5\ndelta = \"1/(t+1)\"\n[run]\n\
+                steps = 4\nengine = \"cpu\"\n";
+    fs::write(at.join("my.toml"), text).unwrap();
+    expect(at, 0, &["run", "my.toml", "--steps", "10", "--out", "whole"]);
+    expect(at, 0, &["run", "my.toml", "--out", "r"]);
+    let said = expect(at, 0, &["resume", "r", "--steps", "2"]);
+    assert!(!said.contains("other tokens"), "{said}");
+    fs::rename(at.join("p.npy"), at.join("q.npy")).unwrap();
+    let said = expect(at, 0, &["resume", "r", "--steps", "2"]);
+    assert!(!said.contains("p.npy"), "{said}");
+    fs::copy(&other, at.join("p.npy")).unwrap();
+    let said = expect(at, 0, &["resume", "r", "--steps", "1"]);
+    assert!(said.contains("p.npy holds other tokens than the run began with"), "{said}");
+    fs::write(at.join("p.npy"), "no tokens").unwrap();
+    let said = expect(at, 0, &["resume", "r", "--steps", "1"]);
+    assert!(said.contains("p.npy holds other tokens than the run began with"), "{said}");
+    fs::rename(at.join("q.npy"), at.join("p.npy")).unwrap();
+    assert_equal_files(&at.join("whole"), &at.join("r"), "without its file");
+}
+
+/// What a resumed run says must be of the part that was just computed, and nothing may pass for checked that was not.
+#[test]
+fn a_resumed_run_speaks_of_its_part() {
+    let folder = folder();
+    let at = folder.path();
+    expect(at, 0, &[&RUN[..], &["--steps", "5", "--out", "r"]].concat());
+    let said = expect(at, 0, &["resume", "r", "--steps", "3", "--verify", "10"]);
+    assert!(said.contains(", 3 steps in ") && said.contains("; 8 steps in all parts"), "{said}");
+    assert!(said.contains("verified   nothing: no step of this part was due") && !said.contains("none off"), "{said}");
+    let said = expect(at, 0, &["resume", "r", "--steps", "4"]);
+    assert!(said.contains("verified   30 rows in 1 step of this part, none off"), "{said}");
+    let config = fs::read_to_string(at.join("r/config.toml")).unwrap();
+    fs::write(at.join("r/config.toml"), config.replace("steps = 12", "steps = 7")).unwrap();
+    let said = expect(at, 0, &["resume", "r"]);
+    assert!(said.contains("is to end at step 7, and 12 are taken already") && said.contains("all 12 steps"), "{said}");
+}
+
+/// A person who reads of a damaged checkpoint must learn where the run goes on, and of each harm once.
+#[test]
+fn damage_is_told_once_with_the_step_that_is_left() {
+    let folder = folder();
+    let (_, part) = whole_and_part(folder.path());
+    let other = folder.path().join("other");
+    copy(&part, &other);
+    flip(&checkpoints(&part)[1], 2000);
+    let said = expect(folder.path(), 0, &["resume", "part"]);
+    assert!(said.contains("going on from an earlier checkpoint, of step 5"), "{said}");
+    fs::remove_file(other.join("metrics.csv")).unwrap();
+    let said = expect(folder.path(), 2, &["resume", "other"]);
+    assert_eq!(said.matches("there is no such file").count(), 1, "{said}");
 }

@@ -66,7 +66,7 @@ use crate::choice::{self, EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{self, Cloud, Kind};
 use crate::io::{npy, presets};
-use crate::model::Model;
+use crate::model::{MAX_DIMENSION, Model};
 use crate::tokens::{Precision, Tokens};
 
 /// Largest config file read. Data larger than that belongs into `.npy`.
@@ -134,6 +134,14 @@ impl Config {
     /// # Errors
     /// A file that cannot be read; anything wrong in it, with line and column.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self> {
+        Self::load_of(path, overrides, None)
+    }
+
+    /// As [`Config::load`]; the header of a token file is not read where it is known.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
         let mut text = String::new();
         let file = fs::File::open(path).map_err(|e| Error::file(path, e))?;
         file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| Error::file(path, e))?;
@@ -145,7 +153,7 @@ impl Config {
         }
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, &path.display().to_string(), &name, folder, overrides)
+        Self::read(&text, &path.display().to_string(), &name, folder, overrides, header)
     }
 
     /// Reads an embedded preset.
@@ -162,6 +170,17 @@ impl Config {
     /// # Errors
     /// Anything wrong, with line and column.
     pub fn parse(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override]) -> Result<Self> {
+        Self::read(text, source, name, folder, overrides, None)
+    }
+
+    fn read(
+        text: &str,
+        source: &str,
+        name: &str,
+        folder: &Path,
+        overrides: &[Override],
+        header: Option<npy::Header>,
+    ) -> Result<Self> {
         let source = Arc::new(Source { name: source.to_owned(), text: text.to_owned() });
         let mut top = Table::parse(&source)?;
         overrides.iter().try_for_each(|change| change.apply(&mut top))?;
@@ -170,11 +189,20 @@ impl Config {
         let section = |name| Section::of(&top, name, folder, &start);
 
         let seed = section("").get("seed").map_or(Ok(0), |value| section("").count("seed", value, 0))?;
-        let tokens = token_source(&section("tokens"))?;
+        let tokens = token_source(&section("tokens"), header)?;
         let model = model::read(&section("model"), seed)?;
         let run = run_options(&section("run"), tokens.precision())?;
         let output = output_options(&section("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
+        if config.d() > MAX_DIMENSION {
+            let tokens = section("tokens");
+            let (key, place) = ["d", "file", "rows"]
+                .iter()
+                .find_map(|key| Some((*key, &tokens.entry(key)?.value.place)))
+                .unwrap_or(("d", &start));
+            let d = config.d();
+            return Err(place.error(format!("tokens.{key}: d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
+        }
         let model = section("model");
         config.validate().map_err(|e| blame_model(e, &model))?;
         Ok(config)
@@ -274,7 +302,7 @@ impl TokenSource {
     }
 }
 
-fn token_source(section: &Section<'_>) -> Result<TokenSource> {
+fn token_source(section: &Section<'_>, known: Option<npy::Header>) -> Result<TokenSource> {
     let entry = section
         .alternatives(&["file", "rows", "kind"])?
         .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;
@@ -283,7 +311,7 @@ fn token_source(section: &Section<'_>) -> Result<TokenSource> {
         "file" => {
             let path = section.path(value, section.text("file", value, "the path of an .npy file")?)?;
             only(section, entry, &["file"])?;
-            let header = npy::header(&path).map_err(|e| value.place.blame(e))?;
+            let header = known.map_or_else(|| npy::header(&path), Ok).map_err(|e| value.place.blame(e))?;
             Ok(TokenSource::File(path, header))
         }
         "rows" => {

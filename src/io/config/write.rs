@@ -21,8 +21,9 @@ impl Config {
         Writer::of(self).text
     }
 
-    /// blake3 of everything that decides a bit of a run's results or when they are written. Runs that agree on it are parts
-    /// of one: what they may differ in is how far they go, and how they are computed.
+    /// blake3 of the resolved config's text without `steps`, `engine`, `plan` and `checkpoint_seconds`, and of the entries of
+    /// what is large. Runs that agree on it are parts of one: what they may differ in is how far they go, and how they are
+    /// computed. A file of tokens is in it by its path, not by what it holds: a part begins with the state of a checkpoint.
     pub fn identity(&self) -> blake3::Hash {
         let mut system = self.clone();
         system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, ..self.run };

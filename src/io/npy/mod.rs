@@ -34,6 +34,13 @@ pub struct Header {
     fortran: bool,
 }
 
+impl Header {
+    /// Of n tokens in R^d, as this program writes them.
+    pub fn new(n: usize, d: usize, precision: Precision) -> Self {
+        Self { rows: n, columns: d, precision, big_endian: false, fortran: false }
+    }
+}
+
 /// Reads and checks the header alone.
 ///
 /// # Errors

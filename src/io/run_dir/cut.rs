@@ -73,7 +73,8 @@ impl RunDir {
         if refused.is_empty() {
             return Ok(Found { checkpoint: None, refused });
         }
-        let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let mut refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        refused.dedup();
         let path = self.path().display();
         Err(Error::input(format!(
             "no checkpoint of {path} can be gone on from: {}; begin again with `localmax run {path}/config.toml --out NEW`",

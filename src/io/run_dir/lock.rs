@@ -1,11 +1,12 @@
 //! One process at a time writes a run. The lock is the system's own and ends with its process, however that ends, so
-//! that none is ever stale; the file says who holds it.
+//! that none is ever stale; the file stays, and says who held it last.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::io::disk;
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self> {
         let failed = |e| Error::file(path, e);
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = disk::fault().and_then(|()| options.open(path)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}

@@ -11,7 +11,7 @@
 //! | `final.npy` | the last tokens, (n, d) |
 //! | `checkpoints/step_000000000012.safetensors` | the last two states to go on from ([`crate::io::checkpoint`]) |
 //! | `plots/` | pictures |
-//! | `.lock` | the process that writes it, while it does ([`Lock`]) |
+//! | `.lock` | the number of the process that wrote it last, locked while it does ([`Lock`]) |
 //!
 //! A directory appears whole, with its config and what is known of it, or not at all.
 
@@ -41,7 +41,7 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, input, npy};
 use crate::observe::Scalars;
-use crate::tokens::Tokens;
+use crate::tokens::{Precision, Tokens};
 
 const CONFIG: &str = "config.toml";
 const META: &str = "meta.json";
@@ -260,12 +260,23 @@ impl RunDir {
         self.path.join(EFFORT)
     }
 
-    /// The resolved config.
+    /// The resolved config. Where its tokens are a file, meta.json says of what shape: the file may be gone.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn config(&self) -> Result<Config> {
-        Config::load(&self.path.join(CONFIG), &[])
+        let meta = self.meta().unwrap_or_default();
+        let count = |key: &str| meta[key].as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
+        let precision = if meta["precision"] == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
+        self.config_of(count("n").zip(count("d")).map(|(n, d)| npy::Header::new(n, d, precision)))
+    }
+
+    /// The resolved config of a run whose tokens are known to be of this shape.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
+        Config::load_of(&self.path.join(CONFIG), &[], tokens)
     }
 
     /// Writes meta.json anew.

@@ -111,7 +111,7 @@ impl Base {
     fn read(path: &str) -> Result<Self, String> {
         let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
         let mut text = String::new();
-        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| Error::file(path, e).to_string())?;
         if text.len() as u64 > LARGEST {
             return Err(format!("more than {LARGEST} bytes; put tokens and matrices into .npy files"));
         }
