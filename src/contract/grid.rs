@@ -93,6 +93,13 @@ impl Grid {
     pub fn snap(self, tokens: &Tokens) -> Result<Tokens> {
         self.tokens(tokens.n(), tokens.d(), &self.coordinates(tokens))
     }
+
+    /// Whether a state can be one of a run on this lattice: every coordinate on it, and none beyond 2^e.
+    pub fn holds(self, tokens: &Tokens) -> bool {
+        self.require_range().is_ok()
+            && tokens.largest_magnitude() <= num::scale(1.0, self.exponent)
+            && self.coordinates(tokens).iter().zip(tokens.to_f64()).all(|(&c, x)| self.real(c) == x)
+    }
 }
 
 #[cfg(test)]

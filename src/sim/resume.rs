@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 
+use crate::contract::Grid;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::Checkpoint;
 use crate::io::config::{Config, TokenSource};
@@ -77,6 +78,14 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
         return Err(Error::input(format!(
             "{path}/config.toml is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
              and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
+        )));
+    }
+    let grid = Grid { exponent: progress.grid_exponent, precision };
+    if config.model.is_exact() && !grid.holds(&checkpoint.tokens) {
+        return Err(Error::input(format!(
+            "{}: the checkpoint of step {} has tokens off the run's lattice, which no step leaves",
+            run.path().display(),
+            progress.step
         )));
     }
     let mut notes = Vec::new();

@@ -5,6 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use localmax::contract::Grid;
+use localmax::io::checkpoint;
+use localmax::tokens::{Precision, Tokens};
+
 use crate::{assert_equal_files, copy, folder};
 
 fn localmax(at: &Path, arguments: &[&str]) -> Output {
@@ -191,20 +195,8 @@ fn meta_tells_the_segments() {
     assert_eq!(told, [(Some(0), Some("cpu")), (Some(10), Some("reference"))]);
 }
 
-/// Everything in a run's directory and its folders but the lock, by path.
-fn everything(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(run).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(everything(&path));
-        } else if !path.ends_with(".lock") {
-            all.push((path.clone(), fs::read(&path).unwrap()));
-        }
-    }
-    all.sort();
-    all
-}
+/// What is done to a run, and the arguments that are then refused.
+type Harm<'a> = (&'a dyn Fn(&Path), &'a [&'a str]);
 
 /// Hours of rows and frames must not be thrown away because the folder of checkpoints was not copied along.
 #[test]
@@ -222,7 +214,7 @@ fn a_run_whose_checkpoints_are_gone_is_left_as_it_is() {
             if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
         }
     };
-    let harms: [(&dyn Fn(&Path), &[&str]); 5] = [
+    let harms: [Harm; 5] = [
         (&|_| {}, &["--steps", "5"]),
         (&|r| remove(r, &["final.npy"]), &[]),
         (&|r| remove(r, &["meta.json"]), &[]),
@@ -301,4 +293,25 @@ fn damage_is_told_once_with_the_step_that_is_left() {
     fs::remove_file(other.join("metrics.csv")).unwrap();
     let said = expect(folder.path(), 2, &["resume", "other"]);
     assert_eq!(said.matches("there is no such file").count(), 1, "{said}");
+}
+
+/// A checkpoint may be whole and still no state of this run: nothing may be computed from it.
+#[test]
+fn a_state_off_the_lattice_is_not_gone_on_from() {
+    let folder = folder();
+    let (_, part) = whole_and_part(folder.path());
+    for entry in fs::read_dir(part.join("checkpoints")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut checkpoint = checkpoint::read(&path).unwrap();
+        let off = checkpoint.tokens.to_f64().into_iter().map(|x| x + 0.3e-7).collect();
+        let tokens = Tokens::from_f64(checkpoint.tokens.n(), checkpoint.tokens.d(), off).unwrap();
+        let grid = Grid { exponent: checkpoint.progress.grid_exponent, precision: Precision::F32 };
+        assert!(grid.holds(&checkpoint.tokens) && !grid.holds(&tokens));
+        for exponent in [checkpoint.progress.grid_exponent - 9, -1000, 1000] {
+            checkpoint.progress.grid_exponent = exponent;
+            checkpoint::write(&path, &checkpoint.tokens, &checkpoint.frames, &checkpoint.progress).unwrap();
+            let said = expect(folder.path(), 2, &["resume", "part", "--steps", "3"]);
+            assert!(said.contains("part") && said.contains("lattice"), "{exponent}: {said}");
+        }
+    }
 }
