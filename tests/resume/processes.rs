@@ -244,7 +244,7 @@ fn one_writer_and_two_signals() {
     fs::write(folder.path().join("my.toml"), TURNING).unwrap();
     let run = folder.path().join("r");
     // One step takes far longer than signals need.
-    let slow = ["--engine", "reference", "--set", "tokens.n=16000"];
+    let slow = ["--engine", "reference", "--set", "tokens.n=8000"];
     let arguments = [&["run", "my.toml", "--out", "r", "--no-plot"], &slow[..]].concat();
     let mut process = Process::start(folder.path(), &arguments);
     process.wait_until("a checkpoint", || run.join("checkpoints/step_000000000000.safetensors").exists());
