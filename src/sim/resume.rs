@@ -1,7 +1,7 @@
 //! Where a run stands that has been left: what to go on from, and how far.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, ErrorKind, Read as _};
 
 use crate::contract::Grid;
 use crate::error::{Error, Result};
@@ -129,7 +129,7 @@ fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
     let TokenSource::File(path, _) = &config.tokens else { return None };
     let began = run.metrics().ok()?.into_iter().next().filter(|row| row.step == 0)?.hash;
     let now = match config.load_tokens() {
-        Err(Error::File { .. }) => return None,
+        Err(Error::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => return None,
         found => found.and_then(|tokens| super::first_state(&config.model, &tokens, config.run.precision)),
     };
     let is_same = now.is_ok_and(|(tokens, _)| tokens.hash().to_hex().as_str() == began);
