@@ -196,7 +196,7 @@ fn meta_tells_the_segments() {
 }
 
 /// What is done to a run, and the arguments that are then refused.
-type Harm<'a> = (&'a dyn Fn(&Path), &'a [&'a str]);
+type Refused<'a> = (&'a dyn Fn(&Path), &'a [&'a str]);
 
 /// Hours of rows and frames must not be thrown away because the folder of checkpoints was not copied along.
 #[test]
@@ -214,7 +214,7 @@ fn a_run_whose_checkpoints_are_gone_is_left_as_it_is() {
             if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
         }
     };
-    let harms: [Harm; 5] = [
+    let harms: [Refused; 5] = [
         (&|_| {}, &["--steps", "5"]),
         (&|r| remove(r, &["final.npy"]), &[]),
         (&|r| remove(r, &["meta.json"]), &[]),
