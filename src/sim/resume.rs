@@ -83,7 +83,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
     let grid = Grid { exponent: progress.grid_exponent, precision };
     if config.model.is_exact() && !grid.holds(&checkpoint.tokens) {
         return Err(Error::input(format!(
-            "{}: the checkpoint of step {} has tokens off the run's lattice, which no step leaves",
+            "{}: the checkpoint of step {} has tokens off the run's lattice, which no step leaves; nothing was changed",
             run.path().display(),
             progress.step
         )));

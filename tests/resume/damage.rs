@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use localmax::contract::Grid;
 use localmax::io::checkpoint;
-use localmax::tokens::{Precision, Tokens};
+use localmax::tokens::{Coordinates, Precision, Tokens};
 
 use crate::{assert_equal_files, copy, folder};
 
@@ -300,18 +300,23 @@ fn damage_is_told_once_with_the_step_that_is_left() {
 fn a_state_off_the_lattice_is_not_gone_on_from() {
     let folder = folder();
     let (_, part) = whole_and_part(folder.path());
-    for entry in fs::read_dir(part.join("checkpoints")).unwrap() {
-        let path = entry.unwrap().path();
-        let mut checkpoint = checkpoint::read(&path).unwrap();
-        let off = checkpoint.tokens.to_f64().into_iter().map(|x| x + 0.3e-7).collect();
-        let tokens = Tokens::from_f64(checkpoint.tokens.n(), checkpoint.tokens.d(), off).unwrap();
-        let grid = Grid { exponent: checkpoint.progress.grid_exponent, precision: Precision::F32 };
-        assert!(grid.holds(&checkpoint.tokens) && !grid.holds(&tokens));
-        for exponent in [checkpoint.progress.grid_exponent - 9, -1000, 1000] {
-            checkpoint.progress.grid_exponent = exponent;
-            checkpoint::write(&path, &checkpoint.tokens, &checkpoint.frames, &checkpoint.progress).unwrap();
-            let said = expect(folder.path(), 2, &["resume", "part", "--steps", "3"]);
-            assert!(said.contains("part") && said.contains("lattice"), "{exponent}: {said}");
-        }
+    let path = &checkpoints(&part)[1];
+    let checkpoint = checkpoint::read(path).unwrap();
+    let (tokens, exponent) = (&checkpoint.tokens, checkpoint.progress.grid_exponent);
+    let grid = Grid { exponent, precision: tokens.precision() };
+    let mut reals = tokens.to_f64();
+    reals[0] = 1e-30;
+    let off = match grid.precision {
+        Precision::F32 => Coordinates::F32(reals.iter().map(|&x| x as f32).collect()),
+        Precision::F64 => Coordinates::F64(reals),
+    };
+    let off = Tokens::new(tokens.n(), tokens.d(), off).unwrap();
+    assert!(grid.holds(tokens) && !grid.holds(&off));
+    for (tokens, exponent) in [(&off, exponent), (tokens, exponent - 9), (tokens, -1000), (tokens, 1000)] {
+        let mut progress = checkpoint.progress.clone();
+        progress.grid_exponent = exponent;
+        checkpoint::write(path, tokens, &checkpoint.frames, &progress).unwrap();
+        let said = expect(folder.path(), 2, &["resume", "part", "--steps", "3"]);
+        assert!(said.contains("part") && said.contains("lattice"), "{exponent}: {said}");
     }
 }
