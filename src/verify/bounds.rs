@@ -71,7 +71,9 @@ impl<'a> Bounds<'a> {
         };
         let all = [num::scale(1.0, self.matrix_exponent), num::scale(unit * unit, self.matrix_exponent), square];
         let is_zero = magnitude.iter().all(|&v| v == 0.0);
-        is_zero || (all.into_iter().all(held) && held(spec::dot(magnitude, &self.columns)))
+        // Scores of nothing but products with zero are zero in f64 too.
+        let vanish = magnitude.iter().zip(&self.columns).all(|(&v, &x)| v == 0.0 || x == 0.0);
+        is_zero || (all.into_iter().all(held) && (vanish || held(spec::dot(magnitude, &self.columns))))
     }
 
     /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|²; infinite where f64

@@ -71,7 +71,7 @@ pub struct Findings {
     /// Largest distance of a coordinate from f64 as a share of its bound, in rules on real numbers.
     pub max_share: f64,
     /// Rows whose bound is infinite: for rk4 at a β so high that one rounding can change every weight, or where scores of the
-    /// mathematics leave the range of f64. All that is known of them is what the contract says, where there is one.
+    /// mathematics leave the range of f64. Their masks are held to the contract alone, where there is one.
     pub rows_unbounded: u64,
     /// Rows that differ from the contract.
     pub rows_off_contract: u64,
@@ -121,7 +121,7 @@ impl fmt::Display for Findings {
                 let rows = self.rows_unbounded;
                 writeln!(
                     f,
-                    "without a bound  {rows} rows: their scores leave the range of f64, the contract alone was checked"
+                    "without a bound  {rows} rows: their scores leave the range of f64, and their masks were held to the contract alone"
                 )?;
             }
         } else {

@@ -5,7 +5,7 @@ use localmax::engine::ReferenceEngine;
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
-use localmax::tokens::Precision;
+use localmax::tokens::{Precision, Tokens};
 use localmax::verify::Verifier;
 
 /// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor verified by an infinite bound
@@ -13,22 +13,37 @@ use localmax::verify::Verifier;
 #[test]
 fn scores_beyond_f64_have_no_bound_and_that_is_told() {
     let tokens = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F32).unwrap();
-    let grid = Grid::of(&tokens, Precision::F32);
     for (scale, beyond) in
         [(1.0, false), (1e-100, false), (1e120, false), (1e-170, true), (1e-300, true), (1e155, true), (1e308, true)]
     {
-        let matrix = Matrix::multiple(scale).unwrap();
-        let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
-        let model =
-            Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
-        let mut engine = ReferenceEngine::new(&grid.snap(&tokens).unwrap(), grid);
-        let mut verifier = Verifier::new(&model, grid, 20, 3, None);
-        for t in 0..3 {
-            verifier.step(&mut engine, t).unwrap();
-        }
-        let findings = verifier.findings;
-        assert!(findings.passed() && findings.rows == 60, "{scale:e}: {findings}");
-        assert_eq!(findings.rows_unbounded, if beyond { 60 } else { 0 }, "{scale:e}: {findings}");
-        assert_eq!(findings.to_string().contains("leave the range of f64"), beyond, "{findings}");
+        assert_eq!(rows_unbounded(&tokens, Matrix::multiple(scale).unwrap()), if beyond { 60 } else { 0 }, "{scale:e}");
     }
+}
+
+/// On a line, with queries across it, every score is zero: nothing leaves any range, and the mask is checked.
+#[test]
+fn scores_that_are_zero_have_a_bound() {
+    let line = Cloud::new(Kind::Normal, 20, 1).tokens(1, Precision::F32).unwrap();
+    let rows = line.to_f64().into_iter().flat_map(|x| [x, 0.0]).collect();
+    let tokens = Tokens::from_f64(20, 2, rows).unwrap();
+    for (scale, beyond) in [(1.0, false), (1e-100, false), (1e-170, true), (1e155, true)] {
+        let turn = Matrix::dense(&[vec![0.0, -scale], vec![scale, 0.0]]).unwrap();
+        assert_eq!(rows_unbounded(&tokens, turn), if beyond { 60 } else { 0 }, "{scale:e}");
+    }
+}
+
+/// Rows without a bound in three verified steps of the reference, and what is said of them.
+fn rows_unbounded(tokens: &Tokens, matrix: Matrix) -> u64 {
+    let grid = Grid::of(tokens, Precision::F32);
+    let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
+    let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
+    let mut engine = ReferenceEngine::new(&grid.snap(tokens).unwrap(), grid);
+    let mut verifier = Verifier::new(&model, grid, tokens.n(), tokens.d(), None);
+    for t in 0..3 {
+        verifier.step(&mut engine, t).unwrap();
+    }
+    let findings = verifier.findings;
+    assert!(findings.passed() && findings.rows == 60, "{findings}");
+    assert_eq!(findings.to_string().contains("leave the range of f64"), findings.rows_unbounded > 0, "{findings}");
+    findings.rows_unbounded
 }
