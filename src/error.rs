@@ -80,8 +80,8 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
-    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted,
-    /// or out of disk, with the state kept.
+    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted, or stopped by
+    /// the disk with the state kept.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
@@ -103,9 +103,6 @@ fn advice(cause: &std::io::Error) -> String {
         Kind::StorageFull | Kind::QuotaExceeded => "no space is left; free some".into(),
         Kind::IsADirectory => "is a folder; name a file".into(),
         Kind::NotADirectory => "a part of the path is a file; check the path".into(),
-        Kind::InvalidData if cause.to_string().contains("UTF-8") => {
-            "it is not text in UTF-8; name a text file, or save it as UTF-8".into()
-        }
         _ => cause.to_string(),
     }
 }

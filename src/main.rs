@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use localmax::cli::{Cli, exit_status};
+use localmax::cli::{self, Cli};
 
 fn main() -> ExitCode {
     match Cli::of(std::env::args_os()).and_then(Cli::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(exit_status(&error))
+            cli::report(&error);
+            ExitCode::from(cli::exit_status(&error))
         }
     }
 }

@@ -100,8 +100,14 @@ impl Cli {
     }
 }
 
-/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and
-/// resumable.
+/// Says on one line of stderr why a command failed, whatever is in the names of its files.
+pub fn report(error: &anyhow::Error) {
+    let line = format!("error: {error:#}").replace(char::is_control, " ");
+    output::note(&line);
+}
+
+/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted: a run that
+/// has begun is resumable.
 pub fn exit_status(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<crate::error::Error>().map_or(2, crate::error::Error::exit_status)
 }

@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .map_err(|error| run::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
     match run::conduct(&config, &run, start, engine)? {
         Begun::Yes => run::draw(&run, options.no_plot),
-        Begun::Not(error) => Err(error.into()),
+        Begun::Not(error) => Err(run::stopped(error, &run, 0, false, None).into()),
     }
 }
 

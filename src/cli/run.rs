@@ -1,5 +1,6 @@
 //! `localmax run`: simulate.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -80,6 +81,8 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     let start = Checkpoint { tokens, progress, frames: Vec::new() };
     let begun = match run.lock() {
         Ok(_lock) => conduct(config, &run, start, engine)?,
+        // Another process has taken it up already.
+        Err(error @ Error::Input(_)) => return Err(error.into()),
         Err(error) => Begun::Not(error),
     };
     match begun {
@@ -142,12 +145,13 @@ pub(super) fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written:
         (false, Some(saved)) => format!("{saved} is kept"),
         (false, None) => format!("the config is kept in {path}"),
     };
-    match failure {
-        Error::File { .. } => kept += &format!("; mend that and go on with `localmax resume {path}`"),
-        Error::Device(_) => kept += &format!("; go on with `localmax resume {path} --engine cpu`"),
-        _ => {}
+    // Without a file that has vanished there is nothing to go on with.
+    let is_resumable = matches!(&failure, Error::File { cause, .. } if cause.kind() != ErrorKind::NotFound);
+    if is_resumable {
+        kept += &format!("; mend that and go on with `localmax resume {path}`");
+    } else if let Error::Device(_) = failure {
+        kept += &format!("; go on with `localmax resume {path} --engine cpu`");
     }
-    let is_resumable = saved.is_some() && matches!(failure, Error::File { .. });
     Error::Stopped { failure: Box::new(failure), kept, is_resumable }
 }
 
@@ -250,11 +254,12 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
+    use std::io;
 
     use super::*;
     use crate::io::config::Override;
     use crate::io::disk::faults::{self, FULL, Fault};
+    use crate::outcome::Description;
 
     /// What a full disk stops must either leave nothing, or a run that says that it can be gone on with, and can.
     #[test]
@@ -262,8 +267,7 @@ mod tests {
         let changes = ["tokens.n=5", "run.steps=4", "run.engine=reference", "output.checkpoint_seconds=1e-9"];
         let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
         let config = Config::preset("vanishing-delta", &changes).unwrap();
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let folder = faults::folder();
         let (mut nothing, mut kept) = (0, 0);
         for fault in [Fault::Once(FULL), Fault::FromThen(FULL)] {
             for at in 0.. {
@@ -295,5 +299,27 @@ mod tests {
             }
         }
         assert!(nothing > 20 && kept > 20, "{nothing} left nothing, {kept} a run");
+    }
+
+    /// A script goes on at 4 and calls a person at 2: where a file has vanished, going on would fail for ever.
+    #[test]
+    fn what_can_be_mended_is_resumable_and_what_has_vanished_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::preset("default", &[]).unwrap();
+        let grid = Grid::of(&config.load_tokens().unwrap(), config.run.precision);
+        let progress = Progress::start(&config, Options::default(), grid, 1.0, Description::default());
+        let run = Place::new(Some(&folder.path().join("r")), "r")
+            .unwrap()
+            .create(&config, &Meta::new(&config, &progress))
+            .unwrap();
+        let resumable =
+            [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::Other];
+        for (kind, status) in resumable.map(|kind| (kind, 4)).into_iter().chain([(ErrorKind::NotFound, 2)]) {
+            for saved in [None, Some(3)] {
+                let error = stopped(Error::file("f", io::Error::from(kind)), &run, 5, false, saved);
+                assert_eq!(error.exit_status(), status, "{error}");
+                assert_eq!(error.to_string().contains("localmax resume"), status == 4, "{error}");
+            }
+        }
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.study {
         Study::Compare(compare) => super::compare::run(compare),
         Study::Resume(Resume { dir, shard }) => {
+            interrupt::watch("nothing was changed")?;
             let (folder, text) = Folder::open(dir)?;
             let study = study::read(&text, &dir.join("study.toml").display().to_string())?;
             take(study.as_ref(), &folder, *shard)
@@ -153,20 +154,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             start(study.as_ref(), &Place::from_arg_matches(matches)?)
         }
         Study::File(path, place) => {
-            let text = input::text(path, input::SHORT)?;
+            let text = input::given(path, input::SHORT)?;
             start(study::read(&text, &path.display().to_string())?.as_ref(), place)
         }
     }
 }
 
 fn start(study: &dyn Planned, place: &Place) -> Result<()> {
+    interrupt::watch("nothing was begun")?;
     let folder = Folder::create(place.out.as_deref(), study.name(), &study.to_toml()?)?;
     take(study, &folder, place.shard)
 }
 
 /// Takes a study to its report and prints what it came to.
 fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()> {
-    interrupt::watch("nothing was begun")?;
     interrupt::begin();
     let mut progress = Progress::new(0);
     let outcome = study.run(folder, shard, &mut |at| {

@@ -107,6 +107,12 @@ pub(crate) mod faults {
     use std::cell::Cell;
     use std::io;
 
+    /// Where thousands of files cost no time, if there is such a place.
+    pub(crate) fn folder() -> tempfile::TempDir {
+        let memory = std::path::Path::new("/dev/shm");
+        if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+    }
+
     /// What goes wrong.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Fault {

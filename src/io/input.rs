@@ -1,41 +1,63 @@
-//! Files that are read whole or in part: regular ones, in bounded memory.
+//! Files that are read whole or row by row, in bounded memory.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Bytes of a text that a person writes, or that is written once a run.
+/// Bytes of a text that a person writes, or that is written once a run; and of one row of a table.
 pub(crate) const SHORT: u64 = 16 << 20;
-/// Bytes of a table that a study or a run writes row by row.
+/// Bytes of a table that is held whole.
 pub(crate) const TABLE: u64 = 1 << 30;
+
+fn bad(path: &Path, what: &str) -> Error {
+    Error::input(format!("{}: {what}", path.display()))
+}
 
 /// Opens a file, and says how many bytes it has. What is no regular file is refused before it is opened: a pipe that nobody
 /// writes to would block.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |e| Error::file(path, e);
     if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Error::input(format!("{}: not a regular file", path.display())));
+        return Err(bad(path, "not a regular file; name one"));
     }
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     Ok((file, bytes))
 }
 
+/// All that an open file has, `most` bytes at most.
+pub(crate) fn whole(file: &File, path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    // A file may grow after it was asked for its length, and a pipe has none.
+    file.take(most + 1).read_to_end(&mut all).map_err(|e| Error::file(path, e))?;
+    if all.len() as u64 > most {
+        return Err(bad(path, &format!("more than {most} bytes, the most that are read; is it the right file?")));
+    }
+    Ok(all)
+}
+
+/// The bytes of a file of `most` bytes at most.
+pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
+    whole(&open(path)?.0, path, most)
+}
+
 /// The text of a file of `most` bytes at most.
 pub(crate) fn text(path: &Path, most: u64) -> Result<String> {
-    let (file, bytes) = open(path)?;
-    let mut all = Vec::new();
-    // A file may grow after it was asked for its length.
-    file.take(most + 1).read_to_end(&mut all).map_err(|e| Error::file(path, e))?;
-    let found = bytes.max(all.len() as u64);
-    if found > most {
-        return Err(Error::input(format!("{}: {found} bytes where {most} are read at most", path.display())));
-    }
-    String::from_utf8(all).map_err(|e| {
+    utf8(path, bytes(path, most)?)
+}
+
+/// As [`text`], of whatever a person names: a pipe too, as of another program's output.
+pub(crate) fn given(path: &Path, most: u64) -> Result<String> {
+    let file = File::open(path).map_err(|e| Error::file(path, e))?;
+    utf8(path, whole(&file, path, most)?)
+}
+
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        Error::input(format!("{}: not a text: byte {at} is no UTF-8; is it the right file?", path.display()))
+        bad(path, &format!("it is not text in UTF-8, by its byte {at}; name a text file, or save it as UTF-8"))
     })
 }
 
@@ -44,6 +66,37 @@ pub(crate) fn find(path: &Path, most: u64) -> Result<Option<String>> {
     match fs::metadata(path) {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         _ => text(path, most).map(Some),
+    }
+}
+
+/// A file whose lines are of at most `most` bytes: a longer one is an error where it is read, and not held.
+pub(crate) struct Lines {
+    file: File,
+    most: u64,
+    /// Bytes since the last end of a line.
+    since: u64,
+}
+
+impl Lines {
+    /// The lines of a regular file.
+    pub(crate) fn open(path: &Path, most: u64) -> Result<Self> {
+        Ok(Self { file: open(path)?.0, most, since: 0 })
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        for line in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+            self.since += line.len() as u64;
+            if self.since > self.most {
+                return Err(io::Error::other(format!("a line of more than {} bytes", self.most)));
+            }
+            if line.ends_with(b"\n") {
+                self.since = 0;
+            }
+        }
+        Ok(count)
     }
 }
 
@@ -59,10 +112,10 @@ mod tests {
         fs::write(&path, "abc").unwrap();
         assert_eq!(text(&path, 3).unwrap(), "abc");
         let line = text(&path, 2).unwrap_err().to_string();
-        assert!(line.ends_with("f: 3 bytes where 2 are read at most"), "{line}");
+        assert!(line.contains("f: more than 2 bytes"), "{line}");
         fs::write(&path, b"ab\xff").unwrap();
         let line = text(&path, 3).unwrap_err().to_string();
-        assert!(line.contains("byte 2 is no UTF-8"), "{line}");
+        assert!(line.contains("not text in UTF-8, by its byte 2;"), "{line}");
         assert_eq!(find(&folder.path().join("none"), 9).unwrap(), None);
         assert_eq!(find(&path.join("below"), 9).unwrap(), None);
         assert!(text(&folder.path().join("none"), 9).is_err());
@@ -75,7 +128,24 @@ mod tests {
         }
         for path in special {
             let line = find(&path, 9).unwrap_err().to_string();
-            assert!(line.ends_with("not a regular file"), "{line}");
+            assert!(line.ends_with("not a regular file; name one"), "{line}");
+        }
+    }
+
+    /// A table without an end of a line would fill the memory as one row.
+    #[test]
+    fn lines_are_held_up_to_a_length() {
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        for (text, most, is_good) in
+            [("", 1, true), ("ab\n\nab\nab", 3, true), ("ab\nabc\n", 3, false), ("abcd", 3, false)]
+        {
+            fs::write(&path, text).unwrap();
+            for step in [1, 2, 100] {
+                let mut lines = Lines::open(&path, most).unwrap();
+                let mut buffer = vec![0; step];
+                let read = std::iter::repeat_with(|| lines.read(&mut buffer)).find(|read| !matches!(read, Ok(1..)));
+                assert_eq!(read.unwrap().is_ok(), is_good, "{text:?} by {step}");
+            }
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct Choice {
 /// Files that are missing or damaged; a token or a frame that the run does not have.
 pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let config = run.config()?;
-    let frames = frames(run, choice.step, config.n() * config.d())?;
+    let frames = frames(run, choice.step, config.n().saturating_mul(config.d()))?;
     let meta = run.meta()?;
     let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
     let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
@@ -100,7 +100,7 @@ fn settings(run: &RunDir) -> Result<Table> {
 pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
     let read = runs.iter().map(|run| {
         let config = run.config()?;
-        let frames = frames(run, None, config.n() * config.d() * runs.len())?;
+        let frames = frames(run, None, config.n().saturating_mul(config.d()).saturating_mul(runs.len()))?;
         Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
     });
     let read = read.collect::<Result<Vec<_>>>()?;

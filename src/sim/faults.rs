@@ -28,12 +28,6 @@ impl Conductor for Alone {
     }
 }
 
-/// Where thousands of files cost no time, if there is such a place.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
-
 fn config() -> Config {
     let changes = ["tokens.n=5", "run.steps=5", "output.checkpoint_seconds=1e-9", "output.record=every 2"];
     let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
@@ -100,7 +94,7 @@ const KINDS: [Fault; 7] = [
 /// the run of a good disk.
 #[test]
 fn whatever_call_fails_the_run_can_go_on() {
-    let folder = folder();
+    let folder = faults::folder();
     let whole = folder.path().join("whole");
     go(&whole).unwrap();
     let whole = files(&whole);
@@ -155,7 +149,7 @@ fn files_that_vanish_stop_the_run() {
             std::ops::ControlFlow::Continue(())
         }
     }
-    let folder = folder();
+    let folder = faults::folder();
     let path = folder.path().join("r");
     let harms: [(&dyn Fn(), &str); 4] = [
         (&|| fs::remove_file(path.join("metrics.csv")).unwrap(), "metrics.csv: there is no such file"),

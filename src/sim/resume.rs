@@ -83,9 +83,8 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
     let grid = Grid { exponent: progress.grid_exponent, precision };
     if config.model.is_exact() && !grid.holds(&checkpoint.tokens) {
         return Err(Error::input(format!(
-            "{}: the checkpoint of step {} has tokens off the run's lattice, which no step leaves; nothing was changed",
-            run.path().display(),
-            progress.step
+            "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
+            run.checkpoint_path(progress.step).display()
         )));
     }
     let mut notes = Vec::new();
@@ -127,12 +126,15 @@ fn has_left_its_start(run: &RunDir) -> bool {
 /// What is to be said where the tokens' file, which the run needs no more, holds others than the run began with.
 fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
     let TokenSource::File(path, _) = &config.tokens else { return None };
-    let began = run.metrics().ok()?.into_iter().next().filter(|row| row.step == 0)?.hash;
-    let now = match config.load_tokens() {
-        Err(Error::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => return None,
-        found => found.and_then(|tokens| super::first_state(&config.model, &tokens, config.run.precision)),
-    };
-    let is_same = now.is_ok_and(|(tokens, _)| tokens.hash().to_hex().as_str() == began);
-    let path = path.display();
-    (!is_same).then(|| format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
+    let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
+    let now = config.load_tokens();
+    match now.and_then(|tokens| super::first_state(&config.model, &tokens, config.run.precision)) {
+        Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
+        Err(Error::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => None,
+        Ok(_) => {
+            let path = path.display();
+            Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
+        }
+        Err(error) => Some(format!("{error}; the run needs it no more, and goes on from the checkpoint")),
+    }
 }

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -118,7 +118,7 @@ impl Folder {
             let path = entry.map_err(|e| Error::file(&self.path, e))?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with("table.") && path.extension().is_some_and(|ending| ending == "csv") {
-                let text = input::text(&path, input::TABLE)?.into_bytes();
+                let text = input::bytes(&path, input::TABLE)?;
                 rows.extend(parse(&text[..complete(&text)], &path)?);
             }
         }
@@ -162,9 +162,7 @@ impl Table {
             }
             fs::TryLockError::Error(e) => Error::file(&path, e),
         })?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(failed)?;
-        let kept = complete(&text);
+        let kept = complete(&input::whole(&file, &path, input::TABLE)?);
         file.set_len(kept as u64).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok(Self { path, file, is_empty: kept == 0 })

@@ -1,18 +1,12 @@
 //! A checkpoint is what was written, or an error that names the file and the part.
 
 use std::fs;
-use std::path::Path;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::io::disk::faults;
 use crate::tokens::Coordinates;
-
-/// Where a write costs no time, if there is such a place.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
 
 fn progress(step: u64) -> Progress {
     let config = Config::preset("default", &[]).unwrap();
@@ -38,7 +32,7 @@ fn small() -> Tokens {
 /// A run that goes on from anything but its own state, to the last bit, is another run.
 #[test]
 fn what_is_written_is_read() {
-    let folder = folder();
+    let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     let large: Vec<f64> = (0..600_000).map(|k| f64::from(k).sin()).collect();
     for (tokens, count) in [(small(), 0), (small(), 5), (Tokens::from_f64(200_000, 3, large).unwrap(), 100_000)] {
@@ -58,7 +52,7 @@ fn what_is_written_is_read() {
 /// Damage that is read as a state costs the run and is never found again.
 #[test]
 fn every_truncation_and_every_flipped_bit_is_noticed() {
-    let folder = folder();
+    let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     write(&path, &small(), &frames(2), &progress(12)).unwrap();
     let whole = fs::read(&path).unwrap();
@@ -124,7 +118,7 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
 /// What is written can be read: a header too long for the reader must not replace a checkpoint that was good.
 #[test]
 fn the_longest_header_is_read_and_no_longer_one_is_written() {
-    let folder = folder();
+    let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     let written = |name: usize| {
         let progress = Progress { name: "x".repeat(name), ..progress(1) };
@@ -144,7 +138,7 @@ fn the_longest_header_is_read_and_no_longer_one_is_written() {
 /// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that are none.
 #[test]
 fn a_seal_makes_no_file_true() {
-    let folder = folder();
+    let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     write(&path, &small(), &frames(2), &progress(12)).unwrap();
     let (header, body) = opened(&fs::read(&path).unwrap());
@@ -236,7 +230,7 @@ proptest! {
     /// No sealed header may bring the reader down.
     #[test]
     fn any_header_is_data_or_one_line(cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..40, "[ -~]{0,12}"), 1..4)) {
-        let folder = folder();
+        let folder = faults::folder();
         let path = folder.path().join("c.safetensors");
         write(&path, &small(), &frames(2), &progress(12)).unwrap();
         let (mut header, body) = opened(&fs::read(&path).unwrap());

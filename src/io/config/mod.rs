@@ -51,8 +51,6 @@ mod tabulated;
 mod trigger;
 mod write;
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +63,7 @@ pub use trigger::Trigger;
 use crate::choice::{self, EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{self, Cloud, Kind};
-use crate::io::{npy, presets};
+use crate::io::{input, npy, presets};
 use crate::model::{MAX_DIMENSION, Model};
 use crate::tokens::{Precision, Tokens};
 
@@ -142,15 +140,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
-        let mut text = String::new();
-        let file = fs::File::open(path).map_err(|e| Error::file(path, e))?;
-        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| Error::file(path, e))?;
-        if text.len() as u64 > LARGEST {
-            return Err(Error::input(format!(
-                "{}: a config of more than {LARGEST} bytes; put tokens and matrices into .npy files",
-                path.display()
-            )));
-        }
+        let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
         Self::read(&text, &path.display().to_string(), &name, folder, overrides, header)

@@ -30,6 +30,11 @@ impl RunDir {
         self.path().join(CHECKPOINTS)
     }
 
+    /// The checkpoint of a step.
+    pub fn checkpoint_path(&self, step: u64) -> PathBuf {
+        self.checkpoints_path().join(format!("step_{step:012}.safetensors"))
+    }
+
     /// Every checkpoint, by step.
     ///
     /// # Errors
@@ -49,7 +54,7 @@ impl RunDir {
         for folder in [&self.path().join(FRAMES), self.path()] {
             disk::sync_folder(folder).map_err(|e| Error::file(folder, e))?;
         }
-        checkpoint::write(&folder.join(format!("step_{:012}.safetensors", progress.step)), tokens, frames, progress)?;
+        checkpoint::write(&self.checkpoint_path(progress.step), tokens, frames, progress)?;
         self.prune()
     }
 

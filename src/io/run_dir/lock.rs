@@ -40,7 +40,8 @@ impl Lock {
                 )));
             }
         }
-        file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+        disk::fault().and_then(|()| file.set_len(0)).map_err(failed)?;
+        disk::fault().and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }

@@ -135,7 +135,7 @@ impl MeasuresWriter {
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
 pub fn read_measures(path: &Path) -> Result<Vec<(u64, Scalars)>> {
-    read_rows::<Record, _>(path, HEAD, "measures of a run")
+    read_rows::<Record, _>(path, HEAD, "measures of a run")?.collect()
 }
 
 #[cfg(test)]

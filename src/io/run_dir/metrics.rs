@@ -176,31 +176,31 @@ impl MetricsWriter {
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
 pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
+    rows(path)?.collect()
+}
+
+/// The rows, as they are asked for.
+pub(super) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<Row>>> {
     read_rows::<Record, _>(path, HEAD, "metrics of a run")
 }
 
-/// Reads every row of a table with this head.
-///
-/// # Errors
-/// As [`read_metrics`].
-pub(super) fn read_rows<R, T>(path: &Path, expected: &str, what: &str) -> Result<Vec<T>>
+/// Reads the rows of a table with this head, as they are asked for.
+pub(super) fn read_rows<R, T>(path: &Path, expected: &str, what: &str) -> Result<impl Iterator<Item = Result<T>>>
 where
     R: DeserializeOwned,
     T: TryFrom<R, Error = &'static str>,
 {
-    let bad = |line: u64, what: &dyn std::fmt::Display| {
+    let bad = move |line: u64, what: &dyn std::fmt::Display| {
         let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
         Error::input(format!("{} line {line}: {what}", path.display()))
     };
-    let (file, _) = input::open(path)?;
-    let mut csv = csv::Reader::from_reader(file);
+    let mut csv = csv::Reader::from_reader(input::Lines::open(path, input::SHORT)?);
     let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
     if head != expected {
         return Err(bad(1, &format!("no {what}: the first line must be {expected}")));
     }
-    let rows = csv.into_deserialize::<R>().enumerate().map(|(at, row)| {
+    Ok(csv.into_deserialize::<R>().enumerate().map(move |(at, row)| {
         let line = |e: &csv::Error| e.position().map_or(at as u64 + 2, csv::Position::line);
         row.map_err(|e| bad(line(&e), &e)).and_then(|row| T::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
-    });
-    rows.collect()
+    }))
 }

@@ -313,6 +313,14 @@ impl RunDir {
         read_metrics(&self.metrics_path())
     }
 
+    /// The first row of metrics, whatever became of the others.
+    ///
+    /// # Errors
+    /// As [`read_metrics`].
+    pub fn first_metrics(&self) -> Result<Option<Row>> {
+        metrics::rows(&self.metrics_path())?.next().transpose()
+    }
+
     /// Writes the last tokens.
     ///
     /// # Errors

@@ -10,7 +10,6 @@ mod axes;
 mod figures;
 mod measures;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -21,7 +20,7 @@ use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
 use crate::io::config::{Config, Override};
-use crate::io::presets;
+use crate::io::{input, presets};
 
 pub use self::measures::Row;
 
@@ -109,12 +108,7 @@ pub struct Base {
 
 impl Base {
     fn read(path: &str) -> Result<Self, String> {
-        let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-        let mut text = String::new();
-        file.take(LARGEST + 1).read_to_string(&mut text).map_err(|e| Error::file(path, e).to_string())?;
-        if text.len() as u64 > LARGEST {
-            return Err(format!("more than {LARGEST} bytes; put tokens and matrices into .npy files"));
-        }
+        let text = input::given(Path::new(path), LARGEST).map_err(|e| e.to_string())?;
         let file = std::path::absolute(path).map_err(|e| e.to_string())?;
         Ok(Self { file, lines: text.lines().map(str::to_owned).collect() })
     }
