@@ -32,7 +32,9 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
     /// A token stopped being finite.
-    #[error("step {step}: token {token} coordinate {coordinate} became {value}")]
+    #[error(
+        "step {step}: token {token} coordinate {coordinate} became {value}; take a smaller scale, gain or β, or precision f64"
+    )]
     NonFinite {
         /// The step that made it.
         step: u64,
@@ -80,6 +82,17 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
+    /// Whether it is of a file that is not there.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        use std::io::ErrorKind as Kind;
+        matches!(self, Self::File { cause, .. } if matches!(cause.kind(), Kind::NotFound | Kind::NotADirectory))
+    }
+
+    /// Whether it is of a file that is there or may be, so that one can go on as soon as what ails it is mended.
+    pub(crate) fn is_of_a_file_to_mend(&self) -> bool {
+        matches!(self, Self::File { .. }) && !self.is_of_nothing()
+    }
+
     /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted, or stopped by
     /// the disk with the state kept.
     pub fn exit_status(&self) -> u8 {
@@ -101,6 +114,7 @@ fn advice(cause: &std::io::Error) -> String {
         Kind::PermissionDenied => "permission denied; check its owner and mode".into(),
         Kind::ReadOnlyFilesystem => "the file system is read-only; make it writable, or take one that is".into(),
         Kind::StorageFull | Kind::QuotaExceeded => "no space is left; free some".into(),
+        Kind::FileTooLarge => "the file may not grow that large; raise the limit (ulimit -f)".into(),
         Kind::IsADirectory => "is a folder; name a file".into(),
         Kind::NotADirectory => "a part of the path is a file; check the path".into(),
         _ => cause.to_string(),

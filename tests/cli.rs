@@ -438,6 +438,65 @@ fn a_signal_while_tokens_are_drawn_ends_at_once() {
     assert!(folder.names().is_empty());
 }
 
+/// Two tokens that change places for ever have no limit; a study that took their last state for one would be wrong.
+#[test]
+fn a_cycle_is_told() {
+    let folder = Folder::new();
+    let text = "[tokens]\nrows = [[0.7, -1.0], [1.0, -0.7]]\n[model]\nrule = \"hardmax\"\nalpha = 0.5\na = -1\n[run]\n\
+                steps = 40\nprecision = \"f32\"\nengine = \"cpu\"\n";
+    folder.write("swap.toml", text);
+    let cycle = |run: &str| {
+        let meta: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.path().join(run).join("meta.json")).unwrap()).unwrap();
+        (meta["cycle"]["from_step"].as_u64(), meta["cycle"]["period"].as_u64(), meta["fixed_point"].as_u64())
+    };
+    let said = folder.good(&["run", "swap.toml", "--out", "whole", "--no-plot"]);
+    assert!(said.contains("comes back every 2 steps: tokens move for ever, and have no limit"), "{said}");
+    assert_eq!(cycle("whole"), (Some(16), Some(2), None));
+    folder.good(&["run", "swap.toml", "--steps", "17", "--out", "parts", "--no-plot"]);
+    assert_eq!(cycle("parts"), (None, None, None));
+    folder.good(&["resume", "parts", "--steps", "23"]);
+    assert_eq!(cycle("parts"), cycle("whole"));
+    let said = folder.good(&["run", "swap.toml", "--set", "run.precision=f64", "--out", "fixed", "--no-plot"]);
+    assert!(said.contains("no bit moves") || said.contains("tokens may still move"), "{said}");
+    assert_eq!((cycle("fixed").0, cycle("fixed").1), (None, None));
+}
+
+/// At another scale of A the same a-norm system must not quietly be another.
+#[test]
+fn a_scale_that_costs_an_a_norm_its_digits_is_told() {
+    let folder = Folder::new();
+    let run = |a: &str, delta: &str, out: &str| {
+        let changes = [format!("model.a={a}"), format!("model.delta={delta}"), "model.strip=a-norm".into()];
+        let mut words =
+            vec!["run", "--preset", "default", "--engine", "cpu", "--no-plot", "--steps", "2", "--out", out];
+        words.extend(changes.iter().flat_map(|change| ["--set", change.as_str()]));
+        String::from_utf8(folder.run(&words).stderr).unwrap()
+    };
+    assert!(!run("1", "0.2", "one").contains("digits"));
+    for (at, (a, delta)) in [("1e-6", "2e-4"), ("1e16", "2e7")].into_iter().enumerate() {
+        let said = run(a, delta, &format!("r{at}"));
+        assert!(said.contains("a-norms keep their digits"), "{said}");
+    }
+}
+
+/// The system ends a process at its limit for files without a word, unless it is kept from that.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_for_files_is_an_error() {
+    let folder = Folder::new();
+    let line = "ulimit -f 8; exec \"$0\" run --out r --engine cpu --no-plot --set tokens.n=5000";
+    let output = Command::new("sh")
+        .args(["-c", line, env!("CARGO_BIN_EXE_localmax")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("error: ") && said.contains("ulimit -f") && said.lines().count() == 1, "{said}");
+    assert!(folder.names().is_empty());
+}
+
 /// A run that breaks on its way must leave what it had, and say where.
 #[test]
 fn a_run_that_fails_is_kept_as_far_as_it_came() {

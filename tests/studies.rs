@@ -119,6 +119,11 @@ fn bad_questions_are_refused() -> Outcome {
     refused(at, &["study", "strip", "--shard", "3/2"], &["I/N"]);
     refused(at, &["study", "quiescent", "--alphas", "0"], &["alpha is 0"]);
     refused(at, &["study", "resume", "."], &["no study in it"]);
+    let table = fs::read_to_string(at.join("s/table.csv"))?;
+    let last = table.lines().last().unwrap_or_default();
+    let (_, row) = last.split_once(',').ok_or("a row")?;
+    fs::write(at.join("s/table.csv"), format!("{table}999999,{row}\n"))?;
+    refused(at, &["study", "resume", "s"], &["row of cell 999999", "cells, counted from 0; remove that row"]);
     let text = fs::read_to_string(at.join("s/study.toml"))?;
     for (from, to, words) in [
         ("tokens = 40", "tokns = 40", ["unknown field `tokns`", "bad.toml:"]),

@@ -52,6 +52,13 @@ pub(super) fn watch(unbegun: &str) -> Result<()> {
     watched.clone().map_err(|e| Error::device(format!("signals cannot be watched: {e}")))
 }
 
+/// Makes a file that meets its limit (`ulimit -f`) an error of the write; the system would end the process without a word.
+pub(super) fn outlive_file_limits() {
+    // Where it cannot be caught, the system's own way is left.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+}
+
 /// From now on there is something to keep.
 pub(super) fn begin() {
     let mut stage = stage();

@@ -84,6 +84,7 @@ impl Cli {
     /// # Errors
     /// Whatever the command could not do; [`exit_status`] says how the process ends.
     pub fn run(self) -> Result<()> {
+        interrupt::outlive_file_limits();
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Resume(arguments) => resume::run(&arguments),

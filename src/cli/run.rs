@@ -1,6 +1,5 @@
 //! `localmax run`: simulate.
 
-use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -13,7 +12,7 @@ use super::{interrupt, output};
 use crate::contract::Grid;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::io::checkpoint::{Checkpoint, Progress};
+use crate::io::checkpoint::{Checkpoint, Cycle, Progress};
 use crate::io::config::Config;
 use crate::io::run_dir::{Meta, Options, Place, RunDir};
 use crate::outcome::{Effort, StepReport};
@@ -138,7 +137,8 @@ pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: 
 /// A failure, with what is kept of the run, and how to go on where that may help.
 pub(super) fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
     let path = run.path().display();
-    let checkpoint = saved.map(|saved| format!("the checkpoint of step {saved}"));
+    let is_gone = |saved: u64| !run.checkpoint_path(saved).is_file();
+    let checkpoint = saved.filter(|saved| !is_gone(*saved)).map(|saved| format!("the checkpoint of step {saved}"));
     let mut kept = match (is_final_written, checkpoint) {
         (true, Some(saved)) => format!("the state after step {step} is kept in {path}/final.npy, and {saved}"),
         (true, None) => format!("the state after step {step} is kept in {path}/final.npy"),
@@ -146,7 +146,7 @@ pub(super) fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written:
         (false, None) => format!("the config is kept in {path}"),
     };
     // Without a file that has vanished there is nothing to go on with.
-    let is_resumable = matches!(&failure, Error::File { cause, .. } if cause.kind() != ErrorKind::NotFound);
+    let is_resumable = failure.is_of_a_file_to_mend() && !saved.is_some_and(is_gone);
     if is_resumable {
         kept += &format!("; mend that and go on with `localmax resume {path}`");
     } else if let Error::Device(_) = failure {
@@ -232,12 +232,17 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
             plan.name()
         );
     }
-    match meta.fixed_point {
-        Some(t) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),
-        None if ending.last.is_some() => {
+    match (meta.fixed_point, meta.cycle) {
+        (Some(t), _) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),
+        (None, Some(Cycle { from_step, period })) => {
+            text += &format!(
+                "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever, and have no limit\n"
+            );
+        }
+        (None, None) if ending.last.is_some() => {
             text += "open       tokens may still move: a step limit is not convergence\n";
         }
-        None => {}
+        (None, None) => {}
     }
     if let Some(findings) = &ending.findings {
         let of = if before.steps > 0 { " of this part" } else { "" };
@@ -254,7 +259,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io;
+    use std::io::{self, ErrorKind};
 
     use super::*;
     use crate::io::config::Override;
@@ -312,13 +317,17 @@ mod tests {
             .unwrap()
             .create(&config, &Meta::new(&config, &progress))
             .unwrap();
+        fs::create_dir(run.checkpoints_path()).unwrap();
+        fs::write(run.checkpoint_path(3), "").unwrap();
         let resumable =
             [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::Other];
         for (kind, status) in resumable.map(|kind| (kind, 4)).into_iter().chain([(ErrorKind::NotFound, 2)]) {
-            for saved in [None, Some(3)] {
+            for (saved, is_there) in [(None, true), (Some(3), true), (Some(4), false)] {
                 let error = stopped(Error::file("f", io::Error::from(kind)), &run, 5, false, saved);
-                assert_eq!(error.exit_status(), status, "{error}");
-                assert_eq!(error.to_string().contains("localmax resume"), status == 4, "{error}");
+                let said = error.to_string();
+                assert_eq!(error.exit_status(), if is_there { status } else { 2 }, "{said}");
+                assert_eq!(said.contains("localmax resume"), error.exit_status() == 4, "{said}");
+                assert_eq!(said.contains("the checkpoint of step"), saved == Some(3), "{said}");
             }
         }
     }

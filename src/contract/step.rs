@@ -1,11 +1,13 @@
 //! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one step.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::Grid;
 use crate::error::Result;
 use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
+use crate::tokens::Precision;
 
 /// Ã: how queries Q are made from tokens X.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,16 @@ pub struct Steps<'a> {
     grid: Grid,
     d: usize,
     last: Option<(f64, TokenMatrix, i32)>,
+}
+
+impl Step {
+    /// The eA at which what is under the root of an a-norm is neither cut off, in tokens of R^d, nor left with less than three
+    /// quarters of its bits.
+    pub fn exponents_of_a_norms(precision: Precision, d: usize) -> RangeInclusive<i32> {
+        let bits = precision.state_bits();
+        let room = precision.clamp_bits() as i32 - 2 * bits - num::exponent_above(d as f64);
+        -room..=bits / 2
+    }
 }
 
 impl<'a> Steps<'a> {
@@ -143,7 +155,6 @@ mod tests {
     use super::*;
     use crate::model::{Gain, Operator};
     use crate::schedule::Schedule;
-    use crate::tokens::Precision;
 
     fn model(delta: f64, strip: StripForm, matrix: Matrix) -> Model {
         Model::averaging(
@@ -167,6 +178,15 @@ mod tests {
         assert_eq!(width.width, StripWidth::QueryNorm { factor: 1 << 23 });
         let huge = Steps::new(&model(1e300, StripForm::Score, Matrix::Identity), grid, 2).at(0).unwrap();
         assert_eq!(huge.width, StripWidth::Constant(1 << 62));
+    }
+
+    /// Scores of tokens in a cube of 2^b, shifted by the least of these eA, meet the clamp and do not exceed it.
+    #[test]
+    fn a_norms_keep_their_digits_at_scales_around_one() {
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 1), -14..=12);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 3), -12..=12);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F64, 8), -17..=26);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 8192), -1..=12);
     }
 
     /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the mean: |T| < 2^(K−1).)

@@ -63,9 +63,9 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
 
 /// As [`text`]; `None` if there is no such file.
 pub(crate) fn find(path: &Path, most: u64) -> Result<Option<String>> {
-    match fs::metadata(path) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        _ => text(path, most).map(Some),
+    match text(path, most) {
+        Err(error) if error.is_of_nothing() => Ok(None),
+        found => found.map(Some),
     }
 }
 

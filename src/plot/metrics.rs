@@ -48,7 +48,11 @@ impl Metrics<'_> {
             return Err(Error::input("a picture of metrics needs at least one recorded step"));
         };
         if let Some(pair) = self.rows.windows(2).find(|pair| pair[1].t <= pair[0].t) {
-            return Err(Error::input(format!("metrics must ascend: step {} after step {}", pair[1].t, pair[0].t)));
+            return Err(Error::input(format!(
+                "metrics must ascend: step {} after step {}",
+                pair[1].t + 1,
+                pair[0].t + 1
+            )));
         }
         let steps = steps(first.t, last.t);
         let blocks = self.blocks(steps.scale);

@@ -172,7 +172,11 @@ impl<'a> Recorder<'a> {
         let (step, output) = (self.progress.step, &self.config.output);
         if self.is_due(output.record) == is_due {
             let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
-            self.metrics.write(&Row { step, taken: taken.transpose()?, hash: tokens.hash().to_hex().to_string() })?;
+            let hash = tokens.hash().to_hex().to_string();
+            if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
+                self.progress.watch_for_cycle(step, &hash);
+            }
+            self.metrics.write(&Row { step, taken: taken.transpose()?, hash })?;
         }
         if self.is_due(output.measures) == is_due
             && let Some(measures) = &mut self.measures

@@ -1,7 +1,7 @@
 //! Where a run stands that has been left: what to go on from, and how far.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read as _};
+use std::io::{BufReader, Read as _};
 
 use crate::contract::Grid;
 use crate::error::{Error, Result};
@@ -87,7 +87,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
             run.checkpoint_path(progress.step).display()
         )));
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = found.anew.iter().map(|error| format!("{error}; it is begun anew")).collect();
     if !found.refused.is_empty() {
         let refused: Vec<String> = found.refused.iter().map(ToString::to_string).collect();
         notes.push(format!("{}; going on from an earlier checkpoint, of step {}", refused.join("; "), progress.step));
@@ -130,7 +130,7 @@ fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
     let now = config.load_tokens();
     match now.and_then(|tokens| super::first_state(&config.model, &tokens, config.run.precision)) {
         Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
-        Err(Error::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => None,
+        Err(error) if error.is_of_nothing() => None,
         Ok(_) => {
             let path = path.display();
             Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))

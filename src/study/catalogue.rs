@@ -170,6 +170,12 @@ impl<S: Study> Planned for Asked<S> {
         let mine = |at: usize| shard.is_none_or(|shard| at % shard.of == shard.at - 1);
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
         let found = folder.rows::<S::Row>()?;
+        if let Some((cell, _)) = found.range(cells.len()..).next() {
+            let (path, count) = (shown(folder.path()), cells.len());
+            return Err(Error::input(format!(
+                "{path} has a row of cell {cell}, and this study has {count} cells, counted from 0; remove that row"
+            )));
+        }
         let due: Vec<usize> = (0..cells.len()).filter(|at| mine(*at) && !found.contains_key(at)).collect();
         drop(found);
         let total = due.iter().map(|at| S::steps(self, &cells[*at])).sum();
@@ -220,6 +226,11 @@ fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
         Error::Interrupted(_) => Error::Interrupted(format!(
             "interrupted in {label}; finished cells are kept in {path}; go on with: localmax study resume {path}"
         )),
+        failure if failure.is_of_a_file_to_mend() => Error::Stopped {
+            failure: Box::new(failure),
+            kept: format!("finished cells are kept; mend that and go on with: localmax study resume {path}"),
+            is_resumable: true,
+        },
         Error::Input(text) => Error::Input(format!("{label}: {text}")),
         Error::Device(text) => Error::Device(format!("{label}: {text}")),
         other => other,

@@ -154,6 +154,10 @@ impl Table {
     /// Opens or creates a table for this process alone; a line that was cut short by a kill is dropped.
     fn open(path: PathBuf) -> Result<Self> {
         let failed = |e| Error::file(&path, e);
+        // A pipe that nobody writes to would block.
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Error::input(format!("{}: not a regular file; remove it", path.display())));
+        }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         file.try_lock().map_err(|e| match e {

@@ -92,8 +92,13 @@ type Harm = fn(&Path);
 fn what_is_damaged_is_named_and_the_rest_is_saved() {
     let folder = folder();
     let (whole, part) = whole_and_part(folder.path());
-    let harms: [(Harm, &[&str], bool); 14] = [
+    let harms: [(Harm, &[&str], bool); 15] = [
         (|_| {}, &[], true),
+        (
+            |r| fs::remove_file(r.join("effort.csv")).unwrap(),
+            &["effort.csv: there is no such file", "begun anew"],
+            true,
+        ),
         (
             |r| flip(&checkpoints(r)[1], 2000),
             &["step_000000000010.safetensors: damaged in its ", "from an earlier"],
@@ -146,6 +151,27 @@ fn what_is_damaged_is_named_and_the_rest_is_saved() {
         } else {
             assert_untouched(&before, &path);
         }
+    }
+}
+
+/// A file that cannot be read for now may be whole: to go back for it would throw away what was computed since.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_for_now_is_waited_for() {
+    let folder = folder();
+    let (_, part) = whole_and_part(folder.path());
+    let before = everything(&part);
+    let newest = checkpoints(&part).pop().unwrap();
+    for path in [newest, part.join("metrics.csv"), part.join("frames/step_000000000009.npy")] {
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let said = expect(folder.path(), 2, &["resume", "part", "--steps", "5"]);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(said.contains(name) && said.contains("nothing was changed"), "{said}");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        assert_untouched(&before, &part);
     }
 }
 

@@ -14,9 +14,20 @@ use localmax::verify::Verifier;
 fn scores_beyond_f64_have_no_bound_and_that_is_told() {
     let tokens = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F32).unwrap();
     for (scale, beyond) in
-        [(1.0, false), (1e-100, false), (1e120, false), (1e-170, true), (1e-300, true), (1e155, true), (1e308, true)]
+        [(1.0, false), (1e-100, false), (1e120, false), (1e-150, true), (1e-300, true), (1e155, true), (1e308, true)]
     {
         assert_eq!(rows_unbounded(&tokens, Matrix::multiple(scale).unwrap()), if beyond { 60 } else { 0 }, "{scale:e}");
+    }
+}
+
+/// The square of a lattice unit leaves the range before any score does.
+#[test]
+fn units_beyond_f64_have_no_bound() {
+    let normal = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F64).unwrap();
+    for (exponent, beyond) in [(-430, false), (-450, true)] {
+        let rows = normal.to_f64().into_iter().map(|x| x * 2f64.powi(exponent)).collect();
+        let tokens = Tokens::from_f64(20, 3, rows).unwrap();
+        assert_eq!(rows_unbounded(&tokens, Matrix::Identity), if beyond { 60 } else { 0 }, "2^{exponent}");
     }
 }
 
@@ -34,7 +45,7 @@ fn scores_that_are_zero_have_a_bound() {
 
 /// Rows without a bound in three verified steps of the reference, and what is said of them.
 fn rows_unbounded(tokens: &Tokens, matrix: Matrix) -> u64 {
-    let grid = Grid::of(tokens, Precision::F32);
+    let grid = Grid::of(tokens, tokens.precision());
     let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
     let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
     let mut engine = ReferenceEngine::new(&grid.snap(tokens).unwrap(), grid);

@@ -65,6 +65,24 @@ pub struct Frame {
     pub hash: blake3::Hash,
 }
 
+/// A recorded state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The step.
+    pub step: u64,
+    /// Its hash, hexadecimal.
+    pub hash: String,
+}
+
+/// A state that came back: of a map that is the same at every step, all later ones come back too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// A step on it.
+    pub from_step: u64,
+    /// Steps after which every state is there again; the least such number where every step is recorded.
+    pub period: u64,
+}
+
 /// How far a run is, beside its tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -91,6 +109,12 @@ pub struct Progress {
     pub event: bool,
     /// The step from which no bit moves any more, where one was found.
     pub fixed_point: Option<u64>,
+    /// The recorded state that later ones are held against.
+    #[serde(default)]
+    pub anchor: Option<Recorded>,
+    /// The cycle that the run is on, where one was found.
+    #[serde(default)]
+    pub cycle: Option<Cycle>,
     /// When the run started, in seconds since 1970 (UTC).
     pub started_unix: f64,
     /// Seconds that it has taken.
@@ -115,6 +139,8 @@ impl Progress {
             last: None,
             event: true,
             fixed_point: None,
+            anchor: None,
+            cycle: None,
             started_unix: now.map_or(0.0, |t| t.as_secs_f64()),
             total_seconds: 0.0,
             step_seconds: 0.0,
@@ -139,6 +165,19 @@ impl Progress {
     /// A table's mark; `None` for one that has not been begun.
     pub fn mark(&self, table: &str) -> Option<&Mark> {
         self.tables.iter().find(|mark| mark.file == table)
+    }
+
+    /// Holds a recorded state against an earlier one, the last whose step was at least doubled since (Brent 1980): a cycle is
+    /// found after at most three times the steps before its end.
+    pub fn watch_for_cycle(&mut self, step: u64, hash: &str) {
+        match &self.anchor {
+            _ if self.cycle.is_some() => {}
+            Some(anchor) if anchor.step < step && anchor.hash == hash => {
+                self.cycle = Some(Cycle { from_step: anchor.step, period: step - anchor.step });
+            }
+            Some(anchor) if step < anchor.step.saturating_mul(2) => {}
+            _ => self.anchor = Some(Recorded { step, hash: hash.to_owned() }),
+        }
     }
 
     /// Notes that an engine goes on from here; whether it is another one, or another arithmetic.

@@ -124,11 +124,15 @@ fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
         None => Err(bad(path, format!("its header's shape ({n}, {d}) has more bytes than can be addressed"))),
         Some(promised) if promised as u64 > found => Err(bad(
             path,
-            format!("truncated: shape ({n}, {d}) of {width}-byte floats takes {promised} bytes, the file has {found}"),
+            format!(
+                "truncated: shape ({n}, {d}) of {width}-byte floats and its header take {promised} bytes, the file has {found}"
+            ),
         )),
         Some(promised) if (promised as u64) < found => Err(bad(
             path,
-            format!("oversized: shape ({n}, {d}) of {width}-byte floats takes {promised} bytes, the file has {found}"),
+            format!(
+                "oversized: shape ({n}, {d}) of {width}-byte floats and its header take {promised} bytes, the file has {found}"
+            ),
         )),
         Some(_) => Ok((header, file)),
     }

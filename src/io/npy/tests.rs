@@ -151,8 +151,14 @@ fn refusals() {
         (plain("(1, 2, 3)", &[0; 24]), "rank 3"),
         (plain("(0, 3)", &[]), "shape (0, 3); n and d must be at least 1"),
         (plain("(3, 0)", &[]), "shape (3, 0); n and d must be at least 1"),
-        (plain("(2, 3)", &[0; 23]), "truncated: shape (2, 3) of 4-byte floats takes 152 bytes, the file has 151"),
-        (plain("(2, 3)", &[0; 25]), "oversized: shape (2, 3) of 4-byte floats takes 152 bytes, the file has 153"),
+        (
+            plain("(2, 3)", &[0; 23]),
+            "truncated: shape (2, 3) of 4-byte floats and its header take 152 bytes, the file has 151",
+        ),
+        (
+            plain("(2, 3)", &[0; 25]),
+            "oversized: shape (2, 3) of 4-byte floats and its header take 152 bytes, the file has 153",
+        ),
         (plain("(1000000000000, 1000)", &[0; 24]), "truncated: shape (1000000000000, 1000)"),
         (plain("(9999999999999999999, 9999999999999999999)", &[]), "more bytes than can be addressed"),
         (plain("(99999999999999999999999, 1)", &[]), "more bytes than can be addressed"),

@@ -1,6 +1,7 @@
 //! A run's checkpoints, what they promise of the other files, and the way back to one.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
@@ -12,6 +13,8 @@ use crate::tokens::Tokens;
 const CHECKPOINTS: &str = "checkpoints";
 /// Checkpoints kept, the newest: should one be damaged, there is another.
 const KEPT: usize = 2;
+/// Bytes: no frame's header is longer, and of a file that is longer than a frame no more is read.
+const LONGEST_FRAME_HEADER: u64 = 4096;
 /// The tables that a run appends to.
 const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
 
@@ -22,6 +25,8 @@ pub struct Found {
     pub checkpoint: Option<Checkpoint>,
     /// What is wrong with the newer ones.
     pub refused: Vec<Error>,
+    /// What is wrong with the table of efforts, which no result hangs on: it is begun anew.
+    pub anew: Option<Error>,
 }
 
 impl RunDir {
@@ -66,17 +71,27 @@ impl RunDir {
     /// The newest checkpoint that is as it was written, and whose frames and rows are.
     ///
     /// # Errors
-    /// There are checkpoints, and every one is refused.
+    /// There are checkpoints, and every one is refused; one, or what it promises, that cannot be read for now.
     pub fn newest_checkpoint(&self) -> Result<Found> {
         let mut refused = Vec::new();
         for (_, path) in self.checkpoints()?.iter().rev() {
             match checkpoint::read(path).and_then(|found| self.verify_outputs(&found).map(|()| found)) {
-                Ok(checkpoint) => return Ok(Found { checkpoint: Some(checkpoint), refused }),
+                Ok(mut checkpoint) => {
+                    let tables = &mut checkpoint.progress.tables;
+                    let effort = tables.iter().find(|mark| mark.file == EFFORT);
+                    let anew = effort.and_then(|mark| mark.verify(self.path()).err());
+                    tables.retain(|mark| anew.is_none() || mark.file != EFFORT);
+                    return Ok(Found { checkpoint: Some(checkpoint), refused, anew });
+                }
+                // It may be whole, and what was computed since is lost where the run goes back.
+                Err(error) if error.is_of_a_file_to_mend() => {
+                    return Err(Error::input(format!("{error}; nothing was changed: mend that first")));
+                }
                 Err(error) => refused.push(error),
             }
         }
         if refused.is_empty() {
-            return Ok(Found { checkpoint: None, refused });
+            return Ok(Found { checkpoint: None, refused, anew: None });
         }
         let mut refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
         refused.dedup();
@@ -89,12 +104,15 @@ impl RunDir {
 
     /// Whether rows and frames are those that were written when the checkpoint was.
     fn verify_outputs(&self, checkpoint: &Checkpoint) -> Result<()> {
-        checkpoint.progress.tables.iter().try_for_each(|mark| mark.verify(self.path()))?;
+        let results = checkpoint.progress.tables.iter().filter(|mark| mark.file != EFFORT);
+        results.into_iter().try_for_each(|mark| mark.verify(self.path()))?;
+        // A header, and numbers of the state's width.
+        let most = (checkpoint.tokens.n() * checkpoint.tokens.d() * 8) as u64 + LONGEST_FRAME_HEADER;
         for Frame { step, hash } in &checkpoint.frames {
             let path = self.frame_path(*step);
             let mut hasher = blake3::Hasher::new();
             let (file, _) = input::open(&path)?;
-            hasher.update_reader(file).map_err(|e| Error::file(&path, e))?;
+            hasher.update_reader(file.take(most)).map_err(|e| Error::file(&path, e))?;
             if hasher.finalize() != *hash {
                 return Err(Error::input(format!("{}: it is not the frame that was written", path.display())));
             }

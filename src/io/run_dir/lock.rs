@@ -22,6 +22,9 @@ impl Lock {
     /// Another process has it, by its number; a directory that cannot be written.
     pub(super) fn take(path: &Path) -> Result<Self> {
         let failed = |e| Error::file(path, e);
+        if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Error::input(format!("{}: not a regular file; remove it", path.display())));
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = disk::fault().and_then(|()| options.open(path)).map_err(failed)?;

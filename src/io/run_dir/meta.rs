@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{self, Grid};
-use crate::io::checkpoint::Progress;
+use crate::io::checkpoint::{Cycle, Progress};
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
 
@@ -47,6 +47,8 @@ pub struct Meta {
     pub steps: u64,
     /// The step from which no bit moves any more, where one was found.
     pub fixed_point: Option<u64>,
+    /// The cycle that the run is on, where one was found.
+    pub cycle: Option<Cycle>,
     /// When and how long.
     pub timings: Timings,
 }
@@ -143,6 +145,7 @@ impl Meta {
             failure: None,
             steps: progress.step,
             fixed_point: progress.fixed_point,
+            cycle: progress.cycle,
             timings: Timings {
                 started_unix: progress.started_unix,
                 total_seconds: progress.total_seconds,

@@ -221,10 +221,13 @@ impl RunDir {
     /// # Errors
     /// A directory without a config.
     pub fn open(path: &Path) -> Result<Self> {
-        if path.join(CONFIG).is_file() {
-            return Ok(Self { path: path.to_owned() });
+        let config = path.join(CONFIG);
+        match fs::metadata(&config).map_err(|e| Error::file(&config, e)) {
+            Err(error) if error.is_of_nothing() => {
+                Err(Error::input(format!("{} has no run in it: there is no {CONFIG}", path.display())))
+            }
+            found => found.map(|_| Self { path: path.to_owned() }),
         }
-        Err(Error::input(format!("{} has no run in it: there is no {CONFIG}", path.display())))
     }
 
     /// The directory.
