@@ -159,8 +159,13 @@ proptest! {
         }
         let x = rows.iter().flatten().map(|&x| num::scale(x, scale)).collect();
         let hull = Hull::of(&Points::new(d, x).unwrap());
-        prop_assert!(hull.undecided.is_empty());
-        prop_assert_eq!(hull.vertices, (0..corners as u32).collect::<Vec<_>>());
+        // A certificate may fail by rounding, and then nothing is claimed.
+        prop_assert!(hull.undecided.len() <= 1, "{:?}", hull.undecided);
+        let mut corners_found = [&hull.vertices[..], &hull.undecided].concat();
+        corners_found.retain(|&token| token < corners as u32);
+        corners_found.sort_unstable();
+        prop_assert_eq!(corners_found, (0..corners as u32).collect::<Vec<_>>());
+        prop_assert!(hull.vertices.iter().all(|&token| token < corners as u32), "{:?}", hull.vertices);
         prop_assert!(hull.tolerance <= num::scale(1.0, scale) * 1e-11);
     }
 }
