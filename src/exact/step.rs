@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::exact::Grid;
+use crate::exact::grid::Grid;
 use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
 use crate::tokens::Precision;

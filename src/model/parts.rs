@@ -1,7 +1,8 @@
 //! The parts that models are made of.
 
-use super::{Matrix, Moment, checked};
 use crate::error::Result;
+use crate::model::matrix::Matrix;
+use crate::model::moment::{Moment, checked};
 use crate::schedule::Schedule;
 
 /// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
