@@ -102,7 +102,7 @@ impl Cloud {
     /// The parameter outside its domain, with its value.
     pub fn validate(&self) -> Result<()> {
         let bad = |name: &str, value: &dyn std::fmt::Display, domain: &str| {
-            Err(Error::input(format!("tokens.{name} is {value}; it must be {domain}")))
+            Err(Error::at_key(format!("tokens.{name}"), format!("is {value}; it must be {domain}")))
         };
         if self.n == 0 || u32::try_from(self.n).is_err() {
             return bad("n", &self.n, "from 1 to 4294967295");

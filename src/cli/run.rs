@@ -81,7 +81,7 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     let begun = match run.lock() {
         Ok(_lock) => conduct(config, &run, start, engine)?,
         // Another process has taken it up already.
-        Err(error @ Error::Input(_)) => return Err(error.into()),
+        Err(error @ Error::Input { .. }) => return Err(error.into()),
         Err(error) => Begun::Not(error),
     };
     match begun {

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod config;
 pub(crate) mod disk;
 pub(crate) mod input;
+mod nearest;
 pub mod npy;
 pub mod presets;
 pub mod run_dir;

@@ -216,5 +216,5 @@ fn checked(name: &str, schedule: &Schedule, at: Moment, domain: &str, inside: im
     if value.is_finite() && inside(value) {
         return Ok(value);
     }
-    Err(Error::input(format!("model.{name} is {value} at {at}; it must be {domain}")))
+    Err(Error::at_key(format!("model.{name}"), format!("is {value} at {at}; it must be {domain}")))
 }

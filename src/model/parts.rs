@@ -112,7 +112,7 @@ impl Operator {
     /// # Errors
     /// A factor that is not finite; `name` is the matrix's.
     pub fn factor_at(&self, name: &str, at: Moment) -> Result<f64> {
-        checked(&format!("{name} factor"), &self.factor, at, "finite", |_| true)
+        checked(&format!("{name}.factor"), &self.factor, at, "finite", |_| true)
     }
 }
 
