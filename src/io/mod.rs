@@ -2,11 +2,9 @@
 //! answer with data or with one line, in bounded memory.
 
 pub mod atomic;
-pub mod checkpoint;
 pub mod config;
 pub(crate) mod disk;
 pub(crate) mod input;
 mod nearest;
 pub mod npy;
 pub mod presets;
-pub mod run_dir;
