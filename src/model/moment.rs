@@ -40,5 +40,5 @@ pub(crate) fn checked(
     if value.is_finite() && inside(value) {
         return Ok(value);
     }
-    Err(Error::input(format!("model.{name} is {value} at {at}; it must be {domain}")))
+    Err(Error::at_key(format!("model.{name}"), format!("is {value} at {at}; it must be {domain}")))
 }

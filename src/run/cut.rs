@@ -8,7 +8,10 @@ use crate::error::{Error, Result};
 use crate::io::{atomic, disk, input};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::folder::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
+use crate::run::effort::EFFORT;
+use crate::run::folder::{FINAL, FRAMES, RunDir, numbered};
+use crate::run::measures::MEASURES;
+use crate::run::metrics::METRICS;
 use crate::run::progress::{Frame, Progress};
 use crate::tokens::Tokens;
 

@@ -82,7 +82,7 @@ pub fn begin(
     let result = match run.lock() {
         Ok(_lock) => self::run(config, &run, start, engine, callbacks),
         // Another process has taken it up already.
-        Err(error @ Error::Input(_)) => return Err(error),
+        Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
     };
     match result {
