@@ -11,8 +11,9 @@
 
 use super::envelope::Envelope;
 use super::hull::Hull;
-use super::points::{Points, dot};
+use super::points::Points;
 use crate::field::Linear;
+use crate::num::{dot, largest_magnitude};
 
 /// Alignment of every token.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +25,7 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// By the hull: every token sees every other. Where [`Hull::undecided`] is not empty, tokens in it count too.
+    /// Finds each maximum among the hull's vertices and [`Hull::undecided`]: every token sees every other.
     ///
     /// # Panics
     /// If the hull is not that of the points.
@@ -35,16 +36,16 @@ impl Alignment {
         Self { best: found.best.iter().map(|&best| keys[best as usize]).collect(), ..found }
     }
 
-    /// Beside some keys, among which are the vertices of the tokens' hull; [`Alignment::best`] counts these.
+    /// Finds each maximum among some keys that hold the vertices of the tokens' hull; [`Alignment::best`] indexes these keys.
     pub(super) fn beside(points: &Points, a: &Linear, slopes: &Points) -> Self {
         let queries = scored(points, a);
-        // Who is largest does not depend on the query's length; boxes that shrink to a direction drop most keys.
+        // The best key does not depend on the query's length; boxes that shrink to a direction drop most keys.
         let directions = Points::unchecked(
             points.d(),
             queries
                 .rows()
                 .flat_map(|q| {
-                    let largest = q.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+                    let largest = largest_magnitude(q);
                     let unit = if largest > 0.0 { largest } else { 1.0 };
                     q.iter().map(move |x| x / unit)
                 })
@@ -60,8 +61,8 @@ impl Alignment {
         }
     }
 
-    /// By an argmax that is known: [`crate::outcome::Strips::argmax`] of the step that was taken from these very
-    /// points. O(n·d), in any dimension, under any mask.
+    /// Takes a known argmax, [`crate::outcome::Strips::argmax`] of the step from these very points. O(n·d), in any
+    /// dimension, under any mask.
     ///
     /// # Panics
     /// If there is not one argmax a point.
@@ -72,7 +73,7 @@ impl Alignment {
         Self { gap: (0..points.n()).map(gap).collect(), best: argmax.to_vec() }
     }
 
-    /// The largest gap and whose it is.
+    /// The token with the largest gap, and that gap.
     pub fn largest(&self) -> (u32, f64) {
         let mut largest = (0, 0.0);
         for (i, &gap) in (0..).zip(&self.gap) {
@@ -98,7 +99,7 @@ pub(super) fn scored(points: &Points, a: &Linear) -> Points {
     Points::unchecked(points.d(), points.rows().flat_map(|x| a.apply(x)).collect())
 }
 
-/// <q, v − x>: no cancellation of scores.
+/// <q, v − x>, computed from the difference so that scores do not cancel.
 fn gain(q: &[f64], v: &[f64], x: &[f64]) -> f64 {
     if v == x {
         return 0.0;
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(alignment.largest().0, 4);
     }
 
-    /// The token at 0 scores 0 with everybody: it is in S if 0 is in K.
+    /// A token at 0 scores 0 with every token: it is in S if 0 is in K.
     #[test]
     fn the_zero_token_is_aligned() {
         let points = Points::new(2, vec![0.0, 0.0, 1.0, 0.0, -1.0, 0.5, -1.0, -0.5]).unwrap();

@@ -16,23 +16,24 @@
 use rayon::prelude::*;
 
 use super::alignment::scored;
-use super::points::{Distinct, Points, dot, squared_distance};
+use super::points::{Distinct, Points};
 use crate::field::Linear;
+use crate::num::{dot, squared_distance};
 use crate::rng::Stream;
 
-/// Distinct tokens up to which every pair counts.
+/// Number of distinct tokens up to which every pair counts.
 pub const ALL_PAIRS: usize = 8192;
-/// Pairs drawn of more.
+/// Number of pairs drawn from larger clouds.
 const DRAWN: usize = 1 << 20;
 /// Rounding of a sum over all pairs, relative to it.
 const ROUNDING: f64 = 1e-13;
 
-/// A value and how well it is known.
+/// A value with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Energy {
     /// The value.
     pub value: f64,
-    /// Its standard error; 0 where every pair was taken.
+    /// The standard error; 0 where every pair was taken.
     pub standard_error: f64,
 }
 
@@ -54,7 +55,7 @@ pub fn frank_wolfe_objective(points: &Points, b: &Linear) -> Vec<f64> {
     scored(points, b).rows().zip(points.rows()).map(|(q, x)| -dot(q, x) / 2.0).collect()
 }
 
-/// factor·Σ over ordered pairs of tokens.
+/// `factor` times the sum of `term` over ordered pairs of tokens.
 fn pairs(cloud: &Distinct, term: impl Fn(&[f64], &[f64]) -> f64 + Sync, factor: f64) -> Energy {
     let (points, k) = (&cloud.points, cloud.len());
     if k <= ALL_PAIRS {
@@ -83,16 +84,16 @@ fn pairs(cloud: &Distinct, term: impl Fn(&[f64], &[f64]) -> f64 + Sync, factor: 
     Energy { value: scale * mean, standard_error: (scale * deviation).abs() }
 }
 
-/// One increase.
+/// A rise of a candidate from one recorded state to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Increase {
     /// The step of the later state.
     pub step: u64,
-    /// By how much.
+    /// The difference of the two values.
     pub amount: f64,
 }
 
-/// What a candidate that ought to fall did: a pure function of the values recorded.
+/// The increases of a candidate that ought to fall: a pure function of the values recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IncreaseLedger {
     last: Option<Energy>,
@@ -103,8 +104,8 @@ pub struct IncreaseLedger {
 }
 
 impl IncreaseLedger {
-    /// Takes the value after `step` steps; whether it rose beyond rounding and four standard errors. For a candidate that
-    /// ought to rise, record its negative.
+    /// Records the value after `step` steps; true if it rose beyond rounding and four standard errors. For a candidate that
+    /// ought to rise, record the negative.
     pub fn record(&mut self, step: u64, energy: Energy) -> bool {
         let before = self.last.replace(energy);
         self.records += 1;

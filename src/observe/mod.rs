@@ -19,7 +19,7 @@
 //! | distance to the nearest vertex | [`nearest()`] | log |
 //! | alignment gap, Frank–Wolfe cell and duality gap, membership of S | [`Alignment::of`], [`Alignment::from_argmax`] | log; none |
 //! | quiescent or not, first step, S_1 and S_2 | [`QuiescentSets`], [`Entries`], [`is_closed_group`] | log |
-//! | leaders, who is alone, who moved, strip sizes | [`leaders`], [`alone`], [`moved`], [`strip_histogram`] | none |
+//! | leaders, lone tokens, moved tokens, strip sizes | [`leaders`], [`alone`], [`moved`], [`strip_histogram`] | none |
 //! | clusters: count, weights; centres, diameters | [`Clusters`], [`Clusters::groups`] | log; hulls |
 //! | distinct tokens | [`Distinct`] | none |
 //! | rank of the score matrix | [`score_rank`], [`threshold_rank`] | d²; n² |
@@ -55,6 +55,6 @@ pub use nearest::{Nearest, nearest};
 pub use points::{Distinct, Points};
 pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
 pub use rank::{score_rank, threshold_rank};
-pub use rates::{FLOOR, LEAST, RateFit, Sample, Shape, contraction};
+pub use rates::{FLOOR, LEAST, Decay, RateFit, Sample, contraction};
 pub use scalars::{HullScalars, Observer, Scalars};
 pub use support::{Directions, Rise, Support, SupportLedger};

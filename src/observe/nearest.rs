@@ -1,17 +1,17 @@
-//! How far every token is from the nearest of some points: the vertices of K, the centres of clusters.
+//! Distance of every token to the nearest of some points: the vertices of K, the centres of clusters.
 //!
 //! "Distance to the nearest vertex" is what the third experiment of SPEC 1.9 (E3) draws a histogram of.
 
 use super::envelope::Envelope;
-use super::points::{Points, squared_distance};
-use crate::num;
+use super::points::Points;
+use crate::num::{self, squared_distance};
 
-/// The nearest of some points, and the distance to it in the points' unit.
+/// The nearest of some points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
-    /// Which.
+    /// Index of that point.
     pub index: u32,
-    /// How far.
+    /// Distance to it, in the points' unit.
     pub distance: f64,
 }
 
@@ -24,13 +24,13 @@ pub struct Nearest {
 pub fn nearest(points: &Points, to: &Points) -> Vec<Nearest> {
     let with_no_balls = vec![0.0; to.n()];
     let Powers { least, exponent } = power(points, to, &with_no_balls);
-    let distance = |square: f64| num_scaled(square.max(0.0).sqrt(), exponent);
+    let distance = |square: f64| num::scale(square.max(0.0).sqrt(), exponent);
     least.into_iter().map(|(index, square)| Nearest { index, distance: distance(square) }).collect()
 }
 
-/// Least powers of points.
+/// The least power of every point.
 pub(super) struct Powers {
-    /// Which ball, and its power over 4^exponent.
+    /// Index of the ball, and the power over 4^exponent.
     pub(super) least: Vec<(u32, f64)>,
     exponent: i32,
 }
@@ -43,20 +43,18 @@ pub(super) fn power(points: &Points, centres: &Points, radii: &[f64]) -> Powers 
     let exponent = num::exponent_above(largest);
     let exponent = if (-256..=256).contains(&exponent) { 0 } else { exponent };
     // Seen from the middle of the centres, so that offsets are no larger than they have to be.
-    let middle: Vec<f64> = (0..centres.d())
-        .map(|k| {
-            let (low, high) = centres.rows().fold((f64::MAX, f64::MIN), |(a, b), row| (a.min(row[k]), b.max(row[k])));
-            low / 2.0 + high / 2.0
-        })
-        .collect();
+    let middle = |k: usize| {
+        let (low, high) = num::range(centres.rows().map(|row| row[k]));
+        low / 2.0 + high / 2.0
+    };
+    let middle: Vec<f64> = (0..centres.d()).map(middle).collect();
     let seen = |points: &Points| -> Points {
-        let x = points.rows().flat_map(|row| row.iter().zip(&middle).map(|(x, m)| num_scaled(x - m, -exponent)));
+        let x = points.rows().flat_map(|row| row.iter().zip(&middle).map(|(x, m)| num::scale(x - m, -exponent)));
         Points::unchecked(points.d(), x.collect())
     };
     let (queries, slopes) = (seen(points), seen(centres));
-    let squares: Vec<f64> = radii.iter().map(|&r| num_scaled(r, -exponent).powi(2)).collect();
-    let offsets: Vec<f64> =
-        slopes.rows().zip(&squares).map(|(v, r)| (r - v.iter().map(|x| x * x).sum::<f64>()) / 2.0).collect();
+    let squares: Vec<f64> = radii.iter().map(|&r| num::scale(r, -exponent).powi(2)).collect();
+    let offsets: Vec<f64> = slopes.rows().zip(&squares).map(|(v, r)| (r - num::dot(v, v)) / 2.0).collect();
     let exact = |i: usize, v: usize| -> f64 {
         let square = if exponent == 0 {
             squared_distance(points.row(i), centres.row(v))
@@ -67,10 +65,6 @@ pub(super) fn power(points: &Points, centres: &Points, radii: &[f64]) -> Powers 
     };
     let best = Envelope { slopes: &slopes, offsets: &offsets }.best(&queries, exact);
     Powers { least: best.into_iter().map(|best| (best.index, -best.value)).collect(), exponent }
-}
-
-fn num_scaled(x: f64, exponent: i32) -> f64 {
-    if exponent == 0 { x } else { num::scale(x, exponent) }
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! Ranks of the score matrix `S_ij = <A x_i, x_j>`, where it is small enough.
 //!
-//! Numerically: singular values above a share of the largest. S = X Aᵀ Xᵀ has those of a matrix of min(k, d) rows, k the
-//! distinct tokens, so this is cheap for any n when d is small. And over a threshold: the rank of the matrix of ones where
-//! S_ij exceeds it, the cluster count of the phase diagrams of arXiv 2312.10794 (SPEC 5b: rank(IP > .9999)).
+//! [`score_rank`] counts singular values above a share of the largest. S = X Aᵀ Xᵀ has those of a matrix of min(k, d) rows, k the
+//! number of distinct tokens, so this is cheap for any n when d is small. [`threshold_rank`] is the rank of the matrix of ones where
+//! S_ij exceeds a threshold, the cluster count of the phase diagrams of arXiv 2312.10794 (SPEC 5b: rank(IP > .9999)).
 
 use nalgebra::DMatrix;
 
 use super::alignment::scored;
-use super::points::{Distinct, dot};
+use super::points::Distinct;
 use crate::field::Linear;
+use crate::num::dot;
 
-/// Rows of the largest matrix whose singular values are computed.
+/// Number of rows up to which singular values are computed.
 const MOST: usize = 512;
-/// Distinct tokens of the largest threshold matrix.
+/// Number of distinct tokens up to which the threshold matrix is built.
 const MOST_THRESHOLD: usize = 2048;
 
 /// The number of singular values of S above `tolerance` times the largest; `None` where min(distinct tokens, d) exceeds 512.

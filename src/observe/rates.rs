@@ -15,11 +15,11 @@
 use crate::error::{Error, Result};
 use crate::num;
 
-/// Distances below this many times the noise are left out.
+/// Multiple of the noise below which distances are left out.
 pub const FLOOR: f64 = 32.0;
-/// σ: scatter of log y that is not rounding.
+/// σ: the scatter of log y beside rounding.
 const OTHER: f64 = 1e-3;
-/// Samples that a fit needs.
+/// Number of samples that a fit needs.
 pub const LEAST: usize = 4;
 
 /// A distance after a number of steps.
@@ -31,9 +31,9 @@ pub struct Sample {
     pub distance: f64,
 }
 
-/// How log y bends.
+/// The curvature of log y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum Decay {
     /// Straight, as far as the samples tell: a geometric rate.
     Geometric,
     /// Falling ever faster.
@@ -49,9 +49,9 @@ pub struct RateFit {
     pub rate: f64,
     /// The 95 % interval of the rate.
     pub interval: [f64; 2],
-    /// First and last step used.
+    /// First and last step of the fit.
     pub window: [u64; 2],
-    /// Samples used.
+    /// Number of samples used.
     pub samples: usize,
     /// Root mean square of log y − (a + b t), unweighted.
     pub residual: f64,
@@ -91,16 +91,16 @@ impl RateFit {
         Ok(fit(used, noise))
     }
 
-    /// How log y bends: no longer straight where the coefficient of t² is off 0 by more than its interval and the rate
+    /// The curvature of log y: not straight where the coefficient of t² is off 0 by more than its interval and the rate
     /// changes by more than a twentieth over the window.
-    pub fn shape(&self) -> Shape {
+    pub fn decay(&self) -> Decay {
         let [curvature, half] = self.curvature;
         if num::within(curvature.abs(), half) || self.bend <= 0.05 {
-            Shape::Geometric
+            Decay::Geometric
         } else if curvature < 0.0 {
-            Shape::SuperExponential
+            Decay::SuperExponential
         } else {
-            Shape::SubGeometric
+            Decay::SubGeometric
         }
     }
 }
@@ -115,7 +115,7 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
         weight: f64,
         /// Variance of log y that rounding gives.
         rounding: f64,
-        /// 1, t, t² made orthogonal under the weights.
+        /// t and t², made orthogonal to 1 and to each other under the weights.
         p1: f64,
         p2: f64,
         log: f64,
@@ -206,7 +206,7 @@ mod tests {
             assert!(off < 1e-3, "{alpha}: {fit:?}");
             assert!(fit.interval[0] <= contraction(alpha) && contraction(alpha) <= fit.interval[1], "{alpha}: {fit:?}");
             assert!(fall[fit.samples - 1].distance >= FLOOR * unit && fall[fit.samples].distance < FLOOR * unit);
-            assert_eq!(fit.shape(), Shape::Geometric, "{fit:?}");
+            assert_eq!(fit.decay(), Decay::Geometric, "{fit:?}");
         }
     }
 
@@ -228,12 +228,12 @@ mod tests {
 
     /// Super-exponential and polynomial decay must not pass for a geometric rate, nor the other way round.
     #[test]
-    fn shapes_are_told_apart() {
-        let shape = |f: &dyn Fn(f64) -> f64| RateFit::of(&samples(12, f), 1e-14).unwrap().shape();
-        assert_eq!(shape(&|t| (-0.02 * t * (t + 1.0) / 2.0).exp()), Shape::SuperExponential);
-        assert_eq!(shape(&|t| 1.0 / (1.0 + t)), Shape::SubGeometric);
-        assert_eq!(shape(&|t| 0.9f64.powf(t)), Shape::Geometric);
-        assert_eq!(shape(&|_| 0.5), Shape::Geometric);
+    fn decays_are_told_apart() {
+        let decay = |f: &dyn Fn(f64) -> f64| RateFit::of(&samples(12, f), 1e-14).unwrap().decay();
+        assert_eq!(decay(&|t| (-0.02 * t * (t + 1.0) / 2.0).exp()), Decay::SuperExponential);
+        assert_eq!(decay(&|t| 1.0 / (1.0 + t)), Decay::SubGeometric);
+        assert_eq!(decay(&|t| 0.9f64.powf(t)), Decay::Geometric);
+        assert_eq!(decay(&|_| 0.5), Decay::Geometric);
         let fit = RateFit::of(&samples(12, |t| (-0.01 * t * (t + 1.0)).exp()), 1e-14).unwrap();
         assert!((fit.curvature[0] + 0.01).abs() < 1e-4, "{fit:?}");
     }

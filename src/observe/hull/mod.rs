@@ -27,12 +27,14 @@ use crate::num;
 
 /// Multiply-adds that a hull in more than three dimensions may take, unless told otherwise: a second or two.
 pub const EFFORT: u64 = 1 << 30;
-/// Products of a few coordinates up to 2^±this stay in range; where squares are compared with 1 they must be of its size.
+
+/// Exponent up to which coordinates need no scaling: products of a few stay in range for d ≤ 3; for d > 3 squares are compared
+/// with 1, so coordinates must be of its size.
 fn reach(points: &Points) -> i32 {
     if points.d() > 3 { 0 } else { 128 }
 }
 
-/// Points below which none are put aside first.
+/// Number of points up to which none are put aside first.
 const SMALL: usize = 512;
 
 /// The vertices of a cloud's hull.
@@ -40,27 +42,26 @@ const SMALL: usize = 512;
 pub struct Hull {
     /// Tokens that are vertices, ascending; of coincident ones the lowest index. Never empty.
     pub vertices: Vec<u32>,
-    /// Tokens of which nothing is known, ascending; none for d ≤ 3.
+    /// Undecided tokens, ascending; none for d ≤ 3.
     pub undecided: Vec<u32>,
-    /// How far from the hull of the vertices a token that is neither may lie, in the tokens' unit; 0 for d ≤ 3.
+    /// The largest distance from the hull of the vertices of a token that is neither, in the tokens' unit; 0 for d ≤ 3.
     pub tolerance: f64,
 }
 
 impl Hull {
-    /// The hull of a cloud.
+    /// Computes the hull of a cloud.
     pub fn of(points: &Points) -> Self {
         Self::with_effort(points, EFFORT)
     }
 
-    /// The hull of a cloud, with at most `effort` multiply-adds where d > 3.
+    /// Computes the hull of a cloud, with at most `effort` multiply-adds where d > 3.
     pub fn with_effort(points: &Points, effort: u64) -> Self {
         let (scaled, exponent) = points.in_range(reach(points));
         let candidates = inside::outer(&scaled, None);
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// The hull of a cloud of at most `most` tokens beyond those that are put aside by the look of some extreme ones;
-    /// `None` for more.
+    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of `extremes`; `None` for more.
     pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
         let candidates = inside::outer(&scaled, Some(extremes));
@@ -99,7 +100,7 @@ impl Hull {
     }
 }
 
-/// Rows scaled into [−1, 1], without coordinates too small for exact products.
+/// Rows scaled into [−1, 1], coordinates too small for exact products set to 0.
 struct Scaled<'a> {
     points: &'a Points,
     exponent: i32,
@@ -119,7 +120,7 @@ impl<'a> Scaled<'a> {
     }
 }
 
-/// Of candidates that coincide once scaled, the lowest index each.
+/// Keeps the lowest index of candidates that coincide once scaled.
 fn unique(points: &Points, mut candidates: Vec<u32>) -> Vec<u32> {
     let scaled = Scaled::of(points);
     let key = |i: u32| -> [f64; 3] {

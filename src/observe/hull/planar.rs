@@ -2,11 +2,11 @@
 
 use robust::{Coord, orient2d};
 
-/// A point and the caller's name for it.
+/// A point with the caller's index of it.
 pub(super) type Named = ([f64; 2], u32);
 
-/// Vertices counterclockwise from the least one; both ends of a segment; the one point of a point. Points that lie on an
-/// edge are no vertices. Equal points must not occur.
+/// The vertices, counterclockwise from the least one; points on an edge are none. A segment has its two ends, a point itself.
+/// Equal points must not occur.
 pub(super) fn vertices(mut points: Vec<Named>) -> Vec<u32> {
     points.sort_by(|(a, i), (b, j)| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])).then(i.cmp(j)));
     if points.len() < 3 {

@@ -14,9 +14,9 @@ use super::planar;
 type Point = [f64; 3];
 const NONE: u32 = u32::MAX;
 
-/// The hull of distinct points.
+/// The hull of distinct points in space.
 pub(super) struct Solid {
-    /// Vertices, as positions in the points given.
+    /// Vertices, as indices of the points given.
     pub(super) vertices: Vec<u32>,
     /// Triangles, counterclockwise from outside; none where the points lie in a plane.
     pub(super) facets: Vec<[u32; 3]>,
@@ -24,7 +24,7 @@ pub(super) struct Solid {
 
 struct Facet {
     corners: [u32; 3],
-    /// Across the edge from corner e to corner e + 1.
+    /// The facet across the edge from corner e to corner e + 1.
     neighbours: [u32; 3],
     outside: Vec<u32>,
     alive: bool,
@@ -37,13 +37,13 @@ fn height(a: Point, b: Point, c: Point, p: Point) -> f64 {
     -orient3d(at(a), at(b), at(c), at(p))
 }
 
-/// The point set without one coordinate.
+/// The projection of a point that drops one coordinate.
 fn shadow(p: Point, dropped: usize) -> [f64; 2] {
     [p[(dropped + 1) % 3], p[(dropped + 2) % 3]]
 }
 
 impl Solid {
-    /// The hull of distinct points, in any number and position.
+    /// Computes the hull of distinct points, in any number and position.
     pub(super) fn of(points: &[Point]) -> Self {
         let flat = |vertices| Self { vertices, facets: Vec::new() };
         let less = |a: &Point, b: &Point| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne());
@@ -110,7 +110,7 @@ impl Building<'_> {
         self.facets.len() as u32 - 1
     }
 
-    /// The first tetrahedron.
+    /// Builds the first tetrahedron.
     fn start(&mut self, [a, b, c, d]: [u32; 4]) {
         let is_above = height(self.point(a), self.point(b), self.point(c), self.point(d)) > 0.0;
         let (b, c) = if is_above { (c, b) } else { (b, c) };
@@ -130,13 +130,13 @@ impl Building<'_> {
         self.share(rest, &[0, 1, 2, 3]);
     }
 
-    /// Which edge of a facet runs from one corner to another.
+    /// The edge of a facet that runs from one corner to another.
     fn edge(&self, facet: u32, from: u32, to: u32) -> Option<usize> {
         let corners = self.facets[facet as usize].corners;
         (0..3).find(|&e| corners[e] == from && corners[(e + 1) % 3] == to)
     }
 
-    /// Gives every point to a facet that it is outside of; points outside of none are inside the hull.
+    /// Gives every point to a facet that it is outside of; the other points are inside the hull.
     fn share(&mut self, points: Vec<u32>, facets: &[u32]) {
         for i in points {
             if let Some(&f) = facets.iter().find(|&&f| self.height(f, i) > 0.0) {

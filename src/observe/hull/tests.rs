@@ -79,7 +79,7 @@ fn solve(a: &mut [Vec<(i128, i128)>], m: usize) -> Option<Vec<(i128, i128)>> {
     a[m..].iter().all(|row| row[m].0 == 0).then(|| (0..m).map(|c| a[c][m]).collect())
 }
 
-/// Of every set of coincident vertices the lowest index.
+/// The vertices by their definition; of coincident ones the lowest index.
 fn plain(rows: &[Vec<i64>]) -> Vec<u32> {
     (0..rows.len()).filter(|&p| !rows[..p].contains(&rows[p]) && is_vertex(rows, p)).map(|p| p as u32).collect()
 }
