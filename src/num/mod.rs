@@ -1,4 +1,5 @@
-//! Numbers: the one comparison, powers of two, roundings that the contract is made of, and plain arithmetic on rows of f64.
+//! Numbers: the one comparison, powers of two, roundings that the contract is made of, and plain
+//! arithmetic on rows of f64.
 
 use std::cmp::Ordering;
 
@@ -53,7 +54,8 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Inner product as if summed in twice the precision and rounded once (Ogita, Rump and Oishi's Dot2, SISC 26, 2005).
+/// Inner product as if summed in twice the precision and rounded once (Dot2 of Ogita, Rump and
+/// Oishi, 2005).
 pub fn dot_exactly(a: &[f64], b: &[f64]) -> f64 {
     let (mut sum, mut lost) = (0.0f64, 0.0f64);
     for (&a, &b) in a.iter().zip(b) {

@@ -1,10 +1,10 @@
 //! Principal axes: the orthonormal directions `v_1, v_2, …` in which a cloud varies most,
-//! `C v_k = λ_k v_k`, `C = mean of (x − m)(x − m)^T`, `λ_1 >= λ_2 >= …`. The share of the variance along `v_k` is
-//! `λ_k / trace C`.
+//! `C v_k = λ_k v_k`, `C = mean of (x − m)(x − m)^T`, `λ_1 >= λ_2 >= …`. The share of the variance
+//! along `v_k` is `λ_k / trace C`.
 //!
-//! The eigenproblem is solved for C (d × d) or, when fewer tokens than dimensions are at hand, for the Gram matrix
-//! (m × m) with the same eigenvalues. Large clouds are represented by an even sample: the axes are a way to look at a
-//! cloud, not a result.
+//! The eigenproblem is solved for C (d × d) or, when fewer tokens than dimensions are at hand, for
+//! the Gram matrix (m × m) with the same eigenvalues. Large clouds are represented by an even
+//! sample: the axes are a way to look at a cloud, not a result.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
@@ -28,8 +28,8 @@ pub struct PrincipalAxes {
 }
 
 impl PrincipalAxes {
-    /// The first `count` axes (at most d of them) of `clouds` pooled, each with equal weight. Clouds share one d; none is
-    /// empty. Finite for every finite cloud: the work is done on x / max |x|.
+    /// The first `count` axes (at most d of them) of `clouds` pooled, each with equal weight.
+    /// Clouds share one d; none is empty. Finite for every finite cloud.
     pub fn of(clouds: &[&Tokens], count: usize) -> Self {
         let d = clouds.iter().map(|cloud| cloud.d()).min().unwrap_or(0);
         let unit = clouds.iter().map(|cloud| cloud.largest_magnitude()).fold(0.0, f64::max);
@@ -62,8 +62,8 @@ impl PrincipalAxes {
         }
     }
 
-    /// The coordinate of token i along an axis, from the mean, divided by `unit`; at a unit near the cloud's size no finite
-    /// cloud overflows.
+    /// The coordinate of token i along an axis, from the mean, divided by `unit`; at a unit near
+    /// the cloud's size no finite cloud overflows.
     pub fn along(&self, axis: usize, tokens: &Tokens, i: usize, unit: f64) -> f64 {
         let terms = self.directions[axis].iter().zip(&self.mean).enumerate();
         terms.map(|(k, (v, mean))| v * (tokens.get(i, k) / unit - mean / unit)).sum()
@@ -109,8 +109,8 @@ fn symmetric(mut lower: DMatrix<f64>) -> DMatrix<f64> {
     lower
 }
 
-/// Gram–Schmidt; a direction that vanishes (fewer axes of variance than asked for) becomes the first coordinate axis
-/// that is independent of those before it.
+/// Gram–Schmidt; a direction that vanishes (fewer axes of variance than asked for) becomes the
+/// first coordinate axis that is independent of those before it.
 fn complete(axes: &mut [(f64, Vec<f64>)], d: usize) {
     for at in 0..axes.len() {
         let (before, rest) = axes.split_at_mut(at);
@@ -144,7 +144,7 @@ fn normalise(direction: &mut [f64], before: &[(f64, Vec<f64>)]) -> bool {
     left > 1e-6
 }
 
-/// The sign convention: of the components within 1e-9 of the largest magnitude, the first is positive.
+/// Makes the first of the components within 1e-9 of the largest magnitude positive.
 fn orient(direction: &mut [f64]) {
     let largest = num::largest_magnitude(direction);
     let lead = direction.iter().find(|x| x.abs() >= largest * (1.0 - 1e-9)).copied().unwrap_or(0.0);
@@ -175,7 +175,7 @@ mod tests {
         assert!(near(&axes.shares, &[0.9, 0.1]), "{axes:?}");
     }
 
-    /// If this failed, one token, coincident tokens or n < d would have no picture, or one made of NaN.
+    /// If this failed, one token, coincident tokens or n < d would give a picture of NaN.
     #[test]
     fn degenerate_clouds_still_have_orthonormal_axes() {
         for tokens in [

@@ -1,9 +1,10 @@
-//! Upper envelopes: for each of many points x, which of several affine functions `a_v·x + b_v` is largest.
+//! Upper envelopes: the largest of several affine functions `a_v·x + b_v` at each of many points x.
 //!
-//! Nearest vertices, power cells, alignment and Frank–Wolfe cells are all this one question. Points are parted at the
-//! middle of their widest side again and again; on a box with centre c and half-widths h a function v is dropped once
-//! `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w that is largest at c. What is left at the end is compared in the
-//! caller's own arithmetic, which may be finer than f's: nothing is dropped within rounding of a tie.
+//! Nearest vertices, power cells, alignment and Frank–Wolfe cells are all this one question. Points
+//! are parted at the middle of their widest side again and again; on a box with centre c and
+//! half-widths h a function v is dropped once `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w
+//! that is largest at c. What is left at the end is compared in the caller's own arithmetic, which
+//! may be finer than f's: nothing is dropped within rounding of a tie.
 
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::num::{dot, largest_magnitude};
 
 /// Number of functions up to which all are simply compared.
 const FEW: usize = 24;
-/// Number of functions up to which all are compared before any point is parted: parting costs more than that.
+/// Number of functions up to which no point is parted at all: parting costs more.
 const FEW_AT_FIRST: usize = 128;
 /// Number of points down to which a box is parted.
 const SMALL: usize = 32;
@@ -46,8 +47,8 @@ struct Solver<'a, F> {
 }
 
 impl Envelope<'_> {
-    /// For every point the function with the largest `value(point, function)`, the lowest index of several. `value` must
-    /// order functions as they are at the point, but for rounding.
+    /// For every point the function with the largest `value(point, function)`, the lowest index of
+    /// several. `value` must order functions as they are at the point, but for rounding.
     pub(super) fn best(&self, points: &Points, value: impl Fn(usize, usize) -> f64 + Sync) -> Vec<Best> {
         let d = points.d();
         let rounding = 8.0 * (d + 2) as f64 * f64::EPSILON;
@@ -99,7 +100,8 @@ impl Bounds {
         Self { low, high }
     }
 
-    /// Moves the points below the middle of the widest side to the front and counts them; `None` if all lie in one place.
+    /// Moves points below the middle of the widest side to the front; their number, unless all are
+    /// equal.
     fn part(&self, points: &Points, rows: &mut [u32]) -> Option<usize> {
         let widest = (0..self.low.len())
             .reduce(|a, b| if self.high[b] - self.low[b] > self.high[a] - self.low[a] { b } else { a })?;
@@ -164,8 +166,8 @@ impl<F: Fn(usize, usize) -> f64 + Sync> Solver<'_, F> {
         self.solve(high, &functions, found);
     }
 
-    /// Compares all functions at some points, many points at once: in plain f64, then in the caller's arithmetic those within
-    /// rounding of the largest.
+    /// Compares all functions at some points, many points at once: in plain f64, then in the
+    /// caller's arithmetic those within rounding of the largest.
     fn compare(&self, rows: &[u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
         let d = self.points.d();
         let Envelope { slopes, offsets } = self.envelope;

@@ -1,8 +1,9 @@
 //! Groups of tokens: the measures of clusters, leaders, lone tokens, moved tokens, strip sizes.
 //!
-//! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors' code of arXiv 2407.01602,
-//! SPEC 2); every other token is a follower. A token is **alone** if C_i = {i}, the definition in that paper's text: the two
-//! agree at δ = 0 for distinct tokens. A token that is alone does not move (SPEC 1.2).
+//! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors'
+//! code of arXiv 2407.01602, SPEC 2); every other token is a follower. A token is **alone** if C_i
+//! = {i}, the definition in that paper's text: the two agree at δ = 0 for distinct tokens. A token
+//! that is alone does not move (SPEC 1.2).
 
 use rayon::prelude::*;
 
@@ -29,9 +30,10 @@ pub struct Group {
 impl Clusters {
     /// Measures every cluster, in order.
     ///
-    /// Diameters come from every pair of the hull's vertices (d ≤ 3) or of the distinct members: exact for up to 2048 of
-    /// these. Beyond, the lower bound is the longest way from the member farthest from the centre, and the upper bound twice
-    /// that, or twice the radius about the centre if that is less.
+    /// Diameters come from every pair of the hull's vertices (d ≤ 3) or of the distinct members:
+    /// exact for up to 2048 of these. Beyond, the lower bound is the longest way from the member
+    /// farthest from the centre, and the upper bound twice that, or twice the radius about the
+    /// centre if that is less.
     ///
     /// # Panics
     /// If the clusters are not those of the points.

@@ -1,7 +1,8 @@
 //! Measures of a state, read-only: they take tokens and never touch an engine.
 //!
-//! Most work on [`Points`], the tokens widened to f64; where tokens coincide, measure the [`Distinct`] ones and spread the
-//! result by its labels. Every measure is a pure function of the state, the same on any number of threads.
+//! Most work on [`Points`], the tokens widened to f64; where tokens coincide, measure the
+//! [`Distinct`] ones and spread the result by its labels. Every measure is a pure function of the
+//! state, the same on any number of threads.
 //!
 //! ```text
 //! let points = Points::of(&tokens);
@@ -50,11 +51,12 @@ pub use energies::{
     ALL_PAIRS, Energy, Increase, IncreaseLedger, frank_wolfe_objective, hegselmann_krause, sphere_energy,
 };
 pub use groups::{Group, alone, leaders, moved, strip_histogram};
+pub(crate) use hull::planar_hull;
 pub use hull::{EFFORT, Hull};
 pub use nearest::{Nearest, nearest};
 pub use points::{Distinct, Points};
 pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
 pub use rank::{score_rank, threshold_rank};
-pub use rates::{FLOOR, LEAST, Decay, RateFit, Sample, contraction};
+pub use rates::{Decay, FLOOR, LEAST, RateFit, Sample, contraction};
 pub use scalars::{HullScalars, Observer, Scalars};
 pub use support::{Directions, Rise, Support, SupportLedger};

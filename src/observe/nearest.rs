@@ -1,6 +1,6 @@
-//! Distance of every token to the nearest of some points: the vertices of K, the centres of clusters.
+//! Distance of every token to the nearest of some points: vertices of K, centres of clusters.
 //!
-//! "Distance to the nearest vertex" is what the third experiment of SPEC 1.9 (E3) draws a histogram of.
+//! The third experiment of SPEC 1.9 (E3) draws a histogram of distances to the nearest vertex.
 
 use super::envelope::Envelope;
 use super::points::Points;
@@ -15,7 +15,7 @@ pub struct Nearest {
     pub distance: f64,
 }
 
-/// For every point the nearest of `to`, the lowest index of several; about O(n log n) in few dimensions.
+/// For every point, the first of the nearest of `to`; about O(n log n) in few dimensions.
 ///
 /// Distances are sums of squared differences in f64: relatively exact however small.
 ///
@@ -35,8 +35,8 @@ pub(super) struct Powers {
     exponent: i32,
 }
 
-/// For every point x the ball B(v, r_v) of least power `|x − v|² − r_v²`, and that power: x is in some ball iff it is at
-/// most 0.
+/// For every point x the ball B(v, r_v) of least power `|x − v|² − r_v²`, and that power: x is in
+/// some ball iff it is at most 0.
 pub(super) fn power(points: &Points, centres: &Points, radii: &[f64]) -> Powers {
     assert_eq!(points.d(), centres.d(), "points and centres of one dimension");
     let largest = points.largest_magnitude().max(centres.largest_magnitude());
@@ -74,8 +74,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If a token were measured from another vertex than its nearest, histograms of limits would show artefacts that
-        /// are none.
+        /// If a token were measured from another vertex than its nearest, histograms of limits
+        /// would show artefacts that are none.
         #[test]
         fn nearest_is_the_plain_minimum(
             d in 1usize..6, n in 1usize..400, m in 1usize..60, seed in any::<u64>(), coarse in any::<bool>(), scale in -200i32..200,
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// Two vertices a hair apart, far from 0: the token on one of them is at distance 0, at any scale.
+    /// A token on one of two vertices a hair apart is at distance 0 from it, at any scale.
     #[test]
     fn a_token_on_a_vertex_is_at_distance_zero() {
         for scale in [1e-300, 1e-100, 1.0, 1e100, 1e300] {

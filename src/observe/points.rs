@@ -1,4 +1,4 @@
-//! Points: tokens widened to f64, the form that measures work on; and tokens that coincide, counted as one.
+//! Points: tokens widened to f64, which measures work on; and coincident tokens, counted as one.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -80,8 +80,8 @@ impl Points {
         num::largest_magnitude(&self.x)
     }
 
-    /// The points divided by 2^e, which brings the largest magnitude to at most 1, and e. Where |e| <= `most`, nothing is
-    /// copied and e is 0.
+    /// The points divided by 2^e, which brings the largest magnitude to at most 1, and e. Where |e|
+    /// <= `most`, nothing is copied and e is 0.
     pub(super) fn in_range(&self, most: i32) -> (std::borrow::Cow<'_, Self>, i32) {
         let exponent = num::exponent_above(self.largest_magnitude());
         if (-most..=most).contains(&exponent) {
@@ -162,8 +162,8 @@ fn hash(row: &[f64]) -> u64 {
     })
 }
 
-/// Counts distinct points by the 64-bit hashes of their coordinates: too few with a probability of about n²/2^65, 3e-8 for
-/// a million.
+/// Counts distinct points by the 64-bit hashes of their coordinates: too few with a probability of
+/// about n²/2^65, 3e-8 for a million.
 pub(super) fn count_distinct(points: &Points) -> usize {
     let mut hashes: Vec<u64> = points.coordinates().par_chunks(points.d()).with_min_len(4096).map(hash).collect();
     hashes.par_sort_unstable();
@@ -186,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If merging lost or invented a token, every count and every weighted energy would be wrong.
+        /// If merging lost or invented a token, counts and weighted energies would be wrong.
         #[test]
         fn merging_is_that_of_a_set(d in 1usize..4, values in proptest::collection::vec(-2i32..3, 4..3000)) {
             let x: Vec<f64> = values[..values.len() / d * d].iter().map(|&v| f64::from(v) * 0.0f64.max(0.5)).collect();

@@ -1,10 +1,11 @@
 //! The scalar measures of a run's states, one after another: the rows of `measures.csv`.
 //!
-//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of that many evenly spaced
-//! ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`] themselves take them all.
+//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of
+//! that many evenly spaced ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`]
+//! themselves take them all.
 //!
-//! A row is a pure function of the states measured so far and their steps. From earlier rows it takes only the ledger of
-//! support functions, which the values in those rows rebuild ([`Observer::recall`]).
+//! A row is a pure function of the states measured so far and their steps. From earlier rows it
+//! takes only the ledger of support functions, which [`Observer::recall`] rebuilds.
 
 use super::alignment::Alignment;
 use super::hull::Hull;
@@ -19,7 +20,7 @@ use crate::tokens::{Precision, Tokens};
 
 /// Number of random directions beside those of the axes.
 const DIRECTIONS: usize = 16;
-/// Number of tokens outside the hull of a few extreme ones beyond which no hull is computed: d ≤ 3, d > 3.
+/// Tokens outside the hull of a few extreme ones beyond which there is no hull: d ≤ 3, d > 3.
 const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
 /// Multiply-adds for a hull in more than three dimensions: some milliseconds.
 const EFFORT: u64 = 1 << 24;
@@ -34,8 +35,8 @@ pub struct Scalars {
     pub distinct: usize,
     /// The largest magnitude of a coordinate.
     pub radius: f64,
-    /// The largest rise of a support function above its lowest value in earlier rows, in units in the last place of the
-    /// first row's radius; 0 if none rose.
+    /// The largest rise of a support function above its lowest value in earlier rows, in units in
+    /// the last place of the first row's radius; 0 if none rose.
     pub rise: f64,
     /// The largest rise up to this row.
     pub largest_rise: f64,
@@ -56,7 +57,8 @@ pub struct HullScalars {
     pub distance_mean: f64,
     /// The largest such distance.
     pub distance_max: f64,
-    /// Mean and largest alignment gap of the first head; `None` where rows do not see every key, or A(t) has no value.
+    /// Mean and largest alignment gap of the first head; `None` under a mask, or if A(t) has no
+    /// value.
     pub gap: Option<[f64; 2]>,
     /// Number of these tokens in quiescent sets of the vertices at δ(t), in the rules with strips.
     pub quiescent: Option<u64>,
@@ -165,7 +167,8 @@ mod tests {
         )
     }
 
-    /// The counterexample of SPEC 1.7 at its start: four vertices, three tokens more on one of them, one far from all.
+    /// The counterexample of SPEC 1.7: four vertices, three more tokens on one of them, one far
+    /// away.
     #[test]
     fn a_state_is_measured_by_hand() {
         let rows =
@@ -184,7 +187,8 @@ mod tests {
         assert_eq!(measure(Mask::Causal).hull.unwrap().gap, None);
     }
 
-    /// If recalled rows gave another ledger, a resumed run would not write the bytes of an uninterrupted one.
+    /// If recalled rows gave another ledger, a resumed run would not write an uninterrupted one's
+    /// bytes.
     #[test]
     fn recalled_rows_are_as_good_as_measured_ones() {
         let model = model(Mask::Full);

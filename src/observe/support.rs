@@ -1,11 +1,12 @@
-//! The support function of the cloud's hull, `h_u(t) = max_i <u, x_i(t)>`, in fixed directions u: `±e_k`, then seeded
-//! random unit vectors.
+//! The support function of the cloud's hull, `h_u(t) = max_i <u, x_i(t)>`, in fixed directions u:
+//! `±e_k`, then seeded random unit vectors.
 //!
-//! conv X(t+1) ⊂ conv X(t) (L1 of SPEC 1.5) says that h_u never rises, for any u. [`SupportLedger`] holds a run to it:
-//! the largest rise of any h_u above its own lowest value before, in units in the last place of the radius.
+//! conv X(t+1) ⊂ conv X(t) (L1 of SPEC 1.5) says that h_u never rises, for any u. [`SupportLedger`]
+//! holds a run to it: the largest rise of any h_u above its own lowest value before, in units in
+//! the last place of the radius.
 //!
-//! A value is rounded once: candidates are found in plain f64 and summed again in twice the precision, so that the
-//! rounding of sums is not taken for a rise.
+//! A value is rounded once: candidates are found in plain f64 and summed again in twice the
+//! precision, so that the rounding of sums is not taken for a rise.
 
 use rayon::prelude::*;
 
@@ -169,8 +170,8 @@ pub struct SupportLedger {
 }
 
 impl SupportLedger {
-    /// Starts a ledger in units in the last place, at the stored precision, of `radius`: the largest magnitude of a
-    /// coordinate of the first state ([`Points::largest_magnitude`]).
+    /// Starts a ledger in units in the last place, at the stored precision, of `radius`: the
+    /// largest magnitude of a coordinate of the first state ([`Points::largest_magnitude`]).
     pub fn new(radius: f64, precision: Precision) -> Self {
         let ulp = match precision {
             Precision::F32 => f64::from((radius as f32).next_up()) - f64::from(radius as f32),
@@ -184,8 +185,8 @@ impl SupportLedger {
         self.ulp
     }
 
-    /// Records h_u of a later state, in the order of [`Directions`]; the largest rise of this state above the lowest
-    /// values before it, in ulps, 0 if none.
+    /// Records h_u of a later state, in the order of [`Directions`]; the largest rise of this state
+    /// above the lowest values before it, in ulps, 0 if none.
     pub fn record(&mut self, step: u64, values: &[f64]) -> f64 {
         if self.lowest.is_empty() {
             self.lowest = values.to_vec();

@@ -1,12 +1,13 @@
 //! Hulls in any dimension, by certificates (after Clarkson, FOCS 1994).
 //!
-//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p ([`side`], Wolfe, Math.
-//! Programming 11, 1976) either lies within the tolerance of p, or the direction c = p − y has p beyond all of V. Then
-//! the token that is extreme in the direction c is a new vertex, and p is asked again. So the work goes with the number of
-//! vertices, not with all pairs.
+//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p ([`side`],
+//! Wolfe, Math. Programming 11, 1976) either lies within the tolerance of p, or the direction c = p
+//! − y has p beyond all of V. Then the token that is extreme in the direction c is a new vertex,
+//! and p is asked again. So the work goes with the number of vertices, not with all pairs.
 //!
-//! Either one token is extreme alone, by more than rounding, or several tie. Of those the one farthest from their mean
-//! is a vertex of the face that they span, hence of the hull; the direction is tilted towards it until it is alone.
+//! Either one token is extreme alone, by more than rounding, or several tie. Of those the one
+//! farthest from their mean is a vertex of the face that they span, hence of the hull; the
+//! direction is tilted towards it until it is alone.
 
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
@@ -72,7 +73,8 @@ impl Search<'_> {
         enough
     }
 
-    /// Adds the token farthest from the mean, which always is a vertex, and the extreme ones in some directions.
+    /// Adds the token farthest from the mean, always a vertex, and the extreme ones in some
+    /// directions.
     fn first(&mut self) {
         let (n, d) = (self.points.n(), self.points.d());
         let mean = mean(d, self.points.rows());
@@ -199,7 +201,8 @@ enum Side {
     Unknown,
 }
 
-/// Looks for the point of conv V nearest to p by Wolfe's method, until it decides; adds its multiply-adds to `spent`.
+/// Looks for the point of conv V nearest to p by Wolfe's method, until it decides; adds its
+/// multiply-adds to `spent`.
 fn side(points: &Points, vertices: &[u32], p: u32, tolerance: f64, spent: &mut u64) -> Side {
     let d = points.d();
     let at = points.row(p as usize);

@@ -1,7 +1,8 @@
-//! Tokens that are no vertices at first sight: those strictly inside the hull of a few extreme tokens, d = 2 and 3.
+//! Tokens put aside at first sight: strictly inside the hull of a few extreme ones, d = 2 and 3.
 //!
-//! A token is put aside only where its heights over all facets of that inner hull are negative by more than their
-//! rounding, so nothing that is dropped can be a vertex. Most are dropped by a ball inside that hull.
+//! A token is put aside only where its heights over all facets of that inner hull are negative by
+//! more than their rounding, so nothing that is dropped can be a vertex. Most are dropped by a ball
+//! inside that hull.
 
 use rayon::prelude::*;
 
@@ -21,8 +22,8 @@ struct Inner {
     centre: Vec<f64>,
     /// The squared radius of a ball about the centre that is inside.
     ball: f64,
-    /// `[coordinate of the outward normal, then limit of <normal, x − centre>][facet]`, filled up with half-spaces that
-    /// hold every point.
+    /// `[coordinate of the outward normal, then limit of <normal, x − centre>][facet]`, filled up
+    /// with half-spaces that hold every point.
     planes: Vec<[[f64; SIDE]; 4]>,
 }
 
@@ -88,7 +89,8 @@ impl Inner {
                 (cross, (dot(&e, &e) * dot(&f, &f)).sqrt())
             };
             let base: Vec<f64> = points.row(facet[0] as usize).iter().zip(&centre).map(|(a, c)| a - c).collect();
-            // The normal strays by a few roundings of its edges' lengths, a height by that times the way across.
+            // The normal strays by a few roundings of its edges' lengths, a height by that times
+            // the way across.
             let limit = dot(&normal, &base) - 256.0 * f64::EPSILON * size * radius;
             let length = norm(&normal);
             ball = if length > 0.0 { ball.min(limit / length) } else { f64::NEG_INFINITY };

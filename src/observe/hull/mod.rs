@@ -1,19 +1,19 @@
 //! The convex hull of a cloud, K(t) = conv X(t): which tokens are its vertices.
 //!
-//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands for K. Where no bit
-//! moves any more it is K.
+//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands
+//! for K. Where no bit moves any more it is K.
 //!
-//! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997, crate `robust`);
-//!   tokens inside a face or an edge are no vertices. One token, coincident, collinear and coplanar clouds are as good
-//!   as any.
-//! * d > 3: by certificates ([`general`]). A vertex comes with a direction in which it alone is extreme; any other token
-//!   is within [`Hull::tolerance`] of the hull of the vertices found; what the effort did not suffice for is undecided,
-//!   and named so.
+//! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997,
+//!   crate `robust`); tokens inside a face or an edge are no vertices. One token, coincident,
+//!   collinear and coplanar clouds are as good as any.
+//! * d > 3: by certificates ([`general`]). A vertex comes with a direction in which it alone is
+//!   extreme; any other token is within [`Hull::tolerance`] of the hull of the vertices found; what
+//!   the effort did not suffice for is undecided, and named so.
 //!
 //! In large clouds tokens well inside the hull of a few extreme tokens are put aside first.
 //!
-//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the largest count as 0:
-//! beyond that products underflow. On a run's lattice there are none.
+//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the
+//! largest count as 0: beyond that products underflow. On a run's lattice there are none.
 
 mod general;
 mod inside;
@@ -22,14 +22,16 @@ mod solid;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use planar::vertices as planar_hull;
+
 use super::points::Points;
 use crate::num;
 
-/// Multiply-adds that a hull in more than three dimensions may take, unless told otherwise: a second or two.
+/// Multiply-adds that a hull for d > 3 may take unless told otherwise: a second or two.
 pub const EFFORT: u64 = 1 << 30;
 
-/// Exponent up to which coordinates need no scaling: products of a few stay in range for d ≤ 3; for d > 3 squares are compared
-/// with 1, so coordinates must be of its size.
+/// Exponent up to which coordinates need no scaling: products of a few stay in range for d ≤ 3; for
+/// d > 3 squares are compared with 1, so coordinates must be of its size.
 fn reach(points: &Points) -> i32 {
     if points.d() > 3 { 0 } else { 128 }
 }
@@ -44,7 +46,8 @@ pub struct Hull {
     pub vertices: Vec<u32>,
     /// Undecided tokens, ascending; none for d ≤ 3.
     pub undecided: Vec<u32>,
-    /// The largest distance from the hull of the vertices of a token that is neither, in the tokens' unit; 0 for d ≤ 3.
+    /// The largest distance from the hull of the vertices of a token that is neither, in the
+    /// tokens' unit; 0 for d ≤ 3.
     pub tolerance: f64,
 }
 
@@ -61,7 +64,8 @@ impl Hull {
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of `extremes`; `None` for more.
+    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of
+    /// `extremes`; `None` for more.
     pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
         let candidates = inside::outer(&scaled, Some(extremes));

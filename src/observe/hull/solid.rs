@@ -1,9 +1,10 @@
-//! The hull in space: quickhull (Barber, Dobkin and Huhdanpaa, ACM TOMS 22, 1996) with exact orientations.
+//! The hull in space: quickhull (Barber, Dobkin and Huhdanpaa, 1996) with exact orientations.
 //!
-//! A point is outside a facet only if it is strictly above its plane, so the facets seen from a point make a disc even
-//! where points are coplanar, and no facet is ever degenerate. A face with more than three corners ends up in several
-//! triangles, and a point inside a face or an edge may be a corner of some: what tells a vertex of the hull from those
-//! is that at least three of the edges at it are creases, edges between triangles that are not coplanar.
+//! A point is outside a facet only if it is strictly above its plane, so the facets seen from a
+//! point make a disc even where points are coplanar, and no facet is ever degenerate. A face with
+//! more than three corners ends up in several triangles, and a point inside a face or an edge may
+//! be a corner of some: what tells a vertex of the hull from those is that at least three of the
+//! edges at it are creases, edges between triangles that are not coplanar.
 
 use std::collections::HashMap;
 
@@ -158,7 +159,7 @@ impl Building<'_> {
         }
     }
 
-    /// Replaces the facets that `apex` is outside of by a cone over their rim; `facet` is one of them.
+    /// Replaces the facets that `apex` is outside of, such as `facet`, by a cone over their rim.
     fn cone(&mut self, facet: u32, apex: u32) -> Vec<u32> {
         self.round += 1;
         let (mut seen, mut rim) = (vec![facet], Vec::new());

@@ -3,14 +3,14 @@
 use glam::DVec2;
 
 use super::{Chart, Layer, Shape};
+use crate::plot::axes::INK;
 use crate::plot::canvas::{Anchor, Canvas, Style, text_width, wrapped};
-use crate::plot::frame::INK;
 
 const SIZE: f64 = 12.0;
 const KEY: f64 = 34.0;
 const MOST_TEXT: f64 = 190.0;
 
-/// Layers with a name, each name once.
+/// The layers with a name, each name once.
 fn named<'a>(charts: &[&'a Chart]) -> Vec<&'a Layer> {
     let mut found: Vec<&Layer> = Vec::new();
     for layer in charts.iter().flat_map(|chart| &chart.layers) {
@@ -21,7 +21,7 @@ fn named<'a>(charts: &[&'a Chart]) -> Vec<&'a Layer> {
     found
 }
 
-/// Pixels across; 0 where there is nothing to say.
+/// The width of the legend, in pixels; 0 where no layer has a name.
 pub(super) fn width(charts: &[&Chart]) -> f64 {
     let widest = named(charts).iter().map(|layer| text_width(&layer.name, SIZE)).fold(0.0, f64::max);
     if widest == 0.0 { 0.0 } else { KEY + widest.min(MOST_TEXT) + 8.0 }
