@@ -120,7 +120,7 @@ impl Distinct {
         let n = u32::try_from(points.n()).expect("points are counted in 32 bits");
         let (mut weight, mut first, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         let mut label = Vec::with_capacity(points.n());
-        let mut table: HashTable<u32> = HashTable::new();
+        let mut table: HashTable<u32> = HashTable::with_capacity(points.n().min(1 << 16));
         for (i, row) in (0..n).zip(points.rows()) {
             let place = |index: &u32| &rows[*index as usize * d..][..d];
             let index = match table.entry(hash(row), |index| place(index) == row, |index| hash(place(index))) {

@@ -22,6 +22,8 @@ mod solid;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
+
 pub(crate) use planar::vertices as planar_hull;
 
 use super::points::Points;
@@ -115,35 +117,27 @@ impl<'a> Scaled<'a> {
         Self { points, exponent: num::exponent_above(points.largest_magnitude()) }
     }
 
+    /// Row i, filled up with zeros.
     fn row<const D: usize>(&self, i: u32) -> [f64; D] {
         let least = num::scale(1.0, -250);
+        let row = self.points.row(i as usize);
         std::array::from_fn(|k| {
-            let x = num::scale(self.points.row(i as usize)[k], -self.exponent);
+            let x = num::scale(row.get(k).copied().unwrap_or(0.0), -self.exponent);
             if x.abs() < least { 0.0 } else { x }
         })
     }
 }
 
-/// Keeps the lowest index of candidates that coincide once scaled.
-fn unique(points: &Points, mut candidates: Vec<u32>) -> Vec<u32> {
+/// Keeps the lowest index of candidates that coincide once scaled; orders them by their coordinates.
+fn unique(points: &Points, candidates: Vec<u32>) -> Vec<u32> {
     let scaled = Scaled::of(points);
-    let key = |i: u32| -> [f64; 3] {
-        let row: [f64; 3] = match points.d() {
-            1 => [scaled.row::<1>(i)[0], 0.0, 0.0],
-            2 => {
-                let [x, y] = scaled.row::<2>(i);
-                [x, y, 0.0]
-            }
-            _ => scaled.row::<3>(i),
-        };
-        row.map(|x| x + 0.0)
-    };
-    let order = |a: &[f64; 3], b: &[f64; 3]| {
-        a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-    };
-    let mut keyed: Vec<([f64; 3], u32)> = candidates.drain(..).map(|i| (key(i), i)).collect();
-    keyed.sort_unstable_by(|(a, i), (b, j)| order(a, b).then(i.cmp(j)));
+    let mut keyed: Vec<([f64; 3], u32)> = candidates.into_iter().map(|i| (scaled.row(i), i)).collect();
+    keyed.sort_unstable_by(|(a, i), (b, j)| lexicographic(a, b).then(i.cmp(j)));
     keyed.dedup_by(|b, a| a.0 == b.0);
-    candidates.extend(keyed.into_iter().map(|(_, i)| i));
-    candidates
+    keyed.into_iter().map(|(_, i)| i).collect()
+}
+
+/// The order of two points by their first coordinates that differ.
+fn lexicographic(a: &[f64], b: &[f64]) -> Ordering {
+    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).fold(Ordering::Equal, Ordering::then)
 }

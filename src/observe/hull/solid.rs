@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use robust::{Coord3D, orient3d};
 
-use super::planar;
+use super::{lexicographic, planar};
 
 type Point = [f64; 3];
 const NONE: u32 = u32::MAX;
@@ -47,9 +47,7 @@ impl Solid {
     /// Computes the hull of distinct points, in any number and position.
     pub(super) fn of(points: &[Point]) -> Self {
         let flat = |vertices| Self { vertices, facets: Vec::new() };
-        let less = |a: &Point, b: &Point| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne());
-        let by_order =
-            |&i: &u32, &j: &u32| less(&points[i as usize], &points[j as usize]).unwrap_or(std::cmp::Ordering::Equal);
+        let by_order = |&i: &u32, &j: &u32| lexicographic(&points[i as usize], &points[j as usize]);
         let all = || 0..points.len() as u32;
         let (Some(low), Some(high)) = (all().min_by(by_order), all().max_by(by_order)) else { return flat(Vec::new()) };
         if low == high {

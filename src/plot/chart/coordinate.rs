@@ -8,6 +8,7 @@ const LARGEST: f64 = 1e300;
 
 /// One axis, before its data are known.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[must_use]
 pub struct Coordinate {
     pub(super) label: String,
     pub(super) log: bool,
@@ -33,13 +34,11 @@ impl Coordinate {
     }
 
     /// Fixes the range, whatever the data.
-    #[must_use]
     pub fn within(self, low: f64, high: f64) -> Self {
         Self { range: Some((low, high)), ..self }
     }
 
     /// Puts ticks at these values, with texts of their own.
-    #[must_use]
     pub fn named(self, names: impl IntoIterator<Item = (f64, String)>) -> Self {
         Self { names: names.into_iter().collect(), ..self }
     }

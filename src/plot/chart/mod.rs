@@ -68,6 +68,7 @@ struct Layer {
 
 /// A chart: layers or a heat map on a pair of axes.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Chart {
     title: String,
     subtitle: String,
@@ -107,43 +108,36 @@ impl Chart {
     }
 
     /// Adds a second line under the title.
-    #[must_use]
     pub fn subtitle(self, text: impl Into<String>) -> Self {
         Self { subtitle: text.into(), ..self }
     }
 
     /// Adds a note below the chart.
-    #[must_use]
     pub fn foot(self, text: impl Into<String>) -> Self {
         Self { foot: text.into(), ..self }
     }
 
     /// Gives a unit one length on both axes.
-    #[must_use]
     pub fn equal_units(self) -> Self {
         Self { equal: true, ..self }
     }
 
     /// Adds a curve.
-    #[must_use]
     pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.layer(name, Shape::Lines { paths: vec![points.into_iter().collect()], dashed: false })
     }
 
     /// Adds curves under one name; many of them are drawn thin.
-    #[must_use]
     pub fn lines(self, name: impl Into<String>, paths: Vec<Vec<(f64, f64)>>) -> Self {
         self.layer(name, Shape::Lines { paths, dashed: false })
     }
 
     /// Adds a dashed curve, for a prediction of theory.
-    #[must_use]
     pub fn dashed(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.layer(name, Shape::Lines { paths: vec![points.into_iter().collect()], dashed: true })
     }
 
     /// Adds points.
-    #[must_use]
     pub fn points(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let at: Vec<Point> = points.into_iter().collect();
         let radius = if at.len() > 2000 {
@@ -157,25 +151,21 @@ impl Chart {
     }
 
     /// Adds points with intervals in y: x, y, lower and upper end.
-    #[must_use]
     pub fn intervals(self, name: impl Into<String>, points: Vec<[f64; 4]>) -> Self {
         self.layer(name, Shape::Intervals(points))
     }
 
     /// Adds the area between two curves: x, lower and upper end.
-    #[must_use]
     pub fn band(self, name: impl Into<String>, points: Vec<[f64; 3]>) -> Self {
         self.layer(name, Shape::Band(points)).opacity(0.22)
     }
 
     /// Adds a polygon.
-    #[must_use]
     pub fn region(self, name: impl Into<String>, corners: Vec<(f64, f64)>) -> Self {
         self.layer(name, Shape::Region(corners)).opacity(0.22)
     }
 
     /// Adds bars: lower and upper end in x, height.
-    #[must_use]
     pub fn bars(self, name: impl Into<String>, bars: Vec<[f64; 3]>) -> Self {
         self.layer(name, Shape::Bars(bars)).opacity(0.6)
     }
@@ -183,7 +173,6 @@ impl Chart {
     /// Adds a histogram of `values` in `bins` bins of equal width on the x axis as it is scaled,
     /// over their range or the one given to the axis. On a logarithmic axis the lowest bin also
     /// counts values of 0 and below; the outermost bins also count values beyond the range.
-    #[must_use]
     pub fn histogram(self, name: impl Into<String>, values: &[f64], bins: usize) -> Self {
         let to = |v: f64| if self.x.log { v.log10() } else { v };
         let from = |v: f64| if self.x.log { 10f64.powf(v) } else { v };
@@ -203,19 +192,16 @@ impl Chart {
     }
 
     /// Adds a dashed line across at a height, for a prediction of theory.
-    #[must_use]
     pub fn level(self, name: impl Into<String>, y: f64) -> Self {
         self.layer(name, Shape::Level(y)).ink()
     }
 
     /// Adds a dashed upright line, for a prediction of theory.
-    #[must_use]
     pub fn upright(self, name: impl Into<String>, x: f64) -> Self {
         self.layer(name, Shape::Upright(x)).ink()
     }
 
     /// Gives the last layer colour k of the palette, so that layers that belong together have one.
-    #[must_use]
     pub fn colour(mut self, k: usize) -> Self {
         if let Some(layer) = self.layers.last_mut() {
             layer.colour = COLOURS[k % COLOURS.len()];
@@ -224,21 +210,18 @@ impl Chart {
     }
 
     /// Draws the last layer in the colour of text.
-    #[must_use]
     pub fn ink(mut self) -> Self {
         self.coloured = self.coloured.saturating_sub(1);
         self.painted(INK)
     }
 
     /// Draws the last layer in grey, as a background to the others.
-    #[must_use]
     pub fn grey(mut self) -> Self {
         self.coloured = self.coloured.saturating_sub(1);
         self.painted(GREY)
     }
 
     /// Gives the points of the last layer another radius, in pixels.
-    #[must_use]
     pub fn radius(mut self, pixels: f64) -> Self {
         if let Some(Layer { shape: Shape::Points { radius, .. }, .. }) = self.layers.last_mut() {
             *radius = pixels;
@@ -247,7 +230,6 @@ impl Chart {
     }
 
     /// Gives the last layer another opacity, from 0 to 1.
-    #[must_use]
     pub fn opacity(mut self, opacity: f64) -> Self {
         if let Some(layer) = self.layers.last_mut() {
             layer.opacity = opacity;
