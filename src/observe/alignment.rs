@@ -13,8 +13,8 @@
 use super::envelope::Envelope;
 use super::hull::Hull;
 use super::points::Points;
-use crate::field::Linear;
 use crate::num::{dot, largest_magnitude};
+use crate::real::Linear;
 
 /// Alignment of every token.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,8 +19,8 @@ use rayon::prelude::*;
 
 use super::alignment::scored;
 use super::points::{Distinct, Points};
-use crate::field::Linear;
 use crate::num::{dot, squared_distance};
+use crate::real::Linear;
 use crate::rng::Stream;
 
 /// Number of distinct tokens up to which every pair counts.

@@ -17,9 +17,9 @@
 
 use super::nearest;
 use super::points::Points;
-use crate::field::Linear;
 use crate::model::StripForm;
 use crate::num;
+use crate::real::Linear;
 
 /// ε(v); `None` where A v = 0, a vertex that the theorem excludes.
 ///

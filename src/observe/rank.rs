@@ -9,8 +9,8 @@ use nalgebra::DMatrix;
 
 use super::alignment::scored;
 use super::points::Distinct;
-use crate::field::Linear;
 use crate::num::dot;
+use crate::real::Linear;
 
 /// Number of rows up to which singular values are computed.
 const MOST: usize = 512;

@@ -65,7 +65,7 @@ pub struct RateFit {
 
 impl RateFit {
     /// Fits distances at ascending steps. `noise` above 0: the resolution of a distance in the
-    /// tokens' unit, such as √d times the unit of the lattice ([`crate::contract::Grid::unit`]), or
+    /// tokens' unit, such as √d times the unit of the lattice ([`crate::exact::Grid::unit`]), or
     /// √d·2^-52 times the radius in real numbers.
     ///
     /// # Errors

@@ -13,9 +13,9 @@ use super::nearest::nearest;
 use super::points::{Distinct, Points, count_distinct};
 use super::quiescent::QuiescentSets;
 use super::support::{Directions, SupportLedger};
-use crate::field::{Linear, Steps};
 use crate::model::{Mask, Model};
 use crate::num;
+use crate::real::{Linear, Steps};
 use crate::tokens::{Precision, Tokens};
 
 /// Number of random directions beside those of the axes.

@@ -23,7 +23,6 @@ mod gif;
 mod metrics;
 mod page;
 mod player;
-pub mod run;
 mod trajectories;
 mod view;
 
