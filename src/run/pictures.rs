@@ -54,7 +54,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         picture,
     };
     let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
-    let mut blocks = vec![figure("trajectories", "Where the tokens go, from start to end.", paths.draw(SIZE)?)];
+    let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
     if !steps.is_empty() {

@@ -132,7 +132,7 @@ proptest! {
         for (j, support) in directions.support(&points).iter().enumerate() {
             let u = directions.vector(j);
             let ties = points.rows().filter(|row| {
-                super::super::points::dot_exactly(&u, row) > support.value - 1e-9
+                num::dot_exactly(&u, row) > support.value - 1e-9
             }).count();
             prop_assert!(ties > 1 || unfiltered.vertices.contains(&support.token));
         }
