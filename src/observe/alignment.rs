@@ -1,7 +1,8 @@
 //! Alignment: how far a token is from being its own best match, and the maximal alignment set S.
 //!
 //! ```text
-//! g_i = max_l S_il − S_ii = max_{v in K} <A x_i, v − x_i>        S = { x in K : <A x, x> = max_{y in K} <A x, y> }
+//! g_i = max_l S_il − S_ii = max_{v in K} <A x_i, v − x_i>
+//! S   = { x in K : <A x, x> = max_{y in K} <A x, y> }
 //! ```
 //!
 //! g_i → 0 is the numerical test of x_i → S (SPEC 1.4; S is derived there from a summary of arXiv

@@ -3,7 +3,7 @@
 //! ```text
 //! Hegselmann–Krause type   V = Σ_ij min(|x_i − x_j|², R²)                              (SPEC 1.6)
 //! sphere                   E_β = 1/(2 β n²) Σ_ij e^{β(<x_i, x_j> − origin)}             (SPEC 5)
-//! Frank–Wolfe              J(x) = −<B x, x>/2, and its duality gap ([`super::Alignment`])   (SPEC 3)
+//! Frank–Wolfe              J(x) = −<B x, x>/2; duality gap: [`super::Alignment`]      (SPEC 3)
 //! ```
 //!
 //! V is the classical candidate: Eq. (41) of arXiv 2509.15958 is **not public here**, V with R = δ

@@ -41,7 +41,7 @@ struct Solver<'a, F> {
     envelope: &'a Envelope<'a>,
     points: &'a Points,
     value: F,
-    /// Rounding of a function's value over the magnitude of the point's coordinates, and beside it.
+    /// Rounding of a function's value: over the magnitude of the point's coordinates, and absolute.
     slope_error: f64,
     offset_error: f64,
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ε(v) = s(v)/(2 + 2α),      s(v) = δ·s_v/|A v|: the geometric width of the strip that a token at v sees
-//! score: s_v = 1      width: s_v = |A v|, so s(v) = δ      a-norm: s_v = sqrt(<A v, v>)
+//! score: s_v = 1    width: s_v = |A v|, so s(v) = δ    a-norm: s_v = sqrt(<A v, v>)
 //! ```
 //!
 //! SPEC 1.3 derives this: the radius δ/(2+2α) is the paper's (Theorem 4.1, read in a summary), that

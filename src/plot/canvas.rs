@@ -13,7 +13,7 @@ use resvg::usvg;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 
-use super::{Picture, Tooltip};
+use super::picture::{Picture, Tooltip};
 use crate::error::{Error, Result};
 
 /// Latin, Greek, sub- and superscripts and the mathematical signs of DejaVu Sans.

@@ -1,8 +1,12 @@
-//! Colours of tokens by the cluster that they end in.
+//! Colours, and those of tokens by the cluster that they end in.
 
-use super::{COLOURS, GREY};
 use crate::observe::Clusters;
 use crate::tokens::Tokens;
+
+/// Okabe and Ito's colours without black and yellow.
+pub(super) const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
+/// The colour of what stands behind the others.
+pub(super) const GREY: &str = "#8c8c8c";
 
 /// Distance of two tokens of one cluster, as a share of the cloud's extent.
 const TOLERANCE: f64 = 2e-3;

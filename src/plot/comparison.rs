@@ -4,8 +4,9 @@ use glam::DVec2;
 
 use super::axes::{FOOT_SIZE, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, wrapped};
+use super::picture::{Picture, Size};
+use super::trajectories::data::Trajectories;
 use super::view::View;
-use super::{Picture, Size, Trajectories};
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::Tokens;

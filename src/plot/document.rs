@@ -8,7 +8,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::canvas::{escaped, font_face};
-use super::{Picture, Player};
+use super::picture::Picture;
+use super::player::Player;
 use crate::error::Result;
 use crate::io::atomic;
 
@@ -24,7 +25,7 @@ pub struct TextTable {
     pub caption: String,
     /// Names of the columns.
     pub head: Vec<String>,
-    /// A row of texts, one a column.
+    /// Rows of texts, one a column.
     pub rows: Vec<Vec<String>>,
 }
 

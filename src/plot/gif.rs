@@ -3,9 +3,9 @@
 use gif::{DisposalMethod, Encoder, Frame as Image, Repeat};
 use glam::{DVec2, DVec3};
 
-use super::Player;
 use super::axes::{Axes, Axis, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, Pixels, Style};
+use super::player::Player;
 use crate::error::{Error, Result};
 
 const WIDTH: f64 = 720.0;

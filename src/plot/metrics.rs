@@ -4,7 +4,8 @@ use glam::DVec2;
 
 use super::axes::{Axes, Axis, INK, Scale, foot, heading};
 use super::canvas::{Anchor, Canvas, Style, text_width};
-use super::{COLOURS, Picture, Size};
+use super::colouring::COLOURS;
+use super::picture::{Picture, Size};
 use crate::error::{Error, Result};
 use crate::num;
 
@@ -71,7 +72,7 @@ impl Metrics<'_> {
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
         let (left, right, bottom) = (84.0, width - 24.0, height - 72.0);
         let middle = if first.strips.is_some() { top + (bottom - top) * 0.56 } else { top - 14.0 };
-        let shift = if x.scale == Scale::Log { 1 } else { 0 };
+        let shift = u64::from(x.scale == Scale::Log);
         let at = |axes: &Axes, p: &StepMetrics, y: f64| axes.map(DVec2::new((p.t + shift) as f64, y));
         let strips: Vec<[f64; 3]> = points.iter().filter_map(|p| p.strips).collect();
         if !strips.is_empty() {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::canvas::escaped;
 use super::document::json;
-use super::{Player, gif};
+use super::gif;
+use super::player::Player;
 use crate::error::Result;
 
 impl Player {

@@ -10,8 +10,8 @@
 use serde::Serialize;
 
 use super::axes::coordinate;
-use super::check_frames;
 use super::colouring::Colouring;
+use super::frames;
 use crate::error::Result;
 use crate::num;
 use crate::observe::PrincipalAxes;
@@ -59,7 +59,7 @@ impl Player {
     /// # Errors
     /// No frames, frames of different shapes or out of order.
     pub fn new(frames: &[(u64, Tokens)]) -> Result<Self> {
-        check_frames(frames, "a trajectory to play")?;
+        frames::check(frames, "a trajectory to play")?;
         let last = frames.len() - 1;
         let n = frames[last].1.n();
         let space = Space::of(frames);

@@ -7,7 +7,10 @@
 
 use rayon::prelude::*;
 
-use super::{Coordinate, LEAF};
+use super::coordinate::Coordinate;
+
+/// Number of keys in a leaf of the tree.
+pub const LEAF: usize = 32;
 
 /// Number of rows ordered together, a power of two: their coordinates should stay in a cache.
 const WINDOW: usize = 1 << 15;

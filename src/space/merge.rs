@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::coordinate::Coordinate;
 use super::medians::refine;
-use super::{Coordinate, Order, order};
+use super::order::{Order, order};
 
 /// Rows in order, each with the tokens that were merged into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

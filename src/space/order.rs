@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::Coordinate;
+use super::coordinate::Coordinate;
 
 /// The rule that rows are ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

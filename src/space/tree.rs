@@ -7,7 +7,9 @@
 
 use rayon::prelude::*;
 
-use super::{Coordinate, Keys, LEAF};
+use super::coordinate::Coordinate;
+use super::medians::LEAF;
+use super::merge::Keys;
 
 /// Boxes, weights and sums over runs of keys. See the module.
 #[derive(Clone, Debug, Default)]
@@ -190,7 +192,7 @@ fn enclose<I: Coordinate>(bounds: &[I], boxes: &mut [I::Float]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Order;
+    use super::super::order::Order;
     use super::*;
     use proptest::prelude::*;
 

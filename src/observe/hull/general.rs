@@ -1,6 +1,6 @@
 //! Hulls in any dimension, by certificates (after Clarkson, FOCS 1994).
 //!
-//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p ([`side`],
+//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p (`side`,
 //! Wolfe, Math. Programming 11, 1976) either lies within the tolerance of p, or the direction c = p
 //! − y has p beyond all of V. Then the token that is extreme in the direction c is a new vertex,
 //! and p is asked again. So the work goes with the number of vertices, not with all pairs.
@@ -14,7 +14,6 @@ use rayon::prelude::*;
 
 use super::super::points::{Distinct, Points, mean};
 use super::super::support::Directions;
-use super::Hull;
 use crate::num::{self, dot, dot_exactly, norm, squared_distance};
 
 /// Distance from the hull that counts as inside, relative to the largest coordinate.
@@ -33,7 +32,8 @@ struct Search<'a> {
     effort: u64,
 }
 
-pub(super) fn hull(points: &Points, effort: u64) -> Hull {
+/// Vertices, undecided tokens, and the tolerance of the others.
+pub(super) fn hull(points: &Points, effort: u64) -> (Vec<u32>, Vec<u32>, f64) {
     let distinct = Distinct::of(points);
     let tolerance = TOLERANCE * points.largest_magnitude();
     let mut search = Search {
@@ -57,7 +57,7 @@ pub(super) fn hull(points: &Points, effort: u64) -> Hull {
         tokens.sort_unstable();
         tokens
     };
-    Hull { vertices: named(search.vertices), undecided: named(undecided), tolerance }
+    (named(search.vertices), named(undecided), tolerance)
 }
 
 impl Search<'_> {

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::super::points::{Points, mean};
 use super::super::support::Directions;
-use super::{SMALL, Scaled, planar, solid, unique};
+use super::scaled::{Scaled, unique};
+use super::{planar, solid};
 use crate::num::{dot, norm, squared_distance};
 
 /// Number of directions, beside those of the axes, whose extreme tokens make the inner hull.
@@ -16,6 +17,9 @@ const DIRECTIONS: usize = 32;
 
 /// Number of facets compared at once.
 const SIDE: usize = 8;
+
+/// Number of points up to which none are put aside first.
+const SMALL: usize = 512;
 
 /// The inner hull as an intersection of half-spaces, shrunk by rounding.
 struct Inner {

@@ -6,7 +6,7 @@
 //! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997,
 //!   crate `robust`); tokens inside a face or an edge are no vertices. One token, coincident,
 //!   collinear and coplanar clouds are as good as any.
-//! * d > 3: by certificates ([`general`]). A vertex comes with a direction in which it alone is
+//! * d > 3: by certificates (`general`). A vertex comes with a direction in which it alone is
 //!   extreme; any other token is within [`Hull::tolerance`] of the hull of the vertices found; what
 //!   the effort did not suffice for is undecided, and named so.
 //!
@@ -17,15 +17,13 @@
 
 mod general;
 mod inside;
-mod planar;
+pub(super) mod planar;
+mod scaled;
 mod solid;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
-
-pub(crate) use planar::vertices as planar_hull;
-
+use self::scaled::{Scaled, unique};
 use super::points::Points;
 use crate::num;
 
@@ -37,9 +35,6 @@ pub const EFFORT: u64 = 1 << 30;
 fn reach(points: &Points) -> i32 {
     if points.d() > 3 { 0 } else { 128 }
 }
-
-/// Number of points up to which none are put aside first.
-const SMALL: usize = 512;
 
 /// The vertices of a cloud's hull.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,8 +71,8 @@ impl Hull {
 
     fn of_candidates(points: &Points, candidates: Vec<u32>, exponent: i32, effort: u64) -> Self {
         if points.d() > 3 {
-            let hull = general::hull(points, effort);
-            return Self { tolerance: num::scale(hull.tolerance, exponent), ..hull };
+            let (vertices, undecided, tolerance) = general::hull(points, effort);
+            return Self { vertices, undecided, tolerance: num::scale(tolerance, exponent) };
         }
         let candidates = unique(points, candidates);
         let named = |position: u32| candidates[position as usize];
@@ -104,40 +99,4 @@ impl Hull {
     pub fn points(&self, of: &Points) -> Points {
         of.select(&self.vertices)
     }
-}
-
-/// Rows scaled into [−1, 1], coordinates too small for exact products set to 0.
-struct Scaled<'a> {
-    points: &'a Points,
-    exponent: i32,
-}
-
-impl<'a> Scaled<'a> {
-    fn of(points: &'a Points) -> Self {
-        Self { points, exponent: num::exponent_above(points.largest_magnitude()) }
-    }
-
-    /// Row i, filled up with zeros.
-    fn row<const D: usize>(&self, i: u32) -> [f64; D] {
-        let least = num::scale(1.0, -250);
-        let row = self.points.row(i as usize);
-        std::array::from_fn(|k| {
-            let x = num::scale(row.get(k).copied().unwrap_or(0.0), -self.exponent);
-            if x.abs() < least { 0.0 } else { x }
-        })
-    }
-}
-
-/// Keeps the lowest index of candidates that coincide once scaled; orders them by their coordinates.
-fn unique(points: &Points, candidates: Vec<u32>) -> Vec<u32> {
-    let scaled = Scaled::of(points);
-    let mut keyed: Vec<([f64; 3], u32)> = candidates.into_iter().map(|i| (scaled.row(i), i)).collect();
-    keyed.sort_unstable_by(|(a, i), (b, j)| lexicographic(a, b).then(i.cmp(j)));
-    keyed.dedup_by(|b, a| a.0 == b.0);
-    keyed.into_iter().map(|(_, i)| i).collect()
-}
-
-/// The order of two points by their first coordinates that differ.
-fn lexicographic(a: &[f64], b: &[f64]) -> Ordering {
-    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).fold(Ordering::Equal, Ordering::then)
 }

@@ -2,7 +2,7 @@
 
 use robust::{Coord, orient2d};
 
-use super::lexicographic;
+use super::scaled::lexicographic;
 
 /// A point with the caller's index of it.
 pub(crate) type Named = ([f64; 2], u32);

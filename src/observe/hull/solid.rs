@@ -10,7 +10,8 @@ use std::collections::HashMap;
 
 use robust::{Coord3D, orient3d};
 
-use super::{lexicographic, planar};
+use super::planar;
+use super::scaled::lexicographic;
 
 type Point = [f64; 3];
 const NONE: u32 = u32::MAX;

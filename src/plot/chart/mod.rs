@@ -12,59 +12,24 @@
 //! Axes fit their data unless a range is given. On a logarithmic axis, what is not above 0 has no
 //! place: it is left out, and the foot of the chart says how many such values there were.
 
-mod coordinate;
+pub(super) mod coordinate;
 mod heat;
+mod layer;
 mod legend;
 mod paint;
-mod panels;
+pub(super) mod panels;
 
 use glam::DVec2;
 
-pub use coordinate::Coordinate;
-pub use panels::Panels;
-
+use self::coordinate::Coordinate;
 use self::heat::Heat;
+use self::layer::{Layer, Point, Shape};
 use super::axes::{Axes, FOOT_SIZE, INK, foot, heading};
 use super::canvas::{Canvas, wrapped};
-use super::{COLOURS, GREY, Picture, Size};
+use super::colouring::{COLOURS, GREY};
+use super::picture::{Picture, Size};
 use crate::error::{Error, Result};
 use crate::num;
-
-/// Number of tooltips of a chart, at most.
-const MOST_TOOLTIPS: usize = 3000;
-
-/// A point of the data.
-type Point = (f64, f64);
-
-/// The data of a layer.
-#[derive(Clone, Debug, PartialEq)]
-enum Shape {
-    Lines {
-        paths: Vec<Vec<Point>>,
-        dashed: bool,
-    },
-    Points {
-        at: Vec<Point>,
-        radius: f64,
-    },
-    /// x, y, lower and upper end.
-    Intervals(Vec<[f64; 4]>),
-    /// x, lower and upper end.
-    Band(Vec<[f64; 3]>),
-    Region(Vec<Point>),
-    /// Lower and upper end in x, height.
-    Bars(Vec<[f64; 3]>),
-    Level(f64),
-    Upright(f64),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Layer {
-    name: String,
-    colour: &'static str,
-    opacity: f64,
-    shape: Shape,
-}
 
 /// A chart: layers or a heat map on a pair of axes.
 #[derive(Clone, Debug, PartialEq)]
@@ -262,12 +227,12 @@ impl Chart {
         let note = self.full_foot();
         let lines = if note.is_empty() { 0 } else { wrapped(&note, FOOT_SIZE, width - 32.0, 3).len() };
         let bottom = height - 58.0 - 14.0 * lines as f64;
-        let side = if self.heat.is_some() { heat::BAR } else { legend::width(&[self]) };
+        let side = if self.heat.is_some() { heat::BAR } else { legend::width(&self.layers) };
         self.draw_in(&mut canvas, DVec2::new(84.0, top), DVec2::new(width - 24.0 - side, bottom))?;
         if let Some(heat) = &self.heat {
             heat.bar(&mut canvas, DVec2::new(width - heat::BAR, top), bottom);
         } else {
-            legend::draw(&mut canvas, &[self], DVec2::new(width - 12.0 - side, top + 8.0), side);
+            legend::draw(&mut canvas, &self.layers, DVec2::new(width - 12.0 - side, top + 8.0), side);
         }
         if lines > 0 {
             foot(&mut canvas, &note, 3, 9.0);
@@ -305,7 +270,7 @@ impl Chart {
                 paint::layer(canvas, &axes, layer);
             }
             canvas.close_clip();
-            paint::tooltips(canvas, &axes, self);
+            paint::tooltips(canvas, &axes, &self.layers, [&self.x, &self.y]);
         }
         axes.close(canvas);
         Ok(())

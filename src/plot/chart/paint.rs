@@ -2,9 +2,13 @@
 
 use glam::DVec2;
 
-use super::{Chart, Layer, MOST_TOOLTIPS, Shape};
+use super::coordinate::Coordinate;
+use super::layer::{Layer, Shape};
 use crate::plot::axes::{Axes, significant};
 use crate::plot::canvas::{Canvas, Style};
+
+/// Number of tooltips of a chart, at most.
+const MOST_TOOLTIPS: usize = 3000;
 
 /// Number of curves above which they are drawn thin.
 const MANY: usize = 12;
@@ -81,9 +85,9 @@ pub(super) fn layer(canvas: &mut Canvas, axes: &Axes, layer: &Layer) {
 }
 
 /// Adds a tooltip at each point; at every k-th only, where there are many.
-pub(super) fn tooltips(canvas: &mut Canvas, axes: &Axes, chart: &Chart) {
+pub(super) fn tooltips(canvas: &mut Canvas, axes: &Axes, layers: &[Layer], [x_axis, y_axis]: [&Coordinate; 2]) {
     let mut all: Vec<(&Layer, f64, f64, String)> = Vec::new();
-    for layer in &chart.layers {
+    for layer in layers {
         let mut add = |x: f64, y: f64, more: String| all.push((layer, x, y, more));
         match &layer.shape {
             Shape::Lines { paths, .. } => paths.iter().flatten().for_each(|&(x, y)| add(x, y, String::new())),
@@ -92,11 +96,11 @@ pub(super) fn tooltips(canvas: &mut Canvas, axes: &Axes, chart: &Chart) {
                 add(x, y, format!(" ({} to {})", significant(low), significant(high)));
             }),
             Shape::Bars(bars) => bars.iter().filter(|bar| bar[2] > 0.0).for_each(|&[low, high, height]| {
-                let middle = if chart.x.log { (low * high).sqrt() } else { f64::midpoint(low, high) };
+                let middle = if x_axis.log { (low * high).sqrt() } else { f64::midpoint(low, high) };
                 add(
                     middle,
                     height,
-                    format!(" ({} from {} to {})", chart.x.quantity(), significant(low), significant(high)),
+                    format!(" ({} from {} to {})", x_axis.quantity(), significant(low), significant(high)),
                 );
             }),
             Shape::Band(_) | Shape::Region(_) | Shape::Level(_) | Shape::Upright(_) => {}
@@ -105,7 +109,7 @@ pub(super) fn tooltips(canvas: &mut Canvas, axes: &Axes, chart: &Chart) {
     let stride = all.len().div_ceil(MOST_TOOLTIPS).max(1);
     for (layer, x, y, more) in all.into_iter().step_by(stride) {
         let Some(at) = axes.place(x, y).filter(|&at| axes.holds(at)) else { continue };
-        let (xs, ys) = (chart.x.quantity(), chart.y.quantity());
+        let (xs, ys) = (x_axis.quantity(), y_axis.quantity());
         let name = if layer.name.is_empty() { String::new() } else { format!("{}\n", layer.name) };
         canvas.tooltip(at, format!("{name}{xs}: {}\n{ys}: {}{more}", significant(x), significant(y)));
     }

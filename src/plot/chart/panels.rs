@@ -6,7 +6,7 @@ use super::{Chart, legend};
 use crate::error::{Error, Result};
 use crate::plot::axes::{FOOT_SIZE, INK, SOFT, heading};
 use crate::plot::canvas::{Anchor, Canvas, wrapped};
-use crate::plot::{Picture, Size};
+use crate::plot::picture::{Picture, Size};
 
 /// Charts side by side on one sheet, with one legend.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,8 @@ impl Panels {
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle) - 6.0;
-        let all: Vec<&Chart> = self.charts.iter().collect();
-        let side = legend::width(&all);
+        let layers = || self.charts.iter().flat_map(|chart| &chart.layers);
+        let side = legend::width(layers());
         let columns = self.columns.clamp(1, self.charts.len());
         let rows = self.charts.len().div_ceil(columns);
         let each = DVec2::new((width - 12.0 - side) / columns as f64, (height - top - 8.0) / rows as f64);
@@ -48,7 +48,7 @@ impl Panels {
             }
             chart.draw_in(&mut canvas, low, high)?;
         }
-        legend::draw(&mut canvas, &all, DVec2::new(width - 12.0 - side, top + 46.0), side);
+        legend::draw(&mut canvas, layers(), DVec2::new(width - 12.0 - side, top + 46.0), side);
         canvas.finish()
     }
 }

@@ -2,8 +2,8 @@
 
 use glam::DVec2;
 
-use super::legend::{self, Key};
-use super::{BAND, EDGE, Trajectories};
+use super::data::Trajectories;
+use super::legend::{self, BAND, EDGE, Key};
 use crate::num;
 use crate::observe::planar_hull;
 use crate::plot::axes::{Axes, INK, SOFT, foot, significant};

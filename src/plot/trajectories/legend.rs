@@ -2,9 +2,12 @@
 
 use glam::DVec2;
 
-use super::{BAND, EDGE};
 use crate::plot::axes::{INK, SOFT};
 use crate::plot::canvas::{Anchor, Canvas, Style, wrapped};
+
+/// Colours of the strip's band and members, and of the band's edge.
+pub(super) const BAND: &str = "#f0e442";
+pub(super) const EDGE: &str = "#8a7d00";
 
 /// Width of the legend, in pixels.
 pub(super) const WIDTH: f64 = 218.0;
