@@ -25,10 +25,33 @@ pub(super) enum Shape {
     Upright(f64),
 }
 
+impl Shape {
+    /// The values that axes must show, x and y; bars stand on 0, but on a logarithmic y axis.
+    pub(super) fn values(&self, is_y_log: bool) -> (Vec<f64>, Vec<f64>) {
+        match self {
+            Self::Lines { paths, .. } => paths.iter().flatten().copied().unzip(),
+            Self::Points { at: points, .. } | Self::Region(points) => points.iter().copied().unzip(),
+            Self::Intervals(points) => heads_and_tails(points),
+            Self::Band(points) => heads_and_tails(points),
+            Self::Bars(bars) => {
+                let ends = |b: &[f64; 3]| [b[2], if is_y_log { b[2] } else { 0.0 }];
+                (bars.iter().flat_map(|b| [b[0], b[1]]).collect(), bars.iter().flat_map(ends).collect())
+            }
+            Self::Level(y) => (Vec::new(), vec![*y]),
+            Self::Upright(x) => (vec![*x], Vec::new()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layer {
     pub(super) name: String,
     pub(super) colour: &'static str,
     pub(super) opacity: f64,
     pub(super) shape: Shape,
+}
+
+/// The first values of some points, and all the others.
+fn heads_and_tails<const N: usize>(points: &[[f64; N]]) -> (Vec<f64>, Vec<f64>) {
+    (points.iter().map(|p| p[0]).collect(), points.iter().flat_map(|p| &p[1..]).copied().collect())
 }

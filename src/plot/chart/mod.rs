@@ -282,34 +282,8 @@ impl Chart {
 
     /// The values that the axes must show: x, y.
     fn values(&self) -> (Vec<f64>, Vec<f64>) {
-        let (mut xs, mut ys) = (Vec::new(), Vec::new());
-        for layer in &self.layers {
-            match &layer.shape {
-                Shape::Lines { paths, .. } => paths.iter().flatten().for_each(|&(x, y)| {
-                    xs.push(x);
-                    ys.push(y);
-                }),
-                Shape::Points { at: points, .. } | Shape::Region(points) => points.iter().for_each(|&(x, y)| {
-                    xs.push(x);
-                    ys.push(y);
-                }),
-                Shape::Intervals(points) => points.iter().for_each(|&[x, y, low, high]| {
-                    xs.push(x);
-                    ys.extend([y, low, high]);
-                }),
-                Shape::Band(points) => points.iter().for_each(|&[x, low, high]| {
-                    xs.push(x);
-                    ys.extend([low, high]);
-                }),
-                Shape::Bars(bars) => bars.iter().for_each(|&[low, high, height]| {
-                    xs.extend([low, high]);
-                    ys.extend([height, if self.y.log { height } else { 0.0 }]);
-                }),
-                Shape::Level(y) => ys.push(*y),
-                Shape::Upright(x) => xs.push(*x),
-            }
-        }
-        (xs, ys)
+        let all = self.layers.iter().map(|layer| layer.shape.values(self.y.log));
+        all.fold((Vec::new(), Vec::new()), |(xs, ys), (x, y)| ([xs, x].concat(), [ys, y].concat()))
     }
 
     /// The foot, with the number of values that could not be shown.

@@ -57,6 +57,23 @@ impl<'a> Drawing<'a> {
 
     /// Draws every layer, the legend and the caption.
     pub(super) fn draw(mut self, canvas: &mut Canvas) {
+        self.layers(canvas);
+        legend::draw(canvas, &self.keys, self.axes.low.y + 8.0);
+        self.caption(canvas);
+    }
+
+    /// Draws the layers alone, for one of several panels; returns a line about the end.
+    pub(super) fn panel(mut self, canvas: &mut Canvas) -> String {
+        self.layers(canvas);
+        let (last, weight) = (self.last(), &self.colouring.clusters.weight);
+        let alone = weight.iter().filter(|w| **w == 1).count();
+        let groups = weight.len() - alone;
+        let plural = if groups == 1 { "" } else { "s" };
+        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
+        format!("step {}: {groups} cluster{plural}{rest}", last.0)
+    }
+
+    fn layers(&mut self, canvas: &mut Canvas) {
         self.start_hull(canvas);
         self.band(canvas);
         self.paths(canvas);
@@ -64,24 +81,6 @@ impl<'a> Drawing<'a> {
         self.ends(canvas);
         self.members(canvas);
         self.axes.close(canvas);
-        legend::draw(canvas, &self.keys, self.axes.low.y + 8.0);
-        self.caption(canvas);
-    }
-
-    /// Draws the cloud and its paths alone, for one of several panels; returns a line about the
-    /// end.
-    pub(super) fn panel(mut self, canvas: &mut Canvas) -> String {
-        self.start_hull(canvas);
-        self.paths(canvas);
-        self.starts(canvas);
-        self.ends(canvas);
-        self.axes.close(canvas);
-        let (last, weight) = (self.last(), &self.colouring.clusters.weight);
-        let alone = weight.iter().filter(|w| **w == 1).count();
-        let groups = weight.len() - alone;
-        let plural = if groups == 1 { "" } else { "s" };
-        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
-        format!("step {}: {groups} cluster{plural}{rest}", last.0)
     }
 
     fn first(&self) -> &'a (u64, Tokens) {
@@ -96,9 +95,9 @@ impl<'a> Drawing<'a> {
         self.axes.map(self.view.point(*step, tokens, i))
     }
 
-    /// Layers from the back to the front, each with its colour: the grey one first, then lighter
-    /// clusters over heavier ones.
-    fn layers(&self) -> impl Iterator<Item = (usize, &'static str)> + use<> {
+    /// Layers of tokens from the back to the front, each with its colour: the grey one first, then
+    /// lighter clusters over heavier ones.
+    fn colours(&self) -> impl Iterator<Item = (usize, &'static str)> + use<> {
         let (coloured, colours) = (self.colouring.coloured, self.colouring.colours());
         std::iter::once(coloured).chain(0..coloured).map(move |layer| (layer, colours[layer]))
     }
@@ -173,7 +172,7 @@ impl<'a> Drawing<'a> {
         let count = paths.len() as f64;
         let opacity = (6.0 / count.sqrt()).clamp(0.16, 0.8);
         let width = if count <= 30.0 { 1.6 } else { 1.0 };
-        for (layer, colour) in self.layers() {
+        for (layer, colour) in self.colours() {
             let of_layer = paths.iter().filter(|(i, _)| self.colouring.layer(*i) == layer);
             let of_layer = of_layer.map(|(_, path)| path.as_slice());
             if of_layer.clone().next().is_some() && frames.len() > 1 {
@@ -185,7 +184,7 @@ impl<'a> Drawing<'a> {
     fn starts(&mut self, canvas: &mut Canvas) {
         let first = self.first();
         let radius = if self.drawn.len() <= 60 { 3.4 } else { 2.0 };
-        for (layer, colour) in self.layers() {
+        for (layer, colour) in self.colours() {
             let of_layer = self.drawn.iter().filter(|&&i| self.colouring.layer(i) == layer);
             let of_layer = of_layer.map(|&i| self.at(first, i));
             if self.drawn.len() <= 600 {
@@ -205,7 +204,7 @@ impl<'a> Drawing<'a> {
         let last = self.last();
         let n = last.1.n();
         let Colouring { clusters, coloured } = &self.colouring;
-        for (layer, colour) in self.layers() {
+        for (layer, colour) in self.colours() {
             let of_layer = num::evenly(n, MOST_DOTS).filter(|&i| self.colouring.layer(i) == layer);
             let of_layer = of_layer.map(|i| self.at(last, i));
             if layer < *coloured {
