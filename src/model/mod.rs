@@ -58,7 +58,7 @@ impl Model {
         Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None }, omit: 0.0 }
     }
 
-    /// The name of the system in configs (README, "Every system").
+    /// The name of the system in configs (docs/equations.md).
     pub fn name(&self) -> &'static str {
         match &self.update {
             Update::Average { .. } => self.rule.name(),

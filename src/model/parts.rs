@@ -6,7 +6,7 @@ use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
 use crate::schedule::Schedule;
 
-/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
+/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see docs/equations.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
