@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::table::lanes;
+use crate::cpu::lanes::table::lanes;
 
 lanes! {
     /// Proof of AVX-512 F, BW, DQ and VL, AVX2 and FMA, for f32.

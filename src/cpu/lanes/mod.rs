@@ -25,17 +25,17 @@ use crate::tokens::Precision;
 
 /// Vectors in a packet of queries. Its rows fill `VECTORS · WIDTH` lanes, at most 64, so that a set
 /// of them is a u64.
-pub(super) const VECTORS: usize = 4;
+pub(crate) const VECTORS: usize = 4;
 
 /// The most lanes of a packet.
-pub(super) const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 
 /// The most keys that are scored side by side, over all instruction sets.
-pub(super) const MOST_KEYS: usize = 4;
+pub(crate) const MOST_KEYS: usize = 4;
 
 /// Operations on vectors of floats F, on vectors of integers I of the same size, and on sets of
 /// lanes.
-pub(super) trait Lanes<F, I>: Copy {
+pub(crate) trait Lanes<F, I>: Copy {
     /// WIDTH floats.
     type Floats: Copy;
     /// WIDTH integers.
@@ -72,13 +72,13 @@ pub(super) trait Lanes<F, I>: Copy {
 }
 
 /// A computation that is generic over its lanes. `run` must be `#[inline(always)]`.
-pub(super) trait Job<F, I> {
+pub(crate) trait Job<F, I> {
     type Output;
     fn run<L: Lanes<F, I>>(self, lanes: L) -> Self::Output;
 }
 
 /// A float with the integer of its width: every instruction set has lanes for the pair.
-pub(super) trait Vectors: Sized {
+pub(crate) trait Vectors: Sized {
     type Int;
 
     /// Runs a job compiled for an instruction set, which this machine must have.
@@ -155,7 +155,7 @@ impl InstructionSet {
     }
 
     /// Rows in a packet of queries.
-    pub(super) fn packet_rows(self, precision: Precision) -> usize {
+    pub(crate) fn packet_rows(self, precision: Precision) -> usize {
         let bytes = match self {
             Self::Neon => 16,
             Self::Portable | Self::Avx2 => 32,

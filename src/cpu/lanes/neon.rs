@@ -3,7 +3,7 @@
 
 use std::arch::aarch64::*;
 
-use super::table::lanes;
+use crate::cpu::lanes::table::lanes;
 
 lanes! {
     /// Proof of NEON, for f32.

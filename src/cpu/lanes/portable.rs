@@ -1,6 +1,6 @@
 //! Arrays of 256 bits; the compiler makes of them what the target has.
 
-use super::table::lanes;
+use crate::cpu::lanes::table::lanes;
 
 macro_rules! portable {
     ($name:ident, $float:ty, $int:ty, $width:literal, $mantissa:literal) => {

@@ -26,7 +26,7 @@ macro_rules! lanes {
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub(in crate::cpu) struct $name(());
+        pub(crate) struct $name(());
 
         impl $name {
             /// Runs a job compiled for these features.
@@ -34,7 +34,7 @@ macro_rules! lanes {
             /// # Safety
             /// The processor has them.
             $(#[target_feature(enable = $features)])?
-            pub(super) unsafe fn run<J: crate::cpu::lanes::Job<$float, $int>>(job: J) -> J::Output {
+            pub(crate) unsafe fn run<J: crate::cpu::lanes::Job<$float, $int>>(job: J) -> J::Output {
                 job.run(Self(()))
             }
         }
@@ -121,4 +121,4 @@ macro_rules! lanes {
         }
     };
 }
-pub(super) use lanes;
+pub(crate) use lanes;
