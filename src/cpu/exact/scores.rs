@@ -32,9 +32,15 @@ pub(crate) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS],
 }
 
 /// Calls a loop over a block with small dimensions as constants: its loop over coordinates unrolls and queries stay in
-/// registers. What is called so is compiled five times; keep it small.
+/// registers. What is called so is compiled for each of them, and for all others if not said otherwise; keep it small.
 macro_rules! unrolled {
     ($d:expr, |$name:ident| $call:expr) => {
+        unrolled!($d, |$name| $call, else {
+            let $name = $d;
+            $call
+        })
+    };
+    ($d:expr, |$name:ident| $call:expr, else $other:expr) => {
         match $d {
             1 => {
                 let $name = 1;
@@ -52,7 +58,7 @@ macro_rules! unrolled {
                 let $name = 4;
                 $call
             }
-            $name => $call,
+            _ => $other,
         }
     };
 }

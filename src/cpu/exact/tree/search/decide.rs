@@ -90,13 +90,16 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     pub(crate) fn take_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>) {
         if known.strip == Strip::Argmax {
-            for l in places(known.own) {
-                let key = known.argmax_key[l];
-                match &mut self.purpose {
-                    Purpose::Members(members) => members[l].push(key),
-                    // One token of those that the key stands for.
-                    _ => self.scratch.sums.add(lanes, &self.keys.cloud.x, &[(key, 1 << l)]),
-                }
+            // One token of those that each key stands for.
+            let mut list = [(0, 0); LANES];
+            let list = &mut list[..self.rows.len()];
+            for (l, entry) in list.iter_mut().enumerate() {
+                *entry = (known.argmax_key[l], 1 << l);
+            }
+            if let Purpose::Members(members) = &mut self.purpose {
+                members.iter_mut().zip(&*list).for_each(|(members, &(key, _))| members.push(key));
+            } else {
+                self.scratch.sums.add(lanes, &self.keys.cloud.x, list);
             }
             return;
         }

@@ -33,18 +33,16 @@ impl<W: Width> Search<'_, W> {
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
         self.sift(|level| &level.maxima, Limits::above(W::default()));
-        if self.scratch.listed {
-            for part in 0..self.scratch.parts.len() {
-                self.see_leaf(lanes, part, known, &mut max, tally);
+        let listed = self.scratch.listed;
+        if !listed {
+            if self.keys.order == Order::Space && !known.blind {
+                self.start_from_winners(lanes, &mut max);
             }
-            return max;
+            self.open_group();
         }
-        if self.keys.order == Order::Space && !known.blind {
-            self.start_from_winners(lanes, &mut max);
-        }
-        self.open_group();
         for turn in 0.. {
             let leaf = match self.keys.order {
+                _ if listed => (turn < self.scratch.parts.len()).then_some(turn),
                 Order::Space => self.nearest_leaf(lanes, known, &max, tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
             };
@@ -63,7 +61,7 @@ impl<W: Width> Search<'_, W> {
         open.clear();
         for &node in &self.scratch.group.innermost().maxima.boxes {
             let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
-            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            let (middle, reach) = fan_bounds(fan, around, origin, d);
             open.push((node, middle + reach));
         }
         if open.len() > 1 {
@@ -91,7 +89,7 @@ impl<W: Width> Search<'_, W> {
         let (query, sizes, near, origin) =
             (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.near[..], self.origin());
         let (around, count) = (&self.scratch.around_winners[..], self.scratch.winners.len());
-        let error = unrolled!(d, |d| errors(lanes, sizes, around, origin, d));
+        let error = errors(lanes, sizes, around, origin, d);
         let best = unrolled!(d, |d| leaf_maxima(lanes, query, near, d, count));
         let minus_one = lanes.splat(W::of_one().negated());
         for r in 0..VECTORS {

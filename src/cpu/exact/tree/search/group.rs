@@ -131,12 +131,14 @@ impl<W: Width> Around<W> {
             self.boxes.clone_from(&all.boxes);
             self.inside.copy(&all.inside);
         }
-        let Some(mut list) = self.spare.take() else {
-            return self.descend(keys, fan, origin, limits, room);
-        };
+        let listed = all.and_then(|all| all.list.as_ref());
+        if listed.is_none() {
+            self.descend(keys, fan, origin, limits, room);
+        }
+        let Some(mut list) = self.spare.take() else { return };
         list.clear();
         let mut fits = true;
-        if let Some(listed) = all.and_then(|all| all.list.as_ref()) {
+        if let Some(listed) = listed {
             // They fit: there are no more of them.
             let inside = &mut self.inside;
             listed.sift(fan, origin, limits, |place, whole| {
@@ -148,7 +150,6 @@ impl<W: Width> Around<W> {
                 }
             });
         } else {
-            self.descend(keys, fan, origin, limits, room);
             fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
             if fits {
                 let (cloud, d, Room { leaf, inside, .. }) = (keys.cloud, keys.cloud.d, room);
@@ -156,7 +157,7 @@ impl<W: Width> Around<W> {
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
-                    unrolled!(d, |d| leaf.fill(range.start, rows, d));
+                    leaf.fill(range.start, rows, d);
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
                             inside.add_key(keys, leaf.keys()[place]);

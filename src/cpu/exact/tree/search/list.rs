@@ -99,9 +99,8 @@ impl<W: Width> List<W> {
         limits: Limits<W>,
         mut keep: impl FnMut(usize, bool) -> bool,
     ) {
-        let d = fan.len();
         for start in (0..self.count).step_by(SIDE) {
-            let [lower, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            let [lower, upper] = self.bounds(fan, origin, start);
             let (mut reached, mut inside) = (0u32, 0u32);
             for c in 0..SIDE {
                 reached |= u32::from(limits.outside <= upper[c]) << c;
@@ -121,9 +120,9 @@ impl<W: Width> List<W> {
     /// No query of the fan has a larger score.
     #[inline(always)]
     pub(crate) fn most(&self, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
-        let (d, mut most) = (fan.len(), W::LOWEST);
+        let mut most = W::LOWEST;
         for start in (0..self.count).step_by(SIDE) {
-            let [_, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            let [_, upper] = self.bounds(fan, origin, start);
             for &upper in &upper[..(self.count - start).min(SIDE)] {
                 most = if most < upper { upper } else { most };
             }
@@ -133,7 +132,16 @@ impl<W: Width> List<W> {
 
     /// Of some keys side by side the least and the largest score.
     #[inline(always)]
-    fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize, d: usize) -> [[W; SIDE]; 2] {
+    fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize) -> [[W; SIDE]; 2] {
+        unrolled!(
+            fan.len(),
+            |d| self.bounds_in(fan, origin, start, d),
+            else unreachable!("keys are listed in few dimensions only")
+        )
+    }
+
+    #[inline(always)]
+    fn bounds_in(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize, d: usize) -> [[W; SIDE]; 2] {
         let slack = origin.slack + origin.slack;
         let (mut middle, mut reach) = ([W::default(); SIDE], [W::default(); SIDE]);
         for k in 0..d {

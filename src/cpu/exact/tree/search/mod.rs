@@ -26,7 +26,7 @@ mod second;
 
 use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::query::{queries, strip_width};
-use crate::cpu::exact::scores::{at_least, unrolled};
+use crate::cpu::exact::scores::at_least;
 use crate::cpu::exact::step::{PreparedStep, Tally};
 use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::tree::search::group::{Around, Enter, Group, Inside, Level};
@@ -295,8 +295,7 @@ impl<W: Width> Search<'_, W> {
         }
         if self.keys.order == Order::Space {
             let listed = self.scratch.group.innermost().maxima.list.as_ref();
-            let best =
-                listed.and_then(|list| Some(list.keys()[unrolled!(cloud.d, |d| list.best(&self.scratch.fan[..d]))?]));
+            let best = listed.and_then(|list| Some(list.keys()[list.best(&self.scratch.fan)?]));
             let at = best.unwrap_or(self.scratch.next_origin).min(cloud.n as u32 - 1);
             self.scratch.origin_key = at;
             let row = &cloud.floats[at as usize * cloud.d..][..cloud.d];
@@ -329,7 +328,7 @@ impl<W: Width> Search<'_, W> {
         let list = of(group.innermost()).list.as_ref();
         *listed = list.is_some();
         if let Some(list) = list {
-            unrolled!(d, |d| parts.take(list, &fan[..d], origin, limits, |key| inside.add_key(keys, key)));
+            parts.take(list, fan, origin, limits, |key| inside.add_key(keys, key));
         }
     }
 
@@ -354,7 +353,7 @@ impl<W: Width> Search<'_, W> {
             &tree.boxes()[(tree.first_leaf() + part) * 2 * cloud.d..][..2 * cloud.d]
         };
         let (sizes, origin) = (&sizes[..], Origin { at: &origins[..cloud.d], slack: *slack });
-        (keys.len(), unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d)))
+        (keys.len(), errors(lanes, sizes, around, origin, cloud.d))
     }
 
     /// Step 4 of the contract.

@@ -6,6 +6,9 @@ use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::LEAF;
 
+/// The most coordinates whose sums stay in registers while a leaf is scored.
+pub(crate) const MOST_SUMMED: usize = 4;
+
 /// Adds −∞ to the lanes that do not see a key: slices of this many −∞, then as many zeros, from where they start.
 pub(crate) struct Blinds<W> {
     penalties: Vec<W>,
@@ -166,7 +169,7 @@ pub(crate) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
 }
 
 /// Adds the keys of a leaf to the sums of the lanes (of those that are active) whose score reaches `high`; for each key
-/// the lanes whose score only reaches `low`. d is at most 4.
+/// the lanes whose score only reaches `low`.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "what a leaf is scored with stays in registers")]
 pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
@@ -182,7 +185,7 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     let width = VECTORS * L::WIDTH;
     let count = (keys.len() / d).min(LEAF);
     assert!(
-        d <= 4
+        d <= MOST_SUMMED
             && keys.len() >= count * d
             && query.len() >= d * width
             && floats.len() >= d * LEAF
@@ -195,7 +198,8 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
         if active == 0 {
             continue;
         }
-        let (mut q, mut sum) = ([lanes.splat(W::default()); 4], [lanes.splat_int(W::Int::default()); 4]);
+        let mut q = [lanes.splat(W::default()); MOST_SUMMED];
+        let mut sum = [lanes.splat_int(W::Int::default()); MOST_SUMMED];
         for k in 0..d {
             q[k] = lanes.load(&query[k * width + r * L::WIDTH..]);
             sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
@@ -241,7 +245,13 @@ fn only<W: Width, L: Lanes<W, W::Int>>(lanes: L, limit: L::Floats, active: u64) 
 }
 
 #[inline(always)]
-fn score<W: Width, L: Lanes<W, W::Int>>(lanes: L, q: &[L::Floats; 4], floats: &[W], key: usize, d: usize) -> L::Floats {
+fn score<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    q: &[L::Floats; MOST_SUMMED],
+    floats: &[W],
+    key: usize,
+    d: usize,
+) -> L::Floats {
     let mut score = lanes.splat(W::default());
     for k in 0..d {
         score = lanes.mul_add(q[k], lanes.splat(floats[key * d + k]), score);

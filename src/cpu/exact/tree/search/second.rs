@@ -7,14 +7,11 @@
 use crate::cpu::exact::scores::{at_least, exact, unrolled};
 use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::tree::search::first::{least_of, most_of};
-use crate::cpu::exact::tree::search::scan::{Limits, add_leaf, bounds, fan_bounds, leaf_sets};
+use crate::cpu::exact::tree::search::scan::{Limits, MOST_SUMMED, add_leaf, bounds, fan_bounds, leaf_sets};
 use crate::cpu::exact::tree::search::{Known, Purpose, Scratch, Search, Strip, load, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::{LEAF, Order};
-
-/// The most coordinates whose sums stay in registers while a leaf is scored.
-const MOST_SUMMED: usize = 4;
 
 impl<W: Width> Search<'_, W> {
     /// Adds up the strips: boxes first, keys where they must be.
@@ -49,18 +46,14 @@ impl<W: Width> Search<'_, W> {
             self.sift(|level| &level.strips, limits);
             self.add_inside(active);
         }
-        if from_list && self.scratch.listed {
-            for part in 0..self.scratch.parts.len() {
-                self.decide_leaf(lanes, part, active, known, &threshold, [&low, &high], tally);
-            }
-            return;
-        }
-        self.scratch.listed = false;
+        let listed = from_list && self.scratch.listed;
+        self.scratch.listed = listed;
         let Scratch { undecided, group, .. } = &mut *self.scratch;
         undecided.clear();
         undecided.extend(group.innermost().strips.boxes.iter().map(|&node| (node, active)));
         for turn in 0.. {
             let leaf = match self.keys.order {
+                _ if listed => (turn < self.scratch.parts.len()).then_some((turn, active)),
                 Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
             };
@@ -166,19 +159,25 @@ impl<W: Width> Search<'_, W> {
             high[r] = lanes.mul_add(one, error[r], high[r]);
         }
         tally.scores += (count * self.rows.len()) as u64;
-        if d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. }) {
-            let Scratch { query_floats, near, rows, part, sums, .. } = &mut *self.scratch;
+        let summed =
+            d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. });
+        let Scratch { query_floats, near, rows, part, sums, .. } = &mut *self.scratch;
+        let (query, near) = (&query_floats[..], &near[..]);
+        let [some, sure] = if summed {
             rows.clear();
             for &key in &*part {
                 rows.extend_from_slice(self.keys.cloud.row(key as usize));
             }
-            let (query, near, keys, sums) = (&query_floats[..], &near[..], &rows[..], sums.room_for(count));
-            let bands = unrolled!(d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
-            self.decide_bands(lanes, &bands, known, threshold, tally);
-            return;
-        }
-        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
-        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&low, &high]));
+            let (keys, sums) = (&rows[..], sums.room_for(count));
+            let bands = unrolled!(
+                d,
+                |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums),
+                else unreachable!("leaves are summed in few dimensions only")
+            );
+            [bands, [0; LEAF]]
+        } else {
+            unrolled!(d, |d| leaf_sets(lanes, query, near, d, count, [&low, &high]))
+        };
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
         for at in 0..count {
@@ -197,33 +196,6 @@ impl<W: Width> Search<'_, W> {
                     inside |= u64::from(scores[l] >= threshold[l]) << l;
                 }
             }
-            list[length] = (key as u32, inside);
-            length += usize::from(inside != 0);
-        }
-        self.take(lanes, &list[..length]);
-    }
-
-    /// Adds the keys of the part at hand to the lanes, of those given, whose threshold their exact score reaches.
-    #[inline(always)]
-    fn decide_bands<L: Lanes<W, W::Int>>(
-        &mut self,
-        lanes: L,
-        bands: &[u64; LEAF],
-        known: &Known<W>,
-        threshold: &[W::Wide; LANES],
-        tally: &mut Tally,
-    ) {
-        let width = VECTORS * L::WIDTH;
-        let (mut list, mut length) = ([(0, 0); LEAF], 0);
-        let mut scores = [W::Wide::default(); LANES];
-        for at in 0..self.scratch.part.len() {
-            let (key, band) = (self.scratch.part[at] as usize, bands[at]);
-            if band == 0 {
-                continue;
-            }
-            tally.redone += u64::from((band & known.own).count_ones());
-            exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
-            let inside = places(band).fold(0, |inside, l| inside | u64::from(scores[l] >= threshold[l]) << l);
             list[length] = (key as u32, inside);
             length += usize::from(inside != 0);
         }
