@@ -52,7 +52,7 @@ pub(super) struct Compare {
     /// Step of Frank–Wolfe
     #[arg(long, default_value = "2/(t+2)")]
     gamma: String,
-    /// Who computes
+    /// Engine that computes
     #[arg(long, default_value = "auto", value_parser = named(&EngineChoice::ALL))]
     engine: String,
     /// Width of the stored tokens

@@ -90,7 +90,7 @@ impl RunDir {
                 }
                 // It may be whole, and what was computed since is lost where the run goes back.
                 Err(error) if error.is_of_a_file_to_mend() => {
-                    return Err(Error::input(format!("{error}; nothing was changed: mend that first")));
+                    return Err(Error::input(format!("{error}; nothing was changed: remove the cause first")));
                 }
                 Err(error) => refused.push(error),
             }

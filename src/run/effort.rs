@@ -1,8 +1,8 @@
-//! effort.csv: how each recorded step was computed, of which two equal runs may disagree on everything.
+//! effort.csv: the effort of each recorded step. Two equal runs may differ in every column.
 //!
-//! `step,plan,keys_a_row,boxes_a_row,distinct,step_seconds`: the plan that ran in the step s−1 → s, the keys scored and
-//! the boxes looked at for a distinct token, the distinct tokens as far as they had been merged, and the seconds that
-//! all steps had taken.
+//! `step,plan,keys_a_row,boxes_a_row,distinct,step_seconds`: the plan that ran in the step s−1 → s, the
+//! keys scored and the boxes tested for a computed row, the rows computed (coincident tokens are
+//! merged from time to time), and the seconds that all steps so far had taken.
 
 use serde::Serialize;
 

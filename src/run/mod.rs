@@ -11,7 +11,7 @@
 //! | `final.npy` | the last tokens, (n, d) |
 //! | `checkpoints/step_000000000012.safetensors` | the last two states to go on from ([`crate::run::checkpoint`]) |
 //! | `plots/` | pictures |
-//! | `.lock` | the number of the process that wrote it last, locked while it does ([`Lock`]) |
+//! | `.lock` | the id of the process that wrote the run last; locked while it writes ([`Lock`]) |
 //!
 //! A directory appears whole, with its config and what is known of it, or not at all.
 
