@@ -2,8 +2,8 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::exact;
-use crate::cpu::exact::step::Tally;
-use crate::cpu::exact::tree::search::{Known, Purpose, Search, Strip, places};
+use crate::cpu::exact::step::{Purpose, Tally};
+use crate::cpu::exact::tree::search::{Known, Search, Strip, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes};
 use crate::space::{Coordinate, LEAF};
@@ -30,7 +30,7 @@ impl<W: Width> Search<'_, W> {
             tally.redone += u64::from((*bits & twice & known.own).count_ones());
             if of != 0 {
                 let row = keys.cloud.row(*key as usize);
-                exact::<W>(&self.scratch.query, lanes, row, of, &mut scores);
+                exact::<W>(&self.scratch.queries.exact, lanes, row, of, &mut scores);
             }
             for l in places(*bits) {
                 if of >> l & 1 == 0 || scores[l] > known.max[l] {
@@ -56,10 +56,10 @@ impl<W: Width> Search<'_, W> {
             }
         }
         if let Some((key, _)) = candidates.iter().rev().find(|(_, bits)| bits & 1 == 1) {
-            self.scratch.next_origin = *key;
+            self.scratch.origin.next = *key;
         }
-        self.scratch.winners.clear();
-        self.scratch.winners.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
+        self.scratch.winners.keys.clear();
+        self.scratch.winners.keys.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
         self.scratch.candidates = candidates;
     }
 

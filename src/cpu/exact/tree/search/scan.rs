@@ -1,13 +1,10 @@
 //! The three loops that a search spends its time in: bounds of a box, the best of a leaf, the sets of a leaf.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use crate::cpu::exact::scores::{at_least, scores};
+use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, scores};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::LEAF;
-
-/// The most coordinates whose sums stay in registers while a leaf is scored.
-pub(crate) const MOST_SUMMED: usize = 4;
 
 /// Adds −∞ to the lanes that do not see a key: slices of this many −∞, then as many zeros, from where they start.
 pub(crate) struct Blinds<W> {
@@ -66,14 +63,14 @@ pub(crate) type Fan<W> = [W; 3];
 
 /// What scores are compared with, from an origin.
 #[derive(Clone, Copy)]
-pub(crate) struct Limits<W> {
+pub(crate) struct Cutoffs<W> {
     /// A score below it is of no use.
     pub(crate) outside: W,
     /// One not below it needs no more decision.
     pub(crate) inside: W,
 }
 
-impl<W: Width> Limits<W> {
+impl<W: Width> Cutoffs<W> {
     /// What reaches a limit is still to be decided.
     pub(crate) fn above(outside: W) -> Self {
         Self { outside, inside: W::LOWEST.size() }
@@ -185,7 +182,7 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     let width = VECTORS * L::WIDTH;
     let count = (keys.len() / d).min(LEAF);
     assert!(
-        d <= MOST_SUMMED
+        d <= FEW_DIMENSIONS
             && keys.len() >= count * d
             && query.len() >= d * width
             && floats.len() >= d * LEAF
@@ -198,8 +195,8 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
         if active == 0 {
             continue;
         }
-        let mut q = [lanes.splat(W::default()); MOST_SUMMED];
-        let mut sum = [lanes.splat_int(W::Int::default()); MOST_SUMMED];
+        let mut q = [lanes.splat(W::default()); FEW_DIMENSIONS];
+        let mut sum = [lanes.splat_int(W::Int::default()); FEW_DIMENSIONS];
         for k in 0..d {
             q[k] = lanes.load(&query[k * width + r * L::WIDTH..]);
             sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
@@ -247,7 +244,7 @@ fn only<W: Width, L: Lanes<W, W::Int>>(lanes: L, limit: L::Floats, active: u64) 
 #[inline(always)]
 fn score<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
-    q: &[L::Floats; MOST_SUMMED],
+    q: &[L::Floats; FEW_DIMENSIONS],
     floats: &[W],
     key: usize,
     d: usize,
