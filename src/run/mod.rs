@@ -26,6 +26,7 @@ mod measures;
 mod measuring;
 mod meta;
 mod metrics;
+#[cfg(feature = "pictures")]
 pub mod pictures;
 mod progress;
 pub mod record;
