@@ -30,6 +30,7 @@ mod metrics;
 pub mod pictures;
 mod progress;
 pub mod record;
+mod recorder;
 pub mod resume;
 mod table;
 #[cfg(test)]
