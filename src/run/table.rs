@@ -2,10 +2,11 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::io::disk::Out;
 use crate::run::progress::Mark;
