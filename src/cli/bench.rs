@@ -17,7 +17,7 @@ use crate::tokens::Precision;
 /// Time the engines against one another on the same clouds, in turn
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  localmax bench                                   a table in under a minute
+  localmax bench                                   a table in a minute or two
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out

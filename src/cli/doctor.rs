@@ -1,4 +1,4 @@
-//! `localmax doctor`: what this machine has, and what to mend.
+//! `localmax doctor`: the engines of this machine, and advice where one is missing.
 
 #[cfg_attr(not(feature = "gpu"), path = "doctor/no_gpus.rs")]
 mod gpus;
@@ -14,7 +14,7 @@ use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
 use gpus::Gpus;
 
-/// Show what this machine has for the engines, probe every adapter, and say what to mend
+/// Show the engines of this machine, probe every adapter, and give advice where one is missing
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take"
@@ -55,8 +55,8 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());
-    for line in gpus.mends() {
-        text += &format!("mend       {line}\n");
+    for line in gpus.advice() {
+        text += &format!("advice     {line}\n");
     }
     text
 }
@@ -80,7 +80,7 @@ fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
         },
         "auto": gpus.default_engine(),
-        "mend": gpus.mends(),
+        "mend": gpus.advice(),
     });
     gpus.add_to(&mut all);
     all

@@ -25,7 +25,7 @@ pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid:
     Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, Options { plan, ..Options::default() })?))
 }
 
-/// Whether the GPU engine has this model at this precision, and this plan for it.
+/// Checks that the GPU engine has this model at this precision, and this plan for it.
 fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
         return ExactGpu::require(plan, d);

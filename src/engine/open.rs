@@ -11,7 +11,7 @@ use crate::exact::Grid;
 use crate::model::Model;
 use crate::tokens::Tokens;
 
-/// An engine, and what a person should know about how it was chosen.
+/// An engine, with a note for the user on how it was chosen.
 pub struct Opened {
     /// The engine.
     pub engine: Box<dyn Engine>,
@@ -28,7 +28,7 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
     Engines::find(choice)?.open(plan, model, tokens, grid)
 }
 
-/// Where the engines of one choice run: many may be opened, one after another, on a device that is opened once.
+/// The engines of one choice: many may be opened, one after another, on a device that is opened once.
 pub struct Engines {
     choice: EngineChoice,
     device: Option<Device>,
@@ -104,12 +104,12 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
     Ok(Box::new(RealCpu::new(tokens, options)?))
 }
 
-/// Whether the reference has this plan.
+/// Checks that the reference has this plan.
 pub(super) fn reference_plan(plan: Plan) -> Result<()> {
     only_brute(plan, "the reference")
 }
 
-/// Whether the CPU engine has this plan for this model.
+/// Checks that the CPU engine has this plan for this model.
 pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
     if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
 }

@@ -43,16 +43,16 @@ impl Gpus {
     }
 
     /// What to do, most useful first.
-    pub(super) fn mends(&self) -> Vec<String> {
-        let mut mends = Vec::new();
+    pub(super) fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
         let hardware = self.adapters.iter().any(|p| !p.adapter.is_software());
         let absent = absent_manifests();
-        mends.extend(absent.iter().map(|(variable, path)| {
+        advice.extend(absent.iter().map(|(variable, path)| {
             format!("{variable} names {}, which is not there: correct it, or unset {variable}", path.display())
         }));
         if self.manifests.is_empty() {
             if absent.is_empty() {
-                mends.push(
+                advice.push(
                     "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine \
                      the manifest nvidia_icd.json, named in VK_DRIVER_FILES); a software driver is Mesa's lavapipe \
                      (Debian and Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
@@ -60,22 +60,22 @@ impl Gpus {
                 );
             }
         } else if self.adapters.is_empty() {
-            mends.push(
+            advice.push(
                 "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
                  and may this user open /dev/dri or /dev/nvidia*?"
                     .into(),
             );
         } else if !hardware {
-            mends.push(
+            advice.push(
                 "only software drivers: --engine auto takes the CPU engine, which is faster than they are".into(),
             );
         }
         // An absent manifest has been named.
         let there = self.manifests.iter().filter(|m| absent.iter().all(|(_, path)| *path != m.path));
-        mends.extend(there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?))));
+        advice.extend(there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?))));
         let adapters = self.adapters.iter();
-        mends.extend(adapters.filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
-        mends
+        advice.extend(adapters.filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
+        advice
     }
 
     /// A paragraph an adapter, and a line a driver.

@@ -13,7 +13,7 @@ impl Gpus {
         "cpu".into()
     }
 
-    pub(super) fn mends(&self) -> Vec<String> {
+    pub(super) fn advice(&self) -> Vec<String> {
         Vec::new()
     }
 

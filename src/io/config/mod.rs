@@ -29,7 +29,7 @@ use document::{Item, Place, Source, Table};
 use section::{Field, Section};
 pub use trigger::Trigger;
 
-use crate::choice::{self, EngineChoice, Plan};
+use crate::choice::{EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{self, Cloud, Kind};
 use crate::io::{input, npy, presets};
@@ -275,12 +275,11 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
 }
 
 fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
-    let precision = |text: &str| choice::named(text, "precision", &Precision::ALL);
     Ok(RunOptions {
         steps: section.need("steps", "the number of steps to take")?.count(0)?,
         engine: section.or("engine", EngineChoice::Auto, |field| field.parsed(EngineChoice::parse))?,
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
-        precision: section.or("precision", found, |field| field.parsed(precision))?,
+        precision: section.or("precision", found, |field| field.parsed(Precision::parse))?,
     })
 }
 

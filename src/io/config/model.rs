@@ -3,7 +3,6 @@
 use super::keys::{RULES, foreign};
 use super::operator::{operator, scores, two_sided_scores};
 use super::section::{Field, Section};
-use crate::choice;
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
@@ -27,9 +26,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     let rule = match *name {
         "localmax" => Rule::Localmax {
             delta: need(section, "delta", "the alignment sensitivity, a number or an expression in t of at least 0")?,
-            strip: section.or("strip", StripForm::Score, |field| {
-                field.parsed(|text| choice::named(text, "strip", &StripForm::ALL))
-            })?,
+            strip: section.or("strip", StripForm::Score, |field| field.parsed(StripForm::parse))?,
         },
         "hardmax" => Rule::Hardmax,
         "frank-wolfe" => Rule::FrankWolfe,
@@ -112,8 +109,7 @@ fn heads(section: &Section<'_>) -> Result<Vec<Head>> {
 
 fn flow(section: &Section<'_>, usual: Integrator, geometry: Geometry) -> Result<Update> {
     let dt = section.need("dt", "the length of a step, a number above 0")?.number()?;
-    let integrator = section
-        .or("integrator", usual, |field| field.parsed(|text| choice::named(text, "integrator", &Integrator::ALL)))?;
+    let integrator = section.or("integrator", usual, |field| field.parsed(Integrator::parse))?;
     Ok(Update::Flow { dt, integrator, geometry })
 }
 
