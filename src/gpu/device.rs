@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
 use crate::tokens::Precision;
@@ -303,7 +304,7 @@ impl Device {
             pass.dispatch_workgroups(groups, 1, 1);
         }
         let commands = encoder.finish();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let index = self.queue.submit([commands]);
         self.wait(index)?;
         Ok(started.elapsed())
