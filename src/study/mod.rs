@@ -47,7 +47,6 @@ mod catalogue;
 pub mod cells;
 mod claim;
 mod common;
-pub mod compare;
 pub mod consensus;
 mod folder;
 pub mod lyapunov;
