@@ -1,15 +1,19 @@
 //! The parts that models are made of.
 
+use std::fmt;
+
 use super::{Matrix, Moment, checked};
 use crate::error::Result;
 use crate::schedule::Schedule;
 
 /// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
     Score,
     /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
+    #[default]
     Width,
     /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
     ANorm,
@@ -23,6 +27,12 @@ impl StripForm {
     /// The name used in configs and files.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl fmt::Display for StripForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a cell measures: a cloud beside the exact solution, a token under attention at β, a chain on corners.
+//! A cell's row: a cloud beside the exact solution, a token under attention at β, a chain on corners.
 
 use std::ops::ControlFlow;
 
@@ -9,10 +9,15 @@ use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::observe::{Points, RateFit, Sample};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
-use crate::study::{Asked, Workbench};
+use crate::study::common::{distance, evenly, every_step};
+use crate::study::{Asked, Look, Workbench};
 use crate::tokens::{Precision, Tokens};
 
-/// A cloud beside the exact solution.
+/// Most steps, and most tokens, of a pictured cloud.
+const PICTURED: u64 = 60;
+const MOST_PICTURED: usize = 3000;
+
+/// Follows a cloud beside the exact solution.
 pub(super) fn cloud(
     asked: &Asked<Cells>,
     seed: u64,
@@ -20,108 +25,169 @@ pub(super) fn cloud(
     growing: bool,
     work: &mut Workbench<'_>,
 ) -> Result<Row> {
-    let (own, d) = (&asked.own, asked.sizes.dim);
-    let (matrix, b) = diagonal(d, stretched)?;
+    let (own, sizes) = (&asked.own, &asked.sizes);
+    let (matrix, b) = diagonal(sizes.dim, stretched)?;
     let mut stream = Stream::new(seed, "cells", u64::from(stretched));
     let vertices = on_sphere(&b, own.vertices, &mut stream);
-    let count = vertices.len();
     let mut x = vertices.concat();
-    (count..asked.sizes.tokens.max(count)).for_each(|_| x.extend(inside(&vertices, &mut stream)));
-    let n = x.len() / d;
-    let tokens = Tokens::from_f64(n, d, x)?;
+    (vertices.len()..sizes.tokens.max(vertices.len())).for_each(|_| x.extend(inside(&vertices, &mut stream)));
+    let tokens = Tokens::from_f64(x.len() / sizes.dim, sizes.dim, x)?;
 
-    let sampled: Vec<usize> = (0..n.min(SAMPLED)).map(|k| k * n / n.min(SAMPLED)).collect();
+    let n = tokens.n();
+    let (model, most) = (own.frank_wolfe(&matrix, growing)?, if growing { 60 } else { sizes.steps });
+    let mut way = Way::new(own, growing, &Points::of(&tokens), rounding(sizes.precision));
+    let mut frames = Vec::new();
     let pictured = seed == 1;
-    let mut first: Option<Points> = None;
-    let mut corners: Vec<Vec<f64>> = Vec::new();
-    let mut owners: Vec<(usize, f64)> = Vec::new();
-    let (mut off, mut strayed, mut moved) = (0.0f64, 0, 0.0f64);
-    let mut falls: Vec<Vec<Sample>> = vec![Vec::new(); sampled.len()];
-    let (mut left, mut passed, mut unit) = (1.0, 0, 0.0);
-    let (mut frames, mut at_first) = (Vec::new(), Vec::new());
-    let most = if growing { 60 } else { asked.sizes.steps };
-    let steps = work.simulate(
-        &own.frank_wolfe(&matrix, growing)?,
-        &tokens,
-        most,
-        |_| true,
-        |look| {
-            let points = Points::of(look.tokens);
-            unit = look.unit();
-            if pictured && look.t <= 60 && n <= 3000 {
-                frames.push((look.t, look.tokens.clone()));
-            }
-            while passed < look.t {
-                left *= 1.0 - own.gamma(growing, passed);
-                passed += 1;
-            }
-            let start = first.get_or_insert_with(|| points.clone());
-            if look.t == 0 {
-                corners = (0..count).map(|k| points.row(k).to_vec()).collect();
-                owners = points.rows().map(|x| owner(&b, x, &corners)).collect();
-            }
-            for (i, &(v, margin)) in owners.iter().enumerate() {
-                if margin > EDGE {
-                    let line = |k: usize| left * start.row(i)[k] + (1.0 - left) * corners[v][k];
-                    off = off.max((0..d).map(|k| (points.row(i)[k] - line(k)).abs()).fold(0.0, f64::max) / unit);
-                }
-            }
-            let gone = |(k, v): (usize, &Vec<f64>)| distance(points.row(k), v) / unit;
-            moved = corners.iter().enumerate().map(gone).fold(moved, f64::max);
-            // Each token's key, by the vertex that it is, or lies at but for rounding.
-            let masks = look.masks(&sampled)?;
-            let at = |j: u32| {
-                let near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= rounding(asked.sizes.precision) * unit;
-                corners.iter().position(near)
-            };
-            let keys: Vec<Option<usize>> = masks.iter().map(|mask| mask.first().and_then(|&j| at(j))).collect();
-            if look.t == 0 {
-                at_first.clone_from(&keys);
-            }
-            strayed += keys.iter().zip(&at_first).filter(|(now, then)| now != then || now.is_none()).count() as u64;
-            for (&i, fall) in sampled.iter().zip(&mut falls) {
-                fall.push(Sample { step: look.t, distance: distance(points.row(i), &corners[owners[i].0]) });
-            }
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
+    let steps = work.simulate(&model, &tokens, most, every_step, |look| {
+        if pictured && look.t <= PICTURED && n <= MOST_PICTURED {
+            frames.push((look.t, look.tokens.clone()));
+        }
+        let points = Points::of(look.tokens);
+        if look.t == 0 {
+            way.begin(&points, &b, look.unit());
+        }
+        way.compare(look.t, &points);
+        way.look_at_keys(look, &points)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
 
-    let noise = unit * (d as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
-    let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
-    let fits = falls.iter().filter_map(|fall| RateFit::of(fall, noise).ok());
-    let rates = fits.map(|fit| if growing { fit.curvature[0] } else { fit.rate });
-    let worst = rates.max_by(|a, b| (a - theory).abs().total_cmp(&(b - theory).abs()));
     let (not_voronoi, not_convex) = geometry(&b, &vertices, &mut stream);
     if !frames.is_empty() {
         work.frames(&frames)?;
-        let rows = owners.iter().map(|(v, _)| vec![*v as f64]).collect();
+        let rows = way.owners.iter().map(|(v, _)| vec![*v as f64]).collect();
         work.series("owners", &["vertex"], rows)?;
     }
     if pictured {
-        let rows = falls
-            .iter()
-            .enumerate()
-            .flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
+        let falls = way.falls.iter().enumerate();
+        let rows = falls.flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
         work.series("distance", &["token", "t", "distance"], rows.collect())?;
     }
+    let (rate, theory) = way.rate(sizes.dim);
     Ok(Row {
         case: if growing { "growing" } else { "constant" }.into(),
         seed,
         b: if stretched { "stretched" } else { "identity" }.into(),
         steps,
         examined: n as u64,
-        off_line: Some(off),
-        off_vertex: Some(moved),
-        strayed: Some(strayed),
+        off_line: Some(way.off_line),
+        off_vertex: Some(way.off_vertex),
+        strayed: Some(way.strayed),
         not_voronoi: Some(not_voronoi),
         not_convex: Some(not_convex),
-        rate: worst,
+        rate,
         theory: Some(theory),
         ..Row::default()
     })
 }
 
-/// Points of K that are not in the cell of their nearest vertex, and pairs of one cell whose middle is in another.
+/// The way of a cloud beside the exact solution.
+struct Way<'a> {
+    own: &'a Cells,
+    growing: bool,
+    /// Distance within which places count as one, in units of the lattice.
+    tolerance: f64,
+    /// Tokens whose keys and distances are looked at.
+    sampled: Vec<usize>,
+    /// The first state, its vertices, and the vertex of every token with its lead over the next.
+    start: Points,
+    corners: Vec<Vec<f64>>,
+    owners: Vec<(usize, f64)>,
+    /// The unit of the lattice.
+    unit: f64,
+    /// p_t after so many steps.
+    left: f64,
+    passed: u64,
+    /// Largest distance from the exact solution, and of a vertex from its first place.
+    off_line: f64,
+    off_vertex: f64,
+    /// The vertices that sampled tokens attended to at first, and how often they attended to others.
+    first_keys: Vec<Option<usize>>,
+    strayed: u64,
+    /// Distances of sampled tokens to their vertices.
+    falls: Vec<Vec<Sample>>,
+}
+
+impl<'a> Way<'a> {
+    fn new(own: &'a Cells, growing: bool, start: &Points, tolerance: f64) -> Self {
+        let sampled: Vec<usize> = evenly(start.n(), SAMPLED).collect();
+        Self {
+            own,
+            growing,
+            tolerance,
+            falls: vec![Vec::new(); sampled.len()],
+            sampled,
+            start: start.clone(),
+            corners: Vec::new(),
+            owners: Vec::new(),
+            unit: 0.0,
+            left: 1.0,
+            passed: 0,
+            off_line: 0.0,
+            off_vertex: 0.0,
+            first_keys: Vec::new(),
+            strayed: 0,
+        }
+    }
+
+    /// Takes the first state as the engine has it.
+    fn begin(&mut self, points: &Points, b: &[f64], unit: f64) {
+        self.start = points.clone();
+        self.unit = unit;
+        self.corners = points.rows().take(self.own.vertices).map(<[f64]>::to_vec).collect();
+        self.owners = points.rows().map(|x| owner(b, x, &self.corners)).collect();
+    }
+
+    /// Compares a state with the exact solution.
+    fn compare(&mut self, t: u64, points: &Points) {
+        while self.passed < t {
+            self.left *= 1.0 - self.own.gamma(self.growing, self.passed);
+            self.passed += 1;
+        }
+        let left = self.left;
+        for (i, &(v, margin)) in self.owners.iter().enumerate() {
+            if margin > EDGE {
+                let line = self.start.row(i).iter().zip(&self.corners[v]).map(|(x, v)| left * x + (1.0 - left) * v);
+                let off = points.row(i).iter().zip(line).map(|(x, line)| (x - line).abs()).fold(0.0, f64::max);
+                self.off_line = self.off_line.max(off / self.unit);
+            }
+        }
+        let gone = points.rows().zip(&self.corners).map(|(x, v)| distance(x, v) / self.unit);
+        self.off_vertex = gone.fold(self.off_vertex, f64::max);
+        for (&i, fall) in self.sampled.iter().zip(&mut self.falls) {
+            fall.push(Sample { step: t, distance: distance(points.row(i), &self.corners[self.owners[i].0]) });
+        }
+    }
+
+    /// Finds the vertex that each sampled token attends to: its key, or the one that its key lies at but
+    /// for rounding.
+    fn look_at_keys(&mut self, look: &mut Look<'_>, points: &Points) -> Result<()> {
+        let vertex = |j: u32| {
+            let is_near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= self.tolerance * self.unit;
+            self.corners.iter().position(is_near)
+        };
+        let masks = look.masks(&self.sampled)?;
+        let keys: Vec<Option<usize>> = masks.iter().map(|mask| mask.first().and_then(|&j| vertex(j))).collect();
+        if look.t == 0 {
+            self.first_keys.clone_from(&keys);
+        }
+        let strayed = keys.iter().zip(&self.first_keys).filter(|(now, first)| now != first || now.is_none());
+        self.strayed += strayed.count() as u64;
+        Ok(())
+    }
+
+    /// The fitted rate, or coefficient of t², that is farthest from theory; and theory's.
+    fn rate(&self, d: usize) -> (Option<f64>, f64) {
+        let Self { own, growing, .. } = *self;
+        let noise = self.unit * (d as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
+        let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
+        let fits = self.falls.iter().filter_map(|fall| RateFit::of(fall, noise).ok());
+        let rates = fits.map(|fit| if growing { fit.curvature[0] } else { fit.rate });
+        (rates.max_by(|a, b| (a - theory).abs().total_cmp(&(b - theory).abs())), theory)
+    }
+}
+
+/// Counts points of K that are not in the cell of their nearest vertex, and pairs of one cell whose
+/// middle is in another.
 fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64) {
     let (mut not_voronoi, mut not_convex) = (0, 0);
     let mut last: Vec<Option<Vec<f64>>> = vec![None; vertices.len()];
@@ -144,34 +210,31 @@ fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64)
     (not_voronoi, not_convex)
 }
 
-/// A token inside a corner under attention at β.
+fn at_finite_beta(rule: Rule) -> Model {
+    Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)))
+}
+
+/// Follows a token inside a corner under attention at β.
 pub(super) fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
     let mut x = Cloud::new(Kind::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
     let corner = [x[0], x[1]];
     x.extend(corner.map(|x| (1.0 - START) * x));
     let tokens = Tokens::from_f64(asked.own.corners + 1, 2, x)?;
-    let rule = Rule::Softmax { beta: Schedule::Constant(beta) };
-    let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)));
+    let model = at_finite_beta(Rule::Softmax { beta: Schedule::Constant(beta) });
     let (mut time, mut rows) = (None, Vec::new());
-    let steps = work.simulate(
-        &model,
-        &tokens,
-        asked.sizes.steps,
-        |_| true,
-        |look| {
-            let away = distance(&look.tokens.row(asked.own.corners), &corner);
-            rows.push(vec![look.t as f64, away]);
-            if away <= NEAR && time.is_none() {
-                time = Some(look.t as f64);
-            }
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
+    let steps = work.simulate(&model, &tokens, asked.sizes.steps, every_step, |look| {
+        let away = distance(&look.tokens.row(asked.own.corners), &corner);
+        rows.push(vec![look.t as f64, away]);
+        if away <= NEAR && time.is_none() {
+            time = Some(look.t as f64);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     work.series("distance", &["t", "distance"], rows)?;
     Ok(Row { case: "attention".into(), beta: Some(beta), steps, examined: 1, time, ..Row::default() })
 }
 
-/// First exits from the corners under the Markov chain at β.
+/// Waits for first exits from the corners under the Markov chain at β.
 pub(super) fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
     let own = &asked.own;
     let tokens = Cloud::new(Kind::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
@@ -180,18 +243,11 @@ pub(super) fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -
     let most = (100.0 / any).ceil() as u64;
     let (mut total, mut rows, mut steps) = (0.0, Vec::new(), 0);
     for run in 1..=own.runs {
-        let rule = Rule::Markov { beta: Schedule::Constant(beta), seed: run };
-        let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)));
-        let exit = work.simulate(
-            &model,
-            &tokens,
-            most,
-            |_| true,
-            |look| {
-                let moved = look.report.is_some_and(|report| report.moved > 0);
-                Ok(if moved { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            },
-        )?;
+        let model = at_finite_beta(Rule::Markov { beta: Schedule::Constant(beta), seed: run });
+        let exit = work.simulate(&model, &tokens, most, every_step, |look| {
+            let moved = look.report.is_some_and(|report| report.moved > 0);
+            Ok(if moved { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
         total += exit as f64;
         steps = steps.max(exit);
         rows.push(vec![exit as f64]);
@@ -223,7 +279,7 @@ fn form(b: &[f64], x: &[f64], y: &[f64]) -> f64 {
     b.iter().zip(x).zip(y).map(|((b, x), y)| b * x * y).sum()
 }
 
-/// The vertex that x scores highest with, and by how much more than with the next.
+/// The vertex that x scores highest with, and its lead over the next.
 fn owner(b: &[f64], x: &[f64], vertices: &[Vec<f64>]) -> (usize, f64) {
     let mut best = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
     for (k, v) in vertices.iter().enumerate() {
@@ -237,7 +293,7 @@ fn owner(b: &[f64], x: &[f64], vertices: &[Vec<f64>]) -> (usize, f64) {
     (best.0, best.1 - best.2)
 }
 
-/// Vertices on the unit sphere of the norm of B.
+/// Draws vertices on the unit sphere of the norm of B.
 fn on_sphere(b: &[f64], count: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
     let vertex = |stream: &mut Stream| {
         let x: Vec<f64> = b.iter().map(|_| stream.normal()).collect();
@@ -247,7 +303,7 @@ fn on_sphere(b: &[f64], count: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
     (0..count).map(|_| vertex(stream)).collect()
 }
 
-/// A point of the hull: the mean of d + 1 vertices with random weights.
+/// Draws a point of the hull: the mean of d + 1 vertices with random weights.
 fn inside(vertices: &[Vec<f64>], stream: &mut Stream) -> Vec<f64> {
     let d = vertices[0].len();
     let (mut x, mut total) = (vec![0.0; d], 0.0);
@@ -258,8 +314,4 @@ fn inside(vertices: &[Vec<f64>], stream: &mut Stream) -> Vec<f64> {
         total += weight;
     }
     x.iter().map(|x| x / total).collect()
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }

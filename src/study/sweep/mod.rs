@@ -4,7 +4,8 @@
 //! cells = values of key 1 × values of key 2 × ...        or K draws of all keys at once
 //! ```
 //!
-//! Every rule is measured by what applies to it; `sweep.csv` has a column a swept key and a column a measure.
+//! Measures that do not apply to a rule are empty; `sweep.csv` has a column for each swept key and for
+//! each measure.
 
 mod axes;
 mod figures;
@@ -16,6 +17,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
+use super::common::positive;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
@@ -24,7 +26,7 @@ use crate::io::{input, presets};
 
 pub use self::measures::Row;
 
-/// What is varied where nothing is named at all.
+/// The axes of a sweep that names nothing at all.
 const UNASKED: [&str; 5] =
     ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
 /// Largest config that is carried along in `study.toml`.
@@ -59,7 +61,7 @@ pub struct Sweep {
     /// Steps to take
     #[arg(long, value_name = "T")]
     pub steps: Option<u64>,
-    /// Who computes
+    /// Engine that takes the steps
     #[arg(long, value_name = "ENGINE", value_parser = engine())]
     pub engine: Option<String>,
     /// Width of the stored tokens
@@ -100,9 +102,9 @@ impl Default for Sweep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// Its path.
+    /// Path of the file.
     pub file: PathBuf,
-    /// Its text.
+    /// Lines of its text.
     pub lines: Vec<String>,
 }
 
@@ -130,7 +132,8 @@ pub struct Cell {
 }
 
 impl Sweep {
-    /// What is varied. What `--over` says wins over the other options, and these over what is varied unasked.
+    /// Lists the axes. `--over` wins over the other options, and these over the axes of a sweep that names
+    /// nothing.
     fn axes(&self) -> Result<Vec<Axis>> {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let options = [
@@ -169,7 +172,7 @@ impl Sweep {
         }
     }
 
-    /// What is varied, by name.
+    /// Names the varied system.
     fn base(&self) -> String {
         match (&self.config, &self.preset) {
             (Some(base), _) => base.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -186,25 +189,19 @@ impl Study for Sweep {
   localmax study sweep --config my.toml --over 'model.delta=log(0.01,1,9)' --seeds 5
   localmax study sweep --config my.toml --over 'model.delta=log(0.01,1)' --over 'model.alpha=uniform(0.1,3)' --draws 500
   localmax study sweep --config my.toml --over seed=1..1000 --out s --shard 3/16      one job of an array";
+    /// A sweep's sizes stand in its config.
     const SHARED: bool = false;
 
     type Cell = Cell;
     type Row = Row;
 
-    /// Not asked for: a sweep's sizes stand in its config.
-    fn sizes() -> Sizes {
-        Sizes::new(1, 1, 1, 0)
-    }
-
-    fn quick(asked: &mut Asked<Self>) {
-        (asked.own.seeds, asked.own.steps) = (Some(2), Some(200));
+    fn quicken(&mut self, _: &mut Sizes) {
+        (self.seeds, self.steps) = (Some(2), Some(200));
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let own = &asked.own;
-        if !(own.epsilon.is_finite() && own.epsilon > 0.0) {
-            return Err(Error::input(format!("--epsilon {}: it must be finite and above 0", own.epsilon)));
-        }
+        positive("--epsilon", own.epsilon)?;
         let axes = own.axes()?;
         let cell = |place: Place| {
             let config = own.config(&axes, &place)?;
@@ -231,10 +228,9 @@ impl Study for Sweep {
         measures::row(cell.label.clone(), &cell.config, asked.own.epsilon, work)
     }
 
-    fn conclude(asked: &Asked<Self>, results: &Results<Row>) -> Result<Report> {
+    fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         let own = &asked.own;
         let (axes, cells) = (own.axes()?, Self::cells(asked)?);
-        let mut report = Report::new();
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
         let resting = results.rows.iter().filter(|row| row.rests).count();
@@ -247,13 +243,13 @@ impl Study for Sweep {
             if own.draws > 0 { format!(", drawn at random (seed {})", own.draw_seed) } else { String::new() },
             "1/1000",
         ));
-        report.table("What is measured.", &["column", "meaning"], measures::meanings());
-        figures::figures(&axes, &cells, results, own.draws == 0, &mut report)?;
+        report.table("The measures of a run.", &["column", "meaning"], measures::meanings());
+        figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();
         let rows = cells.iter().zip(rows).map(|(cell, row)| cell.at.iter().cloned().chain(row).collect()).collect();
         report.data("sweep", head, rows);
-        Ok(report)
+        Ok(())
     }
 }
 
