@@ -81,6 +81,11 @@ pub(super) fn matrix(family: &str, skew: Option<f64>, d: usize, seed: u64) -> Ma
     }
 }
 
+/// A list of texts.
+pub(super) fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
 /// Every pair of two lists of parameters, the second fastest.
 pub(super) fn pairs<'a, A, B>(first: &'a [A], second: &'a [B]) -> impl Iterator<Item = (&'a A, &'a B)> + Clone {
     first.iter().flat_map(move |a| second.iter().map(move |b| (a, b)))

@@ -51,18 +51,13 @@ impl Report {
         }
     }
 
-    /// Adds a heading.
-    pub fn heading(&mut self, text: impl Into<String>) {
-        self.body.push(Block::Heading(text.into()));
-    }
-
     /// Adds a paragraph.
     pub fn text(&mut self, text: impl Into<String>) {
         self.body.push(Block::Text(text.into()));
     }
 
-    /// Adds a table.
-    pub fn table(&mut self, caption: &str, head: &[&str], rows: Vec<Vec<String>>) {
+    /// Adds a table; the names of its columns are parted by ` | `.
+    pub fn table(&mut self, caption: &str, head: &str, rows: Vec<Vec<String>>) {
         self.body.push(table(caption, head, rows));
     }
 
@@ -71,12 +66,7 @@ impl Report {
         self.data.push(Data { name: name.to_owned(), head, rows });
     }
 
-    /// Adds a figure, saved as `<name>.svg` and `<name>.png`.
-    pub fn figure(&mut self, name: &str, caption: &str, picture: Picture) {
-        self.body.push(Block::Figure { name: name.to_owned(), caption: caption.to_owned(), picture });
-    }
-
-    /// Draws a chart of this width and height as a figure.
+    /// Draws a chart of this width and height as a figure, saved as `<name>.svg` and `<name>.png`.
     ///
     /// # Errors
     /// As [`Chart::draw`].
@@ -104,6 +94,10 @@ impl Report {
             self.figure(name, caption, panels.draw(Size { width, height })?);
         }
         Ok(())
+    }
+
+    fn figure(&mut self, name: &str, caption: &str, picture: Picture) {
+        self.body.push(Block::Figure { name: name.to_owned(), caption: caption.to_owned(), picture });
     }
 
     /// Adds a trajectory to play, saved as `<name>.gif` too.
@@ -138,7 +132,7 @@ impl Report {
         blocks.push(Block::Heading("Parameters".into()));
         let parameters = asked.parameters().into_iter().map(|(key, value)| vec![key, value]).collect();
         let caption = "study.toml runs again as it is: localmax study study.toml";
-        blocks.push(table(caption, &["parameter", "value"], parameters));
+        blocks.push(table(caption, "parameter | value", parameters));
         blocks.push(Block::Heading("Cells".into()));
         blocks.push(cell_table(rows)?);
         Ok(Document {
@@ -154,8 +148,8 @@ impl Report {
         };
         let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed from its \
                        summary where the text itself was not at hand.";
-        let head = ["claim", "source", "basis", "measured", "stated error", "agrees"];
-        table(caption, &head, self.claims.iter().map(row).collect())
+        let head = "claim | source | basis | measured | criterion | agrees";
+        table(caption, head, self.claims.iter().map(row).collect())
     }
 }
 
@@ -173,8 +167,8 @@ fn cell_table(rows: &[impl Serialize]) -> Result<Block> {
     Ok(Block::Table(Table { caption, head, rows: shown }))
 }
 
-fn table(caption: &str, head: &[&str], rows: Vec<Vec<String>>) -> Block {
-    let head = head.iter().map(|&cell| cell.to_owned()).collect();
+fn table(caption: &str, head: &str, rows: Vec<Vec<String>>) -> Block {
+    let head = head.split(" | ").map(str::to_owned).collect();
     Block::Table(Table { caption: caption.to_owned(), head, rows })
 }
 

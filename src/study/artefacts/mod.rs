@@ -17,8 +17,9 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
-use super::common::{self, pairs};
+use super::common::{self, pairs, texts};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
@@ -41,41 +42,21 @@ sheet! {
 /// A gap above this times the squared radius of the cloud is one.
 const GAP: f64 = 1e-6;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Artefacts {
+parameters! { Artefacts:
     /// Clouds to begin with
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clouds::parser())]
-    pub clouds: Vec<String>,
+    clouds: Vec<String> = texts(["corners", "normal"]), "LIST",
+        value_delimiter = ',', value_parser = clouds::parser();
     /// Units of the widths; each is run
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = common::forms())]
-    pub forms: Vec<StripForm>,
+    forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
+        value_delimiter = ',', value_parser = common::forms();
     /// Widths of the strip, constant in time
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub deltas: Vec<f64>,
+    deltas: Vec<f64> = vec![0.05, 0.1, 0.2, 0.3, 0.5, 1.0], "LIST", value_delimiter = ',';
     /// Step size
-    #[arg(long, value_name = "ALPHA")]
-    pub alpha: f64,
+    alpha: f64 = 0.5, "ALPHA";
     /// Lengths of displacements, in units of the cloud's radius
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub displacements: Vec<f64>,
+    displacements: Vec<f64> = vec![1e-6, 1e-4, 1e-3, 1e-2, 1e-1], "LIST", value_delimiter = ',';
     /// Draws of each displacement
-    #[arg(long, value_name = "K")]
-    pub draws: u64,
-}
-
-impl Default for Artefacts {
-    fn default() -> Self {
-        Self {
-            clouds: vec!["corners".into(), "normal".into()],
-            forms: vec![StripForm::Width, StripForm::Score],
-            deltas: vec![0.05, 0.1, 0.2, 0.3, 0.5, 1.0],
-            alpha: 0.5,
-            displacements: vec![1e-6, 1e-4, 1e-3, 1e-2, 1e-1],
-            draws: 2,
-        }
-    }
+    draws: u64 = 2, "K";
 }
 
 /// A cloud, a form and a width.

@@ -25,8 +25,9 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
-use super::common::{self, FAMILIES, mean};
+use super::common::{self, FAMILIES, mean, texts};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};
@@ -46,41 +47,20 @@ sheet! {
 /// A gap, or a score of two vertices, below this times |A|·R² is none.
 const NONE: f64 = 1e-6;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Asymmetric {
+parameters! { Asymmetric:
     /// Kinds of A: identity; gram, QᵀQ; query-key, KᵀQ of independent Gaussian Q and K; skew, a random skew matrix
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = FAMILIES)]
-    pub families: Vec<String>,
+    families: Vec<String> = texts(FAMILIES), "LIST",
+        value_delimiter = ',', value_parser = FAMILIES;
     /// Values of κ in A = I + κW, each run besides
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub skews: Vec<f64>,
+    skews: Vec<f64> = vec![0.25, 0.5, 1.0, 2.0, 4.0], "LIST", value_delimiter = ',';
     /// Step size
-    #[arg(long, value_name = "ALPHA")]
-    pub alpha: f64,
+    alpha: f64 = 0.5, "ALPHA";
     /// Width of the strip, constant in time
-    #[arg(long, value_name = "DELTA")]
-    pub delta: f64,
+    delta: f64 = 0.25, "DELTA";
     /// Unit of the width
-    #[arg(long, value_name = "FORM", value_parser = common::forms())]
-    pub form: StripForm,
+    form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
-    #[arg(long, value_name = "CLOUD", value_parser = clouds::parser())]
-    pub cloud: String,
-}
-
-impl Default for Asymmetric {
-    fn default() -> Self {
-        Self {
-            families: FAMILIES.map(str::to_owned).to_vec(),
-            skews: vec![0.25, 0.5, 1.0, 2.0, 4.0],
-            alpha: 0.5,
-            delta: 0.25,
-            form: StripForm::Width,
-            cloud: "normal".into(),
-        }
-    }
+    cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();
 }
 
 /// A cloud and a matrix.
@@ -208,8 +188,7 @@ impl Study for Asymmetric {
 
 /// Lists means over the clouds of each kind.
 fn table(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) {
-    let head =
-        ["A", "clouds", "asymmetry", "at rest", "steps", "own cell", "width kept", "places", "vertices", "outside S"];
+    let head = "A | clouds | asymmetry | at rest | steps | own cell | width kept | places | vertices | outside S";
     let line = |(family, _): (String, _)| {
         let of = || rows.iter().filter(|row| row.family == family);
         vec![
@@ -226,5 +205,5 @@ fn table(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) {
     };
     let lines = asked.own.kinds().map(|kind| [vec![kind.0.clone()], line(kind)].concat()).collect();
     let caption = "Means over clouds; own cell: the share of the first hull's vertices that are their own maximisers.";
-    report.table(caption, &head, lines);
+    report.table(caption, head, lines);
 }

@@ -15,6 +15,7 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
@@ -63,45 +64,21 @@ fn rounding(precision: Precision) -> f64 {
     f64::from(precision.state_bits() / 2).exp2()
 }
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cells {
+parameters! { Cells:
     /// Number of vertices, at random on the unit sphere of the norm of B
-    #[arg(long, value_name = "K")]
-    pub vertices: usize,
+    vertices: usize = 9, "K";
     /// Constant γ
-    #[arg(long, value_name = "GAMMA")]
-    pub gamma: f64,
+    gamma: f64 = 0.1, "GAMMA";
     /// Rate a of γ(t) = 1 − exp(−a(t+1))
-    #[arg(long, value_name = "A")]
-    pub rate: f64,
+    rate: f64 = 0.1, "A";
     /// Number of corners of the polygon at finite β
-    #[arg(long, value_name = "KAPPA")]
-    pub corners: usize,
+    corners: usize = 3, "KAPPA";
     /// Values of β of attention at finite β
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub betas: Vec<f64>,
+    betas: Vec<f64> = vec![4.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0], "LIST", value_delimiter = ',';
     /// Values of β of the Markov chain
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub chain_betas: Vec<f64>,
+    chain_betas: Vec<f64> = vec![1.0, 2.0, 3.0, 4.0], "LIST", value_delimiter = ',';
     /// Number of runs of the Markov chain for each β
-    #[arg(long, value_name = "N")]
-    pub runs: u64,
-}
-
-impl Default for Cells {
-    fn default() -> Self {
-        Self {
-            vertices: 9,
-            gamma: 0.1,
-            rate: 0.1,
-            corners: 3,
-            betas: vec![4.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0],
-            chain_betas: vec![1.0, 2.0, 3.0, 4.0],
-            runs: 1000,
-        }
-    }
+    runs: u64 = 1000, "N";
 }
 
 /// One computation.

@@ -20,6 +20,7 @@ mod systems;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
 use super::common::positive;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
@@ -46,33 +47,15 @@ sheet! {
 /// Published: E on the plateau of the five tokens at β = 4.
 const PLATEAU_ENERGY: f64 = 3.551;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Consensus {
+parameters! { Consensus:
     /// Values of β on the sphere
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub betas: Vec<f64>,
+    betas: Vec<f64> = vec![0.0, 1.0, 2.0, 4.0, 6.0], "LIST", value_delimiter = ',';
     /// Values of β of the staircase
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub stair_betas: Vec<f64>,
+    stair_betas: Vec<f64> = vec![500.0, 1000.0, 2000.0, 4000.0], "LIST", value_delimiter = ',';
     /// Length of a step in t
-    #[arg(long, value_name = "DT")]
-    pub dt: f64,
+    dt: f64 = 0.1, "DT";
     /// ε: consensus is where every token is within this of the first
-    #[arg(long, value_name = "EPSILON")]
-    pub epsilon: f64,
-}
-
-impl Default for Consensus {
-    fn default() -> Self {
-        Self {
-            betas: vec![0.0, 1.0, 2.0, 4.0, 6.0],
-            stair_betas: vec![500.0, 1000.0, 2000.0, 4000.0],
-            dt: 0.1,
-            epsilon: 1e-3,
-        }
-    }
+    epsilon: f64 = 1e-3, "EPSILON";
 }
 
 /// A system of the table above, at β.

@@ -21,8 +21,9 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
-use super::common::{self, FAMILIES, pairs, positive};
+use super::common::{self, FAMILIES, pairs, positive, texts};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::Result;
 use crate::model::{Matrix, Model, StripForm};
@@ -52,41 +53,20 @@ const WIDTH: usize = 5;
 /// Relations of a pair: which of its tokens attended to the other.
 const RELATIONS: [&str; 3] = ["both", "one of them", "neither"];
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Lyapunov {
+parameters! { Lyapunov:
     /// Kinds of A, as in the study `asymmetric`
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = FAMILIES)]
-    pub families: Vec<String>,
+    families: Vec<String> = texts(["identity", "gram", "query-key"]), "LIST",
+        value_delimiter = ',', value_parser = FAMILIES;
     /// Widths of the strip, constant in time; 0 is hardmax
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub deltas: Vec<f64>,
+    deltas: Vec<f64> = vec![0.0, 0.4, 1.0], "LIST", value_delimiter = ',';
     /// R of V where δ is 0; elsewhere R = δ
-    #[arg(long, value_name = "R")]
-    pub radius: f64,
+    radius: f64 = 0.4, "R";
     /// Step size
-    #[arg(long, value_name = "ALPHA")]
-    pub alpha: f64,
+    alpha: f64 = 0.5, "ALPHA";
     /// Unit of the widths
-    #[arg(long, value_name = "FORM", value_parser = common::forms())]
-    pub form: StripForm,
+    form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
-    #[arg(long, value_name = "CLOUD", value_parser = clouds::parser())]
-    pub cloud: String,
-}
-
-impl Default for Lyapunov {
-    fn default() -> Self {
-        Self {
-            families: ["identity", "gram", "query-key"].map(str::to_owned).to_vec(),
-            deltas: vec![0.0, 0.4, 1.0],
-            radius: 0.4,
-            alpha: 0.5,
-            form: StripForm::Width,
-            cloud: "normal".into(),
-        }
-    }
+    cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();
 }
 
 /// A cloud, a matrix and a width.
@@ -224,7 +204,7 @@ impl Study for Lyapunov {
 
     fn quicken(&mut self, sizes: &mut Sizes) {
         (sizes.seeds, sizes.steps) = (4, 120);
-        (self.families, self.deltas) = (vec!["identity".into(), "query-key".into()], vec![0.0, 0.4]);
+        (self.families, self.deltas) = (texts(["identity", "query-key"]), vec![0.0, 0.4]);
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
@@ -315,17 +295,7 @@ impl<'a> Runs<'a> {
 
 /// Lists the rises of every candidate under every kind.
 fn table(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Report) {
-    let head = [
-        "A and δ",
-        "candidate",
-        "runs",
-        "runs that rise",
-        "rises",
-        "steps",
-        "largest rise",
-        "longest wait",
-        "never back",
-    ];
+    let head = "A and δ | candidate | runs | runs that rise | rises | steps | largest rise | longest wait | never back";
     let mut lines = Vec::new();
     for kind in asked.own.kinds() {
         for (candidate, name) in CANDIDATES.iter().enumerate() {
@@ -337,7 +307,7 @@ fn table(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Report) {
         }
     }
     let caption = "The largest rise in units of the candidate's largest magnitude; waits in steps.";
-    report.table(caption, &head, lines);
+    report.table(caption, head, lines);
 }
 
 #[cfg(test)]

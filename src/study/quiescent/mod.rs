@@ -19,6 +19,7 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
 use super::common;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
@@ -49,33 +50,16 @@ const DRAWN: usize = 12;
 /// Largest distance of a fitted rate from 1/(1+α).
 const RATE_ERROR: f64 = 1e-3;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Quiescent {
+parameters! { Quiescent:
     /// Step sizes
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub alphas: Vec<f64>,
+    alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
     /// Width of the strip, constant in time
-    #[arg(long, value_name = "DELTA")]
-    pub delta: f64,
+    delta: f64 = 0.1, "DELTA";
     /// Units of the width; each is run
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = common::forms())]
-    pub forms: Vec<StripForm>,
+    forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
+        value_delimiter = ',', value_parser = common::forms();
     /// Corners around which tokens begin, at distance 1 from the origin
-    #[arg(long, value_name = "M")]
-    pub corners: u64,
-}
-
-impl Default for Quiescent {
-    fn default() -> Self {
-        Self {
-            alphas: vec![0.1, 0.5, 1.0, 3.0],
-            delta: 0.1,
-            forms: vec![StripForm::Width, StripForm::Score],
-            corners: 6,
-        }
-    }
+    corners: u64 = 6, "M";
 }
 
 /// A system to be measured.

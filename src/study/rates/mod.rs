@@ -15,6 +15,7 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, pairs, positive};
 use super::{Asked, Report, Results, Sizes, Study, Verdict, Workbench};
@@ -36,37 +37,17 @@ const RATE_ERROR: f64 = 1e-3;
 /// A run rests once no token has gone farther than ε over this between two looks, some in each doubling of t.
 const STILL: f64 = 1000.0;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rates {
+parameters! { Rates:
     /// Step sizes
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub alphas: Vec<f64>,
+    alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
     /// Widths of the strip, in the unit of the cloud's standard deviation
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub deltas: Vec<f64>,
+    deltas: Vec<f64> = vec![0.03, 0.1, 0.3, 1.0], "LIST", value_delimiter = ',';
     /// Numbers of tokens, as divisors of --tokens
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub divisors: Vec<usize>,
+    divisors: Vec<usize> = vec![1, 4, 16], "LIST", value_delimiter = ',';
     /// ε: a token has converged when it stays within this of where it ends
-    #[arg(long, value_name = "EPSILON")]
-    pub epsilon: f64,
+    epsilon: f64 = 1e-6, "EPSILON";
     /// Convergence counts as impractically slow if it takes more than so many times what theory says for quiescent sets
-    #[arg(long, value_name = "FACTOR")]
-    pub slow: f64,
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self {
-            alphas: vec![0.1, 0.5, 1.0, 3.0],
-            deltas: vec![0.03, 0.1, 0.3, 1.0],
-            divisors: vec![1, 4, 16],
-            epsilon: 1e-6,
-            slow: 5.0,
-        }
-    }
+    slow: f64 = 5.0, "FACTOR";
 }
 
 /// A cloud, a step size and a width.
@@ -262,6 +243,6 @@ fn slow_combinations(asked: &Asked<Rates>, rows: &[Row], report: &mut Report) {
         report.text("No combination of this grid has a slow run.");
         return;
     }
-    let head = ["n", "α", "δ", "slow runs", "never at rest", "longest T_ε (steps)"];
-    report.table("Combinations with impractically slow runs.", &head, lines);
+    let head = "n | α | δ | slow runs | never at rest | longest T_ε (steps)";
+    report.table("Combinations with impractically slow runs.", head, lines);
 }

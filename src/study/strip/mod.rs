@@ -14,6 +14,7 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, total};
 use super::{Asked, Report, Results, Sizes, Statement, Study, Verdict, Workbench};
@@ -35,32 +36,18 @@ sheet! {
 /// Most tokens of a pictured cloud.
 const MOST_PICTURED: usize = 1500;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Strip {
+parameters! { Strip:
     /// Widths of the strip
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub deltas: Vec<f64>,
+    deltas: Vec<f64> = vec![0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], "LIST",
+        value_delimiter = ',';
     /// Width whose strip is pictured; one of the list
-    #[arg(long, value_name = "DELTA")]
-    pub shown: f64,
+    shown: f64 = 0.5, "DELTA";
     /// Inverse temperature of the softmax beside it
-    #[arg(long, value_name = "BETA")]
-    pub beta: f64,
+    beta: f64 = 2.0, "BETA";
     /// Step size of the trajectory that is played
-    #[arg(long, value_name = "ALPHA")]
-    pub alpha: f64,
+    alpha: f64 = 0.5, "ALPHA";
     /// Unit of the widths
-    #[arg(long, value_name = "FORM", value_parser = common::forms())]
-    pub form: StripForm,
-}
-
-impl Default for Strip {
-    fn default() -> Self {
-        let deltas = vec![0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
-        Self { deltas, shown: 0.5, beta: 2.0, alpha: 0.5, form: StripForm::Width }
-    }
+    form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
 }
 
 /// A cloud and a width.

@@ -17,6 +17,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
+use super::asked::parameters;
 use super::common::positive;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
@@ -32,70 +33,36 @@ const UNASKED: [&str; 5] =
 /// Largest config that is carried along in `study.toml`.
 const LARGEST: u64 = 1 << 20;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sweep {
+parameters! { Sweep:
     /// An embedded system to vary; `localmax presets` lists them
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
+    preset: Option<String> = None, "NAME";
     /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again);
     /// where no system is named either, α and δ of the default preset
-    #[arg(long, value_name = "KEY=VALUES")]
-    pub over: Vec<String>,
+    over: Vec<String> = Vec::new(), "KEY=VALUES";
     /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and KEY=log(a,b)
-    #[arg(long, value_name = "K")]
-    pub draws: u64,
+    draws: u64 = 0, "K";
     /// Seed of these draws
-    #[arg(long, value_name = "SEED")]
-    pub draw_seed: u64,
+    draw_seed: u64 = 1, "SEED";
     /// Number of tokens of a generated cloud
-    #[arg(long, value_name = "N")]
-    pub tokens: Option<u64>,
+    tokens: Option<u64> = None, "N";
     /// Dimension of a generated cloud
-    #[arg(long, value_name = "D")]
-    pub dim: Option<u64>,
+    dim: Option<u64> = None, "D";
     /// Repeats: seeds 1 to K
-    #[arg(long, value_name = "K")]
-    pub seeds: Option<u64>,
+    seeds: Option<u64> = None, "K";
     /// Steps to take
-    #[arg(long, value_name = "T")]
-    pub steps: Option<u64>,
+    steps: Option<u64> = None, "T";
     /// Engine that takes the steps
-    #[arg(long, value_name = "ENGINE", value_parser = engine())]
-    pub engine: Option<String>,
+    engine: Option<String> = None, "ENGINE", value_parser = engine();
     /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
-    pub precision: Option<String>,
+    precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
     /// A token has settled when it stays within this of where it ends, in units of the largest token at the start
-    #[arg(long, value_name = "EPSILON")]
-    pub epsilon: f64,
+    epsilon: f64 = 1e-6, "EPSILON";
     /// A config file to vary; its text is kept in study.toml
-    #[arg(long, value_name = "FILE", value_parser = Base::read, conflicts_with = "preset")]
-    pub config: Option<Base>,
+    config: Option<Base> = None, "FILE", value_parser = Base::read, conflicts_with = "preset";
 }
 
 fn engine() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name))
-}
-
-impl Default for Sweep {
-    fn default() -> Self {
-        Self {
-            preset: None,
-            over: Vec::new(),
-            draws: 0,
-            draw_seed: 1,
-            tokens: None,
-            dim: None,
-            seeds: None,
-            steps: None,
-            engine: None,
-            precision: None,
-            epsilon: 1e-6,
-            config: None,
-        }
-    }
 }
 
 /// A config file, kept so that a study is the same whatever becomes of the file.
@@ -243,7 +210,7 @@ impl Study for Sweep {
             if own.draws > 0 { format!(", drawn at random (seed {})", own.draw_seed) } else { String::new() },
             "1/1000",
         ));
-        report.table("The measures of a run.", &["column", "meaning"], measures::meanings());
+        report.table("The measures of a run.", "column | meaning", measures::meanings());
         figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();

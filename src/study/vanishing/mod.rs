@@ -15,8 +15,9 @@ mod measure;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::parameters;
 use super::claim::sheet;
-use super::common::{self, pairs};
+use super::common::{self, pairs, texts};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
@@ -45,34 +46,17 @@ const DIRECTIONS: usize = 64;
 const SHARE: f64 = 1e-3;
 const ETERNITY: f64 = 1e15;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Vanishing {
+parameters! { Vanishing:
     /// Schedules of the strip's width, numbers or formulas in t; 0 is hardmax
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub deltas: Vec<String>,
+    deltas: Vec<String> =
+        texts(["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"]), "LIST", value_delimiter = ',';
     /// Step size
-    #[arg(long, value_name = "ALPHA")]
-    pub alpha: f64,
+    alpha: f64 = 0.5, "ALPHA";
     /// Unit of the widths
-    #[arg(long, value_name = "FORM", value_parser = common::forms())]
-    pub form: StripForm,
+    form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Clouds to begin with
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clouds::parser())]
-    pub clouds: Vec<String>,
-}
-
-impl Default for Vanishing {
-    fn default() -> Self {
-        let deltas = ["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"];
-        Self {
-            deltas: deltas.map(str::to_owned).to_vec(),
-            alpha: 0.5,
-            form: StripForm::Width,
-            clouds: vec!["corners".into(), "normal".into()],
-        }
-    }
+    clouds: Vec<String> = texts(["corners", "normal"]), "LIST",
+        value_delimiter = ',', value_parser = clouds::parser();
 }
 
 /// The behaviour of a schedule.
@@ -161,7 +145,7 @@ impl Study for Vanishing {
 
     fn quicken(&mut self, sizes: &mut Sizes) {
         (sizes.tokens, sizes.seeds, sizes.steps) = (60, 2, 2000);
-        self.deltas = ["0.25", "1/(t+4)", "0"].map(str::to_owned).to_vec();
+        self.deltas = texts(["0.25", "1/(t+4)", "0"]);
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
