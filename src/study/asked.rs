@@ -75,8 +75,8 @@ impl Sizes {
     }
 }
 
-/// The parameters of a study: name, type, default, the word for a value in help, and more of clap's
-/// attributes. Each is an option, a key of `study.toml` and a line of the report; its comment is the help.
+/// The parameters of a study: a line for each, with its help above, the word for its value in help
+/// and more of clap's attributes behind.
 macro_rules! parameters {
     ($study:ident: $(
         $(#[$help:meta])*

@@ -43,7 +43,8 @@ pub struct Entry {
     pub options: fn(clap::Command) -> clap::Command,
     /// Lists the values of options that are left out.
     pub defaults: fn() -> Vec<(String, String)>,
-    /// Reads the question from the command line; with the flag, options left out have smaller values.
+    /// Reads the question from the command line; with the flag, options left out have smaller
+    /// values.
     pub ask: fn(&clap::ArgMatches, bool) -> Result<Box<dyn Planned>>,
     read: fn(&str, &str) -> Result<Box<dyn Planned>>,
 }
@@ -137,8 +138,8 @@ pub trait Planned {
     /// A parameter outside its domain.
     fn to_toml(&self) -> Result<String>;
 
-    /// Computes the cells that `folder` lacks, and once all are there, the report. `watch` is told the
-    /// progress and breaks to end the study.
+    /// Computes the cells that `folder` lacks, and once all are there, the report. `watch` is told
+    /// the progress and breaks to end the study.
     ///
     /// # Errors
     /// The failure of a cell; a signal, as [`Error::Interrupted`]. Finished cells are kept.

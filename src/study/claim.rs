@@ -139,7 +139,7 @@ impl Statement {
     /// there was no case.
     pub fn always(self, failed: u64, tried: u64, of: &str) -> Claim {
         let measured = format!("{failed} exceptions in {tried} {of}");
-        self.judged(measured, "none allowed", Verdict::if_any(tried > 0, failed == 0))
+        self.judged(measured, "no exception", Verdict::if_any(tried > 0, failed == 0))
     }
 
     /// Judges a claim that a number is `theory` by its worst measurement, which may be `allowed`
@@ -147,6 +147,6 @@ impl Statement {
     pub fn number(self, measured: f64, theory: f64, allowed: f64) -> Claim {
         let apart = (measured - theory).abs();
         let text = format!("{measured:.9} against {theory:.9}, {apart:.1e} apart");
-        self.judged(text, format!("{allowed:.0e}"), Verdict::of(num::within(apart, allowed)))
+        self.judged(text, format!("at most {allowed:.0e} apart"), Verdict::of(num::within(apart, allowed)))
     }
 }

@@ -1,9 +1,9 @@
 //! Clouds to begin with, by name: those of [`crate::init`] and one with corners.
 //!
 //! The cloud `corners`: half of its tokens about [`CORNERS`] points far apart on spheres of radius
-//! 0.95 to 1.05, the others about the middles of neighbouring ones. A token that sees two corners v, w
-//! within δ goes to (v + w)/2, which is not in S as |v| ≠ |w|: the recipe of Remark 3.1 of arXiv
-//! 2509.15958, as reconstructed.
+//! 0.95 to 1.05, the others about the middles of neighbouring ones. A token that sees two corners
+//! v, w within δ goes to (v + w)/2, which is not in S as |v| ≠ |w|: the recipe of Remark 3.1 of
+//! arXiv 2509.15958, as reconstructed.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 

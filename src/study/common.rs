@@ -1,5 +1,5 @@
-//! Pieces that several studies share: strip forms and kinds of A as parameters, models, steps that are
-//! due, combinations of parameters, sums over rows, a little arithmetic.
+//! Pieces that several studies share: strip forms and kinds of A as parameters, models, steps that
+//! are due, combinations of parameters, sums over rows, a little arithmetic.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nalgebra::DMatrix;

@@ -54,8 +54,8 @@ fn holds(path: &Path, toml: &str) -> Result<bool> {
 }
 
 impl Folder {
-    /// Makes a folder for the study that `toml` asks for: `out`, which is new, empty, or holds this very
-    /// study; or else the first free `runs/<name>-<k>`.
+    /// Makes a folder for the study that `toml` asks for: `out`, which is new, empty, or holds this
+    /// very study; or else the first free `runs/<name>-<k>`.
     ///
     /// # Errors
     /// A folder with something else in it; a file that cannot be written.
@@ -69,7 +69,8 @@ impl Folder {
         };
         let shown = path.display();
         if !holds(&path, toml)? {
-            // Processes of a job array start together: the files that one has begun are not foreign to the others.
+            // Processes of a job array start together: the files that one has begun are not foreign
+            // to the others.
             let own = |name: &str| name == STUDY || name == CELLS || atomic::is_left_over(name);
             let foreign = match fs::read_dir(&path) {
                 Ok(entries) => entries.flatten().any(|entry| !own(&entry.file_name().to_string_lossy())),
@@ -196,7 +197,8 @@ fn line(cell: usize, row: &impl Serialize, first: bool) -> Result<Vec<u8>> {
     let number = cell.to_string();
     let lines = ["cell", &number].into_iter().zip(records::of(&[row])?).skip(usize::from(!first));
     records::bytes(lines.map(|(lead, record)| {
-        // A line is a row: a field that went on over lines could be cut in its middle and still end in one.
+        // A line is a row: a field that went on over lines could be cut in its middle and still end
+        // in one.
         let fields = record.into_iter().map(|field| field.replace(['\n', '\r'], " "));
         std::iter::once(lead.to_owned()).chain(fields)
     }))
@@ -234,8 +236,8 @@ mod tests {
         Row { alpha: 0.1 * k as f64, name: format!("a,\"b\" {k}"), rate: (k > 1).then_some(1.0 / 3.0) }
     }
 
-    /// If a row that was cut short by a kill counted as finished, or cost the rows before it, a resumed study would differ
-    /// from an uninterrupted one.
+    /// If a row that was cut short by a kill counted as finished, or cost the rows before it, a
+    /// resumed study would differ from an uninterrupted one.
     #[test]
     fn a_table_survives_being_cut_anywhere() {
         let place = tempfile::tempdir().unwrap();

@@ -5,45 +5,44 @@
 //! |---|---|---|
 //! | [`Asked`] | the question: [`Sizes`] that all studies share, and the study's own parameters | in `study.toml` |
 //! | cell | one computation, named by its index in the list of [`Study::cells`] | until its row is on the disk |
-//! | [`Workbench`] | the tools of a cell: simulations with looks at due steps, side files, progress, signals | as long as the cell |
+//! | [`Workbench`] | a cell's tools: simulations with looks at due steps, side files, progress | a cell |
 //! | [`Results`] | the rows of all cells and their side files | read from the folder |
 //! | [`Report`] | claims, figures, tables, text | in `claims.csv`, `report.html`, `report.md`, SVG, PNG, GIF |
 //!
 //! A folder of a study ([`Folder`]) holds `study.toml` (which asks the same question again),
-//! `table.csv` (a row for each finished cell, on the disk before the next cell begins), `cells/` (side
-//! files of cells: series and frames) and the report. The report is made from these files alone: a
-//! study that was killed goes on where it was, and ends in the same bytes.
+//! `table.csv` (a row for each finished cell, on the disk before the next cell begins), `cells/`
+//! (side files of cells: series and frames) and the report. The report is made from these files
+//! alone: a study that was killed goes on where it was, and ends in the same bytes.
 //!
 //! # How to add a study
 //!
-//! A folder with `mod` (question, claims, parameters, cells), `measure` (a cell's row), `claims` (how
-//! the claims are judged, where that is long) and `draw` (figures), and a line in [`CATALOGUE`].
+//! A folder with `mod` (question, claims, parameters, cells), `measure` (a cell's row), `claims`
+//! (how the claims are judged, where that is long) and `draw` (figures), and a line in
+//! [`CATALOGUE`].
 //!
-//! 1. A claim sheet: a constant [`Statement`] for each sentence that is claimed, with its source.
-//! 2. A struct of the study's own parameters that derives `clap::Args` and serde: each field is an
-//!    option, a key of `study.toml` and a line of the report at once, and its doc comment is the help.
-//!    `Default` gives the values at the default size.
+//! 1. A claim sheet: in `sheet!` a line for each sentence that is claimed, with its source and how
+//!    well it is founded.
+//! 2. The study's own parameters: in `parameters!` a line for each, with its help, type, default and
+//!    the word for its value. It makes a struct that derives `clap::Args` and serde: each parameter is
+//!    an option, a key of `study.toml` and a line of the report at once.
 //!
 //!    ```text
-//!    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-//!    #[serde(default, deny_unknown_fields)]
-//!    pub struct Rates {
+//!    parameters! { Rates:
 //!        /// Step sizes
-//!        #[arg(long, value_name = "LIST", value_delimiter = ',')]
-//!        pub alphas: Vec<f64>,
+//!        alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
 //!    }
 //!    ```
-//! 3. A row type that derives serde and `Default`: its fields are the columns of `table.csv`. Numbers,
-//!    counts, text, bool and `Option` of them; the cell's own parameters come first.
+//! 3. A row type that derives serde and `Default`: its fields are the columns of `table.csv`.
+//!    Numbers, counts, text, bool and `Option` of them; the cell's own parameters come first.
 //! 4. [`Study`]: `cells` lists the cells in order and refuses bad parameters (a cell may depend on
 //!    nothing but the question, and draws from its own seed), `compute` makes one cell's row,
 //!    `conclude` fills the [`Report`] from [`Results`].
 //!
-//! In `compute`, [`Workbench::simulate`] takes a system through its steps and calls back at the steps
-//! that are due, with the tokens and the masks of chosen rows; measures of [`crate::observe`] go there.
-//! Data too long for a row go into [`Workbench::series`] (a CSV) or [`Workbench::frames`] (tokens for
-//! pictures and the player). In `conclude`, charts of [`crate::plot`] go into [`Report::chart`],
-//! trajectories into [`Report::player`], claims into [`Report::claim`].
+//! In `compute`, [`Workbench::simulate`] takes a system through its steps and calls back at the
+//! steps that are due, with the tokens and the masks of chosen rows; measures of [`crate::observe`]
+//! go there. Data too long for a row go into [`Workbench::series`] (a CSV) or [`Workbench::frames`]
+//! (tokens for pictures and the player). In `conclude`, charts of [`crate::plot`] go into
+//! [`Report::chart`], trajectories into [`Report::player`], claims into [`Report::claim`].
 
 pub mod artefacts;
 mod asked;
@@ -129,7 +128,8 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// Computes a cell.
     ///
     /// # Errors
-    /// Engine failures; files that cannot be written; a signal, as [`crate::error::Error::Interrupted`].
+    /// Engine failures; files that cannot be written; a signal, as
+    /// [`crate::error::Error::Interrupted`].
     fn compute(asked: &Asked<Self>, cell: &Self::Cell, work: &mut Workbench<'_>) -> Result<Self::Row>;
 
     /// Draws the conclusion from all cells: claims, text and figures. Row k belongs to cell k.

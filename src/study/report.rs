@@ -75,8 +75,8 @@ impl Report {
         Ok(())
     }
 
-    /// Draws panels of this width as a figure, `above` pixels high and `each` more for every line of
-    /// panels; nothing without charts.
+    /// Draws panels of this width as a figure, `above` pixels high and `each` more for every line
+    /// of panels; nothing without charts.
     ///
     /// # Errors
     /// As [`Panels::draw`].
@@ -146,8 +146,8 @@ impl Report {
         let row = |c: &Claim| {
             [&c.claim, &c.source, c.basis.name(), &c.measured, &c.error, c.agrees.name()].map(str::to_owned).to_vec()
         };
-        let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed from its \
-                       summary where the text itself was not at hand.";
+        let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed \
+                       from its summary where the text itself was not at hand.";
         let head = "claim | source | basis | measured | criterion | agrees";
         table(caption, head, self.claims.iter().map(row).collect())
     }

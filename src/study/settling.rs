@@ -1,9 +1,9 @@
 //! When a trajectory settles: the time after which every token stays within ε of where it ends.
 //!
 //! The end is known only once it is reached, so states are kept on the way, ever farther apart: at
-//! every step at first, later some in each doubling of t, as many as [`MEMORY`] holds. Between two of
-//! them a distance is taken to fall geometrically, as it does near the end; the time is then known to a
-//! fraction of their spacing.
+//! every step at first, later some in each doubling of t, as many as [`MEMORY`] holds. Between two
+//! of them a distance is taken to fall geometrically, as it does near the end; the time is then
+//! known to a fraction of their spacing.
 
 use crate::observe::{RateFit, Sample};
 use crate::tokens::Tokens;
@@ -49,8 +49,8 @@ impl Settling {
         move |t| t < 2 || mark(t) > mark(t - 1)
     }
 
-    /// Keeps a state; steps ascend. Returns the farthest distance that a token has gone since the state
-    /// before; infinite for the first.
+    /// Keeps a state; steps ascend. Returns the farthest distance that a token has gone since the
+    /// state before; infinite for the first.
     pub(super) fn keep(&mut self, step: u64, tokens: &Tokens) -> f64 {
         let last = self.kept.last();
         let moved = last
@@ -79,8 +79,8 @@ fn distances(step: u64, x: &[f64], end: &[f64], d: usize) -> Distances {
     Distances { step, all: within(1.0), most: within(MOST), half: within(0.5) }
 }
 
-/// Finds the time from which a distance stays at or below `epsilon`; `noise` stands in for a distance
-/// of 0.
+/// Finds the time from which a distance stays at or below `epsilon`; `noise` stands in for a
+/// distance of 0.
 pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilon: f64, noise: f64) -> f64 {
     let Some(last) = path.iter().rposition(|at| of(at) > epsilon) else { return 0.0 };
     let Some(next) = path.get(last + 1) else { return path[last].step as f64 };
@@ -89,7 +89,8 @@ pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilo
     path[last].step as f64 + share * (next.step - path[last].step) as f64
 }
 
-/// Fits the rate at which the farthest token comes to its place at last, below `start` and above `noise`.
+/// Fits the rate at which the farthest token comes to its place at last, below `start` and above
+/// `noise`.
 pub(super) fn last_rate(path: &[Distances], start: f64, noise: f64) -> Option<RateFit> {
     let from = path.iter().rposition(|at| at.all > start).map_or(0, |at| at + 1);
     let samples: Vec<Sample> = path[from..].iter().map(|at| Sample { step: at.step, distance: at.all }).collect();

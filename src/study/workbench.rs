@@ -76,12 +76,14 @@ pub struct Workbench<'a> {
 }
 
 impl Workbench<'_> {
-    /// Takes `model` through at most `steps` steps from `cloud`, in the precision and on the engine that
-    /// were asked for; ends early where no bit will ever move again. `look` is called on the start, after
-    /// every step that is `due`, and on the last state; it breaks to end there. Returns the steps taken.
+    /// Takes `model` through at most `steps` steps from `cloud`, in the precision and on the engine
+    /// that were asked for; ends early where no bit will ever move again. `look` is called on the
+    /// start, after every step that is `due`, and on the last state; it breaks to end there.
+    /// Returns the steps taken.
     ///
     /// # Errors
-    /// A model that does not fit; device failures; what `look` returns; a signal, as [`Error::Interrupted`].
+    /// A model that does not fit; device failures; what `look` returns; a signal, as
+    /// [`Error::Interrupted`].
     pub fn simulate(
         &mut self,
         model: &Model,
@@ -96,8 +98,8 @@ impl Workbench<'_> {
         self.take(self.engines, &run, model, cloud, due, look)
     }
 
-    /// Simulates the system of a config as [`Workbench::simulate`] does, with the config's tokens, steps,
-    /// engine, plan and precision.
+    /// Simulates the system of a config as [`Workbench::simulate`] does, with the config's tokens,
+    /// steps, engine, plan and precision.
     ///
     /// # Errors
     /// As [`Workbench::simulate`]; tokens that cannot be read; no such engine.
@@ -187,7 +189,8 @@ impl Workbench<'_> {
         Series { columns, rows }.write(self.folder, self.cell, name)
     }
 
-    /// Keeps tokens at some steps, for pictures and the player; all of one shape, at most one set a cell.
+    /// Keeps tokens at some steps, for pictures and the player; all of one shape, at most one set a
+    /// cell.
     ///
     /// # Errors
     /// No frames, frames of different shapes; what cannot be written.

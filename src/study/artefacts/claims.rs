@@ -27,7 +27,7 @@ pub(super) fn judge(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], re
             found().count(),
             clouds().count()
         ),
-        "no bit moves any more",
+        "tokens at rest: no bit moves any more",
         Verdict::if_seen(outside > 0),
     ));
     report.claim(BOUNDED.always(total(found(), |row| row.beyond), outside, "tokens outside S"));
@@ -37,7 +37,8 @@ pub(super) fn judge(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], re
         let boundary = total(of(), |row| row.boundary);
         report.claim(BETWEEN.with("form", form).judged(
             format!(
-                "{between} of {outside} attend to vertices and their own place alone; {boundary} lie on the boundary of the hull"
+                "{between} of {outside} attend to vertices and their own place alone; {boundary} lie on the \
+                 boundary of the hull"
             ),
             "every token outside S",
             Verdict::if_any(outside > 0, between == outside),
@@ -57,7 +58,7 @@ fn constructed(row: &Row, report: &mut Report) {
             "{} of 5 tokens outside S; {apart:.1e} from that place; gap {:.9} against {PLACE_GAP}",
             row.outside, row.gap_max
         ),
-        format!("{PLACE_ERROR:.0e}"),
+        format!("at most {PLACE_ERROR:.0e} apart"),
         Verdict::at_rest(
             row.outside == 1 && num::within(apart, PLACE_ERROR) && num::within(off, PLACE_ERROR),
             row.settled,
@@ -74,9 +75,10 @@ fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &
         let moved = of().map(|t| t.moved).fold(0.0, f64::max);
         report.claim(STABLE.with("tokens", name).judged(
             format!(
-                "{kept} of {tried} at {smallest:.0e} of the radius; they rest up to {moved:.1} displacements from where they were"
+                "{kept} of {tried} at {smallest:.0e} of the radius; they rest up to {moved:.1} displacements from \
+                 where they were"
             ),
-            format!("{} %", 100.0 * SHARE),
+            format!("at least {} %", 100.0 * SHARE),
             Verdict::if_any(tried != 0.0, kept >= SHARE * tried),
         ));
     }

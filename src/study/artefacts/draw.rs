@@ -17,15 +17,16 @@ pub(super) fn figures(
     trials: &[Trial],
     report: &mut Report,
 ) -> Result<()> {
-    let caption = "A strip that is too narrow holds no second vertex, one that is too wide pulls the vertices together: in between limits outside \
-                   S are most frequent.";
+    let caption = "A strip that is too narrow holds no second vertex, one that is too wide pulls the vertices \
+                   together: in between limits outside S are most frequent.";
     report.panels("how-often", caption, &how_often(asked, &results.rows), 1280, [480, 0])?;
-    let caption = "What comes through a displacement of its own returns to the same place, between the same vertices.";
+    let caption =
+        "A token that comes through a displacement of its own returns to its place, between the same vertices.";
     report.panels("stability", caption, &stability(asked, &results.rows, trials), 1560, [460, 0])?;
-    let caption = "How far tokens outside S are from being their own best match.";
+    let caption = "The gap tells how far a token outside S is from being its own best match.";
     report.chart("gaps", caption, &gaps(asked, results)?, [960, 560])?;
-    let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the perpendicular from the origin, \
-                   which is where S has a point on an edge.";
+    let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the \
+                   perpendicular from the origin, which is where S has a point on an edge.";
     report.panels("places", caption, &places(asked, results)?, 1380, [60, 430])?;
     if let Some(cell) = results.cell(|row| row.seed == 1 && row.outside > 0) {
         let row = &results.rows[cell];

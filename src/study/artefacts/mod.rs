@@ -1,15 +1,16 @@
-//! Limits outside S under constant δ: how often, where, how stable (open question 3 and Remark 3.1 of
-//! arXiv 2509.15958).
+//! Limits outside S under constant δ: how often, where, how stable (open question 3 and Remark 3.1
+//! of arXiv 2509.15958).
 //!
 //! ```text
-//! x outside S:  x rests, and its gap g = max_l <x, x_l> − |x|² is above 0;  then x = mean of C, and g <= δ s
+//! x outside S:  x rests, and its gap g = max_l <x, x_l> − |x|² is above 0
+//!               then x = mean of C, and g <= δ s
 //! two vertices v, w in the strip of x:  x = (v + w)/2,  g = ||v|² − |w|²|/4
 //! ```
 //!
-//! A cell takes a cloud to where no bit moves any more. Where tokens rest outside S, it finds whether
-//! they lie on the boundary of the hull and which tokens they attend to; then it displaces the last
-//! state, or the first one, by a small length and takes it to its end again. Seed 0 stands for the
-//! constructed case of five tokens.
+//! A cell takes a cloud to where no bit moves any more. Where tokens rest outside S, it finds
+//! whether they lie on the boundary of the hull and which tokens they attend to; then it displaces
+//! the last state, or the first one, by a small length and takes it to its end again. Seed 0 stands
+//! for the constructed case of five tokens.
 
 mod claims;
 mod draw;
@@ -129,8 +130,8 @@ impl Cell {
 }
 
 /// Five tokens for α = 1, δ = 1/2 in the width form: each of the first four sees itself alone; the
-/// last sees itself, v = (1, 1) and w = (1.1, −1), and goes to (v + w)/2, where the only point of S on
-/// that edge is the projection of 0.
+/// last sees itself, v = (1, 1) and w = (1.1, −1), and goes to (v + w)/2, where the only point of S
+/// on that edge is the projection of 0.
 fn constructed() -> Result<Tokens> {
     Tokens::from_f64(5, 2, vec![1.0, 1.0, 1.1, -1.0, -1.2, 0.9, -1.0, -1.1, 1.03, 0.02])
 }
@@ -187,10 +188,10 @@ impl Study for Artefacts {
         let trials = Trial::all(results)?;
         claims::judge(asked, &results.rows, &trials, report);
         report.text(format!(
-            "A token is outside S where it rests with an alignment gap above {GAP:.0e} of the squared radius. Such a token is the mean of its \
-             strip, and its strip holds others than itself: keys that score more than it does itself, by up to δ·s. Displaced are: \
-             that token alone; every token of the last state; every token of the first state. A limit comes through where the token \
-             rests outside S again.",
+            "A token is outside S where it rests with an alignment gap above {GAP:.0e} of the squared radius. Such \
+             a token is the mean of its strip, and its strip holds others than itself: keys that score more than it \
+             does itself, by up to δ·s. Displaced are that token alone, every token of the last state, or every token \
+             of the first state. A limit comes through where the token rests outside S again.",
         ));
         draw::figures(asked, results, &trials, report)
     }

@@ -15,7 +15,7 @@ pub(super) fn judge(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report
     let rise = largest(rows, |row| row.rise_ulps);
     report.claim(NESTED.judged(
         format!("the largest rise of a support function is {rise:.1} ulp of the radius, over {} clouds", rows.len()),
-        format!("{RISE} ulp"),
+        format!("at most {RISE} ulp"),
         Verdict::of(num::within(rise, RISE)),
     ));
     for (kind, is_symmetric) in [("symmetric", true), ("asymmetric", false)] {
@@ -29,7 +29,7 @@ pub(super) fn judge(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report
         let (alone, all) = (turned.iter().filter(|row| row.places == 1).count(), turned.len());
         report.claim(SKEW.judged(
             format!("the largest |<Av, w>| is {score:.1e}·|A|·R²; {alone} of {all} clouds at rest are at one place"),
-            format!("{NONE:.0e}·|A|·R²"),
+            format!("at most {NONE:.0e}·|A|·R²"),
             Verdict::of(num::within(score, NONE)),
         ));
     }
@@ -43,7 +43,7 @@ fn of_a_kind(asked: &Asked<Asymmetric>, kind: &str, rows: &[&Row], report: &mut 
     let (clouds, gap) = (rest().count(), largest(rest(), |row| row.vertex_gap));
     report.claim(MAXIMISER.with("kind", kind).judged(
         format!("the largest gap of a vertex is {gap:.1e}·|A|·R², over {clouds} clouds at rest"),
-        format!("{NONE:.0e}·|A|·R²"),
+        format!("at most {NONE:.0e}·|A|·R²"),
         Verdict::if_any(clouds > 0, num::within(gap, NONE)),
     ));
     let fitted = total(rows.iter().copied(), |row| row.fitted);
@@ -54,7 +54,7 @@ fn of_a_kind(asked: &Asked<Asymmetric>, kind: &str, rows: &[&Row], report: &mut 
             0 => "nothing was fitted".into(),
             _ => format!("the worst of {fitted} groups is {worst:.1e} off"),
         },
-        format!("{RATE_ERROR:.0e}"),
+        format!("at most {RATE_ERROR:.0e} off"),
         Verdict::if_any(fitted > 0, num::within(worst, RATE_ERROR)),
     ));
     let moving = rows.len() - clouds;

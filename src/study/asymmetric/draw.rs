@@ -76,5 +76,5 @@ fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row]) -> Panels {
         charts.push(chart);
     }
     let subtitle = format!("Every point is a cloud; {}, at most {} steps", asked.sizes.shape(), asked.sizes.steps);
-    Panels { title: "What becomes of K, by how asymmetric A is".into(), subtitle, charts, columns: 2 }
+    Panels { title: "The last hull K, by how asymmetric A is".into(), subtitle, charts, columns: 2 }
 }

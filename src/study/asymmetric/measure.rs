@@ -126,8 +126,8 @@ fn at_the_end(own: &Asymmetric, system: &System, last: &Last, row: &mut Row) {
     }
 }
 
-/// Takes the cloud the same way again and fits the rates of groups at vertices, each from the step on at
-/// which the strips of its members are the group.
+/// Takes the cloud the same way again and fits the rates of groups at vertices, each from the step
+/// on at which the strips of its members are the group.
 fn rates(model: &Model, cloud: &Tokens, last: &Last, end: u64, work: &mut Workbench<'_>) -> Result<Vec<f64>> {
     let Last { places, vertices, unit, .. } = last;
     let several = vertices.iter().copied().filter(|&g| places.members[g].len() > 1);

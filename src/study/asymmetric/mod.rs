@@ -10,8 +10,8 @@
 //! * The update is a mean: K(t+1) ⊂ K(t).
 //! * At rest a vertex v of K is the mean of its strip and extreme: its strip is v alone, so
 //!   `<A v, v> = max_K <A v, y>`.
-//! * The proof of Theorem 4.1 (SPEC 1.3) uses nowhere that A is symmetric, only A v ≠ 0: rate 1/(1+α)
-//!   near a vertex.
+//! * The proof of Theorem 4.1 (SPEC 1.3) uses nowhere that A is symmetric, only A v ≠ 0: rate
+//!   1/(1+α) near a vertex.
 //! * A token at rest has a gap of at most δ·s.
 //! * If A = W is skew, any two vertices have `<W v, w> = 0`, for neither `<W v, w>` nor
 //!   `<W w, v> = −<W v, w>` exceeds 0: in the plane K lies on a line through the origin.
@@ -48,7 +48,8 @@ sheet! {
 const NONE: f64 = 1e-6;
 
 parameters! { Asymmetric:
-    /// Kinds of A: identity; gram, QᵀQ; query-key, KᵀQ of independent Gaussian Q and K; skew, a random skew matrix
+    /// Kinds of A: identity; gram, QᵀQ; query-key, KᵀQ of independent Gaussian Q and K; skew, a
+    /// random skew matrix
     families: Vec<String> = texts(FAMILIES), "LIST",
         value_delimiter = ',', value_parser = FAMILIES;
     /// Values of κ in A = I + κW, each run besides
@@ -176,10 +177,11 @@ impl Study for Asymmetric {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims::judge(asked, &results.rows, report);
         report.text(
-            "The paper's theory takes A = I, which for symmetric positive definite A is no loss. Attention has A = KᵀQ. What is claimed below \
-             of any A is derived from the update itself: neither the hull's monotony, nor what a vertex at rest must be, nor the rate \
-             near a vertex needs A to be symmetric. What changes is K: of the first hull's vertices only those that are their own \
-             maximisers (<Av, v> ≥ <Av, y> on K) can stay.",
+            "The paper's theory takes A = I, which for symmetric positive definite A is no loss. Attention has A = \
+             KᵀQ. What is claimed below of any A is derived from the update itself: neither the hull's monotony, \
+             nor what a vertex at rest must be, nor the rate near a vertex needs A to be symmetric. What changes is \
+             K: of the first hull's vertices only those that are their own maximisers (<Av, v> ≥ <Av, y> on K) can \
+             stay.",
         );
         table(asked, &results.rows, report);
         draw::figures(asked, results, report)

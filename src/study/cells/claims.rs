@@ -34,7 +34,7 @@ fn exact_solution(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
         let within = |row: &Row| of(row).is_none_or(|off| off <= allowed);
         report.claim(claim.judged(
             format!("{farthest:.1} units of the lattice off at most, in {} clouds", clouds(rows).count()),
-            format!("{allowed:.0e} units of the lattice, half of the state's digits: chosen, not derived"),
+            format!("at most {allowed:.0e} units of the lattice, half of the state's digits: chosen, not derived"),
             Verdict::if_any(examined != 0, clouds(rows).all(within)),
         ));
     };
@@ -75,14 +75,14 @@ fn attention(asked: &Asked<Cells>, rows: &[Row], report: &mut Report) {
     let is_published = !pairs.is_empty() && (3..=5).contains(&asked.own.corners);
     report.claim(ARRIVES.judged(
         if texts.is_empty() { "none of these β".into() } else { texts.join("; ") },
-        "none allowed",
+        "the same numbers of steps",
         if is_published { agrees } else { Verdict::Undecided },
     ));
     let low: Vec<&&Row> = soft.iter().filter(|row| row.beta.is_some_and(|beta| beta <= NEVER)).collect();
     let arrived = low.iter().filter(|row| row.time.is_some()).count();
     report.claim(NEVER_ARRIVES.judged(
         format!("{arrived} of {} came there in {steps} steps", low.len()),
-        "2000 steps were tried",
+        "no arrival in at least 2000 steps",
         Verdict::if_any(!low.is_empty() && steps >= 2000, arrived == 0),
     ));
 }
@@ -97,7 +97,7 @@ fn exits(asked: &Asked<Cells>, chains: &[&Row], report: &mut Report) {
             asked.own.runs,
             offs.len()
         ),
-        "4 standard errors",
+        "at most 4 standard errors",
         Verdict::if_any(!offs.is_empty(), farthest <= 4.0),
     ));
 }
@@ -117,7 +117,7 @@ fn metastability(asked: &Asked<Cells>, chains: &[&Row], report: &mut Report) {
         let error = 4.0 * (2.0 / asked.own.runs as f64).sqrt() / (b1 - b0) + (limit - exact).abs();
         report.claim(METASTABLE.judged(
             format!("slope {slope:.3} of the logarithm between β = {b0} and {b1}, against {limit:.3} in the limit"),
-            format!("{error:.2}: 4 standard errors, and how far the exact slope between these β is from the limit"),
+            format!("at most {error:.2} apart: 4 standard errors, and the distance of the exact slope from the limit"),
             Verdict::of((slope - limit).abs() <= error),
         ));
     }

@@ -1,4 +1,5 @@
-//! A cell's row: a cloud beside the exact solution, a token under attention at β, a chain on corners.
+//! A cell's row: a cloud beside the exact solution, a token under attention at β, a chain on
+//! corners.
 
 use std::ops::ControlFlow;
 
@@ -100,7 +101,8 @@ struct Way<'a> {
     /// Largest distance from the exact solution, and of a vertex from its first place.
     off_line: f64,
     off_vertex: f64,
-    /// The vertices that sampled tokens attended to at first, and how often they attended to others.
+    /// The vertices that sampled tokens attended to at first, and how often they attended to
+    /// others.
     first_keys: Vec<Option<usize>>,
     strayed: u64,
     /// Distances of sampled tokens to their vertices.
@@ -158,8 +160,8 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Finds the vertex that each sampled token attends to: its key, or the one that its key lies at but
-    /// for rounding.
+    /// Finds the vertex that each sampled token attends to: its key, or the one that its key lies
+    /// at but for rounding.
     fn look_at_keys(&mut self, look: &mut Look<'_>, points: &Points) -> Result<()> {
         let vertex = |j: u32| {
             let is_near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= self.tolerance * self.unit;

@@ -1,12 +1,16 @@
-//! Frank–Wolfe attention (arXiv 2508.09628): every token goes straight to the vertex that owns its cell,
-//! and at finite β it stays near it for a time exponential in β.
+//! Frank–Wolfe attention (arXiv 2508.09628): every token goes straight to the vertex that owns its
+//! cell, and at finite β it stays near it for a time exponential in β.
 //!
 //! ```text
-//! cell of v_i        { x in K : <Bx, v_i> = max_{y in K} <Bx, y> }; all |v_i|_B equal: the Voronoi cell of v_i in the norm of B
+//! cell of v_i        { x in K : <Bx, v_i> = max_{y in K} <Bx, y> }
+//!                    all |v_i|_B equal: the Voronoi cell of v_i in the norm of B
 //! exact solution     x_i(t) = p_t x_i(0) + (1 − p_t) v,   p_t = Π_{s<t} (1 − γ(s))
-//! constant γ         |x − v| falls by 1 − γ a step;      γ(t) = 1 − e^{−a(t+1)}: |x − v| ~ e^{−a t(t+1)/2}
-//! attention at β     a token 0.35 inside a corner of a regular polygon comes within 0.05 of it after T₁(β) steps, or never
-//! Markov chain at β  tokens on the corners of a κ-gon first leave after a geometric time, 1/p ~ e^{β(1 − cos 2π/κ)}
+//! constant γ         |x − v| falls by 1 − γ a step
+//! growing γ          γ(t) = 1 − e^{−a(t+1)}: |x − v| ~ e^{−a t(t+1)/2}
+//! attention at β     a token 0.35 inside a corner of a regular polygon comes within 0.05 of it
+//!                    after T₁(β) steps, or never
+//! Markov chain at β  tokens on the corners of a κ-gon first leave after a geometric time,
+//!                    1/p ~ e^{β(1 − cos 2π/κ)}
 //! ```
 
 mod claims;
@@ -38,16 +42,19 @@ sheet! {
     SUPER_EXPONENTIAL = Proved("2508.09628, section on positive semidefinite B",
         "With γ(t) = 1 − exp(−a(t+1)) it falls as exp(−a t(t+1)/2): the coefficient of t² is −a/2");
     ARRIVES = Reported("2508.09628, SA_β, phase 1; a published reproduction",
-        "At finite β a token 0.35 inside a corner is within 0.05 of it after T₁ = 31, 20, 19, 19 steps for β = 16, 32, 64, 128 (κ = 3 to 5)");
+        "At finite β a token 0.35 inside a corner is within 0.05 of it after T₁ = 31, 20, 19, 19 steps for β = 16, \
+         32, 64, 128 (κ = 3 to 5)");
     NEVER_ARRIVES = Reported("2508.09628, SA_β, phase 1; a published reproduction",
         "For β up to 8 it never comes there");
     EXITS = Proved("2508.09628, SA_P; derived for a regular polygon",
-        "The Markov chain first leaves the corners of a regular polygon after a geometric time with the exact probability");
+        "The Markov chain first leaves the corners of a regular polygon after a geometric time with the exact \
+         probability");
     METASTABLE = Reported("2508.09628, SA_P",
         "Metastability: the time at a corner grows as e^{β(1 − cos 2π/κ)}");
 }
 
-/// Number of tokens whose masks and rates are looked at, and of points of K at which cells are compared.
+/// Number of tokens whose masks and rates are looked at, and of points of K at which cells are
+/// compared.
 const SAMPLED: usize = 64;
 const PLACES: usize = 2000;
 /// A dominance closer than this is a boundary of cells.
@@ -58,8 +65,8 @@ const NEAR: f64 = 0.05;
 const GAMMA: f64 = 0.1;
 
 /// Places nearer than this many units of the lattice count as one, which is to half of the state's
-/// digits: chosen, not derived. Tokens within a unit of a vertex that outscore it by a bit draw it after
-/// them, for which there is no bound.
+/// digits: chosen, not derived. Tokens within a unit of a vertex that outscore it by a bit draw it
+/// after them, for which there is no bound.
 fn rounding(precision: Precision) -> f64 {
     f64::from(precision.state_bits() / 2).exp2()
 }
@@ -117,7 +124,8 @@ pub struct Row {
     pub not_voronoi: Option<u64>,
     /// Sampled pairs of one cell whose middle is in another.
     pub not_convex: Option<u64>,
-    /// The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from theory.
+    /// The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from
+    /// theory.
     pub rate: Option<f64>,
     /// The rate, or the coefficient, by theory.
     pub theory: Option<f64>,
@@ -217,9 +225,10 @@ impl Study for Cells {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims::judge(asked, &results.rows, report);
         report.text(format!(
-            "Clouds of {} vertices on the unit sphere of the norm of B and tokens inside their hull; B the identity, or stretched, \
-             diag(1, …, d). The paper's text was read in transcriptions (LaTeX and a formal proof), its authors publish no parameters of runs: \
-             clouds, γ and a are ours. At finite β, a regular {}-gon.",
+            "Clouds of {} vertices on the unit sphere of the norm of B and tokens inside their hull; B the \
+             identity, or stretched, diag(1, …, d). The paper's text was read in transcriptions (LaTeX and a formal \
+             proof), its authors publish no parameters of runs: clouds, γ and a are ours. At finite β, a regular \
+             {}-gon.",
             asked.own.vertices, asked.own.corners
         ));
         draw::figures(asked, results, report)

@@ -61,7 +61,8 @@ fn staircase(rows: &[&Row], report: &mut Report) {
     let ends = |row: &&Row| row.last_energy.is_some_and(|energy| energy > 0.99);
     report.claim(STAIRCASE.judged(
         rows.iter().map(text).collect::<Vec<_>>().join("; "),
-        "a step: within 0.01 of a level Σm²/n² for a hundredth of the time; at least 2 of them below 1, no fall beyond 0.01, above 0.99 at the end",
+        "a step: within 0.01 of a level Σm²/n² for a hundredth of the time; at least 2 of them below 1, no fall \
+         beyond 0.01, above 0.99 at the end",
         Verdict::of(rows.iter().all(climbs) && rows.iter().all(ends)),
     ));
 }

@@ -6,7 +6,8 @@ use crate::plot::{Chart, Coordinate, Panels, Player};
 use crate::study::{Asked, Report, Results};
 
 pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-    let caption = "Medians; bars: the fastest and the slowest cloud. Uniform clouds first gather in clusters, which part the longer the larger β.";
+    let caption = "Medians; bars: the fastest and the slowest cloud. Uniform clouds first gather in clusters, which \
+                   part the longer the larger β.";
     report.chart("times", caption, &times(asked, &results.rows), [860, 560])?;
     let caption = "Plateaus: tokens have gathered in clusters that stay apart.";
     report.chart("paths", caption, &paths(asked, results)?, [960, 620])?;

@@ -2,15 +2,15 @@
 //!
 //! | case | system | theory |
 //! |---|---|---|
-//! | `sphere` | uniform tokens, Q = K = V = I | one cluster from almost every start for d ≥ 3; E_β never falls (2312.10794) |
+//! | `sphere` | uniform tokens, Q = K = V = I | one cluster for d ≥ 3; E_β never falls (2312.10794) |
 //! | `hemisphere` | the same from an open hemisphere | one cluster, exponentially fast (2312.10794) |
 //! | `ellipsoid` | two heads, P(t) bounded, from an open hemisphere | consensus (2412.02682) |
 //! | `causal` | arbitrary Q and K, V = I | the first token is fixed, all others go to it (2411.04990, 2412.02682) |
-//! | `plateau` | the authors' five tokens at β = 4 | E stays at 3.551 for hundreds of time units, then e⁴/8 (2410.06833) |
+//! | `plateau` | the authors' five tokens at β = 4 | E stays at 3.551 for long, then e⁴/8 (2410.06833) |
 //! | `staircase` | the authors' five tokens, their scheme | E climbs by steps from 1/n to 1 (2410.06833) |
 //!
-//! Consensus is measured by the distance of the farthest token from the first one; its time is the one
-//! from which that distance stays below ε.
+//! Consensus is measured by the distance of the farthest token from the first one; its time is the
+//! one from which that distance stays below ε.
 
 mod claims;
 mod draw;
@@ -130,7 +130,8 @@ pub struct Row {
     pub plateau: Option<f64>,
     /// E at the end.
     pub last_energy: Option<f64>,
-    /// Number of levels below 1 at which the staircase stayed for a hundredth of the time or longer.
+    /// Number of levels below 1 at which the staircase stayed for a hundredth of the time or
+    /// longer.
     pub levels: Option<u64>,
 }
 
@@ -186,9 +187,10 @@ impl Study for Consensus {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims::judge(asked, &results.rows, report);
         report.text(format!(
-            "Runge–Kutta steps of {} for the sphere and the ellipsoid, the authors' own schemes for the plateau and the staircase. The text of \
-             2412.02682 and 2411.04990 was not at hand: their theorems are taken from summaries, and all parameters but those of 2410.06833 are ours. \
-             A run without consensus after {} steps is undecided, not a counterexample: at large β clusters stay apart for a time exponential in β.",
+            "Runge–Kutta steps of {} for the sphere and the ellipsoid, the authors' own schemes for the plateau and \
+             the staircase. The text of 2412.02682 and 2411.04990 was not at hand: their theorems are taken from \
+             summaries, and all parameters but those of 2410.06833 are ours. A run without consensus after {} steps \
+             is undecided, not a counterexample: at large β clusters stay apart for a time exponential in β.",
             asked.own.dt, asked.sizes.steps
         ));
         draw::figures(asked, results, report)

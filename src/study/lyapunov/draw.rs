@@ -23,7 +23,8 @@ pub(super) fn figures(
     let width = 300 + 124 * asked.own.kinds().count() as u32;
     report.chart("candidates", caption, &candidates(asked, runs), [width, 460])?;
     if let Some(chart) = patterns(asked, &results.rows) {
-        let caption = "V counts pairs by distance, attention goes by alignment: near tokens that do not attend to each other may part.";
+        let caption = "V counts pairs by distance, attention goes by alignment: near tokens that do not attend to \
+                       each other may part.";
         report.chart("patterns", caption, &chart, [1180, 520])?;
     }
     if asked.sizes.dim == 2 {

@@ -150,7 +150,8 @@ fn record_rise(rise: f64, before: &State, after: &State, radius: f64, row: &mut 
     Some(Rise { pairs, frames: [(before.t, before.tokens.clone()), (after.t, after.tokens.clone())] })
 }
 
-/// For every pair i, j that V changed by: the change over both orders, and the number of its relation.
+/// For every pair i, j that V changed by: the change over both orders, and the number of its
+/// relation.
 fn parts(before: &State, after: &State, radius: f64) -> Vec<Vec<f64>> {
     let most = radius * radius;
     let mut parts = Vec::new();

@@ -3,7 +3,7 @@
 //!
 //! | candidate | formula | known |
 //! |---|---|---|
-//! | `V` | Σ_ij min(\|x_i − x_j\|², R²), R = δ: Hegselmann and Krause's | falls where attention is mutual and by distance; not here |
+//! | `V` | Σ_ij min(\|x_i − x_j\|², R²), R = δ (Hegselmann, Krause) | falls where attention is mutual; not here |
 //! | `spread` | Σ_ij \|x_i − x_j\|² | |
 //! | `in strips` | Σ_i mean_{j in C_i} \|x_i − x_j\|² | 0 at consensus of every strip |
 //! | `gaps` | Σ_i g_i | → 0 iff all limits lie in S |
@@ -12,8 +12,8 @@
 //!
 //! Eq. (41) of the paper is not public here: V with R = δ stands in its place (reconstructed).
 //!
-//! Where V rises, every pair's part in it is told apart by which of its tokens attended to the other in
-//! that step: both, one of them, or neither.
+//! Where V rises, every pair's part in it is told apart by which of its tokens attended to the
+//! other in that step: both, one of them, or neither.
 
 mod claims;
 mod draw;
@@ -236,10 +236,11 @@ impl Study for Lyapunov {
         let runs = Runs::of(results)?;
         claims::judge(asked, &runs, report);
         report.text(format!(
-            "Every candidate is computed at every step. It rises where it grows by more than {ROUNDING:.0e} of its largest magnitude. A rise \
-             is waited out where the candidate comes back to where it was: one that always does, in a bounded number of steps, would \
-             serve as a non-monotone Lyapunov function. V is the classical Σ min(|xᵢ − xⱼ|², R²) with R = δ (R = {} for δ = 0), in \
-             place of Eq. 41, which is reconstructed.",
+            "Every candidate is computed at every step. It rises where it grows by more than {ROUNDING:.0e} of its \
+             largest magnitude. A rise is waited out where the candidate comes back to where it was: one that \
+             always does, in a bounded number of steps, would serve as a non-monotone Lyapunov function. V is the \
+             classical Σ min(|xᵢ − xⱼ|², R²) with R = δ (R = {} for δ = 0), in place of Eq. 41, which is \
+             reconstructed.",
             asked.own.radius
         ));
         table(asked, &runs, report);

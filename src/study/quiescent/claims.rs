@@ -22,7 +22,7 @@ pub(super) fn judge(asked: &Asked<Quiescent>, rows: &[Row], report: &mut Report)
     let drift = largest(clouds.iter().copied(), |row| row.drift);
     report.claim(MEAN.judged(
         format!("it drifts by {drift:.1} units of the lattice at most; {over} clouds drift more than rounding can"),
-        "(1+α)/α + 2 units: a rounding a step",
+        "at most (1+α)/α + 2 units: a rounding in each step",
         Verdict::if_any(!clouds.is_empty(), over == 0),
     ));
     for &form in &asked.own.forms {
@@ -40,7 +40,8 @@ fn of_form(asked: &Asked<Quiescent>, form: StripForm, clouds: &[&Row], report: &
         total(of(), |row| row.departures),
         total(of(), |row| row.inside_last),
         &format!(
-            "tokens that ended in one ({early} departures before K(t) was within ε/20 of K, of which the theorem does not speak)"
+            "tokens that ended in one ({early} departures before K(t) was within ε/20 of K, of which the theorem \
+             does not speak)"
         ),
     ));
     let mut closed = CLOSED.with("form", form).always(
@@ -67,7 +68,7 @@ fn rates(alpha: f64, clouds: &[&Row], report: &mut Report) {
             0 => "nothing was fitted".into(),
             _ => format!("the worst of {fitted} fitted rates is {worst:.1e} off; intervals up to ±{interval:.1e}"),
         },
-        format!("{RATE_ERROR:.0e}"),
+        format!("at most {RATE_ERROR:.0e} off"),
         Verdict::if_any(fitted > 0, num::within(worst, RATE_ERROR)),
     ));
 }
@@ -78,10 +79,11 @@ fn constructed(row: &Row, report: &mut Report) {
     let claim = if fails { RADIUS_FAILS } else { RADIUS_HOLDS.with("form", row.form) };
     report.claim(claim.judged(
         format!(
-            "{} tokens came within it of a vertex, with K(t) near K, and went elsewhere; {} departures from B(v, s(v)/(2+2α))",
+            "{} tokens came within it of a vertex, with K(t) near K, and went elsewhere; {} departures from B(v, \
+             s(v)/(2+2α))",
             row.lost, row.departures
         ),
-        "none allowed",
+        if fails { "at least one such token, no departure" } else { "no such token, no departure" },
         Verdict::of((row.lost > 0) == fails && row.departures == 0),
     ));
 }

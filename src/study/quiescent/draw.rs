@@ -15,11 +15,11 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
     report.chart("distance", caption, &distances(asked, results)?, [960, 640])?;
     let caption = "Every point is the token farthest from theory in a cloud.";
     report.chart("rates", caption, &errors(asked, results), [860, 520])?;
-    let caption = "Left of the dashed line a token begins inside the quiescent set. The bound is sufficient, not necessary: many stay from \
-                   farther away.";
+    let caption = "Left of the dashed line a token begins inside the quiescent set. The bound is sufficient, not \
+                   necessary: many stay from farther away.";
     report.panels("who-stays", caption, &who_stays(asked, results)?, 1080, [60, 330])?;
-    let caption = "In the score form y begins within δ/(2+2α) of the vertex v and goes to p. In the width form v itself moves, and tokens that \
-                   come within the radius of a vertex of the limit stay.";
+    let caption = "In the score form y begins within δ/(2+2α) of the vertex v and goes to p. In the width form v \
+                   itself moves, and tokens that come within the radius of a vertex of the limit stay.";
     report.panels("constructed", caption, &constructed(results)?, 1080, [560, 0])?;
     if let Some((cell, row)) = asked.own.alphas.iter().find_map(|&alpha| shown(asked, results, alpha)) {
         let caption =
@@ -58,7 +58,10 @@ fn distances(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Chart> 
         Coordinate::log("|xᵢ − v| (dimensionless)").within(1e-17, 1.0),
     )
     .subtitle(format!("{} strip, δ = {}, {}, seed 1", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
-    .foot("Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the vertex to the last bit.");
+    .foot(
+        "Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the \
+           vertex to the last bit.",
+    );
     for (k, alpha, from, paths) in curves {
         let start = paths.iter().flatten().filter(|(t, _)| *t == from).map(|(_, y)| *y).fold(0.0, f64::max);
         chart = chart.lines(format!("α = {alpha}"), paths).colour(k).opacity(0.7);
@@ -84,7 +87,7 @@ fn errors(asked: &Asked<Quiescent>, results: &Results<Row>) -> Chart {
         let aside = 1.03f64.powi(k as i32);
         chart = chart.points(format!("{form} strip"), of.filter_map(|row| Some((row.alpha * aside, row.worst?))));
     }
-    chart.level(format!("stated error {RATE_ERROR:.0e}"), RATE_ERROR)
+    chart.level(format!("allowed error {RATE_ERROR:.0e}"), RATE_ERROR)
 }
 
 /// The starts of tokens that stay near a vertex, and of those that do not.
@@ -106,7 +109,7 @@ fn who_stays(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Panels>
         let chart = chart.histogram("ends at that vertex", &of(1.0), BINS).histogram("ends elsewhere", &of(0.0), BINS);
         charts.push(chart.upright("ε(v) = s(v)/(2+2α)", 1.0));
     }
-    let title = "Who stays near a vertex, by where it began".into();
+    let title = "Tokens that stay near a vertex, by where they began".into();
     let subtitle = format!("{} strip, seed 1; v is the vertex whose ball is nearest", asked.own.forms[0]);
     Ok(Panels { title, subtitle, charts, columns: 2 })
 }

@@ -12,10 +12,12 @@ use crate::study::places::{Places, TOGETHER, mean_from};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::Tokens;
 
-/// Number of directions, beside the axes, in which K(t) must have come to K; and how near, in radii of quiescent sets.
+/// Number of directions, beside the axes, in which K(t) must have come to K; and how near, in radii
+/// of quiescent sets.
 const SUPPORTED: usize = 62;
 const SETTLED: f64 = 0.05;
-/// Most members of a group whose masks are asked for at every step, and most rates fitted in a cell.
+/// Most members of a group whose masks are asked for at every step, and most rates fitted in a
+/// cell.
 const ASKED: usize = 8;
 const MOST_RATES: usize = 200;
 /// Most tokens and frames of a pictured cell.
@@ -200,7 +202,8 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Keeps distances to vertices, and sees whether groups are closed and their means at the vertices.
+    /// Keeps distances to vertices, and sees whether groups are closed and their means at the
+    /// vertices.
     fn look_at_groups(&mut self, look: &mut Look<'_>, points: &Points, row: &mut Row) -> Result<()> {
         let groups = &self.last.groups;
         for (&(i, g), out) in self.tracked.iter().zip(&mut self.distances) {
@@ -219,8 +222,8 @@ impl<'a> Way<'a> {
         Ok(())
     }
 
-    /// For every token the distance to the vertex whose ball it is deepest in or nearest to, over the
-    /// ball's radius, and whether it ends there.
+    /// For every token the distance to the vertex whose ball it is deepest in or nearest to, over
+    /// the ball's radius, and whether it ends there.
     fn first_distances(&self, points: &Points) -> Vec<Vec<f64>> {
         let ratio = |i: usize, v: usize| Some(distance(points.row(i), self.vertices.row(v)) / self.sets.radius(v)?);
         let least = |i: usize| {

@@ -1,17 +1,18 @@
-//! Quiescent sets (second experiment of arXiv 2509.15958; Theorem 4.1): tokens near a vertex, constant
-//! δ.
+//! Quiescent sets (second experiment of arXiv 2509.15958; Theorem 4.1): tokens near a vertex,
+//! constant δ.
 //!
 //! ```text
 //! v a non-zero vertex of K,   ε(v) = s(v)/(2 + 2α),   s(v) = δ (width), δ/|v| (score)
-//! x_i in B(v, ε(v))  =>  it stays, and x_i(t+1) − v = (x_i(t) − v)/(1 + α) once C_i = N(v) for every i in N(v)
+//! x_i in B(v, ε(v))  =>  it stays, and once C_i = N(v) for every i in N(v)
+//!                        x_i(t+1) − v = (x_i(t) − v)/(1 + α)
 //! ```
 //!
-//! That the published radius δ/(2+2α) belongs to the width form is reconstructed: the score form has it
-//! for |v| < 2 + 2α only, and `constructed` is a case where it fails beyond.
+//! That the published radius δ/(2+2α) belongs to the width form is reconstructed: the score form
+//! has it for |v| < 2 + 2α only, and `constructed` is a case where it fails beyond.
 //!
-//! A cell takes its cloud to the end twice: first to find K's vertices, as hull vertices of the last
-//! state whose group is closed (C_i = N for its members), then once more from the start, to see which
-//! tokens entered their balls when, and which left.
+//! A cell takes its cloud to the end twice: first to find K's vertices, as hull vertices of the
+//! last state whose group is closed (C_i = N for its members), then once more from the start, to
+//! see which tokens entered their balls when, and which left.
 
 mod claims;
 mod draw;
@@ -38,7 +39,8 @@ sheet! {
     MEAN = Proved("2509.15958, section 4; derived in full",
         "The mean of the tokens near a vertex is conserved, and is the vertex");
     RADIUS_FAILS = Reconstructed("derived here; the paper's form of Eq. 5 is reconstructed",
-        "The published radius δ/(2+2α) fails in the score form for |v| > 2 + 2α (constructed: |v| = 10, α = 1/2, δ = 1)");
+        "The published radius δ/(2+2α) fails in the score form for |v| > 2 + 2α (constructed: |v| = 10, α = 1/2, δ \
+         = 1)");
     RADIUS_HOLDS = Reconstructed("derived here; the paper's form of Eq. 5 is reconstructed",
         "On the same data the published radius holds in the {form} form");
 }
@@ -89,7 +91,8 @@ pub struct Row {
     pub steps: u64,
     /// Number of groups of the last state that are vertices of its hull, away from the origin.
     pub hull_groups: u64,
-    /// Number of these groups with C_i = N for their members: the vertices v whose quiescent sets are looked at.
+    /// Number of these groups with C_i = N for their members: the vertices v whose quiescent sets
+    /// are looked at.
     pub closed_groups: u64,
     /// The largest |v|.
     pub vertex_norm: f64,
@@ -97,7 +100,8 @@ pub struct Row {
     pub inside_first: u64,
     /// Tokens in such a ball at the end: `S_1`.
     pub inside_last: u64,
-    /// The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions and along the axes.
+    /// The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions
+    /// and along the axes.
     pub hull_settled: u64,
     /// Number of times that a token left its ball before that step.
     pub early_departures: u64,
@@ -105,7 +109,8 @@ pub struct Row {
     pub departures: u64,
     /// The step from which on every group is closed to the end.
     pub closed_from: u64,
-    /// Tokens that were within the published δ/(2+2α) of a vertex, after that step too, and went elsewhere.
+    /// Tokens that were within the published δ/(2+2α) of a vertex, after that step too, and went
+    /// elsewhere.
     pub lost: u64,
     /// Number of rates fitted, one for each token.
     pub fitted: u64,
@@ -148,12 +153,12 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
     Tokens::from_f64(n, d, (0..n as u64).flat_map(row).collect())
 }
 
-/// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v = (10, 0)
-/// sees itself alone and stays; y = (9.89, 0.3) is 0.32 < 1/3 from v, and v does not see it, as
-/// <v, v − y> = 1.1 > δ; y sees p = (9.89, 8) alone, as <y, p − v> = 1.31 > δ, and goes there. |v| = 10 is
-/// beyond 2 + 2α = 3; the ball that the score form does have, δ/|v|/(2+2α) = 1/30, does not hold y. At p
-/// there are many tokens, so that y hardly moves them when it arrives: K(t) is as near to K as one likes,
-/// from the start.
+/// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v =
+/// (10, 0) sees itself alone and stays; y = (9.89, 0.3) is 0.32 < 1/3 from v, and v does not see
+/// it, as <v, v − y> = 1.1 > δ; y sees p = (9.89, 8) alone, as <y, p − v> = 1.31 > δ, and goes
+/// there. |v| = 10 is beyond 2 + 2α = 3; the ball that the score form does have, δ/|v|/(2+2α) =
+/// 1/30, does not hold y. At p there are many tokens, so that y hardly moves them when it arrives:
+/// K(t) is as near to K as one likes, from the start.
 fn constructed() -> Result<Tokens> {
     let p = [9.89, 8.0];
     let mut rows = vec![10.0, 0.0, p[0], p[1], 9.89, 0.3, -8.0, -9.0, -9.0, 7.0];
@@ -163,7 +168,7 @@ fn constructed() -> Result<Tokens> {
 
 impl Study for Quiescent {
     const NAME: &'static str = "quiescent";
-    const TITLE: &'static str = "Quiescent sets: who stays near a vertex, and how fast it converges";
+    const TITLE: &'static str = "Quiescent sets: which tokens stay near a vertex, and how fast they converge";
     const EXAMPLES: &'static str = "Examples:
   localmax study quiescent                                 four step sizes, two strip forms, in a minute or two
   localmax study quiescent --quick                         in seconds
@@ -214,10 +219,11 @@ impl Study for Quiescent {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims::judge(asked, &results.rows, report);
         report.text(
-            "Each cloud is taken to its end, where the groups at the vertices of its hull are found; a group is closed where all of its \
-             members attend to exactly the group. Then the same cloud is taken again from the start, and at every step it is seen who is \
-             in a ball B(v, s(v)/(2+2α)) around such a vertex. Rates are fitted to log |xᵢ − v| for every token of a group (up to 200 \
-             a cloud), from the step at which all groups are closed to where rounding begins.",
+            "Each cloud is taken to its end, where the groups at the vertices of its hull are found; a group is \
+             closed where all of its members attend to exactly the group. Then the same cloud is taken again from \
+             the start, and every step finds the tokens in a ball B(v, s(v)/(2+2α)) around such a vertex. Rates \
+             are fitted to log |xᵢ − v| for every token of a group (up to 200 a cloud), from the step at which all \
+             groups are closed to where rounding begins.",
         );
         draw::figures(asked, results, report)
     }

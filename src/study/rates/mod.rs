@@ -1,14 +1,15 @@
-//! How long localmax takes to converge, over n, α and δ, and where that is impractically long (second
-//! check that arXiv 2509.15958 leaves open).
+//! How long localmax takes to converge, over n, α and δ, and where that is impractically long
+//! (second check that arXiv 2509.15958 leaves open).
 //!
 //! ```text
 //! T_ε        the time from which every token stays within ε of where it ends
-//! T_theory   ln(|X(0) − X(∞)|_max / ε) / ln(1+α)    the time at the rate 1/(1+α) of quiescent sets (Theorem 4.1)
+//! T_theory   ln(|X(0) − X(∞)|_max / ε) / ln(1+α)
+//!            the time at the rate 1/(1+α) of quiescent sets (Theorem 4.1)
 //! slowdown   T_ε / T_theory
 //! ```
 //!
-//! A cell is a cloud, an α and a δ. A run ends where no bit moves any more; one that has not come to
-//! rest after its steps has no T_ε: it takes more than that many steps.
+//! A cell is a cloud, an α and a δ. A run ends where no bit moves any more; one that has not come
+//! to rest after its steps has no T_ε: it takes more than that many steps.
 
 mod draw;
 mod measure;
@@ -34,7 +35,8 @@ sheet! {
 
 /// Largest error of a fitted rate.
 const RATE_ERROR: f64 = 1e-3;
-/// A run rests once no token has gone farther than ε over this between two looks, some in each doubling of t.
+/// A run rests once no token has gone farther than ε over this between two looks, some in each
+/// doubling of t.
 const STILL: f64 = 1000.0;
 
 parameters! { Rates:
@@ -46,7 +48,8 @@ parameters! { Rates:
     divisors: Vec<usize> = vec![1, 4, 16], "LIST", value_delimiter = ',';
     /// ε: a token has converged when it stays within this of where it ends
     epsilon: f64 = 1e-6, "EPSILON";
-    /// Convergence counts as impractically slow if it takes more than so many times what theory says for quiescent sets
+    /// Convergence counts as impractically slow if it takes more than so many times what theory
+    /// says for quiescent sets
     slow: f64 = 5.0, "FACTOR";
 }
 
@@ -172,15 +175,16 @@ impl Study for Rates {
         let slow = rows.iter().filter(|row| row.is_slow(own.slow)).count();
         let worst = rows.iter().filter_map(|row| Some((row, row.slowdown?))).max_by(|a, b| a.1.total_cmp(&b.1));
         report.text(format!(
-            "Clouds of normal tokens, A = I, width strip, constant α and δ, run until they rest or for {} steps. A run counts as \
-             impractically slow if its T_ε, ε = {:e}, is more than {} times what the rate 1/(1+α) of quiescent sets alone would take: {slow} of {} \
-             runs. {}",
+            "Clouds of normal tokens, A = I, width strip, constant α and δ, run until they rest or for {} steps. A \
+             run counts as impractically slow if its T_ε, ε = {:e}, is more than {} times what the rate 1/(1+α) of \
+             quiescent sets alone would take: {slow} of {} runs. {}",
             asked.sizes.steps,
             own.epsilon,
             own.slow,
             rows.len(),
             worst.map_or(String::new(), |(row, slowdown)| format!(
-                "The slowest that came to rest took {:.0} steps, {slowdown:.1} times as long: n = {}, α = {}, δ = {}, seed {}.",
+                "The slowest that came to rest took {:.0} steps, {slowdown:.1} times as long: n = {}, α = {}, δ = \
+                 {}, seed {}.",
                 row.settled.unwrap_or(0.0),
                 row.n,
                 row.alpha,
@@ -206,7 +210,8 @@ fn claims(asked: &Asked<Rates>, rows: &[Row], report: &mut Report) {
     ));
     let off = |row: &Row| Some((row.last_rate? - contraction(row.alpha), RATE_ERROR.max(row.interval?)));
     let fitted: Vec<(f64, f64)> = rows.iter().filter_map(off).collect();
-    let (count, allowed) = (fitted.len(), format!("{RATE_ERROR:.0e}, or the fit's 95 % interval if that is wider"));
+    let (count, allowed) =
+        (fitted.len(), format!("at most {RATE_ERROR:.0e}, or the fit's 95 % interval if that is wider"));
     let faster = fitted.iter().filter(|(off, allowed)| *off < -allowed).count();
     let least = fitted.iter().map(|(off, _)| *off).fold(f64::INFINITY, f64::min);
     report.claim(NO_FASTER.judged(

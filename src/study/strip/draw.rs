@@ -61,7 +61,8 @@ fn three_rules(asked: &Asked<Strip>, results: &Results<Row>, cell: usize, report
     let subtitle = format!("n = {}, token {reference}, seed 1", tokens.n());
     let panels =
         Panels { title: "Keys that one token attends to, under three rules".into(), subtitle, charts, columns: 3 };
-    let caption = "The same token of the same cloud. Weights are equal inside the strip of localmax, and fall off with the score in softmax.";
+    let caption = "The same token of the same cloud. Weights are equal inside the strip of localmax, and fall off \
+                   with the score in softmax.";
     report.panels("three-rules", caption, &panels, 1320, [480, 0])
 }
 

@@ -6,8 +6,8 @@
 //! softmax   every j, weight e^{β S_ij} / Σ_l e^{β S_il}    all n keys
 //! ```
 //!
-//! A cell is a cloud and a δ: the engine's own masks of some rows, beside the mathematics of the plain
-//! reference.
+//! A cell is a cloud and a δ: the engine's own masks of some rows, beside the mathematics of the
+//! plain reference.
 
 mod draw;
 mod measure;
@@ -72,7 +72,8 @@ pub struct Row {
     pub strip_mean: f64,
     /// Number of keys of the largest strip.
     pub strip_max: u64,
-    /// Rows whose mask on the engine differs from the formula's, pairs within rounding of the edge excepted.
+    /// Rows whose mask on the engine differs from the formula's, pairs within rounding of the edge
+    /// excepted.
     pub differ: u64,
     /// Rows whose strip at δ/2 is not inside the one at δ.
     pub not_nested: u64,
@@ -144,9 +145,10 @@ impl Study for Strip {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims(asked, &results.rows, report);
         report.text(format!(
-            "Localmax averages over the tokens in a strip of width δ below a token's largest score ({} form here). It lies between \
-             hardmax, which sees one key, and softmax, which weighs all of them. Equation 5 of the paper is reconstructed from its \
-             summary; the strip's form is ours to choose, and both readings can be run (--form).",
+            "Localmax averages over the tokens in a strip of width δ below a token's largest score ({} form here). \
+             It lies between hardmax, which sees one key, and softmax, which weighs all of them. Equation 5 of the \
+             paper is reconstructed from its summary; the strip's form is ours to choose, and both readings can be \
+             run (--form).",
             asked.own.form
         ));
         draw::figures(asked, results, report)
@@ -167,7 +169,7 @@ fn claims(asked: &Asked<Strip>, rows: &[Row], report: &mut Report) {
     let fewest = widest.map(|row| row.strip_min).min().unwrap_or(0);
     report.claim(WIDEST.judged(
         format!("at the widest δ the smallest strip holds {fewest} of {n}"),
-        "none allowed where δ exceeds the diameter",
+        "all tokens, where δ exceeds the diameter",
         Verdict::if_seen(fewest == n),
     ));
 }

@@ -1,4 +1,5 @@
-//! Figures of a sweep: a curve over one key, a map over two, points over each where cells were drawn.
+//! Figures of a sweep: a curve over one key, a map over two, points over each where cells were
+//! drawn.
 
 use super::axes::Axis;
 use super::{Cell, Row};
@@ -66,7 +67,8 @@ pub(super) fn figures(
     Ok(())
 }
 
-/// The first values of key k that differ, in the order of the cells; one more than an axis shows at most.
+/// The first values of key k that differ, in the order of the cells; one more than an axis shows at
+/// most.
 fn distinct(cells: &[Cell], k: usize) -> Vec<&str> {
     let mut values: Vec<&str> = Vec::new();
     for value in cells.iter().map(|cell| cell.at[k].as_str()) {

@@ -35,7 +35,8 @@ pub struct Row {
     pub rests: bool,
     /// Whether no bit will ever move again.
     pub fixed: bool,
-    /// Step from which every token stays within ε of where it ends; none if the run did not come to rest.
+    /// Step from which every token stays within ε of where it ends; none if the run did not come to
+    /// rest.
     pub settled: Option<f64>,
     /// Length of the largest token at the end.
     pub radius: f64,
@@ -74,12 +75,14 @@ pub(super) fn meanings() -> Vec<Vec<String>> {
         ("spread, spread_ratio", "root mean square distance from the mean at the end; this over the one at the start"),
         (
             "clusters, heaviest",
-            "clusters at the end, tokens joined within 1/1000 of the largest token at the start; share of tokens in the heaviest",
+            "clusters at the end, tokens joined within 1/1000 of the largest token at the start; share of tokens in \
+             the heaviest",
         ),
         ("vertices", "vertices of the hull at the end (d ≤ 3)"),
         (
             "gap",
-            "largest alignment gap max_l S_il − S_ii at the end (averaging rules, full mask, d ≤ 3): 0 in the maximal alignment set",
+            "largest alignment gap max_l S_il − S_ii at the end (averaging rules, full mask, d ≤ 3): 0 in the \
+             maximal alignment set",
         ),
         ("strip_min, strip_mean, strip_max", "keys of a row's strip in the last step (localmax, hardmax)"),
         ("hash", "BLAKE3 of the last state: equal hashes are equal bits"),

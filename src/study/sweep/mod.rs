@@ -4,8 +4,8 @@
 //! cells = values of key 1 × values of key 2 × ...        or K draws of all keys at once
 //! ```
 //!
-//! Measures that do not apply to a rule are empty; `sweep.csv` has a column for each swept key and for
-//! each measure.
+//! Measures that do not apply to a rule are empty; `sweep.csv` has a column for each swept key and
+//! for each measure.
 
 mod axes;
 mod figures;
@@ -36,10 +36,12 @@ const LARGEST: u64 = 1 << 20;
 parameters! { Sweep:
     /// An embedded system to vary; `localmax presets` lists them
     preset: Option<String> = None, "NAME";
-    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again);
-    /// where no system is named either, α and δ of the default preset
+    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or
+    /// model.delta=log(0.01,1,5) (may be given again); where no system is named either, α and δ of
+    /// the default preset
     over: Vec<String> = Vec::new(), "KEY=VALUES";
-    /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and KEY=log(a,b)
+    /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and
+    /// KEY=log(a,b)
     draws: u64 = 0, "K";
     /// Seed of these draws
     draw_seed: u64 = 1, "SEED";
@@ -55,7 +57,8 @@ parameters! { Sweep:
     engine: Option<String> = None, "ENGINE", value_parser = engine();
     /// Width of the stored tokens
     precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
-    /// A token has settled when it stays within this of where it ends, in units of the largest token at the start
+    /// A token has settled when it stays within this of where it ends, in units of the largest
+    /// token at the start
     epsilon: f64 = 1e-6, "EPSILON";
     /// A config file to vary; its text is kept in study.toml
     config: Option<Base> = None, "FILE", value_parser = Base::read, conflicts_with = "preset";
@@ -99,8 +102,8 @@ pub struct Cell {
 }
 
 impl Sweep {
-    /// Lists the axes. `--over` wins over the other options, and these over the axes of a sweep that names
-    /// nothing.
+    /// Lists the axes. `--over` wins over the other options, and these over the axes of a sweep
+    /// that names nothing.
     fn axes(&self) -> Result<Vec<Axis>> {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let options = [
@@ -202,8 +205,9 @@ impl Study for Sweep {
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
         let resting = results.rows.iter().filter(|row| row.rests).count();
         report.text(format!(
-            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token went farther than {} of \
-             what a token counts as settled within. sweep.csv has a row a cell, a column a key and a column a measure.",
+            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token \
+             went farther than {} of what a token counts as settled within. sweep.csv has a row a cell, a column a \
+             key and a column a measure.",
             own.base(),
             if varied.is_empty() { "nothing".to_owned() } else { varied.join(", ") },
             cells.len(),

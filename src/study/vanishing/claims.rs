@@ -62,7 +62,7 @@ pub(super) fn judge(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report)
         format!(
             "the largest rise of {functions} support functions is {rise:.1} ulp of the radius, over {clouds} clouds"
         ),
-        format!("{RISE} ulp"),
+        format!("at most {RISE} ulp"),
         Verdict::of(num::within(rise, RISE)),
     ));
     Ok(())
@@ -71,7 +71,7 @@ pub(super) fn judge(asked: &Asked<Vanishing>, rows: &[Row], report: &mut Report)
 fn hardmax(group: &Group<'_>, report: &mut Report) {
     let (gap, measured) = group.gaps();
     let agrees = Verdict::at_rest(num::within(gap, NONE), group.rows.iter().all(|row| row.settled));
-    report.claim(HARDMAX.judged(measured, format!("a gap of {NONE:.0e}"), agrees));
+    report.claim(HARDMAX.judged(measured, format!("gaps of at most {NONE:.0e}"), agrees));
 }
 
 fn vanishing(group: &Group<'_>, report: &mut Report) {
@@ -81,7 +81,7 @@ fn vanishing(group: &Group<'_>, report: &mut Report) {
     let last = group.largest(|row| row.delta_last);
     report.claim(VANISHES.with("delta", group.delta).judged(
         format!("{aligned}; δ(T) = {last:.1e}"),
-        format!("a gap of {NONE:.0e}; one of up to δ(T)·s decides nothing"),
+        format!("gaps of at most {NONE:.0e}; a gap of up to δ(T)·s decides nothing"),
         Verdict::at_rest(num::within(gap, NONE), decided),
     ));
 }
@@ -94,12 +94,12 @@ fn constant(group: &Group<'_>, n: usize, report: &mut Report) {
     let clouds = settled.iter().filter(|row| row.artefacts > 0).count();
     report.claim(OUTSIDE.with("delta", delta).judged(
         format!(
-            "{artefacts} of {tokens} tokens, in {clouds} of {} clouds, stopped with a gap above {ARTEFACT:.0e}; the largest is \
-             {gap:.1e}; {} clouds had not stopped",
+            "{artefacts} of {tokens} tokens, in {clouds} of {} clouds, stopped with a gap above {ARTEFACT:.0e}; the \
+             largest is {gap:.1e}; {} clouds had not stopped",
             rows.len(),
             rows.len() - settled.len()
         ),
-        "no bit moves any more",
+        "gaps at rest: no bit moves any more",
         Verdict::if_seen(artefacts > 0),
     ));
     let (beyond, tried) = (total(settled.iter().copied(), |row| row.beyond), (settled.len() * n) as u64);

@@ -14,8 +14,8 @@ pub(super) fn figures(asked: &Asked<Vanishing>, results: &Results<Row>, report: 
     report.panels("gaps", caption, &gaps, 1320, [70, 300])?;
     let title = "Distance to the nearest vertex of the last hull";
     let distances = histograms(asked, results, "distance", "distance to the nearest vertex", title)?;
-    let caption = "Distances of 0 are counted in the lowest bin. Tokens far from every vertex are what a constant δ leaves behind, or lie in S \
-                   between vertices.";
+    let caption = "Distances of 0 are counted in the lowest bin. Tokens far from every vertex are what a constant δ \
+                   leaves behind, or lie in S between vertices.";
     report.panels("distances", caption, &distances, 1320, [70, 300])?;
     let caption =
         "Under a vanishing δ a gap stands as long as δ(t) holds a token between vertices, then falls geometrically.";
@@ -100,7 +100,8 @@ fn ends(asked: &Asked<Vanishing>, results: &Results<Row>, report: &mut Report) -
         let charts = shown.iter().map(|(text, frames, gaps)| places(text, frames, gaps, reach)).collect();
         let subtitle = format!("{cloud} cloud, seed 1, n = {}", asked.sizes.tokens);
         let panels = Panels { title: "Where tokens end".into(), subtitle, charts, columns: 2 };
-        let caption = "Tokens outside S rest between two vertices that both lie in their strip; once δ is small enough they choose one.";
+        let caption = "Tokens outside S rest between two vertices that both lie in their strip; once δ is small \
+                       enough they choose one.";
         report.panels("ends", caption, &panels, 1200, [560, 0])?;
     }
     for (k, (text, frames, _)) in shown.iter().enumerate() {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A cell is a cloud and a schedule, taken to the last step; its tokens' gaps and distances to the
-//! nearest vertex of the last hull go into histograms. A δ that has not vanished by the last step may
-//! still hold tokens where a constant one would: a gap of up to δ(T)·s_i then decides nothing.
+//! nearest vertex of the last hull go into histograms. A δ that has not vanished by the last step
+//! may still hold tokens where a constant one would: a gap of up to δ(T)·s_i then decides nothing.
 
 mod claims;
 mod draw;
@@ -174,9 +174,10 @@ impl Study for Vanishing {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         claims::judge(asked, &results.rows, report)?;
         report.text(format!(
-            "Every cloud is taken to step {} under every schedule; with a constant δ it ends earlier, where no bit moves any more. S is \
-             that of the last hull: a vanishing δ recovers hardmax in that limits lie in the S of their own K, which is smaller than \
-             the K of hardmax from the same start. The strip is measured in the {} form; that Eq. 5 has it is reconstructed.",
+            "Every cloud is taken to step {} under every schedule; with a constant δ it ends earlier, where no bit \
+             moves any more. S is that of the last hull: a vanishing δ recovers hardmax in that limits lie in the S \
+             of their own K, which is smaller than the K of hardmax from the same start. The strip is measured in \
+             the {} form; that Eq. 5 has it is reconstructed.",
             asked.sizes.steps, asked.own.form
         ));
         draw::figures(asked, results, report)
