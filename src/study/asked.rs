@@ -1,5 +1,4 @@
-//! The question of a study: the sizes that all studies share, and its own parameters, as
-//! `study.toml` keeps them.
+//! The question of a study, as `study.toml` keeps it: the shared sizes and its own parameters.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};

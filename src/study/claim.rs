@@ -135,15 +135,13 @@ impl Statement {
         Claim { claim: sentence.into_owned(), source: source.to_owned(), basis, measured, error, agrees }
     }
 
-    /// Judges a claim about each of `tried` cases by the `failed` exceptions to it; undecided if
-    /// there was no case.
+    /// Judges a claim about each of `tried` cases by its `failed` exceptions.
     pub fn always(self, failed: u64, tried: u64, of: &str) -> Claim {
         let measured = format!("{failed} exceptions in {tried} {of}");
         self.judged(measured, "no exception", Verdict::if_any(tried > 0, failed == 0))
     }
 
-    /// Judges a claim that a number is `theory` by its worst measurement, which may be `allowed`
-    /// away from it. NaN does not agree.
+    /// Judges a claim that a number is `theory` to within `allowed`. NaN does not agree.
     pub fn number(self, measured: f64, theory: f64, allowed: f64) -> Claim {
         let apart = (measured - theory).abs();
         let text = format!("{measured:.9} against {theory:.9}, {apart:.1e} apart");

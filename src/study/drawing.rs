@@ -22,8 +22,7 @@ pub(super) fn path(frames: &[(u64, Tokens)], i: usize) -> impl Iterator<Item = S
     frames.iter().map(move |(_, tokens)| spot(tokens, i))
 }
 
-/// A chart of the plane, a unit as long on both axes; within `reach` of the origin, if that is
-/// given.
+/// A chart of the plane with equal units, within `reach` of the origin if that is given.
 pub(super) fn plane(title: impl Into<String>, reach: Option<f64>) -> Chart {
     let axis = |name: &str| {
         let axis = Coordinate::linear(format!("{name} (dimensionless)"));

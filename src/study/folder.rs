@@ -69,8 +69,7 @@ impl Folder {
         };
         let shown = path.display();
         if !holds(&path, toml)? {
-            // Processes of a job array start together: the files that one has begun are not foreign
-            // to the others.
+            // Processes of a job array start together: the files of one are not foreign to others.
             let own = |name: &str| name == STUDY || name == CELLS || atomic::is_left_over(name);
             let foreign = match fs::read_dir(&path) {
                 Ok(entries) => entries.flatten().any(|entry| !own(&entry.file_name().to_string_lossy())),
@@ -197,8 +196,8 @@ fn line(cell: usize, row: &impl Serialize, first: bool) -> Result<Vec<u8>> {
     let number = cell.to_string();
     let lines = ["cell", &number].into_iter().zip(records::of(&[row])?).skip(usize::from(!first));
     records::bytes(lines.map(|(lead, record)| {
-        // A line is a row: a field that went on over lines could be cut in its middle and still end
-        // in one.
+        // A line is a row: a field over several lines could be cut in its middle and still end in
+        // one.
         let fields = record.into_iter().map(|field| field.replace(['\n', '\r'], " "));
         std::iter::once(lead.to_owned()).chain(fields)
     }))

@@ -1,5 +1,4 @@
-//! Studies: experiments of many independent cells that answer a question, with the theory's claims
-//! beside the measurements.
+//! Studies: experiments of many independent cells, with the theory's claims beside measurements.
 //!
 //! | object | content | lives |
 //! |---|---|---|
@@ -16,15 +15,14 @@
 //!
 //! # How to add a study
 //!
-//! A folder with `mod` (question, claims, parameters, cells), `measure` (a cell's row), `claims`
-//! (how the claims are judged, where that is long) and `draw` (figures), and a line in
-//! [`CATALOGUE`].
+//! A folder with `mod` (question, claims, parameters, columns, cells), `measure` (a cell's row),
+//! `claims` (their verdicts, where that is long) and `draw` (figures); a line in [`CATALOGUE`].
 //!
 //! 1. A claim sheet: in `sheet!` a line for each sentence that is claimed, with its source and how
 //!    well it is founded.
-//! 2. The study's own parameters: in `parameters!` a line for each, with its help, type, default and
-//!    the word for its value. It makes a struct that derives `clap::Args` and serde: each parameter is
-//!    an option, a key of `study.toml` and a line of the report at once.
+//! 2. The study's own parameters: in `parameters!` a line for each, with its help, type, default
+//!    and the word for its value. It makes a struct that derives `clap::Args` and serde: each
+//!    parameter is an option, a key of `study.toml` and a line of the report at once.
 //!
 //!    ```text
 //!    parameters! { Rates:
@@ -32,7 +30,7 @@
 //!        alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
 //!    }
 //!    ```
-//! 3. A row type that derives serde and `Default`: its fields are the columns of `table.csv`.
+//! 3. The columns of `table.csv`: in `columns!` a line for each, with its type and meaning.
 //!    Numbers, counts, text, bool and `Option` of them; the cell's own parameters come first.
 //! 4. [`Study`]: `cells` lists the cells in order and refuses bad parameters (a cell may depend on
 //!    nothing but the question, and draws from its own seed), `compute` makes one cell's row,
@@ -83,8 +81,7 @@ pub use workbench::{At, Look, Workbench};
 
 use crate::error::Result;
 
-/// An experiment of independent cells and its conclusion. The type itself holds the study's own
-/// parameters.
+/// An experiment of independent cells and its conclusion; the type holds the study's parameters.
 pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::Args + 'static {
     /// The name on the command line.
     const NAME: &'static str;
@@ -128,8 +125,7 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// Computes a cell.
     ///
     /// # Errors
-    /// Engine failures; files that cannot be written; a signal, as
-    /// [`crate::error::Error::Interrupted`].
+    /// Engine failures; files that cannot be written; a signal, as an interruption.
     fn compute(asked: &Asked<Self>, cell: &Self::Cell, work: &mut Workbench<'_>) -> Result<Self::Row>;
 
     /// Draws the conclusion from all cells: claims, text and figures. Row k belongs to cell k.

@@ -47,8 +47,7 @@ impl Places {
         Ok(Self { label, members, centres })
     }
 
-    /// Places that stay vertices of the hull of all when they are pulled towards the middle, in the
-    /// order of the hull.
+    /// Places that stay vertices of the hull when they are pulled inwards, in the hull's order.
     pub(super) fn vertices(&self) -> Vec<usize> {
         let hull = Hull::of(&self.centres);
         let corners = hull.points(&self.centres);
@@ -56,8 +55,7 @@ impl Places {
         (0..corners.n()).filter(pulled).map(|c| hull.vertices[c] as usize).collect()
     }
 
-    /// Places that stick out of the hull of all by more than `tolerance` in one of many directions,
-    /// ascending.
+    /// Places that stick out by more than `tolerance` in one of many directions, ascending.
     pub(super) fn exposed(&self, tolerance: f64) -> Vec<usize> {
         let hull = Hull::of(&self.centres);
         let corners = hull.points(&self.centres);

@@ -42,8 +42,7 @@ impl Report {
         &self.claims
     }
 
-    /// Makes every refuted claim undecided: criteria are for f64, and in f32 its rounding may be
-    /// what differs.
+    /// Makes every refuted claim undecided: criteria are for f64, and f32 may differ by rounding.
     pub(super) fn doubt(&mut self) {
         for claim in self.claims.iter_mut().filter(|claim| claim.agrees == Verdict::No) {
             claim.agrees = Verdict::Undecided;

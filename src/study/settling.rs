@@ -49,8 +49,7 @@ impl Settling {
         move |t| t < 2 || mark(t) > mark(t - 1)
     }
 
-    /// Keeps a state; steps ascend. Returns the farthest distance that a token has gone since the
-    /// state before; infinite for the first.
+    /// Keeps a state; returns the farthest that a token has gone since the last, at first infinite.
     pub(super) fn keep(&mut self, step: u64, tokens: &Tokens) -> f64 {
         let last = self.kept.last();
         let moved = last
@@ -79,8 +78,7 @@ fn distances(step: u64, x: &[f64], end: &[f64], d: usize) -> Distances {
     Distances { step, all: within(1.0), most: within(MOST), half: within(0.5) }
 }
 
-/// Finds the time from which a distance stays at or below `epsilon`; `noise` stands in for a
-/// distance of 0.
+/// Finds the time from which a distance stays within `epsilon`; `noise` stands in for 0.
 pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilon: f64, noise: f64) -> f64 {
     let Some(last) = path.iter().rposition(|at| of(at) > epsilon) else { return 0.0 };
     let Some(next) = path.get(last + 1) else { return path[last].step as f64 };
@@ -89,8 +87,7 @@ pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilo
     path[last].step as f64 + share * (next.step - path[last].step) as f64
 }
 
-/// Fits the rate at which the farthest token comes to its place at last, below `start` and above
-/// `noise`.
+/// Fits the last rate of the farthest token, below `start` and above `noise`.
 pub(super) fn last_rate(path: &[Distances], start: f64, noise: f64) -> Option<RateFit> {
     let from = path.iter().rposition(|at| at.all > start).map_or(0, |at| at + 1);
     let samples: Vec<Sample> = path[from..].iter().map(|at| Sample { step: at.step, distance: at.all }).collect();

@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{Artefacts, BETWEEN, BOUNDED, BY_DELTA, CONSTRUCTED, Displaced, OUTSIDE, Row, STABLE, Trial};
 use crate::num;

@@ -13,8 +13,7 @@ use crate::study::places::Places;
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 
-/// The distance that a point is pushed from the middle to see whether it lies on the boundary, in
-/// units of its distance to it.
+/// The share of its distance to the middle that a point is pushed, to see if it is on the boundary.
 const PUSH: f64 = 1e-6;
 /// Most frames of a pictured cell.
 const MOST_FRAMES: u64 = 60;
@@ -173,8 +172,7 @@ fn displacements(
     Ok(trials)
 }
 
-/// True if a point of the hull of these corners lies on its boundary: pushed outwards a little, it
-/// is a vertex of the hull with it.
+/// True if a point lies on the boundary of a hull: pushed outwards a little, it is a vertex.
 fn on_boundary(corners: &Points, x: &[f64]) -> bool {
     let mut rows = corners.coordinates().to_vec();
     for (k, x) in x.iter().enumerate() {

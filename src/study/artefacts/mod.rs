@@ -1,5 +1,4 @@
-//! Limits outside S under constant δ: how often, where, how stable (open question 3 and Remark 3.1
-//! of arXiv 2509.15958).
+//! Limits outside S under constant δ (open question 3 and Remark 3.1 of arXiv 2509.15958).
 //!
 //! ```text
 //! x outside S:  x rests, and its gap g = max_l <x, x_l> − |x|² is above 0
@@ -9,18 +8,17 @@
 //!
 //! A cell takes a cloud to where no bit moves any more. Where tokens rest outside S, it finds
 //! whether they lie on the boundary of the hull and which tokens they attend to; then it displaces
-//! the last state, or the first one, by a small length and takes it to its end again. Seed 0 stands
-//! for the constructed case of five tokens.
+//! the last or the first state a little and takes it to its end again. Seed 0 is the constructed
+//! case of five tokens.
 
 mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, pairs, texts};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
@@ -71,45 +69,25 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// The cloud at the start.
-    pub cloud: String,
-    /// Strip form.
-    pub form: StripForm,
-    /// δ.
-    pub delta: f64,
-    /// Seed of the cloud; 0 for the constructed case.
-    pub seed: u64,
-    /// Steps taken.
-    pub steps: u64,
-    /// Whether no bit moves any more; only then tokens are said to be outside S.
-    pub settled: bool,
-    /// Number of tokens.
-    pub tokens: u64,
-    /// Number of places at which tokens rest.
-    pub places: u64,
-    /// Number of vertices of the last hull.
-    pub vertices: u64,
-    /// Tokens at rest outside S.
-    pub outside: u64,
-    /// Number of places outside S.
-    pub outside_places: u64,
-    /// Tokens outside S that lie on the boundary of the hull.
-    pub boundary: u64,
-    /// Tokens outside S all of whose keys are at vertices or at their own place.
-    pub between_vertices: u64,
-    /// Mean number of places that a token outside S attends to besides its own.
-    pub attended: f64,
-    /// The largest gap.
-    pub gap_max: f64,
-    /// Tokens outside S with a gap above δ·s and rounding.
-    pub beyond: u64,
-    /// Tokens outside S that hardmax, from there on, takes into S.
-    pub freed: u64,
-    /// The last token.
-    pub last_token: String,
+columns! { Row:
+    cloud: String, "The cloud at the start";
+    form: StripForm, "Strip form";
+    delta: f64, "δ";
+    seed: u64, "Seed of the cloud; 0 for the constructed case";
+    steps: u64, "Steps taken";
+    settled: bool, "Whether no bit moves any more; only then tokens are said to be outside S";
+    tokens: u64, "Number of tokens";
+    places: u64, "Number of places at which tokens rest";
+    vertices: u64, "Number of vertices of the last hull";
+    outside: u64, "Tokens at rest outside S";
+    outside_places: u64, "Number of places outside S";
+    boundary: u64, "Tokens outside S that lie on the boundary of the hull";
+    between_vertices: u64, "Tokens outside S all of whose keys are at vertices or at their own place";
+    attended: f64, "Mean number of places that a token outside S attends to besides its own";
+    gap_max: f64, "The largest gap";
+    beyond: u64, "Tokens outside S with a gap above δ·s and rounding";
+    freed: u64, "Tokens outside S that hardmax, from there on, takes into S";
+    last_token: String, "The last token";
 }
 
 impl Cell {

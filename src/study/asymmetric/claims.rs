@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{Asymmetric, BOUNDED, MAXIMISER, NESTED, NONE, RATE, RESTS, Row, SKEW};
 use crate::num;

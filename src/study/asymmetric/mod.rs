@@ -1,5 +1,4 @@
-//! Scores of KᵀQ instead of A = I (first next check of a summary of arXiv 2509.15958, whose theory
-//! takes A = I).
+//! Scores of KᵀQ instead of A = I (first next check of a summary of arXiv 2509.15958).
 //!
 //! ```text
 //! S_ij = <Q x_i, K x_j> = <A x_i, x_j>,   A = KᵀQ        A = I + κW,  W skew, |W|² = d       A = W
@@ -23,11 +22,10 @@ mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, FAMILIES, mean, texts};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};
@@ -73,43 +71,24 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// Kind of A.
-    pub family: String,
-    /// Seed of the cloud and of A.
-    pub seed: u64,
-    /// |A − Aᵀ|/(2|A|) in Frobenius' norm: 0 symmetric, 1 skew.
-    pub asymmetry: f64,
-    /// Steps taken.
-    pub steps: u64,
-    /// Whether no bit moves any more.
-    pub settled: bool,
-    /// Tokens that the last step moved.
-    pub moving: u64,
-    /// Share of the first hull's vertices that are their own maximisers.
-    pub own_cell: f64,
-    /// Mean width of the last hull over that of the first.
-    pub width_kept: f64,
-    /// Number of places at which tokens end.
-    pub places: u64,
-    /// Number of these places at vertices of the last hull.
-    pub vertices: u64,
-    /// The largest gap of a vertex, in units of |A|·R².
-    pub vertex_gap: f64,
-    /// The largest |<A v, w>| of two vertices, in units of |A|·R².
-    pub vertex_score: f64,
-    /// Tokens with a gap above 1e-6·|A|·R²: at rest, those outside S.
-    pub outside: u64,
-    /// Tokens with a gap above δ·s and rounding.
-    pub beyond: u64,
-    /// Number of groups at vertices whose rate was fitted.
-    pub fitted: u64,
-    /// The largest |rate − 1/(1+α)|; empty where none was fitted.
-    pub worst: Option<f64>,
-    /// The largest rise of a support function, in ulps of the radius.
-    pub rise_ulps: f64,
+columns! { Row:
+    family: String, "Kind of A";
+    seed: u64, "Seed of the cloud and of A";
+    asymmetry: f64, "|A − Aᵀ|/(2|A|) in Frobenius' norm: 0 symmetric, 1 skew";
+    steps: u64, "Steps taken";
+    settled: bool, "Whether no bit moves any more";
+    moving: u64, "Tokens that the last step moved";
+    own_cell: f64, "Share of the first hull's vertices that are their own maximisers";
+    width_kept: f64, "Mean width of the last hull over that of the first";
+    places: u64, "Number of places at which tokens end";
+    vertices: u64, "Number of these places at vertices of the last hull";
+    vertex_gap: f64, "The largest gap of a vertex, in units of |A|·R²";
+    vertex_score: f64, "The largest |<A v, w>| of two vertices, in units of |A|·R²";
+    outside: u64, "Tokens with a gap above 1e-6·|A|·R²: at rest, those outside S";
+    beyond: u64, "Tokens with a gap above δ·s and rounding";
+    fitted: u64, "Number of groups at vertices whose rate was fitted";
+    worst: Option<f64>, "The largest |rate − 1/(1+α)|; empty where none was fitted";
+    rise_ulps: f64, "The largest rise of a support function, in ulps of the radius";
 }
 
 impl Asymmetric {

@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{
     ARRIVES, CONVEX, Cells, EXITS, GEOMETRIC, METASTABLE, NEVER_ARRIVES, ONE_VERTEX, PATH, PLACES, Row, SAMPLED,

@@ -1,5 +1,4 @@
-//! A cell's row: a cloud beside the exact solution, a token under attention at β, a chain on
-//! corners.
+//! A cell's row: a cloud beside the exact solution, a token under attention, a Markov chain.
 
 use std::ops::ControlFlow;
 
@@ -160,8 +159,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Finds the vertex that each sampled token attends to: its key, or the one that its key lies
-    /// at but for rounding.
+    /// Finds the vertex at which the key of each sampled token lies, but for rounding.
     fn look_at_keys(&mut self, look: &mut Look<'_>, points: &Points) -> Result<()> {
         let vertex = |j: u32| {
             let is_near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= self.tolerance * self.unit;
@@ -188,8 +186,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Counts points of K that are not in the cell of their nearest vertex, and pairs of one cell whose
-/// middle is in another.
+/// Counts points outside the cell of their nearest vertex, and pairs of a cell with middles
+/// outside.
 fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64) {
     let (mut not_voronoi, mut not_convex) = (0, 0);
     let mut last: Vec<Option<Vec<f64>>> = vec![None; vertices.len()];

@@ -17,10 +17,9 @@ mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
@@ -99,42 +98,25 @@ pub enum Cell {
     Chain(f64),
 }
 
-/// The row of a cell; columns that do not apply are empty.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// `constant`, `growing`, `attention` or `chain`.
-    pub case: String,
-    /// Seed of the cloud.
-    pub seed: u64,
-    /// B: `identity` or `stretched`, diag(1, 2, ..., d).
-    pub b: String,
-    /// β.
-    pub beta: Option<f64>,
-    /// Steps taken.
-    pub steps: u64,
-    /// Number of tokens or runs examined.
-    pub examined: u64,
-    /// Largest distance from the exact solution, in units of the lattice.
-    pub off_line: Option<f64>,
-    /// Largest distance of a vertex from its first place, in units of the lattice.
-    pub off_vertex: Option<f64>,
-    /// Sampled tokens that attended to another vertex than at first.
-    pub strayed: Option<u64>,
-    /// Sampled points of K whose owner is not the nearest vertex in the norm of B.
-    pub not_voronoi: Option<u64>,
-    /// Sampled pairs of one cell whose middle is in another.
-    pub not_convex: Option<u64>,
-    /// The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from
-    /// theory.
-    pub rate: Option<f64>,
-    /// The rate, or the coefficient, by theory.
-    pub theory: Option<f64>,
-    /// Steps T₁ to the corner under attention; mean time of the first exit of a chain.
-    pub time: Option<f64>,
-    /// Mean time of the first exit by theory.
-    pub expected: Option<f64>,
-    /// Standard error of that mean.
-    pub standard_error: Option<f64>,
+// Columns that do not apply are empty.
+columns! { Row:
+    case: String, "`constant`, `growing`, `attention` or `chain`";
+    seed: u64, "Seed of the cloud";
+    b: String, "B: `identity` or `stretched`, diag(1, 2, ..., d)";
+    beta: Option<f64>, "β";
+    steps: u64, "Steps taken";
+    examined: u64, "Number of tokens or runs examined";
+    off_line: Option<f64>, "Largest distance from the exact solution, in units of the lattice";
+    off_vertex: Option<f64>, "Largest distance of a vertex from its first place, in units of the lattice";
+    strayed: Option<u64>, "Sampled tokens that attended to another vertex than at first";
+    not_voronoi: Option<u64>, "Sampled points of K whose owner is not the nearest vertex in the norm of B";
+    not_convex: Option<u64>, "Sampled pairs of one cell whose middle is in another";
+    rate: Option<f64>,
+        "The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from theory";
+    theory: Option<f64>, "The rate, or the coefficient, by theory";
+    time: Option<f64>, "Steps T₁ to the corner under attention; mean time of the first exit of a chain";
+    expected: Option<f64>, "Mean time of the first exit by theory";
+    standard_error: Option<f64>, "Standard error of that mean";
 }
 
 impl Cells {

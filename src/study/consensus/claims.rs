@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{
     CAUSAL, Consensus, ELLIPSOID, ENERGY, EXPONENTIAL, FIRST_STAYS, HEMISPHERE, ONE_CLUSTER, PLATEAU, PLATEAU_ENERGY,

@@ -18,11 +18,10 @@ mod measure;
 mod staircase;
 mod systems;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::positive;
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
 
@@ -99,40 +98,23 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell. Times in t.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// The case.
-    pub case: String,
-    /// Seed of the cloud, and of Q and K.
-    pub seed: u64,
-    /// β.
-    pub beta: Option<f64>,
-    /// Steps taken.
-    pub steps: u64,
-    /// t at the end.
-    pub end: f64,
-    /// Time from which every token stays within ε of the first; none if there was no consensus.
-    pub consensus: Option<f64>,
-    /// Distance of the farthest token from the first, at the end.
-    pub apart: f64,
-    /// Number of times that E_β fell between two looks.
-    pub falls: Option<u64>,
-    /// Largest distance of the first token from where it began.
-    pub first_moved: f64,
-    /// Largest |xᵀWx − 1| (|x|² on the sphere).
-    pub off_surface: f64,
-    /// Fitted rate per unit of t at which tokens come together, where they are near.
-    pub rate: Option<f64>,
-    /// Whether the distance falls straight on a logarithmic axis.
-    pub geometric: Option<bool>,
-    /// E on the plateau, the median over t from 50 to 250; of the staircase at the start.
-    pub plateau: Option<f64>,
-    /// E at the end.
-    pub last_energy: Option<f64>,
-    /// Number of levels below 1 at which the staircase stayed for a hundredth of the time or
-    /// longer.
-    pub levels: Option<u64>,
+// Times are in t.
+columns! { Row:
+    case: String, "The case";
+    seed: u64, "Seed of the cloud, and of Q and K";
+    beta: Option<f64>, "β";
+    steps: u64, "Steps taken";
+    end: f64, "t at the end";
+    consensus: Option<f64>, "Time from which every token stays within ε of the first; none if there was no consensus";
+    apart: f64, "Distance of the farthest token from the first, at the end";
+    falls: Option<u64>, "Number of times that E_β fell between two looks";
+    first_moved: f64, "Largest distance of the first token from where it began";
+    off_surface: f64, "Largest |xᵀWx − 1| (|x|² on the sphere)";
+    rate: Option<f64>, "Fitted rate per unit of t at which tokens come together, where they are near";
+    geometric: Option<bool>, "Whether the distance falls straight on a logarithmic axis";
+    plateau: Option<f64>, "E on the plateau, the median over t from 50 to 250; of the staircase at the start";
+    last_energy: Option<f64>, "E at the end";
+    levels: Option<u64>, "Number of levels below 1 at which the staircase stayed for a hundredth of the time or longer";
 }
 
 impl Study for Consensus {

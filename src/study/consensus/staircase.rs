@@ -26,8 +26,7 @@ fn start() -> [f64; N] {
     [0.0, 0.5, 2.0, 4.0, 7.0].map(|x| x * unit)
 }
 
-/// Runs the scheme and returns E at every record, with 10^-5 times the iterations; `told` hears of
-/// the iterations taken and may end the run.
+/// Runs the scheme; returns 10^-5 times the iterations and E of every record. `told` may end it.
 pub(super) fn energies<E>(beta: f64, mut told: impl FnMut(u64) -> Result<(), E>) -> Result<Vec<[f64; 2]>, E> {
     let mut theta = start();
     let square = (N * N) as f64;

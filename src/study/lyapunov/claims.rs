@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{
     FALLS_BACK, Kind, Lyapunov, NOT_MONOTONE, NOT_MUTUAL, ROUNDING, Runs, SQUARES, SQUARES_FALL, SQUARES_RISE, Summary,

@@ -19,11 +19,10 @@ mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, FAMILIES, pairs, positive, texts};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::Result;
 use crate::model::{Matrix, Model, StripForm};
@@ -78,33 +77,19 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// Kind of A.
-    pub family: String,
-    /// δ.
-    pub delta: f64,
-    /// Seed of the cloud and of A.
-    pub seed: u64,
-    /// Steps taken.
-    pub steps: u64,
-    /// Whether no bit moves any more.
-    pub settled: bool,
-    /// Share of the pairs with one-way attention among all pairs that attend, over all steps.
-    pub one_way: f64,
-    /// Number of steps in which V rose.
-    pub rises: u64,
-    /// The largest rise of V.
-    pub largest: f64,
-    /// The step before it.
-    pub largest_at: u64,
-    /// Rise of V in those steps by pairs that attended to each other.
-    pub up_both: f64,
-    /// Rise of V in those steps by pairs in which one attended to the other.
-    pub up_one: f64,
-    /// Rise of V in those steps by pairs in which neither did.
-    pub up_neither: f64,
+columns! { Row:
+    family: String, "Kind of A";
+    delta: f64, "δ";
+    seed: u64, "Seed of the cloud and of A";
+    steps: u64, "Steps taken";
+    settled: bool, "Whether no bit moves any more";
+    one_way: f64, "Share of the pairs with one-way attention among all pairs that attend, over all steps";
+    rises: u64, "Number of steps in which V rose";
+    largest: f64, "The largest rise of V";
+    largest_at: u64, "The step before it";
+    up_both: f64, "Rise of V in those steps by pairs that attended to each other";
+    up_one: f64, "Rise of V in those steps by pairs in which one attended to the other";
+    up_neither: f64, "Rise of V in those steps by pairs in which neither did";
 }
 
 impl Row {

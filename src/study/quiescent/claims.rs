@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{CLOSED, MEAN, Quiescent, RADIUS_FAILS, RADIUS_HOLDS, RATE, RATE_ERROR, Row, STAYS};
 use crate::model::StripForm;

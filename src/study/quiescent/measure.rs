@@ -12,12 +12,10 @@ use crate::study::places::{Places, TOGETHER, mean_from};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::Tokens;
 
-/// Number of directions, beside the axes, in which K(t) must have come to K; and how near, in radii
-/// of quiescent sets.
+/// Directions, beside the axes, in which K(t) must have come to K; how near, in radii of sets.
 const SUPPORTED: usize = 62;
 const SETTLED: f64 = 0.05;
-/// Most members of a group whose masks are asked for at every step, and most rates fitted in a
-/// cell.
+/// Most members of a group whose masks are asked for at every step; most rates fitted in a cell.
 const ASKED: usize = 8;
 const MOST_RATES: usize = 200;
 /// Most tokens and frames of a pictured cell.
@@ -202,8 +200,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Keeps distances to vertices, and sees whether groups are closed and their means at the
-    /// vertices.
+    /// Keeps distances to vertices; sees whether groups are closed and where their means are.
     fn look_at_groups(&mut self, look: &mut Look<'_>, points: &Points, row: &mut Row) -> Result<()> {
         let groups = &self.last.groups;
         for (&(i, g), out) in self.tracked.iter().zip(&mut self.distances) {

@@ -1,5 +1,4 @@
-//! Quiescent sets (second experiment of arXiv 2509.15958; Theorem 4.1): tokens near a vertex,
-//! constant δ.
+//! Quiescent sets: tokens near a vertex (second experiment and Theorem 4.1 of arXiv 2509.15958).
 //!
 //! ```text
 //! v a non-zero vertex of K,   ε(v) = s(v)/(2 + 2α),   s(v) = δ (width), δ/|v| (score)
@@ -18,11 +17,10 @@ mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common;
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};
@@ -74,56 +72,31 @@ pub struct Cell {
     form: StripForm,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// `cloud` or `constructed`.
-    pub case: String,
-    /// Seed of the cloud; 0 for the constructed case.
-    pub seed: u64,
-    /// Strip form.
-    pub form: StripForm,
-    /// α.
-    pub alpha: f64,
-    /// δ.
-    pub delta: f64,
-    /// Steps taken; fewer than allowed where no bit moved any more.
-    pub steps: u64,
-    /// Number of groups of the last state that are vertices of its hull, away from the origin.
-    pub hull_groups: u64,
-    /// Number of these groups with C_i = N for their members: the vertices v whose quiescent sets
-    /// are looked at.
-    pub closed_groups: u64,
-    /// The largest |v|.
-    pub vertex_norm: f64,
-    /// Tokens in a ball B(v, ε(v)) at the start.
-    pub inside_first: u64,
-    /// Tokens in such a ball at the end: `S_1`.
-    pub inside_last: u64,
-    /// The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions
-    /// and along the axes.
-    pub hull_settled: u64,
-    /// Number of times that a token left its ball before that step.
-    pub early_departures: u64,
-    /// Number of times that a token left its ball after it: never, by the theorem.
-    pub departures: u64,
-    /// The step from which on every group is closed to the end.
-    pub closed_from: u64,
-    /// Tokens that were within the published δ/(2+2α) of a vertex, after that step too, and went
-    /// elsewhere.
-    pub lost: u64,
-    /// Number of rates fitted, one for each token.
-    pub fitted: u64,
-    /// The mean of the fitted rates; empty where none could be fitted.
-    pub rate: Option<f64>,
-    /// 1/(1+α).
-    pub theory: f64,
-    /// The largest |rate − 1/(1+α)|.
-    pub worst: Option<f64>,
-    /// Half the widest 95 % interval of a rate.
-    pub interval: Option<f64>,
-    /// The largest |mean(N) − v| from `closed_from` on, in units of the lattice.
-    pub drift: f64,
+columns! { Row:
+    case: String, "`cloud` or `constructed`";
+    seed: u64, "Seed of the cloud; 0 for the constructed case";
+    form: StripForm, "Strip form";
+    alpha: f64, "α";
+    delta: f64, "δ";
+    steps: u64, "Steps taken; fewer than allowed where no bit moved any more";
+    hull_groups: u64, "Number of groups of the last state that are vertices of its hull, away from the origin";
+    closed_groups: u64,
+        "Number of these groups with C_i = N for their members: the vertices v whose quiescent sets are looked at";
+    vertex_norm: f64, "The largest |v|";
+    inside_first: u64, "Tokens in a ball B(v, ε(v)) at the start";
+    inside_last: u64, "Tokens in such a ball at the end: `S_1`";
+    hull_settled: u64,
+        "The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions and along the axes";
+    early_departures: u64, "Number of times that a token left its ball before that step";
+    departures: u64, "Number of times that a token left its ball after it: never, by the theorem";
+    closed_from: u64, "The step from which on every group is closed to the end";
+    lost: u64, "Tokens that were within the published δ/(2+2α) of a vertex, after that step too, and went elsewhere";
+    fitted: u64, "Number of rates fitted, one for each token";
+    rate: Option<f64>, "The mean of the fitted rates; empty where none could be fitted";
+    theory: f64, "1/(1+α)";
+    worst: Option<f64>, "The largest |rate − 1/(1+α)|";
+    interval: Option<f64>, "Half the widest 95 % interval of a rate";
+    drift: f64, "The largest |mean(N) − v| from `closed_from` on, in units of the lattice";
 }
 
 impl Cell {

@@ -14,11 +14,10 @@
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, pairs, positive};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};
@@ -35,8 +34,7 @@ sheet! {
 
 /// Largest error of a fitted rate.
 const RATE_ERROR: f64 = 1e-3;
-/// A run rests once no token has gone farther than ε over this between two looks, some in each
-/// doubling of t.
+/// A run rests once no token has gone farther than ε over this between two looks.
 const STILL: f64 = 1000.0;
 
 parameters! { Rates:
@@ -62,41 +60,24 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell. Times in steps.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Row {
-    /// Number of tokens.
-    pub n: usize,
-    /// α.
-    pub alpha: f64,
-    /// δ.
-    pub delta: f64,
-    /// Seed of the cloud.
-    pub seed: u64,
-    /// Steps taken.
-    pub steps: u64,
-    /// Whether the run came to rest.
-    pub rests: bool,
-    /// Whether no bit will ever move again.
-    pub fixed: bool,
-    /// T_ε of every token; none if the run did not come to rest.
-    pub settled: Option<f64>,
-    /// T_ε of 99 % of the tokens.
-    pub settled_most: Option<f64>,
-    /// T_ε of half of the tokens.
-    pub settled_half: Option<f64>,
-    /// T_theory.
-    pub theory: f64,
-    /// T_ε over T_theory.
-    pub slowdown: Option<f64>,
-    /// Rate per step at which the farthest token comes to its place at last.
-    pub last_rate: Option<f64>,
-    /// Half of the rate's 95 % interval.
-    pub interval: Option<f64>,
-    /// Number of places at which tokens end.
-    pub places: u64,
-    /// Mean number of keys of a strip in the last step.
-    pub strip_mean: f64,
+// Times are in steps.
+columns! { Row:
+    n: usize, "Number of tokens";
+    alpha: f64, "α";
+    delta: f64, "δ";
+    seed: u64, "Seed of the cloud";
+    steps: u64, "Steps taken";
+    rests: bool, "Whether the run came to rest";
+    fixed: bool, "Whether no bit will ever move again";
+    settled: Option<f64>, "T_ε of every token; none if the run did not come to rest";
+    settled_most: Option<f64>, "T_ε of 99 % of the tokens";
+    settled_half: Option<f64>, "T_ε of half of the tokens";
+    theory: f64, "T_theory";
+    slowdown: Option<f64>, "T_ε over T_theory";
+    last_rate: Option<f64>, "Rate per step at which the farthest token comes to its place at last";
+    interval: Option<f64>, "Half of the rate's 95 % interval";
+    places: u64, "Number of places at which tokens end";
+    strip_mean: f64, "Mean number of keys of a strip in the last step";
 }
 
 impl Row {

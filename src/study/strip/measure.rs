@@ -138,8 +138,7 @@ impl<'a> Formula<'a> {
         attention.weights.iter().map(|&(j, weight)| (j, weight / attention.total)).collect()
     }
 
-    /// Whether a mask of row i has a key that the formula leaves out, or lacks one that it takes,
-    /// farther from the edge than rounding.
+    /// True if a mask of row i differs from the formula farther from the edge than rounding.
     fn differs(&self, i: usize, mask: &[u32], rounding: f64) -> bool {
         let stage = &self.step.stages[0];
         let scores = self.state.scores(&self.step, &stage.heads[0], i);

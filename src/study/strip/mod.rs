@@ -6,17 +6,15 @@
 //! softmax   every j, weight e^{β S_ij} / Σ_l e^{β S_il}    all n keys
 //! ```
 //!
-//! A cell is a cloud and a δ: the engine's own masks of some rows, beside the mathematics of the
-//! plain reference.
+//! A cell is a cloud and a δ: the engine's masks of some rows, beside the plain reference.
 
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, total};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Statement, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
@@ -57,32 +55,18 @@ pub struct Cell {
     delta: f64,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// Seed of the cloud.
-    pub seed: u64,
-    /// δ.
-    pub delta: f64,
-    /// Number of rows examined.
-    pub rows: u64,
-    /// Number of keys of the smallest strip.
-    pub strip_min: u64,
-    /// Mean number of keys of a strip.
-    pub strip_mean: f64,
-    /// Number of keys of the largest strip.
-    pub strip_max: u64,
-    /// Rows whose mask on the engine differs from the formula's, pairs within rounding of the edge
-    /// excepted.
-    pub differ: u64,
-    /// Rows whose strip at δ/2 is not inside the one at δ.
-    pub not_nested: u64,
-    /// Rows with more than one maximiser.
-    pub hardmax_ties: u64,
-    /// Rows in which a softmax weight is 0 in f64.
-    pub softmax_zeros: u64,
-    /// Mean of `exp(entropy)` of the softmax weights: the number of keys that count.
-    pub softmax_keys: f64,
+columns! { Row:
+    seed: u64, "Seed of the cloud";
+    delta: f64, "δ";
+    rows: u64, "Number of rows examined";
+    strip_min: u64, "Number of keys of the smallest strip";
+    strip_mean: f64, "Mean number of keys of a strip";
+    strip_max: u64, "Number of keys of the largest strip";
+    differ: u64, "Rows whose mask on the engine differs from the formula's, pairs within rounding of the edge excepted";
+    not_nested: u64, "Rows whose strip at δ/2 is not inside the one at δ";
+    hardmax_ties: u64, "Rows with more than one maximiser";
+    softmax_zeros: u64, "Rows in which a softmax weight is 0 in f64";
+    softmax_keys: f64, "Mean of `exp(entropy)` of the softmax weights: the number of keys that count";
 }
 
 impl Strip {

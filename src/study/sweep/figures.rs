@@ -1,5 +1,4 @@
-//! Figures of a sweep: a curve over one key, a map over two, points over each where cells were
-//! drawn.
+//! Figures of a sweep: a curve over one key, a map over two, points over each for drawn cells.
 
 use super::axes::Axis;
 use super::{Cell, Row};
@@ -67,8 +66,7 @@ pub(super) fn figures(
     Ok(())
 }
 
-/// The first values of key k that differ, in the order of the cells; one more than an axis shows at
-/// most.
+/// The different values of key k in the order of cells, up to one more than an axis shows.
 fn distinct(cells: &[Cell], k: usize) -> Vec<&str> {
     let mut values: Vec<&str> = Vec::new();
     for value in cells.iter().map(|cell| cell.at[k].as_str()) {

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 use crate::field::Steps;
 use crate::io::config::Config;
@@ -11,6 +9,7 @@ use crate::model::{Mask, Model, Update};
 use crate::observe::{Alignment, Clusters, Hull, Points};
 use crate::outcome::StepReport;
 use crate::study::common::{dot, is_still};
+use crate::study::results::columns;
 use crate::study::settling::{Settling, settled};
 use crate::study::{Workbench, records};
 use crate::tokens::Tokens;
@@ -20,46 +19,26 @@ const STILL: f64 = 1000.0;
 /// Largest distance of tokens in one cluster, in units of the largest token at the start.
 const TOGETHER: f64 = 1e-3;
 
-/// The row of a cell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Row {
-    /// The keys that vary, with their values.
-    pub at: String,
-    /// Number of tokens.
-    pub n: u64,
-    /// Dimension.
-    pub d: u64,
-    /// Steps taken.
-    pub steps: u64,
-    /// Whether the run came to rest.
-    pub rests: bool,
-    /// Whether no bit will ever move again.
-    pub fixed: bool,
-    /// Step from which every token stays within ε of where it ends; none if the run did not come to
-    /// rest.
-    pub settled: Option<f64>,
-    /// Length of the largest token at the end.
-    pub radius: f64,
-    /// Root mean square distance from the mean, at the end.
-    pub spread: f64,
-    /// Spread at the end over that at the start.
-    pub spread_ratio: f64,
-    /// Number of clusters at the end.
-    pub clusters: u64,
-    /// Share of the tokens in the heaviest cluster.
-    pub heaviest: f64,
-    /// Number of vertices of the hull at the end; none in more than three dimensions.
-    pub vertices: Option<u64>,
-    /// Largest alignment gap at the end, where every token sees every other and d <= 3.
-    pub gap: Option<f64>,
-    /// Number of keys of the smallest strip in the last step.
-    pub strip_min: Option<u64>,
-    /// Mean number of keys of a strip in the last step.
-    pub strip_mean: Option<f64>,
-    /// Number of keys of the largest strip in the last step.
-    pub strip_max: Option<u64>,
-    /// Hash of the last state, BLAKE3.
-    pub hash: String,
+columns! { Row:
+    at: String, "The keys that vary, with their values";
+    n: u64, "Number of tokens";
+    d: u64, "Dimension";
+    steps: u64, "Steps taken";
+    rests: bool, "Whether the run came to rest";
+    fixed: bool, "Whether no bit will ever move again";
+    settled: Option<f64>,
+        "Step from which every token stays within ε of where it ends; none if the run did not come to rest";
+    radius: f64, "Length of the largest token at the end";
+    spread: f64, "Root mean square distance from the mean, at the end";
+    spread_ratio: f64, "Spread at the end over that at the start";
+    clusters: u64, "Number of clusters at the end";
+    heaviest: f64, "Share of the tokens in the heaviest cluster";
+    vertices: Option<u64>, "Number of vertices of the hull at the end; none in more than three dimensions";
+    gap: Option<f64>, "Largest alignment gap at the end, where every token sees every other and d <= 3";
+    strip_min: Option<u64>, "Number of keys of the smallest strip in the last step";
+    strip_mean: Option<f64>, "Mean number of keys of a strip in the last step";
+    strip_max: Option<u64>, "Number of keys of the largest strip in the last step";
+    hash: String, "Hash of the last state, BLAKE3";
 }
 
 /// Columns with their meanings.

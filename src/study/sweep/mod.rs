@@ -4,8 +4,7 @@
 //! cells = values of key 1 × values of key 2 × ...        or K draws of all keys at once
 //! ```
 //!
-//! Measures that do not apply to a rule are empty; `sweep.csv` has a column for each swept key and
-//! for each measure.
+//! Measures that do not apply are empty; `sweep.csv` has a column for each swept key and measure.
 
 mod axes;
 mod figures;
@@ -102,8 +101,7 @@ pub struct Cell {
 }
 
 impl Sweep {
-    /// Lists the axes. `--over` wins over the other options, and these over the axes of a sweep
-    /// that names nothing.
+    /// Lists the axes: `--over` wins over the other options, and these over [`UNASKED`].
     fn axes(&self) -> Result<Vec<Axis>> {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let options = [

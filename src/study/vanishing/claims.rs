@@ -1,4 +1,4 @@
-//! How the claims are judged.
+//! Verdicts on the claims.
 
 use super::{ARTEFACT, BOUNDED, CLOSER, DIRECTIONS, HARDMAX, NESTED, NONE, OUTSIDE, Row, Sort, VANISHES, Vanishing};
 use crate::error::Result;

@@ -13,11 +13,10 @@ mod claims;
 mod draw;
 mod measure;
 
-use serde::{Deserialize, Serialize};
-
 use super::asked::parameters;
 use super::claim::sheet;
 use super::common::{self, pairs, texts};
+use super::results::columns;
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
@@ -90,37 +89,21 @@ pub struct Cell {
     seed: u64,
 }
 
-/// The row of a cell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Row {
-    /// The cloud at the start.
-    pub cloud: String,
-    /// δ(t).
-    pub delta: String,
-    /// Seed of the cloud.
-    pub seed: u64,
-    /// Steps taken; fewer than allowed where no bit will ever move again.
-    pub steps: u64,
-    /// Whether the last step moved no bit.
-    pub settled: bool,
-    /// δ at the last step.
-    pub delta_last: f64,
-    /// Number of vertices of the last hull.
-    pub vertices: u64,
-    /// The largest alignment gap.
-    pub gap_max: f64,
-    /// Tokens with a gap above 1e-2.
-    pub artefacts: u64,
-    /// Tokens with a gap of at most 1e-6.
-    pub aligned: u64,
-    /// Tokens with a gap above δ(T)·s and rounding.
-    pub beyond: u64,
-    /// The mean distance to the nearest vertex.
-    pub distance_mean: f64,
-    /// The largest distance to the nearest vertex.
-    pub distance_max: f64,
-    /// The largest rise of a support function, in ulps of the radius.
-    pub rise_ulps: f64,
+columns! { Row:
+    cloud: String, "The cloud at the start";
+    delta: String, "δ(t)";
+    seed: u64, "Seed of the cloud";
+    steps: u64, "Steps taken; fewer than allowed where no bit will ever move again";
+    settled: bool, "Whether the last step moved no bit";
+    delta_last: f64, "δ at the last step";
+    vertices: u64, "Number of vertices of the last hull";
+    gap_max: f64, "The largest alignment gap";
+    artefacts: u64, "Tokens with a gap above 1e-2";
+    aligned: u64, "Tokens with a gap of at most 1e-6";
+    beyond: u64, "Tokens with a gap above δ(T)·s and rounding";
+    distance_mean: f64, "The mean distance to the nearest vertex";
+    distance_max: f64, "The largest distance to the nearest vertex";
+    rise_ulps: f64, "The largest rise of a support function, in ulps of the radius";
 }
 
 impl Vanishing {
