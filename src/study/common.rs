@@ -7,8 +7,8 @@ use nalgebra::DMatrix;
 use super::Look;
 use crate::choice;
 use crate::error::{Error, Result};
-use crate::field::Linear;
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use localmax::choice::Plan;
-use localmax::contract::Grid;
+use localmax::cpu::ExactCpu;
 use localmax::cpu::{InstructionSet, Options as CpuOptions};
-use localmax::engine::{self, CpuEngine, Engine, Rounding, Step};
+use localmax::engine::{self, Engine, Rounding, Step};
 use localmax::error::{Error, Result};
+use localmax::exact::Grid;
 use localmax::gpu::{Adapter, Device, Wanted};
-use localmax::io::checkpoint::{Checkpoint, Progress};
 use localmax::io::config::Config;
-use localmax::io::run_dir::{Meta, Options, Place, RunDir};
 use localmax::outcome::{Description, Effort, StepReport, Strips};
-use localmax::sim::record::{self, Conductor, End, Ending};
-use localmax::sim::{self, resume};
+use localmax::run::Progress;
+use localmax::run::checkpoint::Checkpoint;
+use localmax::run::record::{self, Callbacks, Outcome, RunResult};
+use localmax::run::resume;
+use localmax::run::{Meta, Options, Place, RunDir};
 use localmax::tokens::Tokens;
 
 use crate::{assert_equal_files, copy, folder, preset};
@@ -52,7 +54,7 @@ fn open(who: Who, config: &Config, tokens: &Tokens, grid: Grid) -> Box<dyn Engin
                 plan: Plan::Tree,
                 ..CpuOptions::default()
             };
-            Box::new(CpuEngine::new(tokens, grid, options).unwrap())
+            Box::new(ExactCpu::new(tokens, grid, options).unwrap())
         }
         Who::Gpu => engine::on_gpu(device(), Plan::Auto, model, tokens, grid).unwrap(),
     }
@@ -76,7 +78,7 @@ struct Ends {
     copy: Option<(PathBuf, PathBuf)>,
 }
 
-impl Conductor for Ends {
+impl Callbacks for Ends {
     fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
         panic!("{lost}");
     }
@@ -95,22 +97,21 @@ impl Conductor for Ends {
 const NEVER: u64 = u64::MAX;
 
 fn first(config: &Config) -> (Tokens, Grid) {
-    sim::first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap()
+    engine::first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap()
 }
 
 /// A new run.
-fn begin(config: &Config, path: &Path, who: Who, conductor: &mut dyn Conductor) -> Ending {
+fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) -> RunResult {
     let (tokens, grid) = first(config);
     let engine = open(who, config, &tokens, grid);
     let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
     let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
-    let ending = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, conductor).unwrap();
-    run.write_meta(&record::finish(config, &ending)).unwrap();
-    ending
+    let result = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap();
+    result
 }
 
 /// The rest of a run, as `localmax resume` takes it.
-fn go_on(path: &Path, more: u64, who: Who) -> Ending {
+fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let run = RunDir::open(path).unwrap();
     let left = resume::look(&run, more).unwrap();
     assert!(left.done.is_none(), "{:?}", left.done);
@@ -120,9 +121,9 @@ fn go_on(path: &Path, more: u64, who: Who) -> Ending {
     start.progress.taken_up_by(engine.description());
     run.cut_back(Some(&start)).unwrap();
     left.config.save(path).unwrap();
-    let ending = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();
-    assert!(matches!(ending.how, End::Completed), "{:?}", ending.how);
-    ending
+    let result = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();
+    assert!(matches!(result.outcome, Outcome::Completed), "{:?}", result.outcome);
+    result
 }
 
 /// A run in two parts must be the run in one, whatever the rule, the step, and the way it ended.
@@ -142,7 +143,7 @@ fn all_splits(name: &str, changes: &[&str], parts: &[(Who, Who)]) {
                 count += 1;
                 let path = folder.path().join(format!("parts-{count}"));
                 let begun = folder.path().join(format!("begun-{count}"));
-                let ending = match manner {
+                let result = match manner {
                     Manner::Checkpoint => {
                         let mut shorter = config.clone();
                         shorter.run.steps = at;
@@ -159,9 +160,9 @@ fn all_splits(name: &str, changes: &[&str], parts: &[(Who, Who)]) {
                     }
                 };
                 assert_equal_files(&whole, &path, &what);
-                let (step, more) = (ending.progress.segments.last().unwrap().from_step, ending.progress.segments.len());
+                let (step, more) = (result.progress.segments.last().unwrap().from_step, result.progress.segments.len());
                 let [most, fewest] = if who == then || step == 0 { [1, 1] } else { [2, 2] };
-                assert!((fewest..=most).contains(&more), "{what}: {:?}", ending.progress.segments);
+                assert!((fewest..=most).contains(&more), "{what}: {:?}", result.progress.segments);
             }
         }
     }
@@ -260,7 +261,7 @@ fn doomed(config: &Config, tokens: &Tokens, grid: Grid, left: usize) -> Box<dyn 
     Box::new(Doomed { inner, device, left })
 }
 
-impl Conductor for Reopens<'_> {
+impl Callbacks for Reopens<'_> {
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
         self.losses.push(lost.to_string());
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
@@ -296,17 +297,16 @@ fn a_lost_device_is_taken_up_once() {
             let engine = doomed(&config, &tokens, grid, 4);
             let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
             let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &progress)).unwrap();
-            let mut conductor = Reopens { config: &config, next, again, losses: Vec::new() };
+            let mut callbacks = Reopens { config: &config, next, again, losses: Vec::new() };
             let start = Checkpoint { tokens, progress, frames: vec![] };
-            let ending = record::run(&config, &run, start, engine, &mut conductor).unwrap();
-            assert_eq!(conductor.losses.len(), 1, "{name} {what}: {:?}", conductor.losses);
-            match (what, &ending.how) {
-                ("again", End::Completed) => {}
-                ("again", how) => panic!("{name}: {how:?} after {:?}", conductor.losses),
-                (_, End::Failed(Error::Device(_))) => {
-                    let saved = ending.saved.unwrap();
+            let result = record::run(&config, &run, start, engine, &mut callbacks).unwrap();
+            assert_eq!(callbacks.losses.len(), 1, "{name} {what}: {:?}", callbacks.losses);
+            match (what, &result.outcome) {
+                ("again", Outcome::Completed) => {}
+                ("again", how) => panic!("{name}: {how:?} after {:?}", callbacks.losses),
+                (_, Outcome::Failed(Error::Device(_))) => {
+                    let saved = result.saved.unwrap();
                     assert!(saved >= 4, "{name} {what}: the checkpoint of step {saved}");
-                    run.write_meta(&record::finish(&config, &ending)).unwrap();
                     go_on(&path, 0, Who::Gpu);
                 }
                 (_, how) => panic!("{name} {what}: {how:?}"),

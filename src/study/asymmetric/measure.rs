@@ -6,9 +6,9 @@ use nalgebra::DMatrix;
 
 use super::{Asymmetric, Cell, NONE, Row};
 use crate::error::Result;
-use crate::field::Linear;
 use crate::model::Model;
 use crate::observe::{Alignment, Directions, Hull, Points, RateFit, Sample, SupportLedger, contraction};
+use crate::real::Linear;
 use crate::study::common::{self, distance, dot, every_step, is_closed, is_log_spaced, norm};
 use crate::study::places::Places;
 use crate::study::{Asked, Workbench, clouds};

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::{CANDIDATES, Cell, Lyapunov, ROUNDING, Record, Row, V};
 use crate::error::Result;
-use crate::field::Linear;
 use crate::observe::{Alignment, Directions, Distinct, Hull, Points, hegselmann_krause};
+use crate::real::Linear;
 use crate::study::common::{dot, every_step, masks, norm, squared_distance};
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use super::{Cell, MOST_PICTURED, Row, Strip};
 use crate::error::Result;
-use crate::field;
 use crate::init::{Cloud, Kind};
 use crate::model::{Model, Rule};
-use crate::reference::spec;
+use crate::real;
+use crate::reference;
 use crate::study::common::{dot, ends_only, evenly, every_step, masks};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::{Precision, Tokens};
@@ -39,7 +39,7 @@ pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -
             frames.push((look.t, look.tokens.clone()));
         }
         if look.t == 0 {
-            let state = spec::State::new(look.tokens);
+            let state = reference::real::State::new(look.tokens);
             let formulas = Formulas::new(own, cell.delta, &state)?;
             examine(look, &rows, &inner, &formulas, &mut row)?;
             if pictured {
@@ -94,7 +94,7 @@ struct Formulas<'a> {
 }
 
 impl<'a> Formulas<'a> {
-    fn new(own: &Strip, delta: f64, state: &'a spec::State) -> Result<Self> {
+    fn new(own: &Strip, delta: f64, state: &'a reference::real::State) -> Result<Self> {
         let formula = |model: Model| Formula::new(state, &model);
         Ok(Self {
             hard: formula(own.model(Rule::Hardmax))?,
@@ -122,13 +122,13 @@ impl<'a> Formulas<'a> {
 
 /// A cloud under one rule, by the mathematics of the plain reference.
 struct Formula<'a> {
-    state: &'a spec::State,
-    step: field::Step,
+    state: &'a reference::real::State,
+    step: real::Step,
 }
 
 impl<'a> Formula<'a> {
-    fn new(state: &'a spec::State, model: &Model) -> Result<Self> {
-        Ok(Self { state, step: field::Steps::new(model, state.d).at(0)? })
+    fn new(state: &'a reference::real::State, model: &Model) -> Result<Self> {
+        Ok(Self { state, step: real::Steps::new(model, state.d).at(0)? })
     }
 
     /// The keys of row i with their weights, which sum to 1.

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
-use crate::field::Steps;
 use crate::io::config::Config;
 use crate::model::{Mask, Model, Update};
 use crate::observe::{Alignment, Clusters, Hull, Points};
 use crate::outcome::StepReport;
+use crate::real::Steps;
 use crate::study::common::{dot, is_still};
 use crate::study::results::columns;
 use crate::study::settling::{Settling, settled};
