@@ -28,20 +28,19 @@ pub struct Sizes {
     #[arg(long, value_name = "T")]
     pub steps: u64,
     /// Engine that takes the steps
-    #[arg(long, value_name = "ENGINE", value_parser = engine_choice())]
+    #[arg(long, value_name = "ENGINE", value_parser = named("engine", &EngineChoice::ALL))]
     pub engine: EngineChoice,
     /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = precision())]
+    #[arg(long, value_name = "WIDTH", value_parser = named("precision", &Precision::ALL))]
     pub precision: Precision,
 }
 
-fn engine_choice() -> impl TypedValueParser<Value = EngineChoice> {
-    PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name)).try_map(|name| EngineChoice::parse(&name))
-}
-
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    let parse = |name: String| choice::named(&name, "precision", &Precision::ALL);
-    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(parse)
+/// Parses the names of a table on the command line.
+pub(super) fn named<T: Copy + Send + Sync>(
+    what: &'static str,
+    all: &'static [(T, &'static str)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|(_, name)| *name)).try_map(move |name| choice::named(&name, what, all))
 }
 
 /// Most repeats: a study has at least one cell for each.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::asked::located;
 use super::folder::{Folder, Table};
@@ -172,7 +172,7 @@ impl<S: Study> Planned for Asked<S> {
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
         let found = folder.rows::<S::Row>()?;
         if let Some((cell, _)) = found.range(cells.len()..).next() {
-            let (path, count) = (shown(folder.path()), cells.len());
+            let (path, count) = (folder.path().display(), cells.len());
             return Err(Error::input(format!(
                 "{path} has a row of cell {cell}, and this study has {count} cells, counted from 0; remove that row"
             )));
@@ -233,7 +233,7 @@ fn compute<S: Study>(
 
 /// Adds the cell to its error.
 fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
-    let path = shown(folder.path());
+    let path = folder.path().display();
     match error {
         Error::Interrupted(_) => Error::Interrupted(format!(
             "interrupted in {label}; finished cells are kept in {path}; go on with: localmax study resume {path}"
@@ -247,8 +247,4 @@ fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
         Error::Device(text) => Error::Device(format!("{label}: {text}")),
         other => other,
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

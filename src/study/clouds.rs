@@ -25,17 +25,11 @@ pub(super) fn parser() -> impl TypedValueParser<Value = String> {
 }
 
 /// Checks that the cloud of a name exists in d dimensions.
-///
-/// # Errors
-/// No such name; a kind that does not exist in d dimensions.
 pub(super) fn validate(name: &str, n: usize, d: usize) -> Result<()> {
     if name == NAME { Ok(()) } else { Cloud::new(Kind::parse(name)?, n, d).validate() }
 }
 
 /// Draws the cloud of a name.
-///
-/// # Errors
-/// As [`validate`].
 pub(super) fn named(name: &str, n: usize, d: usize, seed: u64) -> Result<Tokens> {
     if name == NAME {
         return corners(n, d, seed);

@@ -1,11 +1,11 @@
 //! Pieces that several studies share: strip forms and kinds of A as parameters, models, steps that
 //! are due, combinations of parameters, sums over rows, a little arithmetic.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 use nalgebra::DMatrix;
 
 use super::Look;
-use crate::choice;
+use super::asked::named;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use crate::real::Linear;
@@ -21,8 +21,7 @@ const AT_ONCE: usize = 64;
 
 /// Parses names of strip forms on the command line.
 pub(super) fn forms() -> impl TypedValueParser<Value = StripForm> {
-    let parse = |name: String| choice::named(&name, "strip form", &StripForm::ALL);
-    PossibleValuesParser::new(StripForm::ALL.map(|(_, name)| name)).try_map(parse)
+    named("strip form", &StripForm::ALL)
 }
 
 /// The unit s of δ for a token x with the query Ax.
@@ -35,9 +34,6 @@ pub(super) fn width_unit(form: StripForm, query: &[f64], x: &[f64]) -> f64 {
 }
 
 /// Checks that a parameter is finite and above 0.
-///
-/// # Errors
-/// One that is not; the error names the option.
 pub(super) fn positive(option: &str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
@@ -112,18 +108,12 @@ pub(super) fn is_still(look: &Look<'_>) -> bool {
 }
 
 /// C_i of many rows, asked for in portions.
-///
-/// # Errors
-/// As [`Look::masks`].
 pub(super) fn masks(look: &mut Look<'_>, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
     let portions = rows.chunks(AT_ONCE).map(|some| look.masks(some)).collect::<Result<Vec<_>>>()?;
     Ok(portions.concat())
 }
 
 /// True if C_i is the group of these members for at most `most` of them, evenly spread.
-///
-/// # Errors
-/// As [`Look::masks`].
 pub(super) fn is_closed(look: &mut Look<'_>, members: &[u32], most: usize) -> Result<bool> {
     let some: Vec<usize> = evenly(members.len(), most).map(|k| members[k] as usize).collect();
     Ok(look.masks(&some)?.iter().all(|mask| mask == members))

@@ -31,9 +31,6 @@ pub(super) struct Places {
 
 impl Places {
     /// Groups the tokens of a state on a lattice of that unit.
-    ///
-    /// # Errors
-    /// None for tokens that are finite.
     pub(super) fn of(tokens: &Tokens, unit: f64) -> Result<Self> {
         let points = Points::of(tokens);
         let Clusters { label, weight } = Clusters::of(tokens, TOGETHER * unit);

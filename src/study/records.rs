@@ -5,9 +5,6 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 
 /// Writes rows as records of text, the header first; no records for no rows.
-///
-/// # Errors
-/// A row that CSV cannot hold.
 pub(super) fn of(rows: &[impl Serialize]) -> Result<Vec<Vec<String>>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
@@ -17,9 +14,6 @@ pub(super) fn of(rows: &[impl Serialize]) -> Result<Vec<Vec<String>>> {
 }
 
 /// Writes records as the bytes of a file.
-///
-/// # Errors
-/// Records of different lengths.
 pub(super) fn bytes<R>(records: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
 where
     R: IntoIterator<Item: AsRef<[u8]>>,

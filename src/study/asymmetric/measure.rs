@@ -22,21 +22,9 @@ const MEMBERS: usize = 4;
 /// Steps up to which a pictured cloud has frames.
 const PICTURED: u64 = 120;
 
-/// A cloud with its scores, and their scale |A|·R².
-struct System {
-    cloud: Tokens,
-    a: Linear,
-    /// |A|.
-    size: f64,
-    /// R.
-    radius: f64,
-}
-
-impl System {
-    fn relative(&self, x: f64) -> f64 {
-        let scale = self.size * self.radius * self.radius;
-        if scale > 0.0 { x / scale } else { x }
-    }
+/// A gap or a score in units of |A|·R².
+fn relative(x: f64, scale: f64) -> f64 {
+    if scale > 0.0 { x / scale } else { x }
 }
 
 /// The last state.
@@ -55,10 +43,10 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
     let dense: DMatrix<f64> = cell.a.to_dense(sizes.dim);
     let first = Points::of(&cloud);
     let (size, radius) = (dense.norm(), first.rows().map(norm).fold(0.0, f64::max));
-    let system = System { cloud, a: Linear { factor: 1.0, matrix: cell.a.clone() }, size, radius };
+    let (a, scale) = (Linear { factor: 1.0, matrix: cell.a.clone() }, size * radius * radius);
     let hull = Hull::of(&first);
-    let gaps = Alignment::of(&first, &system.a, &hull).gap;
-    let own_cells = hull.vertices.iter().filter(|&&v| system.relative(gaps[v as usize]) <= NONE).count();
+    let gaps = Alignment::of(&first, &a, &hull).gap;
+    let own_cells = hull.vertices.iter().filter(|&&v| relative(gaps[v as usize], scale) <= NONE).count();
 
     let directions = Directions::new(sizes.dim, DIRECTIONS, cell.seed);
     let mut ledger = SupportLedger::new(first.largest_magnitude(), sizes.precision);
@@ -72,7 +60,7 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
         ..Row::default()
     };
     let due = |t: u64| is_log_spaced(t) || (pictured && t <= PICTURED);
-    row.steps = work.simulate(&own.model(&cell.a), &system.cloud, sizes.steps, due, |look| {
+    row.steps = work.simulate(&own.model(&cell.a), &cloud, sizes.steps, due, |look| {
         let points = Points::of(look.tokens);
         let support: Vec<f64> = directions.support(&points).iter().map(|support| support.value).collect();
         row.rise_ulps = row.rise_ulps.max(ledger.record(look.t, &support));
@@ -94,9 +82,9 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
     }
     let Some(last) = last else { return Ok(row) };
     row.width_kept = widths.last().copied().unwrap_or(0.0) / widths.first().copied().unwrap_or(1.0);
-    at_the_end(own, &system, &last, &mut row);
+    at_the_end(own, &a, [size, radius], &last, &mut row);
     let theory = contraction(own.alpha);
-    for rate in rates(&own.model(&cell.a), &system.cloud, &last, row.steps, work)? {
+    for rate in rates(&own.model(&cell.a), &cloud, &last, row.steps, work)? {
         row.fitted += 1;
         row.worst = Some(row.worst.unwrap_or(0.0).max((rate - theory).abs()));
     }
@@ -104,24 +92,24 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
 }
 
 /// Measures the last state: gaps of tokens and of vertices, and scores of vertices.
-fn at_the_end(own: &Asymmetric, system: &System, last: &Last, row: &mut Row) {
+fn at_the_end(own: &Asymmetric, a: &Linear, [size, radius]: [f64; 2], last: &Last, row: &mut Row) {
     let Last { points, places, vertices, unit } = last;
-    let System { a, size, radius, .. } = system;
+    let scale = size * radius * radius;
     row.places = places.members.len() as u64;
     row.vertices = vertices.len() as u64;
     let gaps = Alignment::of(points, a, &Hull::of(points)).gap;
     let rounding = common::rounding(*unit, radius * size, own.alpha);
     for (x, &gap) in points.rows().zip(&gaps) {
-        row.outside += u64::from(system.relative(gap) > NONE);
+        row.outside += u64::from(relative(gap, scale) > NONE);
         row.beyond += u64::from(gap > own.delta * common::width_unit(own.form, &a.apply(x), x) + rounding);
     }
     for &g in vertices {
         let query = a.apply(places.centres.row(g));
-        let gaps = places.members[g].iter().map(|&i| system.relative(gaps[i as usize]));
+        let gaps = places.members[g].iter().map(|&i| relative(gaps[i as usize], scale));
         row.vertex_gap = gaps.fold(row.vertex_gap, f64::max);
         for &other in vertices.iter().filter(|other| **other != g) {
             let score = dot(&query, places.centres.row(other));
-            row.vertex_score = row.vertex_score.max(system.relative(score.abs()));
+            row.vertex_score = row.vertex_score.max(relative(score.abs(), scale));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::observe::{Points, RateFit, Sample};
@@ -35,22 +35,21 @@ pub(super) fn cloud(
 
     let n = tokens.n();
     let (model, most) = (own.frank_wolfe(&matrix, growing)?, if growing { 60 } else { sizes.steps });
-    let mut way = Way::new(own, growing, &Points::of(&tokens), rounding(sizes.precision));
-    let mut frames = Vec::new();
+    let (mut way, mut frames) = (None, Vec::new());
     let pictured = seed == 1;
     let steps = work.simulate(&model, &tokens, most, every_step, |look| {
         if pictured && look.t <= PICTURED && n <= MOST_PICTURED {
             frames.push((look.t, look.tokens.clone()));
         }
-        let points = Points::of(look.tokens);
-        if look.t == 0 {
-            way.begin(&points, &b, look.unit());
-        }
+        let (points, unit) = (Points::of(look.tokens), look.unit());
+        let way =
+            way.get_or_insert_with(|| Way::new(own, growing, &b, points.clone(), unit, rounding(sizes.precision)));
         way.compare(look.t, &points);
         way.look_at_keys(look, &points)?;
         Ok(ControlFlow::Continue(()))
     })?;
 
+    let way = way.ok_or_else(|| Error::input("a cloud that was never looked at"))?;
     let (not_voronoi, not_convex) = geometry(&b, &vertices, &mut stream);
     if !frames.is_empty() {
         work.frames(&frames)?;
@@ -84,58 +83,52 @@ pub(super) fn cloud(
 struct Way<'a> {
     own: &'a Cells,
     growing: bool,
-    /// Distance within which places count as one, in units of the lattice.
+    /// The unit of the lattice, and so many units within which places count as one.
+    unit: f64,
     tolerance: f64,
-    /// Tokens whose keys and distances are looked at.
-    sampled: Vec<usize>,
     /// The first state, its vertices, and the vertex of every token with its lead over the next.
     start: Points,
     corners: Vec<Vec<f64>>,
     owners: Vec<(usize, f64)>,
-    /// The unit of the lattice.
-    unit: f64,
     /// p_t after so many steps.
     left: f64,
     passed: u64,
     /// Largest distance from the exact solution, and of a vertex from its first place.
     off_line: f64,
     off_vertex: f64,
-    /// The vertices that sampled tokens attended to at first, and how often they attended to
-    /// others.
+    /// Some tokens, the vertices they attended to at first, and how often they attended to others.
+    sampled: Vec<usize>,
     first_keys: Vec<Option<usize>>,
     strayed: u64,
-    /// Distances of sampled tokens to their vertices.
+    /// Distances of these tokens to their vertices.
     falls: Vec<Vec<Sample>>,
 }
 
 impl<'a> Way<'a> {
-    fn new(own: &'a Cells, growing: bool, start: &Points, tolerance: f64) -> Self {
+    fn new(own: &'a Cells, growing: bool, b: &[f64], start: Points, unit: f64, tolerance: f64) -> Self {
         let sampled: Vec<usize> = evenly(start.n(), SAMPLED).collect();
+        let corners: Vec<Vec<f64>> = start.rows().take(own.vertices).map(<[f64]>::to_vec).collect();
+        let owners = start.rows().map(|x| owner(b, x, &corners)).collect();
+        let falls = vec![Vec::new(); sampled.len()];
+        let (first_keys, strayed, passed) = (Vec::new(), 0, 0);
+        let (left, off_line, off_vertex) = (1.0, 0.0, 0.0);
         Self {
             own,
             growing,
             tolerance,
-            falls: vec![Vec::new(); sampled.len()],
             sampled,
-            start: start.clone(),
-            corners: Vec::new(),
-            owners: Vec::new(),
-            unit: 0.0,
-            left: 1.0,
-            passed: 0,
-            off_line: 0.0,
-            off_vertex: 0.0,
-            first_keys: Vec::new(),
-            strayed: 0,
+            start,
+            corners,
+            owners,
+            unit,
+            left,
+            passed,
+            off_line,
+            off_vertex,
+            first_keys,
+            strayed,
+            falls,
         }
-    }
-
-    /// Takes the first state as the engine has it.
-    fn begin(&mut self, points: &Points, b: &[f64], unit: f64) {
-        self.start = points.clone();
-        self.unit = unit;
-        self.corners = points.rows().take(self.own.vertices).map(<[f64]>::to_vec).collect();
-        self.owners = points.rows().map(|x| owner(b, x, &self.corners)).collect();
     }
 
     /// Compares a state with the exact solution.

@@ -32,7 +32,7 @@ pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -
     let mut row = Row { seed: cell.seed, delta: cell.delta, rows: examined, strip_min: u64::MAX, ..Row::default() };
     let played = cell.seed == 1 && cell.delta == own.shown;
     let pictured = played && n <= MOST_PICTURED;
-    let (mut frames, mut weights) = (Vec::new(), Vec::new());
+    let (mut frames, mut shown) = (Vec::new(), Vec::new());
     let steps = if played { sizes.steps } else { 0 };
     work.simulate(&own.localmax(cell.delta), &cloud, steps, every_step, |look| {
         if pictured {
@@ -40,17 +40,19 @@ pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -
         }
         if look.t == 0 {
             let state = reference::real::State::new(look.tokens);
-            let formulas = Formulas::new(own, cell.delta, &state)?;
-            examine(look, &rows, &inner, &formulas, &mut row)?;
+            let formula = |model: Model| Formula::new(&state, &model);
+            let rules =
+                [formula(own.model(Rule::Hardmax))?, formula(own.localmax(cell.delta))?, formula(own.softmax())?];
+            examine(look, &rows, &inner, &rules, &mut row)?;
             if pictured {
-                weights = formulas.weights(look.tokens);
+                shown = weights(look.tokens, &rules);
             }
         }
         Ok(ControlFlow::Continue(()))
     })?;
     if pictured {
         work.frames(&frames)?;
-        work.series("weights", &["token", "reference", "hardmax", "localmax", "softmax"], weights)?;
+        work.series("weights", &["token", "reference", "hardmax", "localmax", "softmax"], shown)?;
     }
     Ok(row)
 }
@@ -60,10 +62,9 @@ fn examine(
     look: &mut Look<'_>,
     rows: &[usize],
     inner: &[Vec<u32>],
-    formulas: &Formulas<'_>,
+    [hard, strip, soft]: &[Formula<'_>; 3],
     row: &mut Row,
 ) -> Result<()> {
-    let Formulas { hard, strip, soft } = formulas;
     let (n, count) = (look.tokens.n(), rows.len() as f64);
     // Scores are at most R² d; an edge is known to a few units of the lattice times R.
     let rounding = 8.0 * look.unit() * look.tokens.largest_magnitude() * look.tokens.d() as f64;
@@ -86,38 +87,20 @@ fn examine(
     Ok(())
 }
 
-/// A cloud under the three rules.
-struct Formulas<'a> {
-    hard: Formula<'a>,
-    strip: Formula<'a>,
-    soft: Formula<'a>,
-}
-
-impl<'a> Formulas<'a> {
-    fn new(own: &Strip, delta: f64, state: &'a reference::real::State) -> Result<Self> {
-        let formula = |model: Model| Formula::new(state, &model);
-        Ok(Self {
-            hard: formula(own.model(Rule::Hardmax))?,
-            strip: formula(own.localmax(delta))?,
-            soft: formula(own.softmax())?,
-        })
-    }
-
-    /// The token of median length, and every key's weight in its row under each rule.
-    fn weights(&self, tokens: &Tokens) -> Vec<Vec<f64>> {
-        let length = |i: usize| dot(&tokens.row(i), &tokens.row(i));
-        let mut order: Vec<usize> = (0..tokens.n()).collect();
-        order.sort_by(|&a, &b| length(a).total_cmp(&length(b)));
-        let reference = order[order.len() / 2];
-        let mut rows: Vec<Vec<f64>> =
-            (0..tokens.n()).map(|j| vec![j as f64, f64::from(u8::from(j == reference)), 0.0, 0.0, 0.0]).collect();
-        for (k, rule) in [&self.hard, &self.strip, &self.soft].into_iter().enumerate() {
-            for (j, weight) in rule.attended(reference) {
-                rows[j][2 + k] = weight;
-            }
+/// The token of median length, and every key's weight in its row under each rule.
+fn weights(tokens: &Tokens, rules: &[Formula<'_>; 3]) -> Vec<Vec<f64>> {
+    let length = |i: usize| dot(&tokens.row(i), &tokens.row(i));
+    let mut order: Vec<usize> = (0..tokens.n()).collect();
+    order.sort_by(|&a, &b| length(a).total_cmp(&length(b)));
+    let reference = order[order.len() / 2];
+    let mut rows: Vec<Vec<f64>> =
+        (0..tokens.n()).map(|j| vec![j as f64, f64::from(u8::from(j == reference)), 0.0, 0.0, 0.0]).collect();
+    for (k, rule) in rules.iter().enumerate() {
+        for (j, weight) in rule.attended(reference) {
+            rows[j][2 + k] = weight;
         }
-        rows
     }
+    rows
 }
 
 /// A cloud under one rule, by the mathematics of the plain reference.
