@@ -73,29 +73,6 @@ impl Sizes {
     }
 }
 
-/// The parameters of a study: a line for each, with its help above, the word for its value in help
-/// and more of clap's attributes behind.
-macro_rules! parameters {
-    ($study:ident: $(
-        $(#[$help:meta])*
-        $name:ident: $type:ty = $default:expr, $value:literal $(, $key:ident = $more:expr)*;
-    )*) => {
-        /// Parameters of the study.
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, clap::Args)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $study {
-            $($(#[$help])* #[arg(long, value_name = $value $(, $key = $more)*)] pub $name: $type,)*
-        }
-
-        impl Default for $study {
-            fn default() -> Self {
-                Self { $($name: $default),* }
-            }
-        }
-    };
-}
-pub(super) use parameters;
-
 /// The question put to a study.
 #[derive(Clone, Debug)]
 pub struct Asked<S> {

@@ -108,18 +108,6 @@ pub struct Statement {
     pub basis: Basis,
 }
 
-/// The claim sheet of a study: a [`Statement`] on each line.
-macro_rules! sheet {
-    ($($name:ident = $basis:ident($source:expr, $sentence:expr);)*) => {
-        $(const $name: $crate::study::Statement = $crate::study::Statement {
-            sentence: std::borrow::Cow::Borrowed($sentence),
-            source: $source,
-            basis: $crate::study::Basis::$basis,
-        };)*
-    };
-}
-pub(super) use sheet;
-
 impl Statement {
     /// Fills in a word in braces of the sentence.
     #[must_use]

@@ -63,6 +63,7 @@ mod results;
 mod settling;
 pub mod strip;
 pub mod sweep;
+mod tables;
 pub mod vanishing;
 mod workbench;
 

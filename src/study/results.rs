@@ -6,18 +6,6 @@ use crate::error::{Error, Result};
 use crate::io::{atomic, input, npy};
 use crate::tokens::{Coordinates, Tokens};
 
-/// The row that a cell leaves in the table: a line for each column, with its type and meaning.
-macro_rules! columns {
-    ($row:ident: $($name:ident: $type:ty, $meaning:literal;)*) => {
-        /// The row of a cell.
-        #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-        pub struct $row {
-            $(#[doc = $meaning] pub $name: $type,)*
-        }
-    };
-}
-pub(super) use columns;
-
 /// The rows of all cells, and their side files.
 #[derive(Debug)]
 pub struct Results<R> {

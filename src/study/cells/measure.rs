@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::observe::{Points, RateFit, Sample};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 use crate::study::common::{distance, evenly, every_step};
-use crate::study::{Asked, Look, Workbench};
+use crate::study::{Asked, Workbench};
 use crate::tokens::{Precision, Tokens};
 
 /// Most steps, and most tokens, of a pictured cloud.
@@ -29,153 +29,104 @@ pub(super) fn cloud(
     let (matrix, b) = diagonal(sizes.dim, stretched)?;
     let mut stream = Stream::new(seed, "cells", u64::from(stretched));
     let vertices = on_sphere(&b, own.vertices, &mut stream);
-    let mut x = vertices.concat();
-    (vertices.len()..sizes.tokens.max(vertices.len())).for_each(|_| x.extend(inside(&vertices, &mut stream)));
-    let tokens = Tokens::from_f64(x.len() / sizes.dim, sizes.dim, x)?;
-
-    let n = tokens.n();
+    let tokens = filled(&vertices, sizes.tokens, &mut stream)?;
+    let (n, pictured) = (tokens.n(), seed == 1);
     let (model, most) = (own.frank_wolfe(&matrix, growing)?, if growing { 60 } else { sizes.steps });
-    let (mut way, mut frames) = (None, Vec::new());
-    let pictured = seed == 1;
+    let sampled: Vec<usize> = evenly(n, SAMPLED).collect();
+    let mut falls: Vec<Vec<Sample>> = vec![Vec::new(); sampled.len()];
+    let (mut first, mut first_keys, mut frames) = (None, Vec::new(), Vec::new());
+    let (mut off_line, mut off_vertex, mut strayed, mut unit) = (0.0f64, 0.0f64, 0, 0.0);
     let steps = work.simulate(&model, &tokens, most, every_step, |look| {
         if pictured && look.t <= PICTURED && n <= MOST_PICTURED {
             frames.push((look.t, look.tokens.clone()));
         }
-        let (points, unit) = (Points::of(look.tokens), look.unit());
-        let way =
-            way.get_or_insert_with(|| Way::new(own, growing, &b, points.clone(), unit, rounding(sizes.precision)));
-        way.compare(look.t, &points);
-        way.look_at_keys(look, &points)?;
+        let points = Points::of(look.tokens);
+        unit = look.unit();
+        let first = first.get_or_insert_with(|| First::of(&points, own.vertices, &b));
+        off_line = off_line.max(first.off_line(&points, own.left(growing, look.t)) / unit);
+        off_vertex = off_vertex.max(first.off_vertex(&points) / unit);
+        let keys = first.keys(&points, &look.masks(&sampled)?, rounding(sizes.precision) * unit);
+        if look.t == 0 {
+            first_keys.clone_from(&keys);
+        }
+        strayed += keys.iter().zip(&first_keys).filter(|(now, then)| now != then || now.is_none()).count() as u64;
+        for (&i, fall) in sampled.iter().zip(&mut falls) {
+            let vertex = &first.vertices[first.owners[i].0];
+            fall.push(Sample { step: look.t, distance: distance(points.row(i), vertex) });
+        }
         Ok(ControlFlow::Continue(()))
     })?;
 
-    let way = way.ok_or_else(|| Error::input("a cloud that was never looked at"))?;
     let (not_voronoi, not_convex) = geometry(&b, &vertices, &mut stream);
-    if !frames.is_empty() {
+    if let Some(First { owners, .. }) = first.filter(|_| !frames.is_empty()) {
         work.frames(&frames)?;
-        let rows = way.owners.iter().map(|(v, _)| vec![*v as f64]).collect();
-        work.series("owners", &["vertex"], rows)?;
+        work.series("owners", &["vertex"], owners.iter().map(|(v, _)| vec![*v as f64]).collect())?;
     }
     if pictured {
-        let falls = way.falls.iter().enumerate();
-        let rows = falls.flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
+        let rows = falls.iter().enumerate();
+        let rows = rows.flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
         work.series("distance", &["token", "t", "distance"], rows.collect())?;
     }
-    let (rate, theory) = way.rate(sizes.dim);
+    let noise = unit * (sizes.dim as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
+    let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
     Ok(Row {
         case: if growing { "growing" } else { "constant" }.into(),
         seed,
         b: if stretched { "stretched" } else { "identity" }.into(),
         steps,
         examined: n as u64,
-        off_line: Some(way.off_line),
-        off_vertex: Some(way.off_vertex),
-        strayed: Some(way.strayed),
+        off_line: Some(off_line),
+        off_vertex: Some(off_vertex),
+        strayed: Some(strayed),
         not_voronoi: Some(not_voronoi),
         not_convex: Some(not_convex),
-        rate,
+        rate: farthest_rate(&falls, noise, growing, theory),
         theory: Some(theory),
         ..Row::default()
     })
 }
 
-/// The way of a cloud beside the exact solution.
-struct Way<'a> {
-    own: &'a Cells,
-    growing: bool,
-    /// The unit of the lattice, and so many units within which places count as one.
-    unit: f64,
-    tolerance: f64,
-    /// The first state, its vertices, and the vertex of every token with its lead over the next.
-    start: Points,
-    corners: Vec<Vec<f64>>,
-    owners: Vec<(usize, f64)>,
-    /// p_t after so many steps.
-    left: f64,
-    passed: u64,
-    /// Largest distance from the exact solution, and of a vertex from its first place.
-    off_line: f64,
-    off_vertex: f64,
-    /// Some tokens, the vertices they attended to at first, and how often they attended to others.
-    sampled: Vec<usize>,
-    first_keys: Vec<Option<usize>>,
-    strayed: u64,
-    /// Distances of these tokens to their vertices.
-    falls: Vec<Vec<Sample>>,
+/// The fitted rate, or coefficient of t², that is farthest from theory.
+fn farthest_rate(falls: &[Vec<Sample>], noise: f64, growing: bool, theory: f64) -> Option<f64> {
+    let fits = falls.iter().filter_map(|fall| RateFit::of(fall, noise).ok());
+    let rates = fits.map(|fit| if growing { fit.curvature[0] } else { fit.rate });
+    rates.max_by(|a, b| (a - theory).abs().total_cmp(&(b - theory).abs()))
 }
 
-impl<'a> Way<'a> {
-    fn new(own: &'a Cells, growing: bool, b: &[f64], start: Points, unit: f64, tolerance: f64) -> Self {
-        let sampled: Vec<usize> = evenly(start.n(), SAMPLED).collect();
-        let corners: Vec<Vec<f64>> = start.rows().take(own.vertices).map(<[f64]>::to_vec).collect();
-        let owners = start.rows().map(|x| owner(b, x, &corners)).collect();
-        let falls = vec![Vec::new(); sampled.len()];
-        let (first_keys, strayed, passed) = (Vec::new(), 0, 0);
-        let (left, off_line, off_vertex) = (1.0, 0.0, 0.0);
-        Self {
-            own,
-            growing,
-            tolerance,
-            sampled,
-            start,
-            corners,
-            owners,
-            unit,
-            left,
-            passed,
-            off_line,
-            off_vertex,
-            first_keys,
-            strayed,
-            falls,
-        }
+/// The first state as the engine has it, beside which later ones are compared.
+struct First {
+    points: Points,
+    vertices: Vec<Vec<f64>>,
+    /// The vertex of every token, with its lead over the next.
+    owners: Vec<(usize, f64)>,
+}
+
+impl First {
+    fn of(points: &Points, count: usize, b: &[f64]) -> Self {
+        let vertices: Vec<Vec<f64>> = points.rows().take(count).map(<[f64]>::to_vec).collect();
+        let owners = points.rows().map(|x| owner(b, x, &vertices)).collect();
+        Self { points: points.clone(), vertices, owners }
     }
 
-    /// Compares a state with the exact solution.
-    fn compare(&mut self, t: u64, points: &Points) {
-        while self.passed < t {
-            self.left *= 1.0 - self.own.gamma(self.growing, self.passed);
-            self.passed += 1;
-        }
-        let left = self.left;
-        for (i, &(v, margin)) in self.owners.iter().enumerate() {
-            if margin > EDGE {
-                let line = self.start.row(i).iter().zip(&self.corners[v]).map(|(x, v)| left * x + (1.0 - left) * v);
-                let off = points.row(i).iter().zip(line).map(|(x, line)| (x - line).abs()).fold(0.0, f64::max);
-                self.off_line = self.off_line.max(off / self.unit);
-            }
-        }
-        let gone = points.rows().zip(&self.corners).map(|(x, v)| distance(x, v) / self.unit);
-        self.off_vertex = gone.fold(self.off_vertex, f64::max);
-        for (&i, fall) in self.sampled.iter().zip(&mut self.falls) {
-            fall.push(Sample { step: t, distance: distance(points.row(i), &self.corners[self.owners[i].0]) });
-        }
-    }
-
-    /// Finds the vertex at which the key of each sampled token lies, but for rounding.
-    fn look_at_keys(&mut self, look: &mut Look<'_>, points: &Points) -> Result<()> {
-        let vertex = |j: u32| {
-            let is_near = |v: &Vec<f64>| distance(points.row(j as usize), v) <= self.tolerance * self.unit;
-            self.corners.iter().position(is_near)
+    /// Largest distance from the exact solution, at p_t = `left`.
+    fn off_line(&self, points: &Points, left: f64) -> f64 {
+        let off = |(i, (v, margin)): (usize, &(usize, f64))| {
+            let line = self.points.row(i).iter().zip(&self.vertices[*v]).map(|(x, v)| left * x + (1.0 - left) * v);
+            let off = points.row(i).iter().zip(line).map(|(x, line)| (x - line).abs()).fold(0.0, f64::max);
+            if *margin > EDGE { off } else { 0.0 }
         };
-        let masks = look.masks(&self.sampled)?;
-        let keys: Vec<Option<usize>> = masks.iter().map(|mask| mask.first().and_then(|&j| vertex(j))).collect();
-        if look.t == 0 {
-            self.first_keys.clone_from(&keys);
-        }
-        let strayed = keys.iter().zip(&self.first_keys).filter(|(now, first)| now != first || now.is_none());
-        self.strayed += strayed.count() as u64;
-        Ok(())
+        self.owners.iter().enumerate().map(off).fold(0.0, f64::max)
     }
 
-    /// The fitted rate, or coefficient of t², that is farthest from theory; and theory's.
-    fn rate(&self, d: usize) -> (Option<f64>, f64) {
-        let Self { own, growing, .. } = *self;
-        let noise = self.unit * (d as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
-        let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
-        let fits = self.falls.iter().filter_map(|fall| RateFit::of(fall, noise).ok());
-        let rates = fits.map(|fit| if growing { fit.curvature[0] } else { fit.rate });
-        (rates.max_by(|a, b| (a - theory).abs().total_cmp(&(b - theory).abs())), theory)
+    /// Largest distance of a vertex from its first place.
+    fn off_vertex(&self, points: &Points) -> f64 {
+        points.rows().zip(&self.vertices).map(|(x, v)| distance(x, v)).fold(0.0, f64::max)
+    }
+
+    /// The vertices within `tolerance` of the keys of some tokens.
+    fn keys(&self, points: &Points, masks: &[Vec<u32>], tolerance: f64) -> Vec<Option<usize>> {
+        let vertex = |j: u32| self.vertices.iter().position(|v| distance(points.row(j as usize), v) <= tolerance);
+        masks.iter().map(|mask| mask.first().and_then(|&j| vertex(j))).collect()
     }
 }
 
@@ -294,6 +245,13 @@ fn on_sphere(b: &[f64], count: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
         x.iter().map(|x| x / norm).collect()
     };
     (0..count).map(|_| vertex(stream)).collect()
+}
+
+/// The vertices as tokens, and as many more inside their hull as make `count`.
+fn filled(vertices: &[Vec<f64>], count: usize, stream: &mut Stream) -> Result<Tokens> {
+    let (n, mut x) = (count.max(vertices.len()), vertices.concat());
+    (vertices.len()..n).for_each(|_| x.extend(inside(vertices, stream)));
+    Tokens::from_f64(n, vertices[0].len(), x)
 }
 
 /// Draws a point of the hull: the mean of d + 1 vertices with random weights.

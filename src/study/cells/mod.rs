@@ -17,9 +17,7 @@ mod claims;
 mod draw;
 mod measure;
 
-use super::asked::parameters;
-use super::claim::sheet;
-use super::results::columns;
+use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
@@ -131,6 +129,11 @@ impl Cells {
 
     fn gamma(&self, growing: bool, t: u64) -> f64 {
         if growing { -libm::expm1(-self.rate * (t + 1) as f64) } else { self.gamma }
+    }
+
+    /// p_t: the share of its distance to the vertex that a token has left after t steps.
+    fn left(&self, growing: bool, t: u64) -> f64 {
+        (0..t).fold(1.0, |left, s| left * (1.0 - self.gamma(growing, s)))
     }
 
     /// The probability that a token at a corner draws another one, in a step.

@@ -18,10 +18,8 @@ mod measure;
 mod staircase;
 mod systems;
 
-use super::asked::parameters;
-use super::claim::sheet;
 use super::common::positive;
-use super::results::columns;
+use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
 

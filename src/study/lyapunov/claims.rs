@@ -1,8 +1,9 @@
 //! Verdicts on the claims.
 
+use super::rises::{Runs, Summary};
 use super::{
-    FALLS_BACK, Kind, Lyapunov, NOT_MONOTONE, NOT_MUTUAL, ROUNDING, Runs, SQUARES, SQUARES_FALL, SQUARES_RISE, Summary,
-    V, WIDTH, WIDTH_FALLS,
+    FALLS_BACK, Kind, Lyapunov, NOT_MONOTONE, NOT_MUTUAL, ROUNDING, SQUARES, SQUARES_FALL, SQUARES_RISE, V, WIDTH,
+    WIDTH_FALLS,
 };
 use crate::study::common::largest;
 use crate::study::{Asked, Report, Verdict};

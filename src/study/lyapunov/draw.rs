@@ -1,6 +1,7 @@
 //! Figures of the study.
 
-use super::{CANDIDATES, Kind, Lyapunov, RELATIONS, ROUNDING, Row, Runs};
+use super::rises::Runs;
+use super::{CANDIDATES, Kind, Lyapunov, RELATIONS, ROUNDING, Row};
 use crate::error::Result;
 use crate::plot::{Chart, Coordinate, Panels};
 use crate::study::common::mean;

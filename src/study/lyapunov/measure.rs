@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::{CANDIDATES, Cell, Lyapunov, ROUNDING, Record, Row, V};
+use super::rises::Record;
+use super::{CANDIDATES, Cell, Lyapunov, ROUNDING, Row, V};
 use crate::error::Result;
 use crate::observe::{Alignment, Directions, Distinct, Hull, Points, hegselmann_krause};
 use crate::real::Linear;

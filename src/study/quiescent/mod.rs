@@ -17,10 +17,8 @@ mod claims;
 mod draw;
 mod measure;
 
-use super::asked::parameters;
-use super::claim::sheet;
 use super::common;
-use super::results::columns;
+use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};

@@ -14,10 +14,8 @@
 mod draw;
 mod measure;
 
-use super::asked::parameters;
-use super::claim::sheet;
 use super::common::{self, pairs, positive};
-use super::results::columns;
+use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, StripForm};

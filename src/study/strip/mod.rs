@@ -11,10 +11,8 @@
 mod draw;
 mod measure;
 
-use super::asked::parameters;
-use super::claim::sheet;
 use super::common::{self, total};
-use super::results::columns;
+use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Statement, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};

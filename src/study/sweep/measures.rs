@@ -9,8 +9,8 @@ use crate::observe::{Alignment, Clusters, Hull, Points};
 use crate::outcome::StepReport;
 use crate::real::Steps;
 use crate::study::common::{dot, is_still};
-use crate::study::results::columns;
 use crate::study::settling::{Settling, settled};
+use crate::study::tables::columns;
 use crate::study::{Workbench, records};
 use crate::tokens::Tokens;
 

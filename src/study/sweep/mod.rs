@@ -16,8 +16,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
-use super::asked::parameters;
 use super::common::positive;
+use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
