@@ -10,7 +10,7 @@
 //! With one gain hardmax and Frank–Wolfe would draw one picture: they differ in exact ties alone.
 //! Frank–Wolfe therefore takes the steps 2/(t+2) that its name stands for, unless told otherwise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -22,6 +22,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::error::Error;
 use crate::init::{Cloud, Kind};
 use crate::io::config::{Config, OutputOptions, RunOptions, TokenSource, Trigger};
+use crate::io::free;
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
@@ -62,7 +63,7 @@ pub(super) struct Compare {
     /// Step of Frank–Wolfe
     #[arg(long, default_value = "2/(t+2)")]
     gamma: String,
-    /// Who computes
+    /// Engine that computes
     #[arg(long, default_value = "auto", value_parser = named(&EngineChoice::ALL))]
     engine: String,
     /// Width of the stored tokens
@@ -101,10 +102,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
 fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => (1..=1_000_000)
-            .map(|k| PathBuf::from(format!("runs/compare-{k}")))
-            .find(|path| std::fs::symlink_metadata(path).is_err())
-            .ok_or_else(|| Error::input("every runs/compare-K exists; name another with --out")),
+        None => free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use super::{Matrix, Moment, checked};
+use crate::choice::named;
 use crate::error::Result;
+use crate::model::matrix::Matrix;
+use crate::model::moment::{Moment, checked};
 use crate::schedule::Schedule;
 
-/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
+/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is
+/// reconstructed, see docs/equations.md).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StripForm {
@@ -19,16 +22,7 @@ pub enum StripForm {
     ANorm,
 }
 
-impl StripForm {
-    /// Every form with its name in configs.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Score, "score"), (Self::Width, "width"), (Self::ANorm, "a-norm")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
-    }
-}
+named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
 
 impl fmt::Display for StripForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +116,7 @@ impl Operator {
     /// # Errors
     /// A factor that is not finite; `name` is the matrix's.
     pub fn factor_at(&self, name: &str, at: Moment) -> Result<f64> {
-        checked(&format!("{name} factor"), &self.factor, at, "finite", |_| true)
+        checked(&format!("{name}.factor"), &self.factor, at, "finite", |_| true)
     }
 }
 
@@ -202,16 +196,9 @@ pub enum Integrator {
     EulerRenorm,
 }
 
+named!(Integrator, "integrator", [Euler = "euler", Rk4 = "rk4", EulerRenorm = "euler-renorm"]);
+
 impl Integrator {
-    /// Every scheme with its name in configs.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Euler, "euler"), (Self::Rk4, "rk4"), (Self::EulerRenorm, "euler-renorm")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(scheme, _)| *scheme == self).map_or("", |(_, name)| name)
-    }
-
     /// When each stage of a step is evaluated, in units of dt.
     pub fn stages(self) -> &'static [f64] {
         match self {

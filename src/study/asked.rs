@@ -40,7 +40,7 @@ pub(super) fn named<T: Copy + Send + Sync>(
     what: &'static str,
     all: &'static [(T, &'static str)],
 ) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.iter().map(|(_, name)| *name)).try_map(move |name| choice::named(&name, what, all))
+    PossibleValuesParser::new(all.iter().map(|(_, name)| *name)).try_map(move |name| choice::find(&name, what, all))
 }
 
 /// Most repeats: a study has at least one cell for each.

@@ -7,9 +7,9 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::common::{dot, norm, squared_distance};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
+use crate::num::{dot, norm, squared_distance};
 use crate::rng::Stream;
 use crate::tokens::{Precision, Tokens};
 

@@ -8,6 +8,7 @@ use super::Look;
 use super::asked::named;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use crate::num::{dot, evenly, norm, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
@@ -148,28 +149,7 @@ pub(super) fn median(values: impl IntoIterator<Item = Option<f64>>) -> Option<f6
     values.get(values.len() / 2).copied().filter(|value| value.is_finite())
 }
 
-/// `<x, y>`.
-pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
-/// |x|.
-pub(super) fn norm(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
-}
-
-/// |x − y|².
-pub(super) fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum()
-}
-
 /// |x − y|.
 pub(super) fn distance(x: &[f64], y: &[f64]) -> f64 {
     squared_distance(x, y).sqrt()
-}
-
-/// At most `most` of the indices below `n`, ascending and evenly spread.
-pub(super) fn evenly(n: usize, most: usize) -> impl Iterator<Item = usize> {
-    let count = n.min(most);
-    (0..count).map(move |k| k * n / count)
 }

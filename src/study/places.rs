@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::common::dot;
 use crate::error::Result;
+use crate::num::dot;
 use crate::observe::{Clusters, Directions, Hull, Points};
 use crate::tokens::Tokens;
 

@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::{Asked, Study, records};
 use crate::error::{Error, Result};
 use crate::io::atomic;
-use crate::plot::document::{Block, Document, Table};
+use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{Chart, Panels, Picture, Player, Size};
 
 /// Rows of the table that the report shows; `table.csv` has all.
@@ -163,12 +163,12 @@ fn cell_table(rows: &[impl Serialize]) -> Result<Block> {
         }
         _ => "Numbers to six digits; table.csv has all of them.".to_owned(),
     };
-    Ok(Block::Table(Table { caption, head, rows: shown }))
+    Ok(Block::Table(TextTable { caption, head, rows: shown }))
 }
 
 fn table(caption: &str, head: &str, rows: Vec<Vec<String>>) -> Block {
     let head = head.split(" | ").map(str::to_owned).collect();
-    Block::Table(Table { caption: caption.to_owned(), head, rows })
+    Block::Table(TextTable { caption: caption.to_owned(), head, rows })
 }
 
 /// A number to six digits; other text as it is.

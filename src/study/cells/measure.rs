@@ -6,10 +6,11 @@ use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
+use crate::num::evenly;
 use crate::observe::{Points, RateFit, Sample};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
-use crate::study::common::{distance, evenly, every_step};
+use crate::study::common::{distance, every_step};
 use crate::study::{Asked, Workbench};
 use crate::tokens::{Precision, Tokens};
 

@@ -6,7 +6,7 @@ use super::systems::System;
 use super::{Case, Cell, Consensus, Row, staircase};
 use crate::error::{Error, Result};
 use crate::model::Update;
-use crate::observe::{ALL_PAIRS, Distinct, Energy, IncreaseLedger, Points, RateFit, Sample, Shape, sphere_energy};
+use crate::observe::{ALL_PAIRS, Decay, Distinct, Energy, IncreaseLedger, Points, RateFit, Sample, sphere_energy};
 use crate::study::common::{distance, median};
 use crate::study::{Asked, Workbench};
 use crate::tokens::Tokens;
@@ -127,7 +127,7 @@ fn follow(asked: &Asked<Consensus>, cell: &Cell, system: &System, work: &mut Wor
         first_moved: way.first_moved,
         off_surface: way.off_surface,
         rate: fit.map(|fit| -libm::log(fit.rate) / dt),
-        geometric: fit.map(|fit| fit.shape() == Shape::Geometric),
+        geometric: fit.map(|fit| fit.decay() == Decay::Geometric),
         plateau,
         last_energy: way.energies.last().copied().filter(|energy| energy.is_finite()),
         levels: None,

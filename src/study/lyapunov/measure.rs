@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use super::rises::Record;
 use super::{CANDIDATES, Cell, Lyapunov, ROUNDING, Row, V};
 use crate::error::Result;
+use crate::num::{dot, norm, squared_distance};
 use crate::observe::{Alignment, Directions, Distinct, Hull, Points, hegselmann_krause};
 use crate::real::Linear;
-use crate::study::common::{dot, every_step, masks, norm, squared_distance};
+use crate::study::common::{every_step, masks};
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 

@@ -6,9 +6,10 @@ use super::{Cell, MOST_PICTURED, Row, Strip};
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::model::{Model, Rule};
+use crate::num::{dot, evenly};
 use crate::real;
 use crate::reference;
-use crate::study::common::{dot, ends_only, evenly, every_step, masks};
+use crate::study::common::{ends_only, every_step, masks};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::{Precision, Tokens};
 
