@@ -1,9 +1,10 @@
 //! The loop: a model's steps applied by an engine, in batches, up to the next step that is due or to rest.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::choice::{EngineChoice, Plan};
+use crate::clock::Instant;
 use crate::engine::interface::Engine;
 use crate::engine::open::open;
 use crate::engine::step::{Step, Steps};

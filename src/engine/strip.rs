@@ -44,6 +44,7 @@ impl StripsAt {
     }
 
     /// Number of keys that a token attends to.
+    #[cfg(feature = "pictures")]
     pub(crate) fn size(&self, token: usize) -> usize {
         let stage = &self.step.stages[0];
         self.state.attention(&self.step, stage, &stage.heads[0], token).weights.len()
