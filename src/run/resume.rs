@@ -1,4 +1,4 @@
-//! Where a run stands that has been left: what to go on from, and how far.
+//! The state of an unfinished run: the checkpoint to go on from, and the steps that are left.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -16,21 +16,23 @@ use crate::run::progress::Options;
 pub struct Resumable {
     /// The config, with the run's name and the steps that it is to take now.
     pub config: Config,
-    /// How it is taken.
+    /// Options of the run that are not in its config.
     pub options: Options,
-    /// What to go on from; `None`: it was killed before its first checkpoint and begins again.
+    /// The checkpoint to go on from; `None` if the run was killed before its first, and begins
+    /// again.
     pub checkpoint: Option<Checkpoint>,
-    /// Why there is nothing left to do, where there is not.
+    /// The reason, if there is nothing left to do.
     pub done: Option<String>,
-    /// What a person should know of it: newer checkpoints that are damaged, files that say otherwise than the run.
+    /// Notes for the user: damaged newer checkpoints, files that differ from the run.
     pub notes: Vec<String>,
 }
 
-/// Looks at a run's directory, which nobody else writes, and changes nothing. `more` is added to the steps of its config.
+/// Looks at a run's directory, which is locked, and changes nothing. `more` steps are added to
+/// those of its config.
 ///
 /// # Errors
-/// A damaged run, with the file and the part; one whose checkpoints are gone; a config that is not the one of the
-/// checkpoint; too many steps.
+/// A damaged run, with the file and the part; a run whose checkpoints are gone; a config of another
+/// system than the checkpoint's; too many steps.
 pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     let found = run.newest_checkpoint()?;
     let header = |tokens: &crate::tokens::Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
@@ -42,7 +44,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     config.run.steps =
         steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
     config.validate()?;
-    // Without its meta.json a run loses what only that says.
+    // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
     let Some(checkpoint) = &found.checkpoint else {
@@ -88,7 +90,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
             run.checkpoint_path(progress.step).display()
         )));
     }
-    let mut notes: Vec<String> = found.anew.iter().map(|error| format!("{error}; it is begun anew")).collect();
+    let mut notes: Vec<String> = found.anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
     if !found.refused.is_empty() {
         let refused: Vec<String> = found.refused.iter().map(ToString::to_string).collect();
         notes.push(format!("{}; going on from an earlier checkpoint, of step {}", refused.join("; "), progress.step));
@@ -111,7 +113,8 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     Ok(Resumable { config, options, checkpoint: found.checkpoint, done, notes })
 }
 
-/// Whether a run without a checkpoint shows more than its first state, which is written before the first checkpoint is.
+/// True if a run without a checkpoint has files of later states than its first, which is written
+/// before the first checkpoint.
 fn has_left_its_start(run: &RunDir) -> bool {
     let has_later_frame = run.frames().is_ok_and(|frames| frames.iter().any(|(step, _)| *step > 0));
     let path = run.metrics_path();
@@ -124,18 +127,19 @@ fn has_left_its_start(run: &RunDir) -> bool {
     has_later_frame || has_later_row || run.final_path().exists()
 }
 
-/// What is to be said where the tokens' file, which the run needs no more, holds others than the run began with.
+/// A note if the file of tokens, which the run no longer needs, holds other tokens than the run
+/// began with.
 fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
     let TokenSource::File(path, _) = &config.tokens else { return None };
     let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
     let now = config.load_tokens();
     match now.and_then(|tokens| crate::engine::first_state(&config.model, &tokens, config.run.precision)) {
         Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
-        Err(error) if error.is_of_nothing() => None,
+        Err(error) if error.is_not_found() => None,
         Ok(_) => {
             let path = path.display();
             Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
         }
-        Err(error) => Some(format!("{error}; the run needs it no more, and goes on from the checkpoint")),
+        Err(error) => Some(format!("{error}; the run no longer needs it, and goes on from the checkpoint")),
     }
 }

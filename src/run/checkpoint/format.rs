@@ -1,12 +1,12 @@
-//! What the file holds, by name.
+//! The names and the content of a checkpoint file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::run::progress::{Frame, Progress};
+use crate::run::progress::{FrameFile, Progress};
 use crate::tokens::Tokens;
 
-/// Version of what is in the file.
+/// Version of the format.
 pub(crate) const VERSION: u32 = 1;
 /// Longest header; a real one has a few kilobytes.
 pub(crate) const LONGEST_HEADER: u64 = 1 << 24;
@@ -19,18 +19,18 @@ pub(crate) const HASHES: &str = "frame_hashes";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// A state on its way, and what has been written of the run.
+/// A state of a run, and the files that have been written up to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// X(s), in the stored width.
     pub tokens: Tokens,
-    /// How far the run is.
+    /// Progress of the run.
     pub progress: Progress,
     /// The frames written so far, by step.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<FrameFile>,
 }
 
-/// What the header says beside the tensors' shapes.
+/// The content of the header beside the tensors' shapes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) version: u32,

@@ -11,14 +11,14 @@ use crate::io::{atomic, disk};
 use crate::run::checkpoint::format::{
     CHUNK, Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
 };
-use crate::run::progress::{Frame, Progress};
+use crate::run::progress::{FrameFile, Progress};
 use crate::tokens::{Coordinates, Tokens};
 
-/// Writes a checkpoint, whole or not at all: when this returns, it will outlast the machine's power.
+/// Writes a checkpoint, whole or not at all, and brings it to the disk.
 ///
 /// # Errors
-/// What cannot be written; whatever was at `path` is then untouched.
-pub fn write(path: &Path, tokens: &Tokens, frames: &[Frame], progress: &Progress) -> Result<()> {
+/// A file that cannot be written; an older file at `path` is then untouched.
+pub fn write(path: &Path, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
     let mut steps = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(&frame.step.to_le_bytes()));
     let mut hashes = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(frame.hash.as_bytes()));
     let mut state = |out: &mut dyn Write| write_tokens(out, tokens);
@@ -43,7 +43,7 @@ pub fn write(path: &Path, tokens: &Tokens, frames: &[Frame], progress: &Progress
 type Body<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 type Part<'a> = (&'static str, Dtype, Vec<usize>, Body<'a>);
 
-/// Everything before the tensors, and what writes them.
+/// The bytes before the tensors, and the functions that write the tensors.
 fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<(Vec<u8>, [Body<'a>; 3])> {
     let failed = |e: &dyn std::fmt::Display| Error::file(path, io::Error::other(e.to_string()));
     let mut tensors = Vec::new();
