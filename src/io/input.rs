@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 /// table.
 pub(crate) const SHORT: u64 = 16 << 20;
 /// Most bytes of a table that is read whole.
+#[cfg(feature = "studies")]
 pub(crate) const TABLE: u64 = 1 << 30;
 
 fn bad(path: &Path, what: &str) -> Error {
@@ -63,6 +64,7 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
 }
 
 /// The text of a regular file, as by [`text`]; `None` if the file does not exist.
+#[cfg(any(feature = "studies", test))]
 pub(crate) fn find(path: &Path, most: u64) -> Result<Option<String>> {
     match text(path, most) {
         Err(error) if error.is_not_found() => Ok(None),
