@@ -1,5 +1,7 @@
 //! The state: n tokens in R^d, row i the token x_i.
 
+use std::io::{self, Write};
+
 use crate::choice::named;
 use crate::error::{Error, Result};
 
@@ -32,6 +34,19 @@ pub enum Coordinates {
     F32(Vec<f32>),
     /// f64 storage.
     F64(Vec<f64>),
+}
+
+impl Coordinates {
+    /// Writes the coordinates row-major as little-endian bytes.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+            Self::F64(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+        }
+    }
 }
 
 /// n tokens in R^d; n and d at least 1, every coordinate finite.

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, free, input, npy};
 use crate::observe::Scalars;
-use crate::run::effort::EFFORT;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
@@ -211,11 +210,6 @@ impl RunDir {
     /// Those of [`read_measures`].
     pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
         read_measures(&self.measures_path())
-    }
-
-    /// The path of effort.csv.
-    pub fn effort_path(&self) -> PathBuf {
-        self.path.join(EFFORT)
     }
 
     /// Reads the resolved config. The shape of a file of tokens is taken from meta.json: the file

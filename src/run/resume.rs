@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 
+use serde_json::Value;
+
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::io::config::{Config, TokenSource};
 use crate::io::npy;
 use crate::run::checkpoint::Checkpoint;
+use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
 use crate::run::progress::Options;
+use crate::tokens::Tokens;
 
 /// What [`look`] found in a run's directory.
 #[derive(Debug)]
@@ -34,9 +38,9 @@ pub struct Resumable {
 /// A damaged run, with the file and the part; a run whose checkpoints are gone; a config of another
 /// system than the checkpoint's; too many steps.
 pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
-    let found = run.newest_checkpoint()?;
-    let header = |tokens: &crate::tokens::Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
-    let mut config = match &found.checkpoint {
+    let NewestCheckpoint { checkpoint, refused, anew } = run.newest_checkpoint()?;
+    let header = |tokens: &Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
+    let mut config = match &checkpoint {
         Some(checkpoint) => run.config_of(Some(header(&checkpoint.tokens)))?,
         None => run.config()?,
     };
@@ -47,62 +51,22 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
-    let Some(checkpoint) = &found.checkpoint else {
-        if let Some(name) = meta["name"].as_str() {
-            name.clone_into(&mut config.name);
-        }
-        let options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
-        let taken = meta["steps"].as_u64().unwrap_or(0);
-        let fixed = meta["fixed_point"].as_u64().filter(|_| !options.past_fixed_point);
-        let done = match fixed {
-            _ if !is_completed => None,
-            Some(fixed) if more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
-            None if taken < config.run.steps => None,
-            _ => Some("it is completed, and has no checkpoint to go on from".to_owned()),
-        };
-        let has_ended = meta["ended"].as_str().is_some_and(|ended| ended != "running");
-        if done.is_none() && (has_ended || taken > 0 || has_left_its_start(run)) {
-            let (path, folder) = (run.path().display(), run.checkpoints_path());
-            return Err(Error::input(format!(
-                "{path} has taken steps, and {} has no checkpoint of them to go on from: put that folder back, or begin \
-                 again with `localmax run {path}/config.toml --out NEW`; nothing was changed",
-                folder.display()
-            )));
-        }
-        return Ok(Resumable { config, options, checkpoint: None, done, notes: Vec::new() });
-    };
+    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, more) };
     let progress = &checkpoint.progress;
     config.name.clone_from(&progress.name);
-    let (n, d, precision) = (checkpoint.tokens.n(), checkpoint.tokens.d(), checkpoint.tokens.precision());
-    if progress.config != config.identity().to_hex().as_str()
-        || (n, d, precision) != (config.n(), config.d(), config.run.precision)
-    {
-        let (path, step) = (run.path().display(), progress.step);
-        return Err(Error::input(format!(
-            "{path}/config.toml is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
-             and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
-        )));
-    }
-    let grid = Grid { exponent: progress.grid_exponent, precision };
-    if config.model.is_exact() && !grid.holds(&checkpoint.tokens) {
-        return Err(Error::input(format!(
-            "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
-            run.checkpoint_path(progress.step).display()
-        )));
-    }
-    let mut notes: Vec<String> = found.anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
-    if !found.refused.is_empty() {
-        let refused: Vec<String> = found.refused.iter().map(ToString::to_string).collect();
-        notes.push(format!("{}; going on from an earlier checkpoint, of step {}", refused.join("; "), progress.step));
-    }
+    require_one_system(run, &config, &checkpoint)?;
     let (options, end, step) = (progress.options, config.run.steps, progress.step);
+    let mut notes: Vec<String> = anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
+    if !refused.is_empty() {
+        let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        notes.push(format!("{}; going on from an earlier checkpoint, of step {step}", refused.join("; ")));
+    }
     if step > end {
         notes.push(format!("the run is to end at step {end}, and {step} are taken already: it stays at step {step}"));
     }
     let fixed = progress.fixed_point.filter(|_| !options.past_fixed_point);
-    let is_whole = is_completed && meta["steps"] == step;
     let done = match fixed {
-        _ if !is_whole => None,
+        _ if !is_completed || meta["steps"] != step => None,
         Some(fixed) => Some(format!("the state is a fixed point from step {fixed} on")),
         None if step >= end => Some(format!("all {step} steps are taken; --steps K takes K more")),
         None => None,
@@ -110,7 +74,61 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     if done.is_none() {
         notes.extend(other_tokens(run, &config));
     }
-    Ok(Resumable { config, options, checkpoint: found.checkpoint, done, notes })
+    Ok(Resumable { config, options, checkpoint: Some(checkpoint), done, notes })
+}
+
+/// A run without a checkpoint begins again, unless it is completed or has taken steps.
+fn without_checkpoint(
+    run: &RunDir,
+    mut config: Config,
+    meta: &Value,
+    is_completed: bool,
+    more: u64,
+) -> Result<Resumable> {
+    if let Some(name) = meta["name"].as_str() {
+        name.clone_into(&mut config.name);
+    }
+    let options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
+    let taken = meta["steps"].as_u64().unwrap_or(0);
+    let fixed = meta["fixed_point"].as_u64().filter(|_| !options.past_fixed_point);
+    let done = match fixed {
+        _ if !is_completed => None,
+        Some(fixed) if more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
+        None if taken < config.run.steps => None,
+        _ => Some("it is completed, and has no checkpoint to go on from".to_owned()),
+    };
+    let has_ended = meta["ended"].as_str().is_some_and(|ended| ended != "running");
+    if done.is_none() && (has_ended || taken > 0 || has_left_its_start(run)) {
+        let (path, folder) = (run.path().display(), run.checkpoints_path());
+        return Err(Error::input(format!(
+            "{path} has taken steps, and {} has no checkpoint of them to go on from: put that folder back, or begin \
+             again with `localmax run {path}/config.toml --out NEW`; nothing was changed",
+            folder.display()
+        )));
+    }
+    Ok(Resumable { config, options, checkpoint: None, done, notes: Vec::new() })
+}
+
+/// Checks that the config and the checkpoint are of one system.
+fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) -> Result<()> {
+    let Checkpoint { tokens, progress, .. } = checkpoint;
+    if progress.config != config.identity().to_hex().as_str()
+        || (tokens.n(), tokens.d(), tokens.precision()) != (config.n(), config.d(), config.run.precision)
+    {
+        let (path, step) = (run.path().display(), progress.step);
+        return Err(Error::input(format!(
+            "{path}/config.toml is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
+             and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
+        )));
+    }
+    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+    if config.model.is_exact() && !grid.holds(tokens) {
+        return Err(Error::input(format!(
+            "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
+            run.checkpoint_path(progress.step).display()
+        )));
+    }
+    Ok(())
 }
 
 /// True if a run without a checkpoint has files of later states than its first, which is written

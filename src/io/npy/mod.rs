@@ -54,10 +54,7 @@ pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
     let header = Header::new(tokens.n(), tokens.d(), tokens.precision());
     atomic::write_hashed(path, |file| {
         file.write_all(&header.bytes())?;
-        match tokens.coordinates() {
-            Coordinates::F32(all) => all.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
-            Coordinates::F64(all) => all.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
-        }
+        tokens.coordinates().write_to(file)
     })
 }
 

@@ -1,5 +1,7 @@
 //! The names and the content of a checkpoint file.
 
+use std::io::BufWriter;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -10,7 +12,7 @@ use crate::tokens::Tokens;
 pub(crate) const VERSION: u32 = 1;
 /// Longest header; a real one has a few kilobytes.
 pub(crate) const LONGEST_HEADER: u64 = 1 << 24;
-/// Bytes read and hashed, and numbers written, at a time.
+/// Bytes read and hashed at a time.
 pub(crate) const CHUNK: usize = 1 << 20;
 pub(crate) const METADATA: &str = "localmax";
 pub(crate) const STEPS: &str = "frame_steps";
@@ -46,7 +48,7 @@ pub(crate) fn bad(path: &std::path::Path, part: &str, what: impl std::fmt::Displ
 
 /// The blake3 of a tensor's bytes.
 pub(crate) fn hash(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> Result<blake3::Hash> {
-    let mut hasher = blake3::Hasher::new();
-    write(&mut hasher).map_err(|e| Error::input(e.to_string()))?;
-    Ok(hasher.finalize())
+    let mut hashed = BufWriter::with_capacity(CHUNK, blake3::Hasher::new());
+    write(&mut hashed).map_err(|e| Error::input(e.to_string()))?;
+    Ok(hashed.into_inner().map_err(|e| Error::input(e.to_string()))?.finalize())
 }

@@ -8,10 +8,10 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use crate::error::{Error, Result};
 use crate::io::{atomic, disk};
 use crate::run::checkpoint::format::{
-    CHUNK, Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
+    Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
 };
 use crate::run::progress::{FrameFile, Progress};
-use crate::tokens::{Coordinates, Tokens};
+use crate::tokens::Tokens;
 
 /// Writes a checkpoint, whole or not at all, and brings it to the disk.
 ///
@@ -20,7 +20,7 @@ use crate::tokens::{Coordinates, Tokens};
 pub fn write(path: &Path, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
     let mut steps = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(&frame.step.to_le_bytes()));
     let mut hashes = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(frame.hash.as_bytes()));
-    let mut state = |out: &mut dyn Write| write_tokens(out, tokens);
+    let mut state = |out: &mut dyn Write| tokens.coordinates().write_to(out);
     let width = if tokens.precision().bytes() == 4 { Dtype::F32 } else { Dtype::F64 };
     // In the order of their alignment, as the format wants it.
     let parts: [Part<'_>; 3] = [
@@ -74,21 +74,4 @@ fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<
         )));
     }
     Ok(([&(text.len() as u64).to_le_bytes()[..], &text].concat(), bodies))
-}
-
-/// The coordinates, row-major, little endian.
-fn write_tokens(out: &mut dyn Write, tokens: &Tokens) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    match tokens.coordinates() {
-        Coordinates::F32(all) => all.chunks(CHUNK).try_for_each(|part| {
-            bytes.clear();
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-            out.write_all(&bytes)
-        }),
-        Coordinates::F64(all) => all.chunks(CHUNK).try_for_each(|part| {
-            bytes.clear();
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-            out.write_all(&bytes)
-        }),
-    }
 }
