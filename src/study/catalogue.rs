@@ -238,7 +238,7 @@ fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
         Error::Interrupted(_) => Error::Interrupted(format!(
             "interrupted in {label}; finished cells are kept in {path}; go on with: localmax study resume {path}"
         )),
-        failure if failure.is_of_a_file_to_mend() => Error::Stopped {
+        failure if failure.is_recoverable_file_error() => Error::Stopped {
             failure: Box::new(failure),
             kept: format!("finished cells are kept; mend that and go on with: localmax study resume {path}"),
             is_resumable: true,
