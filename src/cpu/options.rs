@@ -8,20 +8,20 @@ use crate::error::{Error, Result};
 use crate::outcome::Description;
 use crate::space::Upkeep;
 
-/// How to compute; no option changes a bit of the result.
+/// Options of the CPU engine. In the exact rules none changes a bit of the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The instruction set; the fastest if none is named.
+    /// Instruction set; the fastest if none is named.
     pub set: Option<InstructionSet>,
     /// Threads; one a core if none is named.
     pub threads: Option<usize>,
-    /// How keys are searched.
+    /// Plan by which keys are searched.
     pub plan: choice::Plan,
-    /// How a search keeps its keys.
+    /// Rules by which a search keeps its keys.
     pub upkeep: Upkeep,
 }
 
-/// Tokens are counted in 32 bits.
+/// Refuses more tokens than 32 bits count.
 pub(crate) fn require_countable(n: usize) -> Result<()> {
     if u32::try_from(n).is_ok() {
         return Ok(());
@@ -47,7 +47,7 @@ pub(crate) fn pool(threads: Option<usize>) -> Result<ThreadPool> {
         .map_err(|e| Error::device(format!("cannot start {threads} threads: {e}; ask for fewer")))
 }
 
-/// Who computes, as [`crate::engine::Engine::description`] says it.
+/// The engine's description ([`crate::engine::Engine::description`]).
 pub(crate) fn description(set: InstructionSet, pool: &ThreadPool) -> Description {
     let threads = pool.current_num_threads();
     let plural = if threads == 1 { "" } else { "s" };
