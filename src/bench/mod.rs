@@ -21,7 +21,7 @@ use crate::outcome::Description;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 
-/// What to measure.
+/// Systems and sizes to measure.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Some of [`RULES`].
@@ -46,7 +46,7 @@ pub type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
 
 /// An engine that takes part.
 pub struct Contender {
-    /// Its name in the table.
+    /// Name in the table.
     pub name: String,
     /// Opens it on a cloud.
     pub open: Open,
@@ -88,11 +88,11 @@ pub struct Report {
     pub version: &'static str,
     /// Stored width.
     pub precision: &'static str,
-    /// Who took part.
+    /// Engines that took part, with the peak of each where it is known.
     pub engines: Vec<(String, Description, Option<f64>)>,
     /// The measurements.
     pub rows: Vec<Row>,
-    /// What was left out, and why.
+    /// Engines that were left out, and why.
     pub left_out: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ fn model(name: &str, d: usize) -> Result<Model> {
 }
 
 /// Milliseconds a step over one round.
-fn round(engine: &mut dyn Engine, steps: &mut Steps<'_>, t: &mut u64, time: Duration) -> Result<f64> {
+fn round(engine: &mut dyn Engine, steps: &mut Steps, t: &mut u64, time: Duration) -> Result<f64> {
     let start = Instant::now();
     let mut taken = 0;
     while taken == 0 || (start.elapsed() < time && taken < 64) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::output;
-use super::progress::Progress;
+use super::progress::Bar;
 use super::source::at_least_one;
 use crate::bench::{self, Contender, Plan};
 use crate::choice;
@@ -18,7 +18,7 @@ use crate::tokens::Precision;
 /// Time the engines against one another on the same clouds, in turn
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  localmax bench                                   a table in under a minute
+  localmax bench                                   a table in a minute or two
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         round_time: Duration::from_secs_f64(arguments.seconds),
     };
     let contenders = contenders(&arguments.engines, choice::Plan::parse(&arguments.plan)?, precision)?;
-    let mut progress = Progress::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
+    let mut progress = Bar::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
     let mut done = 0;
     let report = bench::run(&plan, &contenders, |what| {
         progress.at(done, what);

@@ -1,4 +1,4 @@
-//! `localmax doctor`: what this machine has, and what to mend.
+//! `localmax doctor`: the engines of this machine, and advice where one is missing.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
 
-/// Show what this machine has for the engines, probe every adapter, and say what to mend
+/// Show the engines of this machine, probe every adapter, and give advice where one is missing
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take"
@@ -35,7 +35,7 @@ fn shape(text: &str) -> Result<(usize, usize), String> {
     )
 }
 
-/// What may take memory on an adapter, at precision f32: its key in JSON, what it is, and its memory.
+/// Memory of each plan on an adapter at precision f32: key in JSON, name, memory.
 type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
@@ -80,8 +80,8 @@ fn default_engine(adapters: &[Probed]) -> String {
     usable.map_or_else(|| "cpu".into(), |p| format!("gpu ({})", p.adapter.name()))
 }
 
-/// What to do, most useful first.
-fn mends(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
+/// Advice, most useful first.
+fn advice(adapters: &[Probed], manifests: &[Manifest]) -> Vec<String> {
     let mut mends = Vec::new();
     let hardware = adapters.iter().any(|p| !p.adapter.is_software());
     let absent = absent_manifests();
@@ -167,8 +167,8 @@ fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
         );
     }
     text += &format!("\nauto       --engine auto takes {}\n", default_engine(adapters));
-    for line in mends(adapters, manifests) {
-        text += &format!("mend       {line}\n");
+    for line in advice(adapters, manifests) {
+        text += &format!("advice     {line}\n");
     }
     text
 }
@@ -229,6 +229,6 @@ fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usi
         }).collect::<Vec<_>>(),
         "drivers": manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect::<Vec<_>>(),
         "auto": default_engine(adapters),
-        "mend": mends(adapters, manifests),
+        "mend": advice(adapters, manifests),
     })
 }

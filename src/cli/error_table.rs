@@ -14,7 +14,7 @@ use crate::tokens::{Precision, Tokens};
 use crate::verify::{Findings, Verifier};
 
 const STEPS: u64 = 20;
-/// Of the rules in real numbers, whose checks of rk4 need every row of every stage.
+/// Steps of rules in real numbers: checks of rk4 need every row of every stage.
 const REAL_STEPS: u64 = 3;
 /// Normal tokens in R^64 hardly see one another; clusters do.
 const SHAPES: [(usize, usize, Kind); 2] = [(1000, 3, Kind::Normal), (300, 64, Kind::Clusters)];

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::run::{self, Begun};
+use super::run;
 use super::source::{count, first_state, named, open_engine, preflight};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::resume::{self, Left};
+use crate::run::record;
+use crate::run::resume::{self, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
@@ -26,10 +27,10 @@ pub(super) struct Arguments {
     /// Take K steps more than the run was to take
     #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
     steps: u64,
-    /// Who computes from here on, if not what the config says
+    /// Engine that computes from here on, instead of the config's
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
     engine: Option<String>,
-    /// How keys are searched from here on
+    /// Search for keys from here on
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Check sampled rows against the reference every K steps, if not as before; 0 never
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"))?;
     let run = RunDir::open(&arguments.dir)?;
     let _lock = run.lock()?;
-    let Left { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
+    let Resumable { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
     for note in notes {
         output::note(&note);
     }
@@ -88,14 +89,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     run.cut_back(back)
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
         .and_then(|()| if arguments.steps > 0 { kept.save(run.path()) } else { Ok(()) })
-        .map_err(|error| run::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
-    match run::conduct(&config, &run, start, engine)? {
-        Begun::Yes => run::draw(&run, options.no_plot),
-        Begun::Not(error) => Err(run::stopped(error, &run, 0, false, None).into()),
-    }
+        .map_err(|error| record::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
+    run::go_on(&config, &run, start, engine)?;
+    run::draw(&run, options.no_plot)
 }
 
-/// What is another than before from a step on, and what becomes of the bits.
+/// Says what changed from a step on (engine, driver, version), and whether the bits stay the same.
 fn changed(before: &Segment, now: &Segment, is_exact: bool) -> String {
     let who = |s: &Segment| format!("{} ({})", s.engine.engine, s.engine.device);
     let driver = |s: &Segment| if s.engine.driver.is_empty() { "none".into() } else { s.engine.driver.clone() };
@@ -138,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Who reads that bits may differ where they cannot, or the reverse, throws a run away or trusts one wrongly.
+    /// A person told that bits may differ where they cannot throws a good run away; told the reverse, trusts a bad one.
     #[test]
     fn what_changed_is_said_and_what_becomes_of_the_bits() {
         let bounds = "equal within the bounds of the engines, not in bits";

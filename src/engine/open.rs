@@ -11,7 +11,7 @@ use crate::gpu::{self, Adapter, Device, ExactGpu, RealGpu, Wanted};
 use crate::model::Model;
 use crate::tokens::{Precision, Tokens};
 
-/// An engine, and what a person should know about how it was chosen.
+/// An engine, with a note for the user on how it was chosen.
 pub struct Opened {
     /// The engine.
     pub engine: Box<dyn Engine>,
@@ -28,7 +28,7 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
     Engines::find(choice)?.open(plan, model, tokens, grid)
 }
 
-/// Where the engines of one choice run: many may be opened, one after another, on a device that is opened once.
+/// The engines of one choice: many may be opened, one after another, on a device that is opened once.
 pub struct Engines {
     choice: EngineChoice,
     device: Option<Device>,
@@ -117,17 +117,17 @@ pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid:
     Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, gpu::Options { plan, ..gpu::Options::default() })?))
 }
 
-/// Whether the reference has this plan.
+/// Checks that the reference has this plan.
 pub(super) fn reference_plan(plan: Plan) -> Result<()> {
     only_brute(plan, "the reference")
 }
 
-/// Whether the CPU engine has this plan for this model.
+/// Checks that the CPU engine has this plan for this model.
 pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
     if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
 }
 
-/// Whether the GPU engine has this model at this precision, and this plan for it.
+/// Checks that the GPU engine has this model at this precision, and this plan for it.
 pub(super) fn gpu_plan(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
         return ExactGpu::require(plan, d);

@@ -1,4 +1,4 @@
-//! What can be refused before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
+//! Checks before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
 
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu::ExactCpu;
@@ -75,7 +75,7 @@ impl Shape {
         Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
     }
 
-    /// Whether this machine has `engine` bytes beside the tokens as read and on their lattice.
+    /// Checks that this machine has `engine` bytes beside the tokens as read and on their lattice.
     fn require(self, engine: u64) -> Result<()> {
         let held = self.tokens() / 8 * self.precision.bytes() as u64;
         let needed = held.saturating_mul(2).saturating_add(engine);

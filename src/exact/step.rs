@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::exact::Grid;
+use crate::exact::grid::Grid;
 use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
 use crate::tokens::Precision;
@@ -20,10 +20,10 @@ pub enum TokenMatrix {
     Dense(Arc<[i64]>),
 }
 
-/// How wide the strip of a token is, in units of its integer scores.
+/// Width of a token's strip, in units of its integer scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripWidth {
-    /// The same D for every token; 0 is hardmax.
+    /// One D for every token; 0 is hardmax.
     Constant(i128),
     /// No strip at all: `C_i = {argmax}`, the lowest index that attains m_i (Frank–Wolfe).
     Argmax,
@@ -58,8 +58,8 @@ pub struct Step {
 
 /// The steps of one run, made on demand. Ã is made anew only when its factor changes.
 #[derive(Clone, Debug)]
-pub struct Steps<'a> {
-    model: &'a Model,
+pub struct Steps {
+    model: Model,
     grid: Grid,
     d: usize,
     last: Option<(f64, TokenMatrix, i32)>,
@@ -75,10 +75,10 @@ impl Step {
     }
 }
 
-impl<'a> Steps<'a> {
+impl Steps {
     /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
-    pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
-        Self { model, grid, d, last: None }
+    pub fn new(model: &Model, grid: Grid, d: usize) -> Self {
+        Self { model: model.clone(), grid, d, last: None }
     }
 
     /// The integers of step t.
@@ -86,7 +86,7 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// A schedule outside its domain at step t.
     pub fn at(&mut self, t: u64) -> Result<Step> {
-        let (model, grid) = (self.model, self.grid);
+        let (model, grid) = (&self.model, self.grid);
         let at = Moment::of_step(t);
         let factor = model.score_factor(0, at)?;
         let (matrix, matrix_exponent) = match self.last.take() {

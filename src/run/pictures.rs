@@ -2,15 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::engine::strip::{Strip, Strips, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
-use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
-use crate::outcome::StepReport;
-use crate::plot::document::{Block, Document, Table};
-use crate::plot::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories};
-use crate::real;
-use crate::reference;
+use crate::plot::document::{Block, Document, TextTable};
+use crate::plot::{Comparison, Metrics, Picture, Player, Size, StepMetrics, StripView, Trajectories};
 use crate::run::folder::RunDir;
 use crate::run::metrics::Row;
 use crate::tokens::Tokens;
@@ -44,26 +41,25 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let meta = run.meta()?;
     let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
     let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
-    let title = title(&config.model);
+    let title = config.model.title();
     let last = frames.last().map_or(0, |(step, _)| *step);
     let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
     let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
-    let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
-    let (n, has_strips) = (config.n(), config.model.has_strips());
+    let steps: Vec<StepMetrics> = run.metrics()?.iter().filter_map(step_metrics).collect();
     let figure = |name: &str, caption: &str, picture| Block::Figure {
         name: name.to_owned(),
         caption: caption.to_owned(),
         picture,
     };
     let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
-    let mut blocks = vec![figure("trajectories", "Where the tokens go, from start to end.", paths.draw(SIZE)?)];
+    let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
-    if !rows.is_empty() {
-        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), n, rows: &rows, has_strips };
+    if !steps.is_empty() {
+        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
         blocks.push(figure(
             "metrics",
-            "What each step did.",
+            "Strip sizes and the number of tokens that moved, at each recorded step.",
             metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
         ));
     }
@@ -73,7 +69,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
 }
 
 /// The config's keys and values, shortened where they are tables of numbers.
-fn settings(run: &RunDir) -> Result<Table> {
+fn settings(run: &RunDir) -> Result<TextTable> {
     const LONGEST: usize = 120;
     let path = run.path().join("config.toml");
     let text = input::text(&path, input::SHORT)?;
@@ -91,7 +87,7 @@ fn settings(run: &RunDir) -> Result<Table> {
         }
     }
     let caption = "config.toml runs again as it is: localmax run config.toml".to_owned();
-    Ok(Table { caption, head: vec!["key".into(), "value".into()], rows })
+    Ok(TextTable { caption, head: vec!["key".into(), "value".into()], rows })
 }
 
 /// Draws runs of one cloud side by side.
@@ -110,7 +106,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
     let panels: Vec<Trajectories<'_>> = read
         .iter()
         .map(|(config, _, frames)| Trajectories {
-            title: self::title(&config.model),
+            title: config.model.title(),
             subtitle: String::new(),
             frames,
             strip: None,
@@ -137,32 +133,6 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
     kept.map(|(_, (step, path))| Ok((*step, npy::read(path)?))).collect()
 }
 
-/// Rule and parameters on one line.
-pub fn title(model: &Model) -> String {
-    let what = match (&model.rule, &model.update) {
-        (_, Update::Flow { geometry: Geometry::Ellipsoid(_), .. }) => match model.heads.len() {
-            1 => String::new(),
-            count => format!(", {count} heads"),
-        },
-        (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => String::new(),
-        (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
-        (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
-        (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
-    };
-    let how = match &model.update {
-        Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
-        Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
-        Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
-    };
-    let causal = if model.mask == Mask::Causal { ", causal" } else { "" };
-    let name = match model.name() {
-        "frank-wolfe" => "Frank–Wolfe".to_owned(),
-        "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
-        name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
-    };
-    format!("{name}{what}{how}{causal}")
-}
-
 /// A rule without strips shows none, and says so to who has asked for one.
 fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
     match choice.token {
@@ -178,19 +148,13 @@ fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
 fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<StripView> {
     let wanted = choice.step.unwrap_or(frames[0].0);
     let (step, tokens) = frames.iter().find(|(s, _)| *s == wanted).unwrap_or(&frames[0]);
-    if let Some(token) = choice.token.filter(|&token| token >= tokens.n()) {
-        let n = tokens.n();
-        return Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)));
+    if let Some(token) = choice.token {
+        require_token(token, tokens.n())?;
     }
-    let (t, state) = (*step, reference::real::State::new(tokens));
-    let step = real::Steps::new(&config.model, tokens.d()).at(t)?;
-    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-    let attends = |token| state.attention(&step, stage, head, token);
-    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| attends(i).weights.len() > 1));
-    let attended = attends(token);
-    let threshold = state.threshold(stage.weights, head, token, state.scores(&step, head, token).max);
-    let members = attended.weights.iter().map(|(j, _)| *j).collect();
-    Ok(StripView { step: t, token, members, query: head.scores.apply(state.row(token)), threshold })
+    let strips = Strips::new(&config.model, tokens, *step)?;
+    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| strips.size(i) > 1));
+    let Strip { members, query, threshold, .. } = strips.of(token)?;
+    Ok(StripView { step: *step, token, members, query, threshold })
 }
 
 /// The token of median length, the lowest index among equals; or the nearest to it in order that attends to several, if
@@ -205,16 +169,9 @@ fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize 
     near.find(|&i| attends_to_several(i)).unwrap_or(lengths[at].1)
 }
 
-/// A recorded row as the step that made it.
-fn report(row: &Row, n: usize) -> Option<StepReport> {
+/// The metrics of the step that made a recorded row; `None` for the initial state.
+fn step_metrics(row: &Row) -> Option<StepMetrics> {
     let taken = row.taken?;
-    let (min, mean, max) = taken.strips.map_or((0, 0.0, 0), |s| (s.min, s.mean, s.max));
-    Some(StepReport {
-        t: row.step - 1,
-        moved: taken.moved,
-        strip_min: min,
-        strip_max: max,
-        strip_total: (mean * n as f64).round() as u64,
-        redone: 0,
-    })
+    let strips = taken.strips.map(|s| [f64::from(s.min), s.mean, f64::from(s.max)]);
+    Some(StepMetrics { t: row.step - 1, moved: taken.moved, strips })
 }
