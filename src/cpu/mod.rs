@@ -5,12 +5,11 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `exact` | brute force and the search in a tree of boxes, with the contract's bits |
+//! | `exact` | brute force, and the search in a tree of boxes; both give the contract's bits |
 //! | `real` | every other rule, in floats |
-//! | `lanes` | vectors of floats and integers on AVX-512, AVX2, NEON and plain arrays, chosen at
-//! run time |
+//! | `lanes` | vectors on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
 //! | `options` | instruction set, threads, plan |
-//! | `peak` | the machine's multiply-add peak, to measure against |
+//! | `peak` | a measurement of the machine's multiply-add peak |
 
 mod aligned;
 mod exact;

@@ -1,4 +1,4 @@
-//! How the CPU engine computes, and what it refuses before it does.
+//! Options of the CPU engine, and the input that it refuses.
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 

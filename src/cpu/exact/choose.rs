@@ -1,9 +1,8 @@
-//! Which plan runs: what was asked for, or the one whose sampled packets of rows took the least
-//! time.
+//! The choice of a plan: the one asked for, or the one whose sampled packets took the least time.
 //!
 //! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if
 //! tokens moved: a state that changes is looked at again and again, for 5 % of the time at most. It
-//! is repeated sooner where steps turn dear.
+//! is repeated sooner where steps become expensive.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
 
-/// The most runs of packets that are timed of a search; few, since a search may be dearer than
+/// The most runs of packets that are timed of a search; few, since a search may be slower than
 /// brute force.
 const SAMPLES: usize = 32;
 /// One run is timed for this many packets, but two at least.
@@ -88,8 +87,8 @@ struct Clock {
 
 impl Clock {
     fn is_due(&self) -> bool {
-        let dear = self.since > 1 && self.last > self.first * 2 + self.choosing;
-        !self.chosen || (self.moved && (dear || self.stepping > self.choosing * SHARE))
+        let expensive = self.since > 1 && self.last > self.first * 2 + self.choosing;
+        !self.chosen || (self.moved && (expensive || self.stepping > self.choosing * SHARE))
     }
 
     fn restart(&mut self, choosing: Duration) {

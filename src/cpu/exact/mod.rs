@@ -8,12 +8,11 @@
 //! |---|---|
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
-//! | `cloud`, `query`, `scores` | tokens as kernels read them; a packet's queries and widths; its
-//! scores |
-//! | `step` | a step in a width's integers, and what computing it took |
-//! | `brute` | the state as tokens, every pair computed, a packet of rows at a time |
-//! | `tree` | the state as keys in order, coincident tokens merged; `tree::search` finds most keys
-//! unseen ([`crate::space`]) |
+//! | `cloud`, `query`, `scores` | tokens for the kernels; a packet's queries, widths and scores |
+//! | `step` | a step in a precision's integers, and counts of the work that it took |
+//! | `brute` | the state as tokens; every pair is scored, a packet of rows at a time |
+//! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
+//! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `choose` | the choice among brute force, the order of norms and the tree |
 //! | `sums` | exact sums over strips |
 //!

@@ -1,4 +1,4 @@
-//! A step in the integers of a width, the state that takes it, and what that took.
+//! A step in the integers of a precision, the state that takes it, and counts of the work.
 
 use crate::cpu::exact::width::{Integer, Width};
 use crate::exact::{Step, TokenMatrix};

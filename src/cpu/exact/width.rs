@@ -1,5 +1,5 @@
-//! The contract's integers at each precision: coordinates, exact scores, and what is done to them
-//! once a row.
+//! The contract's integers at each precision: coordinates, exact scores, and the arithmetic that is
+//! needed once a row.
 //!
 //! | precision | coordinate | float | score, sum |
 //! |---|---|---|---|

@@ -3,9 +3,10 @@
 //!
 //! A packet's queries lie `[coordinate][lane]`, a tile of scores or weights `[key][lane]`.
 //!
-//! **The exponential.** For t ≤ 0: k = rne(t·log2 e), f = t − k·ln 2 by Cody and Waite's two parts,
-//! |f| ≤ ½ ln 2·1.001, then e^t = 2^k·(1 + f + f²·g(f)) with g the Chebyshev interpolant of (e^f −
-//! 1 − f)/f² of degree 4 (f32) or 9 (f64), whose error is below 0.2 of half an ulp of the result.
+//! **The exponential.** For t ≤ 0 let k = rne(t·log2 e) and f = t − k·ln 2, by Cody and Waite's two
+//! parts, so that |f| ≤ ½ ln 2·1.001. Then e^t = 2^k·(1 + f + f²·g(f)), with g the Chebyshev
+//! interpolant of `(e^f − 1 − f)/f²` of degree 4 (f32) or 9 (f64); its error is below 0.2 of half
+//! an ulp of the result.
 //! With the roundings of f, of the polynomial and of the last sum, e^t is within 2 ulps for every t
 //! that is a float, fused or not (checked below). Where t is below [`Real::CUT`] the weight is 0
 //! exactly, so that no product is subnormal, which costs a hundred times as much as others; NaN

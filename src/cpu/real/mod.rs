@@ -1,16 +1,17 @@
 //! Every rule beyond the integer contract on the CPU, in real numbers ([`crate::real`]).
 //!
 //! Scores, weights and the sums over a tile of keys are computed in the stored width, one SIMD lane
-//! a row; whatever is done once a row or once a tile (queries, totals, values, the motion) in f64.
+//! a row; queries, totals, values and the motion, needed once a row or once a tile, in f64.
 //! A step ends in the stored width, as the reference's does. Every sum has a fixed order: results
 //! do not depend on the number of threads. They do, within the bounds of `verify`, on the
 //! instruction set.
 //!
-//! | file | what |
+//! | file | holds |
 //! |---|---|
-//! | `kernels` | scores of a tile, its weights, and the sum of its keys by them |
+//! | `cloud` | the tokens of one stage as kernels read them |
+//! | `kernels` | scores of a tile, its weights, and the weighted sum of its keys |
 //! | `packet` | one packet of rows against all keys that they see |
-//! | `near` | which keys softmax may leave out |
+//! | `near` | the keys that softmax may leave out |
 //!
 //! Memory is O(n·d); no buffer grows with n².
 

@@ -1,11 +1,11 @@
 //! The state as keys in order: coincident tokens once, with a weight, searched by
 //! [`crate::cpu::exact::tree::search`].
 //!
-//! A step moves keys, not tokens; what a token became is looked up when asked for. Keys keep their
+//! A step moves keys, not tokens; the place of a token is looked up when asked for. Keys keep their
 //! order from step to step while boxes are fitted anew; sorting and merging happen when they pay:
 //! with the gain G of the last sort (the search time just before it minus just after) and T steps
 //! between sorts, a linear drift costs least where G·T/2 equals the time of a sort, so T is halved
-//! above and doubled below, up to 32. Searches that turn dear before that are answered at once, and
+//! above and doubled below, up to 32. Keys are sorted sooner where searches become expensive, and
 //! an order by norms, where one step undoes everything, is made anew every step.
 //!
 //! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then
@@ -83,8 +83,8 @@ impl Sorting {
     /// True if it is time to sort: the interval is over or, unless it is fixed, the searches since
     /// the last sort took longer, by the time of a sort, than if each had been like the best.
     fn is_due(&self, every: Option<u32>) -> bool {
-        let dear = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
-        self.since > 0 && every.map_or_else(dear, |every| self.since >= every)
+        let expensive = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
+        self.since > 0 && every.map_or_else(expensive, |every| self.since >= every)
     }
 }
 

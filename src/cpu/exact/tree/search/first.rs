@@ -1,5 +1,5 @@
-//! The first pass: scores that are certainly attained, and the keys that may attain a row's
-//! maximum.
+//! The first pass: it finds scores that are certainly attained, and the keys that may attain a
+//! row's maximum.
 //!
 //! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly
 //! attained. Boxes are opened depth first, the half that promises more before the other (or, in the

@@ -1,4 +1,4 @@
-//! The second pass: what is in the strips, whose thresholds are now exact.
+//! The second pass: it fills the strips, whose thresholds are now exact.
 //!
 //! A box wholly below a lane's threshold is dropped, one wholly above it adds its weight and its
 //! exact sum, any other is opened; in a leaf floats decide what they can and exact scores the rest.
