@@ -25,6 +25,7 @@ mod lock;
 mod measures;
 mod meta;
 mod metrics;
+#[cfg(feature = "pictures")]
 pub mod pictures;
 mod progress;
 pub mod record;
