@@ -182,6 +182,22 @@ fn what_the_program_has_is_named() {
     }
 }
 
+/// A newcomer finds the folder of a change in the architecture's table of modules, which must be that of the source.
+#[test]
+fn the_architecture_has_the_modules_of_the_source() {
+    let text = page("docs/architecture.md");
+    let (_, rest) = text.split_once("| module | what it is |").unwrap();
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|')).map(|row| row.split('|').nth(1).unwrap());
+    let written: BTreeSet<String> = rows
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|name| name.split('/').next().unwrap().to_owned())
+        .collect();
+    let entries = fs::read_dir(Path::new(ROOT).join("src")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+    let found: BTreeSet<String> = names.filter(|name| !["lib", "main"].contains(&name.as_str())).collect();
+    assert_eq!(written, found);
+}
+
 /// Every key of an object and of the objects in it.
 fn keys(value: &Value) -> BTreeSet<String> {
     match value {
