@@ -6,8 +6,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use localmax::contract::{Grid, Step, Steps};
-use localmax::cpu::{Cpu, InstructionSet, Options, fma_peak};
+use localmax::cpu::{ExactCpu, InstructionSet, Options, fma_peak};
+use localmax::engine::Engine;
+use localmax::exact::{Grid, Step, Steps};
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
@@ -42,10 +43,10 @@ fn measure(
     let (precision, options) = options;
     let tokens = cloud(n, d);
     let grid = Grid::of(&tokens, precision);
-    let step = step(delta, grid, d);
-    let mut cpu = Cpu::new(&tokens, grid, options).expect("an engine");
+    let step = [step(delta, grid, d).into()];
+    let mut cpu = ExactCpu::new(&tokens, grid, options).expect("an engine");
     for _ in 0..before {
-        cpu.step(&step);
+        cpu.step(&step).expect("a step");
     }
     let start = cpu.tokens().expect("tokens");
     let mut group = c.benchmark_group(name);
@@ -54,8 +55,8 @@ fn measure(
     group.sample_size(10).throughput(Throughput::Elements((n * n) as u64));
     group.bench_function(BenchmarkId::from_parameter(label), |b| {
         b.iter_batched_ref(
-            || Cpu::new(&start, grid, options).expect("an engine"),
-            |cpu| black_box(cpu.step(&step)),
+            || ExactCpu::new(&start, grid, options).expect("an engine"),
+            |cpu| black_box(cpu.step(&step).expect("a step")),
             criterion::BatchSize::PerIteration,
         );
     });

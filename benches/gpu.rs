@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use clap::Parser;
 use localmax::choice::Plan;
-use localmax::contract::Grid;
-use localmax::engine::{Engine, GpuEngine, Steps};
+use localmax::engine::{Engine, Steps};
 use localmax::error::Result;
+use localmax::exact::Grid;
+use localmax::gpu::ExactGpu;
 use localmax::gpu::{Adapter, Device, Options, fma_peak};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
@@ -57,7 +58,7 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
     let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);
     let options = Options { plan: arguments.plan, ..Options::default() };
-    let mut engine = GpuEngine::new(device, &grid.snap(&cloud)?, grid, false, options)?;
+    let mut engine = ExactGpu::new(device, &grid.snap(&cloud)?, grid, false, options)?;
     let mut steps = Steps::new(&model, grid, d);
     engine.step(&[steps.at(0)?])?;
     let (mut times, before) = (Vec::new(), processor_seconds());

@@ -8,8 +8,9 @@
 use std::time::Instant;
 
 use localmax::choice::Plan;
-use localmax::contract::{Grid, Steps};
-use localmax::cpu::{Cpu, Options};
+use localmax::cpu::{ExactCpu, Options};
+use localmax::engine::Engine;
+use localmax::exact::{Grid, Steps};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
@@ -50,31 +51,31 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
     let tokens = Cloud::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
     let grid = Grid::of(&tokens, Precision::F32);
     let model = model(delta * largest_square(&tokens));
-    let step = Steps::new(&model, grid, d).at(0).expect("a step");
+    let step = [Steps::new(&model, grid, d).at(0).expect("a step").into()];
     let start = Instant::now();
-    let open = |plan| Cpu::new(&tokens, grid, Options { plan, ..Options::default() }).expect("a cpu");
+    let open = |plan| ExactCpu::new(&tokens, grid, Options { plan, ..Options::default() }).expect("a cpu");
     let mut cpu = open(plan);
     let build = start.elapsed().as_secs_f64() * 1e3;
     let mut times = Vec::new();
     let begun = Instant::now();
     while times.len() < 5 && (times.len() < 2 || begun.elapsed().as_secs_f64() < 4.0) {
         let (start, busy) = (Instant::now(), processor());
-        cpu.step(&step);
+        cpu.step(&step).expect("a step");
         let busy = processor() - busy;
         times.push(start.elapsed().as_secs_f64() * 1e3);
         if times.len() == 1 {
             // The first step's strips, before the state moves on, against brute force on a few rows.
             let strips = cpu.strips().expect("strips");
-            let brute = open(Plan::Brute);
+            let mut brute = open(Plan::Brute);
             let rows: Vec<usize> = (0..1024).map(|k| k * (n / 1024)).collect();
             let (start, brute_busy) = (Instant::now(), processor());
-            let masks = brute.masks(&step, &rows).expect("masks");
+            let masks = brute.masks(&step[0], &rows).expect("masks");
             let ms = start.elapsed().as_secs_f64() * 1e3 * (n as f64 / rows.len() as f64);
             let brute_busy = (processor() - brute_busy) * (n as f64 / rows.len() as f64);
             for (row, mask) in rows.iter().zip(&masks) {
                 assert_eq!(strips.count[*row] as usize, mask.len(), "row {row}");
             }
-            let effort = cpu.effort();
+            let effort = cpu.effort().expect("an effort");
             print!(
                 "{:>8} {n:>9} {d:>3} {delta:>6} {:>6} {:>9.1} {:>9.1} {:>9.0} {ms:>11.0} {:>8.1} {busy:>8.0} {:>9.1}",
                 kind.name(),
@@ -99,12 +100,12 @@ fn run(n: usize) {
     let model = model(delta[0]);
     let mut steps = Steps::new(&model, grid, 3);
     let start = Instant::now();
-    let mut cpu = Cpu::new(&tokens, grid, Options::default()).expect("a cpu");
+    let mut cpu = ExactCpu::new(&tokens, grid, Options::default()).expect("a cpu");
     for t in 0.. {
         let begun = Instant::now();
-        let report = cpu.step(&steps.at(t).expect("a step"));
+        let report = cpu.step(&[steps.at(t).expect("a step").into()]).expect("a step")[0];
         if t < 20 || t % 50 == 0 || report.moved == 0 {
-            let (ms, effort) = (begun.elapsed().as_secs_f64() * 1e3, cpu.effort());
+            let (ms, effort) = (begun.elapsed().as_secs_f64() * 1e3, cpu.effort().expect("an effort"));
             println!(
                 "step {t}: {ms:.1} ms, {} moved, {} redone, {effort:?}, {:.2} s in all",
                 report.moved,

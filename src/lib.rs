@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | [`error`], [`num`], [`rng`], [`machine`] |
 //! | 1 | [`tokens`], [`schedule`], [`init`], [`choice`] |
-//! | 2 | [`model`], [`contract`], [`field`], [`outcome`], [`space`] |
+//! | 2 | [`model`], [`exact`], [`real`], [`outcome`], [`space`] |
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
@@ -17,11 +17,12 @@
 pub mod bench;
 pub mod choice;
 pub mod cli;
-pub mod contract;
+
 pub mod cpu;
 pub mod engine;
 pub mod error;
-pub mod field;
+pub mod exact;
+
 pub mod gpu;
 pub mod init;
 pub mod io;
@@ -31,10 +32,12 @@ pub mod num;
 pub mod observe;
 pub mod outcome;
 pub mod plot;
+pub mod real;
 pub mod reference;
 pub mod rng;
+pub mod run;
 pub mod schedule;
-pub mod sim;
+
 pub mod space;
 pub mod study;
 pub mod tokens;

@@ -2,8 +2,8 @@
 
 mod worked;
 
-use localmax::field;
-use localmax::reference::spec;
+use localmax::real;
+use localmax::reference;
 use localmax::tokens::Tokens;
 use worked::{NAMES, assert_near, case};
 
@@ -12,9 +12,9 @@ use worked::{NAMES, assert_near, case};
 fn the_mathematics_gives_the_worked_cases() {
     for name in NAMES {
         let case = case(name);
-        let mut state = spec::State::new(&case.x0);
+        let mut state = reference::real::State::new(&case.x0);
         for t in 0..case.steps {
-            let step = field::Steps::new(&case.model, case.x0.d()).at(t).unwrap();
+            let step = real::Steps::new(&case.model, case.x0.d()).at(t).unwrap();
             let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
             if let Some((_, masks)) = case.neighbourhoods.iter().find(|(at, _)| *at == t) {
                 for (i, mask) in masks.iter().enumerate() {

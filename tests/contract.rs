@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use localmax::contract::{Grid, Steps};
+use localmax::exact::{Grid, Steps};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use localmax::reference::contract::State;
+use localmax::reference::exact::State;
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use rand_chacha::ChaCha8Rng;

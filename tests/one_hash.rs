@@ -9,10 +9,12 @@ use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use localmax::choice::Plan;
-use localmax::contract::Grid;
+use localmax::cpu::ExactCpu;
 use localmax::cpu::{self, InstructionSet};
-use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine, Step, Steps};
+use localmax::engine::{Engine, ExactReference, Step, Steps};
 use localmax::error::Result;
+use localmax::exact::Grid;
+use localmax::gpu::ExactGpu;
 use localmax::gpu::{self, Adapter, Device};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
@@ -95,7 +97,7 @@ impl System {
     /// The hash of every state, up to the first that no step moves: all later ones are the same.
     fn expected(&self, size: Size) -> &[String] {
         self.expected.get_or_init(|| {
-            let mut engine = ReferenceEngine::new(&self.tokens, self.grid);
+            let mut engine = ExactReference::new(&self.tokens, self.grid);
             let mut hashes = Vec::new();
             for _ in 0..size.steps {
                 let moved = engine.step(std::slice::from_ref(&self.step)).expect("a step")[0].moved;
@@ -141,7 +143,7 @@ fn on_cpu() -> Vec<Path> {
         let threads = all.len() % 2 + 1;
         let options = cpu::Options { set: Some(set), threads: Some(threads), plan, upkeep };
         let name = format!("cpu, {} on {}, {threads} threads, {name}", plan.name(), set.name());
-        let open: Open = Box::new(move |s| Ok(Box::new(CpuEngine::new(&s.tokens, s.grid, options)?)));
+        let open: Open = Box::new(move |s| Ok(Box::new(ExactCpu::new(&s.tokens, s.grid, options)?)));
         all.push(Path { name, open });
     };
     for _ in 0..2 * sets.len() {
@@ -176,7 +178,7 @@ fn path(device: &Arc<Limited>, name: &str, options: gpu::Options) -> Path {
     let device = Arc::clone(device);
     let name = format!("{}{}, {} {name}", device.adapter.name(), device.name, options.plan.name());
     let open: Open = Box::new(move |system| {
-        Ok(Box::new(GpuEngine::new(&device.device(), &system.tokens, system.grid, true, options)?))
+        Ok(Box::new(ExactGpu::new(&device.device(), &system.tokens, system.grid, true, options)?))
     });
     Path { name, open }
 }

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use localmax::contract::Grid;
-use localmax::engine::{Engine, ReferenceEngine, Steps};
+use localmax::engine::{Engine, ExactReference, Steps};
+use localmax::exact::Grid;
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
 use localmax::plot::document::{Block, Document, Table};
@@ -47,7 +47,7 @@ fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, T
     let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
     let grid = Grid::of(x0, Precision::F64);
     let mut of_steps = Steps::new(&model, grid, x0.d());
-    let mut engine = ReferenceEngine::new(x0, grid);
+    let mut engine = ExactReference::new(x0, grid);
     let (mut frames, mut reports, mut view) = (vec![(0, engine.tokens().unwrap())], Vec::new(), None);
     for t in 0..steps {
         let step = of_steps.at(t).unwrap();

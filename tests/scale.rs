@@ -2,9 +2,10 @@
 //! kind of way. `LOCALMAX_SCALE_N=20000 cargo test --release --test scale` runs them at full size.
 
 use localmax::choice::Plan;
-use localmax::contract::{Grid, Step, Steps};
-use localmax::cpu::{Cpu, Options};
-use localmax::gpu::{self, Adapter, Device, Planned};
+use localmax::cpu::{ExactCpu, Options};
+use localmax::engine::Engine;
+use localmax::exact::{Grid, Step, Steps};
+use localmax::gpu::{self, Adapter, Device, ExactGpu};
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
@@ -46,8 +47,8 @@ struct Case {
     step: Step,
 }
 
-fn cpu(case: &Case, plan: Plan) -> Cpu {
-    Cpu::new(&case.tokens, case.grid, Options { plan, ..Options::default() }).expect("a cpu")
+fn cpu(case: &Case, plan: Plan) -> ExactCpu {
+    ExactCpu::new(&case.tokens, case.grid, Options { plan, ..Options::default() }).expect("a cpu")
 }
 
 fn matrix(d: usize, generic: bool) -> Matrix {
@@ -92,28 +93,32 @@ fn case_of(n: usize, shape: Shape, d: usize, delta: f64, generic: bool, precisio
     if shape == Shape::Late {
         let mut cpu = cpu(&case, Plan::Brute);
         for _ in 0..12 {
-            cpu.step(&case.step);
+            take(&mut cpu, &case.step);
         }
         case.tokens = cpu.tokens().expect("tokens");
     }
     case
 }
 
+fn take(engine: &mut impl Engine, step: &Step) -> StepReport {
+    engine.step(&[step.clone().into()]).expect("a step")[0]
+}
+
 /// Three steps under each plan, every row of each.
 fn hold(case: &Case) {
     let mut brute = cpu(case, Plan::Brute);
-    let mut others: Vec<(Plan, Cpu)> =
+    let mut others: Vec<(Plan, ExactCpu)> =
         [Plan::Tree, Plan::Norm, Plan::Auto].into_iter().map(|plan| (plan, cpu(case, plan))).collect();
     for t in 0..3 {
-        let report = brute.step(&case.step);
+        let report = take(&mut brute, &case.step);
         let (strips, tokens) = (brute.strips().expect("strips"), brute.tokens().expect("tokens"));
         for (plan, cpu) in &mut others {
             let name = format!("{}, {} at step {t}", case.name, plan.name());
-            let got = cpu.step(&case.step);
+            let got = take(cpu, &case.step);
             assert_eq!(StepReport { redone: 0, ..got }, StepReport { redone: 0, ..report }, "{name}: report");
             assert!(cpu.strips().expect("strips") == strips, "{name}: argmax or counts");
             assert!(cpu.tokens().expect("tokens") == tokens, "{name}: tokens");
-            let ran = cpu.effort();
+            let ran = cpu.effort().expect("an effort");
             assert!(*plan == Plan::Auto || ran.plan == *plan, "{name}: {ran:?}");
         }
     }
@@ -165,7 +170,7 @@ fn strips_that_rows_share_are_those_of_brute_force() {
             let case = Case { name, tokens: grid.snap(&tokens).expect("tokens"), grid, step };
             let (mut brute, mut tree) = (cpu(&case, Plan::Brute), cpu(&case, Plan::Tree));
             for t in 0..30 {
-                let (want, got) = (brute.step(&case.step), tree.step(&case.step));
+                let (want, got) = (take(&mut brute, &case.step), take(&mut tree, &case.step));
                 let at = format!("{} at step {t}", case.name);
                 assert_eq!(StepReport { redone: 0, ..got }, StepReport { redone: 0, ..want }, "{at}");
                 assert!(tree.strips().expect("strips") == brute.strips().expect("strips"), "{at}: argmax or counts");
@@ -210,9 +215,13 @@ fn a_mask_may_change() {
     for t in 0..6 {
         let step = Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
         let rows: Vec<usize> = (0..case.tokens.n()).step_by(7).collect();
-        assert_eq!(brute.masks(&step, &rows).expect("masks"), tree.masks(&step, &rows).expect("masks"), "step {t}");
-        brute.step(&step);
-        tree.step(&step);
+        assert_eq!(
+            brute.masks(&step.clone().into(), &rows).expect("masks"),
+            tree.masks(&step.clone().into(), &rows).expect("masks"),
+            "step {t}"
+        );
+        take(&mut brute, &step);
+        take(&mut tree, &step);
         assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
         assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
     }
@@ -226,9 +235,9 @@ fn device() -> Device {
     Device::open(adapter.expect("no adapter: bash tests/run.sh installs a software driver")).expect("a device")
 }
 
-fn tree(device: &Device, case: &Case) -> Planned {
+fn tree(device: &Device, case: &Case) -> ExactGpu {
     let options = gpu::Options { plan: Plan::Tree, ..gpu::Options::default() };
-    Planned::new(device, &case.tokens, case.grid, true, options).expect("a search")
+    ExactGpu::new(device, &case.tokens, case.grid, true, options).expect("a search")
 }
 
 /// The same on the device, where keys are sorted, merged and searched by other code.
@@ -246,16 +255,15 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
                 let (mut brute, mut tree) = (cpu(&case, Plan::Brute), tree(&device, &case));
                 for t in 0..3 {
                     let name = format!("{} at step {t}", case.name);
-                    let (want, got) =
-                        (brute.step(&case.step), tree.step(std::slice::from_ref(&case.step)).expect("a step"));
-                    let (want, got) = (StepReport { redone: 0, ..want }, StepReport { redone: 0, ..got[0] });
+                    let (want, got) = (take(&mut brute, &case.step), take(&mut tree, &case.step));
+                    let (want, got) = (StepReport { redone: 0, ..want }, StepReport { redone: 0, ..got });
                     assert_eq!(got, want, "{name}: report");
                     assert!(
                         tree.strips().expect("strips") == brute.strips().expect("strips"),
                         "{name}: argmax or counts"
                     );
                     assert!(tree.tokens().expect("tokens") == brute.tokens().expect("tokens"), "{name}: tokens");
-                    assert_eq!(tree.effort().plan, Plan::Tree, "{name}");
+                    assert_eq!(tree.effort().expect("an effort").plan, Plan::Tree, "{name}");
                 }
             }
         }
@@ -268,13 +276,13 @@ fn a_gpu_may_choose() {
     let case = case_of(4500, Shape::Of(Kind::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
     let mut brute = cpu(&case, Plan::Brute);
     let options = gpu::Options { plan: Plan::Auto, ..gpu::Options::default() };
-    let mut auto = Planned::new(&device(), &case.tokens, case.grid, true, options).expect("an engine");
+    let mut auto = ExactGpu::new(&device(), &case.tokens, case.grid, true, options).expect("an engine");
     for calls in [1, 2, 40, 17] {
         let steps = vec![case.step.clone(); calls];
         for step in &steps {
-            brute.step(step);
+            take(&mut brute, step);
         }
-        auto.step(&steps).expect("steps");
+        auto.step(&steps.iter().cloned().map(Into::into).collect::<Vec<_>>()).expect("steps");
         assert!(auto.strips().expect("strips") == brute.strips().expect("strips"), "after {calls} steps more");
         assert!(auto.tokens().expect("tokens") == brute.tokens().expect("tokens"), "after {calls} steps more");
     }
@@ -289,11 +297,15 @@ fn a_mask_may_change_on_a_gpu() {
     let masked = |t| Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
     for t in 0..6 {
         let step = masked(t);
-        brute.step(&step);
-        tree.step(std::slice::from_ref(&step)).expect("a step");
+        take(&mut brute, &step);
+        take(&mut tree, &step);
         // Of another mask than the step before, whose strips are still asked for.
         let step = masked(t + 1);
-        assert_eq!(brute.masks(&step, &rows).expect("masks"), tree.masks(&step, &rows).expect("masks"), "step {t}");
+        assert_eq!(
+            brute.masks(&step.clone().into(), &rows).expect("masks"),
+            tree.masks(&step.clone().into(), &rows).expect("masks"),
+            "step {t}"
+        );
         assert!(brute.strips().expect("strips") == tree.strips().expect("strips"), "step {t}");
         assert!(brute.tokens().expect("tokens") == tree.tokens().expect("tokens"), "step {t}");
     }

@@ -1,7 +1,7 @@
 //! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test shaders`.
 
 use libtest_mimic::{Arguments, Trial};
-use localmax::gpu::kernels::{Operands, exponential, functions};
+use localmax::gpu::twins::{Operands, exponential, functions};
 use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Precision;
 

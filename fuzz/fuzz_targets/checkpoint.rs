@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use localmax::io::checkpoint;
+use localmax::run::checkpoint;
 
 fuzz_target!(|bytes: &[u8]| {
     let path = std::env::temp_dir().join(format!("localmax-fuzz-{}.safetensors", std::process::id()));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use localmax::io::run_dir::read_metrics;
+use localmax::run::read_metrics;
 
 fuzz_target!(|bytes: &[u8]| {
     let path = std::env::temp_dir().join(format!("localmax-fuzz-{}.csv", std::process::id()));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use localmax::io::checkpoint;
+use localmax::run::checkpoint;
 
 fuzz_target!(|input: (String, Vec<u8>)| {
     let (header, body) = input;

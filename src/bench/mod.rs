@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::choice::{self, EngineChoice};
-use crate::contract::Grid;
 use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
+use crate::exact::Grid;
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Integrator, Mask, Model, Operator, Rule, StripForm, Update};
 use crate::outcome::Description;

@@ -11,10 +11,9 @@ use super::source::named;
 use crate::choice::EngineChoice;
 use crate::error::Error;
 use crate::init::{Cloud, Kind};
-use crate::io::run_dir::{Place, RunDir};
-use crate::plot;
+use crate::run::pictures;
+use crate::run::{Place, RunDir};
 use crate::schedule::Schedule;
-use crate::sim::record;
 use crate::study::compare::{self, Options};
 use crate::tokens::Precision;
 
@@ -82,7 +81,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
     let folder = folder(arguments.out.clone())?;
     let places = configs.iter().map(|config| Place::new(Some(&folder.join(&config.name)), &config.name));
     let places: Vec<Place> = places.collect::<Result<_, Error>>()?;
-    let runs = configs.iter().zip(&places).map(|(config, place)| take(config, place, record::Options::default()));
+    let runs = configs.iter().zip(&places).map(|(config, place)| take(config, place, crate::run::Options::default()));
     let runs: Vec<RunDir> = runs.collect::<Result<_>>().map_err(|error| match error.downcast::<Error>() {
         Ok(Error::Interrupted(_)) => Error::Interrupted(format!(
             "interrupted: {} has no picture, which takes all four runs; ask again with another --out",
@@ -93,7 +92,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
         Err(error) => error,
     })?;
     let title = "One cloud under four rules of attention";
-    plot::run::compare(&runs, title)?.save(&folder, "compare")?;
+    pictures::compare(&runs, title)?.save(&folder, "compare")?;
     for ending in ["svg", "png"] {
         output::print(&format!("wrote      {}\n", folder.join(format!("compare.{ending}")).display()))?;
     }

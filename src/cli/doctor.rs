@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::choice;
-use crate::contract;
-use crate::cpu::{Cpu, InstructionSet};
+use crate::cpu::{ExactCpu, InstructionSet};
 use crate::error::Error;
-use crate::gpu::{Adapter, AttentionPlan, Device, Manifest, Memory, Needs, Planned, manifests};
+use crate::exact;
+use crate::gpu::{Adapter, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, manifests};
 use crate::machine;
 use crate::model::MAX_DIMENSION;
 use crate::tokens::Precision;
@@ -39,8 +39,8 @@ fn shape(text: &str) -> Result<(usize, usize), String> {
 type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
-    let exact = |plan| Planned::memory(plan, (n, d), Precision::F32, false, adapter);
-    let real = AttentionPlan::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
+    let exact = |plan| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter);
+    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
         adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         Ok(plan.memory)
     });
@@ -123,7 +123,7 @@ fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
 
 fn as_text(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let mut text = format!("localmax {version}, contract {}\n\n", contract::VERSION);
+    let mut text = format!("localmax {version}, contract {}\n\n", exact::VERSION);
     text += &format!("cpu        {} threads, {} kernels\n", machine::threads(), InstructionSet::best().name());
     let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
     text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
@@ -189,7 +189,7 @@ fn plan_json(memory: &Memory) -> Value {
 /// Bytes that the CPU engine takes by plan.
 fn cpu_plans(n: usize, d: usize) -> [(&'static str, u64); 3] {
     [choice::Plan::Auto, choice::Plan::Brute, choice::Plan::Tree]
-        .map(|plan| (plan.name(), Cpu::memory(n, d, Precision::F32, plan, machine::threads())))
+        .map(|plan| (plan.name(), ExactCpu::memory(n, d, Precision::F32, plan, machine::threads())))
 }
 
 fn free() -> String {
@@ -199,7 +199,7 @@ fn free() -> String {
 fn as_json(adapters: &[Probed], manifests: &[Manifest], plan: Option<(usize, usize)>) -> Value {
     json!({
         "localmax": env!("CARGO_PKG_VERSION"),
-        "contract": contract::VERSION,
+        "contract": exact::VERSION,
         "cpu": {
             "threads": machine::threads(), "instruction_set": InstructionSet::best().name(),
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),

@@ -3,10 +3,10 @@
 
 use anyhow::Result;
 
-use crate::contract::Grid;
-use crate::cpu;
-use crate::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
-use crate::gpu::{self, Adapter, Device};
+use crate::choice::Plan;
+use crate::engine::{self, Engine};
+use crate::exact::Grid;
+use crate::gpu::{Adapter, Device};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
@@ -79,37 +79,16 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
 /// Every engine of this machine.
 fn engines() -> Vec<(String, Open)> {
     let mut all: Vec<(String, Open)> = vec![
-        (
-            "reference".into(),
-            Box::new(|model, tokens, grid| {
-                let exact = model.is_exact();
-                Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
-            }),
-        ),
-        (
-            "cpu".into(),
-            Box::new(|model, tokens, grid| {
-                let options = cpu::Options::default();
-                let exact = model.is_exact();
-                Ok(Box::new(if exact {
-                    CpuEngine::new(tokens, grid, options)?
-                } else {
-                    CpuEngine::real(tokens, options)?
-                }))
-            }),
-        ),
+        ("reference".into(), Box::new(|model, tokens, grid| engine::on_reference(Plan::Auto, model, tokens, grid))),
+        ("cpu".into(), Box::new(|model, tokens, grid| engine::on_cpu(Plan::Auto, model, tokens, grid))),
     ];
     for adapter in Adapter::all() {
         if let Ok(device) = Device::open(&adapter) {
             let name = format!("gpu: {}", adapter.name());
-            let open: Open = Box::new(move |model, tokens, grid| {
-                Ok(Box::new(if model.is_exact() {
-                    GpuEngine::new(&device, tokens, grid, true, gpu::Options::default())?
-                } else {
-                    GpuEngine::real(&device, tokens, model)?
-                }))
-            });
-            all.push((name, open));
+            all.push((
+                name,
+                Box::new(move |model, tokens, grid| engine::on_gpu(&device, Plan::Auto, model, tokens, grid)),
+            ));
         }
     }
     all

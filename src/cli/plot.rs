@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::output;
 use crate::error::Error;
-use crate::io::run_dir::RunDir;
-use crate::plot::run::{Choice, draw};
+use crate::run::RunDir;
+use crate::run::pictures::{Choice, draw};
 
 /// Draw the pictures of a run anew, from its files: SVG, PNG, a GIF, and a page that plays it
 #[derive(Debug, clap::Args)]

@@ -8,10 +8,11 @@ use super::run::{self, Begun};
 use super::source::{count, first_state, named, open_engine, preflight};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
-use crate::contract::Grid;
-use crate::io::checkpoint::{Checkpoint, Progress};
-use crate::io::run_dir::{Meta, RunDir, Segment};
-use crate::sim::resume::{self, Left};
+use crate::exact::Grid;
+use crate::run::Progress;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::resume::{self, Left};
+use crate::run::{Meta, RunDir, Segment};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
 #[derive(Debug, clap::Args)]

@@ -9,15 +9,16 @@ use super::progress::Progress as Progressing;
 use super::source::{Source, count, first_state, open_engine};
 use super::verify::require_steps;
 use super::{interrupt, output};
-use crate::contract::Grid;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::io::checkpoint::{Checkpoint, Cycle, Progress};
+use crate::exact::Grid;
 use crate::io::config::Config;
-use crate::io::run_dir::{Meta, Options, Place, RunDir};
 use crate::outcome::{Effort, StepReport};
-use crate::plot;
-use crate::sim::record::{self, Conductor, End, Ending};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::pictures;
+use crate::run::record::{self, Conductor, End, Ending};
+use crate::run::{Cycle, Progress};
+use crate::run::{Meta, Options, Place, RunDir};
 
 /// Simulate: from initial tokens to a directory with numbers and pictures
 #[derive(Debug, clap::Args)]
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 /// Draws a run's pictures, unless it is to have none, and says where it is.
 pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
     if !no_plot {
-        for path in plot::run::draw(run, plot::run::Choice::default())? {
+        for path in pictures::draw(run, pictures::Choice::default())? {
             output::print(&format!("wrote      {}\n", path.display()))?;
         }
     }

@@ -6,13 +6,12 @@ use anyhow::Result;
 
 use super::output;
 use crate::choice::{EngineChoice, Plan};
-use crate::contract::{Grid, Step, Steps};
 use crate::engine::{self, Engine};
 use crate::error::Error;
+use crate::exact::{Grid, Step, Steps};
 use crate::io::config::{Config, Override};
 use crate::io::presets;
 use crate::model::StripForm;
-use crate::sim;
 use crate::tokens::Tokens;
 
 /// Coordinates that take seconds to draw or read.
@@ -94,7 +93,7 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
-    let (tokens, grid) = sim::first_state(model, &config.load_tokens()?, run.precision)?;
+    let (tokens, grid) = engine::first_state(model, &config.load_tokens()?, run.precision)?;
     if model.is_exact() && model.strip_form() == StripForm::ANorm {
         let holds = Step::exponents_of_a_norms(run.precision, config.d());
         let mut steps = Steps::new(model, grid, config.d());

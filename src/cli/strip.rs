@@ -6,11 +6,11 @@ use serde_json::json;
 use super::output;
 use super::source::{Source, first_state, open_engine};
 use crate::engine::Steps;
+use crate::engine::simulation::Simulation;
 use crate::error::Error;
-use crate::field;
 use crate::model::Rule;
-use crate::reference::spec;
-use crate::sim::Simulation;
+use crate::real;
+use crate::reference;
 
 /// Print the strip of one token: the tokens it averages over, with their scores and how far below the maximum they are
 #[derive(Debug, clap::Args)]
@@ -66,9 +66,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let members = simulation.engine().masks(&step, &[token])?.remove(0);
     let now = simulation.engine().tokens()?;
 
-    let step = field::Steps::new(&config.model, d).at(arguments.step)?;
+    let step = real::Steps::new(&config.model, d).at(arguments.step)?;
     let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-    let state = spec::State::new(&now);
+    let state = reference::real::State::new(&now);
     let scores = state.scores(&step, head, token);
     let threshold = state.threshold(stage.weights, head, token, scores.max);
     let inside = scores.max - threshold;

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 const LINE: usize = 64;
 
 /// A slice of fixed length on a 64-byte boundary.
-pub(super) struct Aligned<T> {
+pub(crate) struct Aligned<T> {
     buffer: Vec<T>,
     start: usize,
     length: usize,
@@ -13,7 +13,7 @@ pub(super) struct Aligned<T> {
 
 impl<T: Copy + Default> Aligned<T> {
     /// Zeros.
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         let buffer = vec![T::default(); length + LINE / size_of::<T>()];
         let start = buffer.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
         Self { buffer, start, length }

@@ -9,9 +9,9 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::tokens::Precision;
 
-use super::lanes::{InstructionSet, Job, Lanes, MOST_KEYS, VECTORS};
-use super::width::Width;
-use super::{Options, pool};
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{InstructionSet, Job, Lanes, MOST_KEYS, VECTORS};
+use crate::cpu::options::{Options, pool};
 
 /// Multiply-adds of every lane in one call of the kernel.
 const ROUNDS: usize = 100_000;
@@ -20,7 +20,7 @@ const ROUNDS: usize = 100_000;
 /// several runs of about 10 ms.
 ///
 /// # Errors
-/// As [`super::Cpu::new`], for options.
+/// As [`crate::cpu::ExactCpu::new`], for options.
 pub fn fma_peak(precision: Precision, options: Options) -> Result<f64> {
     let set = InstructionSet::choose(options.set)?;
     let pool = pool(options.threads)?;

@@ -1,55 +1,23 @@
-//! The GPU engine behind the trait.
+//! The GPU's engines behind the trait.
 
-use super::{Engine, Rounding, Step};
-use crate::contract::Grid;
+use crate::engine::interface::{Engine, Rounding};
+use crate::engine::step::Step;
 use crate::error::Result;
-use crate::gpu::{Attention, Device, Options, Planned};
-use crate::model::Model;
+use crate::gpu::{Adapter, ExactGpu, RealGpu};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// [`crate::gpu`] as an [`Engine`].
-#[derive(Debug)]
-pub struct GpuEngine {
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Lattice(Box<Planned>),
-    Real(Box<Attention>),
-}
-
-impl GpuEngine {
-    /// Moves the tokens to the device, for the rules of the contract; `matrix` is whether A will be anything but the identity.
-    ///
-    /// # Errors
-    /// As [`Planned::new`].
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
-        Ok(Self { state: State::Lattice(Box::new(Planned::new(device, tokens, grid, matrix, options)?)) })
-    }
-
-    /// Moves the tokens to the device as they are, for every other rule.
-    ///
-    /// # Errors
-    /// As [`Attention::new`].
-    pub fn real(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
-        Ok(Self { state: State::Real(Box::new(Attention::new(device, tokens, model)?)) })
+fn description(adapter: &Adapter) -> Description {
+    Description {
+        engine: "gpu".into(),
+        device: format!("{} ({}, {})", adapter.name(), adapter.kind(), adapter.backend()),
+        driver: adapter.driver(),
     }
 }
 
-impl Engine for GpuEngine {
+impl Engine for ExactGpu {
     fn description(&self) -> Description {
-        let device = match &self.state {
-            State::Lattice(state) => state.device(),
-            State::Real(attention) => attention.device(),
-        };
-        let adapter = device.adapter();
-        Description {
-            engine: "gpu".into(),
-            device: format!("{} ({}, {})", adapter.name(), adapter.kind(), adapter.backend()),
-            driver: adapter.driver(),
-        }
+        description(self.device().adapter())
     }
 
     fn rounding(&self) -> Rounding {
@@ -57,41 +25,48 @@ impl Engine for GpuEngine {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        match &mut self.state {
-            State::Lattice(state) => {
-                state.step(&steps.iter().map(|step| step.lattice().cloned()).collect::<Result<Vec<_>>>()?)
-            }
-            State::Real(attention) => {
-                attention.step(&steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?)
-            }
-        }
+        self.step(&steps.iter().map(|step| step.exact().cloned()).collect::<Result<Vec<_>>>()?)
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        match &mut self.state {
-            State::Lattice(state) => state.tokens(),
-            State::Real(attention) => attention.tokens(),
-        }
+        (*self).tokens()
     }
 
     fn effort(&self) -> Option<Effort> {
-        match &self.state {
-            State::Lattice(state) => Some(state.effort()),
-            State::Real(_) => None,
-        }
+        Some(self.effort())
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        match &mut self.state {
-            State::Lattice(state) => state.strips(),
-            State::Real(attention) => attention.strips(),
-        }
+        (*self).strips()
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        match &mut self.state {
-            State::Lattice(state) => state.masks(step.lattice()?, rows),
-            State::Real(attention) => attention.masks(step.real()?, rows),
-        }
+        self.masks(step.exact()?, rows)
+    }
+}
+
+impl Engine for RealGpu {
+    fn description(&self) -> Description {
+        description(self.device().adapter())
+    }
+
+    fn rounding(&self) -> Rounding {
+        Rounding::Single
+    }
+
+    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        self.step(&steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?)
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        (*self).tokens()
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        (*self).strips()
+    }
+
+    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.masks(step.real()?, rows)
     }
 }

@@ -1,76 +1,17 @@
-//! The engines behind one trait, and the choice of one. Below the command line, the only place that, with
-//! [`crate::verify`], sees two engines.
+//! The engines behind one trait, the choice of one, and the loop that steps it. Below the command line, the only place
+//! that, with [`crate::verify`], sees two engines.
 
-mod choose;
-mod cpu;
 mod gpu;
+pub(crate) mod interface;
+mod open;
 mod preflight;
 mod reference;
-mod step;
+pub mod simulation;
+pub(crate) mod step;
 
-pub use choose::{Engines, Opened, on_cpu, on_gpu, on_reference, open};
-pub use cpu::CpuEngine;
-pub use gpu::GpuEngine;
+pub use interface::{Engine, Rounding};
+pub use open::{Engines, Opened, on_cpu, on_gpu, on_reference, open};
 pub use preflight::preflight;
-pub use reference::ReferenceEngine;
+pub use reference::{ExactReference, RealReference};
+pub use simulation::{Simulation, first_state};
 pub use step::{Step, Steps};
-
-use crate::error::Result;
-use crate::outcome::{Description, Effort, StepReport, Strips};
-use crate::tokens::Tokens;
-
-/// What an engine computes in, in rules on real numbers, beside the scores and weights of pairs: those are in the stored width
-/// everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounding {
-    /// Whatever is done once a row or once a tile of keys, in f64.
-    Double,
-    /// Everything in f32, but for what sums over chunks of keys carry along.
-    Single,
-}
-
-/// An engine that holds a state on its device and steps it.
-///
-/// An engine is made for one of two arithmetics ([`crate::model::Model::is_exact`]): for the integer contract from tokens that already lie on
-/// their [`crate::contract::Grid`], and then all engines give the same bits; or for real numbers from tokens that
-/// [`crate::model::Model::start`] has placed, and then they agree within bounds. The state is held in its stored width between steps, so that what
-/// [`Engine::tokens`] gives is all of it.
-pub trait Engine {
-    /// Who computes.
-    fn description(&self) -> Description;
-
-    /// What [`crate::verify`] measures its steps in real numbers by.
-    fn rounding(&self) -> Rounding {
-        Rounding::Double
-    }
-
-    /// Applies the steps in order; a GPU may take several in one submission.
-    ///
-    /// # Errors
-    /// Device failures; a token that stops being finite; a step of the other arithmetic. The state is then undefined.
-    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>>;
-
-    /// The current tokens, in the stored width.
-    ///
-    /// # Errors
-    /// Device failures.
-    fn tokens(&mut self) -> Result<Tokens>;
-
-    /// How the last step was computed; `None` in an engine that compares every row with every key, always.
-    fn effort(&self) -> Option<Effort> {
-        None
-    }
-
-    /// Argmax and number of keys attended to of every row in the last step taken (first head, first stage).
-    ///
-    /// # Errors
-    /// Device failures; no step taken yet.
-    fn strips(&mut self) -> Result<Strips>;
-
-    /// C_i of the given rows in the current state, as the engine itself decides it, without moving anything: the keys that
-    /// the rule attends to, which for softmax are all that the row sees.
-    ///
-    /// # Errors
-    /// Device failures.
-    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>>;
-}

@@ -1,10 +1,10 @@
 //! What can be refused before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
 
-use super::choose::{cpu_plan, gpu_plan, reference_plan};
 use crate::choice::{EngineChoice, Plan};
-use crate::cpu::Cpu;
+use crate::cpu::ExactCpu;
+use crate::engine::open::{cpu_plan, gpu_plan, reference_plan};
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, AttentionPlan, Needs, Planned, Wanted};
+use crate::gpu::{Adapter, ExactGpu, Needs, RealLayout, Wanted};
 use crate::machine;
 use crate::model::Model;
 use crate::tokens::Precision;
@@ -17,7 +17,7 @@ struct Shape {
     precision: Precision,
 }
 
-/// Checks that [`super::open`] will find its engine, and memory for n tokens in R^d, in the order in which it looks.
+/// Checks that [`crate::engine::open`] will find its engine, and memory for n tokens in R^d, in the order in which it looks.
 /// The memory on an adapter, where one is taken.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ impl Shape {
 
     fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
         cpu_plan(plan, model)?;
-        self.require(Cpu::memory(self.n, self.d, self.precision, plan, machine::threads()))?;
+        self.require(ExactCpu::memory(self.n, self.d, self.precision, plan, machine::threads()))?;
         Ok(None)
     }
 
@@ -63,9 +63,9 @@ impl Shape {
         let available = adapter.memory();
         let memory = if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            Planned::memory(plan, (self.n, self.d), self.precision, matrix, adapter)?
+            ExactGpu::memory(plan, (self.n, self.d), self.precision, matrix, adapter)?
         } else {
-            let memory = AttentionPlan::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
+            let memory = RealLayout::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
             available.map_or(Ok(()), |available| memory.check_total(available))?;
             memory
         };

@@ -1,64 +1,77 @@
-//! The reference behind the trait.
+//! [`crate::reference`] behind the trait.
 
-use super::{Engine, Step};
-use crate::contract::Grid;
+use crate::engine::interface::Engine;
+use crate::engine::step::Step;
 use crate::error::{Error, Result};
+use crate::exact::Grid;
 use crate::outcome::{Description, StepReport, Strips};
-use crate::reference::{contract, spec};
+use crate::reference::{exact, real};
 use crate::tokens::Tokens;
 
-/// [`crate::reference`] as an [`Engine`].
+/// The reference of the rules of the contract.
 #[derive(Debug)]
-pub struct ReferenceEngine {
-    state: State,
+pub struct ExactReference {
+    state: exact::State,
     strips: Option<Strips>,
 }
 
+/// The reference of every other rule. Its tokens are in the stored width: a step is computed in f64 and rounded once,
+/// which is as near as that width comes.
 #[derive(Debug)]
-enum State {
-    Lattice(contract::State),
-    /// In the stored width: a step is computed in f64 and rounded once, which is as near as that width comes.
-    Real(Tokens),
+pub struct RealReference {
+    tokens: Tokens,
+    strips: Option<Strips>,
 }
 
-impl ReferenceEngine {
-    /// Holds the tokens, moved to the grid, for the rules of the contract.
+impl ExactReference {
+    /// Holds the tokens, moved to the grid.
     pub fn new(tokens: &Tokens, grid: Grid) -> Self {
-        Self { state: State::Lattice(contract::State::new(tokens, grid)), strips: None }
-    }
-
-    /// Holds the tokens as they are, for every other rule.
-    pub fn real(tokens: &Tokens) -> Self {
-        Self { state: State::Real(tokens.clone()), strips: None }
+        Self { state: exact::State::new(tokens, grid), strips: None }
     }
 
     fn step_once(&mut self, step: &Step) -> Result<StepReport> {
-        let (moved, strips) = match &mut self.state {
-            State::Lattice(state) => {
-                let (next, strips) = state.step(step.lattice()?);
-                let moved = (0..next.n).filter(|&i| next.row(i) != state.row(i)).count();
-                *state = next;
-                let argmax = strips.iter().map(|s| s.argmax as u32).collect();
-                (moved, Strips { argmax, count: strips.iter().map(|s| s.members.len() as u32).collect() })
-            }
-            State::Real(tokens) => {
-                let (next, strips) = spec::State::new(tokens).step(step.real()?);
-                let next = Tokens::stepped(&next.x, next.d, tokens.precision(), step.t())?;
-                let moved = (0..next.n()).filter(|&i| next.row(i) != tokens.row(i)).count();
-                *tokens = next;
-                (moved, strips)
-            }
-        };
-        let report = StepReport::new(step.t(), moved as u64, strips.count.iter().copied(), 0);
-        self.strips = Some(strips);
-        Ok(report)
+        let (next, strips) = self.state.step(step.exact()?);
+        let moved = (0..next.n).filter(|&i| next.row(i) != self.state.row(i)).count();
+        self.state = next;
+        let argmax = strips.iter().map(|s| s.argmax as u32).collect();
+        let strips = Strips { argmax, count: strips.iter().map(|s| s.members.len() as u32).collect() };
+        Ok(report(&mut self.strips, step, moved, strips))
     }
 }
 
-impl Engine for ReferenceEngine {
+impl RealReference {
+    /// Holds the tokens as they are.
+    pub fn new(tokens: &Tokens) -> Self {
+        Self { tokens: tokens.clone(), strips: None }
+    }
+
+    fn step_once(&mut self, step: &Step) -> Result<StepReport> {
+        let (next, strips) = real::State::new(&self.tokens).step(step.real()?);
+        let next = Tokens::stepped(&next.x, next.d, self.tokens.precision(), step.t())?;
+        let moved = (0..next.n()).filter(|&i| next.row(i) != self.tokens.row(i)).count();
+        self.tokens = next;
+        Ok(report(&mut self.strips, step, moved, strips))
+    }
+}
+
+/// Keeps the strips of a step and reports it.
+fn report(kept: &mut Option<Strips>, step: &Step, moved: usize, strips: Strips) -> StepReport {
+    let report = StepReport::new(step.t(), moved as u64, strips.count.iter().copied(), 0);
+    *kept = Some(strips);
+    report
+}
+
+fn description(arithmetic: &str) -> Description {
+    Description { engine: "reference".into(), device: format!("plain loops, {arithmetic}"), driver: String::new() }
+}
+
+fn no_step() -> Error {
+    Error::input("no step has been taken yet")
+}
+
+impl Engine for ExactReference {
     fn description(&self) -> Description {
-        let arithmetic = if matches!(self.state, State::Lattice(_)) { "i128" } else { "f64" };
-        Description { engine: "reference".into(), device: format!("plain loops, {arithmetic}"), driver: String::new() }
+        description("i128")
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
@@ -66,29 +79,40 @@ impl Engine for ReferenceEngine {
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        match &self.state {
-            State::Lattice(state) => state.tokens(),
-            State::Real(tokens) => Ok(tokens.clone()),
-        }
+        self.state.tokens()
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
+        self.strips.clone().ok_or_else(no_step)
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        match &self.state {
-            State::Lattice(state) => {
-                let step = step.lattice()?;
-                Ok(rows.iter().map(|&i| state.strip(step, i).members.iter().map(|&j| j as u32).collect()).collect())
-            }
-            State::Real(tokens) => {
-                let (step, state) = (step.real()?, spec::State::new(tokens));
-                let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-                let keys =
-                    |i: usize| state.attention(step, stage, head, i).weights.iter().map(|(j, _)| *j as u32).collect();
-                Ok(rows.iter().map(|&i| keys(i)).collect())
-            }
-        }
+        let step = step.exact()?;
+        Ok(rows.iter().map(|&i| self.state.strip(step, i).members.iter().map(|&j| j as u32).collect()).collect())
+    }
+}
+
+impl Engine for RealReference {
+    fn description(&self) -> Description {
+        description("f64")
+    }
+
+    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        steps.iter().map(|step| self.step_once(step)).collect()
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        Ok(self.tokens.clone())
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        self.strips.clone().ok_or_else(no_step)
+    }
+
+    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let (step, state) = (step.real()?, real::State::new(&self.tokens));
+        let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+        let keys = |i: usize| state.attention(step, stage, head, i).weights.iter().map(|(j, _)| *j as u32).collect();
+        Ok(rows.iter().map(|&i| keys(i)).collect())
     }
 }

@@ -1,24 +1,24 @@
 //! What an engine is given: a step in integers where the contract defines one, else in real numbers.
 
-use crate::contract::{self, Grid};
 use crate::error::{Error, Result};
-use crate::field;
+use crate::exact::{self, Grid};
 use crate::model::Model;
+use crate::real;
 
 /// One step, in the arithmetic of its model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Localmax, hardmax, Frank–Wolfe: the same bits on every engine.
-    Lattice(contract::Step),
+    Exact(exact::Step),
     /// Everything else: the same numbers within bounds.
-    Real(field::Step),
+    Real(real::Step),
 }
 
 impl Step {
     /// t, counted from 0.
     pub fn t(&self) -> u64 {
         match self {
-            Self::Lattice(step) => step.t,
+            Self::Exact(step) => step.t,
             Self::Real(step) => step.t,
         }
     }
@@ -27,9 +27,9 @@ impl Step {
     ///
     /// # Errors
     /// A step in real numbers, given to a state on the lattice.
-    pub fn lattice(&self) -> Result<&contract::Step> {
+    pub fn exact(&self) -> Result<&exact::Step> {
         match self {
-            Self::Lattice(step) => Ok(step),
+            Self::Exact(step) => Ok(step),
             Self::Real(_) => Err(Error::input("a step in real numbers cannot move tokens that lie on a lattice")),
         }
     }
@@ -38,22 +38,22 @@ impl Step {
     ///
     /// # Errors
     /// A step in integers, given to a state in real numbers.
-    pub fn real(&self) -> Result<&field::Step> {
+    pub fn real(&self) -> Result<&real::Step> {
         match self {
             Self::Real(step) => Ok(step),
-            Self::Lattice(_) => Err(Error::input("a step in integers cannot move tokens that lie on no lattice")),
+            Self::Exact(_) => Err(Error::input("a step in integers cannot move tokens that lie on no lattice")),
         }
     }
 }
 
-impl From<contract::Step> for Step {
-    fn from(step: contract::Step) -> Self {
-        Self::Lattice(step)
+impl From<exact::Step> for Step {
+    fn from(step: exact::Step) -> Self {
+        Self::Exact(step)
     }
 }
 
-impl From<field::Step> for Step {
-    fn from(step: field::Step) -> Self {
+impl From<real::Step> for Step {
+    fn from(step: real::Step) -> Self {
         Self::Real(step)
     }
 }
@@ -62,18 +62,18 @@ impl From<field::Step> for Step {
 #[derive(Clone, Debug)]
 pub enum Steps<'a> {
     /// In integers.
-    Lattice(contract::Steps<'a>),
+    Exact(exact::Steps<'a>),
     /// In real numbers.
-    Real(field::Steps<'a>),
+    Real(real::Steps<'a>),
 }
 
 impl<'a> Steps<'a> {
     /// Steps of `model` for tokens in R^d, in integers on `grid` if [`Model::is_exact`].
     pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
         if model.is_exact() {
-            Self::Lattice(contract::Steps::new(model, grid, d))
+            Self::Exact(exact::Steps::new(model, grid, d))
         } else {
-            Self::Real(field::Steps::new(model, d))
+            Self::Real(real::Steps::new(model, d))
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Steps<'a> {
     /// A schedule outside its domain at step t.
     pub fn at(&mut self, t: u64) -> Result<Step> {
         match self {
-            Self::Lattice(steps) => Ok(Step::Lattice(steps.at(t)?)),
+            Self::Exact(steps) => Ok(Step::Exact(steps.at(t)?)),
             Self::Real(steps) => Ok(Step::Real(steps.at(t)?)),
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Picks an adapter by a part of its name, whatever else was asked for.
-pub(super) const CHOICE_VARIABLE: &str = "LOCALMAX_ADAPTER";
+pub(crate) const CHOICE_VARIABLE: &str = "LOCALMAX_ADAPTER";
 
 /// Which adapters a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Wanted {
 /// An adapter of this machine.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    pub(super) handle: wgpu::Adapter,
+    pub(crate) handle: wgpu::Adapter,
     info: wgpu::AdapterInfo,
 }
 
@@ -111,7 +111,11 @@ impl Adapter {
 
     /// Bytes that all buffers together may take: the device's own memory, or this machine's if it shares that.
     pub fn memory(&self) -> Option<u64> {
-        if self.is_software() { crate::machine::available_memory() } else { super::heap::local_bytes(&self.handle) }
+        if self.is_software() {
+            crate::machine::available_memory()
+        } else {
+            crate::gpu::heap::local_bytes(&self.handle)
+        }
     }
 
     /// Features of interest by name, with whether the adapter has them. None is needed to run.

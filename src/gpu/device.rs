@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Adapter;
-use super::kernels;
 use crate::error::{Error, Result};
+use crate::gpu::adapter::Adapter;
+use crate::gpu::arithmetic::PROBE;
+use crate::gpu::twins;
 use crate::tokens::Precision;
 
 /// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
@@ -19,20 +20,20 @@ const COPY_BYTES: u64 = 32 << 20;
 type Pipelines = HashMap<(&'static str, Precision, usize), Pipeline>;
 
 /// What a kernel is compiled from.
-pub(super) struct Module<'a> {
+pub(crate) struct Module<'a> {
     /// The entry point, which no other kernel has.
-    pub(super) entry: &'static str,
+    pub(crate) entry: &'static str,
     /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
-    pub(super) writes: &'a [bool],
+    pub(crate) writes: &'a [bool],
     /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
-    pub(super) trusted: bool,
+    pub(crate) trusted: bool,
 }
 
 /// An opened device. Cloning shares it, and the kernels compiled for it.
 #[derive(Clone, Debug)]
 pub struct Device {
-    pub(super) raw: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
+    pub(crate) raw: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
     adapter: Adapter,
     limits: wgpu::Limits,
     lost: Arc<Mutex<Option<String>>>,
@@ -42,10 +43,10 @@ pub struct Device {
 
 /// A kernel compiled for one d and precision.
 #[derive(Clone, Debug)]
-pub(super) struct Pipeline {
-    pub(super) raw: wgpu::ComputePipeline,
+pub(crate) struct Pipeline {
+    pub(crate) raw: wgpu::ComputePipeline,
     /// Of group 1.
-    pub(super) layout: wgpu::BindGroupLayout,
+    pub(crate) layout: wgpu::BindGroupLayout,
 }
 
 impl Device {
@@ -95,7 +96,7 @@ impl Device {
     }
 
     /// An [`Error::Device`] if the device was lost or misused since it was opened.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(text) => {
                 Err(Error::device(format!("{}: {text}; start again, or take --engine cpu", self.adapter.name())))
@@ -105,7 +106,7 @@ impl Device {
     }
 
     /// Runs `make`, turning a device's refusal into an error.
-    pub(super) fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+    pub(crate) fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let made = make(&self.raw);
@@ -124,7 +125,7 @@ impl Device {
     }
 
     /// A zeroed buffer.
-    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(crate) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let usage = usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         self.guarded(what, bytes, |raw| {
             raw.create_buffer(&wgpu::BufferDescriptor {
@@ -137,7 +138,7 @@ impl Device {
     }
 
     /// Fills a buffer from its start, a part at a time.
-    pub(super) fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
         for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
             self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
             if words.len() as u64 * 4 == COPY_BYTES {
@@ -149,7 +150,7 @@ impl Device {
     }
 
     /// Waits for a submission.
-    pub(super) fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+    pub(crate) fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
         let waited = self.raw.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) });
         self.check()?;
         waited.map(|_| ()).map_err(|error| {
@@ -162,7 +163,7 @@ impl Device {
     }
 
     /// The first words of a buffer.
-    pub(super) fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
+    pub(crate) fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
         let bytes = words as u64 * 4;
         let size = bytes.min(COPY_BYTES);
         let staging = self.guarded("read-back", size, |raw| {
@@ -196,7 +197,7 @@ impl Device {
     }
 
     /// The kernel for tokens in R^d, compiled at its first use.
-    pub(super) fn pipeline(
+    pub(crate) fn pipeline(
         &self,
         module: &Module<'_>,
         precision: Precision,
@@ -233,7 +234,7 @@ impl Device {
     }
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
-    pub(super) fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
+    pub(crate) fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
         self.guarded("jobs", 0, |raw| {
             let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(bytes) };
             raw.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -245,7 +246,7 @@ impl Device {
     }
 
     /// Group 1 of a kernel: its buffers, in the order of their bindings.
-    pub(super) fn bind(
+    pub(crate) fn bind(
         &self,
         entry: &str,
         pipeline: &Pipeline,
@@ -265,7 +266,7 @@ impl Device {
     }
 
     /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
-    pub(super) fn spread(&self, groups: u64) -> [u32; 2] {
+    pub(crate) fn spread(&self, groups: u64) -> [u32; 2] {
         let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
         [across as u32, groups.div_ceil(across) as u32]
     }
@@ -276,7 +277,7 @@ impl Device {
     }
 
     /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
-    pub(super) fn run_alone(
+    pub(crate) fn run_alone(
         &self,
         source: &str,
         entry: &str,
@@ -324,9 +325,9 @@ impl Device {
     /// Device failures.
     pub fn apply(
         &self,
-        function: &kernels::Function,
+        function: &twins::Function,
         precision: Precision,
-        operands: &[kernels::Operands],
+        operands: &[twins::Operands],
     ) -> Result<Vec<[u32; 4]>> {
         let count = operands.len();
         let input = self.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE)?;
@@ -341,8 +342,8 @@ impl Device {
         let seeds: Vec<u32> = (1..=64).collect();
         let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE)?;
         self.write(&buffer, &seeds)?;
-        self.run_alone(kernels::PROBE, "probe", &[&buffer], 1)?;
-        let expected: Vec<u32> = seeds.iter().map(|&seed| kernels::probe_twin(seed)).collect();
+        self.run_alone(PROBE, "probe", &[&buffer], 1)?;
+        let expected: Vec<u32> = seeds.iter().map(|&seed| twins::probe(seed)).collect();
         if self.read(&buffer, 64)? == expected {
             return Ok(());
         }

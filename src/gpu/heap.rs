@@ -3,7 +3,7 @@
 
 /// Bytes of the largest heap local to the device; none where the backend does not tell.
 #[cfg(not(target_vendor = "apple"))]
-pub(super) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
+pub(crate) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const DEVICE_LOCAL: u32 = 1;
     // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter` lives.
@@ -20,7 +20,7 @@ pub(super) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
 
 /// None: Metal is not asked.
 #[cfg(target_vendor = "apple")]
-pub(super) fn local_bytes(_: &wgpu::Adapter) -> Option<u64> {
+pub(crate) fn local_bytes(_: &wgpu::Adapter) -> Option<u64> {
     None
 }
 

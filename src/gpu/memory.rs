@@ -35,7 +35,7 @@ impl Memory {
     }
 
     /// Bytes of one buffer, if there is such a one.
-    pub(super) fn bytes(&self, what: &str) -> Option<u64> {
+    pub(crate) fn bytes(&self, what: &str) -> Option<u64> {
         self.lines.iter().find(|line| line.what == what).map(|line| line.bytes)
     }
 
@@ -43,7 +43,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error::Memory`] with both numbers.
-    pub(super) fn check_each(&self, limits: &wgpu::Limits, bound_whole: impl Fn(&str) -> bool) -> Result<()> {
+    pub(crate) fn check_each(&self, limits: &wgpu::Limits, bound_whole: impl Fn(&str) -> bool) -> Result<()> {
         let least = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         for line in &self.lines {
             let available = if bound_whole(line.what) { least } else { limits.max_buffer_size };
@@ -73,7 +73,7 @@ impl Memory {
 }
 
 /// More than there is.
-pub(super) fn exceeds(what: &str, needed: u64, available: u64, mend: &str) -> Error {
+pub(crate) fn exceeds(what: &str, needed: u64, available: u64, mend: &str) -> Error {
     Error::Memory { what: what.into(), needed, available, mend: mend.into() }
 }
 

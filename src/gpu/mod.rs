@@ -1,50 +1,25 @@
-//! The GPU engine: the integer contract on any device that wgpu reaches, with WGSL kernels from `shaders/`.
+//! The GPU engine on any device that wgpu reaches, with WGSL kernels from `shaders/`: `exact` has the rules of the integer
+//! contract ([`crate::exact`]), `real` every other rule.
 //!
-//! The state X lives on the device as lattice integers from step to step. A step is, over slices of rows,
-//!
-//! | kernel | computes |
-//! |---|---|
-//! | `queries` | xf = f32(X), Q = floor((ÃX + 2^(b−1))/2^b), qf = f32(Q) |
-//! | `widths` | D_i exactly, and E_i, the bound on the error of a filter score |
-//! | `scores` | the largest f32 score of each row in each supertile of 64 keys |
-//! | `peaks` | m_i and the lowest argmax, exactly, among the keys within 2E of the largest f32 score |
-//! | `strips` | |C_i| and Σ X_j: f32 decides outside ±E of m_i − D_i, integers inside |
-//! | `moves` | Y = rne(S/c), X', and the step's report |
-//!
-//! That compares every row with every key. A tree of boxes rules most keys out unseen, with kernels of its own (`search`), and
-//! [`Planned`] takes the one or the other.
-//!
-//! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like: the bits are the
-//! contract's. That holds at both precisions with an f32 filter, so f64 needs no f64 on the device, and 64- and 128-bit
-//! integers are u32 words ([`kernels`]). No coordinate can become non-finite: the state has no such value, and filter
-//! scores stay below 2^127.
-//!
-//! The rules in real numbers, which need `exp` or may leave the lattice, have kernels of their own: [`attention`].
-//!
-//! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), [`Plan`]
-//! (every buffer's bytes and the slices, checked before anything is allocated), [`Planned`], [`State`] and [`Attention`] (the
-//! resident tokens).
+//! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), a layout
+//! (every buffer's bytes and the slices, checked before anything is allocated), [`ExactGpu`] and [`RealGpu`] (the resident
+//! tokens).
 
 mod adapter;
-pub mod attention;
+mod arithmetic;
 mod device;
+pub mod exact;
 mod heap;
-pub mod kernels;
 mod memory;
 mod peak;
-mod plan;
-mod planned;
 mod queue;
-mod report;
-mod search;
-mod state;
+mod real;
+pub mod twins;
 mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
-pub use attention::{Attention, AttentionPlan, Needs};
 pub use device::Device;
+pub use exact::{BruteForce, ExactGpu, Options};
 pub use memory::{Line, Memory};
 pub use peak::{Peak, fma_peak};
-pub use plan::Plan;
-pub use planned::{Options, Planned};
-pub use state::State;
+pub use real::{Needs, RealGpu, RealLayout};

@@ -1,8 +1,8 @@
 //! The device's own f32 peak, measured in the same run as the engine it is compared with.
 
-use super::Device;
-use super::kernels;
 use crate::error::Result;
+use crate::gpu::arithmetic::MULTIPLY_ADD;
+use crate::gpu::device::Device;
 
 /// A measured peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub fn fma_peak(device: &Device) -> Result<Peak> {
     let constants = [0.999_f32; 4].into_iter().chain([1e-3; 4]).chain([0.0; 4]).map(f32::to_bits);
     device.write(&buffer, &constants.collect::<Vec<_>>())?;
     let time = |groups| -> Result<f64> {
-        Ok(device.run_alone(kernels::MULTIPLY_ADD, "multiply_add", &[&buffer], groups)?.as_secs_f64())
+        Ok(device.run_alone(MULTIPLY_ADD, "multiply_add", &[&buffer], groups)?.as_secs_f64())
     };
     // Drivers compile at the first run, and devices wake up; so the size is found first, then timed.
     let mut groups = 16u32;

@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
 
-use super::device::{Device, Pipeline};
-use super::words::pair;
-use crate::contract::{Step, StripWidth, TokenMatrix};
 use crate::error::Result;
-use crate::model::Mask;
+use crate::gpu::device::{Device, Pipeline};
 
 /// Seconds that a submission should take: short for a desktop's watchdog, long against its overhead.
 const SUBMISSION: f64 = 0.1;
@@ -17,66 +14,16 @@ const JOBS: usize = 2048;
 /// Bytes from one job's parameters to the next: the largest alignment that WebGPU asks for.
 const JOB_STRIDE: u64 = 256;
 
-/// The parameters of one dispatch, as `Job` in frame.wgsl.
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-#[repr(C)]
-pub(super) struct Job {
-    pub(super) n: u32,
-    pub(super) supertiles: u32,
-    pub(super) row_first: u32,
-    pub(super) row_end: u32,
-    pub(super) slice_first: u32,
-    pub(super) row_base: u32,
-    pub(super) key_base: u32,
-    pub(super) tile_first: u32,
-    pub(super) tile_end: u32,
-    pub(super) causal: u32,
-    pub(super) report: u32,
-    pub(super) width_kind: u32,
-    pub(super) matrix_exponent: i32,
-    pub(super) dims: u32,
-    pub(super) gain: [u32; 2],
-    pub(super) multiple: [u32; 2],
-    pub(super) apart: u32,
-    pub(super) pad: u32,
-    pub(super) width: [u32; 4],
-    pub(super) first_leaf: u32,
-    pub(super) first_key: u32,
-    pub(super) warm: u32,
-    pub(super) digit: u32,
-}
-
-impl Job {
-    /// What the dispatches of a step share.
-    pub(super) fn of(step: &Step) -> Self {
-        let (width_kind, width) = match step.width {
-            StripWidth::Constant(width) => (0, width),
-            StripWidth::Argmax => (3, 0),
-            StripWidth::QueryNorm { factor } => (1, factor),
-            StripWidth::ANorm { factor } => (2, factor),
-        };
-        Self {
-            causal: u32::from(step.mask == Mask::Causal),
-            width_kind,
-            matrix_exponent: step.matrix_exponent,
-            gain: pair(step.gain as i64),
-            multiple: if let TokenMatrix::Multiple(a) = step.matrix { pair(a) } else { [0; 2] },
-            width: [0, 32, 64, 96].map(|shift| (width >> shift) as u32),
-            ..Self::default()
-        }
-    }
-}
-
 /// A dispatch, ready to be encoded, with its parameters.
-pub(super) struct Dispatch<J> {
-    pub(super) pipeline: Pipeline,
-    pub(super) binding: wgpu::BindGroup,
-    pub(super) groups: [u32; 2],
-    pub(super) job: J,
+pub(crate) struct Dispatch<J> {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) binding: wgpu::BindGroup,
+    pub(crate) groups: [u32; 2],
+    pub(crate) job: J,
 }
 
 /// Dispatches not yet submitted, and what is known of the device's speed.
-pub(super) struct Queue<J> {
+pub(crate) struct Queue<J> {
     device: Device,
     jobs: wgpu::Buffer,
     binding: wgpu::BindGroup,
@@ -88,7 +35,7 @@ pub(super) struct Queue<J> {
 }
 
 impl<J: Pod> Queue<J> {
-    pub(super) fn new(device: &Device) -> Result<Self> {
+    pub(crate) fn new(device: &Device) -> Result<Self> {
         let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM)?;
         let binding = device.job_binding(&jobs, size_of::<J>() as u64)?;
         let busy = Duration::ZERO;
@@ -96,29 +43,29 @@ impl<J: Pod> Queue<J> {
     }
 
     /// Time that submissions have taken so far, from submitting to their end.
-    pub(super) fn busy(&self) -> Duration {
+    pub(crate) fn busy(&self) -> Duration {
         self.busy
     }
 
     /// Adds a dispatch.
-    pub(super) fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
+    pub(crate) fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
         self.waiting.push(dispatch);
         if self.waiting.len() == JOBS { self.submit() } else { Ok(()) }
     }
 
     /// How many units of that cost the waiting submission has room for, out of a fresh one's.
-    pub(super) fn fit(&self, cost: f64) -> [u32; 2] {
+    pub(crate) fn fit(&self, cost: f64) -> [u32; 2] {
         [self.budget - self.cost, self.budget].map(|room| (room / cost).clamp(0.0, f64::from(u32::MAX)) as u32)
     }
 
     /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest is not worth a slice.
-    pub(super) fn charge(&mut self, cost: f64) -> Result<()> {
+    pub(crate) fn charge(&mut self, cost: f64) -> Result<()> {
         self.cost += cost;
         if self.cost >= 0.75 * self.budget { self.submit() } else { Ok(()) }
     }
 
     /// Submits what waits, and waits for its end.
-    pub(super) fn submit(&mut self) -> Result<()> {
+    pub(crate) fn submit(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }

@@ -3,12 +3,12 @@
 use crate::tokens::Precision;
 
 /// An integer of 64 bits.
-pub(super) fn pair(value: i64) -> [u32; 2] {
+pub(crate) fn pair(value: i64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
 
 /// Coordinates for the device.
-pub(super) fn words(coordinates: &[i64], precision: Precision) -> Vec<u32> {
+pub(crate) fn words(coordinates: &[i64], precision: Precision) -> Vec<u32> {
     match precision {
         Precision::F32 => coordinates.iter().map(|&x| x as u32).collect(),
         Precision::F64 => coordinates.iter().flat_map(|&x| pair(x)).collect(),
@@ -16,7 +16,7 @@ pub(super) fn words(coordinates: &[i64], precision: Precision) -> Vec<u32> {
 }
 
 /// Coordinates from the device.
-pub(super) fn coordinates(words: &[u32], precision: Precision) -> Vec<i64> {
+pub(crate) fn coordinates(words: &[u32], precision: Precision) -> Vec<i64> {
     match precision {
         Precision::F32 => words.iter().map(|&w| i64::from(w as i32)).collect(),
         Precision::F64 => words.chunks_exact(2).map(|w| (u64::from(w[1]) << 32 | u64::from(w[0])) as i64).collect(),

@@ -6,21 +6,21 @@ use std::path::Path;
 
 /// A file that is written.
 #[derive(Debug)]
-pub(super) struct Out(File);
+pub(crate) struct Out(File);
 
 impl Out {
     /// A new file, or an old one made empty.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Self::open(path, OpenOptions::new().write(true).create(true).truncate(true))
     }
 
     /// A file that was not there.
-    pub(super) fn create_new(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create_new(path: &Path) -> io::Result<Self> {
         Self::open(path, OpenOptions::new().write(true).create_new(true))
     }
 
     /// An old file, cut to its first `bytes` bytes, to be written on from there.
-    pub(super) fn cut(path: &Path, bytes: u64) -> io::Result<Self> {
+    pub(crate) fn cut(path: &Path, bytes: u64) -> io::Result<Self> {
         let mut out = Self::open(path, OpenOptions::new().write(true))?;
         fault()?;
         out.0.set_len(bytes)?;
@@ -34,7 +34,7 @@ impl Out {
     }
 
     /// Brings everything to the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         fault()?;
         // No test pulls the plug, and thousands of them would wait for the disk.
         if cfg!(test) { Ok(()) } else { self.0.sync_all() }
@@ -53,25 +53,25 @@ impl Write for Out {
 }
 
 /// Gives a file another name, in place of what had it.
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fault()?;
     fs::rename(from, to)
 }
 
 /// Removes a file; one that is not there is no error.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fault()?;
     fs::remove_file(path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
 /// Creates a folder; one that is there is no error.
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fault()?;
     fs::create_dir_all(path)
 }
 
 /// Brings the names in a folder to the disk, where a system has such a thing.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     fault()?;
     if !cfg!(unix) || cfg!(test) {
         return Ok(());
@@ -86,7 +86,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 /// A call that is made elsewhere.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps)] // in tests it fails
-pub(super) fn fault() -> io::Result<()> {
+pub(crate) fn fault() -> io::Result<()> {
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn allowed(bytes: usize) -> io::Result<usize> {
 #[cfg(test)]
 use faults::allowed;
 #[cfg(test)]
-pub(super) use faults::fault;
+pub(crate) use faults::fault;
 
 /// Calls that fail because a test wants it.
 #[cfg(test)]
@@ -145,11 +145,11 @@ pub(crate) mod faults {
         (result, CALLS.get())
     }
 
-    pub(in crate::io) fn fault() -> io::Result<()> {
+    pub(crate) fn fault() -> io::Result<()> {
         allowed(0).map(drop)
     }
 
-    pub(super) fn allowed(bytes: usize) -> io::Result<usize> {
+    pub(crate) fn allowed(bytes: usize) -> io::Result<usize> {
         let call = CALLS.get();
         CALLS.set(call + 1);
         let Some((at, fault)) = PLAN.get() else { return Ok(bytes) };

@@ -2,10 +2,8 @@
 //! answer with data or with one line, in bounded memory.
 
 pub mod atomic;
-pub mod checkpoint;
 pub mod config;
 pub(crate) mod disk;
 pub(crate) mod input;
 pub mod npy;
 pub mod presets;
-pub mod run_dir;

@@ -67,8 +67,8 @@ pub fn find(name: &str) -> Result<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Grid;
-    use crate::engine::{Engine, ReferenceEngine, Steps};
+    use crate::choice::Plan;
+    use crate::engine::{self, Steps};
     use crate::io::config::{Config, Override};
 
     /// A preset that does not run, or says nothing about itself, is worse than none.
@@ -81,12 +81,8 @@ mod tests {
             let small = Override::set("tokens.n=500").unwrap();
             let config = if full.n() > 500 { Config::preset(preset.name, &[small]).unwrap() } else { full };
             let tokens = config.load_tokens().unwrap();
-            let grid = Grid::of(&tokens, config.run.precision);
-            let mut engine = if config.model.is_exact() {
-                ReferenceEngine::new(&grid.snap(&tokens).unwrap(), grid)
-            } else {
-                ReferenceEngine::real(&config.model.start(&tokens, config.run.precision).unwrap())
-            };
+            let (first, grid) = engine::first_state(&config.model, &tokens, config.run.precision).unwrap();
+            let mut engine = engine::on_reference(Plan::Auto, &config.model, &first, grid).unwrap();
             let mut steps = Steps::new(&config.model, grid, config.d());
             // A small chain may wait for its first draw.
             let count = if config.n() <= 20 { 40 } else { 3 };

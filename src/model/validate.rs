@@ -108,7 +108,7 @@ impl Model {
     }
 
     /// The cloud as a run of this model starts from it, in the stored width: moved onto the sphere or the ellipsoid along its rays, and otherwise as
-    /// it is. (A system of the contract starts from its lattice instead, [`crate::contract::Grid::snap`].)
+    /// it is. (A system of the contract starts from its lattice instead, [`crate::exact::Grid::snap`].)
     ///
     /// # Errors
     /// A token at the origin, or so large that its norm overflows, on a geometry that has no place for it.

@@ -12,7 +12,7 @@
 use super::envelope::Envelope;
 use super::hull::Hull;
 use super::points::{Points, dot};
-use crate::field::Linear;
+use crate::real::Linear;
 
 /// Alignment of every token.
 #[derive(Clone, Debug, PartialEq)]

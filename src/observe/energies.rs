@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::alignment::scored;
 use super::points::{Distinct, Points, dot, squared_distance};
-use crate::field::Linear;
+use crate::real::Linear;
 use crate::rng::Stream;
 
 /// Distinct tokens up to which every pair counts.

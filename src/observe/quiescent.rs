@@ -14,8 +14,8 @@
 
 use super::nearest;
 use super::points::{Points, dot};
-use crate::field::Linear;
 use crate::model::StripForm;
+use crate::real::Linear;
 
 /// ε(v); `None` where A v = 0, a vertex that the theorem excludes.
 ///

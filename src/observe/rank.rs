@@ -8,7 +8,7 @@ use nalgebra::DMatrix;
 
 use super::alignment::scored;
 use super::points::{Distinct, dot};
-use crate::field::Linear;
+use crate::real::Linear;
 
 /// Rows of the largest matrix whose singular values are computed.
 const MOST: usize = 512;

@@ -63,7 +63,7 @@ pub struct RateFit {
 
 impl RateFit {
     /// Fits distances at ascending steps. `noise` above 0: the resolution of a distance in the tokens' unit, such as
-    /// √d times the unit of the lattice ([`crate::contract::Grid::unit`]), or √d·2^-52 times the radius in real numbers.
+    /// √d times the unit of the lattice ([`crate::exact::Grid::unit`]), or √d·2^-52 times the radius in real numbers.
     ///
     /// # Errors
     /// Steps that do not ascend, distances that are no numbers; fewer than [`LEAST`] samples above the floor.

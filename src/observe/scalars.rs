@@ -12,8 +12,8 @@ use super::nearest::nearest;
 use super::points::{Distinct, Points, count_distinct};
 use super::quiescent::QuiescentSets;
 use super::support::{Directions, SupportLedger};
-use crate::field::{Linear, Steps};
 use crate::model::{Mask, Model};
+use crate::real::{Linear, Steps};
 use crate::tokens::{Precision, Tokens};
 
 /// Random directions beside those of the axes.

@@ -20,7 +20,6 @@ mod geometry;
 mod gif;
 mod metrics;
 mod player;
-pub mod run;
 mod trajectories;
 mod view;
 

@@ -9,10 +9,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::choice;
 use crate::error::Result;
-use crate::field::Linear;
 use crate::init::{Cloud, Kind};
 use crate::model::{Matrix, StripForm};
 use crate::observe::{Clusters, Hull, Points};
+use crate::real::Linear;
 use crate::rng::Stream;
 use crate::tokens::{Precision, Tokens};
 

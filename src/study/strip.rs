@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, Basis, Claim, Report, Results, Sizes, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
-use crate::field;
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::plot::{Chart, Coordinate, Panels, Player, Size};
-use crate::reference::spec;
+use crate::real;
+use crate::reference;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 
@@ -118,13 +118,13 @@ impl Strip {
 
 /// A cloud under one rule, by the mathematics of the plain reference.
 struct Plain<'a> {
-    state: &'a spec::State,
-    step: field::Step,
+    state: &'a reference::real::State,
+    step: real::Step,
 }
 
 impl<'a> Plain<'a> {
-    fn new(state: &'a spec::State, model: &Model) -> Result<Self> {
-        Ok(Self { state, step: field::Steps::new(model, state.d).at(0)? })
+    fn new(state: &'a reference::real::State, model: &Model) -> Result<Self> {
+        Ok(Self { state, step: real::Steps::new(model, state.d).at(0)? })
     }
 
     /// The keys of row i with their weights, which sum to 1.
@@ -245,7 +245,7 @@ impl Study for Strip {
                 // Scores are at most R² d; an edge is known to a few units of the lattice times R.
                 let reach = look.tokens.largest_magnitude();
                 let rounding = 8.0 * look.unit() * reach * sizes.dim as f64;
-                let state = spec::State::new(look.tokens);
+                let state = reference::real::State::new(look.tokens);
                 let plain = |model| Plain::new(&state, model);
                 let (strip, hard, soft) = (plain(&wide)?, plain(&hardmax)?, plain(&softmax)?);
                 let mut inside = inner.iter();

@@ -6,13 +6,13 @@ use super::asked::Sizes;
 use super::folder::Folder;
 use super::results::{Series, write_frames};
 use crate::choice::Plan;
-use crate::contract::Grid;
+use crate::engine::{self, Simulation};
 use crate::engine::{Engine, Engines, Steps};
 use crate::error::{Error, Result};
+use crate::exact::Grid;
 use crate::io::config::{Config, RunOptions};
 use crate::model::Model;
 use crate::outcome::StepReport;
-use crate::sim::{self, Simulation};
 use crate::tokens::Tokens;
 
 /// Steps looked ahead for the next thing that is due.
@@ -124,7 +124,7 @@ impl Workbench<'_> {
         mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         let steps = run.steps;
-        let (first, grid) = sim::first_state(model, cloud, run.precision)?;
+        let (first, grid) = engine::first_state(model, cloud, run.precision)?;
         let opened = engines.open(run.plan, model, &first, grid)?;
         if opened.note.is_some() {
             *self.note = opened.note;

@@ -1,33 +1,33 @@
 //! An engine beside the reference, step by step from the same state.
 //!
 //! Two faces are checked for every row looked at. The *contract*: argmax, mask, strip size and token must equal
-//! [`crate::reference::contract`] bit for bit. The *mathematics*: a mask entry may differ from
-//! [`crate::reference::spec`] only where its score lies inside the rounding bound of the threshold, and the token must
-//! lie within the bound of `x + γ(mean − x)` over the engine's own mask. [`bounds`] derives both.
+//! [`crate::reference::exact`] bit for bit. The *mathematics*: a mask entry may differ from
+//! [`crate::reference::real`] only where its score lies inside the rounding bound of the threshold, and the token must
+//! lie within the bound of `x + γ(mean − x)` over the engine's own mask. [`mod@exact`] and [`mod@real`] derives both.
 //!
 //! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token within its bound, and where a rule
 //! chooses keys, another choice only where rounding may make it.
 
 pub mod bits;
-pub mod bounds;
+pub mod exact;
 pub mod real;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use crate::contract::{self, Grid};
 use crate::engine::{Engine, Rounding, Step, Steps};
 use crate::error::Result;
-use crate::field;
-use crate::field::Weights;
+use crate::exact::Grid;
 use crate::model::Model;
 use crate::num;
 use crate::outcome::{StepReport, Strips};
-use crate::reference::{contract as reference, spec};
+use crate::real::Weights;
+use crate::reference;
 use crate::rng;
 use crate::tokens::Tokens;
-use bounds::Bounds;
+use crate::verify::exact::ExactBounds;
+use crate::verify::real::RealBounds;
 
 /// Multiply-adds that one check may cost the reference before it looks at a sample of the rows.
 const BUDGET: usize = 300_000_000;
@@ -180,7 +180,7 @@ impl<'a> Verifier<'a> {
         let report = engine.step(std::slice::from_ref(&step))?.remove(0);
         let after = engine.tokens()?;
         match &step {
-            Step::Lattice(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
+            Step::Exact(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
             Step::Real(step) => self.real(step, engine.rounding(), &before, &after, &masks),
         }
         Ok(report)
@@ -189,17 +189,17 @@ impl<'a> Verifier<'a> {
     /// Both faces of a step of the contract.
     fn lattice(
         &mut self,
-        integers: &contract::Step,
+        integers: &crate::exact::Step,
         before: &Tokens,
         after: &Tokens,
         strips: &Strips,
         masks: &[Vec<u32>],
     ) -> Result<()> {
         let t = integers.t;
-        let exact = reference::State::new(before, self.grid);
-        let real = spec::State::new(before);
-        let spec = field::Steps::new(self.model, before.d()).at(t)?;
-        let bounds = Bounds::new(self.grid, integers, &spec, &exact);
+        let exact = reference::exact::State::new(before, self.grid);
+        let real = reference::real::State::new(before);
+        let spec = crate::real::Steps::new(self.model, before.d()).at(t)?;
+        let bounds = ExactBounds::new(self.grid, integers, &spec, &exact);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];
@@ -227,9 +227,16 @@ impl<'a> Verifier<'a> {
     }
 
     /// A step in real numbers against the mathematics in f64.
-    fn real(&mut self, step: &field::Step, rounding: Rounding, before: &Tokens, after: &Tokens, masks: &[Vec<u32>]) {
-        let states = spec::State::new(before).stage_states(step);
-        let bounds = real::Bounds::new(step, &states, before.precision(), rounding);
+    fn real(
+        &mut self,
+        step: &crate::real::Step,
+        rounding: Rounding,
+        before: &Tokens,
+        after: &Tokens,
+        masks: &[Vec<u32>],
+    ) {
+        let states = reference::real::State::new(before).stage_states(step);
+        let bounds = RealBounds::new(step, &states, before.precision(), rounding);
         let (state, stage) = (&states[0], &step.stages[0]);
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
@@ -244,9 +251,9 @@ impl<'a> Verifier<'a> {
                 attended.push(attention);
                 undecided.push(open);
             }
-            let moved = spec::State::advanced(&states, step, i, &attended);
+            let moved = reference::real::State::advanced(&states, step, i, &attended);
             let mut want = moved.clone();
-            if let field::Motion::Flow { geometry, .. } = &step.motion {
+            if let crate::real::Motion::Flow { geometry, .. } = &step.motion {
                 geometry.retract(&mut want);
             }
             let bound = bounds.token(i, &moved, &want, &undecided);
@@ -269,14 +276,14 @@ impl<'a> Verifier<'a> {
     #[allow(clippy::too_many_arguments)]
     fn choice(
         &mut self,
-        state: &spec::State,
-        step: &field::Step,
-        head: &field::Head,
-        bounds: &real::Bounds<'_>,
+        state: &reference::real::State,
+        step: &crate::real::Step,
+        head: &crate::real::Head,
+        bounds: &RealBounds<'_>,
         place: Place,
-        wanted: spec::Attention,
+        wanted: reference::real::Attention,
         seen: Option<&[u32]>,
-    ) -> (spec::Attention, bool) {
+    ) -> (reference::real::Attention, bool) {
         let (i, weights) = (place.token, step.stages[0].weights);
         let (near, level): (Vec<bool>, _) = match weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } => return (wanted, false),
@@ -327,15 +334,15 @@ impl<'a> Verifier<'a> {
             self.findings.breach(format!("{place}: {} keys are attended to", members.len()));
             return (wanted, false);
         }
-        (spec::Attention::uniform(members[0], members), false)
+        (reference::real::Attention::uniform(members[0], members), false)
     }
 
     /// The second face: the mathematics in f64.
     fn mathematics(
         &mut self,
-        real: &spec::State,
-        step: &field::Step,
-        bounds: &Bounds<'_>,
+        real: &reference::real::State,
+        step: &crate::real::Step,
+        bounds: &ExactBounds<'_>,
         place: Place,
         members: &[usize],
         after: &Tokens,
@@ -366,7 +373,7 @@ impl<'a> Verifier<'a> {
             return self.findings.breach(format!("{place}: an empty strip"));
         }
         let unit = self.grid.unit();
-        let attention = spec::Attention::uniform(members[0], members.iter().copied());
+        let attention = reference::real::Attention::uniform(members[0], members.iter().copied());
         for (k, want) in real.moved(step, i, &attention).into_iter().enumerate() {
             let error = (after.get(i, k) - want).abs() / unit;
             let bound = bounds.token(real, i, k, members);

@@ -39,9 +39,10 @@
 //! text.
 
 use crate::engine::Rounding;
-use crate::field::{Head, Motion, Stage, Step, Weights};
 use crate::model::{Geometry, Integrator, Matrix, StripForm};
-use crate::reference::spec::{self, State};
+use crate::real::{Head, Motion, Stage, Step, Weights};
+use crate::reference;
+use crate::reference::real::State;
 use crate::tokens::Precision;
 
 const EPSILON: f64 = f64::EPSILON / 2.0;
@@ -74,9 +75,9 @@ impl Arithmetic {
     }
 }
 
-/// Bounds of one step, for states that are `states` at its stages in the reference.
+/// RealBounds of one step, for states that are `states` at its stages in the reference.
 #[derive(Debug)]
-pub(super) struct Bounds<'a> {
+pub(super) struct RealBounds<'a> {
     step: &'a Step,
     states: &'a [State],
     by: Arithmetic,
@@ -97,7 +98,7 @@ struct Mean {
     mass: f64,
 }
 
-impl<'a> Bounds<'a> {
+impl<'a> RealBounds<'a> {
     pub(super) fn new(step: &'a Step, states: &'a [State], precision: Precision, rounding: Rounding) -> Self {
         let by = Arithmetic::of(precision, rounding);
         let d = states[0].d;
@@ -152,7 +153,7 @@ impl<'a> Bounds<'a> {
             StripForm::Width => (length(&query), c * terms),
             StripForm::ANorm => {
                 let square = c * terms * length(x);
-                (spec::dot(&query, x).max(0.0).sqrt(), square.sqrt() + square)
+                (reference::real::dot(&query, x).max(0.0).sqrt(), square.sqrt() + square)
             }
         };
         2.0 * error + 3.0 * self.by.width * (max.abs() + delta * scale) + delta * off
@@ -272,7 +273,7 @@ impl<'a> Bounds<'a> {
 }
 
 fn length(x: &[f64]) -> f64 {
-    spec::dot(x, x).sqrt()
+    reference::real::dot(x, x).sqrt()
 }
 
 fn longest(x: &[f64], d: usize) -> f64 {

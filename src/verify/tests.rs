@@ -7,14 +7,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use super::{bounds, real};
-use crate::contract::{self, Grid};
 use crate::engine::Rounding;
-use crate::field::{self, Head, Linear, Motion, Stage, Step, Weights};
+use crate::exact::Grid;
 use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, StripForm};
-use crate::reference::{contract as reference, spec};
+use crate::real::{Head, Linear, Motion, Stage, Step, Weights};
+use crate::reference;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
+use crate::verify::exact::ExactBounds;
+use crate::verify::real::RealBounds;
 
 struct Draw(ChaCha8Rng);
 
@@ -154,14 +155,14 @@ fn bounds_in_real_numbers_are_those_derived() {
         let step = step(&mut draw, d, scale);
         // No token of a sphere is 0.
         let scale = if is_on_a_sphere(&step) { 1.0 } else { scale };
-        let cloud = spec::State { n, d, x: draw.reals(n * d).into_iter().map(|v| v * scale).collect() };
+        let cloud = reference::real::State { n, d, x: draw.reals(n * d).into_iter().map(|v| v * scale).collect() };
         let states = cloud.stage_states(&step);
         if !states.iter().all(|state| state.x.iter().all(|v| v.is_finite())) {
             continue;
         }
         let precision = [Precision::F32, Precision::F64][draw.below(2)];
         let rounding = [Rounding::Double, Rounding::Single][draw.below(2)];
-        let bounds = real::Bounds::new(&step, &states, precision, rounding);
+        let bounds = RealBounds::new(&step, &states, precision, rounding);
         let first = &step.stages[0];
         let mut rows = Vec::new();
         let mut numbers = Vec::new();
@@ -235,10 +236,10 @@ fn bounds_of_the_contract_are_those_derived() {
         let cloud = Tokens::from_f64(n, d, cloud).expect("a cloud");
         let grid = Grid::of(&cloud, precision);
         let tokens = grid.snap(&cloud).expect("tokens");
-        let integers = contract::Steps::new(&model, grid, d).at(0).expect("a step");
-        let (exact, state) = (reference::State::new(&tokens, grid), spec::State::new(&tokens));
-        let spec = field::Steps::new(&model, d).at(0).expect("a step");
-        let bounds = bounds::Bounds::new(grid, &integers, &spec, &exact);
+        let integers = crate::exact::Steps::new(&model, grid, d).at(0).expect("a step");
+        let (exact, state) = (reference::exact::State::new(&tokens, grid), reference::real::State::new(&tokens));
+        let spec = crate::real::Steps::new(&model, d).at(0).expect("a step");
+        let bounds = ExactBounds::new(grid, &integers, &spec, &exact);
         let (mut rows, mut numbers) = (Vec::new(), Vec::new());
         for i in 0..n {
             let members: Vec<usize> = (0..n).filter(|_| draw.below(2) == 0).collect();
@@ -249,7 +250,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let units = |i: usize| exact.row(i).to_vec();
         cases.push(json!({
             "grid": {"unit": grid.unit(), "state_bits": precision.state_bits(), "gain_bits": precision.gain_bits()},
-            "identity": integers.matrix == contract::TokenMatrix::Identity,
+            "identity": integers.matrix == crate::exact::TokenMatrix::Identity,
             "matrix_exponent": integers.matrix_exponent, "weights": weights(spec.stages[0].weights),
             "scores": linear(&spec.stages[0].heads[0].scores), "rows": rows,
             "lattice": (0..n).map(units).collect::<Vec<_>>(),

@@ -1,7 +1,7 @@
 //! Clouds, models and small systems made of them.
 
-use localmax::contract::Grid;
 use localmax::engine::{Step, Steps};
+use localmax::exact::Grid;
 use localmax::model::{Gain, Mask, Matrix, Model, Rule, Scores, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};

@@ -3,10 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use localmax::choice::Plan;
-use localmax::contract::Grid;
+use localmax::cpu::ExactCpu;
 use localmax::cpu::{InstructionSet, Options};
-use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine};
+use localmax::engine::{Engine, ExactReference};
 use localmax::error::Result;
+use localmax::exact::Grid;
+use localmax::gpu::ExactGpu;
 use localmax::gpu::{self, Adapter, Device};
 use localmax::tokens::Tokens;
 
@@ -77,10 +79,10 @@ impl Factory {
 
 /// Reference first, then every engine that is held to it.
 pub(crate) fn all() -> Vec<Factory> {
-    let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ReferenceEngine::new(tokens, grid))))];
+    let mut all = vec![Factory::new("reference", |tokens, grid| Ok(Box::new(ExactReference::new(tokens, grid))))];
     let mut cpu = |name: String, options: Options| {
         all.push(if options.set.is_none_or(InstructionSet::is_available) {
-            Factory::new(name, move |tokens, grid| Ok(Box::new(CpuEngine::new(tokens, grid, options)?)))
+            Factory::new(name, move |tokens, grid| Ok(Box::new(ExactCpu::new(tokens, grid, options)?)))
         } else {
             Factory::missing(name)
         });
@@ -153,7 +155,7 @@ fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits, plan: Plan) -> Fac
     let (adapter, device) = (adapter.clone(), OnceLock::new());
     Factory::new(name, move |tokens, grid| {
         let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
-        Ok(Box::new(GpuEngine::new(
+        Ok(Box::new(ExactGpu::new(
             device.get_or_init(open),
             tokens,
             grid,

@@ -2,10 +2,10 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use localmax::engine::{Engine, ReferenceEngine};
+use localmax::engine::{Engine, ExactReference};
 use localmax::model::Mask;
 use localmax::outcome::{StepReport, Strips};
-use localmax::reference::contract::State;
+use localmax::reference::exact::State;
 use localmax::tokens::{Precision, Tokens};
 
 use crate::Body;
@@ -46,7 +46,7 @@ impl Expected {
     }
 
     fn trace(&self) -> &[Moment] {
-        self.trace.get_or_init(|| run(&mut ReferenceEngine::new(&self.case.tokens, self.case.grid), self))
+        self.trace.get_or_init(|| run(&mut ExactReference::new(&self.case.tokens, self.case.grid), self))
     }
 
     fn hold(&self, factory: &Factory) {
@@ -158,7 +158,7 @@ static LARGE: LazyLock<Vec<(Case, OnceLock<Vec<Sample>>)>> = LazyLock::new(|| {
 
 fn sample(case: &Case) -> Vec<Sample> {
     let state = State::new(&case.tokens, case.grid);
-    let step = case.steps[0].lattice().expect("integers");
+    let step = case.steps[0].exact().expect("integers");
     let mut random = Random(7);
     let rows = (0..60).map(|_| random.below(state.n)).chain([0, state.n - 1]);
     let sample_row = |i| {

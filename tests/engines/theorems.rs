@@ -1,7 +1,7 @@
 //! What is proved of the systems (arXiv 2509.15958, 2407.01602), with the slack that the lattice leaves.
 
-use localmax::contract::Grid;
 use localmax::engine::Engine;
+use localmax::exact::Grid;
 use localmax::model::{Mask, StripForm};
 use localmax::tokens::{Precision, Tokens};
 

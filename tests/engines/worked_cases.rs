@@ -1,7 +1,7 @@
 //! The worked cases of tests/cases: masks as listed, final tokens within 2e-5 (f32) and 1e-12 (f64).
 
-use localmax::contract::Grid;
 use localmax::engine::Steps;
+use localmax::exact::Grid;
 use localmax::tokens::Precision;
 
 use crate::worked::{NAMES, assert_near, case};

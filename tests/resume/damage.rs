@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use localmax::contract::Grid;
-use localmax::io::checkpoint;
+use localmax::exact::Grid;
+use localmax::run::checkpoint;
 use localmax::tokens::{Coordinates, Precision, Tokens};
 
 use crate::{assert_equal_files, copy, folder};

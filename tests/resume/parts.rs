@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use localmax::choice::Plan;
-use localmax::contract::Grid;
+use localmax::cpu::ExactCpu;
 use localmax::cpu::{InstructionSet, Options as CpuOptions};
-use localmax::engine::{self, CpuEngine, Engine, Rounding, Step};
+use localmax::engine::{self, Engine, Rounding, Step};
 use localmax::error::{Error, Result};
+use localmax::exact::Grid;
 use localmax::gpu::{Adapter, Device, Wanted};
-use localmax::io::checkpoint::{Checkpoint, Progress};
 use localmax::io::config::Config;
-use localmax::io::run_dir::{Meta, Options, Place, RunDir};
 use localmax::outcome::{Description, Effort, StepReport, Strips};
-use localmax::sim::record::{self, Conductor, End, Ending};
-use localmax::sim::{self, resume};
+use localmax::run::Progress;
+use localmax::run::checkpoint::Checkpoint;
+use localmax::run::record::{self, Conductor, End, Ending};
+use localmax::run::resume;
+use localmax::run::{Meta, Options, Place, RunDir};
 use localmax::tokens::Tokens;
 
 use crate::{assert_equal_files, copy, folder, preset};
@@ -52,7 +54,7 @@ fn open(who: Who, config: &Config, tokens: &Tokens, grid: Grid) -> Box<dyn Engin
                 plan: Plan::Tree,
                 ..CpuOptions::default()
             };
-            Box::new(CpuEngine::new(tokens, grid, options).unwrap())
+            Box::new(ExactCpu::new(tokens, grid, options).unwrap())
         }
         Who::Gpu => engine::on_gpu(device(), Plan::Auto, model, tokens, grid).unwrap(),
     }
@@ -95,7 +97,7 @@ impl Conductor for Ends {
 const NEVER: u64 = u64::MAX;
 
 fn first(config: &Config) -> (Tokens, Grid) {
-    sim::first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap()
+    engine::first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap()
 }
 
 /// A new run.

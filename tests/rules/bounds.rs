@@ -1,7 +1,8 @@
 //! Every rule within its a-priori bound, over shapes, temperatures, masks and clouds.
 
-use localmax::contract::Grid;
-use localmax::gpu::{Adapter, Attention, AttentionPlan, Device, Needs, Wanted};
+use localmax::engine::Engine;
+use localmax::exact::Grid;
+use localmax::gpu::{Adapter, Device, Needs, RealGpu, RealLayout, Wanted};
 use localmax::model::Mask;
 use localmax::tokens::Precision;
 
@@ -86,12 +87,12 @@ fn slices(_: &Factory) {
     ] {
         let model = model(rule, 1.0, d, mask);
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");
-        let steps = localmax::field::Steps::new(&model, d);
-        let steps: Vec<_> = (0..2).map(|t| steps.at(t).expect("a step")).collect();
-        let whole = AttentionPlan::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a plan");
+        let steps = localmax::real::Steps::new(&model, d);
+        let steps: Vec<_> = (0..2).map(|t| steps.at(t).expect("a step").into()).collect();
+        let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a plan");
         let small = whole.clone().in_small_slices();
         let run = |plan| {
-            let mut state = Attention::with_plan(&device, &tokens, &model, plan).expect("a state");
+            let mut state = RealGpu::with_plan(&device, &tokens, &model, plan).expect("a state");
             let masks = state.masks(&steps[0], &[0, 1, 1023, 1024, 2499]).expect("masks");
             for step in &steps {
                 state.step(std::slice::from_ref(step)).expect("a step");

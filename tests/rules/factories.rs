@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use localmax::choice::Plan;
-use localmax::contract::Grid;
+use localmax::cpu::{ExactCpu, RealCpu};
 use localmax::cpu::{InstructionSet, Options};
-use localmax::engine::{CpuEngine, Engine, GpuEngine, ReferenceEngine, Step, Steps};
+use localmax::engine::{self, Engine, ExactReference, RealReference, Step, Steps};
 use localmax::error::Result;
-use localmax::gpu::{self, Adapter, Device, Wanted};
+use localmax::exact::Grid;
+use localmax::gpu::{Adapter, Device, Wanted};
 use localmax::model::Model;
 use localmax::tokens::{Precision, Tokens};
 
@@ -27,7 +28,7 @@ pub(crate) struct Factory {
 pub(crate) fn all() -> Vec<Factory> {
     let reference: Arc<Make> = Arc::new(|model, tokens, grid| {
         let exact = model.is_exact();
-        Ok(Box::new(if exact { ReferenceEngine::new(tokens, grid) } else { ReferenceEngine::real(tokens) }))
+        Ok(if exact { Box::new(ExactReference::new(tokens, grid)) } else { Box::new(RealReference::new(tokens)) })
     });
     let mut all = vec![Factory { name: "reference".into(), make: Some(reference), precision: Precision::F64 }];
     // Sets of other processor families are no engines of this build.
@@ -37,7 +38,11 @@ pub(crate) fn all() -> Vec<Factory> {
         let options = Options { set: Some(set), threads: Some(2), ..Options::default() };
         let make: Arc<Make> = Arc::new(move |model, tokens, grid| {
             let exact = model.is_exact();
-            Ok(Box::new(if exact { CpuEngine::new(tokens, grid, options)? } else { CpuEngine::real(tokens, options)? }))
+            Ok(if exact {
+                Box::new(ExactCpu::new(tokens, grid, options)?)
+            } else {
+                Box::new(RealCpu::new(tokens, options)?)
+            })
         });
         let make = set.is_available().then_some(make);
         all.push(Factory { name: format!("cpu_{}", set.name()), make, precision: Precision::F64 });
@@ -48,18 +53,7 @@ pub(crate) fn all() -> Vec<Factory> {
     let make = adapter.map(|adapter| -> Arc<Make> {
         Arc::new(move |model, tokens, grid| {
             let device = device.get_or_init(|| Device::open(&adapter).unwrap_or_else(|e| panic!("{e}")));
-            Ok(Box::new(if model.is_exact() {
-                let plain = model.heads.iter().all(|head| head.scores.is_identity());
-                GpuEngine::new(
-                    device,
-                    tokens,
-                    grid,
-                    !plain,
-                    gpu::Options { plan: Plan::Brute, ..gpu::Options::default() },
-                )?
-            } else {
-                GpuEngine::real(device, tokens, model)?
-            }))
+            engine::on_gpu(device, Plan::Brute, model, tokens, grid)
         })
     });
     all.push(Factory { name: "gpu".into(), make, precision: Precision::F32 });

@@ -1,7 +1,7 @@
 //! Scales at which f64 cannot hold the mathematics: the verifier says so, and checks what is left.
 
-use localmax::contract::Grid;
-use localmax::engine::ReferenceEngine;
+use localmax::engine::ExactReference;
+use localmax::exact::Grid;
 use localmax::init::{Cloud, Kind};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
@@ -48,7 +48,7 @@ fn rows_unbounded(tokens: &Tokens, matrix: Matrix) -> u64 {
     let grid = Grid::of(tokens, tokens.precision());
     let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
     let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
-    let mut engine = ReferenceEngine::new(&grid.snap(tokens).unwrap(), grid);
+    let mut engine = ExactReference::new(&grid.snap(tokens).unwrap(), grid);
     let mut verifier = Verifier::new(&model, grid, tokens.n(), tokens.d(), None);
     for t in 0..3 {
         verifier.step(&mut engine, t).unwrap();

@@ -1,8 +1,8 @@
 //! What the verifier counts, and what it says: engines that claim one step each, worked out by hand.
 
-use localmax::contract::Grid;
 use localmax::engine::{Engine, Step};
 use localmax::error::Result;
+use localmax::exact::Grid;
 use localmax::model::{Gain, Head, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::rng;

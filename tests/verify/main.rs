@@ -6,9 +6,9 @@ mod real_rules;
 #[path = "../zoo/mod.rs"]
 mod zoo;
 
-use localmax::contract::Grid;
-use localmax::engine::{Engine, ReferenceEngine, Step};
+use localmax::engine::{Engine, ExactReference, Step};
 use localmax::error::Result;
+use localmax::exact::Grid;
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
@@ -32,7 +32,7 @@ type Fault = fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>);
 
 /// A reference with one thing wrong.
 struct Faulty {
-    inner: ReferenceEngine,
+    inner: ExactReference,
     fault: Fault,
 }
 
@@ -77,7 +77,7 @@ fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
         |_, _, m| m.iter_mut().skip(3).take(1).for_each(|m| m.push(0)),
     ];
     for (index, fault) in faults.into_iter().enumerate() {
-        let mut engine = Faulty { inner: ReferenceEngine::new(&cloud, grid), fault };
+        let mut engine = Faulty { inner: ExactReference::new(&cloud, grid), fault };
         let mut verifier = Verifier::new(&model, grid, 4, 2, None);
         verifier.step(&mut engine, 0).unwrap();
         assert_eq!(verifier.findings.passed(), index == 0, "fault {index}: {}", verifier.findings);
@@ -120,7 +120,7 @@ proptest! {
             model(delta, form, matrix, alpha)
         };
         let grid = Grid::of(&cloud, if wide { Precision::F64 } else { Precision::F32 });
-        let mut engine = ReferenceEngine::new(&grid.snap(&cloud).unwrap(), grid);
+        let mut engine = ExactReference::new(&grid.snap(&cloud).unwrap(), grid);
         let mut verifier = Verifier::new(&model, grid, n, d, None);
         for t in 0..6 {
             verifier.step(&mut engine, t).unwrap();

@@ -1,7 +1,8 @@
 //! Every rule in real numbers on the CPU engine, held to its bound.
 
+use localmax::cpu::RealCpu;
 use localmax::cpu::{InstructionSet, Options};
-use localmax::engine::{CpuEngine, Engine, Step};
+use localmax::engine::{Engine, Step};
 use localmax::model::Mask;
 use localmax::tokens::Precision;
 
@@ -31,7 +32,7 @@ fn no_rule_exceeds_its_bound() {
                 model.validate(d, 3).expect("a valid model");
                 let tokens = model.start(&cloud(pick(11, 4), n, d), precision).expect("a start");
                 let options = Options { set: Some(sets[case % sets.len()]), threads: Some(2), ..Options::default() };
-                let mut engine = CpuEngine::real(&tokens, options).expect("an engine");
+                let mut engine = RealCpu::new(&tokens, options).expect("an engine");
                 let findings = verify(&mut engine, &model, &tokens, if n < 100 { 3 } else { 1 }, None);
                 assert!(findings.passed(), "{options:?} n={n} d={d} {mask:?} {precision:?} {model:?}: {findings}");
                 share[wide] = share[wide].max(findings.max_share);
@@ -54,7 +55,7 @@ fn small_faults_are_breaches() {
             [model(0, 1.0, 3, Mask::Full), model(0, 1.0 + fault, 3, Mask::Full), model(0, 1.0, 3, Mask::Causal)];
         let tokens = right.start(&cloud(0, 64, 3), precision).expect("a start");
         for (k, model) in wrong.iter().enumerate() {
-            let inner = Box::new(CpuEngine::real(&tokens, Options::default()).expect("an engine"));
+            let inner = Box::new(RealCpu::new(&tokens, Options::default()).expect("an engine"));
             let findings = verify(&mut Other { inner, model }, &right, &tokens, 1, None);
             assert_eq!(findings.passed(), k == 0, "{precision:?} fault {k}: {findings}");
         }
@@ -69,8 +70,8 @@ fn threads_change_no_bit() {
         let tokens = model.start(&cloud(0, 300, 3), Precision::F32).expect("a start");
         let run = |threads| {
             let options = Options { set: None, threads: Some(threads), ..Options::default() };
-            let mut engine = CpuEngine::real(&tokens, options).expect("an engine");
-            let steps = localmax::field::Steps::new(&model, 3);
+            let mut engine = RealCpu::new(&tokens, options).expect("an engine");
+            let steps = localmax::real::Steps::new(&model, 3);
             let steps: Vec<Step> = (0..3).map(|t| steps.at(t).expect("a step").into()).collect();
             engine.step(&steps).expect("steps");
             engine.tokens().expect("tokens")

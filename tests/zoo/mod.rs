@@ -1,9 +1,9 @@
 //! One of every kind of rule in real numbers, over clouds that are random, clustered, tied and duplicated: what engines are held
 //! to their bounds on.
 
-use localmax::contract::Grid;
 use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
+use localmax::exact::Grid;
 use localmax::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
@@ -140,7 +140,7 @@ impl Engine for Other<'_> {
     }
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let tokens = self.inner.tokens()?;
-        let field = localmax::field::Steps::new(self.model, tokens.d());
+        let field = localmax::real::Steps::new(self.model, tokens.d());
         let steps: Vec<Step> = steps.iter().map(|s| Ok(field.at(s.t())?.into())).collect::<Result<_>>()?;
         self.inner.step(&steps)
     }

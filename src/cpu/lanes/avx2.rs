@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Job, Lanes};
+use crate::cpu::lanes::{Job, Lanes};
 
 macro_rules! avx2 {
     ($name:ident, $float:ty, $int:ty, $width:literal, $floats:ty, $splat:ident, $load:ident, $store:ident, $fma:ident,
@@ -19,7 +19,7 @@ macro_rules! avx2 {
             /// # Safety
             /// The processor has AVX2 and FMA.
             #[target_feature(enable = "avx2,fma,bmi1,bmi2,popcnt")]
-            pub(super) unsafe fn run<J: Job<$float, $int>>(job: J) -> J::Output {
+            pub(crate) unsafe fn run<J: Job<$float, $int>>(job: J) -> J::Output {
                 job.run(Self(()))
             }
         }

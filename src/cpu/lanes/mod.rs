@@ -17,16 +17,16 @@ use crate::error::{Error, Result};
 use crate::tokens::Precision;
 
 /// Vectors of one packet of queries: its rows fill `VECTORS · WIDTH` lanes, at most 64, so that a set of them is a u64.
-pub(super) const VECTORS: usize = 4;
+pub(crate) const VECTORS: usize = 4;
 
 /// The most lanes of a packet.
-pub(super) const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 
 /// The most keys that are scored side by side.
-pub(super) const MOST_KEYS: usize = 4;
+pub(crate) const MOST_KEYS: usize = 4;
 
 /// A vector of floats F, one of integers I of the same size, and sets of lanes.
-pub(super) trait Lanes<F, I>: Copy {
+pub(crate) trait Lanes<F, I>: Copy {
     /// WIDTH floats.
     type Floats: Copy;
     /// WIDTH integers.
@@ -60,13 +60,13 @@ pub(super) trait Lanes<F, I>: Copy {
 }
 
 /// A computation that is generic over its lanes. `run` must be `#[inline(always)]`.
-pub(super) trait Job<F, I> {
+pub(crate) trait Job<F, I> {
     type Output;
     fn run<L: Lanes<F, I>>(self, lanes: L) -> Self::Output;
 }
 
 /// A pair of float and integer that every instruction set has lanes for.
-pub(super) trait Vectors: Sized {
+pub(crate) trait Vectors: Sized {
     type Int;
     fn run<J: Job<Self, Self::Int>>(set: InstructionSet, job: J) -> J::Output;
 }
@@ -141,7 +141,7 @@ impl InstructionSet {
     }
 
     /// Rows of one packet of queries.
-    pub(super) fn packet_rows(self, precision: Precision) -> usize {
+    pub(crate) fn packet_rows(self, precision: Precision) -> usize {
         let bytes = match self {
             Self::Neon => 16,
             Self::Portable | Self::Avx2 => 32,

@@ -3,7 +3,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Job, Lanes};
+use crate::cpu::lanes::{Job, Lanes};
 
 macro_rules! neon {
     ($name:ident, $float:ty, $int:ty, $unsigned:ty, $width:literal, $floats:ty, $ints:ty, $mask:ty, $splat:ident,
@@ -21,7 +21,7 @@ macro_rules! neon {
             /// # Safety
             /// The processor has NEON.
             #[target_feature(enable = "neon")]
-            pub(super) unsafe fn run<J: Job<$float, $int>>(job: J) -> J::Output {
+            pub(crate) unsafe fn run<J: Job<$float, $int>>(job: J) -> J::Output {
                 job.run(Self(()))
             }
         }

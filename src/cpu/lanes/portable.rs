@@ -1,7 +1,7 @@
 //! Arrays of 256 bits; the compiler makes of them what the target has.
 #![allow(clippy::inline_always)] // see the parent module
 
-use super::Lanes;
+use crate::cpu::lanes::Lanes;
 
 macro_rules! portable {
     ($name:ident, $float:ty, $int:ty, $width:literal, $mantissa:literal) => {

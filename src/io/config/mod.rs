@@ -17,7 +17,7 @@
 //! | | `engine`, `plan` | how ([`crate::choice`]) | auto |
 //! | | `precision` | f32 or f64 | the token file's, else f32 |
 //! | output | `record`, `frames`, `measures` | [`Trigger`] of rows of metrics.csv, of frames, of rows of measures.csv | every 1, log, log |
-//! | | `checkpoint_seconds` | the most that a killed run loses ([`crate::io::checkpoint`]) | 300 |
+//! | | `checkpoint_seconds` | the most that a killed run loses ([`crate::run::checkpoint`]) | 300 |
 //!
 //! | rule | parameters | arXiv |
 //! |---|---|---|

@@ -6,9 +6,9 @@ use nalgebra::DMatrix;
 
 use super::{Asymmetric, Cell, Row};
 use crate::error::Result;
-use crate::field::Linear;
 use crate::model::StripForm;
 use crate::observe::{Alignment, Directions, Hull, Points, RateFit, Sample, SupportLedger, contraction};
+use crate::real::Linear;
 use crate::study::common::{Rest, norm};
 use crate::study::{Asked, Workbench, common};
 

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use super::{CANDIDATES, Cell, Lyapunov, ROUNDING, Record, Row};
 use crate::error::Result;
-use crate::field::Linear;
 use crate::observe::{Alignment, Directions, Distinct, Hull, Points, hegselmann_krause};
+use crate::real::Linear;
 use crate::study::common::norm;
 use crate::study::{Asked, Workbench, common};
 use crate::tokens::Tokens;

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use super::{Cell, Quiescent, Row};
 use crate::error::Result;
-use crate::field::Linear;
 use crate::model::{Matrix, StripForm};
 use crate::observe::{Clusters, Directions, Entries, Hull, Points, QuiescentSets, RateFit, Sample, contraction};
+use crate::real::Linear;
 use crate::study::workbench::Look;
 use crate::study::{Asked, Workbench};
 use crate::tokens::Tokens;

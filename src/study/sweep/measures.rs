@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::field::Steps;
 use crate::io::config::Config;
 use crate::model::{Mask, Update};
 use crate::observe::{Alignment, Clusters, Hull, Points};
+use crate::real::Steps;
 use crate::study::Workbench;
 use crate::study::settling::{Settling, settled};
 

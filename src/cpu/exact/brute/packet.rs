@@ -1,0 +1,386 @@
+//! One packet: the strips and sums of up to 64 rows, one lane each, over all keys that they see.
+//!
+//! Keys stream past in blocks. The first pass notes the largest float score of every lane in every block. The second
+//! visits only the blocks whose maximum reaches a lane's strip ([`crate::cpu::exact::filter`] says when), adds up the keys that are
+//! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
+//! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
+// Its loops must be inlined into what is compiled for an instruction set; lanes are best read by index.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
+use crate::exact::StripWidth;
+
+use crate::cpu::aligned::Aligned;
+use crate::cpu::exact::cloud::{BLOCK, Cloud};
+use crate::cpu::exact::filter::{self, Limits};
+use crate::cpu::exact::query::{queries, strip_width, weights};
+use crate::cpu::exact::scores::{FEW, at_least, block_maxima, block_sets, exact, scores, unrolled};
+use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::sums::Sums;
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
+
+/// What a packet is computed for.
+pub(crate) enum Purpose<'a, W: Width> {
+    /// New coordinates, argmax and strip size of its rows.
+    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
+    /// The members of its strips.
+    Members(&'a mut [Vec<u32>]),
+}
+
+/// Buffers that a thread keeps from packet to packet. `[coordinate][lane]` where not said otherwise.
+pub(crate) struct Scratch<W: Width> {
+    query: Aligned<W::Int>,
+    query_floats: Aligned<W>,
+    own: Aligned<W::Int>,
+    /// `[block][lane]`.
+    maxima: Aligned<W>,
+    sums: Sums<W>,
+    decided: Decided,
+    candidates: Vec<(u32, u64)>,
+    band: Vec<(u32, u64)>,
+}
+
+impl<W: Width> Scratch<W> {
+    pub(crate) fn new(n: usize, d: usize, lanes: usize) -> Self {
+        Self {
+            query: Aligned::new(d * lanes),
+            query_floats: Aligned::new(d * lanes),
+            own: Aligned::new(d * lanes),
+            maxima: Aligned::new(n.div_ceil(BLOCK) * lanes),
+            sums: Sums::new(d, lanes),
+            decided: Decided::new(),
+            candidates: Vec::new(),
+            band: Vec::new(),
+        }
+    }
+}
+
+/// Exact decisions of a packet by distinct token: late states repeat few tokens often.
+struct Decided {
+    slots: Vec<(u32, u64)>,
+}
+
+impl Decided {
+    const SLOTS: usize = 1 << 10;
+    const NONE: (u32, u64) = (u32::MAX, 0);
+
+    fn new() -> Self {
+        Self { slots: vec![Self::NONE; Self::SLOTS] }
+    }
+
+    fn clear(&mut self) {
+        self.slots.fill(Self::NONE);
+    }
+
+    /// The lanes noted for a distinct token.
+    fn get(&self, token: u32) -> Option<u64> {
+        let (kept, bits) = self.slots[token as usize % Self::SLOTS];
+        (kept == token).then_some(bits)
+    }
+
+    fn set(&mut self, token: u32, bits: u64) {
+        self.slots[token as usize % Self::SLOTS] = (token, bits);
+    }
+}
+
+/// One packet's work.
+pub(crate) struct Packet<'a, W: Width> {
+    pub(crate) cloud: &'a Cloud<W>,
+    pub(crate) plan: &'a PreparedStep<'a, W>,
+    pub(crate) scratch: &'a mut Scratch<W>,
+    /// Ascending, at least one and no more than lanes.
+    pub(crate) rows: &'a [u32],
+    pub(crate) purpose: Purpose<'a, W>,
+}
+
+/// What one packet knows of its lanes. Lanes past the last row repeat it.
+struct Rows<W: Width> {
+    /// Lanes with a row of their own.
+    own: u64,
+    /// Keys 0..visible are seen; ascending.
+    visible: [u32; LANES],
+    error: [W; LANES],
+    width: [W::Wide; LANES],
+    limits: [[W; LANES]; 3],
+    max: [W::Wide; LANES],
+    argmax: [u32; LANES],
+}
+
+impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
+    type Output = Tally;
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) -> Tally {
+        let mut rows = self.gather(VECTORS * L::WIDTH);
+        let mut tally = Tally::default();
+        self.scratch.sums.clear();
+        self.scan(lanes, &mut rows, &mut tally);
+        self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
+        if self.plan.step.width == StripWidth::Argmax {
+            let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
+            self.take_all(lanes, &own);
+        } else {
+            self.decide_band(lanes, &rows);
+        }
+        tally.redone -= self.rows.len() as u64;
+        self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
+        tally
+    }
+}
+
+impl<W: Width> Packet<'_, W> {
+    /// Whether every member is a maximiser, in every row.
+    fn is_hardmax(&self) -> bool {
+        matches!(self.plan.step.width, StripWidth::Constant(0) | StripWidth::Argmax)
+    }
+
+    /// Queries, widths and error bounds of the packet's rows.
+    #[inline(always)]
+    fn gather(&mut self, lanes: usize) -> Rows<W> {
+        let (cloud, step) = (self.cloud, self.plan.step);
+        let Scratch { query, query_floats, own, .. } = self.scratch;
+        let count = self.rows.len();
+        let mut visible = [0; LANES];
+        for l in 0..lanes {
+            let i = self.rows[l.min(count - 1)] as usize;
+            visible[l] = step.mask.visible(i, cloud.n) as u32;
+            for (k, &x) in cloud.row(i).iter().enumerate() {
+                own[k * lanes + l] = x;
+            }
+        }
+        queries(cloud, self.plan, lanes, own, query, query_floats);
+        let weight = weights(cloud, lanes, query_floats);
+        let mut rows = Rows {
+            own: u64::MAX >> (LANES - count),
+            visible,
+            error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
+            width: [W::Wide::default(); LANES],
+            limits: [[W::default(); LANES]; 3],
+            max: [W::SMALLEST; LANES],
+            argmax: [0; LANES],
+        };
+        for l in 0..lanes {
+            rows.width[l] = W::wide(strip_width::<W>(step, lanes, l, query, own));
+        }
+        rows
+    }
+
+    /// Lanes that see a key.
+    #[inline(always)]
+    fn seen(rows: &Rows<W>, lanes: usize, key: usize) -> u64 {
+        match rows.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
+            LANES.. => 0,
+            first => u64::MAX << first,
+        }
+    }
+
+    /// Both passes.
+    #[inline(always)]
+    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>, tally: &mut Tally) {
+        let d = self.cloud.d;
+        let width = VECTORS * L::WIDTH;
+        let blocks = (rows.visible[width - 1] as usize).div_ceil(BLOCK);
+        let whole = rows.visible[0] as usize / BLOCK;
+        let mut row_max = [lanes.splat(W::LOWEST); VECTORS];
+        for block in 0..blocks {
+            let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
+            let query = &self.scratch.query_floats[..];
+            let mut max = [lanes.splat(W::LOWEST); VECTORS];
+            if block < whole {
+                max = unrolled!(d, |d| block_maxima(lanes, query, keys, d));
+            } else {
+                let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
+                for j in (0..BLOCK).step_by(L::KEYS) {
+                    for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+                        for r in 0..VECTORS {
+                            lanes.store(score[r], &mut one[r * L::WIDTH..]);
+                        }
+                        let key = (block * BLOCK + j + c) as u32;
+                        for l in 0..width {
+                            let visible = key < rows.visible[l] && one[l] > most[l];
+                            most[l] = if visible { one[l] } else { most[l] };
+                        }
+                    }
+                }
+                for r in 0..VECTORS {
+                    max[r] = lanes.load(&most[r * L::WIDTH..]);
+                }
+            }
+            let into = &mut self.scratch.maxima[block * width..][..width];
+            for r in 0..VECTORS {
+                lanes.store(max[r], &mut into[r * L::WIDTH..]);
+                row_max[r] = lanes.max(row_max[r], max[r]);
+            }
+        }
+        tally.scores += ((blocks * BLOCK).min(self.cloud.n) * self.rows.len()) as u64;
+
+        let hardmax = self.is_hardmax();
+        let mut floats = [W::default(); LANES];
+        for r in 0..VECTORS {
+            lanes.store(row_max[r], &mut floats[r * L::WIDTH..]);
+        }
+        for l in 0..width {
+            let Limits { top, low, high } = Limits::new(floats[l], rows.width[l], rows.error[l]);
+            // In hardmax the candidates are all that matters.
+            let (low, high) = if hardmax { (top, W::LOWEST.negated()) } else { (low, high) };
+            for (limits, limit) in rows.limits.iter_mut().zip([top, low, high]) {
+                limits[l] = limit;
+            }
+        }
+        let [top, low, high] = rows.limits.each_ref().map(|limits| {
+            let mut vectors = [lanes.splat(W::LOWEST); VECTORS];
+            for r in 0..VECTORS {
+                vectors[r] = lanes.load(&limits[r * L::WIDTH..]);
+            }
+            vectors
+        });
+
+        self.scratch.candidates.clear();
+        self.scratch.band.clear();
+        for block in 0..blocks {
+            let maxima = &self.scratch.maxima[block * width..][..width];
+            let mut max = [lanes.splat(W::LOWEST); VECTORS];
+            for r in 0..VECTORS {
+                max[r] = lanes.load(&maxima[r * L::WIDTH..]);
+            }
+            if at_least(lanes, &max, &low) == 0 {
+                continue;
+            }
+            let has_candidates = at_least(lanes, &max, &top) != 0;
+            let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
+            let query = &self.scratch.query_floats[..];
+            let [mut inside, mut band, mut candidates] =
+                unrolled!(d, |d| block_sets(lanes, query, keys, d, [&low, &high, &top]));
+            tally.scores += (BLOCK.min(self.cloud.n - block * BLOCK) * self.rows.len()) as u64;
+            if block >= whole {
+                for j in 0..BLOCK {
+                    let seen = Self::seen(rows, width, block * BLOCK + j);
+                    inside[j] &= seen;
+                    band[j] &= seen;
+                    candidates[j] &= seen;
+                }
+            }
+            let first = (block * BLOCK) as u32;
+            if has_candidates || band != [0; BLOCK] {
+                for j in 0..BLOCK {
+                    if candidates[j] != 0 {
+                        self.scratch.candidates.push((first + j as u32, candidates[j]));
+                    }
+                    if band[j] != 0 && !hardmax {
+                        self.scratch.band.push((first + j as u32, band[j]));
+                    }
+                    tally.redone += u64::from(((candidates[j] | band[j]) & rows.own).count_ones());
+                }
+            }
+            let mut list = [(0, 0); BLOCK];
+            let mut length = 0;
+            for (j, &bits) in inside.iter().enumerate() {
+                list[length] = (first + j as u32, bits);
+                length += usize::from(bits != 0);
+            }
+            self.take(lanes, &list[..length]);
+        }
+    }
+
+    /// Keys that are certainly in the strips of the lanes given with them.
+    #[inline(always)]
+    fn take<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
+        if let Purpose::Members(members) = &mut self.purpose {
+            for &(key, bits) in list {
+                for (l, members) in members.iter_mut().enumerate() {
+                    if bits >> l & 1 == 1 {
+                        members.push(key);
+                    }
+                }
+            }
+        } else {
+            self.scratch.sums.add(lanes, &self.cloud.x, list);
+        }
+    }
+
+    /// Exact m and the lowest index that attains it. A token that was compared before cannot win again.
+    #[inline(always)]
+    fn decide_maxima(&mut self, lanes: usize, rows: &mut Rows<W>) {
+        let Scratch { decided, candidates, query, .. } = self.scratch;
+        let mut scores = [W::Wide::default(); LANES];
+        decided.clear();
+        for &(key, bits) in candidates.iter() {
+            let token = self.cloud.distinct(key);
+            let compared = decided.get(token).unwrap_or(0);
+            let new = bits & !compared;
+            if new == 0 {
+                continue;
+            }
+            decided.set(token, compared | new);
+            exact::<W>(query, lanes, self.cloud.row(key as usize), new, &mut scores);
+            for l in 0..lanes {
+                let better = new >> l & 1 == 1 && scores[l] > rows.max[l];
+                rows.max[l] = if better { scores[l] } else { rows.max[l] };
+                rows.argmax[l] = if better { key } else { rows.argmax[l] };
+            }
+        }
+    }
+
+    /// The band around the strip's edge, by exact scores. A strip of width 0 lies in the candidates.
+    #[inline(always)]
+    fn decide_band<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &Rows<W>) {
+        let width = VECTORS * L::WIDTH;
+        let mut thresholds = [W::SMALLEST; LANES];
+        for l in 0..width {
+            thresholds[l] = W::threshold(rows.max[l], rows.width[l]);
+        }
+        let hardmax = self.is_hardmax();
+        let Scratch { decided, band, candidates, query, .. } = self.scratch;
+        let mut list = std::mem::take(if hardmax { candidates } else { band });
+        let mut scores = [W::Wide::default(); LANES];
+        decided.clear();
+        for (key, bits) in &mut list {
+            let token = self.cloud.distinct(*key);
+            if let Some(inside) = decided.get(token) {
+                *bits &= inside;
+                continue;
+            }
+            exact::<W>(query, width, self.cloud.row(*key as usize), *bits, &mut scores);
+            let mut inside = 0;
+            for l in 0..width {
+                inside |= u64::from(scores[l] >= thresholds[l]) << l;
+            }
+            if bits.count_ones() > FEW {
+                decided.set(token, inside);
+            }
+            *bits &= inside;
+        }
+        list.retain(|&(_, bits)| bits != 0);
+        self.take_all(lanes, &list);
+        *(if hardmax { &mut self.scratch.candidates } else { &mut self.scratch.band }) = list;
+    }
+
+    #[inline(always)]
+    fn take_all<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
+        for part in list.chunks(BLOCK) {
+            self.take(lanes, part);
+        }
+    }
+
+    /// Step 4 of the contract.
+    #[inline(always)]
+    fn finish(&mut self, lanes: usize, rows: &Rows<W>, tally: &mut Tally) {
+        let d = self.cloud.d;
+        match &mut self.purpose {
+            Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
+            Purpose::Move { x, argmax, count } => {
+                let Scratch { sums, own, .. } = self.scratch;
+                let (moved, sizes) = sums.moved(own, self.plan.step.gain);
+                for l in 0..self.rows.len() {
+                    let row = &mut x[l * d..][..d];
+                    for (k, x) in row.iter_mut().enumerate() {
+                        *x = moved[k * lanes + l];
+                    }
+                    argmax[l] = rows.argmax[l];
+                    count[l] = W::narrow(sizes[l]) as u32;
+                    tally.moved += u64::from(row.iter().enumerate().any(|(k, &x)| x != own[k * lanes + l]));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Which plan runs: what was asked for, or the one whose sampled packets of rows took the least time.
+//!
+//! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if tokens moved: a state
+//! that changes is looked at again and again, for 5 % of the time at most. It is repeated sooner where steps turn dear.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::choice;
+use crate::cpu::exact::brute::BruteForce;
+use crate::cpu::exact::brute::packet::{Packet, Purpose, Scratch};
+use crate::cpu::exact::step::State;
+use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::tree::TreeSearch;
+use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::exact::Step;
+use crate::model::Mask;
+use crate::outcome::{Effort, StepReport, Strips};
+use crate::space::{Order, Upkeep};
+
+/// Runs of packets that are timed of a search, one to this many packets but at least two and at most `SAMPLES`: where a
+/// search is dearer than brute force, that must not cost much of a step. And packets of brute force, where all cost the same.
+const SAMPLES: usize = 32;
+const PACKETS_A_RUN: usize = 256;
+const BRUTE_SAMPLES: usize = 2;
+
+/// Pairs of a row and a key that no thread scores in a second, times coordinates: a bound on brute force that costs nothing.
+const FASTEST: f64 = 1e12;
+
+/// Steps take this many times as long as choosing among plans.
+const SHARE: u32 = 20;
+
+/// Whether an order by norms is worth a look: in few dimensions boxes are always better, in many nothing is.
+pub(crate) fn looks_at_norms(d: usize) -> bool {
+    (4..=16).contains(&d)
+}
+
+/// A state under the plan of its last step.
+pub(crate) struct Chooser<W: Width> {
+    asked: choice::Plan,
+    held: Held<W>,
+    set: InstructionSet,
+    upkeep: Upkeep,
+    clock: Clock,
+    /// What the last step did.
+    tally: Tally,
+}
+
+enum Held<W: Width> {
+    /// Every pair.
+    Brute(Box<BruteForce<W>>),
+    /// By norms or by boxes.
+    TreeSearch(Box<TreeSearch<W>>, choice::Plan),
+}
+
+impl<W: Width> Held<W> {
+    fn brute(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
+        Self::Brute(Box::new(BruteForce::of(x, d, set)))
+    }
+
+    fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, upkeep: Upkeep, mask: Mask) -> Self {
+        let order = if plan == choice::Plan::Norm { Order::Norm } else { Order::Space };
+        Self::TreeSearch(Box::new(TreeSearch::new(x, d, set, order, upkeep, mask)), plan)
+    }
+}
+
+/// When to choose again.
+#[derive(Default)]
+struct Clock {
+    /// Of the last choice, and of all steps since.
+    choosing: Duration,
+    stepping: Duration,
+    /// Steps since, and the time of the first and the last.
+    since: u32,
+    first: Duration,
+    last: Duration,
+    /// Whether tokens moved in one of them.
+    moved: bool,
+    chosen: bool,
+}
+
+impl Clock {
+    fn is_due(&self) -> bool {
+        let dear = self.since > 1 && self.last > self.first * 2 + self.choosing;
+        !self.chosen || (self.moved && (dear || self.stepping > self.choosing * SHARE))
+    }
+
+    fn restart(&mut self, choosing: Duration) {
+        *self = Self { choosing, chosen: true, ..Self::default() };
+    }
+
+    fn count(&mut self, time: Duration, moved: bool) {
+        if self.since == 0 {
+            self.first = time;
+        }
+        self.last = time;
+        self.stepping += time;
+        self.since += 1;
+        self.moved |= moved;
+    }
+}
+
+impl<W: Width> Chooser<W> {
+    /// From every token's lattice coordinates, row-major.
+    pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan, upkeep: Upkeep) -> Self {
+        let held = match asked {
+            choice::Plan::Brute => Held::brute(x, d, set),
+            choice::Plan::Norm => Held::sorted(x, d, set, asked, upkeep, Mask::Full),
+            choice::Plan::Auto | choice::Plan::Tree => Held::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full),
+        };
+        Self { asked, held, set, upkeep, clock: Clock::default(), tally: Tally::default() }
+    }
+
+    /// Every token's coordinates, leaving nothing behind.
+    fn release(&mut self) -> Vec<W::Int> {
+        match &mut self.held {
+            Held::Brute(state) => state.release(),
+            Held::TreeSearch(state, _) => state.release(),
+        }
+    }
+
+    /// Times samples of every plan and takes the best.
+    fn choose(&mut self, step: &Step) {
+        let start = Instant::now();
+        let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
+        if !matches!(self.held, Held::TreeSearch(_, choice::Plan::Tree)) {
+            let x = self.release();
+            self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
+        }
+        let Held::TreeSearch(state, _) = &self.held else { return };
+        let samples = (state.packets() / PACKETS_A_RUN).clamp(2, SAMPLES);
+        let tree_packet = state.trial(step, samples);
+        let tree = tree_packet * state.packets() as f64;
+        // Brute force runs over all tokens, and is timed over the distinct ones.
+        let ratio = n as f64 / state.keys() as f64;
+        let brute =
+            brute_packet(state, step, set, tree_packet) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
+        let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
+            .then(|| TreeSearch::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
+            .filter(|state| state.trial(step, samples) * (state.packets() as f64) < 0.9 * tree.min(brute));
+        if let Some(by_norm) = by_norm {
+            self.held = Held::TreeSearch(Box::new(by_norm), choice::Plan::Norm);
+        } else if brute < tree {
+            self.held = Held::brute(self.release(), d, set);
+        }
+        self.clock.restart(start.elapsed());
+    }
+}
+
+/// Seconds of a packet against every key; less, if even that is far above `rival`.
+fn brute_packet<W: Width>(state: &TreeSearch<W>, step: &Step, set: InstructionSet, rival: f64) -> f64 {
+    let (cloud, plan, lanes) = (state.cloud(), &PreparedStep::new(step), set.packet_rows(W::PRECISION));
+    let floor = (cloud.n * cloud.d * lanes) as f64 / FASTEST;
+    if floor > 4.0 * rival {
+        return floor;
+    }
+    let mut scratch = Scratch::new(cloud.n, cloud.d, lanes);
+    let mut least = f64::INFINITY;
+    for sample in 0..BRUTE_SAMPLES {
+        let count = lanes.min(cloud.n);
+        let first = (cloud.n - count) * (sample + 1) / (BRUTE_SAMPLES + 1);
+        let rows: Vec<u32> = (first as u32..(first + count) as u32).collect();
+        let (mut x, mut argmax, mut counts) =
+            (vec![W::Int::default(); count * cloud.d], vec![0; count], vec![0; count]);
+        let purpose = Purpose::Move { x: &mut x, argmax: &mut argmax, count: &mut counts };
+        let start = Instant::now();
+        <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose });
+        least = least.min(start.elapsed().as_secs_f64());
+    }
+    least
+}
+
+impl<W: Width> State for Chooser<W> {
+    fn shape(&self) -> (usize, usize) {
+        match &self.held {
+            Held::Brute(state) => state.shape(),
+            Held::TreeSearch(state, _) => state.shape(),
+        }
+    }
+
+    fn coordinates(&self) -> Vec<i64> {
+        let widened = |tokens: &[W::Int]| tokens.par_iter().map(|x| Integer::to_i64(*x)).collect();
+        match &self.held {
+            Held::Brute(state) => widened(state.tokens()),
+            Held::TreeSearch(state, _) => widened(&state.tokens()),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+        if self.asked == choice::Plan::Auto && self.clock.is_due() {
+            self.choose(step);
+        }
+        let start = Instant::now();
+        let (report, tally) = match &mut self.held {
+            Held::Brute(state) => state.step(step),
+            Held::TreeSearch(state, _) => state.step(step),
+        };
+        self.clock.count(start.elapsed(), tally.moved > 0);
+        self.tally = tally;
+        (report, tally)
+    }
+
+    fn strips(&self) -> Strips {
+        match &self.held {
+            Held::Brute(state) => state.strips(),
+            Held::TreeSearch(state, _) => state.strips(),
+        }
+    }
+
+    fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        match &self.held {
+            Held::Brute(state) => state.masks(step, rows),
+            Held::TreeSearch(state, _) => state.masks(step, rows),
+        }
+    }
+
+    fn effort(&self) -> Effort {
+        let (plan, distinct) = match &self.held {
+            Held::Brute(state) => (choice::Plan::Brute, state.shape().0),
+            Held::TreeSearch(state, plan) => (*plan, state.keys()),
+        };
+        let a_row = |total: u64| total as f64 / distinct.max(1) as f64;
+        Effort { plan, keys_a_row: a_row(self.tally.scores), boxes_a_row: a_row(self.tally.boxes), distinct }
+    }
+}

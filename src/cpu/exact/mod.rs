@@ -1,0 +1,167 @@
+//! The rules of the integer contract ([`crate::exact`]) on the CPU.
+//!
+//! Every decision is one of two kinds: a float score is so far from a limit that its error bound decides (`filter`), or
+//! the exact integer score does. So the result has the contract's bits whatever the instruction set, the number of
+//! threads and the order of anything.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `width` | the contract's integers at precision f32 and f64 |
+//! | `filter` | the error bound of a float score, and what follows from it |
+//! | `cloud`, `query`, `scores` | tokens as kernels read them; a packet's queries and widths; its scores |
+//! | `step` | a step in a width's integers, and what computing it took |
+//! | `brute` | the state as tokens, every pair computed, a packet of rows at a time |
+//! | `tree` | the state as keys in order, coincident tokens merged; `tree::search` finds most keys unseen ([`crate::space`]) |
+//! | `choose` | the choice among brute force, the order of norms and the tree |
+//! | `sums` | exact sums over strips |
+//!
+//! Memory is O(n·d) under every plan; [`ExactCpu::memory`] says how much.
+
+mod brute;
+mod choose;
+pub(crate) mod cloud;
+mod filter;
+mod query;
+pub(crate) mod scores;
+mod step;
+mod sums;
+mod tree;
+pub(crate) mod width;
+
+use std::fmt;
+
+use rayon::ThreadPool;
+
+use crate::choice;
+use crate::cpu::exact::choose::Chooser;
+use crate::cpu::exact::cloud::BLOCK;
+use crate::cpu::exact::step::State;
+use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::lanes::InstructionSet;
+use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::engine::interface::Engine;
+use crate::engine::step as engine;
+use crate::error::{Error, Result};
+use crate::exact::Grid;
+use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::tokens::{Precision, Tokens};
+
+/// What the last step did, for honest shares of a peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Float scores computed in both passes, of d multiply-adds each.
+    pub scores: u64,
+    /// Floating-point operations of these scores, a multiply-add counted as 2.
+    pub flops: u64,
+}
+
+/// Tokens on the CPU, and the means to step them.
+pub struct ExactCpu {
+    state: Box<dyn State>,
+    grid: Grid,
+    set: InstructionSet,
+    pool: ThreadPool,
+    stepped: bool,
+    work: Work,
+}
+
+impl fmt::Debug for ExactCpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExactCpu").field("grid", &self.grid).field("set", &self.set).finish_non_exhaustive()
+    }
+}
+
+impl ExactCpu {
+    /// Holds the tokens, moved to the grid.
+    ///
+    /// # Errors
+    /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more than 2^32 − 1 tokens.
+    pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
+        require_countable(tokens.n())?;
+        let set = InstructionSet::choose(options.set)?;
+        let pool = pool(options.threads)?;
+        let state: Box<dyn State> = pool.install(|| match grid.precision {
+            Precision::F32 => planned::<f32>(tokens, grid, set, options),
+            Precision::F64 => planned::<f64>(tokens, grid, set, options),
+        });
+        Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
+    }
+
+    /// Bytes that n tokens in R^d take at most on this many threads.
+    pub fn memory(n: usize, d: usize, precision: Precision, plan: choice::Plan, threads: usize) -> u64 {
+        let (n, d, bytes, threads) = (n as u64, d as u64, precision.bytes() as u64, threads as u64);
+        let blocks = n.div_ceil(BLOCK as u64);
+        let state = 3 * blocks * BLOCK as u64 * d * bytes;
+        let lanes = InstructionSet::best().packet_rows(precision) as u64;
+        let brute = state + 8 * n + threads * lanes * bytes * (blocks + 6 * (d + 1));
+        let sorted = state + tree::memory(n, d, bytes) + threads * lanes * bytes * (blocks + 8 * (d + 1));
+        match plan {
+            choice::Plan::Brute => brute,
+            choice::Plan::Norm | choice::Plan::Tree => sorted,
+            choice::Plan::Auto if choose::looks_at_norms(d as usize) => 2 * sorted,
+            choice::Plan::Auto => sorted.max(brute),
+        }
+    }
+
+    /// The instruction set in use.
+    pub fn set(&self) -> InstructionSet {
+        self.set
+    }
+
+    /// Threads in use.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// What the last step did.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+}
+
+impl Engine for ExactCpu {
+    fn description(&self) -> Description {
+        description(self.set, &self.pool)
+    }
+
+    fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
+        let (_, d) = self.state.shape();
+        let mut reports = Vec::with_capacity(steps.len());
+        for step in steps {
+            let step = step.exact()?;
+            let (report, tally) = self.pool.install(|| self.state.step(step));
+            self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
+            self.stepped = true;
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        let (n, d) = self.state.shape();
+        self.grid.tokens(n, d, &self.pool.install(|| self.state.coordinates()))
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(self.state.effort())
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        if self.stepped {
+            Ok(self.pool.install(|| self.state.strips()))
+        } else {
+            Err(Error::input("no step has been taken yet"))
+        }
+    }
+
+    fn masks(&mut self, step: &engine::Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let (step, (n, _)) = (step.exact()?, self.state.shape());
+        require_rows(rows, n)?;
+        Ok(self.pool.install(|| self.state.masks(step, rows)))
+    }
+}
+
+fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn State> {
+    let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
+    Box::new(Chooser::<W>::new(x, tokens.d(), set, options.plan, options.upkeep))
+}

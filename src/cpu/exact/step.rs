@@ -1,0 +1,59 @@
+//! A step in the integers of a width, the state that takes it, and what that took.
+
+use crate::cpu::exact::width::{Integer, Width};
+use crate::exact::{Step, TokenMatrix};
+use crate::outcome::{Effort, StepReport, Strips};
+
+/// A step in the integers of its precision.
+pub(crate) struct PreparedStep<'a, W: Width> {
+    pub(crate) step: &'a Step,
+    /// Ã, row-major, if it is dense.
+    pub(crate) dense: Vec<W::Int>,
+}
+
+impl<'a, W: Width> PreparedStep<'a, W> {
+    pub(crate) fn new(step: &'a Step) -> Self {
+        let dense = match &step.matrix {
+            TokenMatrix::Dense(entries) => entries.iter().map(|&a| W::Int::of(a)).collect(),
+            TokenMatrix::Identity | TokenMatrix::Multiple(_) => Vec::new(),
+        };
+        Self { step, dense }
+    }
+}
+
+/// What a packet had to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Rows that moved.
+    pub(crate) moved: u64,
+    /// Entries decided by exact scores, not counting one maximiser a row.
+    pub(crate) redone: u64,
+    /// Float scores computed, both passes.
+    pub(crate) scores: u64,
+    /// Rows times boxes whose bounds were computed.
+    pub(crate) boxes: u64,
+}
+
+impl std::ops::Add for Tally {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            moved: self.moved + other.moved,
+            redone: self.redone + other.redone,
+            scores: self.scores + other.scores,
+            boxes: self.boxes + other.boxes,
+        }
+    }
+}
+
+/// A precision's state, without its type.
+pub(crate) trait State: Send + Sync {
+    fn shape(&self) -> (usize, usize);
+    /// Every token's lattice coordinates, row-major.
+    fn coordinates(&self) -> Vec<i64>;
+    fn step(&mut self, step: &Step) -> (StepReport, Tally);
+    /// Of the last step.
+    fn strips(&self) -> Strips;
+    fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
+    fn effort(&self) -> Effort;
+}

@@ -1,0 +1,443 @@
+//! The state as keys in order: coincident tokens once, with a weight, searched by [`crate::cpu::exact::tree::search`].
+//!
+//! A step moves keys, not tokens; what a token became is looked up when asked for. Keys keep their order from step to
+//! step while boxes are fitted anew; sorting and merging happen when they pay: with the gain G of the last sort (the
+//! search time just before it minus just after) and T steps between sorts, a linear drift costs least where G·T/2
+//! equals the time of a sort, so T is halved above and doubled below, up to 32. Searches that turn dear before that
+//! are answered at once, and an order by norms, where one step undoes everything, is made anew every step.
+//!
+//! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then carry the range of
+//! token indices below them.
+
+pub(crate) mod search;
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::cpu::exact::cloud::{BLOCK, Cloud};
+use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::tree::search::group::ROWS;
+use crate::cpu::exact::tree::search::keys::Searched;
+use crate::cpu::exact::tree::search::{Purpose, Row, Scratch, Search};
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::exact::{Step, StripWidth};
+use crate::model::Mask;
+use crate::outcome::{StepReport, Strips};
+use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
+
+/// The most steps between two sorts.
+const MOST_STEPS: u32 = 32;
+
+/// Groups that a thread takes at once: some take a hundred times as long as others.
+const MOST_GROUPS: usize = 16;
+
+/// Tokens as keys in order.
+pub(crate) struct TreeSearch<W: Width> {
+    n: usize,
+    set: InstructionSet,
+    order: Order,
+    upkeep: Upkeep,
+    cloud: Cloud<W>,
+    weight: Vec<u32>,
+    first: Vec<u32>,
+    tree: Tree<W::Int>,
+    places: Places,
+    /// X(t+1) in the making.
+    next: Vec<W::Int>,
+    /// Of every key in the last step.
+    argmax: Vec<u32>,
+    count: Vec<u32>,
+    sorting: Sorting,
+}
+
+/// Bytes of n tokens in R^d beside three arrays of their coordinates, each of this many bytes.
+pub(crate) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
+    let nodes = 2 * n.div_ceil(LEAF as u64).next_power_of_two();
+    // What is kept of keys and tokens, and while they are sorted a code, a copy of it and a copy of the rows.
+    24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
+}
+
+/// When to sort.
+#[derive(Default)]
+struct Sorting {
+    /// Steps from one sort to the next, and since the last one.
+    interval: u32,
+    since: u32,
+    /// Time of the last sort, and of the last search before it.
+    cost: Duration,
+    before: Duration,
+    /// Times of searches since the last sort: the least, all, and the last.
+    least: Duration,
+    spent: Duration,
+    last: Duration,
+}
+
+impl Sorting {
+    /// Whether its time has come, or, unless that is fixed, searches since the last sort took a sort longer than if all were
+    /// like the best.
+    fn is_due(&self, every: Option<u32>) -> bool {
+        let dear = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
+        self.since > 0 && every.map_or_else(dear, |every| self.since >= every)
+    }
+}
+
+/// Where each token's key is, in two hops, so that a sort of few keys touches few numbers.
+struct Places {
+    token: Vec<u32>,
+    key: Vec<u32>,
+}
+
+impl Places {
+    fn of(&self, token: usize) -> usize {
+        self.key[self.token[token] as usize] as usize
+    }
+
+    fn follow(&mut self, moved: &[u32], keys: usize) {
+        self.key.par_iter_mut().with_min_len(4096).for_each(|key| *key = moved[*key as usize]);
+        if keys < self.key.len() / 2 {
+            let Self { token, key } = self;
+            token.par_iter_mut().with_min_len(4096).for_each(|place| *place = key[*place as usize]);
+            *key = (0..keys as u32).collect();
+        }
+    }
+}
+
+impl<W: Width> TreeSearch<W> {
+    /// From every token's coordinates, row-major.
+    pub(crate) fn new(
+        tokens: Vec<W::Int>,
+        d: usize,
+        set: InstructionSet,
+        order: Order,
+        upkeep: Upkeep,
+        mask: Mask,
+    ) -> Self {
+        let n = tokens.len() / d;
+        let identity = || (0..n as u32).collect();
+        let mut state = Self {
+            n,
+            set,
+            order,
+            upkeep,
+            cloud: Cloud { n: 0, d, x: Vec::new(), floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
+            weight: Vec::new(),
+            first: Vec::new(),
+            tree: Tree::default(),
+            places: Places { token: identity(), key: identity() },
+            next: Vec::new(),
+            argmax: Vec::new(),
+            count: Vec::new(),
+            sorting: Sorting { interval: 1, ..Sorting::default() },
+        };
+        state.sort(Keys::of_tokens(tokens, d), mask);
+        state
+    }
+
+    /// Every token's coordinates, row-major.
+    pub(crate) fn tokens(&self) -> Vec<W::Int> {
+        let mut all = vec![W::Int::default(); self.n * self.cloud.d];
+        all.par_chunks_mut(self.cloud.d).with_min_len(1024).enumerate().for_each(|(i, row)| {
+            row.copy_from_slice(self.cloud.row(self.places.of(i)));
+        });
+        all
+    }
+
+    /// The same, leaving nothing behind.
+    pub(crate) fn release(&mut self) -> Vec<W::Int> {
+        let all = self.tokens();
+        (self.cloud.x, self.cloud.floats, self.next) = (Vec::new(), Vec::new(), Vec::new());
+        self.tree = Tree::default();
+        all
+    }
+
+    /// Distinct tokens, as far as they have been merged.
+    pub(crate) fn keys(&self) -> usize {
+        self.cloud.n
+    }
+
+    pub(crate) fn cloud(&self) -> &Cloud<W> {
+        &self.cloud
+    }
+
+    fn lanes(&self) -> usize {
+        self.set.packet_rows(W::PRECISION)
+    }
+
+    /// Puts keys in order and builds everything on them.
+    fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
+        let start = Instant::now();
+        let d = self.cloud.d;
+        let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
+        self.places.follow(&moved, keys.len());
+        drop(moved);
+        self.tree = Tree::default(); // the old one goes first
+        self.tree = Tree::new(&keys, d);
+        let padded = keys.len().next_multiple_of(BLOCK) * d;
+        self.cloud.n = keys.len();
+        self.cloud.x = std::mem::take(&mut keys.rows);
+        self.cloud.x.resize(padded, W::Int::default());
+        self.cloud.floats.resize(padded, W::default());
+        self.cloud.floats.truncate(padded);
+        self.next.resize(padded, W::Int::default());
+        self.next.truncate(padded);
+        for results in [&mut self.argmax, &mut self.count] {
+            results.resize(keys.len(), 0);
+            results.truncate(keys.len());
+        }
+        (self.weight, self.first) = (keys.weight, keys.first);
+        self.refit();
+        self.sorting.cost = start.elapsed();
+        self.sorting.since = 0;
+    }
+
+    /// Floats and boxes of keys that moved.
+    fn refit(&mut self) {
+        self.cloud.refloat();
+        self.tree.refit(&self.cloud.x, &self.weight, W::ROUNDING);
+    }
+
+    /// Sorts if it is due, or if keys are merged that see different keys.
+    fn prepare(&mut self, mask: Mask) {
+        let merged = self.cloud.n < self.n;
+        if mask == Mask::Causal && merged {
+            let tokens = self.tokens();
+            let identity = || (0..self.n as u32).collect();
+            self.places = Places { token: identity(), key: identity() };
+            self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
+        } else if self.sorting.is_due(self.upkeep.sort_every) || (self.order == Order::Norm && self.sorting.since > 0) {
+            self.sorting.before = self.sorting.last;
+            let d = self.cloud.d;
+            let mut rows = std::mem::take(&mut self.cloud.x);
+            rows.truncate(self.cloud.n * d);
+            let keys = Keys { rows, weight: std::mem::take(&mut self.weight), first: std::mem::take(&mut self.first) };
+            self.sort(keys, mask);
+        }
+    }
+
+    fn searched(&self) -> Searched<'_, W> {
+        Searched {
+            cloud: &self.cloud,
+            weight: &self.weight,
+            first: &self.first,
+            first_key: self.places.of(0) as u32,
+            tree: &self.tree,
+            order: self.order,
+            weighted: self.cloud.n < self.n,
+        }
+    }
+
+    /// The node above all keys of the group, or the part of one, that begins with a row.
+    fn node_of(&self, row: usize, level: usize) -> usize {
+        (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
+    }
+
+    /// Prepares for packets of rows from one on that begins a group, or a part of the group at hand.
+    fn enter(&self, scratch: &mut Scratch<W>, searched: &Searched<'_, W>, plan: &PreparedStep<'_, W>, row: usize) {
+        for (level, &rows) in ROWS.iter().enumerate() {
+            if row.is_multiple_of(rows) {
+                scratch.enter(self.set, searched, plan, self.node_of(row, level), level);
+            }
+        }
+    }
+
+    /// The rows of the keys from `base` on, by how much they see.
+    fn rows(&self, mask: Mask, base: usize, count: usize, into: &mut Vec<Row>) {
+        into.clear();
+        into.extend((0..count).map(|place| {
+            let key = base + place;
+            let visible = mask.visible(self.first[key] as usize, self.n) as u32;
+            Row { key: key as u32, visible, place: place as u32 }
+        }));
+        if mask == Mask::Causal {
+            into.sort_by_key(|row| row.visible);
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+        self.prepare(step.mask);
+        let start = Instant::now();
+        let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
+        let (mut next, mut argmax, mut count) =
+            (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
+        let (searched, plan) = (&self.searched(), &PreparedStep::new(step));
+        let groups = next[..keys * d]
+            .par_chunks_mut(ROWS[0] * d)
+            .zip(argmax.par_chunks_mut(ROWS[0]))
+            .zip(count.par_chunks_mut(ROWS[0]))
+            .enumerate()
+            .with_max_len(MOST_GROUPS);
+        let tally = groups
+            .map_init(
+                || (Scratch::new(d, lanes), Vec::with_capacity(lanes)),
+                |(scratch, rows), (group, ((x, argmax), count))| {
+                    let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
+                    let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
+                        let base = group * ROWS[0] + packet * lanes;
+                        self.enter(scratch, searched, plan, base);
+                        self.rows(step.mask, base, count.len(), rows);
+                        let purpose = Purpose::Move { x, argmax, count };
+                        <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                    });
+                    packets.fold(Tally::default(), |a, b| a + b)
+                },
+            )
+            .reduce(Tally::default, |a, b| a + b);
+        (self.next, self.argmax, self.count) = (next, argmax, count);
+        let report = self.report(step.t, &tally);
+        if tally.moved > 0 {
+            std::mem::swap(&mut self.cloud.x, &mut self.next);
+            self.refit();
+            self.time(start.elapsed());
+        }
+        (report, tally)
+    }
+
+    /// Notes the time of a search and settles when to sort next.
+    fn time(&mut self, search: Duration) {
+        let sorting = &mut self.sorting;
+        if sorting.since == 0 && sorting.before > Duration::ZERO {
+            let gain = sorting.before.saturating_sub(search);
+            sorting.interval = if gain * sorting.interval / 2 > sorting.cost {
+                (sorting.interval / 2).max(1)
+            } else {
+                (2 * sorting.interval).min(MOST_STEPS)
+            };
+        }
+        if sorting.since == 0 {
+            (sorting.least, sorting.spent) = (search, Duration::ZERO);
+        }
+        sorting.least = sorting.least.min(search);
+        sorting.spent += search;
+        sorting.last = search;
+        sorting.since += 1;
+    }
+
+    fn report(&self, t: u64, tally: &Tally) -> StepReport {
+        let chunks = self.count.par_chunks(1 << 14).zip(self.weight.par_chunks(1 << 14));
+        let (strip_min, strip_max, strip_total) = chunks
+            .map(|(counts, weights)| {
+                let total =
+                    counts.iter().zip(weights).map(|(&count, &weight)| u64::from(count) * u64::from(weight)).sum();
+                let extreme = |of: Option<&u32>| of.copied().unwrap_or_default();
+                (extreme(counts.iter().min()), extreme(counts.iter().max()), total)
+            })
+            .reduce(|| (u32::MAX, 0, 0u64), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2));
+        StepReport { t, moved: tally.moved, strip_min, strip_max, strip_total, redone: tally.redone }
+    }
+
+    /// Argmax and strip size of every token in the last step.
+    pub(crate) fn strips(&self) -> Strips {
+        let of = |values: &[u32]| (0..self.n).into_par_iter().map(|i| values[self.places.of(i)]).collect();
+        Strips { argmax: of(&self.argmax), count: of(&self.count) }
+    }
+
+    pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        let (searched, plan, d, lanes) = (&self.searched(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let mut asked: Vec<(Row, usize)> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, &i)| {
+                let visible = step.mask.visible(i, self.n) as u32;
+                (Row { key: self.places.of(i) as u32, visible, place: 0 }, at)
+            })
+            .collect();
+        asked.sort_by_key(|(row, _)| row.visible);
+        let tokens = Tokens::of(self);
+        let packets = asked.par_chunks(lanes).map_init(
+            || Scratch::new(d, lanes),
+            |scratch, asked| {
+                let rows: Vec<Row> = asked.iter().map(|(row, _)| *row).collect();
+                let mut members = vec![Vec::new(); rows.len()];
+                let purpose = Purpose::Members(&mut members);
+                <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
+                let masks = members.iter().zip(&rows).map(|(keys, row)| match step.width {
+                    StripWidth::Argmax => keys.iter().map(|&key| self.first[key as usize]).collect(),
+                    _ => tokens.below(keys, row.visible),
+                });
+                masks.zip(asked).map(|(mask, (_, at))| (*at, mask)).collect::<Vec<_>>()
+            },
+        );
+        let mut masks = vec![Vec::new(); rows.len()];
+        for (at, mask) in packets.flatten_iter().collect::<Vec<_>>() {
+            masks[at] = mask;
+        }
+        masks
+    }
+
+    /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a run warms the caches.
+    pub(crate) fn trial(&self, step: &Step, runs: usize) -> f64 {
+        const RUN: usize = 4;
+        let (searched, plan, d, lanes) = (&self.searched(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let all = self.packets();
+        let runs = runs.min(all);
+        let times = (0..runs).into_par_iter().map_init(
+            || Scratch::new(d, lanes),
+            |scratch, run| {
+                let first = run * all / runs;
+                let row = first * lanes;
+                (0..ROWS.len())
+                    .for_each(|level| scratch.enter(self.set, searched, plan, self.node_of(row, level), level));
+                let last = (first + RUN).min((row / ROWS[1] + 1) * ROWS[1] / lanes);
+                let mut rows = Vec::with_capacity(lanes);
+                let mut times = (first..last.min(all)).map(|packet| {
+                    let base = packet * lanes;
+                    self.rows(step.mask, base, lanes.min(self.cloud.n - base), &mut rows);
+                    let start = Instant::now();
+                    let purpose = Purpose::Trial;
+                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
+                    start.elapsed().as_secs_f64()
+                });
+                let cold = times.next().unwrap_or_default();
+                let (count, warm) = times.fold((0u32, 0.0), |(count, sum), time| (count + 1, sum + time));
+                if count > 0 { warm / f64::from(count) } else { cold }
+            },
+        );
+        times.sum::<f64>() / runs as f64
+    }
+
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.n, self.cloud.d)
+    }
+
+    /// Packets of rows in a step.
+    pub(crate) fn packets(&self) -> usize {
+        self.cloud.n.div_ceil(self.lanes())
+    }
+}
+
+/// The tokens of every key, ascending.
+struct Tokens {
+    starts: Vec<u32>,
+    tokens: Vec<u32>,
+}
+
+impl Tokens {
+    fn of<W: Width>(state: &TreeSearch<W>) -> Self {
+        let mut starts = vec![0; state.cloud.n + 1];
+        let mut ends: Vec<u32> = Vec::with_capacity(state.cloud.n);
+        let mut sum = 0;
+        for (key, &weight) in state.weight.iter().enumerate() {
+            ends.push(sum);
+            sum += weight;
+            starts[key + 1] = sum;
+        }
+        let mut tokens = vec![0; state.n];
+        for i in 0..state.n {
+            let end = &mut ends[state.places.of(i)];
+            tokens[*end as usize] = i as u32;
+            *end += 1;
+        }
+        Self { starts, tokens }
+    }
+
+    /// Those of some keys that are among the first `visible`, ascending.
+    fn below(&self, keys: &[u32], visible: u32) -> Vec<u32> {
+        let of = |key: u32| &self.tokens[self.starts[key as usize] as usize..self.starts[key as usize + 1] as usize];
+        let mut all: Vec<u32> = keys.iter().flat_map(|&key| of(key).iter().copied()).collect();
+        all.retain(|&token| token < visible);
+        all.sort_unstable();
+        all
+    }
+}

@@ -1,0 +1,109 @@
+//! Exact decisions: which candidates attain a row's maximum, and the strips that follow from that alone.
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
+
+use crate::cpu::exact::scores::exact;
+use crate::cpu::exact::step::Tally;
+use crate::cpu::exact::tree::search::{Known, Purpose, Search, Strip, places};
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{LANES, Lanes};
+use crate::space::{Coordinate, LEAF};
+
+impl<W: Width> Search<'_, W> {
+    /// Exact maxima, the least token that attains each, and of the candidates those that do. Where nothing but them
+    /// matters, a lane with one candidate needs no exact score.
+    #[inline(always)]
+    pub(crate) fn decide_maxima(&mut self, lanes: usize, known: &mut Known<W>, tally: &mut Tally) {
+        let keys = self.keys;
+        let mut candidates = std::mem::take(&mut self.scratch.candidates);
+        let (mut once, mut twice) = (0, 0);
+        for &(_, bits) in &candidates {
+            twice |= once & bits;
+            once |= bits;
+        }
+        let asked = if known.strip == Strip::Wide { u64::MAX } else { twice };
+        // Where the maximum last rose, as a place in the list: earlier candidates do not attain it.
+        let mut risen = [0u32; LANES];
+        let mut scores = [W::Wide::default(); LANES];
+        for (place, (key, bits)) in candidates.iter_mut().enumerate() {
+            let first = keys.first[*key as usize];
+            let of = *bits & asked;
+            tally.redone += u64::from((*bits & twice & known.own).count_ones());
+            if of != 0 {
+                let row = keys.cloud.row(*key as usize);
+                exact::<W>(&self.scratch.query, lanes, row, of, &mut scores);
+            }
+            for l in places(*bits) {
+                if of >> l & 1 == 0 || scores[l] > known.max[l] {
+                    known.max[l] = scores[l];
+                    (known.argmax[l], known.argmax_key[l]) = (first, *key);
+                    risen[l] = place as u32;
+                } else if scores[l] == known.max[l] {
+                    let least = (known.argmax[l], known.argmax_key[l]).min((first, *key));
+                    (known.argmax[l], known.argmax_key[l]) = least;
+                } else {
+                    *bits &= !(1 << l);
+                }
+            }
+        }
+        for l in places(known.idle) {
+            // Everything is a maximiser, and token 0 is seen by all.
+            known.max[l] = W::Wide::default();
+            (known.argmax[l], known.argmax_key[l]) = (0, keys.first_key);
+        }
+        for (place, (_, bits)) in candidates.iter_mut().enumerate() {
+            for l in places(*bits) {
+                *bits &= !(u64::from((place as u32) < risen[l]) << l);
+            }
+        }
+        if let Some((key, _)) = candidates.iter().rev().find(|(_, bits)| bits & 1 == 1) {
+            self.scratch.next_origin = *key;
+        }
+        self.scratch.winners.clear();
+        self.scratch.winners.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
+        self.scratch.candidates = candidates;
+    }
+
+    /// Keys (no more than a leaf has) that are in the strips of the lanes given with them.
+    #[inline(always)]
+    pub(crate) fn take<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
+        let keys = self.keys;
+        if let Purpose::Members(members) = &mut self.purpose {
+            for &(key, bits) in list {
+                for l in places(bits) {
+                    if let Some(members) = members.get_mut(l) {
+                        members.push(key);
+                    }
+                }
+            }
+        } else if keys.weighted {
+            for &(key, bits) in list {
+                let weight = keys.weight[key as usize];
+                let sum = keys.cloud.row(key as usize).iter().map(|x| x.times(weight));
+                self.scratch.sums.add_whole(bits, sum, weight);
+            }
+        } else {
+            self.scratch.sums.add(lanes, &keys.cloud.x, list);
+        }
+    }
+
+    /// The strips of rows whose members are among their maximisers.
+    #[inline(always)]
+    pub(crate) fn take_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>) {
+        if known.strip == Strip::Argmax {
+            for l in places(known.own) {
+                let key = known.argmax_key[l];
+                match &mut self.purpose {
+                    Purpose::Members(members) => members[l].push(key),
+                    // One token of those that the key stands for.
+                    _ => self.scratch.sums.add(lanes, &self.keys.cloud.x, &[(key, 1 << l)]),
+                }
+            }
+            return;
+        }
+        let list = std::mem::take(&mut self.scratch.candidates);
+        for part in list.chunks(LEAF) {
+            self.take(lanes, part);
+        }
+        self.scratch.candidates = list;
+    }
+}

@@ -1,0 +1,261 @@
+//! The first pass: scores that are certainly attained, and the keys that may attain a row's maximum.
+//!
+//! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly attained. Boxes are opened
+//! depth first, the half that promises more before the other (or, in the order of norms, leaf after leaf until |q||x| no
+//! longer reaches); one bound for the whole packet comes before those of its lanes. The leaves seen are noted with the most that they may hold; in those that may hold the
+//! maximum of a lane, the keys that may attain it are candidates.
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
+
+use crate::cpu::exact::scores::{at_least, unrolled};
+use crate::cpu::exact::step::Tally;
+use crate::cpu::exact::tree::search::scan::{
+    Limits, Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets,
+};
+use crate::cpu::exact::tree::search::{Known, Scratch, Search, largest_of, load, places, store};
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{LANES, Lanes, VECTORS};
+use crate::space::{LEAF, Order};
+
+impl<W: Width> Search<'_, W> {
+    /// Scores that are certainly attained, near the row maxima, and the leaves that matter to them.
+    #[inline(always)]
+    pub(crate) fn first_pass<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        tally: &mut Tally,
+    ) -> [L::Floats; VECTORS] {
+        self.scratch.leaves.clear();
+        self.scratch.maxima.clear();
+        let mut start = [W::LOWEST; LANES];
+        for l in places(known.idle) {
+            start[l] = W::LOWEST.size(); // nothing is of use to it
+        }
+        let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
+        self.sift(|level| &level.maxima, Limits::above(W::default()));
+        if self.scratch.listed {
+            for part in 0..self.scratch.parts.len() {
+                self.see_leaf(lanes, part, known, &mut max, tally);
+            }
+            return max;
+        }
+        if self.keys.order == Order::Space && !known.blind {
+            self.start_from_winners(lanes, &mut max);
+        }
+        self.open_group();
+        for turn in 0.. {
+            let leaf = match self.keys.order {
+                Order::Space => self.nearest_leaf(lanes, known, &max, tally),
+                Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
+            };
+            let Some(leaf) = leaf else { break };
+            self.see_leaf(lanes, leaf, known, &mut max, tally);
+        }
+        max
+    }
+
+    /// The boxes to begin with, the most promising last.
+    #[inline(always)]
+    fn open_group(&mut self) {
+        let (tree, d) = (self.keys.tree, self.keys.cloud.d);
+        let origin = Origin { at: &self.scratch.origins[..d], slack: self.scratch.slack };
+        let (fan, open) = (&self.scratch.fan[..], &mut self.scratch.open);
+        open.clear();
+        for &node in &self.scratch.group.innermost().maxima.boxes {
+            let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
+            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            open.push((node, middle + reach));
+        }
+        if open.len() > 1 {
+            open.sort_unstable_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal));
+        }
+    }
+
+    /// What the packet before found is attained by this one's rows too, and rarely far from their maxima.
+    #[inline(always)]
+    fn start_from_winners<L: Lanes<W, W::Int>>(&mut self, lanes: L, max: &mut [L::Floats; VECTORS]) {
+        let (cloud, d) = (self.keys.cloud, self.keys.cloud.d);
+        let Scratch { near, winners, around_winners, origins, .. } = &mut *self.scratch;
+        if winners.is_empty() {
+            return;
+        }
+        let (centre, half) = around_winners.split_at_mut(d);
+        centre.copy_from_slice(&origins[..d]);
+        half.fill(W::default());
+        for (near, &key) in near.chunks_exact_mut(d).zip(&winners[..]) {
+            for (k, near) in near.iter_mut().enumerate() {
+                *near = cloud.floats[key as usize * d + k] - centre[k];
+                half[k] = if near.size() > half[k] { near.size() } else { half[k] };
+            }
+        }
+        let (query, sizes, near, origin) =
+            (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.near[..], self.origin());
+        let (around, count) = (&self.scratch.around_winners[..], self.scratch.winners.len());
+        let error = unrolled!(d, |d| errors(lanes, sizes, around, origin, d));
+        let best = unrolled!(d, |d| leaf_maxima(lanes, query, near, d, count));
+        let minus_one = lanes.splat(W::of_one().negated());
+        for r in 0..VECTORS {
+            max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
+        }
+    }
+
+    /// Leaf `turn` in the order of norms, if any key from there on may reach some lane's limit.
+    #[inline(always)]
+    pub(crate) fn next_leaf<L: Lanes<W, W::Int>>(
+        &self,
+        lanes: L,
+        turn: usize,
+        norm: &[L::Floats; VECTORS],
+        limit: &[L::Floats; VECTORS],
+    ) -> Option<usize> {
+        let reach = self.keys.tree.reach().get(turn)?;
+        (at_least(lanes, &scaled(lanes, norm, *reach), limit) != 0).then_some(turn)
+    }
+
+    /// The next leaf that may hold a better key; boxes that cannot are dropped.
+    #[inline(always)]
+    fn nearest_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        limit: &[L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) -> Option<usize> {
+        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let one = lanes.splat(W::of_one());
+        let least = least_of::<W, L>(lanes, limit);
+        loop {
+            let (node, upper) = self.scratch.open.pop()?;
+            if upper < least {
+                continue;
+            }
+            let node = node as usize;
+            let (query, sizes, fan, origin) =
+                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let around = &tree.boxes()[node * 2 * d..][..2 * d];
+            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
+            for r in 0..VECTORS {
+                upper[r] = lanes.mul_add(one, upper[r], reach[r]);
+            }
+            tally.boxes += self.rows.len() as u64;
+            if at_least(lanes, &upper, limit) & known.seen(width, tree.span()[node][0]) == 0 {
+                continue;
+            }
+            if node >= tree.first_leaf() {
+                return Some(node - tree.first_leaf());
+            }
+            // The better half is opened first.
+            let uppers = [2 * node, 2 * node + 1].map(|child| {
+                if tree.weight()[child] == 0 {
+                    return W::LOWEST;
+                }
+                let around = &tree.boxes()[child * 2 * d..][..2 * d];
+                let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+                middle + reach
+            });
+            let near = usize::from(uppers[0] < uppers[1]);
+            for side in [1 - near, near] {
+                if least <= uppers[side] {
+                    self.scratch.open.push(((2 * node + side) as u32, uppers[side]));
+                }
+            }
+        }
+    }
+
+    /// Scans a leaf for maxima.
+    #[inline(always)]
+    fn see_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        leaf: usize,
+        known: &Known<W>,
+        max: &mut [L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
+        let (count, error) = self.approach(lanes, leaf);
+        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+        tally.scores += (count * self.rows.len()) as u64;
+        let best = if known.blind {
+            let mut seeing = [0; LEAF];
+            for (seeing, &key) in seeing.iter_mut().zip(&self.scratch.part) {
+                *seeing = known.seeing(width, self.keys.first[key as usize]);
+            }
+            leaf_maxima_seen(lanes, query, keys, d, &self.scratch.blinds, &seeing[..count])
+        } else {
+            unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
+        };
+        self.scratch.leaves.push(leaf as u32);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let mut most = best;
+        for r in 0..VECTORS {
+            max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
+            most[r] = lanes.mul_add(one, error[r], best[r]);
+        }
+        store(lanes, &most, &mut self.scratch.maxima);
+    }
+
+    /// Keys that may attain the maximum of some lane.
+    #[inline(always)]
+    pub(crate) fn find_candidates<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        attained: &[L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
+        let minus_one = lanes.splat(W::of_one().negated());
+        self.scratch.candidates.clear();
+        for seen in 0..self.scratch.leaves.len() {
+            let most = load::<W, L>(lanes, &self.scratch.maxima[seen * width..]);
+            if at_least(lanes, &most, attained) & !known.idle == 0 {
+                continue;
+            }
+            let (count, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
+            let mut top = *attained;
+            for r in 0..VECTORS {
+                top[r] = lanes.mul_add(minus_one, error[r], top[r]);
+            }
+            let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+            let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&top, &top]));
+            tally.scores += (count * self.rows.len()) as u64;
+            for (&key, bits) in self.scratch.part.iter().zip(sets) {
+                let bits = bits & !known.idle & known.seen(width, self.keys.first[key as usize]);
+                if bits != 0 {
+                    self.scratch.candidates.push((key, bits));
+                }
+            }
+        }
+    }
+}
+
+/// The least entry of all lanes.
+#[inline(always)]
+pub(crate) fn least_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS]) -> W {
+    let (zero, minus_one) = (lanes.splat(W::default()), lanes.splat(W::of_one().negated()));
+    let mut turned = lanes.splat(W::LOWEST);
+    for r in 0..VECTORS {
+        turned = lanes.max(turned, lanes.mul_add(x[r], minus_one, zero));
+    }
+    largest_of::<W, L>(lanes, turned).negated()
+}
+
+/// The largest entry of all lanes.
+#[inline(always)]
+pub(crate) fn most_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS]) -> W {
+    let mut most = x[0];
+    for r in 1..VECTORS {
+        most = lanes.max(most, x[r]);
+    }
+    largest_of::<W, L>(lanes, most)
+}
+
+#[inline(always)]
+fn scaled<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: &[L::Floats; VECTORS], by: W) -> [L::Floats; VECTORS] {
+    let mut product = *x;
+    for r in 0..VECTORS {
+        product[r] = lanes.mul_add(product[r], lanes.splat(by), lanes.splat(W::default()));
+    }
+    product
+}

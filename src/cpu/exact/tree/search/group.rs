@@ -1,0 +1,403 @@
+//! Where the packets of a group of neighbouring rows begin.
+//!
+//! Rows that follow one another in the tree's order have queries in a small box, the fan, and much the same maxima and
+//! strips. So the tree is descended once for all of them, by bounds over the fan that cost a scalar; what this leaves
+//! open, boxes or keys, is divided once more by parts of the group, and there every packet begins. With scores measured from some key o,
+//! a key whose score is below 0 for every query of the fan attains no maximum, since o is better; one below −D is in no strip of
+//! width D or less; and where no score exceeds U, one of at least U − D is in every strip of width D or more: such keys and boxes
+//! are summed once for all rows.
+//!
+//! A group only decides where packets begin: what they find is the same from the root.
+#![allow(clippy::inline_always)] // see `packet`
+
+use crate::cpu::exact::scores::unrolled;
+use crate::cpu::exact::step::PreparedStep;
+use crate::cpu::exact::tree::search::keys::Searched;
+use crate::cpu::exact::tree::search::list::List;
+use crate::cpu::exact::tree::search::scan::{Fan, Limits, Origin, fan_bounds};
+use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::lanes::{Job, Lanes};
+use crate::exact::{StripWidth, TokenMatrix};
+use crate::model::Mask;
+use crate::space::{Coordinate, LEAF, Order};
+
+/// Rows of a group, of its parts and of theirs; powers of two, the last at least as many as a packet has.
+pub(crate) const ROWS: [usize; 3] = [1024, 256, 64];
+
+/// Boxes that a packet begins with, at most; about.
+const MOST: usize = 256;
+
+/// Keys that are listed, at most, and the most coordinates that they may have: in more, boxes around them say little.
+const LISTED: usize = 4096;
+const MOST_COORDINATES: usize = 4;
+
+/// Boxes to begin with, or all keys below them that matter.
+pub(crate) struct Around<W: Width> {
+    pub(crate) boxes: Vec<u32>,
+    /// If they are few.
+    pub(crate) list: Option<List<W>>,
+    spare: Option<List<W>>,
+    /// What needs no more decision: it is in the strip of every row.
+    pub(crate) inside: Inside<W>,
+}
+
+/// Tokens summed once for several rows.
+#[derive(Clone)]
+pub(crate) struct Inside<W: Width> {
+    pub(crate) sum: Vec<<W::Int as Coordinate>::Sum>,
+    pub(crate) count: u32,
+}
+
+impl<W: Width> Inside<W> {
+    pub(crate) fn none(d: usize) -> Self {
+        Self { sum: vec![Default::default(); d], count: 0 }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.sum.fill(Default::default());
+        self.count = 0;
+    }
+
+    fn copy(&mut self, other: &Self) {
+        self.sum.copy_from_slice(&other.sum);
+        self.count = other.count;
+    }
+
+    #[inline(always)]
+    fn add_box(&mut self, keys: &Searched<'_, W>, node: u32) {
+        self.sum.iter_mut().zip(keys.tree.sum(node as usize)).for_each(|(sum, &of)| *sum += of);
+        self.count += keys.tree.weight()[node as usize];
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_key(&mut self, keys: &Searched<'_, W>, key: u32) {
+        let (row, weight) = (keys.cloud.row(key as usize), keys.weight[key as usize]);
+        self.sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.times(weight));
+        self.count += weight;
+    }
+}
+
+/// What a group, or a part of it, begins with.
+pub(crate) struct Level<W: Width> {
+    /// All that may attain a maximum.
+    pub(crate) maxima: Around<W>,
+    /// All that may be in a wide strip.
+    pub(crate) strips: Around<W>,
+    /// A key near their maxima.
+    best: u32,
+}
+
+/// A group and the part of it that is at hand.
+pub(crate) struct Group<W: Width> {
+    levels: [Level<W>; ROWS.len()],
+    room: Room<W>,
+}
+
+/// For boxes of the next level, and for the keys of a leaf.
+struct Room<W: Width> {
+    next: Vec<u32>,
+    inside: Inside<W>,
+    leaf: List<W>,
+}
+
+impl<W: Width> Around<W> {
+    fn root(d: usize) -> Self {
+        let spare = (d <= MOST_COORDINATES).then(|| List::new(d, LISTED));
+        Self { boxes: vec![1], list: None, spare, inside: Inside::none(d) }
+    }
+
+    fn reset(&mut self) {
+        self.boxes.clear();
+        self.boxes.push(1);
+        self.inside.clear();
+        if let Some(list) = self.list.take() {
+            self.spare = Some(list);
+        }
+    }
+
+    /// Keeps of what is around all what some query of a fan brings between two limits, and sums what every query brings above.
+    #[inline(always)]
+    fn narrow(
+        &mut self,
+        all: Option<&Self>,
+        keys: &Searched<'_, W>,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limits: Limits<W>,
+        room: &mut Room<W>,
+    ) {
+        self.reset();
+        if let Some(all) = all {
+            self.boxes.clone_from(&all.boxes);
+            self.inside.copy(&all.inside);
+        }
+        let Some(mut list) = self.spare.take() else {
+            return self.descend(keys, fan, origin, limits, room);
+        };
+        list.clear();
+        let mut fits = true;
+        if let Some(listed) = all.and_then(|all| all.list.as_ref()) {
+            // They fit: there are no more of them.
+            let inside = &mut self.inside;
+            listed.sift(fan, origin, limits, |place, whole| {
+                if whole {
+                    inside.add_key(keys, listed.keys()[place]);
+                    true
+                } else {
+                    list.push_of(listed, place)
+                }
+            });
+        } else {
+            self.descend(keys, fan, origin, limits, room);
+            fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
+            if fits {
+                let (cloud, d, Room { leaf, inside, .. }) = (keys.cloud, keys.cloud.d, room);
+                inside.copy(&self.inside);
+                for &node in &self.boxes {
+                    let range = keys.tree.range(node as usize);
+                    let rows = &cloud.floats[range.start * d..range.end * d];
+                    unrolled!(d, |d| leaf.fill(range.start, rows, d));
+                    leaf.sift(fan, origin, limits, |place, whole| {
+                        if whole {
+                            inside.add_key(keys, leaf.keys()[place]);
+                        } else {
+                            fits &= list.push_of(leaf, place);
+                        }
+                        fits
+                    });
+                }
+                if fits {
+                    self.inside.copy(inside);
+                }
+            }
+        }
+        *(if fits { &mut self.list } else { &mut self.spare }) = Some(list);
+    }
+
+    /// Opens boxes level by level; drops those whose scores stay below the limits for every query of the fan, and sums those
+    /// that are above for all.
+    #[inline(always)]
+    fn descend(
+        &mut self,
+        keys: &Searched<'_, W>,
+        fan: &[Fan<W>],
+        origin: Origin<'_, W>,
+        limits: Limits<W>,
+        room: &mut Room<W>,
+    ) {
+        let (tree, d, Room { next, inside, .. }) = (keys.tree, keys.cloud.d, room);
+        while let Some(&node) = self.boxes.first()
+            && (node as usize) < tree.first_leaf()
+        {
+            next.clear();
+            inside.copy(&self.inside);
+            for child in self.boxes.iter().flat_map(|&node| [2 * node, 2 * node + 1]) {
+                if tree.weight()[child as usize] == 0 {
+                    continue;
+                }
+                let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
+                let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+                if limits.inside <= middle - reach {
+                    inside.add_box(keys, child);
+                } else if limits.outside <= middle + reach {
+                    next.push(child);
+                    if next.len() > MOST {
+                        return;
+                    }
+                }
+            }
+            std::mem::swap(&mut self.boxes, next);
+            self.inside.copy(inside);
+        }
+    }
+
+    /// No query of the fan has a larger score here.
+    #[inline(always)]
+    fn most(&self, keys: &Searched<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
+        let d = keys.cloud.d;
+        if let Some(list) = &self.list {
+            return list.most(fan, origin);
+        }
+        let upper = |node: &u32| {
+            let (middle, reach) = fan_bounds(fan, &keys.tree.boxes()[*node as usize * 2 * d..][..2 * d], origin, d);
+            middle + reach
+        };
+        self.boxes.iter().map(upper).fold(W::LOWEST, |most, upper| if most < upper { upper } else { most })
+    }
+}
+
+impl<W: Width> Group<W> {
+    /// Everything.
+    pub(crate) fn root(d: usize) -> Self {
+        let level = || Level { maxima: Around::root(d), strips: Around::root(d), best: 0 };
+        let room = Room { next: Vec::new(), inside: Inside::none(d), leaf: List::new(d, LEAF) };
+        Self { levels: [level(), level(), level()], room }
+    }
+
+    /// Where packets begin.
+    pub(crate) fn innermost(&self) -> &Level<W> {
+        &self.levels[ROWS.len() - 1]
+    }
+}
+
+/// Prepares a group, or a part of it, for the rows below a node.
+pub(crate) struct Enter<'a, W: Width> {
+    pub(crate) group: &'a mut Group<W>,
+    pub(crate) keys: &'a Searched<'a, W>,
+    pub(crate) plan: &'a PreparedStep<'a, W>,
+    pub(crate) node: usize,
+    pub(crate) level: usize,
+    /// A guess at a key near their maxima.
+    pub(crate) near: u32,
+    pub(crate) slack: W,
+}
+
+impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
+    /// A key near the maxima, if keys are in a tree that all rows see whole.
+    type Output = Option<u32>;
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, _: L) -> Option<u32> {
+        let Self { group, keys, plan, node, level, near, slack } = self;
+        let (outer, inner) = group.levels.split_at_mut(level);
+        let (outer, inner) = (outer.last(), &mut inner[0]);
+        if keys.order != Order::Space || plan.step.mask != Mask::Full {
+            inner.maxima.reset();
+            inner.strips.reset();
+            return None;
+        }
+        let (d, n) = (keys.cloud.d, keys.cloud.n as u32);
+        let fan = fan_of(keys, plan, node);
+        let listed = outer.and_then(|outer| outer.maxima.list.as_ref());
+        inner.best = match listed.and_then(|list| Some(list.keys()[list.best(&fan)?])) {
+            Some(best) => best,
+            None => nearest(keys, &fan, outer.map_or(near, |outer| outer.best).min(n - 1)),
+        };
+        let origin = Origin { at: &keys.cloud.floats[inner.best as usize * d..][..d], slack };
+        let Level { maxima, strips, .. } = inner;
+        maxima.narrow(
+            outer.map(|outer| &outer.maxima),
+            keys,
+            &fan,
+            origin,
+            Limits::above(W::default()),
+            &mut group.room,
+        );
+        let [narrowest, widest] = widths(keys, plan, node, &fan);
+        if widest > W::default() {
+            let most = maxima.most(keys, &fan, origin);
+            // Rounded once more, for which the widths pay.
+            let inside = if most < narrowest { most - narrowest } else { W::LOWEST.size() };
+            let limits = Limits { outside: widest.negated(), inside };
+            strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, limits, &mut group.room);
+        } else {
+            strips.reset();
+        }
+        Some(inner.best)
+    }
+}
+
+/// A box around the queries of the rows below a node.
+fn fan_of<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: usize) -> Vec<Fan<W>> {
+    let d = keys.cloud.d;
+    let (centre, half) = keys.tree.boxes()[node * 2 * d..][..2 * d].split_at(d);
+    let unit = (-f64::from(W::PRECISION.state_bits())).exp2();
+    let row = |k: usize| -> (f64, f64) {
+        let mut weighted = (0.0, 0.0);
+        let mut add = |entry: W::Int, c: W, h: W| {
+            let entry = Integer::to_i64(entry) as f64 * unit;
+            weighted.0 += entry * c.to_f64();
+            // And what rounding the sum may cost.
+            weighted.1 += entry.abs() * (h.to_f64() + (d + 4) as f64 * f64::EPSILON * (c.to_f64().abs() + h.to_f64()));
+        };
+        match &plan.step.matrix {
+            TokenMatrix::Identity => return (centre[k].to_f64(), half[k].to_f64()),
+            TokenMatrix::Multiple(entry) => add(W::Int::of(*entry), centre[k], half[k]),
+            TokenMatrix::Dense(_) => {
+                for (&entry, (&c, &h)) in plan.dense[k * d..][..d].iter().zip(centre.iter().zip(half)) {
+                    add(entry, c, h);
+                }
+            }
+        }
+        (weighted.0, weighted.1 + 1.0) // queries are rounded to integers
+    };
+    (0..d)
+        .map(|k| {
+            let (middle, half) = row(k);
+            let centre = W::nearest(middle);
+            let half = half + (middle - centre.to_f64()).abs();
+            [centre, W::above(half), W::above(centre.to_f64().abs() + half)]
+        })
+        .collect()
+}
+
+/// No strip of these rows is narrower, and none is wider.
+fn widths<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: usize, fan: &[Fan<W>]) -> [W; 2] {
+    let d = keys.cloud.d;
+    let around = &keys.tree.boxes()[node * 2 * d..][..2 * d];
+    // Of |q_k|, and of q_k x_k.
+    let size = |k: usize| {
+        let [centre, half, largest] = fan[k].map(W::to_f64);
+        [(centre.abs() - half).max(0.0), largest]
+    };
+    let product = |k: usize| {
+        let ([q, r, _], x, h) = (fan[k].map(W::to_f64), around[k].to_f64(), around[d + k].to_f64());
+        let spread = q.abs() * h + r * x.abs() + r * h;
+        [q * x - spread, q * x + spread]
+    };
+    let sums = |of: &dyn Fn(usize) -> [f64; 2]| (0..d).map(of).fold([0.0, 0.0], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    // Squares and widths are clamped; roots are taken of whole numbers, and rounded down.
+    let clamp = f64::from(W::PRECISION.clamp_bits()).exp2();
+    let of_squares = |factor: i128, [least, most]: [f64; 2]| {
+        let least = (least.min(clamp) - 1.0).max(0.0).sqrt() - 1.0;
+        [(factor as f64 * least).min(clamp), factor as f64 * most.max(0.0).sqrt()]
+    };
+    let [narrowest, widest] = match plan.step.width {
+        StripWidth::Argmax => [0.0; 2],
+        StripWidth::Constant(width) => [width as f64; 2],
+        StripWidth::QueryNorm { factor } => of_squares(factor, sums(&|k| size(k).map(|q| q * q))),
+        StripWidth::ANorm { factor } => {
+            let scale = (-f64::from(plan.step.matrix_exponent)).exp2();
+            // What rounding may cost the sums is far below the share of their largest term that is taken off.
+            let largest = |k: usize| [0.0, fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64())];
+            let spared = 1e-6 * sums(&largest)[1];
+            let [least, most] = sums(&product);
+            of_squares(factor, [(least - spared) * scale, (most + spared) * scale])
+        }
+    };
+    // All of these are rounded.
+    let narrowest = W::nearest((0.999 * narrowest - 2.0).max(0.0));
+    [narrowest, if widest == 0.0 { W::default() } else { W::above(1.001 * widest + 2.0) }]
+}
+
+/// A key with a large score for the middle of a fan: by floats alone, since any key will do.
+#[inline(always)]
+fn nearest<W: Width>(keys: &Searched<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
+    let (tree, d, floats) = (keys.tree, keys.cloud.d, &keys.cloud.floats);
+    let score = |key: usize| fan.iter().zip(&floats[key * d..]).fold(W::default(), |sum, (q, &x)| sum + q[0] * x);
+    let upper = |node: usize| {
+        let (centre, half) = tree.boxes()[node * 2 * d..][..2 * d].split_at(d);
+        fan.iter()
+            .zip(centre.iter().zip(half))
+            .fold(W::default(), |sum, (q, (&c, &h))| sum + q[0] * c + q[0].size() * h)
+    };
+    let (mut best, mut key) = (score(near as usize), near);
+    let mut open = vec![(1, W::LOWEST.size())];
+    while let Some((node, bound)) = open.pop() {
+        if bound <= best || tree.weight()[node] == 0 {
+            continue;
+        }
+        if node >= tree.first_leaf() {
+            for other in tree.range(node) {
+                let score = score(other);
+                if score > best {
+                    (best, key) = (score, other as u32);
+                }
+            }
+            continue;
+        }
+        let [a, b] = [2 * node, 2 * node + 1].map(|child| (child, upper(child)));
+        open.extend(if a.1 < b.1 { [a, b] } else { [b, a] });
+    }
+    key
+}

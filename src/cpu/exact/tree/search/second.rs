@@ -1,0 +1,232 @@
+//! The second pass: what is in the strips, whose thresholds are now exact.
+//!
+//! A box wholly below a lane's threshold is dropped, one wholly above it adds its weight and its exact sum, any other is
+//! opened; in a leaf floats decide what they can and exact scores the rest.
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
+
+use crate::cpu::exact::scores::{at_least, exact, unrolled};
+use crate::cpu::exact::step::Tally;
+use crate::cpu::exact::tree::search::first::{least_of, most_of};
+use crate::cpu::exact::tree::search::scan::{Limits, add_leaf, bounds, fan_bounds, leaf_sets};
+use crate::cpu::exact::tree::search::{Known, Purpose, Scratch, Search, Strip, load, places};
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{LANES, Lanes, VECTORS};
+use crate::space::{LEAF, Order};
+
+/// The most coordinates whose sums stay in registers while a leaf is scored.
+const MOST_SUMMED: usize = 4;
+
+impl<W: Width> Search<'_, W> {
+    /// Adds up the strips: boxes first, keys where they must be.
+    #[inline(always)]
+    pub(crate) fn second_pass<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        active: u64,
+        tally: &mut Tally,
+    ) {
+        let width = VECTORS * L::WIDTH;
+        let mut threshold = [W::SMALLEST; LANES];
+        let mut limits = [[W::default(); LANES]; 2];
+        let mut from = [W::Wide::default(); LANES];
+        if self.keys.order == Order::Space {
+            let origin = self.keys.cloud.row(self.scratch.origin_key as usize);
+            W::dots(width, &self.scratch.query, origin, &mut from);
+        }
+        for l in 0..width {
+            threshold[l] = W::threshold(known.max[l], known.width[l]);
+            // Rounded three times, and once more in every leaf.
+            let limit = W::approximate(W::threshold(threshold[l], from[l]));
+            let slack = 8.0 * W::ROUNDING * limit.abs();
+            (limits[0][l], limits[1][l]) = (W::nearest(limit - slack), W::nearest(limit + slack));
+        }
+        let [low, high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
+        let norm = load::<W, L>(lanes, &known.norm);
+        let from_list = known.strip == Strip::Wide;
+        if from_list {
+            let limits = Limits { outside: least_of::<W, L>(lanes, &low), inside: most_of::<W, L>(lanes, &high) };
+            self.sift(|level| &level.strips, limits);
+            self.add_inside(active);
+        }
+        if from_list && self.scratch.listed {
+            for part in 0..self.scratch.parts.len() {
+                self.decide_leaf(lanes, part, active, known, &threshold, [&low, &high], tally);
+            }
+            return;
+        }
+        self.scratch.listed = false;
+        let Scratch { undecided, group, .. } = &mut *self.scratch;
+        undecided.clear();
+        undecided.extend(group.innermost().strips.boxes.iter().map(|&node| (node, active)));
+        for turn in 0.. {
+            let leaf = match self.keys.order {
+                Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
+                Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
+            };
+            let Some((leaf, active)) = leaf else { break };
+            self.decide_leaf(lanes, leaf, active, known, &threshold, [&low, &high], tally);
+        }
+    }
+
+    /// The next leaf that is neither inside nor outside the strips of some lanes. Boxes that are, on the way to it, are
+    /// added or dropped.
+    #[inline(always)]
+    fn undecided_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &Known<W>,
+        [low, high]: [&[L::Floats; VECTORS]; 2],
+        tally: &mut Tally,
+    ) -> Option<(usize, u64)> {
+        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let least = least_of::<W, L>(lanes, low);
+        loop {
+            let (node, active) = self.scratch.undecided.pop()?;
+            let node = node as usize;
+            if tree.weight()[node] == 0 {
+                continue;
+            }
+            let around = &tree.boxes()[node * 2 * d..][..2 * d];
+            let (query, sizes, fan, origin) =
+                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+            if middle + reach < least {
+                continue;
+            }
+            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
+            let mut lower = upper;
+            for r in 0..VECTORS {
+                lower[r] = lanes.mul_add(minus_one, reach[r], lower[r]);
+                upper[r] = lanes.mul_add(one, reach[r], upper[r]);
+            }
+            tally.boxes += self.rows.len() as u64;
+            let [least, most] = tree.span()[node];
+            let some = at_least(lanes, &upper, low) & active & known.seen(width, least);
+            let whole = at_least(lanes, &lower, high) & some & known.seen(width, most);
+            if whole != 0 {
+                self.take_box(node, whole);
+            }
+            let rest = some & !whole;
+            if rest == 0 {
+                continue;
+            }
+            if node >= tree.first_leaf() {
+                return Some((node - tree.first_leaf(), rest));
+            }
+            self.scratch.undecided.extend([(2 * node as u32 + 1, rest), (2 * node as u32, rest)]);
+        }
+    }
+
+    /// What is in the strip of every row of the group, and of the packet.
+    #[inline(always)]
+    fn add_inside(&mut self, active: u64) {
+        let Scratch { sums, group, inside, .. } = &mut *self.scratch;
+        for inside in [&group.innermost().strips.inside, inside] {
+            if inside.count > 0 {
+                debug_assert!(!matches!(self.purpose, Purpose::Members(_)), "members are never found by groups");
+                sums.add_whole(active, inside.sum.iter().copied(), inside.count);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn take_box(&mut self, node: usize, lanes: u64) {
+        let tree = self.keys.tree;
+        if let Purpose::Members(members) = &mut self.purpose {
+            for (l, members) in members.iter_mut().enumerate() {
+                if lanes >> l & 1 == 1 {
+                    members.extend(tree.range(node).map(|key| key as u32));
+                }
+            }
+        } else {
+            self.scratch.sums.add_whole(lanes, tree.sum(node).iter().copied(), tree.weight()[node]);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the limits of a packet stay in registers")]
+    fn decide_leaf<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        leaf: usize,
+        active: u64,
+        known: &Known<W>,
+        threshold: &[W::Wide; LANES],
+        limits: [&[L::Floats; VECTORS]; 2],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
+        let (count, error) = self.approach(lanes, leaf);
+        let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
+        let (mut low, mut high) = (*limits[0], *limits[1]);
+        for r in 0..VECTORS {
+            low[r] = lanes.mul_add(minus_one, error[r], low[r]);
+            high[r] = lanes.mul_add(one, error[r], high[r]);
+        }
+        tally.scores += (count * self.rows.len()) as u64;
+        if d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. }) {
+            let Scratch { query_floats, near, rows, part, sums, .. } = &mut *self.scratch;
+            rows.clear();
+            for &key in &*part {
+                rows.extend_from_slice(self.keys.cloud.row(key as usize));
+            }
+            let (query, near, keys, sums) = (&query_floats[..], &near[..], &rows[..], sums.room_for(count));
+            let bands = unrolled!(d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
+            self.decide_bands(lanes, &bands, known, threshold, tally);
+            return;
+        }
+        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&low, &high]));
+        let (mut list, mut length) = ([(0, 0); LEAF], 0);
+        let mut scores = [W::Wide::default(); LANES];
+        for at in 0..count {
+            let (key, some, sure) = (self.scratch.part[at] as usize, some[at], sure[at]);
+            let some = some & active;
+            if some == 0 {
+                continue;
+            }
+            let some = some & known.seen(width, self.keys.first[key]);
+            let band = some & !sure;
+            let mut inside = some & sure;
+            if band != 0 {
+                tally.redone += u64::from((band & known.own).count_ones());
+                exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
+                for l in places(band) {
+                    inside |= u64::from(scores[l] >= threshold[l]) << l;
+                }
+            }
+            list[length] = (key as u32, inside);
+            length += usize::from(inside != 0);
+        }
+        self.take(lanes, &list[..length]);
+    }
+
+    /// Adds the keys of the part at hand to the lanes, of those given, whose threshold their exact score reaches.
+    #[inline(always)]
+    fn decide_bands<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        bands: &[u64; LEAF],
+        known: &Known<W>,
+        threshold: &[W::Wide; LANES],
+        tally: &mut Tally,
+    ) {
+        let width = VECTORS * L::WIDTH;
+        let (mut list, mut length) = ([(0, 0); LEAF], 0);
+        let mut scores = [W::Wide::default(); LANES];
+        for at in 0..self.scratch.part.len() {
+            let (key, band) = (self.scratch.part[at] as usize, bands[at]);
+            if band == 0 {
+                continue;
+            }
+            tally.redone += u64::from((band & known.own).count_ones());
+            exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
+            let inside = places(band).fold(0, |inside, l| inside | u64::from(scores[l] >= threshold[l]) << l);
+            list[length] = (key as u32, inside);
+            length += usize::from(inside != 0);
+        }
+        self.take(lanes, &list[..length]);
+    }
+}

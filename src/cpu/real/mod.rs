@@ -1,0 +1,286 @@
+//! Every rule beyond the integer contract on the CPU, in real numbers ([`crate::real`]).
+//!
+//! Scores, weights and the sums over a tile of keys are computed in the stored width, one SIMD lane a row; whatever is done
+//! once a row or once a tile (queries, totals, values, the motion) in f64. A step ends in the stored width, as the
+//! reference's does. Every sum has a fixed order: results do not depend on the number of threads. They do, within
+//! the bounds of `verify`, on the instruction set.
+//!
+//! | file | what |
+//! |---|---|
+//! | `kernels` | scores of a tile, its weights, and the sum of its keys by them |
+//! | `packet` | one packet of rows against all keys that they see |
+//! | `near` | which keys softmax may leave out |
+//!
+//! Memory is O(n·d); no buffer grows with n².
+
+mod cloud;
+mod kernels;
+mod near;
+mod packet;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use crate::choice::Plan;
+use crate::error::{Error, Result};
+use crate::model::{Geometry, Integrator, Mask};
+use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::real::{Motion, Stage, Step, Weights};
+use crate::tokens::{Precision, Tokens};
+
+use crate::cpu::lanes::InstructionSet;
+use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::cpu::real::cloud::Cloud;
+use crate::cpu::real::kernels::{KEYS, Real};
+use crate::cpu::real::near::Boxes;
+use crate::cpu::real::packet::{Question, Scratch};
+use crate::engine::interface::Engine;
+use crate::engine::step as engine;
+
+/// Tokens on the CPU in real numbers, and the means to step them.
+#[derive(Debug)]
+pub struct RealCpu {
+    tokens: Tokens,
+    set: InstructionSet,
+    pool: ThreadPool,
+    strips: Option<Strips>,
+    effort: Option<Effort>,
+}
+
+/// What the packets of a stage had to do.
+#[derive(Default)]
+struct Tally {
+    keys: AtomicU64,
+    boxes: AtomicU64,
+}
+
+impl Engine for RealCpu {
+    fn description(&self) -> Description {
+        description(self.set, &self.pool)
+    }
+
+    fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
+        steps.iter().map(|step| self.advance(step.real()?)).collect()
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        Ok(self.tokens.clone())
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        self.effort
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        self.strips.clone().ok_or_else(|| Error::input("no step has been taken yet"))
+    }
+
+    fn masks(&mut self, step: &engine::Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        require_rows(rows, self.tokens.n())?;
+        let (step, x) = (step.real()?, self.tokens.to_f64());
+        Ok(self.pool.install(|| match self.tokens.precision() {
+            Precision::F32 => self.members::<f32>(step, rows, &x),
+            Precision::F64 => self.members::<f64>(step, rows, &x),
+        }))
+    }
+}
+
+impl RealCpu {
+    /// Holds the tokens as they are.
+    ///
+    /// # Errors
+    /// As [`crate::cpu::ExactCpu::new`].
+    pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
+        require_countable(tokens.n())?;
+        let set = InstructionSet::choose(options.set)?;
+        Ok(Self { tokens: tokens.clone(), set, pool: pool(options.threads)?, strips: None, effort: None })
+    }
+
+    /// Applies one step. Where a token stops being finite, the tokens are those before the step.
+    fn advance(&mut self, step: &Step) -> Result<StepReport> {
+        let tally = Tally::default();
+        let (next, strips) = self.pool.install(|| match self.tokens.precision() {
+            Precision::F32 => self.next::<f32>(step, &tally),
+            Precision::F64 => self.next::<f64>(step, &tally),
+        });
+        let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
+        let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
+        self.tokens = next;
+        let report = StepReport::new(step.t, moved as u64, strips.count.iter().copied(), 0);
+        self.strips = Some(strips);
+        let a_row = |total: AtomicU64| total.into_inner() as f64 / (self.tokens.n() * step.stages.len()) as f64;
+        self.effort = self.may_omit(step, &step.stages[0]).then(|| Effort {
+            plan: Plan::Tree,
+            keys_a_row: a_row(tally.keys),
+            boxes_a_row: a_row(tally.boxes),
+            distinct: self.tokens.n(),
+        });
+        Ok(report)
+    }
+
+    fn members<W: Real>(&self, step: &Step, rows: &[usize], x: &[f64]) -> Vec<Vec<u32>> {
+        let cloud = Cloud::<W>::new(self.tokens.d(), x);
+        let stage = &step.stages[0];
+        let question =
+            Question { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0], boxes: None };
+        let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let packets = sorted
+            .par_chunks(self.set.packet_rows(W::PRECISION))
+            .map_init(|| Scratch::new(self.set, cloud.d), |scratch, rows| scratch.members(&cloud, &question, rows));
+        let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
+        // Every row was put into `sorted`.
+        rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
+    }
+
+    /// X(t+1) before it is stored, and what the first head attended to at the first stage.
+    fn next<W: Real>(&self, step: &Step, tally: &Tally) -> (Vec<f64>, Strips) {
+        let (d, x) = (self.tokens.d(), self.tokens.to_f64());
+        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, tally);
+        let next = match &step.motion {
+            Motion::Average { gamma, preconditioner } => {
+                k1.par_chunks_mut(d).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
+                ahead(&x, *gamma, &k1)
+            }
+            Motion::Flow { dt, integrator, geometry } => {
+                if *integrator == Integrator::Rk4 {
+                    let stages = [(0.5, 2.0), (0.5, 2.0), (1.0, 1.0)];
+                    let mut k = k1.clone();
+                    for ((time, weight), stage) in stages.into_iter().zip(&step.stages[1..]) {
+                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), tally).0;
+                        k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
+                    }
+                    for sum in &mut k1 {
+                        *sum /= 6.0;
+                    }
+                }
+                let mut next = ahead(&x, *dt, &k1);
+                next.chunks_exact_mut(d).for_each(|row| geometry.retract(row));
+                next
+            }
+        };
+        (next, strips)
+    }
+
+    /// Whether keys may be left out, and there are enough for it to matter.
+    fn may_omit(&self, step: &Step, stage: &Stage) -> bool {
+        let soft = matches!(stage.weights, Weights::Softmax { .. });
+        step.omit > 0.0 && soft && step.mask == Mask::Full && self.tokens.n() > 2 * KEYS
+    }
+
+    /// As [`Self::directions_in_order`]; rows and keys go in the order of space where some keys may be left out.
+    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], tally: &Tally) -> (Vec<f64>, Strips) {
+        if !self.may_omit(step, stage) {
+            return self.directions_in_order::<W>(step, stage, x, None, tally);
+        }
+        let d = self.tokens.d();
+        let order = near::order(x, d);
+        let mut rows = vec![0.0; x.len()];
+        let row = |i: u32| i as usize * d..(i as usize + 1) * d;
+        rows.par_chunks_mut(d).zip(&order).for_each(|(place, &i)| place.copy_from_slice(&x[row(i)]));
+        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), tally);
+        let (mut all, mut strips) = (rows, seen.clone());
+        for ((place, &i), moved) in order.iter().enumerate().zip(moved.chunks_exact(d)) {
+            all[row(i)].copy_from_slice(moved);
+            strips.argmax[i as usize] = order[seen.argmax[place] as usize];
+            strips.count[i as usize] = seen.count[place];
+        }
+        (all, strips)
+    }
+
+    /// Where every row moves at one stage, `y_i − x_i` in an average and the field in a flow, and what its first head
+    /// attended to.
+    fn directions_in_order<W: Real>(
+        &self,
+        step: &Step,
+        stage: &Stage,
+        x: &[f64],
+        omit: Option<f64>,
+        tally: &Tally,
+    ) -> (Vec<f64>, Strips) {
+        let d = self.tokens.d();
+        let cloud = Cloud::<W>::new(d, x);
+        let boxes = omit.map(|omit| Boxes::new(&cloud, omit));
+        let lanes = self.set.packet_rows(W::PRECISION);
+        let mut all = vec![0.0; x.len()];
+        let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
+        let packets = all
+            .par_chunks_mut(lanes * d)
+            .zip(strips.argmax.par_chunks_mut(lanes))
+            .zip(strips.count.par_chunks_mut(lanes))
+            .enumerate();
+        packets.with_max_len(1).for_each_init(
+            || (Scratch::new(self.set, d), vec![0.0; lanes * d]),
+            |(scratch, means), (packet, ((y, argmax), count))| {
+                let first = (packet * lanes) as u32;
+                let rows: Vec<u32> = (first..first + count.len() as u32).collect();
+                for (h, head) in stage.heads.iter().enumerate() {
+                    let question =
+                        Question { t: step.t, mask: step.mask, weights: stage.weights, head, boxes: boxes.as_ref() };
+                    let seen = scratch.means(&cloud, &question, &rows, &mut means[..y.len()]);
+                    for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
+                        if is_relative(&step.motion) {
+                            add(mean, -1.0, cloud.row(i as usize));
+                        }
+                        add(y, 1.0, &head.values.apply(mean));
+                    }
+                    if h == 0 {
+                        for (l, seen) in seen.into_iter().enumerate() {
+                            (argmax[l], count[l]) = seen;
+                        }
+                    }
+                }
+                for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
+                    project(&step.motion, stage, cloud.row(i as usize), y);
+                }
+                let (keys, boxes) = std::mem::take(&mut scratch.effort);
+                tally.keys.fetch_add(keys, Ordering::Relaxed);
+                tally.boxes.fetch_add(boxes, Ordering::Relaxed);
+            },
+        );
+        (all, strips)
+    }
+}
+
+/// Whether means are wanted relative to the row's own token, so that coincident tokens do not move.
+fn is_relative(motion: &Motion) -> bool {
+    matches!(motion, Motion::Average { .. } | Motion::Flow { geometry: Geometry::Rescaled, .. })
+}
+
+/// From the output of the heads to the direction of one row.
+fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
+    match motion {
+        Motion::Average { .. } => {
+            // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is exactly 0.
+            let mut kept: Vec<f64> = x.iter().map(|v| -v).collect();
+            stage.heads.iter().for_each(|head| add(&mut kept, 1.0, &head.values.apply(x)));
+            add(y, 1.0, &kept);
+        }
+        Motion::Flow { integrator: Integrator::EulerRenorm, .. } => {}
+        Motion::Flow { geometry, .. } => match geometry {
+            Geometry::Flat | Geometry::Rescaled => {}
+            Geometry::Sphere => add(y, -dot(x, y), x),
+            Geometry::Ellipsoid(w) => {
+                let wx = w.apply(x);
+                add(y, -dot(&wx, y) / dot(&wx, x), x);
+            }
+        },
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// `a ← a + factor·b`.
+fn add(a: &mut [f64], factor: f64, b: &[f64]) {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += factor * b);
+}
+
+/// `x + time·direction`.
+fn ahead(x: &[f64], time: f64, direction: &[f64]) -> Vec<f64> {
+    x.iter().zip(direction).map(|(x, k)| x + time * k).collect()
+}

@@ -1,0 +1,435 @@
+//! One packet of rows against all keys that they see: weighted means, in one pass or two.
+//!
+//! Keys stream past in tiles. Every tile is scored, and a lane whose maximum rises rescales what it has summed so far
+//! (streaming log-sum-exp): weights are e^{β(S − m)} with m the maximum up to here, so nothing overflows at any β, and a
+//! tile whose weights all vanish is scored and no more. A strip needs the final maximum first, so it takes a second pass over
+//! the tiles that reach it; a draw sums up whole tiles first, and then looks into the one where the level is crossed.
+//!
+//! Keys and queries are scaled into [−1, 1] by powers of two, keys together and each query alone, which is exact but for
+//! numbers that are 2^-126 (f32) of the largest; β and the limits of strips are scaled back.
+#![allow(clippy::needless_range_loop)] // lanes are best read by index
+
+use crate::cpu::aligned::Aligned;
+use crate::cpu::lanes::{InstructionSet, LANES, MOST_KEYS};
+use crate::cpu::real::cloud::{Cloud, power_of_two};
+use crate::model::{Mask, StripForm};
+use crate::num;
+use crate::real::{Head, Weights};
+use crate::rng;
+
+use crate::cpu::real::kernels::{Accumulate, KEYS, Real, Score, Weigh};
+use crate::cpu::real::near::{Boxes, Fan};
+
+/// What every packet of a stage is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) t: u64,
+    pub(crate) mask: Mask,
+    pub(crate) weights: Weights,
+    pub(crate) head: &'a Head,
+    /// Where softmax may leave keys out, rows and keys being in the order of space.
+    pub(crate) boxes: Option<&'a Boxes>,
+}
+
+/// Buffers that a thread keeps from packet to packet.
+pub(crate) struct Scratch<W> {
+    set: InstructionSet,
+    /// Lanes.
+    width: usize,
+    rows: Vec<u32>,
+    /// Keys 0..visible are seen, by lane.
+    visible: [usize; LANES],
+    query: Aligned<W>,
+    /// Scores are S·2^−exponent, by lane.
+    exponent: [i32; LANES],
+    beta: Aligned<W>,
+    /// `[key][lane]`.
+    tile: Aligned<W>,
+    /// Keys of the tile that any lane sees, rounded up to [`MOST_KEYS`].
+    keys: usize,
+    /// Of the tile.
+    largest: Aligned<W>,
+    /// Of all tiles so far.
+    max: Aligned<W>,
+    argmax: [u32; LANES],
+    sums: Aligned<W>,
+    factor: [f64; LANES],
+    mass: [f64; LANES],
+    /// `[coordinate][lane]`.
+    total: Aligned<f64>,
+    /// `[tile][lane]`: the largest score.
+    marks: Vec<W>,
+    /// `[tile][lane]`: sums of weights by the maximum in `marks`.
+    masses: Vec<W>,
+    /// Rows times keys scored, and rows times boxes bounded, by rows that leave keys out.
+    pub(crate) effort: (u64, u64),
+}
+
+impl<W: Real> Scratch<W> {
+    pub(crate) fn new(set: InstructionSet, d: usize) -> Self {
+        let width = set.packet_rows(W::PRECISION);
+        Self {
+            set,
+            width,
+            rows: Vec::new(),
+            visible: [0; LANES],
+            query: Aligned::new(d * width),
+            exponent: [0; LANES],
+            beta: Aligned::new(width),
+            tile: Aligned::new(KEYS * width),
+            keys: 0,
+            largest: Aligned::new(width),
+            max: Aligned::new(width),
+            argmax: [0; LANES],
+            sums: Aligned::new(width),
+            factor: [1.0; LANES],
+            mass: [0.0; LANES],
+            total: Aligned::new(d * width),
+            marks: Vec::new(),
+            masses: Vec::new(),
+            effort: (0, 0),
+        }
+    }
+
+    /// What each of the rows (ascending, at most one a lane) attends to: `means` gets Σ_j w_ij x_j row by row.
+    pub(crate) fn means(
+        &mut self,
+        cloud: &Cloud<'_, W>,
+        question: &Question<'_>,
+        rows: &[u32],
+        means: &mut [f64],
+    ) -> Vec<(u32, u32)> {
+        let chosen = self.attend(cloud, question, rows, None);
+        let (d, up) = (cloud.d, power_of_two(cloud.exponent));
+        for (l, mean) in means.chunks_exact_mut(d).enumerate() {
+            if let Some(chosen) = &chosen {
+                mean.copy_from_slice(cloud.row(chosen[l] as usize));
+                continue;
+            }
+            let share = match question.weights {
+                Weights::Exponential { beta, origin } => {
+                    let max = num::scale(self.max[l].to_f64(), self.exponent[l]);
+                    libm::exp(beta * (max - origin)) / self.visible[l] as f64
+                }
+                _ => 1.0 / self.mass[l],
+            };
+            for (k, mean) in mean.iter_mut().enumerate() {
+                *mean = up(self.total[k * self.width + l] * share);
+            }
+        }
+        let count = |l: usize| match question.weights {
+            Weights::Strip { .. } => self.mass[l] as u32,
+            Weights::Argmax | Weights::Drawn { .. } => 1,
+            Weights::Softmax { .. } | Weights::Exponential { .. } => self.visible[l] as u32,
+        };
+        (0..rows.len()).map(|l| (self.argmax[l], count(l))).collect()
+    }
+
+    /// The keys that each row attends to.
+    pub(crate) fn members(&mut self, cloud: &Cloud<'_, W>, question: &Question<'_>, rows: &[u32]) -> Vec<Vec<u32>> {
+        let mut members = vec![Vec::new(); rows.len()];
+        let chosen = self.attend(cloud, question, rows, Some(&mut members));
+        match (question.weights, chosen) {
+            (_, Some(chosen)) => chosen[..rows.len()].iter().map(|&j| vec![j]).collect(),
+            (Weights::Strip { .. }, None) => members,
+            _ => (0..rows.len()).map(|l| (0..self.visible[l] as u32).collect()).collect(),
+        }
+    }
+
+    /// Both passes; the key of every lane, in rules that choose one.
+    fn attend(
+        &mut self,
+        cloud: &Cloud<'_, W>,
+        question: &Question<'_>,
+        rows: &[u32],
+        members: Option<&mut [Vec<u32>]>,
+    ) -> Option<[u32; LANES]> {
+        self.gather(cloud, question, rows);
+        if let (Weights::Softmax { beta }, Some(boxes)) = (question.weights, question.boxes) {
+            self.attend_near(cloud, boxes, beta);
+            return None;
+        }
+        let tiles = self.visible[self.width - 1].div_ceil(KEYS);
+        for tile in 0..tiles {
+            self.score(cloud, tile);
+            self.raise(tile);
+            match question.weights {
+                Weights::Softmax { .. } | Weights::Exponential { .. } => {
+                    if self.matters() {
+                        self.weigh(true);
+                        self.accumulate(cloud, tile);
+                    }
+                }
+                Weights::Strip { .. } => self.marks.extend_from_slice(&self.largest),
+                Weights::Drawn { .. } => {
+                    self.sums.fill(W::default());
+                    if self.matters() {
+                        self.weigh(true);
+                    }
+                    self.marks.extend_from_slice(&self.max);
+                    self.masses.extend_from_slice(&self.sums);
+                }
+                Weights::Argmax => {}
+            }
+        }
+        match question.weights {
+            Weights::Softmax { .. } | Weights::Exponential { .. } => None,
+            Weights::Strip { delta, form } => {
+                self.strip(cloud, question.head, delta, form, members);
+                None
+            }
+            Weights::Argmax => Some(self.argmax),
+            Weights::Drawn { seed, .. } => Some(self.draw(cloud, question.t, seed)),
+        }
+    }
+
+    /// Softmax over the keys near the maxima: tiles from the most promising on, until no row needs the rest.
+    fn attend_near(&mut self, cloud: &Cloud<'_, W>, boxes: &Boxes, beta: f64) {
+        let origin = boxes.somewhere();
+        // Scores of keys as scaled, q̂ the same for all lanes: a lane's own are these by 2^-scale.
+        let scale = |this: &Self, l: usize| num::scale(1.0, this.exponent[l] - cloud.exponent);
+        let scales: Vec<f64> = (0..self.width).map(|l| scale(self, l)).collect();
+        let mut offsets = vec![0.0; self.width];
+        let mut weight = 0.0;
+        let fan: Vec<Fan> = (0..cloud.d)
+            .map(|k| {
+                let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+                for l in 0..self.width {
+                    let q = self.query[k * self.width + l].to_f64() * scales[l];
+                    offsets[l] += q * origin[k];
+                    (low, high) = (low.min(q), high.max(q));
+                }
+                let largest = high.max(-low);
+                weight += largest; // keys are at most 1
+                [0.5 * (low + high), 0.5 * (high - low) + 2.0 * f64::EPSILON * largest, largest]
+            })
+            .collect();
+        // Rounding: of queries and keys, of the scores on both sides, and of the bounds.
+        let slack = 8.0 * (cloud.d + 4) as f64 * W::ROUNDING * weight;
+        let cut = (cloud.n as f64 / boxes.omit).ln() / num::scale(beta, cloud.exponent) + slack;
+        let mut open = boxes.top(&fan, origin);
+        let mut seen = open.len();
+        while let Some(next) = open.pop() {
+            let attained = |l: usize| match self.max[l] {
+                max if max == W::LOWEST => f64::NEG_INFINITY,
+                max => max.to_f64() * scales[l] - offsets[l],
+            };
+            let least = (0..self.width).map(attained).fold(f64::INFINITY, f64::min);
+            if next.upper < least - cut {
+                break;
+            }
+            let Some(tile) = next.tile() else {
+                let before = open.len();
+                open.extend(boxes.inside(&next, &fan, origin));
+                seen += open.len() - before;
+                continue;
+            };
+            self.score(cloud, tile);
+            self.raise(tile);
+            if self.matters() {
+                self.weigh(true);
+                self.accumulate(cloud, tile);
+            }
+            self.effort.0 += (self.rows.len() * (cloud.n - tile * KEYS).min(KEYS)) as u64;
+        }
+        self.effort.1 += (self.rows.len() * seen) as u64;
+    }
+
+    /// Queries of the rows, everything else as before the first key. Lanes past the last row repeat it.
+    fn gather(&mut self, cloud: &Cloud<'_, W>, question: &Question<'_>, rows: &[u32]) {
+        self.rows = rows.to_vec();
+        let beta = match question.weights {
+            Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
+            Weights::Strip { .. } | Weights::Argmax => 0.0,
+        };
+        for l in 0..self.width {
+            let i = rows[l.min(rows.len() - 1)] as usize;
+            if l < rows.len() || l == 0 {
+                let query = question.head.scores.apply(cloud.row(i));
+                let exponent = num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
+                for (k, &q) in query.iter().enumerate() {
+                    self.query[k * self.width + l] = W::nearest(num::scale(q, -exponent));
+                }
+                self.exponent[l] = exponent + cloud.exponent;
+                let beta = num::scale(beta, self.exponent[l]);
+                self.beta[l] = W::nearest(beta.min(-W::LEAST.to_f64()));
+                self.visible[l] = question.mask.visible(i, cloud.n);
+            } else {
+                for k in 0..cloud.d {
+                    self.query[k * self.width + l] = self.query[k * self.width + l - 1];
+                }
+                (self.exponent[l], self.beta[l]) = (self.exponent[l - 1], self.beta[l - 1]);
+                self.visible[l] = self.visible[l - 1];
+            }
+        }
+        self.max.fill(W::LOWEST);
+        self.argmax.fill(0);
+        self.mass.fill(0.0);
+        self.total.fill(0.0);
+        self.marks.clear();
+        self.masses.clear();
+    }
+
+    /// Scores of a tile, −∞ where a lane does not see the key.
+    fn score(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
+        let keys = &cloud.keys()[tile * KEYS * cloud.d..][..KEYS * cloud.d];
+        let first = tile * KEYS;
+        self.keys = (self.visible[self.width - 1] - first).min(KEYS).next_multiple_of(MOST_KEYS);
+        let Self { query, tile: scores, largest, .. } = self;
+        let scores = &mut scores[..self.keys * self.width];
+        W::run(self.set, Score { query, keys, d: cloud.d, tile: scores, largest });
+        if self.visible[0] >= first + KEYS {
+            return;
+        }
+        self.largest.fill(W::LOWEST);
+        for (j, row) in self.tile.chunks_exact_mut(self.width).take(self.keys).enumerate() {
+            for l in 0..self.width {
+                if first + j >= self.visible[l] {
+                    row[l] = W::LOWEST;
+                }
+                if row[l] > self.largest[l] {
+                    self.largest[l] = row[l];
+                }
+            }
+        }
+    }
+
+    /// The maxima, where they are first attained, and what their rise makes of the sums so far.
+    fn raise(&mut self, tile: usize) {
+        for l in 0..self.width {
+            self.factor[l] = 1.0;
+            let (old, new) = (self.max[l], self.largest[l]);
+            if new > old {
+                self.max[l] = new;
+                let at = self.tile.chunks_exact(self.width).take(self.keys).position(|row| row[l] == new);
+                self.argmax[l] = (tile * KEYS + at.unwrap_or(0)) as u32;
+                self.factor[l] = self.decay(l, old);
+            }
+        }
+    }
+
+    /// e^{β(score − max)}, for a score not above the maximum of its lane.
+    fn decay(&self, lane: usize, score: W) -> f64 {
+        if score == W::LOWEST {
+            return 0.0;
+        }
+        libm::exp(self.beta[lane].to_f64() * (score.to_f64() - self.max[lane].to_f64()))
+    }
+
+    /// Whether any weight of the tile is above 0.
+    fn matters(&self) -> bool {
+        (0..self.width).any(|l| {
+            let exponent = self.beta[l].to_f64() * (self.largest[l].to_f64() - self.max[l].to_f64());
+            exponent.is_nan() || exponent >= W::CUT.to_f64() - 1.0
+        })
+    }
+
+    /// Weights of the tile: exponential from the maximum, or 1 from the limit in `largest` on.
+    fn weigh(&mut self, exponential: bool) {
+        let Self { tile, max, largest, beta, sums, .. } = self;
+        let tile = &mut tile[..self.keys * self.width];
+        let (origin, beta): (&[W], Option<&[W]>) = if exponential { (max, Some(beta)) } else { (largest, None) };
+        W::run(self.set, Weigh { tile, origin, beta, sums });
+    }
+
+    /// Adds the tile's weights, and its keys by them.
+    fn accumulate(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
+        for l in 0..self.width {
+            self.mass[l] = self.mass[l] * self.factor[l] + self.sums[l].to_f64();
+        }
+        let keys = &cloud.keys()[tile * KEYS * cloud.d..][..KEYS * cloud.d];
+        let Self { tile: weights, factor, total, .. } = self;
+        let weights = &weights[..self.keys * self.width];
+        W::run(self.set, Accumulate { weights, keys, d: cloud.d, factor, total });
+    }
+
+    /// The second pass of a strip, by the limits `max − δ·s_i`.
+    fn strip(
+        &mut self,
+        cloud: &Cloud<'_, W>,
+        head: &Head,
+        delta: f64,
+        form: StripForm,
+        mut members: Option<&mut [Vec<u32>]>,
+    ) {
+        let mut limits = [W::default(); LANES];
+        for l in 0..self.width {
+            let i = self.rows[l.min(self.rows.len() - 1)] as usize;
+            let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+            let scale = match form {
+                _ if delta == 0.0 => 0.0,
+                StripForm::Score => 1.0,
+                StripForm::Width => {
+                    let query = head.scores.apply(cloud.row(i));
+                    dot(&query, &query).sqrt()
+                }
+                StripForm::ANorm => dot(&head.scores.apply(cloud.row(i)), cloud.row(i)).max(0.0).sqrt(),
+            };
+            let limit = self.max[l].to_f64() - num::scale(delta * scale, -self.exponent[l]);
+            // Finite, so that no key is inside that the row does not see.
+            limits[l] = W::nearest(limit.max(W::LEAST.to_f64()));
+        }
+        self.factor.fill(1.0);
+        for tile in 0..self.marks.len() / self.width {
+            if (0..self.width).all(|l| self.marks[tile * self.width + l] < limits[l]) {
+                continue;
+            }
+            self.score(cloud, tile);
+            self.largest.copy_from_slice(&limits[..self.width]);
+            self.weigh(false);
+            if let Some(members) = &mut members {
+                for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
+                    for (members, &weight) in members.iter_mut().zip(row) {
+                        if weight > W::default() {
+                            members.push((tile * KEYS + j) as u32);
+                        }
+                    }
+                }
+            } else {
+                self.accumulate(cloud, tile);
+            }
+        }
+    }
+
+    /// The lowest key at which the sums of weights, in index order, pass u times their total.
+    fn draw(&mut self, cloud: &Cloud<'_, W>, t: u64, seed: u64) -> [u32; LANES] {
+        let tiles = self.marks.len() / self.width;
+        let mut drawn = [0; LANES];
+        // The tile that each lane looks into, and the level inside it.
+        let mut inside = [(0, 0.0); LANES];
+        for l in 0..self.rows.len() {
+            let mass = |tile: usize| {
+                let at = tile * self.width + l;
+                self.masses[at].to_f64() * self.decay(l, self.marks[at])
+            };
+            let total: f64 = (0..tiles).map(mass).sum();
+            let level = rng::uniform_at(seed, t, u64::from(self.rows[l])) * total;
+            let mut before = 0.0;
+            // u < 1 leaves the last sum above the level, but for rounding at the very top.
+            let tile = (0..tiles).find(|&tile| {
+                let crossed = before + mass(tile) > level;
+                before += if crossed { 0.0 } else { mass(tile) };
+                crossed
+            });
+            inside[l] = tile.map_or((tiles - 1, f64::INFINITY), |tile| (tile, level - before));
+        }
+        for tile in 0..tiles {
+            if (0..self.rows.len()).all(|l| inside[l].0 != tile) {
+                continue;
+            }
+            self.score(cloud, tile);
+            self.weigh(true);
+            for l in (0..self.rows.len()).filter(|&l| inside[l].0 == tile) {
+                let (mut sum, mut key) = (0.0, 0);
+                for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
+                    if row[l] > W::default() && sum <= inside[l].1 {
+                        key = j;
+                    }
+                    sum += row[l].to_f64();
+                }
+                drawn[l] = (tile * KEYS + key) as u32;
+            }
+        }
+        drawn
+    }
+}

@@ -1,0 +1,148 @@
+//! The choice of an engine.
+
+use crate::choice::{EngineChoice, Plan};
+use crate::cpu;
+use crate::cpu::{ExactCpu, RealCpu};
+use crate::engine::interface::Engine;
+use crate::engine::reference::{ExactReference, RealReference};
+use crate::error::{Error, Result};
+use crate::exact::Grid;
+use crate::gpu::{self, Adapter, Device, ExactGpu, RealGpu, Wanted};
+use crate::model::Model;
+use crate::tokens::{Precision, Tokens};
+
+/// An engine, and what a person should know about how it was chosen.
+pub struct Opened {
+    /// The engine.
+    pub engine: Box<dyn Engine>,
+    /// A software driver where a GPU was asked for; a GPU that could not be used where one was found.
+    pub note: Option<String>,
+}
+
+/// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
+/// never a software driver. Only the CPU and GPU engines under the contract have plans; every other compares all pairs.
+///
+/// # Errors
+/// No such engine on this machine, or one without this plan, or not enough memory for it.
+pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
+    Engines::find(choice)?.open(plan, model, tokens, grid)
+}
+
+/// Where the engines of one choice run: many may be opened, one after another, on a device that is opened once.
+pub struct Engines {
+    choice: EngineChoice,
+    device: Option<Device>,
+    /// Why a GPU that was found could not be opened.
+    failed: Option<String>,
+}
+
+impl Engines {
+    /// Looks for what `choice` needs.
+    ///
+    /// # Errors
+    /// A GPU was asked for and none can be opened.
+    pub fn find(choice: EngineChoice) -> Result<Self> {
+        let (mut device, mut failed) = (None, None);
+        match choice {
+            EngineChoice::Reference | EngineChoice::Cpu => {}
+            EngineChoice::Gpu => device = Some(Device::open(&Adapter::choose(Wanted::Any)?)?),
+            EngineChoice::Auto => match Adapter::choose(Wanted::Hardware).map(|adapter| Device::open(&adapter)) {
+                Ok(Ok(opened)) => device = Some(opened),
+                Ok(Err(error)) => failed = Some(format!("on the CPU engine: {error}")),
+                Err(_) => {} // no hardware GPU
+            },
+        }
+        Ok(Self { choice, device, failed })
+    }
+
+    /// As [`open()`].
+    ///
+    /// # Errors
+    /// No engine with this plan or for this model; not enough memory.
+    pub fn open(&self, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
+        let on_cpu = |note| Ok(Opened { engine: on_cpu(plan, model, tokens, grid)?, note });
+        let Some(device) = &self.device else {
+            return match self.choice {
+                EngineChoice::Reference => Ok(Opened { engine: on_reference(plan, model, tokens, grid)?, note: None }),
+                _ => on_cpu(self.failed.clone()),
+            };
+        };
+        let adapter = device.adapter();
+        let note = adapter
+            .is_software()
+            .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
+        match on_gpu(device, plan, model, tokens, grid) {
+            Ok(engine) => Ok(Opened { engine, note }),
+            Err(error) if self.choice == EngineChoice::Auto => on_cpu(Some(format!("on the CPU engine: {error}"))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The reference, in the arithmetic of the model.
+///
+/// # Errors
+/// A plan other than brute force.
+pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    reference_plan(plan)?;
+    if model.is_exact() {
+        return Ok(Box::new(ExactReference::new(tokens, grid)));
+    }
+    Ok(Box::new(RealReference::new(tokens)))
+}
+
+/// The CPU engine, in the arithmetic of the model.
+///
+/// # Errors
+/// Not enough memory; a plan that the model's arithmetic lacks.
+pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    cpu_plan(plan, model)?;
+    let options = cpu::Options { plan, ..cpu::Options::default() };
+    if model.is_exact() {
+        return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
+    }
+    Ok(Box::new(RealCpu::new(tokens, options)?))
+}
+
+/// The GPU engine on an opened device.
+///
+/// # Errors
+/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
+pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    gpu_plan(plan, model, tokens.d(), tokens.precision())?;
+    if !model.is_exact() {
+        return Ok(Box::new(RealGpu::new(device, tokens, model)?));
+    }
+    let plain = model.heads.iter().all(|head| head.scores.is_identity());
+    Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, gpu::Options { plan, ..gpu::Options::default() })?))
+}
+
+/// Whether the reference has this plan.
+pub(super) fn reference_plan(plan: Plan) -> Result<()> {
+    only_brute(plan, "the reference")
+}
+
+/// Whether the CPU engine has this plan for this model.
+pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
+    if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
+}
+
+/// Whether the GPU engine has this model at this precision, and this plan for it.
+pub(super) fn gpu_plan(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
+    if model.is_exact() {
+        return ExactGpu::require(plan, d);
+    }
+    only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
+    RealGpu::require_single(precision, model)
+}
+
+/// Refuses the plans that an engine or a rule lacks.
+fn only_brute(plan: Plan, who: &str) -> Result<()> {
+    match plan {
+        Plan::Auto | Plan::Brute => Ok(()),
+        Plan::Norm | Plan::Tree => Err(Error::input(format!(
+            "{who} has no plan {:?}: it compares every pair; take auto or brute",
+            plan.name()
+        ))),
+    }
+}

@@ -1,0 +1,205 @@
+//! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one step.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::exact::Grid;
+use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
+use crate::num;
+use crate::tokens::Precision;
+
+/// Ã: how queries Q are made from tokens X.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenMatrix {
+    /// Q = X.
+    Identity,
+    /// Ã = a·I: `Q = floor((a·X + 2^(b−1))/2^b)`.
+    Multiple(i64),
+    /// Dense Ã, row-major: `Q = floor((ÃX + 2^(b−1))/2^b)`.
+    Dense(Arc<[i64]>),
+}
+
+/// How wide the strip of a token is, in units of its integer scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StripWidth {
+    /// The same D for every token; 0 is hardmax.
+    Constant(i128),
+    /// No strip at all: `C_i = {argmax}`, the lowest index that attains m_i (Frank–Wolfe).
+    Argmax,
+    /// `D_i = P·isqrt(Q_i·Q_i)`, clamped.
+    QueryNorm {
+        /// P.
+        factor: i128,
+    },
+    /// `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, clamped.
+    ANorm {
+        /// P.
+        factor: i128,
+    },
+}
+
+/// The integers of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// t, counted from 0.
+    pub t: u64,
+    /// G, below 2^K.
+    pub gain: u64,
+    /// Ã.
+    pub matrix: TokenMatrix,
+    /// eA.
+    pub matrix_exponent: i32,
+    /// D.
+    pub width: StripWidth,
+    /// Which keys a row sees.
+    pub mask: Mask,
+}
+
+/// The steps of one run, made on demand. Ã is made anew only when its factor changes.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    model: &'a Model,
+    grid: Grid,
+    d: usize,
+    last: Option<(f64, TokenMatrix, i32)>,
+}
+
+impl Step {
+    /// The eA at which what is under the root of an a-norm is neither cut off, in tokens of R^d, nor left with less than three
+    /// quarters of its bits.
+    pub fn exponents_of_a_norms(precision: Precision, d: usize) -> RangeInclusive<i32> {
+        let bits = precision.state_bits();
+        let room = precision.clamp_bits() as i32 - 2 * bits - num::exponent_above(d as f64);
+        -room..=bits / 2
+    }
+}
+
+impl<'a> Steps<'a> {
+    /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
+    pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
+        Self { model, grid, d, last: None }
+    }
+
+    /// The integers of step t.
+    ///
+    /// # Errors
+    /// A schedule outside its domain at step t.
+    pub fn at(&mut self, t: u64) -> Result<Step> {
+        let (model, grid) = (self.model, self.grid);
+        let at = Moment::of_step(t);
+        let factor = model.score_factor(0, at)?;
+        let (matrix, matrix_exponent) = match self.last.take() {
+            Some((f, matrix, exponent)) if f == factor => (matrix, exponent),
+            _ => quantise(&model.scores().matrix, factor, grid, self.d),
+        };
+        self.last = Some((factor, matrix.clone(), matrix_exponent));
+        Ok(Step {
+            t,
+            gain: gain(model.gamma(at)?, grid),
+            matrix,
+            matrix_exponent,
+            width: width(model, model.delta(at)?, grid, matrix_exponent),
+            mask: model.mask,
+        })
+    }
+}
+
+fn gain(gamma: f64, grid: Grid) -> u64 {
+    let bits = grid.precision.gain_bits();
+    let rounded = num::scale(gamma, bits as i32).round_ties_even() as u128;
+    rounded.min((1u128 << bits) - 1) as u64
+}
+
+fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWidth {
+    // Clamping P as well as D changes nothing: a product with a root of at least 1 is clamped anyway.
+    let clamped = |units: f64| {
+        let clamp = 1i128 << grid.precision.clamp_bits();
+        if units < clamp as f64 { units as i128 } else { clamp }
+    };
+    let factor = || clamped(num::scale(delta, -grid.unit_exponent()).round_ties_even());
+    match (&model.rule, model.strip_form()) {
+        (Rule::FrankWolfe, _) => StripWidth::Argmax,
+        // Hardmax, whose δ is 0, among them.
+        (_, StripForm::Score) => {
+            StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))
+        }
+        (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
+        (_, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },
+    }
+}
+
+/// Ã and eA of `factor · matrix`.
+fn quantise(matrix: &Matrix, factor: f64, grid: Grid, d: usize) -> (TokenMatrix, i32) {
+    let row_sum = |r: usize| -> f64 { (0..d).map(|c| (factor * matrix.entry(r, c)).abs()).sum() };
+    match matrix {
+        Matrix::Identity if factor == 1.0 => (TokenMatrix::Identity, 0),
+        Matrix::Identity | Matrix::Multiple(_) => {
+            let c = factor * matrix.entry(0, 0);
+            let exponent = num::exponent_above(c.abs());
+            (TokenMatrix::Multiple(entry(c, exponent, grid)), exponent)
+        }
+        Matrix::Dense { entries, .. } => {
+            let exponent = num::exponent_above((0..d).map(row_sum).fold(0.0, f64::max));
+            (TokenMatrix::Dense(entries.iter().map(|a| entry(factor * a, exponent, grid)).collect()), exponent)
+        }
+    }
+}
+
+fn entry(a: f64, exponent: i32, grid: Grid) -> i64 {
+    num::scale(a, grid.precision.state_bits() - exponent).round_ties_even() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Gain, Operator};
+    use crate::schedule::Schedule;
+
+    fn model(delta: f64, strip: StripForm, matrix: Matrix) -> Model {
+        Model::averaging(
+            Rule::Localmax { delta: Schedule::Constant(delta), strip },
+            Operator::constant(matrix),
+            Mask::Full,
+            Gain::Alpha(Schedule::Constant(1.0)),
+        )
+    }
+
+    /// The integers of a step by hand: R = 1, f32, so u = 2^-24.
+    #[test]
+    fn integers_of_a_step_by_hand() {
+        let grid = Grid { exponent: 0, precision: Precision::F32 };
+        let score = Steps::new(&model(0.5, StripForm::Score, Matrix::Multiple(2.0)), grid, 2).at(0).unwrap();
+        assert_eq!(score.gain, 1 << 31);
+        assert_eq!(score.matrix, TokenMatrix::Multiple(1 << 24));
+        assert_eq!(score.matrix_exponent, 1);
+        assert_eq!(score.width, StripWidth::Constant(1 << 46)); // 0.5 / (2^-48 · 2)
+        let width = Steps::new(&model(0.5, StripForm::Width, Matrix::Identity), grid, 2).at(0).unwrap();
+        assert_eq!(width.width, StripWidth::QueryNorm { factor: 1 << 23 });
+        let huge = Steps::new(&model(1e300, StripForm::Score, Matrix::Identity), grid, 2).at(0).unwrap();
+        assert_eq!(huge.width, StripWidth::Constant(1 << 62));
+    }
+
+    /// Scores of tokens in a cube of 2^b, shifted by the least of these eA, meet the clamp and do not exceed it.
+    #[test]
+    fn a_norms_keep_their_digits_at_scales_around_one() {
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 1), -14..=12);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 3), -12..=12);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F64, 8), -17..=26);
+        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 8192), -1..=12);
+    }
+
+    /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the mean: |T| < 2^(K−1).)
+    #[test]
+    fn gain_stays_below_one() {
+        for precision in [Precision::F32, Precision::F64] {
+            let grid = Grid { exponent: 0, precision };
+            let largest = u64::MAX >> (64 - precision.gain_bits());
+            assert_eq!(
+                gain(1.0 - f64::EPSILON / 2.0, grid),
+                if precision == Precision::F32 { largest } else { 0u64.wrapping_sub(2048) }
+            );
+            assert_eq!(gain(1.0, grid), largest);
+        }
+    }
+}

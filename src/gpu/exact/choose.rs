@@ -1,0 +1,343 @@
+//! Which plan runs: what was asked for, or the faster one.
+//!
+//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known from brute force over a
+//! sample, timed once: where the tree takes longer, brute force takes over, and the tree is tried again after some steps,
+//! since a cloud that clusters becomes easier.
+
+use crate::choice;
+use crate::error::{Error, Result};
+use crate::exact::{Grid, Step};
+use crate::gpu::adapter::Adapter;
+use crate::gpu::device::Device;
+use crate::gpu::exact::brute::BruteForce;
+use crate::gpu::exact::layout::Layout;
+use crate::gpu::exact::report::Tests;
+use crate::gpu::exact::tree::{self, TreeSearch, WIDEST};
+use crate::gpu::memory::Memory;
+use crate::outcome::{Effort, StepReport, Strips};
+use crate::space::Upkeep;
+use crate::tokens::{Precision, Tokens};
+
+/// Under `auto`, fewer tokens or more dimensions are brute force's.
+const FEWEST: usize = 4096;
+const DIMENSIONS: usize = 16;
+
+/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a time.
+const SAMPLE: [usize; 2] = [4096, 16384];
+const SAMPLE_STEPS: usize = 4;
+
+/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree between two looks.
+const REST: [usize; 2] = [16, 256];
+const LOOK: usize = 32;
+
+/// How to compute; no option changes a bit of the result.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How keys are searched.
+    pub plan: choice::Plan,
+    /// How a search keeps its keys.
+    pub upkeep: Upkeep,
+}
+
+/// Tokens on a device, under a plan.
+pub struct ExactGpu {
+    device: Device,
+    grid: Grid,
+    matrix: bool,
+    options: Options,
+    shape: (usize, usize),
+    held: Held,
+    taken: bool,
+    /// Of the last step, if what is held may not tell.
+    strips: Option<Strips>,
+    /// Under `auto`, where a tree is worth a look.
+    trial: Option<Trial>,
+}
+
+#[derive(Default)]
+enum Held {
+    Brute(Box<BruteForce>),
+    Tree(Box<TreeSearch>),
+    /// Given up for another that the device then refused.
+    #[default]
+    Lost,
+}
+
+/// Under `auto`: whose turn it is.
+struct Trial {
+    /// Some of the tokens, and the seconds of a step of brute force over all, by a step over these.
+    sample: Tokens,
+    brute: Option<f64>,
+    /// Steps that brute force is still to take; it is the tree's turn if there are none.
+    rest: usize,
+    /// As many as there will be when the tree fails next.
+    interval: usize,
+    /// Steps that the tree has taken since it was tried. The first also waits for kernels.
+    taken: usize,
+}
+
+impl Trial {
+    fn new(tokens: &Tokens, software: bool) -> Result<Self> {
+        let n = tokens.n();
+        let m = n.min(SAMPLE[usize::from(!software)]);
+        let rows = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
+        let sample = Tokens::from_f64(m, tokens.d(), rows)?;
+        Ok(Self { sample, brute: None, rest: 0, interval: REST[0], taken: 0 })
+    }
+
+    /// Steps until the next look.
+    fn steps(&self) -> usize {
+        match (self.rest, self.taken) {
+            (0, 0 | 1) => 1,
+            (0, _) => LOOK,
+            (rest, _) => rest,
+        }
+    }
+
+    /// What these steps took, each, and what brute force would.
+    fn count(&mut self, steps: usize, seconds: f64, brute: f64) {
+        if self.rest > 0 {
+            self.rest -= steps;
+            self.taken = 0;
+            return;
+        }
+        self.taken += steps;
+        if self.taken > 1 && seconds > brute {
+            self.rest = self.interval;
+            self.interval = (2 * self.interval).min(REST[1]);
+        }
+    }
+}
+
+impl std::fmt::Debug for ExactGpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExactGpu").field("device", &self.device).field("grid", &self.grid).finish_non_exhaustive()
+    }
+}
+
+impl ExactGpu {
+    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] before anything is allocated; a plan that is not there; device failures.
+    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
+        let shape = (tokens.n(), tokens.d());
+        Self::require(options.plan, shape.1)?;
+        let (mut held, mut trial) = (Held::Lost, None);
+        if searches(options.plan, shape) {
+            match TreeSearch::new(device, tokens, grid, matrix, options.upkeep) {
+                Ok(tree) => held = Held::Tree(Box::new(tree)),
+                // Asked for, it is an error.
+                Err(Error::Memory { .. }) if options.plan == choice::Plan::Auto => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if matches!(held, Held::Lost) {
+            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix)?));
+        } else if options.plan == choice::Plan::Auto {
+            trial = Some(Trial::new(tokens, device.adapter().is_software())?);
+        }
+        let device = device.clone();
+        Ok(Self { device, grid, matrix, options, shape, held, taken: false, strips: None, trial })
+    }
+
+    /// Whether a GPU has the plan for tokens in R^d.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn require(plan: choice::Plan, d: usize) -> Result<()> {
+        match plan {
+            choice::Plan::Norm => Err(Error::input("the gpu engine has no plan \"norm\"; take auto, brute or tree")),
+            choice::Plan::Tree if d > WIDEST => Err(Error::input(format!(
+                "the gpu engine searches by a tree up to d = {WIDEST}, and d is {d}; take auto, brute or --engine cpu"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a run of n tokens in R^d takes at most on an adapter.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], if it is more than there is; a plan that is not there.
+    pub fn memory(
+        plan: choice::Plan,
+        (n, d): (usize, usize),
+        precision: Precision,
+        matrix: bool,
+        adapter: &Adapter,
+    ) -> Result<Memory> {
+        Self::require(plan, d)?;
+        let (limits, available) = (adapter.limits(), adapter.memory());
+        let within = |memory: Memory| {
+            available.map_or(Ok(()), |available| memory.check_total(available))?;
+            Ok(memory)
+        };
+        let brute = || Layout::new(n, d, precision, matrix, &limits).and_then(|plan| within(plan.memory));
+        if !searches(plan, (n, d)) {
+            return brute();
+        }
+        let tree = tree::memory(n, d, precision, matrix, &limits).and_then(within);
+        if plan == choice::Plan::Tree {
+            return tree;
+        }
+        // One or the other, whichever a step is for.
+        let brute = brute()?;
+        Ok(tree.ok().filter(|tree| tree.total() > brute.total()).unwrap_or(brute))
+    }
+
+    /// The device it lives on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Applies the steps in order.
+    ///
+    /// # Errors
+    /// Device failures. The state is then undefined.
+    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        let mut reports = Vec::with_capacity(steps.len());
+        while let Some(next) = steps.get(reports.len()) {
+            let some = self.turn(steps.len() - reports.len())?;
+            let group = &steps[reports.len()..][..some];
+            let before = self.busy();
+            match &mut self.held {
+                Held::Brute(state) => reports.extend(state.step(group)?),
+                Held::Tree(tree) => reports.extend(tree.step(group)?),
+                Held::Lost => return Err(lost()),
+            }
+            let seconds = (self.busy() - before) / some as f64;
+            let brute = self.brute_seconds(next)?;
+            if let Some(trial) = &mut self.trial {
+                trial.count(some, seconds, brute);
+            }
+            self.taken = true;
+            self.strips = None;
+        }
+        Ok(reports)
+    }
+
+    /// The current tokens, in the stored width.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub(crate) fn tokens(&mut self) -> Result<Tokens> {
+        match &mut self.held {
+            Held::Brute(state) => state.tokens(),
+            Held::Tree(tree) => tree.tokens(),
+            Held::Lost => Err(lost()),
+        }
+    }
+
+    /// Argmax and strip size of every row in the last step taken.
+    ///
+    /// # Errors
+    /// Device failures; no step taken yet.
+    pub(crate) fn strips(&mut self) -> Result<Strips> {
+        if !self.taken {
+            return Err(Error::input("no step has been taken yet"));
+        }
+        if let Some(strips) = &self.strips {
+            return Ok(strips.clone());
+        }
+        match &mut self.held {
+            Held::Brute(state) => state.strips(),
+            Held::Tree(tree) => tree.strips(),
+            Held::Lost => Err(lost()),
+        }
+    }
+
+    /// C_i of the given rows in the current state, by the decisions a step would take.
+    ///
+    /// # Errors
+    /// Device failures; a row that is not there.
+    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.keep_strips()?;
+        match &mut self.held {
+            Held::Brute(state) => state.masks(step, rows),
+            Held::Tree(tree) => tree.masks(step, rows),
+            Held::Lost => Err(lost()),
+        }
+    }
+
+    /// How the last step was computed.
+    pub(crate) fn effort(&self) -> Effort {
+        let (n, _) = self.shape;
+        match &self.held {
+            Held::Brute(_) | Held::Lost => {
+                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, distinct: n }
+            }
+            Held::Tree(tree) => {
+                let (keys, Tests { keys: scored, boxes }) = tree.effort();
+                let a_row = |total: u64| total as f64 / f64::from(keys.max(1));
+                let (keys_a_row, boxes_a_row) = (a_row(scored), a_row(boxes));
+                Effort { plan: choice::Plan::Tree, keys_a_row, boxes_a_row, distinct: keys as usize }
+            }
+        }
+    }
+
+    fn keep_strips(&mut self) -> Result<()> {
+        if self.taken && self.strips.is_none() {
+            self.strips = Some(self.strips()?);
+        }
+        Ok(())
+    }
+
+    /// Seconds that the plan held has taken so far.
+    fn busy(&self) -> f64 {
+        match &self.held {
+            Held::Brute(state) => state.busy().as_secs_f64(),
+            Held::Tree(tree) => tree.busy().as_secs_f64(),
+            Held::Lost => 0.0,
+        }
+    }
+
+    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens that change hands go through
+    /// the host: it happens once in many steps.
+    fn turn(&mut self, left: usize) -> Result<usize> {
+        let Some(trial) = &self.trial else { return Ok(left) };
+        let (tree, some) = (trial.rest == 0, trial.steps().min(left));
+        if tree != matches!(self.held, Held::Tree(_)) {
+            self.keep_strips()?;
+            let tokens = self.tokens()?;
+            // The device need not have room for both.
+            self.held = Held::Lost;
+            self.held = if tree {
+                let upkeep = self.options.upkeep;
+                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep)?))
+            } else {
+                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix)?))
+            };
+        }
+        Ok(some)
+    }
+
+    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where it has no rival.
+    fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
+        let Some(trial) = &mut self.trial else { return Ok(0.0) };
+        if let Some(seconds) = trial.brute {
+            return Ok(seconds);
+        }
+        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix)?;
+        // The first step waits for kernels.
+        state.step(std::slice::from_ref(step))?;
+        let before = state.busy().as_secs_f64();
+        state.step(&vec![step.clone(); SAMPLE_STEPS])?;
+        let seconds = (state.busy().as_secs_f64() - before) / SAMPLE_STEPS as f64;
+        let seconds = seconds * (self.shape.0 as f64 / trial.sample.n() as f64).powi(2);
+        trial.brute = Some(seconds);
+        Ok(seconds)
+    }
+}
+
+fn lost() -> Error {
+    Error::device("the tokens are lost with the device's refusal of a plan; start again")
+}
+
+/// Whether a tree may take steps.
+fn searches(plan: choice::Plan, (n, d): (usize, usize)) -> bool {
+    match plan {
+        choice::Plan::Brute | choice::Plan::Norm => false,
+        choice::Plan::Tree => true,
+        choice::Plan::Auto => n >= FEWEST && d <= DIMENSIONS,
+    }
+}

@@ -1,0 +1,170 @@
+//! The memory of the rules in real numbers, and the slices that keep to it.
+
+use crate::error::Result;
+use crate::gpu::memory::{Line, Memory, exceeds};
+use crate::gpu::real::kernels::{CHUNK, NARROW, TILE};
+use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
+
+/// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
+const SCRATCH_BYTES: u64 = 128 << 20;
+
+/// What a model asks of the device beside tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// A rule that chooses keys by their scores.
+    pub choice: bool,
+    /// rk4: states of stages and their sum.
+    pub stages: bool,
+    /// d×d matrices.
+    pub matrices: u32,
+}
+
+impl Needs {
+    /// Of a model.
+    pub fn of(model: &Model) -> Self {
+        let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
+        let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
+        let (stages, other) = match &model.update {
+            Update::Average { preconditioner, .. } => {
+                (false, preconditioner.as_ref().map_or(0, |p| is_dense(&p.matrix)))
+            }
+            Update::Flow { integrator, geometry, .. } => {
+                let other = match geometry {
+                    Geometry::Ellipsoid(w) => is_dense(w),
+                    // e^{tVᵀ}Ae^{tV}.
+                    Geometry::Rescaled => is_dense(&model.heads[0].values.matrix),
+                    _ => 0,
+                };
+                (*integrator == Integrator::Rk4, other)
+            }
+        };
+        let choice = !matches!(model.rule, Rule::Softmax { .. } | Rule::Exponential { .. });
+        Self { choice, stages, matrices: heads + other }
+    }
+}
+
+/// The memory and the slices of a run in real numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealLayout {
+    /// Every buffer.
+    pub memory: Memory,
+    /// Rows or keys that one binding reaches.
+    pub window: u32,
+    /// Keys whose scores are held at a time; 0 where they stay in registers.
+    pub width: u32,
+    /// Chunks of keys.
+    pub chunks: u32,
+}
+
+impl RealLayout {
+    /// The plan for n tokens in R^d.
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
+        let mend = "take fewer tokens or --engine cpu";
+        let (rows, dim) = (n as u64, d as u64);
+        if u32::try_from(n).is_err() {
+            return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
+        }
+        let (token, chunk, tile) = (dim * 4, u64::from(CHUNK), u64::from(TILE));
+        let binding = limits.max_storage_buffer_binding_size;
+        let widest = token.max(16);
+        if chunk * widest > binding {
+            return Err(exceeds("one window of tokens on this adapter", chunk * widest, binding, mend));
+        }
+        let window = (binding / widest / chunk * chunk).min(rows.next_multiple_of(chunk));
+        let chunks = rows.div_ceil(chunk);
+        let scratch = SCRATCH_BYTES.min(binding);
+        let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
+        let slice = slice_rows.min(rows.next_multiple_of(tile));
+        let wide = needs.choice || d > NARROW;
+        let width = if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk } else { 0 };
+        let mut lines = vec![
+            Line { what: "tokens", bytes: rows * token },
+            Line { what: "next tokens", bytes: rows * token },
+            Line { what: "keys", bytes: rows * token },
+            Line { what: "traces", bytes: rows * 16 },
+            Line { what: "rows of a slice", bytes: slice * 32 },
+            Line { what: "queries of a slice", bytes: slice * token },
+            Line { what: "outputs of a slice", bytes: slice * token },
+            Line { what: "partial weights", bytes: slice * chunks * 16 },
+            Line { what: "partial sums", bytes: slice * chunks * token },
+        ];
+        if wide {
+            lines.push(Line { what: "scores", bytes: slice * width * 4 });
+        }
+        if needs.stages {
+            let what = ["tokens of a stage", "tokens of the next stage", "sums over stages"];
+            lines.extend(what.map(|what| Line { what, bytes: rows * token }));
+        }
+        if needs.matrices > 0 {
+            lines.push(Line { what: "products of a slice", bytes: slice * token });
+            lines.push(Line { what: "means of a slice", bytes: slice * token });
+            lines.push(Line { what: "matrices", bytes: u64::from(needs.matrices) * dim * token });
+        }
+        if needs.matrices > 0 && dim * token > binding {
+            return Err(exceeds("a matrix on this adapter", dim * token, binding, mend));
+        }
+        let [slice_rows, window, width, chunks] = [slice, window, width, chunks].map(|v| v as u32);
+        let memory = Memory { n, d, lines, slice_rows, mend };
+        memory.check_each(limits, |what| {
+            !what.contains("tokens") && !matches!(what, "keys" | "traces" | "sums over stages" | "matrices")
+        })?;
+        Ok(Self { memory, window, width, chunks })
+    }
+
+    /// The same memory in the smallest slices and windows.
+    #[must_use]
+    pub fn in_small_slices(self) -> Self {
+        let memory = Memory { slice_rows: TILE, ..self.memory };
+        Self { memory, window: CHUNK, width: self.width.min(CHUNK), ..self }
+    }
+
+    /// Bytes of one buffer; those that the model does without are bound all the same, at the least size.
+    pub(crate) fn bytes(&self, what: &str) -> u64 {
+        self.memory.bytes(what).unwrap_or(16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use proptest::prelude::*;
+
+    fn limits(binding: u64, buffer: u64) -> wgpu::Limits {
+        wgpu::Limits { max_storage_buffer_binding_size: binding, max_buffer_size: buffer, ..Default::default() }
+    }
+
+    proptest! {
+        /// A slice or window past the adapter's limits would be refused in the middle of a run.
+        #[test]
+        fn slices_fit_the_limits(
+            n in 1usize..3_000_000, d in 1usize..2000, choice in any::<bool>(), stages in any::<bool>(), log in 27u32..32,
+        ) {
+            let needs = Needs { choice, stages, matrices: 3 };
+            let Ok(plan) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40)) else {
+                // Only partial sums of a million tokens in a thousand dimensions.
+                prop_assert!((n as u64).div_ceil(1024) * d as u64 * 4 * 64 > 1 << log);
+                return Ok(());
+            };
+            prop_assert_eq!(plan.window % CHUNK, 0);
+            prop_assert_eq!(plan.memory.slice_rows % TILE, 0);
+            prop_assert_eq!(plan.width % CHUNK, 0);
+            prop_assert!(u64::from(plan.window) * 4 * d as u64 <= 1 << log);
+            prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows <= plan.window.max(TILE));
+            for what in ["scores", "partial sums", "partial weights", "rows of a slice"] {
+                prop_assert!(plan.bytes(what) <= 1 << log, "{} {}", what, plan.bytes(what));
+            }
+        }
+    }
+
+    /// Too much memory must be refused with both numbers before anything is allocated.
+    #[test]
+    fn too_large_is_refused_with_both_numbers() {
+        let error = RealLayout::new(1 << 20, 1024, Needs::default(), &limits(1 << 27, 1 << 31)).unwrap_err();
+        assert!(matches!(error, Error::Memory { .. }), "{error}");
+        assert!(error.to_string().contains("4294967296") && error.to_string().contains("2147483648"), "{error}");
+    }
+}

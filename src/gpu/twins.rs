@@ -1,0 +1,356 @@
+//! The shaders' arithmetic in Rust, on i128: functions over words in, words out.
+
+use crate::gpu::arithmetic::{FRAME, PHILOX, WORDS, arithmetic};
+use crate::num;
+use crate::rng;
+use crate::tokens::Precision;
+
+/// The exponential, whose `opaque4` has no job to take its zero from here.
+const EXPONENTIAL: &str = concat!(
+    include_str!("../../shaders/real/exponential.wgsl"),
+    "fn opaque4(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) ^ vec4u(arrayLength(&output) >> 31u)); }\n"
+);
+
+/// A function of the shaders' arithmetic: its name, its call in WGSL and its twin here.
+pub struct Function {
+    /// The WGSL function.
+    pub name: &'static str,
+    /// WGSL statements from `a`, `b`, `c`: vec4u to `r`: vec4u.
+    call: &'static str,
+    /// The same in Rust; `None` where the operands are outside the function's domain.
+    pub twin: fn(Operands) -> Option<[u32; 4]>,
+}
+
+/// Three operands of four words each.
+pub type Operands = [[u32; 4]; 3];
+
+impl Function {
+    /// A module whose entry `main` applies the function to consecutive operands in `input`, one a thread.
+    pub fn source(&self, precision: Precision) -> String {
+        let body = format!(
+            "@group(0) @binding(0) var<storage, read> input: array<vec4u>;\n\
+             @group(0) @binding(1) var<storage, read_write> output: array<vec4u>;\n\
+             @compute @workgroup_size(64)\n\
+             fn main(@builtin(global_invocation_id) id: vec3u) {{\n\
+             if id.x >= arrayLength(&output) {{ return; }}\n\
+             let a = input[3u * id.x]; let b = input[3u * id.x + 1u]; let c = input[3u * id.x + 2u];\n\
+             var r = vec4u();\n{}\noutput[id.x] = r;\n}}\n",
+            self.call
+        );
+        // The tests' group 0 is another than the kernels'.
+        let frame = FRAME.replace("@group(0) @binding(0) var<uniform>", "@group(2) @binding(0) var<uniform>");
+        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, PHILOX, EXPONENTIAL, &frame, &body].concat()
+    }
+}
+
+fn signed(words: [u32; 4]) -> i128 {
+    words.iter().rev().fold(0u128, |acc, &w| acc << 32 | u128::from(w)) as i128
+}
+
+fn words(value: i128) -> [u32; 4] {
+    [0, 32, 64, 96].map(|shift| (value as u128 >> shift) as u32)
+}
+
+fn signed2(w: [u32; 4]) -> i64 {
+    (u64::from(w[1]) << 32 | u64::from(w[0])) as i64
+}
+
+fn words2(value: i64) -> [u32; 4] {
+    [value as u32, (value as u64 >> 32) as u32, 0, 0]
+}
+
+fn flag(value: bool) -> [u32; 4] {
+    [u32::from(value), 0, 0, 0]
+}
+
+/// The table, for one precision.
+pub fn functions(precision: Precision) -> Vec<Function> {
+    let shared = [
+        Function {
+            name: "multiply",
+            call: "r = vec4u(multiply(a.x, b.x), 0u, 0u);",
+            twin: |[a, b, _]| Some(words(i128::from(a[0]) * i128::from(b[0]))),
+        },
+        Function {
+            name: "add2",
+            call: "r = vec4u(add2(a.xy, b.xy), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(signed2(a).wrapping_add(signed2(b)))),
+        },
+        Function {
+            name: "subtract2",
+            call: "r = vec4u(subtract2(a.xy, b.xy), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(signed2(a).wrapping_sub(signed2(b)))),
+        },
+        Function {
+            name: "less2",
+            call: "r.x = select(0u, 1u, less2(a.xy, b.xy));",
+            twin: |[a, b, _]| Some(flag(signed2(a) < signed2(b))),
+        },
+        Function {
+            name: "magnitude2",
+            call: "r = vec4u(magnitude2(a.xy), 0u, 0u);",
+            twin: |[a, ..]| Some(words2(signed2(a).wrapping_abs())),
+        },
+        Function {
+            name: "add4",
+            call: "r = add4(a, b);",
+            twin: |[a, b, _]| Some(words(signed(a).wrapping_add(signed(b)))),
+        },
+        Function {
+            name: "subtract4",
+            call: "r = subtract4(a, b);",
+            twin: |[a, b, _]| Some(words(signed(a).wrapping_sub(signed(b)))),
+        },
+        Function {
+            name: "less4",
+            call: "r.x = select(0u, 1u, less4(a, b));",
+            twin: |[a, b, _]| Some(flag(signed(a) < signed(b))),
+        },
+        Function {
+            name: "multiply2",
+            call: "r = multiply2(a.xy, b.xy);",
+            twin: |[a, b, _]| Some(words((u128::from(signed2(a) as u64) * u128::from(signed2(b) as u64)) as i128)),
+        },
+        Function { name: "philox", call: "r = philox(a, b.xy);", twin: |[a, b, _]| Some(rng::philox(a, [b[0], b[1]])) },
+        Function {
+            name: "ordered",
+            call: "let s = bitcast<f32>(a.x & 0xbfffffffu); let t = bitcast<f32>(b.x & 0xbfffffffu); \
+                   r = vec4u(select(0u, 1u, ordered(s) < ordered(t)), bitcast<u32>(unordered(ordered(s))), 0u, 0u);",
+            twin: |[a, b, _]| {
+                // Exponents below 128 keep infinities and NaN out; those above 0 keep denormals out.
+                let [s, t] = [a, b].map(|w| f32::from_bits(w[0] & 0xbfff_ffff));
+                (s.is_normal() && t.is_normal()).then(|| [u32::from(s < t), s.to_bits(), 0, 0])
+            },
+        },
+    ];
+    let own = match precision {
+        Precision::F32 => f32_functions(),
+        Precision::F64 => f64_functions(),
+    };
+    shared.into_iter().chain(own).collect()
+}
+
+/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it has no twin.
+pub fn exponential() -> Function {
+    Function { name: "exponential4", call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));", twin: |_| None }
+}
+
+fn clamped(value: Option<i128>, bits: u32) -> i128 {
+    value.unwrap_or(i128::MAX).min(1 << bits)
+}
+
+/// `X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
+fn advanced(x: i64, y: i64, gain: u64, bits: u32) -> i64 {
+    let t = i128::from(y) - i128::from(x);
+    let length = (t.unsigned_abs() * u128::from(gain) + (1 << (bits - 1))) >> bits;
+    x + (t.signum() * (length as i128).max(1)) as i64
+}
+
+fn scaled(value: i128, exponent: i32, bits: u32) -> i128 {
+    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { 2 * v.min(1 << (bits - 1)) })
+}
+
+fn f32_functions() -> Vec<Function> {
+    // Operands are folded into each function's domain the same way on both sides.
+    vec![
+        Function {
+            name: "dot",
+            call: "var dot = Dot(); \
+                   for (var i = 0u; i < 70u; i++) { dot_add(&dot, (bitcast<i32>(a[i & 3u]) >> 7u) + i32(i), bitcast<i32>(b[i & 3u]) >> 7u); } \
+                   r = vec4u(dot_total(&dot), 0u, 0u);",
+            twin: |[a, b, _]| {
+                Some(words2(
+                    (0..70usize)
+                        .map(|i| i64::from((a[i & 3] as i32 >> 7) + i as i32) * i64::from(b[i & 3] as i32 >> 7))
+                        .sum(),
+                ))
+            },
+        },
+        Function {
+            name: "mean",
+            call: "let count = max(c.x, 1u); let y = bitcast<i32>(a.x) >> 7u; \
+                   var s = multiply(u32(abs(y)), count); s = select(s, subtract2(vec2u(0u), s), y < 0); \
+                   s = select(subtract2(s, vec2u(b.x % count, 0u)), add2(s, vec2u(b.x % count, 0u)), y < 0); \
+                   r.x = bitcast<u32>(mean(s, count));",
+            twin: |[a, b, c]| {
+                let (count, y) = (i128::from(c[0].max(1)), i128::from(a[0] as i32 >> 7));
+                let rest = i128::from(b[0]) % count;
+                let s = y * count + if y < 0 { rest } else { -rest };
+                Some([num::divide_to_nearest_even(s, count) as i32 as u32, 0, 0, 0])
+            },
+        },
+        Function {
+            name: "advanced",
+            call: "r.x = bitcast<u32>(advanced(bitcast<i32>(a.x) >> 7u, bitcast<i32>(b.x) >> 7u, c.xy));",
+            twin: |[a, b, c]| {
+                let [x, y] = [a, b].map(|w| i64::from(w[0] as i32 >> 7));
+                Some([advanced(x, y, u64::from(c[0]), 32) as i32 as u32, 0, 0, 0])
+            },
+        },
+        Function {
+            name: "isqrt",
+            call: "r = vec4u(isqrt(vec2u(a.x, a.y >> 1u)), 0u, 0u);",
+            twin: |[a, ..]| Some(words2(signed2([a[0], a[1] >> 1, 0, 0]).isqrt())),
+        },
+        Function {
+            name: "shifted",
+            call: "r = vec4u(shifted(vec2u(a.x, a.y >> 2u), (bitcast<i32>(b.x) >> 16u) % 140), 0u, 0u);",
+            twin: |[a, b, _]| {
+                let value = i128::from(signed2([a[0], a[1] >> 2, 0, 0]));
+                Some(words2(scaled(value, (b[0] as i32 >> 16) % 140, 62) as i64))
+            },
+        },
+        Function {
+            name: "strip_width",
+            call: "r = vec4u(strip_width(vec4u(vec2u(a.x, a.y >> 2u) >> vec2u(c.x & 31u), 0u, 0u), vec2u(b.x >> 1u, 0u)), 0u, 0u);",
+            twin: |[a, b, c]| {
+                let factor = [a[0] >> (c[0] & 31), (a[1] >> 2) >> (c[0] & 31), 0, 0];
+                Some(words2(clamped(Some(i128::from(signed2(factor)) * i128::from(b[0] >> 1)), 62) as i64))
+            },
+        },
+        Function {
+            name: "below",
+            call: "r = vec4u(below(a.xy, vec2u(b.x, b.y >> 1u)), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(signed2(a).saturating_sub(signed2([b[0], b[1] >> 1, 0, 0])))),
+        },
+        Function {
+            name: "query_of",
+            call: "r.x = bitcast<u32>(query_of(vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 8u))));",
+            twin: |[a, ..]| {
+                let value = signed2([a[0], (a[1] as i32 >> 8) as u32, 0, 0]);
+                Some([((value + (1 << 23)) >> 24) as u32, 0, 0, 0])
+            },
+        },
+        Function {
+            name: "weighted",
+            call: "r = vec4u(weighted(bitcast<i32>(a.x) >> 7u, b.x), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(i64::from(a[0] as i32 >> 7) * i64::from(b[0]))),
+        },
+        Function {
+            name: "middle",
+            call: "let x = bitcast<i32>(a.x) >> 7u; let y = bitcast<i32>(b.x) >> 7u; \
+                   r.x = bitcast<u32>(middle(lesser(x, y), greater(x, y)));",
+            twin: |[a, b, _]| Some([(((a[0] as i32 >> 7) + (b[0] as i32 >> 7)) >> 1) as u32, 0, 0, 0]),
+        },
+        Function {
+            name: "bit_of",
+            call: "r.x = bit_of(bitcast<i32>(a.x >> 6u), b.x & 63u);",
+            twin: |[a, b, _]| Some([(u64::from(a[0] >> 6) >> (b[0] & 63)) as u32 & 1, 0, 0, 0]),
+        },
+        Function {
+            name: "sum_add",
+            call: "r = vec4u(sum_add(a.xy, bitcast<i32>(b.x)), 0u, 0u);",
+            twin: |[a, b, _]| Some(words2(signed2(a).wrapping_add(i64::from(b[0] as i32)))),
+        },
+    ]
+}
+
+fn f64_functions() -> Vec<Function> {
+    vec![
+        Function {
+            name: "dot",
+            call: "var dot = Dot(); \
+                   dot_add(&dot, vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 9u)), vec2u(b.x, bitcast<u32>(bitcast<i32>(b.y) >> 9u))); \
+                   dot_add(&dot, vec2u(a.z, bitcast<u32>(bitcast<i32>(a.w) >> 9u)), vec2u(b.z, bitcast<u32>(bitcast<i32>(b.w) >> 9u))); \
+                   r = dot_total(&dot);",
+            twin: |[a, b, _]| {
+                let part = |w: [u32; 4], at: usize| i128::from(signed2([w[at], (w[at + 1] as i32 >> 9) as u32, 0, 0]));
+                Some(words(part(a, 0) * part(b, 0) + part(a, 2) * part(b, 2)))
+            },
+        },
+        Function {
+            name: "mean",
+            call: "let count = max(c.x, 1u); let y = vec2u(a.x, a.y >> 12u); \
+                   let p = multiply2(y, vec2u(count, 0u)); let s = sum_join(p.xyz, vec3u(b.x % count, 0u, 0u)); \
+                   let up = select(s, sum_join(~s, vec3u(1u, 0u, 0u)), (b.y & 1u) == 1u); r = vec4u(mean(up, count), 0u, 0u);",
+            twin: |[a, b, c]| {
+                let (count, y) = (i128::from(c[0].max(1)), i128::from(signed2([a[0], a[1] >> 12, 0, 0])));
+                let s = y * count + i128::from(b[0]) % count;
+                Some(words2(num::divide_to_nearest_even(if b[1] & 1 == 1 { -s } else { s }, count) as i64))
+            },
+        },
+        Function {
+            name: "advanced",
+            call: "r = vec4u(advanced(vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 10u)), vec2u(b.x, bitcast<u32>(bitcast<i32>(b.y) >> 10u)), c.xy), 0u, 0u);",
+            twin: |[a, b, c]| {
+                let [x, y] = [a, b].map(|w| signed2([w[0], (w[1] as i32 >> 10) as u32, 0, 0]));
+                Some(words2(advanced(x, y, signed2(c) as u64, 64)))
+            },
+        },
+        Function {
+            name: "isqrt",
+            call: "r = isqrt(vec4u(a.xyz, a.w >> 2u));",
+            twin: |[a, ..]| Some(words(signed([a[0], a[1], a[2], a[3] >> 2]).isqrt())),
+        },
+        Function {
+            name: "shifted",
+            call: "r = shifted(vec4u(a.xyz, a.w >> 2u), (bitcast<i32>(b.x) >> 16u) % 140);",
+            twin: |[a, b, _]| {
+                Some(words(scaled(signed([a[0], a[1], a[2], a[3] >> 2]), (b[0] as i32 >> 16) % 140, 126)))
+            },
+        },
+        Function {
+            name: "strip_width",
+            // Factors of 62 and of 126 bits.
+            call: "let wide = (c.x & 1u) * 0xffffffffu; \
+                   r = strip_width(vec4u(a.x, a.y, a.z & wide, (a.w >> 2u) & wide), vec4u(b.x, b.y >> 1u, 0u, 0u));",
+            twin: |[a, b, c]| {
+                let wide = (c[0] & 1) * u32::MAX;
+                let factor = signed([a[0], a[1], a[2] & wide, (a[3] >> 2) & wide]);
+                Some(words(clamped(factor.checked_mul(i128::from(signed2([b[0], b[1] >> 1, 0, 0]))), 126)))
+            },
+        },
+        Function {
+            name: "query_of",
+            call: "r = vec4u(query_of(vec4u(a.xyz, bitcast<u32>(bitcast<i32>(a.w) >> 12u))), 0u, 0u);",
+            twin: |[a, ..]| {
+                let value = signed([a[0], a[1], a[2], (a[3] as i32 >> 12) as u32]);
+                Some(words2(((value + (1 << 52)) >> 53) as i64))
+            },
+        },
+        Function {
+            name: "weighted",
+            call: "r = vec4u(weighted(vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 10u)), b.x), 0u);",
+            twin: |[a, b, _]| {
+                let x = signed2([a[0], (a[1] as i32 >> 10) as u32, 0, 0]);
+                let [low, middle, high, _] = words(i128::from(x) * i128::from(b[0]));
+                Some([low, middle, high, 0])
+            },
+        },
+        Function {
+            name: "middle",
+            call: "let x = vec2u(a.x, bitcast<u32>(bitcast<i32>(a.y) >> 10u)); \
+                   let y = vec2u(b.x, bitcast<u32>(bitcast<i32>(b.y) >> 10u)); \
+                   r = vec4u(middle(lesser(x, y), greater(x, y)), 0u, 0u);",
+            twin: |[a, b, _]| {
+                let [x, y] = [a, b].map(|w| signed2([w[0], (w[1] as i32 >> 10) as u32, 0, 0]));
+                Some(words2((x + y) >> 1))
+            },
+        },
+        Function {
+            name: "bit_of",
+            call: "r.x = bit_of(vec2u(a.x, a.y >> 9u), b.x & 127u);",
+            twin: |[a, b, _]| {
+                let value = u128::from(signed2([a[0], a[1] >> 9, 0, 0]) as u64);
+                Some([(value >> (b[0] & 127)) as u32 & 1, 0, 0, 0])
+            },
+        },
+        Function {
+            name: "sum_add",
+            call: "r = vec4u(sum_add(a.xyz, b.xy), 0u);",
+            twin: |[a, b, _]| {
+                let [x, y, z, _] = words(signed([a[0], a[1], a[2], 0]).wrapping_add(i128::from(signed2(b))));
+                Some([x, y, z, 0])
+            },
+        },
+    ]
+}
+
+/// The driver probe's generator, 200,000 rounds of xorshift.
+pub fn probe(seed: u32) -> u32 {
+    (0..200_000).fold(seed, |mut x, _| {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^ (x << 5)
+    })
+}

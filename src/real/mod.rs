@@ -1,0 +1,276 @@
+//! A step in real numbers: what is left of a model at step t once every schedule has a value. No tokens, no execution.
+//!
+//! [`Steps`] makes the [`Step`]s of any model. The integer rules have theirs too, as the mathematics that
+//! [`crate::exact`] is measured by; the other rules run on them. What an engine is to compute, for each stage of a step:
+//!
+//! ```text
+//! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i)
+//! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
+//! ```
+//!
+//! and then the [`Motion`]. Engines differ from the reference by rounding, which exact rules of choice may amplify:
+//! a strip's entry may flip where its score lies within rounding of the threshold, and the key that markov draws may be a
+//! neighbour where u·Σw lies within rounding of a cumulative sum. `exp` is nowhere correctly rounded, so two devices
+//! agree within bounds, not in bits.
+
+use nalgebra::DMatrix;
+
+use crate::error::{Error, Result};
+use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, StripForm, Update};
+
+/// A linear map at one time, `factor · matrix`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// The factor.
+    pub factor: f64,
+    /// The matrix, shared between steps.
+    pub matrix: Matrix,
+}
+
+impl Linear {
+    /// `factor · matrix x`.
+    pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        self.matrix.apply(x).into_iter().map(|v| self.factor * v).collect()
+    }
+}
+
+/// One head at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// A_h, in the coordinates of the state.
+    pub scores: Linear,
+    /// V_h.
+    pub values: Linear,
+}
+
+/// How scores become weights at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Weights {
+    /// 1/|C_i| over `C_i = { j : max − S_ij <= δ·s_i }`; hardmax has δ = 0.
+    Strip {
+        /// δ.
+        delta: f64,
+        /// What s_i is.
+        form: StripForm,
+    },
+    /// 1 on the lowest index that attains the maximum.
+    Argmax,
+    /// `e^{β(S_ij − max)}` over their sum: nothing overflows at any β.
+    Softmax {
+        /// β.
+        beta: f64,
+    },
+    /// `e^{β(S_ij − origin)}` over the number of keys seen.
+    Exponential {
+        /// β.
+        beta: f64,
+        /// The score that weighs 1.
+        origin: f64,
+    },
+    /// 1 on the lowest j with `Σ_{l<=j} e^{β(S_il − max)} > u·Σ_l e^{β(S_il − max)}`, sums in index order,
+    /// `u =` [`crate::rng::uniform_at`]`(seed, t, i)`.
+    Drawn {
+        /// β.
+        beta: f64,
+        /// Seed of the draws.
+        seed: u64,
+    },
+}
+
+/// Weights and maps at one time of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// When.
+    pub moment: Moment,
+    /// How scores become weights.
+    pub weights: Weights,
+    /// The heads.
+    pub heads: Vec<Head>,
+}
+
+/// What is done with the outputs y.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Motion {
+    /// `x_i' = x_i + γ·P(y_i − x_i)`, from one stage.
+    Average {
+        /// γ.
+        gamma: f64,
+        /// P.
+        preconditioner: Linear,
+    },
+    /// A step of an integrator, from [`Integrator::stages`].
+    Flow {
+        /// Length of the step.
+        dt: f64,
+        /// The scheme.
+        integrator: Integrator,
+        /// Where tokens live.
+        geometry: Geometry,
+    },
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// t, counted from 0.
+    pub t: u64,
+    /// Which keys a row sees.
+    pub mask: Mask,
+    /// One, or the four of rk4.
+    pub stages: Vec<Stage>,
+    /// What is done with the outputs.
+    pub motion: Motion,
+    /// The largest share of a row's softmax mass that an engine may leave out.
+    pub omit: f64,
+}
+
+/// The steps of one run, made on demand.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    model: &'a Model,
+    d: usize,
+}
+
+impl<'a> Steps<'a> {
+    /// Steps of `model` for tokens in R^d.
+    pub fn new(model: &'a Model, d: usize) -> Self {
+        Self { model, d }
+    }
+
+    /// Step t.
+    ///
+    /// # Errors
+    /// A schedule outside its domain at step t; e^{tV} beyond the range of f64.
+    pub fn at(&self, t: u64) -> Result<Step> {
+        let model = self.model;
+        let start = model.moment(t, 0.0);
+        let (fractions, motion): (&[f64], _) = match &model.update {
+            Update::Average { preconditioner, .. } => {
+                let preconditioner = match preconditioner {
+                    Some(p) => Linear { factor: p.factor_at("p", start)?, matrix: p.matrix.clone() },
+                    None => Linear { factor: 1.0, matrix: Matrix::Identity },
+                };
+                (&[0.0], Motion::Average { gamma: model.gamma(start)?, preconditioner })
+            }
+            Update::Flow { dt, integrator, geometry } => {
+                let motion = Motion::Flow { dt: *dt, integrator: *integrator, geometry: geometry.clone() };
+                (integrator.stages(), motion)
+            }
+        };
+        let stages = fractions.iter().map(|&f| self.stage(model.moment(t, f))).collect::<Result<_>>()?;
+        Ok(Step { t, mask: model.mask, stages, motion, omit: model.omit })
+    }
+
+    fn stage(&self, moment: Moment) -> Result<Stage> {
+        let model = self.model;
+        let beta = model.beta(moment)?;
+        let weights = match model.rule {
+            Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta(moment)?, form: strip },
+            Rule::Hardmax => Weights::Strip { delta: 0.0, form: StripForm::Score },
+            Rule::FrankWolfe => Weights::Argmax,
+            Rule::Softmax { .. } => Weights::Softmax { beta },
+            Rule::Exponential { origin, .. } => Weights::Exponential { beta, origin },
+            Rule::Markov { seed, .. } => Weights::Drawn { beta, seed },
+        };
+        let heads = (0..model.heads.len()).map(|h| self.head(h, moment)).collect::<Result<_>>()?;
+        Ok(Stage { moment, weights, heads })
+    }
+
+    fn head(&self, h: usize, moment: Moment) -> Result<Head> {
+        let (model, head) = (self.model, &self.model.heads[h]);
+        let linear = |factor, matrix: &Matrix| Linear { factor, matrix: matrix.clone() };
+        let values = linear(model.value_factor(h, moment)?, &head.values.matrix);
+        let scores = linear(model.score_factor(h, moment)?, &head.scores.matrix);
+        let scores = match model.update {
+            Update::Flow { geometry: Geometry::Rescaled, .. } => rescaled(&scores, &values, moment, self.d)?,
+            _ => scores,
+        };
+        Ok(Head { scores, values })
+    }
+}
+
+/// Scores of z that are those of x = e^{tV}z: `<A e^{tV} z_i, e^{tV} z_j>`, a matrix of its own at every time.
+fn rescaled(scores: &Linear, values: &Linear, moment: Moment, d: usize) -> Result<Linear> {
+    let t = moment.time * values.factor;
+    let linear = match &values.matrix {
+        Matrix::Identity => Linear { factor: scores.factor * libm::exp(2.0 * t), matrix: scores.matrix.clone() },
+        Matrix::Multiple(c) => Linear { factor: scores.factor * libm::exp(2.0 * t * c), matrix: scores.matrix.clone() },
+        Matrix::Dense { .. } => {
+            let growth: DMatrix<f64> = (values.matrix.to_dense(d) * t).exp();
+            let matrix = growth.transpose() * scores.matrix.to_dense(d) * growth;
+            Linear { factor: scores.factor, matrix: Matrix::of_dense(&matrix) }
+        }
+    };
+    let largest = match &linear.matrix {
+        Matrix::Dense { entries, .. } => entries.iter().fold(0.0, |m: f64, v| if v.abs() <= m { m } else { v.abs() }),
+        other => other.entry(0, 0).abs(),
+    };
+    if (linear.factor * largest).is_finite() {
+        return Ok(linear);
+    }
+    Err(Error::input(format!(
+        "e^(tV) leaves the range of numbers at {moment}; take fewer or shorter steps, or a smaller model.v"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Gain, Operator};
+    use crate::schedule::Schedule;
+
+    /// If stage times were wrong, rk4 would be of order one for every scheduled parameter.
+    #[test]
+    fn stages_have_their_times() {
+        let model = Model {
+            rule: Rule::Softmax { beta: Schedule::parse("1+t").unwrap() },
+            heads: vec![crate::model::Head { scores: Operator::identity(), values: Operator::identity() }],
+            mask: Mask::Full,
+            update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
+            omit: 0.0,
+        };
+        let step = Steps::new(&model, 3).at(4).unwrap();
+        let times: Vec<f64> = step.stages.iter().map(|s| s.moment.time).collect();
+        assert_eq!(times, [2.0, 2.25, 2.25, 2.5]);
+        assert_eq!(step.stages[3].weights, Weights::Softmax { beta: 3.5 });
+    }
+
+    /// A discrete rule's time is the number of its step.
+    #[test]
+    fn discrete_rules_count_steps() {
+        let model = Model::averaging(
+            Rule::FrankWolfe,
+            Operator { matrix: Matrix::multiple(-1.0).unwrap(), factor: Schedule::parse("t").unwrap() },
+            Mask::Causal,
+            Gain::Gamma(Schedule::parse("2/(t+2)").unwrap()),
+        );
+        let step = Steps::new(&model, 1).at(2).unwrap();
+        assert!(matches!(step.motion, Motion::Average { gamma: 0.5, .. }));
+        assert_eq!(step.stages[0].heads[0].scores.apply(&[3.0]), [-6.0]);
+    }
+
+    /// e^{tV} by its closed forms: a multiple of the identity, a diagonal, and a rotation.
+    #[test]
+    fn rescaled_scores_are_those_of_the_tokens() {
+        let scores = Linear { factor: 2.0, matrix: Matrix::Identity };
+        let at = |rows: Matrix, time| {
+            rescaled(&scores, &Linear { factor: 1.0, matrix: rows }, Moment { step: 1, time }, 2).unwrap()
+        };
+        let z = [1.0, -3.0];
+        let near = |got: Vec<f64>, want: [f64; 2]| {
+            for (g, w) in got.iter().zip(want) {
+                assert!((g - w).abs() <= 1e-13 * w.abs().max(1.0), "{g} against {w}");
+            }
+        };
+        let e = |x: f64| x.exp();
+        near(at(Matrix::multiple(0.5).unwrap(), 3.0).apply(&z), [2.0 * e(3.0), -6.0 * e(3.0)]);
+        near(
+            at(Matrix::dense(&[vec![1.0, 0.0], vec![0.0, -0.5]]).unwrap(), 2.0).apply(&z),
+            [2.0 * e(4.0), -6.0 * e(-2.0)],
+        );
+        near(at(Matrix::dense(&[vec![0.0, -1.0], vec![1.0, 0.0]]).unwrap(), 7.0).apply(&z), [2.0, -6.0]);
+        let overflow = Linear { factor: 1.0, matrix: Matrix::Identity };
+        let error = rescaled(&scores, &overflow, Moment { step: 9, time: 1e4 }, 2).unwrap_err().to_string();
+        assert!(error.contains("at step 9"), "{error}");
+    }
+}

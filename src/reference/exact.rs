@@ -1,0 +1,140 @@
+//! The contract's face: [`crate::exact`] steps 2 to 4 read aloud, every number an i128.
+
+use crate::error::Result;
+use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
+use crate::num;
+use crate::tokens::Tokens;
+
+/// The tokens on their lattice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The lattice.
+    pub grid: Grid,
+    /// Number of tokens.
+    pub n: usize,
+    /// Dimension.
+    pub d: usize,
+    /// X, row-major.
+    pub x: Vec<i64>,
+}
+
+/// The strip of one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strip {
+    /// m_i.
+    pub max: i128,
+    /// The lowest index that attains it.
+    pub argmax: usize,
+    /// D_i.
+    pub width: i128,
+    /// C_i, ascending.
+    pub members: Vec<usize>,
+}
+
+impl State {
+    /// X = rne(x/u).
+    pub fn new(tokens: &Tokens, grid: Grid) -> Self {
+        Self { grid, n: tokens.n(), d: tokens.d(), x: grid.coordinates(tokens) }
+    }
+
+    /// The state in the tokens' own unit and stored width.
+    ///
+    /// # Errors
+    /// As [`Grid::tokens`].
+    pub fn tokens(&self) -> Result<Tokens> {
+        self.grid.tokens(self.n, self.d, &self.x)
+    }
+
+    /// X_i.
+    pub fn row(&self, i: usize) -> &[i64] {
+        &self.x[i * self.d..][..self.d]
+    }
+
+    /// Q_i.
+    pub fn query(&self, step: &Step, i: usize) -> Vec<i64> {
+        let b = self.grid.precision.state_bits();
+        let rounded = |sum: i128| ((sum + (1 << (b - 1))) >> b) as i64;
+        match &step.matrix {
+            TokenMatrix::Identity => self.row(i).to_vec(),
+            TokenMatrix::Multiple(a) => self.row(i).iter().map(|&x| rounded(i128::from(*a) * i128::from(x))).collect(),
+            TokenMatrix::Dense(a) => a.chunks_exact(self.d).map(|row| rounded(dot(row, self.row(i)))).collect(),
+        }
+    }
+
+    /// C_i.
+    pub fn strip(&self, step: &Step, i: usize) -> Strip {
+        let query = self.query(step, i);
+        let visible = step.mask.visible(i, self.n);
+        let (mut max, mut argmax) = (dot(&query, self.row(0)), 0);
+        for j in 1..visible {
+            let score = dot(&query, self.row(j));
+            if score > max {
+                (max, argmax) = (score, j);
+            }
+        }
+        let width = self.width(step, &query, i);
+        let members = match step.width {
+            StripWidth::Argmax => vec![argmax],
+            _ => (0..visible).filter(|&j| dot(&query, self.row(j)) >= max - width).collect(),
+        };
+        Strip { max, argmax, width, members }
+    }
+
+    /// D_i.
+    fn width(&self, step: &Step, query: &[i64], i: usize) -> i128 {
+        let clamp = 1i128 << self.grid.precision.clamp_bits();
+        match step.width {
+            StripWidth::Constant(width) => width,
+            StripWidth::Argmax => 0,
+            StripWidth::QueryNorm { factor } => factor.saturating_mul(dot(query, query).isqrt()).min(clamp),
+            StripWidth::ANorm { factor } => {
+                let square = shift_down(dot(query, self.row(i)).max(0), step.matrix_exponent, clamp);
+                factor.saturating_mul(square.isqrt()).min(clamp)
+            }
+        }
+    }
+
+    /// X'_i, given C_i.
+    pub fn moved(&self, step: &Step, i: usize, members: &[usize]) -> Vec<i64> {
+        (0..self.d)
+            .map(|k| {
+                let sum: i128 = members.iter().map(|&j| i128::from(self.row(j)[k])).sum();
+                let x = i128::from(self.row(i)[k]);
+                let towards = num::divide_to_nearest_even(sum, members.len() as i128) - x;
+                if towards == 0 {
+                    return x as i64;
+                }
+                let bits = self.grid.precision.gain_bits();
+                let length = (towards.abs() * i128::from(step.gain) + (1 << (bits - 1))) >> bits;
+                (x + towards.signum() * length.max(1)) as i64
+            })
+            .collect()
+    }
+
+    /// X(t+1), and every C_i that led to it.
+    pub fn step(&self, step: &Step) -> (Self, Vec<Strip>) {
+        let strips: Vec<Strip> = (0..self.n).map(|i| self.strip(step, i)).collect();
+        let x = strips.iter().enumerate().flat_map(|(i, strip)| self.moved(step, i, &strip.members)).collect();
+        (Self { x, ..self.clone() }, strips)
+    }
+}
+
+/// Exact inner product.
+pub fn dot(a: &[i64], b: &[i64]) -> i128 {
+    a.iter().zip(b).map(|(&a, &b)| i128::from(a) * i128::from(b)).sum()
+}
+
+/// `value ≫ shift`, a negative shift going left and clamped.
+fn shift_down(value: i128, shift: i32, clamp: i128) -> i128 {
+    if let Ok(right) = u32::try_from(shift) {
+        return value.checked_shr(right).unwrap_or(0);
+    }
+    let left = shift.unsigned_abs();
+    if value == 0 {
+        0
+    } else if left >= value.leading_zeros() {
+        clamp
+    } else {
+        (value << left).min(clamp)
+    }
+}

@@ -1,0 +1,255 @@
+//! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from [`crate::real`].
+
+use crate::model::{Geometry, Integrator, StripForm};
+use crate::outcome::Strips;
+use crate::real::{Head, Motion, Stage, Step, Weights};
+use crate::rng;
+use crate::tokens::Tokens;
+
+/// Tokens as f64 rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Number of tokens.
+    pub n: usize,
+    /// Dimension.
+    pub d: usize,
+    /// X, row-major.
+    pub x: Vec<f64>,
+}
+
+/// The scores of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// S_ij for visible j.
+    pub values: Vec<f64>,
+    /// max_j S_ij.
+    pub max: f64,
+    /// The lowest index that attains it.
+    pub argmax: usize,
+}
+
+/// What one row of one head attends to: `w_ij = weight / total`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    /// The lowest index that attains the maximal score.
+    pub argmax: usize,
+    /// Key and weight, keys ascending; keys that the rule leaves out are not listed.
+    pub weights: Vec<(usize, f64)>,
+    /// What the weights are divided by.
+    pub total: f64,
+}
+
+impl Attention {
+    /// Every member alike.
+    pub fn uniform(argmax: usize, members: impl IntoIterator<Item = usize>) -> Self {
+        let weights: Vec<(usize, f64)> = members.into_iter().map(|j| (j, 1.0)).collect();
+        Self { argmax, total: weights.len() as f64, weights }
+    }
+}
+
+impl State {
+    /// The tokens, widened.
+    pub fn new(tokens: &Tokens) -> Self {
+        Self { n: tokens.n(), d: tokens.d(), x: tokens.to_f64() }
+    }
+
+    /// x_i.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.x[i * self.d..][..self.d]
+    }
+
+    /// `S_ij = <A x_i, x_j>` for the keys that row i sees.
+    pub fn scores(&self, step: &Step, head: &Head, i: usize) -> Scores {
+        let query = head.scores.apply(self.row(i));
+        let values: Vec<f64> = (0..step.mask.visible(i, self.n)).map(|j| dot(&query, self.row(j))).collect();
+        let (mut max, mut argmax) = (values[0], 0);
+        for (j, &score) in values.iter().enumerate() {
+            if score > max {
+                (max, argmax) = (score, j);
+            }
+        }
+        Scores { values, max, argmax }
+    }
+
+    /// The score at which row i's strip ends: `max − δ·s_i`, and the maximum itself in rules without a strip.
+    pub fn threshold(&self, weights: Weights, head: &Head, i: usize, max: f64) -> f64 {
+        let Weights::Strip { delta, form } = weights else { return max };
+        let query = head.scores.apply(self.row(i));
+        let scale = match form {
+            StripForm::Score => 1.0,
+            StripForm::Width => dot(&query, &query).sqrt(),
+            StripForm::ANorm => dot(&query, self.row(i)).max(0.0).sqrt(),
+        };
+        max - delta * scale
+    }
+
+    /// The weights of row i.
+    pub fn attention(&self, step: &Step, stage: &Stage, head: &Head, i: usize) -> Attention {
+        let Scores { values, max, argmax } = self.scores(step, head, i);
+        let exponentials = |beta: f64, origin: f64| -> Vec<(usize, f64)> {
+            values.iter().map(|s| libm::exp(beta * (s - origin))).enumerate().collect()
+        };
+        match stage.weights {
+            Weights::Strip { .. } => {
+                let threshold = self.threshold(stage.weights, head, i, max);
+                Attention::uniform(argmax, (0..values.len()).filter(|&j| values[j] >= threshold))
+            }
+            Weights::Argmax => Attention::uniform(argmax, [argmax]),
+            Weights::Softmax { beta } => {
+                let weights = exponentials(beta, max);
+                Attention { argmax, total: weights.iter().map(|(_, w)| w).sum(), weights }
+            }
+            Weights::Exponential { beta, origin } => {
+                Attention { argmax, total: values.len() as f64, weights: exponentials(beta, origin) }
+            }
+            Weights::Drawn { beta, seed } => {
+                let weights = exponentials(beta, max);
+                let total: f64 = weights.iter().map(|(_, w)| w).sum();
+                let level = rng::uniform_at(seed, step.t, i as u64) * total;
+                let mut cumulative = 0.0;
+                let drawn = weights.iter().find(|(_, w)| {
+                    cumulative += w;
+                    cumulative > level
+                });
+                // u < 1 leaves the last sum above the level, but for rounding at the very top.
+                Attention::uniform(argmax, [drawn.map_or(values.len() - 1, |(j, _)| *j)])
+            }
+        }
+    }
+
+    /// `Σ_j w_ij (x_j − origin)`. Relative to x_i, coincident tokens average to themselves exactly.
+    fn drawn(&self, attention: &Attention, origin: &[f64]) -> Vec<f64> {
+        let sum = |k: usize| -> f64 { attention.weights.iter().map(|&(j, w)| w * (self.row(j)[k] - origin[k])).sum() };
+        (0..self.d).map(|k| sum(k) / attention.total).collect()
+    }
+
+    /// Where row i moves at one stage, given what each head attends to: `y_i − x_i` in an average, the field in a flow.
+    fn direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
+        let x = self.row(i);
+        let heads = || stage.heads.iter().zip(attended);
+        let output = || {
+            let zero = vec![0.0; self.d];
+            heads().fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))))
+        };
+        match &step.motion {
+            Motion::Average { .. } => {
+                // Σ_h V_h(Σ_j w x_j − x) + (Σ_h V_h x − x): without values of its own, the second part is exactly 0.
+                let kept = heads().fold(x.iter().map(|v| -v).collect(), |sum: Vec<f64>, (head, _)| {
+                    add(&sum, 1.0, &head.values.apply(x))
+                });
+                heads().fold(kept, |sum, (head, a)| add(&sum, 1.0, &head.values.apply(&self.drawn(a, x))))
+            }
+            Motion::Flow { integrator: Integrator::EulerRenorm, .. } => output(),
+            Motion::Flow { geometry, .. } => match geometry {
+                Geometry::Flat => output(),
+                Geometry::Sphere => {
+                    let y = output();
+                    add(&y, -dot(x, &y), x)
+                }
+                Geometry::Ellipsoid(w) => {
+                    let (y, wx) = (output(), w.apply(x));
+                    add(&y, -dot(&wx, &y) / dot(&wx, x), x)
+                }
+                Geometry::Rescaled => {
+                    let (head, attention) = (&stage.heads[0], &attended[0]);
+                    head.values.apply(&self.drawn(attention, x))
+                }
+            },
+        }
+    }
+
+    /// The direction of every row at one stage, and what its first head attended to.
+    fn directions(&self, step: &Step, stage: &Stage) -> (Vec<f64>, Strips) {
+        let (mut all, mut strips) = (Vec::with_capacity(self.x.len()), Strips::default());
+        for i in 0..self.n {
+            let attended: Vec<Attention> =
+                stage.heads.iter().map(|head| self.attention(step, stage, head, i)).collect();
+            all.extend(self.direction(step, stage, i, &attended));
+            strips.argmax.push(attended[0].argmax as u32);
+            strips.count.push(attended[0].weights.len() as u32);
+        }
+        (all, strips)
+    }
+
+    /// `x_i + γ·P(y_i − x_i)` of an averaging rule with one head, given what it attends to.
+    pub fn moved(&self, step: &Step, i: usize, attention: &Attention) -> Vec<f64> {
+        self.averaged(step, i, &self.direction(step, &step.stages[0], i, std::slice::from_ref(attention)))
+    }
+
+    fn averaged(&self, step: &Step, i: usize, direction: &[f64]) -> Vec<f64> {
+        let Motion::Average { gamma, preconditioner } = &step.motion else { return direction.to_vec() };
+        add(self.row(i), *gamma, &preconditioner.apply(direction))
+    }
+
+    /// X(t+1), and what the first head attended to at the first stage.
+    pub fn step(&self, step: &Step) -> (Self, Strips) {
+        let (k1, strips) = self.directions(step, &step.stages[0]);
+        let next = match &step.motion {
+            Motion::Average { .. } => {
+                let rows = k1.chunks_exact(self.d).enumerate();
+                Self { x: rows.flat_map(|(i, direction)| self.averaged(step, i, direction)).collect(), ..*self }
+            }
+            Motion::Flow { dt, integrator, geometry } => {
+                let along = match integrator {
+                    Integrator::Euler | Integrator::EulerRenorm => k1,
+                    Integrator::Rk4 => {
+                        let k2 = self.ahead(0.5 * dt, &k1).directions(step, &step.stages[1]).0;
+                        let k3 = self.ahead(0.5 * dt, &k2).directions(step, &step.stages[2]).0;
+                        let k4 = self.ahead(*dt, &k3).directions(step, &step.stages[3]).0;
+                        (0..k1.len()).map(|c| (k1[c] + 2.0 * k2[c] + 2.0 * k3[c] + k4[c]) / 6.0).collect()
+                    }
+                };
+                let mut next = self.ahead(*dt, &along);
+                next.x.chunks_exact_mut(self.d).for_each(|row| geometry.retract(row));
+                next
+            }
+        };
+        (next, strips)
+    }
+
+    /// The states that the stages of a step start from.
+    pub fn stage_states(&self, step: &Step) -> Vec<Self> {
+        let mut states = vec![self.clone()];
+        if let Motion::Flow { dt, integrator: Integrator::Rk4, .. } = step.motion {
+            for (stage, time) in step.stages.iter().zip([0.5, 0.5, 1.0]) {
+                let (k, _) = states[states.len() - 1].directions(step, stage);
+                states.push(self.ahead(time * dt, &k));
+            }
+        }
+        states
+    }
+
+    /// Token i after a step and before its retraction, from [`State::stage_states`] and what each head attends to at the first
+    /// stage.
+    pub fn advanced(states: &[Self], step: &Step, i: usize, attended: &[Attention]) -> Vec<f64> {
+        let k1 = states[0].direction(step, &step.stages[0], i, attended);
+        let Motion::Flow { dt, integrator, .. } = &step.motion else { return states[0].averaged(step, i, &k1) };
+        let along = if *integrator == Integrator::Rk4 {
+            let at = |s: usize| {
+                let (state, stage) = (&states[s], &step.stages[s]);
+                let attended: Vec<_> = stage.heads.iter().map(|h| state.attention(step, stage, h, i)).collect();
+                state.direction(step, stage, i, &attended)
+            };
+            let (k2, k3, k4) = (at(1), at(2), at(3));
+            (0..k1.len()).map(|c| (k1[c] + 2.0 * k2[c] + 2.0 * k3[c] + k4[c]) / 6.0).collect()
+        } else {
+            k1
+        };
+        add(states[0].row(i), *dt, &along)
+    }
+
+    /// `X + time·direction`.
+    fn ahead(&self, time: f64, direction: &[f64]) -> Self {
+        Self { x: add(&self.x, time, direction), ..*self }
+    }
+}
+
+/// Inner product in index order.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// `a + factor·b`.
+fn add(a: &[f64], factor: f64, b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a + factor * b).collect()
+}

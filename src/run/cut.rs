@@ -1,0 +1,161 @@
+//! A run's checkpoints, what they promise of the other files, and the way back to one.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::{atomic, disk, input};
+use crate::run::checkpoint;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::folder::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
+use crate::run::progress::{Frame, Progress};
+use crate::tokens::Tokens;
+
+const CHECKPOINTS: &str = "checkpoints";
+/// Checkpoints kept, the newest: should one be damaged, there is another.
+const KEPT: usize = 2;
+/// Bytes: no frame's header is longer, and of a file that is longer than a frame no more is read.
+const LONGEST_FRAME_HEADER: u64 = 4096;
+/// The tables that a run appends to.
+const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
+
+/// The checkpoint to go on from.
+#[derive(Debug)]
+pub struct Found {
+    /// `None`: the run was killed before its first.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is wrong with the newer ones.
+    pub refused: Vec<Error>,
+    /// What is wrong with the table of efforts, which no result hangs on: it is begun anew.
+    pub anew: Option<Error>,
+}
+
+impl RunDir {
+    /// The folder of the checkpoints.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.path().join(CHECKPOINTS)
+    }
+
+    /// The checkpoint of a step.
+    pub fn checkpoint_path(&self, step: u64) -> PathBuf {
+        self.checkpoints_path().join(format!("step_{step:012}.safetensors"))
+    }
+
+    /// Every checkpoint, by step.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let folder = self.checkpoints_path();
+        if folder.exists() { numbered(&folder, "safetensors") } else { Ok(Vec::new()) }
+    }
+
+    /// Writes a checkpoint and removes all but the last two.
+    ///
+    /// # Errors
+    /// What cannot be written; the older ones are then still there.
+    pub fn write_checkpoint(&self, tokens: &Tokens, frames: &[Frame], progress: &Progress) -> Result<()> {
+        let folder = self.checkpoints_path();
+        disk::create_folder(&folder).map_err(|e| Error::file(&folder, e))?;
+        for folder in [&self.path().join(FRAMES), self.path()] {
+            disk::sync_folder(folder).map_err(|e| Error::file(folder, e))?;
+        }
+        checkpoint::write(&self.checkpoint_path(progress.step), tokens, frames, progress)?;
+        self.prune()
+    }
+
+    /// Removes all checkpoints but the last two.
+    fn prune(&self) -> Result<()> {
+        self.checkpoints()?.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
+    }
+
+    /// The newest checkpoint that is as it was written, and whose frames and rows are.
+    ///
+    /// # Errors
+    /// There are checkpoints, and every one is refused; one, or what it promises, that cannot be read for now.
+    pub fn newest_checkpoint(&self) -> Result<Found> {
+        let mut refused = Vec::new();
+        for (_, path) in self.checkpoints()?.iter().rev() {
+            match checkpoint::read(path).and_then(|found| self.verify_outputs(&found).map(|()| found)) {
+                Ok(mut checkpoint) => {
+                    let tables = &mut checkpoint.progress.tables;
+                    let effort = tables.iter().find(|mark| mark.file == EFFORT);
+                    let anew = effort.and_then(|mark| mark.verify(self.path()).err());
+                    tables.retain(|mark| anew.is_none() || mark.file != EFFORT);
+                    return Ok(Found { checkpoint: Some(checkpoint), refused, anew });
+                }
+                // It may be whole, and what was computed since is lost where the run goes back.
+                Err(error) if error.is_of_a_file_to_mend() => {
+                    return Err(Error::input(format!("{error}; nothing was changed: mend that first")));
+                }
+                Err(error) => refused.push(error),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(Found { checkpoint: None, refused, anew: None });
+        }
+        let mut refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        refused.dedup();
+        let path = self.path().display();
+        Err(Error::input(format!(
+            "no checkpoint of {path} can be gone on from: {}; begin again with `localmax run {path}/config.toml --out NEW`",
+            refused.join("; ")
+        )))
+    }
+
+    /// Whether rows and frames are those that were written when the checkpoint was.
+    fn verify_outputs(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let results = checkpoint.progress.tables.iter().filter(|mark| mark.file != EFFORT);
+        results.into_iter().try_for_each(|mark| mark.verify(self.path()))?;
+        // A header, and numbers of the state's width.
+        let most = (checkpoint.tokens.n() * checkpoint.tokens.d() * 8) as u64 + LONGEST_FRAME_HEADER;
+        for Frame { step, hash } in &checkpoint.frames {
+            let path = self.frame_path(*step);
+            let mut hasher = blake3::Hasher::new();
+            let (file, _) = input::open(&path)?;
+            hasher.update_reader(file.take(most)).map_err(|e| Error::file(&path, e))?;
+            if hasher.finalize() != *hash {
+                return Err(Error::input(format!("{}: it is not the frame that was written", path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the run back to a checkpoint, or to its start: removes what was written later, but for the later rows of the
+    /// tables that it marks, whose writers do that.
+    ///
+    /// # Errors
+    /// What cannot be removed.
+    pub fn cut_back(&self, to: Option<&Checkpoint>) -> Result<()> {
+        let step = to.map(|checkpoint| checkpoint.progress.step);
+        let (tables, kept) = to.map_or((&[][..], &[][..]), |c| (&c.progress.tables[..], &c.frames[..]));
+        // Checkpoints first: those that are left promise nothing that is about to be removed.
+        for (_, path) in self.checkpoints()?.iter().filter(|(at, _)| Some(*at) > step) {
+            remove(path)?;
+        }
+        self.prune()?;
+        remove(&self.path().join(FINAL))?;
+        for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
+            remove(&self.path().join(table))?;
+        }
+        for (step, path) in self.frames()? {
+            if path == self.frame_path(step) && kept.binary_search_by_key(&step, |frame| frame.step).is_err() {
+                remove(&path)?;
+            }
+        }
+        for folder in [self.path(), &self.path().join(FRAMES), &self.checkpoints_path()] {
+            let entries = fs::read_dir(folder).map(|entries| entries.flatten().collect::<Vec<_>>());
+            for entry in entries.unwrap_or_default() {
+                if atomic::is_left_over(&entry.file_name().to_string_lossy()) {
+                    remove(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    disk::remove(path).map_err(|e| Error::file(path, e))
+}

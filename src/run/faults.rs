@@ -1,0 +1,176 @@
+//! Disks that fail, at every call that a run makes of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::engine::first_state;
+use crate::engine::{Engine, ExactReference};
+use crate::error::{Error, Result};
+use crate::exact::Grid;
+use crate::io::config::{Config, Override};
+use crate::io::disk::faults::{self, BROKEN, FULL, Fault};
+use crate::outcome::{Effort, StepReport};
+use crate::run::Options;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::folder::{Place, RunDir};
+use crate::run::meta::Meta;
+use crate::run::progress::Progress;
+use crate::run::record::{self, Conductor, End};
+use crate::run::resume;
+
+/// Goes on, whatever happens.
+pub(crate) struct Alone;
+
+impl Conductor for Alone {
+    fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
+        Err(Error::device(lost.to_string()))
+    }
+
+    fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+fn config() -> Config {
+    let changes = ["tokens.n=5", "run.steps=5", "output.checkpoint_seconds=1e-9", "output.record=every 2"];
+    let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+    Config::preset("vanishing-delta", &changes).unwrap()
+}
+
+/// Takes the run in `path` as far as it goes, from wherever it stands.
+fn go(path: &Path) -> Result<()> {
+    let (config, run, start) = if path.exists() {
+        let run = RunDir::open(path)?;
+        let left = resume::look(&run, 0)?;
+        if left.done.is_some() {
+            return Ok(());
+        }
+        run.cut_back(left.checkpoint.as_ref())?;
+        (left.config, run, left.checkpoint)
+    } else {
+        let config = config();
+        let start = first(&config);
+        let run = Place::new(Some(path), "r")?.create(&config, &Meta::new(&config, &start.progress))?;
+        (config, run, Some(start))
+    };
+    let start = start.unwrap_or_else(|| first(&config));
+    let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
+    let engine = Box::new(ExactReference::new(&start.tokens, grid));
+    let ending = record::run(&config, &run, start, engine, &mut Alone)?;
+    let written = run.write_meta(&record::finish(&config, &ending));
+    if let End::Failed(error) = ending.how { Err(error) } else { written }
+}
+
+fn first(config: &Config) -> Checkpoint {
+    let (tokens, grid) = first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap();
+    let engine = ExactReference::new(&tokens, grid).description();
+    Checkpoint { tokens, progress: Progress::start(config, Options::default(), grid, 1.0, engine), frames: Vec::new() }
+}
+
+/// Everything but what may differ, by name.
+fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for folder in ["", "frames", "checkpoints"] {
+        for entry in fs::read_dir(path.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
+            if path.is_file() && name != "/meta.json" {
+                let bytes = if folder == "checkpoints" { Vec::new() } else { fs::read(&path).unwrap() };
+                all.insert(name, bytes);
+            }
+        }
+    }
+    all
+}
+
+const KINDS: [Fault; 7] = [
+    Fault::Once(BROKEN),
+    Fault::Once(FULL),
+    Fault::FromThen(BROKEN),
+    Fault::FromThen(FULL),
+    Fault::Short,
+    Fault::Torn(BROKEN),
+    Fault::Torn(FULL),
+];
+
+/// A full or a broken disk, at any call and for however long, must leave a run that can be gone on with; what comes out is
+/// the run of a good disk.
+#[test]
+fn whatever_call_fails_the_run_can_go_on() {
+    let folder = faults::folder();
+    let whole = folder.path().join("whole");
+    go(&whole).unwrap();
+    let whole = files(&whole);
+    assert!(whole.len() > 8 && whole.keys().filter(|name| name.starts_with("checkpoints/")).count() == 2);
+    for fault in KINDS {
+        let (mut at, mut failed) = (0, 0);
+        loop {
+            let path = folder.path().join(format!("{fault:?}-{at}"));
+            let (result, calls) = faults::with(at, fault, || go(&path));
+            if at >= calls {
+                result.unwrap();
+                break;
+            }
+            if let Err(error) = &result {
+                failed += 1;
+                let line = error.to_string();
+                assert!(line.contains(&folder.path().display().to_string()) && line.lines().count() == 1, "{line}");
+            }
+            assert_eq!(result.is_ok() && fault == Fault::Short, fault == Fault::Short, "a short write is no failure");
+            if path.exists() {
+                // The disk fails again, elsewhere in what is left, before it is mended.
+                let _ = faults::with(at / 2, fault, || go(&path));
+                assert!(RunDir::open(&path).is_ok(), "{fault:?} at call {at}");
+            }
+            go(&path).unwrap_or_else(|e| panic!("{fault:?} at call {at}, {result:?}: {e}"));
+            let all = files(&path);
+            assert!(all.keys().eq(whole.keys()), "{fault:?} at call {at}, {result:?}: {:?}", all.keys());
+            for (name, bytes) in &all {
+                assert!(*bytes == whole[name], "{fault:?} at call {at}, {result:?}: {name}");
+            }
+            fs::remove_dir_all(&path).unwrap();
+            at += 1;
+        }
+        assert!(at > 60 && (failed > 50 || fault == Fault::Short), "{fault:?}: {failed} of {at} calls failed the run");
+    }
+}
+
+/// Files that vanish or change under a run must stop it before it promises anything of them.
+#[test]
+fn files_that_vanish_stop_the_run() {
+    /// Does something to the directory after step 2.
+    struct Vandal<'a>(&'a dyn Fn());
+    impl Conductor for Vandal<'_> {
+        fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
+            Err(Error::device(lost.to_string()))
+        }
+
+        fn progress(&mut self, step: u64, _: &StepReport, _: Option<&Effort>) -> std::ops::ControlFlow<()> {
+            if step == 2 {
+                self.0();
+            }
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+    let folder = faults::folder();
+    let path = folder.path().join("r");
+    let harms: [(&dyn Fn(), &str); 4] = [
+        (&|| fs::remove_file(path.join("metrics.csv")).unwrap(), "metrics.csv: there is no such file"),
+        (&|| fs::write(path.join("metrics.csv"), "mine").unwrap(), "metrics.csv: "),
+        (&|| fs::remove_dir_all(path.join("frames")).unwrap(), "frames"),
+        (&|| fs::remove_dir_all(&path).unwrap(), "r/"),
+    ];
+    for (harm, word) in harms {
+        let config = config();
+        let start = first(&config);
+        let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &start.progress)).unwrap();
+        let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
+        let engine = Box::new(ExactReference::new(&start.tokens, grid));
+        let ending = record::run(&config, &run, start, engine, &mut Vandal(harm)).unwrap();
+        let End::Failed(error) = &ending.how else { panic!("{word}: {:?}", ending.how) };
+        assert!(error.to_string().contains(word), "{error}");
+        assert!(ending.saved.is_some_and(|step| step < 3), "{word}: {:?}", ending.saved);
+        let _ = fs::remove_dir_all(&path);
+    }
+}

@@ -1,0 +1,347 @@
+//! Where a run is, and its directory: every file of it by name.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::config::Config;
+use crate::io::{atomic, disk, input, npy};
+use crate::observe::Scalars;
+use crate::run::lock::Lock;
+use crate::run::measures::read_measures;
+use crate::run::meta::Meta;
+use crate::run::metrics::{self, Row, read_metrics};
+use crate::tokens::{Precision, Tokens};
+
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const META: &str = "meta.json";
+/// The rows of metrics.
+pub const METRICS: &str = "metrics.csv";
+/// The rows of measures.
+pub const MEASURES: &str = "measures.csv";
+/// The rows of how they were computed.
+pub const EFFORT: &str = "effort.csv";
+pub(crate) const FINAL: &str = "final.npy";
+pub(crate) const FRAMES: &str = "frames";
+pub(crate) const PLOTS: &str = "plots";
+pub(crate) const LOCK: &str = ".lock";
+/// Most names tried for a directory that nobody named.
+pub(crate) const MOST_RUNS: u64 = 1_000_000;
+
+/// Where a run is going to be. Nothing has been created yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A directory that was named.
+    Named(PathBuf),
+    /// `<folder>/<name>-<k>` with the first free k from 1.
+    FirstFree {
+        /// The folder of all runs.
+        folder: PathBuf,
+        /// The run's name.
+        name: String,
+    },
+}
+
+impl Place {
+    /// `out`, or else the first free `runs/<name>-<k>`. Call it before anything is computed, and [`Place::create`] when
+    /// nothing but the steps is left to do.
+    ///
+    /// # Errors
+    /// A directory that has a run or other files in it.
+    pub fn new(out: Option<&Path>, name: &str) -> Result<Self> {
+        match out {
+            Some(path) => check_free(path).map(|()| Self::Named(path.to_owned())),
+            None => Ok(Self::FirstFree { folder: "runs".into(), name: name.to_owned() }),
+        }
+    }
+
+    /// Creates the directory with its config, its first meta.json and its folders.
+    ///
+    /// # Errors
+    /// What cannot be written, or a directory that was filled meanwhile; nothing is left behind.
+    pub fn create(&self, config: &Config, meta: &Meta) -> Result<RunDir> {
+        match self {
+            Self::Named(path) => {
+                check_free(path)?;
+                build(path, config, meta)?.ok_or_else(|| occupied(path))
+            }
+            Self::FirstFree { folder, name } => {
+                for k in 1..=MOST_RUNS {
+                    let path = folder.join(format!("{name}-{k}"));
+                    if fs::symlink_metadata(&path).is_err()
+                        && let Some(run) = build(&path, config, meta)?
+                    {
+                        return Ok(run);
+                    }
+                }
+                let folder = folder.display();
+                Err(Error::input(format!("{folder}/{name}-1 to -{MOST_RUNS} all exist; name another with --out")))
+            }
+        }
+    }
+}
+
+fn occupied(path: &Path) -> Error {
+    let shown = path.display();
+    Error::input(if is_run(path) {
+        format!("{shown} has a run in it; name another directory with --out")
+    } else {
+        format!("{shown} is not empty; name a new directory with --out")
+    })
+}
+
+fn is_run(path: &Path) -> bool {
+    [CONFIG, META, METRICS, FINAL].iter().any(|file| path.join(file).exists())
+}
+
+fn check_free(path: &Path) -> Result<()> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(occupied(path))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            Err(Error::input(format!("{} is a file; name a directory with --out", path.display())))
+        }
+        Err(e) => Err(Error::file(path, e)),
+    }
+}
+
+/// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place was taken meanwhile.
+fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
+    let run = RunDir { path: path.to_owned() };
+    if path.is_dir() {
+        let filled = fill(path, config, meta);
+        if filled.is_err() {
+            let _ = clear(path);
+        }
+        return filled.map(|()| Some(run));
+    }
+    let absolute = std::path::absolute(path).map_err(|e| Error::file(path, e))?;
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(occupied(path));
+    };
+    let new_parents: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
+    let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    // Nobody knows the folder beside it.
+    let named = |error| if let Error::File { cause, .. } = error { Error::file(path, cause) } else { error };
+    let placed = fill(&beside, config, meta).map_err(named).and_then(|()| match disk::rename(&beside, &absolute) {
+        Ok(()) => Ok(true),
+        Err(_) if absolute.exists() => Ok(false),
+        Err(e) => Err(Error::file(path, e)),
+    });
+    if !matches!(placed, Ok(true)) {
+        let _ = fs::remove_dir_all(&beside);
+        for folder in new_parents {
+            let _ = fs::remove_dir(folder); // one that somebody else has filled meanwhile stays
+        }
+    }
+    Ok(placed?.then_some(run))
+}
+
+/// The folders, meta.json, and the config last.
+fn fill(path: &Path, config: &Config, meta: &Meta) -> Result<()> {
+    for folder in [FRAMES, PLOTS] {
+        let folder = path.join(folder);
+        disk::create_folder(&folder).map_err(|e| Error::file(folder, e))?;
+    }
+    write_meta(path, meta)?;
+    config.save(path)
+}
+
+fn write_meta(folder: &Path, meta: &Meta) -> Result<()> {
+    atomic::write(&folder.join(META), |file| {
+        serde_json::to_writer_pretty(&mut *file, meta)?;
+        file.write_all(b"\n")
+    })
+}
+
+/// Every `step_N.ending` in a folder, by N.
+pub(crate) fn numbered(folder: &Path, ending: &str) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = fs::read_dir(folder).map_err(|e| Error::file(folder, e))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::file(folder, e))?.path();
+        let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
+            let number = name.strip_prefix("step_")?.strip_suffix(ending)?.strip_suffix('.')?;
+            number.parse().ok()
+        });
+        found.extend(step.map(|step| (step, path)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes everything inside.
+fn clear(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
+}
+
+/// A directory with a run in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// An existing run.
+    ///
+    /// # Errors
+    /// A directory without a config.
+    pub fn open(path: &Path) -> Result<Self> {
+        let config = path.join(CONFIG);
+        match fs::metadata(&config).map_err(|e| Error::file(&config, e)) {
+            Err(error) if error.is_of_nothing() => {
+                Err(Error::input(format!("{} has no run in it: there is no {CONFIG}", path.display())))
+            }
+            found => found.map(|_| Self { path: path.to_owned() }),
+        }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory for pictures.
+    pub fn plots(&self) -> PathBuf {
+        self.path.join(PLOTS)
+    }
+
+    /// The file of the rows of metrics.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join(METRICS)
+    }
+
+    /// The file of the rows of measures.
+    pub fn measures_path(&self) -> PathBuf {
+        self.path.join(MEASURES)
+    }
+
+    /// Rows of measures, each with its step.
+    ///
+    /// # Errors
+    /// As [`read_measures`].
+    pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
+        read_measures(&self.measures_path())
+    }
+
+    /// effort.csv.
+    pub fn effort_path(&self) -> PathBuf {
+        self.path.join(EFFORT)
+    }
+
+    /// The resolved config. Where its tokens are a file, meta.json says of what shape: the file may be gone.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config(&self) -> Result<Config> {
+        let meta = self.meta().unwrap_or_default();
+        let count = |key: &str| meta[key].as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
+        let precision = if meta["precision"] == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
+        self.config_of(count("n").zip(count("d")).map(|(n, d)| npy::Header::new(n, d, precision)))
+    }
+
+    /// The resolved config of a run whose tokens are known to be of this shape.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
+        Config::load_of(&self.path.join(CONFIG), &[], tokens)
+    }
+
+    /// Writes meta.json anew.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_meta(&self, meta: &Meta) -> Result<()> {
+        write_meta(&self.path, meta)
+    }
+
+    /// Takes the directory for this process alone.
+    ///
+    /// # Errors
+    /// As [`Lock`]: another process has it.
+    pub fn lock(&self) -> Result<Lock> {
+        Lock::take(&self.path.join(LOCK))
+    }
+
+    /// meta.json.
+    ///
+    /// # Errors
+    /// What cannot be read or is no JSON.
+    pub fn meta(&self) -> Result<serde_json::Value> {
+        let path = self.path.join(META);
+        let text = input::text(&path, input::SHORT)?;
+        serde_json::from_str(&text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
+    }
+
+    /// Rows of metrics.
+    ///
+    /// # Errors
+    /// As [`read_metrics`].
+    pub fn metrics(&self) -> Result<Vec<Row>> {
+        read_metrics(&self.metrics_path())
+    }
+
+    /// The first row of metrics, whatever became of the others.
+    ///
+    /// # Errors
+    /// As [`read_metrics`].
+    pub fn first_metrics(&self) -> Result<Option<Row>> {
+        metrics::rows(&self.metrics_path())?.next().transpose()
+    }
+
+    /// Writes the last tokens.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
+        npy::write(&self.path.join(FINAL), tokens).map(drop)
+    }
+
+    /// The file of the last tokens.
+    pub fn final_path(&self) -> PathBuf {
+        self.path.join(FINAL)
+    }
+
+    /// The last tokens.
+    ///
+    /// # Errors
+    /// As [`npy::read`].
+    pub fn final_tokens(&self) -> Result<Tokens> {
+        npy::read(&self.path.join(FINAL))
+    }
+
+    /// The file of the tokens at a step; names sort as steps do.
+    pub fn frame_path(&self, step: u64) -> PathBuf {
+        self.path.join(FRAMES).join(format!("step_{step:012}.npy"))
+    }
+
+    /// Writes the tokens at a step; the blake3 of the file.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<blake3::Hash> {
+        npy::write(&self.frame_path(step), tokens)
+    }
+
+    /// Every frame, by step.
+    ///
+    /// # Errors
+    /// A directory that cannot be read.
+    pub fn frames(&self) -> Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.path.join(FRAMES), "npy")
+    }
+
+    /// Removes the run again: for a run that failed before its first step.
+    ///
+    /// # Errors
+    /// What cannot be removed.
+    pub fn discard(self) -> Result<()> {
+        fs::remove_dir_all(&self.path).map_err(|e| Error::file(self.path, e))
+    }
+}

@@ -1,0 +1,50 @@
+//! One process at a time writes a run. The lock is the system's own and ends with its process, however that ends, so
+//! that none is ever stale; the file stays, and says who held it last.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::io::disk;
+
+/// Held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    /// Where a file system has no locks, none is held.
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a run's directory.
+    ///
+    /// # Errors
+    /// Another process has it, by its number; a directory that cannot be written.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        let failed = |e| Error::file(path, e);
+        if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Error::input(format!("{}: not a regular file; remove it", path.display())));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = disk::fault().and_then(|()| options.open(path)).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(e)) => return Err(failed(e)),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.take(20).read_to_string(&mut holder);
+                let holder =
+                    holder.trim().parse::<u32>().map_or("another process".into(), |id| format!("process {id}"));
+                let folder = path.parent().unwrap_or(path).display();
+                return Err(Error::input(format!(
+                    "{folder} is being written by {holder}; wait for it, or end it first"
+                )));
+            }
+        }
+        disk::fault().and_then(|()| file.set_len(0)).map_err(failed)?;
+        disk::fault().and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}

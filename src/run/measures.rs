@@ -1,0 +1,183 @@
+//! measures.csv: scalar measures of the states at their own trigger, a pure function of the trajectory.
+//!
+//! `step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support`:
+//! row s describes the state X(s), as [`Scalars`] says. Cells are empty where a measure does not exist or its hull is not
+//! known. `support` lists h_u of this row in the directions of [`Observer::directions`](crate::observe::Observer::directions),
+//! parted by spaces: with `radius` of the first row it is all that `rise` and `largest_rise` come from, so that a resumed run
+//! takes up their ledger by reading its rows.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::observe::{HullScalars, Scalars};
+use crate::run::metrics::read_rows;
+use crate::run::progress::Mark;
+use crate::run::table::Table;
+
+const HEAD: &str = "step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support";
+
+/// A row as the file holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    step: u64,
+    distinct: usize,
+    radius: f64,
+    rise: f64,
+    largest_rise: f64,
+    vertices: Option<usize>,
+    sampled: Option<usize>,
+    distance_mean: Option<f64>,
+    distance_max: Option<f64>,
+    gap_mean: Option<f64>,
+    gap_max: Option<f64>,
+    quiescent: Option<u64>,
+    support: String,
+}
+
+impl Record {
+    fn of(step: u64, row: &Scalars) -> Self {
+        let hull = row.hull.as_ref();
+        let gap = hull.and_then(|h| h.gap);
+        // The shortest digits that read back as the same number.
+        let support: Vec<String> = row.support.iter().map(|h| format!("{h:?}")).collect();
+        Self {
+            step,
+            distinct: row.distinct,
+            radius: row.radius,
+            rise: row.rise,
+            largest_rise: row.largest_rise,
+            vertices: hull.map(|h| h.vertices),
+            sampled: hull.map(|h| h.sampled),
+            distance_mean: hull.map(|h| h.distance_mean),
+            distance_max: hull.map(|h| h.distance_max),
+            gap_mean: gap.map(|[mean, _]| mean),
+            gap_max: gap.map(|[_, max]| max),
+            quiescent: hull.and_then(|h| h.quiescent),
+            support: support.join(" "),
+        }
+    }
+}
+
+impl TryFrom<Record> for (u64, Scalars) {
+    type Error = &'static str;
+
+    fn try_from(record: Record) -> Result<Self, &'static str> {
+        let Record { step, distinct, radius, rise, largest_rise, quiescent, .. } = record;
+        let gap = match (record.gap_mean, record.gap_max) {
+            (None, None) => None,
+            (Some(mean), Some(max)) => Some([mean, max]),
+            _ => return Err("gap_mean and gap_max go together"),
+        };
+        let hull = match (record.vertices, record.sampled, record.distance_mean, record.distance_max) {
+            (None, None, None, None) if gap.is_none() && quiescent.is_none() => None,
+            (Some(vertices), Some(sampled), Some(distance_mean), Some(distance_max)) => {
+                Some(HullScalars { vertices, sampled, distance_mean, distance_max, gap, quiescent })
+            }
+            _ => return Err("vertices, sampled, distance_mean and distance_max go together"),
+        };
+        let support = record.support.split(' ').map(str::parse).collect::<Result<_, _>>();
+        let support = support.map_err(|_| "support is no list of numbers")?;
+        Ok((step, Scalars { distinct, radius, rise, largest_rise, hull, support }))
+    }
+}
+
+/// Appends rows.
+#[derive(Debug)]
+pub struct MeasuresWriter {
+    table: Table,
+}
+
+impl MeasuresWriter {
+    /// A new file, with its head.
+    ///
+    /// # Errors
+    /// A file that exists already or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        Table::create(path, HEAD).map(|table| Self { table })
+    }
+
+    /// The old file of a run's directory, cut back to its mark.
+    ///
+    /// # Errors
+    /// A file that is not as it was, or cannot be written.
+    pub fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
+        Table::resume(folder, mark).map(|table| Self { table })
+    }
+
+    /// Adds the row of the state after `step` steps.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn write(&mut self, step: u64, row: &Scalars) -> Result<()> {
+        self.table.push(&Record::of(step, row))
+    }
+
+    /// Brings every row into the file.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
+        self.table.flush()
+    }
+
+    /// Brings every row to the disk; the mark from which to go on.
+    ///
+    /// # Errors
+    /// What cannot be written; a file that somebody has removed or changed meanwhile.
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.table.mark()
+    }
+}
+
+/// Reads every row, with its step.
+///
+/// # Errors
+/// A file that cannot be read or has another head; a row that is none, by its line.
+pub fn read_measures(path: &Path) -> Result<Vec<(u64, Scalars)>> {
+    read_rows::<Record, _>(path, HEAD, "measures of a run")?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What does not read back as itself could not be gone on from.
+    #[test]
+    fn rows_are_read_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("measures.csv");
+        let hull = HullScalars {
+            vertices: 4,
+            sampled: 9,
+            distance_mean: 1.0 / 3.0,
+            distance_max: f64::MIN_POSITIVE,
+            gap: Some([0.0, 1e300]),
+            quiescent: None,
+        };
+        let known = Scalars {
+            distinct: 7,
+            radius: 0.1,
+            rise: 2.5e-300,
+            largest_rise: 3.0,
+            hull: Some(hull),
+            support: vec![0.1 + 0.2, -1e300, 5e-324, 0.0],
+        };
+        let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
+        let mut writer = MeasuresWriter::create(&path).unwrap();
+        for (step, row) in &rows {
+            writer.write(*step, row).unwrap();
+        }
+        writer.flush().unwrap();
+        assert_eq!(read_measures(&path).unwrap(), rows);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to, why) in
+            [(",4,9,", ",4,,", "go together"), ("0.0\n", "x\n", "no list"), ("step,", "stop,", "line 1")]
+        {
+            std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            let line = read_measures(&path).unwrap_err().to_string();
+            assert!(line.contains(why), "{line}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The pictures of a run, from its directory alone.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::io::config::Config;
+use crate::io::{input, npy};
+use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
+use crate::outcome::StepReport;
+use crate::plot::document::{Block, Document, Table};
+use crate::plot::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories};
+use crate::real;
+use crate::reference;
+use crate::run::folder::RunDir;
+use crate::run::metrics::Row;
+use crate::tokens::Tokens;
+
+const SIZE: Size = Size { width: 960, height: 720 };
+/// A sheet for four panels.
+const SHEET: Size = Size { width: 1180, height: 1060 };
+
+/// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every k-th frame.
+const MOST_COORDINATES: usize = 40_000_000;
+
+/// Tokens looked at on either side of the middle one.
+const SOUGHT: usize = 8;
+
+/// Whose strip is shown, where a person has asked for one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choice {
+    /// The token; otherwise one of middle length that attends to several.
+    pub token: Option<usize>,
+    /// The frame; otherwise the first.
+    pub step: Option<u64>,
+}
+
+/// Draws trajectories and metrics into `plots/`, with a GIF and a page that has all of it; the files written.
+///
+/// # Errors
+/// Files that are missing or damaged; a token or a frame that the run does not have.
+pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
+    let config = run.config()?;
+    let frames = frames(run, choice.step, config.n().saturating_mul(config.d()))?;
+    let meta = run.meta()?;
+    let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
+    let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
+    let title = title(&config.model);
+    let last = frames.last().map_or(0, |(step, _)| *step);
+    let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
+    let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
+    let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
+    let (n, has_strips) = (config.n(), config.model.has_strips());
+    let figure = |name: &str, caption: &str, picture| Block::Figure {
+        name: name.to_owned(),
+        caption: caption.to_owned(),
+        picture,
+    };
+    let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
+    let mut blocks = vec![figure("trajectories", "Where the tokens go, from start to end.", paths.draw(SIZE)?)];
+    let player = Player::new(&frames)?;
+    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
+    if !rows.is_empty() {
+        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), n, rows: &rows, has_strips };
+        blocks.push(figure(
+            "metrics",
+            "What each step did.",
+            metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
+        ));
+    }
+    blocks.push(Block::Heading("Config".into()));
+    blocks.push(Block::Table(settings(run)?));
+    Document { title, subtitle, blocks }.save(&run.plots(), "report")
+}
+
+/// The config's keys and values, shortened where they are tables of numbers.
+fn settings(run: &RunDir) -> Result<Table> {
+    const LONGEST: usize = 120;
+    let path = run.path().join("config.toml");
+    let text = input::text(&path, input::SHORT)?;
+    let mut section = String::new();
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let short = match value.char_indices().nth(LONGEST) {
+                Some((at, _)) => format!("{}…", &value[..at]),
+                None => value.to_owned(),
+            };
+            rows.push(vec![format!("{section}{key}"), short]);
+        }
+    }
+    let caption = "config.toml runs again as it is: localmax run config.toml".to_owned();
+    Ok(Table { caption, head: vec!["key".into(), "value".into()], rows })
+}
+
+/// Draws runs of one cloud side by side.
+///
+/// # Errors
+/// No runs, runs of different clouds, files that are missing or damaged.
+pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
+    let read = runs.iter().map(|run| {
+        let config = run.config()?;
+        let frames = frames(run, None, config.n().saturating_mul(config.d()).saturating_mul(runs.len()))?;
+        Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
+    });
+    let read = read.collect::<Result<Vec<_>>>()?;
+    let Some((config, engine, _)) = read.first() else { return Err(Error::input("there are no runs to compare")) };
+    let subtitle = format!("n = {}, d = {}, {} steps, {engine} engine", config.n(), config.d(), config.run.steps);
+    let panels: Vec<Trajectories<'_>> = read
+        .iter()
+        .map(|(config, _, frames)| Trajectories {
+            title: self::title(&config.model),
+            subtitle: String::new(),
+            frames,
+            strip: None,
+        })
+        .collect();
+    Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)
+}
+
+/// The frames to draw: first, last, the one asked for, and as many between as memory allows.
+fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(u64, Tokens)>> {
+    let files = run.frames()?;
+    if files.is_empty() {
+        let path = run.path().display();
+        return Err(Error::input(format!("{path} has no frames to draw; set output.frames, e.g. to \"log\"")));
+    }
+    if let Some(step) = wanted.filter(|step| !files.iter().any(|(s, _)| s == step)) {
+        let have: Vec<String> = files.iter().map(|(s, _)| s.to_string()).collect();
+        return Err(Error::input(format!("there is no frame of step {step}; there are {}", have.join(", "))));
+    }
+    let affordable = (MOST_COORDINATES / coordinates.max(1)).max(2);
+    let stride = files.len().div_ceil(affordable).max(1);
+    let last = files.len() - 1;
+    let kept = files.iter().enumerate().filter(|(at, (s, _))| at % stride == 0 || *at == last || Some(*s) == wanted);
+    kept.map(|(_, (step, path))| Ok((*step, npy::read(path)?))).collect()
+}
+
+/// Rule and parameters on one line.
+pub fn title(model: &Model) -> String {
+    let what = match (&model.rule, &model.update) {
+        (_, Update::Flow { geometry: Geometry::Ellipsoid(_), .. }) => match model.heads.len() {
+            1 => String::new(),
+            count => format!(", {count} heads"),
+        },
+        (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => String::new(),
+        (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
+        (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
+        (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
+    };
+    let how = match &model.update {
+        Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
+        Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
+        Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
+    };
+    let causal = if model.mask == Mask::Causal { ", causal" } else { "" };
+    let name = match model.name() {
+        "frank-wolfe" => "Frank–Wolfe".to_owned(),
+        "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
+        name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
+    };
+    format!("{name}{what}{how}{causal}")
+}
+
+/// A rule without strips shows none, and says so to who has asked for one.
+fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
+    match choice.token {
+        Some(token) => Err(Error::input(format!(
+            "token {token} has no strip to show: rule {} has none; leave out --token",
+            config.model.name()
+        ))),
+        None => Ok(None),
+    }
+}
+
+/// The strip of the chosen token at the chosen frame, by the mathematics on the stored tokens.
+fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<StripView> {
+    let wanted = choice.step.unwrap_or(frames[0].0);
+    let (step, tokens) = frames.iter().find(|(s, _)| *s == wanted).unwrap_or(&frames[0]);
+    if let Some(token) = choice.token.filter(|&token| token >= tokens.n()) {
+        let n = tokens.n();
+        return Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)));
+    }
+    let (t, state) = (*step, reference::real::State::new(tokens));
+    let step = real::Steps::new(&config.model, tokens.d()).at(t)?;
+    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+    let attends = |token| state.attention(&step, stage, head, token);
+    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| attends(i).weights.len() > 1));
+    let attended = attends(token);
+    let threshold = state.threshold(stage.weights, head, token, state.scores(&step, head, token).max);
+    let members = attended.weights.iter().map(|(j, _)| *j).collect();
+    Ok(StripView { step: t, token, members, query: head.scores.apply(state.row(token)), threshold })
+}
+
+/// The token of median length, the lowest index among equals; or the nearest to it in order that attends to several, if
+/// that is not far to seek.
+fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize {
+    let mut lengths: Vec<(f64, usize)> =
+        (0..tokens.n()).map(|i| (tokens.row(i).iter().map(|x| x * x).sum::<f64>(), i)).collect();
+    lengths.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let at = lengths.len() / 2;
+    let around = (0..=SOUGHT).flat_map(|k| [at.checked_sub(k), at.checked_add(k)]).flatten();
+    let mut near = around.filter_map(|k| lengths.get(k)).map(|(_, i)| *i);
+    near.find(|&i| attends_to_several(i)).unwrap_or(lengths[at].1)
+}
+
+/// A recorded row as the step that made it.
+fn report(row: &Row, n: usize) -> Option<StepReport> {
+    let taken = row.taken?;
+    let (min, mean, max) = taken.strips.map_or((0, 0.0, 0), |s| (s.min, s.mean, s.max));
+    Some(StepReport {
+        t: row.step - 1,
+        moved: taken.moved,
+        strip_min: min,
+        strip_max: max,
+        strip_total: (mean * n as f64).round() as u64,
+        redone: 0,
+    })
+}

@@ -1,0 +1,134 @@
+//! How far one step of the contract may stray from the mathematics, from the same state.
+//!
+//! With x = X·u, unit of scores w = u²·2^eA, ε = 2^−53:
+//!
+//! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q is within
+//!   κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
+//! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
+//! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the root ρ, |Ax_i| or √<Ax_i, x_i> over
+//!   u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width: ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with
+//!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
+//! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
+//!   c·||A||x_i||, the root of the a-norm by √ of its score's error; the maximum by as much as a score.
+//! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
+//!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| + 4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
+//!
+//! `tests/bounds.py` computes all of this from this text.
+
+use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
+use crate::num;
+use crate::reference;
+
+/// ExactBounds of one step.
+#[derive(Debug)]
+pub struct ExactBounds<'a> {
+    grid: Grid,
+    identity: bool,
+    width: StripWidth,
+    matrix_exponent: i32,
+    /// |X_j|₁, in units.
+    lengths: Vec<f64>,
+    largest: f64,
+    /// The step in real numbers.
+    step: &'a crate::real::Step,
+    delta: f64,
+    /// max_j |x_jk| per coordinate.
+    columns: Vec<f64>,
+}
+
+impl<'a> ExactBounds<'a> {
+    /// The bounds of `step` from the state `exact`.
+    pub fn new(grid: Grid, step: &Step, spec: &'a crate::real::Step, exact: &reference::exact::State) -> Self {
+        let lengths: Vec<f64> =
+            (0..exact.n).map(|j| exact.row(j).iter().map(|x| x.unsigned_abs() as f64).sum()).collect();
+        let mut columns = vec![0.0f64; exact.d];
+        for j in 0..exact.n {
+            for (column, &x) in columns.iter_mut().zip(exact.row(j)) {
+                *column = column.max(grid.real(x).abs());
+            }
+        }
+        Self {
+            grid,
+            identity: step.matrix == TokenMatrix::Identity,
+            width: step.width,
+            matrix_exponent: step.matrix_exponent,
+            largest: lengths.iter().copied().fold(0.0, f64::max),
+            lengths,
+            delta: if let crate::real::Weights::Strip { delta, .. } = spec.stages[0].weights { delta } else { 0.0 },
+            step: spec,
+            columns,
+        }
+    }
+
+    /// Whether f64 holds the scores of row i and the square of its query to all of its digits.
+    fn in_range(&self, magnitude: &[f64]) -> bool {
+        let held = |x: f64| x.is_finite() && x >= f64::MIN_POSITIVE / f64::EPSILON;
+        let unit = self.grid.unit();
+        let square = match self.width {
+            StripWidth::QueryNorm { .. } => reference::real::dot(magnitude, magnitude),
+            _ => 1.0,
+        };
+        let all = [num::scale(1.0, self.matrix_exponent), num::scale(unit * unit, self.matrix_exponent), square];
+        let is_zero = magnitude.iter().all(|&v| v == 0.0);
+        // Scores of nothing but products with zero are zero in f64 too.
+        let vanish = magnitude.iter().zip(&self.columns).all(|(&v, &x)| v == 0.0 || x == 0.0);
+        is_zero || (all.into_iter().all(held) && (vanish || held(reference::real::dot(magnitude, &self.columns))))
+    }
+
+    /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|²; infinite where f64
+    /// does not hold the scores.
+    pub fn threshold(&self, state: &reference::real::State, i: usize) -> f64 {
+        let d = state.d as f64;
+        let unit = self.grid.unit();
+        let scores = &self.step.stages[0].heads[0].scores;
+        let magnitude: Vec<f64> =
+            scores.matrix.magnitude(state.row(i)).into_iter().map(|v| (scores.factor * v).abs()).collect();
+        if !self.in_range(&magnitude) {
+            return f64::INFINITY;
+        }
+        let b = self.grid.precision.state_bits();
+        let kappa = if self.identity { 0.0 } else { 0.5 * self.lengths[i] * num::scale(1.0, -b) + 0.5 };
+        let scale = num::scale(1.0, self.matrix_exponent);
+        let query = scores.apply(state.row(i));
+        let in_units = |x: f64| x / unit / scale;
+        let sensitivity = self.delta / unit;
+        let width = match self.width {
+            StripWidth::Constant(_) | StripWidth::Argmax => 1.0,
+            StripWidth::QueryNorm { .. } => {
+                let norm = in_units(reference::real::dot(&query, &query).sqrt());
+                0.5 * (norm + kappa * d.sqrt()) + sensitivity * (1.0 + kappa * d.sqrt())
+            }
+            StripWidth::ANorm { .. } => {
+                let root = (reference::real::dot(&query, state.row(i)).max(0.0)).sqrt() / unit / scale;
+                let change = kappa * self.lengths[i] / scale + 1.0;
+                let root_change = change.sqrt().min(change / root) + 1.0;
+                0.5 * (root + root_change) + sensitivity * root_change
+            }
+        };
+        let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
+        integer + self.rounding(d, &magnitude)
+    }
+
+    /// f64 rounding of the mathematics' own scores, maximum and threshold.
+    fn rounding(&self, d: f64, magnitude: &[f64]) -> f64 {
+        let c = (2.0 * d + 4.0) * f64::EPSILON / 2.0;
+        let score = c * reference::real::dot(magnitude, &self.columns);
+        let width = match self.width {
+            StripWidth::Constant(_) | StripWidth::Argmax => c,
+            StripWidth::QueryNorm { .. } => c * reference::real::dot(magnitude, magnitude).sqrt(),
+            // The root of a radicand that is off by `score`, beside which its own rounding is nothing.
+            StripWidth::ANorm { .. } => score.sqrt(),
+        };
+        2.0 * score + self.delta * width
+    }
+
+    /// How far coordinate k of token i may lie from the mathematics', in lattice units, given the members of its strip.
+    pub fn token(&self, state: &reference::real::State, i: usize, k: usize, members: &[usize]) -> f64 {
+        let x = state.row(i)[k];
+        let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);
+        let in_units = spread / self.grid.unit();
+        let gain = 1.5 * num::scale(1.0, -(self.grid.precision.gain_bits() as i32));
+        let rounding = (members.len() as f64 + 4.0) * f64::EPSILON / 2.0 * (in_units + x.abs() / self.grid.unit());
+        1.5 + in_units * gain + rounding
+    }
+}
