@@ -119,7 +119,7 @@ fn model(name: &str, d: usize) -> Result<Model> {
 }
 
 /// Milliseconds a step over one round.
-fn round(engine: &mut dyn Engine, steps: &mut Steps<'_>, t: &mut u64, time: Duration) -> Result<f64> {
+fn round(engine: &mut dyn Engine, steps: &mut Steps, t: &mut u64, time: Duration) -> Result<f64> {
     let start = Instant::now();
     let mut taken = 0;
     while taken == 0 || (start.elapsed() < time && taken < 64) {

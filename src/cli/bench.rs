@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::output;
-use super::progress::Progress;
+use super::progress::Bar;
 use super::source::at_least_one;
 use crate::bench::{self, Contender, Plan};
 use crate::choice;
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         round_time: Duration::from_secs_f64(arguments.seconds),
     };
     let contenders = contenders(&arguments.engines, choice::Plan::parse(&arguments.plan)?, precision)?;
-    let mut progress = Progress::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
+    let mut progress = Bar::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
     let mut done = 0;
     let report = bench::run(&plan, &contenders, |what| {
         progress.at(done, what);

@@ -10,7 +10,7 @@ use super::output;
 const QUIET: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-pub(super) struct Progress {
+pub(super) struct Bar {
     bar: Option<ProgressBar>,
     from: u64,
     total: u64,
@@ -19,7 +19,7 @@ pub(super) struct Progress {
     interactive: bool,
 }
 
-impl Progress {
+impl Bar {
     /// Progress over `total` steps.
     pub(super) fn new(total: u64) -> Self {
         Self::after(0, total)

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::run::{self, Begun};
+use super::run;
 use super::source::{count, first_state, named, open_engine, preflight};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::resume::{self, Left};
+use crate::run::record;
+use crate::run::resume::{self, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"))?;
     let run = RunDir::open(&arguments.dir)?;
     let _lock = run.lock()?;
-    let Left { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
+    let Resumable { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
     for note in notes {
         output::note(&note);
     }
@@ -88,11 +89,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     run.cut_back(back)
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
         .and_then(|()| if arguments.steps > 0 { kept.save(run.path()) } else { Ok(()) })
-        .map_err(|error| run::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
-    match run::conduct(&config, &run, start, engine)? {
-        Begun::Yes => run::draw(&run, options.no_plot),
-        Begun::Not(error) => Err(run::stopped(error, &run, 0, false, None).into()),
-    }
+        .map_err(|error| record::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
+    run::go_on(&config, &run, start, engine)?;
+    run::draw(&run, options.no_plot)
 }
 
 /// What is another than before from a step on, and what becomes of the bits.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::progress::Progress as Progressing;
+use super::progress::Bar;
 use super::source::{Source, count, first_state, open_engine};
 use super::verify::require_steps;
 use super::{interrupt, output};
@@ -16,7 +16,7 @@ use crate::io::config::Config;
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::pictures;
-use crate::run::record::{self, Conductor, End, Ending};
+use crate::run::record::{self, Callbacks, RunResult};
 use crate::run::{Cycle, Progress};
 use crate::run::{Meta, Options, Place, RunDir};
 
@@ -70,99 +70,45 @@ pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
     Ok(output::print(&format!("run        {}\n", run.path().display()))?)
 }
 
-/// Takes a new run to its end and prints what it came to. One that fails before its first step leaves nothing.
+/// Takes a new run to its end and prints what it came to.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
     let (tokens, grid) = first_state(config)?;
     let engine = open_engine(config, &tokens, grid)?;
     let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
 
     interrupt::begin();
-    let run = place.create(config, &Meta::new(config, &progress))?;
     let start = Checkpoint { tokens, progress, frames: Vec::new() };
-    let begun = match run.lock() {
-        Ok(_lock) => conduct(config, &run, start, engine)?,
-        // Another process has taken it up already.
-        Err(error @ Error::Input(_)) => return Err(error.into()),
-        Err(error) => Begun::Not(error),
-    };
-    match begun {
-        Begun::Yes => Ok(run),
-        Begun::Not(error) => {
-            // What went wrong first is what a person can mend.
-            let _ = run.discard();
-            Err(error.into())
-        }
-    }
-}
-
-/// Whether a run took a step.
-pub(super) enum Begun {
-    /// It did, or it had none to take.
-    Yes,
-    /// It failed before.
-    Not(Error),
-}
-
-/// Takes a run from `start` to its end and prints what it came to. One that fails or is interrupted on its way is kept as
-/// far as it came.
-pub(super) fn conduct(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<Begun> {
-    let is_new = start.progress.tables.is_empty();
-    let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds };
-    let mut live = Live { config, progress: Progressing::after(start.progress.step, config.run.steps) };
-    let result = record::run(config, run, start, engine, &mut live);
+    let mut live = Live::new(config, &start);
+    let result = record::begin(config, place, start, engine, &mut live);
     live.progress.done();
-    let mut ending = match result {
-        Ok(Ending { how: End::Failed(error), reached: 0, .. }) | Err(error) if is_new => return Ok(Begun::Not(error)),
-        Err(error) => return Err(stopped(error, run, before.steps, false, Some(before.steps)).into()),
-        Ok(ending) => ending,
-    };
-    let meta = record::finish(config, &ending);
-    // The first failure is the one to mend.
-    if let (Err(error), false) = (run.write_meta(&meta), matches!(ending.how, End::Failed(_))) {
-        ending.how = End::Failed(error);
-    }
-    match ending.how {
-        End::Failed(failure) => Err(stopped(failure, run, ending.steps, ending.is_final_written, ending.saved).into()),
-        End::Completed => {
-            output::print(&summary(config, &meta, &ending, &before))?;
-            Ok(Begun::Yes)
-        }
-        End::Interrupted => {
-            let (step, end, path) = (ending.steps, config.run.steps, run.final_path());
-            let text = format!("interrupted after step {step} of {end}; the state is kept in {}", path.display());
-            Err(Error::Interrupted(format!("{text}; go on with `localmax resume {}`", run.path().display())).into())
-        }
-    }
+    let (run, result) = result?;
+    output::print(&summary(config, &result, &live.before))?;
+    Ok(run)
 }
 
-/// A failure, with what is kept of the run, and how to go on where that may help.
-pub(super) fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
-    let path = run.path().display();
-    let is_gone = |saved: u64| !run.checkpoint_path(saved).is_file();
-    let checkpoint = saved.filter(|saved| !is_gone(*saved)).map(|saved| format!("the checkpoint of step {saved}"));
-    let mut kept = match (is_final_written, checkpoint) {
-        (true, Some(saved)) => format!("the state after step {step} is kept in {path}/final.npy, and {saved}"),
-        (true, None) => format!("the state after step {step} is kept in {path}/final.npy"),
-        (false, Some(saved)) => format!("{saved} is kept"),
-        (false, None) => format!("the config is kept in {path}"),
-    };
-    // Without a file that has vanished there is nothing to go on with.
-    let is_resumable = failure.is_of_a_file_to_mend() && !saved.is_some_and(is_gone);
-    if is_resumable {
-        kept += &format!("; mend that and go on with `localmax resume {path}`");
-    } else if let Error::Device(_) = failure {
-        kept += &format!("; go on with `localmax resume {path} --engine cpu`");
-    }
-    Error::Stopped { failure: Box::new(failure), kept, is_resumable }
+/// Takes a run on from `start` to its end and prints what it came to.
+pub(super) fn go_on(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<()> {
+    let mut live = Live::new(config, &start);
+    let result = record::go_on(config, run, start, engine, &mut live);
+    live.progress.done();
+    Ok(output::print(&summary(config, &result?, &live.before))?)
 }
 
 /// A run that a person watches.
 struct Live<'a> {
     config: &'a Config,
-    progress: Progressing,
+    progress: Bar,
+    before: Before,
 }
 
-impl Conductor for Live<'_> {
+impl<'a> Live<'a> {
+    fn new(config: &'a Config, start: &Checkpoint) -> Self {
+        let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds };
+        Self { config, progress: Bar::after(before.steps, config.run.steps), before }
+    }
+}
+
+impl Callbacks for Live<'_> {
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>, Error> {
         output::note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
@@ -182,14 +128,14 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What earlier parts of a run have taken.
+/// Steps and seconds of a run's earlier segments.
 struct Before {
     steps: u64,
-    /// In steps.
     seconds: f64,
 }
 
-fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> String {
+fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
+    let meta = Meta::new(config, &result.progress);
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
         "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})",
@@ -197,16 +143,16 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
         meta.rule,
         meta.n,
         meta.d,
-        counted(ending.steps - before.steps, "step"),
+        counted(result.steps - before.steps, "step"),
         meta.timings.step_seconds - before.seconds,
         meta.engine.engine,
         meta.engine.device
     );
     if before.steps > 0 {
-        text += &format!("; {} in all parts", counted(ending.steps, "step"));
+        text += &format!("; {} in all parts", counted(result.steps, "step"));
     }
     text += "\n";
-    let strips = ending.last.filter(|_| config.model.has_strips());
+    let strips = result.last.filter(|_| config.model.has_strips());
     let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
         text += &format!(
@@ -219,7 +165,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
             counted(u64::from(largest), "token"),
         );
     }
-    if let Some(last) = ending.last {
+    if let Some(last) = result.last {
         text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);
         if let Some(r) = strips {
             let mean = r.strip_total as f64 / meta.n as f64;
@@ -227,7 +173,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
         }
         text += "\n";
     }
-    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = ending.effort {
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = result.effort {
         text += &format!(
             "search     plan {}: {keys_a_row:.1} keys and {boxes_a_row:.1} boxes a row; {distinct} distinct tokens\n",
             plan.name()
@@ -240,12 +186,12 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
                 "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever, and have no limit\n"
             );
         }
-        (None, None) if ending.last.is_some() => {
+        (None, None) if result.last.is_some() => {
             text += "open       tokens may still move: a step limit is not convergence\n";
         }
         (None, None) => {}
     }
-    if let Some(findings) = &ending.findings {
+    if let Some(findings) = &result.findings {
         let of = if before.steps > 0 { " of this part" } else { "" };
         text += &match findings.steps {
             0 => format!("verified   nothing: no step{of} was due to be checked\n"),
@@ -254,7 +200,7 @@ fn summary(config: &Config, meta: &Meta, ending: &Ending, before: &Before) -> St
             }
         };
     }
-    text + &format!("hash       {}\n", ending.tokens.hash().to_hex())
+    text + &format!("hash       {}\n", result.tokens.hash().to_hex())
 }
 
 #[cfg(test)]
@@ -324,7 +270,7 @@ mod tests {
             [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::Other];
         for (kind, status) in resumable.map(|kind| (kind, 4)).into_iter().chain([(ErrorKind::NotFound, 2)]) {
             for (saved, is_there) in [(None, true), (Some(3), true), (Some(4), false)] {
-                let error = stopped(Error::file("f", io::Error::from(kind)), &run, 5, false, saved);
+                let error = record::stopped(Error::file("f", io::Error::from(kind)), &run, 5, false, saved);
                 let said = error.to_string();
                 assert_eq!(error.exit_status(), if is_there { status } else { 2 }, "{said}");
                 assert_eq!(said.contains("localmax resume"), error.exit_status() == 4, "{said}");

@@ -5,12 +5,9 @@ use serde_json::json;
 
 use super::output;
 use super::source::{Source, first_state, open_engine};
-use crate::engine::Steps;
-use crate::engine::simulation::Simulation;
+use crate::engine::{Simulation, Strip};
 use crate::error::Error;
 use crate::model::Rule;
-use crate::real;
-use crate::reference;
 
 /// Print the strip of one token: the tokens it averages over, with their scores and how far below the maximum they are
 #[derive(Debug, clap::Args)]
@@ -58,21 +55,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let (tokens, grid) = first_state(&config)?;
     let engine = open_engine(&config, &tokens, grid)?;
-    let mut simulation = Simulation::new(&config.model, grid, d, engine, 0);
+    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, 0);
     while simulation.t() < arguments.step {
-        simulation.advance(arguments.step)?;
+        simulation.take(arguments.step)?;
     }
-    let step = Steps::new(&config.model, grid, d).at(arguments.step)?;
-    let members = simulation.engine().masks(&step, &[token])?.remove(0);
-    let now = simulation.engine().tokens()?;
-
-    let step = real::Steps::new(&config.model, d).at(arguments.step)?;
-    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-    let state = reference::real::State::new(&now);
-    let scores = state.scores(&step, head, token);
-    let threshold = state.threshold(stage.weights, head, token, scores.max);
-    let inside = scores.max - threshold;
-    let delta = config.model.delta(stage.moment)?;
+    let now = simulation.tokens()?;
+    let Strip { members, scores, max, threshold, delta, .. } = simulation.strip(token)?;
+    let inside = max - threshold;
     let form = config.model.strip_form().name();
     if arguments.json {
         let text = json!({
@@ -82,10 +71,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             "rule": config.model.rule.name(),
             "strip": form,
             "delta": delta,
-            "max_score": scores.max,
+            "max_score": max,
             "threshold": threshold,
             "members": members,
-            "scores": members.iter().map(|&j| scores.values[j as usize]).collect::<Vec<_>>(),
+            "scores": members.iter().map(|&j| scores[j]).collect::<Vec<_>>(),
             "engine": simulation.engine().description().engine,
         });
         return Ok(output::print(&format!("{text:#}\n"))?);
@@ -98,11 +87,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         config.model.rule.name(),
         delta,
         members.len(),
-        scores.max,
+        max,
     );
     for &j in members.iter().take(SHOWN) {
-        let score = scores.values[j as usize];
-        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", scores.max - score);
+        let score = scores[j];
+        text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", max - score);
     }
     if members.len() > SHOWN {
         text += &format!("  and {} more; --json prints all\n", members.len() - SHOWN);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches};
 
 use super::compare::Compare;
-use super::progress::Progress;
+use super::progress::Bar;
 use super::{interrupt, output};
 use crate::error::Error;
 use crate::io::input;
@@ -169,7 +169,7 @@ fn start(study: &dyn Planned, place: &Place) -> Result<()> {
 /// Takes a study to its report and prints what it came to.
 fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()> {
     interrupt::begin();
-    let mut progress = Progress::new(0);
+    let mut progress = Bar::new(0);
     let outcome = study.run(folder, shard, &mut |at| {
         progress.set_total(at.total);
         progress.at(at.done, at.cell);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::progress::Progress;
+use super::progress::Bar;
 use super::source::{Source, at_least_one, first_state, open_engine};
 use super::{error_table, output};
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.table {
         let mut progress = None;
         let (table, passed) = error_table::table(|done, total| {
-            progress.get_or_insert_with(|| Progress::new(total)).at(done, "");
+            progress.get_or_insert_with(|| Bar::new(total)).at(done, "");
         })?;
         output::print(&table)?;
         return if passed { Ok(()) } else { Err(Error::Verification("breaches: see the table".into()).into()) };
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         tokens.n(),
         config.run.steps
     ));
-    let mut progress = Progress::new(config.run.steps);
+    let mut progress = Bar::new(config.run.steps);
     for t in 0..config.run.steps {
         verifier.step(engine.as_mut(), t)?;
         progress.at(t + 1, "");

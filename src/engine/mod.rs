@@ -6,12 +6,14 @@ pub(crate) mod interface;
 mod open;
 mod preflight;
 mod reference;
-pub mod simulation;
+mod simulation;
 pub(crate) mod step;
+pub(crate) mod strip;
 
 pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_gpu, on_reference, open};
 pub use preflight::preflight;
 pub use reference::{ExactReference, RealReference};
-pub use simulation::{Simulation, first_state};
+pub use simulation::{Look, Simulation, Until, first_state};
 pub use step::{Step, Steps};
+pub use strip::Strip;

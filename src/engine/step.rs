@@ -60,16 +60,16 @@ impl From<real::Step> for Step {
 
 /// The steps of one run, made on demand.
 #[derive(Clone, Debug)]
-pub enum Steps<'a> {
+pub enum Steps {
     /// In integers.
-    Exact(exact::Steps<'a>),
+    Exact(exact::Steps),
     /// In real numbers.
-    Real(real::Steps<'a>),
+    Real(real::Steps),
 }
 
-impl<'a> Steps<'a> {
+impl Steps {
     /// Steps of `model` for tokens in R^d, in integers on `grid` if [`Model::is_exact`].
-    pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
+    pub fn new(model: &Model, grid: Grid, d: usize) -> Self {
         if model.is_exact() {
             Self::Exact(exact::Steps::new(model, grid, d))
         } else {

@@ -58,8 +58,8 @@ pub struct Step {
 
 /// The steps of one run, made on demand. Ã is made anew only when its factor changes.
 #[derive(Clone, Debug)]
-pub struct Steps<'a> {
-    model: &'a Model,
+pub struct Steps {
+    model: Model,
     grid: Grid,
     d: usize,
     last: Option<(f64, TokenMatrix, i32)>,
@@ -75,10 +75,10 @@ impl Step {
     }
 }
 
-impl<'a> Steps<'a> {
+impl Steps {
     /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
-    pub fn new(model: &'a Model, grid: Grid, d: usize) -> Self {
-        Self { model, grid, d, last: None }
+    pub fn new(model: &Model, grid: Grid, d: usize) -> Self {
+        Self { model: model.clone(), grid, d, last: None }
     }
 
     /// The integers of step t.
@@ -86,7 +86,7 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// A schedule outside its domain at step t.
     pub fn at(&mut self, t: u64) -> Result<Step> {
-        let (model, grid) = (self.model, self.grid);
+        let (model, grid) = (&self.model, self.grid);
         let at = Moment::of_step(t);
         let factor = model.score_factor(0, at)?;
         let (matrix, matrix_exponent) = match self.last.take() {

@@ -21,6 +21,7 @@
 
 mod matrix;
 mod parts;
+mod title;
 mod validate;
 
 pub use matrix::Matrix;

@@ -126,15 +126,15 @@ pub struct Step {
 
 /// The steps of one run, made on demand.
 #[derive(Clone, Debug)]
-pub struct Steps<'a> {
-    model: &'a Model,
+pub struct Steps {
+    model: Model,
     d: usize,
 }
 
-impl<'a> Steps<'a> {
+impl Steps {
     /// Steps of `model` for tokens in R^d.
-    pub fn new(model: &'a Model, d: usize) -> Self {
-        Self { model, d }
+    pub fn new(model: &Model, d: usize) -> Self {
+        Self { model: model.clone(), d }
     }
 
     /// Step t.
@@ -142,7 +142,7 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// A schedule outside its domain at step t; e^{tV} beyond the range of f64.
     pub fn at(&self, t: u64) -> Result<Step> {
-        let model = self.model;
+        let model = &self.model;
         let start = model.moment(t, 0.0);
         let (fractions, motion): (&[f64], _) = match &model.update {
             Update::Average { preconditioner, .. } => {
@@ -162,7 +162,7 @@ impl<'a> Steps<'a> {
     }
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
-        let model = self.model;
+        let model = &self.model;
         let beta = model.beta(moment)?;
         let weights = match model.rule {
             Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta(moment)?, form: strip },
@@ -177,7 +177,7 @@ impl<'a> Steps<'a> {
     }
 
     fn head(&self, h: usize, moment: Moment) -> Result<Head> {
-        let (model, head) = (self.model, &self.model.heads[h]);
+        let (model, head) = (&self.model, &self.model.heads[h]);
         let linear = |factor, matrix: &Matrix| Linear { factor, matrix: matrix.clone() };
         let values = linear(model.value_factor(h, moment)?, &head.values.matrix);
         let scores = linear(model.score_factor(h, moment)?, &head.scores.matrix);

@@ -16,13 +16,13 @@ use crate::run::checkpoint::Checkpoint;
 use crate::run::folder::{Place, RunDir};
 use crate::run::meta::Meta;
 use crate::run::progress::Progress;
-use crate::run::record::{self, Conductor, End};
+use crate::run::record::{self, Callbacks, Outcome};
 use crate::run::resume;
 
 /// Goes on, whatever happens.
 pub(crate) struct Alone;
 
-impl Conductor for Alone {
+impl Callbacks for Alone {
     fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
         Err(Error::device(lost.to_string()))
     }
@@ -57,9 +57,8 @@ fn go(path: &Path) -> Result<()> {
     let start = start.unwrap_or_else(|| first(&config));
     let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
     let engine = Box::new(ExactReference::new(&start.tokens, grid));
-    let ending = record::run(&config, &run, start, engine, &mut Alone)?;
-    let written = run.write_meta(&record::finish(&config, &ending));
-    if let End::Failed(error) = ending.how { Err(error) } else { written }
+    let result = record::run(&config, &run, start, engine, &mut Alone)?;
+    if let Outcome::Failed(error) = result.outcome { Err(error) } else { Ok(()) }
 }
 
 fn first(config: &Config) -> Checkpoint {
@@ -141,7 +140,7 @@ fn whatever_call_fails_the_run_can_go_on() {
 fn files_that_vanish_stop_the_run() {
     /// Does something to the directory after step 2.
     struct Vandal<'a>(&'a dyn Fn());
-    impl Conductor for Vandal<'_> {
+    impl Callbacks for Vandal<'_> {
         fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
             Err(Error::device(lost.to_string()))
         }
@@ -167,10 +166,10 @@ fn files_that_vanish_stop_the_run() {
         let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &start.progress)).unwrap();
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = Box::new(ExactReference::new(&start.tokens, grid));
-        let ending = record::run(&config, &run, start, engine, &mut Vandal(harm)).unwrap();
-        let End::Failed(error) = &ending.how else { panic!("{word}: {:?}", ending.how) };
+        let result = record::run(&config, &run, start, engine, &mut Vandal(harm)).unwrap();
+        let Outcome::Failed(error) = &result.outcome else { panic!("{word}: {:?}", result.outcome) };
         assert!(error.to_string().contains(word), "{error}");
-        assert!(ending.saved.is_some_and(|step| step < 3), "{word}: {:?}", ending.saved);
+        assert!(result.saved.is_some_and(|step| step < 3), "{word}: {:?}", result.saved);
         let _ = fs::remove_dir_all(&path);
     }
 }

@@ -29,6 +29,7 @@ mod metrics;
 pub mod pictures;
 mod progress;
 pub mod record;
+mod recorder;
 pub mod resume;
 mod table;
 #[cfg(test)]

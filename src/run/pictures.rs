@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::engine::strip::{Strip, Strips, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
-use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
 use crate::outcome::StepReport;
 use crate::plot::document::{Block, Document, Table};
 use crate::plot::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories};
-use crate::real;
-use crate::reference;
 use crate::run::folder::RunDir;
 use crate::run::metrics::Row;
 use crate::tokens::Tokens;
@@ -44,7 +42,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let meta = run.meta()?;
     let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
     let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
-    let title = title(&config.model);
+    let title = config.model.title();
     let last = frames.last().map_or(0, |(step, _)| *step);
     let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
     let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
@@ -110,7 +108,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
     let panels: Vec<Trajectories<'_>> = read
         .iter()
         .map(|(config, _, frames)| Trajectories {
-            title: self::title(&config.model),
+            title: config.model.title(),
             subtitle: String::new(),
             frames,
             strip: None,
@@ -137,32 +135,6 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
     kept.map(|(_, (step, path))| Ok((*step, npy::read(path)?))).collect()
 }
 
-/// Rule and parameters on one line.
-pub fn title(model: &Model) -> String {
-    let what = match (&model.rule, &model.update) {
-        (_, Update::Flow { geometry: Geometry::Ellipsoid(_), .. }) => match model.heads.len() {
-            1 => String::new(),
-            count => format!(", {count} heads"),
-        },
-        (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => String::new(),
-        (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
-        (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
-        (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
-    };
-    let how = match &model.update {
-        Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
-        Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
-        Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
-    };
-    let causal = if model.mask == Mask::Causal { ", causal" } else { "" };
-    let name = match model.name() {
-        "frank-wolfe" => "Frank–Wolfe".to_owned(),
-        "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
-        name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
-    };
-    format!("{name}{what}{how}{causal}")
-}
-
 /// A rule without strips shows none, and says so to who has asked for one.
 fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
     match choice.token {
@@ -178,19 +150,13 @@ fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
 fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<StripView> {
     let wanted = choice.step.unwrap_or(frames[0].0);
     let (step, tokens) = frames.iter().find(|(s, _)| *s == wanted).unwrap_or(&frames[0]);
-    if let Some(token) = choice.token.filter(|&token| token >= tokens.n()) {
-        let n = tokens.n();
-        return Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)));
+    if let Some(token) = choice.token {
+        require_token(token, tokens.n())?;
     }
-    let (t, state) = (*step, reference::real::State::new(tokens));
-    let step = real::Steps::new(&config.model, tokens.d()).at(t)?;
-    let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-    let attends = |token| state.attention(&step, stage, head, token);
-    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| attends(i).weights.len() > 1));
-    let attended = attends(token);
-    let threshold = state.threshold(stage.weights, head, token, state.scores(&step, head, token).max);
-    let members = attended.weights.iter().map(|(j, _)| *j).collect();
-    Ok(StripView { step: t, token, members, query: head.scores.apply(state.row(token)), threshold })
+    let strips = Strips::new(&config.model, tokens, *step)?;
+    let token = choice.token.unwrap_or_else(|| middle(tokens, |i| strips.size(i) > 1));
+    let Strip { members, query, threshold, .. } = strips.of(token)?;
+    Ok(StripView { step: *step, token, members, query, threshold })
 }
 
 /// The token of median length, the lowest index among equals; or the nearest to it in order that attends to several, if

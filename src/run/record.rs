@@ -1,34 +1,26 @@
-//! A run into its directory: rows, frames, checkpoints, the final state, and what meta.json says of it.
+//! A run from its opening to its last file: steps, rows, frames, checkpoints, the final state and meta.json.
 //!
-//! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many parts as it takes: after a
-//! kill, on another engine, on the same adapter after that was lost. Its files are the same bytes as if it had been one.
+//! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many segments as it takes: after
+//! a kill, on another engine, on the same adapter after that was lost. Its files are the same bytes as if it had been one.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
-use crate::engine::Engine;
-use crate::engine::simulation::Simulation;
+use crate::engine::{Engine, Look, Simulation, Until};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
-use crate::io::config::{Config, Trigger};
-use crate::outcome::{Effort, StepReport};
+use crate::io::config::Config;
+use crate::outcome::{Description, Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
-use crate::run::effort::EffortWriter;
-use crate::run::folder::{EFFORT, METRICS, RunDir};
-use crate::run::measuring::Measures;
+use crate::run::folder::{Place, RunDir};
 use crate::run::meta::Meta;
-use crate::run::metrics::{MetricsWriter, Row, Taken};
-use crate::run::progress::Mark;
-use crate::run::progress::{Frame, Options, Progress};
+use crate::run::progress::{Options, Progress};
+use crate::run::recorder::Recorder;
 use crate::tokens::Tokens;
 use crate::verify::{Findings, Verifier};
 
-/// Steps looked ahead for the next thing that is due.
-const HORIZON: u64 = 256;
-
 /// How a run ended.
 #[derive(Debug)]
-pub enum End {
+pub enum Outcome {
     /// At its last step, or where no bit moves any more.
     Completed,
     /// Where it was asked to stop.
@@ -37,218 +29,182 @@ pub enum End {
     Failed(Error),
 }
 
-/// What a run came to: the last state that was recorded, and what is known of it.
+/// The last state of a run that was recorded, and how the run came to it.
 #[derive(Debug)]
-pub struct Ending {
-    /// How it ended.
-    pub how: End,
+pub struct RunResult {
+    /// How the run ended.
+    pub outcome: Outcome,
     /// Steps taken.
     pub steps: u64,
     /// Steps taken by the engine, recorded or not.
     pub reached: u64,
     /// The last state's report; `None` for a run of 0 steps.
     pub last: Option<StepReport>,
-    /// How it was computed, where an engine has several ways.
+    /// How the last step was computed, where an engine has several ways.
     pub effort: Option<Effort>,
     /// The last state.
     pub tokens: Tokens,
-    /// What verification found since the last start, where it was asked for.
+    /// What verification found in this segment, where it was asked for.
     pub findings: Option<Findings>,
-    /// What the last checkpoint has of the run: what to go on from.
+    /// The step of the last checkpoint.
     pub saved: Option<u64>,
     /// The run's progress, seconds included.
     pub progress: Progress,
-    /// Whether `final.npy` holds the last state.
+    /// True if `final.npy` holds the last state.
     pub is_final_written: bool,
 }
 
-/// Who takes a run's steps, and who hears of them.
-pub trait Conductor {
-    /// Another engine on the checkpoint's state after a device was lost: on the same adapter, which is not checked here.
+/// Callbacks of a run: progress, and reopening a lost device.
+pub trait Callbacks {
+    /// Opens another engine on the checkpoint's state after a device was lost. It must be on the same adapter.
     ///
     /// # Errors
     /// No such engine.
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
 
-    /// Told the steps taken, the last report, and how that step was computed; breaks to end the run there.
+    /// Hears the steps taken, the last report, and how that step was computed; breaks to end the run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
 }
 
-/// The files of a run while it goes on.
-struct Recorder<'a> {
-    config: &'a Config,
-    run: &'a RunDir,
-    metrics: MetricsWriter,
-    /// None where nothing is to be measured.
-    measures: Option<Measures<'a>>,
-    /// There once an engine has something to say.
-    efforts: Option<EffortWriter>,
-    /// Those that are due, which the last state's need not be.
-    frames: Vec<Frame>,
-    progress: Progress,
-    started: Instant,
-    /// Seconds in earlier parts.
-    before: f64,
-    saved: Option<u64>,
-    saved_at: Instant,
-}
-
-impl<'a> Recorder<'a> {
-    /// Creates the files of a new run, or takes up those of an old one where the checkpoint left them.
-    fn open(config: &'a Config, run: &'a RunDir, progress: Progress, frames: Vec<Frame>) -> Result<Self> {
-        let metrics = match progress.mark(METRICS) {
-            Some(mark) => MetricsWriter::resume(run.path(), mark)?,
-            None => MetricsWriter::create(&run.metrics_path())?,
-        };
-        let measures = Measures::open(config, run, &progress)?;
-        let efforts = progress.mark(EFFORT).map(|mark| EffortWriter::resume(run.path(), mark)).transpose()?;
-        let saved = progress.mark(METRICS).map(|_| progress.step);
-        let (started, before) = (Instant::now(), progress.total_seconds);
-        Ok(Self {
-            config,
-            run,
-            metrics,
-            measures,
-            efforts,
-            frames,
-            progress,
-            started,
-            before,
-            saved,
-            saved_at: started,
-        })
-    }
-
-    /// Every table's mark, once its rows are on the disk.
-    fn marks(&mut self) -> Result<Vec<Mark>> {
-        let mut marks = vec![self.metrics.mark()?];
-        marks.extend(self.measures.as_mut().map(Measures::mark).transpose()?);
-        marks.extend(self.efforts.as_mut().map(EffortWriter::mark).transpose()?);
-        Ok(marks)
-    }
-
-    /// Brings every row into its file.
-    fn flush(&mut self) -> Result<()> {
-        self.metrics.flush()?;
-        self.measures.as_mut().map_or(Ok(()), Measures::flush)?;
-        self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
-    }
-
-    /// Whether anything may be due at a step that is still to come.
-    fn may_be_due(&self, step: u64) -> bool {
-        let output = &self.config.output;
-        [output.record, output.frames, output.measures].into_iter().any(|trigger| trigger.may_be_due(step))
-    }
-
-    /// Whether this is due at the last step taken.
-    fn is_due(&self, trigger: Trigger) -> bool {
-        trigger.is_due(self.progress.step, self.progress.event)
-    }
-
-    /// Whether anything is.
-    fn is_any_due(&self) -> bool {
-        let output = &self.config.output;
-        [output.record, output.frames, output.measures].into_iter().any(|trigger| self.is_due(trigger))
-    }
-
-    /// Whether a checkpoint is due by the clock.
-    fn must_save(&self) -> bool {
-        // An interval beyond what a Duration holds never passes.
-        Duration::try_from_secs_f64(self.config.output.checkpoint_seconds).is_ok_and(|d| self.saved_at.elapsed() >= d)
-    }
-
-    /// Brings everything to the disk, so that the run can go on from `tokens`, the state after `progress.step` steps.
-    fn save(&mut self, tokens: &Tokens) -> Result<()> {
-        if self.saved == Some(self.progress.step) {
-            return Ok(());
+/// Takes a new run from its first state to its end, in a directory of its own. A run that fails before its first step
+/// leaves nothing behind.
+///
+/// # Errors
+/// As [`go_on`]; a place that is taken.
+pub fn begin(
+    config: &Config,
+    place: &Place,
+    start: Checkpoint,
+    engine: Box<dyn Engine>,
+    callbacks: &mut dyn Callbacks,
+) -> Result<(RunDir, RunResult)> {
+    let run = place.create(config, &Meta::new(config, &start.progress))?;
+    let result = match run.lock() {
+        Ok(_lock) => self::run(config, &run, start, engine, callbacks),
+        // Another process has taken it up already.
+        Err(error @ Error::Input(_)) => return Err(error),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(RunResult { outcome: Outcome::Failed(error), reached: 0, .. }) | Err(error) => {
+            // The first failure is the one to mend.
+            let _ = run.discard();
+            Err(error)
         }
-        self.progress.tables = self.marks()?;
-        self.progress.total_seconds = self.before + self.started.elapsed().as_secs_f64();
-        self.run.write_checkpoint(tokens, &self.frames, &self.progress)?;
-        (self.saved, self.saved_at) = (Some(self.progress.step), Instant::now());
-        Ok(())
-    }
-
-    /// Writes of `tokens`, the state after `progress.step` steps, what is due, or else what is not: a run's last state is
-    /// written whole, and where the run goes on after all, what was not due is cut away again.
-    fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
-        let (step, output) = (self.progress.step, &self.config.output);
-        if self.is_due(output.record) == is_due {
-            let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
-            let hash = tokens.hash().to_hex().to_string();
-            if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
-                self.progress.watch_for_cycle(step, &hash);
-            }
-            self.metrics.write(&Row { step, taken: taken.transpose()?, hash })?;
-        }
-        if self.is_due(output.measures) == is_due
-            && let Some(measures) = &mut self.measures
-        {
-            measures.write(step, tokens)?;
-        }
-        if self.is_due(output.frames) == is_due {
-            let hash = self.run.write_frame(step, tokens)?;
-            if is_due {
-                self.frames.push(Frame { step, hash });
-            }
-        }
-        if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
-            let writer = match self.efforts.take() {
-                Some(writer) => writer,
-                None => EffortWriter::create(&self.run.effort_path())?,
-            };
-            self.efforts.insert(writer).write(step, effort, self.progress.step_seconds)?;
-        }
-        Ok(())
+        Ok(result) => completed(config, &run, result).map(|result| (run, result)),
     }
 }
 
-/// Takes the run of `config` from `start` to its end, and leaves its last recorded state in `final.npy` however it ends. The
-/// engine holds the state of `start`, which the directory has been cut back to. A lost device is taken up again once, from
-/// the last checkpoint.
+/// Takes a run from `start` to its end, in a directory that was cut back to `start` and that this process has locked.
+///
+/// # Errors
+/// [`Error::Stopped`]: a failure, with what is kept of the run; [`Error::Interrupted`].
+pub fn go_on(
+    config: &Config,
+    run: &RunDir,
+    start: Checkpoint,
+    engine: Box<dyn Engine>,
+    callbacks: &mut dyn Callbacks,
+) -> Result<RunResult> {
+    let (is_new, step) = (start.progress.tables.is_empty(), start.progress.step);
+    match self::run(config, run, start, engine, callbacks) {
+        Ok(RunResult { outcome: Outcome::Failed(error), reached: 0, .. }) | Err(error) if is_new => {
+            Err(stopped(error, run, 0, false, None))
+        }
+        Err(error) => Err(stopped(error, run, step, false, Some(step))),
+        Ok(result) => completed(config, run, result),
+    }
+}
+
+/// The result of a run that is complete; an error for every other.
+fn completed(config: &Config, run: &RunDir, result: RunResult) -> Result<RunResult> {
+    match result.outcome {
+        Outcome::Completed => Ok(result),
+        Outcome::Failed(failure) => Err(stopped(failure, run, result.steps, result.is_final_written, result.saved)),
+        Outcome::Interrupted => {
+            let (step, end, path) = (result.steps, config.run.steps, run.final_path());
+            let text = format!("interrupted after step {step} of {end}; the state is kept in {}", path.display());
+            Err(Error::Interrupted(format!("{text}; go on with `localmax resume {}`", run.path().display())))
+        }
+    }
+}
+
+/// A failure, with what is kept of the run, and how to go on where that may help.
+pub fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, saved: Option<u64>) -> Error {
+    let path = run.path().display();
+    let is_gone = |saved: u64| !run.checkpoint_path(saved).is_file();
+    let checkpoint = saved.filter(|saved| !is_gone(*saved)).map(|saved| format!("the checkpoint of step {saved}"));
+    let mut kept = match (is_final_written, checkpoint) {
+        (true, Some(saved)) => format!("the state after step {step} is kept in {path}/final.npy, and {saved}"),
+        (true, None) => format!("the state after step {step} is kept in {path}/final.npy"),
+        (false, Some(saved)) => format!("{saved} is kept"),
+        (false, None) => format!("the config is kept in {path}"),
+    };
+    // Without a file that has vanished there is nothing to go on with.
+    let is_resumable = failure.is_of_a_file_to_mend() && !saved.is_some_and(is_gone);
+    if is_resumable {
+        kept += &format!("; mend that and go on with `localmax resume {path}`");
+    } else if let Error::Device(_) = failure {
+        kept += &format!("; go on with `localmax resume {path} --engine cpu`");
+    }
+    Error::Stopped { failure: Box::new(failure), kept, is_resumable }
+}
+
+/// Takes the run of `config` from `start` to its end, and leaves its last recorded state in `final.npy` and what is known
+/// of it in meta.json, however it ends. The engine holds the state of `start`, which the directory has been cut back to. A
+/// lost device is reopened once, from the last checkpoint.
 ///
 /// # Errors
 /// Files that cannot be written before anything is recorded; an engine that does not give its first state. What goes wrong
-/// later, and a verification that found a breach, is [`End::Failed`].
+/// later, and a verification that found a breach, is [`Outcome::Failed`].
 pub fn run(
     config: &Config,
     run: &RunDir,
     start: Checkpoint,
     engine: Box<dyn Engine>,
-    conductor: &mut dyn Conductor,
-) -> Result<Ending> {
-    let adapter = engine.description();
-    let mut ending = part(config, run, start, engine, conductor)?;
-    if let End::Failed(lost @ Error::Device(_)) = &ending.how
-        && ending.saved.is_some()
+    callbacks: &mut dyn Callbacks,
+) -> Result<RunResult> {
+    let (adapter, is_new) = (engine.description(), start.progress.tables.is_empty());
+    let mut result = segment(config, run, start, engine, callbacks)?;
+    if let Outcome::Failed(lost @ Error::Device(_)) = &result.outcome
+        && result.saved.is_some()
     {
-        let again = take_up(run, lost, &adapter, conductor).and_then(|(start, engine)| {
-            let reached = ending.reached;
-            part(config, run, start, engine, conductor).map(|e| Ending { reached: e.reached.max(reached), ..e })
+        let again = reopen(run, lost, &adapter, callbacks).and_then(|(start, engine)| {
+            let reached = result.reached;
+            segment(config, run, start, engine, callbacks)
+                .map(|again| RunResult { reached: again.reached.max(reached), ..again })
         });
         match again {
-            Ok(again) => ending = again,
-            Err(second) => ending.how = End::Failed(Error::device(format!("{lost}; once more: {second}"))),
+            Ok(again) => result = again,
+            Err(second) => result.outcome = Outcome::Failed(Error::device(format!("{lost}; once more: {second}"))),
         }
     }
-    match run.write_final(&ending.tokens) {
-        Ok(()) => ending.is_final_written = true,
-        // The first failure is the one to mend.
-        Err(error) if !matches!(ending.how, End::Failed(_)) => ending.how = End::Failed(error),
-        Err(_) => {}
+    let written = run.write_final(&result.tokens);
+    result.is_final_written = written.is_ok();
+    keep_first(&mut result.outcome, written);
+    if !(is_new && result.reached == 0 && matches!(result.outcome, Outcome::Failed(_))) {
+        let written = run.write_meta(&meta(config, &result));
+        keep_first(&mut result.outcome, written);
     }
-    Ok(ending)
+    Ok(result)
 }
 
-/// The last checkpoint on the adapter that was lost.
-fn take_up(
+/// Notes a failure of what follows, unless something failed before: the first failure is the one to mend.
+fn keep_first(outcome: &mut Outcome, then: Result<()>) {
+    if let (Err(error), false) = (then, matches!(outcome, Outcome::Failed(_))) {
+        *outcome = Outcome::Failed(error);
+    }
+}
+
+/// The last checkpoint, on the adapter that was lost.
+fn reopen(
     run: &RunDir,
     lost: &Error,
-    adapter: &crate::outcome::Description,
-    conductor: &mut dyn Conductor,
+    adapter: &Description,
+    callbacks: &mut dyn Callbacks,
 ) -> Result<(Checkpoint, Box<dyn Engine>)> {
     let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
-    let engine = conductor.reopen(lost, &found)?;
+    let engine = callbacks.reopen(lost, &found)?;
     let other = engine.description();
     if other != *adapter {
         return Err(Error::device(format!("there is only {} ({})", other.engine, other.device)));
@@ -258,13 +214,13 @@ fn take_up(
 }
 
 /// Takes the run as far as one engine goes.
-fn part(
+fn segment(
     config: &Config,
     run: &RunDir,
     start: Checkpoint,
     mut engine: Box<dyn Engine>,
-    conductor: &mut dyn Conductor,
-) -> Result<Ending> {
+    callbacks: &mut dyn Callbacks,
+) -> Result<RunResult> {
     let Checkpoint { tokens, progress, frames } = start;
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
     let (options, d) = (progress.options, tokens.d());
@@ -277,9 +233,9 @@ fn part(
     }
     let mut verifier = (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, tokens.n(), d, None));
     let (steps, last) = (recorder.progress.step, recorder.progress.last);
-    let mut simulation = Simulation::new(&config.model, grid, d, engine, steps);
-    let mut ending = Ending {
-        how: End::Completed,
+    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, steps);
+    let mut result = RunResult {
+        outcome: Outcome::Completed,
         steps,
         reached: steps,
         last,
@@ -290,65 +246,59 @@ fn part(
         progress: recorder.progress.clone(),
         is_final_written: false,
     };
-    let how = take(&mut recorder, &mut simulation, verifier.as_mut(), &mut ending, conductor);
-    ending.how = how.unwrap_or_else(End::Failed);
-    if let (Err(error), false) = (recorder.flush(), matches!(ending.how, End::Failed(_))) {
-        ending.how = End::Failed(error);
-    }
-    ending.findings = verifier.map(|v| v.findings);
-    ending.reached = simulation.t();
-    ending.saved = recorder.saved;
-    ending.progress = recorder.progress;
-    ending.progress.total_seconds = recorder.before + recorder.started.elapsed().as_secs_f64();
-    Ok(ending)
+    result.outcome = steps_of(config, &mut recorder, &mut simulation, verifier.as_mut(), &mut result, callbacks)
+        .unwrap_or_else(Outcome::Failed);
+    keep_first(&mut result.outcome, recorder.flush());
+    result.findings = verifier.map(|v| v.findings);
+    result.reached = simulation.t();
+    result.saved = recorder.saved;
+    let total_seconds = recorder.total_seconds();
+    result.progress = Progress { total_seconds, ..recorder.progress };
+    Ok(result)
 }
 
-/// The steps of a run. `ending` is always what was recorded last.
-fn take(
+/// Takes the steps of a segment. `result` always holds what was recorded last.
+fn steps_of(
+    config: &Config,
     recorder: &mut Recorder<'_>,
-    simulation: &mut Simulation<'_>,
+    simulation: &mut Simulation,
     mut verifier: Option<&mut Verifier<'_>>,
-    ending: &mut Ending,
-    conductor: &mut dyn Conductor,
-) -> Result<End> {
-    let (model, end) = (&recorder.config.model, recorder.config.run.steps);
+    result: &mut RunResult,
+    callbacks: &mut dyn Callbacks,
+) -> Result<Outcome> {
+    let (output, end) = (&config.output, config.run.steps);
     let Options { verify_every, past_fixed_point, .. } = recorder.progress.options;
-    let verified = |step: u64| verify_every > 0 && step.is_multiple_of(verify_every);
     // Killed between its last checkpoint and its last row.
     if simulation.t() >= end || (recorder.progress.fixed_point.is_some() && !past_fixed_point) {
-        recorder.write(&ending.tokens, None, false)?;
-        return Ok(End::Completed);
+        recorder.write(&result.tokens, None, false)?;
+        return Ok(Outcome::Completed);
     }
-    loop {
+    let is_verified = |step: u64| verify_every > 0 && step.is_multiple_of(verify_every);
+    let triggers = [output.record, output.frames, output.measures];
+    let due = |step: u64| is_verified(step) || triggers.into_iter().any(|trigger| trigger.may_be_due(step));
+    let take = |simulation: &mut Simulation, next: u64| {
         let t = simulation.t();
-        let start = Instant::now();
-        let reports = match &mut verifier {
-            Some(verifier) if verified(t) => vec![simulation.advance_verified(verifier)?],
-            _ => {
-                let next = (t + 1..end.min(t + HORIZON)).find(|&s| recorder.may_be_due(s) || verified(s));
-                simulation.advance(next.unwrap_or(end.min(t + HORIZON)))?
-            }
-        };
-        recorder.progress.step_seconds += start.elapsed().as_secs_f64();
-        if let Some(verifier) = verifier.as_ref().filter(|v| v.findings.breach_count > 0) {
+        let Some(verifier) = verifier.as_deref_mut().filter(|_| is_verified(t)) else { return simulation.take(next) };
+        let report = verifier.advance(simulation)?;
+        if verifier.findings.breach_count > 0 {
             return Err(Error::Verification(format!("step {t}: {}", verifier.findings.breaches.join("; "))));
         }
-        // A map that is the same at every step and moved nothing will never move anything.
-        let fixed = reports.iter().find(|r| r.moved == 0).filter(|_| model.is_autonomous());
-        // The run ends there, however far a batch went beyond.
-        let stop = fixed.is_some() && !past_fixed_point;
-        let report = if stop { fixed } else { reports.last() }.copied();
-        let step = if stop { fixed.map_or(0, |r| r.t + 1) } else { simulation.t() };
+        Ok(vec![report])
+    };
+    let seconds = recorder.progress.step_seconds;
+    let mut outcome = Outcome::Completed;
+    let look = |simulation: &mut Simulation, look: &Look| {
+        let Look { t: step, report, fixed_point, is_last: completed } = *look;
         let progress = &mut recorder.progress;
-        progress.fixed_point = progress.fixed_point.or(fixed.map(|r| r.t));
+        progress.step_seconds = seconds + simulation.step_seconds();
+        progress.fixed_point = progress.fixed_point.or(fixed_point);
         progress.event = !matches!((&report, &progress.last), (Some(now), Some(before)) if now.is_like(before));
         (progress.step, progress.last) = (step, report);
         let effort = simulation.engine().effort();
-        let asked = report.map_or(ControlFlow::Continue(()), |r| conductor.progress(step, &r, effort.as_ref()));
-        let completed = stop || step == end;
+        let asked = report.map_or(ControlFlow::Continue(()), |r| callbacks.progress(step, &r, effort.as_ref()));
         let last = completed || asked.is_break();
         if last || recorder.is_any_due() || recorder.must_save() {
-            let tokens = simulation.engine().tokens()?;
+            let tokens = simulation.tokens()?;
             recorder.write(&tokens, effort.as_ref(), true)?;
             if last || recorder.must_save() {
                 recorder.save(&tokens)?;
@@ -356,25 +306,28 @@ fn take(
             if last {
                 recorder.write(&tokens, effort.as_ref(), false)?;
             }
-            (ending.steps, ending.last, ending.effort, ending.tokens) = (step, report, effort, tokens);
+            (result.steps, result.last, result.effort, result.tokens) = (step, report, effort, tokens);
         }
-        if last {
-            return Ok(if completed { End::Completed } else { End::Interrupted });
+        if asked.is_break() && !completed {
+            outcome = Outcome::Interrupted;
         }
-    }
+        Ok(asked)
+    };
+    simulation.run(Until { end, past_fixed_point }, due, take, look)?;
+    Ok(outcome)
 }
 
 /// meta.json of a run that has ended.
-pub fn finish(config: &Config, ending: &Ending) -> Meta {
-    let mut meta = Meta::new(config, &ending.progress);
-    (meta.ended, meta.failure) = match &ending.how {
-        End::Completed => ("completed", None),
-        End::Interrupted => ("interrupted", None),
-        End::Failed(error) => ("failed", Some(error.to_string())),
+fn meta(config: &Config, result: &RunResult) -> Meta {
+    let mut meta = Meta::new(config, &result.progress);
+    (meta.ended, meta.failure) = match &result.outcome {
+        Outcome::Completed => ("completed", None),
+        Outcome::Interrupted => ("interrupted", None),
+        Outcome::Failed(error) => ("failed", Some(error.to_string())),
     };
-    meta.steps = ending.steps;
-    meta.effort = ending.effort;
-    meta.timings.steps_per_second = ending.steps as f64 / meta.timings.step_seconds.max(1e-9);
+    meta.steps = result.steps;
+    meta.effort = result.effort;
+    meta.timings.steps_per_second = result.steps as f64 / meta.timings.step_seconds.max(1e-9);
     meta
 }
 
@@ -402,11 +355,11 @@ mod tests {
         let place = Place::new(Some(&folder.path().join("r")), "r").unwrap();
         let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
         let start = Checkpoint { tokens, progress, frames: Vec::new() };
-        let ending = run(&config, &run_dir, start, engine, &mut Alone).unwrap();
-        let End::Failed(error) = &ending.how else { panic!("{:?}", ending.how) };
+        let result = run(&config, &run_dir, start, engine, &mut Alone).unwrap();
+        let Outcome::Failed(error) = &result.outcome else { panic!("{:?}", result.outcome) };
         assert!(error.to_string().contains("delta is -1 at step 21"), "{error}");
-        assert_eq!(ending.steps, 21);
+        assert_eq!(result.steps, 21);
         assert_eq!(run_dir.metrics().unwrap().len(), 22);
-        assert_eq!(run_dir.final_tokens().unwrap(), ending.tokens);
+        assert_eq!(run_dir.final_tokens().unwrap(), result.tokens);
     }
 }

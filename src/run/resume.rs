@@ -11,9 +11,9 @@ use crate::run::checkpoint::Checkpoint;
 use crate::run::folder::RunDir;
 use crate::run::progress::Options;
 
-/// A run that can go on.
+/// What [`look`] found in a run's directory.
 #[derive(Debug)]
-pub struct Left {
+pub struct Resumable {
     /// The config, with the run's name and the steps that it is to take now.
     pub config: Config,
     /// How it is taken.
@@ -31,7 +31,7 @@ pub struct Left {
 /// # Errors
 /// A damaged run, with the file and the part; one whose checkpoints are gone; a config that is not the one of the
 /// checkpoint; too many steps.
-pub fn look(run: &RunDir, more: u64) -> Result<Left> {
+pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     let found = run.newest_checkpoint()?;
     let header = |tokens: &crate::tokens::Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
     let mut config = match &found.checkpoint {
@@ -67,7 +67,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
                 folder.display()
             )));
         }
-        return Ok(Left { config, options, checkpoint: None, done, notes: Vec::new() });
+        return Ok(Resumable { config, options, checkpoint: None, done, notes: Vec::new() });
     };
     let progress = &checkpoint.progress;
     config.name.clone_from(&progress.name);
@@ -108,7 +108,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Left> {
     if done.is_none() {
         notes.extend(other_tokens(run, &config));
     }
-    Ok(Left { config, options, checkpoint: found.checkpoint, done, notes })
+    Ok(Resumable { config, options, checkpoint: found.checkpoint, done, notes })
 }
 
 /// Whether a run without a checkpoint shows more than its first state, which is written before the first checkpoint is.
@@ -129,7 +129,7 @@ fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
     let TokenSource::File(path, _) = &config.tokens else { return None };
     let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
     let now = config.load_tokens();
-    match now.and_then(|tokens| crate::engine::simulation::first_state(&config.model, &tokens, config.run.precision)) {
+    match now.and_then(|tokens| crate::engine::first_state(&config.model, &tokens, config.run.precision)) {
         Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
         Err(error) if error.is_of_nothing() => None,
         Ok(_) => {

@@ -6,7 +6,7 @@ use super::asked::Sizes;
 use super::folder::Folder;
 use super::results::{Series, write_frames};
 use crate::choice::Plan;
-use crate::engine::{self, Simulation};
+use crate::engine::{self, Simulation, Until};
 use crate::engine::{Engine, Engines, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
@@ -14,9 +14,6 @@ use crate::io::config::{Config, RunOptions};
 use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::tokens::Tokens;
-
-/// Steps looked ahead for the next thing that is due.
-const HORIZON: u64 = 256;
 
 /// How far a study is.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +126,7 @@ impl Workbench<'_> {
         if opened.note.is_some() {
             *self.note = opened.note;
         }
-        let mut simulation = Simulation::new(model, grid, first.d(), opened.engine, 0);
+        let mut simulation = Simulation::from_state(model, grid, first.d(), opened.engine, 0);
         let start = self.at.done;
         let begun =
             Look { t: 0, tokens: &first, report: None, last: steps == 0, engine: simulation.engine(), model, grid };
@@ -137,26 +134,19 @@ impl Workbench<'_> {
             return Ok(0);
         }
         drop(first);
-        while simulation.t() < steps {
-            let t = simulation.t();
-            let until = (t + 1..steps.min(t + HORIZON)).find(|&s| due(s)).unwrap_or(steps.min(t + HORIZON));
-            let reports = simulation.advance(until)?;
-            // A map that is the same at every step and moved nothing will never move anything.
-            let fixed = reports.iter().find(|r| r.moved == 0).filter(|_| model.is_autonomous());
-            let t = fixed.map_or(simulation.t(), |r| r.t + 1);
-            let last = fixed.is_some() || t == steps;
-            self.at.done = start + t;
+        let mut taken = 0;
+        let until = Until { end: steps, past_fixed_point: false };
+        simulation.run(until, &due, Simulation::take, |simulation, at| {
+            (self.at.done, taken) = (start + at.t, at.t);
             self.check()?;
-            if last || due(t) {
-                let tokens = simulation.engine().tokens()?;
-                let report = fixed.or(reports.last()).copied();
-                let engine = simulation.engine();
-                if look(&mut Look { t, tokens: &tokens, report, last, engine, model, grid })?.is_break() || last {
-                    return Ok(t);
-                }
+            if !at.is_last && !due(at.t) {
+                return Ok(ControlFlow::Continue(()));
             }
-        }
-        Ok(steps)
+            let tokens = simulation.tokens()?;
+            let (t, report, last) = (at.t, at.report, at.is_last);
+            look(&mut Look { t, tokens: &tokens, report, last, engine: simulation.engine(), model, grid })
+        })?;
+        Ok(taken)
     }
 
     /// Says that the cell has come as far as `steps` of its own steps; for work outside of [`Workbench::simulate`].

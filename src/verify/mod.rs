@@ -16,7 +16,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::engine::{Engine, Rounding, Step, Steps};
+use crate::engine::{Engine, Rounding, Simulation, Step, Steps};
 use crate::error::Result;
 use crate::exact::Grid;
 use crate::model::Model;
@@ -149,7 +149,7 @@ pub struct Verifier<'a> {
     model: &'a Model,
     grid: Grid,
     rows: Vec<usize>,
-    steps: Steps<'a>,
+    steps: Steps,
     /// What was found so far.
     pub findings: Findings,
 }
@@ -184,6 +184,14 @@ impl<'a> Verifier<'a> {
             Step::Real(step) => self.real(step, engine.rounding(), &before, &after, &masks),
         }
         Ok(report)
+    }
+
+    /// Takes the simulation's next step and checks it.
+    ///
+    /// # Errors
+    /// As [`Verifier::step`].
+    pub fn advance(&mut self, simulation: &mut Simulation) -> Result<StepReport> {
+        simulation.take_by(|engine, t| self.step(engine, t))
     }
 
     /// Both faces of a step of the contract.

@@ -15,7 +15,7 @@ use localmax::io::config::Config;
 use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::run::Progress;
 use localmax::run::checkpoint::Checkpoint;
-use localmax::run::record::{self, Conductor, End, Ending};
+use localmax::run::record::{self, Callbacks, Outcome, RunResult};
 use localmax::run::resume;
 use localmax::run::{Meta, Options, Place, RunDir};
 use localmax::tokens::Tokens;
@@ -78,7 +78,7 @@ struct Ends {
     copy: Option<(PathBuf, PathBuf)>,
 }
 
-impl Conductor for Ends {
+impl Callbacks for Ends {
     fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
         panic!("{lost}");
     }
@@ -101,18 +101,17 @@ fn first(config: &Config) -> (Tokens, Grid) {
 }
 
 /// A new run.
-fn begin(config: &Config, path: &Path, who: Who, conductor: &mut dyn Conductor) -> Ending {
+fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) -> RunResult {
     let (tokens, grid) = first(config);
     let engine = open(who, config, &tokens, grid);
     let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
     let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
-    let ending = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, conductor).unwrap();
-    run.write_meta(&record::finish(config, &ending)).unwrap();
-    ending
+    let result = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap();
+    result
 }
 
 /// The rest of a run, as `localmax resume` takes it.
-fn go_on(path: &Path, more: u64, who: Who) -> Ending {
+fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let run = RunDir::open(path).unwrap();
     let left = resume::look(&run, more).unwrap();
     assert!(left.done.is_none(), "{:?}", left.done);
@@ -122,9 +121,9 @@ fn go_on(path: &Path, more: u64, who: Who) -> Ending {
     start.progress.taken_up_by(engine.description());
     run.cut_back(Some(&start)).unwrap();
     left.config.save(path).unwrap();
-    let ending = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();
-    assert!(matches!(ending.how, End::Completed), "{:?}", ending.how);
-    ending
+    let result = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();
+    assert!(matches!(result.outcome, Outcome::Completed), "{:?}", result.outcome);
+    result
 }
 
 /// A run in two parts must be the run in one, whatever the rule, the step, and the way it ended.
@@ -144,7 +143,7 @@ fn all_splits(name: &str, changes: &[&str], parts: &[(Who, Who)]) {
                 count += 1;
                 let path = folder.path().join(format!("parts-{count}"));
                 let begun = folder.path().join(format!("begun-{count}"));
-                let ending = match manner {
+                let result = match manner {
                     Manner::Checkpoint => {
                         let mut shorter = config.clone();
                         shorter.run.steps = at;
@@ -161,9 +160,9 @@ fn all_splits(name: &str, changes: &[&str], parts: &[(Who, Who)]) {
                     }
                 };
                 assert_equal_files(&whole, &path, &what);
-                let (step, more) = (ending.progress.segments.last().unwrap().from_step, ending.progress.segments.len());
+                let (step, more) = (result.progress.segments.last().unwrap().from_step, result.progress.segments.len());
                 let [most, fewest] = if who == then || step == 0 { [1, 1] } else { [2, 2] };
-                assert!((fewest..=most).contains(&more), "{what}: {:?}", ending.progress.segments);
+                assert!((fewest..=most).contains(&more), "{what}: {:?}", result.progress.segments);
             }
         }
     }
@@ -262,7 +261,7 @@ fn doomed(config: &Config, tokens: &Tokens, grid: Grid, left: usize) -> Box<dyn 
     Box::new(Doomed { inner, device, left })
 }
 
-impl Conductor for Reopens<'_> {
+impl Callbacks for Reopens<'_> {
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
         self.losses.push(lost.to_string());
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
@@ -298,17 +297,16 @@ fn a_lost_device_is_taken_up_once() {
             let engine = doomed(&config, &tokens, grid, 4);
             let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
             let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &progress)).unwrap();
-            let mut conductor = Reopens { config: &config, next, again, losses: Vec::new() };
+            let mut callbacks = Reopens { config: &config, next, again, losses: Vec::new() };
             let start = Checkpoint { tokens, progress, frames: vec![] };
-            let ending = record::run(&config, &run, start, engine, &mut conductor).unwrap();
-            assert_eq!(conductor.losses.len(), 1, "{name} {what}: {:?}", conductor.losses);
-            match (what, &ending.how) {
-                ("again", End::Completed) => {}
-                ("again", how) => panic!("{name}: {how:?} after {:?}", conductor.losses),
-                (_, End::Failed(Error::Device(_))) => {
-                    let saved = ending.saved.unwrap();
+            let result = record::run(&config, &run, start, engine, &mut callbacks).unwrap();
+            assert_eq!(callbacks.losses.len(), 1, "{name} {what}: {:?}", callbacks.losses);
+            match (what, &result.outcome) {
+                ("again", Outcome::Completed) => {}
+                ("again", how) => panic!("{name}: {how:?} after {:?}", callbacks.losses),
+                (_, Outcome::Failed(Error::Device(_))) => {
+                    let saved = result.saved.unwrap();
                     assert!(saved >= 4, "{name} {what}: the checkpoint of step {saved}");
-                    run.write_meta(&record::finish(&config, &ending)).unwrap();
                     go_on(&path, 0, Who::Gpu);
                 }
                 (_, how) => panic!("{name} {what}: {how:?}"),

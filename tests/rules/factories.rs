@@ -72,12 +72,12 @@ impl Factory {
     }
 
     /// A run of a valid model from a cloud, in the engine's widest width.
-    pub(crate) fn run<'a>(&self, model: &'a Model, rows: &[Vec<f64>]) -> Run<'a> {
+    pub(crate) fn run(&self, model: &Model, rows: &[Vec<f64>]) -> Run {
         self.run_at(model, rows, self.precision)
     }
 
     /// A run of a valid model from a cloud.
-    pub(crate) fn run_at<'a>(&self, model: &'a Model, rows: &[Vec<f64>], precision: Precision) -> Run<'a> {
+    pub(crate) fn run_at(&self, model: &Model, rows: &[Vec<f64>], precision: Precision) -> Run {
         let (n, d) = (rows.len(), rows[0].len());
         let cloud = Tokens::from_f64(n, d, rows.concat()).expect("a cloud");
         model.validate(d, 10).expect("a valid model");
@@ -90,14 +90,14 @@ impl Factory {
 }
 
 /// A run in progress.
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     pub(crate) engine: Box<dyn Engine>,
-    steps: Steps<'a>,
+    steps: Steps,
     n: usize,
     pub(crate) t: u64,
 }
 
-impl Run<'_> {
+impl Run {
     /// Takes steps.
     pub(crate) fn advance(&mut self, count: u64) -> &mut Self {
         self.try_advance(count).expect("steps");

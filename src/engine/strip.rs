@@ -1,0 +1,77 @@
+//! The strip of one token: whom it attends to, with the scores that decide it (2509.15958, Z_i).
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::real;
+use crate::reference::real::State;
+use crate::tokens::Tokens;
+
+/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the stored tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip {
+    /// The token.
+    pub token: usize,
+    /// The query A x_i.
+    pub query: Vec<f64>,
+    /// Indices of the keys attended to, ascending.
+    pub members: Vec<usize>,
+    /// S_ij of every key that the token sees.
+    pub scores: Vec<f64>,
+    /// The largest score.
+    pub max: f64,
+    /// The score at which the strip ends; the largest score in rules without a strip.
+    pub threshold: f64,
+    /// δ at this step, in the unit of the strip's form; 0 in rules without one.
+    pub delta: f64,
+}
+
+/// The strips of a state at one step.
+pub(crate) struct Strips {
+    state: State,
+    step: real::Step,
+    delta: f64,
+}
+
+impl Strips {
+    /// The strips computed from `tokens`, the state after t steps, for the step t → t + 1.
+    ///
+    /// # Errors
+    /// A schedule outside its domain at step t.
+    pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
+        let step = real::Steps::new(model, tokens.d()).at(t)?;
+        let delta = model.delta(step.stages[0].moment)?;
+        Ok(Self { state: State::new(tokens), step, delta })
+    }
+
+    /// Number of keys that a token attends to.
+    pub(crate) fn size(&self, token: usize) -> usize {
+        let stage = &self.step.stages[0];
+        self.state.attention(&self.step, stage, &stage.heads[0], token).weights.len()
+    }
+
+    /// The strip of a token.
+    ///
+    /// # Errors
+    /// A token beyond the last.
+    pub(crate) fn of(&self, token: usize) -> Result<Strip> {
+        require_token(token, self.state.n)?;
+        let (step, state) = (&self.step, &self.state);
+        let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
+        let members = state.attention(step, stage, head, token).weights.iter().map(|(j, _)| *j).collect();
+        let scores = state.scores(step, head, token);
+        let threshold = state.threshold(stage.weights, head, token, scores.max);
+        let query = head.scores.apply(state.row(token));
+        Ok(Strip { token, query, members, scores: scores.values, max: scores.max, threshold, delta: self.delta })
+    }
+}
+
+/// Refuses a token beyond the last.
+///
+/// # Errors
+/// It, with the number of tokens.
+pub(crate) fn require_token(token: usize, n: usize) -> Result<()> {
+    if token < n {
+        return Ok(());
+    }
+    Err(Error::input(format!("token {token}: there are {n} tokens, 0 to {}", n - 1)))
+}

@@ -1,0 +1,33 @@
+//! A system on one line, as pictures and reports head it.
+
+use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
+
+impl Model {
+    /// Rule and parameters on one line.
+    pub fn title(&self) -> String {
+        let what = match (&self.rule, &self.update) {
+            (_, Update::Flow { geometry: Geometry::Ellipsoid(_), .. }) => match self.heads.len() {
+                1 => String::new(),
+                count => format!(", {count} heads"),
+            },
+            (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => {
+                String::new()
+            }
+            (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
+            (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
+            (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
+        };
+        let how = match &self.update {
+            Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
+            Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
+            Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
+        };
+        let causal = if self.mask == Mask::Causal { ", causal" } else { "" };
+        let name = match self.name() {
+            "frank-wolfe" => "Frank–Wolfe".to_owned(),
+            "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
+            name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
+        };
+        format!("{name}{what}{how}{causal}")
+    }
+}

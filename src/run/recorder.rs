@@ -1,0 +1,141 @@
+//! The files of a run while it goes on.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::io::config::{Config, Trigger};
+use crate::outcome::Effort;
+use crate::run::effort::EffortWriter;
+use crate::run::folder::{EFFORT, METRICS, RunDir};
+use crate::run::measuring::Measures;
+use crate::run::metrics::{MetricsWriter, Row, Taken};
+use crate::run::progress::{Frame, Mark, Progress};
+use crate::tokens::Tokens;
+
+/// The files of a run while it goes on.
+pub(crate) struct Recorder<'a> {
+    config: &'a Config,
+    run: &'a RunDir,
+    metrics: MetricsWriter,
+    /// `None` if nothing is measured.
+    measures: Option<Measures<'a>>,
+    /// `None` until an engine has an effort to tell.
+    efforts: Option<EffortWriter>,
+    /// Frames that were due; the frame of a run's last state need not be.
+    frames: Vec<Frame>,
+    pub(crate) progress: Progress,
+    started: Instant,
+    /// Seconds of earlier segments.
+    before: f64,
+    pub(crate) saved: Option<u64>,
+    saved_at: Instant,
+}
+
+impl<'a> Recorder<'a> {
+    /// Creates the files of a new run, or takes up those of an old one where the checkpoint left them.
+    pub(crate) fn open(config: &'a Config, run: &'a RunDir, progress: Progress, frames: Vec<Frame>) -> Result<Self> {
+        let metrics = match progress.mark(METRICS) {
+            Some(mark) => MetricsWriter::resume(run.path(), mark)?,
+            None => MetricsWriter::create(&run.metrics_path())?,
+        };
+        let measures = Measures::open(config, run, &progress)?;
+        let efforts = progress.mark(EFFORT).map(|mark| EffortWriter::resume(run.path(), mark)).transpose()?;
+        let saved = progress.mark(METRICS).map(|_| progress.step);
+        let (started, before) = (Instant::now(), progress.total_seconds);
+        Ok(Self {
+            config,
+            run,
+            metrics,
+            measures,
+            efforts,
+            frames,
+            progress,
+            started,
+            before,
+            saved,
+            saved_at: started,
+        })
+    }
+
+    /// Every table's mark, once its rows are on the disk.
+    fn marks(&mut self) -> Result<Vec<Mark>> {
+        let mut marks = vec![self.metrics.mark()?];
+        marks.extend(self.measures.as_mut().map(Measures::mark).transpose()?);
+        marks.extend(self.efforts.as_mut().map(EffortWriter::mark).transpose()?);
+        Ok(marks)
+    }
+
+    /// Brings every row into its file.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.metrics.flush()?;
+        self.measures.as_mut().map_or(Ok(()), Measures::flush)?;
+        self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
+    }
+
+    /// True if a trigger is due at the last step taken.
+    fn is_due(&self, trigger: Trigger) -> bool {
+        trigger.is_due(self.progress.step, self.progress.event)
+    }
+
+    /// True if any trigger is due at the last step taken.
+    pub(crate) fn is_any_due(&self) -> bool {
+        let output = &self.config.output;
+        [output.record, output.frames, output.measures].into_iter().any(|trigger| self.is_due(trigger))
+    }
+
+    /// True if a checkpoint is due by the clock.
+    pub(crate) fn must_save(&self) -> bool {
+        // An interval beyond what a Duration holds never passes.
+        Duration::try_from_secs_f64(self.config.output.checkpoint_seconds).is_ok_and(|d| self.saved_at.elapsed() >= d)
+    }
+
+    /// Brings everything to the disk, so that the run can go on from `tokens`, the state after `progress.step` steps.
+    pub(crate) fn save(&mut self, tokens: &Tokens) -> Result<()> {
+        if self.saved == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.progress.tables = self.marks()?;
+        self.progress.total_seconds = self.total_seconds();
+        self.run.write_checkpoint(tokens, &self.frames, &self.progress)?;
+        (self.saved, self.saved_at) = (Some(self.progress.step), Instant::now());
+        Ok(())
+    }
+
+    /// Writes of `tokens`, the state after `progress.step` steps, what is due, or else what is not: a run's last state is
+    /// written whole, and where the run goes on after all, what was not due is cut away again.
+    pub(crate) fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
+        let (step, output) = (self.progress.step, &self.config.output);
+        if self.is_due(output.record) == is_due {
+            let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
+            let hash = tokens.hash().to_hex().to_string();
+            if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
+                self.progress.watch_for_cycle(step, &hash);
+            }
+            self.metrics.write(&Row { step, taken: taken.transpose()?, hash })?;
+        }
+        if self.is_due(output.measures) == is_due
+            && let Some(measures) = &mut self.measures
+        {
+            measures.write(step, tokens)?;
+        }
+        if self.is_due(output.frames) == is_due {
+            let hash = self.run.write_frame(step, tokens)?;
+            if is_due {
+                self.frames.push(Frame { step, hash });
+            }
+        }
+        if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
+            let writer = match self.efforts.take() {
+                Some(writer) => writer,
+                None => EffortWriter::create(&self.run.effort_path())?,
+            };
+            self.efforts.insert(writer).write(step, effort, self.progress.step_seconds)?;
+        }
+        Ok(())
+    }
+
+    /// Seconds that the run has taken, earlier segments included.
+    pub(crate) fn total_seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+}
