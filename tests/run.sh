@@ -26,7 +26,7 @@ lacking() {
     note "$@"
     [ "${CI:-}" != true ] || die 'in CI no test may be left out'
 }
-trap 'case $? in 0 | 2) ;; *) note "failed in \"$BASH_COMMAND\" (line $LINENO): its message is above" ;; esac' EXIT
+trap 'case $? in 0 | 2) ;; *) note "${doing:-the set-up} failed in \"$BASH_COMMAND\" (line $LINENO): its message is above" ;; esac' EXIT
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; elif have sudo; then sudo "$@"; else
@@ -176,3 +176,62 @@ if [ "${1:-}" = drivers ]; then
     printf 'export VK_DRIVER_FILES=%q\n' "$VK_DRIVER_FILES"
     exit 0
 fi
+
+missing=()
+have cc || missing+=(gcc libc6-dev)
+have c++ || missing+=(g++)
+have python3 || missing+=(python3)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || missing+=(ca-certificates) # cargo fetches crates with them
+if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
+have cargo || die 'cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then run this again'
+for part in fmt clippy; do
+    cargo $part --version >/dev/null 2>&1 || die "cargo $part is missing: run 'rustup component add rustfmt clippy', then run this again"
+done
+install_browser
+
+# Runs a command under a heading and notes what it took.
+mkdir -p target
+spent=()
+stage() {
+    local TIMEFORMAT='%0R %0U %0S' title=$1 wall user system
+    shift
+    say "$title"
+    doing=$title
+    { time "$@" 2>&3; } 3>&2 2>target/spent
+    read -r wall user system <target/spent
+    spent+=("$(printf '%6d %9d  %s' "$wall" $((user + system)) "$title")")
+}
+
+# Every feature alone, and none: that each part of the library stands without the others.
+check_features() {
+    local features feature
+    features=$(cargo metadata --locked --no-deps --format-version 1 | python3 -c '
+import json, sys
+package = next(p for p in json.load(sys.stdin)["packages"] if p["name"] == "localmax")
+print(*sorted(set(package["features"]) - {"default"}))')
+    for feature in '' $features; do
+        echo "   ${feature:-none}" >&2
+        cargo check --locked --quiet -p localmax --no-default-features --features "$feature"
+    done
+    if [ ! -e "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]; then
+        note "the browser's target is left out: 'rustup target add wasm32-unknown-unknown' brings it"
+    elif [[ " $features " == *' gpu '* ]]; then
+        echo '   gpu in the browser' >&2
+        cargo check --locked --quiet -p localmax --lib --no-default-features --features gpu --target wasm32-unknown-unknown
+    fi
+}
+
+# Artefacts for the next edit are of no use to CI and cost it time.
+if [ "${CI:-}" = true ]; then
+    export CARGO_INCREMENTAL=0
+    stage 'machines with nothing installed' bash tests/bare.sh
+fi
+stage 'formatting' cargo fmt --check
+stage 'lints' cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+stage 'features one by one' check_features
+stage 'fuzz targets, built without instruments' cargo build --locked --workspace --bins --tests --quiet
+stage "tests, on the Vulkan drivers $VK_DRIVER_FILES" python3 tests/timed.py --locked --workspace
+stage 'tests in the documentation' cargo test --locked --workspace --doc
+printf '\nSeconds and seconds of processor time of each stage:\n'
+printf '%s\n' "${spent[@]}"
