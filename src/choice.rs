@@ -32,51 +32,35 @@ pub enum Plan {
     Tree,
 }
 
-impl EngineChoice {
-    /// Every choice with its name in configs.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Auto, "auto"), (Self::Gpu, "gpu"), (Self::Cpu, "cpu"), (Self::Reference, "reference")];
+/// Gives the values of an enum the names that configs and files call them by.
+macro_rules! named {
+    ($type:ty, $what:literal, [$($value:ident = $name:literal),* $(,)?]) => {
+        impl $type {
+            /// Every value with its name.
+            pub const ALL: [(Self, &'static str); [$($name),*].len()] = [$((Self::$value, $name)),*];
 
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        name(self, &Self::ALL)
-    }
+            /// The name used in configs and files.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$value => $name),* }
+            }
 
-    /// The choice of that name.
-    ///
-    /// # Errors
-    /// No such name; the error lists all.
-    pub fn parse(text: &str) -> Result<Self> {
-        named(text, "engine", &Self::ALL)
-    }
+            /// The value of that name.
+            ///
+            /// # Errors
+            /// No such name; the error lists all.
+            pub fn parse(text: &str) -> $crate::error::Result<Self> {
+                $crate::choice::find(text, $what, &Self::ALL)
+            }
+        }
+    };
 }
+pub(crate) use named;
 
-impl Plan {
-    /// Every plan with its name in configs.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Auto, "auto"), (Self::Brute, "brute"), (Self::Norm, "norm"), (Self::Tree, "tree")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        name(self, &Self::ALL)
-    }
-
-    /// The plan of that name.
-    ///
-    /// # Errors
-    /// No such name; the error lists all.
-    pub fn parse(text: &str) -> Result<Self> {
-        named(text, "plan", &Self::ALL)
-    }
-}
-
-/// The name of a value in a table of names.
-pub(crate) fn name<T: Copy + PartialEq>(value: T, all: &[(T, &'static str)]) -> &'static str {
-    all.iter().find(|(v, _)| *v == value).map_or("", |(_, name)| name)
-}
+named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference"]);
+named!(Plan, "plan", [Auto = "auto", Brute = "brute", Norm = "norm", Tree = "tree"]);
 
 /// The value of a name in a table of names.
-pub(crate) fn named<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {
+pub(crate) fn find<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {
     all.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
         Error::input(format!("unknown {what} {text:?}; one of {}", names.join(", ")))

@@ -6,8 +6,13 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Bad usage or input: a file, a key, a parameter. One line that says what to change.
-    #[error("{0}")]
-    Input(String),
+    #[error("{}{text}", key.as_ref().map(|key| format!("{key} ")).unwrap_or_default())]
+    Input {
+        /// The key of a config that it is about, such as `model.alpha`; the text goes on from there.
+        key: Option<String>,
+        /// What is wrong and what to do.
+        text: String,
+    },
     /// A file that cannot be read or written.
     #[error("{}: {}", path.display(), advice(cause))]
     File {
@@ -69,7 +74,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An [`Error::Input`] from anything printable.
     pub fn input(text: impl Into<String>) -> Self {
-        Self::Input(text.into())
+        Self::Input { key: None, text: text.into() }
+    }
+
+    /// An [`Error::Input`] about a key of a config: `text` says what the key's value is and must be.
+    pub fn at_key(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Input { key: Some(key.into()), text: text.into() }
     }
 
     /// An [`Error::Device`] from anything printable.
@@ -98,7 +108,7 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
-            Self::Input(_) | Self::File { .. } | Self::Memory { .. } => 2,
+            Self::Input { .. } | Self::File { .. } | Self::Memory { .. } => 2,
             Self::Device(_) | Self::NonFinite { .. } => 3,
             Self::Stopped { is_resumable: true, .. } | Self::Interrupted(_) => 4,
             Self::Stopped { failure, .. } => failure.exit_status(),

@@ -18,7 +18,7 @@
 
 use rayon::prelude::*;
 
-use crate::choice;
+use crate::choice::named;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::tokens::{Coordinates, Precision, Tokens};
@@ -39,34 +39,22 @@ pub enum Kind {
     Ties,
 }
 
-impl Kind {
-    /// Every kind with its name in configs.
-    pub const ALL: [(Self, &'static str); 10] = [
-        (Self::Normal, "normal"),
-        (Self::Ball, "ball"),
-        (Self::Cube, "cube"),
-        (Self::Sphere, "sphere"),
-        (Self::Circle, "circle"),
-        (Self::Polygon, "polygon"),
-        (Self::Line, "line"),
-        (Self::Clusters, "clusters"),
-        (Self::Grid, "grid"),
-        (Self::Ties, "ties"),
-    ];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        choice::name(self, &Self::ALL)
-    }
-
-    /// The kind of that name.
-    ///
-    /// # Errors
-    /// No such name; the error lists all.
-    pub fn parse(text: &str) -> Result<Self> {
-        choice::named(text, "kind of cloud", &Self::ALL)
-    }
-}
+named!(
+    Kind,
+    "kind of cloud",
+    [
+        Normal = "normal",
+        Ball = "ball",
+        Cube = "cube",
+        Sphere = "sphere",
+        Circle = "circle",
+        Polygon = "polygon",
+        Line = "line",
+        Clusters = "clusters",
+        Grid = "grid",
+        Ties = "ties",
+    ]
+);
 
 /// Number of clusters unless given.
 pub const CLUSTERS: u64 = 5;
@@ -102,7 +90,7 @@ impl Cloud {
     /// The parameter outside its domain, with its value.
     pub fn validate(&self) -> Result<()> {
         let bad = |name: &str, value: &dyn std::fmt::Display, domain: &str| {
-            Err(Error::input(format!("tokens.{name} is {value}; it must be {domain}")))
+            Err(Error::at_key(format!("tokens.{name}"), format!("is {value}; it must be {domain}")))
         };
         if self.n == 0 || u32::try_from(self.n).is_err() {
             return bad("n", &self.n, "from 1 to 4294967295");

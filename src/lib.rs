@@ -14,15 +14,16 @@
 //! | 6 | [`sim`], [`study`], [`mod@bench`], [`plot`] |
 //! | 7 | [`cli`] |
 
+#[cfg(feature = "cli")]
 pub mod bench;
 pub mod choice;
+#[cfg(feature = "cli")]
 pub mod cli;
-
 pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod exact;
-
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod init;
 pub mod io;
@@ -31,14 +32,15 @@ pub mod model;
 pub mod num;
 pub mod observe;
 pub mod outcome;
+#[cfg(feature = "pictures")]
 pub mod plot;
 pub mod real;
 pub mod reference;
 pub mod rng;
 pub mod run;
 pub mod schedule;
-
 pub mod space;
+#[cfg(feature = "studies")]
 pub mod study;
 pub mod tokens;
 pub mod verify;

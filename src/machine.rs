@@ -1,4 +1,4 @@
-//! What this machine has.
+//! Threads and memory of this machine.
 
 use std::fs::read_to_string;
 use std::path::Path;

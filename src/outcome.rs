@@ -1,4 +1,4 @@
-//! What an engine tells about a step, beside the tokens.
+//! Reports of an engine on a step, beside the tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl StepReport {
         report
     }
 
-    /// Whether as many tokens moved as in another step, and strips had the same sizes.
+    /// True if as many tokens moved as in another step, and strips had the same sizes.
     pub fn is_like(&self, other: &Self) -> bool {
         Self { t: other.t, redone: other.redone, ..*self } == *other
     }
@@ -48,7 +48,7 @@ pub struct Strips {
     pub count: Vec<u32>,
 }
 
-/// How a step was computed. None of it is the same on every machine, or twice on one.
+/// Effort of a step. It differs between machines, and between runs on one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effort {
     /// The plan that ran; never [`Plan::Auto`].
@@ -61,7 +61,7 @@ pub struct Effort {
     pub distinct: usize,
 }
 
-/// Who computed: goes to meta.json and `doctor`.
+/// Engine, device and driver, as meta.json and `doctor` show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// `reference`, `cpu` or `gpu`.

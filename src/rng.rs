@@ -3,9 +3,8 @@
 //!
 //! Draws inside a step come from a counter instead ([`uniform_at`]): a pure function of (seed, step, token), cheap on any device.
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// One stream of draws.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The state: n tokens in R^d, row i the token x_i.
 
+use crate::choice::named;
 use crate::error::{Error, Result};
 
 /// Width of the stored tokens. It also picks the arithmetic that the contract runs on (24 or 53 state bits).
@@ -12,18 +13,9 @@ pub enum Precision {
     F64,
 }
 
+named!(Precision, "precision", [F32 = "f32", F64 = "f64"]);
+
 impl Precision {
-    /// Every width with its name in configs.
-    pub const ALL: [(Self, &'static str); 2] = [(Self::F32, "f32"), (Self::F64, "f64")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-        }
-    }
-
     /// Bytes of one stored coordinate.
     pub fn bytes(self) -> usize {
         match self {

@@ -101,16 +101,6 @@ fn run_without_arguments_leaves_a_run() {
     assert!(meta["grid"]["unit"].as_f64().unwrap() > 0.0);
 }
 
-/// The README's picture is what `localmax run` draws. After a change of the drawing, look at the new picture and copy it
-/// to tests/pictures.
-#[test]
-fn the_picture_of_the_readme_is_the_default_run() {
-    let folder = Folder::new();
-    folder.good(&["run", "--engine", "cpu", "--out", "r"]);
-    let drawn = fs::read_to_string(folder.path().join("r/plots/trajectories.svg")).unwrap();
-    assert!(drawn == include_str!("pictures/default.svg"), "tests/pictures/default.svg is not what is drawn now");
-}
-
 /// The resolved config must run again as it is, to the same bits, on every engine.
 #[test]
 fn a_run_repeats_from_its_own_config_and_on_every_engine() {
@@ -451,14 +441,14 @@ fn a_cycle_is_told() {
         (meta["cycle"]["from_step"].as_u64(), meta["cycle"]["period"].as_u64(), meta["fixed_point"].as_u64())
     };
     let said = folder.good(&["run", "swap.toml", "--out", "whole", "--no-plot"]);
-    assert!(said.contains("comes back every 2 steps: tokens move for ever, and have no limit"), "{said}");
+    assert!(said.contains("comes back every 2 steps: tokens move for ever and have no limit"), "{said}");
     assert_eq!(cycle("whole"), (Some(16), Some(2), None));
     folder.good(&["run", "swap.toml", "--steps", "17", "--out", "parts", "--no-plot"]);
     assert_eq!(cycle("parts"), (None, None, None));
     folder.good(&["resume", "parts", "--steps", "23"]);
     assert_eq!(cycle("parts"), cycle("whole"));
     let said = folder.good(&["run", "swap.toml", "--set", "run.precision=f64", "--out", "fixed", "--no-plot"]);
-    assert!(said.contains("no bit moves") || said.contains("tokens may still move"), "{said}");
+    assert!(said.contains("fixed point at step") || said.contains("tokens may still move"), "{said}");
     assert_eq!((cycle("fixed").0, cycle("fixed").1), (None, None));
 }
 
@@ -588,48 +578,6 @@ fn a_machine_without_a_driver_is_served() {
     let bench = bare(&["bench", "--tokens", "200", "--dims", "2", "--rounds", "1", "--seconds", "0.01", "--json"]);
     let bench: Value = serde_json::from_slice(&bench.stdout).unwrap();
     assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
-}
-
-/// A README that does not run costs a newcomer the first hour.
-#[test]
-fn the_readme_holds() {
-    let readme = include_str!("../README.md");
-    let folder = Folder::new();
-    let config = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    folder.write("my.toml", config);
-    folder.good(&["run", "my.toml", "--steps", "2", "--out", "r", "--engine", "cpu"]);
-    folder.good(&["plot", "r", "--token", "3", "--step", "2"]);
-    let help = folder.good(&["--help"]);
-    let commands: Vec<&str> = readme
-        .match_indices("`localmax ")
-        .map(|(at, start)| readme[at + start.len()..].split([' ', '`']).next().unwrap())
-        .collect();
-    assert!(commands.len() > 8);
-    for command in commands {
-        assert!(help.contains(&format!("\n  {command} ")), "README names `localmax {command}`, help does not");
-    }
-    for name in ["normal", "ball", "cube", "sphere", "circle", "polygon", "line", "clusters", "grid", "ties"] {
-        assert!(readme.contains(&format!("`{name}`")), "README does not name the cloud {name}");
-        folder.good(&[
-            "run",
-            "my.toml",
-            "--steps",
-            "1",
-            "--set",
-            &format!("tokens.kind={name}"),
-            "--no-plot",
-            "--engine",
-            "cpu",
-        ]);
-    }
-    for entry in fs::read_dir(folder.path().join("r")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(readme.contains(&format!("`{name}`")) || readme.contains(&format!("`{name}/")), "README lacks {name}");
-    }
-    for path in readme.match_indices("](").map(|(at, _)| readme[at + 2..].split(')').next().unwrap()) {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-        assert!(path.starts_with("https://") || here.exists(), "README links to {path}, which is not there");
-    }
 }
 
 /// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it will hold be said.

@@ -1,4 +1,4 @@
-"""The contract, version 1, in Python's big integers, written from its text alone (src/contract/mod.rs).
+"""The contract, version 1, in Python's big integers, written from its text alone (docs/arithmetic.md).
 
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|

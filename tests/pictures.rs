@@ -1,4 +1,4 @@
-//! Pictures from every kind of cloud: valid, bounded, the same twice, and with something on them.
+//! Pictures of every kind of cloud: valid, bounded, equal when drawn twice, and not empty.
 //!
 //! They stay in `target/tmp/pictures` to be looked at.
 
@@ -9,8 +9,8 @@ use localmax::engine::{Engine, ExactReference, Steps};
 use localmax::exact::Grid;
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
-use localmax::plot::document::{Block, Document, Table};
-use localmax::plot::{Chart, Coordinate, Metrics, Panels, Picture, Player, Size, StripView, Trajectories};
+use localmax::plot::document::{Block, Document, TextTable};
+use localmax::plot::{Chart, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Trajectories};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use serde_json::Value;
@@ -67,6 +67,13 @@ fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, T
     (frames, reports, view.unwrap())
 }
 
+/// The metrics of a step of n tokens.
+fn metrics(report: &StepReport, n: usize) -> StepMetrics {
+    let mean = report.strip_total as f64 / n as f64;
+    let strips = Some([f64::from(report.strip_min), mean, f64::from(report.strip_max)]);
+    StepMetrics { t: report.t, moved: report.moved, strips }
+}
+
 /// Checks what every picture must be, and leaves it to be looked at.
 fn check(name: &str, draw: impl Fn() -> Picture) {
     let picture = draw();
@@ -109,7 +116,8 @@ fn a_plane_cloud_with_its_strip() {
     let (frames, reports, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (0, 17));
     trajectories("plane", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
     let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
-    let metrics = Metrics { title, subtitle, n: 200, rows: &reports, has_strips: true };
+    let steps: Vec<StepMetrics> = reports.iter().map(|report| metrics(report, 200)).collect();
+    let metrics = Metrics { title, subtitle, steps: &steps };
     check("metrics", || metrics.draw(Size::default()).unwrap());
     let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
     trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
@@ -135,7 +143,7 @@ fn other_dimensions() {
     }
 }
 
-/// If this failed, one token, coincident, collinear, huge, tiny or far-off clouds would panic or draw nothing.
+/// If this failed, one token, coincident, collinear, huge, tiny or far-off clouds would panic.
 #[test]
 fn degenerate_clouds() {
     let line = Tokens::from_f64(5, 2, vec![0., 0., 1., 1., 2., 2., 3., 3., -1., -1.]).unwrap();
@@ -187,19 +195,20 @@ fn large_clouds_stay_small_files() {
     trajectories("large-start", "four attracting corners", &frames[..2], None);
 }
 
-/// If this failed, a long run's metrics would be unreadable: counts over decades, zeros, thousands of rows.
+/// If this failed, a long run's metrics would be unreadable: decades, zeros, thousands of rows.
 #[test]
 fn long_metrics() {
-    let rows: Vec<StepReport> = (0..50_000u64)
+    let rows: Vec<StepMetrics> = (0..50_000u64)
         .map(|t| {
             let moved = if t < 20_000 { 1_000_000 / (1 + t) } else { 0 };
             let count = [1, 1 + (1_000_000 / (1 + t)) as u32, 1_000_000 / (1 + t as u32 / 10)];
-            StepReport { strip_total: 1_000_000 * u64::from(count[1]), ..StepReport::new(t, moved, count, 0) }
+            let [least, mean, most] = count.map(f64::from);
+            StepMetrics { t, moved, strips: Some([least.min(mean).min(most), mean, most.max(mean)]) }
         })
         .collect();
-    let metrics = |rows: &[StepReport]| {
+    let metrics = |steps: &[StepMetrics]| {
         let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
-        Metrics { title, subtitle, n: 1_000_000, rows, has_strips: true }.draw(Size::default()).unwrap()
+        Metrics { title, subtitle, steps }.draw(Size::default()).unwrap()
     };
     check("metrics-long", || metrics(&rows));
     check("metrics-one", || metrics(&rows[..1]));
@@ -252,7 +261,7 @@ fn charts_of_every_kind() {
     let bars = Chart::new("Gaps", Coordinate::log("gap (dimensionless)"), Coordinate::whole("tokens"));
     let bars = bars.histogram("all", &values, 30);
     check("chart-histogram", || bars.draw(Size::default()).unwrap());
-    let counted: f64 = bars.draw(Size::default()).unwrap().marks.iter().map(|mark| bar_height(&mark.text)).sum();
+    let counted: f64 = bars.draw(Size::default()).unwrap().tooltips.iter().map(|tip| bar_height(&tip.text)).sum();
     assert_eq!(counted, 525.0, "a histogram that loses values");
     let names = |of: &[f64]| of.iter().map(f64::to_string).collect::<Vec<_>>();
     let (x, y) = (names(&[0.1, 0.5, 1.0, 3.0]), names(&[0.01, 0.1, 1.0]));
@@ -278,13 +287,13 @@ fn charts_of_every_kind() {
     check("panels", || panels.draw(Size { width: 1200, height: 420 }).unwrap());
 }
 
-/// The height in a mark's text, "…\ntokens: 12 (…)".
+/// The height in a tooltip, "…\ntokens: 12 (…)".
 fn bar_height(text: &str) -> f64 {
     text.split("tokens: ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse().ok()).unwrap()
 }
 
-/// If this failed, a study whose numbers are odd (none, one, all equal, infinite, 0 on a logarithmic axis) would end in a panic
-/// or in a picture that does not say what it leaves out.
+/// If this failed, a study whose numbers are odd (none, one, all equal, infinite, 0 on a
+/// logarithmic axis) would end in a panic or in a picture that does not say what it leaves out.
 #[test]
 fn charts_of_odd_data() {
     let odd: [&[(f64, f64)]; 6] = [
@@ -320,7 +329,8 @@ fn charts_of_odd_data() {
     assert!(empty.draw(Size::default()).unwrap_err().to_string().contains("cannot show the range 1 to 1"));
 }
 
-/// If this failed, a trajectory could not be played: a GIF that no viewer opens, or that shows other steps than the run's.
+/// If this failed, a trajectory could not be played: a GIF that no viewer opens, or that shows
+/// other steps than the run's.
 #[test]
 fn trajectories_play() {
     for (name, d) in [("line", 1), ("plane", 2), ("space", 3), ("ten", 10)] {
@@ -352,7 +362,7 @@ fn trajectories_play() {
     assert!(Player::new(&[(1, normal(3, 2, 1.0)), (1, normal(3, 2, 1.0))]).is_err());
 }
 
-/// If this failed, a name could run in a reader's browser, or a page could ask the network for something.
+/// If this failed, a name could run as code in a reader's browser, or a page could use the network.
 #[test]
 fn pages_hold_any_text_and_stay_small() {
     let evil = "</script><img src=x onerror=alert(1)>&\"'<!--\u{1}|*_`";
@@ -365,7 +375,7 @@ fn pages_hold_any_text_and_stay_small() {
         blocks: vec![
             Block::Heading(evil.into()),
             Block::Text(evil.into()),
-            Block::Table(Table { caption: evil.into(), head: cell(), rows: vec![cell()] }),
+            Block::Table(TextTable { caption: evil.into(), head: cell(), rows: vec![cell()] }),
             Block::Figure { name: "f".into(), caption: evil.into(), picture: chart.draw(Size::default()).unwrap() },
             Block::Player { name: "p".into(), caption: evil.into(), player: Player::new(&frames).unwrap() },
         ],

@@ -21,7 +21,7 @@ use crate::outcome::Description;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 
-/// What to measure.
+/// Systems and sizes to measure.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Some of [`RULES`].
@@ -46,7 +46,7 @@ pub type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
 
 /// An engine that takes part.
 pub struct Contender {
-    /// Its name in the table.
+    /// Name in the table.
     pub name: String,
     /// Opens it on a cloud.
     pub open: Open,
@@ -88,11 +88,11 @@ pub struct Report {
     pub version: &'static str,
     /// Stored width.
     pub precision: &'static str,
-    /// Who took part.
+    /// Engines that took part, with the peak of each where it is known.
     pub engines: Vec<(String, Description, Option<f64>)>,
     /// The measurements.
     pub rows: Vec<Row>,
-    /// What was left out, and why.
+    /// Engines that were left out, and why.
     pub left_out: Vec<String>,
 }
 

@@ -12,13 +12,12 @@ use crate::choice;
 use crate::cpu;
 use crate::engine;
 use crate::error::Error;
-use crate::gpu::{self, Adapter, Device};
 use crate::tokens::Precision;
 
 /// Time the engines against one another on the same clouds, in turn
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  localmax bench                                   a table in under a minute
+  localmax bench                                   a table in a minute or two
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
@@ -60,6 +59,7 @@ pub(super) struct Arguments {
 
 /// Multiply-adds of one step beyond which the slow contenders are left out.
 const REFERENCE_LIMIT: f64 = 3e8;
+#[cfg(feature = "gpu")]
 const SOFTWARE_LIMIT: f64 = 2e9;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
@@ -98,32 +98,11 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
     let wanted = |name: &str| engines.iter().any(|e| e == name);
     let mut all = Vec::new();
     if wanted("gpu") {
-        let adapters = Adapter::all();
-        if adapters.is_empty() {
+        match gpus(plan)? {
+            Ok(gpus) => all.extend(gpus),
             // In company it is left out; alone it is what was asked for.
-            let error = Error::device(
-                "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",
-            );
-            if engines.iter().all(|e| e == "gpu") {
-                return Err(error.into());
-            }
-            output::note(&format!("left out: {error}"));
-        }
-        for adapter in adapters {
-            let device = match Device::open(&adapter) {
-                Ok(device) => device,
-                Err(error) => {
-                    output::note(&format!("left out: {error}"));
-                    continue;
-                }
-            };
-            let peak = gpu::fma_peak(&device)?.gflops;
-            all.push(Contender {
-                name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
-                open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
-                peak: Some(peak),
-                limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
-            });
+            Err(error) if engines.iter().all(|e| e == "gpu") => return Err(error.into()),
+            Err(error) => output::note(&format!("left out: {error}")),
         }
     }
     if wanted("cpu") {
@@ -143,4 +122,39 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
         });
     }
     Ok(all)
+}
+
+/// Every adapter that opens, or why there is none at all.
+#[cfg(feature = "gpu")]
+fn gpus(plan: choice::Plan) -> Result<Result<Vec<Contender>, Error>> {
+    use crate::gpu::{Adapter, Device, fma_peak};
+
+    let (adapters, mut all) = (Adapter::all(), Vec::new());
+    if adapters.is_empty() {
+        return Ok(Err(Error::device(
+            "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",
+        )));
+    }
+    for adapter in adapters {
+        let device = match Device::open(&adapter) {
+            Ok(device) => device,
+            Err(error) => {
+                output::note(&format!("left out: {error}"));
+                continue;
+            }
+        };
+        let peak = fma_peak(&device)?.gflops;
+        all.push(Contender {
+            name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
+            open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
+            peak: Some(peak),
+            limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
+        });
+    }
+    Ok(Ok(all))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpus(_: choice::Plan) -> Result<Result<Vec<Contender>, Error>> {
+    Ok(Err(engine::no_gpu()))
 }

@@ -1,6 +1,6 @@
 //! `localmax study compare`: one cloud under four rules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -11,6 +11,7 @@ use super::source::named;
 use crate::choice::EngineChoice;
 use crate::error::Error;
 use crate::init::{Cloud, Kind};
+use crate::io::free;
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
 use crate::schedule::Schedule;
@@ -51,7 +52,7 @@ pub(super) struct Compare {
     /// Step of Frank–Wolfe
     #[arg(long, default_value = "2/(t+2)")]
     gamma: String,
-    /// Who computes
+    /// Engine that computes
     #[arg(long, default_value = "auto", value_parser = named(&EngineChoice::ALL))]
     engine: String,
     /// Width of the stored tokens
@@ -103,9 +104,6 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
 fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => (1..=1_000_000)
-            .map(|k| PathBuf::from(format!("runs/compare-{k}")))
-            .find(|path| std::fs::symlink_metadata(path).is_err())
-            .ok_or_else(|| Error::input("every runs/compare-K exists; name another with --out")),
+        None => free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
     }
 }

@@ -6,7 +6,6 @@ use anyhow::Result;
 use crate::choice::Plan;
 use crate::engine::{self, Engine};
 use crate::exact::Grid;
-use crate::gpu::{Adapter, Device};
 use crate::init::{Cloud, Kind};
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
@@ -14,7 +13,7 @@ use crate::tokens::{Precision, Tokens};
 use crate::verify::{Findings, Verifier};
 
 const STEPS: u64 = 20;
-/// Of the rules in real numbers, whose checks of rk4 need every row of every stage.
+/// Steps of rules in real numbers: checks of rk4 need every row of every stage.
 const REAL_STEPS: u64 = 3;
 /// Normal tokens in R^64 hardly see one another; clusters do.
 const SHAPES: [(usize, usize, Kind); 2] = [(1000, 3, Kind::Normal), (300, 64, Kind::Clusters)];
@@ -82,16 +81,23 @@ fn engines() -> Vec<(String, Open)> {
         ("reference".into(), Box::new(|model, tokens, grid| engine::on_reference(Plan::Auto, model, tokens, grid))),
         ("cpu".into(), Box::new(|model, tokens, grid| engine::on_cpu(Plan::Auto, model, tokens, grid))),
     ];
-    for adapter in Adapter::all() {
-        if let Ok(device) = Device::open(&adapter) {
-            let name = format!("gpu: {}", adapter.name());
-            all.push((
-                name,
-                Box::new(move |model, tokens, grid| engine::on_gpu(&device, Plan::Auto, model, tokens, grid)),
-            ));
+    add_gpus(&mut all);
+    all
+}
+
+#[cfg(not(feature = "gpu"))]
+fn add_gpus(_: &mut Vec<(String, Open)>) {}
+
+#[cfg(feature = "gpu")]
+fn add_gpus(all: &mut Vec<(String, Open)>) {
+    for adapter in crate::gpu::Adapter::all() {
+        if let Ok(device) = crate::gpu::Device::open(&adapter) {
+            let open = move |model: &Model, tokens: &Tokens, grid: Grid| {
+                engine::on_gpu(&device, Plan::Auto, model, tokens, grid)
+            };
+            all.push((format!("gpu: {}", adapter.name()), Box::new(open)));
         }
     }
-    all
 }
 
 /// One line of the table.

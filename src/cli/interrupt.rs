@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::output;
 use crate::error::{Error, Result};
 
-/// What a signal meets.
+/// Stage of the process when a signal arrives.
 enum Stage {
-    /// Nothing that would be lost; what to say of that.
+    /// Nothing would be lost; the text says so.
     Unbegun(String),
-    /// Something that is to be kept.
+    /// Something is to be kept.
     Begun,
-    /// The same, and it has been asked to end.
+    /// Something is to be kept, and a signal has asked the run to end.
     Asked,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn begin() {
     }
 }
 
-/// Whether to go on.
+/// Breaks once a signal has asked the run to end.
 pub(super) fn flow() -> ControlFlow<()> {
     if let Stage::Asked = *stage() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

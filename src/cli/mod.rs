@@ -35,7 +35,7 @@ Examples:
   localmax study compare                            one cloud under four rules, in one picture
   localmax study quiescent                          a convergence study: theory beside measurement, in a report
   localmax bench                                    GPU, CPU and reference in one run
-  localmax doctor                                   what this machine has, and what to mend
+  localmax doctor                                   what this machine has, and advice
 
 Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
 
@@ -65,7 +65,7 @@ enum Command {
 }
 
 impl Cli {
-    /// What was asked for. Help and version are printed here, and the process ends.
+    /// Parses the command line. Help and version are printed here, and the process ends.
     ///
     /// # Errors
     /// Arguments that do not fit, in one line.

@@ -27,10 +27,10 @@ pub(super) struct Arguments {
     /// Take K steps more than the run was to take
     #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
     steps: u64,
-    /// Who computes from here on, if not what the config says
+    /// Engine that computes from here on, instead of the config's
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
     engine: Option<String>,
-    /// How keys are searched from here on
+    /// Search for keys from here on
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Check sampled rows against the reference every K steps, if not as before; 0 never
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     run::draw(&run, options.no_plot)
 }
 
-/// What is another than before from a step on, and what becomes of the bits.
+/// Says what changed from a step on (engine, driver, version), and whether the bits stay the same.
 fn changed(before: &Segment, now: &Segment, is_exact: bool) -> String {
     let who = |s: &Segment| format!("{} ({})", s.engine.engine, s.engine.device);
     let driver = |s: &Segment| if s.engine.driver.is_empty() { "none".into() } else { s.engine.driver.clone() };
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Who reads that bits may differ where they cannot, or the reverse, throws a run away or trusts one wrongly.
+    /// A person told that bits may differ where they cannot throws a good run away; told the reverse, trusts a bad one.
     #[test]
     fn what_changed_is_said_and_what_becomes_of_the_bits() {
         let bounds = "equal within the bounds of the engines, not in bits";

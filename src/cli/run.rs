@@ -117,7 +117,7 @@ impl Callbacks for Live<'_> {
 
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
         let searched =
-            effort.map_or(String::new(), |e| format!(", {} distinct, {:.0} keys a row", e.distinct, e.keys_a_row));
+            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.distinct, e.keys_a_row));
         self.progress.at(step, &format!("{} moving{searched}", report.moved));
         interrupt::flow()
     }
@@ -156,7 +156,7 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
         text += &format!(
-            "lattice    largest coordinate {:.6e} <= 2^{}, unit {:.3e} ({}); limits are known to about {:.1e} for strips of {}\n",
+            "lattice    unit {2:.3e} ({3}), coordinates up to {0:.6e} (at most 2^{1}); rounding moves the limit of a strip of {5} by up to about {4:.1e}\n",
             grid.radius,
             grid.exponent,
             grid.unit,
@@ -175,15 +175,15 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     }
     if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = result.effort {
         text += &format!(
-            "search     plan {}: {keys_a_row:.1} keys and {boxes_a_row:.1} boxes a row; {distinct} distinct tokens\n",
+            "search     plan {}: {distinct} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
             plan.name()
         );
     }
     match (meta.fixed_point, meta.cycle) {
-        (Some(t), _) => text += &format!("fixed      no bit moves from step {t} on: every later state is this one\n"),
+        (Some(t), _) => text += &format!("at rest    fixed point at step {t}: every later state equals this one\n"),
         (None, Some(Cycle { from_step, period })) => {
             text += &format!(
-                "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever, and have no limit\n"
+                "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever and have no limit\n"
             );
         }
         (None, None) if result.last.is_some() => {
@@ -213,7 +213,7 @@ mod tests {
     use crate::io::disk::faults::{self, FULL, Fault};
     use crate::outcome::Description;
 
-    /// What a full disk stops must either leave nothing, or a run that says that it can be gone on with, and can.
+    /// A full disk must leave either nothing, or a run that says that it can be resumed, and can.
     #[test]
     fn a_full_disk_leaves_nothing_or_a_run_to_go_on_with() {
         let changes = ["tokens.n=5", "run.steps=4", "run.engine=reference", "output.checkpoint_seconds=1e-9"];

@@ -28,10 +28,10 @@ pub(super) struct Source {
     /// Change any key of the config, e.g. --set model.delta=0.2 (may be given again)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Who computes; auto takes a hardware GPU if there is one, else the CPU
+    /// Engine that computes; auto takes a hardware GPU if there is one, else the CPU
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
     engine: Option<String>,
-    /// How keys are searched: every pair (brute), by norms or by a tree of boxes; auto takes the cheapest
+    /// Search for keys: every pair (brute), by norms or by a tree of boxes; auto takes the cheapest
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Width of the stored tokens

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use super::Cli;
 use crate::error::Error;
 
-/// What clap says of `arguments`, in one line that names the command whose help to read.
+/// Puts clap's error about `arguments` into one line that names the command whose help to read.
 pub(super) fn in_one_line(error: &clap::Error, arguments: &[OsString]) -> Error {
     let text = error.render().to_string();
     let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));

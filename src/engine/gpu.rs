@@ -1,11 +1,64 @@
-//! The GPU's engines behind the trait.
+//! The GPU's engines behind the trait, and what opening one needs.
 
+use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
+use crate::engine::plans::only_brute;
 use crate::engine::step::Step;
 use crate::error::Result;
-use crate::gpu::{Adapter, ExactGpu, RealGpu};
+use crate::exact::Grid;
+pub(super) use crate::gpu::{Adapter, Device, Wanted};
+use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
+use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
-use crate::tokens::Tokens;
+use crate::tokens::{Precision, Tokens};
+
+/// The GPU engine on an opened device.
+///
+/// # Errors
+/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
+pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    require(plan, model, tokens.d(), tokens.precision())?;
+    if !model.is_exact() {
+        return Ok(Box::new(RealGpu::new(device, tokens, model)?));
+    }
+    let plain = model.heads.iter().all(|head| head.scores.is_identity());
+    Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, Options { plan, ..Options::default() })?))
+}
+
+/// Checks that the GPU engine has this model at this precision, and this plan for it.
+fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
+    if model.is_exact() {
+        return ExactGpu::require(plan, d);
+    }
+    only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
+    RealGpu::require_single(precision, model)
+}
+
+/// The memory that n tokens in R^d take on an adapter, as text.
+///
+/// # Errors
+/// A plan or a rule that the engine lacks; more memory than the adapter has.
+pub(super) fn need(
+    adapter: &Adapter,
+    plan: Plan,
+    model: &Model,
+    (n, d): (usize, usize),
+    precision: Precision,
+) -> Result<String> {
+    require(plan, model, d, precision)?;
+    let available = adapter.memory();
+    let memory = if model.is_exact() {
+        let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
+        ExactGpu::memory(plan, (n, d), precision, matrix, adapter)?
+    } else {
+        let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits())?.memory;
+        available.map_or(Ok(()), |available| memory.check_total(available))?;
+        memory
+    };
+    let (name, total) = (adapter.name(), memory.total());
+    let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
+    Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
+}
 
 fn description(adapter: &Adapter) -> Description {
     Description {

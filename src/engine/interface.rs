@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// What an engine computes in, in rules on real numbers, beside the scores and weights of pairs: those are in the stored width
-/// everywhere.
+/// Width that an engine computes in, in rules on real numbers. Scores and weights of pairs are in the
+/// stored width everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
     /// Whatever is done once a row or once a tile of keys, in f64.
@@ -22,10 +22,10 @@ pub enum Rounding {
 /// [`crate::model::Model::start`] has placed, and then they agree within bounds. The state is held in its stored width between steps, so that what
 /// [`Engine::tokens`] gives is all of it.
 pub trait Engine {
-    /// Who computes.
+    /// Engine, device and driver.
     fn description(&self) -> Description;
 
-    /// What [`crate::verify`] measures its steps in real numbers by.
+    /// Width by which [`crate::verify`] bounds steps in real numbers.
     fn rounding(&self) -> Rounding {
         Rounding::Double
     }
@@ -42,7 +42,7 @@ pub trait Engine {
     /// Device failures.
     fn tokens(&mut self) -> Result<Tokens>;
 
-    /// How the last step was computed; `None` in an engine that compares every row with every key, always.
+    /// Effort of the last step; `None` in an engine that always compares every row with every key.
     fn effort(&self) -> Option<Effort> {
         None
     }

@@ -1,17 +1,23 @@
 //! The engines behind one trait, the choice of one, and the loop that steps it. Below the command line, the only place
 //! that, with [`crate::verify`], sees two engines.
 
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
 pub(crate) mod interface;
 mod open;
+mod plans;
 mod preflight;
 mod reference;
 mod simulation;
 pub(crate) mod step;
 pub(crate) mod strip;
 
+#[cfg(all(feature = "cli", not(feature = "gpu")))]
+pub(crate) use gpu::no_gpu;
+#[cfg(feature = "gpu")]
+pub use gpu::on_gpu;
 pub use interface::{Engine, Rounding};
-pub use open::{Engines, Opened, on_cpu, on_gpu, on_reference, open};
+pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::preflight;
 pub use reference::{ExactReference, RealReference};
 pub use simulation::{Look, Simulation, Until, first_state};

@@ -3,15 +3,16 @@
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
+use crate::engine::gpu::{Adapter, Device, Wanted, on_gpu};
 use crate::engine::interface::Engine;
+use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::engine::reference::{ExactReference, RealReference};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exact::Grid;
-use crate::gpu::{self, Adapter, Device, ExactGpu, RealGpu, Wanted};
 use crate::model::Model;
-use crate::tokens::{Precision, Tokens};
+use crate::tokens::Tokens;
 
-/// An engine, and what a person should know about how it was chosen.
+/// An engine, with a note for the user on how it was chosen.
 pub struct Opened {
     /// The engine.
     pub engine: Box<dyn Engine>,
@@ -28,7 +29,7 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
     Engines::find(choice)?.open(plan, model, tokens, grid)
 }
 
-/// Where the engines of one choice run: many may be opened, one after another, on a device that is opened once.
+/// The engines of one choice: many may be opened, one after another, on a device that is opened once.
 pub struct Engines {
     choice: EngineChoice,
     device: Option<Device>,
@@ -102,47 +103,4 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
     }
     Ok(Box::new(RealCpu::new(tokens, options)?))
-}
-
-/// The GPU engine on an opened device.
-///
-/// # Errors
-/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
-pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    gpu_plan(plan, model, tokens.d(), tokens.precision())?;
-    if !model.is_exact() {
-        return Ok(Box::new(RealGpu::new(device, tokens, model)?));
-    }
-    let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, gpu::Options { plan, ..gpu::Options::default() })?))
-}
-
-/// Whether the reference has this plan.
-pub(super) fn reference_plan(plan: Plan) -> Result<()> {
-    only_brute(plan, "the reference")
-}
-
-/// Whether the CPU engine has this plan for this model.
-pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
-    if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
-}
-
-/// Whether the GPU engine has this model at this precision, and this plan for it.
-pub(super) fn gpu_plan(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
-    if model.is_exact() {
-        return ExactGpu::require(plan, d);
-    }
-    only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
-    RealGpu::require_single(precision, model)
-}
-
-/// Refuses the plans that an engine or a rule lacks.
-fn only_brute(plan: Plan, who: &str) -> Result<()> {
-    match plan {
-        Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Norm | Plan::Tree => Err(Error::input(format!(
-            "{who} has no plan {:?}: it compares every pair; take auto or brute",
-            plan.name()
-        ))),
-    }
 }

@@ -1,10 +1,10 @@
-//! What can be refused before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
+//! Checks before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
 
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu::ExactCpu;
-use crate::engine::open::{cpu_plan, gpu_plan, reference_plan};
+use crate::engine::gpu::{self, Adapter, Wanted};
+use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::error::{Error, Result};
-use crate::gpu::{Adapter, ExactGpu, Needs, RealLayout, Wanted};
 use crate::machine;
 use crate::model::Model;
 use crate::tokens::Precision;
@@ -59,23 +59,12 @@ impl Shape {
     }
 
     fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
-        gpu_plan(plan, model, self.d, self.precision)?;
-        let available = adapter.memory();
-        let memory = if model.is_exact() {
-            let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            ExactGpu::memory(plan, (self.n, self.d), self.precision, matrix, adapter)?
-        } else {
-            let memory = RealLayout::new(self.n, self.d, Needs::of(model), &adapter.limits())?.memory;
-            available.map_or(Ok(()), |available| memory.check_total(available))?;
-            memory
-        };
+        let need = gpu::need(adapter, plan, model, (self.n, self.d), self.precision)?;
         self.require(0)?;
-        let (name, total) = (adapter.name(), memory.total());
-        let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
-        Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
+        Ok(need)
     }
 
-    /// Whether this machine has `engine` bytes beside the tokens as read and on their lattice.
+    /// Checks that this machine has `engine` bytes beside the tokens as read and on their lattice.
     fn require(self, engine: u64) -> Result<()> {
         let held = self.tokens() / 8 * self.precision.bytes() as u64;
         let needed = held.saturating_mul(2).saturating_add(engine);

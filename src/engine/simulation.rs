@@ -45,7 +45,7 @@ pub struct Simulation {
     step_seconds: f64,
 }
 
-/// Where a run stands after some steps.
+/// State of a run after some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
     /// Steps taken, counted from the run's start.
@@ -58,7 +58,7 @@ pub struct Look {
     pub is_last: bool,
 }
 
-/// How far [`Simulation::run`] goes.
+/// End of [`Simulation::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Until {
     /// Steps, counted from the run's start.
@@ -164,7 +164,7 @@ impl Simulation {
     /// ends, however far a batch went beyond.
     ///
     /// # Errors
-    /// Those of `take` and `look`.
+    /// The errors of `take` and `look`.
     pub fn run(
         &mut self,
         until: Until,
@@ -221,7 +221,7 @@ impl Simulation {
     /// Has `step` take one step of the engine's, given the time.
     ///
     /// # Errors
-    /// Those of `step`.
+    /// The errors of `step`.
     pub fn take_by(&mut self, step: impl FnOnce(&mut dyn Engine, u64) -> Result<StepReport>) -> Result<StepReport> {
         let report = step(self.engine.as_mut(), self.t)?;
         self.t += 1;

@@ -1,4 +1,4 @@
-//! What an engine is given: a step in integers where the contract defines one, else in real numbers.
+//! The step that an engine takes: in integers where the contract defines one, else in real numbers.
 
 use crate::error::{Error, Result};
 use crate::exact::{self, Grid};

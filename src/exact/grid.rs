@@ -94,7 +94,7 @@ impl Grid {
         self.tokens(tokens.n(), tokens.d(), &self.coordinates(tokens))
     }
 
-    /// Whether a state can be one of a run on this lattice: every coordinate on it, and none beyond 2^e.
+    /// True if every coordinate lies on this lattice, and none beyond 2^e: a run never leaves it.
     pub fn holds(self, tokens: &Tokens) -> bool {
         self.require_range().is_ok()
             && tokens.largest_magnitude() <= num::scale(1.0, self.exponent)

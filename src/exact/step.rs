@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::exact::Grid;
+use crate::exact::grid::Grid;
 use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
 use crate::tokens::Precision;
@@ -20,10 +20,10 @@ pub enum TokenMatrix {
     Dense(Arc<[i64]>),
 }
 
-/// How wide the strip of a token is, in units of its integer scores.
+/// Width of a token's strip, in units of its integer scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripWidth {
-    /// The same D for every token; 0 is hardmax.
+    /// One D for every token; 0 is hardmax.
     Constant(i128),
     /// No strip at all: `C_i = {argmax}`, the lowest index that attains m_i (Frank–Wolfe).
     Argmax,

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 /// Bytes of a text that a person writes, or that is written once a run; and of one row of a table.
 pub(crate) const SHORT: u64 = 16 << 20;
 /// Bytes of a table that is held whole.
+#[cfg(feature = "studies")]
 pub(crate) const TABLE: u64 = 1 << 30;
 
 fn bad(path: &Path, what: &str) -> Error {
@@ -62,6 +63,7 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
 }
 
 /// As [`text`]; `None` if there is no such file.
+#[cfg(any(feature = "studies", test))]
 pub(crate) fn find(path: &Path, most: u64) -> Result<Option<String>> {
     match text(path, most) {
         Err(error) if error.is_of_nothing() => Ok(None),

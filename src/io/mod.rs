@@ -4,6 +4,8 @@
 pub mod atomic;
 pub mod config;
 pub(crate) mod disk;
+pub(crate) mod free;
 pub(crate) mod input;
+mod nearest;
 pub mod npy;
 pub mod presets;

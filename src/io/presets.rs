@@ -1,6 +1,6 @@
 //! Configs that come with the program. The first line of each is its description.
 
-use super::config::nearest;
+use super::nearest::nearest;
 use crate::error::{Error, Result};
 
 /// An embedded config.

@@ -127,8 +127,9 @@ impl Matrix {
     /// # Errors
     /// An entry that differs from its mirror image, or a matrix that has no Cholesky factor; `name` is the parameter's.
     pub fn require_positive_definite(&self, name: &str) -> Result<()> {
-        let error =
-            |what: String| Err(Error::input(format!("model.{name} {what}; it must be symmetric positive definite")));
+        let error = |what: String| {
+            Err(Error::at_key(format!("model.{name}"), format!("{what}; it must be symmetric positive definite")))
+        };
         match self {
             Self::Identity => Ok(()),
             Self::Multiple(c) if *c > 0.0 => Ok(()),

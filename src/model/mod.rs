@@ -20,16 +20,17 @@
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod matrix;
+mod moment;
 mod parts;
 mod title;
 mod validate;
 
 pub use matrix::Matrix;
+pub use moment::Moment;
 pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, StripForm, Update};
 
-use crate::error::{Error, Result};
-use crate::schedule::Schedule;
-use std::fmt;
+use crate::error::Result;
+use crate::model::moment::checked;
 
 /// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip widths, 2^62 at b = 24.
 pub const MAX_DIMENSION: usize = 1 << 13;
@@ -50,29 +51,6 @@ pub struct Model {
     pub omit: f64,
 }
 
-/// A time at which parameters are asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
-    /// The step that it belongs to, from 0.
-    pub step: u64,
-    /// t: the step's number in the discrete rules, a stage's time in the flows.
-    pub time: f64,
-}
-
-impl Moment {
-    /// The moment of a discrete step.
-    pub fn of_step(step: u64) -> Self {
-        Self { step, time: step as f64 }
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {}", self.step)?;
-        if self.time == self.step as f64 { Ok(()) } else { write!(f, " (t = {})", self.time) }
-    }
-}
-
 impl Model {
     /// One head without values of its own, averaging: localmax, hardmax, Frank–Wolfe, SA_beta, SA_P.
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
@@ -80,7 +58,7 @@ impl Model {
         Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None }, omit: 0.0 }
     }
 
-    /// The name of the system in configs (README, "Every system").
+    /// The name of the system in configs (docs/equations.md).
     pub fn name(&self) -> &'static str {
         match &self.update {
             Update::Average { .. } => self.rule.name(),
@@ -209,13 +187,4 @@ impl Model {
         };
         rule && update && self.heads.iter().all(|h| h.scores.factor.is_constant() && h.values.factor.is_constant())
     }
-}
-
-/// A scheduled parameter inside its domain.
-fn checked(name: &str, schedule: &Schedule, at: Moment, domain: &str, inside: impl Fn(f64) -> bool) -> Result<f64> {
-    let value = schedule.at(at.step, at.time);
-    if value.is_finite() && inside(value) {
-        return Ok(value);
-    }
-    Err(Error::input(format!("model.{name} is {value} at {at}; it must be {domain}")))
 }

@@ -1,10 +1,12 @@
 //! The parts that models are made of.
 
-use super::{Matrix, Moment, checked};
+use crate::choice::named;
 use crate::error::Result;
+use crate::model::matrix::Matrix;
+use crate::model::moment::{Moment, checked};
 use crate::schedule::Schedule;
 
-/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see the README).
+/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see docs/equations.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
@@ -15,16 +17,7 @@ pub enum StripForm {
     ANorm,
 }
 
-impl StripForm {
-    /// Every form with its name in configs.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Score, "score"), (Self::Width, "width"), (Self::ANorm, "a-norm")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
-    }
-}
+named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
 
 /// How the scores of the keys that a row sees become weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +105,7 @@ impl Operator {
     /// # Errors
     /// A factor that is not finite; `name` is the matrix's.
     pub fn factor_at(&self, name: &str, at: Moment) -> Result<f64> {
-        checked(&format!("{name} factor"), &self.factor, at, "finite", |_| true)
+        checked(&format!("{name}.factor"), &self.factor, at, "finite", |_| true)
     }
 }
 
@@ -192,16 +185,9 @@ pub enum Integrator {
     EulerRenorm,
 }
 
+named!(Integrator, "integrator", [Euler = "euler", Rk4 = "rk4", EulerRenorm = "euler-renorm"]);
+
 impl Integrator {
-    /// Every scheme with its name in configs.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Euler, "euler"), (Self::Rk4, "rk4"), (Self::EulerRenorm, "euler-renorm")];
-
-    /// The name used in configs and files.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(scheme, _)| *scheme == self).map_or("", |(_, name)| name)
-    }
-
     /// When each stage of a step is evaluated, in units of dt.
     pub fn stages(self) -> &'static [f64] {
         match self {

@@ -14,7 +14,7 @@ impl Model {
             return Err(Error::input(format!("d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
         }
         if self.heads.is_empty() {
-            return Err(Error::input("model.heads is empty; it must have at least one head { p, u }"));
+            return refuse("heads", "is empty; it must have at least one head { p, u }");
         }
         for (h, head) in self.heads.iter().enumerate() {
             square(&self.scores_name(h), &head.scores.matrix, d)?;
@@ -53,30 +53,28 @@ impl Model {
         let name = self.rule.name();
         let flows = matches!(self.update, Update::Flow { .. });
         if !(0.0..1.0).contains(&self.omit) {
-            return Err(Error::input(format!("model.omit is {}; it must be at least 0 and below 1", self.omit)));
+            return refuse("omit", format!("is {}; it must be at least 0 and below 1", self.omit));
         }
         let on_sphere = matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. });
         if self.omit > 0.0 && !(matches!(self.rule, Rule::Softmax { .. }) && (!flows || on_sphere)) {
-            return Err(Error::input(format!(
-                "model.omit is {}: only weights that sum to 1 in rules softmax and sphere may be left out; take it away",
-                self.omit
-            )));
+            let omit = self.omit;
+            let only = "only weights that sum to 1 in rules softmax and sphere may be left out";
+            return refuse("omit", format!("is {omit}: {only}; take it away"));
         }
         match &self.rule {
             Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe | Rule::Markov { .. } if flows => {
-                Err(Error::input(format!(
-                    "model.integrator is given but rule {name} moves in steps, not in time; leave out integrator and dt"
-                )))
+                let wanted = "leave out integrator and dt";
+                refuse("integrator", format!("is given but rule {name} moves in steps, not in time; {wanted}"))
             }
             Rule::Exponential { .. } if !flows => {
-                Err(Error::input("model.normalized is false but the rule averages; it needs weights that sum to 1"))
+                refuse("normalized", "is false but the rule averages; it needs weights that sum to 1")
             }
             Rule::Exponential { origin, .. } if !origin.is_finite() => {
-                Err(Error::input(format!("model.origin is {origin}; it must be finite")))
+                refuse("origin", format!("is {origin}; it must be finite"))
             }
             Rule::Markov { .. } if self.heads.len() > 1 => {
                 let heads = self.heads.len();
-                Err(Error::input(format!("model.heads has {heads} heads; rule markov draws from one")))
+                refuse("heads", format!("has {heads} heads; rule markov draws from one"))
             }
             _ => Ok(()),
         }
@@ -84,13 +82,12 @@ impl Model {
 
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
         if !(dt.is_finite() && dt > 0.0) {
-            return Err(Error::input(format!("model.dt is {dt}; it must be finite and above 0")));
+            return refuse("dt", format!("is {dt}; it must be finite and above 0"));
         }
         if integrator == Integrator::EulerRenorm && matches!(geometry, Geometry::Flat | Geometry::Rescaled) {
-            return Err(Error::input(format!(
-                "model.integrator is euler-renorm but rule {} has no norm to return to; it must be euler or rk4",
-                geometry.name()
-            )));
+            let name = geometry.name();
+            let wanted = "it must be euler or rk4";
+            return refuse("integrator", format!("is euler-renorm but rule {name} has no norm to return to; {wanted}"));
         }
         match geometry {
             Geometry::Ellipsoid(w) => {
@@ -140,10 +137,15 @@ impl Model {
 fn square(name: &str, matrix: &Matrix, d: usize) -> Result<()> {
     match matrix.dimension() {
         Some(rows) if rows != d => {
-            Err(Error::input(format!("model.{name} is {rows}×{rows} but the tokens have d = {d}; it must be {d}×{d}")))
+            refuse(name, format!("is {rows}×{rows} but the tokens have d = {d}; it must be {d}×{d}"))
         }
         _ => Ok(()),
     }
+}
+
+/// Fails at a key of the table `model`.
+fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
+    Err(Error::at_key(format!("model.{key}"), text))
 }
 
 #[cfg(test)]
@@ -219,7 +221,7 @@ mod tests {
             (ellipsoid(three.clone()), "model.w is 3×3 but the tokens have d = 2; it must be 2×2"),
             (heads, "model.heads[1].p is 3×3 but the tokens have d = 2"),
             (preconditioned(three.clone(), "1"), "model.p is 3×3"),
-            (preconditioned(Matrix::Identity, "1/(2-t)"), "model.p factor is inf at step 2"),
+            (preconditioned(Matrix::Identity, "1/(2-t)"), "model.p.factor is inf at step 2"),
             (growing, "a v that is constant in time"),
             (empty, "model.heads is empty"),
             (drawn, "model.heads has 2 heads; rule markov draws from one"),

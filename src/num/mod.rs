@@ -1,4 +1,5 @@
-//! Numbers: the one comparison, powers of two, integer roots and roundings that the contract is made of.
+//! Numbers: the one comparison, powers of two, roundings that the contract is made of, and plain
+//! arithmetic on rows of f64.
 
 use std::cmp::Ordering;
 
@@ -48,6 +49,52 @@ pub fn ulps(a: f64, b: f64) -> u64 {
     rank(a).abs_diff(rank(b))
 }
 
+/// Inner product in plain f64, summed from the first component on.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Inner product as if summed in twice the precision and rounded once (Dot2 of Ogita, Rump and
+/// Oishi, 2005).
+pub fn dot_exactly(a: &[f64], b: &[f64]) -> f64 {
+    let (mut sum, mut lost) = (0.0f64, 0.0f64);
+    for (&a, &b) in a.iter().zip(b) {
+        let product = a * b;
+        let rest = a.mul_add(b, -product);
+        let next = sum + product;
+        let kept = next - sum;
+        lost += ((sum - (next - kept)) + (product - kept)) + rest;
+        sum = next;
+    }
+    sum + lost
+}
+
+/// The length |x|.
+pub fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
+}
+
+/// |a − b|².
+pub fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+/// The largest magnitude of a component; 0 for none.
+pub fn largest_magnitude(x: &[f64]) -> f64 {
+    x.iter().fold(0.0, |largest, x| largest.max(x.abs()))
+}
+
+/// Least and largest of some values, NaN left out; `(∞, −∞)` if there are none.
+pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    values.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+}
+
+/// At most `most` of the indices `0..n`, ascending and evenly spread.
+pub fn evenly(n: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
+    let count = n.min(most);
+    (0..count).map(move |s| (s as u128 * n as u128 / count as u128) as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +114,13 @@ mod tests {
         for (x, e) in [(1.0, 0), (1.1, 1), (0.5, -1), (0.75, 0), (2.0, 1), (0.0, 0), (f64::MIN_POSITIVE, -1022)] {
             assert_eq!(exponent_above(x), e, "{x}");
         }
+    }
+
+    /// If a cancelled sum lost what is left, a support function would seem to rise.
+    #[test]
+    fn cancellation_is_exact() {
+        assert_eq!(dot_exactly(&[1e16, 1.0, -1e16], &[1.0, 1.0, 1.0]), 1.0);
+        assert_eq!(dot_exactly(&[1.0 + f64::EPSILON, -1.0], &[1.0 - f64::EPSILON, 1.0]), -f64::EPSILON * f64::EPSILON);
     }
 
     proptest! {

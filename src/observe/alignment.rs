@@ -1,17 +1,20 @@
 //! Alignment: how far a token is from being its own best match, and the maximal alignment set S.
 //!
 //! ```text
-//! g_i = max_l S_il − S_ii = max_{v in K} <A x_i, v − x_i>        S = { x in K : <A x, x> = max_{y in K} <A x, y> }
+//! g_i = max_l S_il − S_ii = max_{v in K} <A x_i, v − x_i>
+//! S   = { x in K : <A x, x> = max_{y in K} <A x, y> }
 //! ```
 //!
-//! g_i → 0 is the numerical test of x_i → S (SPEC 1.4; S is derived there from a summary of arXiv 2509.15958 and the one of
-//! 2407.01602). The maximum over tokens is one over the vertices of their hull. g_i is also the duality gap
-//! `max_y <∇J(x_i), x_i − y>` of a Frank–Wolfe step for `J(x) = −<A x, x>/2` (SPEC 3, F6), and the vertex that attains it is the
-//! cell that x_i lies in (F3), whose label stays constant in the positive semidefinite case (F4).
+//! g_i → 0 is the numerical test of x_i → S (SPEC 1.4; S is derived there from a summary of arXiv
+//! 2509.15958 and the one of 2407.01602). The maximum over tokens is one over the vertices of their
+//! hull. g_i is also the duality gap `max_y <∇J(x_i), x_i − y>` of a Frank–Wolfe step for
+//! `J(x) = −<A x, x>/2` (SPEC 3, F6), and the vertex that attains it is the cell that x_i lies in
+//! (F3), whose label stays constant in the positive semidefinite case (F4).
 
 use super::envelope::Envelope;
 use super::hull::Hull;
-use super::points::{Points, dot};
+use super::points::Points;
+use crate::num::{dot, largest_magnitude};
 use crate::real::Linear;
 
 /// Alignment of every token.
@@ -19,12 +22,12 @@ use crate::real::Linear;
 pub struct Alignment {
     /// g_i >= 0, in the unit of scores.
     pub gap: Vec<f64>,
-    /// The token that attains the maximum: the label of the cell C(v) of SPEC 3, F3. Of several the lowest index.
+    /// The first token that attains the maximum: the label of the cell C(v) of SPEC 3, F3.
     pub best: Vec<u32>,
 }
 
 impl Alignment {
-    /// By the hull: every token sees every other. Where [`Hull::undecided`] is not empty, tokens in it count too.
+    /// Finds each maximum among the hull's vertices and [`Hull::undecided`], under a full mask.
     ///
     /// # Panics
     /// If the hull is not that of the points.
@@ -35,16 +38,17 @@ impl Alignment {
         Self { best: found.best.iter().map(|&best| keys[best as usize]).collect(), ..found }
     }
 
-    /// Beside some keys, among which are the vertices of the tokens' hull; [`Alignment::best`] counts these.
+    /// Finds each maximum among some keys that hold the vertices of the tokens' hull;
+    /// [`Alignment::best`] indexes these keys.
     pub(super) fn beside(points: &Points, a: &Linear, slopes: &Points) -> Self {
         let queries = scored(points, a);
-        // Who is largest does not depend on the query's length; boxes that shrink to a direction drop most keys.
+        // The best key does not depend on the query's length; boxes of directions drop most keys.
         let directions = Points::unchecked(
             points.d(),
             queries
                 .rows()
                 .flat_map(|q| {
-                    let largest = q.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+                    let largest = largest_magnitude(q);
                     let unit = if largest > 0.0 { largest } else { 1.0 };
                     q.iter().map(move |x| x / unit)
                 })
@@ -60,8 +64,8 @@ impl Alignment {
         }
     }
 
-    /// By an argmax that is known: [`crate::outcome::Strips::argmax`] of the step that was taken from these very
-    /// points. O(n·d), in any dimension, under any mask.
+    /// Takes a known argmax, [`crate::outcome::Strips::argmax`] of the step from these very points.
+    /// O(n·d), in any dimension, under any mask.
     ///
     /// # Panics
     /// If there is not one argmax a point.
@@ -72,7 +76,7 @@ impl Alignment {
         Self { gap: (0..points.n()).map(gap).collect(), best: argmax.to_vec() }
     }
 
-    /// The largest gap and whose it is.
+    /// The token with the largest gap, and that gap.
     pub fn largest(&self) -> (u32, f64) {
         let mut largest = (0, 0.0);
         for (i, &gap) in (0..).zip(&self.gap) {
@@ -83,8 +87,8 @@ impl Alignment {
         largest
     }
 
-    /// Whether each token is in S up to `tolerance`, in the unit of scores: a gap below about (unit of the lattice)·|A x| is
-    /// rounding.
+    /// Whether each token is in S up to `tolerance`, in the unit of scores: a gap below about (unit
+    /// of the lattice)·|A x| is rounding.
     pub fn in_maximal_set(&self, tolerance: f64) -> Vec<bool> {
         self.gap.iter().map(|&gap| gap <= tolerance).collect()
     }
@@ -98,7 +102,7 @@ pub(super) fn scored(points: &Points, a: &Linear) -> Points {
     Points::unchecked(points.d(), points.rows().flat_map(|x| a.apply(x)).collect())
 }
 
-/// <q, v − x>: no cancellation of scores.
+/// <q, v − x>, computed from the difference so that scores do not cancel.
 fn gain(q: &[f64], v: &[f64], x: &[f64]) -> f64 {
     if v == x {
         return 0.0;
@@ -122,7 +126,8 @@ mod tests {
     }
 
     proptest! {
-        /// If a gap were too small, a limit outside S would be taken for one in it, and Theorem 5.1 be confirmed by a bug.
+        /// If a gap were too small, a limit outside S would pass for one in it, and confirm Theorem
+        /// 5.1.
         #[test]
         fn gaps_are_the_plain_maxima(
             d in 1usize..5, n in 1usize..200, seed in any::<u64>(), coarse in any::<bool>(), matrix in 0..3,
@@ -156,8 +161,8 @@ mod tests {
         }
     }
 
-    /// The counterexample of SPEC 1.7: the limit (1.05, 0) is outside S with a gap of 0.0525; the corners are in S, and so
-    /// is the projection of 0 on the edge.
+    /// The counterexample of SPEC 1.7: the limit (1.05, 0) is outside S with a gap of 0.0525; the
+    /// corners are in S, and so is the projection of 0 on the edge.
     #[test]
     fn the_non_vertex_limit_has_its_gap() {
         let rows = [
@@ -175,7 +180,7 @@ mod tests {
         assert_eq!(alignment.largest().0, 4);
     }
 
-    /// The token at 0 scores 0 with everybody: it is in S if 0 is in K.
+    /// A token at 0 scores 0 with every token: it is in S if 0 is in K.
     #[test]
     fn the_zero_token_is_aligned() {
         let points = Points::new(2, vec![0.0, 0.0, 1.0, 0.0, -1.0, 0.5, -1.0, -0.5]).unwrap();

@@ -1,20 +1,22 @@
 //! Principal axes: the orthonormal directions `v_1, v_2, …` in which a cloud varies most,
-//! `C v_k = λ_k v_k`, `C = mean of (x − m)(x − m)^T`, `λ_1 >= λ_2 >= …`. The share of the variance along `v_k` is
-//! `λ_k / trace C`.
+//! `C v_k = λ_k v_k`, `C = mean of (x − m)(x − m)^T`, `λ_1 >= λ_2 >= …`. The share of the variance
+//! along `v_k` is `λ_k / trace C`.
 //!
-//! The eigenproblem is solved for C (d × d) or, when fewer tokens than dimensions are at hand, for the Gram matrix
-//! (m × m) with the same eigenvalues. Large clouds are represented by an even sample: the axes are a way to look at a
-//! cloud, not a result.
+//! The eigenproblem is solved for C (d × d) or, when fewer tokens than dimensions are at hand, for
+//! the Gram matrix (m × m) with the same eigenvalues. Large clouds are represented by an even
+//! sample: the axes are a way to look at a cloud, not a result.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
+use super::points::mean;
+use crate::num::{self, dot, norm};
 use crate::tokens::Tokens;
 
 /// Tokens sampled of each cloud, and where d is large.
 const SAMPLE: usize = 2048;
 const SAMPLE_HIGH: usize = 256;
 
-/// The first principal axes of one or several clouds pooled.
+/// The first principal axes of one cloud, or of several pooled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrincipalAxes {
     /// m, the mean of the sample, in the tokens' unit.
@@ -26,8 +28,8 @@ pub struct PrincipalAxes {
 }
 
 impl PrincipalAxes {
-    /// The first `count` axes (at most d of them) of `clouds` pooled, each weighing the same. Clouds share one d;
-    /// none is empty. Finite for every finite cloud: the work is done on x / max |x|.
+    /// The first `count` axes (at most d of them) of `clouds` pooled, each with equal weight.
+    /// Clouds share one d; none is empty. Finite for every finite cloud.
     pub fn of(clouds: &[&Tokens], count: usize) -> Self {
         let d = clouds.iter().map(|cloud| cloud.d()).min().unwrap_or(0);
         let unit = clouds.iter().map(|cloud| cloud.largest_magnitude()).fold(0.0, f64::max);
@@ -35,15 +37,11 @@ impl PrincipalAxes {
         let cap = if d > 512 { SAMPLE_HIGH } else { SAMPLE };
         let mut rows: Vec<Vec<f64>> = Vec::new();
         for cloud in clouds {
-            let sampled = cloud.n().min(cap);
-            let index = |s: usize| (s as u128 * cloud.n() as u128 / sampled as u128) as usize;
-            rows.extend((0..sampled).map(|s| (0..d).map(|k| cloud.get(index(s), k) / unit).collect::<Vec<_>>()));
+            let row = |i| (0..d).map(|k| cloud.get(i, k) / unit).collect::<Vec<_>>();
+            rows.extend(num::evenly(cloud.n(), cap).map(row));
         }
         let m = rows.len();
-        let mut mean = vec![0.0; d];
-        for row in &rows {
-            mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x / m as f64);
-        }
+        let mean = mean(d, rows.iter().map(Vec::as_slice));
         for row in &mut rows {
             row.iter_mut().zip(&mean).for_each(|(x, c)| *x -= c);
         }
@@ -62,6 +60,13 @@ impl PrincipalAxes {
                 .collect(),
             directions: axes.into_iter().map(|(_, direction)| direction).collect(),
         }
+    }
+
+    /// The coordinate of token i along an axis, from the mean, divided by `unit`; at a unit near
+    /// the cloud's size no finite cloud overflows.
+    pub fn along(&self, axis: usize, tokens: &Tokens, i: usize, unit: f64) -> f64 {
+        let terms = self.directions[axis].iter().zip(&self.mean).enumerate();
+        terms.map(|(k, (v, mean))| v * (tokens.get(i, k) / unit - mean / unit)).sum()
     }
 }
 
@@ -104,8 +109,8 @@ fn symmetric(mut lower: DMatrix<f64>) -> DMatrix<f64> {
     lower
 }
 
-/// Gram–Schmidt; a direction that vanishes (fewer axes of variance than asked for) becomes the first coordinate axis
-/// that is independent of those before it.
+/// Gram–Schmidt; a direction that vanishes (fewer axes of variance than asked for) becomes the
+/// first coordinate axis that is independent of those before it.
 fn complete(axes: &mut [(f64, Vec<f64>)], d: usize) {
     for at in 0..axes.len() {
         let (before, rest) = axes.split_at_mut(at);
@@ -121,7 +126,7 @@ fn complete(axes: &mut [(f64, Vec<f64>)], d: usize) {
 
 /// Whether the part of `direction` orthogonal to `before` could be given length 1.
 fn normalise(direction: &mut [f64], before: &[(f64, Vec<f64>)]) -> bool {
-    let length = dot(direction, direction).sqrt();
+    let length = norm(direction);
     if length < 1e-12 {
         return false;
     }
@@ -132,26 +137,22 @@ fn normalise(direction: &mut [f64], before: &[(f64, Vec<f64>)]) -> bool {
         let along = dot(direction, other);
         direction.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
     }
-    let left = dot(direction, direction).sqrt();
+    let left = norm(direction);
     for x in direction.iter_mut() {
         *x /= left;
     }
     left > 1e-6
 }
 
-/// The sign convention: of the components within 1e-9 of the largest magnitude, the first is positive.
+/// Makes the first of the components within 1e-9 of the largest magnitude positive.
 fn orient(direction: &mut [f64]) {
-    let largest = direction.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let largest = num::largest_magnitude(direction);
     let lead = direction.iter().find(|x| x.abs() >= largest * (1.0 - 1e-9)).copied().unwrap_or(0.0);
     if lead < 0.0 {
         for x in direction {
             *x = -*x;
         }
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 #[cfg(test)]
@@ -174,7 +175,7 @@ mod tests {
         assert!(near(&axes.shares, &[0.9, 0.1]), "{axes:?}");
     }
 
-    /// If this failed, one token, coincident tokens or n < d would have no picture, or one made of NaN.
+    /// If this failed, one token, coincident tokens or n < d would give a picture of NaN.
     #[test]
     fn degenerate_clouds_still_have_orthonormal_axes() {
         for tokens in [

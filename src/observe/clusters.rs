@@ -1,9 +1,9 @@
-//! Clusters: groups of tokens joined by chains of neighbours about a tolerance apart, found on a grid.
+//! Clusters: tokens joined by chains of neighbours about a tolerance apart, found on a grid.
 //!
-//! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud costs O(n log n);
-//! the cells left over are swept along their first coordinate, and two whose first tokens are within the tolerance
-//! join. A cloud that fills more than 50,000 cells has not clustered at this tolerance; it is not swept, its cells are
-//! its clusters.
+//! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud
+//! costs O(n log n); the cells left over are swept along their first coordinate, and two whose
+//! first tokens are within the tolerance join. A cloud that fills more than 50,000 cells has not
+//! clustered at this tolerance; it is not swept, its cells are its clusters.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,8 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// If this failed, tokens that ended together would be drawn in different colours, or apart in one.
+    /// If this failed, tokens that ended together would have different colours, or others one
+    /// colour.
     #[test]
     fn chains_join_and_gaps_part() {
         let x = [0.0, 0.0009, 1.0, 0.5, -0.0004, 1.0, 0.999_999];
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!(clusters.label, [0, 0, 1, 2, 0, 1, 1]);
     }
 
-    /// If this failed, the picture of a huge or a vanishing cloud would show other clusters than the same cloud at 1.
+    /// If this failed, a huge or a vanishing cloud would have other clusters than one of size 1.
     #[test]
     fn scale_does_not_matter() {
         let x = [1.0, 1.0, 1.0, 1.0001, -1.0, 0.0];

@@ -3,41 +3,44 @@
 //! ```text
 //! Hegselmann–Krause type   V = Σ_ij min(|x_i − x_j|², R²)                              (SPEC 1.6)
 //! sphere                   E_β = 1/(2 β n²) Σ_ij e^{β(<x_i, x_j> − origin)}             (SPEC 5)
-//! Frank–Wolfe              J(x) = −<B x, x>/2, and its duality gap ([`super::Alignment`])   (SPEC 3)
+//! Frank–Wolfe              J(x) = −<B x, x>/2; duality gap: [`super::Alignment`]      (SPEC 3)
 //! ```
 //!
-//! V is the classical candidate: Eq. (41) of arXiv 2509.15958 is **not public here**, V with R = δ is offered in its place, and
-//! it is known not to be monotone. E_β never falls along SA and USA with Q = K = V = I.
+//! V is the classical candidate: Eq. (41) of arXiv 2509.15958 is **not public here**, V with R = δ
+//! is offered in its place, and it is known not to be monotone. E_β never falls along SA and USA
+//! with Q = K = V = I.
 //!
-//! Sums over pairs are taken over distinct tokens with their weights, all pairs of up to [`ALL_PAIRS`]: exact but for rounding
-//! of at most about 1e-13 of the value. Of more distinct tokens, 2^20 seeded pairs of tokens are drawn, and the value is an
-//! estimate with a standard error; the ledger takes no increase from within four of these.
+//! Sums over pairs are taken over distinct tokens with their weights, all pairs of up to
+//! [`ALL_PAIRS`]: exact but for rounding of at most about 1e-13 of the value. Of more distinct
+//! tokens, 2^20 seeded pairs of tokens are drawn, and the value is an estimate with a standard
+//! error; the ledger takes no increase from within four of these.
 
 use rayon::prelude::*;
 
 use super::alignment::scored;
-use super::points::{Distinct, Points, dot, squared_distance};
+use super::points::{Distinct, Points};
+use crate::num::{dot, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
 
-/// Distinct tokens up to which every pair counts.
+/// Number of distinct tokens up to which every pair counts.
 pub const ALL_PAIRS: usize = 8192;
-/// Pairs drawn of more.
+/// Number of pairs drawn from larger clouds.
 const DRAWN: usize = 1 << 20;
 /// Rounding of a sum over all pairs, relative to it.
 const ROUNDING: f64 = 1e-13;
 
-/// A value and how well it is known.
+/// A value with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Energy {
     /// The value.
     pub value: f64,
-    /// Its standard error; 0 where every pair was taken.
+    /// The standard error; 0 where every pair was taken.
     pub standard_error: f64,
 }
 
-/// V of SPEC 1.6 with R = `radius`, over ordered pairs; `radius` in the tokens' unit, usually δ. The value is in the square
-/// of that unit.
+/// V of SPEC 1.6 with R = `radius`, over ordered pairs; `radius` in the tokens' unit, usually δ.
+/// The value is in the square of that unit.
 pub fn hegselmann_krause(cloud: &Distinct, radius: f64) -> Energy {
     let most = radius * radius;
     pairs(cloud, |a, b| squared_distance(a, b).min(most), 1.0)
@@ -49,12 +52,13 @@ pub fn sphere_energy(cloud: &Distinct, beta: f64, origin: f64) -> Energy {
     pairs(cloud, |a, b| libm::exp(beta * (dot(a, b) - origin)), 1.0 / (2.0 * beta * n * n))
 }
 
-/// J of every point, for B as scores of a Frank–Wolfe model; its duality gap is [`super::Alignment::gap`].
+/// J of every point, for B as scores of a Frank–Wolfe model; its duality gap is
+/// [`super::Alignment::gap`].
 pub fn frank_wolfe_objective(points: &Points, b: &Linear) -> Vec<f64> {
     scored(points, b).rows().zip(points.rows()).map(|(q, x)| -dot(q, x) / 2.0).collect()
 }
 
-/// factor·Σ over ordered pairs of tokens.
+/// `factor` times the sum of `term` over ordered pairs of tokens.
 fn pairs(cloud: &Distinct, term: impl Fn(&[f64], &[f64]) -> f64 + Sync, factor: f64) -> Energy {
     let (points, k) = (&cloud.points, cloud.len());
     if k <= ALL_PAIRS {
@@ -83,16 +87,16 @@ fn pairs(cloud: &Distinct, term: impl Fn(&[f64], &[f64]) -> f64 + Sync, factor: 
     Energy { value: scale * mean, standard_error: (scale * deviation).abs() }
 }
 
-/// One increase.
+/// A rise of a candidate from one recorded state to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Increase {
     /// The step of the later state.
     pub step: u64,
-    /// By how much.
+    /// The difference of the two values.
     pub amount: f64,
 }
 
-/// What a candidate that ought to fall did: a pure function of the values recorded.
+/// The increases of a candidate that ought to fall: a pure function of the values recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IncreaseLedger {
     last: Option<Energy>,
@@ -103,8 +107,8 @@ pub struct IncreaseLedger {
 }
 
 impl IncreaseLedger {
-    /// Takes the value after `step` steps; whether it rose beyond rounding and four standard errors. For a candidate that
-    /// ought to rise, record its negative.
+    /// Records the value after `step` steps; true if it rose beyond rounding and four standard
+    /// errors. For a candidate that ought to rise, record the negative.
     pub fn record(&mut self, step: u64, energy: Energy) -> bool {
         let before = self.last.replace(energy);
         self.records += 1;
@@ -133,7 +137,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// If duplicates were miscounted, every merge of two groups would look like a jump of the energy.
+        /// If duplicates were miscounted, each merge of two groups would look like a jump of the
+        /// energy.
         #[test]
         fn energies_are_plain_sums(d in 1usize..4, n in 1usize..80, seed in any::<u64>(), radius in 0.0f64..4.0) {
             let mut stream = Stream::new(seed, "cloud", 0);

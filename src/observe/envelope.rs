@@ -1,26 +1,28 @@
-//! Upper envelopes: for each of many points x, which of several affine functions `a_v·x + b_v` is largest.
+//! Upper envelopes: the largest of several affine functions `a_v·x + b_v` at each of many points x.
 //!
-//! Nearest vertices, power cells, alignment and Frank–Wolfe cells are all this one question. Points are parted at the
-//! middle of their widest side again and again; on a box with centre c and half-widths h a function v is dropped once
-//! `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w that is largest at c. What is left at the end is compared in the
-//! caller's own arithmetic, which may be finer than f's: nothing is dropped within rounding of a tie.
+//! Nearest vertices, power cells, alignment and Frank–Wolfe cells are all this one question. Points
+//! are parted at the middle of their widest side again and again; on a box with centre c and
+//! half-widths h a function v is dropped once `f_w(c) − f_v(c) > Σ_k |a_v − a_w|_k h_k` for the w
+//! that is largest at c. What is left at the end is compared in the caller's own arithmetic, which
+//! may be finer than f's: nothing is dropped within rounding of a tie.
 
 use rayon::prelude::*;
 
-use super::points::{Points, dot};
+use super::points::Points;
+use crate::num::{dot, largest_magnitude};
 
-/// Functions that are simply all compared.
+/// Number of functions up to which all are simply compared.
 const FEW: usize = 24;
-/// The same for functions of which nothing is known yet: parting the points costs more than comparing so many.
+/// Number of functions up to which no point is parted at all: parting costs more.
 const FEW_AT_FIRST: usize = 128;
-/// Points of a box that is not parted any more.
+/// Number of points down to which a box is parted.
 const SMALL: usize = 32;
-/// Points of a box that is worth a thread of its own.
+/// Number of points of a box that is worth a thread of its own.
 const PARALLEL: usize = 8192;
-/// Points compared at once.
+/// Number of points compared at once.
 const WIDE: usize = 16;
 
-/// Affine functions, one a row.
+/// Affine functions `a_v·x + b_v`, one a row.
 pub(super) struct Envelope<'a> {
     /// a_v.
     pub(super) slopes: &'a Points,
@@ -28,30 +30,30 @@ pub(super) struct Envelope<'a> {
     pub(super) offsets: &'a [f64],
 }
 
-/// Who is largest, and the caller's value of it.
+/// The largest function at a point, and the caller's value of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Best {
     pub(super) index: u32,
     pub(super) value: f64,
 }
 
-struct Job<'a, F> {
+struct Solver<'a, F> {
     envelope: &'a Envelope<'a>,
     points: &'a Points,
     value: F,
-    /// Rounding of a function's value over the magnitude of the point's coordinates, and beside it.
+    /// Rounding of a function's value: over the magnitude of the point's coordinates, and absolute.
     slope_error: f64,
     offset_error: f64,
 }
 
 impl Envelope<'_> {
-    /// For every point the function with the largest `value(point, function)`, the lowest index of several. `value` must
-    /// order functions as they are at the point, but for rounding.
+    /// For every point the function with the largest `value(point, function)`, the lowest index of
+    /// several. `value` must order functions as they are at the point, but for rounding.
     pub(super) fn best(&self, points: &Points, value: impl Fn(usize, usize) -> f64 + Sync) -> Vec<Best> {
         let d = points.d();
         let rounding = 8.0 * (d + 2) as f64 * f64::EPSILON;
-        let largest_offset = self.offsets.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
-        let job = Job {
+        let largest_offset = largest_magnitude(self.offsets);
+        let solver = Solver {
             envelope: self,
             points,
             value,
@@ -65,12 +67,12 @@ impl Envelope<'_> {
         if all.len() <= FEW_AT_FIRST {
             let compared = |rows: &[u32]| {
                 let mut here = Vec::with_capacity(rows.len());
-                job.compare(rows, &all, &mut here);
+                solver.compare(rows, &all, &mut here);
                 here
             };
             order.par_chunks(PARALLEL).map(compared).collect_into_vec(&mut found);
         } else {
-            job.spread(&mut order, &all, &mut found);
+            solver.spread(&mut order, &all, &mut found);
         }
         for (point, one) in found.into_iter().flatten() {
             best[point as usize] = one;
@@ -79,13 +81,13 @@ impl Envelope<'_> {
     }
 }
 
-/// The box of some points.
-struct Box_ {
+/// The smallest box around some points.
+struct Bounds {
     low: Vec<f64>,
     high: Vec<f64>,
 }
 
-impl Box_ {
+impl Bounds {
     fn of(points: &Points, rows: &[u32]) -> Self {
         let first = points.row(rows[0] as usize);
         let (mut low, mut high) = (first.to_vec(), first.to_vec());
@@ -98,8 +100,8 @@ impl Box_ {
         Self { low, high }
     }
 
-    /// Moves the points below the middle of the widest side to the front, and says how many there are; `None` if all lie in
-    /// one place.
+    /// Moves points below the middle of the widest side to the front; their number, unless all are
+    /// equal.
     fn part(&self, points: &Points, rows: &mut [u32]) -> Option<usize> {
         let widest = (0..self.low.len())
             .reduce(|a, b| if self.high[b] - self.low[b] > self.high[a] - self.low[a] { b } else { a })?;
@@ -115,13 +117,13 @@ impl Box_ {
     }
 }
 
-impl<F: Fn(usize, usize) -> f64 + Sync> Job<'_, F> {
+impl<F: Fn(usize, usize) -> f64 + Sync> Solver<'_, F> {
     /// The box of some points, and the functions that may be largest somewhere in it.
-    fn narrowed(&self, rows: &[u32], functions: &[u32]) -> (Box_, Vec<u32>) {
-        let box_ = Box_::of(self.points, rows);
-        let centre: Vec<f64> = box_.low.iter().zip(&box_.high).map(|(a, b)| a / 2.0 + b / 2.0).collect();
+    fn narrowed(&self, rows: &[u32], functions: &[u32]) -> (Bounds, Vec<u32>) {
+        let bounds = Bounds::of(self.points, rows);
+        let centre: Vec<f64> = bounds.low.iter().zip(&bounds.high).map(|(a, b)| a / 2.0 + b / 2.0).collect();
         let half: Vec<f64> =
-            centre.iter().zip(box_.low.iter().zip(&box_.high)).map(|(c, (a, b))| (b - c).max(c - a)).collect();
+            centre.iter().zip(bounds.low.iter().zip(&bounds.high)).map(|(c, (a, b))| (b - c).max(c - a)).collect();
         let size: f64 = centre.iter().zip(&half).map(|(c, h)| c.abs() + h).sum();
         let slack = self.slope_error * size + self.offset_error;
         let Envelope { slopes, offsets } = self.envelope;
@@ -134,19 +136,19 @@ impl<F: Fn(usize, usize) -> f64 + Sync> Job<'_, F> {
         };
         let kept = functions.iter().zip(&values).filter(|&(&v, &value)| values[top] - value <= reach(v) + slack);
         let kept = kept.map(|(&v, _)| v).collect();
-        (box_, kept)
+        (bounds, kept)
     }
 
-    /// Solves large boxes on several threads.
+    /// Solves one box; a large one on several threads.
     fn spread(&self, rows: &mut [u32], functions: &[u32], found: &mut Vec<Vec<(u32, Best)>>) {
         if rows.len() <= PARALLEL {
             let mut here = Vec::with_capacity(rows.len());
             self.solve(rows, functions, &mut here);
             return found.push(here);
         }
-        let (box_, functions) = self.narrowed(rows, functions);
+        let (bounds, functions) = self.narrowed(rows, functions);
         // One place, or one function: any cut will do.
-        let parted = if functions.len() > 1 { box_.part(self.points, rows) } else { None };
+        let parted = if functions.len() > 1 { bounds.part(self.points, rows) } else { None };
         let (low, high) = rows.split_at_mut(parted.unwrap_or(rows.len() / 2));
         let mut after = Vec::new();
         rayon::join(|| self.spread(low, &functions, found), || self.spread(high, &functions, &mut after));
@@ -157,15 +159,15 @@ impl<F: Fn(usize, usize) -> f64 + Sync> Job<'_, F> {
         if functions.len() <= FEW || rows.len() <= SMALL {
             return self.compare(rows, functions, found);
         }
-        let (box_, functions) = self.narrowed(rows, functions);
-        let Some(parted) = box_.part(self.points, rows) else { return self.compare(rows, &functions, found) };
+        let (bounds, functions) = self.narrowed(rows, functions);
+        let Some(parted) = bounds.part(self.points, rows) else { return self.compare(rows, &functions, found) };
         let (low, high) = rows.split_at_mut(parted);
         self.solve(low, &functions, found);
         self.solve(high, &functions, found);
     }
 
-    /// Compares all functions at some points, many points at once: in plain f64, and in the caller's arithmetic those that
-    /// are within rounding of the largest.
+    /// Compares all functions at some points, many points at once: in plain f64, then in the
+    /// caller's arithmetic those within rounding of the largest.
     fn compare(&self, rows: &[u32], functions: &[u32], found: &mut Vec<(u32, Best)>) {
         let d = self.points.d();
         let Envelope { slopes, offsets } = self.envelope;

@@ -1,36 +1,39 @@
-//! Groups of tokens: what clusters measure, who leads, who moved, how large strips are.
+//! Groups of tokens: the measures of clusters, leaders, lone tokens, moved tokens, strip sizes.
 //!
-//! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors' code of arXiv 2407.01602,
-//! SPEC 2); every other token is a follower. A token is **alone** if C_i = {i}, the definition in that paper's text: the two
-//! agree at δ = 0 for distinct tokens. A token that is alone does not move (SPEC 1.2).
+//! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors'
+//! code of arXiv 2407.01602, SPEC 2); every other token is a follower. A token is **alone** if C_i
+//! = {i}, the definition in that paper's text: the two agree at δ = 0 for distinct tokens. A token
+//! that is alone does not move (SPEC 1.2).
 
 use rayon::prelude::*;
 
 use super::clusters::Clusters;
 use super::hull::Hull;
-use super::points::{Distinct, Points, squared_distance};
+use super::points::{Distinct, Points};
+use crate::num::{self, squared_distance};
 use crate::outcome::Strips;
 
-/// Members among which every pair is compared for a diameter.
+/// Number of members up to which every pair is compared for a diameter.
 const PAIRS: usize = 2048;
 
-/// One cluster.
+/// The measures of one cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Number of tokens.
     pub weight: usize,
-    /// Their mean.
+    /// Mean of the tokens.
     pub centre: Vec<f64>,
-    /// The largest distance between two of them: between these bounds, which are equal where it is known exactly.
+    /// Bounds of the largest distance between two members; equal where it is known exactly.
     pub diameter: [f64; 2],
 }
 
 impl Clusters {
-    /// Every cluster measured, in order.
+    /// Measures every cluster, in order.
     ///
-    /// Diameters come from every pair of the hull's vertices (d ≤ 3) or of the distinct members: exact for up to 2048 of
-    /// these. Beyond, the lower bound is the longest way from the member farthest from the centre, and the upper bound twice
-    /// that, or twice the radius about the centre if that is less.
+    /// Diameters come from every pair of the hull's vertices (d ≤ 3) or of the distinct members:
+    /// exact for up to 2048 of these. Beyond, the lower bound is the longest way from the member
+    /// farthest from the centre, and the upper bound twice that, or twice the radius about the
+    /// centre if that is less.
     ///
     /// # Panics
     /// If the clusters are not those of the points.
@@ -60,7 +63,7 @@ fn group(points: &Points, members: &[u32]) -> Group {
 
 fn diameter(corners: &Points, centre: &[f64]) -> [f64; 2] {
     let (corners, exponent) = corners.in_range(256);
-    let scaled = |x: f64| if exponent == 0 { x } else { crate::num::scale(x, exponent) };
+    let scaled = |x: f64| num::scale(x, exponent);
     let from = |point: &[f64]| {
         let mut farthest = (0, 0.0f64);
         for (i, row) in corners.rows().enumerate() {
@@ -75,8 +78,7 @@ fn diameter(corners: &Points, centre: &[f64]) -> [f64; 2] {
         let longest = corners.rows().map(|row| from(row).1).fold(0.0, f64::max);
         return [scaled(longest); 2];
     }
-    let centre: Vec<f64> =
-        centre.iter().map(|&c| if exponent == 0 { c } else { crate::num::scale(c, -exponent) }).collect();
+    let centre: Vec<f64> = centre.iter().map(|&c| num::scale(c, -exponent)).collect();
     let (far, radius) = from(&centre);
     let lower = from(corners.row(far)).1;
     [scaled(lower), scaled((2.0 * radius).min(2.0 * lower))]
@@ -92,7 +94,7 @@ pub fn alone(strips: &Strips) -> Vec<u32> {
     leaders(strips).into_iter().filter(|&i| strips.count[i as usize] == 1).collect()
 }
 
-/// Whether each token has any coordinate changed.
+/// Whether each token has any changed coordinate.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -101,7 +103,7 @@ pub fn moved(before: &Points, after: &Points) -> Vec<bool> {
     before.rows().zip(after.rows()).map(|(a, b)| a != b).collect()
 }
 
-/// How many strips hold how many tokens: entry b counts sizes from 2^b to 2^(b+1) − 1.
+/// A histogram of strip sizes: entry b counts sizes from 2^b to 2^(b+1) − 1.
 pub fn strip_histogram(strips: &Strips) -> Vec<u64> {
     let mut bins = Vec::new();
     for &count in strips.count.iter().filter(|&&count| count > 0) {
@@ -128,7 +130,7 @@ mod tests {
         #[test]
         fn groups_are_those_of_their_members(d in 1usize..6, n in 1usize..120, seed in any::<u64>(), scale in -300i32..300) {
             let mut stream = Stream::new(seed, "cloud", 0);
-            let unit = crate::num::scale(1.0, scale);
+            let unit = num::scale(1.0, scale);
             let x: Vec<f64> = (0..n * d).map(|_| (stream.below(3) as f64 + 0.02 * stream.uniform()) * unit).collect();
             let tokens = Tokens::from_f64(n, d, x).unwrap();
             let (points, clusters) = (Points::of(&tokens), Clusters::of(&tokens, 0.1 * unit));
@@ -174,7 +176,7 @@ mod tests {
         assert_eq!(one.groups(&points)[0], Group { weight: 1000, centre: vec![0.1, 0.7], diameter: [0.0; 2] });
     }
 
-    /// Leaders, the lonely, and sizes by hand.
+    /// If these were misread, followers would pass for leaders.
     #[test]
     fn strips_are_read_as_they_are() {
         let strips = Strips { argmax: vec![0, 0, 2, 2], count: vec![1, 3, 2, 4] };

@@ -1,7 +1,8 @@
 //! Measures of a state, read-only: they take tokens and never touch an engine.
 //!
-//! Most work on [`Points`], the tokens widened to f64; where tokens coincide, measure the [`Distinct`] ones and spread the
-//! result by its labels. Every measure is a pure function of the state, the same on any number of threads.
+//! Most work on [`Points`], the tokens widened to f64; where tokens coincide, measure the
+//! [`Distinct`] ones and spread the result by its labels. Every measure is a pure function of the
+//! state, the same on any number of threads.
 //!
 //! ```text
 //! let points = Points::of(&tokens);
@@ -15,15 +16,16 @@
 //! | measure | item | cost beyond O(n d) |
 //! |---|---|---|
 //! | support function, monotone ledger | [`Directions::support`], [`SupportLedger`] | directions |
-//! | vertices of K(t) | [`Hull`]: exact for d ≤ 3, certified beyond | little for round clouds; vertices for d > 3 |
+//! | vertices of K(t) | [`Hull`]: exact for d ≤ 3, certified beyond | little; vertices for d > 3 |
 //! | distance to the nearest vertex | [`nearest()`] | log |
-//! | alignment gap, Frank–Wolfe cell and duality gap, membership of S | [`Alignment::of`], [`Alignment::from_argmax`] | log; none |
-//! | quiescent or not, first step, S_1 and S_2 | [`QuiescentSets`], [`Entries`], [`is_closed_group`] | log |
-//! | leaders, who is alone, who moved, strip sizes | [`leaders`], [`alone`], [`moved`], [`strip_histogram`] | none |
+//! | alignment gap, Frank–Wolfe cell, membership of S | [`Alignment`] | log; none if the argmax is known |
+//! | quiescent sets, entries, S_1 and S_2 | [`QuiescentSets`], [`Entries`], [`is_closed_group`] | log |
+//! | leaders, lone and moved tokens, strip sizes | [`leaders`], [`alone`], [`moved`], [`strip_histogram`] | none |
 //! | clusters: count, weights; centres, diameters | [`Clusters`], [`Clusters::groups`] | log; hulls |
 //! | distinct tokens | [`Distinct`] | none |
 //! | rank of the score matrix | [`score_rank`], [`threshold_rank`] | d²; n² |
-//! | V, sphere energy, Frank–Wolfe objective | [`hegselmann_krause`], [`sphere_energy`], [`frank_wolfe_objective`], [`IncreaseLedger`] | pairs, drawn for many |
+//! | V, sphere energy, their increases | [`hegselmann_krause`], [`sphere_energy`], [`IncreaseLedger`] | pairs |
+//! | Frank–Wolfe objective | [`frank_wolfe_objective`] | none |
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
 //! | scalars of a run's states, as in measures.csv | [`Observer`] | log |
 //! | principal axes | [`PrincipalAxes`] | a sample |
@@ -50,11 +52,12 @@ pub use energies::{
     ALL_PAIRS, Energy, Increase, IncreaseLedger, frank_wolfe_objective, hegselmann_krause, sphere_energy,
 };
 pub use groups::{Group, alone, leaders, moved, strip_histogram};
+pub(crate) use hull::planar::vertices as planar_hull;
 pub use hull::{EFFORT, Hull};
 pub use nearest::{Nearest, nearest};
 pub use points::{Distinct, Points};
 pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
 pub use rank::{score_rank, threshold_rank};
-pub use rates::{FLOOR, LEAST, RateFit, Sample, Shape, contraction};
+pub use rates::{Decay, FLOOR, LEAST, RateFit, Sample, contraction};
 pub use scalars::{HullScalars, Observer, Scalars};
 pub use support::{Directions, Rise, Support, SupportLedger};

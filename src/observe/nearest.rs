@@ -1,21 +1,21 @@
-//! How far every token is from the nearest of some points: the vertices of K, the centres of clusters.
+//! Distance of every token to the nearest of some points: vertices of K, centres of clusters.
 //!
-//! "Distance to the nearest vertex" is what the third experiment of SPEC 1.9 (E3) draws a histogram of.
+//! The third experiment of SPEC 1.9 (E3) draws a histogram of distances to the nearest vertex.
 
 use super::envelope::Envelope;
-use super::points::{Points, squared_distance};
-use crate::num;
+use super::points::Points;
+use crate::num::{self, squared_distance};
 
-/// The nearest of some points, and the distance to it in the points' unit.
+/// The nearest of some points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
-    /// Which.
+    /// Index of that point.
     pub index: u32,
-    /// How far.
+    /// Distance to it, in the points' unit.
     pub distance: f64,
 }
 
-/// For every point the nearest of `to`, the lowest index of several; about O(n log n) in few dimensions.
+/// For every point, the first of the nearest of `to`; about O(n log n) in few dimensions.
 ///
 /// Distances are sums of squared differences in f64: relatively exact however small.
 ///
@@ -24,39 +24,37 @@ pub struct Nearest {
 pub fn nearest(points: &Points, to: &Points) -> Vec<Nearest> {
     let with_no_balls = vec![0.0; to.n()];
     let Powers { least, exponent } = power(points, to, &with_no_balls);
-    let distance = |square: f64| num_scaled(square.max(0.0).sqrt(), exponent);
+    let distance = |square: f64| num::scale(square.max(0.0).sqrt(), exponent);
     least.into_iter().map(|(index, square)| Nearest { index, distance: distance(square) }).collect()
 }
 
-/// Least powers of points.
+/// The least power of every point.
 pub(super) struct Powers {
-    /// Which ball, and its power over 4^exponent.
+    /// Index of the ball, and the power over 4^exponent.
     pub(super) least: Vec<(u32, f64)>,
     exponent: i32,
 }
 
-/// For every point x the ball B(v, r_v) of least power `|x − v|² − r_v²`, and that power: x is in some ball iff it is at
-/// most 0.
+/// For every point x the ball B(v, r_v) of least power `|x − v|² − r_v²`, and that power: x is in
+/// some ball iff it is at most 0.
 pub(super) fn power(points: &Points, centres: &Points, radii: &[f64]) -> Powers {
     assert_eq!(points.d(), centres.d(), "points and centres of one dimension");
     let largest = points.largest_magnitude().max(centres.largest_magnitude());
     let exponent = num::exponent_above(largest);
     let exponent = if (-256..=256).contains(&exponent) { 0 } else { exponent };
     // Seen from the middle of the centres, so that offsets are no larger than they have to be.
-    let middle: Vec<f64> = (0..centres.d())
-        .map(|k| {
-            let (low, high) = centres.rows().fold((f64::MAX, f64::MIN), |(a, b), row| (a.min(row[k]), b.max(row[k])));
-            low / 2.0 + high / 2.0
-        })
-        .collect();
+    let middle = |k: usize| {
+        let (low, high) = num::range(centres.rows().map(|row| row[k]));
+        low / 2.0 + high / 2.0
+    };
+    let middle: Vec<f64> = (0..centres.d()).map(middle).collect();
     let seen = |points: &Points| -> Points {
-        let x = points.rows().flat_map(|row| row.iter().zip(&middle).map(|(x, m)| num_scaled(x - m, -exponent)));
+        let x = points.rows().flat_map(|row| row.iter().zip(&middle).map(|(x, m)| num::scale(x - m, -exponent)));
         Points::unchecked(points.d(), x.collect())
     };
     let (queries, slopes) = (seen(points), seen(centres));
-    let squares: Vec<f64> = radii.iter().map(|&r| num_scaled(r, -exponent).powi(2)).collect();
-    let offsets: Vec<f64> =
-        slopes.rows().zip(&squares).map(|(v, r)| (r - v.iter().map(|x| x * x).sum::<f64>()) / 2.0).collect();
+    let squares: Vec<f64> = radii.iter().map(|&r| num::scale(r, -exponent).powi(2)).collect();
+    let offsets: Vec<f64> = slopes.rows().zip(&squares).map(|(v, r)| (r - num::dot(v, v)) / 2.0).collect();
     let exact = |i: usize, v: usize| -> f64 {
         let square = if exponent == 0 {
             squared_distance(points.row(i), centres.row(v))
@@ -69,10 +67,6 @@ pub(super) fn power(points: &Points, centres: &Points, radii: &[f64]) -> Powers 
     Powers { least: best.into_iter().map(|best| (best.index, -best.value)).collect(), exponent }
 }
 
-fn num_scaled(x: f64, exponent: i32) -> f64 {
-    if exponent == 0 { x } else { num::scale(x, exponent) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,8 +74,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If a token were measured from another vertex than its nearest, histograms of limits would show artefacts that
-        /// are none.
+        /// If a token were measured from another vertex than its nearest, histograms of limits
+        /// would show artefacts that are none.
         #[test]
         fn nearest_is_the_plain_minimum(
             d in 1usize..6, n in 1usize..400, m in 1usize..60, seed in any::<u64>(), coarse in any::<bool>(), scale in -200i32..200,
@@ -104,7 +98,7 @@ mod tests {
         }
     }
 
-    /// Two vertices a hair apart, far from 0: the token on one of them is at distance 0, at any scale.
+    /// A token on one of two vertices a hair apart is at distance 0 from it, at any scale.
     #[test]
     fn a_token_on_a_vertex_is_at_distance_zero() {
         for scale in [1e-300, 1e-100, 1.0, 1e100, 1e300] {

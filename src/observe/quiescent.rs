@@ -1,20 +1,24 @@
-//! Quiescent sets: the balls B(v, ε) around non-zero vertices of K in which tokens stay and converge at rate 1/(1+α).
+//! Quiescent sets: the balls B(v, ε) around non-zero vertices of K in which tokens stay and
+//! converge at rate 1/(1+α).
 //!
 //! ```text
 //! ε(v) = s(v)/(2 + 2α),      s(v) = δ·s_v/|A v|: the geometric width of the strip that a token at v sees
-//! score: s_v = 1      width: s_v = |A v|, so s(v) = δ      a-norm: s_v = sqrt(<A v, v>)
+//! score: s_v = 1    width: s_v = |A v|, so s(v) = δ    a-norm: s_v = sqrt(<A v, v>)
 //! ```
 //!
-//! SPEC 1.3 derives this: the radius δ/(2+2α) is the paper's (Theorem 4.1, read in a summary), that it belongs to the width
-//! form is a derivation, and that form of Eq. (5) is **reconstructed**; in the score form the published radius holds as it
-//! stands only where |v| < 2 + 2α. For a time-varying δ take its infimum (L6). In a-norm the formula is the derivation's,
-//! applied to the width that this form has at v.
+//! SPEC 1.3 derives this: the radius δ/(2+2α) is the paper's (Theorem 4.1, read in a summary), that
+//! it belongs to the width form is a derivation, and that form of Eq. (5) is **reconstructed**; in
+//! the score form the published radius holds as it stands only where |v| < 2 + 2α. For a
+//! time-varying δ take its infimum (L6). In a-norm the formula is the derivation's, applied to the
+//! width that this form has at v.
 //!
-//! S_1 are the tokens that end in quiescent sets, S_2 the others (SPEC 1.4: S_2 from the summary, S_1 inferred).
+//! S_1 are the tokens that end in quiescent sets, S_2 the others (SPEC 1.4: S_2 from the summary,
+//! S_1 inferred).
 
 use super::nearest;
-use super::points::{Points, dot};
+use super::points::Points;
 use crate::model::StripForm;
+use crate::num;
 use crate::real::Linear;
 
 /// ε(v); `None` where A v = 0, a vertex that the theorem excludes.
@@ -22,18 +26,18 @@ use crate::real::Linear;
 /// `delta` is in the unit of its strip form, `alpha` above 0; the radius is in the tokens' unit.
 pub fn quiescent_radius(v: &[f64], a: &Linear, strip: StripForm, delta: f64, alpha: f64) -> Option<f64> {
     let query = a.apply(v);
-    let norm = dot(&query, &query).sqrt();
+    let norm = num::norm(&query);
     let scale = match strip {
         StripForm::Score => 1.0,
         StripForm::Width => norm,
-        StripForm::ANorm => dot(&query, v).max(0.0).sqrt(),
+        StripForm::ANorm => num::dot(&query, v).max(0.0).sqrt(),
     };
     // The width form is exactly δ/(2 + 2α), whatever the rounding of |A v|.
     let width = if strip == StripForm::Width { delta } else { delta * scale / norm };
     (norm > 0.0).then_some(width / (2.0 + 2.0 * alpha))
 }
 
-/// Quiescent sets of some vertices.
+/// The quiescent sets of some vertices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuiescentSets {
     centres: Points,
@@ -42,7 +46,7 @@ pub struct QuiescentSets {
 }
 
 impl QuiescentSets {
-    /// B(v, ε(v)) of every vertex v.
+    /// Makes B(v, ε(v)) for every vertex v.
     pub fn new(vertices: &Points, a: &Linear, strip: StripForm, delta: f64, alpha: f64) -> Self {
         let radius = |v: &[f64]| quiescent_radius(v, a, strip, delta, alpha).unwrap_or(-1.0);
         Self { centres: vertices.clone(), radii: vertices.rows().map(radius).collect() }
@@ -58,8 +62,8 @@ impl QuiescentSets {
         (self.radii[vertex] >= 0.0).then_some(self.radii[vertex])
     }
 
-    /// For every token the vertex in whose (closed) quiescent set it lies, by its place in [`QuiescentSets::centres`]; of
-    /// several the one that it lies deepest in.
+    /// For every token, the vertex whose (closed) quiescent set holds it, as an index into
+    /// [`QuiescentSets::centres`]; of several sets the one that it lies deepest in.
     pub fn label(&self, tokens: &Points) -> Vec<Option<u32>> {
         let with: Vec<u32> = (0..self.radii.len() as u32).filter(|&v| self.radii[v as usize] >= 0.0).collect();
         if with.is_empty() {
@@ -71,27 +75,28 @@ impl QuiescentSets {
     }
 }
 
-/// When tokens first came into a quiescent set, and whether they stayed.
+/// Entries of tokens into quiescent sets, and their departures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entries {
-    /// For every token the first recorded step inside, if any.
+    /// For every token, the first recorded step inside a set, if any.
     pub first: Vec<Option<u64>>,
-    /// For every token the set it was in at the last record.
+    /// For every token, the set that held it at the last record.
     pub label: Vec<Option<u32>>,
-    /// Departures: a token that was in a set at one record and in another or none at the next. Theorem 4.1 says that
-    /// there is none for sets of K's own vertices.
+    /// Number of departures: a token was in a set at one record and in another set or none at the
+    /// next. By Theorem 4.1 there are none for sets of K's own vertices.
     pub departures: u64,
-    /// The first of them: the step of the record that missed it, and the token.
+    /// Step and token of the first departure: the record that missed the token.
     pub first_departure: Option<(u64, u32)>,
 }
 
 impl Entries {
-    /// Before any record, for n tokens.
+    /// Starts without a record, for n tokens.
     pub fn new(n: usize) -> Self {
         Self { first: vec![None; n], label: vec![None; n], departures: 0, first_departure: None }
     }
 
-    /// Takes [`QuiescentSets::label`] of the state after `step` steps; of the same sets every time.
+    /// Records [`QuiescentSets::label`] of the state after `step` steps, for the sets of all
+    /// records.
     pub fn record(&mut self, step: u64, labels: &[Option<u32>]) {
         for (i, &now) in labels.iter().enumerate() {
             if now.is_some() && self.first[i].is_none() {
@@ -105,14 +110,15 @@ impl Entries {
         }
     }
 
-    /// S_1: whether each token was in a quiescent set at the last record. The others are S_2.
+    /// Whether each token is in S_1: in a quiescent set at the last record; all others are in S_2.
     pub fn in_s1(&self) -> Vec<bool> {
         self.label.iter().map(Option::is_some).collect()
     }
 }
 
-/// Whether `group` is quiescent in the operational sense of SPEC 1.4: `C_i = group` for every i in it. `strips` are the
-/// C_i of its members in the same order, as [`crate::engine::Engine::masks`] gives them; the group ascends.
+/// Whether `group` is quiescent in the operational sense of SPEC 1.4: `C_i = group` for every i in
+/// it. `strips` are the C_i of its members in the same order, as [`crate::engine::Engine::masks`]
+/// gives them; the group ascends.
 pub fn is_closed_group(group: &[u32], strips: &[Vec<u32>]) -> bool {
     group.len() == strips.len() && strips.iter().all(|strip| strip == group)
 }
@@ -136,7 +142,8 @@ mod tests {
         assert_eq!(radius(1.0, StripForm::Width), 1.0 / 3.0);
         assert!((radius(1.0, StripForm::Score) - 1.0 / 30.0).abs() < 1e-16);
         assert!((radius(1.0, StripForm::ANorm) - 1.0 / 3.0).abs() < 1e-15);
-        // A = 4: scores are four times as large, so a score strip is a quarter as wide, a-norm's half.
+        // A = 4: scores are four times as large, a score strip a quarter as wide, an a-norm strip
+        // half.
         assert_eq!(radius(4.0, StripForm::Width), 1.0 / 3.0);
         assert!((radius(4.0, StripForm::Score) - 1.0 / 120.0).abs() < 1e-16);
         assert!((radius(4.0, StripForm::ANorm) - 1.0 / 6.0).abs() < 1e-15);
@@ -144,8 +151,8 @@ mod tests {
     }
 
     proptest! {
-        /// If a token in a small ball were looked for only at its nearest vertex, the larger balls of short vertices in the
-        /// score form would lose their tokens.
+        /// If a token in a small ball were looked for only at its nearest vertex, the larger balls
+        /// of short vertices in the score form would lose their tokens.
         #[test]
         fn labels_are_those_of_the_balls(d in 1usize..4, n in 1usize..100, m in 1usize..12, seed in any::<u64>(), score in any::<bool>()) {
             let mut stream = Stream::new(seed, "cloud", 0);

@@ -1,21 +1,24 @@
 //! Ranks of the score matrix `S_ij = <A x_i, x_j>`, where it is small enough.
 //!
-//! Numerically: singular values above a share of the largest. S = X Aᵀ Xᵀ has those of a matrix of min(k, d) rows, k the
-//! distinct tokens, so this is cheap for any n when d is small. And over a threshold: the rank of the matrix of ones where
-//! S_ij exceeds it, the cluster count of the phase diagrams of arXiv 2312.10794 (SPEC 5b: rank(IP > .9999)).
+//! [`score_rank`] counts singular values above a share of the largest. S = X Aᵀ Xᵀ has those of a
+//! matrix of min(k, d) rows, k the number of distinct tokens, so this is cheap for any n when d is
+//! small. [`threshold_rank`] is the rank of the matrix of ones where S_ij exceeds a threshold, the
+//! cluster count of the phase diagrams of arXiv 2312.10794 (SPEC 5b: rank(IP > .9999)).
 
 use nalgebra::DMatrix;
 
 use super::alignment::scored;
-use super::points::{Distinct, dot};
+use super::points::Distinct;
+use crate::num::dot;
 use crate::real::Linear;
 
-/// Rows of the largest matrix whose singular values are computed.
+/// Number of rows up to which singular values are computed.
 const MOST: usize = 512;
-/// Distinct tokens of the largest threshold matrix.
+/// Number of distinct tokens up to which the threshold matrix is built.
 const MOST_THRESHOLD: usize = 2048;
 
-/// The number of singular values of S above `tolerance` times the largest; `None` where min(distinct tokens, d) exceeds 512.
+/// The number of singular values of S above `tolerance` times the largest; `None` where
+/// min(distinct tokens, d) exceeds 512.
 pub fn score_rank(cloud: &Distinct, a: &Linear, tolerance: f64) -> Option<usize> {
     let (k, d) = (cloud.len(), cloud.points.d());
     if k.min(d) > MOST {
@@ -23,7 +26,7 @@ pub fn score_rank(cloud: &Distinct, a: &Linear, tolerance: f64) -> Option<usize>
     }
     let x = DMatrix::from_row_slice(k, d, cloud.points.coordinates());
     let queries = DMatrix::from_row_slice(k, d, scored(&cloud.points, a).coordinates());
-    // S = Q Xᵀ. With X = O R (O orthonormal columns) and Q = X Aᵀ, S has the singular values of R Aᵀ Rᵀ.
+    // S = Q Xᵀ. With X = O R (orthonormal O) and Q = X Aᵀ, S has the singular values of R Aᵀ Rᵀ.
     let small = if k <= d {
         queries * x.transpose()
     } else {
@@ -36,9 +39,10 @@ pub fn score_rank(cloud: &Distinct, a: &Linear, tolerance: f64) -> Option<usize>
     Some(values.iter().filter(|&&v| v > 0.0 && v > tolerance * largest).count())
 }
 
-/// The rank of the matrix of ones where S_ij > `threshold`; `None` for more than 2048 distinct tokens.
+/// The rank of the matrix of ones where S_ij > `threshold`; `None` above 2048 distinct tokens.
 ///
-/// Computed modulo the prime 2^61 − 1: it could only be less than the rank, where that prime divides a minor.
+/// Computed modulo the prime 2^61 − 1: it could only be less than the rank, where that prime
+/// divides a minor.
 pub fn threshold_rank(cloud: &Distinct, a: &Linear, threshold: f64) -> Option<usize> {
     let k = cloud.len();
     if k > MOST_THRESHOLD {

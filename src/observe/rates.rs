@@ -1,25 +1,27 @@
-//! Rates: how fast a distance falls with the steps, `log y(t) ≈ a + b t`, and whether it falls faster than that.
+//! Rates: the fall of a distance with the steps, `log y(t) ≈ a + b t`, and its curvature.
 //!
-//! The window ends where the distance comes near the noise, the resolution of the state: below [`FLOOR`] times the noise a
-//! distance is mostly rounding, and a fit there would be one of the lattice. Too few samples above it are refused.
+//! The window ends where the distance comes near the noise, the resolution of the state: below
+//! [`FLOOR`] times the noise a distance is mostly rounding, and a fit there would be one of the
+//! lattice. Too few samples above it are refused.
 //!
-//! Least squares with the weights `1/(ν_i² + σ²)`, ν_i = noise/(√3·y_i) the standard deviation that rounding uniform in ±noise
-//! gives log y_i, and σ = 10^-3 for everything else, so that neither the last nor the first samples decide alone. The
-//! interval has 95 % by Student's t from the scatter, widened by what rounding alone would do. Scatter of a deterministic
-//! system is no random draw: the interval says how well a straight line describes the samples.
+//! Least squares with the weights `1/(ν_i² + σ²)`, ν_i = noise/(√3·y_i) the standard deviation that
+//! rounding uniform in ±noise gives log y_i, and σ = 10^-3 for everything else, so that neither the
+//! last nor the first samples decide alone. The interval has 95 % by Student's t from the scatter,
+//! widened by what rounding alone would do. Scatter of a deterministic system is no random draw:
+//! the interval says how well a straight line describes the samples.
 //!
-//! The theory of quiescent sets has rate 1/(1+α), i.e. b = −ln(1+α) (SPEC 1.5, L3: Theorem 4.1 read in a summary, derived and
-//! checked there). Frank–Wolfe with γ = 1 − exp(−a(t+1)) has log y ≈ −a t(t+1)/2 (SPEC 3, F4): the coefficient of t² is
-//! [`RateFit::curvature`], −a/2.
+//! The theory of quiescent sets has rate 1/(1+α), i.e. b = −ln(1+α) (SPEC 1.5, L3: Theorem 4.1 read
+//! in a summary, derived and checked there). Frank–Wolfe with γ = 1 − exp(−a(t+1)) has log y ≈ −a
+//! t(t+1)/2 (SPEC 3, F4): the coefficient of t² is [`RateFit::curvature`], −a/2.
 
 use crate::error::{Error, Result};
 use crate::num;
 
-/// Distances below this many times the noise are left out.
+/// Multiple of the noise below which distances are left out.
 pub const FLOOR: f64 = 32.0;
-/// σ: scatter of log y that is not rounding.
+/// σ: the scatter of log y beside rounding.
 const OTHER: f64 = 1e-3;
-/// Samples that a fit needs.
+/// Number of samples that a fit needs.
 pub const LEAST: usize = 4;
 
 /// A distance after a number of steps.
@@ -31,9 +33,9 @@ pub struct Sample {
     pub distance: f64,
 }
 
-/// How log y bends.
+/// The curvature of log y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum Decay {
     /// Straight, as far as the samples tell: a geometric rate.
     Geometric,
     /// Falling ever faster.
@@ -49,9 +51,9 @@ pub struct RateFit {
     pub rate: f64,
     /// The 95 % interval of the rate.
     pub interval: [f64; 2],
-    /// First and last step used.
+    /// First and last step of the fit.
     pub window: [u64; 2],
-    /// Samples used.
+    /// Number of samples used.
     pub samples: usize,
     /// Root mean square of log y − (a + b t), unweighted.
     pub residual: f64,
@@ -62,11 +64,13 @@ pub struct RateFit {
 }
 
 impl RateFit {
-    /// Fits distances at ascending steps. `noise` above 0: the resolution of a distance in the tokens' unit, such as
-    /// √d times the unit of the lattice ([`crate::exact::Grid::unit`]), or √d·2^-52 times the radius in real numbers.
+    /// Fits distances at ascending steps. `noise` above 0: the resolution of a distance in the
+    /// tokens' unit, such as √d times the unit of the lattice ([`crate::exact::Grid::unit`]), or
+    /// √d·2^-52 times the radius in real numbers.
     ///
     /// # Errors
-    /// Steps that do not ascend, distances that are no numbers; fewer than [`LEAST`] samples above the floor.
+    /// Steps that do not ascend, distances that are NaN, fewer than [`LEAST`] samples above the
+    /// floor.
     pub fn of(samples: &[Sample], noise: f64) -> Result<Self> {
         if !(noise > 0.0 && noise.is_finite()) {
             return Err(Error::input(format!("a rate fitted at a noise of {noise}; it must be finite and above 0")));
@@ -91,16 +95,16 @@ impl RateFit {
         Ok(fit(used, noise))
     }
 
-    /// How log y bends: no longer straight where the coefficient of t² is off 0 by more than its interval and the rate
-    /// changes by more than a twentieth over the window.
-    pub fn shape(&self) -> Shape {
+    /// The curvature of log y: not straight where the coefficient of t² is off 0 by more than its
+    /// interval and the rate changes by more than a twentieth over the window.
+    pub fn decay(&self) -> Decay {
         let [curvature, half] = self.curvature;
         if num::within(curvature.abs(), half) || self.bend <= 0.05 {
-            Shape::Geometric
+            Decay::Geometric
         } else if curvature < 0.0 {
-            Shape::SuperExponential
+            Decay::SuperExponential
         } else {
-            Shape::SubGeometric
+            Decay::SubGeometric
         }
     }
 }
@@ -115,7 +119,7 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
         weight: f64,
         /// Variance of log y that rounding gives.
         rounding: f64,
-        /// 1, t, t² made orthogonal under the weights.
+        /// t and t², made orthogonal to 1 and to each other under the weights.
         p1: f64,
         p2: f64,
         log: f64,
@@ -147,7 +151,8 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
     let residuals = |r: &Row| r.log - level - slope * r.p1;
     let scatter = sum(&rows, &|r| residuals(r).powi(2));
     let n = rows.len();
-    // Half an interval: Student's t times the error from what scatters on so many degrees of freedom and from rounding.
+    // Half an interval: Student's t times the error from what scatters on so many degrees of
+    // freedom and from rounding.
     let half = |scatter: f64, freedom: usize, square: f64, p: &dyn Fn(&Row) -> f64| {
         let random = scatter.max(0.0) / freedom as f64 / square;
         let rounding = sum(&rows, &|r| r.weight * r.rounding * p(r).powi(2)) / (square * square);
@@ -172,7 +177,7 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
     }
 }
 
-/// The 97.5 % point of Student's t: a table, then Cornish and Fisher's expansion (error below 0.003).
+/// The 97.5 % point of Student's t: a table, then Cornish and Fisher's expansion, to 0.003.
 fn student(freedom: usize) -> f64 {
     const TABLE: [f64; 7] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
     let f = freedom as f64;
@@ -189,8 +194,8 @@ mod tests {
         (0..count).map(|t| Sample { step: 3 * t + 7, distance: distance((3 * t) as f64) }).collect()
     }
 
-    /// If the fit were biased by rounding, 1/(1+α) would be refuted by the lattice of f32: distances rounded to its unit, the
-    /// whole way down and beyond.
+    /// If the fit were biased by rounding, 1/(1+α) would be refuted by the lattice of f32:
+    /// distances rounded to its unit, the whole way down and beyond.
     #[test]
     fn theory_is_recovered_from_a_lattice() {
         for alpha in [0.1, 0.5, 1.0, 3.0] {
@@ -206,7 +211,7 @@ mod tests {
             assert!(off < 1e-3, "{alpha}: {fit:?}");
             assert!(fit.interval[0] <= contraction(alpha) && contraction(alpha) <= fit.interval[1], "{alpha}: {fit:?}");
             assert!(fall[fit.samples - 1].distance >= FLOOR * unit && fall[fit.samples].distance < FLOOR * unit);
-            assert_eq!(fit.shape(), Shape::Geometric, "{fit:?}");
+            assert_eq!(fit.decay(), Decay::Geometric, "{fit:?}");
         }
     }
 
@@ -226,20 +231,20 @@ mod tests {
         assert!(RateFit::of(&doubled, 0.0).is_err() && RateFit::of(&doubled, f64::NAN).is_err());
     }
 
-    /// Super-exponential and polynomial decay must not pass for a geometric rate, nor the other way round.
+    /// Super-exponential and polynomial decay must not pass for a geometric rate, nor the reverse.
     #[test]
-    fn shapes_are_told_apart() {
-        let shape = |f: &dyn Fn(f64) -> f64| RateFit::of(&samples(12, f), 1e-14).unwrap().shape();
-        assert_eq!(shape(&|t| (-0.02 * t * (t + 1.0) / 2.0).exp()), Shape::SuperExponential);
-        assert_eq!(shape(&|t| 1.0 / (1.0 + t)), Shape::SubGeometric);
-        assert_eq!(shape(&|t| 0.9f64.powf(t)), Shape::Geometric);
-        assert_eq!(shape(&|_| 0.5), Shape::Geometric);
+    fn decays_are_told_apart() {
+        let decay = |f: &dyn Fn(f64) -> f64| RateFit::of(&samples(12, f), 1e-14).unwrap().decay();
+        assert_eq!(decay(&|t| (-0.02 * t * (t + 1.0) / 2.0).exp()), Decay::SuperExponential);
+        assert_eq!(decay(&|t| 1.0 / (1.0 + t)), Decay::SubGeometric);
+        assert_eq!(decay(&|t| 0.9f64.powf(t)), Decay::Geometric);
+        assert_eq!(decay(&|_| 0.5), Decay::Geometric);
         let fit = RateFit::of(&samples(12, |t| (-0.01 * t * (t + 1.0)).exp()), 1e-14).unwrap();
         assert!((fit.curvature[0] + 0.01).abs() < 1e-4, "{fit:?}");
     }
 
     proptest! {
-        /// An interval that is too narrow would refute a true theory: of many noisy decays it must hold the truth in most.
+        /// If intervals were too narrow, they would refute a true theory: most must hold the truth.
         #[test]
         fn intervals_hold_the_truth(seed in any::<u64>(), rate in 0.5f64..0.98, count in 6u64..30) {
             let mut held = 0;

@@ -1,10 +1,11 @@
-//! The scalar measures of a run's states, one after another: what `measures.csv` has a row of.
+//! The scalar measures of a run's states, one after another: the rows of `measures.csv`.
 //!
-//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of that many evenly spaced
-//! ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`] themselves take them all.
+//! Distances, gaps and quiescent sets are those of all tokens while up to 2^16 are distinct, and of
+//! that many evenly spaced ones before; [`nearest()`], [`Alignment`] and [`QuiescentSets`]
+//! themselves take them all.
 //!
-//! A pure function of the states measured so far and their steps; all that a row takes from earlier ones is the ledger of
-//! support functions, which the rows' own values rebuild ([`Observer::recall`]).
+//! A row is a pure function of the states measured so far and their steps. From earlier rows it
+//! takes only the ledger of support functions, which [`Observer::recall`] rebuilds.
 
 use super::alignment::Alignment;
 use super::hull::Hull;
@@ -13,17 +14,18 @@ use super::points::{Distinct, Points, count_distinct};
 use super::quiescent::QuiescentSets;
 use super::support::{Directions, SupportLedger};
 use crate::model::{Mask, Model};
+use crate::num;
 use crate::real::{Linear, Steps};
 use crate::tokens::{Precision, Tokens};
 
-/// Random directions beside those of the axes.
+/// Number of random directions beside those of the axes.
 const DIRECTIONS: usize = 16;
-/// Tokens left outside at first sight beyond which no hull is looked for, in up to three dimensions and beyond.
+/// Tokens outside the hull of a few extreme ones beyond which there is no hull: d ≤ 3, d > 3.
 const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
 /// Multiply-adds for a hull in more than three dimensions: some milliseconds.
 const EFFORT: u64 = 1 << 24;
 
-/// Tokens that are measured one by one, at most.
+/// Number of tokens up to which each is measured.
 const SAMPLE: usize = 1 << 16;
 
 /// The measures of one state.
@@ -33,31 +35,32 @@ pub struct Scalars {
     pub distinct: usize,
     /// The largest magnitude of a coordinate.
     pub radius: f64,
-    /// The largest rise of a support function above its lowest value in earlier rows, in units in the last place of the
-    /// first row's radius; 0 if none rose.
+    /// The largest rise of a support function above its lowest value in earlier rows, in units in
+    /// the last place of the first row's radius; 0 if none rose.
     pub rise: f64,
     /// The largest rise up to this row.
     pub largest_rise: f64,
-    /// What goes by the hull, where it is known.
+    /// The measures that need the hull, where it is known.
     pub hull: Option<HullScalars>,
     /// h_u of this state in every direction of [`Observer::directions`].
     pub support: Vec<f64>,
 }
 
-/// What goes by the vertices of K(t).
+/// The measures that need the vertices of K(t).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HullScalars {
-    /// How many there are.
+    /// Number of vertices.
     pub vertices: usize,
-    /// Tokens that the rest goes by: all n, or 2^16 evenly spaced ones.
+    /// Number of tokens measured: all n, or 2^16 evenly spaced ones.
     pub sampled: usize,
-    /// The mean distance of these to their nearest vertices.
+    /// The mean distance of these tokens to their nearest vertices.
     pub distance_mean: f64,
-    /// The largest.
+    /// The largest such distance.
     pub distance_max: f64,
-    /// Mean and largest alignment gap of the first head; `None` where rows do not see every key, or A(t) has no value.
+    /// Mean and largest alignment gap of the first head; `None` under a mask, or if A(t) has no
+    /// value.
     pub gap: Option<[f64; 2]>,
-    /// How many of these are in quiescent sets of the vertices at δ(t), in the rules with strips.
+    /// Number of these tokens in quiescent sets of the vertices at δ(t), in the rules with strips.
     pub quiescent: Option<u64>,
 }
 
@@ -71,7 +74,7 @@ pub struct Observer<'a> {
 }
 
 impl<'a> Observer<'a> {
-    /// Before the first state of a run of `model` in R^d, stored at `precision`.
+    /// Starts before the first state of a run of `model` in R^d, stored at `precision`.
     pub fn new(model: &'a Model, d: usize, precision: Precision) -> Self {
         Self { model, precision, directions: Directions::new(d, DIRECTIONS, 0), ledger: None }
     }
@@ -81,7 +84,7 @@ impl<'a> Observer<'a> {
         &self.directions
     }
 
-    /// Takes up what an earlier row says.
+    /// Records the support functions of an earlier row.
     pub fn recall(&mut self, step: u64, radius: f64, support: &[f64]) {
         self.ledger(radius).record(step, support);
     }
@@ -109,14 +112,13 @@ impl<'a> Observer<'a> {
             if let Some(cloud) = &few {
                 return self.by_hull(step, &cloud.points, &cloud.weight, &vertices);
             }
-            let row = |s: usize| (s as u128 * all.n() as u128 / SAMPLE as u128) as u32;
-            let sample = all.select(&(0..SAMPLE).map(row).collect::<Vec<_>>());
+            let sample = all.select(&num::evenly(all.n(), SAMPLE).map(|i| i as u32).collect::<Vec<_>>());
             self.by_hull(step, &sample, &vec![1; SAMPLE], &vertices)
         });
         Scalars { distinct, radius, rise, largest_rise, hull, support }
     }
 
-    /// Of points that stand for `weight` tokens each.
+    /// Measures points that stand for `weight` tokens each.
     fn by_hull(&self, step: u64, points: &Points, weight: &[u32], vertices: &Points) -> HullScalars {
         let sampled = weight.iter().map(|&w| w as usize).sum();
         let mean_and_largest = |values: &[f64]| {
@@ -165,7 +167,8 @@ mod tests {
         )
     }
 
-    /// The counterexample of SPEC 1.7 at its start: four vertices, three tokens more on one of them, one far from all.
+    /// The counterexample of SPEC 1.7: four vertices, three more tokens on one of them, one far
+    /// away.
     #[test]
     fn a_state_is_measured_by_hand() {
         let rows =
@@ -184,7 +187,8 @@ mod tests {
         assert_eq!(measure(Mask::Causal).hull.unwrap().gap, None);
     }
 
-    /// If recalled rows gave another ledger, a resumed run would not write the bytes of an uninterrupted one.
+    /// If recalled rows gave another ledger, a resumed run would not write an uninterrupted one's
+    /// bytes.
     #[test]
     fn recalled_rows_are_as_good_as_measured_ones() {
         let model = model(Mask::Full);

@@ -1,21 +1,23 @@
-//! The support function of the cloud's hull, `h_u(t) = max_i <u, x_i(t)>`, in fixed directions u: `±e_k`, then seeded
-//! random unit vectors.
+//! The support function of the cloud's hull, `h_u(t) = max_i <u, x_i(t)>`, in fixed directions u:
+//! `±e_k`, then seeded random unit vectors.
 //!
-//! conv X(t+1) ⊂ conv X(t) (L1 of SPEC 1.5) says that h_u never rises, for any u. [`SupportLedger`] holds a run to it:
-//! the largest rise of any h_u above its own lowest value before, in units in the last place of the radius.
+//! conv X(t+1) ⊂ conv X(t) (L1 of SPEC 1.5) says that h_u never rises, for any u. [`SupportLedger`]
+//! holds a run to it: the largest rise of any h_u above its own lowest value before, in units in
+//! the last place of the radius.
 //!
-//! A value is rounded once: candidates are found in plain f64 and summed again in twice the precision, so that the
-//! rounding of sums is not taken for a rise.
+//! A value is rounded once: candidates are found in plain f64 and summed again in twice the
+//! precision, so that the rounding of sums is not taken for a rise.
 
 use rayon::prelude::*;
 
-use super::points::{Points, dot, dot_exactly};
+use super::points::Points;
+use crate::num::{dot, dot_exactly, norm};
 use crate::rng::Stream;
 use crate::tokens::Precision;
 
-/// Points whose maxima are kept together.
+/// Number of points that share one maximum.
 const CHUNK: usize = 1024;
-/// Directions computed at once.
+/// Number of directions computed at once.
 const WIDE: usize = 8;
 
 /// Directions of R^d: `+e_0, −e_0, +e_1, …`, then random unit vectors.
@@ -26,35 +28,35 @@ pub struct Directions {
     random: Vec<f64>,
 }
 
-/// h_u and who attains it.
+/// h_u, and the token that attains it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Support {
     /// h_u, in the points' unit (u has length 1).
     pub value: f64,
-    /// The lowest index that attains it, as far as twice the precision tells.
+    /// The lowest index that attains h_u, as far as twice the precision tells.
     pub token: u32,
 }
 
 impl Directions {
-    /// The 2d axis directions and `random` more, uniform on the sphere, of `seed`.
+    /// Makes the 2d axis directions and `random` more, uniform on the sphere, from `seed`.
     pub fn new(d: usize, random: usize, seed: u64) -> Self {
         let mut vectors = Vec::with_capacity(random * d);
         for index in 0..random {
             let mut stream = Stream::new(seed, "directions", index as u64);
             let vector: Vec<f64> = (0..d).map(|_| stream.normal()).collect();
-            let length = dot(&vector, &vector).sqrt();
+            let length = norm(&vector);
             // A draw of length 0 has probability 0.
             vectors.extend(vector.iter().map(|x| x / length.max(f64::MIN_POSITIVE)));
         }
         Self { d, random: vectors }
     }
 
-    /// How many there are: 2d + `random`.
+    /// Number of directions: 2d + `random`.
     pub fn len(&self) -> usize {
         2 * self.d + self.random.len() / self.d
     }
 
-    /// Never: d is at least 1.
+    /// Always false: d is at least 1.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -149,7 +151,7 @@ fn larger(a: f64, b: f64) -> f64 {
 /// A rise of a support function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rise {
-    /// By how much, in units in the last place of the radius.
+    /// The height of the rise, in units in the last place of the radius.
     pub ulps: f64,
     /// The direction's number in its [`Directions`].
     pub direction: usize,
@@ -168,8 +170,8 @@ pub struct SupportLedger {
 }
 
 impl SupportLedger {
-    /// A ledger in units of the last place, in the stored width, of `radius`: the largest magnitude of a coordinate of
-    /// the first state ([`Points::largest_magnitude`]).
+    /// Starts a ledger in units in the last place, at the stored precision, of `radius`: the
+    /// largest magnitude of a coordinate of the first state ([`Points::largest_magnitude`]).
     pub fn new(radius: f64, precision: Precision) -> Self {
         let ulp = match precision {
             Precision::F32 => f64::from((radius as f32).next_up()) - f64::from(radius as f32),
@@ -183,8 +185,8 @@ impl SupportLedger {
         self.ulp
     }
 
-    /// Takes h_u of a later state, in the order of [`Directions`]; gives the largest rise of this state above the lowest
-    /// values before it, in ulps, 0 if none.
+    /// Records h_u of a later state, in the order of [`Directions`]; the largest rise of this state
+    /// above the lowest values before it, in ulps, 0 if none.
     pub fn record(&mut self, step: u64, values: &[f64]) -> f64 {
         if self.lowest.is_empty() {
             self.lowest = values.to_vec();

@@ -1,5 +1,6 @@
-//! The sheet that pictures are drawn on: shapes and text in pixels (origin top left, y down), kept as SVG text, and
-//! rasterised from that same text. The font travels inside, so a machine without fonts gives the same bytes.
+//! The sheet that pictures are drawn on: shapes and text in pixels (origin top left, y down), kept
+//! as SVG text, and rasterised from that same text. The font travels inside, so a machine without
+//! fonts gives the same bytes.
 
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +13,7 @@ use resvg::usvg;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 
-use super::{Mark, Picture};
+use super::picture::{Picture, Tooltip};
 use crate::error::{Error, Result};
 
 /// Latin, Greek, sub- and superscripts and the mathematical signs of DejaVu Sans.
@@ -21,7 +22,7 @@ const FONT: &[u8] = include_bytes!("font/DejaVuSans-subset.ttf");
 /// Pixels of the PNG for one of the SVG.
 const RASTER_SCALE: f32 = 2.0;
 
-/// Where text is pinned.
+/// The point of a text that its place refers to.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -29,7 +30,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// How a shape is painted. Colours are `#rrggbb`.
+/// Fill and stroke of a shape. Colours are `#rrggbb`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Style<'a> {
     fill: Option<(&'a str, f64)>,
@@ -81,41 +82,41 @@ pub(super) struct Canvas {
     pub(super) width: f64,
     pub(super) height: f64,
     body: String,
-    marks: Vec<Mark>,
+    tooltips: Vec<Tooltip>,
 }
 
 impl Canvas {
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, body: String::new(), marks: Vec::new() }
+        Self { width, height, body: String::new(), tooltips: Vec::new() }
     }
 
-    /// A place that says something when it is pointed at, in a page.
-    pub(super) fn mark(&mut self, at: DVec2, text: String) {
-        self.marks.push(Mark { x: at.x.round() as i32, y: at.y.round() as i32, text });
+    /// Adds a tooltip.
+    pub(super) fn tooltip(&mut self, at: DVec2, text: String) {
+        self.tooltips.push(Tooltip { x: at.x.round() as i32, y: at.y.round() as i32, text });
     }
 
-    /// What is drawn from here on shows only between two corners.
+    /// Clips all that follows to the rectangle between two corners.
     pub(super) fn open_clip(&mut self, low: DVec2, high: DVec2) {
         let [x, y, w, h] = [low.x, low.y, high.x - low.x, high.y - low.y].map(number);
         let _ = writeln!(self.body, r#"<svg x="{x}" y="{y}" width="{w}" height="{h}" viewBox="{x} {y} {w} {h}">"#);
     }
 
-    /// Ends [`Canvas::open_clip`].
+    /// Ends the clip of [`Canvas::open_clip`].
     pub(super) fn close_clip(&mut self) {
         self.body += "</svg>\n";
     }
 
-    /// A straight line.
+    /// Draws a straight line.
     pub(super) fn line(&mut self, from: DVec2, to: DVec2, style: Style) {
         self.polyline(&[from, to], style);
     }
 
-    /// An open path.
+    /// Draws an open path.
     pub(super) fn polyline(&mut self, points: &[DVec2], style: Style) {
         self.polylines([points], style);
     }
 
-    /// Open paths that share a style; where they cross, their opacities add up.
+    /// Draws open paths that share a style; where they cross, their opacities add up.
     pub(super) fn polylines<'p>(&mut self, paths: impl IntoIterator<Item = &'p [DVec2]>, style: Style) {
         let _ = writeln!(self.body, r#"<g {} stroke-linejoin="round" stroke-linecap="round">"#, style.attributes());
         for points in paths {
@@ -126,25 +127,25 @@ impl Canvas {
         self.body += "</g>\n";
     }
 
-    /// A closed polygon.
+    /// Draws a closed polygon.
     pub(super) fn polygon(&mut self, points: &[DVec2], style: Style) {
         let _ = write!(self.body, r#"<path {} stroke-linejoin="round" d=""#, style.attributes());
         path_data(&mut self.body, points);
         self.body += "Z\"/>\n";
     }
 
-    /// An axis-aligned rectangle.
+    /// Draws an axis-aligned rectangle.
     pub(super) fn rectangle(&mut self, low: DVec2, high: DVec2, style: Style) {
         self.polygon(&[low, DVec2::new(high.x, low.y), high, DVec2::new(low.x, high.y)], style);
     }
 
-    /// A circle.
+    /// Draws a circle.
     pub(super) fn circle(&mut self, at: DVec2, radius: f64, style: Style) {
         let (x, y, r) = (number(at.x), number(at.y), number(radius));
         let _ = writeln!(self.body, r#"<circle {} cx="{x}" cy="{y}" r="{r}"/>"#, style.attributes());
     }
 
-    /// Discs of one size and colour, in as few bytes as a dot can take; discs that fall on one another are one.
+    /// Draws discs of one size and colour, in few bytes; discs at one place become one.
     pub(super) fn dots(&mut self, points: impl IntoIterator<Item = DVec2>, radius: f64, colour: &str, opacity: f64) {
         let mut places: Vec<(i64, i64)> =
             points.into_iter().map(|p| ((p.x * 10.0).round() as i64, (p.y * 10.0).round() as i64)).collect();
@@ -161,7 +162,7 @@ impl Canvas {
         self.body += "\"/>\n";
     }
 
-    /// A five-pointed star.
+    /// Draws a five-pointed star.
     pub(super) fn star(&mut self, at: DVec2, radius: f64, style: Style) {
         let corner = |k: usize| {
             let angle = std::f64::consts::PI * (k as f64 / 5.0 - 0.5);
@@ -170,7 +171,7 @@ impl Canvas {
         self.polygon(&(0..10).map(corner).collect::<Vec<_>>(), style);
     }
 
-    /// One line of text with its baseline at `at`, turned by `degrees` clockwise.
+    /// Draws one line of text with its baseline at `at`, turned by `degrees` clockwise.
     pub(super) fn text(&mut self, at: DVec2, size: f64, anchor: Anchor, colour: &str, degrees: f64, content: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -187,7 +188,7 @@ impl Canvas {
         );
     }
 
-    /// The SVG and the PNG.
+    /// Finishes the SVG and rasterises the PNG.
     ///
     /// # Errors
     /// A sheet that the rasteriser refuses.
@@ -195,10 +196,10 @@ impl Canvas {
         let svg = self.document(font_face());
         let pixels = raster(&svg, RASTER_SCALE).map_err(refused)?;
         let png = pixels.encode_png().map_err(refused)?;
-        Ok(Picture { svg, png, marks: self.marks })
+        Ok(Picture { svg, png, tooltips: self.tooltips })
     }
 
-    /// The sheet as pixels, one for one of the SVG.
+    /// Rasterises the sheet, a pixel for each of the SVG.
     ///
     /// # Errors
     /// A sheet that the rasteriser refuses.
@@ -220,12 +221,12 @@ impl Canvas {
     }
 }
 
-/// A raster image, opaque.
+/// An opaque raster image.
 #[derive(Clone)]
 pub(super) struct Pixels {
     pub(super) width: usize,
     pub(super) height: usize,
-    /// Row by row, four bytes a pixel.
+    /// Four bytes a pixel, row by row.
     pub(super) rgba: Vec<u8>,
 }
 
@@ -233,7 +234,7 @@ fn refused(why: impl std::fmt::Display) -> Error {
     Error::input(format!("a picture could not be rasterised: {why}"))
 }
 
-/// The CSS rule that brings the font along.
+/// The CSS rule that holds the font.
 pub(super) fn font_face() -> &'static str {
     static RULE: OnceLock<String> = OnceLock::new();
     RULE.get_or_init(|| {
@@ -255,7 +256,7 @@ fn raster(svg: &str, scale: f32) -> std::result::Result<Pixmap, String> {
     Ok(pixels)
 }
 
-/// `M x y L …` with one decimal; a point that repeats the one before it is left out.
+/// Writes `M x y L …` with one decimal; a point that repeats the one before it is left out.
 fn path_data(out: &mut String, points: &[DVec2]) {
     let mut last = None;
     for p in points {
@@ -267,7 +268,7 @@ fn path_data(out: &mut String, points: &[DVec2]) {
     }
 }
 
-/// Two decimals for small numbers (opacities, widths), one for places; no trailing zeros.
+/// Writes a number: two decimals below 5 (opacities, widths), one above; no trailing zeros.
 fn number(x: f64) -> String {
     let text = if x.abs() < 5.0 { format!("{x:.2}") } else { format!("{x:.1}") };
     match text.trim_end_matches('0').trim_end_matches('.') {
@@ -276,7 +277,7 @@ fn number(x: f64) -> String {
     }
 }
 
-/// Text for XML: its five signs escaped, characters that XML 1.0 forbids replaced.
+/// Escapes text for XML, and replaces characters that XML 1.0 forbids.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -301,7 +302,8 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(|c| f64::from(width(c))).sum()
 }
 
-/// At most `lines` lines of at most `width` pixels, broken at spaces; what does not fit ends in an ellipsis.
+/// Breaks text at spaces into at most `lines` lines of `width` pixels; an ellipsis ends what does
+/// not fit.
 pub(super) fn wrapped(text: &str, size: f64, width: f64, lines: usize) -> Vec<String> {
     let mut out = vec![String::new()];
     for word in text.split_whitespace() {

@@ -2,21 +2,22 @@
 
 use glam::DVec2;
 
+use super::axes::{FOOT_SIZE, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, wrapped};
-use super::frame::{Frame, INK, SOFT, heading};
+use super::picture::{Picture, Size};
+use super::trajectories::data::Trajectories;
 use super::view::View;
-use super::{Picture, Size, Trajectories};
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::Tokens;
 
-/// Pixels of a panel's two lines, of the axes' texts, and between panels.
+/// Pixels of a panel's two lines, of the texts at its axes, and between panels.
 const HEAD: f64 = 44.0;
 const LEFT: f64 = 76.0;
 const BELOW: f64 = 52.0;
 const GAP: DVec2 = DVec2::new(44.0, 11.0);
 
-/// What a comparison shows.
+/// A comparison, before it is drawn.
 #[derive(Clone, Debug)]
 pub struct Comparison<'a> {
     /// First line: what is compared.
@@ -60,18 +61,15 @@ impl Comparison<'_> {
             let (row, column) = (at / columns, at % columns);
             let low = DVec2::new(LEFT + column as f64 * (each.x + GAP.x), top + row as f64 * each.y + HEAD);
             let high = DVec2::new(low.x + each.x, low.y + each.y - HEAD - GAP.y);
-            let mut frame = Frame { low, high, x: view.x.clone(), y: view.y.clone() };
-            if view.has_equal_units() {
-                frame.equalise();
-            }
+            let mut axes = view.axes(low, high);
             if at + columns < self.panels.len() {
-                frame.x.label.clear();
+                axes.x.label.clear();
             }
             if column > 0 {
-                frame.y.label.clear();
+                axes.y.label.clear();
             }
-            frame.draw(&mut canvas);
-            let outcome = panel.draw_panel(&view, &frame, &mut canvas);
+            axes.draw(&mut canvas);
+            let outcome = panel.draw_panel(&view, &axes, &mut canvas);
             for (line, size, colour, y) in [(&panel.title, 14.0, INK, 25.0), (&outcome, 12.0, SOFT, 8.0)] {
                 let text = wrapped(line, size, each.x, 1).concat();
                 canvas.text(DVec2::new(low.x, low.y - y), size, Anchor::Start, colour, 0.0, &text);
@@ -79,14 +77,14 @@ impl Comparison<'_> {
         }
         let caption = "Hollow: the common start. Filled: the end, area by tokens. Dashed: the start's hull. Colours: the heaviest \
                        clusters of each panel, in the order blue, vermilion, green, pink, sky blue, orange; the others grey.";
-        for (line, y) in wrapped(caption, 11.0, width - 32.0, 2).iter().zip([24.0, 9.0]) {
-            canvas.text(DVec2::new(16.0, height - y), 11.0, Anchor::Start, SOFT, 0.0, line);
+        for (line, y) in wrapped(caption, FOOT_SIZE, width - 32.0, 2).iter().zip([24.0, 9.0]) {
+            canvas.text(DVec2::new(16.0, height - y), FOOT_SIZE, Anchor::Start, SOFT, 0.0, line);
         }
         canvas.finish()
     }
 }
 
-/// Equal shapes, and equal tokens but for the lattice that some of the runs live on.
+/// Whether two clouds are equal but for the lattice that some of the runs live on.
 fn alike(one: &Tokens, two: &Tokens) -> bool {
     let tolerance = 1e-6 * two.largest_magnitude();
     let close = |(a, b): (&f64, &f64)| num::within((a - b).abs(), tolerance);

@@ -1,13 +1,15 @@
-//! Reports: text, tables, figures and players in one page that needs no network, and the same as Markdown.
+//! Reports: text, tables, figures and players in one page that needs no network, and in Markdown.
 //!
-//! The page carries its font, its figures as SVG with the values of their places, and the positions of its players. A content
-//! policy in its head forbids it to ask for anything else. Every text is escaped: names come from users.
+//! The page carries its font, its figures as SVG with tooltips, and the positions of its players. A
+//! content policy in its head forbids any other request. All text is escaped: names come from
+//! users.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::canvas::{escaped, font_face};
-use super::{Picture, Player};
+use super::picture::Picture;
+use super::player::Player;
 use crate::error::Result;
 use crate::io::atomic;
 
@@ -18,12 +20,12 @@ const POLICY: &str =
 
 /// A table of texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    /// What it shows, below it.
+pub struct TextTable {
+    /// A text below it.
     pub caption: String,
     /// Names of the columns.
     pub head: Vec<String>,
-    /// A text a column.
+    /// Rows of texts, one a column.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -35,12 +37,12 @@ pub enum Block {
     /// A paragraph.
     Text(String),
     /// A table.
-    Table(Table),
+    Table(TextTable),
     /// A picture, saved as `<name>.svg` and `<name>.png`.
     Figure {
         /// The files' stem.
         name: String,
-        /// What it shows, below it.
+        /// A text below it.
         caption: String,
         /// The picture.
         picture: Picture,
@@ -49,7 +51,7 @@ pub enum Block {
     Player {
         /// The file's stem.
         name: String,
-        /// What it shows, below it.
+        /// A text below it.
         caption: String,
         /// The trajectory.
         player: Player,
@@ -61,14 +63,15 @@ pub enum Block {
 pub struct Document {
     /// The title.
     pub title: String,
-    /// What it is about, in a line.
+    /// A line below the title.
     pub subtitle: String,
-    /// Its parts in order.
+    /// The parts in order.
     pub blocks: Vec<Block>,
 }
 
 impl Document {
-    /// Writes figures and GIFs, `<stem>.md` and `<stem>.html`; the files written, the page last.
+    /// Writes figures, GIFs, `<stem>.md` and `<stem>.html`; returns the files written, the page
+    /// last.
     ///
     /// # Errors
     /// A file that cannot be written; a trajectory that cannot be drawn.
@@ -97,7 +100,7 @@ impl Document {
         Ok(written)
     }
 
-    /// The page.
+    /// The report as a page.
     pub fn html(&self) -> String {
         let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
         let mut out = format!(
@@ -120,7 +123,7 @@ impl Document {
         out + "<script>\n" + SCRIPT + "</script>\n</body>\n</html>\n"
     }
 
-    /// The same with links to the figures' files.
+    /// The report as Markdown, with links to the figures' files.
     pub fn markdown(&self) -> String {
         let mut out = format!("# {}\n\n{}\n", plain(&self.title), plain(&self.subtitle));
         for block in &self.blocks {
@@ -137,7 +140,7 @@ impl Document {
     }
 }
 
-impl Table {
+impl TextTable {
     fn html(&self, out: &mut String) {
         *out += "<div class=\"scroll\"><table>\n";
         if !self.caption.is_empty() {
@@ -178,7 +181,7 @@ impl Table {
 fn figure(out: &mut String, caption: &str, picture: &Picture) {
     // The page has the font once.
     let svg = picture.svg.replacen(font_face(), "", 1);
-    let marks: Vec<(i32, i32, &str)> = picture.marks.iter().map(|mark| (mark.x, mark.y, mark.text.as_str())).collect();
+    let marks: Vec<(i32, i32, &str)> = picture.tooltips.iter().map(|tip| (tip.x, tip.y, tip.text.as_str())).collect();
     let _ = write!(
         out,
         "<figure class=\"picture\">\n<div class=\"sheet\">{svg}<div class=\"ring\"></div><div class=\"tip\"></div></div>\n\
@@ -188,12 +191,12 @@ fn figure(out: &mut String, caption: &str, picture: &Picture) {
     );
 }
 
-/// JSON that can stand inside a script element.
+/// Writes JSON that can stand inside a script element.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default().replace('<', "\\u003c")
 }
 
-/// A line of Markdown that shows the text as it is.
+/// Escapes a line of text for Markdown.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

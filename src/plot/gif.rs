@@ -1,36 +1,36 @@
-//! A trajectory as an animated GIF: axes drawn once, tokens as discs over them, and in each frame only what has changed.
+//! A trajectory as an animated GIF: discs over axes; a frame holds only the pixels that changed.
 
 use gif::{DisposalMethod, Encoder, Frame as Image, Repeat};
 use glam::{DVec2, DVec3};
 
+use super::axes::{Axes, Axis, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, Pixels, Style};
-use super::frame::{Axis, Frame, INK, SOFT, heading};
 use super::player::Player;
 use crate::error::{Error, Result};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 600.0;
-/// Frames at most.
+/// Number of frames, at most.
 const MOST_FRAMES: usize = 100;
-/// Hundredths of a second: all frames, each one at least and at most, the last one.
+/// Times in hundredths of a second: of all frames, of each at least and at most, of the last one.
 const ALL: usize = 800;
 const SHORTEST: usize = 5;
 const LONGEST: usize = 60;
 const LAST: u16 = 250;
-/// How space is looked at: turned about the third axis, then tilted.
+/// Angles that space is turned by: about the third axis, then tilted.
 const AZIMUTH: f64 = -0.6;
 const TILT: f64 = -0.45;
 
 /// The map from a position to pixels.
 enum Lens {
-    Plane(Frame),
+    Plane(Axes),
     Space { middle: DVec3, unit: f64, centre: DVec2 },
 }
 
 impl Lens {
     fn map(&self, p: &[f64]) -> DVec2 {
         match self {
-            Self::Plane(frame) => frame.map(DVec2::new(p[0], p[1])),
+            Self::Plane(axes) => axes.map(DVec2::new(p[0], p[1])),
             Self::Space { middle, unit, centre } => {
                 let p = DVec3::new(p[0], p[1], p[2]) - *middle;
                 let (across, deep) =
@@ -45,22 +45,20 @@ impl Lens {
 pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let top = heading(&mut canvas, 14.0, title, "");
-    let lens = axes(player, &mut canvas, top);
+    let lens = draw_axes(player, &mut canvas, top);
     let base = canvas.pixels()?;
     let most = player.steps.len().min(MOST_FRAMES);
     let last = player.steps.len() - 1;
     let shown: Vec<usize> = (0..most).map(|k| if most == 1 { 0 } else { k * last / (most - 1) }).collect();
 
+    let radius = match player.tokens {
+        0..=300 => 3.2,
+        301..=1500 => 2.2,
+        _ => 1.5,
+    };
     let mut images = Vec::with_capacity(most);
     for &f in &shown {
         let mut image = base.clone();
-        let radius = if player.tokens > 1500 {
-            1.5
-        } else if player.tokens > 300 {
-            2.2
-        } else {
-            3.2
-        };
         let count = player.tokens * player.dims;
         for (i, p) in player.positions[f * count..(f + 1) * count].chunks_exact(player.dims).enumerate() {
             let at = lens.map(&p.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
@@ -75,19 +73,19 @@ pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
     encode(&images, pace)
 }
 
-/// Axes of the plane, or a box in space.
-fn axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
+/// Draws the axes of the plane, or a box in space.
+fn draw_axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
     let (low, high, names) = (&player.low, &player.high, &player.axes);
     if player.dims == 2 {
         let axis = |k: usize| Axis::linear(low[k], high[k], &*names[k]);
-        let corners = (DVec2::new(80.0, top), DVec2::new(WIDTH - 16.0, HEIGHT - 76.0));
-        let mut frame = Frame { low: corners.0, high: corners.1, x: axis(0), y: axis(1) };
+        let (low, high) = (DVec2::new(80.0, top), DVec2::new(WIDTH - 16.0, HEIGHT - 76.0));
+        let mut axes = Axes { low, high, x: axis(0), y: axis(1) };
         if player.equal {
-            frame.equalise();
+            axes.equalise();
         }
-        frame.draw(canvas);
-        frame.close(canvas);
-        return Lens::Plane(frame);
+        axes.draw(canvas);
+        axes.close(canvas);
+        return Lens::Plane(axes);
     }
     let (from, to) = (DVec3::new(low[0], low[1], low[2]), DVec3::new(high[0], high[1], high[2]));
     let reach = (to - from).length() / 2.0;
@@ -115,7 +113,7 @@ fn axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
     lens
 }
 
-/// A disc with a soft edge.
+/// Paints a disc with a soft edge.
 fn disc(image: &mut Pixels, at: DVec2, radius: f64, colour: &str) {
     let part = |k: usize| u8::from_str_radix(&colour[1 + 2 * k..3 + 2 * k], 16).unwrap_or(0);
     let rgb = [part(0), part(1), part(2)];
@@ -140,7 +138,7 @@ fn copy(from: &Pixels, to: &mut Pixels, left: usize, top: usize) {
     }
 }
 
-/// A colour in five bits a channel.
+/// A colour reduced to five bits a channel.
 fn coarse(pixel: &[u8]) -> usize {
     pixel[..3].iter().fold(0, |code, channel| code << 5 | usize::from(channel >> 3))
 }
@@ -183,10 +181,10 @@ fn encode(images: &[Pixels], pace: u16) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// At most 256 colours: the most common ones; the others become the nearest of them.
+/// At most 256 colours, the most common ones; each other colour becomes the nearest of these.
 struct Palette {
     colours: Vec<usize>,
-    /// By colour.
+    /// For every colour, the index of its entry.
     index: Vec<u8>,
 }
 
@@ -209,7 +207,7 @@ impl Palette {
         Self { colours, index }
     }
 
-    /// Three bytes a colour.
+    /// The palette as three bytes a colour.
     fn rgb(&self) -> Vec<u8> {
         let channel = |colour: usize, k: usize| (colour >> (5 * (2 - k)) & 31) as u8;
         self.colours.iter().flat_map(|&c| [0, 1, 2].map(|k| channel(c, k) << 3 | channel(c, k) >> 2)).collect()

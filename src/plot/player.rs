@@ -1,5 +1,5 @@
-//! A trajectory to be played: positions of tokens at recorded steps, in the plane or in space, thinned to what a page can
-//! carry.
+//! A trajectory to be played: positions of tokens at recorded steps, in the plane or in space,
+//! thinned to what a page can carry.
 //!
 //! | d | shown |
 //! |---|---|
@@ -7,206 +7,170 @@
 //! | 2, 3 | the coordinates |
 //! | more | the first three principal axes of the first and last frame pooled |
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::canvas::escaped;
-use super::document::json;
-use super::frame::coordinate;
-use super::{COLOURS, gif};
-use crate::error::{Error, Result};
-use crate::observe::{Clusters, PrincipalAxes};
+use super::axes::coordinate;
+use super::colouring::Colouring;
+use super::frames;
+use crate::error::Result;
+use crate::num;
+use crate::observe::PrincipalAxes;
 use crate::tokens::Tokens;
 
 /// Numbers that a page carries for one trajectory, at most: 6.4 MB of text.
 const MOST_NUMBERS: usize = 1_200_000;
 const MOST_TOKENS: usize = 2_500;
 const MOST_FRAMES: usize = 400;
-/// Tokens at most this share of the start cloud's extent apart count as one cluster.
-const CLUSTER_TOLERANCE: f64 = 2e-3;
-/// Tokens of small clusters.
-const OTHER: &str = "#8c8c8c";
 
 /// A trajectory, thinned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Player {
     /// Steps of the frames.
     pub(super) steps: Vec<u64>,
-    /// Tokens shown.
+    /// Number of tokens shown.
     pub(super) tokens: usize,
-    /// 2 or 3.
+    /// Number of axes: 2 or 3.
     pub(super) dims: usize,
-    /// A unit is as long on every axis.
+    /// Whether a unit is as long on every axis.
     pub(super) equal: bool,
-    /// Names of the axes, and with their units.
+    /// Names of the axes.
     pub(super) names: Vec<String>,
+    /// Names of the axes with their units.
     pub(super) axes: Vec<String>,
-    /// The box around all of it.
+    /// Corners of the box around all positions.
     pub(super) low: Vec<f64>,
     pub(super) high: Vec<f64>,
-    /// The tokens' indices.
+    /// Indices of the tokens shown.
     ids: Vec<usize>,
-    /// Each token's colour.
+    /// Each token's colour, an index into `colours`.
     pub(super) colour: Vec<usize>,
     pub(super) colours: Vec<&'static str>,
-    /// (frame, token, axis).
+    /// `[frame][token][axis]`.
     #[serde(skip)]
     pub(super) positions: Vec<f32>,
-    /// What was left out, in a sentence or none.
+    /// A sentence that says what was left out, or an empty one.
     #[serde(skip)]
     pub(super) thinned: String,
 }
 
 impl Player {
-    /// The trajectory of frames that ascend and share a shape.
+    /// Thins the trajectory of frames that ascend and share a shape.
     ///
     /// # Errors
     /// No frames, frames of different shapes or out of order.
     pub fn new(frames: &[(u64, Tokens)]) -> Result<Self> {
-        let (Some((_, first)), Some((_, last))) = (frames.first(), frames.last()) else {
-            return Err(Error::input("a trajectory to play needs at least one frame"));
-        };
-        let (n, d) = (first.n(), first.d());
-        if frames.iter().any(|(_, tokens)| (tokens.n(), tokens.d()) != (n, d)) {
-            return Err(Error::input("a trajectory to play needs frames of one shape"));
-        }
-        if frames.windows(2).any(|pair| pair[1].0 <= pair[0].0) {
-            return Err(Error::input("a trajectory to play needs frames in the order of their steps"));
-        }
-        let dims = d.clamp(2, 3);
-        let ids = sample(n, MOST_TOKENS);
-        let kept = sample(frames.len(), MOST_FRAMES.min(MOST_NUMBERS / (ids.len() * dims)).max(2));
+        frames::check(frames, "a trajectory to play")?;
+        let last = frames.len() - 1;
+        let n = frames[last].1.n();
+        let space = Space::of(frames);
+        let dims = space.dims();
+        let ids: Vec<usize> = num::evenly(n, MOST_TOKENS).collect();
         // The last frame is where it ends.
-        let kept: Vec<usize> = kept.iter().copied().chain([frames.len() - 1]).collect();
-        let kept = {
-            let mut kept = kept;
-            kept.dedup();
-            kept
-        };
-
-        let largest = frames.iter().map(|(_, tokens)| tokens.largest_magnitude()).fold(0.0, f64::max);
-        // Single precision holds this much; beyond, coordinates are in units of the largest.
-        let unit = if largest == 0.0 || (1e-30..1e30).contains(&largest) { 1.0 } else { largest };
-        let axes = (d > 3).then(|| PrincipalAxes::of(&[first, last], 3));
-        let project = |tokens: &Tokens, i: usize| -> Vec<f64> {
-            match &axes {
-                Some(axes) => axes
-                    .directions
-                    .iter()
-                    .map(|v| v.iter().enumerate().map(|(k, v)| v * ((tokens.get(i, k) - axes.mean[k]) / unit)).sum())
-                    .collect(),
-                None if d == 1 => vec![tokens.get(i, 0) / unit, i as f64],
-                None => (0..d).map(|k| tokens.get(i, k) / unit).collect(),
-            }
-        };
-        let exact: Vec<f64> =
-            kept.iter().flat_map(|&f| ids.iter().flat_map(move |&i| project(&frames[f].1, i))).collect();
-        let range = |k: usize| {
-            let values = exact.iter().skip(k).step_by(dims).copied();
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
-        };
-        let ranges: Vec<(f64, f64)> = (0..dims).map(range).collect();
-        let extent = ranges.iter().take(if d == 1 { 1 } else { dims }).map(|(l, h)| h - l).fold(0.0, f64::max);
-        // A cloud far from the origin is shown from a place near it.
-        let offset = |k: usize| {
-            let (l, h) = ranges[k];
-            if l.abs().max(h.abs()) > 1e4 * extent && extent > 0.0 { f64::midpoint(l, h) } else { 0.0 }
-        };
-        let offsets: Vec<f64> = (0..dims).map(offset).collect();
-        let positions = exact.iter().enumerate().map(|(at, v)| (v - offsets[at % dims]) as f32).collect();
-        let margin = |k: usize| {
-            let (l, h) = ranges[k];
-            let own = if d == 1 { h - l } else { extent };
-            0.05 * if own > 0.0 { own } else { h.abs().max(1.0) }
-        };
-        let low = (0..dims).map(|k| ranges[k].0 - offsets[k] - margin(k)).collect();
-        let high = (0..dims).map(|k| ranges[k].1 - offsets[k] + margin(k)).collect();
-
-        let name = |k: usize| match &axes {
-            Some(_) => format!("axis {}", k + 1),
-            None if d == 1 && k == 1 => "token".to_owned(),
-            None => coordinate(k + 1),
-        };
-        let label = |k: usize| {
-            let shift = if offsets[k] == 0.0 { String::new() } else { format!(" − ({:e})", offsets[k]) };
-            let of = if unit == 1.0 { "dimensionless".to_owned() } else { format!("in units of {unit:.3e}") };
-            match &axes {
-                Some(axes) => format!("principal axis {} ({:.1} % of variance)", k + 1, 100.0 * axes.shares[k]),
-                None if d == 1 && k == 1 => "token (index)".to_owned(),
-                None => format!("{}{shift} ({of})", name(k)),
-            }
-        };
-        let wide = |(l, h): (f64, f64)| h - l;
-        let clusters = Clusters::of(
-            last,
-            CLUSTER_TOLERANCE
-                * ranges.iter().copied().take(if d == 1 { 1 } else { dims }).map(wide).fold(0.0, f64::max)
-                * unit,
-        );
-        let least = if n <= 12 { 1 } else { n.div_ceil(100).max(2) };
-        let own = clusters.weight.iter().take(COLOURS.len()).filter(|weight| **weight >= least).count();
-        let colours: Vec<&str> = match own {
-            0 => vec![COLOURS[0]],
-            own => COLOURS[..own].iter().copied().chain([OTHER]).collect(),
-        };
-        let colour = ids.iter().map(|&i| clusters.label[i].min(own)).collect();
-        let mut thinned = Vec::new();
-        if ids.len() < n {
-            thinned.push(format!("{} of {n} tokens", ids.len()));
-        }
-        if kept.len() < frames.len() {
-            thinned.push(format!("{} of {} frames", kept.len(), frames.len()));
-        }
+        let most = MOST_FRAMES.min(MOST_NUMBERS / (ids.len() * dims)).max(2);
+        let mut kept: Vec<usize> = num::evenly(frames.len(), most).chain([last]).collect();
+        kept.dedup();
+        let places = |&f: &usize| ids.iter().map(move |&i| (&frames[f].1, i));
+        let exact: Vec<f64> = kept.iter().flat_map(places).flat_map(|(tokens, i)| space.position(tokens, i)).collect();
+        let view = Window::around(&exact, &space);
+        let colouring = Colouring::of(&frames[last].1, view.extent * space.unit);
+        let left_out = [(ids.len(), n, "tokens"), (kept.len(), frames.len(), "frames")];
+        let left_out = left_out.into_iter().filter(|(shown, all, _)| shown < all);
+        let left_out: Vec<String> = left_out.map(|(shown, all, what)| format!("{shown} of {all} {what}")).collect();
         Ok(Self {
             steps: kept.iter().map(|&f| frames[f].0).collect(),
             tokens: ids.len(),
             dims,
-            equal: d > 1,
-            names: (0..dims).map(name).collect(),
-            axes: (0..dims).map(label).collect(),
-            low,
-            high,
+            equal: space.d > 1,
+            names: (0..dims).map(|k| space.name(k)).collect(),
+            axes: (0..dims).map(|k| space.label(k, view.offsets[k])).collect(),
+            positions: exact.iter().enumerate().map(|(at, v)| (v - view.offsets[at % dims]) as f32).collect(),
+            low: view.low,
+            high: view.high,
+            colour: ids.iter().map(|&i| colouring.layer(i)).collect(),
+            colours: colouring.colours(),
             ids,
-            colour,
-            colours,
-            positions,
-            thinned: if thinned.is_empty() { String::new() } else { format!("Shown: {}.", thinned.join(", ")) },
+            thinned: if left_out.is_empty() { String::new() } else { format!("Shown: {}.", left_out.join(", ")) },
         })
-    }
-
-    /// The trajectory as an animated GIF.
-    ///
-    /// # Errors
-    /// A sheet that the rasteriser refuses.
-    pub fn gif(&self, title: &str) -> Result<Vec<u8>> {
-        gif::animate(self, title)
-    }
-
-    /// The figure of a page that `report.js` brings to life.
-    pub(super) fn html(&self, out: &mut String, caption: &str) {
-        let bytes: Vec<u8> = self.positions.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let turns = if self.dims == 3 { " turns" } else { "" };
-        let how = if self.dims == 3 { " Drag to turn, wheel to zoom." } else { "" };
-        let ends = "Colours: the heaviest clusters that tokens end in; the others grey.";
-        *out += &format!(
-            "<figure class=\"player{turns}\">\n<div style=\"position:relative\"><canvas tabindex=\"0\" role=\"img\" \
-             aria-label=\"trajectory\"></canvas><div class=\"tip\"></div></div>\n<div class=\"controls\">\
-             <button type=\"button\">Play</button><input type=\"range\" min=\"0\" value=\"0\" aria-label=\"step\">\
-             <span class=\"step\"></span><label><input type=\"checkbox\" class=\"trails\" checked> paths</label></div>\n\
-             <script type=\"application/json\" class=\"facts\">{}</script>\n\
-             <script type=\"text/plain\" class=\"positions\">{}</script>\n\
-             <figcaption>{} {ends}{how} {}</figcaption>\n</figure>\n",
-            json(self),
-            STANDARD.encode(bytes),
-            escaped(caption),
-            escaped(&self.thinned)
-        );
     }
 }
 
-/// At most `most` of `0..n`, evenly spread.
-fn sample(n: usize, most: usize) -> Vec<usize> {
-    let m = n.min(most);
-    (0..m).map(|s| (s as u128 * n as u128 / m as u128) as usize).collect()
+/// The map from R^d to the axes shown.
+struct Space {
+    d: usize,
+    /// Length that positions are divided by.
+    unit: f64,
+    principal: Option<PrincipalAxes>,
+}
+
+impl Space {
+    fn of(frames: &[(u64, Tokens)]) -> Self {
+        let (first, last) = (&frames[0].1, &frames[frames.len() - 1].1);
+        let largest = frames.iter().map(|(_, tokens)| tokens.largest_magnitude()).fold(0.0, f64::max);
+        // Beyond the range of single precision, positions are in units of the largest coordinate.
+        let unit = if largest == 0.0 || (1e-30..1e30).contains(&largest) { 1.0 } else { largest };
+        let principal = (first.d() > 3).then(|| PrincipalAxes::of(&[first, last], 3));
+        Self { d: first.d(), unit, principal }
+    }
+
+    fn dims(&self) -> usize {
+        self.d.clamp(2, 3)
+    }
+
+    fn position(&self, tokens: &Tokens, i: usize) -> Vec<f64> {
+        match &self.principal {
+            Some(axes) => (0..3).map(|axis| axes.along(axis, tokens, i, self.unit)).collect(),
+            None if self.d == 1 => vec![tokens.get(i, 0) / self.unit, i as f64],
+            None => (0..self.d).map(|k| tokens.get(i, k) / self.unit).collect(),
+        }
+    }
+
+    /// The name of an axis.
+    fn name(&self, k: usize) -> String {
+        match &self.principal {
+            Some(_) => format!("axis {}", k + 1),
+            None if self.d == 1 && k == 1 => "token".to_owned(),
+            None => coordinate(k + 1),
+        }
+    }
+
+    /// The name of an axis with its unit, for positions from which `offset` was taken.
+    fn label(&self, k: usize, offset: f64) -> String {
+        let shift = if offset == 0.0 { String::new() } else { format!(" − ({offset:e})") };
+        let unit = if self.unit == 1.0 { "dimensionless".to_owned() } else { format!("in units of {:.3e}", self.unit) };
+        match &self.principal {
+            Some(axes) => format!("principal axis {} ({:.1} % of variance)", k + 1, 100.0 * axes.shares[k]),
+            None if self.d == 1 && k == 1 => "token (index)".to_owned(),
+            None => format!("{}{shift} ({unit})", self.name(k)),
+        }
+    }
+}
+
+/// The box around all positions, by axis.
+struct Window {
+    /// The longest side; in one dimension that of the coordinate.
+    extent: f64,
+    offsets: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+impl Window {
+    /// Puts a box with a margin around positions, `[…][axis]`; far from the origin, with an offset.
+    fn around(positions: &[f64], space: &Space) -> Self {
+        let dims = space.dims();
+        let range = |k: usize| num::range(positions.iter().skip(k).step_by(dims).copied());
+        let ranges: Vec<(f64, f64)> = (0..dims).map(range).collect();
+        let extent = ranges.iter().take(if space.d == 1 { 1 } else { dims }).map(|(l, h)| h - l).fold(0.0, f64::max);
+        let (mut offsets, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+        for (l, h) in ranges {
+            let far = l.abs().max(h.abs()) > 1e4 * extent && extent > 0.0;
+            let offset = if far { f64::midpoint(l, h) } else { 0.0 };
+            let own = if space.d == 1 { h - l } else { extent };
+            let margin = 0.05 * if own > 0.0 { own } else { h.abs().max(1.0) };
+            offsets.push(offset);
+            low.push(l - offset - margin);
+            high.push(h - offset + margin);
+        }
+        Self { extent, offsets, low, high }
+    }
 }

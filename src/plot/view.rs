@@ -1,4 +1,4 @@
-//! The map from R^d to the plane of a picture, in units in which the cloud is about 1 in size.
+//! The map from R^d to the plane of a picture, in units in which the cloud has a size near 1.
 //!
 //! | d | plane |
 //! |---|---|
@@ -6,12 +6,13 @@
 //! | 2 | x₁ × x₂ |
 //! | 3 and more | the first two principal axes of the first and last frame pooled, from their mean |
 //!
-//! Coordinates are divided by the largest magnitude R before anything is computed, so that 1e300 and 1e-300 draw as
-//! 1 does. Tick values are v = (x − offset)/10^k with k and offset 0 where the plain coordinates read well.
+//! Coordinates are divided by the largest magnitude R before anything is computed, so that 1e300
+//! and 1e-300 draw as 1 does. Tick values are v = (x − offset)/10^k with k and offset 0 where the
+//! plain coordinates read well.
 
 use glam::DVec2;
 
-use super::frame::{Axis, coordinate, plain, power_of_ten};
+use super::axes::{Axes, Axis, coordinate, plain, power_of_ten};
 use crate::observe::PrincipalAxes;
 use crate::tokens::Tokens;
 
@@ -21,21 +22,21 @@ enum Plane {
     Principal(PrincipalAxes),
 }
 
-/// A plane, with its axes around the first and last frame.
+/// A plane, with axes around the first and last frame.
 pub(super) struct View {
     plane: Plane,
-    /// R.
+    /// R, the largest magnitude of a coordinate.
     largest: f64,
-    /// Tick units in one R.
+    /// Number of tick units in R.
     factor: f64,
-    /// In units of R.
+    /// The place that ticks count from, in units of R.
     offset: DVec2,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+    x: Axis,
+    y: Axis,
 }
 
 impl View {
-    /// The view of frames that are not empty and share n and d.
+    /// Chooses the view of frames that are not empty and share n and d.
     pub(super) fn new(frames: &[(u64, Tokens)]) -> Self {
         let ends = [&frames[0], &frames[frames.len() - 1]];
         let largest = frames.iter().map(|(_, tokens)| tokens.largest_magnitude()).fold(0.0, f64::max);
@@ -51,7 +52,7 @@ impl View {
         view
     }
 
-    /// Whether a unit is to be as long on both axes.
+    /// Whether a unit has one length on both axes.
     pub(super) fn has_equal_units(&self) -> bool {
         !matches!(self.plane, Plane::Time)
     }
@@ -61,14 +62,23 @@ impl View {
         !matches!(self.plane, Plane::Principal(_))
     }
 
-    /// Where token i stands.
+    /// The view's axes between two corners, in pixels.
+    pub(super) fn axes(&self, low: DVec2, high: DVec2) -> Axes {
+        let mut axes = Axes { low, high, x: self.x.clone(), y: self.y.clone() };
+        if self.has_equal_units() {
+            axes.equalise();
+        }
+        axes
+    }
+
+    /// The place of token i, in ticks.
     pub(super) fn point(&self, step: u64, tokens: &Tokens, i: usize) -> DVec2 {
         let p = (self.raw(step, tokens, i) - self.offset) * self.factor;
         if let Plane::Time = self.plane { DVec2::new(step as f64, p.y) } else { p }
     }
 
-    /// Normal and level, in the picture's units, of `{ y : <query, y> >= threshold }`. None in projection and for
-    /// numbers out of range.
+    /// Normal and level, in the picture's units, of `{ y : <query, y> >= threshold }`. None in
+    /// projection and for numbers out of range.
     pub(super) fn half_plane(&self, query: &[f64], threshold: f64) -> Option<(DVec2, f64)> {
         let normal = match (&self.plane, query) {
             (Plane::Time, &[a]) => DVec2::new(0.0, a),
@@ -91,13 +101,7 @@ impl View {
         match &self.plane {
             Plane::Time => DVec2::new(step as f64, x(0)),
             Plane::Coordinates => DVec2::new(x(0), x(1)),
-            Plane::Principal(axes) => {
-                let mut sum = DVec2::ZERO;
-                for (k, mean) in axes.mean.iter().enumerate() {
-                    sum += DVec2::new(axes.directions[0][k], axes.directions[1][k]) * (x(k) - mean / self.largest);
-                }
-                sum
-            }
+            Plane::Principal(axes) => DVec2::from([0, 1].map(|axis| axes.along(axis, tokens, i, self.largest))),
         }
     }
 

@@ -43,14 +43,14 @@ pub struct Head {
     pub values: Linear,
 }
 
-/// How scores become weights at one time.
+/// Map from scores to weights at one time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Weights {
     /// 1/|C_i| over `C_i = { j : max − S_ij <= δ·s_i }`; hardmax has δ = 0.
     Strip {
         /// δ.
         delta: f64,
-        /// What s_i is.
+        /// Form of s_i.
         form: StripForm,
     },
     /// 1 on the lowest index that attains the maximum.
@@ -82,13 +82,13 @@ pub enum Weights {
 pub struct Stage {
     /// When.
     pub moment: Moment,
-    /// How scores become weights.
+    /// Map from scores to weights.
     pub weights: Weights,
     /// The heads.
     pub heads: Vec<Head>,
 }
 
-/// What is done with the outputs y.
+/// Motion of a token, given its output y.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Motion {
     /// `x_i' = x_i + γ·P(y_i − x_i)`, from one stage.
@@ -104,7 +104,7 @@ pub enum Motion {
         dt: f64,
         /// The scheme.
         integrator: Integrator,
-        /// Where tokens live.
+        /// Space in which tokens move.
         geometry: Geometry,
     },
 }
@@ -118,7 +118,7 @@ pub struct Step {
     pub mask: Mask,
     /// One, or the four of rk4.
     pub stages: Vec<Stage>,
-    /// What is done with the outputs.
+    /// Motion of the tokens, given the outputs.
     pub motion: Motion,
     /// The largest share of a row's softmax mass that an engine may leave out.
     pub omit: f64,

@@ -28,14 +28,14 @@ pub struct Scores {
     pub argmax: usize,
 }
 
-/// What one row of one head attends to: `w_ij = weight / total`.
+/// Attention of one row of one head: `w_ij = weight / total`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attention {
     /// The lowest index that attains the maximal score.
     pub argmax: usize,
     /// Key and weight, keys ascending; keys that the rule leaves out are not listed.
     pub weights: Vec<(usize, f64)>,
-    /// What the weights are divided by.
+    /// Divisor of the weights.
     pub total: f64,
 }
 
@@ -123,7 +123,8 @@ impl State {
         (0..self.d).map(|k| sum(k) / attention.total).collect()
     }
 
-    /// Where row i moves at one stage, given what each head attends to: `y_i − x_i` in an average, the field in a flow.
+    /// Direction of row i at one stage, given the attention of each head: `y_i − x_i` in an average,
+    /// the field in a flow.
     fn direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);

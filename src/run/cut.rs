@@ -8,7 +8,10 @@ use crate::error::{Error, Result};
 use crate::io::{atomic, disk, input};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
-use crate::run::folder::{EFFORT, FINAL, FRAMES, MEASURES, METRICS, RunDir, numbered};
+use crate::run::effort::EFFORT;
+use crate::run::folder::{FINAL, FRAMES, RunDir, numbered};
+use crate::run::measures::MEASURES;
+use crate::run::metrics::METRICS;
 use crate::run::progress::{Frame, Progress};
 use crate::tokens::Tokens;
 
@@ -87,7 +90,7 @@ impl RunDir {
                 }
                 // It may be whole, and what was computed since is lost where the run goes back.
                 Err(error) if error.is_of_a_file_to_mend() => {
-                    return Err(Error::input(format!("{error}; nothing was changed: mend that first")));
+                    return Err(Error::input(format!("{error}; nothing was changed: remove the cause first")));
                 }
                 Err(error) => refused.push(error),
             }

@@ -6,28 +6,21 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, disk, input, npy};
+use crate::io::{atomic, disk, free, input, npy};
 use crate::observe::Scalars;
+use crate::run::effort::EFFORT;
 use crate::run::lock::Lock;
-use crate::run::measures::read_measures;
+use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
-use crate::run::metrics::{self, Row, read_metrics};
+use crate::run::metrics::{self, METRICS, Row, read_metrics};
 use crate::tokens::{Precision, Tokens};
 
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const META: &str = "meta.json";
-/// The rows of metrics.
-pub const METRICS: &str = "metrics.csv";
-/// The rows of measures.
-pub const MEASURES: &str = "measures.csv";
-/// The rows of how they were computed.
-pub const EFFORT: &str = "effort.csv";
 pub(crate) const FINAL: &str = "final.npy";
 pub(crate) const FRAMES: &str = "frames";
 pub(crate) const PLOTS: &str = "plots";
 pub(crate) const LOCK: &str = ".lock";
-/// Most names tried for a directory that nobody named.
-pub(crate) const MOST_RUNS: u64 = 1_000_000;
 
 /// Where a run is going to be. Nothing has been created yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,18 +59,7 @@ impl Place {
                 check_free(path)?;
                 build(path, config, meta)?.ok_or_else(|| occupied(path))
             }
-            Self::FirstFree { folder, name } => {
-                for k in 1..=MOST_RUNS {
-                    let path = folder.join(format!("{name}-{k}"));
-                    if fs::symlink_metadata(&path).is_err()
-                        && let Some(run) = build(&path, config, meta)?
-                    {
-                        return Ok(run);
-                    }
-                }
-                let folder = folder.display();
-                Err(Error::input(format!("{folder}/{name}-1 to -{MOST_RUNS} all exist; name another with --out")))
-            }
+            Self::FirstFree { folder, name } => free::first(folder, name, |path| build(&path, config, meta)),
         }
     }
 }

@@ -11,16 +11,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::observe::{HullScalars, Scalars};
-use crate::run::metrics::read_rows;
-use crate::run::progress::Mark;
-use crate::run::table::Table;
+use crate::io::config::{Config, Trigger};
+use crate::observe::{HullScalars, Observer, Scalars};
+use crate::run::progress::Progress;
+use crate::run::table::{self, Table};
+use crate::tokens::Tokens;
 
-const HEAD: &str = "step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support";
+/// The file's name in a run's directory.
+pub const MEASURES: &str = "measures.csv";
 
 /// A row as the file holds it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     step: u64,
     distinct: usize,
     radius: f64,
@@ -36,8 +38,14 @@ struct Record {
     support: String,
 }
 
-impl Record {
-    fn of(step: u64, row: &Scalars) -> Self {
+impl table::Record for Record {
+    const FILE: &'static str = MEASURES;
+    const HEAD: &'static str = "step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,\
+        gap_mean,gap_max,quiescent,support";
+}
+
+impl From<(u64, &Scalars)> for Record {
+    fn from((step, row): (u64, &Scalars)) -> Self {
         let hull = row.hull.as_ref();
         let gap = hull.and_then(|h| h.gap);
         // The shortest digits that read back as the same number.
@@ -83,51 +91,38 @@ impl TryFrom<Record> for (u64, Scalars) {
     }
 }
 
-/// Appends rows.
-#[derive(Debug)]
-pub struct MeasuresWriter {
-    table: Table,
+/// measures.csv of a run in progress.
+pub(crate) struct Measures<'a> {
+    observer: Observer<'a>,
+    pub(crate) table: Table<Record>,
 }
 
-impl MeasuresWriter {
-    /// A new file, with its head.
+impl<'a> Measures<'a> {
+    /// Opens the table of a run's directory, with the ledger that its rows give; `None` if nothing is to be measured.
     ///
     /// # Errors
-    /// A file that exists already or cannot be written.
-    pub fn create(path: &Path) -> Result<Self> {
-        Table::create(path, HEAD).map(|table| Self { table })
+    /// As [`Table::open`].
+    pub(crate) fn open(config: &'a Config, folder: &Path, progress: &Progress) -> Result<Option<Self>> {
+        let mark = progress.mark(MEASURES);
+        if mark.is_none() && config.output.measures == Trigger::Never {
+            return Ok(None);
+        }
+        let table = Table::open(folder, mark)?;
+        let mut observer = Observer::new(&config.model, config.d(), config.run.precision);
+        if mark.is_some() {
+            for (step, row) in read_measures(&folder.join(MEASURES))? {
+                observer.recall(step, row.radius, &row.support);
+            }
+        }
+        Ok(Some(Self { observer, table }))
     }
 
-    /// The old file of a run's directory, cut back to its mark.
+    /// Measures the state after `step` steps.
     ///
     /// # Errors
-    /// A file that is not as it was, or cannot be written.
-    pub fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
-        Table::resume(folder, mark).map(|table| Self { table })
-    }
-
-    /// Adds the row of the state after `step` steps.
-    ///
-    /// # Errors
-    /// What cannot be written.
-    pub fn write(&mut self, step: u64, row: &Scalars) -> Result<()> {
-        self.table.push(&Record::of(step, row))
-    }
-
-    /// Brings every row into the file.
-    ///
-    /// # Errors
-    /// What cannot be written.
-    pub fn flush(&mut self) -> Result<()> {
-        self.table.flush()
-    }
-
-    /// Brings every row to the disk; the mark from which to go on.
-    ///
-    /// # Errors
-    /// What cannot be written; a file that somebody has removed or changed meanwhile.
-    pub fn mark(&mut self) -> Result<Mark> {
-        self.table.mark()
+    /// As [`Table::push`].
+    pub(crate) fn write(&mut self, step: u64, tokens: &Tokens) -> Result<()> {
+        self.table.push((step, &self.observer.measure(step, tokens)))
     }
 }
 
@@ -136,7 +131,7 @@ impl MeasuresWriter {
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
 pub fn read_measures(path: &Path) -> Result<Vec<(u64, Scalars)>> {
-    read_rows::<Record, _>(path, HEAD, "measures of a run")?.collect()
+    table::rows::<Record, _>(path, "measures of a run")?.collect()
 }
 
 #[cfg(test)]
@@ -165,11 +160,9 @@ mod tests {
             support: vec![0.1 + 0.2, -1e300, 5e-324, 0.0],
         };
         let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
-        let mut writer = MeasuresWriter::create(&path).unwrap();
-        for (step, row) in &rows {
-            writer.write(*step, row).unwrap();
-        }
-        writer.flush().unwrap();
+        let mut table = Table::<Record>::open(folder.path(), None).unwrap();
+        rows.iter().for_each(|(step, row)| table.push((*step, row)).unwrap());
+        table.flush().unwrap();
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();
         for (from, to, why) in

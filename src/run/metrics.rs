@@ -7,17 +7,15 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::io::input;
+use crate::error::Result;
 use crate::model::{Model, Update};
 use crate::outcome::StepReport;
-use crate::run::progress::Mark;
-use crate::run::table::Table;
+use crate::run::table;
 
-const HEAD: &str = "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash";
+/// The file's name in a run's directory.
+pub const METRICS: &str = "metrics.csv";
 
 /// A row of metrics.csv.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +73,7 @@ impl Taken {
 
 /// A row as the file holds it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     step: u64,
     delta: Option<f64>,
     gamma: Option<f64>,
@@ -84,6 +82,11 @@ struct Record {
     strip_mean: Option<f64>,
     strip_max: Option<u32>,
     hash: String,
+}
+
+impl table::Record for Record {
+    const FILE: &'static str = METRICS;
+    const HEAD: &'static str = "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash";
 }
 
 impl From<&Row> for Record {
@@ -124,54 +127,6 @@ impl TryFrom<Record> for Row {
     }
 }
 
-/// Appends rows.
-#[derive(Debug)]
-pub struct MetricsWriter {
-    table: Table,
-}
-
-impl MetricsWriter {
-    /// A new file, with its head.
-    ///
-    /// # Errors
-    /// A file that exists already or cannot be written.
-    pub fn create(path: &Path) -> Result<Self> {
-        Table::create(path, HEAD).map(|table| Self { table })
-    }
-
-    /// The old file of a run's directory, cut back to its mark.
-    ///
-    /// # Errors
-    /// A file that is not as it was, or cannot be written.
-    pub fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
-        Table::resume(folder, mark).map(|table| Self { table })
-    }
-
-    /// Adds a row.
-    ///
-    /// # Errors
-    /// What cannot be written.
-    pub fn write(&mut self, row: &Row) -> Result<()> {
-        self.table.push(&Record::from(row))
-    }
-
-    /// Brings every row into the file.
-    ///
-    /// # Errors
-    /// What cannot be written.
-    pub fn flush(&mut self) -> Result<()> {
-        self.table.flush()
-    }
-
-    /// Brings every row to the disk; the mark from which to go on.
-    ///
-    /// # Errors
-    /// What cannot be written; a file that somebody has removed or changed meanwhile.
-    pub fn mark(&mut self) -> Result<Mark> {
-        self.table.mark()
-    }
-}
-
 /// Reads every row.
 ///
 /// # Errors
@@ -180,28 +135,10 @@ pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
     rows(path)?.collect()
 }
 
-/// The rows, as they are asked for.
+/// Reads the rows one by one.
+///
+/// # Errors
+/// As [`read_metrics`].
 pub(crate) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<Row>>> {
-    read_rows::<Record, _>(path, HEAD, "metrics of a run")
-}
-
-/// Reads the rows of a table with this head, as they are asked for.
-pub(crate) fn read_rows<R, T>(path: &Path, expected: &str, what: &str) -> Result<impl Iterator<Item = Result<T>>>
-where
-    R: DeserializeOwned,
-    T: TryFrom<R, Error = &'static str>,
-{
-    let bad = move |line: u64, what: &dyn std::fmt::Display| {
-        let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-        Error::input(format!("{} line {line}: {what}", path.display()))
-    };
-    let mut csv = csv::Reader::from_reader(input::Lines::open(path, input::SHORT)?);
-    let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
-    if head != expected {
-        return Err(bad(1, &format!("no {what}: the first line must be {expected}")));
-    }
-    Ok(csv.into_deserialize::<R>().enumerate().map(move |(at, row)| {
-        let line = |e: &csv::Error| e.position().map_or(at as u64 + 2, csv::Position::line);
-        row.map_err(|e| bad(line(&e), &e)).and_then(|row| T::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
-    }))
+    table::rows::<Record, _>(path, "metrics of a run")
 }

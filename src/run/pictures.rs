@@ -6,9 +6,8 @@ use crate::engine::strip::{Strip, Strips, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
-use crate::outcome::StepReport;
-use crate::plot::document::{Block, Document, Table};
-use crate::plot::{Comparison, Metrics, Picture, Player, Size, StripView, Trajectories};
+use crate::plot::document::{Block, Document, TextTable};
+use crate::plot::{Comparison, Metrics, Picture, Player, Size, StepMetrics, StripView, Trajectories};
 use crate::run::folder::RunDir;
 use crate::run::metrics::Row;
 use crate::tokens::Tokens;
@@ -46,22 +45,21 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let last = frames.last().map_or(0, |(step, _)| *step);
     let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
     let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
-    let rows: Vec<StepReport> = run.metrics()?.iter().filter_map(|row| report(row, config.n())).collect();
-    let (n, has_strips) = (config.n(), config.model.has_strips());
+    let steps: Vec<StepMetrics> = run.metrics()?.iter().filter_map(step_metrics).collect();
     let figure = |name: &str, caption: &str, picture| Block::Figure {
         name: name.to_owned(),
         caption: caption.to_owned(),
         picture,
     };
     let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
-    let mut blocks = vec![figure("trajectories", "Where the tokens go, from start to end.", paths.draw(SIZE)?)];
+    let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
-    if !rows.is_empty() {
-        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), n, rows: &rows, has_strips };
+    if !steps.is_empty() {
+        let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
         blocks.push(figure(
             "metrics",
-            "What each step did.",
+            "Strip sizes and the number of tokens that moved, at each recorded step.",
             metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
         ));
     }
@@ -71,7 +69,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
 }
 
 /// The config's keys and values, shortened where they are tables of numbers.
-fn settings(run: &RunDir) -> Result<Table> {
+fn settings(run: &RunDir) -> Result<TextTable> {
     const LONGEST: usize = 120;
     let path = run.path().join("config.toml");
     let text = input::text(&path, input::SHORT)?;
@@ -89,7 +87,7 @@ fn settings(run: &RunDir) -> Result<Table> {
         }
     }
     let caption = "config.toml runs again as it is: localmax run config.toml".to_owned();
-    Ok(Table { caption, head: vec!["key".into(), "value".into()], rows })
+    Ok(TextTable { caption, head: vec!["key".into(), "value".into()], rows })
 }
 
 /// Draws runs of one cloud side by side.
@@ -171,16 +169,9 @@ fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize 
     near.find(|&i| attends_to_several(i)).unwrap_or(lengths[at].1)
 }
 
-/// A recorded row as the step that made it.
-fn report(row: &Row, n: usize) -> Option<StepReport> {
+/// The metrics of the step that made a recorded row; `None` for the initial state.
+fn step_metrics(row: &Row) -> Option<StepMetrics> {
     let taken = row.taken?;
-    let (min, mean, max) = taken.strips.map_or((0, 0.0, 0), |s| (s.min, s.mean, s.max));
-    Some(StepReport {
-        t: row.step - 1,
-        moved: taken.moved,
-        strip_min: min,
-        strip_max: max,
-        strip_total: (mean * n as f64).round() as u64,
-        redone: 0,
-    })
+    let strips = taken.strips.map(|s| [f64::from(s.min), s.mean, f64::from(s.max)]);
+    Some(StepMetrics { t: row.step - 1, moved: taken.moved, strips })
 }

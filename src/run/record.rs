@@ -82,7 +82,7 @@ pub fn begin(
     let result = match run.lock() {
         Ok(_lock) => self::run(config, &run, start, engine, callbacks),
         // Another process has taken it up already.
-        Err(error @ Error::Input(_)) => return Err(error),
+        Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
     };
     match result {
@@ -143,7 +143,7 @@ pub fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, 
     // Without a file that has vanished there is nothing to go on with.
     let is_resumable = failure.is_of_a_file_to_mend() && !saved.is_some_and(is_gone);
     if is_resumable {
-        kept += &format!("; mend that and go on with `localmax resume {path}`");
+        kept += &format!("; remove the cause, then go on with `localmax resume {path}`");
     } else if let Error::Device(_) = failure {
         kept += &format!("; go on with `localmax resume {path} --engine cpu`");
     }

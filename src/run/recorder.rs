@@ -5,22 +5,23 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::io::config::{Config, Trigger};
 use crate::outcome::Effort;
-use crate::run::effort::EffortWriter;
-use crate::run::folder::{EFFORT, METRICS, RunDir};
-use crate::run::measuring::Measures;
-use crate::run::metrics::{MetricsWriter, Row, Taken};
+use crate::run::effort::{self, EFFORT};
+use crate::run::folder::RunDir;
+use crate::run::measures::Measures;
+use crate::run::metrics::{self, METRICS, Row, Taken};
 use crate::run::progress::{Frame, Mark, Progress};
+use crate::run::table::Table;
 use crate::tokens::Tokens;
 
 /// The files of a run while it goes on.
 pub(crate) struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
-    metrics: MetricsWriter,
+    metrics: Table<metrics::Record>,
     /// `None` if nothing is measured.
     measures: Option<Measures<'a>>,
     /// `None` until an engine has an effort to tell.
-    efforts: Option<EffortWriter>,
+    efforts: Option<Table<effort::Record>>,
     /// Frames that were due; the frame of a run's last state need not be.
     frames: Vec<Frame>,
     pub(crate) progress: Progress,
@@ -34,12 +35,9 @@ pub(crate) struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// Creates the files of a new run, or takes up those of an old one where the checkpoint left them.
     pub(crate) fn open(config: &'a Config, run: &'a RunDir, progress: Progress, frames: Vec<Frame>) -> Result<Self> {
-        let metrics = match progress.mark(METRICS) {
-            Some(mark) => MetricsWriter::resume(run.path(), mark)?,
-            None => MetricsWriter::create(&run.metrics_path())?,
-        };
-        let measures = Measures::open(config, run, &progress)?;
-        let efforts = progress.mark(EFFORT).map(|mark| EffortWriter::resume(run.path(), mark)).transpose()?;
+        let metrics = Table::open(run.path(), progress.mark(METRICS))?;
+        let measures = Measures::open(config, run.path(), &progress)?;
+        let efforts = progress.mark(EFFORT).map(|mark| Table::open(run.path(), Some(mark))).transpose()?;
         let saved = progress.mark(METRICS).map(|_| progress.step);
         let (started, before) = (Instant::now(), progress.total_seconds);
         Ok(Self {
@@ -60,16 +58,16 @@ impl<'a> Recorder<'a> {
     /// Every table's mark, once its rows are on the disk.
     fn marks(&mut self) -> Result<Vec<Mark>> {
         let mut marks = vec![self.metrics.mark()?];
-        marks.extend(self.measures.as_mut().map(Measures::mark).transpose()?);
-        marks.extend(self.efforts.as_mut().map(EffortWriter::mark).transpose()?);
+        marks.extend(self.measures.as_mut().map(|measures| measures.table.mark()).transpose()?);
+        marks.extend(self.efforts.as_mut().map(Table::mark).transpose()?);
         Ok(marks)
     }
 
     /// Brings every row into its file.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.metrics.flush()?;
-        self.measures.as_mut().map_or(Ok(()), Measures::flush)?;
-        self.efforts.as_mut().map_or(Ok(()), EffortWriter::flush)
+        self.measures.as_mut().map_or(Ok(()), |measures| measures.table.flush())?;
+        self.efforts.as_mut().map_or(Ok(()), Table::flush)
     }
 
     /// True if a trigger is due at the last step taken.
@@ -111,7 +109,7 @@ impl<'a> Recorder<'a> {
             if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
                 self.progress.watch_for_cycle(step, &hash);
             }
-            self.metrics.write(&Row { step, taken: taken.transpose()?, hash })?;
+            self.metrics.push(&Row { step, taken: taken.transpose()?, hash })?;
         }
         if self.is_due(output.measures) == is_due
             && let Some(measures) = &mut self.measures
@@ -125,11 +123,11 @@ impl<'a> Recorder<'a> {
             }
         }
         if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
-            let writer = match self.efforts.take() {
-                Some(writer) => writer,
-                None => EffortWriter::create(&self.run.effort_path())?,
+            let table = match self.efforts.take() {
+                Some(table) => table,
+                None => Table::open(self.run.path(), None)?,
             };
-            self.efforts.insert(writer).write(step, effort, self.progress.step_seconds)?;
+            self.efforts.insert(table).push(effort::Record::new(step, effort, self.progress.step_seconds))?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
         let fixed = meta["fixed_point"].as_u64().filter(|_| !options.past_fixed_point);
         let done = match fixed {
             _ if !is_completed => None,
-            Some(fixed) if more > 0 => Some(format!("no bit moves from step {fixed} on")),
+            Some(fixed) if more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
             None if taken < config.run.steps => None,
             _ => Some("it is completed, and has no checkpoint to go on from".to_owned()),
         };
@@ -101,7 +101,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     let is_whole = is_completed && meta["steps"] == step;
     let done = match fixed {
         _ if !is_whole => None,
-        Some(fixed) => Some(format!("no bit moves from step {fixed} on")),
+        Some(fixed) => Some(format!("the state is a fixed point from step {fixed} on")),
         None if step >= end => Some(format!("all {step} steps are taken; --steps K takes K more")),
         None => None,
     };

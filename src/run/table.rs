@@ -1,62 +1,78 @@
 //! Tables that only grow: rows of CSV at the end of a file, and the mark from which a resumed run goes on.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::io::disk::Out;
+use crate::io::input;
 use crate::run::progress::Mark;
 
 /// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// A table that is being written.
-#[derive(Debug)]
-pub(crate) struct Table {
-    path: PathBuf,
-    out: Out,
-    /// Rows on their way.
-    pending: Vec<u8>,
-    /// Of the bytes that are in the file already.
-    hasher: blake3::Hasher,
-    flushed: Instant,
+/// A row as its file holds it.
+pub(crate) trait Record: Serialize {
+    /// The file's name in a run's directory.
+    const FILE: &'static str;
+    /// The file's first line, the names of the columns.
+    const HEAD: &'static str;
 }
 
-impl Table {
-    /// A new file, with its head.
-    pub(crate) fn create(path: &Path, head: &str) -> Result<Self> {
-        let out = Out::create_new(path).map_err(|e| Error::file(path, e))?;
-        let mut table = Self::of(path, out, blake3::Hasher::new());
-        table.pending = format!("{head}\n").into_bytes();
-        table.flush()?;
-        Ok(table)
-    }
+/// A table that rows are appended to.
+#[derive(Debug)]
+pub(crate) struct Table<R> {
+    path: PathBuf,
+    out: Out,
+    /// Rows that are not in the file yet.
+    pending: Vec<u8>,
+    /// Hasher of the bytes that are.
+    hasher: blake3::Hasher,
+    flushed: Instant,
+    rows: PhantomData<R>,
+}
 
-    /// An old file, cut back to its mark.
-    pub(crate) fn resume(folder: &Path, mark: &Mark) -> Result<Self> {
+impl<R: Record> Table<R> {
+    /// Opens the table of a run's directory: cut back to its mark, or new.
+    ///
+    /// # Errors
+    /// A file that is not as it was when it was marked, or exists without a mark; what cannot be written.
+    pub(crate) fn open(folder: &Path, mark: Option<&Mark>) -> Result<Self> {
+        let path = folder.join(R::FILE);
+        let Some(mark) = mark else {
+            let out = Out::create_new(&path).map_err(|e| Error::file(&path, e))?;
+            let pending = format!("{}\n", R::HEAD).into_bytes();
+            let hasher = blake3::Hasher::new();
+            let mut table = Self { path, out, pending, hasher, flushed: Instant::now(), rows: PhantomData };
+            table.flush()?;
+            return Ok(table);
+        };
         let hasher = mark.hasher(folder)?;
-        let path = folder.join(&mark.file);
         let out = Out::cut(&path, mark.bytes).map_err(|e| Error::file(&path, e))?;
-        Ok(Self::of(&path, out, hasher))
-    }
-
-    fn of(path: &Path, out: Out, hasher: blake3::Hasher) -> Self {
-        Self { path: path.to_owned(), out, pending: Vec::new(), hasher, flushed: Instant::now() }
+        Ok(Self { path, out, pending: Vec::new(), hasher, flushed: Instant::now(), rows: PhantomData })
     }
 
     /// Adds a row.
-    pub(crate) fn push(&mut self, row: &impl Serialize) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Table::flush`].
+    pub(crate) fn push(&mut self, row: impl Into<R>) -> Result<()> {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
-        csv.serialize(row)
+        csv.serialize(row.into())
             .and_then(|()| csv.flush().map_err(csv::Error::from))
             .map_err(|e| Error::file(&self.path, io::Error::other(e)))?;
         drop(csv);
         if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
     }
+}
 
+impl<R> Table<R> {
     /// Brings every row into the file.
     ///
     /// # Errors
@@ -79,6 +95,9 @@ impl Table {
     }
 
     /// Brings every row to the disk; the mark from which to go on.
+    ///
+    /// # Errors
+    /// As [`Table::flush`].
     pub(crate) fn mark(&mut self) -> Result<Mark> {
         self.flush()?;
         self.out.sync().map_err(|e| Error::file(&self.path, e))?;
@@ -88,8 +107,32 @@ impl Table {
     }
 }
 
-impl Drop for Table {
+impl<R> Drop for Table<R> {
     fn drop(&mut self) {
         let _ = self.flush(); // whoever needs to know has called it before
     }
+}
+
+/// Reads the rows of a table one by one; `what` names them in the error of another table.
+///
+/// # Errors
+/// A file that cannot be read or has another head; a row that is none, by its line.
+pub(crate) fn rows<R, T>(path: &Path, what: &str) -> Result<impl Iterator<Item = Result<T>>>
+where
+    R: Record + DeserializeOwned,
+    T: TryFrom<R, Error = &'static str>,
+{
+    let bad = move |line: u64, what: &dyn Display| {
+        let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+        Error::input(format!("{} line {line}: {what}", path.display()))
+    };
+    let mut csv = csv::Reader::from_reader(input::Lines::open(path, input::SHORT)?);
+    let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
+    if head != R::HEAD {
+        return Err(bad(1, &format!("no {what}: the first line must be {}", R::HEAD)));
+    }
+    Ok(csv.into_deserialize::<R>().enumerate().map(move |(at, row)| {
+        let line = |e: &csv::Error| e.position().map_or(at as u64 + 2, csv::Position::line);
+        row.map_err(|e| bad(line(&e), &e)).and_then(|row| T::try_from(row).map_err(|e| bad(at as u64 + 2, &e)))
+    }))
 }

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use crate::error::Result;
 use crate::exact::Grid;
 use crate::io::config::Config;
 use crate::outcome::Description;
 use crate::run::progress::Progress;
+use crate::run::table::Table;
 use crate::run::*;
 
 fn config() -> Config {
@@ -115,27 +117,33 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec(row, 0..20)
 }
 
+fn metrics(folder: &Path, mark: Option<&Mark>) -> Result<Table<metrics::Record>> {
+    Table::open(folder, mark)
+}
+
 proptest! {
     /// A run cut off anywhere and continued must leave the same bytes as one that was not.
     #[test]
     fn metrics_continue_byte_for_byte(rows in rows(), cut in 0usize..20, more in 0usize..5) {
         let folder = tempfile::tempdir().unwrap();
-        let (whole, parts) = (folder.path().join("whole.csv"), folder.path().join("parts.csv"));
-        let mut writer = MetricsWriter::create(&whole).unwrap();
-        rows.iter().try_for_each(|row| writer.write(row)).unwrap();
-        drop(writer);
-        prop_assert_eq!(&read_metrics(&whole).unwrap(), &rows);
+        let path = folder.path().join(METRICS);
+        let mut table = metrics(folder.path(), None).unwrap();
+        rows.iter().try_for_each(|row| table.push(row)).unwrap();
+        drop(table);
+        prop_assert_eq!(&read_metrics(&path).unwrap(), &rows);
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
 
         let cut = cut.min(rows.len());
-        let mut writer = MetricsWriter::create(&parts).unwrap();
-        rows[..cut].iter().try_for_each(|row| writer.write(row)).unwrap();
-        let mark = writer.mark().unwrap();
-        rows[cut..].iter().take(more).try_for_each(|row| writer.write(row)).unwrap();
-        drop(writer); // rows behind the checkpoint are cut off
-        let mut writer = MetricsWriter::resume(folder.path(), &mark).unwrap();
-        rows[cut..].iter().try_for_each(|row| writer.write(row)).unwrap();
-        drop(writer);
-        prop_assert_eq!(fs::read(&whole).unwrap(), fs::read(&parts).unwrap());
+        let mut table = metrics(folder.path(), None).unwrap();
+        rows[..cut].iter().try_for_each(|row| table.push(row)).unwrap();
+        let mark = table.mark().unwrap();
+        rows[cut..].iter().take(more).try_for_each(|row| table.push(row)).unwrap();
+        drop(table); // rows behind the checkpoint are cut off
+        let mut table = metrics(folder.path(), Some(&mark)).unwrap();
+        rows[cut..].iter().try_for_each(|row| table.push(row)).unwrap();
+        drop(table);
+        prop_assert_eq!(whole, fs::read(&path).unwrap());
     }
 }
 
@@ -143,17 +151,17 @@ proptest! {
 #[test]
 fn bad_metrics_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("metrics.csv");
-    let mut writer = MetricsWriter::create(&path).unwrap();
-    assert!(MetricsWriter::create(&path).is_err(), "an old file must not be overwritten");
-    writer.write(&Row { step: 0, taken: None, hash: "00".into() }).unwrap();
-    let mark = writer.mark().unwrap();
+    let path = folder.path().join(METRICS);
+    let mut table = metrics(folder.path(), None).unwrap();
+    assert!(metrics(folder.path(), None).is_err(), "an old file must not be overwritten");
+    table.push(&Row { step: 0, taken: None, hash: "00".into() }).unwrap();
+    let mark = table.mark().unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n0,,,,,,,00\n");
     let missing = Mark { bytes: mark.bytes + 1, ..mark.clone() };
-    assert!(MetricsWriter::resume(folder.path(), &missing).unwrap_err().to_string().contains("rows are missing"));
+    assert!(metrics(folder.path(), Some(&missing)).unwrap_err().to_string().contains("rows are missing"));
     fs::write(&path, text.replace(",00", ",01")).unwrap();
-    let other = MetricsWriter::resume(folder.path(), &mark).unwrap_err().to_string();
+    let other = metrics(folder.path(), Some(&mark)).unwrap_err().to_string();
     assert!(other.contains("metrics.csv: its first 70 bytes are not those"), "{other}");
     for row in ["one,,,,,,,00", "1,,,,,,,00", "2,0.5,,3,1,,2,00", "0,,,3,,,,00", "3,0.5,,,,,,00", "1,2", "1,\u{7}\"x"] {
         fs::write(&path, format!("{text}{row}\n")).unwrap();

@@ -8,13 +8,13 @@
 //! atom    = number | "t" | "pi" | "e" | name "(" sum { "," sum } ")" | "(" sum ")"
 //! ```
 //!
-//! `exmex` compiles and evaluates. It reports no positions and binds `-t^2` as `(-t)^2`, so the text is read here by
-//! the grammar above and handed over with the parentheses that make both agree.
+//! Each line of the grammar is a method of the reader, and returns a function of t.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::ops::{Add as _, Div as _, Mul as _, Neg as _, Sub as _};
 use std::sync::Arc;
 
-use exmex::{BinOp, Express, FlatEx, MakeOperators, Operator};
+use Function::{Binary, Unary};
 
 use crate::error::{Error, Result};
 
@@ -23,15 +23,16 @@ const LONGEST: usize = 1000;
 /// Deepest nesting of parentheses, functions, signs and powers.
 const DEEPEST: usize = 50;
 
-type Compiled = FlatEx<f64, Operators>;
-
 /// A compiled formula in t. Two are equal when their texts are.
 #[derive(Clone)]
 pub struct Expression {
     text: Arc<str>,
-    compiled: Arc<Compiled>,
+    value: Arc<Value>,
     uses_t: bool,
 }
+
+/// The value of a formula, or of a part of one, at time t.
+type Value = Box<dyn Fn(f64) -> f64 + Send + Sync>;
 
 impl Expression {
     /// Compiles a formula.
@@ -44,23 +45,19 @@ impl Expression {
             let length = reader.characters.len();
             return Err(Error::input(format!("an expression of {length} characters; at most {LONGEST} are read")));
         }
-        let canonical = reader.sum()?;
-        reader.skip_blanks();
-        if reader.at < reader.characters.len() {
-            return Err(reader.unexpected("an operator"));
+        let value = Arc::new(reader.sum()?);
+        match reader.peek() {
+            None => Ok(Self { text: text.into(), value, uses_t: reader.uses_t }),
+            Some(_) => Err(reader.unexpected("an operator")),
         }
-        let compiled = Compiled::parse(&canonical)
-            .map_err(|e| Error::input(format!("{text:?} is not an expression in t: {}", e.msg())))?;
-        Ok(Self { text: text.into(), compiled: Arc::new(compiled), uses_t: reader.uses_t })
     }
 
     /// The value at time t; NaN where there is none.
     pub fn at(&self, t: f64) -> f64 {
-        let variables: &[f64] = if self.uses_t { &[t] } else { &[] };
-        self.compiled.eval(variables).unwrap_or(f64::NAN)
+        (self.value)(t)
     }
 
-    /// Whether t does not occur.
+    /// True if t does not occur.
     pub fn is_constant(&self) -> bool {
         !self.uses_t
     }
@@ -83,72 +80,48 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// A function of one number under its name.
-type Function = (&'static str, fn(f64) -> f64);
-/// A function of two numbers under its name.
-type Pair = (&'static str, fn(f64, f64) -> f64);
-
-/// Functions of one number.
-const FUNCTIONS: [Function; 20] = [
-    ("abs", f64::abs),
-    ("acos", libm::acos),
-    ("asin", libm::asin),
-    ("atan", libm::atan),
-    ("cbrt", libm::cbrt),
-    ("ceil", libm::ceil),
-    ("cos", libm::cos),
-    ("cosh", libm::cosh),
-    ("exp", libm::exp),
-    ("floor", libm::floor),
-    ("ln", libm::log),
-    ("log", libm::log),
-    ("log10", libm::log10),
-    ("log2", libm::log2),
-    ("round", libm::round),
-    ("sin", libm::sin),
-    ("sinh", libm::sinh),
-    ("sqrt", libm::sqrt),
-    ("tan", libm::tan),
-    ("tanh", libm::tanh),
-];
-
-/// Functions of two numbers. NaN passes through all of them, so that a value outside a domain is always noticed.
-const PAIRS: [Pair; 4] = [
-    ("max", |a, b| if a > b || a.is_nan() { a } else { b }),
-    ("min", |a, b| if a < b || a.is_nan() { a } else { b }),
-    ("mod", |a, b| a - b * libm::floor(a / b)),
-    ("pow", libm::pow),
-];
-
-fn allowed() -> String {
-    let mut text = String::from("allowed are numbers, t, pi, e, + - * / ^, parentheses, and");
-    for name in FUNCTIONS.iter().map(|f| f.0).chain(PAIRS.iter().map(|f| f.0)) {
-        let _ = write!(text, " {name}");
-    }
-    text
+/// A function of one or two numbers.
+enum Function {
+    Unary(fn(f64) -> f64),
+    Binary(fn(f64, f64) -> f64),
 }
 
-/// The operators that exmex evaluates with. None is declared commutative: nothing is reordered.
-#[derive(Clone, Debug)]
-struct Operators;
+/// Every function under its name. NaN passes through all of them, so that a value outside a domain is always noticed.
+const FUNCTIONS: [(&str, Function); 24] = [
+    ("abs", Unary(f64::abs)),
+    ("acos", Unary(libm::acos)),
+    ("asin", Unary(libm::asin)),
+    ("atan", Unary(libm::atan)),
+    ("cbrt", Unary(libm::cbrt)),
+    ("ceil", Unary(libm::ceil)),
+    ("cos", Unary(libm::cos)),
+    ("cosh", Unary(libm::cosh)),
+    ("exp", Unary(libm::exp)),
+    ("floor", Unary(libm::floor)),
+    ("ln", Unary(libm::log)),
+    ("log", Unary(libm::log)),
+    ("log10", Unary(libm::log10)),
+    ("log2", Unary(libm::log2)),
+    ("round", Unary(libm::round)),
+    ("sin", Unary(libm::sin)),
+    ("sinh", Unary(libm::sinh)),
+    ("sqrt", Unary(libm::sqrt)),
+    ("tan", Unary(libm::tan)),
+    ("tanh", Unary(libm::tanh)),
+    ("max", Binary(|a, b| if a > b || a.is_nan() { a } else { b })),
+    ("min", Binary(|a, b| if a < b || a.is_nan() { a } else { b })),
+    ("mod", Binary(|a, b| a - b * libm::floor(a / b))),
+    ("pow", Binary(libm::pow)),
+];
 
-impl MakeOperators<f64> for Operators {
-    fn make<'a>() -> Vec<Operator<'a, f64>> {
-        let binary = |apply: fn(f64, f64) -> f64, prio| BinOp { apply, prio, is_commutative: false };
-        let mut operators = vec![
-            Operator::make_bin_unary("+", binary(|a, b| a + b, 1), |a| a),
-            Operator::make_bin_unary("-", binary(|a, b| a - b, 1), |a| -a),
-            Operator::make_bin("*", binary(|a, b| a * b, 2)),
-            Operator::make_bin("/", binary(|a, b| a / b, 2)),
-            Operator::make_bin("^", binary(libm::pow, 3)),
-        ];
-        operators.extend(FUNCTIONS.iter().map(|&(name, f)| Operator::make_unary(name, f)));
-        operators.extend(PAIRS.iter().map(|&(name, f)| Operator::make_bin(name, binary(f, 0))));
-        operators
-    }
+fn unary(f: fn(f64) -> f64, a: Value) -> Value {
+    Box::new(move |t| f(a(t)))
 }
 
-/// Reads by the grammar and writes what exmex reads the same way.
+fn binary(f: fn(f64, f64) -> f64, a: Value, b: Value) -> Value {
+    Box::new(move |t| f(a(t), b(t)))
+}
+
 struct Reader<'a> {
     text: &'a str,
     characters: Vec<char>,
@@ -158,18 +131,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn skip_blanks(&mut self) {
-        while self.characters.get(self.at).is_some_and(|c| c.is_whitespace()) {
-            self.at += 1;
-        }
-    }
-
     /// The next character that is not blank, without taking it.
     fn peek(&mut self) -> Option<char> {
-        self.skip_blanks();
+        self.skip(char::is_whitespace);
         self.characters.get(self.at).copied()
     }
 
+    /// Takes the next character that is not blank if it is the wanted one.
     fn take(&mut self, wanted: char) -> bool {
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);
@@ -180,63 +148,82 @@ impl Reader<'_> {
         if self.take(wanted) { Ok(()) } else { Err(self.unexpected(&format!("\"{wanted}\""))) }
     }
 
+    /// Takes characters while they fit.
+    fn skip(&mut self, fits: impl Fn(char) -> bool) {
+        while self.characters.get(self.at).is_some_and(|&c| fits(c)) {
+            self.at += 1;
+        }
+    }
+
+    /// The characters from `start` to here.
+    fn since(&self, start: usize) -> String {
+        self.characters[start..self.at].iter().collect()
+    }
+
     fn error(&self, what: &str, at: usize) -> Error {
-        Error::input(format!("{what} at column {} of {:?}; {}", at + 1, self.text, allowed()))
+        let names = FUNCTIONS.map(|(name, _)| name).join(" ");
+        let allowed = format!("allowed are numbers, t, pi, e, + - * / ^, parentheses, and {names}");
+        Error::input(format!("{what} at column {} of {:?}; {allowed}", at + 1, self.text))
     }
 
     fn unexpected(&mut self, expected: &str) -> Error {
-        match self.peek() {
-            Some(c) => self.error(&format!("expected {expected}, found {c:?}"), self.at),
-            None => self.error(&format!("expected {expected}, found the end"), self.at),
-        }
+        let found = self.peek().map_or_else(|| "the end".to_owned(), |c| format!("{c:?}"));
+        self.error(&format!("expected {expected}, found {found}"), self.at)
     }
 
-    fn sum(&mut self) -> Result<String> {
-        let mut sum = self.product()?;
-        while let Some(sign @ ('+' | '-')) = self.peek() {
-            self.at += 1;
-            let _ = write!(sum, " {sign} {}", self.product()?);
-        }
-        Ok(sum)
+    fn sum(&mut self) -> Result<Value> {
+        self.operands(Self::product, [('+', f64::add), ('-', f64::sub)])
     }
 
-    fn product(&mut self) -> Result<String> {
-        let mut product = self.unary()?;
-        while let Some(sign @ ('*' | '/')) = self.peek() {
-            self.at += 1;
-            let _ = write!(product, " {sign} {}", self.unary()?);
-        }
-        Ok(product)
+    fn sum_before(&mut self, end: char) -> Result<Value> {
+        let value = self.sum()?;
+        self.expect(end)?;
+        Ok(value)
     }
 
-    fn unary(&mut self) -> Result<String> {
+    fn product(&mut self) -> Result<Value> {
+        self.operands(Self::unary, [('*', f64::mul), ('/', f64::div)])
+    }
+
+    /// Operands with operators of one precedence between them, which apply from left to right.
+    fn operands(
+        &mut self,
+        operand: fn(&mut Self) -> Result<Value>,
+        operators: [(char, fn(f64, f64) -> f64); 2],
+    ) -> Result<Value> {
+        let mut value = operand(self)?;
+        while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.take(*sign)) {
+            value = binary(*operator, value, operand(self)?);
+        }
+        Ok(value)
+    }
+
+    fn unary(&mut self) -> Result<Value> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(self.error(&format!("nested deeper than {DEEPEST}"), self.at));
         }
-        let unary = if self.take('-') {
-            format!("(-{})", self.unary()?)
+        let value = if self.take('-') {
+            unary(f64::neg, self.unary()?)
         } else if self.take('+') {
             self.unary()?
         } else {
             self.power()?
         };
         self.depth -= 1;
-        Ok(unary)
+        Ok(value)
     }
 
-    fn power(&mut self) -> Result<String> {
+    fn power(&mut self) -> Result<Value> {
         let base = self.atom()?;
-        Ok(if self.take('^') { format!("({base} ^ {})", self.unary()?) } else { base })
+        Ok(if self.take('^') { binary(libm::pow, base, self.unary()?) } else { base })
     }
 
-    fn atom(&mut self) -> Result<String> {
+    fn atom(&mut self) -> Result<Value> {
         match self.peek() {
             Some('(') => {
                 self.at += 1;
-                let inner = self.sum()?;
-                self.expect(')')?;
-                Ok(format!("({inner})"))
+                self.sum_before(')')
             }
             Some(c) if c.is_ascii_digit() || c == '.' => self.number(),
             Some(c) if c.is_alphabetic() || c == '_' => self.name(),
@@ -244,74 +231,52 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes characters while they fit.
-    fn run(&mut self, fits: impl Fn(char) -> bool) -> usize {
+    fn number(&mut self) -> Result<Value> {
         let start = self.at;
-        while self.characters.get(self.at).is_some_and(|&c| fits(c)) {
+        let digit = |c: char| c.is_ascii_digit();
+        self.skip(digit);
+        if self.characters.get(self.at) == Some(&'.') {
             self.at += 1;
+            self.skip(digit);
         }
-        self.at - start
-    }
-
-    fn slice(&self, from: usize) -> String {
-        self.characters[from..self.at].iter().collect()
-    }
-
-    fn number(&mut self) -> Result<String> {
-        let start = self.at;
-        self.run(|c| c.is_ascii_digit());
-        if self.characters.get(self.at).is_some_and(|&c| c == '.') {
-            self.at += 1;
-            self.run(|c| c.is_ascii_digit());
+        // An e that no digit follows is no exponent, and no factor either.
+        let sign = usize::from(matches!(self.characters.get(self.at + 1), Some('+' | '-')));
+        if let Some([e, .., first]) = self.characters.get(self.at..self.at + 2 + sign)
+            && matches!(e, 'e' | 'E')
+            && first.is_ascii_digit()
+        {
+            self.at += 1 + sign;
+            self.skip(digit);
         }
-        let mantissa = self.at;
-        if self.characters.get(self.at).is_some_and(|c| matches!(c, 'e' | 'E')) {
-            self.at += 1;
-            if self.characters.get(self.at).is_some_and(|c| matches!(c, '+' | '-')) {
-                self.at += 1;
-            }
-            if self.run(|c| c.is_ascii_digit()) == 0 {
-                self.at = mantissa; // an e that follows a number is no exponent, and no factor either
-            }
-        }
-        let text = self.slice(start);
+        let text = self.since(start);
         match text.parse::<f64>() {
-            // Display never writes an exponent, which exmex would not read.
-            Ok(value) if value.is_finite() => Ok(format!("{value}")),
+            Ok(value) if value.is_finite() => Ok(Box::new(move |_| value)),
             Ok(_) => Err(self.error(&format!("number {text} exceeds 1.8e308"), start)),
             Err(_) => Err(self.error(&format!("{text:?} is not a number"), start)),
         }
     }
 
-    fn name(&mut self) -> Result<String> {
+    /// A variable, a constant, or a function with its arguments.
+    fn name(&mut self) -> Result<Value> {
         let start = self.at;
-        self.run(|c| c.is_alphanumeric() || c == '_');
-        let name = self.slice(start);
+        self.skip(|c| c.is_alphanumeric() || c == '_');
+        let name = self.since(start);
         match name.as_str() {
             "t" => {
                 self.uses_t = true;
-                return Ok(name);
+                return Ok(Box::new(|t| t));
             }
-            "pi" => return Ok(format!("{}", std::f64::consts::PI)),
-            "e" => return Ok(format!("{}", std::f64::consts::E)),
+            "pi" => return Ok(Box::new(|_| std::f64::consts::PI)),
+            "e" => return Ok(Box::new(|_| std::f64::consts::E)),
             _ => {}
         }
-        let arguments = if FUNCTIONS.iter().any(|f| f.0 == name) {
-            1
-        } else if PAIRS.iter().any(|f| f.0 == name) {
-            2
-        } else {
+        let Some((_, function)) = FUNCTIONS.into_iter().find(|function| function.0 == name) else {
             return Err(self.error(&format!("unknown name {name:?}"), start));
         };
         self.expect('(')?;
-        let first = self.sum()?;
-        let call = if arguments == 1 {
-            format!("{name}({first})")
-        } else {
-            self.expect(',')?;
-            format!("(({first}) {name} ({}))", self.sum()?)
-        };
-        self.expect(')')?;
-        Ok(call)
+        Ok(match function {
+            Unary(f) => unary(f, self.sum_before(')')?),
+            Binary(f) => binary(f, self.sum_before(',')?, self.sum_before(')')?),
+        })
     }
 }

@@ -1,18 +1,21 @@
 //! Rows halved at their medians, again and again.
 //!
-//! A run of Morton's order may jump, and a box around what lies on both sides of a jump says nothing. So within a window
-//! of that order rows are ordered anew: the window is halved along its longest extent, each half likewise, down to
-//! half a leaf. Runs of a power of two of rows, which is what boxes are drawn around and what is computed together, then lie
-//! as compactly as boxes can.
+//! A run of Morton's order may jump, and a box around what lies on both sides of a jump says
+//! nothing. So within a window of that order rows are ordered anew: the window is halved along its
+//! longest extent, each half likewise, down to half a leaf. Runs of a power of two of rows, which
+//! is what boxes are drawn around and what is computed together, then lie compactly.
 
 use rayon::prelude::*;
 
-use super::{Coordinate, LEAF};
+use super::coordinate::Coordinate;
 
-/// Rows that are ordered together, a power of two: their coordinates should stay in a cache.
+/// Number of keys in a leaf of the tree.
+pub const LEAF: usize = 32;
+
+/// Number of rows ordered together, a power of two: their coordinates should stay in a cache.
 const WINDOW: usize = 1 << 15;
 
-/// The most coordinates for which that pays.
+/// The largest d for which that pays.
 const MOST_COORDINATES: usize = 16;
 
 /// Orders items, each of which has a row, window by window.
@@ -35,7 +38,7 @@ pub(super) fn refine<'a, I: Coordinate, T: Copy + Send + Sync>(
     });
 }
 
-/// Halves some rows, each with room for a coordinate, that fill this many places at most.
+/// Halves some rows, each with room for a coordinate, that fill at most `places` places.
 fn halve<I: Coordinate>(rows: &[I], d: usize, some: &mut [(I, u32)], places: usize) {
     if places <= LEAF / 2 || some.len() < 2 {
         return;

@@ -2,22 +2,23 @@
 
 use rayon::prelude::*;
 
+use super::coordinate::Coordinate;
 use super::medians::refine;
-use super::{Coordinate, Order, order};
+use super::order::{Order, order};
 
-/// Distinct rows in order, as far as an order tells, with what was merged into each.
+/// Rows in order, each with the tokens that were merged into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys<I> {
     /// Coordinates, row-major.
     pub rows: Vec<I>,
-    /// Tokens that lie here.
+    /// Number of tokens that lie at each.
     pub weight: Vec<u32>,
-    /// The least index among them.
+    /// The least index among these tokens.
     pub first: Vec<u32>,
 }
 
 impl<I: Coordinate> Keys<I> {
-    /// Every row of an (n, d) lattice array for itself, in its own order.
+    /// Makes one key of every row of an (n, d) lattice array, in the array's order.
     ///
     /// # Panics
     /// More than 2^32 − 1 rows.
@@ -36,12 +37,12 @@ impl<I: Coordinate> Keys<I> {
         self.weight.is_empty()
     }
 
-    /// The same in order, equal ones as one if asked; and where each key went.
+    /// Orders the keys, and merges equal ones if `merge`; returns also the new place of each key.
     #[must_use]
     pub fn ordered(self, d: usize, by: Order, merge: bool) -> (Self, Vec<u32>) {
         let row = |i: u32| &self.rows[i as usize * d..][..d];
         let order = order(&self.rows, d, by);
-        // Where each key begins and ends.
+        // Begin and end of each key.
         let begins = |&at: &usize| at == 0 || !merge || row(order[at - 1]) != row(order[at]);
         let starts: Vec<u32> = (0..order.len()).into_par_iter().filter(begins).map(|at| at as u32).collect();
         let ends = starts.par_iter().skip(1).copied().chain([order.len() as u32]);
@@ -73,7 +74,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If a merge lost a token or its least index, counts and argmaxes would differ from brute force.
+        /// If a merge lost a token or a least index, counts and argmaxes would differ from brute
+        /// force.
         #[test]
         fn merging_keeps_every_token(
             d in 1usize..4, values in proptest::collection::vec(-2i32..3, 0..400), by_norm in any::<bool>(), merge in any::<bool>(),

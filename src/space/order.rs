@@ -1,14 +1,15 @@
-//! Orders of rows in which near things come near, and equal rows side by side.
+//! Orders of rows in which near rows come near, and equal rows side by side.
 //!
-//! The Morton code of a row interleaves the leading bits of its coordinates, 63 in all. Where many rows share a code,
-//! they are ordered among themselves by codes that are as fine as their own box allows, and so on: tight clusters in a
-//! wide cloud are ordered as well as the cloud. Few rows of one code are ordered coordinate by coordinate.
+//! The Morton code of a row interleaves the leading bits of its coordinates, 63 in all. Where many
+//! rows share a code, they are ordered among themselves by codes that are as fine as their own box
+//! allows, and so on: tight clusters in a wide cloud are ordered as well as the cloud. Few rows of
+//! one code are ordered coordinate by coordinate.
 
 use rayon::prelude::*;
 
-use super::Coordinate;
+use super::coordinate::Coordinate;
 
-/// What is to be close to what.
+/// The rule that rows are ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Rows close in space have indices close together.
@@ -17,16 +18,16 @@ pub enum Order {
     Norm,
 }
 
-/// Rows that are compared outright, not coded once more.
+/// Number of rows up to which they are compared outright, not coded once more.
 const FEW: usize = 64;
 
-/// Codings within codings, at most.
+/// Number of codings within one another, at most.
 const DEPTH: usize = 40;
 
-/// Bits of a code.
+/// Number of bits of a code.
 const BITS: usize = 63;
 
-/// A permutation of the rows of an (n, d) lattice array that puts them in order; equal rows are neighbours.
+/// A permutation that puts the rows of an (n, d) lattice array in order; equal rows are neighbours.
 ///
 /// # Panics
 /// More than 2^32 − 1 rows.
@@ -49,7 +50,7 @@ fn row<I>(rows: &[I], d: usize, i: u32) -> &[I] {
     &rows[i as usize * d..][..d]
 }
 
-/// |x|, to a few roundings; the same for equal rows.
+/// |x|, to a few roundings; equal for equal rows.
 fn norm<I: Coordinate>(row: &[I]) -> f64 {
     row.iter().map(|x| (x.to_i64() as f64).powi(2)).sum::<f64>().sqrt()
 }
@@ -78,25 +79,26 @@ fn in_space<I: Coordinate>(rows: &[I], d: usize, some: &mut [(u64, u32)], depth:
     }
 }
 
-/// Bits of a code by which rows are put into buckets, and rows that are not.
+/// Number of leading bits that choose a bucket; number of rows up to which there are none.
 const DIGIT: u32 = 11;
 const BUCKETED: usize = 1 << 12;
 
-/// By code, ties in any order: into buckets by the leading bits, then every bucket.
+/// Sorts by code, ties in any order: into buckets by the leading bits, then within every bucket.
 fn sort(coded: &mut [(u64, u32)]) {
     let mut scratch = vec![(0, 0); if coded.len() > BUCKETED { coded.len() } else { 0 }];
     let widest = coded.par_iter().map(|(code, _)| *code).max().unwrap_or(0);
     sort_below(coded, &mut scratch, 64 - widest.leading_zeros());
 }
 
-/// The same for codes that are equal from bit `bits` on.
+/// Sorts by code where all codes are equal from bit `bits` on.
 fn sort_below(coded: &mut [(u64, u32)], scratch: &mut [(u64, u32)], bits: u32) {
     if coded.len() <= BUCKETED || bits == 0 {
         return coded.sort_unstable_by_key(|&(code, _)| code);
     }
     let shift = bits.saturating_sub(DIGIT);
     let bucket = |code: u64| (code >> shift) as usize & ((1 << DIGIT) - 1);
-    // Each part of the rows is bucketed for itself, then each bucket collects its pieces from all parts.
+    // Each part of the rows is bucketed by itself, then each bucket collects its pieces of all
+    // parts.
     let part = coded.len().div_ceil(4 * rayon::current_num_threads()).max(BUCKETED);
     let parts: Vec<_> = coded
         .par_chunks(part)
@@ -136,22 +138,22 @@ fn sort_below(coded: &mut [(u64, u32)], scratch: &mut [(u64, u32)], bits: u32) {
     });
 }
 
-/// Morton codes of rows inside one box.
+/// The map from rows inside one box to their Morton codes.
 struct Coding {
     /// The coordinates that are coded, with the least value of each.
     low: Vec<(usize, i64)>,
-    /// Bits dropped from each coordinate.
+    /// Number of bits dropped from each coordinate.
     shift: u32,
-    /// Bytes kept of each coordinate.
+    /// Number of bytes kept of each coordinate.
     bytes: usize,
-    /// Every byte, its bits as many places apart as there are coordinates.
+    /// For every byte, its bits moved apart by the number of coordinates.
     spread: Box<[u64; 256]>,
-    /// Equal codes mean equal rows.
+    /// Whether equal codes mean equal rows.
     is_exact: bool,
 }
 
 impl Coding {
-    /// As fine as 63 bits allow in the box of these rows; none if they are all equal.
+    /// Chooses the finest codes of 63 bits in the box of these rows; `None` if they are all equal.
     fn of<I: Coordinate>(rows: &[I], d: usize, some: &[(u64, u32)]) -> Option<Self> {
         let none = || (vec![i64::MAX; d], vec![i64::MIN; d]);
         let (low, high) = some
@@ -216,8 +218,8 @@ mod tests {
     }
 
     proptest! {
-        /// If equal rows were not neighbours they would not be merged, and late steps would stay dear; if the order
-        /// were no permutation, tokens would be lost.
+        /// If equal rows were not neighbours they would not be merged, and late steps would stay
+        /// dear; if the order were no permutation, tokens would be lost.
         #[test]
         fn equal_rows_are_neighbours(
             d in 1usize..70, n in 0usize..300, few in 1i64..40, scale in 0u32..48, seed in any::<u64>(), by_norm in any::<bool>(),
@@ -245,8 +247,9 @@ mod tests {
         }
     }
 
-    /// Tight clusters far apart are where a code of fixed cells says nothing: neighbours in order must be neighbours in
-    /// space there too, or every strip in a cluster would be searched key by key.
+    /// Tight clusters far apart are where a code of fixed cells says nothing: neighbours in order
+    /// must be neighbours in space there too, or every strip in a cluster would be searched key by
+    /// key.
     #[test]
     fn clusters_are_ordered_inside() {
         let side = 32;

@@ -1,12 +1,15 @@
 //! The tree of boxes over keys in order.
 //!
-//! Nodes are numbered like a heap: root 1, children 2i and 2i + 1, leaves from [`Tree::first_leaf`] on, leaf l over the
-//! keys `32·l .. 32·(l + 1)`. Their number is a power of two; those past the last key have weight 0, and so have nodes
-//! over nothing else. Plain arrays, one a quantity, so that a device takes them as they are; node 0 is unused.
+//! Nodes are numbered like a heap: root 1, children 2i and 2i + 1, leaves from [`Tree::first_leaf`]
+//! on, leaf l over the keys `32·l .. 32·(l + 1)`. Their number is a power of two; those past the
+//! last key have weight 0, and so have nodes over nothing else. Plain arrays, one a quantity, so
+//! that a device takes them as they are; node 0 is unused.
 
 use rayon::prelude::*;
 
-use super::{Coordinate, Keys, LEAF};
+use super::coordinate::Coordinate;
+use super::medians::LEAF;
+use super::merge::Keys;
 
 /// Boxes, weights and sums over runs of keys. See the module.
 #[derive(Clone, Debug, Default)]
@@ -20,16 +23,16 @@ pub struct Tree<I: Coordinate> {
     boxes: Vec<I::Float>,
     /// `[node][coordinate]`: exact sums, with weights.
     sum: Vec<I::Sum>,
-    /// Tokens below a node.
+    /// Number of tokens below every node.
     weight: Vec<u32>,
-    /// The least and the largest first index below a node.
+    /// The least and the largest first index below every node.
     span: Vec<[u32; 2]>,
-    /// By leaf: no key from here on has a larger norm.
+    /// For every leaf, a bound of the norms of its keys and of all later ones.
     reach: Vec<I::Float>,
 }
 
 impl<I: Coordinate> Tree<I> {
-    /// The tree over keys in order, with no more than their weights: [`Tree::refit`] adds the rest.
+    /// Builds the tree of the keys' weights; [`Tree::refit`] adds boxes, sums and norms.
     pub fn new<'a>(keys: &'a Keys<I>, d: usize) -> Self {
         let leaves = keys.len().div_ceil(LEAF).max(1);
         let first_leaf = leaves.next_power_of_two();
@@ -61,14 +64,16 @@ impl<I: Coordinate> Tree<I> {
         }
     }
 
-    /// Boxes, sums and norms of rows that moved, their order kept. `rows` may go on past the last key.
+    /// Computes boxes, sums and norms of moved rows in the old order. `rows` may go on past the
+    /// last key.
     pub fn refit(&mut self, rows: &[I], weight: &[u32], rounding: f64) {
         let (d, leaves) = (self.d, self.reach.len());
         if d == 0 || self.keys == 0 {
             return;
         }
         let rows = &rows[..self.keys * d];
-        // Norms are sums of d squares in f64; the product of two of them in the float's width is rounded once more.
+        // Norms are sums of d squares in f64; a product of two in the float's width is rounded once
+        // more.
         let slack = 1.0 + (d + 8) as f64 * 2.0 * rounding;
         let at = self.first_leaf;
         let mut norms = vec![0.0f64; leaves];
@@ -138,12 +143,12 @@ impl<I: Coordinate> Tree<I> {
         self.first_leaf
     }
 
-    /// Leaves that hold keys.
+    /// Number of leaves that hold keys.
     pub fn leaves(&self) -> usize {
         self.reach.len()
     }
 
-    /// Keys below a node.
+    /// Range of the keys below a node.
     pub fn range(&self, node: usize) -> std::ops::Range<usize> {
         let depth_below = self.first_leaf.ilog2() - node.ilog2();
         let leaf = (node << depth_below) - self.first_leaf;
@@ -161,7 +166,7 @@ impl<I: Coordinate> Tree<I> {
         &self.sum[node * self.d..][..self.d]
     }
 
-    /// Tokens below every node.
+    /// Number of tokens below every node.
     pub fn weight(&self) -> &[u32] {
         &self.weight
     }
@@ -171,7 +176,8 @@ impl<I: Coordinate> Tree<I> {
         &self.span
     }
 
-    /// By leaf: a float that the norm of no key in this leaf or a later one exceeds, with room for one rounding.
+    /// For every leaf, a bound of the norms of its keys and of all later ones, with room for a
+    /// rounding.
     pub fn reach(&self) -> &[I::Float] {
         &self.reach
     }
@@ -186,11 +192,11 @@ fn enclose<I: Coordinate>(bounds: &[I], boxes: &mut [I::Float]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Order;
+    use super::super::order::Order;
     use super::*;
     use proptest::prelude::*;
 
-    /// Every invariant of a tree over these rows.
+    /// Checks every invariant of a tree over these rows.
     fn check(keys: &Keys<i64>, rows: &[i64], d: usize) {
         let mut tree = Tree::new(keys, d);
         tree.refit(rows, &keys.weight, f64::EPSILON / 2.0);
@@ -206,7 +212,7 @@ mod tests {
                 let sum: i128 = range.clone().map(|j| i128::from(rows[j * d + k]) * i128::from(keys.weight[j])).sum();
                 assert_eq!(tree.sum(node)[k], sum);
                 let (centre, half) = (tree.boxes()[node * 2 * d + k], tree.boxes()[node * 2 * d + d + k]);
-                // Centre and half-width are integers up to 2^54 or have a unit of 2 at most: i128 holds them.
+                // Centre and half-width are integers up to 2^54, or even ones: i128 holds them.
                 for j in range.clone() {
                     assert!((i128::from(rows[j * d + k]) - centre as i128).abs() <= half as i128);
                 }
@@ -221,7 +227,8 @@ mod tests {
     }
 
     proptest! {
-        /// If a box did not hold its keys, keys of a strip would be lost; if a sum were off, a mean would be.
+        /// If a box did not hold its keys, a strip would lose some; if a sum were off, a mean would
+        /// be.
         #[test]
         fn boxes_hold_their_keys(
             d in 1usize..5, values in proptest::collection::vec((-1i64 << 53)..=(1i64 << 53), 1..900), shift in 0u32..53, merge in any::<bool>(),

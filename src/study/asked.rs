@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::choice::{self, EngineChoice, Plan};
+use crate::choice::{EngineChoice, Plan};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
@@ -40,8 +40,7 @@ fn engine_choice() -> impl TypedValueParser<Value = EngineChoice> {
 }
 
 fn precision() -> impl TypedValueParser<Value = Precision> {
-    let parse = |name: String| choice::named(&name, "precision", &Precision::ALL);
-    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(parse)
+    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(|name| Precision::parse(&name))
 }
 
 /// Repeats, at most: a study has a cell or more for each.

@@ -231,7 +231,7 @@ fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
             kept: format!("finished cells are kept; mend that and go on with: localmax study resume {path}"),
             is_resumable: true,
         },
-        Error::Input(text) => Error::Input(format!("{label}: {text}")),
+        Error::Input { .. } => Error::input(format!("{label}: {error}")),
         Error::Device(text) => Error::Device(format!("{label}: {text}")),
         other => other,
     }

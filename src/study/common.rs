@@ -7,7 +7,6 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::choice;
 use crate::error::Result;
 use crate::init::{Cloud, Kind};
 use crate::model::{Matrix, StripForm};
@@ -35,7 +34,7 @@ pub(super) fn forms() -> impl TypedValueParser<Value = String> {
 /// # Errors
 /// No such name.
 pub(super) fn form(name: &str) -> Result<StripForm> {
-    choice::named(name, "strip form", &StripForm::ALL)
+    StripForm::parse(name)
 }
 
 /// |x|.

@@ -19,12 +19,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::io::{atomic, input};
+use crate::io::{atomic, free, input};
 
 const STUDY: &str = "study.toml";
 const CELLS: &str = "cells";
-/// Most names tried for a folder that nobody named.
-const MOST_STUDIES: u64 = 1_000_000;
 
 /// A folder with a study in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +56,7 @@ impl Folder {
     pub fn create(out: Option<&Path>, name: &str, toml: &str) -> Result<Self> {
         let path = match out {
             Some(path) => path.to_owned(),
-            None => (1..=MOST_STUDIES)
-                .map(|k| PathBuf::from(format!("runs/{name}-{k}")))
-                .find(|path| fs::symlink_metadata(path).is_err())
-                .ok_or_else(|| Error::input(format!("every runs/{name}-K exists; name another with --out")))?,
+            None => free::first(Path::new("runs"), name, |path| Ok(Some(path)))?,
         };
         let shown = path.display();
         if !holds(&path, toml)? {

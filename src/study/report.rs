@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::{Asked, Study};
 use crate::error::{Error, Result};
 use crate::io::atomic;
-use crate::plot::document::{Block, Document, Table};
+use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{Picture, Player};
 
 /// Rows of the table that the report shows; `table.csv` has all.
@@ -68,7 +68,7 @@ impl Report {
     /// A table.
     pub fn table(&mut self, caption: &str, head: &[&str], rows: Vec<Vec<String>>) {
         let head = head.iter().map(|&cell| cell.to_owned()).collect();
-        self.body.push(Block::Table(Table { caption: caption.to_owned(), head, rows }));
+        self.body.push(Block::Table(TextTable { caption: caption.to_owned(), head, rows }));
     }
 
     /// A table that is saved as `<name>.csv`, in full, and not shown.
@@ -116,7 +116,7 @@ impl Report {
             };
             let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed from its \
                            summary where the text itself was not at hand.";
-            blocks.push(Block::Table(Table {
+            blocks.push(Block::Table(TextTable {
                 caption: caption.into(),
                 head,
                 rows: self.claims.iter().map(row).collect(),
@@ -125,7 +125,7 @@ impl Report {
         blocks.extend(self.body.iter().cloned());
         blocks.push(Block::Heading("Parameters".into()));
         let parameters = asked.parameters().into_iter().map(|(key, value)| vec![key, value]).collect();
-        blocks.push(Block::Table(Table {
+        blocks.push(Block::Table(TextTable {
             caption: "study.toml runs again as it is: localmax study study.toml".into(),
             head: vec!["parameter".into(), "value".into()],
             rows: parameters,
@@ -142,7 +142,7 @@ impl Report {
             }
             _ => "Numbers to six digits; table.csv has all of them.".to_owned(),
         };
-        blocks.push(Block::Table(Table { caption, head: head.iter().map(str::to_owned).collect(), rows: shown }));
+        blocks.push(Block::Table(TextTable { caption, head: head.iter().map(str::to_owned).collect(), rows: shown }));
         Ok(Document {
             title: S::TITLE.to_owned(),
             subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), S::NAME, S::extent(asked)),

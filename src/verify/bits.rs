@@ -9,7 +9,7 @@ use crate::tokens::Tokens;
 pub struct Difference {
     /// The token.
     pub token: usize,
-    /// Its coordinate.
+    /// Coordinate of that token.
     pub coordinate: usize,
     /// In the first state.
     pub a: f64,
@@ -29,7 +29,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What two states have in common.
+/// Comparison of two states.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Comparison {
     /// Every bit.
@@ -40,7 +40,7 @@ pub enum Comparison {
     Permuted,
     /// Coordinates differ.
     Apart {
-        /// How many coordinates.
+        /// Number of coordinates that differ.
         coordinates: usize,
         /// In how many tokens.
         tokens: usize,

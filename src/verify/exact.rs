@@ -1,4 +1,4 @@
-//! How far one step of the contract may stray from the mathematics, from the same state.
+//! Bounds on the distance of one step of the contract from the mathematics, from equal states.
 //!
 //! With x = X·u, unit of scores w = u²·2^eA, ε = 2^−53:
 //!
@@ -60,7 +60,7 @@ impl<'a> ExactBounds<'a> {
         }
     }
 
-    /// Whether f64 holds the scores of row i and the square of its query to all of its digits.
+    /// True if f64 holds the scores of row i and the square of its query to all of its digits.
     fn in_range(&self, magnitude: &[f64]) -> bool {
         let held = |x: f64| x.is_finite() && x >= f64::MIN_POSITIVE / f64::EPSILON;
         let unit = self.grid.unit();
@@ -75,8 +75,8 @@ impl<'a> ExactBounds<'a> {
         is_zero || (all.into_iter().all(held) && (vanish || held(reference::real::dot(magnitude, &self.columns))))
     }
 
-    /// How far a score of row i may lie from the threshold and still be decided either way, in units of |x|²; infinite where f64
-    /// does not hold the scores.
+    /// Distance from the threshold within which a score of row i may be decided either way, in units of
+    /// |x|²; infinite where f64 does not hold the scores.
     pub fn threshold(&self, state: &reference::real::State, i: usize) -> f64 {
         let d = state.d as f64;
         let unit = self.grid.unit();
@@ -122,7 +122,7 @@ impl<'a> ExactBounds<'a> {
         2.0 * score + self.delta * width
     }
 
-    /// How far coordinate k of token i may lie from the mathematics', in lattice units, given the members of its strip.
+    /// Bound on the error of coordinate k of token i, in lattice units, given the members of its strip.
     pub fn token(&self, state: &reference::real::State, i: usize, k: usize, members: &[usize]) -> f64 {
         let x = state.row(i)[k];
         let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);

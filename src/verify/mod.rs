@@ -32,7 +32,7 @@ use crate::verify::real::RealBounds;
 /// Multiply-adds that one check may cost the reference before it looks at a sample of the rows.
 const BUDGET: usize = 300_000_000;
 
-/// Where something was found.
+/// Step, row and coordinate of a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// t of the step t → t+1.
@@ -50,7 +50,7 @@ impl fmt::Display for Place {
 /// Everything seen so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
-    /// Whether the rule has the contract's face, and rows were checked against it.
+    /// True if rows were checked against the contract, which exact rules have.
     pub exact: bool,
     /// Steps checked.
     pub steps: u64,
@@ -66,7 +66,7 @@ pub struct Findings {
     pub max_error: f64,
     /// The bound of that coordinate, in the same units.
     pub max_error_bound: f64,
-    /// Where it was.
+    /// Place of the largest error.
     pub worst: Place,
     /// Largest distance of a coordinate from f64 as a share of its bound, in rules on real numbers.
     pub max_share: f64,
@@ -77,12 +77,12 @@ pub struct Findings {
     pub rows_off_contract: u64,
     /// One line each, the first few breaches.
     pub breaches: Vec<String>,
-    /// How many breaches there were.
+    /// Number of breaches.
     pub breach_count: u64,
 }
 
 impl Findings {
-    /// Whether nothing was breached.
+    /// True if nothing was breached.
     pub fn passed(&self) -> bool {
         self.breach_count == 0 && self.steps > 0
     }
@@ -102,7 +102,7 @@ impl Findings {
     }
 }
 
-/// Whether an error is the largest so far; once one was not a number, none is larger.
+/// True if an error is the largest so far. Once an error was not a number, none is larger.
 fn exceeds(error: f64, largest: f64) -> bool {
     !num::within(error, largest) && !largest.is_nan()
 }
@@ -150,7 +150,7 @@ pub struct Verifier<'a> {
     grid: Grid,
     rows: Vec<usize>,
     steps: Steps,
-    /// What was found so far.
+    /// Findings so far.
     pub findings: Findings,
 }
 
@@ -279,8 +279,8 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// What one head of a row attends to, as the engine chose where it may, and whether that is unknown: engines show what the first head
-    /// attends to alone.
+    /// Attention of one head of a row, by the engine's own choice where rounding allows several, and
+    /// true if that choice is unknown: engines show the first head's choice alone.
     #[allow(clippy::too_many_arguments)]
     fn choice(
         &mut self,

@@ -1,4 +1,4 @@
-//! How far one step in real numbers may stray from the mathematics in f64, from the same state, in Euclidean norm.
+//! Bounds on the distance of one step in real numbers from the mathematics in f64, from equal states, in Euclidean norm.
 //!
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU, 2^-24 on a GPU), ε = 2^-53 that of the reference. X = max|x_j|, R = max|x_j − centre|,
@@ -47,7 +47,7 @@ use crate::tokens::Precision;
 
 const EPSILON: f64 = f64::EPSILON / 2.0;
 
-/// What is particular to an engine.
+/// Constants of an engine's arithmetic.
 #[derive(Clone, Copy, Debug)]
 struct Arithmetic {
     /// r.
@@ -56,7 +56,7 @@ struct Arithmetic {
     rows: f64,
     /// T.
     terms: f64,
-    /// What Λ and τ grow by where the reference of weights lags behind the maximum.
+    /// Growth of Λ and τ where the reference of weights lags behind the maximum.
     lag: (f64, f64),
     /// C.
     cut: f64,
@@ -128,7 +128,7 @@ impl<'a> RealBounds<'a> {
         bounds
     }
 
-    /// How far scores of row i at a stage may lie from the reference's: Δ.
+    /// Bound on the error of row i's scores at a stage: Δ.
     pub(super) fn score(&self, s: usize, head: &Head, i: usize) -> f64 {
         let (state, (largest, _, apart)) = (&self.states[s], self.stages[s]);
         let (x, d) = (state.row(i), state.d as f64);
@@ -140,7 +140,7 @@ impl<'a> RealBounds<'a> {
             + (d + 4.0) * self.by.width * (q + a * apart) * reach)
     }
 
-    /// How far a score of row i may lie from the strip's threshold and still be decided either way.
+    /// Distance from the strip's threshold within which a score of row i may be decided either way.
     pub(super) fn threshold(&self, head: &Head, i: usize, weights: Weights, max: f64) -> f64 {
         let error = self.score(0, head, i);
         let Weights::Strip { delta, form } = weights else { return 2.0 * error };
@@ -240,7 +240,7 @@ impl<'a> RealBounds<'a> {
         }
     }
 
-    /// How far token i may lie from the reference's, `before` its retraction and `after`.
+    /// Bound on the distance of token i from the reference's, `before` its retraction and `after`.
     pub(super) fn token(&self, i: usize, before: &[f64], after: &[f64], undecided: &[bool]) -> f64 {
         let d = self.states[0].d as f64;
         let x = length(self.states[0].row(i));

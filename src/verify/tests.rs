@@ -68,7 +68,7 @@ fn weights(weights: Weights) -> Value {
     }
 }
 
-/// What the independent program says to each case.
+/// Bounds that the independent program computes for each case.
 fn python(cases: &[Value]) -> Vec<Vec<Option<f64>>> {
     let mut child = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bounds.py"))
@@ -209,7 +209,7 @@ fn bounds_in_real_numbers_are_those_derived() {
     hold_equal(&cases, &ours);
 }
 
-/// The same for the distance between the contract and the mathematics.
+/// A wrong bound on the distance between the contract and the mathematics would pass a broken engine, or refuse a right one.
 #[test]
 fn bounds_of_the_contract_are_those_derived() {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(6));

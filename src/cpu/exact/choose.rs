@@ -9,9 +9,8 @@ use rayon::prelude::*;
 
 use crate::choice;
 use crate::cpu::exact::brute::BruteForce;
-use crate::cpu::exact::brute::packet::{Packet, Purpose, Scratch};
-use crate::cpu::exact::step::State;
-use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Stepper, Tally};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{InstructionSet, Vectors};
@@ -114,10 +113,10 @@ impl<W: Width> Chooser<W> {
     }
 
     /// Every token's coordinates, leaving nothing behind.
-    fn release(&mut self) -> Vec<W::Int> {
+    fn take_tokens(&mut self) -> Vec<W::Int> {
         match &mut self.held {
-            Held::Brute(state) => state.release(),
-            Held::TreeSearch(state, _) => state.release(),
+            Held::Brute(state) => state.take_tokens(),
+            Held::TreeSearch(state, _) => state.take_tokens(),
         }
     }
 
@@ -126,7 +125,7 @@ impl<W: Width> Chooser<W> {
         let start = Instant::now();
         let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
         if !matches!(self.held, Held::TreeSearch(_, choice::Plan::Tree)) {
-            let x = self.release();
+            let x = self.take_tokens();
             self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
         }
         let Held::TreeSearch(state, _) = &self.held else { return };
@@ -143,7 +142,7 @@ impl<W: Width> Chooser<W> {
         if let Some(by_norm) = by_norm {
             self.held = Held::TreeSearch(Box::new(by_norm), choice::Plan::Norm);
         } else if brute < tree {
-            self.held = Held::brute(self.release(), d, set);
+            self.held = Held::brute(self.take_tokens(), d, set);
         }
         self.clock.restart(start.elapsed());
     }
@@ -156,23 +155,20 @@ fn brute_packet<W: Width>(state: &TreeSearch<W>, step: &Step, set: InstructionSe
     if floor > 4.0 * rival {
         return floor;
     }
-    let mut scratch = Scratch::new(cloud.n, cloud.d, lanes);
+    let mut scratch = PacketScratch::new(cloud.n, cloud.d, lanes);
     let mut least = f64::INFINITY;
     for sample in 0..BRUTE_SAMPLES {
         let count = lanes.min(cloud.n);
         let first = (cloud.n - count) * (sample + 1) / (BRUTE_SAMPLES + 1);
         let rows: Vec<u32> = (first as u32..(first + count) as u32).collect();
-        let (mut x, mut argmax, mut counts) =
-            (vec![W::Int::default(); count * cloud.d], vec![0; count], vec![0; count]);
-        let purpose = Purpose::Move { x: &mut x, argmax: &mut argmax, count: &mut counts };
         let start = Instant::now();
-        <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose });
+        <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose: Purpose::Trial });
         least = least.min(start.elapsed().as_secs_f64());
     }
     least
 }
 
-impl<W: Width> State for Chooser<W> {
+impl<W: Width> Stepper for Chooser<W> {
     fn shape(&self) -> (usize, usize) {
         match &self.held {
             Held::Brute(state) => state.shape(),

@@ -35,7 +35,7 @@ use rayon::ThreadPool;
 use crate::choice;
 use crate::cpu::exact::choose::Chooser;
 use crate::cpu::exact::cloud::BLOCK;
-use crate::cpu::exact::step::State;
+use crate::cpu::exact::step::Stepper;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
@@ -57,7 +57,7 @@ pub struct Work {
 
 /// Tokens on the CPU, and the means to step them.
 pub struct ExactCpu {
-    state: Box<dyn State>,
+    state: Box<dyn Stepper>,
     grid: Grid,
     set: InstructionSet,
     pool: ThreadPool,
@@ -80,7 +80,7 @@ impl ExactCpu {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
         let pool = pool(options.threads)?;
-        let state: Box<dyn State> = pool.install(|| match grid.precision {
+        let state: Box<dyn Stepper> = pool.install(|| match grid.precision {
             Precision::F32 => planned::<f32>(tokens, grid, set, options),
             Precision::F64 => planned::<f64>(tokens, grid, set, options),
         });
@@ -161,7 +161,7 @@ impl Engine for ExactCpu {
     }
 }
 
-fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn State> {
+fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn Stepper> {
     let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
     Box::new(Chooser::<W>::new(x, tokens.d(), set, options.plan, options.upkeep))
 }

@@ -7,12 +7,12 @@ use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, MOST_KEYS, VECTORS};
 
 /// Lanes that are not worth the scores of a whole packet.
-pub(crate) const FEW: u32 = 2;
+pub(crate) const FEW_LANES: u32 = 2;
 
 /// Exact scores of the lanes `of` (and maybe others) against a key.
 #[inline(always)]
 pub(crate) fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
-    if of.count_ones() <= FEW {
+    if of.count_ones() <= FEW_LANES {
         for lane in (0..lanes).filter(|l| of >> l & 1 == 1) {
             into[lane] = W::dot(query, lanes, lane, row);
         }
@@ -31,10 +31,33 @@ pub(crate) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS],
     bits
 }
 
-/// Calls a loop over a block with small dimensions as constants: its loop over coordinates unrolls and queries stay in
-/// registers. What is called so is compiled five times; keep it small.
+/// A packet's vectors from `[lane]`.
+#[inline(always)]
+pub(crate) fn load<W: Width, L: Lanes<W, W::Int>>(lanes: L, from: &[W]) -> [L::Floats; VECTORS] {
+    let mut vectors = [lanes.splat(W::default()); VECTORS];
+    for r in 0..VECTORS {
+        vectors[r] = lanes.load(&from[r * L::WIDTH..]);
+    }
+    vectors
+}
+
+/// The most dimensions that [`unrolled!`] makes constants of.
+pub(crate) const FEW_DIMENSIONS: usize = 4;
+
+/// Calls a loop over a block with few dimensions as constants: its loop over coordinates unrolls
+/// and queries stay in registers. The call is compiled five times; keep it small. After `few`, for
+/// a call that is made in few dimensions only, it is compiled four times.
 macro_rules! unrolled {
     ($d:expr, |$name:ident| $call:expr) => {
+        unrolled!($d, |$name| $call, else {
+            let $name = $d;
+            $call
+        })
+    };
+    (few $d:expr, |$name:ident| $call:expr) => {
+        unrolled!($d, |$name| $call, else unreachable!("only in few dimensions"))
+    };
+    ($d:expr, |$name:ident| $call:expr, else $other:expr) => {
         match $d {
             1 => {
                 let $name = 1;
@@ -52,7 +75,7 @@ macro_rules! unrolled {
                 let $name = 4;
                 $call
             }
-            $name => $call,
+            _ => $other,
         }
     };
 }
@@ -75,6 +98,30 @@ pub(crate) fn block_maxima<W: Width, L: Lanes<W, W::Int>>(
         }
     }
     max
+}
+
+/// The largest float score of each lane among the first `visible` keys of a block.
+#[inline(always)]
+pub(crate) fn block_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    keys: &[W],
+    d: usize,
+    visible: &[u32; LANES],
+) -> [L::Floats; VECTORS] {
+    let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
+    for j in (0..BLOCK).step_by(L::KEYS) {
+        for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
+            for r in 0..VECTORS {
+                lanes.store(score[r], &mut one[r * L::WIDTH..]);
+            }
+            for l in 0..VECTORS * L::WIDTH {
+                let better = ((j + c) as u32) < visible[l] && one[l] > most[l];
+                most[l] = if better { one[l] } else { most[l] };
+            }
+        }
+    }
+    load::<W, L>(lanes, &most)
 }
 
 /// For each key of a block the lanes that hold it inside, in the band, and as a candidate, by the limits `[low, high, top]`.

@@ -21,6 +21,16 @@ impl<'a, W: Width> PreparedStep<'a, W> {
     }
 }
 
+/// What a packet is computed for.
+pub(crate) enum Purpose<'a, W: Width> {
+    /// New coordinates, argmax and strip size of its rows.
+    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
+    /// The keys in the strips of its rows.
+    Members(&'a mut [Vec<u32>]),
+    /// Only the time it takes.
+    Trial,
+}
+
 /// What a packet had to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -47,7 +57,7 @@ impl std::ops::Add for Tally {
 }
 
 /// A precision's state, without its type.
-pub(crate) trait State: Send + Sync {
+pub(crate) trait Stepper: Send + Sync {
     fn shape(&self) -> (usize, usize);
     /// Every token's lattice coordinates, row-major.
     fn coordinates(&self) -> Vec<i64>;

@@ -35,7 +35,7 @@ use crate::cpu::options::{Options, description, pool, require_countable, require
 use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
 use crate::cpu::real::near::Boxes;
-use crate::cpu::real::packet::{Question, Scratch};
+use crate::cpu::real::packet::{StageInput, Worker};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 
@@ -51,7 +51,7 @@ pub struct RealCpu {
 
 /// What the packets of a stage had to do.
 #[derive(Default)]
-struct Tally {
+struct Counters {
     keys: AtomicU64,
     boxes: AtomicU64,
 }
@@ -100,10 +100,10 @@ impl RealCpu {
 
     /// Applies one step. Where a token stops being finite, the tokens are those before the step.
     fn advance(&mut self, step: &Step) -> Result<StepReport> {
-        let tally = Tally::default();
+        let counters = Counters::default();
         let (next, strips) = self.pool.install(|| match self.tokens.precision() {
-            Precision::F32 => self.next::<f32>(step, &tally),
-            Precision::F64 => self.next::<f64>(step, &tally),
+            Precision::F32 => self.next::<f32>(step, &counters),
+            Precision::F64 => self.next::<f64>(step, &counters),
         });
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
@@ -113,8 +113,8 @@ impl RealCpu {
         let a_row = |total: AtomicU64| total.into_inner() as f64 / (self.tokens.n() * step.stages.len()) as f64;
         self.effort = self.may_omit(step, &step.stages[0]).then(|| Effort {
             plan: Plan::Tree,
-            keys_a_row: a_row(tally.keys),
-            boxes_a_row: a_row(tally.boxes),
+            keys_a_row: a_row(counters.keys),
+            boxes_a_row: a_row(counters.boxes),
             distinct: self.tokens.n(),
         });
         Ok(report)
@@ -123,23 +123,23 @@ impl RealCpu {
     fn members<W: Real>(&self, step: &Step, rows: &[usize], x: &[f64]) -> Vec<Vec<u32>> {
         let cloud = Cloud::<W>::new(self.tokens.d(), x);
         let stage = &step.stages[0];
-        let question =
-            Question { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0], boxes: None };
+        let input =
+            StageInput { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0], boxes: None };
         let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         sorted.sort_unstable();
         sorted.dedup();
         let packets = sorted
             .par_chunks(self.set.packet_rows(W::PRECISION))
-            .map_init(|| Scratch::new(self.set, cloud.d), |scratch, rows| scratch.members(&cloud, &question, rows));
+            .map_init(|| Worker::new(self.set, cloud.d), |worker, rows| worker.members(&cloud, &input, rows));
         let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
         // Every row was put into `sorted`.
         rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
     }
 
     /// X(t+1) before it is stored, and what the first head attended to at the first stage.
-    fn next<W: Real>(&self, step: &Step, tally: &Tally) -> (Vec<f64>, Strips) {
+    fn next<W: Real>(&self, step: &Step, counters: &Counters) -> (Vec<f64>, Strips) {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
-        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, tally);
+        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters);
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 k1.par_chunks_mut(d).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
@@ -150,7 +150,7 @@ impl RealCpu {
                     let stages = [(0.5, 2.0), (0.5, 2.0), (1.0, 1.0)];
                     let mut k = k1.clone();
                     for ((time, weight), stage) in stages.into_iter().zip(&step.stages[1..]) {
-                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), tally).0;
+                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), counters).0;
                         k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
                     }
                     for sum in &mut k1 {
@@ -172,16 +172,16 @@ impl RealCpu {
     }
 
     /// As [`Self::directions_in_order`]; rows and keys go in the order of space where some keys may be left out.
-    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], tally: &Tally) -> (Vec<f64>, Strips) {
+    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], counters: &Counters) -> (Vec<f64>, Strips) {
         if !self.may_omit(step, stage) {
-            return self.directions_in_order::<W>(step, stage, x, None, tally);
+            return self.directions_in_order::<W>(step, stage, x, None, counters);
         }
         let d = self.tokens.d();
         let order = near::order(x, d);
         let mut rows = vec![0.0; x.len()];
         let row = |i: u32| i as usize * d..(i as usize + 1) * d;
         rows.par_chunks_mut(d).zip(&order).for_each(|(place, &i)| place.copy_from_slice(&x[row(i)]));
-        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), tally);
+        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), counters);
         let (mut all, mut strips) = (rows, seen.clone());
         for ((place, &i), moved) in order.iter().enumerate().zip(moved.chunks_exact(d)) {
             all[row(i)].copy_from_slice(moved);
@@ -199,7 +199,7 @@ impl RealCpu {
         stage: &Stage,
         x: &[f64],
         omit: Option<f64>,
-        tally: &Tally,
+        counters: &Counters,
     ) -> (Vec<f64>, Strips) {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
@@ -213,14 +213,14 @@ impl RealCpu {
             .zip(strips.count.par_chunks_mut(lanes))
             .enumerate();
         packets.with_max_len(1).for_each_init(
-            || (Scratch::new(self.set, d), vec![0.0; lanes * d]),
-            |(scratch, means), (packet, ((y, argmax), count))| {
+            || (Worker::new(self.set, d), vec![0.0; lanes * d]),
+            |(worker, means), (packet, ((y, argmax), count))| {
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {
-                    let question =
-                        Question { t: step.t, mask: step.mask, weights: stage.weights, head, boxes: boxes.as_ref() };
-                    let seen = scratch.means(&cloud, &question, &rows, &mut means[..y.len()]);
+                    let input =
+                        StageInput { t: step.t, mask: step.mask, weights: stage.weights, head, boxes: boxes.as_ref() };
+                    let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                         if is_relative(&step.motion) {
                             add(mean, -1.0, cloud.row(i as usize));
@@ -236,9 +236,9 @@ impl RealCpu {
                 for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
                     project(&step.motion, stage, cloud.row(i as usize), y);
                 }
-                let (keys, boxes) = std::mem::take(&mut scratch.effort);
-                tally.keys.fetch_add(keys, Ordering::Relaxed);
-                tally.boxes.fetch_add(boxes, Ordering::Relaxed);
+                let (keys, boxes) = std::mem::take(&mut worker.effort);
+                counters.keys.fetch_add(keys, Ordering::Relaxed);
+                counters.boxes.fetch_add(boxes, Ordering::Relaxed);
             },
         );
         (all, strips)

@@ -22,7 +22,7 @@ use crate::cpu::real::near::{Boxes, Fan};
 
 /// What every packet of a stage is asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Question<'a> {
+pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
     pub(crate) weights: Weights,
@@ -32,7 +32,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// Buffers that a thread keeps from packet to packet.
-pub(crate) struct Scratch<W> {
+pub(crate) struct Worker<W> {
     set: InstructionSet,
     /// Lanes.
     width: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Scratch<W> {
     pub(crate) effort: (u64, u64),
 }
 
-impl<W: Real> Scratch<W> {
+impl<W: Real> Worker<W> {
     pub(crate) fn new(set: InstructionSet, d: usize) -> Self {
         let width = set.packet_rows(W::PRECISION);
         Self {
@@ -95,18 +95,18 @@ impl<W: Real> Scratch<W> {
     pub(crate) fn means(
         &mut self,
         cloud: &Cloud<'_, W>,
-        question: &Question<'_>,
+        input: &StageInput<'_>,
         rows: &[u32],
         means: &mut [f64],
     ) -> Vec<(u32, u32)> {
-        let chosen = self.attend(cloud, question, rows, None);
+        let chosen = self.attend(cloud, input, rows, None);
         let (d, up) = (cloud.d, power_of_two(cloud.exponent));
         for (l, mean) in means.chunks_exact_mut(d).enumerate() {
             if let Some(chosen) = &chosen {
                 mean.copy_from_slice(cloud.row(chosen[l] as usize));
                 continue;
             }
-            let share = match question.weights {
+            let share = match input.weights {
                 Weights::Exponential { beta, origin } => {
                     let max = num::scale(self.max[l].to_f64(), self.exponent[l]);
                     libm::exp(beta * (max - origin)) / self.visible[l] as f64
@@ -117,7 +117,7 @@ impl<W: Real> Scratch<W> {
                 *mean = up(self.total[k * self.width + l] * share);
             }
         }
-        let count = |l: usize| match question.weights {
+        let count = |l: usize| match input.weights {
             Weights::Strip { .. } => self.mass[l] as u32,
             Weights::Argmax | Weights::Drawn { .. } => 1,
             Weights::Softmax { .. } | Weights::Exponential { .. } => self.visible[l] as u32,
@@ -126,10 +126,10 @@ impl<W: Real> Scratch<W> {
     }
 
     /// The keys that each row attends to.
-    pub(crate) fn members(&mut self, cloud: &Cloud<'_, W>, question: &Question<'_>, rows: &[u32]) -> Vec<Vec<u32>> {
+    pub(crate) fn members(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) -> Vec<Vec<u32>> {
         let mut members = vec![Vec::new(); rows.len()];
-        let chosen = self.attend(cloud, question, rows, Some(&mut members));
-        match (question.weights, chosen) {
+        let chosen = self.attend(cloud, input, rows, Some(&mut members));
+        match (input.weights, chosen) {
             (_, Some(chosen)) => chosen[..rows.len()].iter().map(|&j| vec![j]).collect(),
             (Weights::Strip { .. }, None) => members,
             _ => (0..rows.len()).map(|l| (0..self.visible[l] as u32).collect()).collect(),
@@ -140,12 +140,12 @@ impl<W: Real> Scratch<W> {
     fn attend(
         &mut self,
         cloud: &Cloud<'_, W>,
-        question: &Question<'_>,
+        input: &StageInput<'_>,
         rows: &[u32],
         members: Option<&mut [Vec<u32>]>,
     ) -> Option<[u32; LANES]> {
-        self.gather(cloud, question, rows);
-        if let (Weights::Softmax { beta }, Some(boxes)) = (question.weights, question.boxes) {
+        self.gather(cloud, input, rows);
+        if let (Weights::Softmax { beta }, Some(boxes)) = (input.weights, input.boxes) {
             self.attend_near(cloud, boxes, beta);
             return None;
         }
@@ -153,7 +153,7 @@ impl<W: Real> Scratch<W> {
         for tile in 0..tiles {
             self.score(cloud, tile);
             self.raise(tile);
-            match question.weights {
+            match input.weights {
                 Weights::Softmax { .. } | Weights::Exponential { .. } => {
                     if self.matters() {
                         self.weigh(true);
@@ -172,14 +172,14 @@ impl<W: Real> Scratch<W> {
                 Weights::Argmax => {}
             }
         }
-        match question.weights {
+        match input.weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } => None,
             Weights::Strip { delta, form } => {
-                self.strip(cloud, question.head, delta, form, members);
+                self.strip(cloud, input.head, delta, form, members);
                 None
             }
             Weights::Argmax => Some(self.argmax),
-            Weights::Drawn { seed, .. } => Some(self.draw(cloud, question.t, seed)),
+            Weights::Drawn { seed, .. } => Some(self.draw(cloud, input.t, seed)),
         }
     }
 
@@ -236,16 +236,16 @@ impl<W: Real> Scratch<W> {
     }
 
     /// Queries of the rows, everything else as before the first key. Lanes past the last row repeat it.
-    fn gather(&mut self, cloud: &Cloud<'_, W>, question: &Question<'_>, rows: &[u32]) {
+    fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows = rows.to_vec();
-        let beta = match question.weights {
+        let beta = match input.weights {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
             Weights::Strip { .. } | Weights::Argmax => 0.0,
         };
         for l in 0..self.width {
             let i = rows[l.min(rows.len() - 1)] as usize;
             if l < rows.len() || l == 0 {
-                let query = question.head.scores.apply(cloud.row(i));
+                let query = input.head.scores.apply(cloud.row(i));
                 let exponent = num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
                 for (k, &q) in query.iter().enumerate() {
                     self.query[k * self.width + l] = W::nearest(num::scale(q, -exponent));
@@ -253,7 +253,7 @@ impl<W: Real> Scratch<W> {
                 self.exponent[l] = exponent + cloud.exponent;
                 let beta = num::scale(beta, self.exponent[l]);
                 self.beta[l] = W::nearest(beta.min(-W::LEAST.to_f64()));
-                self.visible[l] = question.mask.visible(i, cloud.n);
+                self.visible[l] = input.mask.visible(i, cloud.n);
             } else {
                 for k in 0..cloud.d {
                     self.query[k * self.width + l] = self.query[k * self.width + l - 1];

@@ -48,10 +48,7 @@ impl Place {
 
     /// Puts this place in front of an input error.
     pub(super) fn blame(&self, error: Error) -> Error {
-        match error {
-            Error::Input(text) => self.error(text),
-            other => other,
-        }
+        if let Error::Input { .. } = error { self.error(error) } else { error }
     }
 
     /// Whether it was given on the command line.
@@ -125,6 +122,26 @@ impl Table {
     /// The entry of a key.
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Where a dotted key such as `model.heads[1].p` was given, or the part of it that was; of a matrix with a factor,
+    /// the matrix.
+    fn find(&self, key: &str) -> Option<&Place> {
+        let (first, rest) = key.split_once('.').unwrap_or((key, "matrix"));
+        let (name, index) = first.trim_end_matches(']').split_once('[').unwrap_or((first, ""));
+        let given = &self.entry(name)?.value;
+        let value = match (&given.item, index.parse::<usize>()) {
+            (Item::List(items), Ok(index)) => items.get(index).unwrap_or(given),
+            _ => given,
+        };
+        let inner = if let Item::Table(table) = &value.item { table.find(rest) } else { None };
+        inner.or(Some(&value.place))
+    }
+
+    /// Puts the place of the key that an error names in front of it.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        let place = if let Error::Input { key: Some(key), .. } = &error { self.find(key) } else { None };
+        if let Some(place) = place { place.error(error) } else { error }
     }
 
     /// Reads a document.

@@ -1,242 +1,239 @@
-//! One table of a config: typed values, and errors that say what was expected where.
+//! Typed values of a config, and errors that say what was expected where.
 
 use std::path::{Path, PathBuf};
 
 use super::document::{Entry, Item, Place, Table, Value};
-use super::tabulated::tabulated;
+use super::keys::{self, dotted};
 use crate::error::{Error, Result};
-use crate::schedule::Schedule;
+use crate::io::{input, npy};
+use crate::schedule::{LONGEST_TABLE, Schedule};
 
-/// Every table with every key that some version knows.
-pub(super) const TABLES: [(&str, &[&str]); 5] = [
-    ("", &["seed", "tokens", "model", "run", "output"]),
-    ("tokens", &["file", "rows", "kind", "n", "d", "scale", "clusters", "spread"]),
-    (
-        "model",
-        &[
-            "rule",
-            "alpha",
-            "delta",
-            "strip",
-            "a",
-            "q",
-            "k",
-            "causal",
-            "gamma",
-            "beta",
-            "v",
-            "p",
-            "w",
-            "heads",
-            "dt",
-            "integrator",
-            "omit",
-            "normalized",
-            "origin",
-        ],
-    ),
-    ("run", &["steps", "engine", "plan", "precision"]),
-    ("output", &["record", "frames", "measures", "checkpoint_seconds"]),
-];
+/// Bytes of a CSV that are read: room for the longest table.
+const LARGEST_CSV: u64 = 64 << 20;
 
-/// A table under its name; the empty name is the top.
+/// A table under its dotted name; the document's is empty.
 pub(super) struct Section<'a> {
-    pub(super) name: &'static str,
-    table: Option<&'a Table>,
+    name: String,
+    table: &'a Table,
     /// Where a missing key would go.
     place: Place,
     folder: &'a Path,
 }
 
-/// `key` of a table as a person would write it in --set.
-pub(super) fn dotted(table: &str, key: &str) -> String {
-    if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
-}
-
-/// Rejects what no version knows, and names the nearest key that one does.
-pub(super) fn check_keys(top: &Table) -> Result<()> {
-    for entry in &top.entries {
-        known("", entry)?;
-        let tables = TABLES.iter().find(|(name, _)| *name == entry.key);
-        let Some((name, _)) = tables else { continue };
-        let Item::Table(table) = &entry.value.item else {
-            return Err(entry.value.place.error(format!("expected the table [{name}], found {}", entry.value.item)));
-        };
-        table.entries.iter().try_for_each(|entry| known(name, entry))?;
-    }
-    Ok(())
-}
-
-fn known(table: &str, entry: &Entry) -> Result<()> {
-    let keys = TABLES.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, keys)| keys);
-    if keys.contains(&entry.key.as_str()) {
-        return Ok(());
-    }
-    let elsewhere = TABLES.iter().find(|(_, keys)| keys.contains(&entry.key.as_str()));
-    let nearest = match elsewhere {
-        Some((name, _)) => dotted(name, &entry.key),
-        None => dotted(table, nearest(&entry.key, keys.iter().copied())),
-    };
-    Err(entry.place.error(format!("unknown key {:?}; the nearest known key is {nearest:?}", dotted(table, &entry.key))))
-}
-
-/// The candidate with the fewest edits.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
-    // A long hostile key would cost its length times ours.
-    let head: String = text.chars().take(64).collect();
-    // Of equally few edits the one that shares the beginning: `stpes` is steps, not seed.
-    let similar = |candidate: &str| (strsim::jaro_winkler(&head, candidate) * 1e6) as i64;
-    let edits = |candidate: &str| strsim::damerau_levenshtein(&head, candidate);
-    candidates.min_by_key(|candidate| (edits(candidate), -similar(candidate))).unwrap_or("")
-}
-
-/// Rejects what a table inside a value does not know; `name` is the value's.
-pub(super) fn only_keys(name: &str, table: &Table, keys: &[&str]) -> Result<()> {
-    let stray = table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str()));
-    stray.map_or(Ok(()), |entry| {
-        let nearest = nearest(&entry.key, keys.iter().copied());
-        Err(entry
-            .place
-            .error(format!("unknown key \"{name}.{}\"; the nearest known key is \"{name}.{nearest}\"", entry.key)))
-    })
+/// A value under its dotted name.
+#[derive(Clone)]
+pub(super) struct Field<'a> {
+    name: String,
+    pub(super) key: &'a str,
+    /// Where the key stands.
+    pub(super) place: &'a Place,
+    pub(super) value: &'a Value,
+    folder: &'a Path,
 }
 
 impl<'a> Section<'a> {
-    /// The table `name` of a document; an absent one is empty. Paths in it are relative to `folder`.
-    pub(super) fn of(top: &'a Table, name: &'static str, folder: &'a Path, start: &Place) -> Self {
-        if name.is_empty() {
-            return Self { name, table: Some(top), place: start.clone(), folder };
-        }
-        let entry = top.entry(name);
-        let table = entry.and_then(|entry| if let Item::Table(table) = &entry.value.item { Some(table) } else { None });
-        Self { name, table, place: entry.map_or(start, |entry| &entry.place).clone(), folder }
+    /// A document. Paths in it are relative to `folder`.
+    pub(super) fn document(table: &'a Table, start: Place, folder: &'a Path) -> Self {
+        Self { name: String::new(), table, place: start, folder }
     }
 
-    /// The entry of a key.
-    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
-        self.table?.entry(key)
+    /// A table of the document; an absent one is empty.
+    pub(super) fn table(&self, name: &str) -> Self {
+        static EMPTY: Table = Table { entries: Vec::new() };
+        let (table, place) = match self.table.entry(name) {
+            Some(Entry { value: Value { item: Item::Table(table), .. }, place, .. }) => (table, place),
+            _ => (&EMPTY, &self.place),
+        };
+        Self { name: name.to_owned(), table, place: place.clone(), folder: self.folder }
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.entry(key).map(|entry| &entry.value)
+    pub(super) fn get(&self, key: &str) -> Option<Field<'a>> {
+        let Entry { key, place, value } = self.table.entry(key)?;
+        Some(Field { name: dotted(&self.name, key), key, place, value, folder: self.folder })
+    }
+
+    /// The value of a key as `read` reads it; `default` unless given.
+    pub(super) fn or<T>(&self, key: &str, default: T, read: impl Fn(&Field<'a>) -> Result<T>) -> Result<T> {
+        self.get(key).map_or(Ok(default), |field| read(&field))
     }
 
     /// The value of a key that must be there.
-    pub(super) fn need(&self, key: &str, meaning: &str) -> Result<&'a Value> {
+    pub(super) fn need(&self, key: &str, meaning: &str) -> Result<Field<'a>> {
         self.get(key).ok_or_else(|| self.missing(key, meaning))
     }
 
     /// The error of a missing key.
     pub(super) fn missing(&self, key: &str, meaning: &str) -> Error {
-        self.place.error(format!("{} is missing: {meaning}", dotted(self.name, key)))
+        self.place.error(format!("{} is missing: {meaning}", dotted(&self.name, key)))
     }
 
     /// The one of several alternatives that is given; one on the command line shuts out the file's.
-    pub(super) fn alternatives(&self, keys: &[&str]) -> Result<Option<&'a Entry>> {
-        let mut given: Vec<_> = keys.iter().filter_map(|key| self.entry(key)).collect();
-        if given.iter().any(|entry| entry.place.is_option()) {
-            given.retain(|entry| entry.place.is_option());
+    pub(super) fn alternatives(&self, keys: &[&str]) -> Result<Option<Field<'a>>> {
+        let mut given: Vec<_> = keys.iter().filter_map(|key| self.get(key)).collect();
+        if given.iter().any(|field| field.place.is_option()) {
+            given.retain(|field| field.place.is_option());
         }
-        match given[..] {
-            [first, second, ..] => {
-                let [one, two] = [first, second].map(|entry| dotted(self.name, &entry.key));
-                Err(second.place.error(format!("{two} beside {one}; keep one of them")))
-            }
-            _ => Ok(given.first().copied()),
+        match &given[..] {
+            [one, two, ..] => Err(two.place.error(format!("{} beside {}; keep one of them", two.name, one.name))),
+            _ => Ok(given.pop()),
         }
     }
 
-    /// Rejects keys that do not belong here. Where the choice that shut them out was made on the command line, the
-    /// file's own are left aside instead.
-    pub(super) fn allow(&self, keys: &[&str], chosen: &Place, why: impl Fn(&str) -> String) -> Result<()> {
-        let entries = self.table.map_or(&[][..], |table| &table.entries);
-        let stray = entries
-            .iter()
-            .find(|entry| !keys.contains(&entry.key.as_str()) && (entry.place.is_option() || !chosen.is_option()));
-        stray.map_or(Ok(()), |entry| {
-            Err(entry.place.error(format!("{} {}", dotted(self.name, &entry.key), why(&entry.key))))
-        })
+    /// Rejects keys that do not go with a choice. Where the choice was made on the command line, the file's own are
+    /// left aside instead.
+    pub(super) fn allow(&self, keys: &[&str], choice: &Field<'_>, why: impl Fn(&str) -> String) -> Result<()> {
+        let counts = |entry: &Entry| entry.place.is_option() || !choice.place.is_option();
+        match self.table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str()) && counts(entry)) {
+            Some(entry) => Err(entry.place.error(format!("{} {}", dotted(&self.name, &entry.key), why(&entry.key)))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    /// An error about this value: its name and what follows.
+    pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
+        self.value.place.error(format!("{}{what}", self.name))
     }
 
-    fn expected(&self, key: &str, value: &Value, what: &str) -> Error {
-        value.place.error(format!("{} must be {what}, found {}", dotted(self.name, key), value.item))
+    /// Puts the name and the place of this value in front of an input error.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        if let Error::Input { .. } = error { self.error(format!(": {error}")) } else { error }
+    }
+
+    /// The error of a value that is something else.
+    pub(super) fn expected(&self, what: &str) -> Error {
+        self.error(format!(" must be {what}, found {}", self.value.item))
     }
 
     /// A real number.
-    pub(super) fn number(&self, key: &str, value: &Value) -> Result<f64> {
-        match value.item {
+    pub(super) fn number(&self) -> Result<f64> {
+        match self.value.item {
             Item::Integer(number) => Ok(number as f64),
             Item::Float(number) => Ok(number),
-            _ => Err(self.expected(key, value, "a number")),
+            _ => Err(self.expected("a number")),
         }
     }
 
     /// A whole number from `least` on.
-    pub(super) fn count(&self, key: &str, value: &Value, least: u64) -> Result<u64> {
-        match value.item {
+    pub(super) fn count(&self, least: u64) -> Result<u64> {
+        match self.value.item {
             Item::Integer(number) if u64::try_from(number).is_ok_and(|n| n >= least) => Ok(number as u64),
-            _ => Err(self.expected(key, value, &format!("a whole number of at least {least}"))),
-        }
-    }
-
-    /// A text.
-    pub(super) fn text(&self, key: &str, value: &'a Value, what: &str) -> Result<&'a str> {
-        match &value.item {
-            Item::Text(text) => Ok(text),
-            _ => Err(self.expected(key, value, what)),
+            _ => Err(self.expected(&format!("a whole number of at least {least}"))),
         }
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&self, key: &str, value: &Value) -> Result<bool> {
-        match value.item {
+    pub(super) fn boolean(&self) -> Result<bool> {
+        match self.value.item {
             Item::Boolean(value) => Ok(value),
-            _ => Err(self.expected(key, value, "true or false")),
+            _ => Err(self.expected("true or false")),
         }
     }
 
-    /// A number or an expression in t.
-    pub(super) fn schedule(&self, key: &str, value: &Value) -> Result<Schedule> {
-        match &value.item {
-            Item::Text(text) => Schedule::parse(text)
-                .map_err(|e| value.place.blame(Error::input(format!("{}: {e}", dotted(self.name, key))))),
-            Item::Integer(_) | Item::Float(_) => Ok(Schedule::Constant(self.number(key, value)?)),
-            Item::Table(table) => tabulated(self, key, value, table),
-            _ => Err(self.expected(
-                key,
-                value,
-                "a number or an expression in t, such as \"1/(t+1)\", or { table = \"file.csv\" }",
-            )),
+    /// A text.
+    pub(super) fn text(&self, what: &str) -> Result<&'a str> {
+        match &self.value.item {
+            Item::Text(text) => Ok(text),
+            _ => Err(self.expected(what)),
         }
     }
 
-    /// One of a set of names, read by its own parser.
-    pub(super) fn named<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T>, default: T) -> Result<T> {
-        let Some(value) = self.get(key) else { return Ok(default) };
-        let text = self.text(key, value, "a text")?;
-        parse(text).map_err(|e| value.place.blame(Error::input(format!("{}: {e}", dotted(self.name, key)))))
+    /// A text that its own parser reads.
+    pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
+        parse(self.text("a text")?).map_err(|e| self.blame(e))
+    }
+
+    /// The values of a list, each under the name of the list.
+    pub(super) fn list(&self, what: &str) -> Result<Vec<Self>> {
+        match &self.value.item {
+            Item::List(items) => Ok(items.iter().map(|value| Self { value, ..self.clone() }).collect()),
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// The value of a list under the name of its item `index`.
+    pub(super) fn at(self, index: usize) -> Self {
+        Self { name: format!("{}[{index}]", self.name), ..self }
     }
 
     /// Rows of numbers.
-    pub(super) fn rows(&self, key: &str, value: &Value) -> Result<Vec<Vec<f64>>> {
+    pub(super) fn rows(&self) -> Result<Vec<Vec<f64>>> {
         let what = "a list of rows, [[...], ...]";
-        let Item::List(rows) = &value.item else { return Err(self.expected(key, value, what)) };
-        rows.iter()
-            .map(|row| match &row.item {
-                Item::List(entries) => entries.iter().map(|entry| self.number(key, entry)).collect(),
-                _ => Err(self.expected(key, row, what)),
-            })
-            .collect()
+        self.list(what)?.iter().map(|row| row.list(what)?.iter().map(Self::number).collect()).collect()
+    }
+
+    /// A table with some keys and no others.
+    pub(super) fn section(&self, what: &str, keys: &[&str]) -> Result<Section<'a>> {
+        let Item::Table(table) = &self.value.item else { return Err(self.expected(what)) };
+        keys::only(&self.name, table, keys)?;
+        Ok(Section { name: self.name.clone(), table, place: self.value.place.clone(), folder: self.folder })
     }
 
     /// A path: one in a file is relative to the file, one on the command line to the working folder.
-    pub(super) fn path(&self, value: &Value, text: &str) -> Result<PathBuf> {
-        let path = if value.place.is_option() { PathBuf::from(text) } else { self.folder.join(text) };
+    pub(super) fn path(&self, text: &str) -> Result<PathBuf> {
+        let path = if self.value.place.is_option() { PathBuf::from(text) } else { self.folder.join(text) };
         let path = std::path::absolute(&path).map_err(|e| Error::file(path, e))?;
         match path.to_str() {
             Some(_) => Ok(path),
-            None => Err(value.place.error(format!("{} is not UTF-8, which a config has to be", path.display()))),
+            None => Err(self.value.place.error(format!("{} is not UTF-8, which a config has to be", path.display()))),
         }
     }
+
+    /// A number, an expression in t, or a table with a value a step.
+    pub(super) fn schedule(&self) -> Result<Schedule> {
+        let forms = "a number or an expression in t, such as \"1/(t+1)\", or { table = \"file.csv\" }";
+        match &self.value.item {
+            Item::Text(text) => Schedule::parse(text).map_err(|e| self.blame(e)),
+            Item::Integer(_) | Item::Float(_) => self.number().map(Schedule::Constant),
+            _ => {
+                let meaning = "a list, a .csv or a .npy with a value a step";
+                self.section(forms, &["table"])?.need("table", meaning)?.table()
+            }
+        }
+    }
+
+    /// A list with a value a step, or the file that holds it.
+    fn table(&self) -> Result<Schedule> {
+        let what = "a list of numbers, a .csv or a .npy";
+        let Item::Text(text) = &self.value.item else {
+            let values = self.list(what)?.iter().map(Self::number).collect::<Result<Vec<_>>>()?;
+            return Schedule::table(&values).map_err(|e| self.blame(e));
+        };
+        let path = self.path(text)?;
+        let values = match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => npy_column(&path),
+            Some("csv") => csv_column(&path),
+            _ => return Err(self.error(format!(": {text:?} is neither a .csv nor a .npy file"))),
+        };
+        let table =
+            |values: Vec<f64>| Schedule::table(&values).map_err(|e| Error::input(format!("{}: {e}", path.display())));
+        values.and_then(table).map_err(|e| self.value.place.blame(e))
+    }
+}
+
+/// The one column of an array of shape (m, 1).
+fn npy_column(path: &Path) -> Result<Vec<f64>> {
+    let npy::Header { rows, columns, .. } = npy::header(path)?;
+    if columns != 1 || rows > LONGEST_TABLE {
+        return Err(Error::input(format!(
+            "{}: its shape is ({rows}, {columns}); a table has one column and at most {LONGEST_TABLE} rows",
+            path.display()
+        )));
+    }
+    Ok(npy::read_matrix(path)?.concat())
+}
+
+/// A number a line; `#` starts a comment.
+fn csv_column(path: &Path) -> Result<Vec<f64>> {
+    let text = input::text(path, LARGEST_CSV)?;
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim()).enumerate();
+    let number = |(at, line): (usize, &str)| {
+        line.parse::<f64>().map_err(|_| {
+            let shown: String = line.chars().take(40).collect();
+            Error::input(format!("{} line {}: {shown:?} is no number; give one a line", path.display(), at + 1))
+        })
+    };
+    lines.filter(|(_, line)| !line.is_empty()).map(number).collect()
 }

@@ -150,7 +150,7 @@ fn refusals() {
         (a("true"), "model.a must be"),
         (a("{ matrix = 2, fator = 1 }"), "unknown key \"model.a.fator\"; the nearest known key is \"model.a.factor\""),
         (a("{ factor = 1 }"), "model.a.matrix is missing"),
-        (a("{ matrix = 2, factor = \"1/t\" }"), "model.a factor is inf at step 0"),
+        (a("{ matrix = 2, factor = \"1/t\" }"), "model.a.factor is inf at step 0"),
         (a("{ matrix = { matrix = 2 } }"), "must not be a table again"),
         (a("1\nq = 1"), "model.a beside model.q or model.k"),
         (edit("alpha = 0.5", "alpha = 0.5\nq = 1"), "model.k is missing: model.q is given"),
@@ -216,7 +216,7 @@ fn refusals_of_every_rule() {
         (softmax("beta = 1\nv = [[1]]"), "line 7 column 5: model.v is 1×1 but the tokens have d = 2; it must be 2×2"),
         (
             softmax("beta = 1\nv = { matrix = 2, factor = \"1/(2-t)\" }"),
-            "line 7 column 28: model.v factor is inf at step 2",
+            "line 7 column 28: model.v.factor is inf at step 2",
         ),
         (softmax("beta = {}"), "line 6 column 8: model.beta.table is missing"),
         (
@@ -224,7 +224,7 @@ fn refusals_of_every_rule() {
             "unknown key \"model.beta.tabel\"; the nearest known key is \"model.beta.table\"",
         ),
         (softmax("beta = { table = 3 }"), "model.beta.table must be a list of numbers, a .csv or a .npy"),
-        (softmax("beta = { table = [] }"), "line 6 column 18: model.beta: a table without values"),
+        (softmax("beta = { table = [] }"), "line 6 column 18: model.beta.table: a table without values"),
         (softmax("beta = { table = [1, nan] }"), "value 1 of a table is NaN"),
         (softmax("beta = { table = [1, true] }"), "model.beta.table must be a number, found true"),
         (softmax("beta = { table = \"x.txt\" }"), "\"x.txt\" is neither a .csv nor a .npy file"),
@@ -237,7 +237,7 @@ fn refusals_of_every_rule() {
         ),
         (wolfe("gamma = 0"), "model.gamma is 0 at step 0"),
         (wolfe("gamma = 1\np = [[1]]"), "line 6 column 5: model.p is 1×1 but the tokens have d = 2"),
-        (wolfe("gamma = 1\np = { matrix = 1, factor = \"1/(2-t)\" }"), "model.p factor is inf at step 2"),
+        (wolfe("gamma = 1\np = { matrix = 1, factor = \"1/(2-t)\" }"), "model.p.factor is inf at step 2"),
         (wolfe("gamma = 1\nbeta = 1"), "model.beta is no parameter of frank-wolfe"),
         (
             wolfe("gamma = 1\nintegrator = \"rk4\""),
@@ -245,7 +245,7 @@ fn refusals_of_every_rule() {
         ),
         (ellipsoid(""), "model.heads is missing: give heads = [{ p = ..., u = ... }, ...]"),
         (ellipsoid("heads = []"), "line 7 column 9: model.heads is empty"),
-        (ellipsoid("heads = [1]"), "model.heads must be a list of tables"),
+        (ellipsoid("heads = [1]"), "line 7 column 10: model.heads[0] must be a table { p = ..., u = ... }"),
         (
             ellipsoid("heads = [{ q = 1 }]"),
             "line 7 column 12: unknown key \"model.heads[0].q\"; the nearest known key is \"model.heads[0].",
@@ -257,7 +257,7 @@ fn refusals_of_every_rule() {
         (ellipsoid("heads = [{}, { p = [[1]] }]"), "line 7 column 20: model.heads[1].p is 1×1"),
         (
             ellipsoid("heads = [{ p = { matrix = 1, factor = \"1/t\" } }]"),
-            "line 7 column 39: model.heads[0].p factor is inf at step 0",
+            "line 7 column 39: model.heads[0].p.factor is inf at step 0",
         ),
         (ellipsoid("heads = [{ p = [[1, 2], [3]] }]"), "model.heads[0].p: row 1 of a matrix has 1 entries"),
         (ellipsoid("heads = [{}]\nw = [[1, 2], [2, 1]]"), "line 8 column 5: model.w has the eigenvalue -1"),

@@ -69,54 +69,76 @@ struct Writer {
 
 impl Writer {
     fn of(config: &Config) -> Self {
-        let mut writer = Self { text: format!("seed = {}\n\n[tokens]\n", config.seed), files: Vec::new() };
-        write_tokens(&mut writer.text, &config.tokens);
-        writer.model(&config.model);
-        let (run, output) = (&config.run, &config.output);
-        let (engine, plan, precision) = (run.engine.name(), run.plan.name(), run.precision.name());
-        let _ = write!(
-            writer.text,
-            "\n[run]\nsteps = {}\nengine = \"{engine}\"\nplan = \"{plan}\"\nprecision = \"{precision}\"\n",
-            run.steps
-        );
-        let _ = write!(
-            writer.text,
-            "\n[output]\nrecord = \"{}\"\nframes = \"{}\"\nmeasures = \"{}\"\ncheckpoint_seconds = {:?}\n",
-            output.record, output.frames, output.measures, output.checkpoint_seconds
-        );
+        let Config { seed, tokens, model, run, output, .. } = config;
+        let mut writer = Self { text: String::new(), files: Vec::new() };
+        writer.line("seed", seed);
+        writer.table("tokens");
+        writer.tokens(tokens);
+        writer.table("model");
+        writer.model(model);
+        writer.table("run");
+        writer.line("steps", run.steps);
+        writer.line("engine", quoted(run.engine.name()));
+        writer.line("plan", quoted(run.plan.name()));
+        writer.line("precision", quoted(run.precision.name()));
+        writer.table("output");
+        writer.line("record", quoted(output.record));
+        writer.line("frames", quoted(output.frames));
+        writer.line("measures", quoted(output.measures));
+        writer.line("checkpoint_seconds", format!("{:?}", output.checkpoint_seconds));
         writer
     }
 
-    fn line(&mut self, key: &str, value: &str) {
+    fn table(&mut self, name: &str) {
+        let _ = writeln!(self.text, "\n[{name}]");
+    }
+
+    fn line(&mut self, key: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.text, "{key} = {value}");
     }
 
     fn scalar_line(&mut self, key: &str, schedule: &Schedule) {
         let value = self.scalar(key, schedule);
-        self.line(key, &value);
+        self.line(key, value);
     }
 
     fn operator_line(&mut self, key: &str, operator: &Operator) {
         let value = self.operator(key, operator);
-        self.line(key, &value);
+        self.line(key, value);
+    }
+
+    fn tokens(&mut self, tokens: &TokenSource) {
+        match tokens {
+            TokenSource::File(path, _) => self.line("file", quoted(path.display())),
+            TokenSource::Rows(tokens) => self.line("rows", rows(tokens.d(), &tokens.to_f64())),
+            TokenSource::Cloud(Cloud { kind, n, d, scale, clusters, spread }) => {
+                self.line("kind", quoted(kind.name()));
+                self.line("n", n);
+                self.line("d", d);
+                self.line("scale", format!("{scale:?}"));
+                if *kind == Kind::Clusters {
+                    self.line("clusters", clusters);
+                    self.line("spread", format!("{spread:?}"));
+                }
+            }
+        }
     }
 
     fn model(&mut self, model: &Model) {
-        let _ = write!(self.text, "\n[model]\n");
-        self.line("rule", &quoted(model.name()));
+        self.line("rule", quoted(model.name()));
         match &model.update {
             Update::Average { gain: Gain::Alpha(alpha), .. } => self.scalar_line("alpha", alpha),
             Update::Average { gain: Gain::Gamma(gamma), .. } => self.scalar_line("gamma", gamma),
             Update::Flow { dt, integrator, .. } => {
-                self.line("dt", &format!("{dt:?}"));
-                self.line("integrator", &quoted(integrator.name()));
+                self.line("dt", format!("{dt:?}"));
+                self.line("integrator", quoted(integrator.name()));
             }
         }
         let geometry = if let Update::Flow { geometry, .. } = &model.update { Some(geometry) } else { None };
         match &model.rule {
             Rule::Localmax { delta, strip } => {
                 self.scalar_line("delta", delta);
-                self.line("strip", &quoted(strip.name()));
+                self.line("strip", quoted(strip.name()));
             }
             Rule::Hardmax | Rule::FrankWolfe => {}
             // The heads of an ellipsoid and rescaled tokens have no temperature of their own.
@@ -125,19 +147,19 @@ impl Writer {
             Rule::Exponential { beta, origin } => {
                 self.scalar_line("beta", beta);
                 self.line("normalized", "false");
-                self.line("origin", &format!("{origin:?}"));
+                self.line("origin", format!("{origin:?}"));
             }
         }
         match geometry {
             Some(Geometry::Ellipsoid(w)) => {
                 let w = self.matrix("w", w);
-                self.line("w", &w);
+                self.line("w", w);
                 self.heads(&model.heads);
             }
             // A was made of q and k, or of a from both sides; it is written as q, with the identity for k.
             Some(_) => {
                 self.operator_line("q", model.scores());
-                self.line("k", &quoted("identity"));
+                self.line("k", quoted("identity"));
                 self.operator_line("v", &model.heads[0].values);
             }
             None => {
@@ -151,9 +173,9 @@ impl Writer {
             self.operator_line("p", p);
         }
         if model.omit > 0.0 {
-            self.line("omit", &format!("{:?}", model.omit));
+            self.line("omit", format!("{:?}", model.omit));
         }
-        self.line("causal", if model.mask == Mask::Causal { "true" } else { "false" });
+        self.line("causal", model.mask == Mask::Causal);
     }
 
     fn heads(&mut self, heads: &[Head]) {
@@ -167,7 +189,7 @@ impl Writer {
                 format!("    {{ p = {p}, u = {} }},\n", self.operator(&format!("heads-{h}-u"), &head.values))
             })
             .collect();
-        self.line("heads", &format!("[\n{}]", written.concat()));
+        self.line("heads", format!("[\n{}]", written.concat()));
     }
 
     fn operator(&mut self, name: &str, operator: &Operator) -> String {
@@ -186,7 +208,7 @@ impl Writer {
             Matrix::Identity => quoted("identity"),
             Matrix::Multiple(c) => format!("{c:?}"),
             Matrix::Dense { d, entries } if entries.len() > INLINE => self.file(name, *d, *d, entries),
-            Matrix::Dense { d, entries } => rows(*d, entries.iter().copied()),
+            Matrix::Dense { d, entries } => rows(*d, entries),
         }
     }
 
@@ -208,32 +230,13 @@ impl Writer {
     }
 }
 
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+/// A text in TOML's quotes.
+fn quoted(text: impl std::fmt::Display) -> String {
+    toml::Value::from(text.to_string()).to_string()
 }
 
-fn rows(d: usize, entries: impl Iterator<Item = f64>) -> String {
-    let mut text = String::from("[");
-    for (at, entry) in entries.enumerate() {
-        let before = if at % d == 0 { if at == 0 { "[" } else { "], [" } } else { ", " };
-        let _ = write!(text, "{before}{entry:?}");
-    }
-    text + "]]"
-}
-
-fn write_tokens(text: &mut String, tokens: &TokenSource) {
-    let _ = match tokens {
-        TokenSource::File(path, _) => writeln!(text, "file = {}", quoted(&path.to_string_lossy())),
-        TokenSource::Rows(tokens) => {
-            let entries = (0..tokens.n()).flat_map(|i| (0..tokens.d()).map(move |k| tokens.get(i, k)));
-            writeln!(text, "rows = {}", rows(tokens.d(), entries))
-        }
-        TokenSource::Cloud(Cloud { kind, n, d, scale, clusters, spread }) => {
-            let _ = writeln!(text, "kind = \"{}\"\nn = {n}\nd = {d}\nscale = {scale:?}", kind.name());
-            match kind {
-                Kind::Clusters => writeln!(text, "clusters = {clusters}\nspread = {spread:?}"),
-                _ => Ok(()),
-            }
-        }
-    };
+/// Rows of d numbers.
+fn rows(d: usize, entries: &[f64]) -> String {
+    let rows: Vec<String> = entries.chunks_exact(d).map(|row| format!("{row:?}")).collect();
+    format!("[{}]", rows.join(", "))
 }

@@ -1,26 +1,26 @@
 //! Hulls in any dimension, by certificates (after Clarkson, FOCS 1994).
 //!
-//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p ([`Nearest`], Wolfe, Math.
-//! Programming 11, 1976) either lies within the tolerance of p, or the direction c = p − y has p beyond all of V. Then
-//! whoever is extreme in the direction c is a new vertex, and p is asked again. So the work goes with the number of
-//! vertices, not with all pairs.
+//! Vertices V are found one by one. For a token p, the nearest point y of conv V to p (`side`,
+//! Wolfe, Math. Programming 11, 1976) either lies within the tolerance of p, or the direction c = p
+//! − y has p beyond all of V. Then the token that is extreme in the direction c is a new vertex,
+//! and p is asked again. So the work goes with the number of vertices, not with all pairs.
 //!
-//! Who is extreme: one token alone, by more than rounding, or several that tie. Of those the one farthest from their mean
-//! is a vertex of the face that they span, hence of the hull; the direction is tilted towards it until it is alone.
+//! Either one token is extreme alone, by more than rounding, or several tie. Of those the one
+//! farthest from their mean is a vertex of the face that they span, hence of the hull; the
+//! direction is tilted towards it until it is alone.
 
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-use super::super::points::{Distinct, Points, dot, dot_exactly, squared_distance};
+use super::super::points::{Distinct, Points, mean};
 use super::super::support::Directions;
-use super::Hull;
-use crate::num;
+use crate::num::{self, dot, dot_exactly, norm, squared_distance};
 
-/// What counts as inside, relative to the largest coordinate.
+/// Distance from the hull that counts as inside, relative to the largest coordinate.
 const TOLERANCE: f64 = 1.0 / (1u64 << 40) as f64;
-/// Differences of scores are taken for ties up to this many times |c|·|difference of tokens|.
+/// Difference of scores that counts as a tie, relative to |c|·|difference of tokens|.
 const TIE: f64 = 1e-13;
-/// Directions beside those of the axes that give the first vertices.
+/// Number of directions, beside those of the axes, that give the first vertices.
 const DIRECTIONS: usize = 64;
 
 struct Search<'a> {
@@ -32,7 +32,8 @@ struct Search<'a> {
     effort: u64,
 }
 
-pub(super) fn hull(points: &Points, effort: u64) -> Hull {
+/// Vertices, undecided tokens, and the tolerance of the others.
+pub(super) fn hull(points: &Points, effort: u64) -> (Vec<u32>, Vec<u32>, f64) {
     let distinct = Distinct::of(points);
     let tolerance = TOLERANCE * points.largest_magnitude();
     let mut search = Search {
@@ -56,7 +57,7 @@ pub(super) fn hull(points: &Points, effort: u64) -> Hull {
         tokens.sort_unstable();
         tokens
     };
-    Hull { vertices: named(search.vertices), undecided: named(undecided), tolerance }
+    (named(search.vertices), named(undecided), tolerance)
 }
 
 impl Search<'_> {
@@ -72,13 +73,11 @@ impl Search<'_> {
         enough
     }
 
-    /// The farthest token from the mean, which always is a vertex, and the extreme ones in some directions.
+    /// Adds the token farthest from the mean, always a vertex, and the extreme ones in some
+    /// directions.
     fn first(&mut self) {
         let (n, d) = (self.points.n(), self.points.d());
-        let mut mean = vec![0.0; d];
-        for row in self.points.rows() {
-            mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n as f64);
-        }
+        let mean = mean(d, self.points.rows());
         let farthest = self.farthest(&(0..n as u32).collect::<Vec<_>>(), &mean);
         self.add(farthest);
         // Never fewer than a token or two, however small the effort.
@@ -93,13 +92,13 @@ impl Search<'_> {
         }
     }
 
-    /// Of some tokens the one farthest from a point; of several the first.
+    /// The token of `among` that is farthest from a point; of several the first.
     fn farthest(&self, among: &[u32], from: &[f64]) -> u32 {
         let square = |i: u32| squared_distance(self.points.row(i as usize), from);
         among.iter().copied().reduce(|a, b| if square(b) > square(a) { b } else { a }).unwrap_or(0)
     }
 
-    /// Whether p could be decided.
+    /// Decides whether p is a vertex; false where it could not.
     fn decide(&mut self, p: u32) -> bool {
         let (n, d) = (self.points.n(), self.points.d());
         loop {
@@ -109,12 +108,13 @@ impl Search<'_> {
             if !self.spend(2 * d * self.vertices.len()) {
                 return false;
             }
-            let nearest = Nearest::to(self.points, &self.vertices, p, self.tolerance);
-            self.effort = self.effort.saturating_sub(nearest.effort);
-            match nearest.found {
-                Found::Inside => return true,
-                Found::Nothing => return false,
-                Found::Beyond(direction) => {
+            let mut spent = 0;
+            let side = side(self.points, &self.vertices, p, self.tolerance, &mut spent);
+            self.effort = self.effort.saturating_sub(spent);
+            match side {
+                Side::Inside => return true,
+                Side::Unknown => return false,
+                Side::Beyond(direction) => {
                     if !self.spend(n * d) {
                         return false;
                     }
@@ -135,11 +135,7 @@ impl Search<'_> {
             return Some(top);
         }
         let d = self.points.d();
-        let mut mean = vec![0.0; d];
-        for &i in &ties {
-            let row = self.points.row(i as usize);
-            mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / ties.len() as f64);
-        }
+        let mean = mean(d, ties.iter().map(|&i| self.points.row(i as usize)));
         let corner = self.farthest(&ties, &mean);
         let tilt: Vec<f64> = self.points.row(corner as usize).iter().zip(&mean).map(|(x, m)| x - m).collect();
         let size = (dot(direction, direction) / dot(&tilt, &tilt)).sqrt();
@@ -175,7 +171,7 @@ impl Search<'_> {
 
     /// Tokens that are not certainly below `top` in a direction, `top` among them.
     fn ties(&self, direction: &[f64], top: u32) -> Vec<u32> {
-        let length = dot(direction, direction).sqrt();
+        let length = norm(direction);
         let at = self.points.row(top as usize);
         let d = self.points.d();
         // Plain scores tell all but a few.
@@ -189,87 +185,81 @@ impl Search<'_> {
                     return i == top;
                 }
                 let apart: Vec<f64> = at.iter().zip(row).map(|(a, x)| a - x).collect();
-                dot_exactly(direction, &apart) <= TIE * length * dot(&apart, &apart).sqrt()
+                dot_exactly(direction, &apart) <= TIE * length * norm(&apart)
             })
             .collect()
     }
 }
 
-enum Found {
-    /// p is within the tolerance of conv V: a convex combination comes that near.
+/// The place of a token, seen from the vertices found so far.
+enum Side {
+    /// Within the tolerance of conv V: a convex combination comes that near.
     Inside,
-    /// All of V is strictly below p in this direction.
+    /// Beyond all of V, which is strictly below the token in this direction.
     Beyond(Vec<f64>),
-    /// Rounding hides which.
-    Nothing,
+    /// Hidden by rounding.
+    Unknown,
 }
 
-/// Wolfe's nearest point of conv V to p, stopped as soon as it decides.
-struct Nearest {
-    found: Found,
-    effort: u64,
-}
-
-impl Nearest {
-    fn to(points: &Points, vertices: &[u32], p: u32, tolerance: f64) -> Self {
-        let d = points.d();
-        let at = points.row(p as usize);
-        let way = |v: u32| -> Vec<f64> { points.row(v as usize).iter().zip(at).map(|(v, p)| v - p).collect() };
-        let mut effort = 0;
-        let closest = vertices.iter().copied().min_by(|&a, &b| {
-            squared_distance(points.row(a as usize), at).total_cmp(&squared_distance(points.row(b as usize), at))
-        });
-        let Some(closest) = closest else { return Self { found: Found::Nothing, effort } };
-        let mut corral = vec![(closest, way(closest), 1.0)];
-        for _ in 0..64 + 16 * d {
-            let nearest = combination(&corral, d);
-            let square = dot(&nearest, &nearest);
-            if num::within(square, tolerance * tolerance) {
-                return Self { found: Found::Inside, effort };
-            }
-            effort += (vertices.len() * d) as u64;
-            let entering = vertices
-                .iter()
-                .map(|&v| (v, way(v)))
-                .map(|(v, w)| (dot(&nearest, &w), v, w))
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let Some((least, v, w)) = entering else { break };
-            if least > TIE * square.sqrt() * dot(&w, &w).sqrt() {
-                return Self { found: Found::Beyond(nearest.iter().map(|x| -x).collect()), effort };
-            }
-            if corral.iter().any(|(member, _, _)| *member == v) {
+/// Looks for the point of conv V nearest to p by Wolfe's method, until it decides; adds its
+/// multiply-adds to `spent`.
+fn side(points: &Points, vertices: &[u32], p: u32, tolerance: f64, spent: &mut u64) -> Side {
+    let d = points.d();
+    let at = points.row(p as usize);
+    let way = |v: u32| -> Vec<f64> { points.row(v as usize).iter().zip(at).map(|(v, p)| v - p).collect() };
+    let square = |v: u32| squared_distance(points.row(v as usize), at);
+    let Some(closest) = vertices.iter().copied().min_by(|&a, &b| square(a).total_cmp(&square(b))) else {
+        return Side::Unknown;
+    };
+    let mut corral = vec![(closest, way(closest), 1.0)];
+    for _ in 0..64 + 16 * d {
+        let nearest = combination(&corral, d);
+        let square = dot(&nearest, &nearest);
+        if num::within(square, tolerance * tolerance) {
+            return Side::Inside;
+        }
+        *spent += (vertices.len() * d) as u64;
+        let entering = vertices
+            .iter()
+            .map(|&v| (v, way(v)))
+            .map(|(v, w)| (dot(&nearest, &w), v, w))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((least, v, w)) = entering else { break };
+        if least > TIE * square.sqrt() * norm(&w) {
+            return Side::Beyond(nearest.iter().map(|x| -x).collect());
+        }
+        if corral.iter().any(|(member, _, _)| *member == v) {
+            break;
+        }
+        corral.push((v, w, 0.0));
+        loop {
+            *spent += (corral.len() * corral.len() * d) as u64;
+            let Some(weights) = affine_minimum(&corral, d) else { break };
+            if weights.iter().all(|&w| w > 0.0) {
+                corral.iter_mut().zip(weights).for_each(|(member, w)| member.2 = w);
                 break;
             }
-            corral.push((v, w, 0.0));
-            loop {
-                effort += (corral.len() * corral.len() * d) as u64;
-                let Some(weights) = affine_minimum(&corral, d) else { break };
-                if weights.iter().all(|&w| w > 0.0) {
-                    corral.iter_mut().zip(weights).for_each(|(member, w)| member.2 = w);
-                    break;
-                }
-                // As far towards it as all weights stay at least 0.
-                let theta = corral
-                    .iter()
-                    .zip(&weights)
-                    .filter(|(_, w)| **w <= 0.0)
-                    .map(|((_, _, old), w)| if old - w > 0.0 { old / (old - w) } else { 0.0 })
-                    .fold(1.0, f64::min);
-                corral.iter_mut().zip(&weights).for_each(|(member, w)| member.2 += theta * (w - member.2));
-                let before = corral.len();
-                let least = corral.iter().map(|m| m.2).fold(f64::INFINITY, f64::min);
-                corral.retain(|member| member.2 > least.max(1e-15));
-                if corral.is_empty() || corral.len() == before {
-                    return Self { found: Found::Nothing, effort };
-                }
-                let total: f64 = corral.iter().map(|m| m.2).sum();
-                for member in &mut corral {
-                    member.2 /= total;
-                }
+            // As far towards it as all weights stay at least 0.
+            let theta = corral
+                .iter()
+                .zip(&weights)
+                .filter(|(_, w)| **w <= 0.0)
+                .map(|((_, _, old), w)| if old - w > 0.0 { old / (old - w) } else { 0.0 })
+                .fold(1.0, f64::min);
+            corral.iter_mut().zip(&weights).for_each(|(member, w)| member.2 += theta * (w - member.2));
+            let before = corral.len();
+            let least = corral.iter().map(|m| m.2).fold(f64::INFINITY, f64::min);
+            corral.retain(|member| member.2 > least.max(1e-15));
+            if corral.is_empty() || corral.len() == before {
+                return Side::Unknown;
+            }
+            let total: f64 = corral.iter().map(|m| m.2).sum();
+            for member in &mut corral {
+                member.2 /= total;
             }
         }
-        Self { found: Found::Nothing, effort }
     }
+    Side::Unknown
 }
 
 type Member = (u32, Vec<f64>, f64);

@@ -1,31 +1,37 @@
-//! Tokens that are no vertices at first sight: those strictly inside the hull of a few extreme tokens, d = 2 and 3.
+//! Tokens put aside at first sight: strictly inside the hull of a few extreme ones, d = 2 and 3.
 //!
-//! A token is put aside only where its heights over all facets of that inner hull are negative by more than their
-//! rounding, so nothing that is dropped can be a vertex. Most are dropped by a ball inside that hull.
+//! A token is put aside only where its heights over all facets of that inner hull are negative by
+//! more than their rounding, so nothing that is dropped can be a vertex. Most are dropped by a ball
+//! inside that hull.
 
 use rayon::prelude::*;
 
-use super::super::points::{Points, dot, squared_distance};
+use super::super::points::{Points, mean};
 use super::super::support::Directions;
-use super::{SMALL, Scaled, planar, solid, unique};
+use super::scaled::{Scaled, unique};
+use super::{planar, solid};
+use crate::num::{dot, norm, squared_distance};
 
-/// Directions beside those of the axes whose extreme tokens make the inner hull.
+/// Number of directions, beside those of the axes, whose extreme tokens make the inner hull.
 const DIRECTIONS: usize = 32;
 
-/// Facets that are looked at side by side.
+/// Number of facets compared at once.
 const SIDE: usize = 8;
 
-/// Half spaces whose meet is the inner hull, shrunk by rounding.
+/// Number of points up to which none are put aside first.
+const SMALL: usize = 512;
+
+/// The inner hull as an intersection of half-spaces, shrunk by rounding.
 struct Inner {
     centre: Vec<f64>,
-    /// The square of a radius that is inside.
+    /// The squared radius of a ball about the centre that is inside.
     ball: f64,
-    /// `[coordinate of the outward normal, then limit of <normal, x − centre>][facet]`; where there is no facet, one that
-    /// holds everything.
+    /// `[coordinate of the outward normal, then limit of <normal, x − centre>][facet]`, filled up
+    /// with half-spaces that hold every point.
     planes: Vec<[[f64; SIDE]; 4]>,
 }
 
-/// Every token that may be a vertex, ascending. `extremes`: some tokens that are extreme, if they are known.
+/// Tokens that may be vertices, ascending; `extremes` are some extreme tokens, if they are known.
 pub(super) fn outer(points: &Points, extremes: Option<Vec<u32>>) -> Vec<u32> {
     let all = || (0..points.n() as u32).collect();
     if points.n() <= SMALL || !(2..=3).contains(&points.d()) {
@@ -49,7 +55,7 @@ pub(super) fn outer(points: &Points, extremes: Option<Vec<u32>>) -> Vec<u32> {
 }
 
 impl Inner {
-    /// `None` where the extreme tokens lie in a plane.
+    /// Builds the hull of some extreme tokens; `None` where they lie in a plane.
     fn of(points: &Points, extremes: Vec<u32>) -> Option<Self> {
         let d = points.d();
         let extremes = unique(points, extremes);
@@ -69,10 +75,7 @@ impl Inner {
         if facets.is_empty() {
             return None;
         }
-        let mut centre = vec![0.0; d];
-        for &i in &extremes {
-            centre.iter_mut().zip(points.row(i as usize)).for_each(|(c, x)| *c += x / extremes.len() as f64);
-        }
+        let centre = mean(d, extremes.iter().map(|&i| points.row(i as usize)));
         let radius = points.largest_magnitude();
         let mut ball = f64::INFINITY;
         let mut planes = Vec::with_capacity(facets.len());
@@ -83,21 +86,22 @@ impl Inner {
             };
             let (normal, size) = if d == 2 {
                 let e = edge(1);
-                (vec![e[1], -e[0]], dot(&e, &e).sqrt())
+                (vec![e[1], -e[0]], norm(&e))
             } else {
                 let (e, f) = (edge(1), edge(2));
                 let cross = vec![e[1] * f[2] - e[2] * f[1], e[2] * f[0] - e[0] * f[2], e[0] * f[1] - e[1] * f[0]];
                 (cross, (dot(&e, &e) * dot(&f, &f)).sqrt())
             };
             let base: Vec<f64> = points.row(facet[0] as usize).iter().zip(&centre).map(|(a, c)| a - c).collect();
-            // The normal strays by a few roundings of its edges' lengths, a height by that times the way across.
+            // The normal strays by a few roundings of its edges' lengths, a height by that times
+            // the way across.
             let limit = dot(&normal, &base) - 256.0 * f64::EPSILON * size * radius;
-            let length = dot(&normal, &normal).sqrt();
+            let length = norm(&normal);
             ball = if length > 0.0 { ball.min(limit / length) } else { f64::NEG_INFINITY };
             planes.push((normal, limit));
         }
         // Facets that cut off most come first.
-        planes.sort_by(|(a, p), (b, q)| (p / dot(a, a).sqrt()).total_cmp(&(q / dot(b, b).sqrt())));
+        planes.sort_by(|(a, p), (b, q)| (p / norm(a)).total_cmp(&(q / norm(b))));
         let ball = if ball > 0.0 { ball * ball * (1.0 - 1e-12) } else { -1.0 };
         let side_by_side = |planes: &[(Vec<f64>, f64)]| {
             let mut all = [[0.0; SIDE], [0.0; SIDE], [0.0; SIDE], [f64::INFINITY; SIDE]];
@@ -110,7 +114,7 @@ impl Inner {
         Some(Self { centre, ball, planes: planes.chunks(SIDE).map(side_by_side).collect() })
     }
 
-    /// Whether x is strictly inside, beyond rounding.
+    /// Whether x is strictly inside, by more than rounding.
     fn holds(&self, x: &[f64]) -> bool {
         if squared_distance(x, &self.centre) < self.ball {
             return true;

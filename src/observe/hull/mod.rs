@@ -1,66 +1,68 @@
 //! The convex hull of a cloud, K(t) = conv X(t): which tokens are its vertices.
 //!
-//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands for K. Where no bit
-//! moves any more it is K.
+//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands
+//! for K. Where no bit moves any more it is K.
 //!
-//! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997, crate `robust`);
-//!   tokens inside a face or an edge are no vertices. One token, coincident, collinear and coplanar clouds are as good
-//!   as any.
-//! * d > 3: by certificates ([`general`]). A vertex comes with a direction in which it alone is extreme; any other token
-//!   is within [`Hull::tolerance`] of the hull of the vertices found; what the effort did not suffice for is undecided,
-//!   and named so.
+//! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997,
+//!   crate `robust`); tokens inside a face or an edge are no vertices. One token, coincident,
+//!   collinear and coplanar clouds are as good as any.
+//! * d > 3: by certificates (`general`). A vertex comes with a direction in which it alone is
+//!   extreme; any other token is within [`Hull::tolerance`] of the hull of the vertices found; what
+//!   the effort did not suffice for is undecided, and named so.
 //!
 //! In large clouds tokens well inside the hull of a few extreme tokens are put aside first.
 //!
-//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the largest count as 0:
-//! beyond that products underflow. On a run's lattice there are none.
+//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the
+//! largest count as 0: beyond that products underflow. On a run's lattice there are none.
 
 mod general;
 mod inside;
-mod planar;
+pub(super) mod planar;
+mod scaled;
 mod solid;
 #[cfg(test)]
 mod tests;
 
+use self::scaled::{Scaled, unique};
 use super::points::Points;
 use crate::num;
 
-/// Multiply-adds that a hull in more than three dimensions may take, unless told otherwise: a second or two.
+/// Multiply-adds that a hull for d > 3 may take unless told otherwise: a second or two.
 pub const EFFORT: u64 = 1 << 30;
-/// Products of a few coordinates up to 2^±this stay in range; where squares are compared with 1 they must be of its size.
+
+/// Exponent up to which coordinates need no scaling: products of a few stay in range for d ≤ 3; for
+/// d > 3 squares are compared with 1, so coordinates must be of its size.
 fn reach(points: &Points) -> i32 {
     if points.d() > 3 { 0 } else { 128 }
 }
-
-/// Points below which none are put aside first.
-const SMALL: usize = 512;
 
 /// The vertices of a cloud's hull.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hull {
     /// Tokens that are vertices, ascending; of coincident ones the lowest index. Never empty.
     pub vertices: Vec<u32>,
-    /// Tokens of which nothing is known, ascending; none for d ≤ 3.
+    /// Undecided tokens, ascending; none for d ≤ 3.
     pub undecided: Vec<u32>,
-    /// How far from the hull of the vertices a token that is neither may lie, in the tokens' unit; 0 for d ≤ 3.
+    /// The largest distance from the hull of the vertices of a token that is neither, in the
+    /// tokens' unit; 0 for d ≤ 3.
     pub tolerance: f64,
 }
 
 impl Hull {
-    /// The hull of a cloud.
+    /// Computes the hull of a cloud.
     pub fn of(points: &Points) -> Self {
         Self::with_effort(points, EFFORT)
     }
 
-    /// The hull of a cloud, with at most `effort` multiply-adds where d > 3.
+    /// Computes the hull of a cloud, with at most `effort` multiply-adds where d > 3.
     pub fn with_effort(points: &Points, effort: u64) -> Self {
         let (scaled, exponent) = points.in_range(reach(points));
         let candidates = inside::outer(&scaled, None);
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// The hull of a cloud of at most `most` tokens beyond those that are put aside by the look of some extreme ones;
-    /// `None` for more.
+    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of
+    /// `extremes`; `None` for more.
     pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
         let candidates = inside::outer(&scaled, Some(extremes));
@@ -69,8 +71,8 @@ impl Hull {
 
     fn of_candidates(points: &Points, candidates: Vec<u32>, exponent: i32, effort: u64) -> Self {
         if points.d() > 3 {
-            let hull = general::hull(points, effort);
-            return Self { tolerance: num::scale(hull.tolerance, exponent), ..hull };
+            let (vertices, undecided, tolerance) = general::hull(points, effort);
+            return Self { vertices, undecided, tolerance: num::scale(tolerance, exponent) };
         }
         let candidates = unique(points, candidates);
         let named = |position: u32| candidates[position as usize];
@@ -97,48 +99,4 @@ impl Hull {
     pub fn points(&self, of: &Points) -> Points {
         of.select(&self.vertices)
     }
-}
-
-/// Rows scaled into [−1, 1], without coordinates too small for exact products.
-struct Scaled<'a> {
-    points: &'a Points,
-    exponent: i32,
-}
-
-impl<'a> Scaled<'a> {
-    fn of(points: &'a Points) -> Self {
-        Self { points, exponent: num::exponent_above(points.largest_magnitude()) }
-    }
-
-    fn row<const D: usize>(&self, i: u32) -> [f64; D] {
-        let least = num::scale(1.0, -250);
-        std::array::from_fn(|k| {
-            let x = num::scale(self.points.row(i as usize)[k], -self.exponent);
-            if x.abs() < least { 0.0 } else { x }
-        })
-    }
-}
-
-/// Of candidates that coincide once scaled, the lowest index each.
-fn unique(points: &Points, mut candidates: Vec<u32>) -> Vec<u32> {
-    let scaled = Scaled::of(points);
-    let key = |i: u32| -> [f64; 3] {
-        let row: [f64; 3] = match points.d() {
-            1 => [scaled.row::<1>(i)[0], 0.0, 0.0],
-            2 => {
-                let [x, y] = scaled.row::<2>(i);
-                [x, y, 0.0]
-            }
-            _ => scaled.row::<3>(i),
-        };
-        row.map(|x| x + 0.0)
-    };
-    let order = |a: &[f64; 3], b: &[f64; 3]| {
-        a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-    };
-    let mut keyed: Vec<([f64; 3], u32)> = candidates.drain(..).map(|i| (key(i), i)).collect();
-    keyed.sort_unstable_by(|(a, i), (b, j)| order(a, b).then(i.cmp(j)));
-    keyed.dedup_by(|b, a| a.0 == b.0);
-    candidates.extend(keyed.into_iter().map(|(_, i)| i));
-    candidates
 }

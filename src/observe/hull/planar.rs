@@ -2,13 +2,15 @@
 
 use robust::{Coord, orient2d};
 
-/// A point and the caller's name for it.
-pub(super) type Named = ([f64; 2], u32);
+use super::scaled::lexicographic;
 
-/// Vertices counterclockwise from the least one; both ends of a segment; the one point of a point. Points that lie on an
-/// edge are no vertices. Equal points must not occur.
-pub(super) fn vertices(mut points: Vec<Named>) -> Vec<u32> {
-    points.sort_by(|(a, i), (b, j)| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])).then(i.cmp(j)));
+/// A point with the caller's index of it.
+pub(crate) type Named = ([f64; 2], u32);
+
+/// The vertices, counterclockwise from the least one; points on an edge are none. A segment has its
+/// two ends, a point itself. Equal points count as one where there are three vertices or more.
+pub(crate) fn vertices(mut points: Vec<Named>) -> Vec<u32> {
+    points.sort_by(|(a, i), (b, j)| lexicographic(a, b).then(i.cmp(j)));
     if points.len() < 3 {
         return points.into_iter().map(|(_, name)| name).collect();
     }

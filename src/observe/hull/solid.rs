@@ -1,22 +1,24 @@
-//! The hull in space: quickhull (Barber, Dobkin and Huhdanpaa, ACM TOMS 22, 1996) with exact orientations.
+//! The hull in space: quickhull (Barber, Dobkin and Huhdanpaa, 1996) with exact orientations.
 //!
-//! A point is outside a facet only if it is strictly above its plane, so the facets seen from a point make a disc even
-//! where points are coplanar, and no facet is ever degenerate. A face with more than three corners ends up in several
-//! triangles, and a point inside a face or an edge may be a corner of some: what tells a vertex of the hull from those
-//! is that at least three of the edges at it are creases, edges between triangles that are not coplanar.
+//! A point is outside a facet only if it is strictly above its plane, so the facets seen from a
+//! point make a disc even where points are coplanar, and no facet is ever degenerate. A face with
+//! more than three corners ends up in several triangles, and a point inside a face or an edge may
+//! be a corner of some: what tells a vertex of the hull from those is that at least three of the
+//! edges at it are creases, edges between triangles that are not coplanar.
 
 use std::collections::HashMap;
 
 use robust::{Coord3D, orient3d};
 
 use super::planar;
+use super::scaled::lexicographic;
 
 type Point = [f64; 3];
 const NONE: u32 = u32::MAX;
 
-/// The hull of distinct points.
+/// The hull of distinct points in space.
 pub(super) struct Solid {
-    /// Vertices, as positions in the points given.
+    /// Vertices, as indices of the points given.
     pub(super) vertices: Vec<u32>,
     /// Triangles, counterclockwise from outside; none where the points lie in a plane.
     pub(super) facets: Vec<[u32; 3]>,
@@ -24,7 +26,7 @@ pub(super) struct Solid {
 
 struct Facet {
     corners: [u32; 3],
-    /// Across the edge from corner e to corner e + 1.
+    /// The facet across the edge from corner e to corner e + 1.
     neighbours: [u32; 3],
     outside: Vec<u32>,
     alive: bool,
@@ -37,18 +39,16 @@ fn height(a: Point, b: Point, c: Point, p: Point) -> f64 {
     -orient3d(at(a), at(b), at(c), at(p))
 }
 
-/// The point set without one coordinate.
+/// The projection of a point that drops one coordinate.
 fn shadow(p: Point, dropped: usize) -> [f64; 2] {
     [p[(dropped + 1) % 3], p[(dropped + 2) % 3]]
 }
 
 impl Solid {
-    /// The hull of distinct points, in any number and position.
+    /// Computes the hull of distinct points, in any number and position.
     pub(super) fn of(points: &[Point]) -> Self {
         let flat = |vertices| Self { vertices, facets: Vec::new() };
-        let less = |a: &Point, b: &Point| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne());
-        let by_order =
-            |&i: &u32, &j: &u32| less(&points[i as usize], &points[j as usize]).unwrap_or(std::cmp::Ordering::Equal);
+        let by_order = |&i: &u32, &j: &u32| lexicographic(&points[i as usize], &points[j as usize]);
         let all = || 0..points.len() as u32;
         let (Some(low), Some(high)) = (all().min_by(by_order), all().max_by(by_order)) else { return flat(Vec::new()) };
         if low == high {
@@ -110,7 +110,7 @@ impl Building<'_> {
         self.facets.len() as u32 - 1
     }
 
-    /// The first tetrahedron.
+    /// Builds the first tetrahedron.
     fn start(&mut self, [a, b, c, d]: [u32; 4]) {
         let is_above = height(self.point(a), self.point(b), self.point(c), self.point(d)) > 0.0;
         let (b, c) = if is_above { (c, b) } else { (b, c) };
@@ -130,13 +130,13 @@ impl Building<'_> {
         self.share(rest, &[0, 1, 2, 3]);
     }
 
-    /// Which edge of a facet runs from one corner to another.
+    /// The edge of a facet that runs from one corner to another.
     fn edge(&self, facet: u32, from: u32, to: u32) -> Option<usize> {
         let corners = self.facets[facet as usize].corners;
         (0..3).find(|&e| corners[e] == from && corners[(e + 1) % 3] == to)
     }
 
-    /// Gives every point to a facet that it is outside of; points outside of none are inside the hull.
+    /// Gives every point to a facet that it is outside of; the other points are inside the hull.
     fn share(&mut self, points: Vec<u32>, facets: &[u32]) {
         for i in points {
             if let Some(&f) = facets.iter().find(|&&f| self.height(f, i) > 0.0) {
@@ -158,7 +158,7 @@ impl Building<'_> {
         }
     }
 
-    /// Replaces the facets that `apex` is outside of by a cone over their rim; `facet` is one of them.
+    /// Replaces the facets that `apex` is outside of, such as `facet`, by a cone over their rim.
     fn cone(&mut self, facet: u32, apex: u32) -> Vec<u32> {
         self.round += 1;
         let (mut seen, mut rim) = (vec![facet], Vec::new());

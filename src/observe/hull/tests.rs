@@ -7,8 +7,8 @@ fn points(d: usize, rows: &[&[f64]]) -> Points {
     Points::new(d, rows.concat()).unwrap()
 }
 
-/// Whether the distinct point `p` is a convex combination of the other distinct points, in exact rational arithmetic on
-/// small integers (Carathéodory: of d + 1 or fewer of them).
+/// Whether the distinct point `p` is a convex combination of the other distinct points, in exact
+/// rational arithmetic on small integers (Carathéodory: of d + 1 or fewer of them).
 fn is_vertex(rows: &[Vec<i64>], p: usize) -> bool {
     let d = rows[p].len();
     let others: Vec<&Vec<i64>> = rows.iter().filter(|r| **r != rows[p]).collect();
@@ -54,7 +54,7 @@ fn reduced((n, d): (i128, i128)) -> (i128, i128) {
     if n == 0 { (0, 1) } else { (n / a * d.signum(), d.abs() / a) }
 }
 
-/// The unique solution of an overdetermined exact system with m unknowns; `None` if there is none or more than one.
+/// The unique solution, if there is one, of an overdetermined exact system with m unknowns.
 fn solve(a: &mut [Vec<(i128, i128)>], m: usize) -> Option<Vec<(i128, i128)>> {
     let minus = |x: (i128, i128), y: (i128, i128)| reduced((x.0 * y.1 - y.0 * x.1, x.1 * y.1));
     let times = |x: (i128, i128), y: (i128, i128)| reduced((x.0 * y.0, x.1 * y.1));
@@ -79,7 +79,7 @@ fn solve(a: &mut [Vec<(i128, i128)>], m: usize) -> Option<Vec<(i128, i128)>> {
     a[m..].iter().all(|row| row[m].0 == 0).then(|| (0..m).map(|c| a[c][m]).collect())
 }
 
-/// Of every set of coincident vertices the lowest index.
+/// The vertices by their definition; of coincident ones the lowest index.
 fn plain(rows: &[Vec<i64>]) -> Vec<u32> {
     (0..rows.len()).filter(|&p| !rows[..p].contains(&rows[p]) && is_vertex(rows, p)).map(|p| p as u32).collect()
 }
@@ -87,8 +87,8 @@ fn plain(rows: &[Vec<i64>]) -> Vec<u32> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// On a coarse grid nearly everything is collinear, coplanar or coincident: if the hull had too few or too many
-    /// vertices there, limits would be called vertices of K that are none.
+    /// On a coarse grid nearly everything is collinear, coplanar or coincident: if the hull had too
+    /// few or too many vertices there, limits would be called vertices of K that are none.
     #[test]
     fn vertices_are_those_of_the_definition(
         d in 1usize..5, span in 1i64..4, values in proptest::collection::vec(0i64..1000, 4..44), scale in -300i32..300,
@@ -103,8 +103,8 @@ proptest! {
         prop_assert_eq!(hull.vertices, plain(&rows), "{:?}", rows);
     }
 
-    /// If putting tokens aside first lost a vertex, large clouds would have another hull than small ones; and shifting a
-    /// cloud by exact amounts must not change its vertices.
+    /// If putting tokens aside first lost a vertex, large clouds would have another hull than small
+    /// ones; and shifting a cloud by exact amounts must not change its vertices.
     #[test]
     fn large_clouds_lose_no_vertex(d in 2usize..4, seed in any::<u64>(), kind in 0..4, n in 600usize..3000) {
         let mut stream = Stream::new(seed, "cloud", 0);
@@ -132,13 +132,14 @@ proptest! {
         for (j, support) in directions.support(&points).iter().enumerate() {
             let u = directions.vector(j);
             let ties = points.rows().filter(|row| {
-                super::super::points::dot_exactly(&u, row) > support.value - 1e-9
+                num::dot_exactly(&u, row) > support.value - 1e-9
             }).count();
             prop_assert!(ties > 1 || unfiltered.vertices.contains(&support.token));
         }
     }
 
-    /// In many dimensions every claim must hold by itself: mixtures of corners are inside, corners are vertices.
+    /// In many dimensions every claim must hold: mixtures of corners are inside, corners are
+    /// vertices.
     #[test]
     fn certificates_hold_in_many_dimensions(d in 4usize..9, seed in any::<u64>(), corners in 2usize..14, scale in -300i32..300) {
         let mut stream = Stream::new(seed, "cloud", 0);
@@ -202,7 +203,7 @@ fn what_is_not_known_is_undecided() {
     assert!(outside.into_iter().all(|v| hull.undecided.contains(v)));
 }
 
-/// A tie of a few units in the last place must be decided by the tokens, not by the rounding of sums.
+/// A tie of a few ulps must be decided by the tokens, not by the rounding of sums.
 #[test]
 fn one_unit_makes_a_vertex() {
     let up = 1.0f64.next_up();

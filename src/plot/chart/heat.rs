@@ -1,13 +1,14 @@
-//! Heat maps: a coloured cell for each pair, its value inside, and a bar that says what the colours mean. The colours are
-//! viridis, whose lightness grows all the way: it reads in grey too.
+//! Heat maps: a coloured cell for each pair, with the value inside, and a bar with the scale of the
+//! colours. The colours are viridis, whose lightness grows all the way: it reads in grey too.
 
 use glam::DVec2;
 
 use crate::error::{Error, Result};
+use crate::num;
+use crate::plot::axes::{Axes, Axis, INK, SOFT, Scale, significant};
 use crate::plot::canvas::{Anchor, Canvas, Style, text_width};
-use crate::plot::frame::{Axis, Frame, INK, SOFT, Scale, significant};
 
-/// Pixels of the bar with its texts.
+/// Width of the bar with its texts, in pixels.
 pub(super) const BAR: f64 = 128.0;
 
 const VIRIDIS: [[f64; 3]; 9] = [
@@ -22,7 +23,7 @@ const VIRIDIS: [[f64; 3]; 9] = [
     [253.0, 231.0, 37.0],
 ];
 
-/// Cells of values.
+/// The cells of a heat map.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Heat {
     pub(super) label: String,
@@ -44,10 +45,9 @@ impl Heat {
         value.is_finite() && (!self.log || value > 0.0)
     }
 
-    /// Least and largest value; apart from each other.
+    /// Least and largest value shown; moved apart where they are equal.
     fn range(&self) -> (f64, f64) {
-        let shown = self.values.iter().flatten().copied().filter(|&v| self.shows(v));
-        let (low, high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = num::range(self.values.iter().flatten().copied().filter(|&v| self.shows(v)));
         match (low, high) {
             _ if low > high => (1.0, 2.0),
             _ if low == high && self.log => (low / 2.0, low * 2.0),
@@ -62,12 +62,12 @@ impl Heat {
         Axis { scale: if self.log { Scale::Log } else { Scale::Linear }, ..Axis::linear(low, high, &*self.label) }
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas, frame: &Frame, [x, y]: [&str; 2]) {
+    pub(super) fn draw(&self, canvas: &mut Canvas, axes: &Axes, [x, y]: [&str; 2]) {
         let axis = self.axis();
         let name = |names: &[(f64, String)], at: usize| names.get(at).map_or(String::new(), |(_, name)| name.clone());
         for (r, row) in self.values.iter().enumerate() {
             for (c, &value) in row.iter().enumerate() {
-                let corner = |dx: f64, dy: f64| frame.map(DVec2::new(c as f64 + dx, r as f64 + dy));
+                let corner = |dx: f64, dy: f64| axes.map(DVec2::new(c as f64 + dx, r as f64 + dy));
                 let (low, high) = (corner(-0.5, 0.5), corner(0.5, -0.5));
                 let middle = (low + high) / 2.0;
                 let (colour, ink, text) = if self.shows(value) {
@@ -80,14 +80,14 @@ impl Heat {
                 if text_width(&text, 12.0) < high.x - low.x - 6.0 && high.y - low.y > 15.0 {
                     canvas.text(middle + DVec2::new(0.0, 4.2), 12.0, Anchor::Middle, ink, 0.0, &text);
                 }
-                let (column, row) = (name(&frame.x.names, c), name(&frame.y.names, r));
+                let (column, row) = (name(&axes.x.names, c), name(&axes.y.names, r));
                 let quantity = self.label.split(" (").next().unwrap_or("");
-                canvas.mark(middle, format!("{x}: {column}\n{y}: {row}\n{quantity}: {}", significant(value)));
+                canvas.tooltip(middle, format!("{x}: {column}\n{y}: {row}\n{quantity}: {}", significant(value)));
             }
         }
     }
 
-    /// The bar at the right.
+    /// Draws the bar at the right.
     pub(super) fn bar(&self, canvas: &mut Canvas, corner: DVec2, bottom: f64) {
         const STRIPES: usize = 96;
         let (low, high) = (corner + DVec2::new(76.0, 0.0), DVec2::new(corner.x + 96.0, bottom));
@@ -98,13 +98,13 @@ impl Heat {
             let (from, to) = (DVec2::new(low.x, top), DVec2::new(high.x, top + each + 0.4));
             canvas.rectangle(from, to, Style::fill(&colour(share), 1.0));
         }
-        let frame = Frame { low, high, x: Axis::linear(0.0, 1.0, ""), y: self.axis() };
-        frame.draw_side(canvas);
-        frame.close(canvas);
+        let axes = Axes { low, high, x: Axis::linear(0.0, 1.0, ""), y: self.axis() };
+        axes.draw_side(canvas);
+        axes.close(canvas);
     }
 }
 
-/// To three digits.
+/// Rounds to three digits.
 fn rounded(value: f64) -> f64 {
     format!("{value:.2e}").parse().unwrap_or(value)
 }

@@ -2,18 +2,18 @@
 
 use glam::DVec2;
 
-use super::{Chart, Layer, Shape};
+use super::layer::{Layer, Shape};
+use crate::plot::axes::INK;
 use crate::plot::canvas::{Anchor, Canvas, Style, text_width, wrapped};
-use crate::plot::frame::INK;
 
 const SIZE: f64 = 12.0;
 const KEY: f64 = 34.0;
 const MOST_TEXT: f64 = 190.0;
 
-/// Layers with a name, each name once.
-fn named<'a>(charts: &[&'a Chart]) -> Vec<&'a Layer> {
+/// The layers with a name, each name once.
+fn named<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Vec<&'a Layer> {
     let mut found: Vec<&Layer> = Vec::new();
-    for layer in charts.iter().flat_map(|chart| &chart.layers) {
+    for layer in layers {
         if !layer.name.is_empty() && !found.iter().any(|other| other.name == layer.name) {
             found.push(layer);
         }
@@ -21,15 +21,16 @@ fn named<'a>(charts: &[&'a Chart]) -> Vec<&'a Layer> {
     found
 }
 
-/// Pixels across; 0 where there is nothing to say.
-pub(super) fn width(charts: &[&Chart]) -> f64 {
-    let widest = named(charts).iter().map(|layer| text_width(&layer.name, SIZE)).fold(0.0, f64::max);
+/// The width of the legend, in pixels; 0 where no layer has a name.
+pub(super) fn width<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> f64 {
+    let widest = named(layers).iter().map(|layer| text_width(&layer.name, SIZE)).fold(0.0, f64::max);
     if widest == 0.0 { 0.0 } else { KEY + widest.min(MOST_TEXT) + 8.0 }
 }
 
-pub(super) fn draw(canvas: &mut Canvas, charts: &[&Chart], corner: DVec2, width: f64) {
+/// Draws the keys of layers from `corner` on.
+pub(super) fn draw<'a>(canvas: &mut Canvas, layers: impl IntoIterator<Item = &'a Layer>, corner: DVec2, width: f64) {
     let mut y = corner.y;
-    for layer in named(charts) {
+    for layer in named(layers) {
         let Layer { name, colour, opacity, shape } = layer;
         let at = DVec2::new(corner.x + 14.0, y);
         let (across, half) = (DVec2::new(11.0, 0.0), DVec2::new(11.0, 6.0));

@@ -1,140 +1,39 @@
-//! Charts: layers over one pair of axes, each with a name in the legend. A layer is data; how it is painted stands in
-//! `paint`.
+//! Charts: layers over one pair of axes, each with a name in the legend, drawn by `paint`.
 //!
-//! | layer | what |
+//! | layer | shows |
 //! |---|---|
 //! | [`Chart::line`], [`Chart::lines`], [`Chart::dashed`] | curves |
 //! | [`Chart::points`], [`Chart::intervals`] | points; points with an interval |
 //! | [`Chart::band`], [`Chart::region`] | between two curves; a polygon |
 //! | [`Chart::bars`], [`Chart::histogram`] | bars from the lower end |
-//! | [`Chart::level`], [`Chart::upright`] | a straight line across, for what theory says |
+//! | [`Chart::level`], [`Chart::upright`] | a straight line across, for a prediction of theory |
 //! | [`Chart::heat`] | coloured cells, alone |
 //!
-//! Axes fit their data unless a range is given. On a logarithmic axis, what is not above 0 has no place: it is left out, and the
-//! foot of the chart says how many such values there were.
+//! Axes fit their data unless a range is given. On a logarithmic axis, what is not above 0 has no
+//! place: it is left out, and the foot of the chart says how many such values there were.
 
+pub(super) mod coordinate;
 mod heat;
+mod layer;
 mod legend;
 mod paint;
+pub(super) mod panels;
 
 use glam::DVec2;
 
+use self::coordinate::Coordinate;
 use self::heat::Heat;
-use super::canvas::{Anchor, Canvas, wrapped};
-use super::frame::{Axis, Frame, INK, SOFT, Scale, heading};
-use super::{COLOURS, Picture, Size};
+use self::layer::{Layer, Point, Shape};
+use super::axes::{Axes, FOOT_SIZE, INK, foot, heading};
+use super::canvas::{Canvas, wrapped};
+use super::colouring::{COLOURS, GREY};
+use super::picture::{Picture, Size};
 use crate::error::{Error, Result};
+use crate::num;
 
-/// The largest magnitude that an axis shows; differences of such numbers are numbers.
-const LARGEST: f64 = 1e300;
-/// Places that a chart says something at, at most.
-const MOST_MARKS: usize = 3000;
-
-/// One axis, before its data are known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Coordinate {
-    label: String,
-    log: bool,
-    whole: bool,
-    range: Option<(f64, f64)>,
-    names: Vec<(f64, String)>,
-}
-
-impl Coordinate {
-    /// A linear axis; the label names the quantity and its unit.
-    pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..Self::default() }
-    }
-
-    /// A logarithmic axis.
-    pub fn log(label: impl Into<String>) -> Self {
-        Self { log: true, ..Self::linear(label) }
-    }
-
-    /// A linear axis of counts or steps: ticks at whole numbers only.
-    pub fn whole(label: impl Into<String>) -> Self {
-        Self { whole: true, ..Self::linear(label) }
-    }
-
-    /// Shows this range, whatever the data.
-    #[must_use]
-    pub fn within(self, low: f64, high: f64) -> Self {
-        Self { range: Some((low, high)), ..self }
-    }
-
-    /// Ticks at these values, with texts of their own.
-    #[must_use]
-    pub fn named(self, names: impl IntoIterator<Item = (f64, String)>) -> Self {
-        Self { names: names.into_iter().collect(), ..self }
-    }
-
-    /// Whether a value has a place on the axis.
-    fn shows(&self, value: f64) -> bool {
-        value.abs() <= LARGEST && (!self.log || value >= 1.0 / LARGEST)
-    }
-
-    /// The axis around these values.
-    fn axis(&self, values: &[f64]) -> Axis {
-        let shown = values.iter().copied().filter(|&v| self.shows(v));
-        let (mut low, mut high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-        if low > high {
-            (low, high) = if self.log { (0.1, 1.0) } else { (0.0, 1.0) };
-        }
-        if let Some(range) = self.range {
-            (low, high) = range;
-        } else if self.log {
-            let margin = 10f64.powf(0.04 * (high.log10() - low.log10())).max(1.05);
-            (low, high) = ((low / margin).max(1.0 / LARGEST), (high * margin).min(LARGEST));
-        } else {
-            let flat = if high == 0.0 { 1.0 } else { 0.1 * high.abs() };
-            let margin = if high > low { 0.04 * (high - low) } else { flat };
-            (low, high) = (low - margin, high + margin);
-        }
-        let scale = if self.log { Scale::Log } else { Scale::Linear };
-        Axis { scale, whole: self.whole, names: self.names.clone(), ..Axis::linear(low, high, &*self.label) }
-    }
-
-    /// The quantity without its unit.
-    fn quantity(&self) -> &str {
-        self.label.split(" (").next().unwrap_or("")
-    }
-}
-
-/// A point of the data.
-type Point = (f64, f64);
-
-/// What a layer shows.
+/// A chart: layers or a heat map on a pair of axes.
 #[derive(Clone, Debug, PartialEq)]
-enum Shape {
-    Lines {
-        paths: Vec<Vec<Point>>,
-        dashed: bool,
-    },
-    Points {
-        at: Vec<Point>,
-        radius: f64,
-    },
-    /// x, y, lower and upper end.
-    Intervals(Vec<[f64; 4]>),
-    /// x, lower and upper end.
-    Band(Vec<[f64; 3]>),
-    Region(Vec<Point>),
-    /// Lower and upper end in x, height.
-    Bars(Vec<[f64; 3]>),
-    Level(f64),
-    Upright(f64),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Layer {
-    name: String,
-    colour: &'static str,
-    opacity: f64,
-    shape: Shape,
-}
-
-/// A chart.
-#[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Chart {
     title: String,
     subtitle: String,
@@ -148,14 +47,14 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// A chart without data; the title says what is shown.
+    /// Makes a chart without data; the title says what is shown.
     pub fn new(title: impl Into<String>, x: Coordinate, y: Coordinate) -> Self {
         let (subtitle, foot) = (String::new(), String::new());
         Self { title: title.into(), subtitle, foot, x, y, equal: false, layers: Vec::new(), heat: None, coloured: 0 }
     }
 
-    /// Coloured cells: `values[r][c]` belongs to `rows[r]` and `columns[c]`, NaN for none; `label` names the quantity and its unit.
-    /// The axes' texts stand at the cells' middles.
+    /// Makes a heat map: `values[r][c]` belongs to `rows[r]` and `columns[c]`, NaN for none;
+    /// `label` names the quantity and its unit. The axes' texts stand at the cells' middles.
     pub fn heat(
         title: impl Into<String>,
         x: (&str, &[String]),
@@ -173,44 +72,37 @@ impl Chart {
         Self { heat: Some(heat), ..Self::new(title, axis(x), axis(y)) }
     }
 
-    /// A second line under the title.
-    #[must_use]
+    /// Adds a second line under the title.
     pub fn subtitle(self, text: impl Into<String>) -> Self {
         Self { subtitle: text.into(), ..self }
     }
 
-    /// A note below the chart.
-    #[must_use]
+    /// Adds a note below the chart.
     pub fn foot(self, text: impl Into<String>) -> Self {
         Self { foot: text.into(), ..self }
     }
 
-    /// A unit is as long on both axes.
-    #[must_use]
+    /// Gives a unit one length on both axes.
     pub fn equal_units(self) -> Self {
         Self { equal: true, ..self }
     }
 
-    /// A curve.
-    #[must_use]
+    /// Adds a curve.
     pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.layer(name, Shape::Lines { paths: vec![points.into_iter().collect()], dashed: false })
     }
 
-    /// Curves under one name; many of them are drawn thin.
-    #[must_use]
+    /// Adds curves under one name; many of them are drawn thin.
     pub fn lines(self, name: impl Into<String>, paths: Vec<Vec<(f64, f64)>>) -> Self {
         self.layer(name, Shape::Lines { paths, dashed: false })
     }
 
-    /// A dashed curve, for what theory says.
-    #[must_use]
+    /// Adds a dashed curve, for a prediction of theory.
     pub fn dashed(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.layer(name, Shape::Lines { paths: vec![points.into_iter().collect()], dashed: true })
     }
 
-    /// Points.
-    #[must_use]
+    /// Adds points.
     pub fn points(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let at: Vec<Point> = points.into_iter().collect();
         let radius = if at.len() > 2000 {
@@ -223,39 +115,33 @@ impl Chart {
         self.layer(name, Shape::Points { at, radius })
     }
 
-    /// Points with intervals in y: x, y, lower and upper end.
-    #[must_use]
+    /// Adds points with intervals in y: x, y, lower and upper end.
     pub fn intervals(self, name: impl Into<String>, points: Vec<[f64; 4]>) -> Self {
         self.layer(name, Shape::Intervals(points))
     }
 
-    /// The area between two curves: x, lower and upper end.
-    #[must_use]
+    /// Adds the area between two curves: x, lower and upper end.
     pub fn band(self, name: impl Into<String>, points: Vec<[f64; 3]>) -> Self {
         self.layer(name, Shape::Band(points)).opacity(0.22)
     }
 
-    /// A polygon.
-    #[must_use]
+    /// Adds a polygon.
     pub fn region(self, name: impl Into<String>, corners: Vec<(f64, f64)>) -> Self {
         self.layer(name, Shape::Region(corners)).opacity(0.22)
     }
 
-    /// Bars: lower and upper end in x, height.
-    #[must_use]
+    /// Adds bars: lower and upper end in x, height.
     pub fn bars(self, name: impl Into<String>, bars: Vec<[f64; 3]>) -> Self {
         self.layer(name, Shape::Bars(bars)).opacity(0.6)
     }
 
-    /// How many of `values` lie in each of `bins` bins of equal width on the x axis as it is scaled, over their range or the one
-    /// that the axis was given. On a logarithmic axis, values of 0 and below are counted in the lowest bin; values beyond the range in
-    /// the last one on their side.
-    #[must_use]
+    /// Adds a histogram of `values` in `bins` bins of equal width on the x axis as it is scaled,
+    /// over their range or the one given to the axis. On a logarithmic axis the lowest bin also
+    /// counts values of 0 and below; the outermost bins also count values beyond the range.
     pub fn histogram(self, name: impl Into<String>, values: &[f64], bins: usize) -> Self {
         let to = |v: f64| if self.x.log { v.log10() } else { v };
         let from = |v: f64| if self.x.log { 10f64.powf(v) } else { v };
-        let shown: Vec<f64> = values.iter().copied().filter(|&v| self.x.shows(v)).collect();
-        let (least, most) = shown.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+        let (least, most) = num::range(values.iter().copied().filter(|&v| self.x.shows(v)));
         let (low, high) = self.x.range.unwrap_or(if least <= most { (least, most) } else { (1.0, 10.0) });
         let (low, high) = if to(high) > to(low) { (to(low), to(high)) } else { (to(low) - 0.5, to(low) + 0.5) };
         let bins = bins.max(1);
@@ -270,20 +156,17 @@ impl Chart {
         self.bars(name, bars)
     }
 
-    /// A dashed line across at a height, for what theory says.
-    #[must_use]
+    /// Adds a dashed line across at a height, for a prediction of theory.
     pub fn level(self, name: impl Into<String>, y: f64) -> Self {
         self.layer(name, Shape::Level(y)).ink()
     }
 
-    /// A dashed line upright at a place, for what theory says.
-    #[must_use]
+    /// Adds a dashed upright line, for a prediction of theory.
     pub fn upright(self, name: impl Into<String>, x: f64) -> Self {
         self.layer(name, Shape::Upright(x)).ink()
     }
 
     /// Gives the last layer colour k of the palette, so that layers that belong together have one.
-    #[must_use]
     pub fn colour(mut self, k: usize) -> Self {
         if let Some(layer) = self.layers.last_mut() {
             layer.colour = COLOURS[k % COLOURS.len()];
@@ -292,21 +175,18 @@ impl Chart {
     }
 
     /// Draws the last layer in the colour of text.
-    #[must_use]
     pub fn ink(mut self) -> Self {
         self.coloured = self.coloured.saturating_sub(1);
         self.painted(INK)
     }
 
     /// Draws the last layer in grey, as a background to the others.
-    #[must_use]
     pub fn grey(mut self) -> Self {
         self.coloured = self.coloured.saturating_sub(1);
-        self.painted("#8c8c8c")
+        self.painted(GREY)
     }
 
     /// Gives the points of the last layer another radius, in pixels.
-    #[must_use]
     pub fn radius(mut self, pixels: f64) -> Self {
         if let Some(Layer { shape: Shape::Points { radius, .. }, .. }) = self.layers.last_mut() {
             *radius = pixels;
@@ -315,7 +195,6 @@ impl Chart {
     }
 
     /// Gives the last layer another opacity, from 0 to 1.
-    #[must_use]
     pub fn opacity(mut self, opacity: f64) -> Self {
         if let Some(layer) = self.layers.last_mut() {
             layer.opacity = opacity;
@@ -345,19 +224,18 @@ impl Chart {
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
-        let foot = self.full_foot();
-        let lines = if foot.is_empty() { Vec::new() } else { wrapped(&foot, 11.0, width - 32.0, 3) };
-        let bottom = height - 58.0 - 14.0 * lines.len() as f64;
-        let side = if self.heat.is_some() { heat::BAR } else { legend::width(&[self]) };
+        let note = self.full_foot();
+        let lines = if note.is_empty() { 0 } else { wrapped(&note, FOOT_SIZE, width - 32.0, 3).len() };
+        let bottom = height - 58.0 - 14.0 * lines as f64;
+        let side = if self.heat.is_some() { heat::BAR } else { legend::width(&self.layers) };
         self.draw_in(&mut canvas, DVec2::new(84.0, top), DVec2::new(width - 24.0 - side, bottom))?;
         if let Some(heat) = &self.heat {
             heat.bar(&mut canvas, DVec2::new(width - heat::BAR, top), bottom);
         } else {
-            legend::draw(&mut canvas, &[self], DVec2::new(width - 12.0 - side, top + 8.0), side);
+            legend::draw(&mut canvas, &self.layers, DVec2::new(width - 12.0 - side, top + 8.0), side);
         }
-        for (at, line) in lines.iter().rev().enumerate() {
-            let place = DVec2::new(16.0, height - 9.0 - 14.0 * at as f64);
-            canvas.text(place, 11.0, Anchor::Start, SOFT, 0.0, line);
+        if lines > 0 {
+            foot(&mut canvas, &note, 3, 9.0);
         }
         canvas.finish()
     }
@@ -373,28 +251,28 @@ impl Chart {
             }
         }
         let (xs, ys) = self.values();
-        let mut frame = Frame { low, high, x: self.x.axis(&xs), y: self.y.axis(&ys) };
+        let mut axes = Axes { low, high, x: self.x.axis(&xs), y: self.y.axis(&ys) };
         if self.equal {
-            frame.equalise();
+            axes.equalise();
         }
         // Bars stand on the axis.
         if self.has_bars() && !self.y.log && self.y.range.is_none() && ys.iter().all(|y| *y >= 0.0) {
-            frame.y.low = 0.0;
+            axes.y.low = 0.0;
         }
         if let Some(heat) = &self.heat {
             heat.check()?;
-            heat.draw(canvas, &frame, [self.x.quantity(), self.y.quantity()]);
-            frame.draw_ticks(canvas);
+            heat.draw(canvas, &axes, [self.x.quantity(), self.y.quantity()]);
+            axes.draw_ticks(canvas);
         } else {
-            frame.draw(canvas);
+            axes.draw(canvas);
             canvas.open_clip(low, high);
             for layer in &self.layers {
-                paint::layer(canvas, &frame, layer);
+                paint::layer(canvas, &axes, layer);
             }
             canvas.close_clip();
-            paint::marks(canvas, &frame, self);
+            paint::tooltips(canvas, &axes, &self.layers, [&self.x, &self.y]);
         }
-        frame.close(canvas);
+        axes.close(canvas);
         Ok(())
     }
 
@@ -402,39 +280,13 @@ impl Chart {
         self.layers.iter().any(|layer| matches!(layer.shape, Shape::Bars(_)))
     }
 
-    /// Every value that the axes must show.
+    /// The values that the axes must show: x, y.
     fn values(&self) -> (Vec<f64>, Vec<f64>) {
-        let (mut xs, mut ys) = (Vec::new(), Vec::new());
-        for layer in &self.layers {
-            match &layer.shape {
-                Shape::Lines { paths, .. } => paths.iter().flatten().for_each(|&(x, y)| {
-                    xs.push(x);
-                    ys.push(y);
-                }),
-                Shape::Points { at: points, .. } | Shape::Region(points) => points.iter().for_each(|&(x, y)| {
-                    xs.push(x);
-                    ys.push(y);
-                }),
-                Shape::Intervals(points) => points.iter().for_each(|&[x, y, low, high]| {
-                    xs.push(x);
-                    ys.extend([y, low, high]);
-                }),
-                Shape::Band(points) => points.iter().for_each(|&[x, low, high]| {
-                    xs.push(x);
-                    ys.extend([low, high]);
-                }),
-                Shape::Bars(bars) => bars.iter().for_each(|&[low, high, height]| {
-                    xs.extend([low, high]);
-                    ys.extend([height, if self.y.log { height } else { 0.0 }]);
-                }),
-                Shape::Level(y) => ys.push(*y),
-                Shape::Upright(x) => xs.push(*x),
-            }
-        }
-        (xs, ys)
+        let all = self.layers.iter().map(|layer| layer.shape.values(self.y.log));
+        all.fold((Vec::new(), Vec::new()), |(xs, ys), (x, y)| ([xs, x].concat(), [ys, y].concat()))
     }
 
-    /// The foot, and what could not be shown.
+    /// The foot, with the number of values that could not be shown.
     fn full_foot(&self) -> String {
         let (xs, ys) = self.values();
         // A bar of height 0 is no bar.
@@ -447,49 +299,5 @@ impl Chart {
             _ => format!("{hidden} values have no place on their axis: they are 0, not finite or out of range."),
         };
         [self.foot.as_str(), &hidden].join(" ").trim().to_owned()
-    }
-}
-
-/// Charts side by side on one sheet, with one legend.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Panels {
-    /// First line.
-    pub title: String,
-    /// Second line.
-    pub subtitle: String,
-    /// At least one; the title of each stands above it. No heat maps.
-    pub charts: Vec<Chart>,
-    /// Panels in a row.
-    pub columns: usize,
-}
-
-impl Panels {
-    /// Draws the sheet.
-    ///
-    /// # Errors
-    /// No charts; as [`Chart::draw`].
-    pub fn draw(&self, size: Size) -> Result<Picture> {
-        if self.charts.is_empty() {
-            return Err(Error::input("a sheet of panels needs at least one chart"));
-        }
-        let (width, height) = size.clamped();
-        let mut canvas = Canvas::new(width, height);
-        let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle) - 6.0;
-        let all: Vec<&Chart> = self.charts.iter().collect();
-        let side = legend::width(&all);
-        let columns = self.columns.clamp(1, self.charts.len());
-        let rows = self.charts.len().div_ceil(columns);
-        let each = DVec2::new((width - 12.0 - side) / columns as f64, (height - top - 8.0) / rows as f64);
-        for (at, chart) in self.charts.iter().enumerate() {
-            let corner = DVec2::new((at % columns) as f64 * each.x, top + (at / columns) as f64 * each.y);
-            let (low, high) = (corner + DVec2::new(84.0, 38.0), corner + each - DVec2::new(14.0, 54.0));
-            for (text, size, colour, y) in [(&chart.title, 14.0, INK, 24.0), (&chart.full_foot(), 11.0, SOFT, 8.0)] {
-                let line = wrapped(text, size, each.x - 84.0, 1).concat();
-                canvas.text(DVec2::new(low.x, low.y - y), size, Anchor::Start, colour, 0.0, &line);
-            }
-            chart.draw_in(&mut canvas, low, high)?;
-        }
-        legend::draw(&mut canvas, &all, DVec2::new(width - 12.0 - side, top + 46.0), side);
-        canvas.finish()
     }
 }

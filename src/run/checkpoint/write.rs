@@ -1,6 +1,5 @@
 //! Writing a checkpoint.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -64,7 +63,7 @@ fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<
     let facts = Facts { version: VERSION, blake3: hashes, progress: progress.clone() };
     let facts = serde_json::to_string(&facts).map_err(|e| failed(&e))?;
     let metadata =
-        Metadata::new(Some(HashMap::from([(METADATA.to_owned(), facts)])), tensors).map_err(|e| failed(&e))?;
+        Metadata::new(Some([(METADATA.to_owned(), facts)].into_iter().collect()), tensors).map_err(|e| failed(&e))?;
     let mut text = serde_json::to_vec(&metadata).map_err(|e| failed(&e))?;
     text.resize(text.len().next_multiple_of(8), b' ');
     if text.len() as u64 > LONGEST_HEADER {

@@ -25,7 +25,7 @@ use crate::init::{Cloud, Kind};
 use crate::io::config::Config;
 use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::observe::{ALL_PAIRS, Energy};
-use crate::observe::{Distinct, IncreaseLedger, Points, RateFit, Sample, Shape, sphere_energy};
+use crate::observe::{Decay, Distinct, IncreaseLedger, Points, RateFit, Sample, sphere_energy};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -366,7 +366,7 @@ fn follow(
         first_moved,
         off_surface,
         rate: fit.map(|fit| -libm::log(fit.rate) / dt),
-        geometric: fit.map(|fit| fit.shape() == Shape::Geometric),
+        geometric: fit.map(|fit| fit.decay() == Decay::Geometric),
         plateau,
         last_energy,
         levels: None,

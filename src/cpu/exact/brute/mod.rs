@@ -4,9 +4,9 @@ pub(crate) mod packet;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::brute::packet::{Packet, Purpose, Scratch};
+use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::Step;
@@ -39,8 +39,8 @@ impl<W: Width> BruteForce<W> {
         self.set.packet_rows(W::PRECISION)
     }
 
-    fn scratch(&self) -> Scratch<W> {
-        Scratch::new(self.cloud.n, self.cloud.d, self.lanes())
+    fn scratch(&self) -> PacketScratch<W> {
+        PacketScratch::new(self.cloud.n, self.cloud.d, self.lanes())
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {
@@ -53,7 +53,7 @@ impl<W: Width> BruteForce<W> {
     }
 
     /// The same, leaving nothing behind.
-    pub(crate) fn release(&mut self) -> Vec<W::Int> {
+    pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
         let mut x = std::mem::take(&mut self.cloud.x);
         x.truncate(self.cloud.n * self.cloud.d);
         (self.cloud.floats, self.next, self.strips) = (Vec::new(), Vec::new(), Strips::default());
@@ -69,7 +69,7 @@ impl<W: Width> BruteForce<W> {
             .zip(self.strips.count.par_chunks_mut(lanes))
             .enumerate();
         let tallies = packets.with_max_len(1).map_init(
-            || Scratch::new(cloud.n, cloud.d, lanes),
+            || PacketScratch::new(cloud.n, cloud.d, lanes),
             |scratch, (packet, ((x, argmax), count))| {
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();

@@ -13,22 +13,16 @@ use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::filter::{self, Limits};
 use crate::cpu::exact::query::{queries, strip_width, weights};
-use crate::cpu::exact::scores::{FEW, at_least, block_maxima, block_sets, exact, scores, unrolled};
-use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::scores::{
+    FEW_LANES, at_least, block_maxima, block_maxima_seen, block_sets, exact, load, unrolled,
+};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
 use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 
-/// What a packet is computed for.
-pub(crate) enum Purpose<'a, W: Width> {
-    /// New coordinates, argmax and strip size of its rows.
-    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
-    /// The members of its strips.
-    Members(&'a mut [Vec<u32>]),
-}
-
 /// Buffers that a thread keeps from packet to packet. `[coordinate][lane]` where not said otherwise.
-pub(crate) struct Scratch<W: Width> {
+pub(crate) struct PacketScratch<W: Width> {
     query: Aligned<W::Int>,
     query_floats: Aligned<W>,
     own: Aligned<W::Int>,
@@ -40,7 +34,7 @@ pub(crate) struct Scratch<W: Width> {
     band: Vec<(u32, u64)>,
 }
 
-impl<W: Width> Scratch<W> {
+impl<W: Width> PacketScratch<W> {
     pub(crate) fn new(n: usize, d: usize, lanes: usize) -> Self {
         Self {
             query: Aligned::new(d * lanes),
@@ -87,7 +81,7 @@ impl Decided {
 pub(crate) struct Packet<'a, W: Width> {
     pub(crate) cloud: &'a Cloud<W>,
     pub(crate) plan: &'a PreparedStep<'a, W>,
-    pub(crate) scratch: &'a mut Scratch<W>,
+    pub(crate) scratch: &'a mut PacketScratch<W>,
     /// Ascending, at least one and no more than lanes.
     pub(crate) rows: &'a [u32],
     pub(crate) purpose: Purpose<'a, W>,
@@ -101,9 +95,25 @@ struct Rows<W: Width> {
     visible: [u32; LANES],
     error: [W; LANES],
     width: [W::Wide; LANES],
-    limits: [[W; LANES]; 3],
     max: [W::Wide; LANES],
     argmax: [u32; LANES],
+}
+
+impl<W: Width> Rows<W> {
+    /// How many blocks some of this many lanes sees, and how many all of them see whole.
+    #[inline(always)]
+    fn blocks(&self, lanes: usize) -> [usize; 2] {
+        [(self.visible[lanes - 1] as usize).div_ceil(BLOCK), self.visible[0] as usize / BLOCK]
+    }
+
+    /// The lanes that see a key.
+    #[inline(always)]
+    fn seen(&self, lanes: usize, key: usize) -> u64 {
+        match self.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
+            LANES.. => 0,
+            first => u64::MAX << first,
+        }
+    }
 }
 
 impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
@@ -114,7 +124,9 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
         let mut rows = self.gather(VECTORS * L::WIDTH);
         let mut tally = Tally::default();
         self.scratch.sums.clear();
-        self.scan(lanes, &mut rows, &mut tally);
+        let row_max = self.find_maxima(lanes, &rows, &mut tally);
+        let [top, low, high] = self.limits(lanes, &rows, &row_max);
+        self.find_strips(lanes, &rows, [&top, &low, &high], &mut tally);
         self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
         if self.plan.step.width == StripWidth::Argmax {
             let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
@@ -138,7 +150,7 @@ impl<W: Width> Packet<'_, W> {
     #[inline(always)]
     fn gather(&mut self, lanes: usize) -> Rows<W> {
         let (cloud, step) = (self.cloud, self.plan.step);
-        let Scratch { query, query_floats, own, .. } = self.scratch;
+        let PacketScratch { query, query_floats, own, .. } = self.scratch;
         let count = self.rows.len();
         let mut visible = [0; LANES];
         for l in 0..lanes {
@@ -155,7 +167,6 @@ impl<W: Width> Packet<'_, W> {
             visible,
             error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
             width: [W::Wide::default(); LANES],
-            limits: [[W::default(); LANES]; 3],
             max: [W::SMALLEST; LANES],
             argmax: [0; LANES],
         };
@@ -165,47 +176,26 @@ impl<W: Width> Packet<'_, W> {
         rows
     }
 
-    /// Lanes that see a key.
+    /// Finds the largest float score of each lane, and keeps those of every block.
     #[inline(always)]
-    fn seen(rows: &Rows<W>, lanes: usize, key: usize) -> u64 {
-        match rows.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
-            LANES.. => 0,
-            first => u64::MAX << first,
-        }
-    }
-
-    /// Both passes.
-    #[inline(always)]
-    fn scan<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &mut Rows<W>, tally: &mut Tally) {
-        let d = self.cloud.d;
-        let width = VECTORS * L::WIDTH;
-        let blocks = (rows.visible[width - 1] as usize).div_ceil(BLOCK);
-        let whole = rows.visible[0] as usize / BLOCK;
+    fn find_maxima<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        rows: &Rows<W>,
+        tally: &mut Tally,
+    ) -> [L::Floats; VECTORS] {
+        let (d, width) = (self.cloud.d, VECTORS * L::WIDTH);
+        let [blocks, whole] = rows.blocks(width);
         let mut row_max = [lanes.splat(W::LOWEST); VECTORS];
         for block in 0..blocks {
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
-            let mut max = [lanes.splat(W::LOWEST); VECTORS];
-            if block < whole {
-                max = unrolled!(d, |d| block_maxima(lanes, query, keys, d));
+            let max = if block < whole {
+                unrolled!(d, |d| block_maxima(lanes, query, keys, d))
             } else {
-                let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
-                for j in (0..BLOCK).step_by(L::KEYS) {
-                    for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
-                        for r in 0..VECTORS {
-                            lanes.store(score[r], &mut one[r * L::WIDTH..]);
-                        }
-                        let key = (block * BLOCK + j + c) as u32;
-                        for l in 0..width {
-                            let visible = key < rows.visible[l] && one[l] > most[l];
-                            most[l] = if visible { one[l] } else { most[l] };
-                        }
-                    }
-                }
-                for r in 0..VECTORS {
-                    max[r] = lanes.load(&most[r * L::WIDTH..]);
-                }
-            }
+                let visible = rows.visible.map(|visible| visible.saturating_sub((block * BLOCK) as u32));
+                block_maxima_seen(lanes, query, keys, d, &visible)
+            };
             let into = &mut self.scratch.maxima[block * width..][..width];
             for r in 0..VECTORS {
                 lanes.store(max[r], &mut into[r * L::WIDTH..]);
@@ -213,76 +203,98 @@ impl<W: Width> Packet<'_, W> {
             }
         }
         tally.scores += ((blocks * BLOCK).min(self.cloud.n) * self.rows.len()) as u64;
+        row_max
+    }
 
+    /// Limits of the lanes, from their largest float scores: top, low, and high.
+    #[inline(always)]
+    fn limits<L: Lanes<W, W::Int>>(
+        &self,
+        lanes: L,
+        rows: &Rows<W>,
+        row_max: &[L::Floats; VECTORS],
+    ) -> [[L::Floats; VECTORS]; 3] {
         let hardmax = self.is_hardmax();
-        let mut floats = [W::default(); LANES];
+        let mut max = [W::default(); LANES];
         for r in 0..VECTORS {
-            lanes.store(row_max[r], &mut floats[r * L::WIDTH..]);
+            lanes.store(row_max[r], &mut max[r * L::WIDTH..]);
         }
-        for l in 0..width {
-            let Limits { top, low, high } = Limits::new(floats[l], rows.width[l], rows.error[l]);
+        let mut limits = [[W::default(); LANES]; 3];
+        for l in 0..VECTORS * L::WIDTH {
+            let Limits { top, low, high } = Limits::new(max[l], rows.width[l], rows.error[l]);
             // In hardmax the candidates are all that matters.
             let (low, high) = if hardmax { (top, W::LOWEST.negated()) } else { (low, high) };
-            for (limits, limit) in rows.limits.iter_mut().zip([top, low, high]) {
+            for (limits, limit) in limits.iter_mut().zip([top, low, high]) {
                 limits[l] = limit;
             }
         }
-        let [top, low, high] = rows.limits.each_ref().map(|limits| {
-            let mut vectors = [lanes.splat(W::LOWEST); VECTORS];
-            for r in 0..VECTORS {
-                vectors[r] = lanes.load(&limits[r * L::WIDTH..]);
-            }
-            vectors
-        });
+        limits.map(|limits| load::<W, L>(lanes, &limits))
+    }
 
+    /// Adds the keys that are certainly in a strip, and lists those that only exact scores decide.
+    #[inline(always)]
+    fn find_strips<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        rows: &Rows<W>,
+        [top, low, high]: [&[L::Floats; VECTORS]; 3],
+        tally: &mut Tally,
+    ) {
+        let (d, width) = (self.cloud.d, VECTORS * L::WIDTH);
+        let [blocks, whole] = rows.blocks(width);
         self.scratch.candidates.clear();
         self.scratch.band.clear();
         for block in 0..blocks {
-            let maxima = &self.scratch.maxima[block * width..][..width];
-            let mut max = [lanes.splat(W::LOWEST); VECTORS];
-            for r in 0..VECTORS {
-                max[r] = lanes.load(&maxima[r * L::WIDTH..]);
-            }
-            if at_least(lanes, &max, &low) == 0 {
+            let max = load::<W, L>(lanes, &self.scratch.maxima[block * width..][..width]);
+            if at_least(lanes, &max, low) == 0 {
                 continue;
             }
-            let has_candidates = at_least(lanes, &max, &top) != 0;
+            let has_candidates = at_least(lanes, &max, top) != 0;
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
             let [mut inside, mut band, mut candidates] =
-                unrolled!(d, |d| block_sets(lanes, query, keys, d, [&low, &high, &top]));
+                unrolled!(d, |d| block_sets(lanes, query, keys, d, [low, high, top]));
             tally.scores += (BLOCK.min(self.cloud.n - block * BLOCK) * self.rows.len()) as u64;
             if block >= whole {
                 for j in 0..BLOCK {
-                    let seen = Self::seen(rows, width, block * BLOCK + j);
+                    let seen = rows.seen(width, block * BLOCK + j);
                     inside[j] &= seen;
                     band[j] &= seen;
                     candidates[j] &= seen;
                 }
             }
-            let first = (block * BLOCK) as u32;
             if has_candidates || band != [0; BLOCK] {
-                for j in 0..BLOCK {
-                    if candidates[j] != 0 {
-                        self.scratch.candidates.push((first + j as u32, candidates[j]));
-                    }
-                    if band[j] != 0 && !hardmax {
-                        self.scratch.band.push((first + j as u32, band[j]));
-                    }
-                    tally.redone += u64::from(((candidates[j] | band[j]) & rows.own).count_ones());
-                }
+                tally.redone += self.list_undecided(block, &band, &candidates, rows.own);
             }
             let mut list = [(0, 0); BLOCK];
             let mut length = 0;
             for (j, &bits) in inside.iter().enumerate() {
-                list[length] = (first + j as u32, bits);
+                list[length] = ((block * BLOCK + j) as u32, bits);
                 length += usize::from(bits != 0);
             }
             self.take(lanes, &list[..length]);
         }
     }
 
-    /// Keys that are certainly in the strips of the lanes given with them.
+    /// Lists the keys of a block that exact scores decide; returns for how many of the lanes `own`.
+    #[inline(always)]
+    fn list_undecided(&mut self, block: usize, band: &[u64; BLOCK], candidates: &[u64; BLOCK], own: u64) -> u64 {
+        let hardmax = self.is_hardmax();
+        let mut undecided = 0;
+        for j in 0..BLOCK {
+            let key = (block * BLOCK + j) as u32;
+            if candidates[j] != 0 {
+                self.scratch.candidates.push((key, candidates[j]));
+            }
+            if band[j] != 0 && !hardmax {
+                self.scratch.band.push((key, band[j]));
+            }
+            undecided += u64::from(((candidates[j] | band[j]) & own).count_ones());
+        }
+        undecided
+    }
+
+    /// Adds each key to the strips of the lanes in its mask.
     #[inline(always)]
     fn take<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
         if let Purpose::Members(members) = &mut self.purpose {
@@ -301,7 +313,7 @@ impl<W: Width> Packet<'_, W> {
     /// Exact m and the lowest index that attains it. A token that was compared before cannot win again.
     #[inline(always)]
     fn decide_maxima(&mut self, lanes: usize, rows: &mut Rows<W>) {
-        let Scratch { decided, candidates, query, .. } = self.scratch;
+        let PacketScratch { decided, candidates, query, .. } = self.scratch;
         let mut scores = [W::Wide::default(); LANES];
         decided.clear();
         for &(key, bits) in candidates.iter() {
@@ -330,7 +342,7 @@ impl<W: Width> Packet<'_, W> {
             thresholds[l] = W::threshold(rows.max[l], rows.width[l]);
         }
         let hardmax = self.is_hardmax();
-        let Scratch { decided, band, candidates, query, .. } = self.scratch;
+        let PacketScratch { decided, band, candidates, query, .. } = self.scratch;
         let mut list = std::mem::take(if hardmax { candidates } else { band });
         let mut scores = [W::Wide::default(); LANES];
         decided.clear();
@@ -345,7 +357,7 @@ impl<W: Width> Packet<'_, W> {
             for l in 0..width {
                 inside |= u64::from(scores[l] >= thresholds[l]) << l;
             }
-            if bits.count_ones() > FEW {
+            if bits.count_ones() > FEW_LANES {
                 decided.set(token, inside);
             }
             *bits &= inside;
@@ -367,9 +379,10 @@ impl<W: Width> Packet<'_, W> {
     fn finish(&mut self, lanes: usize, rows: &Rows<W>, tally: &mut Tally) {
         let d = self.cloud.d;
         match &mut self.purpose {
+            Purpose::Trial => {}
             Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
             Purpose::Move { x, argmax, count } => {
-                let Scratch { sums, own, .. } = self.scratch;
+                let PacketScratch { sums, own, .. } = self.scratch;
                 let (moved, sizes) = sums.moved(own, self.plan.step.gain);
                 for l in 0..self.rows.len() {
                     let row = &mut x[l * d..][..d];

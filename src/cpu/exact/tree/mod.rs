@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::step::{PreparedStep, Tally};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
 use crate::cpu::exact::tree::search::group::ROWS;
-use crate::cpu::exact::tree::search::keys::Searched;
-use crate::cpu::exact::tree::search::{Purpose, Row, Scratch, Search};
+use crate::cpu::exact::tree::search::keys::SortedKeys;
+use crate::cpu::exact::tree::search::scratch::SearchScratch;
+use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::{Step, StripWidth};
@@ -145,7 +146,7 @@ impl<W: Width> TreeSearch<W> {
     }
 
     /// The same, leaving nothing behind.
-    pub(crate) fn release(&mut self) -> Vec<W::Int> {
+    pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
         let all = self.tokens();
         (self.cloud.x, self.cloud.floats, self.next) = (Vec::new(), Vec::new(), Vec::new());
         self.tree = Tree::default();
@@ -216,8 +217,8 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    fn searched(&self) -> Searched<'_, W> {
-        Searched {
+    fn sorted_keys(&self) -> SortedKeys<'_, W> {
+        SortedKeys {
             cloud: &self.cloud,
             weight: &self.weight,
             first: &self.first,
@@ -234,10 +235,16 @@ impl<W: Width> TreeSearch<W> {
     }
 
     /// Prepares for packets of rows from one on that begins a group, or a part of the group at hand.
-    fn enter(&self, scratch: &mut Scratch<W>, searched: &Searched<'_, W>, plan: &PreparedStep<'_, W>, row: usize) {
+    fn enter(
+        &self,
+        scratch: &mut SearchScratch<W>,
+        sorted: &SortedKeys<'_, W>,
+        plan: &PreparedStep<'_, W>,
+        row: usize,
+    ) {
         for (level, &rows) in ROWS.iter().enumerate() {
             if row.is_multiple_of(rows) {
-                scratch.enter(self.set, searched, plan, self.node_of(row, level), level);
+                scratch.enter(self.set, sorted, plan, self.node_of(row, level), level);
             }
         }
     }
@@ -261,7 +268,7 @@ impl<W: Width> TreeSearch<W> {
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
-        let (searched, plan) = (&self.searched(), &PreparedStep::new(step));
+        let (sorted, plan) = (&self.sorted_keys(), &PreparedStep::new(step));
         let groups = next[..keys * d]
             .par_chunks_mut(ROWS[0] * d)
             .zip(argmax.par_chunks_mut(ROWS[0]))
@@ -270,15 +277,15 @@ impl<W: Width> TreeSearch<W> {
             .with_max_len(MOST_GROUPS);
         let tally = groups
             .map_init(
-                || (Scratch::new(d, lanes), Vec::with_capacity(lanes)),
+                || (SearchScratch::new(d, lanes), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
                     let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
                         let base = group * ROWS[0] + packet * lanes;
-                        self.enter(scratch, searched, plan, base);
+                        self.enter(scratch, sorted, plan, base);
                         self.rows(step.mask, base, count.len(), rows);
                         let purpose = Purpose::Move { x, argmax, count };
-                        <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows, purpose })
+                        <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows, purpose })
                     });
                     packets.fold(Tally::default(), |a, b| a + b)
                 },
@@ -334,7 +341,7 @@ impl<W: Width> TreeSearch<W> {
     }
 
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let (searched, plan, d, lanes) = (&self.searched(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
         let mut asked: Vec<(Row, usize)> = rows
             .iter()
             .enumerate()
@@ -346,12 +353,12 @@ impl<W: Width> TreeSearch<W> {
         asked.sort_by_key(|(row, _)| row.visible);
         let tokens = Tokens::of(self);
         let packets = asked.par_chunks(lanes).map_init(
-            || Scratch::new(d, lanes),
+            || SearchScratch::new(d, lanes),
             |scratch, asked| {
                 let rows: Vec<Row> = asked.iter().map(|(row, _)| *row).collect();
                 let mut members = vec![Vec::new(); rows.len()];
                 let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
+                <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose });
                 let masks = members.iter().zip(&rows).map(|(keys, row)| match step.width {
                     StripWidth::Argmax => keys.iter().map(|&key| self.first[key as usize]).collect(),
                     _ => tokens.below(keys, row.visible),
@@ -369,16 +376,16 @@ impl<W: Width> TreeSearch<W> {
     /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a run warms the caches.
     pub(crate) fn trial(&self, step: &Step, runs: usize) -> f64 {
         const RUN: usize = 4;
-        let (searched, plan, d, lanes) = (&self.searched(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
         let all = self.packets();
         let runs = runs.min(all);
         let times = (0..runs).into_par_iter().map_init(
-            || Scratch::new(d, lanes),
+            || SearchScratch::new(d, lanes),
             |scratch, run| {
                 let first = run * all / runs;
                 let row = first * lanes;
                 (0..ROWS.len())
-                    .for_each(|level| scratch.enter(self.set, searched, plan, self.node_of(row, level), level));
+                    .for_each(|level| scratch.enter(self.set, sorted, plan, self.node_of(row, level), level));
                 let last = (first + RUN).min((row / ROWS[1] + 1) * ROWS[1] / lanes);
                 let mut rows = Vec::with_capacity(lanes);
                 let mut times = (first..last.min(all)).map(|packet| {
@@ -386,7 +393,7 @@ impl<W: Width> TreeSearch<W> {
                     self.rows(step.mask, base, lanes.min(self.cloud.n - base), &mut rows);
                     let start = Instant::now();
                     let purpose = Purpose::Trial;
-                    <W as Vectors>::run(self.set, Search { keys: searched, plan, scratch, rows: &rows, purpose });
+                    <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose });
                     start.elapsed().as_secs_f64()
                 });
                 let cold = times.next().unwrap_or_default();

@@ -2,8 +2,8 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::exact;
-use crate::cpu::exact::step::Tally;
-use crate::cpu::exact::tree::search::{Known, Purpose, Search, Strip, places};
+use crate::cpu::exact::step::{Purpose, Tally};
+use crate::cpu::exact::tree::search::{Known, Search, Strip, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes};
 use crate::space::{Coordinate, LEAF};
@@ -30,7 +30,7 @@ impl<W: Width> Search<'_, W> {
             tally.redone += u64::from((*bits & twice & known.own).count_ones());
             if of != 0 {
                 let row = keys.cloud.row(*key as usize);
-                exact::<W>(&self.scratch.query, lanes, row, of, &mut scores);
+                exact::<W>(&self.scratch.queries.exact, lanes, row, of, &mut scores);
             }
             for l in places(*bits) {
                 if of >> l & 1 == 0 || scores[l] > known.max[l] {
@@ -56,10 +56,10 @@ impl<W: Width> Search<'_, W> {
             }
         }
         if let Some((key, _)) = candidates.iter().rev().find(|(_, bits)| bits & 1 == 1) {
-            self.scratch.next_origin = *key;
+            self.scratch.origin.next = *key;
         }
-        self.scratch.winners.clear();
-        self.scratch.winners.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
+        self.scratch.winners.keys.clear();
+        self.scratch.winners.keys.extend(candidates.iter().rev().take(LEAF).map(|(key, _)| key));
         self.scratch.candidates = candidates;
     }
 
@@ -90,13 +90,16 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     pub(crate) fn take_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>) {
         if known.strip == Strip::Argmax {
-            for l in places(known.own) {
-                let key = known.argmax_key[l];
-                match &mut self.purpose {
-                    Purpose::Members(members) => members[l].push(key),
-                    // One token of those that the key stands for.
-                    _ => self.scratch.sums.add(lanes, &self.keys.cloud.x, &[(key, 1 << l)]),
-                }
+            // One token of those that each key stands for.
+            let mut list = [(0, 0); LANES];
+            let list = &mut list[..self.rows.len()];
+            for (l, entry) in list.iter_mut().enumerate() {
+                *entry = (known.argmax_key[l], 1 << l);
+            }
+            if let Purpose::Members(members) = &mut self.purpose {
+                members.iter_mut().zip(&*list).for_each(|(members, &(key, _))| members.push(key));
+            } else {
+                self.scratch.sums.add(lanes, &self.keys.cloud.x, list);
             }
             return;
         }

@@ -6,12 +6,13 @@
 //! maximum of a lane, the keys that may attain it are candidates.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use crate::cpu::exact::scores::{at_least, unrolled};
+use crate::cpu::exact::scores::{at_least, load, unrolled};
 use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::tree::search::scan::{
-    Limits, Origin, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets,
+    Cutoffs, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets,
 };
-use crate::cpu::exact::tree::search::{Known, Scratch, Search, largest_of, load, places, store};
+use crate::cpu::exact::tree::search::scratch::{SearchScratch, Winners};
+use crate::cpu::exact::tree::search::{Known, Search, largest_of, places, store};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::{LEAF, Order};
@@ -25,26 +26,24 @@ impl<W: Width> Search<'_, W> {
         known: &Known<W>,
         tally: &mut Tally,
     ) -> [L::Floats; VECTORS] {
-        self.scratch.leaves.clear();
-        self.scratch.maxima.clear();
+        self.scratch.scanned.leaves.clear();
+        self.scratch.scanned.most.clear();
         let mut start = [W::LOWEST; LANES];
         for l in places(known.idle) {
             start[l] = W::LOWEST.size(); // nothing is of use to it
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
-        self.sift(|level| &level.maxima, Limits::above(W::default()));
-        if self.scratch.listed {
-            for part in 0..self.scratch.parts.len() {
-                self.see_leaf(lanes, part, known, &mut max, tally);
+        self.sift(|level| &level.maxima, Cutoffs::above(W::default()));
+        let listed = self.scratch.listed.in_use;
+        if !listed {
+            if self.keys.order == Order::Space && !known.blind {
+                self.start_from_winners(lanes, &mut max);
             }
-            return max;
+            self.open_group();
         }
-        if self.keys.order == Order::Space && !known.blind {
-            self.start_from_winners(lanes, &mut max);
-        }
-        self.open_group();
         for turn in 0.. {
             let leaf = match self.keys.order {
+                _ if listed => (turn < self.scratch.listed.parts.len()).then_some(turn),
                 Order::Space => self.nearest_leaf(lanes, known, &max, tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
             };
@@ -58,10 +57,10 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn open_group(&mut self) {
         let (tree, d) = (self.keys.tree, self.keys.cloud.d);
-        let origin = Origin { at: &self.scratch.origins[..d], slack: self.scratch.slack };
-        let (fan, open) = (&self.scratch.fan[..], &mut self.scratch.open);
+        let SearchScratch { queries, origin, group, open, .. } = &mut *self.scratch;
+        let (fan, origin) = (&queries.fan[..], origin.in_dimension(d));
         open.clear();
-        for &node in &self.scratch.group.innermost().maxima.boxes {
+        for &node in &group.innermost().maxima.boxes {
             let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
             open.push((node, middle + reach));
@@ -75,22 +74,27 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn start_from_winners<L: Lanes<W, W::Int>>(&mut self, lanes: L, max: &mut [L::Floats; VECTORS]) {
         let (cloud, d) = (self.keys.cloud, self.keys.cloud.d);
-        let Scratch { near, winners, around_winners, origins, .. } = &mut *self.scratch;
-        if winners.is_empty() {
+        let SearchScratch { leaf, winners, origin, .. } = &mut *self.scratch;
+        let Winners { keys, around } = winners;
+        if keys.is_empty() {
             return;
         }
-        let (centre, half) = around_winners.split_at_mut(d);
-        centre.copy_from_slice(&origins[..d]);
+        let (centre, half) = around.split_at_mut(d);
+        centre.copy_from_slice(origin.in_dimension(d).at);
         half.fill(W::default());
-        for (near, &key) in near.chunks_exact_mut(d).zip(&winners[..]) {
+        for (near, &key) in leaf.near.chunks_exact_mut(d).zip(&keys[..]) {
             for (k, near) in near.iter_mut().enumerate() {
                 *near = cloud.floats[key as usize * d + k] - centre[k];
                 half[k] = if near.size() > half[k] { near.size() } else { half[k] };
             }
         }
-        let (query, sizes, near, origin) =
-            (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.near[..], self.origin());
-        let (around, count) = (&self.scratch.around_winners[..], self.scratch.winners.len());
+        let (query, sizes, near, origin) = (
+            &self.scratch.queries.floats[..],
+            &self.scratch.queries.sizes[..],
+            &self.scratch.leaf.near[..],
+            self.origin(),
+        );
+        let (around, count) = (&self.scratch.winners.around[..], self.scratch.winners.keys.len());
         let error = unrolled!(d, |d| errors(lanes, sizes, around, origin, d));
         let best = unrolled!(d, |d| leaf_maxima(lanes, query, near, d, count));
         let minus_one = lanes.splat(W::of_one().negated());
@@ -130,8 +134,12 @@ impl<W: Width> Search<'_, W> {
                 continue;
             }
             let node = node as usize;
-            let (query, sizes, fan, origin) =
-                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let (query, sizes, fan, origin) = (
+                &self.scratch.queries.floats[..],
+                &self.scratch.queries.sizes[..],
+                &self.scratch.queries.fan[..],
+                self.origin(),
+            );
             let around = &tree.boxes()[node * 2 * d..][..2 * d];
             let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
             for r in 0..VECTORS {
@@ -174,25 +182,25 @@ impl<W: Width> Search<'_, W> {
     ) {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
         let (count, error) = self.approach(lanes, leaf);
-        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+        let (query, keys) = (&self.scratch.queries.floats[..], &self.scratch.leaf.near[..]);
         tally.scores += (count * self.rows.len()) as u64;
         let best = if known.blind {
             let mut seeing = [0; LEAF];
-            for (seeing, &key) in seeing.iter_mut().zip(&self.scratch.part) {
+            for (seeing, &key) in seeing.iter_mut().zip(&self.scratch.leaf.keys) {
                 *seeing = known.seeing(width, self.keys.first[key as usize]);
             }
             leaf_maxima_seen(lanes, query, keys, d, &self.scratch.blinds, &seeing[..count])
         } else {
             unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
         };
-        self.scratch.leaves.push(leaf as u32);
+        self.scratch.scanned.leaves.push(leaf as u32);
         let (one, minus_one) = (lanes.splat(W::of_one()), lanes.splat(W::of_one().negated()));
         let mut most = best;
         for r in 0..VECTORS {
             max[r] = lanes.max(max[r], lanes.mul_add(minus_one, error[r], best[r]));
             most[r] = lanes.mul_add(one, error[r], best[r]);
         }
-        store(lanes, &most, &mut self.scratch.maxima);
+        store(lanes, &most, &mut self.scratch.scanned.most);
     }
 
     /// Keys that may attain the maximum of some lane.
@@ -207,20 +215,20 @@ impl<W: Width> Search<'_, W> {
         let (d, width) = (self.keys.cloud.d, VECTORS * L::WIDTH);
         let minus_one = lanes.splat(W::of_one().negated());
         self.scratch.candidates.clear();
-        for seen in 0..self.scratch.leaves.len() {
-            let most = load::<W, L>(lanes, &self.scratch.maxima[seen * width..]);
+        for seen in 0..self.scratch.scanned.leaves.len() {
+            let most = load::<W, L>(lanes, &self.scratch.scanned.most[seen * width..]);
             if at_least(lanes, &most, attained) & !known.idle == 0 {
                 continue;
             }
-            let (count, error) = self.approach(lanes, self.scratch.leaves[seen] as usize);
+            let (count, error) = self.approach(lanes, self.scratch.scanned.leaves[seen] as usize);
             let mut top = *attained;
             for r in 0..VECTORS {
                 top[r] = lanes.mul_add(minus_one, error[r], top[r]);
             }
-            let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
+            let (query, keys) = (&self.scratch.queries.floats[..], &self.scratch.leaf.near[..]);
             let [sets, _] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&top, &top]));
             tally.scores += (count * self.rows.len()) as u64;
-            for (&key, bits) in self.scratch.part.iter().zip(sets) {
+            for (&key, bits) in self.scratch.leaf.keys.iter().zip(sets) {
                 let bits = bits & !known.idle & known.seen(width, self.keys.first[key as usize]);
                 if bits != 0 {
                     self.scratch.candidates.push((key, bits));

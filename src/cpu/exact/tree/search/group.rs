@@ -10,11 +10,11 @@
 //! A group only decides where packets begin: what they find is the same from the root.
 #![allow(clippy::inline_always)] // see `packet`
 
-use crate::cpu::exact::scores::unrolled;
+use crate::cpu::exact::scores::{FEW_DIMENSIONS, unrolled};
 use crate::cpu::exact::step::PreparedStep;
-use crate::cpu::exact::tree::search::keys::Searched;
+use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::list::List;
-use crate::cpu::exact::tree::search::scan::{Fan, Limits, Origin, fan_bounds};
+use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin, fan_bounds};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, Lanes};
 use crate::exact::{StripWidth, TokenMatrix};
@@ -27,28 +27,28 @@ pub(crate) const ROWS: [usize; 3] = [1024, 256, 64];
 /// Boxes that a packet begins with, at most; about.
 const MOST: usize = 256;
 
-/// Keys that are listed, at most, and the most coordinates that they may have: in more, boxes around them say little.
+/// Keys that are listed, at most. They are listed in few dimensions only: in more, the boxes around
+/// them say little.
 const LISTED: usize = 4096;
-const MOST_COORDINATES: usize = 4;
 
 /// Boxes to begin with, or all keys below them that matter.
-pub(crate) struct Around<W: Width> {
+pub(crate) struct Frontier<W: Width> {
     pub(crate) boxes: Vec<u32>,
     /// If they are few.
     pub(crate) list: Option<List<W>>,
     spare: Option<List<W>>,
     /// What needs no more decision: it is in the strip of every row.
-    pub(crate) inside: Inside<W>,
+    pub(crate) settled: Settled<W>,
 }
 
 /// Tokens summed once for several rows.
 #[derive(Clone)]
-pub(crate) struct Inside<W: Width> {
+pub(crate) struct Settled<W: Width> {
     pub(crate) sum: Vec<<W::Int as Coordinate>::Sum>,
     pub(crate) count: u32,
 }
 
-impl<W: Width> Inside<W> {
+impl<W: Width> Settled<W> {
     pub(crate) fn none(d: usize) -> Self {
         Self { sum: vec![Default::default(); d], count: 0 }
     }
@@ -64,13 +64,13 @@ impl<W: Width> Inside<W> {
     }
 
     #[inline(always)]
-    fn add_box(&mut self, keys: &Searched<'_, W>, node: u32) {
+    fn add_box(&mut self, keys: &SortedKeys<'_, W>, node: u32) {
         self.sum.iter_mut().zip(keys.tree.sum(node as usize)).for_each(|(sum, &of)| *sum += of);
         self.count += keys.tree.weight()[node as usize];
     }
 
     #[inline(always)]
-    pub(crate) fn add_key(&mut self, keys: &Searched<'_, W>, key: u32) {
+    pub(crate) fn add_key(&mut self, keys: &SortedKeys<'_, W>, key: u32) {
         let (row, weight) = (keys.cloud.row(key as usize), keys.weight[key as usize]);
         self.sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.times(weight));
         self.count += weight;
@@ -80,9 +80,9 @@ impl<W: Width> Inside<W> {
 /// What a group, or a part of it, begins with.
 pub(crate) struct Level<W: Width> {
     /// All that may attain a maximum.
-    pub(crate) maxima: Around<W>,
+    pub(crate) maxima: Frontier<W>,
     /// All that may be in a wide strip.
-    pub(crate) strips: Around<W>,
+    pub(crate) strips: Frontier<W>,
     /// A key near their maxima.
     best: u32,
 }
@@ -96,20 +96,20 @@ pub(crate) struct Group<W: Width> {
 /// For boxes of the next level, and for the keys of a leaf.
 struct Room<W: Width> {
     next: Vec<u32>,
-    inside: Inside<W>,
+    settled: Settled<W>,
     leaf: List<W>,
 }
 
-impl<W: Width> Around<W> {
+impl<W: Width> Frontier<W> {
     fn root(d: usize) -> Self {
-        let spare = (d <= MOST_COORDINATES).then(|| List::new(d, LISTED));
-        Self { boxes: vec![1], list: None, spare, inside: Inside::none(d) }
+        let spare = (d <= FEW_DIMENSIONS).then(|| List::new(d, LISTED));
+        Self { boxes: vec![1], list: None, spare, settled: Settled::none(d) }
     }
 
     fn reset(&mut self) {
         self.boxes.clear();
         self.boxes.push(1);
-        self.inside.clear();
+        self.settled.clear();
         if let Some(list) = self.list.take() {
             self.spare = Some(list);
         }
@@ -120,46 +120,47 @@ impl<W: Width> Around<W> {
     fn narrow(
         &mut self,
         all: Option<&Self>,
-        keys: &Searched<'_, W>,
+        keys: &SortedKeys<'_, W>,
         fan: &[Fan<W>],
         origin: Origin<'_, W>,
-        limits: Limits<W>,
+        limits: Cutoffs<W>,
         room: &mut Room<W>,
     ) {
         self.reset();
         if let Some(all) = all {
             self.boxes.clone_from(&all.boxes);
-            self.inside.copy(&all.inside);
+            self.settled.copy(&all.settled);
         }
-        let Some(mut list) = self.spare.take() else {
-            return self.descend(keys, fan, origin, limits, room);
-        };
+        let listed = all.and_then(|all| all.list.as_ref());
+        if listed.is_none() {
+            self.descend(keys, fan, origin, limits, room);
+        }
+        let Some(mut list) = self.spare.take() else { return };
         list.clear();
         let mut fits = true;
-        if let Some(listed) = all.and_then(|all| all.list.as_ref()) {
+        if let Some(listed) = listed {
             // They fit: there are no more of them.
-            let inside = &mut self.inside;
+            let settled = &mut self.settled;
             listed.sift(fan, origin, limits, |place, whole| {
                 if whole {
-                    inside.add_key(keys, listed.keys()[place]);
+                    settled.add_key(keys, listed.keys()[place]);
                     true
                 } else {
                     list.push_of(listed, place)
                 }
             });
         } else {
-            self.descend(keys, fan, origin, limits, room);
             fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
             if fits {
-                let (cloud, d, Room { leaf, inside, .. }) = (keys.cloud, keys.cloud.d, room);
-                inside.copy(&self.inside);
+                let (cloud, d, Room { leaf, settled, .. }) = (keys.cloud, keys.cloud.d, room);
+                settled.copy(&self.settled);
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
-                    unrolled!(d, |d| leaf.fill(range.start, rows, d));
+                    leaf.fill(range.start, rows, d);
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
-                            inside.add_key(keys, leaf.keys()[place]);
+                            settled.add_key(keys, leaf.keys()[place]);
                         } else {
                             fits &= list.push_of(leaf, place);
                         }
@@ -167,7 +168,7 @@ impl<W: Width> Around<W> {
                     });
                 }
                 if fits {
-                    self.inside.copy(inside);
+                    self.settled.copy(settled);
                 }
             }
         }
@@ -179,18 +180,18 @@ impl<W: Width> Around<W> {
     #[inline(always)]
     fn descend(
         &mut self,
-        keys: &Searched<'_, W>,
+        keys: &SortedKeys<'_, W>,
         fan: &[Fan<W>],
         origin: Origin<'_, W>,
-        limits: Limits<W>,
+        limits: Cutoffs<W>,
         room: &mut Room<W>,
     ) {
-        let (tree, d, Room { next, inside, .. }) = (keys.tree, keys.cloud.d, room);
+        let (tree, d, Room { next, settled, .. }) = (keys.tree, keys.cloud.d, room);
         while let Some(&node) = self.boxes.first()
             && (node as usize) < tree.first_leaf()
         {
             next.clear();
-            inside.copy(&self.inside);
+            settled.copy(&self.settled);
             for child in self.boxes.iter().flat_map(|&node| [2 * node, 2 * node + 1]) {
                 if tree.weight()[child as usize] == 0 {
                     continue;
@@ -198,7 +199,7 @@ impl<W: Width> Around<W> {
                 let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
                 let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
                 if limits.inside <= middle - reach {
-                    inside.add_box(keys, child);
+                    settled.add_box(keys, child);
                 } else if limits.outside <= middle + reach {
                     next.push(child);
                     if next.len() > MOST {
@@ -207,13 +208,13 @@ impl<W: Width> Around<W> {
                 }
             }
             std::mem::swap(&mut self.boxes, next);
-            self.inside.copy(inside);
+            self.settled.copy(settled);
         }
     }
 
     /// No query of the fan has a larger score here.
     #[inline(always)]
-    fn most(&self, keys: &Searched<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
+    fn most(&self, keys: &SortedKeys<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
         let d = keys.cloud.d;
         if let Some(list) = &self.list {
             return list.most(fan, origin);
@@ -229,8 +230,8 @@ impl<W: Width> Around<W> {
 impl<W: Width> Group<W> {
     /// Everything.
     pub(crate) fn root(d: usize) -> Self {
-        let level = || Level { maxima: Around::root(d), strips: Around::root(d), best: 0 };
-        let room = Room { next: Vec::new(), inside: Inside::none(d), leaf: List::new(d, LEAF) };
+        let level = || Level { maxima: Frontier::root(d), strips: Frontier::root(d), best: 0 };
+        let room = Room { next: Vec::new(), settled: Settled::none(d), leaf: List::new(d, LEAF) };
         Self { levels: [level(), level(), level()], room }
     }
 
@@ -243,7 +244,7 @@ impl<W: Width> Group<W> {
 /// Prepares a group, or a part of it, for the rows below a node.
 pub(crate) struct Enter<'a, W: Width> {
     pub(crate) group: &'a mut Group<W>,
-    pub(crate) keys: &'a Searched<'a, W>,
+    pub(crate) keys: &'a SortedKeys<'a, W>,
     pub(crate) plan: &'a PreparedStep<'a, W>,
     pub(crate) node: usize,
     pub(crate) level: usize,
@@ -280,7 +281,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
             keys,
             &fan,
             origin,
-            Limits::above(W::default()),
+            Cutoffs::above(W::default()),
             &mut group.room,
         );
         let [narrowest, widest] = widths(keys, plan, node, &fan);
@@ -288,7 +289,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
             let most = maxima.most(keys, &fan, origin);
             // Rounded once more, for which the widths pay.
             let inside = if most < narrowest { most - narrowest } else { W::LOWEST.size() };
-            let limits = Limits { outside: widest.negated(), inside };
+            let limits = Cutoffs { outside: widest.negated(), inside };
             strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, limits, &mut group.room);
         } else {
             strips.reset();
@@ -298,7 +299,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
 }
 
 /// A box around the queries of the rows below a node.
-fn fan_of<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: usize) -> Vec<Fan<W>> {
+fn fan_of<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: usize) -> Vec<Fan<W>> {
     let d = keys.cloud.d;
     let (centre, half) = keys.tree.boxes()[node * 2 * d..][..2 * d].split_at(d);
     let unit = (-f64::from(W::PRECISION.state_bits())).exp2();
@@ -332,7 +333,7 @@ fn fan_of<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: us
 }
 
 /// No strip of these rows is narrower, and none is wider.
-fn widths<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: usize, fan: &[Fan<W>]) -> [W; 2] {
+fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: usize, fan: &[Fan<W>]) -> [W; 2] {
     let d = keys.cloud.d;
     let around = &keys.tree.boxes()[node * 2 * d..][..2 * d];
     // Of |q_k|, and of q_k x_k.
@@ -372,7 +373,7 @@ fn widths<W: Width>(keys: &Searched<'_, W>, plan: &PreparedStep<'_, W>, node: us
 
 /// A key with a large score for the middle of a fan: by floats alone, since any key will do.
 #[inline(always)]
-fn nearest<W: Width>(keys: &Searched<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
+fn nearest<W: Width>(keys: &SortedKeys<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
     let (tree, d, floats) = (keys.tree, keys.cloud.d, &keys.cloud.floats);
     let score = |key: usize| fan.iter().zip(&floats[key * d..]).fold(W::default(), |sum, (q, &x)| sum + q[0] * x);
     let upper = |node: usize| {

@@ -5,7 +5,7 @@ use crate::cpu::exact::width::Width;
 use crate::space::{Order, Tree};
 
 /// Keys in order, their weights and their boxes.
-pub(crate) struct Searched<'a, W: Width> {
+pub(crate) struct SortedKeys<'a, W: Width> {
     /// Coordinates of the keys.
     pub(crate) cloud: &'a Cloud<W>,
     /// Tokens that each key stands for.

@@ -6,7 +6,7 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::unrolled;
-use crate::cpu::exact::tree::search::scan::{Fan, Limits, Origin};
+use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin};
 use crate::cpu::exact::width::Width;
 use crate::space::LEAF;
 
@@ -96,12 +96,11 @@ impl<W: Width> List<W> {
         &self,
         fan: &[Fan<W>],
         origin: Origin<'_, W>,
-        limits: Limits<W>,
+        limits: Cutoffs<W>,
         mut keep: impl FnMut(usize, bool) -> bool,
     ) {
-        let d = fan.len();
         for start in (0..self.count).step_by(SIDE) {
-            let [lower, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            let [lower, upper] = unrolled!(few fan.len(), |d| self.bounds(&fan[..d], origin, start));
             let (mut reached, mut inside) = (0u32, 0u32);
             for c in 0..SIDE {
                 reached |= u32::from(limits.outside <= upper[c]) << c;
@@ -121,9 +120,9 @@ impl<W: Width> List<W> {
     /// No query of the fan has a larger score.
     #[inline(always)]
     pub(crate) fn most(&self, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
-        let (d, mut most) = (fan.len(), W::LOWEST);
+        let mut most = W::LOWEST;
         for start in (0..self.count).step_by(SIDE) {
-            let [_, upper] = unrolled!(d, |d| self.bounds(fan, origin, start, d));
+            let [_, upper] = unrolled!(few fan.len(), |d| self.bounds(&fan[..d], origin, start));
             for &upper in &upper[..(self.count - start).min(SIDE)] {
                 most = if most < upper { upper } else { most };
             }
@@ -133,11 +132,10 @@ impl<W: Width> List<W> {
 
     /// Of some keys side by side the least and the largest score.
     #[inline(always)]
-    fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize, d: usize) -> [[W; SIDE]; 2] {
+    fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize) -> [[W; SIDE]; 2] {
         let slack = origin.slack + origin.slack;
         let (mut middle, mut reach) = ([W::default(); SIDE], [W::default(); SIDE]);
-        for k in 0..d {
-            let [centre, half, largest] = fan[k];
+        for (k, &[centre, half, largest]) in fan.iter().enumerate() {
             let (at, spread) = (origin.at[k], half + slack * largest);
             let column = &self.floats[k * self.room + start..][..SIDE];
             for c in 0..SIDE {
@@ -181,7 +179,7 @@ impl<W: Width> Parts<W> {
         list: &List<W>,
         fan: &[Fan<W>],
         origin: Origin<'_, W>,
-        limits: Limits<W>,
+        limits: Cutoffs<W>,
         mut inside: impl FnMut(u32),
     ) {
         let d = self.d;

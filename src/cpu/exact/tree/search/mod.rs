@@ -22,19 +22,19 @@ pub(crate) mod group;
 pub(crate) mod keys;
 mod list;
 mod scan;
+pub(crate) mod scratch;
 mod second;
 
-use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::query::{queries, strip_width};
 use crate::cpu::exact::scores::{at_least, unrolled};
-use crate::cpu::exact::step::{PreparedStep, Tally};
-use crate::cpu::exact::sums::Sums;
-use crate::cpu::exact::tree::search::group::{Around, Enter, Group, Inside, Level};
-use crate::cpu::exact::tree::search::keys::Searched;
-use crate::cpu::exact::tree::search::list::Parts;
-use crate::cpu::exact::tree::search::scan::{Blinds, Fan, Limits, Origin, errors};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
+use crate::cpu::exact::tree::search::group::{Frontier, Level};
+use crate::cpu::exact::tree::search::keys::SortedKeys;
+use crate::cpu::exact::tree::search::list::List;
+use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin, errors};
+use crate::cpu::exact::tree::search::scratch::{Leaf, Listed, Queries, SearchScratch};
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{InstructionSet, Job, LANES, Lanes, VECTORS, Vectors};
+use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::exact::StripWidth;
 use crate::space::{LEAF, Order};
 
@@ -46,114 +46,11 @@ pub(crate) struct Row {
     pub(crate) place: u32,
 }
 
-/// What a packet is computed for.
-pub(crate) enum Purpose<'a, W: Width> {
-    /// New coordinates, argmax (a token) and strip size.
-    Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
-    /// The keys in the strips of its rows.
-    Members(&'a mut [Vec<u32>]),
-    /// Nothing but the time it takes.
-    Trial,
-}
-
-/// Buffers that a thread keeps from packet to packet. `[coordinate][lane]` where not said otherwise.
-pub(crate) struct Scratch<W: Width> {
-    query: Aligned<W::Int>,
-    query_floats: Aligned<W>,
-    sizes: Aligned<W>,
-    fan: Vec<Fan<W>>,
-    own: Aligned<W::Int>,
-    sums: Sums<W>,
-    blinds: Blinds<W>,
-    /// κ.
-    slack: W,
-    /// The origin, once for every key of a leaf, and the key it is at.
-    origins: Vec<W>,
-    origin_key: u32,
-    next_origin: u32,
-    /// Keys of a leaf or of a part of those listed, and where they are from the origin.
-    part: Vec<u32>,
-    near: Vec<W>,
-    rows: Vec<W::Int>,
-    /// What the packet was listed, if it takes the keys from there.
-    parts: Parts<W>,
-    listed: bool,
-    /// What was listed and needs no more decision.
-    inside: Inside<W>,
-    /// What the packet before found near its maxima, and the box around that.
-    winners: Vec<u32>,
-    around_winners: Vec<W>,
-    /// Leaves seen by the first pass, and `[leaf seen][lane]` the most that they may hold.
-    leaves: Vec<u32>,
-    maxima: Vec<W>,
-    /// Where to begin.
-    group: Group<W>,
-    /// Boxes to be opened, and what no score in them exceeds.
-    open: Vec<(u32, W)>,
-    /// Boxes to be decided, for these lanes.
-    undecided: Vec<(u32, u64)>,
-    /// (key, lanes as bits).
-    candidates: Vec<(u32, u64)>,
-}
-
-impl<W: Width> Scratch<W> {
-    pub(crate) fn new(d: usize, lanes: usize) -> Self {
-        Self {
-            query: Aligned::new(d * lanes),
-            query_floats: Aligned::new(d * lanes),
-            sizes: Aligned::new(d * lanes),
-            fan: vec![[W::default(); 3]; d],
-            own: Aligned::new(d * lanes),
-            sums: Sums::new(d, lanes),
-            blinds: Blinds::new(lanes),
-            slack: W::nearest(1.01 * (d + 8) as f64 * W::ROUNDING),
-            origins: vec![W::default(); LEAF * d],
-            origin_key: 0,
-            next_origin: 0,
-            part: Vec::new(),
-            near: vec![W::default(); LEAF * d],
-            rows: Vec::new(),
-            parts: Parts::new(d),
-            listed: false,
-            inside: Inside::none(d),
-            winners: Vec::new(),
-            around_winners: vec![W::default(); 2 * d],
-            leaves: Vec::new(),
-            maxima: Vec::new(),
-            group: Group::root(d),
-            open: Vec::new(),
-            undecided: Vec::new(),
-            candidates: Vec::new(),
-        }
-    }
-}
-
-impl<W: Width> Scratch<W> {
-    /// Prepares for packets of rows among the keys below a node: a group's, or those of a part of the group at hand.
-    pub(crate) fn enter(
-        &mut self,
-        set: InstructionSet,
-        keys: &Searched<'_, W>,
-        plan: &PreparedStep<'_, W>,
-        node: usize,
-        level: usize,
-    ) {
-        let (near, slack) = (self.next_origin, self.slack);
-        let enter = Enter { group: &mut self.group, keys, plan, node, level, near, slack };
-        if let Some(origin) = <W as Vectors>::run(set, enter) {
-            self.next_origin = origin;
-            if self.winners.is_empty() {
-                self.winners.push(origin);
-            }
-        }
-    }
-}
-
 /// One packet's work.
 pub(crate) struct Search<'a, W: Width> {
-    pub(crate) keys: &'a Searched<'a, W>,
+    pub(crate) keys: &'a SortedKeys<'a, W>,
     pub(crate) plan: &'a PreparedStep<'a, W>,
-    pub(crate) scratch: &'a mut Scratch<W>,
+    pub(crate) scratch: &'a mut SearchScratch<W>,
     /// At least one and no more than lanes, by ascending `visible`.
     pub(crate) rows: &'a [Row],
     pub(crate) purpose: Purpose<'a, W>,
@@ -242,7 +139,7 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> Known<W> {
         let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
-        let Scratch { query, query_floats, sizes, fan, own, .. } = self.scratch;
+        let Queries { exact, floats, sizes, fan, own } = &mut self.scratch.queries;
         let count = self.rows.len();
         let mut visible = [0; LANES];
         for l in 0..lanes {
@@ -252,7 +149,7 @@ impl<W: Width> Search<'_, W> {
                 own[k * lanes + l] = x;
             }
         }
-        queries(cloud, plan, lanes, own, query, query_floats);
+        queries(cloud, plan, lanes, own, exact, floats);
         // |q|, and whether any score can be other than 0.
         let (zero, minus_one) = (set.splat(W::default()), set.splat(W::of_one().negated()));
         let mut weight = [zero; VECTORS];
@@ -261,7 +158,7 @@ impl<W: Width> Search<'_, W> {
             let (mut up, mut down) = (set.splat(W::LOWEST), set.splat(W::LOWEST));
             for r in 0..VECTORS {
                 let at = k * lanes + r * L::WIDTH;
-                let q = set.load(&query_floats[at..]);
+                let q = set.load(&floats[at..]);
                 let turned = set.mul_add(q, minus_one, zero);
                 (up, down) = (set.max(up, q), set.max(down, turned));
                 let size = set.max(q, turned);
@@ -280,7 +177,7 @@ impl<W: Width> Search<'_, W> {
             visible,
             blind: (visible[0] as usize) < self.keys.tree.weight()[1] as usize,
             idle: at_least(set, &[zero; VECTORS], &weight),
-            norm: if self.keys.order == Order::Norm { norms(lanes, query_floats) } else { [W::default(); LANES] },
+            norm: if self.keys.order == Order::Norm { norms(lanes, floats) } else { [W::default(); LANES] },
             width: [W::Wide::default(); LANES],
             max: [W::SMALLEST; LANES],
             argmax: [0; LANES],
@@ -290,17 +187,16 @@ impl<W: Width> Search<'_, W> {
             known.width = [W::wide(width); LANES];
         } else {
             for l in 0..lanes {
-                known.width[l] = W::wide(strip_width::<W>(plan.step, lanes, l, query, own));
+                known.width[l] = W::wide(strip_width::<W>(plan.step, lanes, l, exact, own));
             }
         }
         if self.keys.order == Order::Space {
             let listed = self.scratch.group.innermost().maxima.list.as_ref();
-            let best =
-                listed.and_then(|list| Some(list.keys()[unrolled!(cloud.d, |d| list.best(&self.scratch.fan[..d]))?]));
-            let at = best.unwrap_or(self.scratch.next_origin).min(cloud.n as u32 - 1);
-            self.scratch.origin_key = at;
-            let row = &cloud.floats[at as usize * cloud.d..][..cloud.d];
-            self.scratch.origins.chunks_exact_mut(cloud.d).for_each(|origin| origin.copy_from_slice(row));
+            let best = |list: &List<W>| Some(list.keys()[unrolled!(few cloud.d, |d| list.best(&fan[..d]))?]);
+            let origin = &mut self.scratch.origin;
+            origin.key = listed.and_then(best).unwrap_or(origin.next).min(cloud.n as u32 - 1);
+            let row = &cloud.floats[origin.key as usize * cloud.d..][..cloud.d];
+            origin.repeated.chunks_exact_mut(cloud.d).for_each(|origin| origin.copy_from_slice(row));
         }
         known
     }
@@ -316,20 +212,21 @@ impl<W: Width> Search<'_, W> {
     }
 
     fn origin(&self) -> Origin<'_, W> {
-        Origin { at: &self.scratch.origins[..self.keys.cloud.d], slack: self.scratch.slack }
+        self.scratch.origin.in_dimension(self.keys.cloud.d)
     }
 
     /// Takes what a packet may need from the list of its group, if there is one, and sums what is inside for all of its rows.
     #[inline(always)]
-    fn sift(&mut self, of: impl Fn(&Level<W>) -> &Around<W>, limits: Limits<W>) {
-        let Scratch { parts, group, fan, origins, slack, listed, inside, .. } = &mut *self.scratch;
-        let (keys, d) = (self.keys, self.keys.cloud.d);
-        inside.clear();
-        let origin = Origin { at: &origins[..d], slack: *slack };
+    fn sift(&mut self, of: impl Fn(&Level<W>) -> &Frontier<W>, cutoffs: Cutoffs<W>) {
+        let SearchScratch { listed, group, queries, origin, .. } = &mut *self.scratch;
+        let Listed { parts, in_use, settled } = listed;
+        let (keys, d, fan) = (self.keys, self.keys.cloud.d, &queries.fan);
+        settled.clear();
+        let origin = origin.in_dimension(d);
         let list = of(group.innermost()).list.as_ref();
-        *listed = list.is_some();
+        *in_use = list.is_some();
         if let Some(list) = list {
-            unrolled!(d, |d| parts.take(list, &fan[..d], origin, limits, |key| inside.add_key(keys, key)));
+            unrolled!(few d, |d| parts.take(list, &fan[..d], origin, cutoffs, |key| settled.add_key(keys, key)));
         }
     }
 
@@ -338,22 +235,23 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn approach<L: Lanes<W, W::Int>>(&mut self, lanes: L, part: usize) -> (usize, [L::Floats; VECTORS]) {
         let (cloud, tree) = (self.keys.cloud, self.keys.tree);
-        let Scratch { near, origins, parts, listed, part: keys, sizes, slack, .. } = &mut *self.scratch;
+        let SearchScratch { leaf, listed, queries, origin, .. } = &mut *self.scratch;
+        let Leaf { keys, near, .. } = leaf;
         keys.clear();
-        let around = if *listed {
-            let (listed, from) = parts.part(part);
-            keys.extend_from_slice(listed);
+        let around = if listed.in_use {
+            let (listed_keys, from) = listed.parts.part(part);
+            keys.extend_from_slice(listed_keys);
             near[..from.len()].copy_from_slice(from);
-            &parts.around[..]
+            &listed.parts.around[..]
         } else {
             let floats = &cloud.floats[part * LEAF * cloud.d..][..LEAF * cloud.d];
-            for ((near, &x), &origin) in near.iter_mut().zip(floats).zip(&origins[..]) {
+            for ((near, &x), &origin) in near.iter_mut().zip(floats).zip(&origin.repeated[..]) {
                 *near = x - origin;
             }
             keys.extend((part * LEAF) as u32..(part * LEAF + LEAF).min(cloud.n) as u32);
             &tree.boxes()[(tree.first_leaf() + part) * 2 * cloud.d..][..2 * cloud.d]
         };
-        let (sizes, origin) = (&sizes[..], Origin { at: &origins[..cloud.d], slack: *slack });
+        let (sizes, origin) = (&queries.sizes[..], origin.in_dimension(cloud.d));
         (keys.len(), unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d)))
     }
 
@@ -362,7 +260,8 @@ impl<W: Width> Search<'_, W> {
     fn finish(&mut self, width: usize, known: &Known<W>, tally: &mut Tally) {
         let (keys, d) = (self.keys, self.keys.cloud.d);
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
-        let Scratch { sums, own, .. } = self.scratch;
+        let SearchScratch { sums, queries, .. } = &mut *self.scratch;
+        let own = &queries.own;
         let (next, sizes) = sums.moved(own, self.plan.step.gain);
         let mut moved = [W::Int::default(); LANES];
         for (next, own) in next.chunks_exact(width).zip(own.chunks_exact(width)) {
@@ -427,14 +326,4 @@ fn store<W: Width, L: Lanes<W, W::Int>>(lanes: L, vectors: &[L::Floats; VECTORS]
     for r in 0..VECTORS {
         lanes.store(vectors[r], &mut to[at + r * L::WIDTH..]);
     }
-}
-
-/// A packet's vectors from `[lane]`.
-#[inline(always)]
-fn load<W: Width, L: Lanes<W, W::Int>>(lanes: L, from: &[W]) -> [L::Floats; VECTORS] {
-    let mut vectors = [lanes.splat(W::default()); VECTORS];
-    for r in 0..VECTORS {
-        vectors[r] = lanes.load(&from[r * L::WIDTH..]);
-    }
-    vectors
 }

@@ -1,7 +1,7 @@
 //! The three loops that a search spends its time in: bounds of a box, the best of a leaf, the sets of a leaf.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use crate::cpu::exact::scores::{at_least, scores};
+use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, scores};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::LEAF;
@@ -63,14 +63,14 @@ pub(crate) type Fan<W> = [W; 3];
 
 /// What scores are compared with, from an origin.
 #[derive(Clone, Copy)]
-pub(crate) struct Limits<W> {
+pub(crate) struct Cutoffs<W> {
     /// A score below it is of no use.
     pub(crate) outside: W,
     /// One not below it needs no more decision.
     pub(crate) inside: W,
 }
 
-impl<W: Width> Limits<W> {
+impl<W: Width> Cutoffs<W> {
     /// What reaches a limit is still to be decided.
     pub(crate) fn above(outside: W) -> Self {
         Self { outside, inside: W::LOWEST.size() }
@@ -166,7 +166,7 @@ pub(crate) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
 }
 
 /// Adds the keys of a leaf to the sums of the lanes (of those that are active) whose score reaches `high`; for each key
-/// the lanes whose score only reaches `low`. d is at most 4.
+/// the lanes whose score only reaches `low`.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "what a leaf is scored with stays in registers")]
 pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
@@ -182,7 +182,7 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     let width = VECTORS * L::WIDTH;
     let count = (keys.len() / d).min(LEAF);
     assert!(
-        d <= 4
+        d <= FEW_DIMENSIONS
             && keys.len() >= count * d
             && query.len() >= d * width
             && floats.len() >= d * LEAF
@@ -195,7 +195,8 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
         if active == 0 {
             continue;
         }
-        let (mut q, mut sum) = ([lanes.splat(W::default()); 4], [lanes.splat_int(W::Int::default()); 4]);
+        let mut q = [lanes.splat(W::default()); FEW_DIMENSIONS];
+        let mut sum = [lanes.splat_int(W::Int::default()); FEW_DIMENSIONS];
         for k in 0..d {
             q[k] = lanes.load(&query[k * width + r * L::WIDTH..]);
             sum[k] = lanes.load_ints(&sums[k * width + r * L::WIDTH..]);
@@ -241,7 +242,13 @@ fn only<W: Width, L: Lanes<W, W::Int>>(lanes: L, limit: L::Floats, active: u64) 
 }
 
 #[inline(always)]
-fn score<W: Width, L: Lanes<W, W::Int>>(lanes: L, q: &[L::Floats; 4], floats: &[W], key: usize, d: usize) -> L::Floats {
+fn score<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    q: &[L::Floats; FEW_DIMENSIONS],
+    floats: &[W],
+    key: usize,
+    d: usize,
+) -> L::Floats {
     let mut score = lanes.splat(W::default());
     for k in 0..d {
         score = lanes.mul_add(q[k], lanes.splat(floats[key * d + k]), score);

@@ -4,17 +4,15 @@
 //! opened; in a leaf floats decide what they can and exact scores the rest.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
-use crate::cpu::exact::scores::{at_least, exact, unrolled};
-use crate::cpu::exact::step::Tally;
+use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, exact, load, unrolled};
+use crate::cpu::exact::step::{Purpose, Tally};
 use crate::cpu::exact::tree::search::first::{least_of, most_of};
-use crate::cpu::exact::tree::search::scan::{Limits, add_leaf, bounds, fan_bounds, leaf_sets};
-use crate::cpu::exact::tree::search::{Known, Purpose, Scratch, Search, Strip, load, places};
+use crate::cpu::exact::tree::search::scan::{Cutoffs, add_leaf, bounds, fan_bounds, leaf_sets};
+use crate::cpu::exact::tree::search::scratch::{Leaf, SearchScratch};
+use crate::cpu::exact::tree::search::{Known, Search, Strip, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::{LEAF, Order};
-
-/// The most coordinates whose sums stay in registers while a leaf is scored.
-const MOST_SUMMED: usize = 4;
 
 impl<W: Width> Search<'_, W> {
     /// Adds up the strips: boxes first, keys where they must be.
@@ -31,8 +29,8 @@ impl<W: Width> Search<'_, W> {
         let mut limits = [[W::default(); LANES]; 2];
         let mut from = [W::Wide::default(); LANES];
         if self.keys.order == Order::Space {
-            let origin = self.keys.cloud.row(self.scratch.origin_key as usize);
-            W::dots(width, &self.scratch.query, origin, &mut from);
+            let origin = self.keys.cloud.row(self.scratch.origin.key as usize);
+            W::dots(width, &self.scratch.queries.exact, origin, &mut from);
         }
         for l in 0..width {
             threshold[l] = W::threshold(known.max[l], known.width[l]);
@@ -45,22 +43,18 @@ impl<W: Width> Search<'_, W> {
         let norm = load::<W, L>(lanes, &known.norm);
         let from_list = known.strip == Strip::Wide;
         if from_list {
-            let limits = Limits { outside: least_of::<W, L>(lanes, &low), inside: most_of::<W, L>(lanes, &high) };
+            let limits = Cutoffs { outside: least_of::<W, L>(lanes, &low), inside: most_of::<W, L>(lanes, &high) };
             self.sift(|level| &level.strips, limits);
             self.add_inside(active);
         }
-        if from_list && self.scratch.listed {
-            for part in 0..self.scratch.parts.len() {
-                self.decide_leaf(lanes, part, active, known, &threshold, [&low, &high], tally);
-            }
-            return;
-        }
-        self.scratch.listed = false;
-        let Scratch { undecided, group, .. } = &mut *self.scratch;
+        let listed = from_list && self.scratch.listed.in_use;
+        self.scratch.listed.in_use = listed;
+        let SearchScratch { undecided, group, .. } = &mut *self.scratch;
         undecided.clear();
         undecided.extend(group.innermost().strips.boxes.iter().map(|&node| (node, active)));
         for turn in 0.. {
             let leaf = match self.keys.order {
+                _ if listed => (turn < self.scratch.listed.parts.len()).then_some((turn, active)),
                 Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
             };
@@ -89,8 +83,12 @@ impl<W: Width> Search<'_, W> {
                 continue;
             }
             let around = &tree.boxes()[node * 2 * d..][..2 * d];
-            let (query, sizes, fan, origin) =
-                (&self.scratch.query_floats[..], &self.scratch.sizes[..], &self.scratch.fan[..], self.origin());
+            let (query, sizes, fan, origin) = (
+                &self.scratch.queries.floats[..],
+                &self.scratch.queries.sizes[..],
+                &self.scratch.queries.fan[..],
+                self.origin(),
+            );
             let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
             if middle + reach < least {
                 continue;
@@ -122,11 +120,11 @@ impl<W: Width> Search<'_, W> {
     /// What is in the strip of every row of the group, and of the packet.
     #[inline(always)]
     fn add_inside(&mut self, active: u64) {
-        let Scratch { sums, group, inside, .. } = &mut *self.scratch;
-        for inside in [&group.innermost().strips.inside, inside] {
-            if inside.count > 0 {
+        let SearchScratch { sums, group, listed, .. } = &mut *self.scratch;
+        for settled in [&group.innermost().strips.settled, &listed.settled] {
+            if settled.count > 0 {
                 debug_assert!(!matches!(self.purpose, Purpose::Members(_)), "members are never found by groups");
-                sums.add_whole(active, inside.sum.iter().copied(), inside.count);
+                sums.add_whole(active, settled.sum.iter().copied(), settled.count);
             }
         }
     }
@@ -166,23 +164,26 @@ impl<W: Width> Search<'_, W> {
             high[r] = lanes.mul_add(one, error[r], high[r]);
         }
         tally.scores += (count * self.rows.len()) as u64;
-        if d <= MOST_SUMMED && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. }) {
-            let Scratch { query_floats, near, rows, part, sums, .. } = &mut *self.scratch;
+        let summed =
+            d <= FEW_DIMENSIONS && !known.blind && !self.keys.weighted && matches!(self.purpose, Purpose::Move { .. });
+        let SearchScratch { queries, leaf, sums, .. } = &mut *self.scratch;
+        let Leaf { keys, near, rows } = leaf;
+        let (query, near) = (&queries.floats[..], &near[..]);
+        let [some, sure] = if summed {
             rows.clear();
-            for &key in &*part {
+            for &key in &*keys {
                 rows.extend_from_slice(self.keys.cloud.row(key as usize));
             }
-            let (query, near, keys, sums) = (&query_floats[..], &near[..], &rows[..], sums.room_for(count));
-            let bands = unrolled!(d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
-            self.decide_bands(lanes, &bands, known, threshold, tally);
-            return;
-        }
-        let (query, keys) = (&self.scratch.query_floats[..], &self.scratch.near[..]);
-        let [some, sure] = unrolled!(d, |d| leaf_sets(lanes, query, keys, d, count, [&low, &high]));
+            let (keys, sums) = (&rows[..], sums.room_for(count));
+            let bands = unrolled!(few d, |d| add_leaf(lanes, query, near, keys, d, active, [&low, &high], sums));
+            [bands, [0; LEAF]]
+        } else {
+            unrolled!(d, |d| leaf_sets(lanes, query, near, d, count, [&low, &high]))
+        };
         let (mut list, mut length) = ([(0, 0); LEAF], 0);
         let mut scores = [W::Wide::default(); LANES];
         for at in 0..count {
-            let (key, some, sure) = (self.scratch.part[at] as usize, some[at], sure[at]);
+            let (key, some, sure) = (self.scratch.leaf.keys[at] as usize, some[at], sure[at]);
             let some = some & active;
             if some == 0 {
                 continue;
@@ -192,38 +193,11 @@ impl<W: Width> Search<'_, W> {
             let mut inside = some & sure;
             if band != 0 {
                 tally.redone += u64::from((band & known.own).count_ones());
-                exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
+                exact::<W>(&self.scratch.queries.exact, width, self.keys.cloud.row(key), band, &mut scores);
                 for l in places(band) {
                     inside |= u64::from(scores[l] >= threshold[l]) << l;
                 }
             }
-            list[length] = (key as u32, inside);
-            length += usize::from(inside != 0);
-        }
-        self.take(lanes, &list[..length]);
-    }
-
-    /// Adds the keys of the part at hand to the lanes, of those given, whose threshold their exact score reaches.
-    #[inline(always)]
-    fn decide_bands<L: Lanes<W, W::Int>>(
-        &mut self,
-        lanes: L,
-        bands: &[u64; LEAF],
-        known: &Known<W>,
-        threshold: &[W::Wide; LANES],
-        tally: &mut Tally,
-    ) {
-        let width = VECTORS * L::WIDTH;
-        let (mut list, mut length) = ([(0, 0); LEAF], 0);
-        let mut scores = [W::Wide::default(); LANES];
-        for at in 0..self.scratch.part.len() {
-            let (key, band) = (self.scratch.part[at] as usize, bands[at]);
-            if band == 0 {
-                continue;
-            }
-            tally.redone += u64::from((band & known.own).count_ones());
-            exact::<W>(&self.scratch.query, width, self.keys.cloud.row(key), band, &mut scores);
-            let inside = places(band).fold(0, |inside, l| inside | u64::from(scores[l] >= threshold[l]) << l);
             list[length] = (key as u32, inside);
             length += usize::from(inside != 0);
         }

@@ -1,22 +1,24 @@
-//! The frame of a picture: title, axes with ticks and labels, and the map from data to pixels.
+//! The axes of a picture, with ticks, labels and the map from data to pixels; heading and foot.
 
 use glam::DVec2;
 
 use super::canvas::{Anchor, Canvas, Style, text_width, wrapped};
 
-/// Ink of text, of lesser text and axes, and of the grid.
+/// Colours of text, of lesser text and axes, and of the grid.
 pub(super) const INK: &str = "#1a1a1a";
 pub(super) const SOFT: &str = "#595959";
 pub(super) const GRID: &str = "#e6e6e6";
 
-/// Areas beyond the frame up to which places are told apart; what is farther is drawn there, out of sight.
+/// Distance beyond the axes, in areas, at which everything farther is drawn, out of sight.
 const FAR: f64 = 20.0;
 
 const TITLE_SIZE: f64 = 17.0;
 const TEXT_SIZE: f64 = 12.5;
 const TICK_SIZE: f64 = 12.0;
+/// Size of a note at the foot.
+pub(super) const FOOT_SIZE: f64 = 11.0;
 
-/// How data are spread along an axis.
+/// The spread of data along an axis.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scale {
     Linear,
@@ -24,14 +26,14 @@ pub(super) enum Scale {
     Log,
 }
 
-/// One axis.
+/// One axis, with its range and ticks.
 #[derive(Clone)]
 pub(super) struct Axis {
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) scale: Scale,
     pub(super) label: String,
-    /// Ticks at whole numbers only.
+    /// Whether ticks stand at whole numbers only.
     pub(super) whole: bool,
     /// The tick that stands for 0 on a logarithmic axis.
     pub(super) zero: Option<f64>,
@@ -40,12 +42,12 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// A linear axis.
+    /// Makes a linear axis.
     pub(super) fn linear(low: f64, high: f64, label: impl Into<String>) -> Self {
         Self { low, high, scale: Scale::Linear, label: label.into(), whole: false, zero: None, names: Vec::new() }
     }
 
-    /// An axis for counts: logarithmic if they spread over more than a factor of 30, with room for 0.
+    /// Makes an axis for counts: logarithmic beyond a factor of 30, with room for 0.
     pub(super) fn counts(values: &[f64], label: impl Into<String>) -> Self {
         let top = values.iter().copied().fold(1.0, f64::max);
         let least = values.iter().copied().filter(|v| *v > 0.0).fold(top, f64::min);
@@ -59,7 +61,7 @@ impl Axis {
         }
     }
 
-    /// Share of the way along the axis.
+    /// Position along the axis, from 0 to 1.
     pub(super) fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -135,14 +137,14 @@ impl Axis {
     }
 }
 
-/// A number with `decimals` decimals and a minus sign that is one.
+/// Writes a number with `decimals` decimals and a typographic minus sign.
 pub(super) fn plain(v: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", v.abs());
     let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
     if v < 0.0 && !is_zero { format!("−{text}") } else { text }
 }
 
-/// A number to six significant digits.
+/// Writes a number to six significant digits.
 pub(super) fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
@@ -155,7 +157,7 @@ pub(super) fn significant(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A number as m·10ᵏ.
+/// Writes a number as m·10ᵏ.
 fn scientific(v: f64) -> String {
     let text = format!("{v:.3e}");
     let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
@@ -163,7 +165,7 @@ fn scientific(v: f64) -> String {
     if v == 0.0 { "0".into() } else { format!("{mantissa}·{}", power_of_ten(power.parse().unwrap_or(0))) }
 }
 
-/// 10ᵏ.
+/// Writes 10ᵏ.
 pub(super) fn power_of_ten(k: i32) -> String {
     let digit = |c| match c {
         '-' => '⁻',
@@ -175,14 +177,14 @@ pub(super) fn power_of_ten(k: i32) -> String {
     format!("10{}", k.to_string().chars().map(digit).collect::<String>())
 }
 
-/// x_k, the k-th coordinate counted from 1.
+/// The name of the k-th coordinate, counted from 1: xₖ.
 pub(super) fn coordinate(k: usize) -> String {
     let digit = |c: char| char::from_u32(0x2080 + u32::from(c as u8 - b'0')).unwrap_or(c);
     format!("x{}", k.to_string().chars().map(digit).collect::<String>())
 }
 
-/// A plot area between two axes.
-pub(super) struct Frame {
+/// A pair of axes around a rectangle of pixels.
+pub(super) struct Axes {
     /// Upper left and lower right corner, in pixels.
     pub(super) low: DVec2,
     pub(super) high: DVec2,
@@ -190,7 +192,7 @@ pub(super) struct Frame {
     pub(super) y: Axis,
 }
 
-impl Frame {
+impl Axes {
     /// Widens one axis until a unit is as long on both.
     pub(super) fn equalise(&mut self) {
         let size = self.high - self.low;
@@ -202,13 +204,13 @@ impl Frame {
         }
     }
 
-    /// Pixels of a point of the data.
+    /// The pixel of a point of the data.
     pub(super) fn map(&self, p: DVec2) -> DVec2 {
         let size = self.high - self.low;
         DVec2::new(self.low.x + self.x.place(p.x) * size.x, self.high.y - self.y.place(p.y) * size.y)
     }
 
-    /// Pixels of a point that has a place: finite, and above 0 on a logarithmic axis.
+    /// The pixel of a point that has a place: finite, and above 0 on a logarithmic axis.
     pub(super) fn place(&self, x: f64, y: f64) -> Option<DVec2> {
         Some(DVec2::new(self.place_x(x)?, self.place_y(y)?))
     }
@@ -236,7 +238,7 @@ impl Frame {
         [(x.low, y.low), (x.high, y.low), (x.high, y.high), (x.low, y.high)].map(DVec2::from)
     }
 
-    /// Grid, ticks and labels. An empty x label leaves the x tick texts out as well.
+    /// Draws grid, ticks and labels. An empty x label leaves the x tick texts out as well.
     pub(super) fn draw(&self, canvas: &mut Canvas) {
         let (size, grid) = (self.high - self.low, Style::line(GRID, 1.0, 1.0));
         for (value, _) in self.x.ticks((size.x / 90.0).max(4.0)) {
@@ -250,7 +252,7 @@ impl Frame {
         self.draw_ticks(canvas);
     }
 
-    /// Ticks and labels of both axes.
+    /// Draws ticks and labels of both axes.
     pub(super) fn draw_ticks(&self, canvas: &mut Canvas) {
         let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
         for (value, text) in self.x.ticks((size.x / 90.0).max(4.0)) {
@@ -265,7 +267,7 @@ impl Frame {
         self.draw_side(canvas);
     }
 
-    /// Ticks and label of the y axis.
+    /// Draws ticks and label of the y axis.
     pub(super) fn draw_side(&self, canvas: &mut Canvas) {
         let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
         let mut widest = 0.0f64;
@@ -279,13 +281,13 @@ impl Frame {
         canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, &self.y.label);
     }
 
-    /// The box around the area, drawn over the data.
+    /// Draws the box around the area, over the data.
     pub(super) fn close(&self, canvas: &mut Canvas) {
         canvas.rectangle(self.low, self.high, Style::line(SOFT, 1.0, 1.0));
     }
 }
 
-/// Title and subtitle at the top left; the height they take.
+/// Draws title and subtitle at the top left; returns the height that they take.
 pub(super) fn heading(canvas: &mut Canvas, left: f64, title: &str, subtitle: &str) -> f64 {
     let width = canvas.width - left - 16.0;
     let mut y = 12.0;
@@ -296,4 +298,12 @@ pub(super) fn heading(canvas: &mut Canvas, left: f64, title: &str, subtitle: &st
         }
     }
     y + 16.0
+}
+
+/// Draws a note of at most `lines` lines at the foot, the last one `above` pixels over the edge.
+pub(super) fn foot(canvas: &mut Canvas, note: &str, lines: usize, above: f64) {
+    for (at, line) in wrapped(note, FOOT_SIZE, canvas.width - 32.0, lines).iter().rev().enumerate() {
+        let place = DVec2::new(16.0, canvas.height - above - 14.0 * at as f64);
+        canvas.text(place, FOOT_SIZE, Anchor::Start, SOFT, 0.0, line);
+    }
 }

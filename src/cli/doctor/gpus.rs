@@ -1,0 +1,183 @@
+//! The adapters of this machine and the drivers that the Vulkan loader sees, as `doctor` shows them.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::choice;
+use crate::error::Error;
+use crate::gpu::{Adapter, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, manifests};
+use crate::tokens::Precision;
+
+/// Memory that a run may take on an adapter, at precision f32: its key in JSON, what it is, and its bytes.
+type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
+
+/// An adapter, with the result of probing it.
+struct Probed {
+    adapter: Adapter,
+    problem: Option<String>,
+    plans: Option<Plans>,
+}
+
+/// Every adapter, probed, and every driver manifest.
+pub(super) struct Gpus {
+    adapters: Vec<Probed>,
+    manifests: Vec<Manifest>,
+}
+
+impl Gpus {
+    /// Opens every adapter once; plans memory for n tokens in R^d where a shape is given.
+    pub(super) fn probe(shape: Option<(usize, usize)>) -> Self {
+        let probed = |adapter| {
+            let problem = Device::open(&adapter).err().map(|e| e.to_string());
+            let plans = shape.map(|(n, d)| plans(n, d, &adapter));
+            Probed { adapter, problem, plans }
+        };
+        Self { adapters: Adapter::all().into_iter().map(probed).collect(), manifests: manifests() }
+    }
+
+    /// The engine that `auto` takes here.
+    pub(super) fn default_engine(&self) -> String {
+        let usable = self.adapters.iter().find(|p| p.problem.is_none() && !p.adapter.is_software());
+        usable.map_or_else(|| "cpu".into(), |p| format!("gpu ({})", p.adapter.name()))
+    }
+
+    /// What to do, most useful first.
+    pub(super) fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        let hardware = self.adapters.iter().any(|p| !p.adapter.is_software());
+        let absent = absent_manifests();
+        advice.extend(absent.iter().map(|(variable, path)| {
+            format!("{variable} names {}, which is not there: correct it, or unset {variable}", path.display())
+        }));
+        if self.manifests.is_empty() {
+            if absent.is_empty() {
+                advice.push(
+                    "no Vulkan driver is installed: for a GPU install its vendor's driver (on a headless NVIDIA machine \
+                     the manifest nvidia_icd.json, named in VK_DRIVER_FILES); a software driver is Mesa's lavapipe \
+                     (Debian and Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
+                        .into(),
+                );
+            }
+        } else if self.adapters.is_empty() {
+            advice.push(
+                "driver manifests are there but no adapter answers: is the Vulkan loader (Debian: libvulkan1) installed, \
+                 and may this user open /dev/dri or /dev/nvidia*?"
+                    .into(),
+            );
+        } else if !hardware {
+            advice.push(
+                "only software drivers: --engine auto takes the CPU engine, which is faster than they are".into(),
+            );
+        }
+        // An absent manifest has been named.
+        let there = self.manifests.iter().filter(|m| absent.iter().all(|(_, path)| *path != m.path));
+        advice.extend(there.filter_map(|m| Some(format!("{}: {}", m.path.display(), m.problem.as_ref()?))));
+        let adapters = self.adapters.iter();
+        advice.extend(adapters.filter_map(|p| Some(format!("{}: {}", p.adapter.name(), p.problem.as_ref()?))));
+        advice
+    }
+
+    /// A paragraph an adapter, and a line a driver.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for probed in &self.adapters {
+            let a = &probed.adapter;
+            let limits = a.limits();
+            text += &format!("\nadapter    {} ({}, {}; {})\n", a.name(), a.kind(), a.backend(), a.driver());
+            let features: Vec<&str> = a.features().iter().filter(|f| f.1).map(|f| f.0).collect();
+            text += &format!(
+                "           features: {}\n",
+                if features.is_empty() { "none".into() } else { features.join(", ") }
+            );
+            text += &format!(
+                "           memory {} bytes, bindings to {} bytes, buffers to {} bytes\n           {}\n",
+                a.memory().map_or_else(|| "unknown".into(), |bytes| bytes.to_string()),
+                limits.max_storage_buffer_binding_size,
+                limits.max_buffer_size,
+                probed.problem.as_deref().unwrap_or("probe: right (long loops run to their end)")
+            );
+            for (_, what, memory) in probed.plans.iter().flatten() {
+                text += &format!("           plan at f32, {what}:\n");
+                text += &match memory {
+                    Ok(memory) => indented(&memory.to_string()),
+                    Err(error) => indented(&error.to_string()),
+                };
+            }
+        }
+        if self.adapters.is_empty() {
+            text += "\nadapter    none\n";
+        }
+        text += "\n";
+        for manifest in &self.manifests {
+            let broken = if manifest.problem.is_some() { " (broken)" } else { "" };
+            text += &format!("driver     {}{broken}\n", manifest.path.display());
+        }
+        text
+    }
+
+    /// Adds `adapters` and `drivers`.
+    pub(super) fn add_to(&self, all: &mut Value) {
+        all["adapters"] = self.adapters.iter().map(Probed::as_json).collect();
+        all["drivers"] = self.manifests.iter().map(|m| json!({ "path": m.path, "problem": m.problem })).collect();
+    }
+}
+
+impl Probed {
+    fn as_json(&self) -> Value {
+        let features: serde_json::Map<String, Value> =
+            self.adapter.features().iter().map(|(name, has)| ((*name).to_owned(), json!(has))).collect();
+        json!({
+            "name": self.adapter.name(),
+            "kind": self.adapter.kind(),
+            "backend": self.adapter.backend(),
+            "driver": self.adapter.driver(),
+            "software": self.adapter.is_software(),
+            "features": features,
+            "memory_bytes": self.adapter.memory(),
+            "max_binding_bytes": self.adapter.limits().max_storage_buffer_binding_size,
+            "max_buffer_bytes": self.adapter.limits().max_buffer_size,
+            "problem": self.problem,
+            "plan": self.plans.as_ref().map(|plans| {
+                let mut all = json!({ "precision": "f32", "a": "identity" });
+                for (key, _, memory) in plans {
+                    all[key] = memory.as_ref().map_or_else(|e| json!({ "refused": e.to_string() }), plan_json);
+                }
+                all
+            }),
+        })
+    }
+}
+
+fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
+    let exact = |plan| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter);
+    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
+        adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
+        Ok(plan.memory)
+    });
+    [
+        ("exact", "localmax, hardmax or frank-wolfe with A = I, by brute force", exact(choice::Plan::Brute)),
+        ("tree", "the same by a tree", exact(choice::Plan::Tree)),
+        ("softmax", "softmax and its relatives, euler, no matrices", real),
+    ]
+}
+
+fn plan_json(memory: &Memory) -> Value {
+    let buffers = memory.lines.iter().map(|line| json!({ "what": line.what, "bytes": line.bytes }));
+    json!({
+        "buffers": buffers.collect::<Vec<_>>(),
+        "total_bytes": memory.total(),
+        "slice_rows": memory.slice_rows,
+    })
+}
+
+fn indented(text: &str) -> String {
+    format!("           {}\n", text.replace('\n', "\n           "))
+}
+
+/// Paths that are not there, of the variable that the Vulkan loader takes its drivers from, if it is set.
+fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
+    let set = |name| std::env::var_os(name).filter(|list| !list.is_empty()).map(|list| (name, list));
+    let Some((name, list)) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) else { return Vec::new() };
+    std::env::split_paths(&list).filter(|path| !path.exists()).map(|path| (name, path)).collect()
+}

@@ -1,0 +1,192 @@
+//! The header of an `.npy` file: magic bytes, version, length, and a Python dictionary such as
+//! `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
+//!
+//! A header is a promise about the file: it is checked against the file's size before anything is
+//! allocated, so that no header can ask for more memory than its file fills.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::io::input;
+use crate::tokens::Precision;
+
+/// Longest dictionary read; `numpy.save` writes about 120 bytes.
+const LONGEST: usize = 4096;
+/// Most brackets in a dictionary: it needs one pair, and its shape another.
+const MOST_BRACKETS: usize = 10;
+/// Bytes read at a time.
+const CHUNK: usize = 1 << 20;
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+const KEYS: [&str; 3] = ["descr", "fortran_order", "shape"];
+
+/// The array that a file promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// n.
+    pub rows: usize,
+    /// d.
+    pub columns: usize,
+    /// Stored width.
+    pub precision: Precision,
+    pub(super) big_endian: bool,
+    pub(super) fortran: bool,
+}
+
+impl Header {
+    /// The header that this program writes for n tokens in R^d.
+    pub fn new(n: usize, d: usize, precision: Precision) -> Self {
+        Self { rows: n, columns: d, precision, big_endian: false, fortran: false }
+    }
+
+    /// The bytes of a header in C order and little endian; the data begins at a multiple of 64.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let (n, d, width) = (self.rows, self.columns, self.precision.bytes());
+        let text = format!("{{'descr': '<f{width}', 'fortran_order': False, 'shape': ({n}, {d}, ), }}");
+        let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
+        let mut bytes = [&MAGIC[..], &[1, 0], &(length as u16).to_le_bytes(), text.as_bytes()].concat();
+        bytes.resize(10 + length - 1, b' ');
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The (n, d) array of floats that a dictionary promises; an error says what it promises instead.
+    fn parse(text: &str) -> Result<Self, String> {
+        let brackets = text.matches(['(', '[', '{']).count();
+        if brackets > MOST_BRACKETS {
+            return Err(format!("a header with {brackets} brackets; this is no float array"));
+        }
+        let [descr, order, shape] = dictionary(text).ok_or_else(unreadable)?;
+        let (big_endian, precision) = match descr.trim_matches(['\'', '"']) {
+            "<f4" => (false, Precision::F32),
+            "<f8" => (false, Precision::F64),
+            ">f4" => (true, Precision::F32),
+            ">f8" => (true, Precision::F64),
+            _ => {
+                return Err(format!(
+                    "dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32)"
+                ));
+            }
+        };
+        let fortran = match order {
+            "True" => true,
+            "False" => false,
+            _ => return Err(unreadable()),
+        };
+        match sizes(shape)?[..] {
+            [rows, columns] if rows == 0 || columns == 0 => {
+                Err(format!("an array of shape ({rows}, {columns}); n and d must be at least 1"))
+            }
+            [rows, columns] => Ok(Self { rows, columns, precision, big_endian, fortran }),
+            ref sizes => Err(format!(
+                "an array of rank {}, shape {sizes:?}; rank 2 is needed, (n, d) for tokens, (rows, columns) for a matrix",
+                sizes.len()
+            )),
+        }
+    }
+}
+
+/// Opens a file and leaves it at its first entry.
+pub(super) fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
+    let (file, found) = input::open(path)?;
+    let mut file = BufReader::with_capacity(CHUNK, file);
+    let mut start = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut start).map_err(|e| Error::file(path, e))?;
+    if start.len() < 8 || !start.starts_with(MAGIC) {
+        return Err(bad(path, "not an .npy file; write one with numpy.save"));
+    }
+    let length_bytes = match start[6..] {
+        [1, 0] => 2,
+        [2 | 3, 0] => 4,
+        _ => {
+            let (major, minor) = (start[6], start[7]);
+            return Err(bad(path, format!("version {major}.{minor} of the .npy format; 1.0, 2.0 and 3.0 are read")));
+        }
+    };
+    let (short, mut length) = ("truncated inside its header", [0; 4]);
+    fill(&mut length[..length_bytes], &mut file, path, short)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(bad(path, format!("a header of {length} bytes; at most {LONGEST} are read")));
+    }
+    let mut text = vec![0; length];
+    fill(&mut text, &mut file, path, short)?;
+    let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|what| bad(path, what))?;
+
+    let (n, d, width) = (header.rows, header.columns, header.precision.bytes());
+    let data = n.checked_mul(d).and_then(|entries| entries.checked_mul(width));
+    let Some(promised) = data.and_then(|bytes| bytes.checked_add(8 + length_bytes + length)) else {
+        return Err(bad(path, format!("its header's shape ({n}, {d}) has more bytes than can be addressed")));
+    };
+    let fault = match (promised as u64).cmp(&found) {
+        Ordering::Equal => return Ok((header, file)),
+        Ordering::Greater => "truncated",
+        Ordering::Less => "oversized",
+    };
+    Err(bad(
+        path,
+        format!(
+            "{fault}: shape ({n}, {d}) of {width}-byte floats and its header take {promised} bytes, the file has {found}"
+        ),
+    ))
+}
+
+/// Fills `bytes` from a file; the error says `short` where the file ends before.
+pub(super) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &str) -> Result<()> {
+    file.read_exact(bytes).map_err(|e| match e.kind() {
+        ErrorKind::UnexpectedEof => bad(path, short),
+        _ => Error::file(path, e),
+    })
+}
+
+/// An error of what a file holds, on one line whatever that is.
+pub(super) fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
+    let line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect::<String>();
+    Error::input(format!("{}: {}", line(&path.to_string_lossy()), line(&what.to_string())))
+}
+
+fn unreadable() -> String {
+    format!("its header cannot be read: it must be a dictionary with {}", KEYS.join(", "))
+}
+
+/// The values of [`KEYS`] in a dictionary.
+fn dictionary(text: &str) -> Option<[&str; 3]> {
+    let mut values = [None; 3];
+    for item in items(text.trim().strip_prefix('{')?.strip_suffix('}')?) {
+        let (key, value) = item.split_once(':')?;
+        let key = key.trim().trim_matches(['\'', '"']);
+        if let Some(at) = KEYS.iter().position(|known| *known == key) {
+            values[at] = Some(value.trim());
+        }
+    }
+    let [descr, order, shape] = values;
+    Some([descr?, order?, shape?])
+}
+
+/// The sizes in a shape, whose product fits a `usize`.
+fn sizes(shape: &str) -> Result<Vec<usize>, String> {
+    let inside = shape.strip_prefix(['(', '[']).and_then(|rest| rest.strip_suffix([')', ']']));
+    let sizes = inside.and_then(|inside| items(inside).map(|item| item.trim().parse().ok()).collect());
+    let sizes: Vec<u128> = sizes.ok_or_else(unreadable)?;
+    // A zero must not hide that the other factors overflow.
+    let product = sizes.iter().try_fold(1usize, |all, size| all.checked_mul((*size).max(1).try_into().ok()?));
+    product.ok_or("its header's shape has more bytes than can be addressed")?;
+    Ok(sizes.iter().map(|size| *size as usize).collect())
+}
+
+/// The texts between commas that are in no brackets and no quotes. The last comma may end the list.
+fn items(inside: &str) -> impl Iterator<Item = &str> {
+    let (mut depth, mut quote) = (0, None);
+    inside.trim().split_terminator(move |c| {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth -= 1,
+            (Some(open), _) if c == open => quote = None,
+            _ => {}
+        }
+        c == ',' && depth == 0 && quote.is_none()
+    })
+}

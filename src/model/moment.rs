@@ -1,0 +1,44 @@
+//! When a parameter is asked for, and its value then.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::schedule::Schedule;
+
+/// A time at which parameters are asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// The step that it belongs to, from 0.
+    pub step: u64,
+    /// t: the step's number in the discrete rules, a stage's time in the flows.
+    pub time: f64,
+}
+
+impl Moment {
+    /// The moment of a discrete step.
+    pub fn of_step(step: u64) -> Self {
+        Self { step, time: step as f64 }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}", self.step)?;
+        if self.time == self.step as f64 { Ok(()) } else { write!(f, " (t = {})", self.time) }
+    }
+}
+
+/// A scheduled parameter inside its domain.
+pub(crate) fn checked(
+    name: &str,
+    schedule: &Schedule,
+    at: Moment,
+    domain: &str,
+    inside: impl Fn(f64) -> bool,
+) -> Result<f64> {
+    let value = schedule.at(at.step, at.time);
+    if value.is_finite() && inside(value) {
+        return Ok(value);
+    }
+    Err(Error::at_key(format!("model.{name}"), format!("is {value} at {at}; it must be {domain}")))
+}

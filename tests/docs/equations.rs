@@ -1,0 +1,92 @@
+//! docs/equations.md beside the program, by way of tests/equations.py.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{ROOT, good};
+
+/// The numbers of an .npy file of f64 as the program writes it.
+fn numbers(path: &Path) -> Vec<f64> {
+    let bytes = fs::read(path).unwrap();
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    bytes[start..].as_chunks().0.iter().map(|&number| f64::from_le_bytes(number)).collect()
+}
+
+/// A JSON value as TOML writes it.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Object(entries) => {
+            let pairs: Vec<String> = entries.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// If this failed, docs/equations.md would state other systems than those that are computed: tests/equations.py is written
+/// from that page alone, and knows where v, p, q, k, w, the heads, the origin and the number of keys enter.
+#[test]
+fn the_equations_are_those_that_are_computed() {
+    let tokens = json!([[1.0, 0.2, -0.4], [-0.3, 0.9, 0.5], [0.7, -0.6, 0.1], [-0.8, -0.2, 0.3], [0.1, 0.4, -0.9]]);
+    let (a, b) =
+        (json!([[0.9, 0.3, 0.0], [-0.2, 1.1, 0.4], [0.1, 0.0, 0.7]]), json!([[0.5, 0.1, 0.2], [0.0, 0.8, -0.1]]));
+    let (w, c) =
+        (json!([[2.0, 0.3, 0.1], [0.3, 1.0, 0.0], [0.1, 0.0, 1.5]]), json!([[0.4, -0.3, 0.2], [0.6, 0.1, 0.0]]));
+    let waving = json!({ "matrix": a, "factor": "1+0.5*sin(t)" });
+    let models = [
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3 }),
+        json!({ "rule": "localmax", "alpha": "1/(t+1)", "delta": { "table": [0.4, 0.2] }, "strip": "width", "a": a }),
+        json!({ "rule": "localmax", "gamma": 0.3, "delta": 0.3, "strip": "a-norm", "a": w, "causal": true }),
+        json!({ "rule": "localmax", "alpha": 2.0, "delta": 0.5, "strip": "width", "q": b, "k": c, "v": a }),
+        json!({ "rule": "hardmax", "alpha": 1.0, "a": waving }),
+        json!({ "rule": "frank-wolfe", "gamma": "2/(t+2)", "a": a }),
+        json!({ "rule": "frank-wolfe", "gamma": 0.4, "p": { "matrix": a, "factor": "exp(-t)" }, "a": -1.0 }),
+        json!({ "rule": "softmax", "alpha": 0.5, "beta": "1+t", "v": waving, "a": a }),
+        json!({ "rule": "softmax", "gamma": 0.25, "beta": 2.0, "q": { "matrix": b, "factor": "1+t" }, "k": c, "causal": true }),
+        json!({ "rule": "markov", "gamma": 0.25, "beta": 1.5, "a": a }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "q": b, "k": c, "v": a }),
+        json!({ "rule": "sphere", "beta": "1+t", "dt": 0.2, "v": waving, "integrator": "rk4" }),
+        json!({ "rule": "sphere", "beta": 3.0, "dt": 0.2, "normalized": false, "origin": 0.5, "causal": true, "integrator": "euler" }),
+        json!({ "rule": "ellipsoid", "w": w, "dt": 0.1, "heads": [{ "p": a }, { "p": waving, "u": a }] }),
+        json!({ "rule": "ellipsoid", "w": 2.0, "dt": 0.1, "heads": [{ "u": a }], "integrator": "euler-renorm", "causal": true }),
+        json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1 }),
+        json!({ "rule": "rescaled", "a": waving, "v": -0.5, "dt": 0.1, "integrator": "rk4", "causal": true }),
+        json!({ "rule": "rescaled", "q": b, "k": c, "v": a, "dt": 0.2, "integrator": "rk4" }),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let system = |model: &Value| json!({ "model": model, "tokens": tokens, "steps": 3, "seed": 11 }).to_string();
+    let asked: Vec<String> = models.iter().map(system).collect();
+    let mut child = Command::new("python3")
+        .arg(Path::new(ROOT).join("tests/equations.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs (tests/run.sh installs it)");
+    child.stdin.take().unwrap().write_all(asked.join("\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let wanted: Vec<Vec<[f64; 3]>> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(wanted.len(), models.len());
+    for (k, (model, wanted)) in models.iter().zip(wanted).enumerate() {
+        let lines: Vec<String> =
+            model.as_object().unwrap().iter().map(|(k, v)| format!("{k} = {}\n", toml(v))).collect();
+        let head = format!("seed = 11\ntokens = {{ rows = {} }}\nrun = {{ steps = 3 }}\n[model]\n", toml(&tokens));
+        fs::write(folder.path().join("system.toml"), head + &lines.concat()).unwrap();
+        let out = format!("r{k}");
+        good(
+            folder.path(),
+            &["run", "system.toml", "--engine", "reference", "--precision", "f64", "--no-plot", "--out", &out],
+        );
+        let found = numbers(&folder.path().join(out).join("final.npy"));
+        for (x, y) in found.iter().zip(wanted.concat()) {
+            assert!((x - y).abs() < 1e-11, "{model}: {x} where the equations give {y}");
+        }
+        assert_eq!(found.len(), 15);
+    }
+}

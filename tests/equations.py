@@ -1,0 +1,205 @@
+"""Every system in plain floats, written from docs/equations.md alone.
+
+Reads one JSON system a line from standard input and prints its tokens after the last step, one JSON list a line:
+  {"model": the table [model] of a config, "tokens": [[...], ...], "steps": T, "seed": s}
+Rows of a matrix and lists of numbers are JSON lists; no file is read.
+"""
+
+import json
+import math
+import sys
+
+NAMES = {name: getattr(math, name) for name in ["exp", "sin", "cos", "sqrt"]}
+
+
+def dot(x, y):
+    return sum(a * b for a, b in zip(x, y))
+
+
+def add(x, factor, y):
+    return [a + factor * b for a, b in zip(x, y)]
+
+
+def apply(matrix, x):
+    return [dot(row, x) for row in matrix]
+
+
+def product(a, b):
+    return [[dot(row, column) for column in zip(*b)] for row in a]
+
+
+def transpose(a):
+    return [list(column) for column in zip(*a)]
+
+
+def identity(d):
+    return [[float(r == c) for c in range(d)] for r in range(d)]
+
+
+def scaled(c, a):
+    return [[c * v for v in row] for row in a]
+
+
+def exponential(a):
+    """e^a by its series, a divided by 2^20 and squared 20 times."""
+    term = total = identity(len(a))
+    for k in range(1, 12):
+        term = scaled(1 / k, product(term, scaled(2.0**-20, a)))
+        total = [add(x, 1, y) for x, y in zip(total, term)]
+    for _ in range(20):
+        total = product(total, total)
+    return total
+
+
+def scalar(value, step, t):
+    """A number, an expression in t, or a table with a value a step."""
+    if isinstance(value, dict):
+        return value["table"][min(step, len(value["table"]) - 1)]
+    if isinstance(value, str):
+        return eval(value.replace("^", "**"), {"__builtins__": {}}, {**NAMES, "t": t})
+    return value
+
+
+def matrix(value, d, step, t):
+    if isinstance(value, dict):
+        return scaled(scalar(value.get("factor", 1), step, t), matrix(value["matrix"], d, step, t))
+    if value == "identity":
+        return identity(d)
+    return value if isinstance(value, list) else scaled(value, identity(d))
+
+
+def uniform(seed, t, i):
+    """The draw of token i at step t: Philox4x32-10."""
+    low, high = (lambda x: x & 0xFFFFFFFF), (lambda x: x >> 32)
+    c, k = [low(t), high(t), low(i), high(i)], [low(seed), high(seed)]
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [high(q) ^ c[1] ^ k[0], low(q), high(p) ^ c[3] ^ k[1], low(p)]
+        k = [low(k[0] + 0x9E3779B9), low(k[1] + 0xBB67AE85)]
+    return (((c[1] << 32) | c[0]) >> 11) * 2.0**-53
+
+
+class System:
+    def __init__(self, given):
+        self.model, self.seed = given["model"], given["seed"]
+        self.rule, self.d = self.model["rule"], len(given["tokens"][0])
+        self.causal = self.model.get("causal", False)
+        self.flows = self.rule in ["sphere", "ellipsoid", "rescaled"]
+        default = {"sphere": "euler-renorm", "ellipsoid": "rk4", "rescaled": "euler"}.get(self.rule)
+        self.integrator = self.model.get("integrator", default)
+
+    def scalar(self, key, default, step, t):
+        return scalar(self.model.get(key, default), step, t)
+
+    def matrix(self, key, step, t):
+        return matrix(self.model.get(key, "identity"), self.d, step, t)
+
+    def scores(self, step, t):
+        """A of S_ij = <A x_i, x_j>."""
+        if "q" in self.model or "k" in self.model:
+            return product(transpose(self.matrix("k", step, t)), self.matrix("q", step, t))
+        return self.matrix("a", step, t)
+
+    def weights(self, s, i, query, x, step, t):
+        """w_ij for the keys that row i sees; s are their scores."""
+        top = max(s)
+        uniformly = lambda chosen: [float(c) / sum(chosen) for c in chosen]
+        if self.rule == "localmax":
+            form = self.model.get("strip", "score")
+            widths = {"score": 1, "width": math.sqrt(dot(query, query)), "a-norm": math.sqrt(max(0, dot(query, x)))}
+            return uniformly([top - v <= self.scalar("delta", None, step, t) * widths[form] for v in s])
+        if self.rule == "hardmax":
+            return uniformly([v == top for v in s])
+        if self.rule == "frank-wolfe":
+            return [float(j == s.index(top)) for j in range(len(s))]
+        beta = self.scalar("beta", 1, step, t)
+        if not self.model.get("normalized", True):
+            return [math.exp(beta * (v - self.model.get("origin", 0))) / len(s) for v in s]
+        e = [math.exp(beta * (v - top)) for v in s]
+        if self.rule != "markov":
+            return [v / sum(e) for v in e]
+        level, drawn, total = uniform(self.seed, step, i) * sum(e), 0, e[0]
+        while total <= level:
+            drawn += 1
+            total += e[drawn]
+        return [float(j == drawn) for j in range(len(s))]
+
+    def mean(self, a, i, x, step, t, points):
+        """sum_j w_ij points_j, the scores being <a x_i, x_j>."""
+        seen = range(i + 1) if self.causal else range(len(x))
+        query = apply(a, x[i])
+        w = self.weights([dot(query, x[j]) for j in seen], i, query, x[i], step, t)
+        return [sum(w[j] * points[j][k] for j in seen) for k in range(self.d)]
+
+    def output(self, x, i, step, t):
+        """y_i before any projection."""
+        if self.rule != "ellipsoid":
+            y = self.mean(self.scores(step, t), i, x, step, t, x)
+            return apply(self.matrix("v", step, t), y)
+        y = [0.0] * self.d
+        for head in self.model["heads"]:
+            p, u = (matrix(head.get(key, "identity"), self.d, step, t) for key in "pu")
+            y = add(y, 1, apply(u, self.mean(transpose(p), i, x, step, t, x)))
+        return y
+
+    def field(self, x, step, t):
+        """f of every token."""
+        f = []
+        for i, token in enumerate(x):
+            if self.rule == "rescaled":
+                v = self.matrix("v", step, t)
+                y = [apply(exponential(scaled(t, v)), z) for z in x]
+                a = self.matrix("a", step, t)
+                two_sided = product(transpose(a), a) if "q" not in self.model else self.scores(step, t)
+                away = [add(z, -1, token) for z in x]
+                f.append(apply(v, self.mean(two_sided, i, y, step, t, away)))
+                continue
+            y = self.output(x, i, step, t)
+            if self.rule == "sphere":
+                f.append(add(y, -dot(token, y), token))
+            else:
+                wx = apply(self.matrix("w", step, t), token)
+                f.append(add(y, -dot(wx, y) / dot(wx, token), token))
+        return f
+
+    def retract(self, x):
+        if self.rule == "rescaled":
+            return x
+        w = self.matrix("w", 0, 0)
+        return [[v / math.sqrt(dot(apply(w, token), token)) for v in token] for token in x]
+
+    def step(self, x, step):
+        if not self.flows:
+            if "gamma" in self.model:
+                gamma = self.scalar("gamma", None, step, step)
+            else:
+                gamma = self.scalar("alpha", None, step, step)
+                gamma /= 1 + gamma
+            p = self.matrix("p", step, step)
+            ys = [self.output(x, i, step, step) for i in range(len(x))]
+            return [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+        dt = self.model["dt"]
+        t = step * dt
+        ahead = lambda by, f: [add(token, by, k) for token, k in zip(x, f)]
+        if self.integrator == "euler-renorm":
+            return self.retract(ahead(dt, [self.output(x, i, step, t) for i in range(len(x))]))
+        k1 = self.field(x, step, t)
+        if self.integrator == "euler":
+            return self.retract(ahead(dt, k1))
+        k2 = self.field(ahead(dt / 2, k1), step, t + dt / 2)
+        k3 = self.field(ahead(dt / 2, k2), step, t + dt / 2)
+        k4 = self.field(ahead(dt, k3), step, t + dt)
+        along = [
+            [(a + 2 * b + 2 * c + e) / 6 for a, b, c, e in zip(*rows)] for rows in zip(k1, k2, k3, k4)
+        ]
+        return self.retract(ahead(dt, along))
+
+
+for line in sys.stdin:
+    given = json.loads(line)
+    system, x = System(given), given["tokens"]
+    if system.flows:
+        x = system.retract(x)
+    for step in range(given["steps"]):
+        x = system.step(x, step)
+    print(json.dumps(x))
