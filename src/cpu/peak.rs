@@ -2,16 +2,16 @@
 #![allow(clippy::inline_always)] // see `lanes`
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rayon::prelude::*;
-
+use crate::clock::Instant;
 use crate::error::Result;
+use crate::threads::Pool;
 use crate::tokens::Precision;
 
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Job, Lanes, MOST_KEYS, VECTORS};
-use crate::cpu::options::{Options, pool};
+use crate::cpu::options::Options;
 
 /// Multiply-adds of every lane in one call of the kernel.
 const ROUNDS: usize = 100_000;
@@ -23,15 +23,14 @@ const ROUNDS: usize = 100_000;
 /// As [`crate::cpu::ExactCpu::new`], for options.
 pub fn fma_peak(precision: Precision, options: Options) -> Result<f64> {
     let set = InstructionSet::choose(options.set)?;
-    let pool = pool(options.threads)?;
+    let pool = Pool::start(options.threads)?;
     let mut rates: Vec<f64> = (0..7)
         .map(|_| {
-            pool.broadcast(|_| match precision {
+            let rates = pool.broadcast(|| match precision {
                 Precision::F32 => rate::<f32>(set),
                 Precision::F64 => rate::<f64>(set),
-            })
-            .into_par_iter()
-            .sum()
+            });
+            rates.iter().sum()
         })
         .collect();
     rates.sort_by(f64::total_cmp);

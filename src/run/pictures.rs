@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::engine::strip::{Strip, Strips, require_token};
+use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
@@ -153,7 +153,7 @@ fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<St
     if let Some(token) = choice.token {
         require_token(token, tokens.n())?;
     }
-    let strips = Strips::new(&config.model, tokens, *step)?;
+    let strips = StripsAt::new(&config.model, tokens, *step)?;
     let token = choice.token.unwrap_or_else(|| middle(tokens, |i| strips.size(i) > 1));
     let Strip { members, query, threshold, .. } = strips.of(token)?;
     Ok(StripView { step: *step, token, members, query, threshold })

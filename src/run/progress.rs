@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::exact::{self, Grid};
 use crate::io::config::Config;
@@ -87,7 +88,6 @@ impl Progress {
     /// The progress of a run before its first step, from tokens on `grid` of largest magnitude
     /// `radius`.
     pub fn start(config: &Config, options: Options, grid: Grid, radius: f64, engine: Description) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
             step: 0,
             name: config.name.clone(),
@@ -102,7 +102,7 @@ impl Progress {
             fixed_point: None,
             anchor: None,
             cycle: None,
-            started_unix: now.map_or(0.0, |t| t.as_secs_f64()),
+            started_unix: clock::unix_seconds(),
             total_seconds: 0.0,
             step_seconds: 0.0,
         }

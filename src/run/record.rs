@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::engine::{Engine, Look, Simulation, Until};
+use crate::engine::{Engine, Simulation, Standing, Until};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::io::config::Config;
@@ -294,8 +294,8 @@ fn steps_of(
     };
     let seconds = recorder.progress.step_seconds;
     let mut outcome = Outcome::Completed;
-    let look = |simulation: &mut Simulation, look: &Look| {
-        let Look { t: step, report, fixed_point, is_last: completed } = *look;
+    let look = |simulation: &mut Simulation, standing: &Standing| {
+        let Standing { t: step, report, fixed_point, is_last: completed } = *standing;
         let progress = &mut recorder.progress;
         progress.step_seconds = seconds + simulation.step_seconds();
         progress.fixed_point = progress.fixed_point.or(fixed_point);

@@ -1,7 +1,8 @@
 //! The files of a run while it goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::error::Result;
 use crate::io::config::{Config, Trigger};
 use crate::outcome::Effort;

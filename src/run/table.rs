@@ -4,11 +4,12 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::io::disk::Out;
 use crate::io::input;

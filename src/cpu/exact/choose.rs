@@ -3,11 +3,12 @@
 //! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if tokens moved: a state
 //! that changes is looked at again and again, for 5 % of the time at most. It is repeated sooner where steps turn dear.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use crate::choice;
+use crate::clock::Instant;
 use crate::cpu::exact::brute::BruteForce;
 use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Stepper, Tally};

@@ -30,20 +30,19 @@ pub(crate) mod width;
 
 use std::fmt;
 
-use rayon::ThreadPool;
-
 use crate::choice;
 use crate::cpu::exact::choose::Chooser;
 use crate::cpu::exact::cloud::BLOCK;
 use crate::cpu::exact::step::Stepper;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
-use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::cpu::options::{Options, description, require_countable, require_rows};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
 
 /// What the last step did, for honest shares of a peak.
@@ -60,7 +59,7 @@ pub struct ExactCpu {
     state: Box<dyn Stepper>,
     grid: Grid,
     set: InstructionSet,
-    pool: ThreadPool,
+    pool: Pool,
     stepped: bool,
     work: Work,
 }
@@ -79,7 +78,7 @@ impl ExactCpu {
     pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        let pool = pool(options.threads)?;
+        let pool = Pool::start(options.threads)?;
         let state: Box<dyn Stepper> = pool.install(|| match grid.precision {
             Precision::F32 => planned::<f32>(tokens, grid, set, options),
             Precision::F64 => planned::<f64>(tokens, grid, set, options),
@@ -110,7 +109,7 @@ impl ExactCpu {
 
     /// Threads in use.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.pool.count()
     }
 
     /// What the last step did.

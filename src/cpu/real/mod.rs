@@ -20,7 +20,6 @@ mod packet;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::choice::Plan;
@@ -28,10 +27,11 @@ use crate::error::{Error, Result};
 use crate::model::{Geometry, Integrator, Mask};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::real::{Motion, Stage, Step, Weights};
+use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
 
 use crate::cpu::lanes::InstructionSet;
-use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::cpu::options::{Options, description, require_countable, require_rows};
 use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
 use crate::cpu::real::near::Boxes;
@@ -44,7 +44,7 @@ use crate::engine::step as engine;
 pub struct RealCpu {
     tokens: Tokens,
     set: InstructionSet,
-    pool: ThreadPool,
+    pool: Pool,
     strips: Option<Strips>,
     effort: Option<Effort>,
 }
@@ -95,7 +95,7 @@ impl RealCpu {
     pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        Ok(Self { tokens: tokens.clone(), set, pool: pool(options.threads)?, strips: None, effort: None })
+        Ok(Self { tokens: tokens.clone(), set, pool: Pool::start(options.threads)?, strips: None, effort: None })
     }
 
     /// Applies one step. Where a token stops being finite, the tokens are those before the step.

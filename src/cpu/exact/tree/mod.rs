@@ -11,10 +11,11 @@
 
 pub(crate) mod search;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
+use crate::clock::Instant;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
 use crate::cpu::exact::tree::search::group::ROWS;
