@@ -164,7 +164,9 @@ mod tests {
         };
         let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
         let mut table = TableWriter::<Record>::open(folder.path(), None).unwrap();
-        rows.iter().for_each(|(step, row)| table.push((*step, row)).unwrap());
+        for (step, row) in &rows {
+            table.push((*step, row)).unwrap();
+        }
         table.flush().unwrap();
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();

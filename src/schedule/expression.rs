@@ -116,6 +116,9 @@ const FUNCTIONS: [(&str, Function); 24] = [
     ("pow", Binary(libm::pow)),
 ];
 
+/// A sign between two numbers, and its function.
+type Operator = (char, fn(f64, f64) -> f64);
+
 fn unary(f: fn(f64) -> f64, a: Value) -> Value {
     Box::new(move |t| f(a(t)))
 }
@@ -188,11 +191,7 @@ impl Reader<'_> {
     }
 
     /// Operands with operators of one precedence between them, which apply from left to right.
-    fn operands(
-        &mut self,
-        operand: fn(&mut Self) -> Result<Value>,
-        operators: [(char, fn(f64, f64) -> f64); 2],
-    ) -> Result<Value> {
+    fn operands(&mut self, operand: fn(&mut Self) -> Result<Value>, operators: [Operator; 2]) -> Result<Value> {
         let mut value = operand(self)?;
         while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.take(*sign)) {
             value = binary(*operator, value, operand(self)?);

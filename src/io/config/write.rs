@@ -220,7 +220,7 @@ impl Writer {
     fn scalar(&mut self, name: &str, schedule: &Schedule) -> String {
         match schedule {
             Schedule::Constant(value) => format!("{value:?}"),
-            Schedule::Expression(_) => quoted(&schedule.to_string()),
+            Schedule::Expression(_) => quoted(schedule),
             Schedule::Table(values) if values.len() > INLINE => {
                 format!("{{ table = {} }}", self.file(name, values.len(), 1, values))
             }
