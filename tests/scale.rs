@@ -237,7 +237,7 @@ fn device() -> Device {
 
 fn tree(device: &Device, case: &Case) -> ExactGpu {
     let options = gpu::Options { plan: Plan::Tree, ..gpu::Options::default() };
-    ExactGpu::new(device, &case.tokens, case.grid, true, options).expect("a search")
+    pollster::block_on(ExactGpu::new(device, &case.tokens, case.grid, true, options)).expect("a search")
 }
 
 /// The same on the device, where keys are sorted, merged and searched by other code.
@@ -276,7 +276,8 @@ fn a_gpu_may_choose() {
     let case = case_of(4500, Shape::Of(Kind::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
     let mut brute = cpu(&case, Plan::Brute);
     let options = gpu::Options { plan: Plan::Auto, ..gpu::Options::default() };
-    let mut auto = ExactGpu::new(&device(), &case.tokens, case.grid, true, options).expect("an engine");
+    let mut auto =
+        pollster::block_on(ExactGpu::new(&device(), &case.tokens, case.grid, true, options)).expect("an engine");
     for calls in [1, 2, 40, 17] {
         let steps = vec![case.step.clone(); calls];
         for step in &steps {

@@ -181,10 +181,15 @@ impl Kernel {
     }
 
     /// The kernel on a device, compiled at its first use.
-    pub(crate) fn pipeline<J: Parameters>(&self, device: &Device, precision: Precision, d: usize) -> Result<Pipeline> {
+    pub(crate) async fn pipeline<J: Parameters>(
+        &self,
+        device: &Device,
+        precision: Precision,
+        d: usize,
+    ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
         let key = (self.part(precision, d).name, self.entry, precision, d);
-        device.pipeline(key, || self.module::<J>(precision, d))
+        device.pipeline(key, || self.module::<J>(precision, d)).await
     }
 }
 

@@ -11,6 +11,7 @@ use localmax::exact::Grid;
 use localmax::gpu::ExactGpu;
 use localmax::gpu::{self, Adapter, Device};
 use localmax::tokens::Tokens;
+use pollster::block_on;
 
 /// Makes an engine that holds the given tokens.
 type Make = dyn Fn(&Tokens, Grid) -> Result<Box<dyn Engine>> + Send + Sync;
@@ -155,12 +156,7 @@ fn gpu(name: String, adapter: &Adapter, limits: wgpu::Limits, plan: Plan) -> Fac
     let (adapter, device) = (adapter.clone(), OnceLock::new());
     Factory::new(name, move |tokens, grid| {
         let open = || Device::open_within(&adapter, limits.clone()).unwrap_or_else(|e| panic!("{e}"));
-        Ok(Box::new(ExactGpu::new(
-            device.get_or_init(open),
-            tokens,
-            grid,
-            true,
-            gpu::Options { plan, ..gpu::Options::default() },
-        )?))
+        let options = gpu::Options { plan, ..gpu::Options::default() };
+        Ok(Box::new(block_on(ExactGpu::new(device.get_or_init(open), tokens, grid, true, options))?))
     })
 }
