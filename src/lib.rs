@@ -19,6 +19,7 @@ pub mod bench;
 pub mod choice;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub(crate) mod clock;
 pub mod cpu;
 pub mod engine;
 pub mod error;
@@ -42,5 +43,6 @@ pub mod schedule;
 pub mod space;
 #[cfg(feature = "studies")]
 pub mod study;
+pub(crate) mod threads;
 pub mod tokens;
 pub mod verify;

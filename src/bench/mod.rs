@@ -7,11 +7,12 @@
 
 mod table;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::choice::{self, EngineChoice};
+use crate::clock::Instant;
 use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;

@@ -1,11 +1,12 @@
 //! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing for the first second.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;
+use crate::clock::Instant;
 
 const QUIET: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
-use crate::gpu::arithmetic::PROBE;
-use crate::gpu::twins;
 use crate::tokens::Precision;
+
+/// The driver probe.
+pub(crate) const PROBE: &str = include_str!("../../shaders/arithmetic/probe.wgsl");
 
 /// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -16,15 +18,24 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Bytes copied at a time between host and device.
 const COPY_BYTES: u64 = 32 << 20;
 
-/// Kernels by name, precision and d.
-type Pipelines = HashMap<(&'static str, Precision, usize), Pipeline>;
+/// Kernels by the text they are made from, entry point, precision and d.
+type Pipelines = HashMap<Key, Pipeline>;
+pub(crate) type Key = (&'static str, &'static str, Precision, usize);
+
+/// A buffer that a kernel binds: the variable's name, and whether the kernel writes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) name: &'static str,
+    pub(crate) writes: bool,
+}
 
 /// What a kernel is compiled from.
-pub(crate) struct Module<'a> {
-    /// The entry point, which no other kernel has.
+pub(crate) struct Module {
+    /// The entry point.
     pub(crate) entry: &'static str,
-    /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
-    pub(crate) writes: &'a [bool],
+    /// The buffers of group 1.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) source: String,
     /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
     pub(crate) trusted: bool,
 }
@@ -45,8 +56,10 @@ pub struct Device {
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
     pub(crate) raw: wgpu::ComputePipeline,
-    /// Of group 1.
-    pub(crate) layout: wgpu::BindGroupLayout,
+    /// The layout of group 1.
+    layout: wgpu::BindGroupLayout,
+    /// The buffers of group 1.
+    pub(crate) slots: Arc<[Slot]>,
 }
 
 impl Device {
@@ -196,40 +209,26 @@ impl Device {
         Ok(read)
     }
 
-    /// The kernel for tokens in R^d, compiled at its first use.
-    pub(crate) fn pipeline(
-        &self,
-        module: &Module<'_>,
-        precision: Precision,
-        d: usize,
-        source: impl FnOnce() -> String,
-    ) -> Result<Pipeline> {
+    /// The pipeline of a module, compiled at its first use.
+    pub(crate) fn pipeline(&self, key: Key, module: impl FnOnce() -> Module) -> Result<Pipeline> {
         let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = known.get(&(module.entry, precision, d)) {
+        if let Some(pipeline) = known.get(&key) {
             return Ok(pipeline.clone());
         }
-        let (entry, source) = (module.entry, source());
+        let Module { entry, slots, source, trusted } = module();
         let made = self.guarded(entry, 0, |raw| {
             let types: Vec<_> =
-                module.writes.iter().map(|&w| wgpu::BufferBindingType::Storage { read_only: !w }).collect();
+                slots.iter().map(|slot| wgpu::BufferBindingType::Storage { read_only: !slot.writes }).collect();
             let layout = layout(raw, &types);
-            let text = shader(raw, entry, &source, module.trusted);
             let layouts = raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(entry),
                 bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
                 immediate_size: 0,
             });
-            let raw = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry),
-                layout: Some(&layouts),
-                module: &text,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
-            Pipeline { raw, layout }
+            let raw = compute_pipeline(raw, entry, &source, trusted, Some(&layouts));
+            Pipeline { raw, layout, slots: slots.into() }
         })?;
-        known.insert((entry, precision, d), made.clone());
+        known.insert(key, made.clone());
         Ok(made)
     }
 
@@ -285,15 +284,7 @@ impl Device {
         groups: u32,
     ) -> Result<Duration> {
         let (pipeline, binding) = self.guarded(entry, 0, |raw| {
-            let module = shader(raw, entry, source, false);
-            let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry),
-                layout: None,
-                module: &module,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
+            let pipeline = compute_pipeline(raw, entry, source, false, None);
             let entries: Vec<_> = (0..)
                 .zip(buffers)
                 .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
@@ -313,28 +304,10 @@ impl Device {
             pass.dispatch_workgroups(groups, 1, 1);
         }
         let commands = encoder.finish();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let index = self.queue.submit([commands]);
         self.wait(index)?;
         Ok(started.elapsed())
-    }
-
-    /// What a function of the shaders' arithmetic gives on this device, for each triple of operands.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub fn apply(
-        &self,
-        function: &twins::Function,
-        precision: Precision,
-        operands: &[twins::Operands],
-    ) -> Result<Vec<[u32; 4]>> {
-        let count = operands.len();
-        let input = self.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE)?;
-        let output = self.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE)?;
-        self.write(&input, operands.as_flattened().as_flattened())?;
-        self.run_alone(&function.source(precision), "main", &[&input, &output], count.div_ceil(64) as u32)?;
-        Ok(self.read(&output, count * 4)?.as_chunks().0.to_vec())
     }
 
     /// Refuses a driver that cuts loops short.
@@ -343,7 +316,7 @@ impl Device {
         let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE)?;
         self.write(&buffer, &seeds)?;
         self.run_alone(PROBE, "probe", &[&buffer], 1)?;
-        let expected: Vec<u32> = seeds.iter().map(|&seed| twins::probe(seed)).collect();
+        let expected: Vec<u32> = seeds.iter().map(|&seed| probed(seed)).collect();
         if self.read(&buffer, 64)? == expected {
             return Ok(());
         }
@@ -356,18 +329,32 @@ impl Device {
     }
 }
 
-/// A shader. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers from
-/// unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile longer.
-/// Memory accesses stay checked.
+/// A compiled module. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers
+/// from unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile
+/// longer. Memory accesses stay checked.
 #[allow(unsafe_code)]
-fn shader(raw: &wgpu::Device, label: &str, source: &str, trusted: bool) -> wgpu::ShaderModule {
+fn compute_pipeline(
+    raw: &wgpu::Device,
+    entry: &str,
+    source: &str,
+    trusted: bool,
+    layout: Option<&wgpu::PipelineLayout>,
+) -> wgpu::ComputePipeline {
     let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
+        wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each of
-    // their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes
-    // bits from a word, the others go from node to node in depth-first order and never come back to one.
-    unsafe { raw.create_shader_module_trusted(descriptor, checks) }
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each
+    // of their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one
+    // takes bits from a word, the others go from node to node in depth-first order and never come back to one.
+    let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
+    raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(entry),
+        layout,
+        module: &module,
+        entry_point: Some(entry),
+        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        cache: None,
+    })
 }
 
 /// A layout of buffers; a uniform one has a dynamic offset.
@@ -390,4 +377,13 @@ fn layout(raw: &wgpu::Device, types: &[wgpu::BufferBindingType]) -> wgpu::BindGr
 
 fn one_line(error: &wgpu::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What [`PROBE`] makes of a seed: 200,000 rounds of xorshift.
+fn probed(seed: u32) -> u32 {
+    (0..200_000).fold(seed, |mut x, _| {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^ (x << 5)
+    })
 }

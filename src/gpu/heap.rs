@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // as_hal lends the Vulkan handles that wgpu holds; nothing is changed or kept through them.
 
 /// Bytes of the largest heap local to the device; none where the backend does not tell.
-#[cfg(not(target_vendor = "apple"))]
+#[cfg(not(any(target_vendor = "apple", target_family = "wasm")))]
 pub(crate) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const DEVICE_LOCAL: u32 = 1;
@@ -18,8 +18,8 @@ pub(crate) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
         .max()
 }
 
-/// None: Metal is not asked.
-#[cfg(target_vendor = "apple")]
+/// None: neither Metal nor a browser tells.
+#[cfg(any(target_vendor = "apple", target_family = "wasm"))]
 pub(crate) fn local_bytes(_: &wgpu::Adapter) -> Option<u64> {
     None
 }

@@ -1,8 +1,10 @@
 //! The device's own f32 peak, measured in the same run as the engine it is compared with.
 
 use crate::error::Result;
-use crate::gpu::arithmetic::MULTIPLY_ADD;
 use crate::gpu::device::Device;
+
+/// The chains of multiply-adds.
+const MULTIPLY_ADD: &str = include_str!("../../shaders/arithmetic/multiply_add.wgsl");
 
 /// A measured peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,4 +37,16 @@ pub fn fma_peak(device: &Device) -> Result<Peak> {
         best = best.min(time(groups)?);
     }
     Ok(Peak { gflops: f64::from(groups) * OPERATIONS_A_GROUP / best * 1e-9 })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::table::validate;
+
+    /// A program that does not validate would only be seen on a machine with a GPU.
+    #[test]
+    fn programs_without_parameters_validate() {
+        validate("multiply_add", super::MULTIPLY_ADD);
+        validate("probe", crate::gpu::device::PROBE);
+    }
 }

@@ -1,9 +1,10 @@
 //! Dispatches on their way to the device: gathered into submissions of a measured length.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::Pod;
 
+use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
 

@@ -92,7 +92,7 @@ fn slices(_: &Factory) {
         let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a plan");
         let small = whole.clone().in_small_slices();
         let run = |plan| {
-            let mut state = RealGpu::with_plan(&device, &tokens, &model, plan).expect("a state");
+            let mut state = RealGpu::with_layout(&device, &tokens, &model, plan).expect("a state");
             let masks = state.masks(&steps[0], &[0, 1, 1023, 1024, 2499]).expect("masks");
             for step in &steps {
                 state.step(std::slice::from_ref(step)).expect("a step");

@@ -190,7 +190,8 @@ const ELLIPSOID: &str = "rule = \"ellipsoid\"\ndt = 0.1\nheads = [{}]";
 const SPHERE: &str = "rule = \"sphere\"\nbeta = 1\ndt = 0.1";
 const RESCALED: &str = "rule = \"rescaled\"\ndt = 0.1";
 
-/// Every rule's parameters are refused outside their domains before the first step: name, value, domain, line, column.
+/// Every rule's parameters are refused outside their domains before the first step: name, value,
+/// domain, line, column.
 #[test]
 fn refusals_of_every_rule() {
     let softmax = |more: &str| model(&format!("rule = \"softmax\"\nalpha = 1\n{more}"));

@@ -1,3 +1,4 @@
+// needs: dispatch
 // Keys in the order they have.
 
 @group(1) @binding(0) var<storage, read_write> order: array<u32>;

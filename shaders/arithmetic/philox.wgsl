@@ -1,3 +1,4 @@
+// needs: arithmetic/words
 // Philox4x32-10: 128 random bits of a counter and a key.
 fn philox(start: vec4u, seed: vec2u) -> vec4u {
     var counter = start;

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/tree/boxes
 // Boxes and sums of keys that moved, fitted in integers. One thread a coordinate of a node.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;

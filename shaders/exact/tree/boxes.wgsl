@@ -1,7 +1,6 @@
+// needs: integers
 // The tree of boxes over keys in order. Nodes are numbered like a heap: root 1, children 2i and 2i + 1, leaf l the node
 // job.first_leaf + l over the keys 32l to 32l + 31. Nodes past the last key are never looked at.
-
-const LEAF = 32u;
 
 struct Box {
     centre: array<Coordinate, D>, // lattice points

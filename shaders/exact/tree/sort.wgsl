@@ -1,3 +1,4 @@
+// needs: dispatch, integers
 // Least significant digit first: stable sorts of keys by 8 bits at a time of their Morton codes, which are never stored.
 // A code interleaves the bits of some coordinates, measured from the cloud's lowest; where it cannot hold them all, two
 // digits of a hash of the whole key come before it, so that equal keys become neighbours all the same.
@@ -7,12 +8,8 @@
 @group(1) @binding(2) var<storage, read> lowest: array<Coordinate>;
 @group(1) @binding(3) var<storage, read> order: array<u32>;
 
-// Keys of a workgroup, and its threads.
-const RUN = 1024u;
+// Threads of a workgroup.
 const SORTERS = 256u;
-const DIGITS = 256u;
-// Digits from here on are the hash's.
-const HASHED = 256u;
 
 fn runs() -> u32 {
     return (job.n + RUN - 1u) / RUN;

@@ -1,3 +1,4 @@
+// needs: opaque
 // e^t for t <= 80 to 2 ulps, fused or not, and 0 exactly below -80: WGSL's own exp is only within 3 + 2|t| ulps.
 // k = rne(t·log2 e), f = t - k·ln 2 in two parts, e^t = 2^k·(1 + f + f²·g(f)); as on the CPU, where this is derived.
 
