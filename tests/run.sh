@@ -5,7 +5,7 @@
 # SwiftShader as a second one where Debian carries it, and headless Chromium for the pages of reports.
 # On other systems it says what to install, and runs with what is there.
 #
-#   bash tests/run.sh            everything
+#   bash tests/run.sh            everything; LOCALMAX_FULL=1 before it runs the long sweeps whole
 #   bash tests/run.sh drivers    only install the drivers and print the VK_DRIVER_FILES to use
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
@@ -58,7 +58,7 @@ update() {
 # Ends with what to do if these packages cannot be installed here.
 can_install() {
     have apt-get || die "missing: $*. This is neither Debian nor Ubuntu: install them under their names here" \
-        '(Fedora: gcc gcc-c++ python3 ca-certificates vulkan-loader mesa-vulkan-drivers), then run this again'
+        '(Fedora: gcc python3 ca-certificates vulkan-loader mesa-vulkan-drivers), then run this again'
     [ "$(id -u)" -eq 0 ] || have sudo ||
         die "missing: $*. Without root or sudo they cannot be installed: have root run 'apt-get install $*', then run this again"
 }
@@ -179,7 +179,6 @@ fi
 
 missing=()
 have cc || missing+=(gcc libc6-dev)
-have c++ || missing+=(g++)
 have python3 || missing+=(python3)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || missing+=(ca-certificates) # cargo fetches crates with them
 if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
@@ -227,10 +226,9 @@ if [ "${CI:-}" = true ]; then
     stage 'machines with nothing installed' bash tests/bare.sh
 fi
 stage 'formatting' cargo fmt --check
-stage 'lints' cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+stage 'lints, of the fuzz targets too' cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 stage 'features one by one' check_features
-stage 'fuzz targets, built without instruments' cargo build --locked --workspace --bins --tests --quiet
 stage "tests, on the Vulkan drivers $VK_DRIVER_FILES" python3 tests/timed.py --locked --workspace
 stage 'tests in the documentation' cargo test --locked --workspace --doc
 printf '\nSeconds and seconds of processor time of each stage:\n'
