@@ -1,4 +1,4 @@
-// Where a workgroup stands among all, and which keys a row sees.
+// The place of a workgroup among all, and the keys that a row sees.
 
 // Workgroups are counted along x, then y, since a dimension holds only 65,535.
 fn linear(group: vec3u, groups: vec3u) -> u32 {

@@ -10,7 +10,8 @@ fn tally(word: u32, amount: vec2u) {
     }
 }
 
-// Adds some rows: how many of them moved, their smallest and largest strip, the sum of their strips.
+// Adds some rows: how many of them moved, their smallest and largest strip, the sum of their
+// strips.
 fn report_rows(moved: u32, least: u32, most: u32, total: vec2u) {
     let at = job.report * REPORT_WORDS;
     atomicAdd(&reports[at + REPORT_MOVED], moved);

@@ -1,5 +1,6 @@
 // needs: arithmetic/words, integers, arithmetic/roots, arithmetic/ordered, arithmetic/philox, arithmetic/exponential
-// A function of the arithmetic applied to consecutive operands, one thread each; its call stands in for the last comment.
+// A function of the arithmetic applied to consecutive operands, one thread each; its call stands in
+// for the last comment.
 
 @group(0) @binding(0) var<storage, read> input: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> output: array<vec4u>;

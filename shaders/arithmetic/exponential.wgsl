@@ -1,6 +1,7 @@
 // needs: opaque
-// e^t for t <= 80 to 2 ulps, fused or not, and 0 exactly below -80: WGSL's own exp is only within 3 + 2|t| ulps.
-// k = rne(t·log2 e), f = t - k·ln 2 in two parts, e^t = 2^k·(1 + f + f²·g(f)); as on the CPU, where this is derived.
+// e^t for t <= 80 to 2 ulps, fused or not, and 0 exactly below -80: WGSL's own exp is only within 3
+// + 2|t| ulps. With k = rne(t·log2 e) and f = t - k·ln 2 in two parts, e^t = 2^k·(1 + f + f²·g(f)),
+// as on the CPU, where this is derived.
 
 fn exponential4(t: vec4f) -> vec4f {
     let held = clamp(t, vec4f(-81.0), vec4f(81.0));
@@ -20,7 +21,7 @@ fn exponential(t: f32) -> f32 {
     return exponential4(vec4f(t)).x;
 }
 
-// The same for every t, to infinity.
+// e^t for every t, to infinity.
 fn exponential_of_any(t: f32) -> f32 {
     let part = exponential(clamp(t, -80.0, 240.0) * 0.33333334);
     return select(part * part * part, exponential(t), t <= 80.0);

@@ -1,5 +1,6 @@
 // needs: arithmetic/words
-// The contract's integers at precision f32: b = 24, K = 32, L = 62. Coordinates fit an i32, scores and sums 64 bits.
+// The contract's integers at precision f32: b = 24, K = 32, L = 62. Coordinates fit an i32, scores
+// and sums 64 bits.
 
 alias Coordinate = i32;
 alias Score = vec2u;
@@ -10,7 +11,8 @@ const CLAMP_BITS = 62u;
 const LEAST: Score = vec2u(0u, 0x80000000u);
 const CLAMP: Score = vec2u(0u, 0x40000000u);
 
-// Roundings that a coordinate (a query may exceed 2^24) and a score meet on their way to f32, any direction, each 2^-23.
+// Roundings that a coordinate (a query may exceed 2^24) and a score meet on their way to f32, any
+// direction, each 2^-23.
 const COORDINATE_ROUNDINGS = 1.0;
 const SCORE_ROUNDINGS = 2.0;
 

@@ -1,6 +1,7 @@
 // needs: arithmetic/words
-// The contract's integers at precision f64: b = 53, K = 64, L = 126. Coordinates are 64 bits, scores 128, sums 96.
-// The filter stays in f32: its error bound is stated, so its width cannot change a bit, and no device needs f64.
+// The contract's integers at precision f64: b = 53, K = 64, L = 126. Coordinates are 64 bits,
+// scores 128, sums 96. The filter stays in f32: its error bound is stated, so its width cannot
+// change a bit, and no device needs f64.
 
 alias Coordinate = vec2u;
 alias Score = vec4u;
@@ -99,7 +100,8 @@ fn matrix_entry(words: vec2u) -> Coordinate {
 fn strip_width(factor: vec4u, root: Score) -> Score {
     let high = multiply2(factor.zw, root.xy);
     let product = add4(multiply2(factor.xy, root.xy), vec4u(0u, 0u, high.xy));
-    // Without the clamp the terms are below 2^127 and 2^126: their sum fits 128 bits without a sign.
+    // Without the clamp the terms are below 2^127 and 2^126: their sum fits 128 bits without a
+    // sign.
     return select(product, CLAMP, (high.z | high.w) != 0u || high.y >= CLAMP.w || product.w >= CLAMP.w);
 }
 

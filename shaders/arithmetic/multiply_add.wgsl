@@ -1,4 +1,5 @@
-// The device's f32 multiply-add peak: 16 independent chains of vec4 a thread, ROUNDS · 16 · 4 multiply-adds.
+// The device's f32 multiply-add peak: 16 independent chains of vec4 a thread, ROUNDS · 16 · 4
+// multiply-adds.
 
 const ROUNDS = 512u;
 

@@ -1,5 +1,6 @@
-// Whether the driver runs loops to their end: one known that stops an invocation after 65,535 iterations, all its loops
-// together. A generator without a closed form is stepped 200 × 1,000 times.
+// Whether the driver runs loops to their end: one known that stops an invocation after 65,535
+// iterations, all its loops together. A generator without a closed form is stepped 200 × 1,000
+// times.
 
 @group(0) @binding(0) var<storage, read_write> value: array<u32>;
 

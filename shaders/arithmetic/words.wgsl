@@ -1,4 +1,5 @@
-// Integers wider than 32 bits: little-endian u32 words, two's complement. No 64-bit type is assumed of the device.
+// Integers wider than 32 bits: little-endian u32 words, two's complement. No 64-bit type is assumed
+// of the device.
 
 fn carry(sum: u32, term: u32) -> u32 {
     return select(0u, 1u, sum < term);

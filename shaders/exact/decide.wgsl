@@ -1,5 +1,6 @@
 // needs: dispatch, exact/row
-// Scores of one row, floating and exact, and who lies in its strip. One workgroup a row, its threads over the keys.
+// Scores of one row, floating and exact, and the keys in its strip. One workgroup a row, its
+// threads over the keys.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<f32>;
 @group(1) @binding(1) var<storage, read> key_state: array<Coordinate>;
@@ -50,8 +51,8 @@ const BATCH = 8u * ROW_LANES;
 var<workgroup> listed: array<u32, BATCH>;
 var<workgroup> listed_count: atomic<u32>;
 
-// Lists the supertiles from `first` on whose largest filter score reaches `cutoff`, in any order, and returns how many
-// keys they hold. Every thread of the workgroup must come here.
+// Lists the supertiles from `first` on whose largest filter score reaches `cutoff`, in any order,
+// and returns how many keys they hold. Every thread of the workgroup must come here.
 fn list_keys(row: u32, first: u32, cutoff: f32, lane: u32) -> u32 {
     workgroupBarrier();
     if lane == 0u {
@@ -72,8 +73,8 @@ fn listed_key(index: u32) -> u32 {
     return listed[index / SUPERTILE] * SUPERTILE + index % SUPERTILE;
 }
 
-// What decides in row i: a filter score below `low` is out, one from `high` on is in, between them the exact score is
-// compared with `threshold` = m_i − D_i.
+// The decision in row i: a filter score below `low` is out, one from `high` on is in, between them
+// the exact score is compared with `threshold` = m_i − D_i.
 struct Cut {
     threshold: Score,
     low: f32,

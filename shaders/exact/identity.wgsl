@@ -1,5 +1,5 @@
 // needs: exact/place, integers
-// What the filter reads, where Q is X: xf = f32(X). One thread a coordinate.
+// The floats that the filter reads, where Q is X: xf = f32(X). One thread a coordinate.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read_write> state_filter: array<f32>;

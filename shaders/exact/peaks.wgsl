@@ -1,5 +1,6 @@
 // needs: exact/decide, arithmetic/ordered
-// m_i and the lowest index that attains it: candidates are the keys whose filter score comes within 2E of the largest.
+// m_i and the lowest index that attains it: candidates are the keys whose filter score comes within
+// 2E of the largest.
 
 var<workgroup> lane_best: array<Score, ROW_LANES>;
 var<workgroup> lane_argmax: array<u32, ROW_LANES>;

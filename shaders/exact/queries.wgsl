@@ -1,6 +1,6 @@
 // needs: exact/place, integers
-// Step 2 of the contract, and what the filter reads: xf = f32(X); Q = floor((ÃX + 2^(b−1))/2^b), qf = f32(Q).
-// One thread a coordinate.
+// Step 2 of the contract, and the floats that the filter reads: xf = f32(X); Q = floor((ÃX +
+// 2^(b−1))/2^b), qf = f32(Q). One thread a coordinate.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read_write> state_filter: array<f32>;

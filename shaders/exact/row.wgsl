@@ -1,5 +1,5 @@
 // needs: integers
-// What is known of a row within a step.
+// The record of a row within a step.
 struct Row {
     best: Score,       // m_i
     width: Score,      // D_i

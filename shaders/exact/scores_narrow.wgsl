@@ -1,6 +1,6 @@
 // needs: dispatch, exact/row, arithmetic/ordered
-// Largest filter score of each row in each supertile, small d: a thread keeps its queries in registers, four to a vector,
-// and the keys stream past, the same key for all threads.
+// Largest filter score of each row in each supertile, small d: a thread keeps its queries in
+// registers, four to a vector, and the keys stream past, the same key for all threads.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<f32>;
 @group(1) @binding(1) var<storage, read> query_filter: array<f32>;

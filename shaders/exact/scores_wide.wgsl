@@ -1,6 +1,6 @@
 // needs: dispatch, exact/row, arithmetic/ordered
-// Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16 coordinates deep
-// through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
+// Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16
+// coordinates deep through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<f32>;
 @group(1) @binding(1) var<storage, read> query_filter: array<f32>;
@@ -13,7 +13,8 @@ const SIDE = SUPERTILE;
 const FOURS = 4u;
 // One more than SIDE, so that the stores of a token's fours fall on different banks.
 const STRIDE = SIDE + 1u;
-// Rows and keys of a thread: rows side by side, keys 8 apart, so that its neighbours read neighbours.
+// Rows and keys of a thread: rows side by side, keys 8 apart, so that its neighbours read
+// neighbours.
 const HELD = 8u;
 const ACROSS = SIDE / HELD;
 

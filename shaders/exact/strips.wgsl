@@ -1,5 +1,5 @@
 // needs: exact/decide, report
-// |C_i| and Σ X_j over C_i, the shared part: what is kept of a row between dispatches over parts of the keys.
+// |C_i| and Σ X_j over C_i, the shared part: the counts and sums of a row between dispatches over parts of the keys.
 
 @group(1) @binding(6) var<storage, read_write> sums: array<Sum>;
 @group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;

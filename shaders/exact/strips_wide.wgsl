@@ -1,5 +1,6 @@
 // needs: exact/strips
-// Larger d: the threads vote on some supertiles' keys, then each thread sums its own coordinates over the members.
+// Larger d: the threads vote on some supertiles' keys, then each thread sums its own coordinates
+// over the members.
 
 const OWNED = (D + ROW_LANES - 1u) / ROW_LANES;
 

@@ -1,7 +1,8 @@
 // needs: dispatch, exact/row, exact/width, arithmetic/ordered
-// Of each row before its scores: the strip's width D_i, and the bound E on the error of a filter score,
-// E = 1.01·(d + roundings)·ROUNDING·Σ_k |q_k|·max_j |x_jk|: any order, with or without fma, any direction of rounding.
-// The column maxima are the initial ones: the bounding box is nested. One thread a row.
+// Before the scores of a row: the strip's width D_i, and the bound on the error of a filter score,
+//   E = 1.01·(d + roundings)·ROUNDING·Σ_k |q_k|·max_j |x_jk|,
+// for any order, with or without fma, any direction of rounding. The column maxima are the initial
+// ones: the bounding box is nested. One thread a row.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;

@@ -1,7 +1,8 @@
 // needs: dispatch, real/records, arithmetic/exponential
-// Scores, weights and sums of a chunk in one pass, small d: a thread holds four rows in registers, the components of its
-// vectors, and keys stream past, eight at a time. Weights are relative to a reference that is raised only where the maximum
-// has passed it by a factor e^RISE: nothing overflows at any beta, and each rescaling takes a weight down by e^RISE or more.
+// Scores, weights and sums of a chunk in one pass, small d: a thread holds four rows in registers,
+// the components of its vectors, and keys stream past, eight at a time. Weights are relative to a
+// reference that is raised only where the maximum has passed it by a factor e^RISE: nothing
+// overflows at any beta, and each rescaling takes a weight down by e^RISE or more.
 
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> query: array<f32>;

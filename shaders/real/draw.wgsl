@@ -1,6 +1,6 @@
 // needs: dispatch, real/records, arithmetic/exponential
-// The key that a row draws, in the chunk where its level is crossed: sums of 16 keys a lane, then over the lanes, then in
-// the lane that crosses it. A workgroup a row.
+// The key that a row draws, in the chunk where its level is crossed: sums of 16 keys a lane, then
+// over the lanes, then in the lane that crosses it. A workgroup a row.
 
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> query: array<f32>;

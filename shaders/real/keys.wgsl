@@ -1,5 +1,6 @@
 // needs: dispatch, arithmetic/powers
-// The largest magnitude of a coordinate, and the keys scaled by its power of two: no score can overflow.
+// The largest magnitude of a coordinate, and the keys scaled by its power of two: no score can
+// overflow.
 
 @group(1) @binding(0) var<storage, read> source: array<f32>;
 @group(1) @binding(1) var<storage, read_write> extents: array<atomic<u32>>;

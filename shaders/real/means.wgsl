@@ -1,6 +1,6 @@
 // needs: dispatch, real/records, arithmetic/powers, arithmetic/compensated
-// The mean of what a row attends to, over its chunks or the token it chose; relative to its own token if asked for. One
-// thread a coordinate.
+// The mean of what a row attends to, over its chunks or the token it chose; relative to its own
+// token if asked for. One thread a coordinate.
 
 @group(1) @binding(0) var<storage, read> partials: array<Partial>;
 @group(1) @binding(1) var<storage, read> sums: array<f32>;

@@ -1,6 +1,6 @@
 // needs: dispatch, real/records, arithmetic/exponential, arithmetic/powers, arithmetic/compensated, arithmetic/philox
-// What a row's chunks come to: its maximum and argmax, what its sums are multiplied by, the chunk of the key it draws.
-// One thread a row.
+// Joins the chunks of a row: its maximum and argmax, the factor of its sums, the chunk of the key
+// it draws. One thread a row.
 
 @group(1) @binding(0) var<storage, read_write> partials: array<Partial>;
 @group(1) @binding(1) var<storage, read_write> rows: array<Row>;

@@ -1,6 +1,7 @@
 // needs: dispatch, real/records, arithmetic/powers, arithmetic/words, report
-// From the output y of the heads to the next token, in the parts that a step asks for: the direction k of the motion, the
-// step along it, the retraction with the step's report. One thread a row.
+// From the output y of the heads to the next token, in the parts that a step asks for: the
+// direction k of the motion, the step along it, the retraction with the step's report. One thread a
+// row.
 
 @group(1) @binding(0) var<storage, read> tokens: array<f32>;        // x at the start of the step
 @group(1) @binding(1) var<storage, read> stage: array<f32>;         // x at the stage
@@ -119,7 +120,7 @@ fn finish(row: u32, at: u32, lane: u32) {
         }
     }
     let line = row - job.row_base;
-    // What a token first became, and where: later steps do not touch it.
+    // The first value that is not finite is kept: later steps do not touch it.
     if bad != NOBODY && traces[line].bad == NOBODY {
         traces[line].bad = bad;
         traces[line].bits = bitcast<u32>(next[at + bad]);

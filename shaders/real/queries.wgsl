@@ -1,5 +1,6 @@
 // needs: dispatch, real/records, arithmetic/powers
-// The query of a row, scaled by its own power of two, and with it beta and the width of the row's strip. One thread a row.
+// The query of a row, scaled by its own power of two, and with it beta and the width of the row's
+// strip. One thread a row.
 
 @group(1) @binding(0) var<storage, read> own_keys: array<f32>;
 @group(1) @binding(1) var<storage, read_write> product: array<f32>;

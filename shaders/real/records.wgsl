@@ -12,7 +12,8 @@ struct Row {
     level: f32,     // in that chunk
 }
 
-// What a row found in a chunk. Its weights are relative to `reference`; `merge` puts their common factor there.
+// The partial result of a row in a chunk. Its weights are relative to `reference`; `merge` puts
+// their common factor there.
 struct Partial {
     reference: f32,
     mass: f32,
@@ -20,8 +21,8 @@ struct Partial {
     argmax: u32,
 }
 
-// A row's argmax and the number of keys that it attended to in the last step, and the first coordinate of its token that
-// stopped being finite, with what it became.
+// A row's argmax and the number of keys that it attended to in the last step, and the first
+// coordinate of its token that stopped being finite, with what it became.
 struct Trace {
     argmax: u32,
     count: u32,

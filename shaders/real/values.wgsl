@@ -1,6 +1,6 @@
 // needs: dispatch
-// Sums of the keys of a chunk by their weights: 64 rows by 64 coordinates, 8 by 8 a thread, 16 keys at a time through
-// workgroup memory. What is summed up to 128 keys is added to the rest as one.
+// Sums of the keys of a chunk by their weights: 64 rows by 64 coordinates, 8 by 8 a thread, 16 keys
+// at a time through workgroup memory. What is summed up to 128 keys is added to the rest as one.
 
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> weights: array<f32>;
@@ -36,7 +36,8 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         for (var deep = start; deep < min(start + TERMS, end); deep += DEPTH) {
             workgroupBarrier();
             for (var i = 0u; i < TILE * DEPTH; i += LANES) {
-                // Lanes follow one another along keys in the weights, along coordinates in the keys.
+                // Lanes follow one another along keys in the weights, along coordinates in the
+                // keys.
                 let j = (i + lane) % DEPTH;
                 let line = min(first_row + (i + lane) / DEPTH, job.row_end - 1u) - job.slice_first;
                 let seen = deep + j < end;

@@ -1,5 +1,6 @@
 // needs: dispatch, real/records, arithmetic/exponential
-// Scores of a row in a chunk into weights, with their mass and the row's maximum there: a workgroup a row and chunk.
+// Scores of a row in a chunk into weights, with their mass and the row's maximum there: a workgroup
+// a row and chunk.
 
 @group(1) @binding(0) var<storage, read> rows: array<Row>;
 @group(1) @binding(1) var<storage, read_write> scores: array<f32>;

@@ -1,5 +1,5 @@
-//! Doors for callers that do not await: each waits on the calling thread. In a browser, whose thread must not wait, the
-//! functions behind them are awaited.
+//! Doors for callers that do not await: each waits on the calling thread. In a browser, whose
+//! thread must not wait, the functions behind them are awaited.
 
 use pollster::block_on;
 
@@ -9,12 +9,12 @@ use crate::gpu::device::Device;
 use crate::gpu::peak::{self, Peak};
 
 impl Adapter {
-    /// As [`Adapter::find_all`].
+    /// Every adapter: [`Adapter::find_all`].
     pub fn all() -> Vec<Self> {
         block_on(Self::find_all())
     }
 
-    /// As [`Adapter::find`].
+    /// The adapter to run on: [`Adapter::find`].
     ///
     /// # Errors
     /// None fits; the text lists those there are.
@@ -32,7 +32,7 @@ impl Device {
         Self::open_within(adapter, adapter.limits())
     }
 
-    /// As [`Device::request`].
+    /// Opens an adapter within limits: [`Device::request`].
     ///
     /// # Errors
     /// As [`Device::open`]; limits above the adapter's.

@@ -1,4 +1,5 @@
-//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the driver probe.
+//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the
+//! driver probe.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +11,8 @@ use crate::gpu::adapter::Adapter;
 use crate::gpu::wait;
 use crate::tokens::Precision;
 
-/// The driver probe.
-pub(crate) const PROBE: &str = include_str!("../../shaders/arithmetic/probe.wgsl");
-
-/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
+/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device
+/// that hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
@@ -30,14 +29,15 @@ pub(crate) struct Slot {
     pub(crate) writes: bool,
 }
 
-/// What a kernel is compiled from.
+/// The source of a kernel.
 pub(crate) struct Module {
     /// The entry point.
     pub(crate) entry: &'static str,
     /// The buffers of group 1.
     pub(crate) slots: Vec<Slot>,
     pub(crate) source: String,
-    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
+    /// Whether it is compiled without naga's counters in every loop, which keep drivers from
+    /// unrolling them.
     pub(crate) trusted: bool,
 }
 
@@ -84,11 +84,11 @@ pub(crate) struct Pipeline {
 }
 
 impl Device {
-    /// Opens an adapter and probes its driver. Limits below the adapter's own take a cloud in more slices and windows.
+    /// Opens an adapter within limits.
     ///
     /// # Errors
-    /// The device cannot be opened, or its driver computes wrongly; limits above the adapter's.
-    pub async fn request(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
+    /// The device cannot be opened; limits above the adapter's.
+    pub(crate) async fn connect(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         let name = adapter.name();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
@@ -109,9 +109,7 @@ impl Device {
         raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
-        device.probe().await?;
-        Ok(device)
+        Ok(Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout })
     }
 
     /// The adapter behind it.
@@ -119,7 +117,7 @@ impl Device {
         &self.adapter
     }
 
-    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone, fails.
+    /// Ends the device as a reset of the driver would: every later call fails, on any clone.
     pub fn destroy(&self) {
         self.raw.destroy();
     }
@@ -274,15 +272,8 @@ impl Device {
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
     pub(crate) async fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
-        self.guarded("jobs", 0, |raw| {
-            let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(bytes) };
-            raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("jobs"),
-                layout: &self.job_layout,
-                entries: &[wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(resource) }],
-            })
-        })
-        .await
+        let job = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(bytes) };
+        self.guarded("jobs", 0, |raw| bind_group(raw, "jobs", &self.job_layout, [job])).await
     }
 
     /// Group 1 of a kernel: its buffers, in the order of their bindings.
@@ -292,32 +283,23 @@ impl Device {
         pipeline: &Pipeline,
         buffers: Vec<wgpu::BufferBinding<'_>>,
     ) -> Result<wgpu::BindGroup> {
-        let entries: Vec<_> = (0..)
-            .zip(buffers)
-            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) })
-            .collect();
-        self.guarded(entry, 0, |raw| {
-            raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(entry),
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
-        })
-        .await
+        self.guarded(entry, 0, |raw| bind_group(raw, entry, &pipeline.layout, buffers)).await
     }
 
-    /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
+    /// Workgroups along x and y, as one dimension holds only so many; those past the end find
+    /// nothing to do.
     pub(crate) fn spread(&self, groups: u64) -> [u32; 2] {
         let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
         [across as u32, groups.div_ceil(across) as u32]
     }
 
-    /// What it was opened with; plans are made for them.
+    /// The limits that it was opened with; layouts are made for them.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
+    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups;
+    /// the seconds it took.
     pub(crate) async fn run_alone(
         &self,
         source: &str,
@@ -328,15 +310,8 @@ impl Device {
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
                 let pipeline = compute_pipeline(raw, entry, source, false, None);
-                let entries: Vec<_> = (0..)
-                    .zip(buffers)
-                    .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-                    .collect();
-                let binding = raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some(entry),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &entries,
-                });
+                let whole = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding());
+                let binding = bind_group(raw, entry, &pipeline.get_bind_group_layout(0), whole);
                 (pipeline, binding)
             })
             .await?;
@@ -353,29 +328,11 @@ impl Device {
         self.wait(index).await?;
         Ok(started.elapsed())
     }
-
-    /// Refuses a driver that cuts loops short.
-    async fn probe(&self) -> Result<()> {
-        let seeds: Vec<u32> = (1..=64).collect();
-        let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE).await?;
-        self.write(&buffer, &seeds).await?;
-        self.run_alone(PROBE, "probe", &[&buffer], 1).await?;
-        let expected: Vec<u32> = seeds.iter().map(|&seed| probed(seed)).collect();
-        if self.read(&buffer, 64).await? == expected {
-            return Ok(());
-        }
-        Err(Error::device(format!(
-            "the driver of {} ({}) computes a loop of 200,000 rounds wrongly (Mesa 22.3.6 stops loops after 65,535); \
-             install a newer one (Debian 12: mesa-vulkan-drivers from bookworm-backports) or take --engine cpu",
-            self.adapter.name(),
-            self.adapter.driver()
-        )))
-    }
 }
 
-/// A compiled module. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers
-/// from unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile
-/// longer. Memory accesses stay checked.
+/// A compiled module. A trusted one, where the time goes, does without naga's counters in every
+/// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked.
 #[allow(unsafe_code)]
 fn compute_pipeline(
     raw: &wgpu::Device,
@@ -387,9 +344,10 @@ fn compute_pipeline(
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each
-    // of their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one
-    // takes bits from a word, the others go from node to node in depth-first order and never come back to one.
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
+    // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
+    // those of a search over the nodes of a tree: one takes bits from a word, the others go from
+    // node to node in depth-first order and never come back to one.
     let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
     raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(entry),
@@ -419,15 +377,20 @@ fn layout(raw: &wgpu::Device, types: &[wgpu::BufferBindingType]) -> wgpu::BindGr
     raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
 }
 
-fn one_line(error: &wgpu::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+/// A group of buffers, in the order of their bindings.
+fn bind_group<'a>(
+    raw: &wgpu::Device,
+    label: &str,
+    layout: &wgpu::BindGroupLayout,
+    buffers: impl IntoIterator<Item = wgpu::BufferBinding<'a>>,
+) -> wgpu::BindGroup {
+    let entries: Vec<_> = (0..)
+        .zip(buffers)
+        .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) })
+        .collect();
+    raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }
 
-/// What [`PROBE`] makes of a seed: 200,000 rounds of xorshift.
-fn probed(seed: u32) -> u32 {
-    (0..200_000).fold(seed, |mut x, _| {
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^ (x << 5)
-    })
+fn one_line(error: &wgpu::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,12 +1,14 @@
-//! How much memory an adapter has, which WebGPU does not tell: asked of Vulkan itself.
-#![allow(unsafe_code)] // as_hal lends the Vulkan handles that wgpu holds; nothing is changed or kept through them.
+//! The memory of an adapter, which WebGPU does not tell: asked of Vulkan itself.
+// as_hal lends the Vulkan handles that wgpu holds; nothing is changed or kept through them.
+#![allow(unsafe_code)]
 
 /// Bytes of the largest heap local to the device; none where the backend does not tell.
 #[cfg(not(any(target_vendor = "apple", target_family = "wasm")))]
 pub(crate) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const DEVICE_LOCAL: u32 = 1;
-    // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter` lives.
+    // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter`
+    // lives.
     let handle = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
     let instance = handle.shared_instance().raw_instance();
     // SAFETY: the physical device is of this instance, and both live as long as `handle`.

@@ -1,4 +1,5 @@
-//! What an engine holds on a device, buffer by buffer, checked before anything is allocated.
+//! The memory that an engine takes on a device, buffer by buffer, checked before anything is
+//! allocated.
 
 use std::fmt;
 
@@ -7,11 +8,12 @@ use crate::error::{Error, Result};
 /// One buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its name among the buffers on the device; none if it stands for several, which come when they are first needed.
+    /// The buffer's name on the device; none if the line stands for several, which come when they
+    /// are first needed.
     pub(crate) name: Option<Name>,
-    /// What it holds.
+    /// Its contents, in words.
     pub what: &'static str,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
@@ -36,7 +38,7 @@ pub struct Memory {
     pub lines: Vec<Line>,
     /// Rows whose partial results the buffers of a slice hold.
     pub slice_rows: u32,
-    /// What to do where it is too much.
+    /// The advice where it is too much.
     pub mend: &'static str,
 }
 
@@ -46,7 +48,8 @@ impl Memory {
         self.lines.iter().map(|line| line.bytes).sum()
     }
 
-    /// Checks every buffer against what the adapter allocates, and those that are bound whole against what it binds.
+    /// Checks every buffer against what the adapter allocates, and those that are bound whole
+    /// against what it binds.
     ///
     /// # Errors
     /// [`Error::Memory`] with both numbers.
@@ -79,7 +82,16 @@ impl Memory {
     }
 }
 
-/// More than there is.
+/// n as an index of tokens in the shaders.
+///
+/// # Errors
+/// [`Error::Memory`], if 32 bits are too few.
+pub(crate) fn index_of(n: usize, mend: &str) -> Result<u32> {
+    u32::try_from(n)
+        .map_err(|_| exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", n as u64, u32::MAX.into(), mend))
+}
+
+/// The error of a need above what there is.
 pub(crate) fn exceeds(what: &str, needed: u64, available: u64, mend: &str) -> Error {
     Error::Memory { what: what.into(), needed, available, mend: mend.into() }
 }

@@ -1,17 +1,26 @@
-//! The GPU engine on any device that wgpu reaches, with WGSL kernels from `shaders/`: `exact` has the rules of the integer
-//! contract ([`crate::exact`]), `real` every other rule.
+//! The GPU engine on any device that wgpu reaches, with WGSL kernels from `shaders/`: `exact` has
+//! the rules of the integer contract ([`crate::exact`]), `real` every other rule.
 //!
-//! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), a layout
-//! (every buffer's bytes and the slices, checked before anything is allocated), [`ExactGpu`] and [`RealGpu`] (the resident
-//! tokens).
+//! | file | has |
+//! |---|---|
+//! | `adapter`, `manifest`, `heap` | the adapters of this machine, their drivers and memory |
+//! | `device`, `probe`, `wait` | an opened adapter, which lives as long as an engine; its probe; waiting for it |
+//! | `memory` | the buffers of an engine, checked before anything is allocated |
+//! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
+//! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
+//! | `exact`, `real` | [`ExactGpu`] and [`RealGpu`], the resident tokens of the two arithmetics |
+//! | `twins`, `peak` | the shaders' arithmetic in Rust, for the tests; the device's own peak |
+//! | `blocking` | doors for callers that do not await |
 
 mod adapter;
 mod blocking;
 mod device;
 mod exact;
 mod heap;
+mod manifest;
 mod memory;
 mod peak;
+mod probe;
 mod queue;
 mod real;
 mod report;
@@ -22,10 +31,11 @@ mod wait;
 mod wgsl;
 mod words;
 
-pub use adapter::{Adapter, Manifest, Wanted, manifests};
+pub use adapter::{Adapter, Wanted};
 pub use blocking::fma_peak;
 pub use device::Device;
 pub use exact::{ExactGpu, Options};
+pub use manifest::{Manifest, manifests};
 pub use memory::{Line, Memory};
 pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};

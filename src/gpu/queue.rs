@@ -8,7 +8,8 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
 
-/// Seconds that a submission should take: short for a desktop's watchdog, long against its overhead.
+/// Seconds that a submission should take: short for a desktop's watchdog, long against its
+/// overhead.
 const SUBMISSION: f64 = 0.1;
 /// Most dispatches in a submission.
 const JOBS: usize = 2048;
@@ -23,7 +24,7 @@ pub(crate) struct Dispatch<J> {
     pub(crate) job: J,
 }
 
-/// Dispatches not yet submitted, and what is known of the device's speed.
+/// Dispatches not yet submitted, and the measured speed of the device.
 pub(crate) struct Queue<J> {
     device: Device,
     jobs: wgpu::Buffer,
@@ -54,18 +55,20 @@ impl<J: Pod> Queue<J> {
         if self.waiting.len() == JOBS { self.submit().await } else { Ok(()) }
     }
 
-    /// How many units of that cost the waiting submission has room for, out of a fresh one's.
+    /// The number of units of that cost that the waiting submission has room for, and that a fresh
+    /// one has.
     pub(crate) fn fit(&self, cost: f64) -> [u32; 2] {
         [self.budget - self.cost, self.budget].map(|room| (room / cost).clamp(0.0, f64::from(u32::MAX)) as u32)
     }
 
-    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest is not worth a slice.
+    /// Adds to the cost of the waiting dispatches, and submits when that nearly fills the budget: a
+    /// small rest is not worth a slice.
     pub(crate) async fn charge(&mut self, cost: f64) -> Result<()> {
         self.cost += cost;
         if self.cost >= 0.75 * self.budget { self.submit().await } else { Ok(()) }
     }
 
-    /// Submits what waits, and waits for its end.
+    /// Submits the waiting dispatches, and waits for their end.
     pub(crate) async fn submit(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
@@ -91,7 +94,8 @@ impl<J: Pod> Queue<J> {
         self.device.wait(index).await?;
         let took = started.elapsed();
         self.busy += took;
-        // Short submissions say little about the rate; no measurement changes the budget more than fourfold.
+        // Short submissions say little about the rate; no measurement changes the budget more than
+        // fourfold.
         if self.cost > 0.0 {
             let measured = self.cost * SUBMISSION / took.as_secs_f64().max(1e-4);
             if took.as_secs_f64() > SUBMISSION || self.cost > self.budget / 4.0 {

@@ -1,4 +1,5 @@
-//! How one waits for the end of work on a device: a driver is polled on the calling thread, a browser calls back.
+//! Waiting for the end of work on a device: a driver is polled on the calling thread, a browser
+//! calls back.
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use driver::end_of;
@@ -30,10 +31,11 @@ mod browser {
     use std::task::{Poll, Waker};
     use std::time::Duration;
 
-    /// Whether the work has ended, and who is to be told.
+    /// Whether the work has ended, and the task to wake when it does.
     type Ended = (bool, Option<Waker>);
 
-    /// Ready when all work submitted so far has ended, and buffers that wait to be mapped have been.
+    /// Ready when all work submitted so far has ended, and buffers that wait to be mapped have
+    /// been.
     pub(crate) fn end_of(
         _: &wgpu::Device,
         queue: &wgpu::Queue,

@@ -2,7 +2,7 @@
 
 use crate::tokens::Precision;
 
-/// An integer of 64 bits.
+/// The words of an integer of 64 bits.
 pub(crate) fn pair(value: i64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

@@ -1,13 +1,14 @@
 // needs: integers
-// The tree of boxes over keys in order. Nodes are numbered like a heap: root 1, children 2i and 2i + 1, leaf l the node
-// job.first_leaf + l over the keys 32l to 32l + 31. Nodes past the last key are never looked at.
+// The tree of boxes over keys in order. Nodes are numbered like a heap: root 1, children 2i and 2i
+// + 1, leaf l the node job.first_leaf + l over the keys 32l to 32l + 31. Nodes past the last key
+// are never looked at.
 
 struct Box {
     centre: array<Coordinate, D>, // lattice points
     half: array<f32, D>,          // half-widths, rounded once
 }
 
-// What lies in a box.
+// The sum and weight of the keys in a box.
 struct Whole {
     sum: array<Sum, D>,
     weight: u32,

@@ -1,6 +1,7 @@
 // needs: exact/tree/fit
-// Up to four levels at once, each straight from the nodes of the last level fitted: those from job.row_end on, a power
-// of two. This dispatch fits the nodes from job.row_first on that are above them.
+// Up to four levels at once, each straight from the nodes of the last level fitted: those from
+// job.row_end on, a power of two. This dispatch fits the nodes from job.row_first on that are above
+// them.
 
 @compute @workgroup_size(64)
 fn fit_nodes(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

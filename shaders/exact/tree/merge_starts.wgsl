@@ -1,5 +1,6 @@
 // needs: dispatch, integers
-// In order: 1 where a key differs from the one before it, in any bit, or none are merged; else 0. And room for what is merged.
+// For keys in order: 1 where a key differs from the one before it, in any bit, or none are merged;
+// else 0. Empties the marks of the merged keys.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> order: array<u32>;

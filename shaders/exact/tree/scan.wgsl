@@ -51,7 +51,7 @@ fn scan_counts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
     }
 }
 
-// What lies before each block. One workgroup.
+// The sum of all counts before each block. One workgroup.
 @compute @workgroup_size(256)
 fn scan_blocks(@builtin(local_invocation_index) lane: u32) {
     let end = (job.row_end + BLOCK - 1u) / BLOCK;

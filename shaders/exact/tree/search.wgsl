@@ -1,14 +1,18 @@
 // needs: dispatch, exact/tree/boxes, exact/width
-// A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup memory.
+// A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup
+// memory.
 //
-// Scores are measured from an origin o, a key: s = Q·(X − o) is exact in integers as it stands, and floats err in
-// proportion to the distance from there, so that they tell keys apart in the tightest cluster. With r = 2^-23 (a rounding
-// in any direction) and c the roundings of a conversion, each term of Σ q_k (x_k − o_k) meets at most d + 1 + 2c of them,
-// the half-widths c, what is made of both three more:
-//   KAPPA = 1.01·(d + 8 + 3c)·r,  |s̃ − s| ≤ e = KAPPA·Σ|q_k|(|c_k − o_k| + h_k) for a key in the box (c, h),
+// Scores are measured from an origin o, a key: s = Q·(X − o) is exact in integers as it stands, and
+// floats err in proportion to the distance from there, so that they tell keys apart in the tightest
+// cluster. With r = 2^-23 (a rounding in any direction) and c the roundings of a conversion, each
+// term of Σ q_k (x_k − o_k) meets at most d + 1 + 2c of them, the half-widths c, values made of
+// both three more:
+//   KAPPA = 1.01·(d + 8 + 3c)·r,
+//   |s̃ − s| ≤ e = KAPPA·Σ|q_k|(|c_k − o_k| + h_k) for a key in the box (c, h),
 // and with h + KAPPA·(h + |c − o|) in place of h a computed bound q·(c − o) ± |q|·h is a bound.
 //
-// The kernel that searches says what to do with a box or a key of the strip: `take_box`, `take_key`.
+// The kernel that searches says what to do with a box or a key of the strip: `take_box`,
+// `take_key`.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;
@@ -38,7 +42,8 @@ var<private> keys_seen: u32;
 var<private> boxes_seen: u32;
 var<private> redone: u32;
 
-// The bound of loops that are worth unrolling, while they are short: drivers take minutes over some long ones.
+// The bound of loops that are worth unrolling, while they are short: drivers take minutes over some
+// long ones.
 fn dims() -> u32 {
     return select(job.dims, D, D <= 8u);
 }
@@ -159,9 +164,10 @@ fn see_leaf(node: u32) {
     }
 }
 
-// The key of the maximum, the one with the least token if several attain it. Depth first, the better half first; `trail`
-// holds a bit a level, set where the other half is still to be looked at. Scores are measured from a key that is likely to
-// be near it, or else from one in the first leaf that is reached.
+// The key of the maximum, the one with the least token if several attain it. Depth first, the
+// better half first; `trail` holds a bit a level, set where the other half is still to be looked
+// at. Scores are measured from a key that is likely to be near it, or else from one in the first
+// leaf that is reached.
 fn find_champion(likely: u32) {
     if likely == NOBODY {
         measure_from(row);
@@ -205,7 +211,8 @@ fn find_champion(likely: u32) {
     }
 }
 
-// The strip: what scores at least −D from the champion. A box wholly outside is dropped, one wholly inside taken whole.
+// The strip: what scores at least −D from the champion. A box wholly outside is dropped, one wholly
+// inside taken whole.
 fn find_strip(width: Score) {
     measure_from(champion);
     let threshold = minus(Score(), width);

@@ -1,5 +1,6 @@
 // needs: exact/tree/search, report
-// A step of each key: its strip's sum, then step 4 of the contract; and the step's report, with multiplicities.
+// A step of each key: its strip's sum, then step 4 of the contract; and the step's report, with
+// multiplicities.
 
 @group(1) @binding(5) var<storage, read_write> next_state: array<Coordinate>;
 @group(1) @binding(6) var<storage, read_write> found: array<u32>; // of each key: argmax (a token), |C|, argmax (a key)
@@ -23,7 +24,7 @@ fn take_key(key: u32) {
     }
 }
 
-// What a lane adds to the report.
+// The numbers that a lane adds to the report.
 struct Share {
     moved: u32,
     weight: u32,

@@ -1,7 +1,8 @@
 // needs: dispatch, integers
-// Least significant digit first: stable sorts of keys by 8 bits at a time of their Morton codes, which are never stored.
-// A code interleaves the bits of some coordinates, measured from the cloud's lowest; where it cannot hold them all, two
-// digits of a hash of the whole key come before it, so that equal keys become neighbours all the same.
+// Least significant digit first: stable sorts of keys by 8 bits at a time of their Morton codes,
+// which are never stored. A code interleaves the bits of some coordinates, measured from the
+// cloud's lowest; where it cannot hold them all, two digits of a hash of the whole key come before
+// it, so that equal keys become neighbours all the same.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> coding: array<u32>; // bits left out, number of axes, the axes

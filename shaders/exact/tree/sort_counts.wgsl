@@ -1,5 +1,5 @@
 // needs: exact/tree/sort
-// How often each digit occurs in each run: [digit][run].
+// Counts each digit in each run: [digit][run].
 
 @group(1) @binding(4) var<storage, read_write> counts: array<u32>;
 

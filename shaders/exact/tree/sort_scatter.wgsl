@@ -1,6 +1,7 @@
 // needs: exact/tree/sort, exact/tree/summed
-// Puts the keys of each run behind those of earlier runs and smaller digits. Among SORTERS keys at a time, a key's rank is
-// the number of earlier threads in the bit mask of its digit: the same order every time.
+// Puts the keys of each run behind those of earlier runs and smaller digits. Among SORTERS keys at
+// a time, a key's rank is the number of earlier threads in the bit mask of its digit: the same
+// order every time.
 
 @group(1) @binding(4) var<storage, read> counts: array<u32>; // summed, see scan.wgsl
 @group(1) @binding(5) var<storage, read> blocks: array<u32>;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exact::{Grid, Step, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
@@ -11,7 +11,7 @@ use crate::gpu::exact::kernels::{self, SUPERTILE, score_rows};
 use crate::gpu::exact::layout::{Layout, element_bytes};
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
-use crate::gpu::resident::{Bound, Resident, leading_run, require_rows, within};
+use crate::gpu::resident::{Bound, Resident, leading_run, within};
 use crate::gpu::table::{Kernel, Span};
 use crate::gpu::words::{coordinates, words};
 use crate::outcome::{StepReport, Strips};
@@ -26,15 +26,13 @@ pub(crate) struct BruteForce {
     /// X and X' are exchanged by every step; which of the buffers is X.
     current: usize,
     matrix: StepMatrix,
-    taken: bool,
-    strips: Option<Strips>,
 }
 
 impl BruteForce {
     /// Moves tokens to the device; `matrix` is whether A will be anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`] before anything is allocated; device failures.
+    /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
     pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
         let layout = Layout::new(n, d, grid.precision, matrix, device.limits())?;
@@ -44,7 +42,7 @@ impl BruteForce {
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
         let (supertiles, matrix) = (layout.n.div_ceil(SUPERTILE), StepMatrix::default());
-        Ok(Self { resident, grid, layout, supertiles, current: 0, matrix, taken: false, strips: None })
+        Ok(Self { resident, grid, layout, supertiles, current: 0, matrix })
     }
 
     /// Time that submissions have taken so far, from submitting to their end.
@@ -64,8 +62,6 @@ impl BruteForce {
                 self.one_step(step, index).await?;
             }
             let read = self.resident.reports(group.len()).await?;
-            self.taken = true;
-            self.strips = None;
             let words = read.chunks_exact(REPORT_WORDS as usize);
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
         }
@@ -76,44 +72,32 @@ impl BruteForce {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) async fn tokens(&mut self) -> Result<Tokens> {
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
         let (n, d) = (self.layout.n as usize, self.layout.d as usize);
         let [bytes, ..] = element_bytes(self.grid.precision);
         let words = self.resident.read(("tokens", self.current), n * d * bytes as usize / 4).await?;
         self.grid.tokens(n, d, &coordinates(&words, self.grid.precision))
     }
 
-    /// Argmax and strip size of every row in the last step taken.
+    /// Argmax and strip size of every row in the last step taken, unless masks were asked for
+    /// since.
     ///
     /// # Errors
-    /// Device failures; no step taken yet.
-    pub(crate) async fn strips(&mut self) -> Result<Strips> {
-        if !self.taken {
-            return Err(Error::input("no step has been taken yet"));
-        }
-        if let Some(strips) = &self.strips {
-            return Ok(strips.clone());
-        }
+    /// Device failures.
+    pub(crate) async fn strips(&self) -> Result<Strips> {
         let [.., record] = element_bytes(self.grid.precision);
         let line = record as usize / 4;
         // best, width, error, argmax, count, peak: the last three words before the record's end.
         let rows = self.resident.read(("rows", 0), self.layout.n as usize * line).await?;
         let column = |back: usize| rows.chunks_exact(line).map(|row| row[line - back]).collect();
-        let strips = Strips { argmax: column(3), count: column(2) };
-        self.strips = Some(strips.clone());
-        Ok(strips)
+        Ok(Strips { argmax: column(3), count: column(2) })
     }
 
     /// C_i of the given rows in the current state, by the decisions a step would take.
     ///
     /// # Errors
-    /// Device failures; a row that is not there.
+    /// Device failures.
     pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        require_rows(rows, self.layout.n as usize)?;
-        if self.taken {
-            // The rows' records are about to be written anew.
-            self.strips().await?;
-        }
         let line = self.supertiles as usize * SUPERTILE as usize / 32;
         let batch = (self.layout.memory.slice_rows as usize).min(rows.len().max(1));
         self.resident.hold(("bits", 0), "masks", (batch * line * 4) as u64).await?;
@@ -155,7 +139,8 @@ impl BruteForce {
         Ok(())
     }
 
-    /// Queries, filters and widths of all rows; returns what the step's jobs share.
+    /// Makes queries, filters and widths of all rows; returns the parameters that the step's
+    /// dispatches share.
     async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
@@ -186,16 +171,19 @@ impl BruteForce {
 
     /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
+        // Whole workgroups of every kernel, unless so few rows are too long for a submission of
+        // their own.
         let group = score_rows(self.layout.d.into());
         let rows = self.resident.rows_that_fit(cost, group, group / 4);
         within(row, rows.min(most), self.layout.window_rows, self.layout.n)
     }
 
-    /// A kernel over all keys: window by window, and at most `most` supertiles a dispatch.
+    /// Adds dispatches of a kernel over all keys: window by window, and at most `most` supertiles a
+    /// dispatch.
     async fn over_keys(&mut self, kernel: &Kernel, job: &Job, most: u32) -> Result<()> {
         let window_tiles = self.layout.window_keys / SUPERTILE;
-        // Supertiles past the last row's own are invisible to a causal slice, but their maxima must be set.
+        // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
+        // be set.
         let mut tile = 0;
         while tile < self.supertiles {
             let tiles = within(tile, most, window_tiles, self.supertiles);

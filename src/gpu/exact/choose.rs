@@ -1,8 +1,8 @@
-//! Which plan runs: what was asked for, or the faster one.
+//! The choice of a plan: the one asked for, or the faster one.
 //!
-//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known from brute force over a
-//! sample, timed once: where the tree takes longer, brute force takes over, and the tree is tried again after some steps,
-//! since a cloud that clusters becomes easier.
+//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known
+//! from brute force over a sample, timed once: where the tree takes longer, brute force takes over,
+//! and the tree is tried again after some steps, since a cloud that clusters becomes easier.
 
 use crate::choice;
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::layout::Layout;
 use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
+use crate::gpu::resident::require_rows;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
@@ -21,20 +22,22 @@ use crate::tokens::{Precision, Tokens};
 const FEWEST: usize = 4096;
 const DIMENSIONS: usize = 16;
 
-/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a time.
+/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a
+/// time.
 const SAMPLE: [usize; 2] = [4096, 16384];
 const SAMPLE_STEPS: usize = 4;
 
-/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree between two looks.
+/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
+/// between two looks.
 const REST: [usize; 2] = [16, 256];
 const LOOK: usize = 32;
 
-/// How to compute; no option changes a bit of the result.
+/// The options of a run; none changes a bit of the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// How keys are searched.
+    /// The search for keys.
     pub plan: choice::Plan,
-    /// How a search keeps its keys.
+    /// The upkeep of a search's keys.
     pub upkeep: Upkeep,
 }
 
@@ -45,33 +48,35 @@ pub struct ExactGpu {
     matrix: bool,
     options: Options,
     shape: (usize, usize),
-    held: Held,
+    method: Method,
     taken: bool,
-    /// Of the last step, if what is held may not tell.
+    /// The strips of the last step, kept where the method no longer has them.
     strips: Option<Strips>,
-    /// Under `auto`, where a tree is worth a look.
+    /// Under `auto`, where a tree is worth trying.
     trial: Option<Trial>,
 }
 
+/// The method that holds the tokens.
 #[derive(Default)]
-enum Held {
+enum Method {
     Brute(Box<BruteForce>),
     Tree(Box<TreeSearch>),
-    /// Given up for another that the device then refused.
+    /// None: one was given up for another that the device then refused.
     #[default]
     Lost,
 }
 
-/// Under `auto`: whose turn it is.
+/// The alternation of tree and brute force under `auto`.
 struct Trial {
-    /// Some of the tokens, and the seconds of a step of brute force over all, by a step over these.
+    /// Some of the tokens, and the seconds of a step of brute force over all, estimated by a step
+    /// over these.
     sample: Tokens,
     brute: Option<f64>,
     /// Steps that brute force is still to take; it is the tree's turn if there are none.
     rest: usize,
-    /// As many as there will be when the tree fails next.
+    /// The rest after the tree's next failure.
     interval: usize,
-    /// Steps that the tree has taken since it was tried. The first also waits for kernels.
+    /// Steps that the tree has taken in its turn. The first also waits for kernels.
     taken: usize,
 }
 
@@ -93,7 +98,7 @@ impl Trial {
         }
     }
 
-    /// What these steps took, each, and what brute force would.
+    /// Counts some steps, with the seconds of each and those that brute force would take.
     fn count(&mut self, steps: usize, seconds: f64, brute: f64) {
         if self.rest > 0 {
             self.rest -= steps;
@@ -122,22 +127,22 @@ impl ExactGpu {
     pub async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
-        let (mut held, mut trial) = (Held::Lost, None);
+        let (mut method, mut trial) = (Method::Lost, None);
         if searches(options.plan, shape) {
             match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
-                Ok(tree) => held = Held::Tree(Box::new(tree)),
+                Ok(tree) => method = Method::Tree(Box::new(tree)),
                 // Asked for, it is an error.
                 Err(Error::Memory { .. }) if options.plan == choice::Plan::Auto => {}
                 Err(error) => return Err(error),
             }
         }
-        if matches!(held, Held::Lost) {
-            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
+        if matches!(method, Method::Lost) {
+            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
         } else if options.plan == choice::Plan::Auto {
             trial = Some(Trial::new(tokens, device.adapter().is_software())?);
         }
         let device = device.clone();
-        Ok(Self { device, grid, matrix, options, shape, held, taken: false, strips: None, trial })
+        Ok(Self { device, grid, matrix, options, shape, method, taken: false, strips: None, trial })
     }
 
     /// Whether a GPU has the plan for tokens in R^d.
@@ -154,7 +159,7 @@ impl ExactGpu {
         }
     }
 
-    /// What a run of n tokens in R^d takes at most on an adapter.
+    /// The most memory that a run of n tokens in R^d takes on an adapter.
     ///
     /// # Errors
     /// [`Error::Memory`], if it is more than there is; a plan that is not there.
@@ -199,10 +204,10 @@ impl ExactGpu {
             let some = self.turn(steps.len() - reports.len()).await?;
             let group = &steps[reports.len()..][..some];
             let before = self.busy();
-            match &mut self.held {
-                Held::Brute(state) => reports.extend(state.step(group).await?),
-                Held::Tree(tree) => reports.extend(tree.step(group).await?),
-                Held::Lost => return Err(lost()),
+            match &mut self.method {
+                Method::Brute(state) => reports.extend(state.step(group).await?),
+                Method::Tree(tree) => reports.extend(tree.step(group).await?),
+                Method::Lost => return Err(lost()),
             }
             let seconds = (self.busy() - before) / some as f64;
             let brute = self.brute_seconds(next).await?;
@@ -220,10 +225,10 @@ impl ExactGpu {
     /// # Errors
     /// Device failures.
     pub(crate) async fn tokens(&mut self) -> Result<Tokens> {
-        match &mut self.held {
-            Held::Brute(state) => state.tokens().await,
-            Held::Tree(tree) => tree.tokens().await,
-            Held::Lost => Err(lost()),
+        match &mut self.method {
+            Method::Brute(state) => state.tokens().await,
+            Method::Tree(tree) => tree.tokens().await,
+            Method::Lost => Err(lost()),
         }
     }
 
@@ -238,10 +243,10 @@ impl ExactGpu {
         if let Some(strips) = &self.strips {
             return Ok(strips.clone());
         }
-        match &mut self.held {
-            Held::Brute(state) => state.strips().await,
-            Held::Tree(tree) => tree.strips().await,
-            Held::Lost => Err(lost()),
+        match &mut self.method {
+            Method::Brute(state) => state.strips().await,
+            Method::Tree(tree) => tree.strips().await,
+            Method::Lost => Err(lost()),
         }
     }
 
@@ -250,22 +255,24 @@ impl ExactGpu {
     /// # Errors
     /// Device failures; a row that is not there.
     pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        require_rows(rows, self.shape.0)?;
+        // Masks are made in the places of the rows' records.
         self.keep_strips().await?;
-        match &mut self.held {
-            Held::Brute(state) => state.masks(step, rows).await,
-            Held::Tree(tree) => tree.masks(step, rows).await,
-            Held::Lost => Err(lost()),
+        match &mut self.method {
+            Method::Brute(state) => state.masks(step, rows).await,
+            Method::Tree(tree) => tree.masks(step, rows).await,
+            Method::Lost => Err(lost()),
         }
     }
 
-    /// How the last step was computed.
+    /// The effort of the last step.
     pub(crate) fn effort(&self) -> Effort {
         let (n, _) = self.shape;
-        match &self.held {
-            Held::Brute(_) | Held::Lost => {
+        match &self.method {
+            Method::Brute(_) | Method::Lost => {
                 Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, distinct: n }
             }
-            Held::Tree(tree) => {
+            Method::Tree(tree) => {
                 let (keys, Tests { keys: scored, boxes }) = tree.effort();
                 let a_row = |total: u64| total as f64 / f64::from(keys.max(1));
                 let (keys_a_row, boxes_a_row) = (a_row(scored), a_row(boxes));
@@ -281,36 +288,37 @@ impl ExactGpu {
         Ok(())
     }
 
-    /// Seconds that the plan held has taken so far.
+    /// Seconds that the current method has taken so far.
     fn busy(&self) -> f64 {
-        match &self.held {
-            Held::Brute(state) => state.busy().as_secs_f64(),
-            Held::Tree(tree) => tree.busy().as_secs_f64(),
-            Held::Lost => 0.0,
+        match &self.method {
+            Method::Brute(state) => state.busy().as_secs_f64(),
+            Method::Tree(tree) => tree.busy().as_secs_f64(),
+            Method::Lost => 0.0,
         }
     }
 
-    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens that change hands go through
-    /// the host: it happens once in many steps.
+    /// Hands the tokens to the method whose turn it is; returns how many of `left` steps it has.
+    /// Tokens that change hands go through the host: it happens once in many steps.
     async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
         let (tree, some) = (trial.rest == 0, trial.steps().min(left));
-        if tree != matches!(self.held, Held::Tree(_)) {
+        if tree != matches!(self.method, Method::Tree(_)) {
             self.keep_strips().await?;
             let tokens = self.tokens().await?;
             // The device need not have room for both.
-            self.held = Held::Lost;
-            self.held = if tree {
+            self.method = Method::Lost;
+            self.method = if tree {
                 let upkeep = self.options.upkeep;
-                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
+                Method::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
-                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
+                Method::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
             };
         }
         Ok(some)
     }
 
-    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where it has no rival.
+    /// Seconds that brute force takes for a step like this one, timed once; 0 where it has no
+    /// rival.
     async fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
         let Some(trial) = &mut self.trial else { return Ok(0.0) };
         if let Some(seconds) = trial.brute {

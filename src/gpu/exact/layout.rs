@@ -2,14 +2,15 @@
 
 use crate::error::Result;
 use crate::gpu::exact::kernels::SUPERTILE;
-use crate::gpu::memory::{Line, Memory, exceeds};
+use crate::gpu::memory::{Line, Memory, exceeds, index_of};
 use crate::gpu::table::LANES;
 use crate::tokens::Precision;
 
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known driver stops.
+/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known
+/// driver stops.
 const ROUNDS: u64 = 1 << 15;
 
 /// The memory and the slices of an engine.
@@ -38,21 +39,21 @@ pub(crate) const fn element_bytes(precision: Precision) -> [u64; 3] {
 }
 
 impl Layout {
-    /// The plan for n tokens in R^d; `matrix` is whether A is anything but the identity.
+    /// The layout for n tokens in R^d; `matrix` says whether A is anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
     pub(crate) fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
         let [coordinate, sum, record] = element_bytes(precision);
         let (rows, dim) = (n as u64, d as u64);
         let mend = "take fewer tokens, precision f32, or --engine cpu";
-        let Ok(count) = u32::try_from(n) else {
-            return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
-        };
+        let count = index_of(n, mend)?;
         let binding = limits.max_storage_buffer_binding_size;
         let supertiles = rows.div_ceil(u64::from(SUPERTILE));
 
-        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256 bytes.
+        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256
+        // bytes.
         let lanes = u64::from(LANES);
         let widest = (dim * coordinate).max(record);
         let key_block = u64::from(SUPERTILE) * dim * coordinate;
@@ -105,15 +106,15 @@ mod tests {
         ) {
             let precision = if wide { Precision::F64 } else { Precision::F32 };
             let limits = limits(1 << log, 1 << 40);
-            let plan = Layout::new(n, d, precision, true, &limits).unwrap();
+            let layout = Layout::new(n, d, precision, true, &limits).unwrap();
             let [coordinate, sum, record] = element_bytes(precision);
-            let row = u64::from(plan.window_rows).min(n as u64);
+            let row = u64::from(layout.window_rows).min(n as u64);
             prop_assert!(row * record.max(d as u64 * coordinate) <= 1 << log);
-            prop_assert!(u64::from(plan.window_keys).min(n as u64) * d as u64 * coordinate <= 1 << log);
-            prop_assert!(u64::from(plan.memory.slice_rows).min(n as u64) * d as u64 * sum <= 1 << log);
-            prop_assert_eq!(plan.window_rows % 64, 0);
-            prop_assert_eq!(plan.window_keys % 64, 0);
-            prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows.is_multiple_of(64));
+            prop_assert!(u64::from(layout.window_keys).min(n as u64) * d as u64 * coordinate <= 1 << log);
+            prop_assert!(u64::from(layout.memory.slice_rows).min(n as u64) * d as u64 * sum <= 1 << log);
+            prop_assert_eq!(layout.window_rows % 64, 0);
+            prop_assert_eq!(layout.window_keys % 64, 0);
+            prop_assert!(layout.memory.slice_rows > 0 && layout.memory.slice_rows.is_multiple_of(64));
         }
     }
 
@@ -124,8 +125,8 @@ mod tests {
         let text = error.to_string();
         assert!(matches!(error, Error::Memory { .. }));
         assert!(text.contains("4294967296") && text.contains("2147483648"), "{text}");
-        let plan = Layout::new(1000, 3, Precision::F32, false, &limits(1 << 27, 1 << 31)).unwrap();
-        assert!(plan.memory.check_total(plan.memory.total()).is_ok());
-        assert!(plan.memory.check_total(plan.memory.total() - 1).is_err());
+        let layout = Layout::new(1000, 3, Precision::F32, false, &limits(1 << 27, 1 << 31)).unwrap();
+        assert!(layout.memory.check_total(layout.memory.total()).is_ok());
+        assert!(layout.memory.check_total(layout.memory.total() - 1).is_err());
     }
 }

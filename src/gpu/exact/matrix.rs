@@ -13,7 +13,7 @@ use crate::gpu::words::pair;
 pub(crate) struct StepMatrix {
     /// The last Ã that was not the identity.
     loaded: Option<TokenMatrix>,
-    /// Whether the step does without: Q = X.
+    /// Whether the step has none: Q = X.
     pub(crate) is_identity: bool,
 }
 
@@ -32,7 +32,7 @@ impl StepMatrix {
         let memory = memory(&resident.device)?;
         resident.hold_all(&memory).await?;
         if let TokenMatrix::Dense(entries) = matrix {
-            // What waits may still read the one before.
+            // Waiting dispatches may still read the matrix before.
             resident.queue.submit().await?;
             resident.write(("matrix", 0), &entries.iter().flat_map(|&a| pair(a)).collect::<Vec<_>>()).await?;
         }

@@ -3,9 +3,8 @@
 use crate::error::Result;
 use crate::gpu::memory::Name;
 use crate::gpu::real::head::is_relative;
-use crate::gpu::real::job::Job;
-use crate::gpu::real::job::motion::{
-    ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED,
+use crate::gpu::real::job::{
+    ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, Job, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED,
 };
 use crate::gpu::real::kernels;
 use crate::gpu::real::matrices::Role;
@@ -15,7 +14,7 @@ use crate::model::{Geometry, Integrator};
 use crate::real::{Linear, Motion, Step};
 
 impl RealGpu {
-    /// From the outputs of a slice at stage s to the next stage, or to the next step.
+    /// Moves a slice from its outputs at stage s to the next stage, or to the next step.
     pub(crate) async fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Name, target: Name) -> Result<()> {
         let last = s + 1 == step.stages.len();
         let windowed = Job { source_base: job.row_first / self.layout.window * self.layout.window, ..*job };

@@ -1,8 +1,10 @@
-//! One head of a slice of rows: queries, what they attend to, means.
+//! One head of a slice of rows: queries, the keys that they attend to, means.
 
 use crate::error::Result;
-use crate::gpu::real::job::mode::{DRAW, MAXIMUM, SCALE, STRIP, WEIGH};
-use crate::gpu::real::job::{ADDED, CHOSEN, DENSE, Job, RECORDED, RELATIVE, form, pair, product};
+use crate::gpu::real::job::{
+    A_NORM, ADDED, CHOSEN, DENSE, DRAW, Job, MAXIMUM, RECORDED, RELATIVE, SCALE, SCORE, STRIP, WEIGH, WIDTH, pair,
+    product,
+};
 use crate::gpu::real::kernels::{self, NARROW};
 use crate::gpu::real::matrices::Role;
 use crate::gpu::real::state::RealGpu;
@@ -11,7 +13,7 @@ use crate::model::{Geometry, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 
 impl RealGpu {
-    /// What one head gives to the outputs of a slice.
+    /// Adds what one head attends to to the outputs of a slice.
     pub(crate) async fn attend(
         &mut self,
         job: &Job,
@@ -52,7 +54,7 @@ impl RealGpu {
         }
     }
 
-    /// Queries of a slice; returns the job with the numbers of its rule and head.
+    /// Makes the queries of a slice; returns the job with the numbers of its rule and head.
     pub(crate) async fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
         let (factor, matrix) = self.load(Role::Scores(h), &head.scores).await?;
         // Scores that are all 0 have any factor.
@@ -76,9 +78,9 @@ impl RealGpu {
             }
             Weights::Strip { delta, form } => {
                 let (form, unit) = match form {
-                    StripForm::Score => (form::SCORE, 1.0 / size),
-                    StripForm::Width => (form::WIDTH, 1.0),
-                    StripForm::ANorm => (form::A_NORM, 1.0 / size.sqrt()),
+                    StripForm::Score => (SCORE, 1.0 / size),
+                    StripForm::Width => (WIDTH, 1.0),
+                    StripForm::ANorm => (A_NORM, 1.0 / size.sqrt()),
                 };
                 (job.delta, job.delta_exponent) = product(delta, unit);
                 (job.form, job.mode) = (form, MAXIMUM);
@@ -94,7 +96,7 @@ impl RealGpu {
         Ok(job)
     }
 
-    /// The key that every row of a slice chooses, or the end of its strip.
+    /// Finds the key that every row of a slice chooses, or the end of its strip.
     pub(crate) async fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
         self.over_keys(job, false).await?;
         self.push(&kernels::MERGE, *job, &[]).await?;
@@ -106,7 +108,8 @@ impl RealGpu {
         Ok(())
     }
 
-    /// Partial results of a slice over all keys that it sees, with sums of the keys if asked for.
+    /// Computes partial results of a slice over all keys that it sees, with sums of the keys if
+    /// asked for.
     pub(crate) async fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
         let in_registers = self.d as usize <= NARROW && matches!(job.mode, WEIGH | SCALE);
         let parts = if in_registers { self.keys_in_parts(job, u32::MAX) } else { self.keys_by_scores(job) };
@@ -127,7 +130,7 @@ impl RealGpu {
         Ok(())
     }
 
-    /// Means of a slice, of what it attends to or of the keys that it chose.
+    /// Computes the means of a slice, of the keys that it attends to or that it chose.
     pub(crate) async fn means(&mut self, job: &Job, target: &'static str) -> Result<()> {
         // A chosen key lies in one of the windows; means over chunks need none.
         let windows = if job.flags & CHOSEN == 0 { 1 } else { usize::MAX };
@@ -138,14 +141,15 @@ impl RealGpu {
         Ok(())
     }
 
-    /// A matrix by the rows of a slice.
+    /// Applies a matrix to the rows of a slice.
     pub(crate) async fn apply(&mut self, job: Job, source: Bound, role: Role, target: &'static str) -> Result<()> {
         let (matrix, product) = (Bound::whole(role.name()), Bound::whole((target, 0)));
         self.push(&kernels::APPLY, job, &[("source", source), ("matrix", matrix), ("product", product)]).await
     }
 }
 
-/// Whether means are taken relative to the row's own token: where tokens are averaged as they are, and in rescaled flows.
+/// Whether means are taken relative to the row's own token: where tokens are averaged as they are,
+/// and in rescaled flows.
 pub(crate) fn is_relative(step: &Step, stage: &Stage) -> bool {
     match (&step.motion, &stage.heads[..]) {
         (Motion::Average { .. }, [head]) => {

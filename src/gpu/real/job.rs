@@ -2,80 +2,63 @@
 
 use crate::gpu::wgsl::{constants, job};
 
-/// How rows attend.
-pub(crate) mod mode {
-    use crate::gpu::wgsl::constants;
-
-    constants! {
-        /// To all keys, by e^{βS} over its sum.
-        WEIGH: u32 = 0;
-        /// To all keys, by e^{β(S − origin)} over their number.
-        SCALE: u32 = 1;
-        /// To the argmax: a strip's first pass, or all there is.
-        MAXIMUM: u32 = 2;
-        /// To a strip, in its second pass.
-        STRIP: u32 = 3;
-        /// To one key, drawn.
-        DRAW: u32 = 4;
-    }
-}
-
-/// How wide a strip is: [`Job::form`].
-pub(crate) mod form {
-    use crate::gpu::wgsl::constants;
-
-    constants! {
-        /// δ.
-        SCORE: u32 = 0;
-        /// δ|Ax_i|.
-        WIDTH: u32 = 1;
-        /// δ·sqrt(x_iᵀAx_i).
-        A_NORM: u32 = 2;
-    }
-}
-
-/// Flags of `moves`.
-pub(crate) mod motion {
-    use crate::gpu::wgsl::constants;
-
-    constants! {
-        /// k = y − x, or by one of the next three.
-        DIRECT: u32 = 1;
-        /// k = y − x⟨x, y⟩.
-        TANGENT: u32 = 2;
-        /// k = y − x⟨x, y⟩/⟨x, x⟩.
-        ROUND: u32 = 4;
-        /// k = y − x⟨Wx, y⟩/⟨Wx, x⟩, the product being Wx.
-        ELLIPSOID: u32 = 8;
-        /// next = tokens + gain·k.
-        ADVANCE: u32 = 16;
-        /// With the product in place of k.
-        PRODUCT: u32 = 32;
-        /// And weight·k added to the slopes.
-        SUMMED: u32 = 64;
-        /// The slopes start here.
-        FIRST: u32 = 128;
-        /// With the slopes in place of k.
-        LAST: u32 = 256;
-        /// next is the token.
-        FINISH: u32 = 512;
-        /// Brought to length radius.
-        RETRACT: u32 = 1024;
-        /// In the norm of W, the product being W next.
-        WEIGHTED: u32 = 2048;
-    }
-}
-
 constants! {
-    /// A flag of `queries`: the query is the product, not a multiple of the token.
+    // Values of `mode`.
+    /// A row attends to all keys, by e^{βS} over its sum.
+    WEIGH: u32 = 0;
+    /// A row attends to all keys, by e^{β(S − origin)} over their number.
+    SCALE: u32 = 1;
+    /// A row looks for its argmax: a strip's first pass, or all there is.
+    MAXIMUM: u32 = 2;
+    /// A row attends to its strip, in the second pass.
+    STRIP: u32 = 3;
+    /// A row attends to one key, drawn.
+    DRAW: u32 = 4;
+
+    // Values of `form`.
+    /// A strip is δ wide.
+    SCORE: u32 = 0;
+    /// A strip is δ|Ax_i| wide.
+    WIDTH: u32 = 1;
+    /// A strip is δ·sqrt(x_iᵀAx_i) wide.
+    A_NORM: u32 = 2;
+
+    // Flags of `moves`.
+    /// k = y − x, or by one of the next three.
+    DIRECT: u32 = 1;
+    /// k = y − x⟨x, y⟩.
+    TANGENT: u32 = 2;
+    /// k = y − x⟨x, y⟩/⟨x, x⟩.
+    ROUND: u32 = 4;
+    /// k = y − x⟨Wx, y⟩/⟨Wx, x⟩, the product being Wx.
+    ELLIPSOID: u32 = 8;
+    /// next = tokens + gain·k.
+    ADVANCE: u32 = 16;
+    /// The product stands in for k.
+    PRODUCT: u32 = 32;
+    /// weight·k is added to the slopes.
+    SUMMED: u32 = 64;
+    /// The slopes start here.
+    FIRST: u32 = 128;
+    /// The slopes stand in for k.
+    LAST: u32 = 256;
+    /// next is the token.
+    FINISH: u32 = 512;
+    /// next is brought to length radius.
+    RETRACT: u32 = 1024;
+    /// The length is in the norm of W, the product being W next.
+    WEIGHTED: u32 = 2048;
+
+    // Flags of other kernels.
+    /// `queries`: the query is the product, not a multiple of the token.
     DENSE: u32 = 1;
-    /// A flag of `merge`: the row's argmax and number of keys are kept.
+    /// `merge`: the row's argmax and number of keys are kept.
     RECORDED: u32 = 1;
-    /// A flag of `apply` and `means`: the result is added to what is there.
+    /// `apply`, `means`: the result is added to the one before.
     ADDED: u32 = 1;
-    /// A flag of `means`: relative to the row's own token.
+    /// `means`: relative to the row's own token.
     RELATIVE: u32 = 2;
-    /// A flag of `means`: of the key that the row chose.
+    /// `means`: of the key that the row chose.
     CHOSEN: u32 = 4;
 }
 
@@ -101,7 +84,7 @@ job! {
     /// The key at the start of a line of scores.
     group_first: u32,
     causal: u32,
-    /// One of [`mode`].
+    /// [`WEIGH`], [`SCALE`], [`MAXIMUM`], [`STRIP`] or [`DRAW`].
     mode: u32,
     flags: u32,
     /// The step's index in `reports`.
@@ -110,7 +93,7 @@ job! {
     stage: u32,
     /// The row at the start of what a matrix is applied to.
     source_base: u32,
-    /// One of [`form`].
+    /// [`SCORE`], [`WIDTH`] or [`A_NORM`].
     form: u32,
     /// 0, which no compiler knows.
     zero: u32,

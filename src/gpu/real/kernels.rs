@@ -1,12 +1,12 @@
 //! The kernels of the rules in real numbers, one line each.
 
-use crate::gpu::real::job::{self, Job, form, mode, motion};
+use crate::gpu::real::job::{self, Job};
 use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
 
 constants! {
-    /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this whatever the slices and
-    /// submissions, so that every sum has one order.
+    /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this
+    /// whatever the slices and submissions, so that every sum has one order.
     CHUNK: u32 = 1024;
     /// Rows and keys of a tile.
     TILE: u32 = 64;
@@ -36,9 +36,9 @@ kernels! {
     VALUES = Kernel::new("values", part!("real/values"), |s| tiles(s.rows) * chunks(s.keys) * tiles(s.d))
         .of_every_d()
         .trusted();
-    /// The last three at once, in registers.
+    /// Scores, weights and sums at once, in registers.
     ATTEND = Kernel::new("attend", part!("real/attend"), |s| s.rows.div_ceil(ROWS.into()) * chunks(s.keys)).trusted();
-    /// What the chunks of a row come to.
+    /// A row's maximum, argmax and total over its chunks.
     MERGE = Kernel::new("merge", part!("real/merge"), Span::threads_of_rows).of_every_d();
     /// The key that a row draws.
     DRAW = Kernel::new("draw", part!("real/draw"), |s| s.rows).of_every_d();
@@ -50,8 +50,7 @@ kernels! {
 
 impl Parameters for Job {
     fn prelude(d: usize) -> String {
-        let values = [mode::constants(), form::constants(), motion::constants(), job::constants()].concat();
-        [format!("const D: u32 = {d};\n"), constants(), values, Job::wgsl()].concat()
+        [format!("const D: u32 = {d};\n"), constants(), job::constants(), Job::wgsl()].concat()
     }
 }
 
@@ -69,7 +68,8 @@ mod tests {
     use crate::gpu::table::validate_all;
     use crate::tokens::Precision;
 
-    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine with a GPU.
+    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine
+    /// with a GPU.
     #[test]
     fn every_kernel_validates() {
         for d in [1, 2, 3, 7, 16] {

@@ -1,14 +1,14 @@
 //! The memory of the rules in real numbers, and the slices that keep to it.
 
 use crate::error::Result;
-use crate::gpu::memory::{Line, Memory, exceeds};
+use crate::gpu::memory::{Line, Memory, exceeds, index_of};
 use crate::gpu::real::kernels::{CHUNK, NARROW, TILE};
 use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// What a model asks of the device beside tokens.
+/// The buffers that a model needs beside tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// A rule that chooses keys by their scores.
@@ -20,7 +20,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of a model.
+    /// The needs of a model.
     pub fn of(model: &Model) -> Self {
         let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
         let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
@@ -57,16 +57,15 @@ pub struct RealLayout {
 }
 
 impl RealLayout {
-    /// The plan for n tokens in R^d.
+    /// The layout for n tokens in R^d.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
     pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
         let mend = "take fewer tokens or --engine cpu";
         let (rows, dim) = (n as u64, d as u64);
-        if u32::try_from(n).is_err() {
-            return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
-        }
+        index_of(n, mend)?;
         let (token, chunk, tile) = (dim * 4, u64::from(CHUNK), u64::from(TILE));
         let binding = limits.max_storage_buffer_binding_size;
         let widest = token.max(16);
@@ -115,7 +114,7 @@ impl RealLayout {
         Ok(Self { memory, window, width, chunks })
     }
 
-    /// The same memory in the smallest slices and windows.
+    /// This memory in the smallest slices and windows.
     #[must_use]
     pub fn in_small_slices(self) -> Self {
         let memory = Memory { slice_rows: TILE, ..self.memory };
@@ -140,17 +139,17 @@ mod tests {
             n in 1usize..3_000_000, d in 1usize..2000, choice in any::<bool>(), stages in any::<bool>(), log in 27u32..32,
         ) {
             let needs = Needs { choice, stages, matrices: 3 };
-            let Ok(plan) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40)) else {
+            let Ok(layout) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40)) else {
                 // Only partial sums of a million tokens in a thousand dimensions.
                 prop_assert!((n as u64).div_ceil(1024) * d as u64 * 4 * 64 > 1 << log);
                 return Ok(());
             };
-            prop_assert_eq!(plan.window % CHUNK, 0);
-            prop_assert_eq!(plan.memory.slice_rows % TILE, 0);
-            prop_assert_eq!(plan.width % CHUNK, 0);
-            prop_assert!(u64::from(plan.window) * 4 * d as u64 <= 1 << log);
-            prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows <= plan.window.max(TILE));
-            for line in &plan.memory.lines {
+            prop_assert_eq!(layout.window % CHUNK, 0);
+            prop_assert_eq!(layout.memory.slice_rows % TILE, 0);
+            prop_assert_eq!(layout.width % CHUNK, 0);
+            prop_assert!(u64::from(layout.window) * 4 * d as u64 <= 1 << log);
+            prop_assert!(layout.memory.slice_rows > 0 && layout.memory.slice_rows <= layout.window.max(TILE));
+            for line in &layout.memory.lines {
                 let whole = ["scores", "partial sums", "partial weights", "rows of a slice"].contains(&line.what);
                 prop_assert!(!whole || line.bytes <= 1 << log, "{} {}", line.what, line.bytes);
             }

@@ -10,7 +10,7 @@ use crate::model::Matrix;
 use crate::num;
 use crate::real::Linear;
 
-/// The use of a matrix; of scores and values by the number of the head.
+/// The use of a matrix; scores and values have the number of their head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Scores(usize),
@@ -41,7 +41,8 @@ struct Loaded {
 pub(crate) struct Matrices(HashMap<Role, Loaded>);
 
 impl Matrices {
-    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the device.
+    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the
+    /// device.
     pub(crate) async fn load(&mut self, resident: &mut Resident<Job>, role: Role, map: &Linear) -> Result<(f64, bool)> {
         let Matrix::Dense { entries, .. } = &map.matrix else {
             return Ok((map.factor * map.matrix.entry(0, 0), false));
@@ -52,7 +53,7 @@ impl Matrices {
         let largest = entries.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
         let exponent = num::exponent_above(largest);
         let words: Vec<u32> = entries.iter().map(|&v| (num::scale(v, -exponent) as f32).to_bits()).collect();
-        // What waits may still read the one before.
+        // Waiting dispatches may still read the matrix before.
         resident.queue.submit().await?;
         resident.hold(role.name(), "matrix", words.len() as u64 * 4).await?;
         resident.write(role.name(), &words).await?;
@@ -61,7 +62,7 @@ impl Matrices {
     }
 }
 
-/// Equality at no cost where the entries are shared, as they are from step to step.
+/// Compares matrices at no cost where the entries are shared, as they are from step to step.
 fn is_same(a: &Matrix, b: &Matrix) -> bool {
     match (a, b) {
         (Matrix::Dense { entries: a, .. }, Matrix::Dense { entries: b, .. }) => std::sync::Arc::ptr_eq(a, b) || a == b,

@@ -1,9 +1,8 @@
-//! Steps and masks: stages, slices of rows, and what is read back of them.
+//! Steps and masks: stages, slices of rows, and the reports and members that are read back.
 
 use crate::error::{Error, Result};
 use crate::gpu::memory::Name;
-use crate::gpu::real::job::mode::STRIP;
-use crate::gpu::real::job::{Job, pair};
+use crate::gpu::real::job::{Job, STRIP, pair};
 use crate::gpu::real::kernels::{self, ROWS};
 use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
 use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
@@ -16,7 +15,8 @@ impl RealGpu {
     /// Applies the steps in order.
     ///
     /// # Errors
-    /// A token that stops being finite, at the step that makes it; device failures. The state is then undefined.
+    /// A token that stops being finite, at the step that makes it; device failures. The state is
+    /// then undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
@@ -38,15 +38,15 @@ impl RealGpu {
         Ok(reports)
     }
 
-    /// What a token became when it stopped being finite.
+    /// The error of a token that stopped being finite, with the value that it took.
     async fn lost(&self, step: u64, token: usize) -> Result<Error> {
         let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
         let trace = &traces[token * TRACE_WORDS..];
         Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
     }
 
-    /// The keys that the first head attends to at the first stage, of the given rows in the current state, ascending, by the
-    /// decisions that a step would take.
+    /// The keys that the first head attends to at the first stage, of the given rows in the current
+    /// state, ascending, by the decisions that a step would take.
     ///
     /// # Errors
     /// Device failures; a row past the last token.
@@ -122,7 +122,7 @@ impl RealGpu {
         Ok(())
     }
 
-    /// Keys of all tokens of a stage; returns what its jobs share.
+    /// Scales the tokens of a stage to keys; returns the parameters that its dispatches share.
     async fn prepare(&mut self, step: &Step, stage: u32, source: Name) -> Result<Job> {
         let base = Job {
             n: self.n,

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::gpu::exact::kernels::{BLOCK, RADIX, RUN};
 use crate::gpu::exact::layout::element_bytes;
-use crate::gpu::memory::{Line, Memory, exceeds};
+use crate::gpu::memory::{Line, Memory, index_of};
 use crate::space::LEAF;
 use crate::tokens::Precision;
 
@@ -15,9 +15,7 @@ pub(crate) fn memory(n: usize, d: usize, precision: Precision, matrix: bool, lim
     let mend = "take --plan brute, fewer tokens or --engine cpu";
     let [coordinate, sum, _] = element_bytes(precision);
     let (rows, dim) = (n as u64, d as u64);
-    let Ok(slice_rows) = u32::try_from(n) else {
-        return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
-    };
+    let slice_rows = index_of(n, mend)?;
     let nodes = 2 * rows.div_ceil(LEAF as u64).next_power_of_two();
     let counts = (u64::from(RADIX) * rows.div_ceil(u64::from(RUN))).max(rows);
     let index = rows * 4;
