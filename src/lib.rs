@@ -11,7 +11,7 @@
 //! | 3 | [`mod@reference`], [`cpu`], [`gpu`] |
 //! | 4 | [`engine`], [`verify`], [`observe`] |
 //! | 5 | [`io`] |
-//! | 6 | [`sim`], [`study`], [`mod@bench`], [`plot`] |
+//! | 6 | [`study`], [`mod@bench`], [`plot`] |
 //! | 7 | [`cli`] |
 
 #[cfg(feature = "cli")]
