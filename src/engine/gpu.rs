@@ -2,7 +2,7 @@
 
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
-use crate::engine::open::only_brute;
+use crate::engine::plans::only_brute;
 use crate::engine::step::Step;
 use crate::error::Result;
 use crate::exact::Grid;

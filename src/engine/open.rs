@@ -5,8 +5,9 @@ use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{Adapter, Device, Wanted, on_gpu};
 use crate::engine::interface::Engine;
+use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::engine::reference::{ExactReference, RealReference};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exact::Grid;
 use crate::model::Model;
 use crate::tokens::Tokens;
@@ -102,25 +103,4 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
     }
     Ok(Box::new(RealCpu::new(tokens, options)?))
-}
-
-/// Checks that the reference has this plan.
-pub(super) fn reference_plan(plan: Plan) -> Result<()> {
-    only_brute(plan, "the reference")
-}
-
-/// Checks that the CPU engine has this plan for this model.
-pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
-    if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
-}
-
-/// Refuses the plans that an engine or a rule lacks.
-pub(super) fn only_brute(plan: Plan, who: &str) -> Result<()> {
-    match plan {
-        Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Norm | Plan::Tree => Err(Error::input(format!(
-            "{who} has no plan {:?}: it compares every pair; take auto or brute",
-            plan.name()
-        ))),
-    }
 }

@@ -3,7 +3,7 @@
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu::ExactCpu;
 use crate::engine::gpu::{self, Adapter, Wanted};
-use crate::engine::open::{cpu_plan, reference_plan};
+use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::Model;
