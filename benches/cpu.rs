@@ -21,7 +21,7 @@ fn cloud(n: usize, d: usize) -> Tokens {
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
     let rows = (0..n * d).map(|_| (0..6).map(|_| uniform()).sum::<f64>() - 3.0).collect();
-    Tokens::from_f64(n, d, rows).expect("a finite cloud")
+    Tokens::from_flat(n, d, rows).expect("a finite cloud")
 }
 
 fn step(delta: f64, grid: Grid, d: usize) -> Step {

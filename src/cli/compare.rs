@@ -10,7 +10,7 @@ use super::run::take;
 use super::source::named;
 use crate::choice::EngineChoice;
 use crate::error::Error;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::free;
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
@@ -35,7 +35,7 @@ pub(super) struct Compare {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Shape of the cloud
-    #[arg(long, default_value = "normal", value_parser = named(&Kind::ALL))]
+    #[arg(long, default_value = "normal", value_parser = named(&Cloud::ALL))]
     kind: String,
     /// Steps of every run
     #[arg(long, value_name = "T", default_value_t = 60)]
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
     let schedule =
         |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
     let options = Options {
-        cloud: Cloud::new(Kind::parse(&arguments.kind)?, arguments.tokens, arguments.dim),
+        cloud: CloudSample::new(Cloud::parse(&arguments.kind)?, arguments.tokens, arguments.dim),
         seed: arguments.seed,
         steps: arguments.steps,
         alpha: schedule("alpha", &arguments.alpha)?,

@@ -9,6 +9,7 @@ mod tests;
 pub use expression::Expression;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -88,6 +89,28 @@ impl Schedule {
     /// Whether the value is the same at every step.
     pub fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_))
+    }
+}
+
+impl From<f64> for Schedule {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+impl TryFrom<&str> for Schedule {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
     }
 }
 

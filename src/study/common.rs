@@ -8,7 +8,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Matrix, StripForm};
 use crate::observe::{Clusters, Hull, Points};
 use crate::real::Linear;
@@ -44,7 +44,7 @@ pub(super) fn norm(x: &[f64]) -> f64 {
 
 /// Names of clouds on the command line.
 pub(super) fn clouds() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(std::iter::once(NAME).chain(Kind::ALL.map(|(_, name)| name)))
+    PossibleValuesParser::new(std::iter::once(NAME).chain(Cloud::ALL.map(|(_, name)| name)))
 }
 
 /// The cloud of a name.
@@ -55,7 +55,7 @@ pub(super) fn cloud(name: &str, n: usize, d: usize, seed: u64) -> Result<Tokens>
     if name == NAME {
         return corners(n, d, seed);
     }
-    Cloud::new(Kind::parse(name)?, n, d).tokens(seed, Precision::F64)
+    CloudSample::new(Cloud::parse(name)?, n, d).tokens(seed, Precision::F64)
 }
 
 /// Checks that there is such a cloud.
@@ -63,7 +63,7 @@ pub(super) fn cloud(name: &str, n: usize, d: usize, seed: u64) -> Result<Tokens>
 /// # Errors
 /// As [`cloud`].
 pub(super) fn validate_cloud(name: &str, n: usize, d: usize) -> Result<()> {
-    if name == NAME { Ok(()) } else { Cloud::new(Kind::parse(name)?, n, d).validate() }
+    if name == NAME { Ok(()) } else { CloudSample::new(Cloud::parse(name)?, n, d).validate() }
 }
 
 /// A uniform unit vector.
@@ -111,7 +111,7 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
         let (from, reach) = if i < n.div_ceil(2) { (chosen[a].clone(), 0.02) } else { (middle(a), 0.05) };
         rows.extend(from.iter().zip(away).map(|(x, u)| x + reach * far * u));
     }
-    Tokens::from_f64(n, d, rows)
+    Tokens::from_flat(n, d, rows)
 }
 
 /// Whether step t is one of about eight in each doubling of t: what is looked at over long times.
@@ -196,12 +196,12 @@ mod tests {
     fn the_middle_of_an_edge_is_no_vertex() {
         let middle = [1.0 + 1e-15, 0.5];
         let rows = [vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0], middle.to_vec(), vec![0.4, 0.5]].concat();
-        let tokens = Tokens::from_f64(6, 2, rows).unwrap();
+        let tokens = Tokens::from_flat(6, 2, rows).unwrap();
         let rest = Rest::of(&tokens, 1e-20).unwrap();
         let mut corners: Vec<u32> = rest.at_vertex.iter().map(|&place| rest.members[place][0]).collect();
         corners.sort_unstable();
         assert_eq!(corners, [0, 1, 2, 3]);
-        let alone = Rest::of(&Tokens::from_f64(2, 2, vec![1.0, 2.0, 1.0, 2.0]).unwrap(), 1e-16).unwrap();
+        let alone = Rest::of(&Tokens::from_flat(2, 2, vec![1.0, 2.0, 1.0, 2.0]).unwrap(), 1e-16).unwrap();
         assert_eq!((alone.at_vertex.len(), alone.members.len(), &alone.label[..]), (1, 1, &[0, 0][..]));
     }
 

@@ -12,7 +12,7 @@
 
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Result;
-use crate::init::Cloud;
+use crate::init::CloudSample;
 use crate::io::config::{Config, OutputOptions, RunOptions, TokenSource, Trigger};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::schedule::Schedule;
@@ -22,7 +22,7 @@ use crate::tokens::Precision;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The cloud.
-    pub cloud: Cloud,
+    pub cloud: CloudSample,
     /// Its seed.
     pub seed: u64,
     /// Steps of every run.
@@ -86,12 +86,12 @@ fn frames(options: &Options) -> Trigger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::Kind;
+    use crate::init::Cloud;
 
     fn options() -> Options {
         let schedule = |text| Schedule::parse(text).unwrap();
         Options {
-            cloud: Cloud::new(Kind::Normal, 30, 2),
+            cloud: CloudSample::new(Cloud::Gaussian, 30, 2),
             seed: 1,
             steps: 10,
             alpha: schedule("0.5"),

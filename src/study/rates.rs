@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::settling::{Settling, last_rate, settled};
 use super::{Asked, Basis, Claim, Report, Results, Sizes, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::observe::{Clusters, contraction};
 use crate::plot::{Chart, Coordinate, Panels, Picture, Size};
@@ -172,7 +172,7 @@ impl Study for Rates {
 
     fn compute(asked: &Asked<Self>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
         let (epsilon, steps, d) = (asked.own.epsilon, asked.sizes.steps, asked.sizes.dim);
-        let cloud = Cloud::new(Kind::Normal, cell.n, d).tokens(cell.seed, Precision::F64)?;
+        let cloud = CloudSample::new(Cloud::Gaussian, cell.n, d).tokens(cell.seed, Precision::F64)?;
         let mut settling = Settling::new(cell.n, d, steps);
         let (mut rests, mut fixed, mut noise, mut places, mut strip_mean) = (false, false, 0.0, 0, 0.0);
         let taken = work.simulate(&model(cell.alpha, cell.delta), &cloud, steps, settling.is_due(), |look| {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, Basis, Claim, Report, Results, Sizes, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::plot::{Chart, Coordinate, Panels, Player, Size};
 use crate::real;
@@ -193,7 +193,7 @@ impl Study for Strip {
 
     fn compute(asked: &Asked<Self>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
         let (own, sizes) = (&asked.own, &asked.sizes);
-        let cloud = Cloud::new(Kind::Normal, sizes.tokens, sizes.dim).tokens(cell.seed, Precision::F64)?;
+        let cloud = CloudSample::new(Cloud::Gaussian, sizes.tokens, sizes.dim).tokens(cell.seed, Precision::F64)?;
         let n = sizes.tokens;
         let examined = n.min(MOST_ROWS).min(MOST_KEYS / n).max(1);
         let rows: Vec<usize> = (0..examined).map(|k| k * n / examined).collect();

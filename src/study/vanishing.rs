@@ -212,7 +212,7 @@ impl Study for Vanishing {
             row.rise_ulps = row.rise_ulps.max(ledger.record(look.t, &support));
             let hull = if look.last { Hull::of(&points) } else { Hull::with_effort(&points, EFFORT) };
             let gaps = Alignment::of(&points, &common::IDENTITY, &hull).gap;
-            let delta = model.delta(Moment::of_step(look.t.max(1) - 1))?;
+            let delta = model.delta_at(Moment::of_step(look.t.max(1) - 1))?;
             let largest = gaps.iter().copied().fold(0.0, f64::max);
             let artefacts = gaps.iter().filter(|gap| **gap > ARTEFACT).count();
             way.push(vec![look.t as f64, delta, largest, artefacts as f64]);

@@ -161,7 +161,7 @@ fn displacements(
                     let way = common::direction(&mut stream, from.d());
                     x.iter_mut().zip(way).for_each(|(x, u)| *x += by * radius * u);
                 }
-                let start = Tokens::from_f64(from.n(), from.d(), moved)?;
+                let start = Tokens::from_flat(from.n(), from.d(), moved)?;
                 let end = finish(&cell.model(), &start, asked.sizes.steps, work)?;
                 let again = end.outside(radius * radius);
                 let kept: Vec<usize> = outside.iter().copied().filter(|i| again.contains(i)).collect();

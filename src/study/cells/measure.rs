@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::observe::{Points, RateFit, Sample};
 use crate::rng::Stream;
@@ -28,7 +28,7 @@ pub(super) fn cloud(
     let mut x = vertices.concat();
     (count..asked.sizes.tokens.max(count)).for_each(|_| x.extend(inside(&vertices, &mut stream)));
     let n = x.len() / d;
-    let tokens = Tokens::from_f64(n, d, x)?;
+    let tokens = Tokens::from_flat(n, d, x)?;
 
     let sampled: Vec<usize> = (0..n.min(SAMPLED)).map(|k| k * n / n.min(SAMPLED)).collect();
     let pictured = seed == 1;
@@ -146,10 +146,10 @@ fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64)
 
 /// A token inside a corner under attention at β.
 pub(super) fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
-    let mut x = Cloud::new(Kind::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
+    let mut x = CloudSample::new(Cloud::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
     let corner = [x[0], x[1]];
     x.extend(corner.map(|x| (1.0 - START) * x));
-    let tokens = Tokens::from_f64(asked.own.corners + 1, 2, x)?;
+    let tokens = Tokens::from_flat(asked.own.corners + 1, 2, x)?;
     let rule = Rule::Softmax { beta: Schedule::Constant(beta) };
     let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)));
     let (mut time, mut rows) = (None, Vec::new());
@@ -174,7 +174,7 @@ pub(super) fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) ->
 /// First exits from the corners under the Markov chain at β.
 pub(super) fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
     let own = &asked.own;
-    let tokens = Cloud::new(Kind::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
+    let tokens = CloudSample::new(Cloud::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
     // The first of κ tokens that each leave with probability p.
     let any = -libm::expm1(own.corners as f64 * libm::log1p(-own.exit(beta)));
     let most = (100.0 / any).ceil() as u64;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::config::Config;
 use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::observe::{ALL_PAIRS, Energy};
@@ -237,7 +237,7 @@ impl Study for Consensus {
 
     fn compute(asked: &Asked<Self>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
         let (d, dt, steps) = (asked.sizes.dim, asked.own.dt, asked.sizes.steps);
-        let mut cloud = Cloud::new(Kind::Sphere, asked.sizes.tokens, d).tokens(cell.seed, Precision::F64)?;
+        let mut cloud = CloudSample::new(Cloud::Sphere, asked.sizes.tokens, d).tokens(cell.seed, Precision::F64)?;
         match cell.case {
             Case::Sphere(beta) => {
                 follow(asked, cell, &sphere(beta, dt, Operator::identity(), Mask::Full), &cloud, steps, None, work)
@@ -276,7 +276,7 @@ fn hemisphere(cloud: &Tokens) -> Result<Tokens> {
     let (n, d) = (cloud.n(), cloud.d());
     let mut x = cloud.to_f64();
     x.chunks_exact_mut(d).for_each(|row| row[0] = row[0].abs() + 0.05);
-    Tokens::from_f64(n, d, x)
+    Tokens::from_flat(n, d, x)
 }
 
 fn follow(

@@ -163,7 +163,7 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
             if i % 3 == 2 { (None, 0.6) } else { (Some(&corners[(i % own.corners) as usize]), 2.0 * own.delta) };
         rows.extend((0..d).map(|k| corner.map_or(0.0, |c| c[k]) + reach * far * away[k]));
     }
-    Tokens::from_f64(n, d, rows)
+    Tokens::from_flat(n, d, rows)
 }
 
 /// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v = (10, 0) sees nobody but itself
@@ -175,7 +175,7 @@ fn constructed() -> Result<Tokens> {
     let p = [9.89, 8.0];
     let mut rows = vec![10.0, 0.0, p[0], p[1], 9.89, 0.3, -8.0, -9.0, -9.0, 7.0];
     rows.extend(p.repeat(COPIES));
-    Tokens::from_f64(rows.len() / 2, 2, rows)
+    Tokens::from_flat(rows.len() / 2, 2, rows)
 }
 
 impl Study for Quiescent {
