@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 /// Which engine computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EngineChoice {
     /// A hardware GPU if there is one, else the CPU; never a software driver.
     #[default]
@@ -20,6 +21,7 @@ pub enum EngineChoice {
 /// How keys are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Plan {
     /// The cheapest of the others.
     #[default]

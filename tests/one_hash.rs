@@ -85,6 +85,7 @@ impl System {
             StripForm::Score => (Matrix::Identity, 0.05 * longest * longest, 0.5),
             StripForm::Width => (Matrix::dense(&rows).expect("square"), 0.1 * longest, 1.0),
             StripForm::ANorm => (Matrix::dense(&rows).expect("square"), 0.2 * longest, 0.1),
+            other => unimplemented!("no case of {other:?}"),
         };
         let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: form.0 };
         let gain = Gain::Alpha(Schedule::Constant(alpha));

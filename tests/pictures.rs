@@ -34,7 +34,7 @@ impl Stream {
 
 fn normal(n: usize, d: usize, scale: f64) -> Tokens {
     let mut stream = Stream((n * 1000 + d) as u64);
-    Tokens::from_flat(n, d, (0..n * d).map(|_| scale * stream.normal()).collect()).unwrap()
+    Tokens::from_flat(n, d, (0..n * d).map(|_| scale * stream.normal()).collect::<Vec<f64>>()).unwrap()
 }
 
 fn localmax(delta: f64) -> Rule {
@@ -184,7 +184,7 @@ fn large_clouds_stay_small_files() {
                 let x = x0.row(i);
                 [0, 1].map(|k| corner(&x)[k] * (1.0 - left) + left * x[k])
             });
-            (t as u64 * 10, Tokens::from_flat(20_000, 2, moved.collect()).unwrap())
+            (t as u64 * 10, Tokens::from_flat(20_000, 2, moved.collect::<Vec<f64>>()).unwrap())
         })
         .collect();
     let query = x0.row(1);

@@ -70,7 +70,7 @@ fn case_of(n: usize, shape: Shape, d: usize, delta: f64, generic: bool, precisio
         Shape::Of(kind) => draw(kind, n),
         Shape::Duplicated => {
             let few = draw(Cloud::Gaussian, n / 5 + 1);
-            let rows = (0..n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
+            let rows: Vec<f64> = (0..n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
             Tokens::from_flat(n, d, rows).expect("a cloud")
         }
         Shape::Late => draw(Cloud::Gaussian, n),
@@ -151,7 +151,7 @@ fn strips_that_rows_share_are_those_of_brute_force() {
             let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
             let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(11 + l as u64, precision).expect("a cloud");
             let small = |i: usize| if i % 10 == 9 { 1e-6 } else { 1.0 };
-            let rows = (0..n).flat_map(|i| cloud.row(i).into_iter().map(move |x| x * small(i))).collect();
+            let rows: Vec<f64> = (0..n).flat_map(|i| cloud.row(i).into_iter().map(move |x| x * small(i))).collect();
             let tokens = Tokens::from_flat(n, d, rows).expect("a cloud");
             let grid = Grid::of(&tokens, precision);
             let operator = match (form, l % 2) {

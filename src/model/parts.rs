@@ -8,6 +8,7 @@ use crate::schedule::Schedule;
 
 /// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see docs/equations.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
     Score,
@@ -21,6 +22,7 @@ named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"])
 
 /// How the scores of the keys that a row sees become weights.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv 2509.15958).
     Localmax {
@@ -155,6 +157,7 @@ pub enum Gain {
 
 /// How tokens move.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Update {
     /// `x_i' = x_i + γ(t)·P(t)(y_i − x_i)`.
     Average {
@@ -176,6 +179,7 @@ pub enum Update {
 
 /// Schemes for flows, by what they do to x; f is the output y projected on the geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Integrator {
     /// `x ← retract(x + dt·f(x))`.
     Euler,
@@ -199,6 +203,7 @@ impl Integrator {
 
 /// Where the tokens of a flow live, and what their field is.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Geometry {
     /// R^d: f = y.
     Flat,

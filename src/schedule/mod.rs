@@ -19,6 +19,7 @@ pub const LONGEST_TABLE: usize = 1_000_000;
 
 /// A parameter's value over time.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Schedule {
     /// The same value at every step.
     Constant(f64),

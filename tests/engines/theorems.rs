@@ -232,7 +232,7 @@ fn quiescent(factory: &Factory) {
 fn thirteen_decades(factory: &Factory) {
     let around = [[0.07, 0.0], [-0.03, 0.04], [0.0, -0.06], [0.02, 0.02]];
     let group = around.iter().flat_map(|[x, y]| [1.0 + x, 0.1 + y]);
-    let tokens = Tokens::from_flat(5, 2, group.chain([-1.0, -0.4]).collect()).expect("finite");
+    let tokens = Tokens::from_flat(5, 2, group.chain([-1.0, -0.4]).collect::<Vec<f64>>()).expect("finite");
     let grid = Grid::of(&tokens, Precision::F64);
     for alpha in [0.1, 0.5, 1.0, 3.0] {
         let steps = System { delta: Some(0.3), alpha, ..System::PLAIN }.steps(grid, 2, 330);
