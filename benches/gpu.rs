@@ -58,7 +58,7 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
     let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);
     let options = Options { plan: arguments.plan, ..Options::default() };
-    let mut engine = ExactGpu::new(device, &grid.snap(&cloud)?, grid, false, options)?;
+    let mut engine = pollster::block_on(ExactGpu::new(device, &grid.snap(&cloud)?, grid, false, options))?;
     let mut steps = Steps::new(&model, grid, d);
     engine.step(&[steps.at(0)?])?;
     let (mut times, before) = (Vec::new(), processor_seconds());

@@ -1,7 +1,8 @@
 //! Initial tokens: samples of n tokens in R^d from a seed, the same bits on every platform.
 //!
-//! Token i draws from a stream of its own, so it does not depend on n (the regular kinds, `polygon` and `grid`, draw
-//! nothing and are laid out for their n). In the table s is the scale, `e_1` the first axis.
+//! Token i draws from a stream of its own, so it does not depend on n (the regular kinds, `polygon`
+//! and `grid`, draw nothing and are laid out for their n). In the table s is the scale, `e_1` the
+//! first axis.
 //!
 //! | kind | token i |
 //! |---|---|
@@ -137,7 +138,8 @@ impl CloudSample {
     /// Draws the tokens.
     ///
     /// # Errors
-    /// A parameter outside its domain; a scale below the precision's normal numbers; more memory than there is.
+    /// A parameter outside its domain; a scale below the precision's normal numbers; more memory
+    /// than there is.
     pub fn tokens(&self, seed: u64, precision: Precision) -> Result<Tokens> {
         self.validate()?;
         let least = match precision {

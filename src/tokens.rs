@@ -1,9 +1,11 @@
 //! The state: n tokens in R^d, row i the token x_i.
 
+use std::io::{self, Write};
+
 use crate::choice::named;
 use crate::error::{Error, Result};
 
-/// Width of the stored tokens. It also picks the arithmetic that the contract runs on (24 or 53 state bits).
+/// Width of the stored tokens. It also sets the lattice of the exact rules (24 or 53 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -43,6 +45,19 @@ impl From<Vec<f32>> for Coordinates {
 impl From<Vec<f64>> for Coordinates {
     fn from(coordinates: Vec<f64>) -> Self {
         Self::F64(coordinates)
+    }
+}
+
+impl Coordinates {
+    /// Writes the coordinates row-major as little-endian bytes.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+            Self::F64(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+        }
     }
 }
 
@@ -90,10 +105,11 @@ impl Tokens {
         Self::from_flat(rows.len(), D, rows.concat())
     }
 
-    /// The state that a step made in f64, rounded once to its stored width.
+    /// Rounds the f64 state that a step made to its stored width, once.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] at `step`, as stored; a shape that does not fit.
+    /// [`Error::NonFinite`] at `step` for a stored coordinate that is not finite; a shape that does
+    /// not fit.
     pub fn stepped(x: &[f64], d: usize, precision: Precision, step: u64) -> Result<Self> {
         let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
         if let Some(at) = x.iter().position(|&x| !narrow(x).is_finite()) {
@@ -116,7 +132,7 @@ impl Tokens {
         self.d
     }
 
-    /// Width of storage.
+    /// Stored width.
     pub fn precision(&self) -> Precision {
         match self.coordinates {
             Coordinates::F32(_) => Precision::F32,
@@ -142,7 +158,7 @@ impl Tokens {
         }
     }
 
-    /// Token i, widened.
+    /// Token i, widened to f64.
     pub fn row(&self, i: usize) -> Vec<f64> {
         (0..self.d).map(|k| self.get(i, k)).collect()
     }
@@ -160,7 +176,7 @@ impl Tokens {
         }
     }
 
-    /// R, the largest magnitude of a coordinate.
+    /// The largest magnitude of a coordinate, R.
     pub fn largest_magnitude(&self) -> f64 {
         match &self.coordinates {
             Coordinates::F32(v) => f64::from(v.iter().fold(0.0f32, |m, x| m.max(x.abs()))),
@@ -168,7 +184,8 @@ impl Tokens {
         }
     }
 
-    /// blake3 of the coordinates as little-endian bytes behind n, d and the width: one line that two people can compare.
+    /// blake3 of n, d, the width and the coordinates as little-endian bytes: one line that two
+    /// people can compare.
     pub fn hash(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(self.n as u64).to_le_bytes());

@@ -11,6 +11,8 @@ const MODULES: &[&str] = &[
     "num",
     "rng",
     "machine",
+    "clock",
+    "threads",
     "choice",
     "tokens",
     "schedule",

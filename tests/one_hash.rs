@@ -179,7 +179,7 @@ fn path(device: &Arc<Limited>, name: &str, options: gpu::Options) -> Path {
     let device = Arc::clone(device);
     let name = format!("{}{}, {} {name}", device.adapter.name(), device.name, options.plan.name());
     let open: Open = Box::new(move |system| {
-        Ok(Box::new(ExactGpu::new(&device.device(), &system.tokens, system.grid, true, options)?))
+        Ok(Box::new(pollster::block_on(ExactGpu::new(&device.device(), &system.tokens, system.grid, true, options))?))
     });
     Path { name, open }
 }

@@ -25,7 +25,8 @@ fn verdicts(outcome: &Outcome) -> String {
     outcome.claims.iter().map(|claim| letter(claim.agrees)).collect()
 }
 
-/// If rates were wrong, the table of where localmax is slow would be; that no cloud beats its quiescent sets is a theorem.
+/// If rates were wrong, the table of where localmax is slow would be; that no cloud beats its
+/// quiescent sets is a theorem.
 #[test]
 fn rates_come_to_rest_no_faster_than_theory() {
     let place = tempfile::tempdir().expect("a folder");
@@ -81,7 +82,8 @@ fn sweeps_are_the_same_in_shards() {
     assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
 }
 
-/// The processes of a job array start at the same moment: none may take what another has begun for a foreign folder.
+/// The processes of a job array start at the same moment: none may take what another has begun for
+/// a foreign folder.
 #[test]
 fn many_may_begin_one_study() {
     let place = tempfile::tempdir().expect("a folder");

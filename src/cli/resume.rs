@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         preflight(&config)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = open_engine(&config, &start.tokens, grid)?;
-        if start.progress.taken_up_by(engine.description())
+        if start.progress.continue_with(engine.description())
             && let [.., before, now] = &start.progress.segments[..]
         {
             output::note(&changed(before, now, config.model.is_exact()));

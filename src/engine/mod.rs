@@ -20,6 +20,6 @@ pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::preflight;
 pub use reference::{ExactReference, RealReference};
-pub use simulation::{Look, Simulation, Until, first_state};
+pub use simulation::{Simulation, Standing, Until, first_state};
 pub use step::{Step, Steps};
 pub use strip::Strip;

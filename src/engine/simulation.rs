@@ -8,7 +8,7 @@ use crate::clock::Instant;
 use crate::engine::interface::Engine;
 use crate::engine::open::open;
 use crate::engine::step::{Step, Steps};
-use crate::engine::strip::{Strip, Strips, require_token};
+use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::model::Model;
@@ -48,7 +48,7 @@ pub struct Simulation {
 
 /// State of a run after some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct Standing {
     /// Steps taken, counted from the run's start.
     pub t: u64,
     /// The last step's report.
@@ -136,7 +136,7 @@ impl Simulation {
         require_token(token, tokens.n())?;
         let step = self.steps.at(self.t)?;
         let members = self.engine.masks(&step, &[token])?.remove(0);
-        let strip = Strips::new(&self.model, &tokens, self.t)?.of(token)?;
+        let strip = StripsAt::new(&self.model, &tokens, self.t)?.of(token)?;
         Ok(Strip { members: members.into_iter().map(|j| j as usize).collect(), ..strip })
     }
 
@@ -171,7 +171,7 @@ impl Simulation {
         until: Until,
         due: impl Fn(u64) -> bool,
         mut take: impl FnMut(&mut Self, u64) -> Result<Vec<StepReport>>,
-        mut look: impl FnMut(&mut Self, &Look) -> Result<ControlFlow<()>>,
+        mut look: impl FnMut(&mut Self, &Standing) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let (end, is_autonomous) = (until.end, self.model.is_autonomous());
         while self.t < end {
@@ -183,13 +183,13 @@ impl Simulation {
             let fixed = reports.iter().find(|report| report.moved == 0).filter(|_| is_autonomous);
             let at_rest = fixed.filter(|_| !until.past_fixed_point);
             let t = at_rest.map_or(self.t, |report| report.t + 1);
-            let look_now = Look {
+            let standing = Standing {
                 t,
                 report: at_rest.or(reports.last()).copied(),
                 fixed_point: fixed.map(|report| report.t),
                 is_last: at_rest.is_some() || t == end,
             };
-            if look(self, &look_now)?.is_break() || look_now.is_last {
+            if look(self, &standing)?.is_break() || standing.is_last {
                 break;
             }
         }

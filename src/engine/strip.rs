@@ -26,13 +26,13 @@ pub struct Strip {
 }
 
 /// The strips of a state at one step.
-pub(crate) struct Strips {
+pub(crate) struct StripsAt {
     state: State,
     step: real::Step,
     delta: f64,
 }
 
-impl Strips {
+impl StripsAt {
     /// The strips computed from `tokens`, the state after t steps, for the step t → t + 1.
     ///
     /// # Errors

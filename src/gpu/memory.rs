@@ -7,10 +7,22 @@ use crate::error::{Error, Result};
 /// One buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// Its name among the buffers on the device; none if it stands for several, which come when they are first needed.
+    pub(crate) name: Option<Name>,
     /// What it holds.
     pub what: &'static str,
     /// Its size.
     pub bytes: u64,
+}
+
+/// A buffer's name on the device, beside its number among those of one name.
+pub(crate) type Name = (&'static str, usize);
+
+impl Line {
+    /// A buffer that holds `what`.
+    pub(crate) fn new(name: Name, what: &'static str, bytes: u64) -> Self {
+        Self { name: Some(name), what, bytes }
+    }
 }
 
 /// The buffers for n tokens in R^d.
@@ -32,11 +44,6 @@ impl Memory {
     /// Bytes of all buffers.
     pub fn total(&self) -> u64 {
         self.lines.iter().map(|line| line.bytes).sum()
-    }
-
-    /// Bytes of one buffer, if there is such a one.
-    pub(crate) fn bytes(&self, what: &str) -> Option<u64> {
-        self.lines.iter().find(|line| line.what == what).map(|line| line.bytes)
     }
 
     /// Checks every buffer against what the adapter allocates, and those that are bound whole against what it binds.

@@ -6,20 +6,26 @@
 //! tokens).
 
 mod adapter;
-mod arithmetic;
+mod blocking;
 mod device;
-pub mod exact;
+mod exact;
 mod heap;
 mod memory;
 mod peak;
 mod queue;
 mod real;
+mod report;
+mod resident;
+mod table;
 pub mod twins;
+mod wait;
+mod wgsl;
 mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
+pub use blocking::fma_peak;
 pub use device::Device;
-pub use exact::{BruteForce, ExactGpu, Options};
+pub use exact::{ExactGpu, Options};
 pub use memory::{Line, Memory};
-pub use peak::{Peak, fma_peak};
+pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};

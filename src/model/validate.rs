@@ -1,11 +1,12 @@
-//! What is checked before the first step: parameter, value, domain.
+//! Checks before the first step: every parameter against its domain.
 
 use super::{Geometry, Integrator, MAX_DIMENSION, Matrix, Model, Rule, Update};
 use crate::error::{Error, Result};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 impl Model {
-    /// Checks shapes against tokens in R^d, that the parts fit one another, and every schedule at the steps `0..steps`.
+    /// Checks the shapes against tokens in R^d, the parts against one another, and every schedule
+    /// at the steps `0..steps`.
     ///
     /// # Errors
     /// The first parameter outside its domain, with name, value, step and domain.
@@ -30,7 +31,7 @@ impl Model {
         (0..last).try_for_each(|t| self.validate_step(t))
     }
 
-    /// Every schedule at every stage of step t.
+    /// Checks every schedule at every stage of step t.
     fn validate_step(&self, t: u64) -> Result<()> {
         let stages = if let Update::Flow { integrator, .. } = &self.update { integrator.stages() } else { &[0.0] };
         for &fraction in stages {
@@ -104,11 +105,12 @@ impl Model {
         }
     }
 
-    /// The cloud as a run of this model starts from it, in the stored width: moved onto the sphere or the ellipsoid along its rays, and otherwise as
-    /// it is. (A system of the contract starts from its lattice instead, [`crate::exact::Grid::snap`].)
+    /// The cloud that a run of this model starts from, in the stored width: moved onto the sphere
+    /// or the ellipsoid along its rays, and otherwise as it is. (An exact rule starts from its
+    /// lattice instead, [`crate::exact::Grid::snap`].)
     ///
     /// # Errors
-    /// A token at the origin, or so large that its norm overflows, on a geometry that has no place for it.
+    /// A token at the origin, or so large that its norm overflows, on a sphere or an ellipsoid.
     pub fn start(&self, tokens: &Tokens, precision: Precision) -> Result<Tokens> {
         let (n, d) = (tokens.n(), tokens.d());
         let mut x = tokens.to_f64();

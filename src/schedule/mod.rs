@@ -1,6 +1,6 @@
-//! A scalar parameter: a number, an expression in the time t (the step's number in the discrete
-//! rules, step·dt in the flows), or a table with a value a step. Elementary functions come from `libm`, so a schedule has the same bits on every
-//! platform.
+//! A scalar parameter over time: a number, an expression in the time t (the step's number in the
+//! discrete rules, step·dt in the flows), or a table with a value a step. Elementary functions come
+//! from `libm`, so a schedule has the same bits on every platform.
 
 mod expression;
 #[cfg(test)]
@@ -14,26 +14,27 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// Most values of a table.
+/// Largest number of values in a table.
 pub const LONGEST_TABLE: usize = 1_000_000;
 
 /// A parameter's value over time.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// The same value at every step.
+    /// One value for every step.
     Constant(f64),
     /// A formula in t.
     Expression(Expression),
-    /// Value s during step s, the last one ever after. At least two; whatever the time in a flow, a step has one value.
+    /// Value s during step s, the last value ever after. At least two values; in a flow all stages
+    /// of a step have one value.
     Table(Arc<[f64]>),
 }
 
 impl Schedule {
-    /// A table with a value a step; one value alone is a constant.
+    /// Makes a table with a value a step; a single value is a constant.
     ///
     /// # Errors
-    /// No values, more than [`LONGEST_TABLE`], one that is not finite.
+    /// No values, more than [`LONGEST_TABLE`], or a value that is not finite.
     pub fn table(values: &[f64]) -> Result<Self> {
         if let Some(s) = values.iter().position(|v| !v.is_finite()) {
             return Err(Error::input(format!("value {s} of a table is {}; it must be finite", values[s])));
@@ -48,10 +49,12 @@ impl Schedule {
         }
     }
 
-    /// Reads a number or an expression in t, such as `1/(t+1)`; one without t becomes a constant.
+    /// Reads a number or an expression in t, such as `1/(t+1)`; an expression without t is a
+    /// constant.
     ///
     /// # Errors
-    /// Text that is no expression: what is wrong, at which column, and what is allowed.
+    /// A text that is no expression; the error says what is wrong, at which column, and what is
+    /// allowed.
     pub fn parse(text: &str) -> Result<Self> {
         let expression = Expression::parse(text)?;
         Ok(if expression.is_constant() { Self::Constant(expression.at(0.0)) } else { Self::Expression(expression) })
@@ -69,7 +72,7 @@ impl Schedule {
     /// The product of two schedules at every step and time.
     ///
     /// # Errors
-    /// A table times an expression, which is neither.
+    /// The product of a table and an expression, which is neither.
     pub fn times(&self, other: &Self) -> Result<Self> {
         match (self, other) {
             (Self::Constant(1.0), kept) | (kept, Self::Constant(1.0)) => Ok(kept.clone()),
@@ -87,7 +90,7 @@ impl Schedule {
         }
     }
 
-    /// Whether the value is the same at every step.
+    /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_))
     }
@@ -116,7 +119,8 @@ impl FromStr for Schedule {
 }
 
 impl fmt::Display for Schedule {
-    /// The shortest number that reads back exactly, the formula as it was written, or the size of the table.
+    /// Writes the shortest number that reads back exactly, the formula as it was written, or the
+    /// size of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant(value) => write!(f, "{value:?}"),

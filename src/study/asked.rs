@@ -1,10 +1,10 @@
-//! What was asked: the sizes that all studies share, and a study's own parameters, as `study.toml` keeps them.
+//! The question of a study, as `study.toml` keeps it: the shared sizes and its own parameters.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::choice::{EngineChoice, Plan};
+use crate::choice::{self, EngineChoice, Plan};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
@@ -24,44 +24,48 @@ pub struct Sizes {
     /// Repeats, each with a cloud of its own: seeds 1 to K
     #[arg(long, value_name = "K")]
     pub seeds: u64,
-    /// Steps of a simulation at most
+    /// Most steps of a simulation
     #[arg(long, value_name = "T")]
     pub steps: u64,
-    /// Who computes
-    #[arg(long, value_name = "ENGINE", value_parser = engine_choice())]
+    /// Engine that takes the steps
+    #[arg(long, value_name = "ENGINE", value_parser = named("engine", &EngineChoice::ALL))]
     pub engine: EngineChoice,
     /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = precision())]
+    #[arg(long, value_name = "WIDTH", value_parser = named("precision", &Precision::ALL))]
     pub precision: Precision,
 }
 
-fn engine_choice() -> impl TypedValueParser<Value = EngineChoice> {
-    PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name)).try_map(|name| EngineChoice::parse(&name))
+/// Parses the names of a table on the command line.
+pub(super) fn named<T: Copy + Send + Sync>(
+    what: &'static str,
+    all: &'static [(T, &'static str)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|(_, name)| *name)).try_map(move |name| choice::find(&name, what, all))
 }
 
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(|name| Precision::parse(&name))
-}
-
-/// Repeats, at most: a study has a cell or more for each.
+/// Most repeats: a study has at least one cell for each.
 const MOST_SEEDS: u64 = 100_000;
 
 impl Sizes {
     /// Sizes on any engine in f64, which leaves the most room above rounding.
-    pub fn new(tokens: usize, dim: usize, seeds: u64, steps: u64) -> Self {
+    pub const fn new(tokens: usize, dim: usize, seeds: u64, steps: u64) -> Self {
         Self { tokens, dim, seeds, steps, engine: EngineChoice::Auto, precision: Precision::F64 }
+    }
+
+    /// Describes the clouds: `n = 300, d = 2`.
+    pub(super) fn shape(&self) -> String {
+        format!("n = {}, d = {}", self.tokens, self.dim)
     }
 
     fn validate(&self) -> Result<()> {
         let counts = [("tokens", self.tokens as u64), ("dim", self.dim as u64), ("seeds", self.seeds)];
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => return Err(Error::input(format!("--{name} 0: it must be at least 1"))),
-            None if self.seeds > MOST_SEEDS => {
-                return Err(Error::input(format!("--seeds {}: there are at most {MOST_SEEDS}", self.seeds)));
-            }
-            None => {}
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(Error::input(format!("--{name} 0: it must be at least 1")));
         }
-        // Whatever the engine and the rule: what a plain run of these tokens takes on the CPU.
+        if self.seeds > MOST_SEEDS {
+            return Err(Error::input(format!("--seeds {}: there are at most {MOST_SEEDS}", self.seeds)));
+        }
+        // Whatever the engine and the rule: the memory of a plain run of these tokens on the CPU.
         let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
         let gain = Gain::Alpha(Schedule::Constant(1.0));
         let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
@@ -69,7 +73,7 @@ impl Sizes {
     }
 }
 
-/// What was asked of a study.
+/// The question put to a study.
 #[derive(Clone, Debug)]
 pub struct Asked<S> {
     /// The sizes that all studies share.
@@ -78,7 +82,7 @@ pub struct Asked<S> {
     pub own: S,
 }
 
-/// `study.toml`.
+/// The content of `study.toml`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<S> {
@@ -90,16 +94,16 @@ struct Written<S> {
 }
 
 impl<S: Study> Asked<S> {
-    /// The defaults.
+    /// The question with default parameters, or with those of `--quick`.
     pub fn new(quick: bool) -> Self {
-        let mut asked = Self { sizes: S::sizes(), own: S::default() };
+        let mut asked = Self { sizes: S::SIZES, own: S::default() };
         if quick {
-            S::quick(&mut asked);
+            asked.own.quicken(&mut asked.sizes);
         }
         asked
     }
 
-    /// The cells, with every parameter checked.
+    /// Checks every parameter and lists the cells.
     ///
     /// # Errors
     /// A parameter outside its domain; no cells at all.
@@ -118,10 +122,10 @@ impl<S: Study> Asked<S> {
     /// No TOML; a key or a value that does not fit; all in one line, with its place.
     pub fn read(text: &str, source: &str) -> Result<Self> {
         let written: Written<S> = toml::from_str(text).map_err(|e| located(&e, text, source))?;
-        Ok(Self { sizes: written.sizes.unwrap_or_else(S::sizes), own: written.parameters.unwrap_or_default() })
+        Ok(Self { sizes: written.sizes.unwrap_or(S::SIZES), own: written.parameters.unwrap_or_default() })
     }
 
-    /// The text of `study.toml`.
+    /// Writes the text of `study.toml`.
     ///
     /// # Errors
     /// A parameter that TOML cannot hold.
@@ -132,22 +136,22 @@ impl<S: Study> Asked<S> {
         Ok(format!("# Runs again as it is: localmax study study.toml\n{text}"))
     }
 
-    /// Every parameter with its value, in order.
+    /// Lists every parameter with its value, in order.
     pub(super) fn parameters(&self) -> Vec<(String, String)> {
-        let mut all = if S::SHARED { pairs(&self.sizes) } else { Vec::new() };
-        all.extend(pairs(&self.own));
+        let mut all = if S::SHARED { fields(&self.sizes) } else { Vec::new() };
+        all.extend(fields(&self.own));
         all
     }
 }
 
 /// The fields of a struct and their values as TOML writes them.
-pub(super) fn pairs(of: &impl Serialize) -> Vec<(String, String)> {
+fn fields(of: &impl Serialize) -> Vec<(String, String)> {
     // Text, not a table: a table is sorted.
     let text = toml::to_string(of).unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(" = ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
-/// A TOML error in one line, with line and column.
+/// Turns a TOML error into one line, with its line and column in the source.
 pub(super) fn located(error: &toml::de::Error, text: &str, source: &str) -> Error {
     let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
     let (line, column) =

@@ -284,7 +284,7 @@ fn a_run_goes_on_without_the_file_that_it_began_with() {
     assert!(said.contains("p.npy holds other tokens than the run began with"), "{said}");
     fs::write(at.join("p.npy"), "no tokens").unwrap();
     let said = expect(at, 0, &["resume", "r", "--steps", "1"]);
-    assert!(said.contains("p.npy: not an .npy file") && said.contains("the run needs it no more"), "{said}");
+    assert!(said.contains("p.npy: not an .npy file") && said.contains("the run no longer needs it"), "{said}");
     fs::rename(at.join("q.npy"), at.join("p.npy")).unwrap();
     assert_equal_files(&at.join("whole"), &at.join("r"), "without its file");
 }

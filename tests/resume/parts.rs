@@ -118,7 +118,7 @@ fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
     let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
     let engine = open(who, &left.config, &start.tokens, grid);
-    start.progress.taken_up_by(engine.description());
+    start.progress.continue_with(engine.description());
     run.cut_back(Some(&start)).unwrap();
     left.config.save(path).unwrap();
     let result = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();

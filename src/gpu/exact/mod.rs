@@ -16,16 +16,15 @@
 //!
 //! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like: the bits are the
 //! contract's. That holds at both precisions with an f32 filter, so f64 needs no f64 on the device, and 64- and 128-bit
-//! integers are u32 words ([`kernels`]). No coordinate can become non-finite: the state has no such value, and filter
+//! integers are u32 words (`shaders/arithmetic`). No coordinate can become non-finite: the state has no such value, and filter
 //! scores stay below 2^127.
 
 mod brute;
 mod choose;
 mod job;
-pub mod kernels;
+mod kernels;
 mod layout;
-mod report;
+mod matrix;
 mod tree;
 
-pub use brute::BruteForce;
 pub use choose::{ExactGpu, Options};

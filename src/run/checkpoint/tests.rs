@@ -10,7 +10,7 @@ use crate::io::disk::faults;
 use crate::outcome::{Description, StepReport};
 use crate::run::checkpoint::format::*;
 use crate::run::checkpoint::{read, write};
-use crate::run::progress::{Frame, Mark, Options, Progress, Segment};
+use crate::run::progress::{FrameFile, Options, Progress, Segment, TableMark};
 use crate::tokens::{Coordinates, Tokens};
 
 fn progress(step: u64) -> Progress {
@@ -20,14 +20,14 @@ fn progress(step: u64) -> Progress {
     progress.step = step;
     progress.started_unix = 1e10 / 7.0;
     progress.step_seconds = 1.0 / 3.0;
-    progress.tables = vec![Mark { file: "metrics.csv".into(), bytes: 7, blake3: "ab".repeat(32) }];
+    progress.tables = vec![TableMark { file: "metrics.csv".into(), bytes: 7, blake3: "ab".repeat(32) }];
     progress.last = Some(StepReport::new(step, 3, [1, 2], 0));
     progress.fixed_point = Some(4);
     progress
 }
 
-fn frames(count: u64) -> Vec<Frame> {
-    (0..count).map(|k| Frame { step: 3 * k, hash: blake3::hash(&k.to_le_bytes()) }).collect()
+fn frames(count: u64) -> Vec<FrameFile> {
+    (0..count).map(|k| FrameFile { step: 3 * k, hash: blake3::hash(&k.to_le_bytes()) }).collect()
 }
 
 fn small() -> Tokens {
@@ -120,7 +120,8 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8(whole[8..8 + length].to_vec()).unwrap(), body)
 }
 
-/// What is written can be read: a header too long for the reader must not replace a checkpoint that was good.
+/// What is written can be read: a header too long for the reader must not replace a checkpoint that
+/// was good.
 #[test]
 fn the_longest_header_is_read_and_no_longer_one_is_written() {
     let folder = faults::folder();
@@ -140,7 +141,8 @@ fn the_longest_header_is_read_and_no_longer_one_is_written() {
     assert_eq!(read(&path).unwrap().progress.name.len(), room, "what was there stays");
 }
 
-/// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that are none.
+/// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that
+/// are none.
 #[test]
 fn a_seal_makes_no_file_true() {
     let folder = faults::folder();
@@ -220,7 +222,7 @@ fn a_segment_begins_where_another_engine_goes_on() {
     let mut progress = Progress { segments: vec![Segment::new(0, engine("a"))], ..progress(5) };
     let mut take_up = |step, name| {
         progress.step = step;
-        let changed = progress.taken_up_by(engine(name));
+        let changed = progress.continue_with(engine(name));
         (changed, progress.segments.iter().map(|s| (s.from_step, s.engine.engine.clone())).collect::<Vec<_>>())
     };
     assert_eq!(take_up(5, "a"), (false, vec![(0, "a".to_owned())]));
