@@ -13,7 +13,7 @@ use localmax::error::Result;
 use localmax::exact::Grid;
 use localmax::gpu::ExactGpu;
 use localmax::gpu::{Adapter, Device, Options, fma_peak};
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::Precision;
@@ -55,7 +55,7 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
     let rule = Rule::Localmax { delta: Schedule::Constant(arguments.delta), strip: StripForm::Score };
     let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
     let precision = if arguments.f64 { Precision::F64 } else { Precision::F32 };
-    let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, precision)?;
+    let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);
     let options = Options { plan: arguments.plan, ..Options::default() };
     let mut engine = pollster::block_on(ExactGpu::new(device, &grid.snap(&cloud)?, grid, false, options))?;

@@ -67,7 +67,7 @@ fn an_independent_program_agrees_to_the_bit() {
                     "strip": name, "gamma": gamma, "delta": delta,
                 }));
 
-                let cloud = Tokens::from_f64(n, d, x0.concat()).unwrap();
+                let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
                 let grid = Grid::of(&cloud, precision);
                 let matrix = match kind {
                     0 => Matrix::Identity,
