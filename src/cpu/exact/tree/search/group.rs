@@ -160,7 +160,7 @@ impl<W: Width> Frontier<W> {
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
-                    leaf.fill(range.start, rows, d);
+                    unrolled!(few d, |d| leaf.fill(range.start, rows, d));
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
                             settled.add_key(keys, leaf.keys()[place]);
