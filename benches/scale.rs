@@ -11,12 +11,12 @@ use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, Options};
 use localmax::engine::Engine;
 use localmax::exact::{Grid, Steps};
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 
-const KINDS: [Kind; 4] = [Kind::Normal, Kind::Ball, Kind::Cube, Kind::Sphere];
+const KINDS: [Cloud; 4] = [Cloud::Gaussian, Cloud::Ball, Cloud::Cube, Cloud::Sphere];
 
 fn model(delta: f64) -> Model {
     Model::averaging(
@@ -47,8 +47,8 @@ fn processor() -> f64 {
 }
 
 /// One row of the table.
-fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
-    let tokens = Cloud::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
+fn measure(kind: Cloud, n: usize, d: usize, delta: f64, plan: Plan) {
+    let tokens = CloudSample::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
     let grid = Grid::of(&tokens, Precision::F32);
     let model = model(delta * largest_square(&tokens));
     let step = [Steps::new(&model, grid, d).at(0).expect("a step").into()];
@@ -94,7 +94,7 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
 }
 
 fn run(n: usize) {
-    let tokens = Cloud::new(Kind::Normal, n, 3).tokens(7, Precision::F32).expect("a cloud");
+    let tokens = CloudSample::new(Cloud::Gaussian, n, 3).tokens(7, Precision::F32).expect("a cloud");
     let grid = Grid::of(&tokens, Precision::F32);
     let delta = list("width", "0.01");
     let model = model(delta[0]);

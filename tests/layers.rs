@@ -11,6 +11,8 @@ const MODULES: &[&str] = &[
     "num",
     "rng",
     "machine",
+    "clock",
+    "threads",
     "choice",
     "tokens",
     "schedule",
@@ -256,7 +258,7 @@ fn with(changes: &[(&str, &str)]) -> Files {
 #[test]
 fn circles_put_back_are_found() {
     let pairs = [
-        ("cpu::real::near", "use crate::cpu::real::packet::Scratch;", "cpu::real::packet"),
+        ("cpu::real::near", "use crate::cpu::real::packet::Worker;", "cpu::real::packet"),
         ("cpu::exact::step", "use super::query::queries;", "cpu::exact::query"),
         ("gpu::device", "use crate::gpu::exact::kernels::Kernel;", "gpu::exact::kernels"),
         ("io::nearest", "use crate::io::presets;", "io::presets"),

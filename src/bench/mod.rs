@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Geometry, Integrator, Mask, Model, Operator, Rule, StripForm, Update};
 use crate::outcome::Description;
 use crate::schedule::Schedule;
@@ -173,7 +173,7 @@ fn measure(
     d: usize,
     report: &mut Report,
 ) -> Result<()> {
-    let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, plan.precision)?;
+    let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, plan.precision)?;
     let grid = Grid::of(&cloud, plan.precision);
     let cloud = if model.is_exact() { grid.snap(&cloud)? } else { model.start(&cloud, plan.precision)? };
     let sums = if matches!(model.rule, Rule::Softmax { .. }) { 2.0 } else { 1.0 };

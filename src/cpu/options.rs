@@ -1,4 +1,4 @@
-//! How the CPU engine computes, and what it refuses before it does.
+//! Options of the CPU engine, and the input that it refuses.
 
 use crate::choice;
 use crate::cpu::lanes::InstructionSet;
@@ -7,20 +7,20 @@ use crate::outcome::Description;
 use crate::space::Upkeep;
 use crate::threads::Pool;
 
-/// How to compute; no option changes a bit of the result.
+/// Options of the CPU engine. In the exact rules none changes a bit of the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The instruction set; the fastest if none is named.
+    /// Instruction set; the fastest if none is named.
     pub set: Option<InstructionSet>,
     /// Threads; one a core if none is named.
     pub threads: Option<usize>,
-    /// How keys are searched.
+    /// Plan by which keys are searched.
     pub plan: choice::Plan,
-    /// How a search keeps its keys.
+    /// Rules by which a search keeps its keys.
     pub upkeep: Upkeep,
 }
 
-/// Tokens are counted in 32 bits.
+/// Refuses more tokens than 32 bits count.
 pub(crate) fn require_countable(n: usize) -> Result<()> {
     if u32::try_from(n).is_ok() {
         return Ok(());
@@ -35,7 +35,7 @@ pub(crate) fn require_rows(rows: &[usize], n: usize) -> Result<()> {
     }
 }
 
-/// Who computes, as [`crate::engine::Engine::description`] says it.
+/// The engine's description ([`crate::engine::Engine::description`]).
 pub(crate) fn description(set: InstructionSet, pool: &Pool) -> Description {
     let threads = pool.count();
     let plural = if threads == 1 { "" } else { "s" };

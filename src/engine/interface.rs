@@ -21,7 +21,7 @@ pub enum Rounding {
 /// their [`crate::exact::Grid`], and then all engines give the same bits; or for real numbers from tokens that
 /// [`crate::model::Model::start`] has placed, and then they agree within bounds. The state is held in its stored width between steps, so that what
 /// [`Engine::tokens`] gives is all of it.
-pub trait Engine {
+pub trait Engine: Send {
     /// Engine, device and driver.
     fn description(&self) -> Description;
 

@@ -39,7 +39,7 @@ impl StripsAt {
     /// A schedule outside its domain at step t.
     pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
         let step = real::Steps::new(model, tokens.d()).at(t)?;
-        let delta = model.delta(step.stages[0].moment)?;
+        let delta = model.delta_at(step.stages[0].moment)?;
         Ok(Self { state: State::new(tokens), step, delta })
     }
 

@@ -83,7 +83,7 @@ impl Grid {
             Precision::F32 => Coordinates::F32(reals.map(|x| x as f32).collect()),
             Precision::F64 => Coordinates::F64(reals.collect()),
         };
-        Tokens::new(n, d, coordinates)
+        Tokens::from_flat(n, d, coordinates)
     }
 
     /// The cloud as the run sees it: moved to the lattice. Doing it twice changes nothing.
@@ -112,7 +112,7 @@ mod tests {
         #[test]
         fn snapping_is_idempotent(v in proptest::collection::vec(-1e30f64..1e30, 1..20), wide in any::<bool>()) {
             let precision = if wide { Precision::F64 } else { Precision::F32 };
-            let cloud = Tokens::from_f64(v.len(), 1, v).unwrap();
+            let cloud = Tokens::from_flat(v.len(), 1, v).unwrap();
             let grid = Grid::of(&cloud, precision);
             let once = grid.snap(&cloud).unwrap();
             prop_assert_eq!(&once, &grid.snap(&once).unwrap());
@@ -132,7 +132,7 @@ mod tests {
             for exponent in [least, most] {
                 let grid = Grid { exponent, precision };
                 let edge = num::scale(1.0, exponent);
-                let cloud = Tokens::from_f64(2, 1, vec![edge, -grid.unit()]).unwrap();
+                let cloud = Tokens::from_flat(2, 1, vec![edge, -grid.unit()]).unwrap();
                 assert_eq!(grid.snap(&cloud).unwrap().to_f64(), cloud.to_f64());
                 let least_score = if precision == Precision::F64 { grid.unit() * grid.unit() } else { grid.unit() };
                 assert!(least_score.is_normal() && (8192.0 * edge * edge).is_finite());
@@ -150,7 +150,7 @@ mod tests {
                 if precision == Precision::F32 && !(1e-30..1e30).contains(&r) {
                     continue;
                 }
-                let cloud = Tokens::from_f64(2, 1, vec![r, -r]).unwrap();
+                let cloud = Tokens::from_flat(2, 1, vec![r, -r]).unwrap();
                 let grid = Grid::of(&cloud, precision);
                 assert!(grid.coordinate(r) <= 1 << precision.state_bits());
                 assert!(grid.coordinate(r) > 1 << (precision.state_bits() - 2));

@@ -96,10 +96,10 @@ impl Steps {
         self.last = Some((factor, matrix.clone(), matrix_exponent));
         Ok(Step {
             t,
-            gain: gain(model.gamma(at)?, grid),
+            gain: gain(model.gamma_at(at)?, grid),
             matrix,
             matrix_exponent,
-            width: width(model, model.delta(at)?, grid, matrix_exponent),
+            width: width(model, model.delta_at(at)?, grid, matrix_exponent),
             mask: model.mask,
         })
     }

@@ -26,13 +26,15 @@ pub struct Adapter {
 impl Adapter {
     /// Every adapter, hardware first (discrete, integrated, other), then software, of which lavapipe runs and compiles
     /// kernels the fastest. (The loader lists drivers in any order.)
-    pub fn all() -> Vec<Self> {
+    pub async fn find_all() -> Vec<Self> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+        descriptor.backends = wgpu::Backends::PRIMARY;
         // Creation fails cleanly when a device's own budget is nearly spent.
         descriptor.memory_budget_thresholds.for_resource_creation = Some(98);
         let instance = wgpu::Instance::new(descriptor);
-        let mut all: Vec<Self> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+        let mut all: Vec<Self> = instance
+            .enumerate_adapters(wgpu::Backends::all())
+            .await
             .into_iter()
             .map(|handle| Self { info: handle.get_info(), handle })
             .collect();
@@ -50,9 +52,9 @@ impl Adapter {
     ///
     /// # Errors
     /// None fits; the text lists those there are.
-    pub fn choose(wanted: Wanted) -> Result<Self> {
+    pub async fn find(wanted: Wanted) -> Result<Self> {
         let named = std::env::var(CHOICE_VARIABLE).ok().filter(|name| !name.is_empty());
-        Self::choose_from(Self::all(), wanted, named.as_deref())
+        Self::choose_from(Self::find_all().await, wanted, named.as_deref())
     }
 
     fn choose_from(all: Vec<Self>, wanted: Wanted, named: Option<&str>) -> Result<Self> {
@@ -212,5 +214,21 @@ mod tests {
         assert!(text.contains("none") && text.contains("--engine cpu"), "{text}");
         let text = Adapter::choose_from(Vec::new(), Wanted::Any, Some("H200")).unwrap_err().to_string();
         assert!(text.contains("H200"), "{text}");
+    }
+
+    /// A card whose memory is unknown would take a run that it cannot hold.
+    #[test]
+    #[cfg(not(target_vendor = "apple"))]
+    fn vulkan_adapters_tell_their_memory() {
+        let adapters = Adapter::all();
+        assert!(!adapters.is_empty(), "no adapter: bash tests/run.sh installs a software driver");
+        for adapter in adapters {
+            let bytes = crate::gpu::heap::local_bytes(&adapter.handle);
+            assert!(
+                adapter.backend() != "vulkan" || bytes.is_some_and(|b| b >= 1 << 26),
+                "{}: {bytes:?}",
+                adapter.name()
+            );
+        }
     }
 }

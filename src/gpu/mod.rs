@@ -6,6 +6,7 @@
 //! tokens).
 
 mod adapter;
+mod blocking;
 mod device;
 mod exact;
 mod heap;
@@ -17,12 +18,14 @@ mod report;
 mod resident;
 mod table;
 pub mod twins;
+mod wait;
 mod wgsl;
 mod words;
 
 pub use adapter::{Adapter, Manifest, Wanted, manifests};
+pub use blocking::fma_peak;
 pub use device::Device;
 pub use exact::{ExactGpu, Options};
 pub use memory::{Line, Memory};
-pub use peak::{Peak, fma_peak};
+pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};

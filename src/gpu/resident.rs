@@ -47,76 +47,76 @@ impl<J: Parameters> Resident<J> {
     ///
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; device failures.
-    pub(crate) fn new(device: &Device, precision: Precision, memory: &Memory) -> Result<Self> {
+    pub(crate) async fn new(device: &Device, precision: Precision, memory: &Memory) -> Result<Self> {
         device.adapter().memory().map_or(Ok(()), |available| memory.check_total(available))?;
-        let (device, queue) = (device.clone(), Queue::new(device)?);
+        let (device, queue) = (device.clone(), Queue::new(device).await?);
         let (buffers, bindings) = (HashMap::new(), HashMap::new());
         let mut resident = Self { device, queue, precision, d: memory.d, buffers, bindings };
-        resident.hold_all(memory)?;
-        resident.hold(("reports", 0), "reports", REPORTS as u64 * u64::from(REPORT_WORDS) * 4)?;
+        resident.hold_all(memory).await?;
+        resident.hold(("reports", 0), "reports", REPORTS as u64 * u64::from(REPORT_WORDS) * 4).await?;
         Ok(resident)
     }
 
     /// Allocates those buffers of a memory that are not there yet.
-    pub(crate) fn hold_all(&mut self, memory: &Memory) -> Result<()> {
+    pub(crate) async fn hold_all(&mut self, memory: &Memory) -> Result<()> {
         for line in &memory.lines {
             if let Some(name) = line.name {
-                self.hold(name, line.what, line.bytes)?;
+                self.hold(name, line.what, line.bytes).await?;
             }
         }
         Ok(())
     }
 
     /// Allocates a buffer unless there is one of at least this size; one that is too small is dropped.
-    pub(crate) fn hold(&mut self, name: Name, what: &str, bytes: u64) -> Result<()> {
+    pub(crate) async fn hold(&mut self, name: Name, what: &str, bytes: u64) -> Result<()> {
         if self.buffers.get(&name).is_none_or(|buffer| buffer.size() < bytes) {
-            self.buffers.insert(name, self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE)?);
+            self.buffers.insert(name, self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE).await?);
             self.bindings.retain(|(_, bounds), _| bounds.iter().all(|bound| bound.name != name));
         }
         Ok(())
     }
 
     /// Fills a buffer from its start.
-    pub(crate) fn write(&self, name: Name, words: &[u32]) -> Result<()> {
-        self.device.write(&self.buffers[&name], words)
+    pub(crate) async fn write(&self, name: Name, words: &[u32]) -> Result<()> {
+        self.device.write(&self.buffers[&name], words).await
     }
 
     /// The first words of a buffer.
-    pub(crate) fn read(&self, name: Name, words: usize) -> Result<Vec<u32>> {
-        self.device.read(&self.buffers[&name], words)
+    pub(crate) async fn read(&self, name: Name, words: usize) -> Result<Vec<u32>> {
+        self.device.read(&self.buffers[&name], words).await
     }
 
     /// Empties the reports of the next steps.
-    pub(crate) fn start_reports(&self, steps: usize) -> Result<()> {
-        self.write(("reports", 0), &fresh(steps))
+    pub(crate) async fn start_reports(&self, steps: usize) -> Result<()> {
+        self.write(("reports", 0), &fresh(steps)).await
     }
 
     /// The reports of the steps so far, once they have been taken.
-    pub(crate) fn reports(&mut self, steps: usize) -> Result<Vec<u32>> {
-        self.queue.submit()?;
-        self.read(("reports", 0), steps * REPORT_WORDS as usize)
+    pub(crate) async fn reports(&mut self, steps: usize) -> Result<Vec<u32>> {
+        self.queue.submit().await?;
+        self.read(("reports", 0), steps * REPORT_WORDS as usize).await
     }
 
     /// Adds a dispatch of a kernel over a span; `bound` says what each of its variables is bound to.
-    pub(crate) fn push(
+    pub(crate) async fn push(
         &mut self,
         kernel: &Kernel,
         span: Span,
         job: J,
         bound: impl Fn(&'static str) -> Bound,
     ) -> Result<()> {
-        let pipeline = kernel.pipeline::<J>(&self.device, self.precision, self.d)?;
+        let pipeline = kernel.pipeline::<J>(&self.device, self.precision, self.d).await?;
         let key = (kernel.entry, pipeline.slots.iter().map(|slot| bound(slot.name)).collect());
         let binding = if let Some(binding) = self.bindings.get(&key) {
             binding.clone()
         } else {
             let buffers = key.1.iter().map(|&bound| self.part(bound)).collect();
-            let binding = self.device.bind(kernel.entry, &pipeline, buffers)?;
+            let binding = self.device.bind(kernel.entry, &pipeline, buffers).await?;
             self.bindings.insert(key, binding.clone());
             binding
         };
         let groups = self.device.spread((kernel.groups)(span));
-        self.queue.push(Dispatch { pipeline, binding, groups, job })
+        self.queue.push(Dispatch { pipeline, binding, groups, job }).await
     }
 
     fn part(&self, bound: Bound) -> wgpu::BufferBinding<'_> {

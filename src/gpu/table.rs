@@ -132,6 +132,9 @@ impl Span {
     }
 }
 
+/// The largest d of a part, by precision.
+type Limit = fn(Precision) -> usize;
+
 /// A kernel.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
@@ -139,7 +142,7 @@ pub(crate) struct Kernel {
     pub(crate) entry: &'static str,
     part: Part,
     /// The part for every d above a limit.
-    wide: Option<(fn(Precision) -> usize, Part)>,
+    wide: Option<(Limit, Part)>,
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
     of_every_d: bool,
@@ -181,10 +184,15 @@ impl Kernel {
     }
 
     /// The kernel on a device, compiled at its first use.
-    pub(crate) fn pipeline<J: Parameters>(&self, device: &Device, precision: Precision, d: usize) -> Result<Pipeline> {
+    pub(crate) async fn pipeline<J: Parameters>(
+        &self,
+        device: &Device,
+        precision: Precision,
+        d: usize,
+    ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
         let key = (self.part(precision, d).name, self.entry, precision, d);
-        device.pipeline(key, || self.module::<J>(precision, d))
+        device.pipeline(key, || self.module::<J>(precision, d)).await
     }
 }
 

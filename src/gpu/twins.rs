@@ -36,13 +36,13 @@ impl Function {
     ///
     /// # Errors
     /// Device failures.
-    pub fn apply(&self, device: &Device, precision: Precision, operands: &[Operands]) -> Result<Vec<[u32; 4]>> {
+    pub async fn apply(&self, device: &Device, precision: Precision, operands: &[Operands]) -> Result<Vec<[u32; 4]>> {
         let count = operands.len();
-        let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE)?;
-        let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE)?;
-        device.write(&input, operands.as_flattened().as_flattened())?;
-        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u32)?;
-        Ok(device.read(&output, count * 4)?.as_chunks().0.to_vec())
+        let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE).await?;
+        let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE).await?;
+        device.write(&input, operands.as_flattened().as_flattened()).await?;
+        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u32).await?;
+        Ok(device.read(&output, count * 4).await?.as_chunks().0.to_vec())
     }
 }
 

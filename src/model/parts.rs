@@ -11,6 +11,7 @@ use crate::schedule::Schedule;
 /// The unit s_i of a strip's width (Eq. 5 of arXiv 2509.15958, reconstructed: docs/equations.md).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
     Score,
@@ -31,6 +32,7 @@ impl fmt::Display for StripForm {
 
 /// The map from the scores of the keys that a row sees to their weights.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv
     /// 2509.15958).
@@ -168,6 +170,7 @@ pub enum Gain {
 
 /// The update of a token from its row's output y_i.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Update {
     /// `x_i' = x_i + γ(t)·P(t)(y_i − x_i)`.
     Average {
@@ -190,6 +193,7 @@ pub enum Update {
 
 /// Integration schemes for flows, by their map of x; f is the output y projected on the geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Integrator {
     /// `x ← retract(x + dt·f(x))`.
     Euler,
@@ -213,6 +217,7 @@ impl Integrator {
 
 /// The geometry that the tokens of a flow stay on, and its field f.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Geometry {
     /// R^d: f = y.
     Flat,

@@ -150,7 +150,7 @@ impl Steps {
                     Some(p) => Linear { factor: p.factor_at("p", start)?, matrix: p.matrix.clone() },
                     None => Linear { factor: 1.0, matrix: Matrix::Identity },
                 };
-                (&[0.0], Motion::Average { gamma: model.gamma(start)?, preconditioner })
+                (&[0.0], Motion::Average { gamma: model.gamma_at(start)?, preconditioner })
             }
             Update::Flow { dt, integrator, geometry } => {
                 let motion = Motion::Flow { dt: *dt, integrator: *integrator, geometry: geometry.clone() };
@@ -163,9 +163,9 @@ impl Steps {
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
         let model = &self.model;
-        let beta = model.beta(moment)?;
+        let beta = model.beta_at(moment)?;
         let weights = match model.rule {
-            Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta(moment)?, form: strip },
+            Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta_at(moment)?, form: strip },
             Rule::Hardmax => Weights::Strip { delta: 0.0, form: StripForm::Score },
             Rule::FrankWolfe => Weights::Argmax,
             Rule::Softmax { .. } => Weights::Softmax { beta },

@@ -309,6 +309,14 @@ impl RunDir {
         npy::write(&self.frame_path(step), tokens)
     }
 
+    /// The tokens at a step that has a frame.
+    ///
+    /// # Errors
+    /// As [`npy::read`].
+    pub fn frame(&self, step: u64) -> Result<Tokens> {
+        npy::read(&self.frame_path(step))
+    }
+
     /// The paths of all frames, by step.
     ///
     /// # Errors

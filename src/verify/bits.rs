@@ -107,7 +107,7 @@ mod tests {
     use crate::tokens::Coordinates;
 
     fn cloud(values: &[f64]) -> Tokens {
-        Tokens::from_f64(values.len() / 2, 2, values.to_vec()).expect("a cloud")
+        Tokens::from_flat(values.len() / 2, 2, values.to_vec()).expect("a cloud")
     }
 
     /// A comparison that missed a bit would let two different trajectories pass for one.
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn widths_and_shapes_count() {
         let a = cloud(&[1.0, 2.0]);
-        let narrow = Tokens::new(1, 2, Coordinates::F32(vec![1.0, 2.0])).expect("a cloud");
+        let narrow = Tokens::from_flat(1, 2, Coordinates::F32(vec![1.0, 2.0])).expect("a cloud");
         assert_eq!(compare(&a, &narrow), Comparison::Unlike);
         assert_eq!(compare(&a, &cloud(&[1.0, 2.0, 1.0, 2.0])), Comparison::Unlike);
     }

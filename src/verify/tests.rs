@@ -232,8 +232,8 @@ fn bounds_of_the_contract_are_those_derived() {
         };
         let model = Model::averaging(rule, scores, Mask::Full, gain);
         let precision = [Precision::F32, Precision::F64][draw.below(2)];
-        let cloud = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
-        let cloud = Tokens::from_f64(n, d, cloud).expect("a cloud");
+        let cloud: Vec<f64> = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
+        let cloud = Tokens::from_flat(n, d, cloud).expect("a cloud");
         let grid = Grid::of(&cloud, precision);
         let tokens = grid.snap(&cloud).expect("tokens");
         let integers = crate::exact::Steps::new(&model, grid, d).at(0).expect("a step");

@@ -247,6 +247,23 @@ fn links_lead_somewhere() {
     }
 }
 
+/// A file of the repository that a page names must be there.
+#[test]
+fn named_files_exist() {
+    for page in pages() {
+        for name in page.prose().split('`').skip(1).step_by(2) {
+            let folder = name.split('/').next().unwrap_or("");
+            let is_ours = name.contains('/') && ["src", "tests", "shaders", "benches", "docs"].contains(&folder);
+            let is_path = is_ours && !name.contains([' ', '*', '{']);
+            assert!(
+                !is_path || Path::new(ROOT).join(name).exists(),
+                "{} names {name}, which is not there",
+                page.path.display()
+            );
+        }
+    }
+}
+
 /// A front page is read to its end.
 #[test]
 fn the_front_page_is_short() {

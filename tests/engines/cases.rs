@@ -78,7 +78,7 @@ impl Shape {
         if self == Self::Outlier {
             rows[n / 2].iter_mut().for_each(|x| *x *= 1e6);
         }
-        Tokens::from_f64(n, d, rows.concat()).expect("a finite cloud")
+        Tokens::from_flat(n, d, rows.concat()).expect("a finite cloud")
     }
 }
 

@@ -145,7 +145,7 @@ fn permutation(factory: &Factory) {
         let (n, d) = (case.tokens.n(), case.tokens.d());
         let order: Vec<usize> = (0..n).map(|i| (i * 37 + 11) % n).collect();
         let shuffled: Vec<f64> = order.iter().flat_map(|&i| case.tokens.row(i)).collect();
-        let shuffled = Tokens::from_f64(n, d, shuffled).expect("the same shape");
+        let shuffled = Tokens::from_flat(n, d, shuffled).expect("the same shape");
         let (mut a, mut b) = (factory.engine(&case.tokens, case.grid), factory.engine(&shuffled, case.grid));
         let (ra, rb) = (a.step(&case.steps).expect("steps"), b.step(&case.steps).expect("steps"));
         let (a, b) = (lattice(a.as_mut(), case.grid), lattice(b.as_mut(), case.grid));
@@ -163,7 +163,7 @@ fn zero_token(factory: &Factory) {
             for delta in DELTAS {
                 let mut rows = Shape::Random.cloud(70, 3, 5).to_f64();
                 rows[3 * 66..3 * 67].fill(0.0);
-                let tokens = Tokens::from_f64(70, 3, rows).expect("finite");
+                let tokens = Tokens::from_flat(70, 3, rows).expect("finite");
                 let grid = Grid::of(&tokens, precision);
                 let step = &System { delta, strip: form, ..System::PLAIN }.steps(grid, 3, 1)[0];
                 let masks = factory.engine(&tokens, grid).masks(step, &[66]).expect("masks");
@@ -232,7 +232,7 @@ fn quiescent(factory: &Factory) {
 fn thirteen_decades(factory: &Factory) {
     let around = [[0.07, 0.0], [-0.03, 0.04], [0.0, -0.06], [0.02, 0.02]];
     let group = around.iter().flat_map(|[x, y]| [1.0 + x, 0.1 + y]);
-    let tokens = Tokens::from_f64(5, 2, group.chain([-1.0, -0.4]).collect()).expect("finite");
+    let tokens = Tokens::from_flat(5, 2, group.chain([-1.0, -0.4]).collect::<Vec<f64>>()).expect("finite");
     let grid = Grid::of(&tokens, Precision::F64);
     for alpha in [0.1, 0.5, 1.0, 3.0] {
         let steps = System { delta: Some(0.3), alpha, ..System::PLAIN }.steps(grid, 2, 330);
@@ -282,7 +282,7 @@ fn hardmax(factory: &Factory) {
 /// ArXiv 2407.01602, (ii): a leader keeps its place and a follower of it arrives, here in finite time and exactly.
 fn follower(factory: &Factory) {
     for precision in PRECISIONS {
-        let tokens = Tokens::from_f64(3, 2, vec![1.0, 0.1, 0.3, 0.2, -1.0, -0.4]).expect("finite");
+        let tokens = Tokens::from_flat(3, 2, vec![1.0, 0.1, 0.3, 0.2, -1.0, -0.4]).expect("finite");
         let grid = Grid::of(&tokens, precision);
         let steps = System { delta: None, ..System::PLAIN }.steps(grid, 2, 140);
         let mut engine = factory.engine(&tokens, grid);
@@ -299,7 +299,7 @@ fn causal(factory: &Factory) {
     for precision in PRECISIONS {
         let system = System { mask: Mask::Causal, delta: Some(0.4), ..System::PLAIN };
         let case = Case::new(Shape::Random, 150, 3, precision, system, 10);
-        let prefix = Tokens::from_f64(70, 3, case.tokens.to_f64()[..210].to_vec()).expect("a prefix");
+        let prefix = Tokens::from_flat(70, 3, case.tokens.to_f64()[..210].to_vec()).expect("a prefix");
         let (mut all, mut first) = (factory.engine(&case.tokens, case.grid), factory.engine(&prefix, case.grid));
         all.step(&case.steps).expect("steps");
         first.step(&case.steps).expect("steps");

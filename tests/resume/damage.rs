@@ -336,7 +336,7 @@ fn a_state_off_the_lattice_is_not_gone_on_from() {
         Precision::F32 => Coordinates::F32(reals.iter().map(|&x| x as f32).collect()),
         Precision::F64 => Coordinates::F64(reals),
     };
-    let off = Tokens::new(tokens.n(), tokens.d(), off).unwrap();
+    let off = Tokens::from_flat(tokens.n(), tokens.d(), off).unwrap();
     assert!(grid.holds(tokens) && !grid.holds(&off));
     for (tokens, exponent) in [(&off, exponent), (tokens, exponent - 9), (tokens, -1000), (tokens, 1000)] {
         let mut progress = checkpoint.progress.clone();

@@ -89,10 +89,11 @@ fn slices(_: &Factory) {
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");
         let steps = localmax::real::Steps::new(&model, d);
         let steps: Vec<_> = (0..2).map(|t| steps.at(t).expect("a step").into()).collect();
-        let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a plan");
+        let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a layout");
         let small = whole.clone().in_small_slices();
-        let run = |plan| {
-            let mut state = RealGpu::with_layout(&device, &tokens, &model, plan).expect("a state");
+        let run = |layout| {
+            let mut state =
+                pollster::block_on(RealGpu::with_layout(&device, &tokens, &model, layout)).expect("a state");
             let masks = state.masks(&steps[0], &[0, 1, 1023, 1024, 2499]).expect("masks");
             for step in &steps {
                 state.step(std::slice::from_ref(step)).expect("a step");

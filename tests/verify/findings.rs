@@ -38,7 +38,7 @@ impl Engine for Claims {
 
 /// Tokens on a line.
 fn line(x: &[f64]) -> Tokens {
-    Tokens::from_f64(x.len(), 1, x.to_vec()).unwrap()
+    Tokens::from_flat(x.len(), 1, x.to_vec()).unwrap()
 }
 
 /// What is found where tokens on a line go from `x` to `after` in step t, attending to `masks`.
@@ -137,7 +137,8 @@ fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
     let (seed, beta) = (3, 1.5);
     let model = halving(Rule::Markov { beta: Schedule::Constant(beta), seed }, &[0.5], Mask::Full);
     let x = [0.875, 0.5, -0.75, 0.25, -0.125, 0.625, -0.375, 0.8125];
-    let narrow = |x: &[f64]| Tokens::new(x.len(), 1, Coordinates::F32(x.iter().map(|&v| v as f32).collect())).unwrap();
+    let narrow =
+        |x: &[f64]| Tokens::from_flat(x.len(), 1, Coordinates::F32(x.iter().map(|&v| v as f32).collect())).unwrap();
     // The key drawn, the one beyond the nearer edge, and how far that edge is, as a share of the sum.
     let drawn = |t: u64, i: usize| -> (usize, usize, f64) {
         let max = x.iter().map(|y| x[i] * y).fold(f64::MIN, f64::max);

@@ -35,14 +35,14 @@ impl BruteForce {
     ///
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; device failures.
-    pub(crate) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
+    pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
         let layout = Layout::new(n, d, grid.precision, matrix, device.limits())?;
-        let mut resident = Resident::new(device, grid.precision, &layout.memory)?;
-        resident.hold(("extent", 0), "extent", d as u64 * 4)?;
+        let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
+        resident.hold(("extent", 0), "extent", d as u64 * 4).await?;
         let lattice = grid.coordinates(tokens);
-        resident.write(("tokens", 0), &words(&lattice, grid.precision))?;
-        resident.write(("extent", 0), &extents(&lattice, d))?;
+        resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
+        resident.write(("extent", 0), &extents(&lattice, d)).await?;
         let (supertiles, matrix) = (layout.n.div_ceil(SUPERTILE), StepMatrix::default());
         Ok(Self { resident, grid, layout, supertiles, current: 0, matrix, taken: false, strips: None })
     }
@@ -56,14 +56,14 @@ impl BruteForce {
     ///
     /// # Errors
     /// Device failures. The state is then undefined.
-    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
-            self.resident.start_reports(group.len())?;
+            self.resident.start_reports(group.len()).await?;
             for (index, step) in (0..).zip(group) {
-                self.one_step(step, index)?;
+                self.one_step(step, index).await?;
             }
-            let read = self.resident.reports(group.len())?;
+            let read = self.resident.reports(group.len()).await?;
             self.taken = true;
             self.strips = None;
             let words = read.chunks_exact(REPORT_WORDS as usize);
@@ -76,10 +76,10 @@ impl BruteForce {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&mut self) -> Result<Tokens> {
+    pub(crate) async fn tokens(&mut self) -> Result<Tokens> {
         let (n, d) = (self.layout.n as usize, self.layout.d as usize);
         let [bytes, ..] = element_bytes(self.grid.precision);
-        let words = self.resident.read(("tokens", self.current), n * d * bytes as usize / 4)?;
+        let words = self.resident.read(("tokens", self.current), n * d * bytes as usize / 4).await?;
         self.grid.tokens(n, d, &coordinates(&words, self.grid.precision))
     }
 
@@ -87,7 +87,7 @@ impl BruteForce {
     ///
     /// # Errors
     /// Device failures; no step taken yet.
-    pub(crate) fn strips(&mut self) -> Result<Strips> {
+    pub(crate) async fn strips(&mut self) -> Result<Strips> {
         if !self.taken {
             return Err(Error::input("no step has been taken yet"));
         }
@@ -97,7 +97,7 @@ impl BruteForce {
         let [.., record] = element_bytes(self.grid.precision);
         let line = record as usize / 4;
         // best, width, error, argmax, count, peak: the last three words before the record's end.
-        let rows = self.resident.read(("rows", 0), self.layout.n as usize * line)?;
+        let rows = self.resident.read(("rows", 0), self.layout.n as usize * line).await?;
         let column = |back: usize| rows.chunks_exact(line).map(|row| row[line - back]).collect();
         let strips = Strips { argmax: column(3), count: column(2) };
         self.strips = Some(strips.clone());
@@ -108,16 +108,16 @@ impl BruteForce {
     ///
     /// # Errors
     /// Device failures; a row that is not there.
-    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         require_rows(rows, self.layout.n as usize)?;
         if self.taken {
             // The rows' records are about to be written anew.
-            self.strips()?;
+            self.strips().await?;
         }
         let line = self.supertiles as usize * SUPERTILE as usize / 32;
         let batch = (self.layout.memory.slice_rows as usize).min(rows.len().max(1));
-        self.resident.hold(("bits", 0), "masks", (batch * line * 4) as u64)?;
-        let base = self.prepare(step, 0)?;
+        self.resident.hold(("bits", 0), "masks", (batch * line * 4) as u64).await?;
+        let base = self.prepare(step, 0).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
             let mut at = 0;
@@ -126,37 +126,37 @@ impl BruteForce {
                 let slice_first = run.start.wrapping_sub(at as u32);
                 at += run.len();
                 let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
-                self.over_keys(&kernels::SCORES, &job, self.supertiles)?;
-                self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles)?;
-                self.over_keys(&kernels::MASKS, &job, self.layout.dispatch_tiles)?;
-                self.resident.queue.charge(run.len() as f64 * self.row_cost())?;
+                self.over_keys(&kernels::SCORES, &job, self.supertiles).await?;
+                self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles).await?;
+                self.over_keys(&kernels::MASKS, &job, self.layout.dispatch_tiles).await?;
+                self.resident.queue.charge(run.len() as f64 * self.row_cost()).await?;
             }
-            self.resident.queue.submit()?;
-            let words = self.resident.read(("bits", 0), part.len() * line)?;
+            self.resident.queue.submit().await?;
+            let words = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(words.chunks_exact(line).map(members));
         }
         Ok(masks)
     }
 
-    fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
-        let base = self.prepare(step, report)?;
+    async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
+        let base = self.prepare(step, report).await?;
         let mut row = 0;
         while row < self.layout.n {
             let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows);
             row = range.end;
             let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
-            self.over_keys(&kernels::SCORES, &job, self.supertiles)?;
-            self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles)?;
-            self.over_keys(&kernels::STRIPS, &job, self.layout.dispatch_tiles)?;
-            self.push(&kernels::MOVES, job, 0)?;
-            self.resident.queue.charge(f64::from(range.end - range.start) * self.row_cost())?;
+            self.over_keys(&kernels::SCORES, &job, self.supertiles).await?;
+            self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles).await?;
+            self.over_keys(&kernels::STRIPS, &job, self.layout.dispatch_tiles).await?;
+            self.push(&kernels::MOVES, job, 0).await?;
+            self.resident.queue.charge(f64::from(range.end - range.start) * self.row_cost()).await?;
         }
         self.current = 1 - self.current;
         Ok(())
     }
 
     /// Queries, filters and widths of all rows; returns what the step's jobs share.
-    fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
+    async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
             TokenMatrix::Identity => (&kernels::IDENTITY, d),
@@ -165,16 +165,16 @@ impl BruteForce {
         };
         let (n, columns, precision) = (self.layout.memory.n, self.layout.memory.d, self.grid.precision);
         let memory = |device: &Device| Ok(Layout::new(n, columns, precision, true, device.limits())?.memory);
-        self.matrix.load(&step.matrix, &mut self.resident, memory)?;
+        self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
         let base = Job { n: self.layout.n, supertiles: self.supertiles, report, ..Job::of(step) };
         let mut row = 0;
         while row < self.layout.n {
             let range = self.next_rows(row, cost + d, u32::MAX);
             row = range.end;
             let job = Job { row_first: range.start, row_end: range.end, ..base };
-            self.push(kernel, job, 0)?;
-            self.push(&kernels::WIDTHS, job, 0)?;
-            self.resident.queue.charge(f64::from(range.end - range.start) * (cost + d))?;
+            self.push(kernel, job, 0).await?;
+            self.push(&kernels::WIDTHS, job, 0).await?;
+            self.resident.queue.charge(f64::from(range.end - range.start) * (cost + d)).await?;
         }
         Ok(base)
     }
@@ -193,7 +193,7 @@ impl BruteForce {
     }
 
     /// A kernel over all keys: window by window, and at most `most` supertiles a dispatch.
-    fn over_keys(&mut self, kernel: &Kernel, job: &Job, most: u32) -> Result<()> {
+    async fn over_keys(&mut self, kernel: &Kernel, job: &Job, most: u32) -> Result<()> {
         let window_tiles = self.layout.window_keys / SUPERTILE;
         // Supertiles past the last row's own are invisible to a causal slice, but their maxima must be set.
         let mut tile = 0;
@@ -201,13 +201,13 @@ impl BruteForce {
             let tiles = within(tile, most, window_tiles, self.supertiles);
             let window = tile / window_tiles;
             let key_base = window * self.layout.window_keys;
-            self.push(kernel, Job { tile_first: tiles.start, tile_end: tiles.end, key_base, ..*job }, window)?;
+            self.push(kernel, Job { tile_first: tiles.start, tile_end: tiles.end, key_base, ..*job }, window).await?;
             tile = tiles.end;
         }
         Ok(())
     }
 
-    fn push(&mut self, kernel: &Kernel, mut job: Job, key_window: u32) -> Result<()> {
+    async fn push(&mut self, kernel: &Kernel, mut job: Job, key_window: u32) -> Result<()> {
         let Layout { d, window_rows, window_keys, .. } = self.layout;
         let row_window = job.row_first / window_rows;
         (job.dims, job.row_base) = (d, row_window * window_rows);
@@ -219,17 +219,19 @@ impl BruteForce {
         let own = self.matrix.is_identity;
         let rows = |name, line| Bound::window(name, row_window, window_rows, line);
         let keys = |name, line| Bound::window(name, key_window, window_keys, line);
-        self.resident.push(kernel, span, job, |slot| match slot {
-            "row_state" => rows(current, state),
-            "key_state" => keys(current, state),
-            "next_state" => rows(next, state),
-            "query" => rows(if own { current } else { (slot, 0) }, state),
-            "query_filter" => rows((if own { "state_filter" } else { slot }, 0), filter),
-            "state_filter" => rows((slot, 0), filter),
-            "key_filter" => keys(("state_filter", 0), filter),
-            "rows" => rows((slot, 0), record),
-            _ => Bound::whole((slot, 0)),
-        })
+        self.resident
+            .push(kernel, span, job, |slot| match slot {
+                "row_state" => rows(current, state),
+                "key_state" => keys(current, state),
+                "next_state" => rows(next, state),
+                "query" => rows(if own { current } else { (slot, 0) }, state),
+                "query_filter" => rows((if own { "state_filter" } else { slot }, 0), filter),
+                "state_filter" => rows((slot, 0), filter),
+                "key_filter" => keys(("state_filter", 0), filter),
+                "rows" => rows((slot, 0), record),
+                _ => Bound::whole((slot, 0)),
+            })
+            .await
     }
 }
 

@@ -79,8 +79,8 @@ impl Trial {
     fn new(tokens: &Tokens, software: bool) -> Result<Self> {
         let n = tokens.n();
         let m = n.min(SAMPLE[usize::from(!software)]);
-        let rows = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
-        let sample = Tokens::from_f64(m, tokens.d(), rows)?;
+        let rows: Vec<f64> = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
+        let sample = Tokens::from_flat(m, tokens.d(), rows)?;
         Ok(Self { sample, brute: None, rest: 0, interval: REST[0], taken: 0 })
     }
 
@@ -119,12 +119,12 @@ impl ExactGpu {
     ///
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; a plan that is not there; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
+    pub async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
         let (mut held, mut trial) = (Held::Lost, None);
         if searches(options.plan, shape) {
-            match TreeSearch::new(device, tokens, grid, matrix, options.upkeep) {
+            match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
                 Ok(tree) => held = Held::Tree(Box::new(tree)),
                 // Asked for, it is an error.
                 Err(Error::Memory { .. }) if options.plan == choice::Plan::Auto => {}
@@ -132,7 +132,7 @@ impl ExactGpu {
             }
         }
         if matches!(held, Held::Lost) {
-            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix)?));
+            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
         } else if options.plan == choice::Plan::Auto {
             trial = Some(Trial::new(tokens, device.adapter().is_software())?);
         }
@@ -193,19 +193,19 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures. The state is then undefined.
-    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         while let Some(next) = steps.get(reports.len()) {
-            let some = self.turn(steps.len() - reports.len())?;
+            let some = self.turn(steps.len() - reports.len()).await?;
             let group = &steps[reports.len()..][..some];
             let before = self.busy();
             match &mut self.held {
-                Held::Brute(state) => reports.extend(state.step(group)?),
-                Held::Tree(tree) => reports.extend(tree.step(group)?),
+                Held::Brute(state) => reports.extend(state.step(group).await?),
+                Held::Tree(tree) => reports.extend(tree.step(group).await?),
                 Held::Lost => return Err(lost()),
             }
             let seconds = (self.busy() - before) / some as f64;
-            let brute = self.brute_seconds(next)?;
+            let brute = self.brute_seconds(next).await?;
             if let Some(trial) = &mut self.trial {
                 trial.count(some, seconds, brute);
             }
@@ -219,10 +219,10 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&mut self) -> Result<Tokens> {
+    pub(crate) async fn tokens(&mut self) -> Result<Tokens> {
         match &mut self.held {
-            Held::Brute(state) => state.tokens(),
-            Held::Tree(tree) => tree.tokens(),
+            Held::Brute(state) => state.tokens().await,
+            Held::Tree(tree) => tree.tokens().await,
             Held::Lost => Err(lost()),
         }
     }
@@ -231,7 +231,7 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures; no step taken yet.
-    pub(crate) fn strips(&mut self) -> Result<Strips> {
+    pub(crate) async fn strips(&mut self) -> Result<Strips> {
         if !self.taken {
             return Err(Error::input("no step has been taken yet"));
         }
@@ -239,8 +239,8 @@ impl ExactGpu {
             return Ok(strips.clone());
         }
         match &mut self.held {
-            Held::Brute(state) => state.strips(),
-            Held::Tree(tree) => tree.strips(),
+            Held::Brute(state) => state.strips().await,
+            Held::Tree(tree) => tree.strips().await,
             Held::Lost => Err(lost()),
         }
     }
@@ -249,11 +249,11 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures; a row that is not there.
-    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.keep_strips()?;
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.keep_strips().await?;
         match &mut self.held {
-            Held::Brute(state) => state.masks(step, rows),
-            Held::Tree(tree) => tree.masks(step, rows),
+            Held::Brute(state) => state.masks(step, rows).await,
+            Held::Tree(tree) => tree.masks(step, rows).await,
             Held::Lost => Err(lost()),
         }
     }
@@ -274,9 +274,9 @@ impl ExactGpu {
         }
     }
 
-    fn keep_strips(&mut self) -> Result<()> {
+    async fn keep_strips(&mut self) -> Result<()> {
         if self.taken && self.strips.is_none() {
-            self.strips = Some(self.strips()?);
+            self.strips = Some(self.strips().await?);
         }
         Ok(())
     }
@@ -292,35 +292,35 @@ impl ExactGpu {
 
     /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens that change hands go through
     /// the host: it happens once in many steps.
-    fn turn(&mut self, left: usize) -> Result<usize> {
+    async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
         let (tree, some) = (trial.rest == 0, trial.steps().min(left));
         if tree != matches!(self.held, Held::Tree(_)) {
-            self.keep_strips()?;
-            let tokens = self.tokens()?;
+            self.keep_strips().await?;
+            let tokens = self.tokens().await?;
             // The device need not have room for both.
             self.held = Held::Lost;
             self.held = if tree {
                 let upkeep = self.options.upkeep;
-                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep)?))
+                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
-                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix)?))
+                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
             };
         }
         Ok(some)
     }
 
     /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where it has no rival.
-    fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
+    async fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
         let Some(trial) = &mut self.trial else { return Ok(0.0) };
         if let Some(seconds) = trial.brute {
             return Ok(seconds);
         }
-        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix)?;
+        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix).await?;
         // The first step waits for kernels.
-        state.step(std::slice::from_ref(step))?;
+        state.step(std::slice::from_ref(step)).await?;
         let before = state.busy().as_secs_f64();
-        state.step(&vec![step.clone(); SAMPLE_STEPS])?;
+        state.step(&vec![step.clone(); SAMPLE_STEPS]).await?;
         let seconds = (state.busy().as_secs_f64() - before) / SAMPLE_STEPS as f64;
         let seconds = seconds * (self.shape.0 as f64 / trial.sample.n() as f64).powi(2);
         trial.brute = Some(seconds);

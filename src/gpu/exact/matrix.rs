@@ -19,7 +19,7 @@ pub(crate) struct StepMatrix {
 
 impl StepMatrix {
     /// Loads Ã if it changed, with the buffers that it needs; `memory` lists those.
-    pub(crate) fn load(
+    pub(crate) async fn load(
         &mut self,
         matrix: &TokenMatrix,
         resident: &mut Resident<Job>,
@@ -30,11 +30,11 @@ impl StepMatrix {
             return Ok(());
         }
         let memory = memory(&resident.device)?;
-        resident.hold_all(&memory)?;
+        resident.hold_all(&memory).await?;
         if let TokenMatrix::Dense(entries) = matrix {
             // What waits may still read the one before.
-            resident.queue.submit()?;
-            resident.write(("matrix", 0), &entries.iter().flat_map(|&a| pair(a)).collect::<Vec<_>>())?;
+            resident.queue.submit().await?;
+            resident.write(("matrix", 0), &entries.iter().flat_map(|&a| pair(a)).collect::<Vec<_>>()).await?;
         }
         self.loaded = Some(matrix.clone());
         Ok(())

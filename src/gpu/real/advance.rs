@@ -16,7 +16,7 @@ use crate::real::{Linear, Motion, Step};
 
 impl RealGpu {
     /// From the outputs of a slice at stage s to the next stage, or to the next step.
-    pub(crate) fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Name, target: Name) -> Result<()> {
+    pub(crate) async fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Name, target: Name) -> Result<()> {
         let last = s + 1 == step.stages.len();
         let windowed = Job { source_base: job.row_first / self.layout.window * self.layout.window, ..*job };
         let finish = if last { FINISH } else { 0 };
@@ -26,16 +26,16 @@ impl RealGpu {
         match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 let direct = if is_relative(step, &step.stages[s]) { 0 } else { DIRECT };
-                let (factor, matrix) = self.load(Role::Preconditioner, preconditioner)?;
+                let (factor, matrix) = self.load(Role::Preconditioner, preconditioner).await?;
                 if matrix {
-                    self.push(&kernels::MOVES, Job { flags: direct, ..*job }, &slots)?;
+                    self.push(&kernels::MOVES, Job { flags: direct, ..*job }, &slots).await?;
                     let apply = Job { flags: 0, factor: factor as f32, source_base: job.slice_first, ..*job };
-                    self.apply(apply, Bound::whole(("outputs", 0)), Role::Preconditioner, "product")?;
+                    self.apply(apply, Bound::whole(("outputs", 0)), Role::Preconditioner, "product").await?;
                     let flags = ADVANCE | PRODUCT | FINISH;
-                    self.push(&kernels::MOVES, Job { flags, gain: *gamma as f32, ..*job }, &slots)
+                    self.push(&kernels::MOVES, Job { flags, gain: *gamma as f32, ..*job }, &slots).await
                 } else {
                     let (flags, gain) = (direct | ADVANCE | FINISH, (gamma * factor) as f32);
-                    self.push(&kernels::MOVES, Job { flags, gain, ..*job }, &slots)
+                    self.push(&kernels::MOVES, Job { flags, gain, ..*job }, &slots).await
                 }
             }
             Motion::Flow { dt, integrator, geometry } => {
@@ -56,27 +56,28 @@ impl RealGpu {
                         flags |= if last { FINISH | RETRACT } else { 0 };
                     }
                     Geometry::Ellipsoid(w) => {
-                        let (size, matrix) = self.load(Role::Weight, &Linear { factor: 1.0, matrix: w.clone() })?;
+                        let (size, matrix) =
+                            self.load(Role::Weight, &Linear { factor: 1.0, matrix: w.clone() }).await?;
                         let job = Job { radius: size.sqrt().recip() as f32, ..job };
                         if !matrix {
                             flags |= if projected { DIRECT | ROUND } else { 0 };
                             flags |= if last { FINISH | RETRACT } else { 0 };
-                            return self.push(&kernels::MOVES, Job { flags, ..job }, &slots);
+                            return self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await;
                         }
                         let apply = Job { flags: 0, factor: 1.0, ..windowed };
                         if projected {
                             flags |= DIRECT | ELLIPSOID;
-                            self.apply(apply, source, Role::Weight, "product")?;
+                            self.apply(apply, source, Role::Weight, "product").await?;
                         }
-                        self.push(&kernels::MOVES, Job { flags, ..job }, &slots)?;
+                        self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await?;
                         if last {
-                            self.apply(apply, target, Role::Weight, "product")?;
-                            self.push(&kernels::MOVES, Job { flags: FINISH | WEIGHTED, ..job }, &slots)?;
+                            self.apply(apply, target, Role::Weight, "product").await?;
+                            self.push(&kernels::MOVES, Job { flags: FINISH | WEIGHTED, ..job }, &slots).await?;
                         }
                         return Ok(());
                     }
                 }
-                self.push(&kernels::MOVES, Job { flags, ..job }, &slots)
+                self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::real::{Head, Motion, Stage, Step, Weights};
 
 impl RealGpu {
     /// What one head gives to the outputs of a slice.
-    pub(crate) fn attend(
+    pub(crate) async fn attend(
         &mut self,
         job: &Job,
         step: &Step,
@@ -22,37 +22,39 @@ impl RealGpu {
         s: usize,
     ) -> Result<()> {
         let record = if h == 0 && s == 0 { RECORDED } else { 0 };
-        let job = self.query(job, head, h, stage.weights)?;
+        let job = self.query(job, head, h, stage.weights).await?;
         match stage.weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } => {
-                self.over_keys(&job, true)?;
-                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[])?;
+                self.over_keys(&job, true).await?;
+                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
             }
             Weights::Strip { .. } => {
-                self.choose(&job, stage.weights)?;
+                self.choose(&job, stage.weights).await?;
                 let job = Job { mode: STRIP, ..job };
-                self.over_keys(&job, true)?;
-                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[])?;
+                self.over_keys(&job, true).await?;
+                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
             }
-            Weights::Argmax | Weights::Drawn { .. } => self.choose(&Job { flags: record, ..job }, stage.weights)?,
+            Weights::Argmax | Weights::Drawn { .. } => {
+                self.choose(&Job { flags: record, ..job }, stage.weights).await?;
+            }
         }
         let chosen = matches!(stage.weights, Weights::Argmax | Weights::Drawn { .. });
         let relative = is_relative(step, stage);
         let flags = if relative { RELATIVE } else { 0 } | if chosen { CHOSEN } else { 0 };
         let added = if h > 0 { ADDED } else { 0 };
-        let (factor, matrix) = self.load(Role::Values(h), &head.values)?;
+        let (factor, matrix) = self.load(Role::Values(h), &head.values).await?;
         if matrix {
-            self.means(&Job { flags, factor: 1.0, ..job }, "mean")?;
+            self.means(&Job { flags, factor: 1.0, ..job }, "mean").await?;
             let job = Job { flags: added, factor: factor as f32, source_base: job.slice_first, ..job };
-            self.apply(job, Bound::whole(("mean", 0)), Role::Values(h), "outputs")
+            self.apply(job, Bound::whole(("mean", 0)), Role::Values(h), "outputs").await
         } else {
-            self.means(&Job { flags: flags | added, factor: factor as f32, ..job }, "outputs")
+            self.means(&Job { flags: flags | added, factor: factor as f32, ..job }, "outputs").await
         }
     }
 
     /// Queries of a slice; returns the job with the numbers of its rule and head.
-    pub(crate) fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
-        let (factor, matrix) = self.load(Role::Scores(h), &head.scores)?;
+    pub(crate) async fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
+        let (factor, matrix) = self.load(Role::Scores(h), &head.scores).await?;
         // Scores that are all 0 have any factor.
         let (sign, size) = if factor == 0.0 { (0.0, 1.0) } else { (factor.signum(), factor.abs()) };
         let mut job = Job { factor: sign as f32, ..*job };
@@ -86,60 +88,60 @@ impl RealGpu {
         if matrix {
             let row_base = job.row_first / self.layout.window * self.layout.window;
             let source = self.window_of(("keys", 0), job.row_first);
-            self.apply(Job { source_base: row_base, flags: 0, ..job }, source, Role::Scores(h), "product")?;
+            self.apply(Job { source_base: row_base, flags: 0, ..job }, source, Role::Scores(h), "product").await?;
         }
-        self.push(&kernels::QUERIES, Job { flags: if matrix { DENSE } else { 0 }, ..job }, &[])?;
+        self.push(&kernels::QUERIES, Job { flags: if matrix { DENSE } else { 0 }, ..job }, &[]).await?;
         Ok(job)
     }
 
     /// The key that every row of a slice chooses, or the end of its strip.
-    pub(crate) fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
-        self.over_keys(job, false)?;
-        self.push(&kernels::MERGE, *job, &[])?;
+    pub(crate) async fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
+        self.over_keys(job, false).await?;
+        self.push(&kernels::MERGE, *job, &[]).await?;
         if let Weights::Drawn { .. } = weights {
             for window in self.keys_in_parts(job, u32::MAX) {
-                self.push(&kernels::DRAW, Job { key_first: window.start, key_end: window.end, ..*job }, &[])?;
+                self.push(&kernels::DRAW, Job { key_first: window.start, key_end: window.end, ..*job }, &[]).await?;
             }
         }
         Ok(())
     }
 
     /// Partial results of a slice over all keys that it sees, with sums of the keys if asked for.
-    pub(crate) fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
+    pub(crate) async fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
         let in_registers = self.d as usize <= NARROW && matches!(job.mode, WEIGH | SCALE);
         let parts = if in_registers { self.keys_in_parts(job, u32::MAX) } else { self.keys_by_scores(job) };
         for keys in parts {
             let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..*job };
             if in_registers {
-                self.push(&kernels::ATTEND, job, &[])?;
+                self.push(&kernels::ATTEND, job, &[]).await?;
             } else {
-                self.push(&kernels::SCORE, job, &[])?;
-                self.push(&kernels::WEIGH, job, &[])?;
+                self.push(&kernels::SCORE, job, &[]).await?;
+                self.push(&kernels::WEIGH, job, &[]).await?;
                 if sums && job.mode != MAXIMUM {
-                    self.push(&kernels::VALUES, job, &[])?;
+                    self.push(&kernels::VALUES, job, &[]).await?;
                 }
             }
             let pairs = f64::from(job.row_end - job.row_first) * f64::from(keys.end - keys.start);
-            self.resident.queue.charge(pairs * self.pair_cost())?;
+            self.resident.queue.charge(pairs * self.pair_cost()).await?;
         }
         Ok(())
     }
 
     /// Means of a slice, of what it attends to or of the keys that it chose.
-    pub(crate) fn means(&mut self, job: &Job, target: &'static str) -> Result<()> {
+    pub(crate) async fn means(&mut self, job: &Job, target: &'static str) -> Result<()> {
         // A chosen key lies in one of the windows; means over chunks need none.
         let windows = if job.flags & CHOSEN == 0 { 1 } else { usize::MAX };
         for window in self.keys_in_parts(job, u32::MAX).into_iter().take(windows) {
             let job = Job { key_first: window.start, key_end: window.end, ..*job };
-            self.push(&kernels::MEANS, job, &[("mean", Bound::whole((target, 0)))])?;
+            self.push(&kernels::MEANS, job, &[("mean", Bound::whole((target, 0)))]).await?;
         }
         Ok(())
     }
 
     /// A matrix by the rows of a slice.
-    pub(crate) fn apply(&mut self, job: Job, source: Bound, role: Role, target: &'static str) -> Result<()> {
+    pub(crate) async fn apply(&mut self, job: Job, source: Bound, role: Role, target: &'static str) -> Result<()> {
         let (matrix, product) = (Bound::whole(role.name()), Bound::whole((target, 0)));
-        self.push(&kernels::APPLY, job, &[("source", source), ("matrix", matrix), ("product", product)])
+        self.push(&kernels::APPLY, job, &[("source", source), ("matrix", matrix), ("product", product)]).await
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Matrices(HashMap<Role, Loaded>);
 
 impl Matrices {
     /// The number that a map multiplies by, and whether it also has a matrix, which then is on the device.
-    pub(crate) fn load(&mut self, resident: &mut Resident<Job>, role: Role, map: &Linear) -> Result<(f64, bool)> {
+    pub(crate) async fn load(&mut self, resident: &mut Resident<Job>, role: Role, map: &Linear) -> Result<(f64, bool)> {
         let Matrix::Dense { entries, .. } = &map.matrix else {
             return Ok((map.factor * map.matrix.entry(0, 0), false));
         };
@@ -53,9 +53,9 @@ impl Matrices {
         let exponent = num::exponent_above(largest);
         let words: Vec<u32> = entries.iter().map(|&v| (num::scale(v, -exponent) as f32).to_bits()).collect();
         // What waits may still read the one before.
-        resident.queue.submit()?;
-        resident.hold(role.name(), "matrix", words.len() as u64 * 4)?;
-        resident.write(role.name(), &words)?;
+        resident.queue.submit().await?;
+        resident.hold(role.name(), "matrix", words.len() as u64 * 4).await?;
+        resident.write(role.name(), &words).await?;
         self.0.insert(role, Loaded { matrix: map.matrix.clone(), exponent });
         Ok((num::scale(map.factor, exponent), true))
     }

@@ -50,26 +50,26 @@ impl RealGpu {
     ///
     /// # Errors
     /// Tokens in f64; [`Error::Memory`] before anything is allocated; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
+    pub async fn new(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        Self::with_layout(device, tokens, model, RealLayout::new(n, d, Needs::of(model), device.limits())?)
+        Self::with_layout(device, tokens, model, RealLayout::new(n, d, Needs::of(model), device.limits())?).await
     }
 
     /// Moves tokens to the device, in the slices of a layout: no bit of a result depends on them.
     ///
     /// # Errors
     /// As [`RealGpu::new`].
-    pub fn with_layout(device: &Device, tokens: &Tokens, model: &Model, layout: RealLayout) -> Result<Self> {
+    pub async fn with_layout(device: &Device, tokens: &Tokens, model: &Model, layout: RealLayout) -> Result<Self> {
         let Coordinates::F32(x) = tokens.coordinates() else { return Err(needs_single(model)) };
         let (n, d) = (tokens.n(), tokens.d());
-        let mut resident = Resident::new(device, Precision::F32, &layout.memory)?;
-        resident.hold(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)?;
+        let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
+        resident.hold(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4).await?;
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
-            resident.hold(name, name.0, 16)?;
+            resident.hold(name, name.0, 16).await?;
         }
-        resident.write(("tokens", 0), bytemuck::cast_slice(x))?;
-        resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n))?;
+        resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
+        resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;
         let (n, d) = (n as u32, d as u32);
         Ok(Self { resident, n, d, layout, current: 0, matrices: Matrices::default(), taken: false })
     }
@@ -91,28 +91,28 @@ impl RealGpu {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&self) -> Result<Tokens> {
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
         let (n, d) = (self.n as usize, self.d as usize);
-        let words = self.resident.read(("tokens", self.current), n * d)?;
-        Tokens::new(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
+        let words = self.resident.read(("tokens", self.current), n * d).await?;
+        Tokens::from_flat(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
     }
 
     /// Argmax and number of keys attended to of every row in the last step (first head, first stage).
     ///
     /// # Errors
     /// Device failures; no step taken yet.
-    pub(crate) fn strips(&self) -> Result<Strips> {
+    pub(crate) async fn strips(&self) -> Result<Strips> {
         if !self.taken {
             return Err(Error::input("no step has been taken yet"));
         }
-        let traces = self.resident.read(("traces", 0), self.n as usize * TRACE_WORDS)?;
+        let traces = self.resident.read(("traces", 0), self.n as usize * TRACE_WORDS).await?;
         let column = |at: usize| traces.chunks_exact(TRACE_WORDS).map(|trace| trace[at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
     /// The number that a map multiplies by, and whether it also has a matrix, which then is on the device.
-    pub(crate) fn load(&mut self, role: Role, map: &Linear) -> Result<(f64, bool)> {
-        self.matrices.load(&mut self.resident, role, map)
+    pub(crate) async fn load(&mut self, role: Role, map: &Linear) -> Result<(f64, bool)> {
+        self.matrices.load(&mut self.resident, role, map).await
     }
 
     /// Multiply-adds of a pair of tokens, or what takes as long.
@@ -154,25 +154,27 @@ impl RealGpu {
     }
 
     /// Adds a dispatch of a kernel; `given` are the variables that it does not always bind to the same buffers.
-    pub(crate) fn push(&mut self, kernel: &Kernel, job: Job, given: &[(&str, Bound)]) -> Result<()> {
+    pub(crate) async fn push(&mut self, kernel: &Kernel, job: Job, given: &[(&str, Bound)]) -> Result<()> {
         let window = self.layout.window;
         let (rows, keys) = (job.row_first / window, job.key_first / window);
         let job = Job { row_base: rows * window, key_base: keys * window, ..job };
         let span = Span::of(job.row_end - job.row_first, job.key_end.saturating_sub(job.key_first), self.d);
         let token = u64::from(self.d) * 4;
-        self.resident.push(kernel, span, job, |slot| {
-            if let Some((_, bound)) = given.iter().find(|(name, _)| *name == slot) {
-                return *bound;
-            }
-            match slot {
-                "keys" => Bound::window(("keys", 0), keys, window, token),
-                "own_keys" => Bound::window(("keys", 0), rows, window, token),
-                "slopes" => Bound::window(("slopes", 0), rows, window, token),
-                "traces" => Bound::window(("traces", 0), rows, window, 4 * TRACE_WORDS as u64),
-                "weights" => Bound::whole(("scores", 0)),
-                _ => Bound::whole((slot, 0)),
-            }
-        })
+        self.resident
+            .push(kernel, span, job, |slot| {
+                if let Some((_, bound)) = given.iter().find(|(name, _)| *name == slot) {
+                    return *bound;
+                }
+                match slot {
+                    "keys" => Bound::window(("keys", 0), keys, window, token),
+                    "own_keys" => Bound::window(("keys", 0), rows, window, token),
+                    "slopes" => Bound::window(("slopes", 0), rows, window, token),
+                    "traces" => Bound::window(("traces", 0), rows, window, 4 * TRACE_WORDS as u64),
+                    "weights" => Bound::whole(("scores", 0)),
+                    _ => Bound::whole((slot, 0)),
+                }
+            })
+            .await
     }
 }
 

@@ -26,7 +26,7 @@ pub fn header(path: &Path) -> Result<Header> {
 /// Those of [`header`]; a coordinate that is not finite.
 pub fn read(path: &Path) -> Result<Tokens> {
     let (header, coordinates) = array(path)?;
-    Tokens::new(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
+    Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
 }
 
 /// Reads the rows of a matrix, widened to f64.

@@ -109,7 +109,7 @@ impl Cell {
 /// last sees itself, v = (1, 1) and w = (1.1, −1), and goes to (v + w)/2, where the only point of S
 /// on that edge is the projection of 0.
 fn constructed() -> Result<Tokens> {
-    Tokens::from_f64(5, 2, vec![1.0, 1.0, 1.1, -1.0, -1.2, 0.9, -1.0, -1.1, 1.03, 0.02])
+    Tokens::from_flat(5, 2, vec![1.0, 1.0, 1.1, -1.0, -1.2, 0.9, -1.0, -1.1, 1.03, 0.02])
 }
 
 impl Study for Artefacts {

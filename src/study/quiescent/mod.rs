@@ -121,7 +121,7 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
         let (centre, reach) = if i % 3 == 2 { (&origin, 0.6) } else { (corner, 2.0 * own.delta) };
         clouds::in_ball(centre, reach, &mut Stream::new(seed, "quiescent", i))
     };
-    Tokens::from_f64(n, d, (0..n as u64).flat_map(row).collect())
+    Tokens::from_flat(n, d, (0..n as u64).flat_map(row).collect::<Vec<f64>>())
 }
 
 /// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v =
@@ -134,7 +134,7 @@ fn constructed() -> Result<Tokens> {
     let p = [9.89, 8.0];
     let mut rows = vec![10.0, 0.0, p[0], p[1], 9.89, 0.3, -8.0, -9.0, -9.0, 7.0];
     rows.extend(p.repeat(COPIES));
-    Tokens::from_f64(rows.len() / 2, 2, rows)
+    Tokens::from_flat(rows.len() / 2, 2, rows)
 }
 
 impl Study for Quiescent {

@@ -92,12 +92,18 @@ impl TreeSearch {
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub(crate) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, upkeep: Upkeep) -> Result<Self> {
+    pub(crate) async fn new(
+        device: &Device,
+        tokens: &Tokens,
+        grid: Grid,
+        matrix: bool,
+        upkeep: Upkeep,
+    ) -> Result<Self> {
         let (n, d) = (tokens.n() as u32, tokens.d() as u32);
         let memory = memory(tokens.n(), tokens.d(), grid.precision, matrix, device.limits())?;
         let lattice = grid.coordinates(tokens);
         let mut search = Self {
-            resident: Resident::new(device, grid.precision, &memory)?,
+            resident: Resident::new(device, grid.precision, &memory).await?,
             grid,
             n,
             d,
@@ -113,31 +119,31 @@ impl TreeSearch {
             tests: Tests::default(),
             rows: n,
         };
-        search.resident.write(("coding", 0), &search.code.words())?;
-        search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision))?;
-        search.load(&lattice)?;
+        search.resident.write(("coding", 0), &search.code.words()).await?;
+        search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
+        search.load(&lattice).await?;
         Ok(search)
     }
 
     /// Takes every token for a key, and sorts.
-    fn load(&mut self, lattice: &[i64]) -> Result<()> {
+    async fn load(&mut self, lattice: &[i64]) -> Result<()> {
         self.keys = self.n;
-        self.resident.write(("tokens", self.sides.tokens), &words(lattice, self.grid.precision))?;
-        self.resident.write(("marks", self.sides.marks), &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
-        self.resident.write(("owner", 0), &(0..self.n).collect::<Vec<_>>())?;
-        self.sort()
+        self.resident.write(("tokens", self.sides.tokens), &words(lattice, self.grid.precision)).await?;
+        self.resident.write(("marks", self.sides.marks), &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>()).await?;
+        self.resident.write(("owner", 0), &(0..self.n).collect::<Vec<_>>()).await?;
+        self.sort().await
     }
 
     /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come apart.
-    fn turn_to(&mut self, mask: Mask) -> Result<()> {
+    async fn turn_to(&mut self, mask: Mask) -> Result<()> {
         if mask == self.mask {
             return Ok(());
         }
         (self.mask, self.warm) = (mask, false);
         if mask == Mask::Causal && self.keys < self.n {
-            self.resident.queue.submit()?;
-            let lattice = self.lattice()?;
-            self.load(&lattice)?;
+            self.resident.queue.submit().await?;
+            let lattice = self.lattice().await?;
+            self.load(&lattice).await?;
         }
         Ok(())
     }
@@ -156,24 +162,24 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures. The state is then undefined.
-    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
-            self.resident.start_reports(group.len())?;
+            self.resident.start_reports(group.len()).await?;
             let mut known = 0;
             for (index, step) in group.iter().enumerate() {
                 if self.schedule.is_asking(self.keys) {
-                    self.learn(known..index)?;
+                    self.learn(known..index).await?;
                     known = index;
                 }
-                self.turn_to(step.mask)?;
+                self.turn_to(step.mask).await?;
                 if self.schedule.is_due() {
-                    self.sort()?;
+                    self.sort().await?;
                 }
-                self.one_step(step, index as u32)?;
+                self.one_step(step, index as u32).await?;
                 self.schedule.note_step();
             }
-            let read = self.learn(known..group.len())?;
+            let read = self.learn(known..group.len()).await?;
             let words = read.chunks_exact(REPORT_WORDS as usize);
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
         }
@@ -181,8 +187,8 @@ impl TreeSearch {
     }
 
     /// Waits for the steps so far and counts the tests of some; returns the words of their reports and all before.
-    fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
-        let read = self.resident.reports(steps.end)?;
+    async fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
+        let read = self.resident.reports(steps.end).await?;
         for words in read.chunks_exact(REPORT_WORDS as usize).skip(steps.start) {
             self.tests = Tests { keys: counter(words, REPORT_KEYS), boxes: counter(words, REPORT_BOXES) };
             self.schedule.learn((self.tests.keys + self.tests.boxes) as f64);
@@ -195,17 +201,18 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&self) -> Result<Tokens> {
-        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice()?)
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
+        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice().await?)
     }
 
     /// The coordinates of every token.
-    fn lattice(&self) -> Result<Vec<i64>> {
+    async fn lattice(&self) -> Result<Vec<i64>> {
         let d = self.d as usize;
         let [bytes, ..] = element_bytes(self.grid.precision);
-        let rows = self.resident.read(("tokens", self.sides.tokens), self.keys as usize * d * bytes as usize / 4)?;
+        let rows =
+            self.resident.read(("tokens", self.sides.tokens), self.keys as usize * d * bytes as usize / 4).await?;
         let rows = coordinates(&rows, self.grid.precision);
-        let owner = self.owners()?;
+        let owner = self.owners().await?;
         Ok(owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect())
     }
 
@@ -213,9 +220,9 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn strips(&self) -> Result<Strips> {
-        let found = self.resident.read(("found", 0), 3 * self.keys as usize)?;
-        let owner = self.owners()?;
+    pub(crate) async fn strips(&self) -> Result<Strips> {
+        let found = self.resident.read(("found", 0), 3 * self.keys as usize).await?;
+        let owner = self.owners().await?;
         let column = |at: usize| owner.iter().map(|&key| found[3 * key as usize + at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
@@ -224,24 +231,24 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures; a token that is not there.
-    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         require_rows(rows, self.n as usize)?;
-        self.turn_to(step.mask)?;
-        let owner = self.owners()?;
+        self.turn_to(step.mask).await?;
+        let owner = self.owners().await?;
         let mut tokens = vec![Vec::new(); self.keys as usize];
         (0..).zip(&owner).for_each(|(token, &key)| tokens[key as usize].push(token));
-        let base = self.prepare(step, 0)?;
+        let base = self.prepare(step, 0).await?;
         let line = self.keys.div_ceil(LEAF as u32) as usize;
         let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
-        self.resident.hold(("wanted", 0), "masks", 4 * batch as u64)?;
-        self.resident.hold(("bits", 0), "masks", 4 * (batch * line) as u64)?;
+        self.resident.hold(("wanted", 0), "masks", 4 * batch as u64).await?;
+        self.resident.hold(("bits", 0), "masks", 4 * (batch * line) as u64).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
-            self.resident.queue.submit()?;
-            self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>())?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base)?;
-            self.resident.queue.submit()?;
-            let bits = self.resident.read(("bits", 0), part.len() * line)?;
+            self.resident.queue.submit().await?;
+            self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base).await?;
+            self.resident.queue.submit().await?;
+            let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
                 let keys = (0..self.keys as usize).filter(|key| bits[key / 32] >> (key % 32) & 1 == 1);
                 let of_key = |key: usize| {
@@ -256,9 +263,9 @@ impl TreeSearch {
         Ok(masks)
     }
 
-    fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
-        let base = self.prepare(step, index)?;
-        self.over_rows(&kernels::SEARCH_STEP, self.keys, base)?;
+    async fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
+        let base = self.prepare(step, index).await?;
+        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
         self.sides.tokens ^= 1;
         self.warm = true;
         Ok(())
@@ -266,24 +273,24 @@ impl TreeSearch {
 
     /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown beforehand: at first
     /// as much as a look at every key, then what the last ones did, since the queue measures.
-    fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
+    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;
         while row < count {
             let [fit, _] = self.resident.queue.fit(cost);
             let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
-            self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base })?;
-            self.resident.queue.charge(f64::from(end - row) * cost)?;
+            self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
+            self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;
         }
         Ok(())
     }
 
     /// Queries and the tree; returns what the step's jobs share.
-    fn prepare(&mut self, step: &Step, index: u32) -> Result<Job> {
+    async fn prepare(&mut self, step: &Step, index: u32) -> Result<Job> {
         let (n, d, precision) = (self.n as usize, self.d as usize, self.grid.precision);
         let memory = |device: &Device| memory(n, d, precision, true, device.limits());
-        self.matrix.load(&step.matrix, &mut self.resident, memory)?;
+        self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
         let leaves = self.keys.div_ceil(LEAF as u32);
         let first_leaf = leaves.next_power_of_two();
         let (first_key, warm) = (self.first_key, u32::from(self.warm));
@@ -291,40 +298,40 @@ impl TreeSearch {
         let all = Job { row_end: self.keys, ..base };
         match step.matrix {
             TokenMatrix::Identity => {}
-            TokenMatrix::Multiple(_) => self.push(&kernels::MULTIPLE, self.keys, all)?,
-            TokenMatrix::Dense(_) => self.push(&kernels::DENSE, self.keys, all)?,
+            TokenMatrix::Multiple(_) => self.push(&kernels::MULTIPLE, self.keys, all).await?,
+            TokenMatrix::Dense(_) => self.push(&kernels::DENSE, self.keys, all).await?,
         }
-        self.push(&kernels::FIT_LEAVES, leaves, base)?;
+        self.push(&kernels::FIT_LEAVES, leaves, base).await?;
         let mut level = first_leaf;
         while level > 1 {
             let above = (level >> LEVELS).max(1);
-            self.push(&kernels::FIT_NODES, level - above, Job { row_first: above, row_end: level, ..base })?;
+            self.push(&kernels::FIT_NODES, level - above, Job { row_first: above, row_end: level, ..base }).await?;
             level = above;
         }
         Ok(base)
     }
 
     /// Puts the keys in order and merges those that are equal.
-    fn sort(&mut self) -> Result<()> {
+    async fn sort(&mut self) -> Result<()> {
         let (n, keys) = (self.n, self.keys);
         let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
-        self.push(&kernels::NUMBER, keys, base)?;
+        self.push(&kernels::NUMBER, keys, base).await?;
         let hashed = if self.code.exact { 0..0 } else { HASHED..HASHED + 2 };
         for digit in hashed.chain(0..self.code.digits) {
             let base = Job { digit, ..base };
-            self.push(&kernels::SORT_COUNTS, keys, base)?;
-            self.scan(RADIX * keys.div_ceil(RUN), base)?;
-            self.push(&kernels::SORT_SCATTER, keys, base)?;
+            self.push(&kernels::SORT_COUNTS, keys, base).await?;
+            self.scan(RADIX * keys.div_ceil(RUN), base).await?;
+            self.push(&kernels::SORT_SCATTER, keys, base).await?;
             self.sides.order ^= 1;
         }
-        self.push(&kernels::MERGE_STARTS, keys, base)?;
-        self.scan(keys, base)?;
-        self.push(&kernels::MERGE_KEYS, keys, base)?;
-        self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base })?;
+        self.push(&kernels::MERGE_STARTS, keys, base).await?;
+        self.scan(keys, base).await?;
+        self.push(&kernels::MERGE_KEYS, keys, base).await?;
+        self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
         self.sides.tokens ^= 1;
         self.sides.marks ^= 1;
-        self.resident.queue.submit()?;
-        let sorted = self.resident.read(("sorted", 0), 2)?;
+        self.resident.queue.submit().await?;
+        let sorted = self.resident.read(("sorted", 0), 2).await?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
         self.warm = false;
         self.schedule.note_sort(self.keys);
@@ -332,35 +339,37 @@ impl TreeSearch {
     }
 
     /// Running sums of the first `length` counts.
-    fn scan(&mut self, length: u32, base: Job) -> Result<()> {
+    async fn scan(&mut self, length: u32, base: Job) -> Result<()> {
         let job = Job { row_end: length, ..base };
-        self.push(&kernels::SCAN_COUNTS, length, job)?;
-        self.push(&kernels::SCAN_BLOCKS, length.div_ceil(BLOCK), job)
+        self.push(&kernels::SCAN_COUNTS, length, job).await?;
+        self.push(&kernels::SCAN_BLOCKS, length.div_ceil(BLOCK), job).await
     }
 
     /// A kernel over `items`: keys, tokens, nodes, counts.
-    fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
+    async fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
         job.dims = self.d;
         let Sides { tokens, marks, order } = self.sides;
         let own = self.matrix.is_identity;
-        self.resident.push(kernel, Span::of(items, 0, self.d), job, |slot| {
-            Bound::whole(match slot {
-                "row_state" => ("tokens", tokens),
-                // The floats that queries are made with lie where X' will.
-                "next_state" | "state_filter" => ("tokens", 1 - tokens),
-                "query" if own => ("tokens", tokens),
-                "marks" => ("marks", marks),
-                "next_marks" => ("marks", 1 - marks),
-                "order" => ("order", order),
-                "next_order" => ("order", 1 - order),
-                _ => (slot, 0),
+        self.resident
+            .push(kernel, Span::of(items, 0, self.d), job, |slot| {
+                Bound::whole(match slot {
+                    "row_state" => ("tokens", tokens),
+                    // The floats that queries are made with lie where X' will.
+                    "next_state" | "state_filter" => ("tokens", 1 - tokens),
+                    "query" if own => ("tokens", tokens),
+                    "marks" => ("marks", marks),
+                    "next_marks" => ("marks", 1 - marks),
+                    "order" => ("order", order),
+                    "next_order" => ("order", 1 - order),
+                    _ => (slot, 0),
+                })
             })
-        })
+            .await
     }
 
     /// The key of every token.
-    fn owners(&self) -> Result<Vec<u32>> {
-        self.resident.read(("owner", 0), self.n as usize)
+    async fn owners(&self) -> Result<Vec<u32>> {
+        self.resident.read(("owner", 0), self.n as usize).await
     }
 }
 

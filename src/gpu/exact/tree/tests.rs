@@ -1,5 +1,7 @@
 //! Sorting and merging on every adapter, against [`crate::space`].
 
+use pollster::block_on;
+
 use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::tree::*;
 use crate::space::{Keys, Order};
@@ -20,11 +22,11 @@ type Listed = (Vec<(Vec<i64>, u32, u32)>, Vec<u32>);
 fn listed(state: &TreeSearch) -> Listed {
     let (keys, d) = (state.keys as usize, state.d as usize);
     let per = if state.grid.precision == Precision::F32 { 1 } else { 2 };
-    let read = |name, words| state.resident.read(name, words).expect("a buffer");
+    let read = |name, words| block_on(state.resident.read(name, words)).expect("a buffer");
     let rows = coordinates(&read(("tokens", state.sides.tokens), keys * d * per), state.grid.precision);
     let marks = read(("marks", state.sides.marks), 2 * keys);
     let key = |k: usize| (rows[k * d..][..d].to_vec(), marks[2 * k], marks[2 * k + 1]);
-    ((0..keys).map(key).collect(), state.owners().expect("owners"))
+    ((0..keys).map(key).collect(), block_on(state.owners()).expect("owners"))
 }
 
 /// If a sort lost a token or a merge a bit, every later step would be of another cloud; if keys close in space were far
@@ -49,7 +51,8 @@ fn sorted_and_merged_as_on_the_cpu() {
             let rows: Vec<i64> = (0..n).flat_map(|_| kinds[next() as usize % kinds.len()].clone()).collect();
             let grid = Grid { exponent: 0, precision };
             let tokens = grid.tokens(n, d, &rows).expect("tokens");
-            let searched = TreeSearch::new(&device, &tokens, grid, false, Upkeep::default()).expect("a search");
+            let searched =
+                block_on(TreeSearch::new(&device, &tokens, grid, false, Upkeep::default())).expect("a search");
             let (keys, owner) = listed(&searched);
             let (expected, _) = Keys::of_tokens(rows.clone(), d).ordered(d, Order::Space, true);
             let mut sorted: Vec<_> = (0..expected.len())
