@@ -132,6 +132,9 @@ impl Span {
     }
 }
 
+/// The largest d of a part, by precision.
+type Limit = fn(Precision) -> usize;
+
 /// A kernel.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
@@ -139,7 +142,7 @@ pub(crate) struct Kernel {
     pub(crate) entry: &'static str,
     part: Part,
     /// The part for every d above a limit.
-    wide: Option<(fn(Precision) -> usize, Part)>,
+    wide: Option<(Limit, Part)>,
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
     of_every_d: bool,

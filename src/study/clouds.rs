@@ -77,7 +77,9 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
     }
     for corner in &mut corners {
         let radius = 0.95 + 0.1 * stream.uniform();
-        corner.iter_mut().for_each(|x| *x *= radius);
+        for x in corner {
+            *x *= radius;
+        }
     }
     let middle = |a: usize| -> Vec<f64> {
         let away = |b: &usize| squared_distance(&corners[a], &corners[*b]);

@@ -8,7 +8,7 @@
 //! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the root ρ, |Ax_i| or √<Ax_i, x_i> over
 //!   u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width: ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with
 //!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
-//! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
+//! * **f64.** [`crate::reference::real`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
 //!   c·||A||x_i||, the root of the a-norm by √ of its score's error; the maximum by as much as a score.
 //! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
 //!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| + 4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.

@@ -75,7 +75,7 @@ impl Factory {
     /// Whether it takes the k-th of many systems, which differ by the remainders of k: every second one of its own in everyday
     /// runs.
     pub(crate) fn takes(&self, k: usize) -> bool {
-        let everyday = (k + k / 2 + k / 4 + k / 8) % 2 == 0;
+        let everyday = (k + k / 2 + k / 4 + k / 8).is_multiple_of(2);
         (everyday || full()) && self.third.is_none_or(|third| (k + k / 3 + k / 9 + k / 27) % 3 == third)
     }
 

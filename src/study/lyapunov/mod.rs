@@ -20,7 +20,6 @@ mod draw;
 mod measure;
 mod rises;
 
-use self::rises::Runs;
 use super::common::{self, FAMILIES, pairs, positive, texts};
 use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
@@ -173,7 +172,7 @@ impl Study for Lyapunov {
     }
 
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-        let runs = Runs::of(results)?;
+        let runs = rises::Runs::of(results)?;
         claims::judge(asked, &runs, report);
         report.text(format!(
             "Every candidate is computed at every step. It rises where it grows by more than {ROUNDING:.0e} of its \
