@@ -229,7 +229,8 @@ stage 'formatting' cargo fmt --check
 stage 'lints, of the fuzz targets too' cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 stage 'features one by one' check_features
-stage "tests, on the Vulkan drivers $VK_DRIVER_FILES" python3 tests/timed.py --locked --workspace
+note "Vulkan drivers: $VK_DRIVER_FILES"
+stage 'tests' python3 tests/timed.py --locked --workspace
 stage 'tests in the documentation' cargo test --locked --workspace --doc
 printf '\nSeconds and seconds of processor time of each stage:\n'
 printf '%s\n' "${spent[@]}"
