@@ -220,9 +220,9 @@ print(*sorted(set(package["features"]) - {"default"}))')
     fi
 }
 
-# Artefacts for the next edit are of no use to CI and cost it time.
+# What serves the next edit and a debugger is of no use to CI and costs it time.
 if [ "${CI:-}" = true ]; then
-    export CARGO_INCREMENTAL=0
+    export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_CODEGEN_UNITS=4 CARGO_PROFILE_DEV_DEBUG=false
     stage 'machines with nothing installed' bash tests/bare.sh
 fi
 stage 'formatting' cargo fmt --check
