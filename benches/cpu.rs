@@ -1,7 +1,8 @@
-//! What does a step cost on the CPU engine, by dimension, by width of strip, by instruction set, and late in a run?
+//! What does a step cost on the CPU engine, by dimension, by width of strip, by instruction set,
+//! and late in a run?
 //!
-//! `cargo bench --bench cpu`. Throughput is in pairs (row, key) a second; the multiply-add peak of the same machine is
-//! printed first, to measure against.
+//! `cargo bench --bench cpu`. Throughput is in pairs (row, key) a second; the multiply-add peak of
+//! the same machine is printed first, to measure against.
 
 use std::hint::black_box;
 

@@ -1,8 +1,9 @@
 //! What does a step cost on each GPU adapter, by n and d, in wall time and in processor time?
 //!
-//! `cargo bench --bench gpu [-- --tokens 10000,100000 --dims 2,3,16]`. Of a software driver the processor time is the
-//! figure to watch: it hardly changes with what else the machine does. 2n²d operations are charged to a step, whatever
-//! it really did; the share is of a multiply-add peak measured first on the same adapter.
+//! `cargo bench --bench gpu [-- --tokens 10000,100000 --dims 2,3,16]`. Of a software driver the
+//! processor time is the figure to watch: it hardly changes with what else the machine does. 2n²d
+//! operations are charged to a step, whatever it really did; the share is of a multiply-add peak
+//! measured first on the same adapter.
 
 use std::time::Instant;
 

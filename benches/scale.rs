@@ -1,9 +1,10 @@
 //! How far below n² is a step, and at what growth? Prints the table of clouds and widths.
 //!
-//! `cargo bench --bench scale -- [n=100000,1000000] [d=2,3,8] [delta=0,0.01,0.1,0.5] [plan=auto]`. Milliseconds a step
-//! are the median of several first steps, each from the same cloud, the sort counted apart; brute force is this
-//! program's own, timed on sampled rows in the same run, and its strips are compared with the search's.
-//! `run=N` takes one cloud (normal, d = 3, delta = 0.01, alpha = 1) to its fixed point instead.
+//! `cargo bench --bench scale -- [n=100000,1000000] [d=2,3,8] [delta=0,0.01,0.1,0.5] [plan=auto]`.
+//! Milliseconds a step are the median of several first steps, each from the same cloud, the sort
+//! counted apart; brute force is this program's own, timed on sampled rows in the same run, and its
+//! strips are compared with the search's. `run=N` takes one cloud (normal, d = 3, delta = 0.01,
+//! alpha = 1) to its fixed point instead.
 
 use std::time::Instant;
 
@@ -38,8 +39,8 @@ fn list<T: std::str::FromStr>(name: &str, default: &str) -> Vec<T> {
     given.as_deref().unwrap_or(default).split(',').filter_map(|v| v.parse().ok()).collect()
 }
 
-/// Processor time of this process in milliseconds, to a tick of 10: what a loaded machine tells honestly. 0 where the
-/// system does not say.
+/// Processor time of this process in milliseconds, to a tick of 10: what a loaded machine tells
+/// honestly. 0 where the system does not say.
 fn processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -64,7 +65,8 @@ fn measure(kind: Cloud, n: usize, d: usize, delta: f64, plan: Plan) {
         let busy = processor() - busy;
         times.push(start.elapsed().as_secs_f64() * 1e3);
         if times.len() == 1 {
-            // The first step's strips, before the state moves on, against brute force on a few rows.
+            // The first step's strips, before the state moves on, against brute force on a few
+            // rows.
             let strips = cpu.strips().expect("strips");
             let mut brute = open(Plan::Brute);
             let rows: Vec<usize> = (0..1024).map(|k| k * (n / 1024)).collect();

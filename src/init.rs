@@ -68,8 +68,8 @@ named!(
 );
 
 impl Cloud {
-    /// Draws n tokens in R^d, stored as f32; equal seeds give equal bits on every platform. [`CloudSample`] draws at another scale
-    /// or precision.
+    /// Draws n tokens in R^d, stored as f32; equal seeds give equal bits on every platform.
+    /// [`CloudSample`] draws at another scale or precision.
     ///
     /// # Errors
     /// n or d outside its domain; more memory than there is.

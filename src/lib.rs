@@ -1,5 +1,6 @@
-//! Attention as a dynamical system: n tokens in R^d move, step by step, towards an average of the tokens that they attend
-//! to, on a GPU, on a fast CPU engine, or on a plain reference that the other two are held to.
+//! Attention as a dynamical system: n tokens in R^d move, step by step, towards an average of the
+//! tokens that they attend to, on a GPU, on a fast CPU engine, or on a plain reference that the
+//! other two are held to.
 //!
 //! ```
 //! use localmax::{Cloud, Engine, Model, Simulation};
@@ -17,8 +18,9 @@
 //! # }
 //! ```
 //!
-//! [`Model`] has a constructor for each system, with its equation and its paper. A parameter is a number, or a text in the
-//! time t. [`Tokens`] come from a [`Cloud`], from rows, or from a vector in place:
+//! [`Model`] has a constructor for each system, with its equation and its paper. A parameter is a
+//! number, or a text in the time t. [`Tokens`] come from a [`Cloud`], from rows, or from a vector
+//! in place:
 //!
 //! ```
 //! # use localmax::{Engine, Model, Simulation, Tokens};
@@ -34,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! Localmax, hardmax and Frank–Wolfe run in exact arithmetic, so a trajectory has the same bits on every engine, and two people
-//! compare a run by one hash:
+//! Localmax, hardmax and Frank–Wolfe run in exact arithmetic, so a trajectory has the same bits on
+//! every engine, and two people compare a run by one hash:
 //!
 //! ```
 //! # use localmax::{Cloud, Engine, Model, Simulation};
@@ -50,8 +52,8 @@
 //! # }
 //! ```
 //!
-//! A [`Config`] is what the program runs, read from TOML; a [`RunDir`] is the folder that it leaves. Nothing is written by the
-//! library unless it is asked to.
+//! A [`Config`] is what the program runs, read from TOML; a [`RunDir`] is the folder that it
+//! leaves. Nothing is written by the library unless it is asked to.
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -60,8 +62,8 @@
 //! | `studies` | experiments of many runs, with `pictures` |
 //! | `cli` | the program, with `studies` |
 //!
-//! All are on unless `default-features = false`. The pages in the repository's `docs/` have the equations, the exact arithmetic, the
-//! files and the architecture.
+//! All are on unless `default-features = false`. The pages in the repository's `docs/` have the
+//! equations, the exact arithmetic, the files and the architecture.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

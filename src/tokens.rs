@@ -52,7 +52,7 @@ impl Coordinates {
     /// Writes the coordinates row-major as little-endian bytes.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
@@ -70,7 +70,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// n tokens in R^d from their n·d coordinates, token after token, as `Vec<f32>` or `Vec<f64>`; they are stored in that width.
+    /// n tokens in R^d from their n·d coordinates, token after token, as `Vec<f32>` or `Vec<f64>`;
+    /// they are stored in that width.
     ///
     /// # Errors
     /// n or d of 0, a length that is not n·d, a coordinate that is not finite (named).

@@ -1,9 +1,10 @@
 //! One hash a step, whatever computes it: `cargo test --test one_hash`.
 //!
-//! The reference's trajectory, step by step, against every instruction set, plan, number of threads, size of windows and
-//! dispatches, interval between sorts, merged and not, on the CPU and on every Vulkan driver found; and one run of a GPU
-//! again and again. At full size, every system on every path, with n = 3001, 300 steps and 100 repeats:
-//! `LOCALMAX_ONE_HASH=3001,300,100 cargo test --release --test one_hash [PART OF A NAME]`.
+//! The reference's trajectory, step by step, against every instruction set, plan, number of
+//! threads, size of windows and dispatches, interval between sorts, merged and not, on the CPU and
+//! on every Vulkan driver found; and one run of a GPU again and again. At full size, every system
+//! on every path, with n = 3001, 300 steps and 100 repeats: `LOCALMAX_ONE_HASH=3001,300,100 cargo
+//! test --release --test one_hash [PART OF A NAME]`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -135,7 +136,8 @@ fn upkeeps() -> Vec<(String, Upkeep)> {
     INTERVALS.into_iter().flat_map(of).collect()
 }
 
-/// Every instruction set, whose lanes are the rows of a packet, by brute force; searches on them in turn, on one thread and two.
+/// Every instruction set, whose lanes are the rows of a packet, by brute force; searches on them in
+/// turn, on one thread and two.
 fn on_cpu() -> Vec<Path> {
     let sets: Vec<InstructionSet> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
     let mut all = Vec::new();

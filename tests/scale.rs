@@ -1,6 +1,6 @@
-//! Searches against brute force on every row: the same tokens, counts and argmaxes, on clouds where they take every
-//! kind of way. `LOCALMAX_FULL=1` runs every case, `LOCALMAX_SCALE_N=20000 cargo test --release --test scale` runs them at full
-//! size.
+//! Searches against brute force on every row: the same tokens, counts and argmaxes, on clouds where
+//! they take every kind of way. `LOCALMAX_FULL=1` runs every case, `LOCALMAX_SCALE_N=20000 cargo
+//! test --release --test scale` runs them at full size.
 
 use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, Options};
@@ -30,7 +30,8 @@ enum Shape {
     Of(Cloud),
     /// Every token of a normal cloud several times, scattered.
     Duplicated,
-    /// A normal cloud after many steps: few distinct tokens, tight clusters, some still on their way.
+    /// A normal cloud after many steps: few distinct tokens, tight clusters, some still on their
+    /// way.
     Late,
 }
 
@@ -130,7 +131,8 @@ fn hold(case: &Case) {
     }
 }
 
-/// If a search ever differed from brute force, a million tokens would not follow the rule that a thousand follow.
+/// If a search ever differed from brute force, a million tokens would not follow the rule that a
+/// thousand follow.
 #[test]
 fn searches_find_what_brute_force_finds() {
     for (k, d) in [1, 2, 3, 5, 8, 16, 64].into_iter().enumerate() {
@@ -147,8 +149,9 @@ fn searches_find_what_brute_force_finds() {
     }
 }
 
-/// Whole groups of rows may have the same boxes and keys in their strips, which are then summed once: in every form of the strip,
-/// with strips of a few units and tokens of a few units among others, from the start until clusters have no extent.
+/// Whole groups of rows may have the same boxes and keys in their strips, which are then summed
+/// once: in every form of the strip, with strips of a few units and tokens of a few units among
+/// others, from the start until clusters have no extent.
 #[test]
 fn strips_that_rows_share_are_those_of_brute_force() {
     let (n, d) = (1100, 3);
@@ -189,8 +192,8 @@ fn strips_that_rows_share_are_those_of_brute_force() {
     }
 }
 
-/// In clouds of thousands of tokens some rows list the keys that matter to them, others find too many and search boxes, and
-/// some do the one for their maxima and the other for their strips.
+/// In clouds of thousands of tokens some rows list the keys that matter to them, others find too
+/// many and search boxes, and some do the one for their maxima and the other for their strips.
 #[test]
 fn long_and_short_lists_find_what_brute_force_finds() {
     let shapes = [Shape::Of(Cloud::Gaussian), Shape::Of(Cloud::Ball), Shape::Of(Cloud::Sphere), Shape::Duplicated];
@@ -217,7 +220,8 @@ fn causal_searches_find_what_brute_force_finds() {
     }
 }
 
-/// A mask may change during a run: what was merged must come apart again, as copies of a token see different keys.
+/// A mask may change during a run: what was merged must come apart again, as copies of a token see
+/// different keys.
 #[test]
 fn a_mask_may_change() {
     let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);

@@ -1,4 +1,5 @@
-//! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test shaders`.
+//! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test
+//! shaders`.
 
 use libtest_mimic::{Arguments, Trial};
 use localmax::gpu::twins::{Operands, exponential, functions};
@@ -27,7 +28,8 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// If a carry were lost, two devices would disagree in a bit that no test of small clouds may ever reach.
+/// If a carry were lost, two devices would disagree in a bit that no test of small clouds may ever
+/// reach.
 fn arithmetic(device: &Device) {
     let operands = operands();
     for precision in [Precision::F32, Precision::F64] {

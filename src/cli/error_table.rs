@@ -1,5 +1,5 @@
-//! The table of errors that `localmax verify --table` prints: every engine of this machine beside the reference, over
-//! systems that reach from the first step to late, merged states.
+//! The table of errors that `localmax verify --table` prints: every engine of this machine beside
+//! the reference, over systems that reach from the first step to late, merged states.
 
 use anyhow::Result;
 
@@ -45,7 +45,8 @@ fn real_rules() -> Vec<(&'static str, Model)> {
     ]
 }
 
-/// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with a full first row.
+/// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with
+/// a full first row.
 fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
     let rows: Vec<Vec<f64>> = (0..d)
         .map(|r| {

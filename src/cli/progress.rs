@@ -1,4 +1,5 @@
-//! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing for the first second.
+//! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing
+//! for the first second.
 
 use std::io::IsTerminal;
 use std::time::Duration;

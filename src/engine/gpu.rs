@@ -1,5 +1,5 @@
-//! The GPU's engines behind the trait, and what opening one needs. Their inside is asynchronous; each call of the trait waits
-//! for it once.
+//! The GPU's engines behind the trait, and what opening one needs. Their inside is asynchronous;
+//! each call of the trait waits for it once.
 
 use pollster::block_on;
 

@@ -6,7 +6,8 @@ use crate::real;
 use crate::reference::real::State;
 use crate::tokens::Tokens;
 
-/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the stored tokens.
+/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the
+/// stored tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
     /// The token.

@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never rescaled.
+/// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never
+/// rescaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// e: no coordinate exceeds 2^e in magnitude.
@@ -21,8 +22,9 @@ impl Grid {
 
     /// Checks that nothing on the lattice leaves the range of floats.
     ///
-    /// At f32 the unit 2^(e−24) must be a normal number, and 2^e itself finite: −102 ≤ e ≤ 127. At f64 the scores must be
-    /// normal numbers too, from the square of the unit, 2^(2e−106), to 2^13 products of two coordinates, 2^(2e+13):
+    /// At f32 the unit 2^(e−24) must be a normal number, and 2^e itself finite: −102 ≤ e ≤ 127. At
+    /// f64 the scores must be normal numbers too, from the square of the unit, 2^(2e−106), to 2^13
+    /// products of two coordinates, 2^(2e+13):
     /// |e| ≤ 458 does it, and leaves a factor of 2^94 to the matrix.
     ///
     /// # Errors
@@ -108,7 +110,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If the lattice moved a token that is already on it, a resumed run would differ from an uninterrupted one.
+        /// If the lattice moved a token that is already on it, a resumed run would differ from an
+        /// uninterrupted one.
         #[test]
         fn snapping_is_idempotent(v in proptest::collection::vec(-1e30f64..1e30, 1..20), wide in any::<bool>()) {
             let precision = if wide { Precision::F64 } else { Precision::F32 };

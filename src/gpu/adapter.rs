@@ -24,8 +24,8 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Every adapter, hardware first (discrete, integrated, other), then software, of which lavapipe runs and compiles
-    /// kernels the fastest. (The loader lists drivers in any order.)
+    /// Every adapter, hardware first (discrete, integrated, other), then software, of which
+    /// lavapipe runs and compiles kernels the fastest. (The loader lists drivers in any order.)
     pub async fn find_all() -> Vec<Self> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::PRIMARY;
@@ -48,7 +48,8 @@ impl Adapter {
         all
     }
 
-    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that is wanted.
+    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that
+    /// is wanted.
     ///
     /// # Errors
     /// None fits; the text lists those there are.
@@ -106,12 +107,13 @@ impl Adapter {
         self.info.backend.to_str()
     }
 
-    /// What a plan is checked against.
+    /// The limits that a plan is checked against.
     pub fn limits(&self) -> wgpu::Limits {
         self.handle.limits()
     }
 
-    /// Bytes that all buffers together may take: the device's own memory, or this machine's if it shares that.
+    /// Bytes that all buffers together may take: the device's own memory, or this machine's if it
+    /// shares that.
     pub fn memory(&self) -> Option<u64> {
         if self.is_software() {
             crate::machine::available_memory()
@@ -136,12 +138,12 @@ impl Adapter {
 pub struct Manifest {
     /// The JSON file.
     pub path: PathBuf,
-    /// What is wrong with it, if anything: it cannot be read, or names a library that is not there.
+    /// The fault of the manifest, if it cannot be read or names a library that is not there.
     pub problem: Option<String>,
 }
 
-/// The driver manifests that the Vulkan loader would read, in its order: those of `VK_DRIVER_FILES` or
-/// `VK_ICD_FILENAMES` alone if set, else the system's folders.
+/// The driver manifests that the Vulkan loader would read, in its order: those of `VK_DRIVER_FILES`
+/// or `VK_ICD_FILENAMES` alone if set, else the system's folders.
 pub fn manifests() -> Vec<Manifest> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(list) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) {
@@ -207,7 +209,7 @@ mod tests {
         assert_eq!(seen[1], Manifest { path: good, problem: None });
     }
 
-    /// Where nothing fits, the user must read what there is and what to do.
+    /// A user whose choice fits no adapter must read which adapters there are, and what to do.
     #[test]
     fn no_adapter_is_a_clear_error() {
         let text = Adapter::choose_from(Vec::new(), Wanted::Any, None).unwrap_err().to_string();

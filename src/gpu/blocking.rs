@@ -1,5 +1,5 @@
-//! Doors for callers that do not await: each waits on the calling thread. In a browser, whose thread must not wait, the
-//! functions behind them are awaited.
+//! Doors for callers that do not await: each waits on the calling thread. In a browser, whose
+//! thread must not wait, the functions behind them are awaited.
 
 use pollster::block_on;
 

@@ -1,4 +1,5 @@
-//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the driver probe.
+//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the
+//! driver probe.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,8 @@ use crate::tokens::Precision;
 /// The driver probe.
 pub(crate) const PROBE: &str = include_str!("../../shaders/arithmetic/probe.wgsl");
 
-/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
+/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device
+/// that hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
@@ -30,14 +32,15 @@ pub(crate) struct Slot {
     pub(crate) writes: bool,
 }
 
-/// What a kernel is compiled from.
+/// Source of a kernel.
 pub(crate) struct Module {
     /// The entry point.
     pub(crate) entry: &'static str,
     /// The buffers of group 1.
     pub(crate) slots: Vec<Slot>,
     pub(crate) source: String,
-    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
+    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling
+    /// them.
     pub(crate) trusted: bool,
 }
 
@@ -84,7 +87,8 @@ pub(crate) struct Pipeline {
 }
 
 impl Device {
-    /// Opens an adapter and probes its driver. Limits below the adapter's own take a cloud in more slices and windows.
+    /// Opens an adapter and probes its driver. Limits below the adapter's own take a cloud in more
+    /// slices and windows.
     ///
     /// # Errors
     /// The device cannot be opened, or its driver computes wrongly; limits above the adapter's.
@@ -119,7 +123,8 @@ impl Device {
         &self.adapter
     }
 
-    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone, fails.
+    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone,
+    /// fails.
     pub fn destroy(&self) {
         self.raw.destroy();
     }
@@ -306,18 +311,20 @@ impl Device {
         .await
     }
 
-    /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
+    /// Workgroups along x and y, as one dimension holds only so many; those past the end find
+    /// nothing to do.
     pub(crate) fn spread(&self, groups: u64) -> [u32; 2] {
         let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
         [across as u32, groups.div_ceil(across) as u32]
     }
 
-    /// What it was opened with; plans are made for them.
+    /// Limits that the device was opened with; plans are made for them.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
+    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups;
+    /// the seconds it took.
     pub(crate) async fn run_alone(
         &self,
         source: &str,
@@ -373,9 +380,9 @@ impl Device {
     }
 }
 
-/// A compiled module. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers
-/// from unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile
-/// longer. Memory accesses stay checked.
+/// A compiled module. A trusted one, where the time goes, does without naga's counters in every
+/// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked.
 #[allow(unsafe_code)]
 fn compute_pipeline(
     raw: &wgpu::Device,
@@ -387,9 +394,10 @@ fn compute_pipeline(
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each
-    // of their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one
-    // takes bits from a word, the others go from node to node in depth-first order and never come back to one.
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
+    // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
+    // those of a search over the nodes of a tree: one takes bits from a word, the others go from
+    // node to node in depth-first order and never come back to one.
     let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
     raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(entry),
@@ -423,7 +431,7 @@ fn one_line(error: &wgpu::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What [`PROBE`] makes of a seed: 200,000 rounds of xorshift.
+/// Result of [`PROBE`] for a seed: 200,000 rounds of xorshift.
 fn probed(seed: u32) -> u32 {
     (0..200_000).fold(seed, |mut x, _| {
         x ^= x << 13;

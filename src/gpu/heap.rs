@@ -6,7 +6,8 @@
 pub(crate) fn local_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
     /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
     const DEVICE_LOCAL: u32 = 1;
-    // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter` lives.
+    // SAFETY: the handle is only read, and dropped at the end of this function, while `adapter`
+    // lives.
     let handle = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
     let instance = handle.shared_instance().raw_instance();
     // SAFETY: the physical device is of this instance, and both live as long as `handle`.

@@ -1,4 +1,4 @@
-//! What an engine holds on a device, buffer by buffer, checked before anything is allocated.
+//! The memory of an engine on a device, buffer by buffer, checked before anything is allocated.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use crate::error::{Error, Result};
 /// One buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its name among the buffers on the device; none if it stands for several, which come when they are first needed.
+    /// Name among the buffers on the device; `None` for a line of several buffers, which are made
+    /// when they are first needed.
     pub(crate) name: Option<Name>,
-    /// What it holds.
+    /// Content.
     pub what: &'static str,
-    /// Its size.
+    /// Size.
     pub bytes: u64,
 }
 
@@ -36,7 +37,7 @@ pub struct Memory {
     pub lines: Vec<Line>,
     /// Rows whose partial results the buffers of a slice hold.
     pub slice_rows: u32,
-    /// What to do where it is too much.
+    /// Advice where it is too much.
     pub mend: &'static str,
 }
 
@@ -46,7 +47,8 @@ impl Memory {
         self.lines.iter().map(|line| line.bytes).sum()
     }
 
-    /// Checks every buffer against what the adapter allocates, and those that are bound whole against what it binds.
+    /// Checks every buffer against what the adapter allocates, and those that are bound whole
+    /// against what it binds.
     ///
     /// # Errors
     /// [`Error::Memory`] with both numbers.

@@ -1,9 +1,9 @@
-//! The GPU engine on any device that wgpu reaches, with WGSL kernels from `shaders/`: `exact` has the rules of the integer
-//! contract ([`crate::exact`]), `real` every other rule.
+//! The GPU engine on any device that wgpu reaches, with WGSL kernels from `shaders/`: `exact` has
+//! the rules of the integer contract ([`crate::exact`]), `real` every other rule.
 //!
-//! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as an engine), a layout
-//! (every buffer's bytes and the slices, checked before anything is allocated), [`ExactGpu`] and [`RealGpu`] (the resident
-//! tokens).
+//! The objects: [`Adapter`] (found, listed, chosen), [`Device`] (opened, probed; lives as long as
+//! an engine), a layout (every buffer's bytes and the slices, checked before anything is
+//! allocated), [`ExactGpu`] and [`RealGpu`] (the resident tokens).
 
 mod adapter;
 mod blocking;

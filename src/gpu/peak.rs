@@ -26,7 +26,8 @@ pub(crate) async fn measure(device: &Device) -> Result<Peak> {
     let time = async |groups| -> Result<f64> {
         Ok(device.run_alone(MULTIPLY_ADD, "multiply_add", &[&buffer], groups).await?.as_secs_f64())
     };
-    // Drivers compile at the first run, and devices wake up; so the size is found first, then timed.
+    // Drivers compile at the first run, and devices wake up; so the size is found first, then
+    // timed.
     let mut groups = 16u32;
     time(groups).await?;
     while time(groups).await? < 0.05 && groups < 32_000 {

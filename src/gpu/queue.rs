@@ -8,7 +8,8 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
 
-/// Seconds that a submission should take: short for a desktop's watchdog, long against its overhead.
+/// Seconds that a submission should take: short for a desktop's watchdog, long against its
+/// overhead.
 const SUBMISSION: f64 = 0.1;
 /// Most dispatches in a submission.
 const JOBS: usize = 2048;
@@ -59,7 +60,8 @@ impl<J: Pod> Queue<J> {
         [self.budget - self.cost, self.budget].map(|room| (room / cost).clamp(0.0, f64::from(u32::MAX)) as u32)
     }
 
-    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest is not worth a slice.
+    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest
+    /// is not worth a slice.
     pub(crate) async fn charge(&mut self, cost: f64) -> Result<()> {
         self.cost += cost;
         if self.cost >= 0.75 * self.budget { self.submit().await } else { Ok(()) }
@@ -91,7 +93,8 @@ impl<J: Pod> Queue<J> {
         self.device.wait(index).await?;
         let took = started.elapsed();
         self.busy += took;
-        // Short submissions say little about the rate; no measurement changes the budget more than fourfold.
+        // Short submissions say little about the rate; no measurement changes the budget more than
+        // fourfold.
         if self.cost > 0.0 {
             let measured = self.cost * SUBMISSION / took.as_secs_f64().max(1e-4);
             if took.as_secs_f64() > SUBMISSION || self.cost > self.budget / 4.0 {

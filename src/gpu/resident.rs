@@ -12,11 +12,12 @@ use crate::gpu::table::{Kernel, LANES, Span};
 use crate::gpu::wgsl::Parameters;
 use crate::tokens::Precision;
 
-/// What a kernel's variable is bound to: a buffer, whole or in one window.
+/// Binding of a kernel's variable: a buffer, whole or in one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bound {
     name: Name,
-    /// The window's index, and the bytes of a window. A buffer that ends before the window is bound whole.
+    /// The window's index, and the bytes of a window. A buffer that ends before the window is bound
+    /// whole.
     window: Option<(u32, u64)>,
 }
 
@@ -67,7 +68,8 @@ impl<J: Parameters> Resident<J> {
         Ok(())
     }
 
-    /// Allocates a buffer unless there is one of at least this size; one that is too small is dropped.
+    /// Allocates a buffer unless there is one of at least this size; one that is too small is
+    /// dropped.
     pub(crate) async fn hold(&mut self, name: Name, what: &str, bytes: u64) -> Result<()> {
         if self.buffers.get(&name).is_none_or(|buffer| buffer.size() < bytes) {
             self.buffers.insert(name, self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE).await?);
@@ -97,7 +99,8 @@ impl<J: Parameters> Resident<J> {
         self.read(("reports", 0), steps * REPORT_WORDS as usize).await
     }
 
-    /// Adds a dispatch of a kernel over a span; `bound` says what each of its variables is bound to.
+    /// Adds a dispatch of a kernel over a span; `bound` says what each of its variables is bound
+    /// to.
     pub(crate) async fn push(
         &mut self,
         kernel: &Kernel,
@@ -130,8 +133,8 @@ impl<J: Parameters> Resident<J> {
         }
     }
 
-    /// How many rows of a cost the budget still holds: whole blocks of `large` rows where a fresh one holds `enough` of
-    /// them, else of [`LANES`]; at least one block.
+    /// How many rows of a cost the budget still holds: whole blocks of `large` rows where a fresh
+    /// one holds `enough` of them, else of [`LANES`]; at least one block.
     pub(crate) fn rows_that_fit(&self, cost: f64, large: u32, enough: u32) -> u32 {
         let [fit, whole] = self.queue.fit(cost);
         let block = if whole < enough { LANES } else { large };
@@ -145,7 +148,8 @@ pub(crate) fn within(first: u32, count: u32, window: u32, end: u32) -> Range<u32
     first..first.saturating_add(count).min(window_end).min(end)
 }
 
-/// The first rows of a list as a range: those that follow one another, at most `count`, in one window.
+/// The first rows of a list as a range: those that follow one another, at most `count`, in one
+/// window.
 pub(crate) fn leading_run(rows: &[usize], count: u32, window: u32) -> Range<u32> {
     let first = rows[0] as u32;
     let most = within(first, count, window, u32::MAX);

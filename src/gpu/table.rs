@@ -1,8 +1,10 @@
-//! The table of kernels: how a line of it becomes a module's text and the buffers that the module binds.
+//! The table of kernels: how a line of it becomes a module's text and the buffers that the module
+//! binds.
 //!
-//! A kernel is a part of the shaders' text with an entry point. The first line of a part may name others that it needs,
-//! `// needs: a, b`; a module is the constants and parameters from Rust, what the kernel's part needs, and the part itself.
-//! Buffers are declared in the parts, one a line, and go by their variables' names.
+//! A kernel is a part of the shaders' text with an entry point. The first line of a part may name
+//! others that it needs, `// needs: a, b`; a module is the constants and parameters from Rust, what
+//! the kernel's part needs, and the part itself. Buffers are declared in the parts, one a line, and
+//! go by their variables' names.
 
 use crate::error::Result;
 use crate::gpu::device::{Device, Module, Pipeline, Slot};
@@ -22,7 +24,7 @@ constants! {
 /// A part of the shaders' text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
-    /// Its path below `shaders/`, without the ending.
+    /// Path below `shaders/`, without the ending.
     pub(crate) name: &'static str,
     pub(crate) text: &'static str,
 }
@@ -70,7 +72,8 @@ fn integers(precision: Precision) -> Part {
     }
 }
 
-/// A part behind all that it needs, each once. `opaque` is what the arithmetic takes for values that no compiler looks through.
+/// A part behind all that it needs, each once. `opaque` is what the arithmetic takes for values
+/// that no compiler looks through.
 pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part) -> Vec<&'static str> {
     fn gather(part: Part, find: &impl Fn(&str) -> Part, into: &mut Vec<&'static str>) {
         if into.contains(&part.text) {
@@ -108,7 +111,7 @@ fn slots(texts: &[&'static str]) -> Vec<Slot> {
     found.into_iter().map(|(_, slot)| slot).collect()
 }
 
-/// What a dispatch goes over: rows (tokens, keys or counts), keys for each of them, and d coordinates.
+/// Extent of a dispatch: rows (tokens, keys or counts), keys for each of them, and d coordinates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) rows: u64,
@@ -165,7 +168,7 @@ impl Kernel {
         Self { of_every_d: true, ..self }
     }
 
-    /// Its module does without counters in its loops: see [`Module::trusted`].
+    /// Compiles the module without counters in its loops: see [`Module::trusted`].
     pub(crate) const fn trusted(self) -> Self {
         Self { trusted: true, ..self }
     }

@@ -120,7 +120,8 @@ pub fn functions(precision: Precision) -> Vec<Function> {
             call: "let s = bitcast<f32>(a.x & 0xbfffffffu); let t = bitcast<f32>(b.x & 0xbfffffffu); \
                    r = vec4u(select(0u, 1u, ordered(s) < ordered(t)), bitcast<u32>(unordered(ordered(s))), 0u, 0u);",
             twin: |[a, b, _]| {
-                // Exponents below 128 keep infinities and NaN out; those above 0 keep denormals out.
+                // Exponents below 128 keep infinities and NaN out; those above 0 keep denormals
+                // out.
                 let [s, t] = [a, b].map(|w| f32::from_bits(w[0] & 0xbfff_ffff));
                 (s.is_normal() && t.is_normal()).then(|| [u32::from(s < t), s.to_bits(), 0, 0])
             },
@@ -133,7 +134,8 @@ pub fn functions(precision: Precision) -> Vec<Function> {
     shared.into_iter().chain(own).collect()
 }
 
-/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it has no twin.
+/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it
+/// has no twin.
 pub fn exponential() -> Function {
     Function { name: "exponential4", call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));", twin: |_| None }
 }

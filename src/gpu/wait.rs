@@ -1,4 +1,5 @@
-//! How one waits for the end of work on a device: a driver is polled on the calling thread, a browser calls back.
+//! How one waits for the end of work on a device: a driver is polled on the calling thread, a
+//! browser calls back.
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use driver::end_of;
@@ -33,7 +34,8 @@ mod browser {
     /// Whether the work has ended, and who is to be told.
     type Ended = (bool, Option<Waker>);
 
-    /// Ready when all work submitted so far has ended, and buffers that wait to be mapped have been.
+    /// Ready when all work submitted so far has ended, and buffers that wait to be mapped have
+    /// been.
     pub(crate) fn end_of(
         _: &wgpu::Device,
         queue: &wgpu::Queue,

@@ -1,4 +1,4 @@
-//! What Rust and the shaders both know, written once: constants, and the parameters of a dispatch.
+//! Constants and the parameters of a dispatch, written once for Rust and the shaders.
 
 /// The WGSL name and alignment of a type of parameters.
 pub(crate) trait Field {
@@ -25,7 +25,8 @@ fields! {
 
 /// The parameters of a kernel's dispatch.
 pub(crate) trait Parameters: bytemuck::Pod {
-    /// WGSL of these parameters as `job` in group 0, and of the constants that go with them, for tokens in R^d.
+    /// WGSL of these parameters as `job` in group 0, and of the constants that go with them, for
+    /// tokens in R^d.
     fn prelude(d: usize) -> String;
 }
 
@@ -61,7 +62,8 @@ macro_rules! job {
             }
         }
 
-        // WGSL pads a field to its alignment, `repr(C)` does not: the two layouts are one where nothing needs padding.
+        // WGSL pads a field to its alignment, `repr(C)` does not: the two layouts are one where
+        // nothing needs padding.
         const _: () = {
             use $crate::gpu::wgsl::Field;
             $(assert!(std::mem::offset_of!(Job, $field).is_multiple_of(<$type as Field>::ALIGN));)+

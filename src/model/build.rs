@@ -1,8 +1,9 @@
 //! Systems in code: a constructor for each rule, and what it leaves open.
 //!
-//! A scalar parameter is anything that becomes a [`Schedule`]: a number, a text in t such as `"1/(t+1)"`, or a schedule
-//! itself. A matrix is anything that becomes a [`Matrix`]: an array of rows, a number for its multiple of the identity, or a
-//! matrix itself. Values are checked against their domains where a run starts.
+//! A scalar parameter is anything that becomes a [`Schedule`]: a number, a text in t such as
+//! `"1/(t+1)"`, or a schedule itself. A matrix is anything that becomes a [`Matrix`]: an array of
+//! rows, a number for its multiple of the identity, or a matrix itself. Values are checked against
+//! their domains where a run starts.
 
 use super::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::error::{Error, Result};
@@ -10,7 +11,8 @@ use crate::schedule::Schedule;
 
 /// The constructors of every rule; α = 1, A = V = I, no mask.
 impl Model {
-    /// Localmax attention (Eq. 5 of arXiv 2509.15958, as reconstructed), with alignment sensitivity δ(t) >= 0:
+    /// Localmax attention (Eq. 5 of arXiv 2509.15958, as reconstructed), with alignment sensitivity
+    /// δ(t) >= 0:
     ///
     /// ```text
     /// x_i' = x_i + α/(1+α)·(mean of x_j over C_i − x_i),   C_i = { j : max_l S_il − S_ij <= δ·s_i },   S_ij = <A x_i, x_j>
@@ -24,13 +26,14 @@ impl Model {
         Ok(Self::average(Rule::Localmax { delta: schedule(delta)?, strip: StripForm::Score }))
     }
 
-    /// Hardmax attention (arXiv 2407.01602): the mean over the exact maximisers of S_i, localmax at δ = 0.
+    /// Hardmax attention (arXiv 2407.01602): the mean over the exact maximisers of S_i, localmax at
+    /// δ = 0.
     pub fn hardmax() -> Self {
         Self::average(Rule::Hardmax)
     }
 
-    /// SA_inf, the Frank–Wolfe map (arXiv 2508.09628), with γ(t) in (0, 1]: `x_i' = x_i + γ·(x_j − x_i)` for the j of lowest
-    /// index that maximises S_ij.
+    /// SA_inf, the Frank–Wolfe map (arXiv 2508.09628), with γ(t) in (0, 1]: `x_i' = x_i + γ·(x_j −
+    /// x_i)` for the j of lowest index that maximises S_ij.
     ///
     /// # Errors
     /// A text that is no expression in t.
@@ -47,8 +50,8 @@ impl Model {
         Ok(Self::average(Rule::Softmax { beta: schedule(beta)? }))
     }
 
-    /// SA_P (arXiv 2508.09628): x_i moves by α/(1+α) of the way towards one x_j, drawn with softmax's probabilities at β(t) >= 0.
-    /// Equal seeds give equal draws.
+    /// SA_P (arXiv 2508.09628): x_i moves by α/(1+α) of the way towards one x_j, drawn with
+    /// softmax's probabilities at β(t) >= 0. Equal seeds give equal draws.
     ///
     /// # Errors
     /// A text that is no expression in t.
@@ -56,9 +59,10 @@ impl Model {
         Ok(Self::average(Rule::Markov { beta: schedule(beta)?, seed }))
     }
 
-    /// SA on the unit sphere (arXiv 2312.10794), with β(t) >= 0: `dx_i/dt = y_i − <x_i, y_i>x_i`, `y_i = V Σ_j w_ij x_j` with
-    /// softmax's weights, in steps of length dt by the authors' scheme, [`Integrator::EulerRenorm`].
-    /// [`Model::causal`] makes it CSA (arXiv 2411.04990), [`Model::unnormalized`] USA.
+    /// SA on the unit sphere (arXiv 2312.10794), with β(t) >= 0: `dx_i/dt = y_i − <x_i, y_i>x_i`,
+    /// `y_i = V Σ_j w_ij x_j` with softmax's weights, in steps of length dt by the authors' scheme,
+    /// [`Integrator::EulerRenorm`]. [`Model::causal`] makes it CSA (arXiv 2411.04990),
+    /// [`Model::unnormalized`] USA.
     ///
     /// # Errors
     /// A text that is no expression in t.
@@ -66,9 +70,10 @@ impl Model {
         Ok(flow(Rule::Softmax { beta: schedule(beta)? }, one_head(), dt, Integrator::EulerRenorm, Geometry::Sphere))
     }
 
-    /// Attention of several heads on the ellipsoid xᵀWx = 1 (arXiv 2412.02682), W symmetric positive definite:
-    /// `dx_i/dt = y_i − x_i·(x_iᵀW y_i)`, `y_i = Σ_h U_h Σ_j w^h_ij x_j`, `w^h_ij ∝ e^{x_iᵀ P_h x_j}`, in steps of length dt by
-    /// [`Integrator::Rk4`]. [`Head::bilinear`] makes a head of P and U.
+    /// Attention of several heads on the ellipsoid xᵀWx = 1 (arXiv 2412.02682), W symmetric
+    /// positive definite: `dx_i/dt = y_i − x_i·(x_iᵀW y_i)`, `y_i = Σ_h U_h Σ_j w^h_ij x_j`,
+    /// `w^h_ij ∝ e^{x_iᵀ P_h x_j}`, in steps of length dt by [`Integrator::Rk4`].
+    /// [`Head::bilinear`] makes a head of P and U.
     ///
     /// # Errors
     /// A W that is no square matrix.
@@ -77,8 +82,9 @@ impl Model {
         Ok(flow(rule, heads, dt, Integrator::Rk4, Geometry::Ellipsoid(matrix(w)?)))
     }
 
-    /// Attention in rescaled coordinates z = e^{−tV}x (arXiv 2305.05465): `dz_i/dt = V Σ_j w_ij (z_j − z_i)`,
-    /// `w_ij ∝ e^{<A e^{tV} z_i, A e^{tV} z_j>}`, in steps of length dt by [`Integrator::Euler`]. A stands on both sides of a score.
+    /// Attention in rescaled coordinates z = e^{−tV}x (arXiv 2305.05465): `dz_i/dt = V Σ_j w_ij
+    /// (z_j − z_i)`, `w_ij ∝ e^{<A e^{tV} z_i, A e^{tV} z_j>}`, in steps of length dt by
+    /// [`Integrator::Euler`]. A stands on both sides of a score.
     ///
     /// # Errors
     /// A V that is no square matrix.
@@ -124,8 +130,8 @@ impl Model {
         Ok(self)
     }
 
-    /// Sets A of the scores `<A x_i, x_j>`, in every head; `<A x_i, A x_j>` in [`Model::rescaled`]. For queries Q x_i and keys K x_j
-    /// it is [`Matrix::from_query_key`].
+    /// Sets A of the scores `<A x_i, x_j>`, in every head; `<A x_i, A x_j>` in [`Model::rescaled`].
+    /// For queries Q x_i and keys K x_j it is [`Matrix::from_query_key`].
     ///
     /// # Errors
     /// No square matrix; an entry that is not finite.
@@ -137,8 +143,8 @@ impl Model {
         Ok(self)
     }
 
-    /// Sets V, applied to what every head sums. A V other than the identity may take tokens out of their hull, so that the system
-    /// runs in real numbers.
+    /// Sets V, applied to what every head sums. A V other than the identity may take tokens out of
+    /// their hull, so that the system runs in real numbers.
     ///
     /// # Errors
     /// No square matrix; an entry that is not finite.
@@ -167,8 +173,8 @@ impl Model {
         self
     }
 
-    /// Lets an engine leave out a share ω in [0, 1) of every row's softmax mass, which moves a mean by at most 2ωR, R the radius of
-    /// the cloud.
+    /// Lets an engine leave out a share ω in [0, 1) of every row's softmax mass, which moves a mean
+    /// by at most 2ωR, R the radius of the cloud.
     #[must_use]
     pub fn omit(mut self, share: f64) -> Self {
         self.omit = share;
@@ -187,8 +193,9 @@ impl Model {
         Ok(self)
     }
 
-    /// USA in place of SA (arXiv 2312.10794): weights `e^{β (S_ij − origin)} / m`, m the number of keys that row i sees, which need
-    /// not sum to 1. USA itself has origin 0; another one only measures time in other units.
+    /// USA in place of SA (arXiv 2312.10794): weights `e^{β (S_ij − origin)} / m`, m the number of
+    /// keys that row i sees, which need not sum to 1. USA itself has origin 0; another one only
+    /// measures time in other units.
     ///
     /// # Errors
     /// A rule other than [`Model::sphere`]'s.

@@ -139,7 +139,7 @@ pub fn read_metrics(path: &Path) -> Result<Vec<MetricsRow>> {
 /// Reads the rows one by one.
 ///
 /// # Errors
-/// Those of [`read_metrics`].
+/// The errors of [`read_metrics`].
 pub(crate) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<MetricsRow>>> {
     table::rows::<Record, _>(path, "metrics of a run")
 }

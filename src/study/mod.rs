@@ -16,7 +16,8 @@
 //! # How to add a study
 //!
 //! A folder with `mod` (question, claims, parameters, columns, cells), `measure` (a cell's row),
-//! `claims` (their verdicts, where that is long) and `draw` (figures); a line in [`catalogue::CATALOGUE`].
+//! `claims` (their verdicts, where that is long) and `draw` (figures); a line in
+//! [`catalogue::CATALOGUE`].
 //!
 //! 1. A claim sheet: in `sheet!` a line for each sentence that is claimed, with its source and how
 //!    well it is founded.

@@ -1,4 +1,5 @@
-//! Every bound against an independent program: `tests/bounds.py`, written from the derivations alone.
+//! Every bound against an independent program: `tests/bounds.py`, written from the derivations
+//! alone.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -143,7 +144,8 @@ fn is_on_a_sphere(step: &Step) -> bool {
     matches!(step.motion, Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. })
 }
 
-/// A bound is worth what its derivation is: what a paper quotes must be what the documentation says, every term of it.
+/// A bound is worth what its derivation is: what a paper quotes must be what the documentation
+/// says, every term of it.
 #[test]
 fn bounds_in_real_numbers_are_those_derived() {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(5));
@@ -209,7 +211,8 @@ fn bounds_in_real_numbers_are_those_derived() {
     hold_equal(&cases, &ours);
 }
 
-/// A wrong bound on the distance between the contract and the mathematics would pass a broken engine, or refuse a right one.
+/// A wrong bound on the distance between the contract and the mathematics would pass a broken
+/// engine, or refuse a right one.
 #[test]
 fn bounds_of_the_contract_are_those_derived() {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(6));

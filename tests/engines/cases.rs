@@ -163,7 +163,8 @@ impl System {
     }
 }
 
-/// Widths from none to everything, and the lowest maximiser alone, in the cloud's own scale (radius about 1).
+/// Widths from none to everything, and the lowest maximiser alone, in the cloud's own scale (radius
+/// about 1).
 pub(crate) const DELTAS: [Option<f64>; 6] = [None, Some(0.0), Some(1e-6), Some(0.2), Some(1e9), Some(-1.0)];
 
 /// A cloud, a model and a number of steps.

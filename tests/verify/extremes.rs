@@ -8,8 +8,8 @@ use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use localmax::verify::Verifier;
 
-/// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor verified by an infinite bound
-/// of which nothing is said.
+/// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor
+/// verified by an infinite bound of which nothing is said.
 #[test]
 fn scores_beyond_f64_have_no_bound_and_that_is_told() {
     let tokens = CloudSample::new(Cloud::Gaussian, 20, 3).tokens(1, Precision::F32).unwrap();
@@ -31,7 +31,8 @@ fn units_beyond_f64_have_no_bound() {
     }
 }
 
-/// On a line, with queries across it, every score is zero: nothing leaves any range, and the mask is checked.
+/// On a line, with queries across it, every score is zero: nothing leaves any range, and the mask
+/// is checked.
 #[test]
 fn scores_that_are_zero_have_a_bound() {
     let line = CloudSample::new(Cloud::Gaussian, 20, 1).tokens(1, Precision::F32).unwrap();

@@ -86,8 +86,8 @@ fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
-    /// The contract may stray from the mathematics by the stated bound and no more, over shapes, ties, matrices,
-    /// scales and both precisions: what a paper would quote.
+    /// The contract may stray from the mathematics by the stated bound and no more, over shapes,
+    /// ties, matrices, scales and both precisions: what a paper would quote.
     #[test]
     fn the_contract_stays_within_its_bounds(
         n in 1usize..14, d in 1usize..6, seed in any::<u64>(), form in 0usize..4, matrix_kind in 0usize..4,

@@ -1,4 +1,5 @@
-//! The worked cases of tests/cases, read: initial data, parameters and the f64 result of small runs, each with its masks.
+//! The worked cases of tests/cases, read: initial data, parameters and the f64 result of small
+//! runs, each with its masks.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! One of every kind of rule in real numbers, over clouds that are random, clustered, tied and duplicated: what engines are held
-//! to their bounds on.
+//! One of every kind of rule in real numbers, over clouds that are random, clustered, tied and
+//! duplicated: what engines are held to their bounds on.
 
 use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;

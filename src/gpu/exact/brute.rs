@@ -186,7 +186,8 @@ impl BruteForce {
 
     /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
     fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        // Whole workgroups of every kernel, unless so few rows are too long for a submission of their own.
+        // Whole workgroups of every kernel, unless so few rows are too long for a submission of
+        // their own.
         let group = score_rows(self.layout.d.into());
         let rows = self.resident.rows_that_fit(cost, group, group / 4);
         within(row, rows.min(most), self.layout.window_rows, self.layout.n)
@@ -195,7 +196,8 @@ impl BruteForce {
     /// A kernel over all keys: window by window, and at most `most` supertiles a dispatch.
     async fn over_keys(&mut self, kernel: &Kernel, job: &Job, most: u32) -> Result<()> {
         let window_tiles = self.layout.window_keys / SUPERTILE;
-        // Supertiles past the last row's own are invisible to a causal slice, but their maxima must be set.
+        // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
+        // be set.
         let mut tile = 0;
         while tile < self.supertiles {
             let tiles = within(tile, most, window_tiles, self.supertiles);

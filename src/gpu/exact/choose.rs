@@ -1,8 +1,8 @@
 //! Which plan runs: what was asked for, or the faster one.
 //!
-//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known from brute force over a
-//! sample, timed once: where the tree takes longer, brute force takes over, and the tree is tried again after some steps,
-//! since a cloud that clusters becomes easier.
+//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known
+//! from brute force over a sample, timed once: where the tree takes longer, brute force takes over,
+//! and the tree is tried again after some steps, since a cloud that clusters becomes easier.
 
 use crate::choice;
 use crate::error::{Error, Result};
@@ -21,11 +21,13 @@ use crate::tokens::{Precision, Tokens};
 const FEWEST: usize = 4096;
 const DIMENSIONS: usize = 16;
 
-/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a time.
+/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a
+/// time.
 const SAMPLE: [usize; 2] = [4096, 16384];
 const SAMPLE_STEPS: usize = 4;
 
-/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree between two looks.
+/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
+/// between two looks.
 const REST: [usize; 2] = [16, 256];
 const LOOK: usize = 32;
 
@@ -47,7 +49,7 @@ pub struct ExactGpu {
     shape: (usize, usize),
     held: Held,
     taken: bool,
-    /// Of the last step, if what is held may not tell.
+    /// Strips of the last step, where the held state cannot tell them any more.
     strips: Option<Strips>,
     /// Under `auto`, where a tree is worth a look.
     trial: Option<Trial>,
@@ -93,7 +95,7 @@ impl Trial {
         }
     }
 
-    /// What these steps took, each, and what brute force would.
+    /// Records the seconds of these steps, each, and of brute force.
     fn count(&mut self, steps: usize, seconds: f64, brute: f64) {
         if self.rest > 0 {
             self.rest -= steps;
@@ -154,7 +156,7 @@ impl ExactGpu {
         }
     }
 
-    /// What a run of n tokens in R^d takes at most on an adapter.
+    /// Most memory that a run of n tokens in R^d takes on an adapter.
     ///
     /// # Errors
     /// [`Error::Memory`], if it is more than there is; a plan that is not there.
@@ -290,8 +292,8 @@ impl ExactGpu {
         }
     }
 
-    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens that change hands go through
-    /// the host: it happens once in many steps.
+    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens
+    /// that change hands go through the host: it happens once in many steps.
     async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
         let (tree, some) = (trial.rest == 0, trial.steps().min(left));
@@ -310,7 +312,8 @@ impl ExactGpu {
         Ok(some)
     }
 
-    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where it has no rival.
+    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where
+    /// it has no rival.
     async fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
         let Some(trial) = &mut self.trial else { return Ok(0.0) };
         if let Some(seconds) = trial.brute {

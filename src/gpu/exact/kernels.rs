@@ -71,7 +71,7 @@ kernels! {
     SCAN_COUNTS = Kernel::new("scan_counts", part!("exact/tree/scan"), blocks).of_every_d();
     /// Running sums of blocks.
     SCAN_BLOCKS = Kernel::new("scan_blocks", part!("exact/tree/scan"), |_| 1).of_every_d();
-    /// Where keys differ from the ones before.
+    /// Marks keys that differ from the ones before.
     MERGE_STARTS = Kernel::new("merge_starts", part!("exact/tree/merge_starts"), Span::threads_of_rows).of_every_d();
     /// Keys in order, equal ones as one.
     MERGE_KEYS = Kernel::new("merge_keys", part!("exact/tree/merge_keys"), Span::threads_of_rows).of_every_d();
@@ -86,7 +86,8 @@ impl Parameters for Job {
     }
 }
 
-/// Rows that a workgroup of [`SCORES`] takes: what 16, 8 or 4 tokens a thread leave of its registers.
+/// Rows that a workgroup of [`SCORES`] takes: what 16, 8 or 4 tokens a thread leave of its
+/// registers.
 pub(crate) fn score_rows(d: u64) -> u32 {
     match d {
         0..=4 => 16 * LANES,
@@ -130,7 +131,8 @@ mod tests {
     use super::*;
     use crate::gpu::table::validate_all;
 
-    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine with a GPU.
+    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine
+    /// with a GPU.
     #[test]
     fn every_kernel_validates_at_every_precision_and_d() {
         for precision in [Precision::F32, Precision::F64] {

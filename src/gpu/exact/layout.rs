@@ -9,7 +9,8 @@ use crate::tokens::Precision;
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known driver stops.
+/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known
+/// driver stops.
 const ROUNDS: u64 = 1 << 15;
 
 /// The memory and the slices of an engine.
@@ -41,7 +42,8 @@ impl Layout {
     /// The plan for n tokens in R^d; `matrix` is whether A is anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
     pub(crate) fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
         let [coordinate, sum, record] = element_bytes(precision);
         let (rows, dim) = (n as u64, d as u64);
@@ -52,7 +54,8 @@ impl Layout {
         let binding = limits.max_storage_buffer_binding_size;
         let supertiles = rows.div_ceil(u64::from(SUPERTILE));
 
-        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256 bytes.
+        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256
+        // bytes.
         let lanes = u64::from(LANES);
         let widest = (dim * coordinate).max(record);
         let key_block = u64::from(SUPERTILE) * dim * coordinate;

@@ -11,7 +11,7 @@ use crate::model::{Geometry, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 
 impl RealGpu {
-    /// What one head gives to the outputs of a slice.
+    /// Adds one head to the outputs of a slice.
     pub(crate) async fn attend(
         &mut self,
         job: &Job,
@@ -145,7 +145,8 @@ impl RealGpu {
     }
 }
 
-/// Whether means are taken relative to the row's own token: where tokens are averaged as they are, and in rescaled flows.
+/// Whether means are taken relative to the row's own token: where tokens are averaged as they are,
+/// and in rescaled flows.
 pub(crate) fn is_relative(step: &Step, stage: &Stage) -> bool {
     match (&step.motion, &stage.heads[..]) {
         (Motion::Average { .. }, [head]) => {

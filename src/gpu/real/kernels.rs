@@ -5,8 +5,8 @@ use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
 
 constants! {
-    /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this whatever the slices and
-    /// submissions, so that every sum has one order.
+    /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this
+    /// whatever the slices and submissions, so that every sum has one order.
     CHUNK: u32 = 1024;
     /// Rows and keys of a tile.
     TILE: u32 = 64;
@@ -38,7 +38,7 @@ kernels! {
         .trusted();
     /// The last three at once, in registers.
     ATTEND = Kernel::new("attend", part!("real/attend"), |s| s.rows.div_ceil(ROWS.into()) * chunks(s.keys)).trusted();
-    /// What the chunks of a row come to.
+    /// Merges the chunks of a row.
     MERGE = Kernel::new("merge", part!("real/merge"), Span::threads_of_rows).of_every_d();
     /// The key that a row draws.
     DRAW = Kernel::new("draw", part!("real/draw"), |s| s.rows).of_every_d();
@@ -69,7 +69,8 @@ mod tests {
     use crate::gpu::table::validate_all;
     use crate::tokens::Precision;
 
-    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine with a GPU.
+    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine
+    /// with a GPU.
     #[test]
     fn every_kernel_validates() {
         for d in [1, 2, 3, 7, 16] {

@@ -8,7 +8,7 @@ use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// What a model asks of the device beside tokens.
+/// Buffers that a model needs beside its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// A rule that chooses keys by their scores.
@@ -20,7 +20,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of a model.
+    /// The needs of a model.
     pub fn of(model: &Model) -> Self {
         let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
         let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
@@ -60,7 +60,8 @@ impl RealLayout {
     /// The plan for n tokens in R^d.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
     pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
         let mend = "take fewer tokens or --engine cpu";
         let (rows, dim) = (n as u64, d as u64);
@@ -115,7 +116,7 @@ impl RealLayout {
         Ok(Self { memory, window, width, chunks })
     }
 
-    /// The same memory in the smallest slices and windows.
+    /// This layout in the smallest slices and windows.
     #[must_use]
     pub fn in_small_slices(self) -> Self {
         let memory = Memory { slice_rows: TILE, ..self.memory };

@@ -41,7 +41,8 @@ struct Loaded {
 pub(crate) struct Matrices(HashMap<Role, Loaded>);
 
 impl Matrices {
-    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the device.
+    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the
+    /// device.
     pub(crate) async fn load(&mut self, resident: &mut Resident<Job>, role: Role, map: &Linear) -> Result<(f64, bool)> {
         let Matrix::Dense { entries, .. } = &map.matrix else {
             return Ok((map.factor * map.matrix.entry(0, 0), false));

@@ -1,7 +1,7 @@
 //! Every rule beyond the integer contract on the GPU, in f32 ([`crate::real`]).
 //!
-//! The state lives on the device from step to step. A stage of a step scales all tokens into [−1, 1] by a power of two, and
-//! then goes over slices of rows, head by head:
+//! The state lives on the device from step to step. A stage of a step scales all tokens into [−1,
+//! 1] by a power of two, and then goes over slices of rows, head by head:
 //!
 //! | kernel | computes |
 //! |---|---|
@@ -14,9 +14,10 @@
 //! | `draw`, `means` | that key; means over the chunks |
 //! | `moves` | projection, integrator, retraction, the report |
 //!
-//! No buffer grows with n². A sum runs over keys of a chunk in index order, 8 or 128 at a time, and over chunks with what
-//! rounding lost carried along: an order that slices, windows and submissions do not touch, so that one binary on one adapter
-//! and driver gives one result. `verify` derives how far it may be from f64.
+//! No buffer grows with n². A sum runs over keys of a chunk in index order, 8 or 128 at a time, and
+//! over chunks with what rounding lost carried along: an order that slices, windows and submissions
+//! do not touch, so that one binary on one adapter and driver gives one result. `verify` derives
+//! how far it may be from f64.
 
 mod advance;
 mod head;

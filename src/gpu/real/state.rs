@@ -97,7 +97,8 @@ impl RealGpu {
         Tokens::from_flat(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
     }
 
-    /// Argmax and number of keys attended to of every row in the last step (first head, first stage).
+    /// Argmax and number of keys attended to of every row in the last step (first head, first
+    /// stage).
     ///
     /// # Errors
     /// Device failures; no step taken yet.
@@ -110,7 +111,8 @@ impl RealGpu {
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
-    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the device.
+    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the
+    /// device.
     pub(crate) async fn load(&mut self, role: Role, map: &Linear) -> Result<(f64, bool)> {
         self.matrices.load(&mut self.resident, role, map).await
     }
@@ -153,7 +155,8 @@ impl RealGpu {
         Bound::window(name, row / self.layout.window, self.layout.window, u64::from(self.d) * 4)
     }
 
-    /// Adds a dispatch of a kernel; `given` are the variables that it does not always bind to the same buffers.
+    /// Adds a dispatch of a kernel; `given` are the variables that it does not always bind to the
+    /// same buffers.
     pub(crate) async fn push(&mut self, kernel: &Kernel, job: Job, given: &[(&str, Bound)]) -> Result<()> {
         let window = self.layout.window;
         let (rows, keys) = (job.row_first / window, job.key_first / window);

@@ -16,7 +16,8 @@ impl RealGpu {
     /// Applies the steps in order.
     ///
     /// # Errors
-    /// A token that stops being finite, at the step that makes it; device failures. The state is then undefined.
+    /// A token that stops being finite, at the step that makes it; device failures. The state is
+    /// then undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
@@ -38,15 +39,15 @@ impl RealGpu {
         Ok(reports)
     }
 
-    /// What a token became when it stopped being finite.
+    /// The error of a token that stopped being finite.
     async fn lost(&self, step: u64, token: usize) -> Result<Error> {
         let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
         let trace = &traces[token * TRACE_WORDS..];
         Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
     }
 
-    /// The keys that the first head attends to at the first stage, of the given rows in the current state, ascending, by the
-    /// decisions that a step would take.
+    /// The keys that the first head attends to at the first stage, of the given rows in the current
+    /// state, ascending, by the decisions that a step would take.
     ///
     /// # Errors
     /// Device failures; a row past the last token.

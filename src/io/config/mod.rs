@@ -110,7 +110,7 @@ impl Config {
     /// given.
     ///
     /// # Errors
-    /// Those of [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
         let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
@@ -184,7 +184,7 @@ impl Config {
     /// Checks the model against the tokens' dimension, and its schedules a million steps ahead.
     ///
     /// # Errors
-    /// Those of [`Model::validate`].
+    /// The errors of [`Model::validate`].
     pub fn validate(&self) -> Result<()> {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }

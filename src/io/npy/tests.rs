@@ -67,7 +67,7 @@ proptest! {
         prop_assert_eq!(tokens.to_f64(), wanted);
     }
 
-    /// What is written reads back as itself, signed zeros and subnormals too.
+    /// A written array must read back as itself, signed zeros and subnormals too.
     #[test]
     fn written_files_read_back(bits in proptest::collection::vec(any::<u64>(), 1..200), wide: bool) {
         let all: Vec<f64> = bits.iter().map(|&b| f64::from_bits(b)).filter(|x| x.is_finite()).collect();

@@ -120,8 +120,7 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8(whole[8..8 + length].to_vec()).unwrap(), body)
 }
 
-/// What is written can be read: a header too long for the reader must not replace a checkpoint that
-/// was good.
+/// A header too long for the reader must not replace a checkpoint that was good.
 #[test]
 fn the_longest_header_is_read_and_no_longer_one_is_written() {
     let folder = faults::folder();

@@ -4,7 +4,7 @@
 //! S_ij = <Q x_i, K x_j> = <A x_i, x_j>,   A = KᵀQ        A = I + κW,  W skew, |W|² = d       A = W
 //! ```
 //!
-//! What carries over to any A, derived here:
+//! Statements that carry over to any A, derived here:
 //!
 //! * The update is a mean: K(t+1) ⊂ K(t).
 //! * At rest a vertex v of K is the mean of its strip and extreme: its strip is v alone, so
@@ -15,8 +15,8 @@
 //! * If A = W is skew, any two vertices have `<W v, w> = 0`, for neither `<W v, w>` nor
 //!   `<W w, v> = −<W v, w>` exceeds 0: in the plane K lies on a line through the origin.
 //!
-//! What does not: a vertex of the start's hull need not be its own maximiser, so that K can be far
-//! smaller than with A = I.
+//! One that does not: a vertex of the start's hull need not be its own maximiser, so that K can be
+//! far smaller than with A = I.
 
 mod claims;
 mod draw;

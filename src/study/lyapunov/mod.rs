@@ -12,8 +12,8 @@
 //!
 //! Eq. (41) of the paper is not public here: V with R = δ stands in its place (reconstructed).
 //!
-//! Where V rises, every pair's part in it is told apart by which of its tokens attended to the
-//! other in that step: both, one of them, or neither.
+//! In a step in which V rises, every pair's part in it is told apart by which of its tokens
+//! attended to the other in that step: both, one of them, or neither.
 
 mod claims;
 mod draw;

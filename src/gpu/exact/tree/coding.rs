@@ -3,7 +3,8 @@
 /// Digits of a code, at most: 128 bits.
 const DIGITS: u32 = 16;
 
-/// How bits of coordinates are interleaved, least first: the bits from `skipped` on of each axis in turn.
+/// How bits of coordinates are interleaved, least first: the bits from `skipped` on of each axis in
+/// turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MortonCode {
     pub(crate) skipped: u32,

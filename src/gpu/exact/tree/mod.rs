@@ -8,14 +8,16 @@
 //! | `fit_leaves`, `fit_nodes` | boxes, weights and exact sums of keys that moved, their order kept |
 //! | `search_step` | m_i, argmax, C_i, X' and the report, a thread a key |
 //!
-//! and before some of them, when it pays (`sorting`), the keys are put in Morton order (`coding`) and merged:
-//! `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then `merge_starts`, `merge_keys` and
-//! `merge_owners`. All of it stays on the device; the host reads a few words, and everything only when asked for tokens.
+//! and before some of them, when it pays (`sorting`), the keys are put in Morton order (`coding`)
+//! and merged: `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then
+//! `merge_starts`, `merge_keys` and `merge_owners`. All of it stays on the device; the host reads a
+//! few words, and everything only when asked for tokens.
 //!
-//! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells the first and the last token
-//! in it.
+//! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells
+//! the first and the last token in it.
 //!
-//! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the plan.
+//! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the
+//! plan.
 
 mod coding;
 mod layout;
@@ -88,7 +90,8 @@ pub(crate) struct TreeSearch {
 }
 
 impl TreeSearch {
-    /// Moves tokens to the device and sorts them; `matrix` is whether A will be anything but the identity.
+    /// Moves tokens to the device and sorts them; `matrix` is whether A will be anything but the
+    /// identity.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
@@ -134,7 +137,8 @@ impl TreeSearch {
         self.sort().await
     }
 
-    /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come apart.
+    /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come
+    /// apart.
     async fn turn_to(&mut self, mask: Mask) -> Result<()> {
         if mask == self.mask {
             return Ok(());
@@ -186,7 +190,8 @@ impl TreeSearch {
         Ok(reports)
     }
 
-    /// Waits for the steps so far and counts the tests of some; returns the words of their reports and all before.
+    /// Waits for the steps so far and counts the tests of some; returns the words of their reports
+    /// and all before.
     async fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
         let read = self.resident.reports(steps.end).await?;
         for words in read.chunks_exact(REPORT_WORDS as usize).skip(steps.start) {
@@ -216,7 +221,8 @@ impl TreeSearch {
         Ok(owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect())
     }
 
-    /// Argmax and strip size of every token in the last step taken, unless masks were asked for since.
+    /// Argmax and strip size of every token in the last step taken, unless masks were asked for
+    /// since.
     ///
     /// # Errors
     /// Device failures.
@@ -271,8 +277,9 @@ impl TreeSearch {
         Ok(())
     }
 
-    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown beforehand: at first
-    /// as much as a look at every key, then what the last ones did, since the queue measures.
+    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
+    /// beforehand: at first as much as a look at every key, then what the last ones did, since the
+    /// queue measures.
     async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;

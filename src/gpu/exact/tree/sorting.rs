@@ -1,15 +1,16 @@
 //! When to sort.
 //!
-//! Searches turn dearer as keys move and their order ages; a sort mends that and merges what has become equal. With the
-//! gain G of the last sort (the tests of the step before it less those of the step after it) and T steps between sorts, a
-//! linear drift costs least where G·T/2 equals the cost of a sort: T is halved above and doubled below. Searches that turn
-//! dear before their time are answered at once, unless the interval is given. Tests are counted, not timed, so that every
+//! Searches turn dearer as keys move and their order ages; a sort mends that and merges what has
+//! become equal. With the gain G of the last sort (the tests of the step before it less those of
+//! the step after it) and T steps between sorts, a linear drift costs least where G·T/2 equals the
+//! cost of a sort: T is halved above and doubled below. Searches that turn dear before their time
+//! are answered at once, unless the interval is given. Tests are counted, not timed, so that every
 //! run of a state sorts alike.
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
 
-/// What a sort costs, in tests of a box or a key: for each key, and in all.
+/// Cost of a sort, in tests of a box or a key: for each key, and in all.
 const KEY_COST: f64 = 100.0;
 const BASE_COST: f64 = 2e5;
 
@@ -23,7 +24,8 @@ pub(crate) struct SortSchedule {
     cost: f64,
     /// Tests of the last step before the sort.
     before: Option<f64>,
-    /// Tests of the steps since: how many steps are known of, the least, the last, and all above the least.
+    /// Tests of the steps since: how many steps are known of, the least, the last, and all above
+    /// the least.
     known: u32,
     least: f64,
     last: f64,

@@ -29,8 +29,8 @@ fn listed(state: &TreeSearch) -> Listed {
     ((0..keys).map(key).collect(), block_on(state.owners()).expect("owners"))
 }
 
-/// If a sort lost a token or a merge a bit, every later step would be of another cloud; if keys close in space were far
-/// in order, boxes would rule nothing out.
+/// If a sort lost a token or a merge a bit, every later step would be of another cloud; if keys
+/// close in space were far in order, boxes would rule nothing out.
 #[test]
 fn sorted_and_merged_as_on_the_cpu() {
     let mut state = 1u64;

@@ -1,4 +1,4 @@
-//! Where the packets of a group of neighbouring rows begin.
+//! The boxes from which the packets of a group of neighbouring rows begin.
 //!
 //! Rows that follow one another in the tree's order have queries in a small box, the fan, and much
 //! the same maxima and strips. So the tree is descended once for all of them, by bounds over the
