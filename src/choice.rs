@@ -1,10 +1,11 @@
-//! What a person may choose about *how* a run is computed. None of it changes a bit of the result.
+//! Choices of *how* a run is computed. None of them changes a bit of the result.
 
 use crate::error::{Error, Result};
 
-/// Which engine computes.
+/// The engine that computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EngineChoice {
     /// A hardware GPU if there is one, else the CPU; never a software driver.
     #[default]
@@ -13,15 +14,16 @@ pub enum EngineChoice {
     Gpu,
     /// The CPU engine.
     Cpu,
-    /// The plain loops that define correct.
+    /// The plain loops that define the correct result.
     Reference,
 }
 
-/// How keys are searched.
+/// The search for keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Plan {
-    /// The cheapest of the others.
+    /// The cheapest of the other plans.
     #[default]
     Auto,
     /// Every pair.
@@ -32,7 +34,7 @@ pub enum Plan {
     Tree,
 }
 
-/// Gives the values of an enum the names that configs and files call them by.
+/// Names the values of an enum, as configs and files write them.
 macro_rules! named {
     ($type:ty, $what:literal, [$($value:ident = $name:literal),* $(,)?]) => {
         impl $type {
@@ -44,10 +46,10 @@ macro_rules! named {
                 match self { $(Self::$value => $name),* }
             }
 
-            /// The value of that name.
+            /// The value with a name.
             ///
             /// # Errors
-            /// No such name; the error lists all.
+            /// An unknown name; the error lists all names.
             pub fn parse(text: &str) -> $crate::error::Result<Self> {
                 $crate::choice::find(text, $what, &Self::ALL)
             }
@@ -59,7 +61,7 @@ pub(crate) use named;
 named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference"]);
 named!(Plan, "plan", [Auto = "auto", Brute = "brute", Norm = "norm", Tree = "tree"]);
 
-/// The value of a name in a table of names.
+/// The value with a name in a table of names; `what` is the kind of value.
 pub(crate) fn find<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {
     all.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();

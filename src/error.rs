@@ -1,16 +1,20 @@
-//! The one error type. Its text says what was wrong, where, the number that was exceeded, and what to do.
+//! The one error type. Its text says what was wrong, where, the number that was exceeded, and what
+//! to do.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
-/// Everything that can go wrong, sorted by who can mend it. [`Error::exit_status`] is a promise of the command line.
+/// Every error, sorted by who can mend it. [`Error::exit_status`] is a promise of the command line.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// Bad usage or input: a file, a key, a parameter. One line that says what to change.
+    /// Bad usage or input: a file, a key, a parameter. Its text is one line that says what to
+    /// change.
     #[error("{}{text}", key.as_ref().map(|key| format!("{key} ")).unwrap_or_default())]
     Input {
-        /// The key of a config that it is about, such as `model.alpha`; the text goes on from there.
+        /// Key of a config, such as `model.alpha`, that begins the sentence which `text` ends.
         key: Option<String>,
-        /// What is wrong and what to do.
+        /// The problem, and what to do.
         text: String,
     },
     /// A file that cannot be read or written.
@@ -18,19 +22,19 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// More memory than the machine or the adapter has.
     #[error("{what} needs {needed} bytes, {available} are available; {mend}")]
     Memory {
-        /// What was to be allocated.
+        /// Name of the allocation.
         what: String,
         /// Bytes needed.
         needed: u64,
         /// Bytes available.
         available: u64,
-        /// What to do.
+        /// Advice.
         mend: String,
     },
     /// No device, a lost device, a driver that computes wrongly.
@@ -53,14 +57,14 @@ pub enum Error {
     /// An engine broke its bound against the reference.
     #[error("{0}")]
     Verification(String),
-    /// A run that failed on its way.
+    /// A run that failed after its first step.
     #[error("{failure}; {kept}")]
     Stopped {
-        /// What stopped it.
+        /// The error that stopped it.
         failure: Box<Self>,
-        /// What is kept of it, and how to go on.
+        /// The files that are kept, and how to go on.
         kept: String,
-        /// Whether `localmax resume` goes on as soon as what stopped it is mended.
+        /// True if `localmax resume` goes on as soon as the failure is mended.
         is_resumable: bool,
     },
     /// Stopped by a signal, with the state kept.
@@ -77,7 +81,8 @@ impl Error {
         Self::Input { key: None, text: text.into() }
     }
 
-    /// An [`Error::Input`] about a key of a config: `text` says what the key's value is and must be.
+    /// An [`Error::Input`] about a key of a config: `text` says what the key's value is and must
+    /// be.
     pub fn at_key(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self::Input { key: Some(key.into()), text: text.into() }
     }
@@ -92,19 +97,19 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
-    /// Whether it is of a file that is not there.
-    pub(crate) fn is_of_nothing(&self) -> bool {
+    /// True if the file does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
         use std::io::ErrorKind as Kind;
         matches!(self, Self::File { cause, .. } if matches!(cause.kind(), Kind::NotFound | Kind::NotADirectory))
     }
 
-    /// Whether it is of a file that is there or may be, so that one can go on as soon as what ails it is mended.
-    pub(crate) fn is_of_a_file_to_mend(&self) -> bool {
-        matches!(self, Self::File { .. }) && !self.is_of_nothing()
+    /// True for a file that exists or may exist, so that a run can go on once the file is mended.
+    pub(crate) fn is_recoverable_file_error(&self) -> bool {
+        matches!(self, Self::File { .. }) && !self.is_not_found()
     }
 
-    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted, or stopped by
-    /// the disk with the state kept.
+    /// Exit status of the command line: 1 a verification failed, 2 bad usage or input, 3 a device
+    /// failed, 4 interrupted, or stopped by the disk with the state kept.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
@@ -116,7 +121,13 @@ impl Error {
     }
 }
 
-/// What the system said of a file, and what to do where that is known.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// The system's error about a file, with advice for the common ones.
 fn advice(cause: &std::io::Error) -> String {
     use std::io::ErrorKind as Kind;
     match cause.kind() {

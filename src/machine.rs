@@ -1,10 +1,10 @@
-//! Threads and memory of this machine.
+//! Memory and threads of this machine.
 
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Memory that a new allocation can still take, in bytes, under the limits of the control groups (containers) that the
-/// process is in; `None` where the system does not say.
+/// Bytes of memory that a new allocation can still take, under the limits of the control groups
+/// (containers) that the process is in; `None` if the system does not say.
 pub fn available_memory() -> Option<u64> {
     let text = read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -15,7 +15,7 @@ pub fn available_memory() -> Option<u64> {
     Some(below.ancestors().filter_map(left_in_group).fold(free, u64::min))
 }
 
-/// Bytes that a control group (version 2) has left; files that are only cached can go.
+/// Bytes that a control group (version 2) has left. Cached files count as free.
 fn left_in_group(folder: &Path) -> Option<u64> {
     let number = |name: &str| read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
     let limit = number("memory.max")?;
@@ -24,7 +24,7 @@ fn left_in_group(folder: &Path) -> Option<u64> {
     Some(limit.saturating_sub(number("memory.current")?.saturating_sub(cached.unwrap_or(0))))
 }
 
-/// Threads that can run at once.
+/// Number of threads that can run at once.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

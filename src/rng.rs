@@ -1,7 +1,9 @@
-//! Seeded streams of random numbers: a seed, a purpose and an index give one ChaCha8 stream, the same on every
-//! platform. Streams are independent of one another, so what token i draws does not depend on how many there are.
+//! Seeded streams of random numbers: a seed, a purpose and an index give one ChaCha8 stream, the
+//! same on every platform. Streams are independent of one another, so what token i draws does not
+//! depend on how many there are.
 //!
-//! Draws inside a step come from a counter instead ([`uniform_at`]): a pure function of (seed, step, token), cheap on any device.
+//! Draws inside a step come from a counter instead ([`uniform_at`]): a pure function of (seed,
+//! step, token), cheap on any device.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -10,12 +12,12 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[derive(Clone, Debug)]
 pub struct Stream {
     generator: ChaCha8Rng,
-    /// The second half of the last pair of normals.
+    /// The second normal of the last pair.
     spare: Option<f64>,
 }
 
 impl Stream {
-    /// Stream `index` of `seed`, for one purpose (at most 24 bytes of its name count).
+    /// Stream `index` of `seed` for one purpose (only the first 24 bytes of its name count).
     pub fn new(seed: u64, purpose: &str, index: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -53,8 +55,8 @@ impl Stream {
     }
 }
 
-/// Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC'11): 128 random bits of a counter and a key,
-/// by 32-bit multiplications alone.
+/// Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC'11): 128 random
+/// bits of a counter and a key, by 32-bit multiplications alone.
 pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     let product = |a: u32, b: u32| {
         let wide = u64::from(a) * u64::from(b);
@@ -68,8 +70,9 @@ pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// The draw of token i at step t, uniform in [0, 1): the top 53 of the 64 bits that [`philox`] puts into its words 1 (high) and
-/// 0 (low), for the counter (t low, t high, i low, i high) and the key (seed low, seed high).
+/// The draw of token i at step t, uniform in [0, 1): the top 53 of the 64 bits that [`philox`] puts
+/// into its words 1 (high) and 0 (low), for the counter (t low, t high, i low, i high) and the key
+/// (seed low, seed high).
 pub fn uniform_at(seed: u64, t: u64, i: u64) -> f64 {
     let halves = |x: u64| [x as u32, (x >> 32) as u32];
     let ([t0, t1], [i0, i1]) = (halves(t), halves(i));
@@ -81,7 +84,8 @@ pub fn uniform_at(seed: u64, t: u64, i: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The published answers of Random123 (kat_vectors): any other generator would draw other keys on other engines.
+    /// The published answers of Random123 (kat_vectors): any other generator would draw other keys
+    /// on other engines.
     #[test]
     fn philox_gives_the_published_answers() {
         assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
@@ -92,8 +96,8 @@ mod tests {
         );
     }
 
-    /// Draws of neighbouring tokens, steps and seeds must look independent: mean and correlation of 20,000 pairs within 5
-    /// standard errors.
+    /// Draws of neighbouring tokens, steps and seeds must look independent: mean and correlation of
+    /// 20,000 pairs within 5 standard errors.
     #[test]
     fn draws_at_neighbouring_places_are_independent() {
         let count = 20_000;

@@ -1,9 +1,11 @@
 //! The state: n tokens in R^d, row i the token x_i.
 
+use std::io::{self, Write};
+
 use crate::choice::named;
 use crate::error::{Error, Result};
 
-/// Width of the stored tokens. It also picks the arithmetic that the contract runs on (24 or 53 state bits).
+/// Width of the stored tokens. It also sets the lattice of the exact rules (24 or 53 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -34,6 +36,31 @@ pub enum Coordinates {
     F64(Vec<f64>),
 }
 
+impl From<Vec<f32>> for Coordinates {
+    fn from(coordinates: Vec<f32>) -> Self {
+        Self::F32(coordinates)
+    }
+}
+
+impl From<Vec<f64>> for Coordinates {
+    fn from(coordinates: Vec<f64>) -> Self {
+        Self::F64(coordinates)
+    }
+}
+
+impl Coordinates {
+    /// Writes the coordinates row-major as little-endian bytes.
+    ///
+    /// # Errors
+    /// The errors of `out`.
+    pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+            Self::F64(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+        }
+    }
+}
+
 /// n tokens in R^d; n and d at least 1, every coordinate finite.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tokens {
@@ -43,11 +70,13 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Takes an (n, d) row-major cloud.
+    /// n tokens in R^d from their n·d coordinates, token after token, as `Vec<f32>` or `Vec<f64>`;
+    /// they are stored in that width.
     ///
     /// # Errors
     /// n or d of 0, a length that is not n·d, a coordinate that is not finite (named).
-    pub fn new(n: usize, d: usize, coordinates: Coordinates) -> Result<Self> {
+    pub fn from_flat(n: usize, d: usize, coordinates: impl Into<Coordinates>) -> Result<Self> {
+        let coordinates = coordinates.into();
         if n == 0 || d == 0 {
             return Err(Error::input(format!("tokens of shape ({n}, {d}): n and d must be at least 1")));
         }
@@ -69,18 +98,19 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// An (n, d) cloud from f64 rows.
+    /// Tokens from their rows, stored as f64.
     ///
     /// # Errors
-    /// As [`Tokens::new`].
-    pub fn from_f64(n: usize, d: usize, coordinates: Vec<f64>) -> Result<Self> {
-        Self::new(n, d, Coordinates::F64(coordinates))
+    /// No rows, or rows without coordinates; a coordinate that is not finite (named).
+    pub fn from_rows<const D: usize>(rows: &[[f64; D]]) -> Result<Self> {
+        Self::from_flat(rows.len(), D, rows.concat())
     }
 
-    /// The state that a step made in f64, rounded once to its stored width.
+    /// Rounds the f64 state that a step made to its stored width, once.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] at `step`, as stored; a shape that does not fit.
+    /// [`Error::NonFinite`] at `step` for a stored coordinate that is not finite; a shape that does
+    /// not fit.
     pub fn stepped(x: &[f64], d: usize, precision: Precision, step: u64) -> Result<Self> {
         let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
         if let Some(at) = x.iter().position(|&x| !narrow(x).is_finite()) {
@@ -90,7 +120,7 @@ impl Tokens {
             Precision::F32 => Coordinates::F32(x.iter().map(|&x| x as f32).collect()),
             Precision::F64 => Coordinates::F64(x.to_vec()),
         };
-        Self::new(x.len() / d, d, coordinates)
+        Self::from_flat(x.len() / d, d, coordinates)
     }
 
     /// Number of tokens.
@@ -103,7 +133,7 @@ impl Tokens {
         self.d
     }
 
-    /// Width of storage.
+    /// Stored width.
     pub fn precision(&self) -> Precision {
         match self.coordinates {
             Coordinates::F32(_) => Precision::F32,
@@ -116,6 +146,11 @@ impl Tokens {
         &self.coordinates
     }
 
+    /// Takes the coordinates out, row-major, in their stored width.
+    pub fn into_coordinates(self) -> Coordinates {
+        self.coordinates
+    }
+
     /// Coordinate k of token i.
     pub fn get(&self, i: usize, k: usize) -> f64 {
         match &self.coordinates {
@@ -124,9 +159,14 @@ impl Tokens {
         }
     }
 
-    /// Token i, widened.
+    /// Token i, widened to f64.
     pub fn row(&self, i: usize) -> Vec<f64> {
         (0..self.d).map(|k| self.get(i, k)).collect()
+    }
+
+    /// Every token in order, widened.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Vec<f64>> + '_ {
+        (0..self.n).map(|i| self.row(i))
     }
 
     /// Every coordinate, row-major, widened to f64.
@@ -137,7 +177,7 @@ impl Tokens {
         }
     }
 
-    /// R, the largest magnitude of a coordinate.
+    /// The largest magnitude of a coordinate, R.
     pub fn largest_magnitude(&self) -> f64 {
         match &self.coordinates {
             Coordinates::F32(v) => f64::from(v.iter().fold(0.0f32, |m, x| m.max(x.abs()))),
@@ -145,7 +185,8 @@ impl Tokens {
         }
     }
 
-    /// blake3 of the coordinates as little-endian bytes behind n, d and the width: one line that two people can compare.
+    /// blake3 of n, d, the width and the coordinates as little-endian bytes: one line that two
+    /// people can compare.
     pub fn hash(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(self.n as u64).to_le_bytes());

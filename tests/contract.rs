@@ -1,6 +1,8 @@
-//! The contract against an independent program: `tests/contract.py`, Python's big integers, written from its text.
+//! The contract against an independent program: `tests/contract.py`, Python's big integers, written
+//! from its text.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use localmax::exact::{Grid, Steps};
@@ -27,8 +29,8 @@ fn python(system: &serde_json::Value) -> Vec<Vec<Vec<i64>>> {
     text.lines().map(|line| serde_json::from_str(line).expect("a state a line")).collect()
 }
 
-/// If this failed, the contract's text and its code would be two different things, and nobody could reproduce a
-/// number of ours from the text.
+/// If this failed, the contract's text and its code would be two different things, and nobody could
+/// reproduce a number of ours from the text.
 #[test]
 fn an_independent_program_agrees_to_the_bit() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
@@ -66,7 +68,7 @@ fn an_independent_program_agrees_to_the_bit() {
                     "strip": name, "gamma": gamma, "delta": delta,
                 }));
 
-                let cloud = Tokens::from_f64(n, d, x0.concat()).unwrap();
+                let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
                 let grid = Grid::of(&cloud, precision);
                 let matrix = match kind {
                     0 => Matrix::Identity,
@@ -95,4 +97,53 @@ fn an_independent_program_agrees_to_the_bit() {
         }
     }
     assert_eq!(compared, 2 * 5 * 5 * 41);
+}
+
+/// Rooms without arithmetic of their own, and the GPU's, whose bits are its driver's to keep.
+const ELSEWHERE: [&str; 13] = [
+    "bench", "cli", "engine", "error.rs", "gpu", "io", "lib.rs", "main.rs", "observe", "plot", "run", "study", "verify",
+];
+/// Crates whose results cannot differ: a hash that is defined, threads, bytes, and text of errors.
+const DEFINED: [&str; 5] = ["blake3", "bytemuck", "rayon", "serde", "thiserror"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources").flatten() {
+        if entry.path().is_dir() {
+            sources(&entry.path(), found);
+        } else {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// If this failed, an install without the lock could take a later version of a crate, and hashes of
+/// the same run would differ.
+#[test]
+fn crates_that_round_are_pinned() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root.join("src")).expect("sources").flatten() {
+        if ELSEWHERE.iter().all(|name| entry.file_name() != *name) {
+            if entry.path().is_dir() { sources(&entry.path(), &mut files) } else { files.push(entry.path()) }
+        }
+    }
+    let mut pinned = 0;
+    for (name, wanted) in manifest["dependencies"].as_table().expect("a table") {
+        let version = wanted.get("version").unwrap_or(wanted).as_str().expect("a version");
+        pinned += usize::from(version.starts_with('='));
+        if version.starts_with('=') || DEFINED.contains(&name.as_str()) {
+            continue;
+        }
+        let path = format!("{}::", name.replace('-', "_"));
+        for file in &files {
+            let text = std::fs::read_to_string(file).expect("a source");
+            let uses = text.match_indices(&path).any(|(at, _)| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+            });
+            assert!(!uses, "{} uses {name}, which Cargo.toml does not pin with `=`", file.display());
+        }
+    }
+    assert!(pinned >= 3 && files.len() > 20, "the manifest or the sources were not read");
 }

@@ -1,9 +1,11 @@
-//! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test shaders`.
+//! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test
+//! shaders`.
 
 use libtest_mimic::{Arguments, Trial};
 use localmax::gpu::twins::{Operands, exponential, functions};
 use localmax::gpu::{Adapter, Device};
 use localmax::tokens::Precision;
+use pollster::block_on;
 
 fn main() {
     let mut trials = Vec::new();
@@ -26,12 +28,13 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-/// If a carry were lost, two devices would disagree in a bit that no test of small clouds may ever reach.
+/// If a carry were lost, two devices would disagree in a bit that no test of small clouds may ever
+/// reach.
 fn arithmetic(device: &Device) {
     let operands = operands();
     for precision in [Precision::F32, Precision::F64] {
         for function in functions(precision) {
-            let got = device.apply(&function, precision, &operands).unwrap_or_else(|e| panic!("{e}"));
+            let got = block_on(function.apply(device, precision, &operands)).unwrap_or_else(|e| panic!("{e}"));
             let mut compared = 0;
             for (operand, got) in operands.iter().zip(got) {
                 if let Some(want) = (function.twin)(*operand) {
@@ -51,7 +54,7 @@ fn exponentials(device: &Device) {
     let arguments: Vec<f32> = uniform.chain(small).collect();
     let operands: Vec<Operands> =
         arguments.as_chunks::<4>().0.iter().map(|t| [t.map(f32::to_bits), [0; 4], [0; 4]]).collect();
-    let got = device.apply(&exponential(), Precision::F32, &operands).unwrap_or_else(|e| panic!("{e}"));
+    let got = block_on(exponential().apply(device, Precision::F32, &operands)).unwrap_or_else(|e| panic!("{e}"));
     for (t, got) in arguments.iter().zip(got.as_flattened()) {
         let (want, got) = (f64::from(*t).exp(), f32::from_bits(*got));
         let ulp = f64::from((want as f32).next_up()) - f64::from(want as f32);
@@ -59,8 +62,8 @@ fn exponentials(device: &Device) {
         assert!(error <= 2.0, "e^{t} is {got}, off by {error} ulps");
     }
     let edges = [0.0, -80.01, -f32::MAX, -1e30].map(f32::to_bits);
-    let got =
-        device.apply(&exponential(), Precision::F32, &[[edges, [0; 4], [0; 4]]]).unwrap_or_else(|e| panic!("{e}"));
+    let got = block_on(exponential().apply(device, Precision::F32, &[[edges, [0; 4], [0; 4]]]))
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(got[0].map(f32::from_bits), [1.0, 0.0, 0.0, 0.0]);
 }
 

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use localmax::study::{CATALOGUE, Folder, Outcome, Shard, Verdict};
+use localmax::study::catalogue::{CATALOGUE, Outcome, Shard};
+use localmax::study::{Folder, Verdict};
 
 /// Takes a study to its report in a folder that is kept for the test.
 fn take(name: &str, options: &[&str], shard: Option<Shard>, folder: &std::path::Path) -> Outcome {
@@ -25,7 +26,8 @@ fn verdicts(outcome: &Outcome) -> String {
     outcome.claims.iter().map(|claim| letter(claim.agrees)).collect()
 }
 
-/// If rates were wrong, the table of where localmax is slow would be; that no cloud beats its quiescent sets is a theorem.
+/// If rates were wrong, the table of where localmax is slow would be; that no cloud beats its
+/// quiescent sets is a theorem.
 #[test]
 fn rates_come_to_rest_no_faster_than_theory() {
     let place = tempfile::tempdir().expect("a folder");
@@ -81,7 +83,8 @@ fn sweeps_are_the_same_in_shards() {
     assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
 }
 
-/// The processes of a job array start at the same moment: none may take what another has begun for a foreign folder.
+/// The processes of a job array start at the same moment: none may take what another has begun for
+/// a foreign folder.
 #[test]
 fn many_may_begin_one_study() {
     let place = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,8 @@
-//! Studies as their user meets them: a folder with a table and a report, the same bytes however often they were interrupted, and
-//! a page that works in a browser.
+//! Studies as their user meets them: a folder with a table and a report, the same bytes however
+//! often they were interrupted, and a page that works in a browser.
 //!
-//! The browser is headless Chromium, which `tests/run.sh` installs; without one its test shows as ignored.
+//! The browser is headless Chromium, which `tests/run.sh` installs; without one its test shows as
+//! ignored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,8 @@ fn assert_same(one: &Path, two: &Path) {
     a.iter().zip(&b).for_each(|((path, x), (_, y))| assert!(x == y, "{} differs", path.display()));
 }
 
-/// If this failed, a study that was killed, or computed in parts, would say something else than one that was not.
+/// If this failed, a study that was killed, or computed in parts, would say something else than one
+/// that was not.
 fn interrupted_studies_end_in_the_same_bytes() -> Outcome {
     let place = tempfile::tempdir()?;
     let at = place.path();
@@ -106,7 +108,8 @@ fn interrupted_studies_end_in_the_same_bytes() -> Outcome {
     Ok(())
 }
 
-/// A mistyped study, a folder with something else in it, or a bad parameter must say what is wrong in a line.
+/// A mistyped study, a folder with something else in it, or a bad parameter must say what is wrong
+/// in a line.
 fn bad_questions_are_refused() -> Outcome {
     let place = tempfile::tempdir()?;
     let at = place.path();
@@ -138,7 +141,8 @@ fn bad_questions_are_refused() -> Outcome {
     Ok(())
 }
 
-/// If this failed, the theorem that the program is there to show would not be shown: rates of 1/(1+α) to 1e-3, nobody leaving.
+/// If this failed, the theorem that the program is there to show would not be shown: rates of
+/// 1/(1+α) to 1e-3, nobody leaving.
 fn quiescent_sets_agree_with_theory() -> Outcome {
     let place = tempfile::tempdir()?;
     for width in ["f32", "f64"] {
@@ -152,8 +156,8 @@ fn quiescent_sets_agree_with_theory() -> Outcome {
     Ok(())
 }
 
-/// If this failed, a study would contradict a theorem, or no longer show what it is there to show. What is only reported, or open,
-/// may come out either way.
+/// If this failed, a study would contradict a theorem, or no longer show what it is there to show.
+/// What is only reported, or open, may come out either way.
 fn small_studies_agree_with_theory() -> Outcome {
     let place = tempfile::tempdir()?;
     let shows: [(&str, &[&str]); 4] = [
@@ -190,7 +194,8 @@ fn small_studies_agree_with_theory() -> Outcome {
     Ok(())
 }
 
-/// If this failed, a person who opens the report would see a player that does not play, or values that do not show.
+/// If this failed, a person who opens the report would see a player that does not play, or values
+/// that do not show.
 fn pages_work_in_a_browser(browser: &str) -> Outcome {
     let place = tempfile::tempdir()?;
     let at = place.path();

@@ -1,3 +1,4 @@
+// needs: arithmetic/words
 // The contract's integers at precision f32: b = 24, K = 32, L = 62. Coordinates fit an i32, scores and sums 64 bits.
 
 alias Coordinate = i32;

@@ -1,3 +1,4 @@
+// needs: arithmetic/words
 // The contract's integers at precision f64: b = 53, K = 64, L = 126. Coordinates are 64 bits, scores 128, sums 96.
 // The filter stays in f32: its error bound is stated, so its width cannot change a bit, and no device needs f64.
 

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/row
 // Scores of one row, floating and exact, and who lies in its strip. One workgroup a row, its threads over the keys.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<f32>;
@@ -40,6 +41,9 @@ fn supertile_most(row: u32, tile: u32) -> f32 {
     return maxima[(row - job.slice_first) * job.supertiles + tile];
 }
 
+// Threads of a workgroup.
+const ROW_LANES = 32u;
+
 // The supertiles that a row must look into, a batch of them at a time.
 const BATCH = 8u * ROW_LANES;
 
@@ -80,13 +84,13 @@ fn cut_of(row: u32) -> Cut {
     let at = row - job.row_base;
     let threshold = below(rows[at].best, rows[at].width);
     let real = score_real(threshold);
-    let margin = 1.001 * rows[at].error + (SCORE_ROUNDINGS + 2.0) * 1.1920929e-7 * abs(real);
+    let margin = 1.001 * rows[at].error + (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
     return Cut(threshold, real - margin, real + margin);
 }
 
 // 0 out, 1 in, 2 out after an exact comparison, 3 in after one.
 fn verdict(cut: Cut, row: u32, key: u32) -> u32 {
-    if job.width_kind == 3u {
+    if job.width_kind == ARGMAX {
         return select(0u, 1u, key == rows[row - job.row_base].argmax);
     }
     let s = filter_score(row, key);

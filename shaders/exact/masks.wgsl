@@ -1,3 +1,4 @@
+// needs: exact/decide
 // C_i as bits, by the very decisions that a step takes: word w of a row holds keys 32w to 32w + 31.
 
 @group(1) @binding(6) var<storage, read_write> bits: array<u32>;

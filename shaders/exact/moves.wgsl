@@ -1,3 +1,4 @@
+// needs: dispatch, exact/row, report
 // Step 4 of the contract: Y = rne(S/c), X' = X + the step towards Y; and the step's report.
 // SHARE threads share a row, LANES / SHARE rows a workgroup.
 
@@ -34,7 +35,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     workgroupBarrier();
     if lane == 0u {
         var total_moved = 0u;
-        var low = 0xffffffffu;
+        var low = NOBODY;
         var high = 0u;
         var total = vec2u(0u);
         for (var r = 0u; r < LANES; r += SHARE) {
@@ -51,11 +52,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             total = add2(total, vec2u(lane_count[r], 0u));
         }
         if high != 0u {
-            let at = job.report * REPORT_WORDS;
-            atomicAdd(&reports[at], total_moved);
-            atomicMin(&reports[at + 1u], low);
-            atomicMax(&reports[at + 2u], high);
-            tally(REPORT_TOTAL, total);
+            report_rows(total_moved, low, high, total);
         }
     }
 }

@@ -1,3 +1,4 @@
+// needs: exact/decide, arithmetic/ordered
 // m_i and the lowest index that attains it: candidates are the keys whose filter score comes within 2E of the largest.
 
 var<workgroup> lane_best: array<Score, ROW_LANES>;
@@ -11,7 +12,7 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let at = row - job.row_base;
     let peak = unordered(atomicLoad(&rows[at].peak));
-    let cutoff = peak - 2.002 * rows[at].error - 2.0 * 1.1920929e-7 * abs(peak);
+    let cutoff = peak - 2.002 * rows[at].error - 2.0 * ROUNDING * abs(peak);
     let last = visible(row);
     var best = LEAST;
     var argmax = NOBODY;

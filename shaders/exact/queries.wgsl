@@ -1,3 +1,4 @@
+// needs: exact/place, integers
 // Step 2 of the contract, and what the filter reads: xf = f32(X); Q = floor((ÃX + 2^(b−1))/2^b), qf = f32(Q).
 // One thread a coordinate.
 
@@ -6,21 +7,6 @@
 @group(1) @binding(2) var<storage, read> matrix: array<vec2u>;
 @group(1) @binding(3) var<storage, read_write> query: array<Coordinate>;
 @group(1) @binding(4) var<storage, read_write> query_filter: array<f32>;
-
-// Where this thread's coordinate lies in the windows; NOBODY past the end.
-fn place(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-    let index = linear(group, groups) * LANES + lane;
-    let length = (job.row_end - job.row_first) * D;
-    return select(NOBODY, (job.row_first - job.row_base) * D + index, index < length);
-}
-
-@compute @workgroup_size(64)
-fn identity(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let at = place(group, groups, lane);
-    if at != NOBODY {
-        state_filter[at] = coordinate_real(row_state[at]);
-    }
-}
 
 @compute @workgroup_size(64)
 fn multiple(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/row, arithmetic/ordered
 // Largest filter score of each row in each supertile, small d: a thread keeps its queries in registers, four to a vector,
 // and the keys stream past, the same key for all threads.
 

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/row, arithmetic/ordered
 // Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16 coordinates deep
 // through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
 

@@ -1,3 +1,4 @@
+// needs: exact/strips
 // Small d: each thread sums its own keys, then one thread a coordinate joins their sums.
 
 var<workgroup> lane_sum: array<Sum, ROW_LANES * D>;

@@ -1,3 +1,4 @@
+// needs: exact/strips
 // Larger d: the threads vote on some supertiles' keys, then each thread sums its own coordinates over the members.
 
 const OWNED = (D + ROW_LANES - 1u) / ROW_LANES;

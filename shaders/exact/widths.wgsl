@@ -1,5 +1,6 @@
+// needs: dispatch, exact/row, exact/width, arithmetic/ordered
 // Of each row before its scores: the strip's width D_i, and the bound E on the error of a filter score,
-// E = 1.01·(d + roundings)·2^-23·Σ_k |q_k|·max_j |x_jk|: any order, with or without fma, any direction of rounding.
+// E = 1.01·(d + roundings)·ROUNDING·Σ_k |q_k|·max_j |x_jk|: any order, with or without fma, any direction of rounding.
 // The column maxima are the initial ones: the bounding box is nested. One thread a row.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
@@ -20,7 +21,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         norm += abs(query_filter[at * D + k]) * extent[k];
     }
     rows[at].width = width_of(at);
-    rows[at].error = 1.01 * (f32(D) + 1.0 + COORDINATE_ROUNDINGS) * 1.1920929e-7 * norm;
+    rows[at].error = 1.01 * (f32(D) + 1.0 + COORDINATE_ROUNDINGS) * ROUNDING * norm;
     rows[at].best = LEAST;
     rows[at].argmax = NOBODY;
     rows[at].count = 0u;

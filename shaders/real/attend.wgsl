@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/exponential
 // Scores, weights and sums of a chunk in one pass, small d: a thread holds four rows in registers, the components of its
 // vectors, and keys stream past, eight at a time. Weights are relative to a reference that is raised only where the maximum
 // has passed it by a factor e^RISE: nothing overflows at any beta, and each rescaling takes a weight down by e^RISE or more.
@@ -10,7 +11,6 @@
 
 const RISE = 1.4;
 const KEYS = 8u;
-const ROWS = 4u * LANES;
 
 @compute @workgroup_size(64)
 fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/exponential
 // The key that a row draws, in the chunk where its level is crossed: sums of 16 keys a lane, then over the lanes, then in
 // the lane that crosses it. A workgroup a row.
 
@@ -6,7 +7,7 @@
 @group(1) @binding(2) var<storage, read> partials: array<Partial>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
 
-const EACH = CHUNK / LANES;
+const KEYS_A_LANE = CHUNK / LANES;
 
 var<workgroup> masses: array<f32, LANES>;
 
@@ -25,10 +26,10 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let end = min(first + CHUNK, visible(row));
     // The chunk's own maximum, which its weights are relative to.
     let reference = partials[line * job.chunks + record.chunk].max;
-    var weight: array<f32, EACH>;
+    var weight: array<f32, KEYS_A_LANE>;
     var mass = 0.0;
-    for (var j = 0u; j < EACH; j++) {
-        let key = first + lane * EACH + j;
+    for (var j = 0u; j < KEYS_A_LANE; j++) {
+        let key = first + lane * KEYS_A_LANE + j;
         weight[j] = 0.0;
         if key < end {
             let at = (key - job.key_base) * job.d;
@@ -61,7 +62,7 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             sum += masses[l];
         }
         var key = 0u;
-        for (var j = 0u; j < EACH; j++) {
+        for (var j = 0u; j < KEYS_A_LANE; j++) {
             if weight[j] > 0.0 {
                 key = j;
                 sum += weight[j];
@@ -70,6 +71,6 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 }
             }
         }
-        rows[line].key = first + lane * EACH + key;
+        rows[line].key = first + lane * KEYS_A_LANE + key;
     }
 }

@@ -1,11 +1,9 @@
+// needs: dispatch, arithmetic/powers
 // The largest magnitude of a coordinate, and the keys scaled by its power of two: no score can overflow.
 
-@group(1) @binding(0) var<storage, read> tokens: array<f32>;
+@group(1) @binding(0) var<storage, read> source: array<f32>;
 @group(1) @binding(1) var<storage, read_write> extents: array<atomic<u32>>;
-@group(1) @binding(2) var<storage, read_write> keys: array<f32>;
-
-// Coordinates a thread.
-const EACH = 16u;
+@group(1) @binding(2) var<storage, read_write> own_keys: array<f32>;
 
 var<workgroup> most: atomic<u32>;
 
@@ -17,7 +15,7 @@ fn extent(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var i = 0u; i < EACH; i++) {
         let at = first + (linear(group, groups) * EACH + i) * LANES + lane;
         if at < end {
-            bits = max(bits, bitcast<u32>(tokens[at]) & 0x7fffffffu);
+            bits = max(bits, bitcast<u32>(source[at]) & 0x7fffffffu);
         }
     }
     atomicMax(&most, bits);
@@ -31,6 +29,6 @@ fn extent(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 fn scale(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let at = (job.row_first - job.row_base) * job.d + linear(group, groups) * LANES + lane;
     if at < (job.row_end - job.row_base) * job.d {
-        keys[at] = tokens[at] * power(-exponent_above(atomicLoad(&extents[job.stage])));
+        own_keys[at] = source[at] * power(-exponent_above(atomicLoad(&extents[job.stage])));
     }
 }

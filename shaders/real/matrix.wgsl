@@ -1,10 +1,9 @@
+// needs: dispatch
 // target = factor·M source, or added to it: one thread a coordinate.
 
 @group(1) @binding(0) var<storage, read> source: array<f32>;
 @group(1) @binding(1) var<storage, read> matrix: array<f32>;
 @group(1) @binding(2) var<storage, read_write> product: array<f32>;
-
-const ADDED = 1u;
 
 @compute @workgroup_size(64)
 fn apply(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

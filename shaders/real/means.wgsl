@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/powers, arithmetic/compensated
 // The mean of what a row attends to, over its chunks or the token it chose; relative to its own token if asked for. One
 // thread a coordinate.
 
@@ -8,10 +9,6 @@
 @group(1) @binding(4) var<storage, read> keys: array<f32>;
 @group(1) @binding(5) var<storage, read> extents: array<u32>;
 @group(1) @binding(6) var<storage, read_write> mean: array<f32>;
-
-const ADDED = 1u;
-const RELATIVE = 2u;
-const CHOSEN = 4u;
 
 @compute @workgroup_size(64)
 fn means(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/exponential, arithmetic/powers, arithmetic/compensated, arithmetic/philox
 // What a row's chunks come to: its maximum and argmax, what its sums are multiplied by, the chunk of the key it draws.
 // One thread a row.
 
@@ -55,7 +56,7 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             record.share = exponential_of_any(record.beta * (reference - origin)) / f32(seen);
         }
         if job.mode == DRAW {
-            let bits = philox(vec4u(job.t_low, job.t_high, row, 0u), vec2u(job.seed_low, job.seed_high));
+            let bits = philox(vec4u(job.t, row, 0u), job.seed);
             let level = f32(bits.y >> 8u) * 5.9604645e-8 * total;
             record.max = reference;
             record.chunk = NOBODY;
@@ -76,7 +77,7 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         }
     }
     rows[row - job.slice_first] = record;
-    if (job.flags & 1u) != 0u {
+    if (job.flags & RECORDED) != 0u {
         traces[row - job.row_base].argmax = argmax;
         traces[row - job.row_base].count = count;
     }

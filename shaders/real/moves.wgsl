@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/powers, arithmetic/words, report
 // From the output y of the heads to the next token, in the parts that a step asks for: the direction k of the motion, the
 // step along it, the retraction with the step's report. One thread a row.
 
@@ -9,20 +10,6 @@
 @group(1) @binding(5) var<storage, read_write> next: array<f32>;
 @group(1) @binding(6) var<storage, read_write> traces: array<Trace>;
 @group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;
-
-const DIRECT = 1u;      // k = y - x, or by one of the next three
-const TANGENT = 2u;     // k = y - x <x, y>
-const ROUND = 4u;       // k = y - x <x, y>/<x, x>
-const ELLIPSOID = 8u;   // k = y - x <Wx, y>/<Wx, x>, the product being W x
-const ADVANCE = 16u;    // next = tokens + gain·k
-const PRODUCT = 32u;    // with the product in place of k
-const SUMMED = 64u;     // and weight·k added to the slopes
-const FIRST = 128u;     // which start here
-const LAST = 256u;      // with the slopes in place of k
-const FINISH = 512u;    // next is the token
-const RETRACT = 1024u;  // brought to length radius
-const WEIGHTED = 2048u; // in the norm of W, the product being W next
-const REPORT_WORDS = 8u;
 
 var<workgroup> lane_moved: array<u32, LANES>;
 var<workgroup> lane_count: array<u32, LANES>;
@@ -56,7 +43,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     workgroupBarrier();
     if lane == 0u {
-        report();
+        report_lanes();
     }
 }
 
@@ -142,7 +129,7 @@ fn finish(row: u32, at: u32, lane: u32) {
     lane_bad[lane] = select(row, NOBODY, bad == NOBODY);
 }
 
-fn report() {
+fn report_lanes() {
     var moved = 0u;
     var low = NOBODY;
     var high = 0u;
@@ -157,11 +144,6 @@ fn report() {
             total = add2(total, vec2u(lane_count[l], 0u));
         }
     }
-    let at = job.report * REPORT_WORDS;
-    atomicAdd(&reports[at], moved);
-    atomicMin(&reports[at + 1u], low);
-    atomicMax(&reports[at + 2u], high);
-    let before = atomicAdd(&reports[at + 3u], total.x);
-    atomicAdd(&reports[at + 4u], total.y + select(0u, 1u, before + total.x < before));
-    atomicMin(&reports[at + 5u], bad);
+    report_rows(moved, low, high, total);
+    atomicMin(&reports[job.report * REPORT_WORDS + REPORT_BAD], bad);
 }

@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/powers
 // The query of a row, scaled by its own power of two, and with it beta and the width of the row's strip. One thread a row.
 
 @group(1) @binding(0) var<storage, read> own_keys: array<f32>;
@@ -5,9 +6,6 @@
 @group(1) @binding(2) var<storage, read> extents: array<u32>;
 @group(1) @binding(3) var<storage, read_write> query: array<f32>;
 @group(1) @binding(4) var<storage, read_write> rows: array<Row>;
-
-// The query is the product, not a multiple of the token.
-const DENSE = 1u;
 
 @compute @workgroup_size(64)
 fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -39,9 +37,9 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let exponent = own + 2 * extent;
     // delta·s_i, as scores are scaled.
     var width = 0.0;
-    if job.form == 1u {
+    if job.form == WIDTH {
         width = scaled(job.delta, job.delta_exponent - extent) * sqrt(square);
-    } else if job.form == 2u {
+    } else if job.form == A_NORM {
         let half = exponent >> 1u;
         let odd = select(1.0, 0.70710678, (exponent & 1) == 1);
         width = scaled(job.delta, job.delta_exponent - half) * odd * sqrt(max(along, 0.0));

@@ -1,3 +1,4 @@
+// needs: dispatch
 // Scores of 64 rows by 64 keys, 16 coordinates deep through workgroup memory, 8 by 8 a thread.
 
 @group(1) @binding(0) var<storage, read> keys: array<f32>;

@@ -1,3 +1,4 @@
+// needs: dispatch
 // Sums of the keys of a chunk by their weights: 64 rows by 64 coordinates, 8 by 8 a thread, 16 keys at a time through
 // workgroup memory. What is summed up to 128 keys is added to the rest as one.
 

@@ -1,3 +1,4 @@
+// needs: dispatch, real/records, arithmetic/exponential
 // Scores of a row in a chunk into weights, with their mass and the row's maximum there: a workgroup a row and chunk.
 
 @group(1) @binding(0) var<storage, read> rows: array<Row>;

@@ -1,4 +1,14 @@
-//! `localmax study compare`: one cloud under four rules.
+//! `localmax study compare`: one cloud under four rules, which differ in whom a token attends to.
+//!
+//! | rule | keys that are averaged | gain |
+//! |---|---|---|
+//! | localmax | the δ-strip, width form | α/(1+α) |
+//! | hardmax | the exact maximisers | α/(1+α) |
+//! | softmax | all keys, by `e^{βS}` | α/(1+α) |
+//! | Frank–Wolfe | the maximiser of lowest index | γ(t) of its own |
+//!
+//! With one gain hardmax and Frank–Wolfe would draw one picture: they differ in exact ties alone.
+//! Frank–Wolfe therefore takes the steps 2/(t+2) that its name stands for, unless told otherwise.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +18,15 @@ use super::interrupt;
 use super::output;
 use super::run::take;
 use super::source::named;
-use crate::choice::EngineChoice;
+use crate::choice::{EngineChoice, Plan};
 use crate::error::Error;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
+use crate::io::config::{Config, OutputOptions, RunOptions, TokenSource, Trigger};
 use crate::io::free;
+use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
 use crate::schedule::Schedule;
-use crate::study::compare::{self, Options};
 use crate::tokens::Precision;
 
 /// One cloud under localmax, hardmax, softmax and Frank–Wolfe, side by side in one picture
@@ -35,7 +46,7 @@ pub(super) struct Compare {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Shape of the cloud
-    #[arg(long, default_value = "normal", value_parser = named(&Kind::ALL))]
+    #[arg(long, default_value = "normal", value_parser = named(&Cloud::ALL))]
     kind: String,
     /// Steps of every run
     #[arg(long, value_name = "T", default_value_t = 60)]
@@ -65,20 +76,7 @@ pub(super) struct Compare {
 
 pub(super) fn run(arguments: &Compare) -> Result<()> {
     interrupt::watch("nothing was begun")?;
-    let schedule =
-        |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
-    let options = Options {
-        cloud: Cloud::new(Kind::parse(&arguments.kind)?, arguments.tokens, arguments.dim),
-        seed: arguments.seed,
-        steps: arguments.steps,
-        alpha: schedule("alpha", &arguments.alpha)?,
-        delta: schedule("delta", &arguments.delta)?,
-        beta: schedule("beta", &arguments.beta)?,
-        gamma: schedule("gamma", &arguments.gamma)?,
-        precision: if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 },
-        engine: EngineChoice::parse(&arguments.engine)?,
-    };
-    let configs = compare::configs(&options)?;
+    let configs = configs(arguments)?;
     let folder = folder(arguments.out.clone())?;
     let places = configs.iter().map(|config| Place::new(Some(&folder.join(&config.name)), &config.name));
     let places: Vec<Place> = places.collect::<Result<_, Error>>()?;
@@ -105,5 +103,76 @@ fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
         None => free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
+    }
+}
+
+/// Builds and checks the config of each rule.
+fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
+    let schedule =
+        |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
+    let cloud = CloudSample::new(Cloud::parse(&arguments.kind)?, arguments.tokens, arguments.dim);
+    let alpha = Gain::Alpha(schedule("alpha", &arguments.alpha)?);
+    let delta = schedule("delta", &arguments.delta)?;
+    let beta = schedule("beta", &arguments.beta)?;
+    let gamma = Gain::Gamma(schedule("gamma", &arguments.gamma)?);
+    let precision = if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 };
+    let engine = EngineChoice::parse(&arguments.engine)?;
+    cloud.validate()?;
+    let config = |(rule, gain): (Rule, Gain)| {
+        let config = Config {
+            name: rule.name().to_owned(),
+            seed: arguments.seed,
+            tokens: TokenSource::Cloud(cloud.clone()),
+            model: Model::averaging(rule, Operator::identity(), Mask::Full, gain),
+            run: RunOptions { steps: arguments.steps, engine, plan: Plan::Auto, precision },
+            output: OutputOptions {
+                record: Trigger::Every(1),
+                // At most about 200 frames.
+                frames: Trigger::Every(arguments.steps.div_ceil(200).max(1)),
+                measures: Trigger::Never,
+                checkpoint_seconds: 300.0,
+            },
+        };
+        config.validate().map(|()| config)
+    };
+    let rules = [
+        (Rule::Localmax { delta, strip: StripForm::Width }, alpha.clone()),
+        (Rule::Hardmax, alpha.clone()),
+        (Rule::Softmax { beta }, alpha),
+        (Rule::FrankWolfe, gamma),
+    ];
+    rules.into_iter().map(config).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn configs_of(words: &[&str]) -> Result<Vec<Config>, Error> {
+        let command = Compare::augment_args(clap::Command::new("compare").no_binary_name(true));
+        let small = ["--tokens", "30", "--steps", "10", "--engine", "reference"];
+        let matches = command.get_matches_from(small.iter().chain(words));
+        configs(&Compare::from_arg_matches(&matches).unwrap())
+    }
+
+    /// A comparison of different clouds would compare nothing.
+    #[test]
+    fn one_cloud_four_rules() {
+        let configs = configs_of(&["--precision", "f64"]).unwrap();
+        let names: Vec<&str> = configs.iter().map(|config| config.name.as_str()).collect();
+        assert_eq!(names, ["localmax", "hardmax", "softmax", "frank-wolfe"]);
+        for config in &configs {
+            assert_eq!(config.load_tokens().unwrap(), configs[0].load_tokens().unwrap());
+            let again = Config::parse(&config.to_toml(), "c", &config.name, std::path::Path::new(""), &[]).unwrap();
+            assert_eq!(again, *config);
+        }
+    }
+
+    /// A parameter of one rule must be refused before any rule has run.
+    #[test]
+    fn bad_parameters_are_named() {
+        let refused = configs_of(&["--beta=-1"]).unwrap_err().to_string();
+        assert!(refused.contains("model.beta is -1 at step 0"), "{refused}");
     }
 }

@@ -15,7 +15,8 @@ use crate::run::record;
 use crate::run::resume::{self, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
-/// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
+/// Go on with a run that was interrupted, killed or failed, to the files that it would have left in
+/// one go
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   localmax resume runs/default-1                on from its last checkpoint, to its last step
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         preflight(&config)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = open_engine(&config, &start.tokens, grid)?;
-        if start.progress.taken_up_by(engine.description())
+        if start.progress.continue_with(engine.description())
             && let [.., before, now] = &start.progress.segments[..]
         {
             output::note(&changed(before, now, config.model.is_exact()));
@@ -137,7 +138,8 @@ mod tests {
         }
     }
 
-    /// A person told that bits may differ where they cannot throws a good run away; told the reverse, trusts a bad one.
+    /// A person told that bits may differ where they cannot throws a good run away; told the
+    /// reverse, trusts a bad one.
     #[test]
     fn what_changed_is_said_and_what_becomes_of_the_bits() {
         let bounds = "equal within the bounds of the engines, not in bits";

@@ -10,7 +10,8 @@ use super::progress::Bar;
 use super::{interrupt, output};
 use crate::error::Error;
 use crate::io::input;
-use crate::study::{self, CATALOGUE, Claim, Entry, Folder, Outcome, Planned, Shard};
+use crate::study::catalogue::{self, CATALOGUE, Entry, Outcome, Planned, Shard};
+use crate::study::{Claim, Folder};
 
 const EXAMPLES: &str = "Examples:
   localmax study quiescent                        one study at its default size, with a report at the end
@@ -18,7 +19,8 @@ const EXAMPLES: &str = "Examples:
   localmax study resume q                         goes on with an interrupted study, or draws its report anew
   localmax study q/study.toml --out q2            asks the same again";
 
-/// Run an experiment of many runs: what the theory claims beside what is measured, in a report with pictures
+/// Run an experiment of many runs: what the theory claims beside what is measured, in a report with
+/// pictures
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -26,13 +28,16 @@ pub(super) struct Arguments {
     study: Study,
 }
 
-// Where a study goes and how it is taken; the same for all. (A doc comment would replace the study's own title in help.)
+// Where a study goes and how it is taken; the same for all. (A doc comment would replace the
+// study's own title in help.)
 #[derive(Debug, clap::Args)]
 struct Place {
-    /// Folder of the study; otherwise runs/NAME-K with the first free K. A folder that holds the same study goes on
+    /// Folder of the study; otherwise runs/NAME-K with the first free K. A folder that holds the
+    /// same study goes on
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Compute only the cells of part I of N, for job arrays into one folder; whoever finishes last writes the report
+    /// Compute only the cells of part I of N, for job arrays into one folder; whoever finishes last
+    /// writes the report
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
@@ -77,7 +82,8 @@ impl FromArgMatches for Study {
     }
 }
 
-/// The options behind the name of a file; an argument that is neither a study nor a file is a mistyped study.
+/// The options behind the name of a file; an argument that is neither a study nor a file is a
+/// mistyped study.
 fn external(name: &str, own: &ArgMatches) -> Result<Place, clap::Error> {
     if !Path::new(name).is_file() && Path::new(name).extension().is_none_or(|ending| ending != "toml") {
         let names: Vec<&str> = CATALOGUE.iter().map(|entry| entry.name).chain(["compare", "resume"]).collect();
@@ -144,7 +150,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         Study::Resume(Resume { dir, shard }) => {
             interrupt::watch("nothing was changed")?;
             let (folder, text) = Folder::open(dir)?;
-            let study = study::read(&text, &dir.join("study.toml").display().to_string())?;
+            let study = catalogue::read(&text, &dir.join("study.toml").display().to_string())?;
             take(study.as_ref(), &folder, *shard)
         }
         Study::Named(name, matches) => {
@@ -155,7 +161,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         }
         Study::File(path, place) => {
             let text = input::given(path, input::SHORT)?;
-            start(study::read(&text, &path.display().to_string())?.as_ref(), place)
+            start(catalogue::read(&text, &path.display().to_string())?.as_ref(), place)
         }
     }
 }
@@ -187,11 +193,8 @@ fn summary(name: &str, folder: &Folder, outcome: &Outcome) -> String {
     let Outcome { cells, finished, claims, written, .. } = outcome;
     let mut text = format!("{name}: {finished} of {cells} cells\n");
     for Claim { claim, measured, error, agrees, basis, .. } in claims {
-        text += &format!(
-            "{:<10} {claim} ({})\n           {measured}; stated error: {error}\n",
-            agrees.name(),
-            basis.name()
-        );
+        text +=
+            &format!("{:<10} {claim} ({})\n           {measured}; criterion: {error}\n", agrees.name(), basis.name());
     }
     for path in written {
         text += &format!("wrote      {}\n", path.display());

@@ -1,14 +1,15 @@
-//! The fast CPU engine: `exact` has the rules of the integer contract ([`crate::exact`]), `real` every other rule.
+//! The fast CPU engine: `exact` has the rules of the integer contract ([`crate::exact`]), `real`
+//! every other rule.
 //!
 //! Rows go in packets of one SIMD lane a row; keys stream past them.
 //!
 //! | room | holds |
 //! |---|---|
-//! | `exact` | brute force and the search in a tree of boxes, with the contract's bits |
+//! | `exact` | brute force, and the search in a tree of boxes; both give the contract's bits |
 //! | `real` | every other rule, in floats |
-//! | `lanes` | vectors of floats and integers on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
+//! | `lanes` | vectors on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
 //! | `options` | instruction set, threads, plan |
-//! | `peak` | the machine's multiply-add peak, to measure against |
+//! | `peak` | a measurement of the machine's multiply-add peak |
 
 mod aligned;
 mod exact;

@@ -1,27 +1,26 @@
-//! How the CPU engine computes, and what it refuses before it does.
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
+//! Options of the CPU engine, and the input that it refuses.
 
 use crate::choice;
 use crate::cpu::lanes::InstructionSet;
 use crate::error::{Error, Result};
 use crate::outcome::Description;
 use crate::space::Upkeep;
+use crate::threads::Pool;
 
-/// How to compute; no option changes a bit of the result.
+/// Options of the CPU engine. In the exact rules none changes a bit of the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The instruction set; the fastest if none is named.
+    /// Instruction set; the fastest if none is named.
     pub set: Option<InstructionSet>,
     /// Threads; one a core if none is named.
     pub threads: Option<usize>,
-    /// How keys are searched.
+    /// Plan by which keys are searched.
     pub plan: choice::Plan,
-    /// How a search keeps its keys.
+    /// Rules by which a search keeps its keys.
     pub upkeep: Upkeep,
 }
 
-/// Tokens are counted in 32 bits.
+/// Refuses more tokens than 32 bits count.
 pub(crate) fn require_countable(n: usize) -> Result<()> {
     if u32::try_from(n).is_ok() {
         return Ok(());
@@ -36,20 +35,9 @@ pub(crate) fn require_rows(rows: &[usize], n: usize) -> Result<()> {
     }
 }
 
-pub(crate) fn pool(threads: Option<usize>) -> Result<ThreadPool> {
-    if threads == Some(0) {
-        return Err(Error::input("0 threads; give at least 1, or leave it out for one a core"));
-    }
-    let threads = threads.unwrap_or(0); // rayon's word for one a core
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::device(format!("cannot start {threads} threads: {e}; ask for fewer")))
-}
-
-/// Who computes, as [`crate::engine::Engine::description`] says it.
-pub(crate) fn description(set: InstructionSet, pool: &ThreadPool) -> Description {
-    let threads = pool.current_num_threads();
+/// The engine's description ([`crate::engine::Engine::description`]).
+pub(crate) fn description(set: InstructionSet, pool: &Pool) -> Description {
+    let threads = pool.count();
     let plural = if threads == 1 { "" } else { "s" };
     let device = format!("{}, {threads} thread{plural}", set.name());
     Description { engine: "cpu".into(), device, driver: String::new() }

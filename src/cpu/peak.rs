@@ -1,37 +1,37 @@
-//! The machine's multiply-add peak: what the score loop would do if memory and decisions cost nothing.
+//! The machine's multiply-add peak: what the score loop would do if memory and decisions cost
+//! nothing.
 #![allow(clippy::inline_always)] // see `lanes`
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rayon::prelude::*;
-
+use crate::clock::Instant;
 use crate::error::Result;
+use crate::threads::Pool;
 use crate::tokens::Precision;
 
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Job, Lanes, MOST_KEYS, VECTORS};
-use crate::cpu::options::{Options, pool};
+use crate::cpu::options::Options;
 
-/// Multiply-adds of every lane in one call of the kernel.
+/// Multiply-adds of a lane in one call of the kernel.
 const ROUNDS: usize = 100_000;
 
-/// GFLOP/s of multiply-adds on registers alone, all threads together, a multiply-add counted as 2: the median of
-/// several runs of about 10 ms.
+/// Measures GFLOP/s of multiply-adds on registers alone, all threads together; a multiply-add
+/// counts as 2. The median of several runs of about 10 ms.
 ///
 /// # Errors
-/// As [`crate::cpu::ExactCpu::new`], for options.
+/// The options are refused as by [`crate::cpu::ExactCpu::new`].
 pub fn fma_peak(precision: Precision, options: Options) -> Result<f64> {
     let set = InstructionSet::choose(options.set)?;
-    let pool = pool(options.threads)?;
+    let pool = Pool::start(options.threads)?;
     let mut rates: Vec<f64> = (0..7)
         .map(|_| {
-            pool.broadcast(|_| match precision {
+            let rates = pool.broadcast(|| match precision {
                 Precision::F32 => rate::<f32>(set),
                 Precision::F64 => rate::<f64>(set),
-            })
-            .into_par_iter()
-            .sum()
+            });
+            rates.iter().sum()
         })
         .collect();
     rates.sort_by(f64::total_cmp);
@@ -47,11 +47,11 @@ fn rate<W: Width>(set: InstructionSet) -> f64 {
     flops / start.elapsed().as_secs_f64() / 1e9
 }
 
-/// As many independent chains as the score loop has, by their starts.
+/// Starts of the chains of multiply-adds, as many as the score loop has.
 struct Spin<W>([W; MOST_KEYS * VECTORS]);
 
 impl<W: Width> Job<W, W::Int> for Spin<W> {
-    /// Operations done.
+    /// The number of operations done.
     type Output = f64;
 
     #[inline(always)]

@@ -1,4 +1,7 @@
-//! The GPU's engines behind the trait, and what opening one needs.
+//! The GPU's engines behind the trait, and what opening one needs. Their inside is asynchronous;
+//! each call of the trait waits for it once.
+
+use pollster::block_on;
 
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
@@ -19,10 +22,11 @@ use crate::tokens::{Precision, Tokens};
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     require(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
-        return Ok(Box::new(RealGpu::new(device, tokens, model)?));
+        return Ok(Box::new(block_on(RealGpu::new(device, tokens, model))?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    Ok(Box::new(ExactGpu::new(device, tokens, grid, !plain, Options { plan, ..Options::default() })?))
+    let options = Options { plan, ..Options::default() };
+    Ok(Box::new(block_on(ExactGpu::new(device, tokens, grid, !plain, options))?))
 }
 
 /// Checks that the GPU engine has this model at this precision, and this plan for it.
@@ -78,11 +82,12 @@ impl Engine for ExactGpu {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        self.step(&steps.iter().map(|step| step.exact().cloned()).collect::<Result<Vec<_>>>()?)
+        let steps = steps.iter().map(|step| step.exact().cloned()).collect::<Result<Vec<_>>>()?;
+        block_on(self.step(&steps))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        (*self).tokens()
+        block_on((*self).tokens())
     }
 
     fn effort(&self) -> Option<Effort> {
@@ -90,11 +95,11 @@ impl Engine for ExactGpu {
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        (*self).strips()
+        block_on((*self).strips())
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.masks(step.exact()?, rows)
+        block_on(self.masks(step.exact()?, rows))
     }
 }
 
@@ -108,18 +113,19 @@ impl Engine for RealGpu {
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        self.step(&steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?)
+        let steps = steps.iter().map(|step| step.real().cloned()).collect::<Result<Vec<_>>>()?;
+        block_on(self.step(&steps))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        (*self).tokens()
+        block_on((*self).tokens())
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        (*self).strips()
+        block_on((*self).strips())
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.masks(step.real()?, rows)
+        block_on(self.masks(step.real()?, rows))
     }
 }

@@ -1,5 +1,5 @@
-//! The engines behind one trait, the choice of one, and the loop that steps it. Below the command line, the only place
-//! that, with [`crate::verify`], sees two engines.
+//! The engines behind one trait, the choice of one, and the loop that steps it. Below the command
+//! line, the only place that, with [`crate::verify`], sees two engines.
 
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
@@ -20,6 +20,6 @@ pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::preflight;
 pub use reference::{ExactReference, RealReference};
-pub use simulation::{Look, Simulation, Until, first_state};
+pub use simulation::{Simulation, Standing, Until, first_state};
 pub use step::{Step, Steps};
 pub use strip::Strip;

@@ -1,13 +1,15 @@
-//! The loop: a model's steps applied by an engine, in batches, up to the next step that is due or to rest.
+//! The loop: a model's steps applied by an engine, in batches, up to the next step that is due or
+//! to rest.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::choice::{EngineChoice, Plan};
+use crate::clock::Instant;
 use crate::engine::interface::Engine;
 use crate::engine::open::open;
 use crate::engine::step::{Step, Steps};
-use crate::engine::strip::{Strip, Strips, require_token};
+use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::model::Model;
@@ -47,7 +49,7 @@ pub struct Simulation {
 
 /// State of a run after some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct Standing {
     /// Steps taken, counted from the run's start.
     pub t: u64,
     /// The last step's report.
@@ -71,7 +73,8 @@ impl Simulation {
     /// A run of `model` from `tokens`, at the precision that they are stored in.
     ///
     /// # Errors
-    /// A model or tokens outside their domain; no such engine on this machine, or not enough memory.
+    /// A model or tokens outside their domain; no such engine on this machine, or not enough
+    /// memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
@@ -118,7 +121,8 @@ impl Simulation {
         self.engine.tokens()
     }
 
-    /// The hash of the current tokens, as a run records it in metrics.csv: blake3 over their f32 or f64 bytes.
+    /// The hash of the current tokens, as a run records it in metrics.csv: blake3 over their f32 or
+    /// f64 bytes.
     ///
     /// # Errors
     /// Device failures.
@@ -135,11 +139,12 @@ impl Simulation {
         require_token(token, tokens.n())?;
         let step = self.steps.at(self.t)?;
         let members = self.engine.masks(&step, &[token])?.remove(0);
-        let strip = Strips::new(&self.model, &tokens, self.t)?.of(token)?;
+        let strip = StripsAt::new(&self.model, &tokens, self.t)?.of(token)?;
         Ok(Strip { members: members.into_iter().map(|j| j as usize).collect(), ..strip })
     }
 
-    /// Takes up to `count` steps, at least one; fewer where the state comes to rest. The last step's report.
+    /// Takes up to `count` steps, at least one; fewer where the state comes to rest. The last
+    /// step's report.
     ///
     /// # Errors
     /// 0 steps; a schedule outside its domain; a token that stops being finite; device failures.
@@ -158,10 +163,11 @@ impl Simulation {
         last.ok_or_else(|| Error::input("0 steps to take; at least 1"))
     }
 
-    /// Takes the steps up to `until`, in stretches that end at every step that is `due`. `take` takes some steps, none
-    /// beyond the step that it is given ([`Simulation::take`]); `look` is called after each of its calls, and breaks to end
-    /// the run there. A model that is the same at every step and moved nothing will never move anything: there the run
-    /// ends, however far a batch went beyond.
+    /// Takes the steps up to `until`, in stretches that end at every step that is `due`. `take`
+    /// takes some steps, none beyond the step that it is given ([`Simulation::take`]); `look` is
+    /// called after each of its calls, and breaks to end the run there. A model that is the same at
+    /// every step and moved nothing will never move anything: there the run ends, however far a
+    /// batch went beyond.
     ///
     /// # Errors
     /// The errors of `take` and `look`.
@@ -170,7 +176,7 @@ impl Simulation {
         until: Until,
         due: impl Fn(u64) -> bool,
         mut take: impl FnMut(&mut Self, u64) -> Result<Vec<StepReport>>,
-        mut look: impl FnMut(&mut Self, &Look) -> Result<ControlFlow<()>>,
+        mut look: impl FnMut(&mut Self, &Standing) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let (end, is_autonomous) = (until.end, self.model.is_autonomous());
         while self.t < end {
@@ -182,13 +188,13 @@ impl Simulation {
             let fixed = reports.iter().find(|report| report.moved == 0).filter(|_| is_autonomous);
             let at_rest = fixed.filter(|_| !until.past_fixed_point);
             let t = at_rest.map_or(self.t, |report| report.t + 1);
-            let look_now = Look {
+            let standing = Standing {
                 t,
                 report: at_rest.or(reports.last()).copied(),
                 fixed_point: fixed.map(|report| report.t),
                 is_last: at_rest.is_some() || t == end,
             };
-            if look(self, &look_now)?.is_break() || look_now.is_last {
+            if look(self, &standing)?.is_break() || standing.is_last {
                 break;
             }
         }

@@ -6,7 +6,8 @@ use crate::real;
 use crate::reference::real::State;
 use crate::tokens::Tokens;
 
-/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the stored tokens.
+/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the
+/// stored tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
     /// The token.
@@ -26,24 +27,25 @@ pub struct Strip {
 }
 
 /// The strips of a state at one step.
-pub(crate) struct Strips {
+pub(crate) struct StripsAt {
     state: State,
     step: real::Step,
     delta: f64,
 }
 
-impl Strips {
+impl StripsAt {
     /// The strips computed from `tokens`, the state after t steps, for the step t → t + 1.
     ///
     /// # Errors
     /// A schedule outside its domain at step t.
     pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
         let step = real::Steps::new(model, tokens.d()).at(t)?;
-        let delta = model.delta(step.stages[0].moment)?;
+        let delta = model.delta_at(step.stages[0].moment)?;
         Ok(Self { state: State::new(tokens), step, delta })
     }
 
     /// Number of keys that a token attends to.
+    #[cfg(feature = "pictures")]
     pub(crate) fn size(&self, token: usize) -> usize {
         let stage = &self.step.stages[0];
         self.state.attention(&self.step, stage, &stage.heads[0], token).weights.len()

@@ -24,15 +24,17 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Every adapter, hardware first (discrete, integrated, other), then software, of which lavapipe runs and compiles
-    /// kernels the fastest. (The loader lists drivers in any order.)
-    pub fn all() -> Vec<Self> {
+    /// Every adapter, hardware first (discrete, integrated, other), then software, of which
+    /// lavapipe runs and compiles kernels the fastest. (The loader lists drivers in any order.)
+    pub async fn find_all() -> Vec<Self> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+        descriptor.backends = wgpu::Backends::PRIMARY;
         // Creation fails cleanly when a device's own budget is nearly spent.
         descriptor.memory_budget_thresholds.for_resource_creation = Some(98);
         let instance = wgpu::Instance::new(descriptor);
-        let mut all: Vec<Self> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+        let mut all: Vec<Self> = instance
+            .enumerate_adapters(wgpu::Backends::all())
+            .await
             .into_iter()
             .map(|handle| Self { info: handle.get_info(), handle })
             .collect();
@@ -46,13 +48,14 @@ impl Adapter {
         all
     }
 
-    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that is wanted.
+    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that
+    /// is wanted.
     ///
     /// # Errors
     /// None fits; the text lists those there are.
-    pub fn choose(wanted: Wanted) -> Result<Self> {
+    pub async fn find(wanted: Wanted) -> Result<Self> {
         let named = std::env::var(CHOICE_VARIABLE).ok().filter(|name| !name.is_empty());
-        Self::choose_from(Self::all(), wanted, named.as_deref())
+        Self::choose_from(Self::find_all().await, wanted, named.as_deref())
     }
 
     fn choose_from(all: Vec<Self>, wanted: Wanted, named: Option<&str>) -> Result<Self> {
@@ -104,12 +107,13 @@ impl Adapter {
         self.info.backend.to_str()
     }
 
-    /// What a plan is checked against.
+    /// The limits that a plan is checked against.
     pub fn limits(&self) -> wgpu::Limits {
         self.handle.limits()
     }
 
-    /// Bytes that all buffers together may take: the device's own memory, or this machine's if it shares that.
+    /// Bytes that all buffers together may take: the device's own memory, or this machine's if it
+    /// shares that.
     pub fn memory(&self) -> Option<u64> {
         if self.is_software() {
             crate::machine::available_memory()
@@ -134,12 +138,12 @@ impl Adapter {
 pub struct Manifest {
     /// The JSON file.
     pub path: PathBuf,
-    /// What is wrong with it, if anything: it cannot be read, or names a library that is not there.
+    /// The fault of the manifest, if it cannot be read or names a library that is not there.
     pub problem: Option<String>,
 }
 
-/// The driver manifests that the Vulkan loader would read, in its order: those of `VK_DRIVER_FILES` or
-/// `VK_ICD_FILENAMES` alone if set, else the system's folders.
+/// The driver manifests that the Vulkan loader would read, in its order: those of `VK_DRIVER_FILES`
+/// or `VK_ICD_FILENAMES` alone if set, else the system's folders.
 pub fn manifests() -> Vec<Manifest> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(list) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) {
@@ -205,12 +209,28 @@ mod tests {
         assert_eq!(seen[1], Manifest { path: good, problem: None });
     }
 
-    /// Where nothing fits, the user must read what there is and what to do.
+    /// A user whose choice fits no adapter must read which adapters there are, and what to do.
     #[test]
     fn no_adapter_is_a_clear_error() {
         let text = Adapter::choose_from(Vec::new(), Wanted::Any, None).unwrap_err().to_string();
         assert!(text.contains("none") && text.contains("--engine cpu"), "{text}");
         let text = Adapter::choose_from(Vec::new(), Wanted::Any, Some("H200")).unwrap_err().to_string();
         assert!(text.contains("H200"), "{text}");
+    }
+
+    /// A card whose memory is unknown would take a run that it cannot hold.
+    #[test]
+    #[cfg(not(target_vendor = "apple"))]
+    fn vulkan_adapters_tell_their_memory() {
+        let adapters = Adapter::all();
+        assert!(!adapters.is_empty(), "no adapter: bash tests/run.sh installs a software driver");
+        for adapter in adapters {
+            let bytes = crate::gpu::heap::local_bytes(&adapter.handle);
+            assert!(
+                adapter.backend() != "vulkan" || bytes.is_some_and(|b| b >= 1 << 26),
+                "{}: {bytes:?}",
+                adapter.name()
+            );
+        }
     }
 }

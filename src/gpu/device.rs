@@ -1,32 +1,67 @@
-//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the driver probe.
+//! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the
+//! driver probe.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
-use crate::gpu::arithmetic::PROBE;
-use crate::gpu::twins;
+use crate::gpu::wait;
 use crate::tokens::Precision;
 
-/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device that hangs.
+/// The driver probe.
+pub(crate) const PROBE: &str = include_str!("../../shaders/arithmetic/probe.wgsl");
+
+/// Longest wait for one submission. They are cut to a fraction of a second, so this is a device
+/// that hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
 const COPY_BYTES: u64 = 32 << 20;
 
-/// Kernels by name, precision and d.
-type Pipelines = HashMap<(&'static str, Precision, usize), Pipeline>;
+/// Kernels by the text they are made from, entry point, precision and d.
+type Pipelines = HashMap<Key, Pipeline>;
+pub(crate) type Key = (&'static str, &'static str, Precision, usize);
 
-/// What a kernel is compiled from.
-pub(crate) struct Module<'a> {
-    /// The entry point, which no other kernel has.
+/// A buffer that a kernel binds: the variable's name, and whether the kernel writes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) name: &'static str,
+    pub(crate) writes: bool,
+}
+
+/// Source of a kernel.
+pub(crate) struct Module {
+    /// The entry point.
     pub(crate) entry: &'static str,
-    /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
-    pub(crate) writes: &'a [bool],
-    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling them.
+    /// The buffers of group 1.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) source: String,
+    /// Whether it does without naga's counters in every loop, which keep drivers from unrolling
+    /// them.
     pub(crate) trusted: bool,
+}
+
+/// Scopes of the errors that a device finds in what is asked of it.
+struct Watch {
+    memory: wgpu::ErrorScopeGuard,
+    validation: wgpu::ErrorScopeGuard,
+}
+
+/// Errors that a device found.
+struct Refusal {
+    memory: Option<wgpu::Error>,
+    validation: Option<wgpu::Error>,
+}
+
+impl Watch {
+    /// Ends the scopes at once; the errors in them are known when the future is ready.
+    fn end(self) -> impl Future<Output = Refusal> {
+        let (memory, validation) = (self.memory.pop(), self.validation.pop());
+        async { Refusal { memory: memory.await, validation: validation.await } }
+    }
 }
 
 /// An opened device. Cloning shares it, and the kernels compiled for it.
@@ -45,24 +80,19 @@ pub struct Device {
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
     pub(crate) raw: wgpu::ComputePipeline,
-    /// Of group 1.
-    pub(crate) layout: wgpu::BindGroupLayout,
+    /// The layout of group 1.
+    layout: wgpu::BindGroupLayout,
+    /// The buffers of group 1.
+    pub(crate) slots: Arc<[Slot]>,
 }
 
 impl Device {
-    /// Opens an adapter with its own limits and probes its driver.
+    /// Opens an adapter and probes its driver. Limits below the adapter's own take a cloud in more
+    /// slices and windows.
     ///
     /// # Errors
-    /// The device cannot be opened, or its driver computes wrongly.
-    pub fn open(adapter: &Adapter) -> Result<Self> {
-        Self::open_within(adapter, adapter.limits())
-    }
-
-    /// Opens an adapter as if it had smaller limits, which take a cloud in more slices and windows.
-    ///
-    /// # Errors
-    /// As [`Device::open`]; limits above the adapter's.
-    pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
+    /// The device cannot be opened, or its driver computes wrongly; limits above the adapter's.
+    pub async fn request(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         let name = adapter.name();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
@@ -70,7 +100,10 @@ impl Device {
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
-        let (raw, queue) = pollster::block_on(adapter.handle.request_device(&descriptor))
+        let (raw, queue) = adapter
+            .handle
+            .request_device(&descriptor)
+            .await
             .map_err(|error| Error::device(format!("{name} cannot be opened: {error}; take --engine cpu")))?;
         let lost = Arc::new(Mutex::new(None));
         let (note, uncaught) = (Arc::clone(&lost), Arc::clone(&lost));
@@ -81,7 +114,7 @@ impl Device {
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
         let device = Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout };
-        device.probe()?;
+        device.probe().await?;
         Ok(device)
     }
 
@@ -90,7 +123,8 @@ impl Device {
         &self.adapter
     }
 
-    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone, fails.
+    /// Ends the device as a reset driver would: whatever is asked of it afterwards, by any clone,
+    /// fails.
     pub fn destroy(&self) {
         self.raw.destroy();
     }
@@ -105,27 +139,37 @@ impl Device {
         }
     }
 
-    /// Runs `make`, turning a device's refusal into an error.
-    pub(crate) fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+    /// Watches for errors until [`Watch::end`].
+    fn watch(&self) -> Watch {
         let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let made = make(&self.raw);
-        let (memory, validation) = (pollster::block_on(memory.pop()), pollster::block_on(validation.pop()));
-        if memory.is_some() {
+        Watch { memory, validation }
+    }
+
+    /// An error if the device refused `what`.
+    fn require_accepted(&self, what: &str, bytes: u64, refusal: Refusal) -> Result<()> {
+        let name = self.adapter.name();
+        if refusal.memory.is_some() {
             return Err(Error::device(format!(
-                "{} has no memory left for {what} ({bytes} bytes); take fewer tokens or --engine cpu",
-                self.adapter.name()
+                "{name} has no memory left for {what} ({bytes} bytes); take fewer tokens or --engine cpu"
             )));
         }
-        if let Some(error) = validation {
-            return Err(Error::device(format!("{}: {what}: {}", self.adapter.name(), one_line(&error))));
+        if let Some(error) = refusal.validation {
+            return Err(Error::device(format!("{name}: {what}: {}", one_line(&error))));
         }
-        self.check()?;
+        self.check()
+    }
+
+    /// Runs `make`, turning a device's refusal into an error.
+    async fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+        let watch = self.watch();
+        let made = make(&self.raw);
+        self.require_accepted(what, bytes, watch.end().await)?;
         Ok(made)
     }
 
     /// A zeroed buffer.
-    pub(crate) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(crate) async fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let usage = usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         self.guarded(what, bytes, |raw| {
             raw.create_buffer(&wgpu::BufferDescriptor {
@@ -135,25 +179,26 @@ impl Device {
                 mapped_at_creation: false,
             })
         })
+        .await
     }
 
     /// Fills a buffer from its start, a part at a time.
-    pub(crate) fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
+    pub(crate) async fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
         for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
             self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
             if words.len() as u64 * 4 == COPY_BYTES {
                 let index = self.queue.submit([]);
-                self.wait(index)?;
+                self.wait(index).await?;
             }
         }
         Ok(())
     }
 
     /// Waits for a submission.
-    pub(crate) fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
-        let waited = self.raw.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) });
+    pub(crate) async fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+        let waited = wait::end_of(&self.raw, &self.queue, index, PATIENCE).await;
         self.check()?;
-        waited.map(|_| ()).map_err(|error| {
+        waited.map_err(|error| {
             Error::device(format!(
                 "{} did not answer for {} s ({error}); start again, or take --engine cpu",
                 self.adapter.name(),
@@ -163,17 +208,19 @@ impl Device {
     }
 
     /// The first words of a buffer.
-    pub(crate) fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
+    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
         let bytes = words as u64 * 4;
         let size = bytes.min(COPY_BYTES);
-        let staging = self.guarded("read-back", size, |raw| {
-            raw.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("read-back"),
-                size,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
+        let staging = self
+            .guarded("read-back", size, |raw| {
+                raw.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("read-back"),
+                    size,
+                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                })
             })
-        })?;
+            .await?;
         let mut read = Vec::with_capacity(words);
         let mut offset = 0;
         while offset < bytes {
@@ -184,7 +231,7 @@ impl Device {
             let slice = staging.slice(..length);
             // An error here is a lost device, which `wait` reports.
             slice.map_async(wgpu::MapMode::Read, |_| ());
-            self.wait(index)?;
+            self.wait(index).await?;
             let mapped = slice
                 .get_mapped_range()
                 .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter.name())))?;
@@ -196,45 +243,42 @@ impl Device {
         Ok(read)
     }
 
-    /// The kernel for tokens in R^d, compiled at its first use.
-    pub(crate) fn pipeline(
-        &self,
-        module: &Module<'_>,
-        precision: Precision,
-        d: usize,
-        source: impl FnOnce() -> String,
-    ) -> Result<Pipeline> {
-        let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = known.get(&(module.entry, precision, d)) {
-            return Ok(pipeline.clone());
+    /// The pipeline of a module, compiled at its first use.
+    pub(crate) async fn pipeline(&self, key: Key, module: impl FnOnce() -> Module) -> Result<Pipeline> {
+        let known = || self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (entry, made, refusal) = {
+            let mut known = known();
+            if let Some(pipeline) = known.get(&key) {
+                return Ok(pipeline.clone());
+            }
+            let watch = self.watch();
+            let module = module();
+            let made = self.compiled(&module);
+            known.insert(key, made.clone());
+            (module.entry, made, watch.end())
+        };
+        let accepted = self.require_accepted(entry, 0, refusal.await);
+        if accepted.is_err() {
+            known().remove(&key);
         }
-        let (entry, source) = (module.entry, source());
-        let made = self.guarded(entry, 0, |raw| {
-            let types: Vec<_> =
-                module.writes.iter().map(|&w| wgpu::BufferBindingType::Storage { read_only: !w }).collect();
-            let layout = layout(raw, &types);
-            let text = shader(raw, entry, &source, module.trusted);
-            let layouts = raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(entry),
-                bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
-                immediate_size: 0,
-            });
-            let raw = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry),
-                layout: Some(&layouts),
-                module: &text,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
-            Pipeline { raw, layout }
-        })?;
-        known.insert((entry, precision, d), made.clone());
-        Ok(made)
+        accepted.map(|()| made)
+    }
+
+    fn compiled(&self, module: &Module) -> Pipeline {
+        let slots = module.slots.iter();
+        let types: Vec<_> = slots.map(|slot| wgpu::BufferBindingType::Storage { read_only: !slot.writes }).collect();
+        let layout = layout(&self.raw, &types);
+        let layouts = self.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(module.entry),
+            bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
+            immediate_size: 0,
+        });
+        let raw = compute_pipeline(&self.raw, module.entry, &module.source, module.trusted, Some(&layouts));
+        Pipeline { raw, layout, slots: module.slots.as_slice().into() }
     }
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
-    pub(crate) fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
+    pub(crate) async fn job_binding(&self, jobs: &wgpu::Buffer, bytes: u64) -> Result<wgpu::BindGroup> {
         self.guarded("jobs", 0, |raw| {
             let resource = wgpu::BufferBinding { buffer: jobs, offset: 0, size: wgpu::BufferSize::new(bytes) };
             raw.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -243,10 +287,11 @@ impl Device {
                 entries: &[wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(resource) }],
             })
         })
+        .await
     }
 
     /// Group 1 of a kernel: its buffers, in the order of their bindings.
-    pub(crate) fn bind(
+    pub(crate) async fn bind(
         &self,
         entry: &str,
         pipeline: &Pipeline,
@@ -263,48 +308,45 @@ impl Device {
                 entries: &entries,
             })
         })
+        .await
     }
 
-    /// Workgroups along x and y, as one dimension holds only so many; those past the end find nothing to do.
+    /// Workgroups along x and y, as one dimension holds only so many; those past the end find
+    /// nothing to do.
     pub(crate) fn spread(&self, groups: u64) -> [u32; 2] {
         let across = groups.min(u64::from(self.limits.max_compute_workgroups_per_dimension)).max(1);
         [across as u32, groups.div_ceil(across) as u32]
     }
 
-    /// What it was opened with; plans are made for them.
+    /// Limits that the device was opened with; plans are made for them.
     pub fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups; the seconds it took.
-    pub(crate) fn run_alone(
+    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups;
+    /// the seconds it took.
+    pub(crate) async fn run_alone(
         &self,
         source: &str,
         entry: &str,
         buffers: &[&wgpu::Buffer],
         groups: u32,
     ) -> Result<Duration> {
-        let (pipeline, binding) = self.guarded(entry, 0, |raw| {
-            let module = shader(raw, entry, source, false);
-            let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry),
-                layout: None,
-                module: &module,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
-            let entries: Vec<_> = (0..)
-                .zip(buffers)
-                .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-                .collect();
-            let binding = raw.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(entry),
-                layout: &pipeline.get_bind_group_layout(0),
-                entries: &entries,
-            });
-            (pipeline, binding)
-        })?;
+        let (pipeline, binding) = self
+            .guarded(entry, 0, |raw| {
+                let pipeline = compute_pipeline(raw, entry, source, false, None);
+                let entries: Vec<_> = (0..)
+                    .zip(buffers)
+                    .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+                    .collect();
+                let binding = raw.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(entry),
+                    layout: &pipeline.get_bind_group_layout(0),
+                    entries: &entries,
+                });
+                (pipeline, binding)
+            })
+            .await?;
         let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -313,38 +355,20 @@ impl Device {
             pass.dispatch_workgroups(groups, 1, 1);
         }
         let commands = encoder.finish();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let index = self.queue.submit([commands]);
-        self.wait(index)?;
+        self.wait(index).await?;
         Ok(started.elapsed())
     }
 
-    /// What a function of the shaders' arithmetic gives on this device, for each triple of operands.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub fn apply(
-        &self,
-        function: &twins::Function,
-        precision: Precision,
-        operands: &[twins::Operands],
-    ) -> Result<Vec<[u32; 4]>> {
-        let count = operands.len();
-        let input = self.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE)?;
-        let output = self.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE)?;
-        self.write(&input, operands.as_flattened().as_flattened())?;
-        self.run_alone(&function.source(precision), "main", &[&input, &output], count.div_ceil(64) as u32)?;
-        Ok(self.read(&output, count * 4)?.as_chunks().0.to_vec())
-    }
-
     /// Refuses a driver that cuts loops short.
-    fn probe(&self) -> Result<()> {
+    async fn probe(&self) -> Result<()> {
         let seeds: Vec<u32> = (1..=64).collect();
-        let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE)?;
-        self.write(&buffer, &seeds)?;
-        self.run_alone(PROBE, "probe", &[&buffer], 1)?;
-        let expected: Vec<u32> = seeds.iter().map(|&seed| twins::probe(seed)).collect();
-        if self.read(&buffer, 64)? == expected {
+        let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE).await?;
+        self.write(&buffer, &seeds).await?;
+        self.run_alone(PROBE, "probe", &[&buffer], 1).await?;
+        let expected: Vec<u32> = seeds.iter().map(|&seed| probed(seed)).collect();
+        if self.read(&buffer, 64).await? == expected {
             return Ok(());
         }
         Err(Error::device(format!(
@@ -356,18 +380,33 @@ impl Device {
     }
 }
 
-/// A shader. A trusted one, where the time goes, does without naga's counters in every loop, which keep drivers from
-/// unrolling them (3 times slower at d = 64 on lavapipe); the rest keeps them, since unrolled integers only compile longer.
-/// Memory accesses stay checked.
+/// A compiled module. A trusted one, where the time goes, does without naga's counters in every
+/// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked.
 #[allow(unsafe_code)]
-fn shader(raw: &wgpu::Device, label: &str, source: &str, trusted: bool) -> wgpu::ShaderModule {
+fn compute_pipeline(
+    raw: &wgpu::Device,
+    entry: &str,
+    source: &str,
+    trusted: bool,
+    layout: Option<&wgpu::PipelineLayout>,
+) -> wgpu::ComputePipeline {
     let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(source.into()) };
+        wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are this crate's own. Each of
-    // their loops counts up to a bound fixed before it starts, but for those of a search over the nodes of a tree: one takes
-    // bits from a word, the others go from node to node in depth-first order and never come back to one.
-    unsafe { raw.create_shader_module_trusted(descriptor, checks) }
+    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
+    // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
+    // those of a search over the nodes of a tree: one takes bits from a word, the others go from
+    // node to node in depth-first order and never come back to one.
+    let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
+    raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(entry),
+        layout,
+        module: &module,
+        entry_point: Some(entry),
+        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        cache: None,
+    })
 }
 
 /// A layout of buffers; a uniform one has a dynamic offset.
@@ -390,4 +429,13 @@ fn layout(raw: &wgpu::Device, types: &[wgpu::BufferBindingType]) -> wgpu::BindGr
 
 fn one_line(error: &wgpu::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Result of [`PROBE`] for a seed: 200,000 rounds of xorshift.
+fn probed(seed: u32) -> u32 {
+    (0..200_000).fold(seed, |mut x, _| {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^ (x << 5)
+    })
 }

@@ -1,4 +1,4 @@
-//! What an engine holds on a device, buffer by buffer, checked before anything is allocated.
+//! The memory of an engine on a device, buffer by buffer, checked before anything is allocated.
 
 use std::fmt;
 
@@ -7,10 +7,23 @@ use crate::error::{Error, Result};
 /// One buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What it holds.
+    /// Name among the buffers on the device; `None` for a line of several buffers, which are made
+    /// when they are first needed.
+    pub(crate) name: Option<Name>,
+    /// Content.
     pub what: &'static str,
-    /// Its size.
+    /// Size.
     pub bytes: u64,
+}
+
+/// A buffer's name on the device, beside its number among those of one name.
+pub(crate) type Name = (&'static str, usize);
+
+impl Line {
+    /// A buffer that holds `what`.
+    pub(crate) fn new(name: Name, what: &'static str, bytes: u64) -> Self {
+        Self { name: Some(name), what, bytes }
+    }
 }
 
 /// The buffers for n tokens in R^d.
@@ -24,7 +37,7 @@ pub struct Memory {
     pub lines: Vec<Line>,
     /// Rows whose partial results the buffers of a slice hold.
     pub slice_rows: u32,
-    /// What to do where it is too much.
+    /// Advice where it is too much.
     pub mend: &'static str,
 }
 
@@ -34,12 +47,8 @@ impl Memory {
         self.lines.iter().map(|line| line.bytes).sum()
     }
 
-    /// Bytes of one buffer, if there is such a one.
-    pub(crate) fn bytes(&self, what: &str) -> Option<u64> {
-        self.lines.iter().find(|line| line.what == what).map(|line| line.bytes)
-    }
-
-    /// Checks every buffer against what the adapter allocates, and those that are bound whole against what it binds.
+    /// Checks every buffer against what the adapter allocates, and those that are bound whole
+    /// against what it binds.
     ///
     /// # Errors
     /// [`Error::Memory`] with both numbers.

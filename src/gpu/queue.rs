@@ -1,13 +1,15 @@
 //! Dispatches on their way to the device: gathered into submissions of a measured length.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::Pod;
 
+use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
 
-/// Seconds that a submission should take: short for a desktop's watchdog, long against its overhead.
+/// Seconds that a submission should take: short for a desktop's watchdog, long against its
+/// overhead.
 const SUBMISSION: f64 = 0.1;
 /// Most dispatches in a submission.
 const JOBS: usize = 2048;
@@ -35,9 +37,9 @@ pub(crate) struct Queue<J> {
 }
 
 impl<J: Pod> Queue<J> {
-    pub(crate) fn new(device: &Device) -> Result<Self> {
-        let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM)?;
-        let binding = device.job_binding(&jobs, size_of::<J>() as u64)?;
+    pub(crate) async fn new(device: &Device) -> Result<Self> {
+        let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM).await?;
+        let binding = device.job_binding(&jobs, size_of::<J>() as u64).await?;
         let busy = Duration::ZERO;
         Ok(Self { device: device.clone(), jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, busy })
     }
@@ -48,9 +50,9 @@ impl<J: Pod> Queue<J> {
     }
 
     /// Adds a dispatch.
-    pub(crate) fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
+    pub(crate) async fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
         self.waiting.push(dispatch);
-        if self.waiting.len() == JOBS { self.submit() } else { Ok(()) }
+        if self.waiting.len() == JOBS { self.submit().await } else { Ok(()) }
     }
 
     /// How many units of that cost the waiting submission has room for, out of a fresh one's.
@@ -58,14 +60,15 @@ impl<J: Pod> Queue<J> {
         [self.budget - self.cost, self.budget].map(|room| (room / cost).clamp(0.0, f64::from(u32::MAX)) as u32)
     }
 
-    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest is not worth a slice.
-    pub(crate) fn charge(&mut self, cost: f64) -> Result<()> {
+    /// Adds to the cost of what waits, and submits when that nearly fills the budget: a small rest
+    /// is not worth a slice.
+    pub(crate) async fn charge(&mut self, cost: f64) -> Result<()> {
         self.cost += cost;
-        if self.cost >= 0.75 * self.budget { self.submit() } else { Ok(()) }
+        if self.cost >= 0.75 * self.budget { self.submit().await } else { Ok(()) }
     }
 
     /// Submits what waits, and waits for its end.
-    pub(crate) fn submit(&mut self) -> Result<()> {
+    pub(crate) async fn submit(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
@@ -87,10 +90,11 @@ impl<J: Pod> Queue<J> {
         let commands = encoder.finish();
         let started = Instant::now();
         let index = self.device.queue.submit([commands]);
-        self.device.wait(index)?;
+        self.device.wait(index).await?;
         let took = started.elapsed();
         self.busy += took;
-        // Short submissions say little about the rate; no measurement changes the budget more than fourfold.
+        // Short submissions say little about the rate; no measurement changes the budget more than
+        // fourfold.
         if self.cost > 0.0 {
             let measured = self.cost * SUBMISSION / took.as_secs_f64().max(1e-4);
             if took.as_secs_f64() > SUBMISSION || self.cost > self.budget / 4.0 {

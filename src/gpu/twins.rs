@@ -1,23 +1,25 @@
 //! The shaders' arithmetic in Rust, on i128: functions over words in, words out.
 
-use crate::gpu::arithmetic::{FRAME, PHILOX, WORDS, arithmetic};
+use crate::error::Result;
+use crate::gpu::device::Device;
+use crate::gpu::table::{Part, part, with_needs};
 use crate::num;
 use crate::rng;
 use crate::tokens::Precision;
 
-/// The exponential, whose `opaque4` has no job to take its zero from here.
-const EXPONENTIAL: &str = concat!(
-    include_str!("../../shaders/real/exponential.wgsl"),
-    "fn opaque4(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) ^ vec4u(arrayLength(&output) >> 31u)); }\n"
-);
+/// Values that no compiler looks through, where there is no job to take a zero from.
+const OPAQUE: Part = Part {
+    name: "opaque",
+    text: "fn opaque4(x: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(x) ^ vec4u(arrayLength(&output) >> 31u)); }\n",
+};
 
-/// A function of the shaders' arithmetic: its name, its call in WGSL and its twin here.
+/// A function of the shaders' arithmetic: its name, its call in WGSL and its twin in Rust.
 pub struct Function {
     /// The WGSL function.
     pub name: &'static str,
     /// WGSL statements from `a`, `b`, `c`: vec4u to `r`: vec4u.
     call: &'static str,
-    /// The same in Rust; `None` where the operands are outside the function's domain.
+    /// The function in Rust; `None` where the operands are outside its domain.
     pub twin: fn(Operands) -> Option<[u32; 4]>,
 }
 
@@ -25,21 +27,22 @@ pub struct Function {
 pub type Operands = [[u32; 4]; 3];
 
 impl Function {
-    /// A module whose entry `main` applies the function to consecutive operands in `input`, one a thread.
-    pub fn source(&self, precision: Precision) -> String {
-        let body = format!(
-            "@group(0) @binding(0) var<storage, read> input: array<vec4u>;\n\
-             @group(0) @binding(1) var<storage, read_write> output: array<vec4u>;\n\
-             @compute @workgroup_size(64)\n\
-             fn main(@builtin(global_invocation_id) id: vec3u) {{\n\
-             if id.x >= arrayLength(&output) {{ return; }}\n\
-             let a = input[3u * id.x]; let b = input[3u * id.x + 1u]; let c = input[3u * id.x + 2u];\n\
-             var r = vec4u();\n{}\noutput[id.x] = r;\n}}\n",
-            self.call
-        );
-        // The tests' group 0 is another than the kernels'.
-        let frame = FRAME.replace("@group(0) @binding(0) var<uniform>", "@group(2) @binding(0) var<uniform>");
-        ["const D: u32 = 1u;\n", arithmetic(precision), WORDS, PHILOX, EXPONENTIAL, &frame, &body].concat()
+    /// A module that applies the function to consecutive operands in `input`, one a thread.
+    fn source(&self, precision: Precision) -> String {
+        with_needs(part!("arithmetic/apply"), precision, OPAQUE).concat().replace("// CALL", self.call)
+    }
+
+    /// The function's results on a device, for each triple of operands.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub async fn apply(&self, device: &Device, precision: Precision, operands: &[Operands]) -> Result<Vec<[u32; 4]>> {
+        let count = operands.len();
+        let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE).await?;
+        let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE).await?;
+        device.write(&input, operands.as_flattened().as_flattened()).await?;
+        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u32).await?;
+        Ok(device.read(&output, count * 4).await?.as_chunks().0.to_vec())
     }
 }
 
@@ -117,7 +120,8 @@ pub fn functions(precision: Precision) -> Vec<Function> {
             call: "let s = bitcast<f32>(a.x & 0xbfffffffu); let t = bitcast<f32>(b.x & 0xbfffffffu); \
                    r = vec4u(select(0u, 1u, ordered(s) < ordered(t)), bitcast<u32>(unordered(ordered(s))), 0u, 0u);",
             twin: |[a, b, _]| {
-                // Exponents below 128 keep infinities and NaN out; those above 0 keep denormals out.
+                // Exponents below 128 keep infinities and NaN out; those above 0 keep denormals
+                // out.
                 let [s, t] = [a, b].map(|w| f32::from_bits(w[0] & 0xbfff_ffff));
                 (s.is_normal() && t.is_normal()).then(|| [u32::from(s < t), s.to_bits(), 0, 0])
             },
@@ -130,7 +134,8 @@ pub fn functions(precision: Precision) -> Vec<Function> {
     shared.into_iter().chain(own).collect()
 }
 
-/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it has no twin.
+/// The exponential of the rules in real numbers, of the four floats of `a`: within 2 ulps, so it
+/// has no twin.
 pub fn exponential() -> Function {
     Function { name: "exponential4", call: "r = bitcast<vec4u>(exponential4(bitcast<vec4f>(a)));", twin: |_| None }
 }
@@ -346,11 +351,18 @@ fn f64_functions() -> Vec<Function> {
     ]
 }
 
-/// The driver probe's generator, 200,000 rounds of xorshift.
-pub fn probe(seed: u32) -> u32 {
-    (0..200_000).fold(seed, |mut x, _| {
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^ (x << 5)
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::table::validate;
+
+    /// A call that does not validate would only be seen on a machine with a GPU.
+    #[test]
+    fn every_call_validates() {
+        for precision in [Precision::F32, Precision::F64] {
+            for function in functions(precision).into_iter().chain([exponential()]) {
+                validate(function.name, &function.source(precision));
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Files that are either the old or the new ones: written beside their place, brought to the disk, renamed into it.
+//! Atomic writes: a file is written beside its place, brought to the disk, and renamed into its
+//! place, so that at any time there is either the old file or the new one.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::disk::{self, Out};
 use crate::error::{Error, Result};
 
-/// Files begun by this process: two threads may write to one path.
+/// Number of files begun by this process: two threads may write to one path.
 static NTH: AtomicU64 = AtomicU64::new(0);
 
-/// A file on its way; removed again unless it arrives.
+/// A file beside its place, which is removed unless it is renamed.
 struct Beside {
     path: PathBuf,
 }
@@ -24,12 +25,12 @@ impl Drop for Beside {
 /// Writes a file that replaces `path` only once it is complete and on the disk.
 ///
 /// # Errors
-/// Whatever the system says, for `path`; the old file is then untouched and nothing is left beside it.
+/// A file that cannot be written; the old file is then untouched and nothing is left beside it.
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     write_hashed(path, fill).map(drop)
 }
 
-/// As [`write()`], and the blake3 of what the file holds.
+/// Writes a file as [`write()`] does, and returns the blake3 of its bytes.
 ///
 /// # Errors
 /// As [`write()`].
@@ -51,12 +52,13 @@ fn try_write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     Ok(hasher.finalize())
 }
 
-/// Whether a file's name is that of one on its way, which only a process that was killed leaves behind.
+/// True for the name of a file beside its place, which only a process that was killed leaves
+/// behind.
 pub(crate) fn is_left_over(name: &str) -> bool {
     name.strip_prefix('.').is_some_and(|rest| rest.strip_suffix(".part").is_some())
 }
 
-/// Hashes what it passes on.
+/// Hashes the bytes that it passes on.
 struct Hashing {
     out: Out,
     hasher: blake3::Hasher,

@@ -1,25 +1,26 @@
-//! The calls to the system that change a run's files, in one place: a test makes the n-th of them fail, for every n.
+//! The system calls that change a run's files, in one place: a test makes the n-th of them fail,
+//! for every n.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-/// A file that is written.
+/// A file that is being written.
 #[derive(Debug)]
 pub(crate) struct Out(File);
 
 impl Out {
-    /// A new file, or an old one made empty.
+    /// Creates a file, or empties an old one.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Self::open(path, OpenOptions::new().write(true).create(true).truncate(true))
     }
 
-    /// A file that was not there.
+    /// Creates a file that does not exist yet.
     pub(crate) fn create_new(path: &Path) -> io::Result<Self> {
         Self::open(path, OpenOptions::new().write(true).create_new(true))
     }
 
-    /// An old file, cut to its first `bytes` bytes, to be written on from there.
+    /// Opens an old file, and cuts it to its first `bytes` bytes, after which it is written on.
     pub(crate) fn cut(path: &Path, bytes: u64) -> io::Result<Self> {
         let mut out = Self::open(path, OpenOptions::new().write(true))?;
         fault()?;
@@ -33,7 +34,7 @@ impl Out {
         options.open(path).map(Self)
     }
 
-    /// Brings everything to the disk.
+    /// Brings all bytes to the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         fault()?;
         // No test pulls the plug, and thousands of them would wait for the disk.
@@ -52,38 +53,38 @@ impl Write for Out {
     }
 }
 
-/// Gives a file another name, in place of what had it.
+/// Renames a file; a file that had the new name is replaced.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fault()?;
     fs::rename(from, to)
 }
 
-/// Removes a file; one that is not there is no error.
+/// Removes a file. It is no error if it does not exist.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fault()?;
     fs::remove_file(path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// Creates a folder; one that is there is no error.
+/// Creates a folder. It is no error if it exists.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fault()?;
     fs::create_dir_all(path)
 }
 
-/// Brings the names in a folder to the disk, where a system has such a thing.
+/// Brings the names in a folder to the disk, on systems that can.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     fault()?;
     if !cfg!(unix) || cfg!(test) {
         return Ok(());
     }
     match File::open(path)?.sync_all() {
-        // Some file systems keep no names apart from their files.
+        // Some file systems keep names with the files.
         Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         other => other,
     }
 }
 
-/// A call that is made elsewhere.
+/// A fault point of a system call that is made elsewhere.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps)] // in tests it fails
 pub(crate) fn fault() -> io::Result<()> {
@@ -101,34 +102,34 @@ use faults::allowed;
 #[cfg(test)]
 pub(crate) use faults::fault;
 
-/// Calls that fail because a test wants it.
+/// System calls that fail because a test wants it.
 #[cfg(test)]
 pub(crate) mod faults {
     use std::cell::Cell;
     use std::io;
 
-    /// Where thousands of files cost no time, if there is such a place.
+    /// A temporary folder, in memory if possible: tests write thousands of files.
     pub(crate) fn folder() -> tempfile::TempDir {
         let memory = std::path::Path::new("/dev/shm");
         if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
     }
 
-    /// What goes wrong.
+    /// A kind of failure.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Fault {
-        /// One call is refused with this number of the system's, the later ones work.
+        /// One call is refused with this error number, later calls work.
         Once(i32),
-        /// As if the process had died there, or the disk: every call from then on is refused.
+        /// Every call from then on is refused, as if the process or the disk had died there.
         FromThen(i32),
-        /// A write takes half of its bytes, the later ones work; another call works.
+        /// A write takes half of its bytes. Every other call works.
         Short,
         /// A write takes half of its bytes, and every later call is refused with this number.
         Torn(i32),
     }
 
-    /// EIO.
+    /// Error number EIO.
     pub(crate) const BROKEN: i32 = 5;
-    /// ENOSPC.
+    /// Error number ENOSPC.
     pub(crate) const FULL: i32 = 28;
 
     thread_local! {
@@ -136,7 +137,8 @@ pub(crate) mod faults {
         static PLAN: Cell<Option<(u64, Fault)>> = const { Cell::new(None) };
     }
 
-    /// Runs `what` with a fault at call `at`, counted from 0; its result, and how many calls were made.
+    /// Runs `what` with a fault at call `at`, counted from 0; its result, and how many calls were
+    /// made.
     pub(crate) fn with<T>(at: u64, fault: Fault, what: impl FnOnce() -> T) -> (T, u64) {
         CALLS.set(0);
         PLAN.set(Some((at, fault)));

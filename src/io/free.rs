@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 /// Numbers tried.
 const MOST: u64 = 1_000_000;
 
-/// Gives `take` the first of `name-1`, `name-2`, ... in a folder that does not exist, until it takes one:
-/// it returns `None` where somebody else has taken it meanwhile.
+/// Gives `take` the first of `name-1`, `name-2`, ... in a folder that does not exist, until it
+/// takes one: it returns `None` where somebody else has taken it meanwhile.
 ///
 /// # Errors
 /// As `take`; all names are taken.

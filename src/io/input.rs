@@ -1,4 +1,4 @@
-//! Files that are read whole or row by row, in bounded memory.
+//! Reading of files, whole or line by line, in bounded memory.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,9 +6,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Bytes of a text that a person writes, or that is written once a run; and of one row of a table.
+/// Most bytes of a text that a person writes, of one that a run writes once, and of a row of a
+/// table.
 pub(crate) const SHORT: u64 = 16 << 20;
-/// Bytes of a table that is held whole.
+/// Most bytes of a table that is read whole.
 #[cfg(feature = "studies")]
 pub(crate) const TABLE: u64 = 1 << 30;
 
@@ -16,8 +17,8 @@ fn bad(path: &Path, what: &str) -> Error {
     Error::input(format!("{}: {what}", path.display()))
 }
 
-/// Opens a file, and says how many bytes it has. What is no regular file is refused before it is opened: a pipe that nobody
-/// writes to would block.
+/// Opens a regular file; the file, and its length in bytes. Other files are refused before they are
+/// opened: a pipe that nobody writes to would block.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |e| Error::file(path, e);
     if !fs::metadata(path).map_err(failed)?.is_file() {
@@ -28,7 +29,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-/// All that an open file has, `most` bytes at most.
+/// The bytes of an open file, of which there must be at most `most`.
 pub(crate) fn whole(file: &File, path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     // A file may grow after it was asked for its length, and a pipe has none.
@@ -39,17 +40,17 @@ pub(crate) fn whole(file: &File, path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(all)
 }
 
-/// The bytes of a file of `most` bytes at most.
+/// The bytes of a regular file of at most `most` bytes.
 pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     whole(&open(path)?.0, path, most)
 }
 
-/// The text of a file of `most` bytes at most.
+/// The text of a regular file of at most `most` bytes.
 pub(crate) fn text(path: &Path, most: u64) -> Result<String> {
     utf8(path, bytes(path, most)?)
 }
 
-/// As [`text`], of whatever a person names: a pipe too, as of another program's output.
+/// The text of a file that a person named, which may be a pipe from another program.
 pub(crate) fn given(path: &Path, most: u64) -> Result<String> {
     let file = File::open(path).map_err(|e| Error::file(path, e))?;
     utf8(path, whole(&file, path, most)?)
@@ -62,25 +63,26 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
     })
 }
 
-/// As [`text`]; `None` if there is no such file.
+/// The text of a regular file, as by [`text`]; `None` if the file does not exist.
 #[cfg(any(feature = "studies", test))]
 pub(crate) fn find(path: &Path, most: u64) -> Result<Option<String>> {
     match text(path, most) {
-        Err(error) if error.is_of_nothing() => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         found => found.map(Some),
     }
 }
 
-/// A file whose lines are of at most `most` bytes: a longer one is an error where it is read, and not held.
+/// A file whose lines have at most `most` bytes: a longer line is an error where it is read, and is
+/// not held in memory.
 pub(crate) struct Lines {
     file: File,
     most: u64,
-    /// Bytes since the last end of a line.
+    /// Bytes read since the last end of a line.
     since: u64,
 }
 
 impl Lines {
-    /// The lines of a regular file.
+    /// Opens a regular file.
     pub(crate) fn open(path: &Path, most: u64) -> Result<Self> {
         Ok(Self { file: open(path)?.0, most, since: 0 })
     }

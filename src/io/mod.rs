@@ -1,5 +1,5 @@
-//! Everything between files and data: the config, `.npy` arrays, checkpoints and the run directory. Readers take any bytes: they
-//! answer with data or with one line, in bounded memory.
+//! Files and data: the config, `.npy` arrays, and the disk. Readers take any bytes: they answer
+//! with data or with an error of one line, in bounded memory.
 
 pub mod atomic;
 pub mod config;

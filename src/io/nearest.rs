@@ -1,7 +1,7 @@
 //! The name that a mistyped one was meant to be.
 
-/// The candidate with the fewest edits; of equally few, the one that shares the beginning: `stpes` is
-/// steps, not seed.
+/// The candidate with the fewest edits; of equally few, the one that shares the beginning: `stpes`
+/// is steps, not seed.
 pub(super) fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
     // A long hostile key would cost its length times ours.
     let head: String = text.chars().take(64).collect();

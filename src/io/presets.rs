@@ -1,4 +1,4 @@
-//! Configs that come with the program. The first line of each is its description.
+//! Presets: configs that come with the program. The first line of each is its description.
 
 use super::nearest::nearest;
 use crate::error::{Error, Result};
@@ -6,18 +6,18 @@ use crate::error::{Error, Result};
 /// An embedded config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// The name after `--preset`.
+    /// The name, as given after `--preset`.
     pub name: &'static str,
     /// The config.
     pub text: &'static str,
 }
 
-/// The preset that `run` takes when nothing else is named.
+/// The preset that `run` takes if nothing else is named.
 pub const DEFAULT: &str = "default";
 
 macro_rules! presets {
     ($($name:literal),* $(,)?) => {
-        /// Every preset, in the order they are listed.
+        /// Every preset, in the order of `localmax presets`.
         pub const PRESETS: &[Preset] =
             &[$(Preset { name: $name, text: include_str!(concat!("presets/", $name, ".toml")) }),*];
     };
@@ -47,16 +47,16 @@ presets!(
 );
 
 impl Preset {
-    /// One line that says what it shows.
+    /// One line that describes the preset.
     pub fn summary(&self) -> &'static str {
         self.text.lines().next().unwrap_or("").trim_start_matches(['#', ' '])
     }
 }
 
-/// The preset of a name.
+/// The preset with a name.
 ///
 /// # Errors
-/// No such preset; the nearest is named.
+/// An unknown name; the error names the nearest one.
 pub fn find(name: &str) -> Result<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let nearest = nearest(name, PRESETS.iter().map(|preset| preset.name));
@@ -93,7 +93,8 @@ mod tests {
         assert!(find(DEFAULT).is_ok());
     }
 
-    /// A vertex that scores higher on another than on itself moves, and whoever goes to it does not go straight.
+    /// A vertex that scores higher on another than on itself moves, and whoever goes to it does not
+    /// go straight.
     #[test]
     fn the_vertices_of_frank_wolfe_own_their_cells() {
         let tokens = Config::preset("frank-wolfe-cells", &[]).unwrap().load_tokens().unwrap();

@@ -23,7 +23,7 @@ pub enum Matrix {
 }
 
 impl Matrix {
-    /// c times the identity, `Identity` for c = 1.
+    /// c times the identity; [`Matrix::Identity`] for c = 1.
     ///
     /// # Errors
     /// c not finite.
@@ -37,7 +37,7 @@ impl Matrix {
     /// A dense matrix from its rows.
     ///
     /// # Errors
-    /// No rows, ragged or not square, an entry that is not finite (named).
+    /// No rows; rows that are ragged or not square; an entry that is not finite.
     pub fn dense(rows: &[Vec<f64>]) -> Result<Self> {
         let d = rows.len();
         if d == 0 {
@@ -57,7 +57,8 @@ impl Matrix {
         Ok(Self::Dense { d, entries: rows.concat().into() })
     }
 
-    /// `A = Kᵀ Q`, so that `<A x_i, x_j> = <Q x_i, K x_j>`; q and k are h×d (rows of equal number and length).
+    /// `A = Kᵀ Q`, so that `<A x_i, x_j> = <Q x_i, K x_j>`; q and k are h×d (rows of equal number
+    /// and length).
     ///
     /// # Errors
     /// Shapes that differ, ragged rows, entries that are not finite.
@@ -86,7 +87,7 @@ impl Matrix {
     /// c times this matrix.
     ///
     /// # Errors
-    /// An entry that is not finite any more.
+    /// An entry of the product that is not finite.
     pub fn times(&self, c: f64) -> Result<Self> {
         match self {
             Self::Identity => Self::multiple(c),
@@ -94,6 +95,21 @@ impl Matrix {
             Self::Dense { d, entries } => {
                 let rows: Vec<Vec<f64>> = entries.chunks_exact(*d).map(|r| r.iter().map(|x| c * x).collect()).collect();
                 Self::dense(&rows)
+            }
+        }
+    }
+
+    /// AᵀA, so that `<AᵀA x, y> = <A x, A y>`.
+    ///
+    /// # Errors
+    /// An entry that is not finite any more.
+    pub fn square_form(&self) -> Result<Self> {
+        match self {
+            Self::Identity => Ok(Self::Identity),
+            Self::Multiple(c) => Self::multiple(c * c),
+            Self::Dense { d, entries } => {
+                let rows: Vec<Vec<f64>> = entries.chunks_exact(*d).map(<[f64]>::to_vec).collect();
+                Self::from_query_key(&rows, &rows)
             }
         }
     }
@@ -107,12 +123,12 @@ impl Matrix {
         }
     }
 
-    /// As nalgebra's matrix, for the algebra that engines need no part of.
+    /// The matrix in nalgebra's form, for the algebra that no engine needs.
     pub(crate) fn to_dense(&self, d: usize) -> DMatrix<f64> {
         DMatrix::from_fn(d, d, |r, c| self.entry(r, c))
     }
 
-    /// From nalgebra's square matrix.
+    /// Makes a matrix of nalgebra's square one.
     ///
     /// # Panics
     /// If it is not square.
@@ -125,7 +141,8 @@ impl Matrix {
     /// Checks that the matrix is symmetric and positive definite.
     ///
     /// # Errors
-    /// An entry that differs from its mirror image, or a matrix that has no Cholesky factor; `name` is the parameter's.
+    /// An entry that differs from its mirror image, or a matrix without a Cholesky factor; `name`
+    /// is the key of the parameter.
     pub fn require_positive_definite(&self, name: &str) -> Result<()> {
         let error = |what: String| {
             Err(Error::at_key(format!("model.{name}"), format!("{what}; it must be symmetric positive definite")))
@@ -178,7 +195,7 @@ impl Matrix {
         }
     }
 
-    /// `|A| |x|`, entry by entry: what rounding errors of `A x` are measured by.
+    /// `|A| |x|`, entry by entry: the scale of the rounding errors of `A x`.
     pub fn magnitude(&self, x: &[f64]) -> Vec<f64> {
         match self {
             Self::Identity => x.iter().map(|v| v.abs()).collect(),
@@ -187,5 +204,29 @@ impl Matrix {
                 entries.chunks_exact(*d).map(|row| row.iter().zip(x).map(|(a, v)| (a * v).abs()).sum()).collect()
             }
         }
+    }
+}
+
+impl<const D: usize> TryFrom<[[f64; D]; D]> for Matrix {
+    type Error = Error;
+
+    fn try_from(rows: [[f64; D]; D]) -> Result<Self> {
+        Self::dense(&rows.map(Vec::from))
+    }
+}
+
+impl TryFrom<Vec<Vec<f64>>> for Matrix {
+    type Error = Error;
+
+    fn try_from(rows: Vec<Vec<f64>>) -> Result<Self> {
+        Self::dense(&rows)
+    }
+}
+
+impl TryFrom<f64> for Matrix {
+    type Error = Error;
+
+    fn try_from(c: f64) -> Result<Self> {
+        Self::multiple(c)
     }
 }

@@ -1,7 +1,8 @@
 //! A system as pure data. Nothing here executes a step.
 //!
-//! Every system is made of the same parts. Heads h = 1..H score each pair of tokens and carry values, a rule turns the
-//! scores of the keys that row i sees into weights, and an update moves the token:
+//! Every system is made of the same parts. Heads h = 1..H score each pair of tokens and carry
+//! values, a rule turns the scores of the keys that row i sees into weights, and an update moves
+//! the token:
 //!
 //! ```text
 //! S^h_ij = <A_h(t) x_i, x_j>          w^h_i = rule(S^h_i·)          y_i = Σ_h V_h(t) Σ_j w^h_ij x_j
@@ -19,6 +20,7 @@
 //! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
+mod build;
 mod matrix;
 mod moment;
 mod parts;
@@ -32,27 +34,30 @@ pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, 
 use crate::error::Result;
 use crate::model::moment::checked;
 
-/// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip widths, 2^62 at b = 24.
+/// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip
+/// widths, 2^62 at b = 24.
 pub const MAX_DIMENSION: usize = 1 << 13;
 
 /// A system.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// How scores become weights.
+    /// The map from scores to weights.
     pub rule: Rule,
     /// Scores and values; at least one.
     pub heads: Vec<Head>,
-    /// Which keys a row sees.
+    /// The keys that a row sees.
     pub mask: Mask,
-    /// How a token moves towards what its row gives.
+    /// The move of a token towards its row's output.
     pub update: Update,
-    /// The largest share of a row's mass that an engine may leave out in softmax, which costs its mean at most twice
-    /// this share of the cloud's radius; 0 in every other rule, and unless asked for.
+    /// The largest share of a row's softmax mass that an engine may leave out. The row's mean is
+    /// then off by at most twice this share of the cloud's radius. 0, which leaves out nothing, in
+    /// every other rule.
     pub omit: f64,
 }
 
 impl Model {
-    /// One head without values of its own, averaging: localmax, hardmax, Frank–Wolfe, SA_beta, SA_P.
+    /// A model that averages with one head and V = I: localmax, hardmax, Frank–Wolfe, SA_beta,
+    /// SA_P.
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
         Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None }, omit: 0.0 }
@@ -66,11 +71,13 @@ impl Model {
         }
     }
 
-    /// Whether the integer contract defines this system: it compares scores and averages tokens inside their hull.
+    /// True if the system runs in exact lattice arithmetic: it compares scores and averages tokens
+    /// inside their hull.
     ///
-    /// Localmax, hardmax and Frank–Wolfe are, as long as what they average is the tokens themselves (one head, V = I) and every
-    /// coordinate moves by the same gain (no P). Otherwise tokens may leave the hull, the lattice has no bound, and the
-    /// system runs in floats like the ones that need `exp`.
+    /// Localmax, hardmax and Frank–Wolfe do, as long as they average the tokens themselves (one
+    /// head, V = I) and every coordinate moves by one gain (no P). Otherwise tokens may leave the
+    /// hull, the lattice has no bound, and the system runs in floats like the rules that need
+    /// `exp`.
     pub fn is_exact(&self) -> bool {
         let averages_tokens = matches!(&self.heads[..], [head] if head.values.is_identity());
         matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe)
@@ -78,7 +85,7 @@ impl Model {
             && averages_tokens
     }
 
-    /// Whether a row averages a set of tokens alike, its strip: localmax, and hardmax at δ = 0.
+    /// True if a row averages the tokens of a strip with equal weights: localmax and hardmax.
     pub fn has_strips(&self) -> bool {
         matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax)
     }
@@ -88,7 +95,7 @@ impl Model {
         &self.heads[0].scores
     }
 
-    /// The moment a fraction of a step after step t began.
+    /// The moment a fraction of a step after the start of step t.
     pub fn moment(&self, t: u64, fraction: f64) -> Moment {
         match self.update {
             Update::Average { .. } => Moment::of_step(t),
@@ -99,8 +106,9 @@ impl Model {
     /// γ, checked; 1 in a flow, which has none.
     ///
     /// # Errors
-    /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there, and beside a P.
-    pub fn gamma(&self, at: Moment) -> Result<f64> {
+    /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there,
+    /// and beside a P.
+    pub fn gamma_at(&self, at: Moment) -> Result<f64> {
         let Update::Average { gain, preconditioner } = &self.update else { return Ok(1.0) };
         match gain {
             Gain::Alpha(alpha) => {
@@ -118,7 +126,7 @@ impl Model {
     ///
     /// # Errors
     /// δ below 0 or not finite.
-    pub fn delta(&self, at: Moment) -> Result<f64> {
+    pub fn delta_at(&self, at: Moment) -> Result<f64> {
         let Rule::Localmax { delta, .. } = &self.rule else { return Ok(0.0) };
         checked("delta", delta, at, "finite and at least 0", |v| v >= 0.0)
     }
@@ -127,7 +135,7 @@ impl Model {
     ///
     /// # Errors
     /// β below 0 or not finite.
-    pub fn beta(&self, at: Moment) -> Result<f64> {
+    pub fn beta_at(&self, at: Moment) -> Result<f64> {
         match &self.rule {
             Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => Ok(f64::INFINITY),
             Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
@@ -152,12 +160,12 @@ impl Model {
         self.heads[head].values.factor_at(&self.values_name(head), at)
     }
 
-    /// What a person calls A_h.
+    /// The key of A_h.
     fn scores_name(&self, head: usize) -> String {
         if self.has_named_heads() { format!("heads[{head}].p") } else { "a".into() }
     }
 
-    /// What a person calls V_h.
+    /// The key of V_h.
     fn values_name(&self, head: usize) -> String {
         if self.has_named_heads() { format!("heads[{head}].u") } else { "v".into() }
     }
@@ -166,12 +174,13 @@ impl Model {
         self.heads.len() > 1 || matches!(&self.update, Update::Flow { geometry: Geometry::Ellipsoid(_), .. })
     }
 
-    /// The strip's form; rules without a width count as score.
+    /// The strip's form; [`StripForm::Score`] for rules without a width.
     pub fn strip_form(&self) -> StripForm {
         if let Rule::Localmax { strip, .. } = &self.rule { *strip } else { StripForm::Score }
     }
 
-    /// Whether every step applies the same map, so that a step that moves nothing is a fixed point for ever.
+    /// True if every step applies one and the same map, so that a state that a step does not move
+    /// is a fixed point.
     pub fn is_autonomous(&self) -> bool {
         let rule = match &self.rule {
             Rule::Hardmax | Rule::FrankWolfe => true,

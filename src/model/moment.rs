@@ -1,16 +1,16 @@
-//! When a parameter is asked for, and its value then.
+//! The moments at which parameters are evaluated, and their checked values.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
-/// A time at which parameters are asked for.
+/// A time at which parameters are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// The step that it belongs to, from 0.
+    /// Number of the step, from 0.
     pub step: u64,
-    /// t: the step's number in the discrete rules, a stage's time in the flows.
+    /// The time t: the step's number in the discrete rules, a stage's time in the flows.
     pub time: f64,
 }
 
@@ -28,7 +28,10 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A scheduled parameter inside its domain.
+/// The value of a scheduled parameter.
+///
+/// # Errors
+/// A value outside the domain; `name` is the parameter's key in the table `model`.
 pub(crate) fn checked(
     name: &str,
     schedule: &Schedule,

@@ -1,17 +1,22 @@
 //! The parts that models are made of.
 
+use std::fmt;
+
 use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
 use crate::schedule::Schedule;
 
-/// What a strip's width is measured in (Eq. 5 of arXiv 2509.15958; the paper's own form is reconstructed, see docs/equations.md).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The unit s_i of a strip's width (Eq. 5 of arXiv 2509.15958, reconstructed: docs/equations.md).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum StripForm {
     /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
     Score,
     /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
+    #[default]
     Width,
     /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
     ANorm,
@@ -19,30 +24,40 @@ pub enum StripForm {
 
 named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
 
-/// How the scores of the keys that a row sees become weights.
+impl fmt::Display for StripForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The map from the scores of the keys that a row sees to their weights.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
-    /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv 2509.15958).
+    /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv
+    /// 2509.15958).
     Localmax {
         /// Alignment sensitivity δ(t) >= 0.
         delta: Schedule,
-        /// What δ is measured in.
+        /// Unit of δ.
         strip: StripForm,
     },
     /// Uniform over the exact maximisers, localmax at δ = 0 (arXiv 2407.01602).
     Hardmax,
-    /// All weight on one maximiser, the one of lowest index (SA_inf of arXiv 2508.09628).
+    /// All weight on the maximiser of lowest index (SA_inf of arXiv 2508.09628).
     FrankWolfe,
     /// `e^{β S_ij} / Σ_l e^{β S_il}` (arXiv 2508.09628 and 2312.10794).
     Softmax {
         /// Inverse temperature β(t) >= 0.
         beta: Schedule,
     },
-    /// `e^{β (S_ij − origin)} / m`, m the number of keys that the row sees (USA of arXiv 2312.10794).
+    /// `e^{β (S_ij − origin)} / m`, m the number of keys that the row sees (USA of arXiv
+    /// 2312.10794).
     ///
-    /// USA itself has origin 0. Counting scores from another origin only measures time in units of `e^{−β·origin}`: at β
-    /// in the thousands, where `e^β` overflows, origin 1 gives the `e^{β(cos−1)}` of arXiv 2410.06833. With a causal mask m = i + 1, so
-    /// that no row feels how many tokens come after it (ours: no paper defines a causal USA).
+    /// USA itself has origin 0. Counting scores from another origin only measures time in units of
+    /// `e^{−β·origin}`: at β in the thousands, where `e^β` overflows, origin 1 gives the
+    /// `e^{β(cos−1)}` of arXiv 2410.06833. With a causal mask m = i + 1, so that no row feels how
+    /// many tokens come after it (ours: no paper defines a causal USA).
     Exponential {
         /// Inverse temperature β(t) >= 0.
         beta: Schedule,
@@ -77,7 +92,7 @@ impl Rule {
 pub struct Operator {
     /// The constant part.
     pub matrix: Matrix,
-    /// Its factor in time; 1 if none was given.
+    /// The factor in time; 1 if none was given.
     pub factor: Schedule,
 }
 
@@ -85,31 +100,31 @@ pub struct Operator {
 pub type Scores = Operator;
 
 impl Operator {
-    /// A matrix that does not change.
+    /// An operator that does not change in time.
     pub fn constant(matrix: Matrix) -> Self {
         Self { matrix, factor: Schedule::Constant(1.0) }
     }
 
-    /// The identity.
+    /// The identity operator.
     pub fn identity() -> Self {
         Self::constant(Matrix::Identity)
     }
 
-    /// Whether this is the identity at every time.
+    /// True if this is the identity at every time.
     pub fn is_identity(&self) -> bool {
         self.matrix == Matrix::Identity && self.factor == Schedule::Constant(1.0)
     }
 
-    /// The factor, checked.
+    /// The factor at a moment, checked; `name` is the key of the operator.
     ///
     /// # Errors
-    /// A factor that is not finite; `name` is the matrix's.
+    /// A factor that is not finite.
     pub fn factor_at(&self, name: &str, at: Moment) -> Result<f64> {
         checked(&format!("{name}.factor"), &self.factor, at, "finite", |_| true)
     }
 }
 
-/// One head: who is scored how, and what a key carries.
+/// One head: the matrix of its scores, and the values that its keys carry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// A_h of the scores `<A_h x_i, x_j>`; `KᵀQ` for queries Q x_i and keys K x_j.
@@ -144,7 +159,7 @@ impl Mask {
     }
 }
 
-/// How far a token moves towards what its row gives. The two are alternatives.
+/// The gain: how far a token moves towards its row's output. The two forms are alternatives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gain {
     /// α(t) > 0, γ = α/(1+α).
@@ -153,14 +168,16 @@ pub enum Gain {
     Gamma(Schedule),
 }
 
-/// How tokens move.
+/// The update of a token from its row's output y_i.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Update {
     /// `x_i' = x_i + γ(t)·P(t)(y_i − x_i)`.
     Average {
         /// γ.
         gain: Gain,
-        /// P; the identity if none. With another P the hull of the tokens may grow (arXiv 2508.09628).
+        /// P; the identity if `None`. With another P the hull of the tokens may grow (arXiv
+        /// 2508.09628).
         preconditioner: Option<Operator>,
     },
     /// A differential equation with right-hand side y_i, kept on its geometry.
@@ -169,13 +186,14 @@ pub enum Update {
         dt: f64,
         /// The scheme.
         integrator: Integrator,
-        /// Where tokens live.
+        /// The geometry that the tokens stay on.
         geometry: Geometry,
     },
 }
 
-/// Schemes for flows, by what they do to x; f is the output y projected on the geometry.
+/// Integration schemes for flows, by their map of x; f is the output y projected on the geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Integrator {
     /// `x ← retract(x + dt·f(x))`.
     Euler,
@@ -188,7 +206,7 @@ pub enum Integrator {
 named!(Integrator, "integrator", [Euler = "euler", Rk4 = "rk4", EulerRenorm = "euler-renorm"]);
 
 impl Integrator {
-    /// When each stage of a step is evaluated, in units of dt.
+    /// The times at which the stages of a step are evaluated, in units of dt from its start.
     pub fn stages(self) -> &'static [f64] {
         match self {
             Self::Euler | Self::EulerRenorm => &[0.0],
@@ -197,8 +215,9 @@ impl Integrator {
     }
 }
 
-/// Where the tokens of a flow live, and what their field is.
+/// The geometry that the tokens of a flow stay on, and its field f.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Geometry {
     /// R^d: f = y.
     Flat,
@@ -206,12 +225,13 @@ pub enum Geometry {
     Sphere,
     /// xᵀWx = 1, W symmetric positive definite: f = y − x·(xᵀWy)/(xᵀWx), retraction x/sqrt(xᵀWx).
     Ellipsoid(Matrix),
-    /// z = e^{−tV}x in R^d: f = V Σ_j w_ij (z_j − z_i) with the scores of x = e^{tV}z; no retraction.
+    /// z = e^{−tV}x in R^d: f = V Σ_j w_ij (z_j − z_i) with the scores of x = e^{tV}z; no
+    /// retraction.
     Rescaled,
 }
 
 impl Geometry {
-    /// The name of the system on it.
+    /// The name of the system on this geometry.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Flat => "flat",
@@ -221,7 +241,8 @@ impl Geometry {
         }
     }
 
-    /// Moves x onto the geometry along its ray. A zero token has no ray: the result is not finite.
+    /// Moves x onto the geometry along its ray. The result for a zero token, which has no ray, is
+    /// not finite.
     pub fn retract(&self, x: &mut [f64]) {
         let square = match self {
             Self::Flat | Self::Rescaled => return,

@@ -1,11 +1,12 @@
-//! What is checked before the first step: parameter, value, domain.
+//! Checks before the first step: every parameter against its domain.
 
 use super::{Geometry, Integrator, MAX_DIMENSION, Matrix, Model, Rule, Update};
 use crate::error::{Error, Result};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 impl Model {
-    /// Checks shapes against tokens in R^d, that the parts fit one another, and every schedule at the steps `0..steps`.
+    /// Checks the shapes against tokens in R^d, the parts against one another, and every schedule
+    /// at the steps `0..steps`.
     ///
     /// # Errors
     /// The first parameter outside its domain, with name, value, step and domain.
@@ -30,14 +31,14 @@ impl Model {
         (0..last).try_for_each(|t| self.validate_step(t))
     }
 
-    /// Every schedule at every stage of step t.
+    /// Checks every schedule at every stage of step t.
     fn validate_step(&self, t: u64) -> Result<()> {
         let stages = if let Update::Flow { integrator, .. } = &self.update { integrator.stages() } else { &[0.0] };
         for &fraction in stages {
             let at = self.moment(t, fraction);
-            self.gamma(at)?;
-            self.delta(at)?;
-            self.beta(at)?;
+            self.gamma_at(at)?;
+            self.delta_at(at)?;
+            self.beta_at(at)?;
             for h in 0..self.heads.len() {
                 self.score_factor(h, at)?;
                 self.value_factor(h, at)?;
@@ -104,11 +105,12 @@ impl Model {
         }
     }
 
-    /// The cloud as a run of this model starts from it, in the stored width: moved onto the sphere or the ellipsoid along its rays, and otherwise as
-    /// it is. (A system of the contract starts from its lattice instead, [`crate::exact::Grid::snap`].)
+    /// The cloud that a run of this model starts from, in the stored width: moved onto the sphere
+    /// or the ellipsoid along its rays, and otherwise as it is. (An exact rule starts from its
+    /// lattice instead, [`crate::exact::Grid::snap`].)
     ///
     /// # Errors
-    /// A token at the origin, or so large that its norm overflows, on a geometry that has no place for it.
+    /// A token at the origin, or so large that its norm overflows, on a sphere or an ellipsoid.
     pub fn start(&self, tokens: &Tokens, precision: Precision) -> Result<Tokens> {
         let (n, d) = (tokens.n(), tokens.d());
         let mut x = tokens.to_f64();
@@ -130,7 +132,7 @@ impl Model {
             Precision::F32 => Coordinates::F32(x.iter().map(|&v| v as f32).collect()),
             Precision::F64 => Coordinates::F64(x),
         };
-        Tokens::new(n, d, coordinates)
+        Tokens::from_flat(n, d, coordinates)
     }
 }
 
@@ -237,17 +239,17 @@ mod tests {
     /// A token without a direction has no place on a sphere; on R^d it has.
     #[test]
     fn starts_are_on_the_geometry() {
-        let cloud = Tokens::from_f64(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
+        let cloud = Tokens::from_flat(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
         let sphere = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere);
         let error = sphere.start(&cloud, Precision::F64).unwrap_err().to_string();
         assert!(error.contains("token 1 is [0.0, 0.0]"), "{error}");
         let flat = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Flat);
         assert_eq!(flat.start(&cloud, Precision::F64).unwrap(), cloud);
-        let one = Tokens::from_f64(1, 2, vec![3.0, 4.0]).unwrap();
+        let one = Tokens::from_flat(1, 2, vec![3.0, 4.0]).unwrap();
         assert_eq!(sphere.start(&one, Precision::F64).unwrap().to_f64(), [0.6, 0.8]);
         let w = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Ellipsoid(Matrix::multiple(4.0).unwrap()));
         assert_eq!(w.start(&one, Precision::F64).unwrap().to_f64(), [0.3, 0.4]);
-        let huge = Tokens::from_f64(1, 2, vec![1e200, 1e200]).unwrap();
+        let huge = Tokens::from_flat(1, 2, vec![1e200, 1e200]).unwrap();
         assert!(sphere.start(&huge, Precision::F64).unwrap_err().to_string().contains("finite norm"));
     }
 

@@ -1,9 +1,9 @@
-//! Numbers: the one comparison, powers of two, roundings that the contract is made of, and plain
+//! Numbers: the comparison with a bound, powers of two, the roundings of the exact rules, and plain
 //! arithmetic on rows of f64.
 
 use std::cmp::Ordering;
 
-/// Whether an error is inside its bound. Written so that NaN never passes: `!(err <= bound)` fails.
+/// True if an error is inside its bound. NaN never passes.
 pub fn within(error: f64, bound: f64) -> bool {
     error <= bound
 }

@@ -132,7 +132,7 @@ mod tests {
             let mut stream = Stream::new(seed, "cloud", 0);
             let unit = num::scale(1.0, scale);
             let x: Vec<f64> = (0..n * d).map(|_| (stream.below(3) as f64 + 0.02 * stream.uniform()) * unit).collect();
-            let tokens = Tokens::from_f64(n, d, x).unwrap();
+            let tokens = Tokens::from_flat(n, d, x).unwrap();
             let (points, clusters) = (Points::of(&tokens), Clusters::of(&tokens, 0.1 * unit));
             for (g, group) in clusters.groups(&points).iter().enumerate() {
                 let members: Vec<usize> = (0..n).filter(|&i| clusters.label[i] == g).collect();

@@ -52,6 +52,7 @@ pub use energies::{
     ALL_PAIRS, Energy, Increase, IncreaseLedger, frank_wolfe_objective, hegselmann_krause, sphere_energy,
 };
 pub use groups::{Group, alone, leaders, moved, strip_histogram};
+#[cfg(feature = "pictures")]
 pub(crate) use hull::planar::vertices as planar_hull;
 pub use hull::{EFFORT, Hull};
 pub use nearest::{Nearest, nearest};

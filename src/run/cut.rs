@@ -1,4 +1,4 @@
-//! A run's checkpoints, what they promise of the other files, and the way back to one.
+//! The checkpoints of a run: which one to go on from, and how to cut the run back to it.
 
 use std::fs;
 use std::io::Read as _;
@@ -12,25 +12,25 @@ use crate::run::effort::EFFORT;
 use crate::run::folder::{FINAL, FRAMES, RunDir, numbered};
 use crate::run::measures::MEASURES;
 use crate::run::metrics::METRICS;
-use crate::run::progress::{Frame, Progress};
+use crate::run::progress::{FrameFile, Progress};
 use crate::tokens::Tokens;
 
 const CHECKPOINTS: &str = "checkpoints";
-/// Checkpoints kept, the newest: should one be damaged, there is another.
+/// Number of checkpoints kept, so that there is another if the newest is damaged.
 const KEPT: usize = 2;
-/// Bytes: no frame's header is longer, and of a file that is longer than a frame no more is read.
+/// Most bytes of a frame's header. No more than a frame is read of a file.
 const LONGEST_FRAME_HEADER: u64 = 4096;
 /// The tables that a run appends to.
 const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
 
-/// The checkpoint to go on from.
+/// The newest checkpoint that a run can go on from.
 #[derive(Debug)]
-pub struct Found {
-    /// `None`: the run was killed before its first.
+pub struct NewestCheckpoint {
+    /// The checkpoint; `None` if the run was killed before its first.
     pub checkpoint: Option<Checkpoint>,
-    /// What is wrong with the newer ones.
+    /// Errors of the newer checkpoints.
     pub refused: Vec<Error>,
-    /// What is wrong with the table of efforts, which no result hangs on: it is begun anew.
+    /// Error of effort.csv, if that has to be begun anew. No result depends on it.
     pub anew: Option<Error>,
 }
 
@@ -40,12 +40,12 @@ impl RunDir {
         self.path().join(CHECKPOINTS)
     }
 
-    /// The checkpoint of a step.
+    /// The path of the checkpoint of a step.
     pub fn checkpoint_path(&self, step: u64) -> PathBuf {
         self.checkpoints_path().join(format!("step_{step:012}.safetensors"))
     }
 
-    /// Every checkpoint, by step.
+    /// The paths of all checkpoints, by step.
     ///
     /// # Errors
     /// A folder that cannot be read.
@@ -57,8 +57,8 @@ impl RunDir {
     /// Writes a checkpoint and removes all but the last two.
     ///
     /// # Errors
-    /// What cannot be written; the older ones are then still there.
-    pub fn write_checkpoint(&self, tokens: &Tokens, frames: &[Frame], progress: &Progress) -> Result<()> {
+    /// A file that cannot be written; the older checkpoints are then still there.
+    pub fn write_checkpoint(&self, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
         let folder = self.checkpoints_path();
         disk::create_folder(&folder).map_err(|e| Error::file(&folder, e))?;
         for folder in [&self.path().join(FRAMES), self.path()] {
@@ -73,11 +73,11 @@ impl RunDir {
         self.checkpoints()?.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
     }
 
-    /// The newest checkpoint that is as it was written, and whose frames and rows are.
+    /// Finds the newest checkpoint that is undamaged and whose frames and rows are.
     ///
     /// # Errors
-    /// There are checkpoints, and every one is refused; one, or what it promises, that cannot be read for now.
-    pub fn newest_checkpoint(&self) -> Result<Found> {
+    /// All checkpoints are damaged; a file that exists but cannot be read.
+    pub fn newest_checkpoint(&self) -> Result<NewestCheckpoint> {
         let mut refused = Vec::new();
         for (_, path) in self.checkpoints()?.iter().rev() {
             match checkpoint::read(path).and_then(|found| self.verify_outputs(&found).map(|()| found)) {
@@ -86,34 +86,34 @@ impl RunDir {
                     let effort = tables.iter().find(|mark| mark.file == EFFORT);
                     let anew = effort.and_then(|mark| mark.verify(self.path()).err());
                     tables.retain(|mark| anew.is_none() || mark.file != EFFORT);
-                    return Ok(Found { checkpoint: Some(checkpoint), refused, anew });
+                    return Ok(NewestCheckpoint { checkpoint: Some(checkpoint), refused, anew });
                 }
-                // It may be whole, and what was computed since is lost where the run goes back.
-                Err(error) if error.is_of_a_file_to_mend() => {
+                // The file may be undamaged, and going back further would lose steps.
+                Err(error) if error.is_recoverable_file_error() => {
                     return Err(Error::input(format!("{error}; nothing was changed: remove the cause first")));
                 }
                 Err(error) => refused.push(error),
             }
         }
         if refused.is_empty() {
-            return Ok(Found { checkpoint: None, refused, anew: None });
+            return Ok(NewestCheckpoint { checkpoint: None, refused, anew: None });
         }
         let mut refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
         refused.dedup();
         let path = self.path().display();
         Err(Error::input(format!(
-            "no checkpoint of {path} can be gone on from: {}; begin again with `localmax run {path}/config.toml --out NEW`",
+            "no checkpoint of {path} can be used: {}; begin again with `localmax run {path}/config.toml --out NEW`",
             refused.join("; ")
         )))
     }
 
-    /// Whether rows and frames are those that were written when the checkpoint was.
+    /// Checks that rows and frames are those that were there when the checkpoint was written.
     fn verify_outputs(&self, checkpoint: &Checkpoint) -> Result<()> {
         let results = checkpoint.progress.tables.iter().filter(|mark| mark.file != EFFORT);
         results.into_iter().try_for_each(|mark| mark.verify(self.path()))?;
-        // A header, and numbers of the state's width.
+        // A header, and at most 8 bytes a number.
         let most = (checkpoint.tokens.n() * checkpoint.tokens.d() * 8) as u64 + LONGEST_FRAME_HEADER;
-        for Frame { step, hash } in &checkpoint.frames {
+        for FrameFile { step, hash } in &checkpoint.frames {
             let path = self.frame_path(*step);
             let mut hasher = blake3::Hasher::new();
             let (file, _) = input::open(&path)?;
@@ -125,15 +125,15 @@ impl RunDir {
         Ok(())
     }
 
-    /// Cuts the run back to a checkpoint, or to its start: removes what was written later, but for the later rows of the
-    /// tables that it marks, whose writers do that.
+    /// Cuts the run back to a checkpoint, or to its start: removes the files that were written
+    /// later. The writer of a marked table cuts off its later rows.
     ///
     /// # Errors
-    /// What cannot be removed.
+    /// A file that cannot be removed.
     pub fn cut_back(&self, to: Option<&Checkpoint>) -> Result<()> {
         let step = to.map(|checkpoint| checkpoint.progress.step);
         let (tables, kept) = to.map_or((&[][..], &[][..]), |c| (&c.progress.tables[..], &c.frames[..]));
-        // Checkpoints first: those that are left promise nothing that is about to be removed.
+        // Checkpoints first: a checkpoint must not outlive a file that it needs.
         for (_, path) in self.checkpoints()?.iter().filter(|(at, _)| Some(*at) > step) {
             remove(path)?;
         }

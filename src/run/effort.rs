@@ -1,8 +1,8 @@
 //! effort.csv: the effort of each recorded step. Two equal runs may differ in every column.
 //!
-//! `step,plan,keys_a_row,boxes_a_row,distinct,step_seconds`: the plan that ran in the step s−1 → s, the
-//! keys scored and the boxes tested for a computed row, the rows computed (coincident tokens are
-//! merged from time to time), and the seconds that all steps so far had taken.
+//! `step,plan,keys_a_row,boxes_a_row,distinct,step_seconds`: the plan that ran in the step s−1 → s,
+//! the keys scored and the boxes tested for a computed row, the rows computed (coincident tokens
+//! are merged from time to time), and the seconds that all steps so far had taken.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl table::Record for Record {
 }
 
 impl Record {
-    /// The row of a step, after `step_seconds` in it and all before it.
+    /// The row of a step; `step_seconds` is the time of all steps up to it.
     pub(crate) fn new(step: u64, effort: &Effort, step_seconds: f64) -> Self {
         let Effort { plan, keys_a_row, boxes_a_row, distinct } = *effort;
         Self { step, plan, keys_a_row, boxes_a_row, distinct, step_seconds }

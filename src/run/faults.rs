@@ -93,8 +93,8 @@ const KINDS: [Fault; 7] = [
     Fault::Torn(FULL),
 ];
 
-/// A full or a broken disk, at any call and for however long, must leave a run that can be gone on with; what comes out is
-/// the run of a good disk.
+/// A full or a broken disk, at any call and for however long, must leave a run that can be gone on
+/// with; what comes out is the run of a good disk.
 #[test]
 fn whatever_call_fails_the_run_can_go_on() {
     let folder = faults::folder();

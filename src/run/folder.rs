@@ -1,4 +1,4 @@
-//! Where a run is, and its directory: every file of it by name.
+//! The directory of a run, and each of its files by name.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,11 +8,10 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, free, input, npy};
 use crate::observe::Scalars;
-use crate::run::effort::EFFORT;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
-use crate::run::metrics::{self, METRICS, Row, read_metrics};
+use crate::run::metrics::{self, METRICS, MetricsRow, read_metrics};
 use crate::tokens::{Precision, Tokens};
 
 pub(crate) const CONFIG: &str = "config.toml";
@@ -22,12 +21,12 @@ pub(crate) const FRAMES: &str = "frames";
 pub(crate) const PLOTS: &str = "plots";
 pub(crate) const LOCK: &str = ".lock";
 
-/// Where a run is going to be. Nothing has been created yet.
+/// The place of a run that has not been created yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A directory that was named.
+    /// A directory that a person named.
     Named(PathBuf),
-    /// `<folder>/<name>-<k>` with the first free k from 1.
+    /// `<folder>/<name>-<k>` with the first free k, from 1 on.
     FirstFree {
         /// The folder of all runs.
         folder: PathBuf,
@@ -37,8 +36,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// `out`, or else the first free `runs/<name>-<k>`. Call it before anything is computed, and [`Place::create`] when
-    /// nothing but the steps is left to do.
+    /// The place `out`, or else the first free `runs/<name>-<k>`. Call it before anything is
+    /// computed, and [`Place::create`] right before the first step.
     ///
     /// # Errors
     /// A directory that has a run or other files in it.
@@ -52,7 +51,8 @@ impl Place {
     /// Creates the directory with its config, its first meta.json and its folders.
     ///
     /// # Errors
-    /// What cannot be written, or a directory that was filled meanwhile; nothing is left behind.
+    /// A file that cannot be written, or a directory that was filled meanwhile; nothing is left
+    /// behind.
     pub fn create(&self, config: &Config, meta: &Meta) -> Result<RunDir> {
         match self {
             Self::Named(path) => {
@@ -88,7 +88,8 @@ fn check_free(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place was taken meanwhile.
+/// Makes the directory beside its place and renames it, or fills an empty one; `None` if the place
+/// was taken meanwhile.
 fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
     let run = RunDir { path: path.to_owned() };
     if path.is_dir() {
@@ -104,7 +105,7 @@ fn build(path: &Path, config: &Config, meta: &Meta) -> Result<Option<RunDir>> {
     };
     let new_parents: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
     let beside = parent.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-    // Nobody knows the folder beside it.
+    // A person does not know the folder beside it.
     let named = |error| if let Error::File { cause, .. } = error { Error::file(path, cause) } else { error };
     let placed = fill(&beside, config, meta).map_err(named).and_then(|()| match disk::rename(&beside, &absolute) {
         Ok(()) => Ok(true),
@@ -137,7 +138,7 @@ fn write_meta(folder: &Path, meta: &Meta) -> Result<()> {
     })
 }
 
-/// Every `step_N.ending` in a folder, by N.
+/// The files `step_N.ending` in a folder, by N.
 pub(crate) fn numbered(folder: &Path, ending: &str) -> Result<Vec<(u64, PathBuf)>> {
     let entries = fs::read_dir(folder).map_err(|e| Error::file(folder, e))?;
     let mut found = Vec::new();
@@ -153,7 +154,7 @@ pub(crate) fn numbered(folder: &Path, ending: &str) -> Result<Vec<(u64, PathBuf)
     Ok(found)
 }
 
-/// Removes everything inside.
+/// Removes everything in a folder.
 fn clear(path: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -169,14 +170,14 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// An existing run.
+    /// Opens an existing run.
     ///
     /// # Errors
     /// A directory without a config.
     pub fn open(path: &Path) -> Result<Self> {
         let config = path.join(CONFIG);
         match fs::metadata(&config).map_err(|e| Error::file(&config, e)) {
-            Err(error) if error.is_of_nothing() => {
+            Err(error) if error.is_not_found() => {
                 Err(Error::input(format!("{} has no run in it: there is no {CONFIG}", path.display())))
             }
             found => found.map(|_| Self { path: path.to_owned() }),
@@ -193,33 +194,29 @@ impl RunDir {
         self.path.join(PLOTS)
     }
 
-    /// The file of the rows of metrics.
+    /// The path of metrics.csv.
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join(METRICS)
     }
 
-    /// The file of the rows of measures.
+    /// The path of measures.csv.
     pub fn measures_path(&self) -> PathBuf {
         self.path.join(MEASURES)
     }
 
-    /// Rows of measures, each with its step.
+    /// Reads the rows of measures, each with its step.
     ///
     /// # Errors
-    /// As [`read_measures`].
+    /// The errors of [`read_measures`].
     pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
         read_measures(&self.measures_path())
     }
 
-    /// effort.csv.
-    pub fn effort_path(&self) -> PathBuf {
-        self.path.join(EFFORT)
-    }
-
-    /// The resolved config. Where its tokens are a file, meta.json says of what shape: the file may be gone.
+    /// Reads the resolved config. The shape of a file of tokens is taken from meta.json: the file
+    /// may be gone.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn config(&self) -> Result<Config> {
         let meta = self.meta().unwrap_or_default();
         let count = |key: &str| meta[key].as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
@@ -227,91 +224,100 @@ impl RunDir {
         self.config_of(count("n").zip(count("d")).map(|(n, d)| npy::Header::new(n, d, precision)))
     }
 
-    /// The resolved config of a run whose tokens are known to be of this shape.
+    /// Reads the resolved config of a run, whose tokens have the shape of `tokens` if that is
+    /// known.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
         Config::load_of(&self.path.join(CONFIG), &[], tokens)
     }
 
-    /// Writes meta.json anew.
+    /// Replaces meta.json.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file that cannot be written.
     pub fn write_meta(&self, meta: &Meta) -> Result<()> {
         write_meta(&self.path, meta)
     }
 
-    /// Takes the directory for this process alone.
+    /// Locks the directory for this process.
     ///
     /// # Errors
-    /// As [`Lock`]: another process has it.
+    /// Another process has the lock; a directory that cannot be written.
     pub fn lock(&self) -> Result<Lock> {
         Lock::take(&self.path.join(LOCK))
     }
 
-    /// meta.json.
+    /// Reads meta.json.
     ///
     /// # Errors
-    /// What cannot be read or is no JSON.
+    /// A file that cannot be read or is no JSON.
     pub fn meta(&self) -> Result<serde_json::Value> {
         let path = self.path.join(META);
         let text = input::text(&path, input::SHORT)?;
         serde_json::from_str(&text).map_err(|e| Error::input(format!("{}: {e}", path.display())))
     }
 
-    /// Rows of metrics.
+    /// Reads the rows of metrics.
     ///
     /// # Errors
-    /// As [`read_metrics`].
-    pub fn metrics(&self) -> Result<Vec<Row>> {
+    /// The errors of [`read_metrics`].
+    pub fn metrics(&self) -> Result<Vec<MetricsRow>> {
         read_metrics(&self.metrics_path())
     }
 
-    /// The first row of metrics, whatever became of the others.
+    /// Reads the first row of metrics, even if later ones are damaged.
     ///
     /// # Errors
-    /// As [`read_metrics`].
-    pub fn first_metrics(&self) -> Result<Option<Row>> {
+    /// The errors of [`read_metrics`].
+    pub fn first_metrics(&self) -> Result<Option<MetricsRow>> {
         metrics::rows(&self.metrics_path())?.next().transpose()
     }
 
-    /// Writes the last tokens.
+    /// Writes final.npy, the last tokens.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file that cannot be written.
     pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
         npy::write(&self.path.join(FINAL), tokens).map(drop)
     }
 
-    /// The file of the last tokens.
+    /// The path of final.npy.
     pub fn final_path(&self) -> PathBuf {
         self.path.join(FINAL)
     }
 
-    /// The last tokens.
+    /// Reads final.npy, the last tokens.
     ///
     /// # Errors
-    /// As [`npy::read`].
+    /// The errors of [`npy::read`].
     pub fn final_tokens(&self) -> Result<Tokens> {
         npy::read(&self.path.join(FINAL))
     }
 
-    /// The file of the tokens at a step; names sort as steps do.
+    /// The path of the frame of a step. Paths sort as steps do.
     pub fn frame_path(&self, step: u64) -> PathBuf {
         self.path.join(FRAMES).join(format!("step_{step:012}.npy"))
     }
 
-    /// Writes the tokens at a step; the blake3 of the file.
+    /// Writes the frame of a step, and returns the blake3 of the file.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file that cannot be written.
     pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<blake3::Hash> {
         npy::write(&self.frame_path(step), tokens)
     }
 
-    /// Every frame, by step.
+    /// The tokens at a step that has a frame.
+    ///
+    /// # Errors
+    /// As [`npy::read`].
+    pub fn frame(&self, step: u64) -> Result<Tokens> {
+        npy::read(&self.frame_path(step))
+    }
+
+    /// The paths of all frames, by step.
     ///
     /// # Errors
     /// A directory that cannot be read.
@@ -319,10 +325,10 @@ impl RunDir {
         numbered(&self.path.join(FRAMES), "npy")
     }
 
-    /// Removes the run again: for a run that failed before its first step.
+    /// Removes a run that failed before its first step.
     ///
     /// # Errors
-    /// What cannot be removed.
+    /// A file that cannot be removed.
     pub fn discard(self) -> Result<()> {
         fs::remove_dir_all(&self.path).map_err(|e| Error::file(self.path, e))
     }

@@ -1,5 +1,5 @@
-//! One process at a time writes a run. The lock is the system's own and ends with its process, however that ends, so
-//! that none is ever stale; the file stays, and says who held it last.
+//! The lock of a run: one process at a time writes it. The lock is the system's own and ends with
+//! its process, so that none is ever stale; the file stays, and says which process held it last.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::io::disk;
 
-/// Held until it is dropped.
+/// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    /// Where a file system has no locks, none is held.
+    /// The locked file; on a file system without locks no lock is held.
     _file: File,
 }
 
@@ -19,7 +19,7 @@ impl Lock {
     /// Takes the lock of a run's directory.
     ///
     /// # Errors
-    /// Another process has it, by its number; a directory that cannot be written.
+    /// Another process, named by its number, has the lock; a directory that cannot be written.
     pub(crate) fn take(path: &Path) -> Result<Self> {
         let failed = |e| Error::file(path, e);
         if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {

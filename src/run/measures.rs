@@ -1,10 +1,12 @@
-//! measures.csv: scalar measures of the states at their own trigger, a pure function of the trajectory.
+//! measures.csv: scalar measures of the states at their own trigger, a pure function of the
+//! trajectory.
 //!
 //! `step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support`:
-//! row s describes the state X(s), as [`Scalars`] says. Cells are empty where a measure does not exist or its hull is not
-//! known. `support` lists h_u of this row in the directions of [`Observer::directions`](crate::observe::Observer::directions),
-//! parted by spaces: with `radius` of the first row it is all that `rise` and `largest_rise` come from, so that a resumed run
-//! takes up their ledger by reading its rows.
+//! row s describes the state X(s), as [`Scalars`] says. Cells are empty where a measure does not
+//! exist or its hull is not known. `support` lists h_u of this row in the directions of
+//! [`Observer::directions`](crate::observe::Observer::directions), parted by spaces: with `radius`
+//! of the first row it is all that `rise` and `largest_rise` come from, so that a resumed run takes
+//! up their ledger by reading its rows.
 
 use std::path::Path;
 
@@ -14,7 +16,7 @@ use crate::error::Result;
 use crate::io::config::{Config, Trigger};
 use crate::observe::{HullScalars, Observer, Scalars};
 use crate::run::progress::Progress;
-use crate::run::table::{self, Table};
+use crate::run::table::{self, TableWriter};
 use crate::tokens::Tokens;
 
 /// The file's name in a run's directory.
@@ -94,20 +96,21 @@ impl TryFrom<Record> for (u64, Scalars) {
 /// measures.csv of a run in progress.
 pub(crate) struct Measures<'a> {
     observer: Observer<'a>,
-    pub(crate) table: Table<Record>,
+    pub(crate) table: TableWriter<Record>,
 }
 
 impl<'a> Measures<'a> {
-    /// Opens the table of a run's directory, with the ledger that its rows give; `None` if nothing is to be measured.
+    /// Opens the table of a run's directory, and restores the observer from its rows; `None` if
+    /// nothing is measured.
     ///
     /// # Errors
-    /// As [`Table::open`].
+    /// The errors of [`TableWriter::open`] and [`read_measures`].
     pub(crate) fn open(config: &'a Config, folder: &Path, progress: &Progress) -> Result<Option<Self>> {
         let mark = progress.mark(MEASURES);
         if mark.is_none() && config.output.measures == Trigger::Never {
             return Ok(None);
         }
-        let table = Table::open(folder, mark)?;
+        let table = TableWriter::open(folder, mark)?;
         let mut observer = Observer::new(&config.model, config.d(), config.run.precision);
         if mark.is_some() {
             for (step, row) in read_measures(&folder.join(MEASURES))? {
@@ -117,16 +120,16 @@ impl<'a> Measures<'a> {
         Ok(Some(Self { observer, table }))
     }
 
-    /// Measures the state after `step` steps.
+    /// Measures the state after `step` steps, and adds the row.
     ///
     /// # Errors
-    /// As [`Table::push`].
+    /// The errors of [`TableWriter::push`].
     pub(crate) fn write(&mut self, step: u64, tokens: &Tokens) -> Result<()> {
         self.table.push((step, &self.observer.measure(step, tokens)))
     }
 }
 
-/// Reads every row, with its step.
+/// Reads all rows, each with its step.
 ///
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
@@ -138,7 +141,7 @@ pub fn read_measures(path: &Path) -> Result<Vec<(u64, Scalars)>> {
 mod tests {
     use super::*;
 
-    /// What does not read back as itself could not be gone on from.
+    /// A resumed run restores its observer from the rows: they must read back as they were written.
     #[test]
     fn rows_are_read_as_written() {
         let folder = tempfile::tempdir().unwrap();
@@ -160,8 +163,10 @@ mod tests {
             support: vec![0.1 + 0.2, -1e300, 5e-324, 0.0],
         };
         let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
-        let mut table = Table::<Record>::open(folder.path(), None).unwrap();
-        rows.iter().for_each(|(step, row)| table.push((*step, row)).unwrap());
+        let mut table = TableWriter::<Record>::open(folder.path(), None).unwrap();
+        for (step, row) in &rows {
+            table.push((*step, row)).unwrap();
+        }
         table.flush().unwrap();
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! meta.json: who computed, and everything that may differ between runs with the same result.
+//! meta.json: the engine, and everything else that may differ between runs with equal results.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
 use crate::run::progress::{Cycle, Options, Progress, Segment};
 
-/// What meta.json holds.
+/// The content of meta.json.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Meta {
     /// The config's name: the file's stem or the preset's name.
@@ -18,9 +18,9 @@ pub struct Meta {
     pub contract: u32,
     /// Engine, adapter, driver.
     pub engine: Description,
-    /// How keys were to be searched.
+    /// The plan of the config.
     pub plan: String,
-    /// How they were in the last step; `None` where an engine has one way only.
+    /// The work of the last step; `None` for engines that do not tell.
     pub effort: Option<Effort>,
     /// n.
     pub n: usize,
@@ -28,28 +28,28 @@ pub struct Meta {
     pub d: usize,
     /// The rule.
     pub rule: &'static str,
-    /// What δ is measured in; `None` for rules without a strip.
+    /// Unit of δ, the strip's form; `None` for rules without a strip.
     pub strip: Option<&'static str>,
     /// Stored width.
     pub precision: &'static str,
     /// The lattice; `None` for systems in real numbers.
     pub grid: Option<GridFacts>,
-    /// Who computed which steps.
+    /// The engine of each range of steps.
     pub segments: Vec<Segment>,
-    /// How it is taken beyond what the config says.
+    /// Options of the run that are not in its config.
     pub options: Options,
-    /// `completed`, at the last step or a fixed point; `interrupted`; `failed`; `running` while it goes on, or where it
-    /// was killed.
+    /// `completed`, at the last step or a fixed point; `interrupted`; `failed`; `running` while the
+    /// run goes on, or if it was killed.
     pub ended: &'static str,
-    /// What made it fail.
+    /// The error of a run that failed.
     pub failure: Option<String>,
-    /// Steps taken by the state in `final.npy`.
+    /// Number of steps behind the state in `final.npy`.
     pub steps: u64,
-    /// The step from which no bit moves any more, where one was found.
+    /// The step from which on no bit changes, if one was found.
     pub fixed_point: Option<u64>,
-    /// The cycle that the run is on, where one was found.
+    /// The cycle that the run is on, if one was found.
     pub cycle: Option<Cycle>,
-    /// When and how long.
+    /// Start and duration.
     pub timings: Timings,
 }
 
@@ -60,7 +60,7 @@ pub struct GridFacts {
     pub radius: f64,
     /// e: no coordinate exceeds 2^e.
     pub exponent: i32,
-    /// u, the resolution of a coordinate.
+    /// The unit u, the resolution of a coordinate.
     pub unit: f64,
 }
 
@@ -69,16 +69,16 @@ pub struct GridFacts {
 pub struct Timings {
     /// Seconds since 1970 (UTC) at the start.
     pub started_unix: f64,
-    /// Seconds from start to end, of all its parts.
+    /// Seconds from start to end, over all segments.
     pub total_seconds: f64,
-    /// Seconds in steps alone.
+    /// Seconds in steps.
     pub step_seconds: f64,
-    /// Steps per second of those.
+    /// Steps per second of step time.
     pub steps_per_second: f64,
 }
 
 impl Meta {
-    /// What is known of a run before its next step.
+    /// The content of meta.json before the next step.
     pub fn new(config: &Config, progress: &Progress) -> Self {
         let strip = match config.model.rule {
             crate::model::Rule::Localmax { strip, .. } => Some(strip.name()),

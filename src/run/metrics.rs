@@ -1,9 +1,10 @@
-//! metrics.csv: a row a recorded step, with nothing in it that two equal runs could disagree on.
+//! metrics.csv: a row for each recorded step, with nothing in it that could differ between equal
+//! runs.
 //!
-//! `step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash`: row s describes the state X(s) after s steps. `hash`
-//! is its blake3 ([`Tokens::hash`](crate::tokens::Tokens::hash)); the others describe the step s−1 → s that made it,
-//! and are empty in row 0. Where a system has no such thing the cell is empty too: δ and strips belong to localmax and
-//! hardmax, γ to the rules that average.
+//! `step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash`: row s describes the state X(s)
+//! after s steps. `hash` is its blake3 ([`Tokens::hash`](crate::tokens::Tokens::hash)); the other
+//! columns describe the step s−1 → s, and are empty in row 0. Where a system has no such thing the
+//! cell is empty too: δ and strips belong to localmax and hardmax, γ to the rules that average.
 
 use std::path::Path;
 
@@ -19,52 +20,52 @@ pub const METRICS: &str = "metrics.csv";
 
 /// A row of metrics.csv.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct MetricsRow {
     /// s, the number of steps taken.
     pub step: u64,
-    /// The step s−1 → s; `None` for the initial state.
-    pub taken: Option<Taken>,
+    /// Summary of the step s−1 → s; `None` for the initial state.
+    pub taken: Option<StepSummary>,
     /// blake3 of X(s), hexadecimal.
     pub hash: String,
 }
 
-/// What is known about a step.
+/// A summary of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Taken {
+pub struct StepSummary {
     /// δ(s−1), in the rules with strips.
     pub delta: Option<f64>,
     /// γ(s−1), in the rules that average.
     pub gamma: Option<f64>,
-    /// Tokens with any coordinate changed.
+    /// Number of tokens that moved in any coordinate.
     pub moved: u64,
-    /// Sizes, in the rules with strips.
+    /// Sizes of strips, in the rules that have them.
     pub strips: Option<StripSizes>,
 }
 
-/// How large the strips of a step were.
+/// The sizes of the strips of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StripSizes {
-    /// The smallest.
+    /// Smallest size.
     pub min: u32,
-    /// Their mean.
+    /// Mean size.
     pub mean: f64,
-    /// The largest.
+    /// Largest size.
     pub max: u32,
 }
 
-impl Taken {
-    /// From an engine's report on n tokens of a model.
+impl StepSummary {
+    /// Summarises an engine's report on n tokens of a model.
     ///
     /// # Errors
-    /// A schedule outside its domain.
+    /// A schedule whose value is outside its domain.
     pub fn new(report: &StepReport, n: usize, model: &Model) -> Result<Self> {
         let at = model.moment(report.t, 0.0);
         let averages = matches!(model.update, Update::Average { .. });
         let sizes =
             StripSizes { min: report.strip_min, mean: report.strip_total as f64 / n as f64, max: report.strip_max };
         Ok(Self {
-            delta: model.has_strips().then(|| model.delta(at)).transpose()?,
-            gamma: averages.then(|| model.gamma(at)).transpose()?,
+            delta: model.has_strips().then(|| model.delta_at(at)).transpose()?,
+            gamma: averages.then(|| model.gamma_at(at)).transpose()?,
             moved: report.moved,
             strips: model.has_strips().then_some(sizes),
         })
@@ -89,8 +90,8 @@ impl table::Record for Record {
     const HEAD: &'static str = "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash";
 }
 
-impl From<&Row> for Record {
-    fn from(row: &Row) -> Self {
+impl From<&MetricsRow> for Record {
+    fn from(row: &MetricsRow) -> Self {
         let taken = row.taken.as_ref();
         let strips = taken.and_then(|t| t.strips);
         Self {
@@ -106,7 +107,7 @@ impl From<&Row> for Record {
     }
 }
 
-impl TryFrom<Record> for Row {
+impl TryFrom<Record> for MetricsRow {
     type Error = &'static str;
 
     fn try_from(record: Record) -> Result<Self, &'static str> {
@@ -116,7 +117,7 @@ impl TryFrom<Record> for Row {
             (Some(min), Some(mean), Some(max)) => Some(StripSizes { min, mean, max }),
             _ => return Err("strip_min, strip_mean and strip_max go together"),
         };
-        let taken = moved.map(|moved| Taken { delta, gamma, moved, strips });
+        let taken = moved.map(|moved| StepSummary { delta, gamma, moved, strips });
         if taken.is_none() && (delta.is_some() || gamma.is_some() || strips.is_some()) {
             return Err("a row without moved says nothing of a step");
         }
@@ -127,18 +128,18 @@ impl TryFrom<Record> for Row {
     }
 }
 
-/// Reads every row.
+/// Reads all rows.
 ///
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.
-pub fn read_metrics(path: &Path) -> Result<Vec<Row>> {
+pub fn read_metrics(path: &Path) -> Result<Vec<MetricsRow>> {
     rows(path)?.collect()
 }
 
 /// Reads the rows one by one.
 ///
 /// # Errors
-/// As [`read_metrics`].
-pub(crate) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<Row>>> {
+/// The errors of [`read_metrics`].
+pub(crate) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<MetricsRow>>> {
     table::rows::<Record, _>(path, "metrics of a run")
 }

@@ -2,27 +2,28 @@
 
 use std::path::PathBuf;
 
-use crate::engine::strip::{Strip, Strips, require_token};
+use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
 use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{Comparison, Metrics, Picture, Player, Size, StepMetrics, StripView, Trajectories};
 use crate::run::folder::RunDir;
-use crate::run::metrics::Row;
+use crate::run::metrics::MetricsRow;
 use crate::tokens::Tokens;
 
 const SIZE: Size = Size { width: 960, height: 720 };
 /// A sheet for four panels.
 const SHEET: Size = Size { width: 1180, height: 1060 };
 
-/// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every k-th frame.
+/// Coordinates that a picture of trajectories may hold in memory; longer runs are drawn from every
+/// k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
 
 /// Tokens looked at on either side of the middle one.
 const SOUGHT: usize = 8;
 
-/// Whose strip is shown, where a person has asked for one.
+/// The strip to show.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Choice {
     /// The token; otherwise one of middle length that attends to several.
@@ -31,7 +32,8 @@ pub struct Choice {
     pub step: Option<u64>,
 }
 
-/// Draws trajectories and metrics into `plots/`, with a GIF and a page that has all of it; the files written.
+/// Draws trajectories and metrics into `plots/`, with a GIF and a page that has all of it; the
+/// files written.
 ///
 /// # Errors
 /// Files that are missing or damaged; a token or a frame that the run does not have.
@@ -151,14 +153,14 @@ fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<St
     if let Some(token) = choice.token {
         require_token(token, tokens.n())?;
     }
-    let strips = Strips::new(&config.model, tokens, *step)?;
+    let strips = StripsAt::new(&config.model, tokens, *step)?;
     let token = choice.token.unwrap_or_else(|| middle(tokens, |i| strips.size(i) > 1));
     let Strip { members, query, threshold, .. } = strips.of(token)?;
     Ok(StripView { step: *step, token, members, query, threshold })
 }
 
-/// The token of median length, the lowest index among equals; or the nearest to it in order that attends to several, if
-/// that is not far to seek.
+/// The token of median length, the lowest index among equals; or the nearest to it in order that
+/// attends to several, if that is not far to seek.
 fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize {
     let mut lengths: Vec<(f64, usize)> =
         (0..tokens.n()).map(|i| (tokens.row(i).iter().map(|x| x * x).sum::<f64>(), i)).collect();
@@ -170,7 +172,7 @@ fn middle(tokens: &Tokens, attends_to_several: impl Fn(usize) -> bool) -> usize 
 }
 
 /// The metrics of the step that made a recorded row; `None` for the initial state.
-fn step_metrics(row: &Row) -> Option<StepMetrics> {
+fn step_metrics(row: &MetricsRow) -> Option<StepMetrics> {
     let taken = row.taken?;
     let strips = taken.strips.map(|s| [f64::from(s.min), s.mean, f64::from(s.max)]);
     Some(StepMetrics { t: row.step - 1, moved: taken.moved, strips })

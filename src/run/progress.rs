@@ -1,10 +1,12 @@
-//! How far a run has come: its steps, its tables, its frames, who computed which steps, and the cycle that it is on.
+//! The progress of a run: its steps, its tables, its frames, the engines that computed them, and
+//! the cycle that it is on.
 
 use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::exact::{self, Grid};
 use crate::io::config::Config;
@@ -13,75 +15,79 @@ use crate::outcome::{Description, StepReport};
 
 /// A file in `frames/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct FrameFile {
     /// The step.
     pub step: u64,
     /// blake3 of the file.
     pub hash: blake3::Hash,
 }
 
-/// A recorded state.
+/// The recorded state with which later ones are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct Anchor {
     /// The step.
     pub step: u64,
-    /// Its hash, hexadecimal.
+    /// Hash of the state, hexadecimal.
     pub hash: String,
 }
 
-/// A state that came back: of a map that is the same at every step, all later ones come back too.
+/// A cycle of states. Under a map that does not change in time, a state that comes back once comes
+/// back for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// A step on it.
+    /// A step on the cycle.
     pub from_step: u64,
-    /// Steps after which every state is there again; the least such number where every step is recorded.
+    /// Number of steps after which every state comes back; the least such number if every step is
+    /// recorded.
     pub period: u64,
 }
 
-/// How far a run is, beside its tokens.
+/// The progress of a run, without its tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// s, the steps taken.
+    /// s, the number of steps taken.
     pub step: u64,
     /// The run's name.
     pub name: String,
-    /// [`Config::identity`](crate::io::config::Config::identity), hexadecimal: the system with its schedules.
+    /// [`Config::identity`](crate::io::config::Config::identity), hexadecimal: the system with its
+    /// schedules.
     pub config: String,
-    /// How it is taken.
+    /// Options of the run that are not in its config.
     pub options: Options,
-    /// e of the run's lattice.
+    /// Exponent e of the run's lattice.
     pub grid_exponent: i32,
     /// The largest magnitude of an initial coordinate.
     pub radius: f64,
-    /// Who computed which steps.
+    /// The engine of each range of steps.
     pub segments: Vec<Segment>,
-    /// The tables written so far.
-    pub tables: Vec<Mark>,
+    /// Marks of the tables written so far.
+    pub tables: Vec<TableMark>,
     /// The report of the last step; `None` at step 0.
     pub last: Option<StepReport>,
-    /// Whether it was unlike the step before: [`Trigger::Event`](crate::io::config::Trigger::Event).
+    /// True if the last step differed from the one before:
+    /// [`Trigger::Event`](crate::io::config::Trigger::Event).
     #[serde(default)]
     pub event: bool,
-    /// The step from which no bit moves any more, where one was found.
+    /// The step from which on no bit changes, if one was found.
     pub fixed_point: Option<u64>,
-    /// The recorded state that later ones are held against.
+    /// The recorded state with which later ones are compared.
     #[serde(default)]
-    pub anchor: Option<Recorded>,
-    /// The cycle that the run is on, where one was found.
+    pub anchor: Option<Anchor>,
+    /// The cycle that the run is on, if one was found.
     #[serde(default)]
     pub cycle: Option<Cycle>,
-    /// When the run started, in seconds since 1970 (UTC).
+    /// Start of the run, in seconds since 1970 (UTC).
     pub started_unix: f64,
-    /// Seconds that it has taken.
+    /// Seconds that the run has taken.
     pub total_seconds: f64,
-    /// Seconds in steps.
+    /// Seconds that its steps have taken.
     pub step_seconds: f64,
 }
 
 impl Progress {
-    /// A run that is about to take its first step, from tokens on `grid` that reach out to `radius`.
+    /// The progress of a run before its first step, from tokens on `grid` of largest magnitude
+    /// `radius`.
     pub fn start(config: &Config, options: Options, grid: Grid, radius: f64, engine: Description) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
             step: 0,
             name: config.name.clone(),
@@ -96,13 +102,13 @@ impl Progress {
             fixed_point: None,
             anchor: None,
             cycle: None,
-            started_unix: now.map_or(0.0, |t| t.as_secs_f64()),
+            started_unix: clock::unix_seconds(),
             total_seconds: 0.0,
             step_seconds: 0.0,
         }
     }
 
-    /// Refuses what no run can have written: a right seal makes no header true.
+    /// Rejects values that no run can have written: a header can be sealed and still be false.
     pub(crate) fn require_possible(&self) -> std::result::Result<(), &'static str> {
         let in_folder = |file: &str| Path::new(file).file_name().is_some_and(|name| name == file);
         let is_duration = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
@@ -117,13 +123,13 @@ impl Progress {
         checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
     }
 
-    /// A table's mark; `None` for one that has not been begun.
-    pub fn mark(&self, table: &str) -> Option<&Mark> {
+    /// The mark of a table; `None` if it has not been begun.
+    pub fn mark(&self, table: &str) -> Option<&TableMark> {
         self.tables.iter().find(|mark| mark.file == table)
     }
 
-    /// Holds a recorded state against an earlier one, the last whose step was at least doubled since (Brent 1980): a cycle is
-    /// found after at most three times the steps before its end.
+    /// Compares a recorded state with the anchor, which moves on whenever the step has doubled
+    /// (Brent 1980): a cycle is found after at most three times the steps before its end.
     pub fn watch_for_cycle(&mut self, step: u64, hash: &str) {
         match &self.anchor {
             _ if self.cycle.is_some() => {}
@@ -131,12 +137,13 @@ impl Progress {
                 self.cycle = Some(Cycle { from_step: anchor.step, period: step - anchor.step });
             }
             Some(anchor) if step < anchor.step.saturating_mul(2) => {}
-            _ => self.anchor = Some(Recorded { step, hash: hash.to_owned() }),
+            _ => self.anchor = Some(Anchor { step, hash: hash.to_owned() }),
         }
     }
 
-    /// Notes that an engine goes on from here; whether it is another one, or another arithmetic.
-    pub fn taken_up_by(&mut self, engine: Description) -> bool {
+    /// Records the engine that goes on from here, and returns true if it differs from the one
+    /// before.
+    pub fn continue_with(&mut self, engine: Description) -> bool {
         let next = Segment::new(self.step, engine);
         self.segments.retain(|segment| segment.from_step < next.from_step);
         let changed = self.segments.last().is_some_and(|last| !next.continues(last));
@@ -150,7 +157,7 @@ impl Progress {
 /// Steps that one engine, adapter and arithmetic computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Steps taken before it.
+    /// Number of steps taken before the segment.
     pub from_step: u64,
     /// Version of the program.
     pub localmax: String,
@@ -161,45 +168,45 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// What this program and an engine compute from a step on.
+    /// The segment that this program and an engine begin at a step.
     pub fn new(from_step: u64, engine: Description) -> Self {
         Self { from_step, localmax: env!("CARGO_PKG_VERSION").into(), contract: exact::VERSION, engine }
     }
 
-    /// Whether both were computed by the same.
+    /// True if both were computed by one version, arithmetic and engine.
     pub fn continues(&self, earlier: &Self) -> bool {
         Self { from_step: 0, ..self.clone() } == Self { from_step: 0, ..earlier.clone() }
     }
 }
 
-/// How a run is taken beyond what its config says.
+/// Options of a run that are not in its config.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Check sampled rows against the reference every so many steps; 0 never.
+    /// Number of steps between checks of sampled rows against the reference; 0 for none.
     pub verify_every: u64,
-    /// Go on after no bit moves any more.
+    /// Go on after a fixed point.
     pub past_fixed_point: bool,
-    /// Draw no pictures at its end.
+    /// Draw no pictures at the end.
     pub no_plot: bool,
 }
 
-/// How far a file had been written, and what it held.
+/// The length of a table when a checkpoint was written, and the hash of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// Its name in the run's directory.
+pub struct TableMark {
+    /// Name of the file in the run's directory.
     pub file: String,
-    /// Bytes.
+    /// Length in bytes.
     pub bytes: u64,
-    /// blake3 of them, hexadecimal.
+    /// blake3 of the bytes, hexadecimal.
     pub blake3: String,
 }
 
-impl Mark {
-    /// Checks that the file still begins with what had been written.
+impl TableMark {
+    /// Checks that the file still begins with the marked bytes.
     ///
     /// # Errors
-    /// A file that is gone, shorter, or another.
+    /// A file that is gone, too short, or begins with other bytes.
     pub fn verify(&self, folder: &Path) -> Result<()> {
         self.hasher(folder).map(drop)
     }

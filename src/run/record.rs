@@ -1,11 +1,13 @@
-//! A run from its opening to its last file: steps, rows, frames, checkpoints, the final state and meta.json.
+//! A run from its opening to its last file: steps, rows, frames, checkpoints, the final state and
+//! meta.json.
 //!
-//! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many segments as it takes: after
-//! a kill, on another engine, on the same adapter after that was lost. Its files are the same bytes as if it had been one.
+//! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many
+//! segments as it takes: after a kill, on another engine, on the same adapter after that was lost.
+//! The files are the bytes of a run in one segment.
 
 use std::ops::ControlFlow;
 
-use crate::engine::{Engine, Look, Simulation, Until};
+use crate::engine::{Engine, Simulation, Standing, Until};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::io::config::Config;
@@ -18,14 +20,14 @@ use crate::run::recorder::Recorder;
 use crate::tokens::Tokens;
 use crate::verify::{Findings, Verifier};
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// At its last step, or where no bit moves any more.
+    /// The run reached its last step or a fixed point.
     Completed,
-    /// Where it was asked to stop.
+    /// The run was asked to stop.
     Interrupted,
-    /// In a step that could not be taken, or that a check refused; or a file could not be written.
+    /// A step failed or was refused by verification, or a file could not be written.
     Failed(Error),
 }
 
@@ -40,11 +42,11 @@ pub struct RunResult {
     pub reached: u64,
     /// The last state's report; `None` for a run of 0 steps.
     pub last: Option<StepReport>,
-    /// How the last step was computed, where an engine has several ways.
+    /// The work of the last step; `None` for engines that do not tell.
     pub effort: Option<Effort>,
     /// The last state.
     pub tokens: Tokens,
-    /// What verification found in this segment, where it was asked for.
+    /// The findings of verification in this segment; `None` if it was not asked for.
     pub findings: Option<Findings>,
     /// The step of the last checkpoint.
     pub saved: Option<u64>,
@@ -56,18 +58,20 @@ pub struct RunResult {
 
 /// Callbacks of a run: progress, and reopening a lost device.
 pub trait Callbacks {
-    /// Opens another engine on the checkpoint's state after a device was lost. It must be on the same adapter.
+    /// Opens another engine on the checkpoint's state after a device was lost. It must be on the
+    /// same adapter.
     ///
     /// # Errors
     /// No such engine.
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
 
-    /// Hears the steps taken, the last report, and how that step was computed; breaks to end the run there.
+    /// Hears the steps taken, the last report, and how that step was computed; breaks to end the
+    /// run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
 }
 
-/// Takes a new run from its first state to its end, in a directory of its own. A run that fails before its first step
-/// leaves nothing behind.
+/// Takes a new run from its first state to its end, in a directory of its own. A run that fails
+/// before its first step leaves nothing behind.
 ///
 /// # Errors
 /// As [`go_on`]; a place that is taken.
@@ -95,7 +99,8 @@ pub fn begin(
     }
 }
 
-/// Takes a run from `start` to its end, in a directory that was cut back to `start` and that this process has locked.
+/// Takes a run from `start` to its end, in a directory that was cut back to `start` and that this
+/// process has locked.
 ///
 /// # Errors
 /// [`Error::Stopped`]: a failure, with what is kept of the run; [`Error::Interrupted`].
@@ -141,7 +146,7 @@ pub fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, 
         (false, None) => format!("the config is kept in {path}"),
     };
     // Without a file that has vanished there is nothing to go on with.
-    let is_resumable = failure.is_of_a_file_to_mend() && !saved.is_some_and(is_gone);
+    let is_resumable = failure.is_recoverable_file_error() && !saved.is_some_and(is_gone);
     if is_resumable {
         kept += &format!("; remove the cause, then go on with `localmax resume {path}`");
     } else if let Error::Device(_) = failure {
@@ -150,13 +155,14 @@ pub fn stopped(failure: Error, run: &RunDir, step: u64, is_final_written: bool, 
     Error::Stopped { failure: Box::new(failure), kept, is_resumable }
 }
 
-/// Takes the run of `config` from `start` to its end, and leaves its last recorded state in `final.npy` and what is known
-/// of it in meta.json, however it ends. The engine holds the state of `start`, which the directory has been cut back to. A
-/// lost device is reopened once, from the last checkpoint.
+/// Takes the run of `config` from `start` to its end, and leaves its last recorded state in
+/// `final.npy` and what is known of it in meta.json, however it ends. The engine holds the state of
+/// `start`, which the directory has been cut back to. A lost device is reopened once, from the last
+/// checkpoint.
 ///
 /// # Errors
-/// Files that cannot be written before anything is recorded; an engine that does not give its first state. What goes wrong
-/// later, and a verification that found a breach, is [`Outcome::Failed`].
+/// Files that cannot be written before anything is recorded; an engine that does not give its first
+/// state. What goes wrong later, and a verification that found a breach, is [`Outcome::Failed`].
 pub fn run(
     config: &Config,
     run: &RunDir,
@@ -189,7 +195,8 @@ pub fn run(
     Ok(result)
 }
 
-/// Notes a failure of what follows, unless something failed before: the first failure is the one to mend.
+/// Notes a failure of what follows, unless something failed before: the first failure is the one to
+/// mend.
 fn keep_first(outcome: &mut Outcome, then: Result<()>) {
     if let (Err(error), false) = (then, matches!(outcome, Outcome::Failed(_))) {
         *outcome = Outcome::Failed(error);
@@ -287,8 +294,8 @@ fn steps_of(
     };
     let seconds = recorder.progress.step_seconds;
     let mut outcome = Outcome::Completed;
-    let look = |simulation: &mut Simulation, look: &Look| {
-        let Look { t: step, report, fixed_point, is_last: completed } = *look;
+    let look = |simulation: &mut Simulation, standing: &Standing| {
+        let Standing { t: step, report, fixed_point, is_last: completed } = *standing;
         let progress = &mut recorder.progress;
         progress.step_seconds = seconds + simulation.step_seconds();
         progress.fixed_point = progress.fixed_point.or(fixed_point);
@@ -340,7 +347,8 @@ mod tests {
     use crate::run::faults::Alone;
     use crate::schedule::Schedule;
 
-    /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps before it.
+    /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps
+    /// before it.
     #[test]
     fn a_schedule_that_ends_keeps_the_steps_before_it() {
         let mut config = Config::preset("default", &[]).unwrap();

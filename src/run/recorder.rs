@@ -1,29 +1,30 @@
 //! The files of a run while it goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::error::Result;
 use crate::io::config::{Config, Trigger};
 use crate::outcome::Effort;
 use crate::run::effort::{self, EFFORT};
 use crate::run::folder::RunDir;
 use crate::run::measures::Measures;
-use crate::run::metrics::{self, METRICS, Row, Taken};
-use crate::run::progress::{Frame, Mark, Progress};
-use crate::run::table::Table;
+use crate::run::metrics::{self, METRICS, MetricsRow, StepSummary};
+use crate::run::progress::{FrameFile, Progress, TableMark};
+use crate::run::table::TableWriter;
 use crate::tokens::Tokens;
 
 /// The files of a run while it goes on.
 pub(crate) struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
-    metrics: Table<metrics::Record>,
+    metrics: TableWriter<metrics::Record>,
     /// `None` if nothing is measured.
     measures: Option<Measures<'a>>,
     /// `None` until an engine has an effort to tell.
-    efforts: Option<Table<effort::Record>>,
+    efforts: Option<TableWriter<effort::Record>>,
     /// Frames that were due; the frame of a run's last state need not be.
-    frames: Vec<Frame>,
+    frames: Vec<FrameFile>,
     pub(crate) progress: Progress,
     started: Instant,
     /// Seconds of earlier segments.
@@ -33,11 +34,17 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Creates the files of a new run, or takes up those of an old one where the checkpoint left them.
-    pub(crate) fn open(config: &'a Config, run: &'a RunDir, progress: Progress, frames: Vec<Frame>) -> Result<Self> {
-        let metrics = Table::open(run.path(), progress.mark(METRICS))?;
+    /// Creates the files of a new run, or takes up those of an old one where the checkpoint left
+    /// them.
+    pub(crate) fn open(
+        config: &'a Config,
+        run: &'a RunDir,
+        progress: Progress,
+        frames: Vec<FrameFile>,
+    ) -> Result<Self> {
+        let metrics = TableWriter::open(run.path(), progress.mark(METRICS))?;
         let measures = Measures::open(config, run.path(), &progress)?;
-        let efforts = progress.mark(EFFORT).map(|mark| Table::open(run.path(), Some(mark))).transpose()?;
+        let efforts = progress.mark(EFFORT).map(|mark| TableWriter::open(run.path(), Some(mark))).transpose()?;
         let saved = progress.mark(METRICS).map(|_| progress.step);
         let (started, before) = (Instant::now(), progress.total_seconds);
         Ok(Self {
@@ -56,10 +63,10 @@ impl<'a> Recorder<'a> {
     }
 
     /// Every table's mark, once its rows are on the disk.
-    fn marks(&mut self) -> Result<Vec<Mark>> {
+    fn marks(&mut self) -> Result<Vec<TableMark>> {
         let mut marks = vec![self.metrics.mark()?];
         marks.extend(self.measures.as_mut().map(|measures| measures.table.mark()).transpose()?);
-        marks.extend(self.efforts.as_mut().map(Table::mark).transpose()?);
+        marks.extend(self.efforts.as_mut().map(TableWriter::mark).transpose()?);
         Ok(marks)
     }
 
@@ -67,7 +74,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.metrics.flush()?;
         self.measures.as_mut().map_or(Ok(()), |measures| measures.table.flush())?;
-        self.efforts.as_mut().map_or(Ok(()), Table::flush)
+        self.efforts.as_mut().map_or(Ok(()), TableWriter::flush)
     }
 
     /// True if a trigger is due at the last step taken.
@@ -87,7 +94,8 @@ impl<'a> Recorder<'a> {
         Duration::try_from_secs_f64(self.config.output.checkpoint_seconds).is_ok_and(|d| self.saved_at.elapsed() >= d)
     }
 
-    /// Brings everything to the disk, so that the run can go on from `tokens`, the state after `progress.step` steps.
+    /// Brings everything to the disk, so that the run can go on from `tokens`, the state after
+    /// `progress.step` steps.
     pub(crate) fn save(&mut self, tokens: &Tokens) -> Result<()> {
         if self.saved == Some(self.progress.step) {
             return Ok(());
@@ -99,17 +107,18 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// Writes of `tokens`, the state after `progress.step` steps, what is due, or else what is not: a run's last state is
-    /// written whole, and where the run goes on after all, what was not due is cut away again.
+    /// Writes the row, measures and frame of `tokens`, the state after `progress.step` steps, that
+    /// are due; or those that are not, if `is_due` is false: a run's last state is written whole,
+    /// and the files that were not due are cut away if the run goes on.
     pub(crate) fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
         let (step, output) = (self.progress.step, &self.config.output);
         if self.is_due(output.record) == is_due {
-            let taken = self.progress.last.map(|r| Taken::new(&r, tokens.n(), &self.config.model));
+            let taken = self.progress.last.map(|r| StepSummary::new(&r, tokens.n(), &self.config.model));
             let hash = tokens.hash().to_hex().to_string();
             if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
                 self.progress.watch_for_cycle(step, &hash);
             }
-            self.metrics.push(&Row { step, taken: taken.transpose()?, hash })?;
+            self.metrics.push(&MetricsRow { step, taken: taken.transpose()?, hash })?;
         }
         if self.is_due(output.measures) == is_due
             && let Some(measures) = &mut self.measures
@@ -119,13 +128,13 @@ impl<'a> Recorder<'a> {
         if self.is_due(output.frames) == is_due {
             let hash = self.run.write_frame(step, tokens)?;
             if is_due {
-                self.frames.push(Frame { step, hash });
+                self.frames.push(FrameFile { step, hash });
             }
         }
         if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
             let table = match self.efforts.take() {
                 Some(table) => table,
-                None => Table::open(self.run.path(), None)?,
+                None => TableWriter::open(self.run.path(), None)?,
             };
             self.efforts.insert(table).push(effort::Record::new(step, effort, self.progress.step_seconds))?;
         }

@@ -1,20 +1,21 @@
-//! Tables that only grow: rows of CSV at the end of a file, and the mark from which a resumed run goes on.
+//! Tables to which a run appends rows of CSV, and the marks from which a resumed run goes on.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::io::disk::Out;
 use crate::io::input;
-use crate::run::progress::Mark;
+use crate::run::progress::TableMark;
 
-/// Rows reach the file at the latest after this long, so that it can be followed while the run goes on.
+/// Most time until a row reaches the file, so that it can be followed while the run goes on.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// A row as its file holds it.
@@ -27,23 +28,24 @@ pub(crate) trait Record: Serialize {
 
 /// A table that rows are appended to.
 #[derive(Debug)]
-pub(crate) struct Table<R> {
+pub(crate) struct TableWriter<R> {
     path: PathBuf,
     out: Out,
-    /// Rows that are not in the file yet.
+    /// Bytes that are not in the file yet.
     pending: Vec<u8>,
-    /// Hasher of the bytes that are.
+    /// Hasher of the bytes in the file.
     hasher: blake3::Hasher,
     flushed: Instant,
     rows: PhantomData<R>,
 }
 
-impl<R: Record> Table<R> {
-    /// Opens the table of a run's directory: cut back to its mark, or new.
+impl<R: Record> TableWriter<R> {
+    /// Opens the table of a run's directory, cut back to its mark; a new one without a mark.
     ///
     /// # Errors
-    /// A file that is not as it was when it was marked, or exists without a mark; what cannot be written.
-    pub(crate) fn open(folder: &Path, mark: Option<&Mark>) -> Result<Self> {
+    /// A file that is not as it was when it was marked, or exists without a mark; what cannot be
+    /// written.
+    pub(crate) fn open(folder: &Path, mark: Option<&TableMark>) -> Result<Self> {
         let path = folder.join(R::FILE);
         let Some(mark) = mark else {
             let out = Out::create_new(&path).map_err(|e| Error::file(&path, e))?;
@@ -61,7 +63,7 @@ impl<R: Record> Table<R> {
     /// Adds a row.
     ///
     /// # Errors
-    /// As [`Table::flush`].
+    /// The errors of [`TableWriter::flush`].
     pub(crate) fn push(&mut self, row: impl Into<R>) -> Result<()> {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
         csv.serialize(row.into())
@@ -72,11 +74,11 @@ impl<R: Record> Table<R> {
     }
 }
 
-impl<R> Table<R> {
+impl<R> TableWriter<R> {
     /// Brings every row into the file.
     ///
     /// # Errors
-    /// What cannot be written; a file that somebody has removed or changed meanwhile.
+    /// A file that cannot be written, or that another process has removed or changed.
     pub(crate) fn flush(&mut self) -> Result<()> {
         let (path, written) = (&self.path, self.hasher.count());
         let found = std::fs::metadata(path).map_err(|e| Error::file(path, e))?.len();
@@ -94,26 +96,26 @@ impl<R> Table<R> {
         Ok(())
     }
 
-    /// Brings every row to the disk; the mark from which to go on.
+    /// Brings every row to the disk, and returns the mark from which to go on.
     ///
     /// # Errors
-    /// As [`Table::flush`].
-    pub(crate) fn mark(&mut self) -> Result<Mark> {
+    /// The errors of [`TableWriter::flush`].
+    pub(crate) fn mark(&mut self) -> Result<TableMark> {
         self.flush()?;
         self.out.sync().map_err(|e| Error::file(&self.path, e))?;
         let (path, bytes) = (&self.path, self.hasher.count());
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Mark { file, bytes, blake3: self.hasher.finalize().to_hex().to_string() })
+        Ok(TableMark { file, bytes, blake3: self.hasher.finalize().to_hex().to_string() })
     }
 }
 
-impl<R> Drop for Table<R> {
+impl<R> Drop for TableWriter<R> {
     fn drop(&mut self) {
-        let _ = self.flush(); // whoever needs to know has called it before
+        let _ = self.flush(); // a caller that needs the error has flushed before
     }
 }
 
-/// Reads the rows of a table one by one; `what` names them in the error of another table.
+/// Reads the rows of a table one by one; `what` names the table in errors.
 ///
 /// # Errors
 /// A file that cannot be read or has another head; a row that is none, by its line.

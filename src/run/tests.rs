@@ -1,4 +1,4 @@
-//! What a run leaves, and that it never leaves half of it.
+//! Files of a run: each is whole or absent.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::exact::Grid;
 use crate::io::config::Config;
 use crate::outcome::Description;
 use crate::run::progress::Progress;
-use crate::run::table::Table;
+use crate::run::table::TableWriter;
 use crate::run::*;
 
 fn config() -> Config {
@@ -103,22 +103,22 @@ fn failures_leave_nothing() {
     assert_eq!(names(folder.path()), ["a"]);
 }
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+fn rows() -> impl Strategy<Value = Vec<MetricsRow>> {
     let sizes = proptest::option::of((any::<(u32, u32)>(), 0f64..1e9));
     let cells = (proptest::option::of(0f64..1e300), proptest::option::of(1e-12f64..1.0), any::<u64>(), sizes);
-    let row = (1..=u64::MAX, proptest::option::of(cells)).prop_map(|(step, taken)| Row {
+    let row = (1..=u64::MAX, proptest::option::of(cells)).prop_map(|(step, taken)| MetricsRow {
         step: if taken.is_some() { step } else { 0 },
         taken: taken.map(|(delta, gamma, moved, sizes)| {
             let strips = sizes.map(|((min, max), mean)| StripSizes { min, mean, max });
-            Taken { delta, gamma, moved, strips }
+            StepSummary { delta, gamma, moved, strips }
         }),
         hash: blake3::hash(&step.to_le_bytes()).to_hex().to_string(),
     });
     proptest::collection::vec(row, 0..20)
 }
 
-fn metrics(folder: &Path, mark: Option<&Mark>) -> Result<Table<metrics::Record>> {
-    Table::open(folder, mark)
+fn metrics(folder: &Path, mark: Option<&TableMark>) -> Result<TableWriter<metrics::Record>> {
+    TableWriter::open(folder, mark)
 }
 
 proptest! {
@@ -154,11 +154,11 @@ fn bad_metrics_are_named() {
     let path = folder.path().join(METRICS);
     let mut table = metrics(folder.path(), None).unwrap();
     assert!(metrics(folder.path(), None).is_err(), "an old file must not be overwritten");
-    table.push(&Row { step: 0, taken: None, hash: "00".into() }).unwrap();
+    table.push(&MetricsRow { step: 0, taken: None, hash: "00".into() }).unwrap();
     let mark = table.mark().unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, "step,delta,gamma,moved,strip_min,strip_mean,strip_max,hash\n0,,,,,,,00\n");
-    let missing = Mark { bytes: mark.bytes + 1, ..mark.clone() };
+    let missing = TableMark { bytes: mark.bytes + 1, ..mark.clone() };
     assert!(metrics(folder.path(), Some(&missing)).unwrap_err().to_string().contains("rows are missing"));
     fs::write(&path, text.replace(",00", ",01")).unwrap();
     let other = metrics(folder.path(), Some(&mark)).unwrap_err().to_string();
@@ -175,7 +175,8 @@ fn bad_metrics_are_named() {
     }
 }
 
-/// Two processes that write one run would leave neither; a process that is gone must not keep others out.
+/// Two processes that write one run would leave neither; a process that is gone must not keep
+/// others out.
 #[test]
 fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -38,7 +38,8 @@ impl Expression {
     /// Compiles a formula.
     ///
     /// # Errors
-    /// What is wrong, at which column of which text, and what is allowed.
+    /// A text that is no formula; the error says what is wrong, at which column, and what is
+    /// allowed.
     pub fn parse(text: &str) -> Result<Self> {
         let mut reader = Reader { text, characters: text.chars().collect(), at: 0, depth: 0, uses_t: false };
         if reader.characters.len() > LONGEST {
@@ -52,7 +53,7 @@ impl Expression {
         }
     }
 
-    /// The value at time t; NaN where there is none.
+    /// The value at time t; NaN if the formula has none.
     pub fn at(&self, t: f64) -> f64 {
         (self.value)(t)
     }
@@ -86,7 +87,8 @@ enum Function {
     Binary(fn(f64, f64) -> f64),
 }
 
-/// Every function under its name. NaN passes through all of them, so that a value outside a domain is always noticed.
+/// Every function under its name. NaN passes through all of them, so that a value outside a domain
+/// is always noticed.
 const FUNCTIONS: [(&str, Function); 24] = [
     ("abs", Unary(f64::abs)),
     ("acos", Unary(libm::acos)),
@@ -113,6 +115,9 @@ const FUNCTIONS: [(&str, Function); 24] = [
     ("mod", Binary(|a, b| a - b * libm::floor(a / b))),
     ("pow", Binary(libm::pow)),
 ];
+
+/// A sign between two numbers, and its function.
+type Operator = (char, fn(f64, f64) -> f64);
 
 fn unary(f: fn(f64) -> f64, a: Value) -> Value {
     Box::new(move |t| f(a(t)))
@@ -186,11 +191,7 @@ impl Reader<'_> {
     }
 
     /// Operands with operators of one precedence between them, which apply from left to right.
-    fn operands(
-        &mut self,
-        operand: fn(&mut Self) -> Result<Value>,
-        operators: [(char, fn(f64, f64) -> f64); 2],
-    ) -> Result<Value> {
+    fn operands(&mut self, operand: fn(&mut Self) -> Result<Value>, operators: [Operator; 2]) -> Result<Value> {
         let mut value = operand(self)?;
         while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.take(*sign)) {
             value = binary(*operator, value, operand(self)?);

@@ -1,6 +1,6 @@
-//! A scalar parameter: a number, an expression in the time t (the step's number in the discrete
-//! rules, step·dt in the flows), or a table with a value a step. Elementary functions come from `libm`, so a schedule has the same bits on every
-//! platform.
+//! A scalar parameter over time: a number, an expression in the time t (the step's number in the
+//! discrete rules, step·dt in the flows), or a table with a value a step. Elementary functions come
+//! from `libm`, so a schedule has the same bits on every platform.
 
 mod expression;
 #[cfg(test)]
@@ -9,29 +9,32 @@ mod tests;
 pub use expression::Expression;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// Most values of a table.
+/// Largest number of values in a table.
 pub const LONGEST_TABLE: usize = 1_000_000;
 
 /// A parameter's value over time.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Schedule {
-    /// The same value at every step.
+    /// One value for every step.
     Constant(f64),
     /// A formula in t.
     Expression(Expression),
-    /// Value s during step s, the last one ever after. At least two; whatever the time in a flow, a step has one value.
+    /// Value s during step s, the last value ever after. At least two values; in a flow all stages
+    /// of a step have one value.
     Table(Arc<[f64]>),
 }
 
 impl Schedule {
-    /// A table with a value a step; one value alone is a constant.
+    /// Makes a table with a value a step; a single value is a constant.
     ///
     /// # Errors
-    /// No values, more than [`LONGEST_TABLE`], one that is not finite.
+    /// No values, more than [`LONGEST_TABLE`], or a value that is not finite.
     pub fn table(values: &[f64]) -> Result<Self> {
         if let Some(s) = values.iter().position(|v| !v.is_finite()) {
             return Err(Error::input(format!("value {s} of a table is {}; it must be finite", values[s])));
@@ -46,10 +49,12 @@ impl Schedule {
         }
     }
 
-    /// Reads a number or an expression in t, such as `1/(t+1)`; one without t becomes a constant.
+    /// Reads a number or an expression in t, such as `1/(t+1)`; an expression without t is a
+    /// constant.
     ///
     /// # Errors
-    /// Text that is no expression: what is wrong, at which column, and what is allowed.
+    /// A text that is no expression; the error says what is wrong, at which column, and what is
+    /// allowed.
     pub fn parse(text: &str) -> Result<Self> {
         let expression = Expression::parse(text)?;
         Ok(if expression.is_constant() { Self::Constant(expression.at(0.0)) } else { Self::Expression(expression) })
@@ -67,7 +72,7 @@ impl Schedule {
     /// The product of two schedules at every step and time.
     ///
     /// # Errors
-    /// A table times an expression, which is neither.
+    /// The product of a table and an expression, which is neither.
     pub fn times(&self, other: &Self) -> Result<Self> {
         match (self, other) {
             (Self::Constant(1.0), kept) | (kept, Self::Constant(1.0)) => Ok(kept.clone()),
@@ -85,14 +90,37 @@ impl Schedule {
         }
     }
 
-    /// Whether the value is the same at every step.
+    /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_))
     }
 }
 
+impl From<f64> for Schedule {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+impl TryFrom<&str> for Schedule {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Schedule {
-    /// The shortest number that reads back exactly, the formula as it was written, or the size of the table.
+    /// Writes the shortest number that reads back exactly, the formula as it was written, or the
+    /// size of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant(value) => write!(f, "{value:?}"),

@@ -128,7 +128,8 @@ fn formula() -> impl Strategy<Value = (String, u8, f64)> {
 }
 
 proptest! {
-    /// If precedence or folding differed anywhere, two engines' parameters would agree with one another and with nobody else.
+    /// If precedence or folding differed anywhere, two engines' parameters would agree with one
+    /// another and with nobody else.
     #[test]
     fn random_formulas_have_their_value((text, _, value) in formula()) {
         prop_assume!(text.len() <= 1000);

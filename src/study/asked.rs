@@ -1,75 +1,72 @@
-//! What was asked: the sizes that all studies share, and a study's own parameters, as `study.toml` keeps them.
+//! A study, and the question that is put to it, as `study.toml` keeps it: the shared sizes and the
+//! study's own parameters.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use crate::choice::{EngineChoice, Plan};
-use crate::engine;
+use super::report::{Front, Report};
+use super::results::Results;
+use super::sizes::Sizes;
+use super::workbench::Workbench;
 use crate::error::{Error, Result};
-use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
-use crate::schedule::Schedule;
-use crate::tokens::Precision;
 
-/// The sizes that all studies share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
-#[serde(deny_unknown_fields)]
-pub struct Sizes {
-    /// Number of tokens n
-    #[arg(long, value_name = "N")]
-    pub tokens: usize,
-    /// Dimension d
-    #[arg(long, value_name = "D")]
-    pub dim: usize,
-    /// Repeats, each with a cloud of its own: seeds 1 to K
-    #[arg(long, value_name = "K")]
-    pub seeds: u64,
-    /// Steps of a simulation at most
-    #[arg(long, value_name = "T")]
-    pub steps: u64,
-    /// Who computes
-    #[arg(long, value_name = "ENGINE", value_parser = engine_choice())]
-    pub engine: EngineChoice,
-    /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = precision())]
-    pub precision: Precision,
-}
+/// An experiment of independent cells and its conclusion; the type holds the study's parameters.
+pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::Args + 'static {
+    /// The name on the command line.
+    const NAME: &'static str;
+    /// The question in a line without a full stop: help and the report's title.
+    const TITLE: &'static str;
+    /// Examples below the help, one on each line.
+    const EXAMPLES: &'static str;
+    /// Whether the study takes the shared [`Sizes`]; one that does not has none of these options.
+    const SHARED: bool = true;
+    /// The default sizes: minutes on two cores.
+    const SIZES: Sizes = Sizes::new(1, 1, 1, 0);
 
-fn engine_choice() -> impl TypedValueParser<Value = EngineChoice> {
-    PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name)).try_map(|name| EngineChoice::parse(&name))
-}
+    /// One computation.
+    type Cell;
+    /// The row that a cell leaves in the table.
+    type Row: Serialize + DeserializeOwned;
 
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name)).try_map(|name| Precision::parse(&name))
-}
+    /// Makes everything smaller for `--quick`: seconds. Options that are given win over it.
+    fn quicken(&mut self, sizes: &mut Sizes);
 
-/// Repeats, at most: a study has a cell or more for each.
-const MOST_SEEDS: u64 = 100_000;
+    /// Lists every cell, in order; the same list for the same question.
+    ///
+    /// # Errors
+    /// A parameter outside its domain.
+    fn cells(asked: &Asked<Self>) -> Result<Vec<Self::Cell>>;
 
-impl Sizes {
-    /// Sizes on any engine in f64, which leaves the most room above rounding.
-    pub fn new(tokens: usize, dim: usize, seeds: u64, steps: u64) -> Self {
-        Self { tokens, dim, seeds, steps, engine: EngineChoice::Auto, precision: Precision::F64 }
+    /// Describes a cell in a few words, for progress.
+    fn label(cell: &Self::Cell) -> String;
+
+    /// The most steps that a cell takes over all of its simulations: progress counts them.
+    fn steps(asked: &Asked<Self>, _cell: &Self::Cell) -> u64 {
+        asked.sizes.steps
     }
 
-    fn validate(&self) -> Result<()> {
-        let counts = [("tokens", self.tokens as u64), ("dim", self.dim as u64), ("seeds", self.seeds)];
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => return Err(Error::input(format!("--{name} 0: it must be at least 1"))),
-            None if self.seeds > MOST_SEEDS => {
-                return Err(Error::input(format!("--seeds {}: there are at most {MOST_SEEDS}", self.seeds)));
-            }
-            None => {}
-        }
-        // Whatever the engine and the rule: what a plain run of these tokens takes on the CPU.
-        let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
-        let gain = Gain::Alpha(Schedule::Constant(1.0));
-        let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
-        engine::preflight(EngineChoice::Cpu, Plan::Auto, &model, self.tokens, self.dim, self.precision).map(drop)
+    /// The size of the study, in the report's second line.
+    fn extent(asked: &Asked<Self>) -> String {
+        let Sizes { seeds, steps, precision, .. } = &asked.sizes;
+        format!("{}, {seeds} seeds, at most {steps} steps, {}", asked.sizes.shape(), precision.name())
     }
+
+    /// Computes a cell.
+    ///
+    /// # Errors
+    /// Engine failures; files that cannot be written; a signal, as an interruption.
+    fn compute(asked: &Asked<Self>, cell: &Self::Cell, work: &mut Workbench<'_>) -> Result<Self::Row>;
+
+    /// Draws the conclusion from all cells: claims, text and figures. Row k belongs to cell k.
+    ///
+    /// # Errors
+    /// Side files that are missing or damaged; data that cannot be drawn.
+    fn conclude(asked: &Asked<Self>, results: &Results<Self::Row>, report: &mut Report) -> Result<()>;
 }
 
-/// What was asked of a study.
+/// The question put to a study.
 #[derive(Clone, Debug)]
 pub struct Asked<S> {
     /// The sizes that all studies share.
@@ -78,7 +75,7 @@ pub struct Asked<S> {
     pub own: S,
 }
 
-/// `study.toml`.
+/// The content of `study.toml`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written<S> {
@@ -90,16 +87,16 @@ struct Written<S> {
 }
 
 impl<S: Study> Asked<S> {
-    /// The defaults.
+    /// The question with default parameters, or with those of `--quick`.
     pub fn new(quick: bool) -> Self {
-        let mut asked = Self { sizes: S::sizes(), own: S::default() };
+        let mut asked = Self { sizes: S::SIZES, own: S::default() };
         if quick {
-            S::quick(&mut asked);
+            asked.own.quicken(&mut asked.sizes);
         }
         asked
     }
 
-    /// The cells, with every parameter checked.
+    /// Checks every parameter and lists the cells.
     ///
     /// # Errors
     /// A parameter outside its domain; no cells at all.
@@ -118,10 +115,10 @@ impl<S: Study> Asked<S> {
     /// No TOML; a key or a value that does not fit; all in one line, with its place.
     pub fn read(text: &str, source: &str) -> Result<Self> {
         let written: Written<S> = toml::from_str(text).map_err(|e| located(&e, text, source))?;
-        Ok(Self { sizes: written.sizes.unwrap_or_else(S::sizes), own: written.parameters.unwrap_or_default() })
+        Ok(Self { sizes: written.sizes.unwrap_or(S::SIZES), own: written.parameters.unwrap_or_default() })
     }
 
-    /// The text of `study.toml`.
+    /// Writes the text of `study.toml`.
     ///
     /// # Errors
     /// A parameter that TOML cannot hold.
@@ -132,22 +129,27 @@ impl<S: Study> Asked<S> {
         Ok(format!("# Runs again as it is: localmax study study.toml\n{text}"))
     }
 
-    /// Every parameter with its value, in order.
+    /// The front of the report.
+    pub(super) fn front(&self) -> Front {
+        Front { title: S::TITLE, study: S::NAME, extent: S::extent(self), parameters: self.parameters() }
+    }
+
+    /// Lists every parameter with its value, in order.
     pub(super) fn parameters(&self) -> Vec<(String, String)> {
-        let mut all = if S::SHARED { pairs(&self.sizes) } else { Vec::new() };
-        all.extend(pairs(&self.own));
+        let mut all = if S::SHARED { fields(&self.sizes) } else { Vec::new() };
+        all.extend(fields(&self.own));
         all
     }
 }
 
 /// The fields of a struct and their values as TOML writes them.
-pub(super) fn pairs(of: &impl Serialize) -> Vec<(String, String)> {
+fn fields(of: &impl Serialize) -> Vec<(String, String)> {
     // Text, not a table: a table is sorted.
     let text = toml::to_string(of).unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(" = ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
-/// A TOML error in one line, with line and column.
+/// Turns a TOML error into one line, with its line and column in the source.
 pub(super) fn located(error: &toml::de::Error, text: &str, source: &str) -> Error {
     let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
     let (line, column) =

@@ -1,22 +1,23 @@
-//! Every study by name, and a study taken from what was asked to its report.
+//! Every study by name, and the way of a study from its question to its report.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::asked::located;
-use super::folder::Folder;
+use super::asked::{Asked, Study};
+use super::claim::Claim;
+use super::folder::{Folder, Table};
+use super::report::Report;
 use super::results::Results;
+use super::sizes::Sizes;
 use super::workbench::{At, Workbench};
-use super::{
-    Asked, Claim, Sizes, Study, artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip, sweep,
-    vanishing,
-};
+use super::{artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip, sweep, vanishing};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 use crate::tokens::Precision;
 
-/// Every study.
+/// All studies.
 pub const CATALOGUE: &[Entry] = &[
     Entry::of::<strip::Strip>(),
     Entry::of::<quiescent::Quiescent>(),
@@ -33,17 +34,18 @@ pub const CATALOGUE: &[Entry] = &[
 /// A study by name.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    /// Its name.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it asks.
+    /// The title: the question in a line.
     pub title: &'static str,
-    /// Examples, a line each.
+    /// Examples, one on each line.
     pub examples: &'static str,
-    /// Adds its options to a command; all of them may be left out.
+    /// Adds the study's options to a command; all of them may be left out.
     pub options: fn(clap::Command) -> clap::Command,
-    /// The values that options have when they are left out.
+    /// Lists the values of options that are left out.
     pub defaults: fn() -> Vec<(String, String)>,
-    /// What was asked on the command line; the flag makes what was left out smaller.
+    /// Reads the question from the command line; with the flag, options left out have smaller
+    /// values.
     pub ask: fn(&clap::ArgMatches, bool) -> Result<Box<dyn Planned>>,
     read: fn(&str, &str) -> Result<Box<dyn Planned>>,
 }
@@ -93,9 +95,9 @@ pub fn read(text: &str, source: &str) -> Result<Box<dyn Planned>> {
 /// A part of the cells, for job arrays: those whose number is `at - 1` modulo `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 1.
+    /// The part's number, from 1.
     pub at: usize,
-    /// How many there are.
+    /// Number of parts.
     pub of: usize,
 }
 
@@ -111,37 +113,37 @@ impl std::str::FromStr for Shard {
     }
 }
 
-/// What a study came to.
+/// The result of a study.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Cells of the study.
+    /// Number of cells.
     pub cells: usize,
-    /// Cells finished, in this and other processes.
+    /// Number of finished cells, in this and other processes.
     pub finished: usize,
-    /// What is claimed and was measured; none before every cell is finished.
+    /// Claims with their measurements; none before every cell is finished.
     pub claims: Vec<Claim>,
     /// The files of the report.
     pub written: Vec<PathBuf>,
-    /// What a person should know about the engine.
+    /// A note about the engine for the user.
     pub note: Option<String>,
 }
 
-/// A study that was asked for, whichever it is.
+/// A study with its question, whichever it is.
 pub trait Planned {
-    /// Its name.
+    /// The study's name.
     fn name(&self) -> &'static str;
 
-    /// The text of `study.toml`.
+    /// Checks the parameters and writes the text of `study.toml`.
     ///
     /// # Errors
     /// A parameter outside its domain.
     fn to_toml(&self) -> Result<String>;
 
-    /// Computes the cells that `folder` lacks, and once all are there, the report. `watch` is told how far it is and breaks to
-    /// end it.
+    /// Computes the cells that `folder` lacks, and once all are there, the report. `watch` is told
+    /// the progress and breaks to end the study.
     ///
     /// # Errors
-    /// Whatever a cell could not do; a signal, as [`Error::Interrupted`]. Finished cells are kept.
+    /// The failure of a cell; a signal, as [`Error::Interrupted`]. Finished cells are kept.
     fn run(
         &self,
         folder: &Folder,
@@ -171,36 +173,14 @@ impl<S: Study> Planned for Asked<S> {
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
         let found = folder.rows::<S::Row>()?;
         if let Some((cell, _)) = found.range(cells.len()..).next() {
-            let (path, count) = (shown(folder.path()), cells.len());
+            let (path, count) = (folder.path().display(), cells.len());
             return Err(Error::input(format!(
                 "{path} has a row of cell {cell}, and this study has {count} cells, counted from 0; remove that row"
             )));
         }
         let due: Vec<usize> = (0..cells.len()).filter(|at| mine(*at) && !found.contains_key(at)).collect();
         drop(found);
-        let total = due.iter().map(|at| S::steps(self, &cells[*at])).sum();
-        let (mut done, mut note) = (0, None);
-        let engines = if due.is_empty() { None } else { Some(Engines::find(self.sizes.engine)?) };
-        for (nth, &at) in due.iter().enumerate() {
-            let Some(engines) = &engines else { break };
-            let label = format!("cell {} of {}: {}", nth + 1, due.len(), S::label(&cells[at]));
-            let state = At { done, total, cell: &label };
-            let mut watched = |at: &At<'_>| watch(at);
-            let mut work = Workbench {
-                sizes: &self.sizes,
-                engines,
-                folder,
-                cell: at,
-                at: state,
-                watch: &mut watched,
-                note: &mut note,
-            };
-            work.check()
-                .and_then(|()| S::compute(self, &cells[at], &mut work))
-                .map_err(|error| located_in(error, &label, folder))
-                .and_then(|row| table.append(at, &row))?;
-            done += S::steps(self, &cells[at]);
-        }
+        let note = if due.is_empty() { None } else { compute(self, &cells, &due, folder, &mut table, watch)? };
         drop(table);
         let rows: BTreeMap<usize, S::Row> = folder.rows()?;
         let finished = rows.keys().filter(|at| **at < cells.len()).count();
@@ -208,25 +188,58 @@ impl<S: Study> Planned for Asked<S> {
         if finished == cells.len() {
             folder.merge(&rows)?;
             let results = Results::new(folder.clone(), rows.into_values().collect());
-            let mut report = S::conclude(self, &results)?;
+            let mut report = Report::default();
+            S::conclude(self, &results, &mut report)?;
             if S::SHARED && self.sizes.precision == Precision::F32 {
                 report.doubt();
             }
-            outcome.written = report.save(self, &results.rows, folder)?;
+            outcome.written = report.save(self.front(), &results.rows, folder)?;
             outcome.claims = report.claims().to_vec();
         }
         Ok(outcome)
     }
 }
 
-/// An error of a cell, with the cell.
+/// Computes the cells that are due and appends their rows; returns a note about the engine.
+fn compute<S: Study>(
+    asked: &Asked<S>,
+    cells: &[S::Cell],
+    due: &[usize],
+    folder: &Folder,
+    table: &mut Table,
+    watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
+) -> Result<Option<String>> {
+    let total = due.iter().map(|at| S::steps(asked, &cells[*at])).sum();
+    let (mut done, mut note) = (0, None);
+    let engines = Engines::find(asked.sizes.engine)?;
+    for (nth, &at) in due.iter().enumerate() {
+        let label = format!("cell {} of {}: {}", nth + 1, due.len(), S::label(&cells[at]));
+        let mut work = Workbench {
+            sizes: &asked.sizes,
+            engines: &engines,
+            folder,
+            cell: at,
+            at: At { done, total, cell: &label },
+            watch: &mut |at: &At<'_>| watch(at),
+            note: &mut note,
+        };
+        work.check()
+            .and_then(|()| S::compute(asked, &cells[at], &mut work))
+            .map_err(|error| located_in(error, &label, folder))
+            .and_then(|row| table.append(at, &row))?;
+        done += S::steps(asked, &cells[at]);
+    }
+    Ok(note)
+}
+
+/// Adds the cell to its error.
 fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
-    let path = shown(folder.path());
+    let path = folder.path().display();
     match error {
         Error::Interrupted(_) => Error::Interrupted(format!(
             "interrupted in {label}; finished cells are kept in {path}; go on with: localmax study resume {path}"
         )),
-        failure if failure.is_of_a_file_to_mend() => Error::Stopped {
+        failure if failure.is_recoverable_file_error() => Error::Stopped {
             failure: Box::new(failure),
             kept: format!("finished cells are kept; mend that and go on with: localmax study resume {path}"),
             is_resumable: true,
@@ -235,8 +248,4 @@ fn located_in(error: Error, label: &str, folder: &Folder) -> Error {
         Error::Device(text) => Error::Device(format!("{label}: {text}")),
         other => other,
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

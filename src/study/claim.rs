@@ -1,4 +1,10 @@
-//! What a paper claims beside what was measured.
+//! Claims: what a paper says, beside what was measured.
+//!
+//! A study's claim sheet is a list of [`Statement`]s: the part of each claim that is fixed before
+//! anything is measured. [`Statement::judged`] and its relatives add the measurement.
+
+use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +22,13 @@ pub enum Basis {
     Reconstructed,
 }
 
-/// Whether what was measured agrees with what is claimed.
+/// Whether the measurement agrees with the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Within the stated error.
+    /// The criterion is met.
     Yes,
-    /// Outside it.
+    /// The criterion is not met.
     No,
     /// Too little was measured to say, or the claim says nothing about this case.
     Undecided,
@@ -45,7 +51,17 @@ impl Verdict {
         if agrees { Self::Yes } else { Self::No }
     }
 
-    /// Of a claim on where tokens end: while they still move, what does not agree refutes nothing.
+    /// Yes or no; undecided if nothing was measured.
+    pub fn if_any(measured: bool, agrees: bool) -> Self {
+        if measured { Self::of(agrees) } else { Self::Undecided }
+    }
+
+    /// Judges a claim that something occurs: it is not refuted where it was not seen.
+    pub fn if_seen(seen: bool) -> Self {
+        if seen { Self::Yes } else { Self::Undecided }
+    }
+
+    /// Judges a claim about where tokens end: it is not refuted while they still move.
     pub fn at_rest(agrees: bool, rests: bool) -> Self {
         match (agrees, rests) {
             (true, _) => Self::Yes,
@@ -67,43 +83,56 @@ impl Verdict {
 /// A row of `claims.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// What is claimed.
+    /// The sentence that is claimed.
     pub claim: String,
-    /// Where: paper and theorem, or section.
+    /// The paper, and the theorem or section in it.
     pub source: String,
     /// How well it is founded.
     pub basis: Basis,
-    /// What was measured, with what theory says where that is a number.
+    /// The measurement, with the theory's value where that is a number.
     pub measured: String,
-    /// The stated error: how far the two may be apart, or how sure the measurement is.
+    /// The criterion: how far measurement and claim may differ, or what has to be seen.
     pub error: String,
     /// Whether they agree.
     pub agrees: Verdict,
 }
 
-impl Claim {
-    /// A claim that something holds in all of `tried` cases and failed in `failed` of them; undecided where none was tried.
-    pub fn always(claim: &str, source: &str, basis: Basis, failed: u64, tried: u64, of: &str) -> Self {
-        Self {
-            claim: claim.to_owned(),
-            source: source.to_owned(),
-            basis,
-            measured: format!("{failed} exceptions in {tried} {of}"),
-            error: "none allowed".to_owned(),
-            agrees: if tried == 0 { Verdict::Undecided } else { Verdict::of(failed == 0) },
-        }
+/// A line of a claim sheet: what is claimed, before anything is measured.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The sentence; [`Statement::with`] fills in words in braces.
+    pub sentence: Cow<'static, str>,
+    /// The paper, and the theorem or section in it.
+    pub source: &'static str,
+    /// How well it is founded.
+    pub basis: Basis,
+}
+
+impl Statement {
+    /// Fills in a word in braces of the sentence.
+    #[must_use]
+    pub fn with(self, word: &str, value: impl Display) -> Self {
+        let sentence = self.sentence.replace(&format!("{{{word}}}"), &value.to_string());
+        Self { sentence: sentence.into(), ..self }
     }
 
-    /// A claim that a number is `theory`, measured as `measured` in the worst case, and `allowed` apart at most. NaN does not
-    /// agree.
-    pub fn number(claim: &str, source: &str, basis: Basis, measured: f64, theory: f64, allowed: f64) -> Self {
-        Self {
-            claim: claim.to_owned(),
-            source: source.to_owned(),
-            basis,
-            measured: format!("{measured:.9} against {theory:.9}, {:.1e} apart", (measured - theory).abs()),
-            error: format!("{allowed:.0e}"),
-            agrees: Verdict::of(num::within((measured - theory).abs(), allowed)),
-        }
+    /// Adds a measurement, the criterion and the verdict.
+    pub fn judged(self, measured: impl Into<String>, criterion: impl Into<String>, agrees: Verdict) -> Claim {
+        let Self { sentence, source, basis } = self;
+        let (measured, error) = (measured.into(), criterion.into());
+        Claim { claim: sentence.into_owned(), source: source.to_owned(), basis, measured, error, agrees }
+    }
+
+    /// Judges a claim about each of `tried` cases by its `failed` exceptions.
+    pub fn always(self, failed: u64, tried: u64, of: &str) -> Claim {
+        let measured = format!("{failed} exceptions in {tried} {of}");
+        self.judged(measured, "no exception", Verdict::if_any(tried > 0, failed == 0))
+    }
+
+    /// Judges a claim that a number is `theory` to within `allowed`. NaN does not agree.
+    pub fn number(self, measured: f64, theory: f64, allowed: f64) -> Claim {
+        let apart = (measured - theory).abs();
+        let text = format!("{measured:.9} against {theory:.9}, {apart:.1e} apart");
+        self.judged(text, format!("at most {allowed:.0e} apart"), Verdict::of(num::within(apart, allowed)))
     }
 }

@@ -1,13 +1,13 @@
 //! A study's folder.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `study.toml` | what was asked; runs again as it is |
-//! | `table.csv` | a row a finished cell: its number, then the study's own columns |
+//! | `study.toml` | the question; runs again as it is |
+//! | `table.csv` | a row for each finished cell: its number, then the study's own columns |
 //! | `table.2-of-8.csv` | the rows of one shard |
 //! | `cells/000012-distance.csv` | a series of cell 12 |
 //! | `cells/000012-frames.npy`, `-frames.csv` | tokens of cell 12 at some steps, stacked, and the steps |
-//! | `claims.csv` | what is claimed, what was measured, whether they agree |
+//! | `claims.csv` | the claims, their measurements, whether they agree |
 //! | `report.html`, `report.md`, `*.svg`, `*.png`, `*.gif` | the report and its figures |
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::records;
 use crate::error::{Error, Result};
 use crate::io::{atomic, free, input};
 
@@ -30,7 +31,10 @@ pub struct Folder {
     path: PathBuf,
 }
 
-/// Whether a folder holds the study that `toml` asks for; one that holds another is refused.
+/// True if a folder holds the study that `toml` asks for.
+///
+/// # Errors
+/// A folder with another study; a file that cannot be read.
 fn holds(path: &Path, toml: &str) -> Result<bool> {
     let shown = path.display();
     match input::find(&path.join(STUDY), input::SHORT)? {
@@ -48,11 +52,11 @@ fn holds(path: &Path, toml: &str) -> Result<bool> {
 }
 
 impl Folder {
-    /// A folder for the study that `toml` asks for: `out`, which is new, empty, or holds this very study; or else the first
-    /// free `runs/<name>-<k>`.
+    /// Makes a folder for the study that `toml` asks for: `out`, which is new, empty, or holds this
+    /// very study; or else the first free `runs/<name>-<k>`.
     ///
     /// # Errors
-    /// A folder with something else in it; what cannot be written.
+    /// A folder with something else in it; a file that cannot be written.
     pub fn create(out: Option<&Path>, name: &str, toml: &str) -> Result<Self> {
         let path = match out {
             Some(path) => path.to_owned(),
@@ -60,7 +64,7 @@ impl Folder {
         };
         let shown = path.display();
         if !holds(&path, toml)? {
-            // Processes of a job array start together: what one has begun is not foreign to the others.
+            // Processes of a job array start together: the files of one are not foreign to others.
             let own = |name: &str| name == STUDY || name == CELLS || atomic::is_left_over(name);
             let foreign = match fs::read_dir(&path) {
                 Ok(entries) => entries.flatten().any(|entry| !own(&entry.file_name().to_string_lossy())),
@@ -81,7 +85,7 @@ impl Folder {
         Ok(Self { path })
     }
 
-    /// An existing study, and the text of its `study.toml`.
+    /// Opens an existing study and reads the text of its `study.toml`.
     ///
     /// # Errors
     /// A folder without one.
@@ -92,17 +96,17 @@ impl Folder {
         }
     }
 
-    /// The folder itself.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A side file of a cell.
+    /// The path of a side file of a cell.
     pub fn cell(&self, cell: usize, name: &str) -> PathBuf {
         self.path.join(CELLS).join(format!("{cell:06}-{name}"))
     }
 
-    /// The rows of all tables, shards included, by cell.
+    /// Reads the rows of all tables, shards included, by cell.
     ///
     /// # Errors
     /// A table that cannot be read, or whose rows are not of this study.
@@ -123,14 +127,14 @@ impl Folder {
     /// Brings the rows of shards together in one `table.csv`.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file that cannot be written.
     pub(super) fn merge(&self, rows: &BTreeMap<usize, impl Serialize>) -> Result<()> {
         let lines = rows.iter().enumerate().map(|(at, (cell, row))| line(*cell, row, at == 0));
-        let text = lines.collect::<Result<String, _>>().map_err(Error::input)?;
-        atomic::write(&self.path.join("table.csv"), |file| file.write_all(text.as_bytes()))
+        let lines = lines.collect::<Result<Vec<_>>>()?;
+        atomic::write(&self.path.join("table.csv"), |file| file.write_all(&lines.concat()))
     }
 
-    /// The table to append to.
+    /// Opens the table to append to.
     pub(super) fn table(&self, shard: Option<(usize, usize)>) -> Result<Table> {
         let name = shard.map_or("table.csv".into(), |(at, of)| format!("table.{at}-of-{of}.csv"));
         Table::open(self.path.join(name))
@@ -146,7 +150,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Opens or creates a table for this process alone; a line that was cut short by a kill is dropped.
+    /// Opens or creates a table for this process alone; drops a line that was cut short by a kill.
     fn open(path: PathBuf) -> Result<Self> {
         let failed = |e| Error::file(&path, e);
         // A pipe that nobody writes to would block.
@@ -170,7 +174,7 @@ impl Table {
     /// Appends the row of a cell and brings it to the disk.
     pub(super) fn append(&mut self, cell: usize, row: &impl Serialize) -> Result<()> {
         let text = line(cell, row, self.is_empty).map_err(|e| Error::input(format!("{}: {e}", self.path.display())))?;
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
         written.map_err(|e| Error::file(&self.path, e))?;
         self.is_empty = false;
         Ok(())
@@ -182,25 +186,19 @@ fn complete(text: &[u8]) -> usize {
     text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
-/// A row with the cell's number in front, and the header before it if it is the first.
-fn line(cell: usize, row: &impl Serialize, first: bool) -> Result<String, String> {
-    let mut bare = csv::Writer::from_writer(Vec::new());
-    bare.serialize(row).map_err(|e| e.to_string())?;
-    let bare = bare.into_inner().map_err(|e| e.to_string())?;
-    let records = csv::ReaderBuilder::new().has_headers(false).from_reader(&bare[..]).into_records();
-    let records = records.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-    let mut out = csv::Writer::from_writer(Vec::new());
+/// The line of a row with the cell's number in front, and the header before it if it is the first.
+fn line(cell: usize, row: &impl Serialize, first: bool) -> Result<Vec<u8>> {
     let number = cell.to_string();
-    for (lead, record) in ["cell", &number].into_iter().zip(&records).skip(usize::from(!first)) {
-        // A line is a row: a field that went on over lines could be cut in its middle and still end in one.
-        let fields = record.iter().map(|field| field.replace(['\n', '\r'], " "));
-        out.write_record(std::iter::once(lead.to_owned()).chain(fields)).map_err(|e| e.to_string())?;
-    }
-    let bytes = out.into_inner().map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map_err(|e| e.to_string())
+    let lines = ["cell", &number].into_iter().zip(records::of(&[row])?).skip(usize::from(!first));
+    records::bytes(lines.map(|(lead, record)| {
+        // A line is a row: a field over several lines could be cut in its middle and still end in
+        // one.
+        let fields = record.into_iter().map(|field| field.replace(['\n', '\r'], " "));
+        std::iter::once(lead.to_owned()).chain(fields)
+    }))
 }
 
-/// Rows by cell; the row type ignores the first column.
+/// Reads rows by cell; the row type ignores the first column.
 fn parse<R: DeserializeOwned>(text: &[u8], path: &Path) -> Result<BTreeMap<usize, R>> {
     let bad =
         |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}; remove the file to start anew", path.display()));
@@ -232,8 +230,8 @@ mod tests {
         Row { alpha: 0.1 * k as f64, name: format!("a,\"b\" {k}"), rate: (k > 1).then_some(1.0 / 3.0) }
     }
 
-    /// If a row that was cut short by a kill counted as finished, or cost the rows before it, a resumed study would differ
-    /// from an uninterrupted one.
+    /// If a row that was cut short by a kill counted as finished, or cost the rows before it, a
+    /// resumed study would differ from an uninterrupted one.
     #[test]
     fn a_table_survives_being_cut_anywhere() {
         let place = tempfile::tempdir().unwrap();

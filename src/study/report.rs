@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::claim::{Claim, Verdict};
 use super::folder::Folder;
-use super::{Asked, Study};
+use super::records;
 use crate::error::{Error, Result};
 use crate::io::atomic;
 use crate::plot::document::{Block, Document, TextTable};
-use crate::plot::{Picture, Player};
+use crate::plot::{Chart, Panels, Picture, Player, Size};
 
 /// Rows of the table that the report shows; `table.csv` has all.
 const MOST_ROWS: usize = 60;
 
-/// What a study came to.
+/// The claims, figures and tables that a study ends in.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     claims: Vec<Claim>,
@@ -31,13 +31,16 @@ struct Data {
     rows: Vec<Vec<String>>,
 }
 
-impl Report {
-    /// An empty report.
-    pub fn new() -> Self {
-        Self::default()
-    }
+/// The front of a report: its study and the parameters.
+pub(super) struct Front {
+    pub(super) title: &'static str,
+    pub(super) study: &'static str,
+    pub(super) extent: String,
+    pub(super) parameters: Vec<(String, String)>,
+}
 
-    /// A claim beside its measurement.
+impl Report {
+    /// Adds a claim with its measurement.
     pub fn claim(&mut self, claim: Claim) {
         self.claims.push(claim);
     }
@@ -47,7 +50,7 @@ impl Report {
         &self.claims
     }
 
-    /// Stated errors are for f64: what f32 refutes may be its rounding, and is not decided.
+    /// Makes every refuted claim undecided: criteria are for f64, and f32 may differ by rounding.
     pub(super) fn doubt(&mut self) {
         for claim in self.claims.iter_mut().filter(|claim| claim.agrees == Verdict::No) {
             claim.agrees = Verdict::Undecided;
@@ -55,106 +58,125 @@ impl Report {
         }
     }
 
-    /// A heading.
-    pub fn heading(&mut self, text: impl Into<String>) {
-        self.body.push(Block::Heading(text.into()));
-    }
-
-    /// A paragraph.
+    /// Adds a paragraph.
     pub fn text(&mut self, text: impl Into<String>) {
         self.body.push(Block::Text(text.into()));
     }
 
-    /// A table.
-    pub fn table(&mut self, caption: &str, head: &[&str], rows: Vec<Vec<String>>) {
-        let head = head.iter().map(|&cell| cell.to_owned()).collect();
-        self.body.push(Block::Table(TextTable { caption: caption.to_owned(), head, rows }));
+    /// Adds a table; the names of its columns are parted by ` | `.
+    pub fn table(&mut self, caption: &str, head: &str, rows: Vec<Vec<String>>) {
+        self.body.push(table(caption, head, rows));
     }
 
-    /// A table that is saved as `<name>.csv`, in full, and not shown.
+    /// Adds a table that is saved as `<name>.csv`, in full, and not shown.
     pub fn data(&mut self, name: &str, head: Vec<String>, rows: Vec<Vec<String>>) {
         self.data.push(Data { name: name.to_owned(), head, rows });
     }
 
-    /// A figure, saved as `<name>.svg` and `<name>.png`.
-    pub fn figure(&mut self, name: &str, caption: &str, picture: Picture) {
+    /// Draws a chart of this width and height as a figure, saved as `<name>.svg` and `<name>.png`.
+    ///
+    /// # Errors
+    /// As [`Chart::draw`].
+    pub fn chart(&mut self, name: &str, caption: &str, chart: &Chart, [width, height]: [u32; 2]) -> Result<()> {
+        self.figure(name, caption, chart.draw(Size { width, height })?);
+        Ok(())
+    }
+
+    /// Draws panels of this width as a figure, `above` pixels high and `each` more for every line
+    /// of panels; nothing without charts.
+    ///
+    /// # Errors
+    /// As [`Panels::draw`].
+    pub fn panels(
+        &mut self,
+        name: &str,
+        caption: &str,
+        panels: &Panels,
+        width: u32,
+        [above, each]: [u32; 2],
+    ) -> Result<()> {
+        let count = panels.charts.len();
+        if count > 0 {
+            let height = above + each * count.div_ceil(panels.columns.clamp(1, count)) as u32;
+            self.figure(name, caption, panels.draw(Size { width, height })?);
+        }
+        Ok(())
+    }
+
+    fn figure(&mut self, name: &str, caption: &str, picture: Picture) {
         self.body.push(Block::Figure { name: name.to_owned(), caption: caption.to_owned(), picture });
     }
 
-    /// A trajectory to play, saved as `<name>.gif` too.
+    /// Adds a trajectory to play, saved as `<name>.gif` too.
     pub fn player(&mut self, name: &str, caption: &str, player: Player) {
         self.body.push(Block::Player { name: name.to_owned(), caption: caption.to_owned(), player });
     }
 
-    /// Writes `claims.csv`, the report and its figures; the files written.
-    pub(super) fn save<S: Study>(&self, asked: &Asked<S>, rows: &[S::Row], folder: &Folder) -> Result<Vec<PathBuf>> {
-        let claims = folder.path().join("claims.csv");
-        let text = as_csv(&self.claims).map_err(|e| Error::input(format!("{}: {e}", claims.display())))?;
-        atomic::write(&claims, |file| file.write_all(&text))?;
-        let mut written = vec![claims];
-        for Data { name, head, rows } in &self.data {
+    /// Writes `claims.csv`, the report and its figures; returns the files written.
+    pub(super) fn save(&self, front: Front, rows: &[impl Serialize], folder: &Folder) -> Result<Vec<PathBuf>> {
+        let mut written = Vec::new();
+        let mut write = |name: &str, text: Vec<u8>| {
             let path = folder.path().join(format!("{name}.csv"));
-            let bad = |e: csv::Error| Error::input(format!("{}: {e}", path.display()));
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            std::iter::once(head).chain(rows).try_for_each(|row| writer.write_record(row)).map_err(bad)?;
-            let text = writer.into_inner().map_err(|e| Error::input(format!("{}: {e}", path.display())))?;
             atomic::write(&path, |file| file.write_all(&text))?;
             written.push(path);
+            Ok::<_, Error>(())
+        };
+        write("claims", records::bytes(records::of(&self.claims)?)?)?;
+        for Data { name, head, rows } in &self.data {
+            write(name, records::bytes(std::iter::once(head).chain(rows))?)?;
         }
-        written.extend(self.document(asked, rows)?.save(folder.path(), "report")?);
+        written.extend(self.document(front, rows)?.save(folder.path(), "report")?);
         Ok(written)
     }
 
-    fn document<S: Study>(&self, asked: &Asked<S>, rows: &[S::Row]) -> Result<Document> {
+    fn document(&self, front: Front, rows: &[impl Serialize]) -> Result<Document> {
         let mut blocks = Vec::new();
         if !self.claims.is_empty() {
             blocks.push(Block::Heading("Claims and measurements".into()));
-            let head = ["claim", "source", "basis", "measured", "stated error", "agrees"].map(str::to_owned).to_vec();
-            let row = |c: &Claim| {
-                let (basis, agrees) = (c.basis.name(), c.agrees.name());
-                [&c.claim, &c.source, basis, &c.measured, &c.error, agrees].map(str::to_owned).to_vec()
-            };
-            let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed from its \
-                           summary where the text itself was not at hand.";
-            blocks.push(Block::Table(TextTable {
-                caption: caption.into(),
-                head,
-                rows: self.claims.iter().map(row).collect(),
-            }));
+            blocks.push(self.claim_table());
         }
         blocks.extend(self.body.iter().cloned());
         blocks.push(Block::Heading("Parameters".into()));
-        let parameters = asked.parameters().into_iter().map(|(key, value)| vec![key, value]).collect();
-        blocks.push(Block::Table(TextTable {
-            caption: "study.toml runs again as it is: localmax study study.toml".into(),
-            head: vec!["parameter".into(), "value".into()],
-            rows: parameters,
-        }));
+        let parameters = front.parameters.into_iter().map(|(key, value)| vec![key, value]).collect();
+        let caption = "study.toml runs again as it is: localmax study study.toml";
+        blocks.push(table(caption, "parameter | value", parameters));
         blocks.push(Block::Heading("Cells".into()));
-        let table = as_csv(rows).map_err(Error::input)?;
-        let mut records = csv::ReaderBuilder::new().has_headers(false).from_reader(&table[..]).into_records();
-        let head = records.next().transpose().map_err(|e| Error::input(e.to_string()))?.unwrap_or_default();
-        let record = |record: csv::StringRecord| record.iter().map(shortened).collect();
-        let shown = records.filter_map(Result::ok).take(MOST_ROWS).map(record).collect();
-        let caption = match rows.len() {
-            count if count > MOST_ROWS => {
-                format!("The first {MOST_ROWS} of {count} cells; table.csv has all, in full digits.")
-            }
-            _ => "Numbers to six digits; table.csv has all of them.".to_owned(),
-        };
-        blocks.push(Block::Table(TextTable { caption, head: head.iter().map(str::to_owned).collect(), rows: shown }));
+        blocks.push(cell_table(rows)?);
         Ok(Document {
-            title: S::TITLE.to_owned(),
-            subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), S::NAME, S::extent(asked)),
+            title: front.title.to_owned(),
+            subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), front.study, front.extent),
             blocks,
         })
     }
+
+    fn claim_table(&self) -> Block {
+        let row = |c: &Claim| {
+            [&c.claim, &c.source, c.basis.name(), &c.measured, &c.error, c.agrees.name()].map(str::to_owned).to_vec()
+        };
+        let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed \
+                       from its summary where the text itself was not at hand.";
+        let head = "claim | source | basis | measured | criterion | agrees";
+        table(caption, head, self.claims.iter().map(row).collect())
+    }
 }
 
-fn as_csv(rows: &[impl Serialize]) -> Result<Vec<u8>, String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| writer.serialize(row)).map_err(|e| e.to_string())?;
-    writer.into_inner().map_err(|e| e.to_string())
+/// The first cells with their numbers to six digits.
+fn cell_table(rows: &[impl Serialize]) -> Result<Block> {
+    let mut records = records::of(rows)?.into_iter();
+    let head = records.next().unwrap_or_default();
+    let shown = records.take(MOST_ROWS).map(|record| record.iter().map(|field| shortened(field)).collect()).collect();
+    let caption = match rows.len() {
+        count if count > MOST_ROWS => {
+            format!("The first {MOST_ROWS} of {count} cells; table.csv has all, in full digits.")
+        }
+        _ => "Numbers to six digits; table.csv has all of them.".to_owned(),
+    };
+    Ok(Block::Table(TextTable { caption, head, rows: shown }))
+}
+
+fn table(caption: &str, head: &str, rows: Vec<Vec<String>>) -> Block {
+    let head = head.split(" | ").map(str::to_owned).collect();
+    Block::Table(TextTable { caption: caption.to_owned(), head, rows })
 }
 
 /// A number to six digits; other text as it is.

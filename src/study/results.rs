@@ -1,6 +1,7 @@
-//! What the cells of a study left: rows, series, frames. Read from its folder.
+//! Results of a study's cells, as its folder holds them: rows, series, frames.
 
 use super::folder::Folder;
+use super::records;
 use crate::error::{Error, Result};
 use crate::io::{atomic, input, npy};
 use crate::tokens::{Coordinates, Tokens};
@@ -18,7 +19,17 @@ impl<R> Results<R> {
         Self { folder, rows }
     }
 
-    /// A series that a cell left.
+    /// Cells whose rows are `wanted`, with these rows, in order.
+    pub fn cells(&self, wanted: impl Fn(&R) -> bool) -> impl Iterator<Item = (usize, &R)> {
+        self.rows.iter().enumerate().filter(move |(_, row)| wanted(row))
+    }
+
+    /// The first cell whose row is `wanted`.
+    pub fn cell(&self, wanted: impl Fn(&R) -> bool) -> Option<usize> {
+        self.rows.iter().position(wanted)
+    }
+
+    /// Reads a series of a cell.
     ///
     /// # Errors
     /// A file that is missing or damaged.
@@ -26,7 +37,7 @@ impl<R> Results<R> {
         Series::read(&self.folder, cell, name)
     }
 
-    /// The frames that a cell left, by step.
+    /// Reads the frames of a cell, by step.
     ///
     /// # Errors
     /// A file that is missing or damaged.
@@ -45,7 +56,7 @@ impl<R> Results<R> {
                 Coordinates::F32(v) => Coordinates::F32(v[range].to_vec()),
                 Coordinates::F64(v) => Coordinates::F64(v[range].to_vec()),
             };
-            Ok((row[0] as u64, Tokens::new(size / d, d, part)?))
+            Ok((row[0] as u64, Tokens::from_flat(size / d, d, part)?))
         });
         frames.collect()
     }
@@ -54,9 +65,9 @@ impl<R> Results<R> {
 /// Columns of numbers that belong to one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Their names.
+    /// Names of the columns.
     pub columns: Vec<String>,
-    /// A value a column.
+    /// Rows with one value for each column.
     pub rows: Vec<Vec<f64>>,
 }
 
@@ -73,34 +84,27 @@ impl Series {
     }
 
     pub(super) fn write(&self, folder: &Folder, cell: usize, name: &str) -> Result<()> {
-        atomic::write(&folder.cell(cell, &format!("{name}.csv")), |file| {
-            writeln!(file, "{}", self.columns.join(","))?;
-            for row in &self.rows {
-                let values: Vec<String> = row.iter().map(f64::to_string).collect();
-                writeln!(file, "{}", values.join(","))?;
-            }
-            Ok(())
-        })
+        let values = self.rows.iter().map(|row| row.iter().map(f64::to_string).collect());
+        let text = records::bytes(std::iter::once(self.columns.clone()).chain(values))?;
+        atomic::write(&folder.cell(cell, &format!("{name}.csv")), |file| file.write_all(&text))
     }
 
     fn read(folder: &Folder, cell: usize, name: &str) -> Result<Self> {
         let path = folder.cell(cell, &format!("{name}.csv"));
         let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
         let text = input::text(&path, input::TABLE)?;
-        let mut lines = text.lines();
-        let columns: Vec<String> = lines.next().unwrap_or("").split(',').map(str::to_owned).collect();
-        let row = |(at, line): (usize, &str)| {
-            let values: Result<Vec<f64>, _> = line.split(',').map(str::parse).collect();
-            values
-                .ok()
-                .filter(|values| values.len() == columns.len())
-                .ok_or_else(|| bad(format!("line {} is not {} numbers", at + 2, columns.len())))
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let columns: Vec<String> =
+            reader.headers().map_err(|e| bad(e.to_string()))?.iter().map(str::to_owned).collect();
+        let row = |(at, row): (usize, Result<Vec<f64>, csv::Error>)| {
+            row.map_err(|_| bad(format!("line {} is not {} numbers", at + 2, columns.len())))
         };
-        let rows = lines.enumerate().map(row).collect::<Result<_>>()?;
+        let rows = reader.deserialize().enumerate().map(row).collect::<Result<_>>()?;
         Ok(Self { columns, rows })
     }
 }
 
+/// Writes the frames of a cell: tokens stacked in one file, their steps in a series.
 pub(super) fn write_frames(folder: &Folder, cell: usize, frames: &[(u64, Tokens)]) -> Result<()> {
     let Some((_, first)) = frames.first() else { return Err(Error::input("a cell has no frames to keep")) };
     let rows = frames.len() * first.n();
@@ -108,7 +112,7 @@ pub(super) fn write_frames(folder: &Folder, cell: usize, frames: &[(u64, Tokens)
         Coordinates::F32(_) => Coordinates::F32(stack(frames, |c| if let Coordinates::F32(v) = c { v } else { &[] })),
         Coordinates::F64(_) => Coordinates::F64(stack(frames, |c| if let Coordinates::F64(v) = c { v } else { &[] })),
     };
-    npy::write(&folder.cell(cell, "frames.npy"), &Tokens::new(rows, first.d(), all)?)?;
+    npy::write(&folder.cell(cell, "frames.npy"), &Tokens::from_flat(rows, first.d(), all)?)?;
     let steps = frames.iter().map(|(step, _)| vec![*step as f64]).collect();
     Series { columns: vec!["step".into()], rows: steps }.write(folder, cell, "frames")
 }

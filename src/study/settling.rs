@@ -1,54 +1,55 @@
 //! When a trajectory settles: the time after which every token stays within ε of where it ends.
 //!
-//! The end is known only once it is reached, so states are kept on the way, ever farther apart: at every step at first, later
-//! some in each doubling of t, as many as [`MEMORY`] holds. Between two of them a distance is taken to fall geometrically, as
-//! it does near the end; the time is then known to a fraction of their spacing.
+//! The end is known only once it is reached, so states are kept on the way, ever farther apart: at
+//! every step at first, later some in each doubling of t, as many as [`MEMORY`] holds. Between two
+//! of them a distance is taken to fall geometrically, as it does near the end; the time is then
+//! known to a fraction of their spacing.
 
 use crate::observe::{RateFit, Sample};
 use crate::tokens::Tokens;
 
-/// Coordinates kept of one trajectory.
+/// Number of coordinates kept of one trajectory.
 const MEMORY: usize = 1 << 26;
-/// States kept in a doubling of t.
+/// Number of states kept in a doubling of t.
 const DENSE: usize = 8;
 /// The share of tokens that "most" stands for.
 pub(super) const MOST: f64 = 0.99;
 
-/// States of one trajectory.
+/// The states kept of one trajectory.
 pub(super) struct Settling {
     dense: f64,
     kept: Vec<(u64, Tokens)>,
 }
 
-/// How far tokens are from their last places at a time.
+/// Distances of tokens from their last places after some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Distances {
-    /// t.
+    /// Number of steps t.
     pub(super) step: u64,
-    /// Of the farthest token.
+    /// Distance of the farthest token.
     pub(super) all: f64,
-    /// That [`MOST`] of the tokens are within.
+    /// Distance that [`MOST`] of the tokens are within.
     pub(super) most: f64,
-    /// That half of the tokens are within.
+    /// Distance that half of the tokens are within.
     pub(super) half: f64,
 }
 
 impl Settling {
-    /// For n tokens in R^d that take at most so many steps.
+    /// Prepares for n tokens in R^d that take at most `steps` steps.
     pub(super) fn new(n: usize, d: usize, steps: u64) -> Self {
         let octaves = (steps.max(2) as f64).log2();
         let fit = MEMORY as f64 / (n * d) as f64 / octaves;
         Self { dense: fit.clamp(1.0, DENSE as f64), kept: Vec::new() }
     }
 
-    /// Whether the state after t steps is to be kept.
+    /// Tells the steps after which the state is to be kept.
     pub(super) fn is_due(&self) -> impl Fn(u64) -> bool + use<> {
         let dense = self.dense;
         let mark = move |t: u64| (dense * libm::log2(t as f64)).floor();
         move |t| t < 2 || mark(t) > mark(t - 1)
     }
 
-    /// Keeps a state; steps ascend. How far the farthest token has gone since the state before; infinite for the first.
+    /// Keeps a state; returns the farthest that a token has gone since the last, at first infinite.
     pub(super) fn keep(&mut self, step: u64, tokens: &Tokens) -> f64 {
         let last = self.kept.last();
         let moved = last
@@ -59,7 +60,7 @@ impl Settling {
         moved
     }
 
-    /// How far tokens were from their places in the last state kept, at every state.
+    /// Measures every state against the last one kept.
     pub(super) fn distances(&self) -> Vec<Distances> {
         let Some((_, end)) = self.kept.last() else { return Vec::new() };
         let end = end.to_f64();
@@ -77,7 +78,7 @@ fn distances(step: u64, x: &[f64], end: &[f64], d: usize) -> Distances {
     Distances { step, all: within(1.0), most: within(MOST), half: within(0.5) }
 }
 
-/// The time from which a distance stays at or below `epsilon`; the noise stands in for a distance of 0.
+/// Finds the time from which a distance stays within `epsilon`; `noise` stands in for 0.
 pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilon: f64, noise: f64) -> f64 {
     let Some(last) = path.iter().rposition(|at| of(at) > epsilon) else { return 0.0 };
     let Some(next) = path.get(last + 1) else { return path[last].step as f64 };
@@ -86,7 +87,7 @@ pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilo
     path[last].step as f64 + share * (next.step - path[last].step) as f64
 }
 
-/// The rate at which the farthest token comes to its place at last: fitted below `start`, above the noise.
+/// Fits the last rate of the farthest token, below `start` and above `noise`.
 pub(super) fn last_rate(path: &[Distances], start: f64, noise: f64) -> Option<RateFit> {
     let from = path.iter().rposition(|at| at.all > start).map_or(0, |at| at + 1);
     let samples: Vec<Sample> = path[from..].iter().map(|at| Sample { step: at.step, distance: at.all }).collect();
@@ -106,7 +107,7 @@ mod tests {
         let due = settling.is_due();
         for t in (0..=steps).filter(|t| due(*t) || *t == steps) {
             let y = factor.powi(t as i32);
-            settling.keep(t, &Tokens::from_f64(3, 1, vec![2.0 + y, -1.0, 0.5 - 0.1 * y]).unwrap());
+            settling.keep(t, &Tokens::from_flat(3, 1, vec![2.0 + y, -1.0, 0.5 - 0.1 * y]).unwrap());
         }
         let path = settling.distances();
         for (epsilon, share) in [(1e-3, 1.0), (1e-6, 1.0), (1e-6, 0.1)] {

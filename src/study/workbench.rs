@@ -1,10 +1,10 @@
-//! What a cell computes with.
+//! The tools of a cell: simulations, side files, progress, signals.
 
 use std::ops::ControlFlow;
 
-use super::asked::Sizes;
 use super::folder::Folder;
 use super::results::{Series, write_frames};
+use super::sizes::Sizes;
 use crate::choice::Plan;
 use crate::engine::{self, Simulation, Until};
 use crate::engine::{Engine, Engines, Steps};
@@ -15,18 +15,18 @@ use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::tokens::Tokens;
 
-/// How far a study is.
+/// The progress of a study.
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     /// Steps done, those of finished cells included.
     pub done: u64,
-    /// Steps of all cells at most.
+    /// Most steps of all cells.
     pub total: u64,
     /// The cell at work.
     pub cell: &'a str,
 }
 
-/// Told how far a study is; breaks to end it there.
+/// A callback that is told the progress and breaks to end the study.
 pub(super) type Watch<'a> = dyn FnMut(&At<'_>) -> ControlFlow<()> + 'a;
 
 /// The state of a simulation when a look is due.
@@ -35,7 +35,7 @@ pub struct Look<'a> {
     pub t: u64,
     /// The tokens.
     pub tokens: &'a Tokens,
-    /// The last step taken; none at the start.
+    /// Report of the last step taken; none at the start.
     pub report: Option<StepReport>,
     /// Whether this is the last look: the last step is taken, or no bit will ever move again.
     pub last: bool,
@@ -45,7 +45,7 @@ pub struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// C_i of the given rows in this state, as the engine itself decides it.
+    /// Asks the engine for C_i of the given rows in this state.
     ///
     /// # Errors
     /// Device failures; a schedule outside its domain.
@@ -54,13 +54,13 @@ impl Look<'_> {
         self.engine.masks(&step, rows)
     }
 
-    /// The unit of the lattice that coordinates lie on, in rules under the integer contract: what rounding is measured by.
+    /// The unit of the lattice that coordinates lie on, in exact rules; rounding is measured by it.
     pub fn unit(&self) -> f64 {
         self.grid.unit()
     }
 }
 
-/// What a cell computes with: simulations, side files, progress, signals.
+/// The tools of a cell.
 pub struct Workbench<'a> {
     pub(super) sizes: &'a Sizes,
     pub(super) engines: &'a Engines,
@@ -68,17 +68,19 @@ pub struct Workbench<'a> {
     pub(super) cell: usize,
     pub(super) at: At<'a>,
     pub(super) watch: &'a mut Watch<'a>,
-    /// What a person should know about the engine, once.
+    /// A note about the engine for the user.
     pub(super) note: &'a mut Option<String>,
 }
 
 impl Workbench<'_> {
-    /// Takes `model` through at most `steps` steps from `cloud`, in the precision and on the engine that were asked for.
-    /// `look` is called on the start, after every step that is `due`, and on the last state; it breaks to end there. The
-    /// steps taken. Ends early where no bit will ever move again.
+    /// Takes `model` through at most `steps` steps from `cloud`, in the precision and on the engine
+    /// that were asked for; ends early where no bit will ever move again. `look` is called on the
+    /// start, after every step that is `due`, and on the last state; it breaks to end there.
+    /// Returns the steps taken.
     ///
     /// # Errors
-    /// A model that does not fit; device failures; what `look` returns; a signal, as [`Error::Interrupted`].
+    /// A model that does not fit; device failures; what `look` returns; a signal, as
+    /// [`Error::Interrupted`].
     pub fn simulate(
         &mut self,
         model: &Model,
@@ -93,7 +95,8 @@ impl Workbench<'_> {
         self.take(self.engines, &run, model, cloud, due, look)
     }
 
-    /// As [`Workbench::simulate`], for the system, tokens, steps, engine, plan and precision of a config.
+    /// Simulates the system of a config as [`Workbench::simulate`] does, with the config's tokens,
+    /// steps, engine, plan and precision.
     ///
     /// # Errors
     /// As [`Workbench::simulate`]; tokens that cannot be read; no such engine.
@@ -149,7 +152,7 @@ impl Workbench<'_> {
         Ok(taken)
     }
 
-    /// Says that the cell has come as far as `steps` of its own steps; for work outside of [`Workbench::simulate`].
+    /// Reports the progress and looks for a signal; for work outside of [`Workbench::simulate`].
     ///
     /// # Errors
     /// A signal, as [`Error::Interrupted`].
@@ -176,7 +179,8 @@ impl Workbench<'_> {
         Series { columns, rows }.write(self.folder, self.cell, name)
     }
 
-    /// Keeps tokens at some steps, for pictures and the player; all of one shape, at most one set a cell.
+    /// Keeps tokens at some steps, for pictures and the player; all of one shape, at most one set a
+    /// cell.
     ///
     /// # Errors
     /// No frames, frames of different shapes; what cannot be written.

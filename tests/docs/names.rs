@@ -23,7 +23,8 @@ fn names(text: &str, before: &str, after: &str) -> Vec<String> {
     list.trim().split(", ").map(str::to_owned).collect()
 }
 
-/// A command or an option that is gone must not stay in the pages, be it in a block that is left out or in a sentence.
+/// A command or an option that is gone must not stay in the pages, be it in a block that is left
+/// out or in a sentence.
 #[test]
 fn commands_and_options_of_the_pages_exist() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,115 +72,142 @@ fn options(help: &str) -> Vec<String> {
     words.filter(|word| !["--help", "--version"].contains(word)).map(str::to_owned).collect()
 }
 
-/// Whoever looks for a word of the program in the pages must find it.
-#[test]
-fn what_the_program_has_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let (guide, config, files) = (page("docs/guide.md"), page("docs/config.md"), page("docs/files.md"));
-    let named = |page: &str, what: &str, name: &str| {
+/// Fails where a page lacks one of some names, in backticks.
+fn require(page: &str, what: &str, names: impl IntoIterator<Item = String>) {
+    for name in names {
         assert!(page.contains(&format!("`{name}`")), "no page names the {what} `{name}`");
-    };
+    }
+}
 
+/// The subcommands in the help of a command.
+fn listed(help: &str) -> Vec<String> {
+    let (_, rest) = help.split_once("Commands:\n").unwrap();
+    let lines = rest.lines().take_while(|line| !line.is_empty());
+    let lines = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).filter(|name| name != "help").collect()
+}
+
+/// Who looks for a command, an option, a study or an exit status in the guide must find it.
+#[test]
+fn the_guide_names_commands_options_studies_and_statuses() {
+    let (folder, guide) = (tempfile::tempdir().unwrap(), page("docs/guide.md"));
+    let help = |words: &[&str]| good(folder.path(), &[words, &["--help"]].concat());
     // In a sentence or a table, not only in a block.
-    let explains =
-        |page: &str, option: &str| page.contains(&format!("`{option}`")) || page.contains(&format!("`{option} "));
-
-    let help = good(folder, &["--help"]);
-    let listed = |help: &str| -> Vec<String> {
-        let (_, rest) = help.split_once("Commands:\n").unwrap();
-        let lines = rest
-            .lines()
-            .take_while(|line| !line.is_empty())
-            .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).filter(|name| name != "help").collect()
+    let explained = |option: &String, of: &str| {
+        let is = guide.contains(&format!("`{option}`")) || guide.contains(&format!("`{option} "));
+        assert!(is, "the guide does not explain {option} of {of}");
     };
-    let commands = listed(&help);
-    assert!(commands.len() > 8);
-    for command in &commands {
+    let (top, studies) = (help(&[]), listed(&help(&["study"])));
+    assert!(listed(&top).len() > 8 && studies.len() > 8);
+    for command in listed(&top) {
         assert!(guide.contains(&format!("localmax {command}")), "the guide does not name `localmax {command}`");
-        let page = good(folder, &[command, "--help"]);
-        for option in options(&page) {
-            assert!(explains(&guide, &option), "the guide does not explain {option} of `localmax {command}`");
+        for option in options(&help(&[&command])) {
+            explained(&option, &command);
         }
     }
-    let studies = listed(&good(folder, &["study", "--help"]));
-    assert!(studies.len() > 8);
-    for study in studies.iter().filter(|name| *name != "resume") {
-        named(&guide, "study", study);
-    }
-    let mut shared = options(&good(folder, &["study", "strip", "--help"]));
+    require(&guide, "study", studies.into_iter().filter(|name| name != "resume"));
+    let mut shared = options(&help(&["study", "strip"]));
     for other in ["rates", "cells"] {
-        let options = options(&good(folder, &["study", other, "--help"]));
+        let options = options(&help(&["study", other]));
         shared.retain(|option| options.contains(option));
     }
     assert!(shared.len() > 6);
-    for option in shared {
-        assert!(explains(&guide, &option), "the guide does not explain {option}, which all studies have");
+    for option in &shared {
+        explained(option, "all studies");
     }
-    let (_, statuses) = help.split_once("Exit status: ").unwrap();
+    let (_, statuses) = top.split_once("Exit status: ").unwrap();
     for status in statuses.trim().split(", ").map(|part| part.split(' ').next().unwrap()) {
         assert!(guide.contains(&format!("\n| {status} | ")), "the guide does not say what exit status {status} means");
     }
+}
 
-    for preset in good(folder, &["presets"]).lines() {
-        named(&config, "preset", preset.split(' ').next().unwrap());
-    }
+/// Who looks for a key, a rule, a preset or a name in a config must find it; and every cloud must
+/// run.
+#[test]
+fn the_page_of_configs_names_keys_rules_and_presets() {
+    let (folder, config) = (tempfile::tempdir().unwrap(), page("docs/config.md"));
+    let folder = folder.path();
     let set = |text: &str| refused(&["run", "--set", text]);
-    let choices = ["tokens.kind", "model.strip", "run.engine", "run.plan", "run.precision"];
-    for choice in choices {
-        for name in names(&set(&format!("{choice}=nothing")), "one of ", "\n") {
-            named(&(config.clone() + &page("docs/equations.md")), choice, &name);
-        }
+    let choices = |key: &str| names(&set(&format!("{key}=nothing")), "one of ", "\n");
+    let first = |line: &str| line.split(' ').next().unwrap_or("").to_owned();
+    require(&config, "preset", good(folder, &["presets"]).lines().map(first));
+    for key in ["tokens.kind", "model.strip", "run.engine", "run.plan", "run.precision"] {
+        require(&config, key, choices(key));
     }
-    for kind in names(&set("tokens.kind=nothing"), "one of ", "\n") {
+    for kind in choices("tokens.kind") {
         let changes = ["--set", &format!("tokens.kind={kind}"), "--set", "tokens.n=20", "--steps", "1", "--no-plot"];
         good(folder, &[&["run", "--engine", "cpu", "--out", &kind], &changes[..]].concat());
     }
     let flow = refused(&["run", "--preset", "sphere-clusters", "--set", "model.integrator=nothing"]);
-    names(&flow, "one of ", "\n").iter().for_each(|name| named(&page("docs/equations.md"), "integrator", name));
+    require(&config, "integrator", names(&flow, "one of ", "\n"));
     let rules = names(&set("model.rule=nothing"), "and all are ", "\n");
     assert!(rules.len() > 7);
+    require(&page("docs/equations.md"), "rule", rules.clone());
     for rule in rules {
-        named(&page("docs/equations.md"), "rule", &rule);
         // A key of the other kind of rules is refused with all that this one takes.
-        let other =
-            if ["sphere", "ellipsoid", "rescaled"].contains(&rule.as_str()) { "model.alpha=1" } else { "model.dt=1" };
+        let flows = ["sphere", "ellipsoid", "rescaled"].contains(&rule.as_str());
+        let other = if flows { "model.alpha=1" } else { "model.dt=1" };
         let text = refused(&["run", "--set", &format!("model.rule={rule}"), "--set", other]);
         // A cloud may have the name of a rule.
         let rows: String = config.lines().filter(|line| line.starts_with(&format!("| `{rule}` |"))).collect();
-        names(&text, "takes ", " and causal").iter().for_each(|key| named(&rows, &format!("key of {rule}"), key));
+        require(&rows, &format!("key of {rule}"), names(&text, "takes ", " and causal"));
     }
-    named(&config, "key", "model.causal");
-
-    let out = folder.join("r");
-    let clusters = ["--set", "tokens.kind=clusters", "--set", "tokens.n=20", "--steps", "2", "--engine", "cpu"];
+    let clusters = ["--set", "tokens.kind=clusters", "--set", "tokens.n=20", "--steps", "1", "--no-plot"];
     good(folder, &[&["run", "--out", "r"], &clusters[..]].concat());
     let mut section = String::new();
-    for line in fs::read_to_string(out.join("config.toml")).unwrap().lines() {
+    let mut keys = ["model.causal", "tokens.file", "tokens.rows"].map(str::to_owned).to_vec();
+    for line in fs::read_to_string(folder.join("r/config.toml")).unwrap().lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.split_once(" = ").filter(|_| section != "model.") {
-            named(&config, "key", &format!("{section}{key}"));
+            keys.push(format!("{section}{key}"));
         }
     }
-    ["tokens.file", "tokens.rows"].iter().for_each(|key| named(&config, "key", key));
-    for entry in fs::read_dir(&out).unwrap() {
+    assert!(keys.len() > 15);
+    require(&config, "key", keys);
+}
+
+/// Who looks for a file of a run, a column or a key of meta.json must find it.
+#[test]
+fn the_page_of_files_names_files_and_columns() {
+    let (folder, files) = (tempfile::tempdir().unwrap(), page("docs/files.md"));
+    good(folder.path(), &["run", "--steps", "2", "--engine", "cpu", "--set", "tokens.n=20", "--out", "r"]);
+    let run = folder.path().join("r");
+    for entry in fs::read_dir(&run).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(files.contains(&format!("`{name}`")) || files.contains(&format!("`{name}/")), "files.md lacks {name}");
     }
     for table in ["metrics.csv", "measures.csv", "effort.csv"] {
-        let text = fs::read_to_string(out.join(table)).unwrap();
+        let text = fs::read_to_string(run.join(table)).unwrap();
         let head = text.lines().next().unwrap();
-        named(&files, "head of a table", head);
-        head.split(',').for_each(|column| named(&files, "column", column));
+        require(&files, "head or column", std::iter::once(head).chain(head.split(',')).map(str::to_owned));
     }
-    let meta: Value = serde_json::from_slice(&fs::read(out.join("meta.json")).unwrap()).unwrap();
-    keys(&meta).iter().for_each(|key| named(&files, "key of meta.json", key));
-    for variable in variables() {
-        let all: String = pages().into_iter().map(|page| page.text).collect();
-        named(&all, "environment variable", &variable);
-    }
+    let meta: Value = serde_json::from_slice(&fs::read(run.join("meta.json")).unwrap()).unwrap();
+    require(&files, "key of meta.json", keys(&meta));
+}
+
+/// Who meets a variable in a script must find what it does.
+#[test]
+fn environment_variables_are_named() {
+    let all: String = pages().into_iter().map(|page| page.text).collect();
+    require(&all, "environment variable", variables());
+}
+
+/// A newcomer finds the folder of a change in the architecture's table of modules, which must be
+/// that of the source.
+#[test]
+fn the_architecture_has_the_modules_of_the_source() {
+    let text = page("docs/architecture.md");
+    let (_, rest) = text.split_once("| module | what it is |").unwrap();
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|')).map(|row| row.split('|').nth(1).unwrap());
+    let written: BTreeSet<String> = rows
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|name| name.split('/').next().unwrap().to_owned())
+        .collect();
+    let entries = fs::read_dir(Path::new(ROOT).join("src")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+    let found: BTreeSet<String> = names.filter(|name| !["lib", "main"].contains(&name.as_str())).collect();
+    assert_eq!(written, found);
 }
 
 /// Every key of an object and of the objects in it.

@@ -106,8 +106,7 @@ fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) 
     let engine = open(who, config, &tokens, grid);
     let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
     let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
-    let result = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap();
-    result
+    record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap()
 }
 
 /// The rest of a run, as `localmax resume` takes it.
@@ -118,7 +117,7 @@ fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
     let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
     let engine = open(who, &left.config, &start.tokens, grid);
-    start.progress.taken_up_by(engine.description());
+    start.progress.continue_with(engine.description());
     run.cut_back(Some(&start)).unwrap();
     left.config.save(path).unwrap();
     let result = record::run(&left.config, &run, start, engine, &mut Ends { at: NEVER, copy: None }).unwrap();

@@ -1,3 +1,4 @@
+// needs: exact/tree/fit
 @compute @workgroup_size(64)
 fn fit_leaves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let index = linear(group, groups) * LANES + lane;

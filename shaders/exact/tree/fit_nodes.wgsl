@@ -1,3 +1,4 @@
+// needs: exact/tree/fit
 // Up to four levels at once, each straight from the nodes of the last level fitted: those from job.row_end on, a power
 // of two. This dispatch fits the nodes from job.row_first on that are above them.
 

@@ -1,3 +1,4 @@
+// needs: dispatch, integers, exact/tree/summed
 // Keys in their new order, equal neighbours as one: its row, weight and least token, and where each old key went.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/tree/summed
 // The key of each of job.row_end tokens. `sorted` tells the host the number of keys and the key of token 0.
 
 @group(1) @binding(0) var<storage, read> moved: array<u32>;

@@ -1,3 +1,4 @@
+// needs: dispatch, integers
 // In order: 1 where a key differs from the one before it, in any bit, or none are merged; else 0. And room for what is merged.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;

@@ -1,3 +1,4 @@
+// needs: dispatch
 // Running sums of job.row_end counts: within blocks, then of the blocks, which `summed` adds.
 
 @group(1) @binding(0) var<storage, read_write> counts: array<u32>;

@@ -1,3 +1,4 @@
+// needs: dispatch, exact/tree/boxes, exact/width
 // A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup memory.
 //
 // Scores are measured from an origin o, a key: s = Q·(X − o) is exact in integers as it stands, and floats err in
@@ -6,6 +7,8 @@
 // the half-widths c, what is made of both three more:
 //   KAPPA = 1.01·(d + 8 + 3c)·r,  |s̃ − s| ≤ e = KAPPA·Σ|q_k|(|c_k − o_k| + h_k) for a key in the box (c, h),
 // and with h + KAPPA·(h + |c − o|) in place of h a computed bound q·(c − o) ± |q|·h is a bound.
+//
+// The kernel that searches says what to do with a box or a key of the strip: `take_box`, `take_key`.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;
@@ -13,7 +16,6 @@
 @group(1) @binding(3) var<storage, read> boxes: array<Box>;
 @group(1) @binding(4) var<storage, read> wholes: array<Whole>;
 
-const ROUNDING = 1.1920929e-7;
 const KAPPA = 1.01 * (f32(D) + 8.0 + 3.0 * COORDINATE_ROUNDINGS) * ROUNDING;
 
 var<private> row: u32;
@@ -35,6 +37,11 @@ var<private> best_known: bool;
 var<private> keys_seen: u32;
 var<private> boxes_seen: u32;
 var<private> redone: u32;
+
+// The bound of loops that are worth unrolling, while they are short: drivers take minutes over some long ones.
+fn dims() -> u32 {
+    return select(job.dims, D, D <= 8u);
+}
 
 fn measure_from(key: u32) {
     origin_key = key;
@@ -253,7 +260,7 @@ fn search(likely: u32) {
         champion = NOBODY;
         find_champion(likely);
     }
-    if job.width_kind == 3u {
+    if job.width_kind == ARGMAX {
         take_key(champion);
     } else {
         find_strip(width_of(row));

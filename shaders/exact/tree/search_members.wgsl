@@ -1,3 +1,4 @@
+// needs: exact/tree/search
 // C_i as bits over keys, by the very decisions that a step takes, of the keys listed in `wanted`.
 
 @group(1) @binding(5) var<storage, read> wanted: array<u32>;

@@ -1,3 +1,4 @@
+// needs: exact/tree/search, report
 // A step of each key: its strip's sum, then step 4 of the contract; and the step's report, with multiplicities.
 
 @group(1) @binding(5) var<storage, read_write> next_state: array<Coordinate>;
@@ -15,7 +16,7 @@ fn take_box(node: u32) {
 }
 
 fn take_key(key: u32) {
-    let weight = select(marks[key].x, 1u, job.width_kind == 3u);
+    let weight = select(marks[key].x, 1u, job.width_kind == ARGMAX);
     count += weight;
     for (var k = 0u; k < job.dims; k++) {
         sum[k] = sum_join(sum[k], weighted(row_state[key * D + k], weight));
@@ -62,7 +63,7 @@ fn search_step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
     workgroupBarrier();
     if lane == 0u {
         var moved = 0u;
-        var low = 0xffffffffu;
+        var low = NOBODY;
         var high = 0u;
         var totals: array<vec2u, 4>;
         for (var l = 0u; l < LANES; l++) {
@@ -78,11 +79,7 @@ fn search_step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
             }
         }
         if high != 0u {
-            let at = job.report * REPORT_WORDS;
-            atomicAdd(&reports[at], moved);
-            atomicMin(&reports[at + 1u], low);
-            atomicMax(&reports[at + 2u], high);
-            tally(REPORT_TOTAL, totals[0]);
+            report_rows(moved, low, high, totals[0]);
             tally(REPORT_REDONE, totals[1]);
             tally(REPORT_KEYS, totals[2]);
             tally(REPORT_BOXES, totals[3]);

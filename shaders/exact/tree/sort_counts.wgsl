@@ -1,8 +1,9 @@
+// needs: exact/tree/sort
 // How often each digit occurs in each run: [digit][run].
 
 @group(1) @binding(4) var<storage, read_write> counts: array<u32>;
 
-var<workgroup> histogram: array<atomic<u32>, DIGITS>;
+var<workgroup> histogram: array<atomic<u32>, RADIX>;
 
 @compute @workgroup_size(256)
 fn sort_counts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

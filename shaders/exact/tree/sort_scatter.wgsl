@@ -1,3 +1,4 @@
+// needs: exact/tree/sort, exact/tree/summed
 // Puts the keys of each run behind those of earlier runs and smaller digits. Among SORTERS keys at a time, a key's rank is
 // the number of earlier threads in the bit mask of its digit: the same order every time.
 
@@ -7,8 +8,8 @@
 
 const MASKS = SORTERS / 32u;
 
-var<workgroup> masks: array<atomic<u32>, DIGITS * MASKS>;
-var<workgroup> next_place: array<u32, DIGITS>;
+var<workgroup> masks: array<atomic<u32>, RADIX * MASKS>;
+var<workgroup> next_place: array<u32, RADIX>;
 
 @compute @workgroup_size(256)
 fn sort_scatter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

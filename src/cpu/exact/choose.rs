@@ -1,13 +1,15 @@
-//! Which plan runs: what was asked for, or the one whose sampled packets of rows took the least time.
+//! The choice of a plan: the one asked for, or the one whose sampled packets took the least time.
 //!
-//! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if tokens moved: a state
-//! that changes is looked at again and again, for 5 % of the time at most. It is repeated sooner where steps turn dear.
+//! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if
+//! tokens moved: a state that changes is looked at again and again, for 5 % of the time at most. It
+//! is repeated sooner where steps become expensive.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use crate::choice;
+use crate::clock::Instant;
 use crate::cpu::exact::brute::BruteForce;
 use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Stepper, Tally};
@@ -19,42 +21,46 @@ use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
 
-/// Runs of packets that are timed of a search, one to this many packets but at least two and at most `SAMPLES`: where a
-/// search is dearer than brute force, that must not cost much of a step. And packets of brute force, where all cost the same.
+/// The most runs of packets that are timed of a search; few, since a search may be slower than
+/// brute force.
 const SAMPLES: usize = 32;
+/// One run is timed for this many packets, but two at least.
 const PACKETS_A_RUN: usize = 256;
+/// Packets that are timed of brute force, where all cost the same.
 const BRUTE_SAMPLES: usize = 2;
 
-/// Pairs of a row and a key that no thread scores in a second, times coordinates: a bound on brute force that costs nothing.
+/// Coordinates of pairs, row and key, that no thread multiplies in a second: a bound on brute force
+/// that costs nothing.
 const FASTEST: f64 = 1e12;
 
 /// Steps take this many times as long as choosing among plans.
 const SHARE: u32 = 20;
 
-/// Whether an order by norms is worth a look: in few dimensions boxes are always better, in many nothing is.
+/// True if an order by norms is worth a look: in few dimensions boxes are always better, in many
+/// nothing is.
 pub(crate) fn looks_at_norms(d: usize) -> bool {
     (4..=16).contains(&d)
 }
 
-/// A state under the plan of its last step.
+/// The state under the plan of its last step.
 pub(crate) struct Chooser<W: Width> {
     asked: choice::Plan,
-    held: Held<W>,
+    state: SearchState<W>,
     set: InstructionSet,
     upkeep: Upkeep,
     clock: Clock,
-    /// What the last step did.
+    /// The work of the last step.
     tally: Tally,
 }
 
-enum Held<W: Width> {
-    /// Every pair.
+enum SearchState<W: Width> {
+    /// The tokens, for a plan that scores every pair.
     Brute(Box<BruteForce<W>>),
-    /// By norms or by boxes.
+    /// The keys in an order by norms or by boxes.
     TreeSearch(Box<TreeSearch<W>>, choice::Plan),
 }
 
-impl<W: Width> Held<W> {
+impl<W: Width> SearchState<W> {
     fn brute(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
         Self::Brute(Box::new(BruteForce::of(x, d, set)))
     }
@@ -65,25 +71,25 @@ impl<W: Width> Held<W> {
     }
 }
 
-/// When to choose again.
+/// Times that say when to choose again.
 #[derive(Default)]
 struct Clock {
-    /// Of the last choice, and of all steps since.
+    /// Time of the last choice, and of all steps since.
     choosing: Duration,
     stepping: Duration,
-    /// Steps since, and the time of the first and the last.
+    /// Number of steps since then, and the time of the first and of the last.
     since: u32,
     first: Duration,
     last: Duration,
-    /// Whether tokens moved in one of them.
+    /// True if tokens moved in one of them.
     moved: bool,
     chosen: bool,
 }
 
 impl Clock {
     fn is_due(&self) -> bool {
-        let dear = self.since > 1 && self.last > self.first * 2 + self.choosing;
-        !self.chosen || (self.moved && (dear || self.stepping > self.choosing * SHARE))
+        let expensive = self.since > 1 && self.last > self.first * 2 + self.choosing;
+        !self.chosen || (self.moved && (expensive || self.stepping > self.choosing * SHARE))
     }
 
     fn restart(&mut self, choosing: Duration) {
@@ -102,21 +108,23 @@ impl Clock {
 }
 
 impl<W: Width> Chooser<W> {
-    /// From every token's lattice coordinates, row-major.
+    /// Builds the state from every token's lattice coordinates, row-major.
     pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan, upkeep: Upkeep) -> Self {
-        let held = match asked {
-            choice::Plan::Brute => Held::brute(x, d, set),
-            choice::Plan::Norm => Held::sorted(x, d, set, asked, upkeep, Mask::Full),
-            choice::Plan::Auto | choice::Plan::Tree => Held::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full),
+        let state = match asked {
+            choice::Plan::Brute => SearchState::brute(x, d, set),
+            choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
+            choice::Plan::Auto | choice::Plan::Tree => {
+                SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full)
+            }
         };
-        Self { asked, held, set, upkeep, clock: Clock::default(), tally: Tally::default() }
+        Self { asked, state, set, upkeep, clock: Clock::default(), tally: Tally::default() }
     }
 
-    /// Every token's coordinates, leaving nothing behind.
+    /// Takes the tokens out and empties the buffers.
     fn take_tokens(&mut self) -> Vec<W::Int> {
-        match &mut self.held {
-            Held::Brute(state) => state.take_tokens(),
-            Held::TreeSearch(state, _) => state.take_tokens(),
+        match &mut self.state {
+            SearchState::Brute(state) => state.take_tokens(),
+            SearchState::TreeSearch(state, _) => state.take_tokens(),
         }
     }
 
@@ -124,11 +132,11 @@ impl<W: Width> Chooser<W> {
     fn choose(&mut self, step: &Step) {
         let start = Instant::now();
         let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
-        if !matches!(self.held, Held::TreeSearch(_, choice::Plan::Tree)) {
+        if !matches!(self.state, SearchState::TreeSearch(_, choice::Plan::Tree)) {
             let x = self.take_tokens();
-            self.held = Held::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
+            self.state = SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
         }
-        let Held::TreeSearch(state, _) = &self.held else { return };
+        let SearchState::TreeSearch(state, _) = &self.state else { return };
         let samples = (state.packets() / PACKETS_A_RUN).clamp(2, SAMPLES);
         let tree_packet = state.trial(step, samples);
         let tree = tree_packet * state.packets() as f64;
@@ -140,15 +148,15 @@ impl<W: Width> Chooser<W> {
             .then(|| TreeSearch::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
             .filter(|state| state.trial(step, samples) * (state.packets() as f64) < 0.9 * tree.min(brute));
         if let Some(by_norm) = by_norm {
-            self.held = Held::TreeSearch(Box::new(by_norm), choice::Plan::Norm);
+            self.state = SearchState::TreeSearch(Box::new(by_norm), choice::Plan::Norm);
         } else if brute < tree {
-            self.held = Held::brute(self.take_tokens(), d, set);
+            self.state = SearchState::brute(self.take_tokens(), d, set);
         }
         self.clock.restart(start.elapsed());
     }
 }
 
-/// Seconds of a packet against every key; less, if even that is far above `rival`.
+/// Seconds that a packet takes against every key, or a lower bound that is far above `rival`.
 fn brute_packet<W: Width>(state: &TreeSearch<W>, step: &Step, set: InstructionSet, rival: f64) -> f64 {
     let (cloud, plan, lanes) = (state.cloud(), &PreparedStep::new(step), set.packet_rows(W::PRECISION));
     let floor = (cloud.n * cloud.d * lanes) as f64 / FASTEST;
@@ -170,17 +178,17 @@ fn brute_packet<W: Width>(state: &TreeSearch<W>, step: &Step, set: InstructionSe
 
 impl<W: Width> Stepper for Chooser<W> {
     fn shape(&self) -> (usize, usize) {
-        match &self.held {
-            Held::Brute(state) => state.shape(),
-            Held::TreeSearch(state, _) => state.shape(),
+        match &self.state {
+            SearchState::Brute(state) => state.shape(),
+            SearchState::TreeSearch(state, _) => state.shape(),
         }
     }
 
     fn coordinates(&self) -> Vec<i64> {
         let widened = |tokens: &[W::Int]| tokens.par_iter().map(|x| Integer::to_i64(*x)).collect();
-        match &self.held {
-            Held::Brute(state) => widened(state.tokens()),
-            Held::TreeSearch(state, _) => widened(&state.tokens()),
+        match &self.state {
+            SearchState::Brute(state) => widened(state.tokens()),
+            SearchState::TreeSearch(state, _) => widened(&state.tokens()),
         }
     }
 
@@ -189,9 +197,9 @@ impl<W: Width> Stepper for Chooser<W> {
             self.choose(step);
         }
         let start = Instant::now();
-        let (report, tally) = match &mut self.held {
-            Held::Brute(state) => state.step(step),
-            Held::TreeSearch(state, _) => state.step(step),
+        let (report, tally) = match &mut self.state {
+            SearchState::Brute(state) => state.step(step),
+            SearchState::TreeSearch(state, _) => state.step(step),
         };
         self.clock.count(start.elapsed(), tally.moved > 0);
         self.tally = tally;
@@ -199,23 +207,23 @@ impl<W: Width> Stepper for Chooser<W> {
     }
 
     fn strips(&self) -> Strips {
-        match &self.held {
-            Held::Brute(state) => state.strips(),
-            Held::TreeSearch(state, _) => state.strips(),
+        match &self.state {
+            SearchState::Brute(state) => state.strips(),
+            SearchState::TreeSearch(state, _) => state.strips(),
         }
     }
 
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        match &self.held {
-            Held::Brute(state) => state.masks(step, rows),
-            Held::TreeSearch(state, _) => state.masks(step, rows),
+        match &self.state {
+            SearchState::Brute(state) => state.masks(step, rows),
+            SearchState::TreeSearch(state, _) => state.masks(step, rows),
         }
     }
 
     fn effort(&self) -> Effort {
-        let (plan, distinct) = match &self.held {
-            Held::Brute(state) => (choice::Plan::Brute, state.shape().0),
-            Held::TreeSearch(state, plan) => (*plan, state.keys()),
+        let (plan, distinct) = match &self.state {
+            SearchState::Brute(state) => (choice::Plan::Brute, state.shape().0),
+            SearchState::TreeSearch(state, plan) => (*plan, state.keys()),
         };
         let a_row = |total: u64| total as f64 / distinct.max(1) as f64;
         Effort { plan, keys_a_row: a_row(self.tally.scores), boxes_a_row: a_row(self.tally.boxes), distinct }

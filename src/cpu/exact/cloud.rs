@@ -9,8 +9,8 @@ use crate::cpu::exact::width::Width;
 /// Keys in a block.
 pub(crate) const BLOCK: usize = 64;
 
-/// The tokens, twice: as lattice integers and as the floats that are equal to them. Rows are padded with zeros to
-/// whole blocks.
+/// The tokens as lattice integers and as the floats that are equal to them. Rows are padded with
+/// zeros to whole blocks.
 pub(crate) struct Cloud<W: Width> {
     pub(crate) n: usize,
     pub(crate) d: usize,
@@ -18,12 +18,12 @@ pub(crate) struct Cloud<W: Width> {
     pub(crate) floats: Vec<W>,
     /// `max_j |x_jk|`.
     pub(crate) largest: Vec<f64>,
-    /// Lowest index of an equal token, or nothing while equal tokens are not worth finding.
+    /// Lowest index of an equal token. Empty while equal tokens are not worth finding.
     pub(crate) twins: Vec<u32>,
 }
 
 impl<W: Width> Cloud<W> {
-    /// Floats and their largest magnitudes from the integers.
+    /// Computes floats and their largest magnitudes from the integers.
     pub(crate) fn refloat(&mut self) {
         let d = self.d;
         let chunks = self.floats.par_chunks_mut(BLOCK * d).zip(self.x.par_chunks(BLOCK * d));
@@ -55,7 +55,7 @@ impl<W: Width> Cloud<W> {
         }
     }
 
-    /// One index for all tokens known to be equal.
+    /// The index that stands for all tokens known to be equal to this one.
     pub(crate) fn distinct(&self, key: u32) -> u32 {
         self.twins.get(key as usize).copied().unwrap_or(key)
     }

@@ -1,17 +1,18 @@
 //! The rules of the integer contract ([`crate::exact`]) on the CPU.
 //!
-//! Every decision is one of two kinds: a float score is so far from a limit that its error bound decides (`filter`), or
-//! the exact integer score does. So the result has the contract's bits whatever the instruction set, the number of
-//! threads and the order of anything.
+//! Every decision is one of two kinds: a float score is so far from a limit that its error bound
+//! decides (`filter`), or the exact integer score does. So the result has the contract's bits
+//! whatever the instruction set, the number of threads and the order of anything.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
-//! | `cloud`, `query`, `scores` | tokens as kernels read them; a packet's queries and widths; its scores |
-//! | `step` | a step in a width's integers, and what computing it took |
-//! | `brute` | the state as tokens, every pair computed, a packet of rows at a time |
-//! | `tree` | the state as keys in order, coincident tokens merged; `tree::search` finds most keys unseen ([`crate::space`]) |
+//! | `cloud`, `query`, `scores` | tokens for the kernels; a packet's queries, widths and scores |
+//! | `step` | a step in a precision's integers, and counts of the work that it took |
+//! | `brute` | the state as tokens; every pair is scored, a packet of rows at a time |
+//! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
+//! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `choose` | the choice among brute force, the order of norms and the tree |
 //! | `sums` | exact sums over strips |
 //!
@@ -30,37 +31,36 @@ pub(crate) mod width;
 
 use std::fmt;
 
-use rayon::ThreadPool;
-
 use crate::choice;
 use crate::cpu::exact::choose::Chooser;
 use crate::cpu::exact::cloud::BLOCK;
 use crate::cpu::exact::step::Stepper;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
-use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::cpu::options::{Options, description, require_countable, require_rows};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
 
-/// What the last step did, for honest shares of a peak.
+/// The work of one step, to be set against the machine's peak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Float scores computed in both passes, of d multiply-adds each.
+    /// Float scores computed in both passes; each takes d multiply-adds.
     pub scores: u64,
-    /// Floating-point operations of these scores, a multiply-add counted as 2.
+    /// Floating-point operations of these scores; a multiply-add counts as 2.
     pub flops: u64,
 }
 
-/// Tokens on the CPU, and the means to step them.
+/// The CPU engine for the rules of the integer contract.
 pub struct ExactCpu {
     state: Box<dyn Stepper>,
     grid: Grid,
     set: InstructionSet,
-    pool: ThreadPool,
+    pool: Pool,
     stepped: bool,
     work: Work,
 }
@@ -72,14 +72,15 @@ impl fmt::Debug for ExactCpu {
 }
 
 impl ExactCpu {
-    /// Holds the tokens, moved to the grid.
+    /// Opens the engine on tokens, which are moved to the grid.
     ///
     /// # Errors
-    /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more than 2^32 − 1 tokens.
+    /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more
+    /// than 2^32 − 1 tokens.
     pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        let pool = pool(options.threads)?;
+        let pool = Pool::start(options.threads)?;
         let state: Box<dyn Stepper> = pool.install(|| match grid.precision {
             Precision::F32 => planned::<f32>(tokens, grid, set, options),
             Precision::F64 => planned::<f64>(tokens, grid, set, options),
@@ -87,7 +88,7 @@ impl ExactCpu {
         Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
     }
 
-    /// Bytes that n tokens in R^d take at most on this many threads.
+    /// The most bytes that n tokens in R^d take on this many threads.
     pub fn memory(n: usize, d: usize, precision: Precision, plan: choice::Plan, threads: usize) -> u64 {
         let (n, d, bytes, threads) = (n as u64, d as u64, precision.bytes() as u64, threads as u64);
         let blocks = n.div_ceil(BLOCK as u64);
@@ -110,10 +111,10 @@ impl ExactCpu {
 
     /// Threads in use.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.pool.count()
     }
 
-    /// What the last step did.
+    /// The work of the last step.
     pub fn work(&self) -> Work {
         self.work
     }

@@ -9,7 +9,7 @@ use crate::cpu::exact::step::PreparedStep;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::LANES;
 
-/// Queries of a packet's rows from their own coordinates.
+/// Computes the queries of a packet's rows from their own coordinates.
 #[inline(always)]
 pub(crate) fn queries<W: Width>(
     cloud: &Cloud<W>,
@@ -53,7 +53,7 @@ pub(crate) fn weights<W: Width>(cloud: &Cloud<W>, lanes: usize, query_floats: &[
     weight
 }
 
-/// `D_i`: step 3 of the contract.
+/// `D_i` of a lane: step 3 of the contract.
 pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
     let clamp = 1i128 << W::PRECISION.clamp_bits();
     let dot = |x: &[W::Int]| -> i128 {
@@ -78,7 +78,7 @@ pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
     }
 }
 
-/// `isqrt`, in 64 bits where they do.
+/// The integer square root, in 64 bits where they suffice.
 #[inline]
 fn root(square: i128) -> i128 {
     u64::try_from(square).map_or_else(|_| square.isqrt(), |square| i128::from(square.isqrt()))

@@ -6,10 +6,10 @@ use crate::cpu::exact::cloud::BLOCK;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, MOST_KEYS, VECTORS};
 
-/// Lanes that are not worth the scores of a whole packet.
+/// The most lanes whose exact scores are computed one by one instead of for the whole packet.
 pub(crate) const FEW_LANES: u32 = 2;
 
-/// Exact scores of the lanes `of` (and maybe others) against a key.
+/// Computes exact scores of the lanes `of` (and maybe others) against a key.
 #[inline(always)]
 pub(crate) fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of: u64, into: &mut [W::Wide; LANES]) {
     if of.count_ones() <= FEW_LANES {
@@ -21,7 +21,7 @@ pub(crate) fn exact<W: Width>(query: &[W::Int], lanes: usize, row: &[W::Int], of
     }
 }
 
-/// Lanes of a packet with a ≥ b.
+/// The lanes of a packet with a ≥ b.
 #[inline(always)]
 pub(crate) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS], b: &[L::Floats; VECTORS]) -> u64 {
     let mut bits = 0;
@@ -31,7 +31,7 @@ pub(crate) fn at_least<F, I, L: Lanes<F, I>>(lanes: L, a: &[L::Floats; VECTORS],
     bits
 }
 
-/// A packet's vectors from `[lane]`.
+/// Loads a packet's vectors from `[lane]`.
 #[inline(always)]
 pub(crate) fn load<W: Width, L: Lanes<W, W::Int>>(lanes: L, from: &[W]) -> [L::Floats; VECTORS] {
     let mut vectors = [lanes.splat(W::default()); VECTORS];
@@ -50,6 +50,7 @@ pub(crate) const FEW_DIMENSIONS: usize = 4;
 macro_rules! unrolled {
     ($d:expr, |$name:ident| $call:expr) => {
         unrolled!($d, |$name| $call, else {
+            #[allow(clippy::redundant_locals)] // callers name the variable that they have
             let $name = $d;
             $call
         })
@@ -124,7 +125,8 @@ pub(crate) fn block_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
     load::<W, L>(lanes, &most)
 }
 
-/// For each key of a block the lanes that hold it inside, in the band, and as a candidate, by the limits `[low, high, top]`.
+/// For each key of a block the lanes in which it is inside the strip, in the band, and a candidate,
+/// by the limits `[low, high, top]`.
 #[inline(always)]
 pub(crate) fn block_sets<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,

@@ -1,10 +1,10 @@
-//! A step in the integers of a width, the state that takes it, and what that took.
+//! A step in the integers of a precision, the state that takes it, and counts of the work.
 
 use crate::cpu::exact::width::{Integer, Width};
 use crate::exact::{Step, TokenMatrix};
 use crate::outcome::{Effort, StepReport, Strips};
 
-/// A step in the integers of its precision.
+/// A step with its matrix in the integers of a precision.
 pub(crate) struct PreparedStep<'a, W: Width> {
     pub(crate) step: &'a Step,
     /// Ã, row-major, if it is dense.
@@ -21,7 +21,7 @@ impl<'a, W: Width> PreparedStep<'a, W> {
     }
 }
 
-/// What a packet is computed for.
+/// The result that a packet is computed for.
 pub(crate) enum Purpose<'a, W: Width> {
     /// New coordinates, argmax and strip size of its rows.
     Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
@@ -31,16 +31,16 @@ pub(crate) enum Purpose<'a, W: Width> {
     Trial,
 }
 
-/// What a packet had to do.
+/// Counts of a packet's work.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     /// Rows that moved.
     pub(crate) moved: u64,
     /// Entries decided by exact scores, not counting one maximiser a row.
     pub(crate) redone: u64,
-    /// Float scores computed, both passes.
+    /// Float scores computed, in both passes.
     pub(crate) scores: u64,
-    /// Rows times boxes whose bounds were computed.
+    /// Pairs, row and box, whose bounds were computed.
     pub(crate) boxes: u64,
 }
 
@@ -56,13 +56,13 @@ impl std::ops::Add for Tally {
     }
 }
 
-/// A precision's state, without its type.
+/// A state that steps, of either precision.
 pub(crate) trait Stepper: Send + Sync {
     fn shape(&self) -> (usize, usize);
     /// Every token's lattice coordinates, row-major.
     fn coordinates(&self) -> Vec<i64>;
     fn step(&mut self, step: &Step) -> (StepReport, Tally);
-    /// Of the last step.
+    /// Argmax and strip size of every token in the last step.
     fn strips(&self) -> Strips;
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
     fn effort(&self) -> Effort;

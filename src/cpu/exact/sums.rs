@@ -1,7 +1,8 @@
-//! Exact sums of the keys in each lane's strip, and their number, which is the sum of a coordinate that is always 1.
+//! Exact sums of the keys in each lane's strip, and their number, which is the sum of a coordinate
+//! that is always 1.
 //!
-//! Additions run in the width of a coordinate, 127 keys (f32) or 1023 keys (f64) at a time, and are then folded into
-//! the wide totals.
+//! Additions run in the width of a coordinate, 127 keys (f32) or 1023 keys (f64) at a time, and are
+//! then folded into the wide totals.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::aligned::Aligned;
@@ -9,14 +10,14 @@ use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Lanes, VECTORS};
 use crate::space::Coordinate;
 
-/// Sums of one packet, `[coordinate][lane]`; row d holds the counts.
+/// The sums of one packet, `[coordinate][lane]`; row d holds the counts.
 pub(crate) struct Sums<W: Width> {
     d: usize,
     partial: Aligned<W::Int>,
-    /// Keys added to `partial` at most.
+    /// The most keys that have been added to a lane of `partial`.
     pending: usize,
     total: Vec<W::Wide>,
-    /// Where the lanes move.
+    /// New coordinates of the lanes.
     moved: Aligned<W::Int>,
 }
 
@@ -33,7 +34,7 @@ impl<W: Width> Sums<W> {
         self.pending = 0;
     }
 
-    /// The partial sums, to add this many keys to (at most `ADDITIONS`).
+    /// The partial sums, with room for this many more keys (at most `ADDITIONS`).
     #[inline(always)]
     pub(crate) fn room_for(&mut self, keys: usize) -> &mut [W::Int] {
         self.pending += keys;
@@ -44,7 +45,7 @@ impl<W: Width> Sums<W> {
         &mut self.partial
     }
 
-    /// Adds keys (at most `ADDITIONS`) to the lanes given with them.
+    /// Adds each key (at most `ADDITIONS` of them) to the lanes in its mask.
     #[inline(always)]
     pub(crate) fn add<L: Lanes<W, W::Int>>(&mut self, lanes: L, x: &[W::Int], list: &[(u32, u64)]) {
         if list.is_empty() {
@@ -72,7 +73,7 @@ impl<W: Width> Sums<W> {
         self.store(lanes, self.d, count);
     }
 
-    /// Adds the sum of many tokens, and their number, to the lanes given as bits.
+    /// Adds the sum of many tokens, and their number, to the lanes of a mask.
     #[inline(always)]
     pub(crate) fn add_whole(&mut self, bits: u64, sum: impl Iterator<Item = <W::Int as Coordinate>::Sum>, count: u32) {
         let lanes = self.total.len() / (self.d + 1);
@@ -83,7 +84,7 @@ impl<W: Width> Sums<W> {
         W::add_count(counts, bits, count);
     }
 
-    /// Coordinates k..k+N, whose sums stay in registers.
+    /// Adds the coordinates k..k+N of the keys; their sums stay in registers.
     #[inline(always)]
     fn columns<const N: usize, L: Lanes<W, W::Int>>(&mut self, lanes: L, x: &[W::Int], k: usize, list: &[(u32, u64)]) {
         let mut sums = self.load::<N, L>(lanes, k);
@@ -124,8 +125,8 @@ impl<W: Width> Sums<W> {
         W::fold(&mut self.partial, &mut self.total);
     }
 
-    /// Step 4 of the contract: where the lanes move from their own coordinates, `[coordinate][lane]`, and how many keys
-    /// drew them.
+    /// Step 4 of the contract: new coordinates of the lanes from their own, `[coordinate][lane]`,
+    /// and the number of keys in each strip.
     #[inline(always)]
     pub(crate) fn moved(&mut self, own: &[W::Int], gain: u64) -> (&[W::Int], &[W::Wide]) {
         self.fold();

@@ -1,11 +1,13 @@
-//! The contract's integers at each precision: coordinates, exact scores, and what is done to them once a row.
+//! The contract's integers at each precision: coordinates, exact scores, and the arithmetic that is
+//! needed once a row.
 //!
 //! | precision | coordinate | float | score, sum |
 //! |---|---|---|---|
 //! | f32 | i32, ≤ 2^24 | f32 | i64: d·2^48 ≤ 2^62 |
 //! | f64 | i64, ≤ 2^53 | f64 | i128: d·2^106 ≤ 2^120 |
 //!
-//! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here has room for.
+//! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here
+//! has room for.
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
 use std::ops::{Add, BitOr, BitXor, Mul, Sub};
@@ -16,7 +18,8 @@ use crate::tokens::Precision;
 
 use crate::cpu::lanes::{LANES, Vectors};
 
-/// A precision, named by its float. Vectors of a packet are laid out `[coordinate][lane]`.
+/// Arithmetic of a precision, which is named by its float. Arrays of a packet are laid out
+/// `[coordinate][lane]`.
 pub(crate) trait Width:
     Vectors<Int: Integer + Coordinate<Float = Self>>
     + Copy
@@ -32,9 +35,9 @@ pub(crate) trait Width:
     /// Exact scores and sums.
     type Wide: Copy + Ord + Default + Send + Sync + 'static;
     const PRECISION: Precision;
-    /// Keys whose coordinates can be added in the width of one coordinate.
+    /// The number of keys whose coordinates can be added in the width of one coordinate.
     const ADDITIONS: usize;
-    /// Below every score.
+    /// A float below every score.
     const LOWEST: Self;
     /// Half the distance from 1 to the next float.
     const ROUNDING: f64;
@@ -53,7 +56,7 @@ pub(crate) trait Width:
     fn to_f64(self) -> f64;
     /// The least float that is certainly at least x.
     fn above(x: f64) -> Self;
-    /// Floats around x.
+    /// Floats below and above x.
     fn around(x: Self::Wide) -> (Self, Self);
     /// A float not above a − b.
     fn minus_down(self, b: Self) -> Self;
@@ -65,7 +68,7 @@ pub(crate) trait Width:
     fn narrow(x: Self::Wide) -> i128;
     /// m − D; scores never reach the ends of the range, so that saturation decides nothing.
     fn threshold(max: Self::Wide, width: Self::Wide) -> Self::Wide;
-    /// Q·X for every lane.
+    /// Computes Q·X for every lane.
     fn dots(lanes: usize, q: &[Self::Int], x: &[Self::Int], into: &mut [Self::Wide; LANES]);
     /// Q·X for one lane.
     fn dot(q: &[Self::Int], lanes: usize, lane: usize, x: &[Self::Int]) -> Self::Wide;
@@ -75,17 +78,17 @@ pub(crate) trait Width:
     fn query(sum: Self::Wide) -> Self::Int;
     /// Adds and clears partial sums.
     fn fold(partial: &mut [Self::Int], total: &mut [Self::Wide]);
-    /// Adds a sum of coordinates to the lanes given as bits.
+    /// Adds a sum of coordinates to the lanes of a mask.
     fn add_sum(total: &mut [Self::Wide], bits: u64, sum: <Self::Int as Coordinate>::Sum);
-    /// Adds a number of tokens to the lanes given as bits.
+    /// Adds a number of tokens to the lanes of a mask.
     fn add_count(total: &mut [Self::Wide], bits: u64, count: u32);
     /// Step 4 of the contract for one coordinate.
     fn moved(x: Self::Int, sum: Self::Wide, count: u32, gain: u64) -> Self::Int;
-    /// The same for every lane.
+    /// Step 4 of the contract for one coordinate of every lane.
     fn moved_lanes(x: &[Self::Int], sum: &[Self::Wide], count: &[Self::Wide], gain: u64, into: &mut [Self::Int]);
 }
 
-/// A coordinate.
+/// A coordinate on the lattice.
 pub(crate) trait Integer:
     Copy + Default + Eq + std::hash::Hash + BitXor<Output = Self> + BitOr<Output = Self> + Send + Sync + 'static
 {
@@ -237,7 +240,7 @@ macro_rules! width {
 width!(f32, i32, i64, F32, 127, dots_i64, moved_i32);
 width!(f64, i64, i128, F64, 1023, dots_i128, moved_i64);
 
-/// `rne(sum/count)`, in 64 bits where they do.
+/// `rne(sum/count)`, in 64 bits where they suffice.
 #[inline(always)]
 fn nearest_even(sum: i128, count: u32) -> i128 {
     match i64::try_from(sum) {
@@ -251,10 +254,10 @@ fn nearest_even(sum: i128, count: u32) -> i128 {
     }
 }
 
-/// Without branches or divisions of integers, so that vectors do it.
+/// Moves lanes without branches or divisions of integers, so that vectors do it.
 #[inline(always)]
 fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32]) {
-    // Adding it rounds to an integer, which the low bits of the result then hold.
+    // Adding SHIFT rounds to an integer, which the low bits of the sum then hold.
     const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
     let bits = Precision::F32.gain_bits();
     let step = |x: i32, near: i64| {
@@ -272,7 +275,8 @@ fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32])
     }
     for (((into, &x), &sum), &count) in into.iter_mut().zip(x).zip(sum).zip(count) {
         let count = count.max(1); // of a lane without a row
-        // |sum| ≤ 2^24·count < 2^56: the quotient is below 2^25, and in floats off by less than 2^-26.
+        // |sum| ≤ 2^24·count < 2^56: the quotient is below 2^25, and in floats off by less than
+        // 2^-26.
         let near = (sum as f64 / count as f64 + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64;
         let rest = 2 * (sum - near * count);
         let odd = near & 1;
@@ -289,7 +293,7 @@ fn moved_i64(x: &[i64], sum: &[i128], count: &[i128], gain: u64, into: &mut [i64
     }
 }
 
-/// One 32×32→64 product a term.
+/// Exact scores with one 32×32→64 product a term.
 #[inline(always)]
 fn dots_i64(lanes: usize, q: &[i32], x: &[i32], into: &mut [i64; LANES]) {
     let into = &mut into[..lanes];
@@ -302,13 +306,14 @@ fn dots_i64(lanes: usize, q: &[i32], x: &[i32], into: &mut [i64; LANES]) {
     }
 }
 
-/// Low bits of the split below.
+/// Low bits of the split in [`dots_i128`].
 const LOW: u32 = 27;
 
 /// Terms after which the middle products, below 2^54 each, are folded.
 const TERMS: usize = 256;
 
-/// Halves of 27 bits: four 32×32→64 products a term, which vectors have, where 64×64→128 is scalar.
+/// Exact scores by halves of 27 bits: four 32×32→64 products a term, which vectors have, where
+/// 64×64→128 is scalar.
 #[inline(always)]
 fn dots_i128(lanes: usize, q: &[i64], x: &[i64], into: &mut [i128; LANES]) {
     let into = &mut into[..lanes];
@@ -350,7 +355,8 @@ mod tests {
             prop_assert_eq!(f64::dot(&q, 2, 1, &x), -exact);
         }
 
-        /// The lanes of a packet must move as one token does, ties of the mean and steps of a unit included.
+        /// The lanes of a packet must move as one token does, ties of the mean and steps of a unit
+        /// included.
         #[test]
         fn lanes_move_as_tokens_do(
             rows in proptest::collection::vec((-(1i32 << 24)..=1 << 24, 1u32.., any::<bool>(), any::<i64>()), 1..64),

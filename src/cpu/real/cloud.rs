@@ -26,7 +26,7 @@ impl<'a, W: Real> Cloud<'a, W> {
         Self { n, d, x, keys, exponent }
     }
 
-    /// Keys as scaled, with their padding.
+    /// The scaled keys, with their padding.
     pub(crate) fn keys(&self) -> &[W] {
         &self.keys
     }
@@ -36,7 +36,7 @@ impl<'a, W: Real> Cloud<'a, W> {
     }
 }
 
-/// Multiplies by 2^exponent, by one product where that is a normal number.
+/// A function that multiplies by 2^exponent: by one product where that is a normal number.
 pub(crate) fn power_of_two(exponent: i32) -> impl Fn(f64) -> f64 {
     let factor = num::scale(1.0, exponent);
     move |x| if factor.is_normal() { x * factor } else { num::scale(x, exponent) }

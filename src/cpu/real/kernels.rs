@@ -1,12 +1,16 @@
-//! The three inner loops, compiled for every instruction set; everything else about a packet is plain code around them.
+//! The three inner loops, compiled for every instruction set; everything else about a packet is
+//! plain code around them.
 //!
 //! A packet's queries lie `[coordinate][lane]`, a tile of scores or weights `[key][lane]`.
 //!
-//! **The exponential.** For t ≤ 0: k = rne(t·log2 e), f = t − k·ln 2 by Cody and Waite's two parts, |f| ≤ ½ ln 2·1.001, then
-//! e^t = 2^k·(1 + f + f²·g(f)) with g the Chebyshev interpolant of (e^f − 1 − f)/f² of degree 4 (f32) or 9 (f64), whose
-//! error is below 0.2 of half an ulp of the result. With the roundings of f, of the polynomial and of the last sum, e^t is
-//! within 2 ulps for every t that is a float, fused or not (checked below). Where t is below [`Real::CUT`] the weight is 0
-//! exactly, so that no product is subnormal, which costs a hundred times as much as others; NaN weighs 0 too.
+//! **The exponential.** For t ≤ 0 let k = rne(t·log2 e) and f = t − k·ln 2, by Cody and Waite's two
+//! parts, so that |f| ≤ ½ ln 2·1.001. Then e^t = 2^k·(1 + f + f²·g(f)), with g the Chebyshev
+//! interpolant of `(e^f − 1 − f)/f²` of degree 4 (f32) or 9 (f64); its error is below 0.2 of half
+//! an ulp of the result.
+//! With the roundings of f, of the polynomial and of the last sum, e^t is within 2 ulps for every t
+//! that is a float, fused or not (checked below). Where t is below [`Real::CUT`] the weight is 0
+//! exactly, so that no product is subnormal, which costs a hundred times as much as others; NaN
+//! weighs 0 too.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 #![allow(clippy::excessive_precision)] // constants are written as the fractions that they are
 
@@ -30,7 +34,7 @@ pub(crate) trait Real: Width {
     /// Coefficients of g, highest first.
     const POLYNOMIAL: &'static [Self];
     const ONE: Self;
-    /// Below every finite score.
+    /// The least finite float: below every score.
     const LEAST: Self;
 }
 
@@ -73,13 +77,13 @@ real!(
     ]
 );
 
-/// Scores of a packet against a tile of keys, and the largest of every lane.
+/// Computes the scores of a packet against a tile of keys, and the largest of every lane.
 pub(crate) struct Score<'a, W> {
     pub(crate) query: &'a [W],
     /// `[key][coordinate]`, whole blocks.
     pub(crate) keys: &'a [W],
     pub(crate) d: usize,
-    /// A multiple of the keys scored side by side, no more than there are.
+    /// Room for a multiple of the keys scored side by side, and for no more than there are.
     pub(crate) tile: &'a mut [W],
     pub(crate) largest: &'a mut [W],
 }
@@ -112,9 +116,10 @@ impl<W: Real> Job<W, W::Int> for Score<'_, W> {
 /// Turns a tile of scores into weights, and sums them over its keys.
 pub(crate) struct Weigh<'a, W> {
     pub(crate) tile: &'a mut [W],
-    /// The score that weighs 1, of every lane.
+    /// The score of every lane that weighs 1.
     pub(crate) origin: &'a [W],
-    /// Inverse temperature of every lane; none for the uniform weights of a strip, all scores from `origin` on.
+    /// Inverse temperature of every lane; none for the uniform weights of a strip, all scores from
+    /// `origin` on.
     pub(crate) beta: Option<&'a [W]>,
     pub(crate) sums: &'a mut [W],
 }
@@ -178,12 +183,13 @@ fn exponential<W: Real, L: Lanes<W, W::Int>>(lanes: L, t: L::Floats) -> L::Float
     lanes.where_at_least(t, lanes.splat(W::CUT), lanes.shift_exponent(mantissa, z))
 }
 
-/// `total ← total·factor + Σ_j weight_j x_j`, the sum over a tile in the stored width, the rest in f64.
+/// `total ← total·factor + Σ_j weight_j x_j`, the sum over a tile in the stored width, the rest in
+/// f64.
 pub(crate) struct Accumulate<'a, W> {
     pub(crate) weights: &'a [W],
     pub(crate) keys: &'a [W],
     pub(crate) d: usize,
-    /// By lane.
+    /// Factor of every lane.
     pub(crate) factor: &'a [f64],
     /// `[coordinate][lane]`.
     pub(crate) total: &'a mut [f64],
@@ -195,7 +201,7 @@ impl<W: Real> Job<W, W::Int> for Accumulate<'_, W> {
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) {
         let mut k = 0;
-        // As many sums as fit the registers, as in the scores.
+        // As many sums as have room in registers, as in the scores.
         if L::KEYS >= 4 {
             while k + 4 <= self.d {
                 self.columns::<4, L>(lanes, k);
@@ -213,7 +219,7 @@ impl<W: Real> Job<W, W::Int> for Accumulate<'_, W> {
 }
 
 impl<W: Real> Accumulate<'_, W> {
-    /// Coordinates k..k+N.
+    /// Adds the coordinates k..k+N.
     #[inline(always)]
     fn columns<const N: usize, L: Lanes<W, W::Int>>(&mut self, lanes: L, k: usize) {
         let width = VECTORS * L::WIDTH;
@@ -276,7 +282,8 @@ mod tests {
         assert_eq!(got, [1.0, 0.0, 0.0, 0.0], "{}", set.name());
     }
 
-    /// The bounds of every rule with an exponential rest on these 2 ulps, and masked keys on the exact zeros.
+    /// The bounds of every rule with an exponential rest on these 2 ulps, and masked keys on the
+    /// exact zeros.
     #[test]
     fn the_exponential_is_within_two_ulps() {
         for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {

@@ -1,15 +1,17 @@
 //! Every rule beyond the integer contract on the CPU, in real numbers ([`crate::real`]).
 //!
-//! Scores, weights and the sums over a tile of keys are computed in the stored width, one SIMD lane a row; whatever is done
-//! once a row or once a tile (queries, totals, values, the motion) in f64. A step ends in the stored width, as the
-//! reference's does. Every sum has a fixed order: results do not depend on the number of threads. They do, within
-//! the bounds of `verify`, on the instruction set.
+//! Scores, weights and the sums over a tile of keys are computed in the stored width, one SIMD lane
+//! a row; queries, totals, values and the motion, needed once a row or once a tile, in f64.
+//! A step ends in the stored width, as the reference's does. Every sum has a fixed order: results
+//! do not depend on the number of threads. They do, within the bounds of `verify`, on the
+//! instruction set.
 //!
-//! | file | what |
+//! | file | holds |
 //! |---|---|
-//! | `kernels` | scores of a tile, its weights, and the sum of its keys by them |
+//! | `cloud` | the tokens of one stage as kernels read them |
+//! | `kernels` | scores of a tile, its weights, and the weighted sum of its keys |
 //! | `packet` | one packet of rows against all keys that they see |
-//! | `near` | which keys softmax may leave out |
+//! | `near` | the keys that softmax may leave out |
 //!
 //! Memory is O(n·d); no buffer grows with n².
 
@@ -20,7 +22,6 @@ mod packet;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::choice::Plan;
@@ -28,10 +29,11 @@ use crate::error::{Error, Result};
 use crate::model::{Geometry, Integrator, Mask};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::real::{Motion, Stage, Step, Weights};
+use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
 
 use crate::cpu::lanes::InstructionSet;
-use crate::cpu::options::{Options, description, pool, require_countable, require_rows};
+use crate::cpu::options::{Options, description, require_countable, require_rows};
 use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
 use crate::cpu::real::near::Boxes;
@@ -39,17 +41,17 @@ use crate::cpu::real::packet::{StageInput, Worker};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 
-/// Tokens on the CPU in real numbers, and the means to step them.
+/// The CPU engine for every rule in real numbers.
 #[derive(Debug)]
 pub struct RealCpu {
     tokens: Tokens,
     set: InstructionSet,
-    pool: ThreadPool,
+    pool: Pool,
     strips: Option<Strips>,
     effort: Option<Effort>,
 }
 
-/// What the packets of a stage had to do.
+/// Counts of the work of a step's packets: pairs of rows with keys, and with boxes.
 #[derive(Default)]
 struct Counters {
     keys: AtomicU64,
@@ -88,14 +90,14 @@ impl Engine for RealCpu {
 }
 
 impl RealCpu {
-    /// Holds the tokens as they are.
+    /// Opens the engine on tokens, as they are.
     ///
     /// # Errors
     /// As [`crate::cpu::ExactCpu::new`].
     pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        Ok(Self { tokens: tokens.clone(), set, pool: pool(options.threads)?, strips: None, effort: None })
+        Ok(Self { tokens: tokens.clone(), set, pool: Pool::start(options.threads)?, strips: None, effort: None })
     }
 
     /// Applies one step. Where a token stops being finite, the tokens are those before the step.
@@ -136,7 +138,7 @@ impl RealCpu {
         rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
     }
 
-    /// X(t+1) before it is stored, and what the first head attended to at the first stage.
+    /// X(t+1) before it is stored, and the strips of the first head at the first stage.
     fn next<W: Real>(&self, step: &Step, counters: &Counters) -> (Vec<f64>, Strips) {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
         let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters);
@@ -165,13 +167,14 @@ impl RealCpu {
         (next, strips)
     }
 
-    /// Whether keys may be left out, and there are enough for it to matter.
+    /// True if keys may be left out, and there are enough for it to matter.
     fn may_omit(&self, step: &Step, stage: &Stage) -> bool {
         let soft = matches!(stage.weights, Weights::Softmax { .. });
         step.omit > 0.0 && soft && step.mask == Mask::Full && self.tokens.n() > 2 * KEYS
     }
 
-    /// As [`Self::directions_in_order`]; rows and keys go in the order of space where some keys may be left out.
+    /// As [`Self::directions_in_order`], with rows and keys in the order of space where some keys
+    /// may be left out.
     fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], counters: &Counters) -> (Vec<f64>, Strips) {
         if !self.may_omit(step, stage) {
             return self.directions_in_order::<W>(step, stage, x, None, counters);
@@ -191,8 +194,8 @@ impl RealCpu {
         (all, strips)
     }
 
-    /// Where every row moves at one stage, `y_i − x_i` in an average and the field in a flow, and what its first head
-    /// attended to.
+    /// The direction of every row at one stage (`y_i − x_i` in an average, the field in a flow),
+    /// and the keys that its first head attended to.
     fn directions_in_order<W: Real>(
         &self,
         step: &Step,
@@ -245,16 +248,17 @@ impl RealCpu {
     }
 }
 
-/// Whether means are wanted relative to the row's own token, so that coincident tokens do not move.
+/// True if means are taken relative to the row's own token, so that coincident tokens do not move.
 fn is_relative(motion: &Motion) -> bool {
     matches!(motion, Motion::Average { .. } | Motion::Flow { geometry: Geometry::Rescaled, .. })
 }
 
-/// From the output of the heads to the direction of one row.
+/// Turns the output of the heads into the direction of one row.
 fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
     match motion {
         Motion::Average { .. } => {
-            // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is exactly 0.
+            // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is
+            // exactly 0.
             let mut kept: Vec<f64> = x.iter().map(|v| -v).collect();
             stage.heads.iter().for_each(|head| add(&mut kept, 1.0, &head.values.apply(x)));
             add(y, 1.0, &kept);

@@ -1,10 +1,12 @@
 //! The keys that carry all but a stated share of a row's attention.
 //!
-//! Softmax over n keys: those with `S_ij < m_i − ln(n/ε)/β` weigh less than ε/n of the largest each, so together they
-//! carry less than the share ε of the row's mass. Without them the weights change by at most 2ε in sum, and the mean by at
-//! most 2εR, R the largest distance of a token from the centre of all. Tokens are put in the order of space, so that a tile of
-//! keys lies in a small box; boxes are opened by the largest score that any row of a packet may have there, and
-//! when that falls below every row's limit the rest is left out. What rounding costs a score widens the limit.
+//! Softmax over n keys: those with `S_ij < m_i − ln(n/ε)/β` weigh less than ε/n of the largest
+//! each, so together they carry less than the share ε of the row's mass. Without them the weights
+//! change by at most 2ε in sum, and the mean by at most 2εR, R the largest distance of a token from
+//! the centre of all. Tokens are put in the order of space, so that a tile of keys lies in a small
+//! box; boxes are opened by the largest score that any row of a packet may have there, and when
+//! that falls below every row's limit the rest is left out. What rounding costs a score widens the
+//! limit.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -17,13 +19,13 @@ use crate::space::{self, Order};
 use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
 
-/// Boxes in a box of the level above.
+/// The number of boxes in a box of the level above.
 const BRANCHES: usize = 16;
 
 /// Lattice bits that tell tokens apart where only their order matters.
 const ORDER_BITS: i32 = 40;
 
-/// Tokens in the order of space: `order[place]` is a token.
+/// Sorts tokens by the order of space: `order[place]` is a token.
 pub(crate) fn order(x: &[f64], d: usize) -> Vec<u32> {
     let exponent = num::exponent_above(x.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
     let rows: Vec<i64> = x.par_iter().map(|&v| num::scale(v, ORDER_BITS - exponent) as i64).collect();
@@ -43,35 +45,35 @@ pub(crate) struct Boxes {
 pub(crate) type Fan = [f64; 3];
 
 /// A box to be opened, or a tile to be scored.
-pub(crate) struct Open {
-    /// No score in it, measured from the origin, is larger.
+pub(crate) struct OpenBox {
+    /// A bound on the scores in it, measured from the origin.
     pub(crate) upper: f64,
     level: usize,
     index: usize,
 }
 
-impl Open {
+impl OpenBox {
     /// The tile, if it is one.
     pub(crate) fn tile(&self) -> Option<usize> {
         (self.level == 0).then_some(self.index)
     }
 }
 
-impl PartialEq for Open {
+impl PartialEq for OpenBox {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Open {}
+impl Eq for OpenBox {}
 
-impl PartialOrd for Open {
+impl PartialOrd for OpenBox {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Open {
+impl Ord for OpenBox {
     fn cmp(&self, other: &Self) -> Ordering {
         self.upper.total_cmp(&other.upper).then(other.level.cmp(&self.level)).then(other.index.cmp(&self.index))
     }
@@ -105,13 +107,13 @@ impl Boxes {
     }
 
     /// The uppermost boxes.
-    pub(crate) fn top(&self, fan: &[Fan], origin: &[f64]) -> BinaryHeap<Open> {
+    pub(crate) fn top(&self, fan: &[Fan], origin: &[f64]) -> BinaryHeap<OpenBox> {
         let level = self.levels.len() - 1;
         (0..self.levels[level].len() / (2 * self.d)).map(|index| self.open(level, index, fan, origin)).collect()
     }
 
-    /// Boxes in a box.
-    pub(crate) fn inside(&self, outer: &Open, fan: &[Fan], origin: &[f64]) -> impl Iterator<Item = Open> {
+    /// The boxes in a box.
+    pub(crate) fn inside(&self, outer: &OpenBox, fan: &[Fan], origin: &[f64]) -> impl Iterator<Item = OpenBox> {
         let level = outer.level - 1;
         let all = self.levels[level].len() / (2 * self.d);
         let first = outer.index * BRANCHES;
@@ -119,14 +121,14 @@ impl Boxes {
     }
 
     /// `max q·(x − o)` over the queries of a fan and the points of a box.
-    fn open(&self, level: usize, index: usize, fan: &[Fan], origin: &[f64]) -> Open {
+    fn open(&self, level: usize, index: usize, fan: &[Fan], origin: &[f64]) -> OpenBox {
         let (centre, half) = self.levels[level][index * 2 * self.d..][..2 * self.d].split_at(self.d);
         let mut upper = 0.0;
         for (k, [middle, spread, largest]) in fan.iter().enumerate() {
             let distance = centre[k] - origin[k];
             upper += middle * distance + spread * distance.abs() + largest * half[k];
         }
-        Open { upper, level, index }
+        OpenBox { upper, level, index }
     }
 
     /// The centre of the first tile: a place among the tokens.

@@ -1,12 +1,14 @@
 //! One packet of rows against all keys that they see: weighted means, in one pass or two.
 //!
-//! Keys stream past in tiles. Every tile is scored, and a lane whose maximum rises rescales what it has summed so far
-//! (streaming log-sum-exp): weights are e^{β(S − m)} with m the maximum up to here, so nothing overflows at any β, and a
-//! tile whose weights all vanish is scored and no more. A strip needs the final maximum first, so it takes a second pass over
-//! the tiles that reach it; a draw sums up whole tiles first, and then looks into the one where the level is crossed.
+//! Keys stream past in tiles. Every tile is scored, and a lane whose maximum rises rescales what it
+//! has summed so far (streaming log-sum-exp): weights are e^{β(S − m)} with m the maximum up to
+//! here, so nothing overflows at any β, and a tile whose weights all vanish is scored and no more.
+//! A strip needs the final maximum first, so it takes a second pass over the tiles that reach it; a
+//! draw sums up whole tiles first, and then looks into the one where the level is crossed.
 //!
-//! Keys and queries are scaled into [−1, 1] by powers of two, keys together and each query alone, which is exact but for
-//! numbers that are 2^-126 (f32) of the largest; β and the limits of strips are scaled back.
+//! Keys and queries are scaled into [−1, 1] by powers of two, keys together and each query alone,
+//! which is exact but for numbers that are 2^-126 (f32) of the largest; β and the limits of strips
+//! are scaled back.
 #![allow(clippy::needless_range_loop)] // lanes are best read by index
 
 use crate::cpu::aligned::Aligned;
@@ -20,21 +22,22 @@ use crate::rng;
 use crate::cpu::real::kernels::{Accumulate, KEYS, Real, Score, Weigh};
 use crate::cpu::real::near::{Boxes, Fan};
 
-/// What every packet of a stage is asked.
+/// The part of a stage's input that all its packets share.
 #[derive(Clone, Copy)]
 pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
     pub(crate) weights: Weights,
     pub(crate) head: &'a Head,
-    /// Where softmax may leave keys out, rows and keys being in the order of space.
+    /// Boxes around the keys, where softmax may leave keys out; rows and keys are then in the order
+    /// of space.
     pub(crate) boxes: Option<&'a Boxes>,
 }
 
-/// Buffers that a thread keeps from packet to packet.
+/// Computes packets on one thread, in buffers that it keeps from packet to packet.
 pub(crate) struct Worker<W> {
     set: InstructionSet,
-    /// Lanes.
+    /// Number of lanes.
     width: usize,
     rows: Vec<u32>,
     /// Keys 0..visible are seen, by lane.
@@ -47,9 +50,9 @@ pub(crate) struct Worker<W> {
     tile: Aligned<W>,
     /// Keys of the tile that any lane sees, rounded up to [`MOST_KEYS`].
     keys: usize,
-    /// Of the tile.
+    /// The largest score of every lane in the tile.
     largest: Aligned<W>,
-    /// Of all tiles so far.
+    /// The largest score of every lane in all tiles so far, and the key that attains it.
     max: Aligned<W>,
     argmax: [u32; LANES],
     sums: Aligned<W>,
@@ -61,7 +64,7 @@ pub(crate) struct Worker<W> {
     marks: Vec<W>,
     /// `[tile][lane]`: sums of weights by the maximum in `marks`.
     masses: Vec<W>,
-    /// Rows times keys scored, and rows times boxes bounded, by rows that leave keys out.
+    /// Pairs of rows with keys scored, and with boxes bounded, where keys are left out.
     pub(crate) effort: (u64, u64),
 }
 
@@ -91,7 +94,8 @@ impl<W: Real> Worker<W> {
         }
     }
 
-    /// What each of the rows (ascending, at most one a lane) attends to: `means` gets Σ_j w_ij x_j row by row.
+    /// Writes Σ_j w_ij x_j to `means`, row by row (ascending, at most one a lane); returns argmax
+    /// and number of keys of each row.
     pub(crate) fn means(
         &mut self,
         cloud: &Cloud<'_, W>,
@@ -136,7 +140,7 @@ impl<W: Real> Worker<W> {
         }
     }
 
-    /// Both passes; the key of every lane, in rules that choose one.
+    /// Makes both passes; returns the key of every lane, in rules that choose one.
     fn attend(
         &mut self,
         cloud: &Cloud<'_, W>,
@@ -183,7 +187,8 @@ impl<W: Real> Worker<W> {
         }
     }
 
-    /// Softmax over the keys near the maxima: tiles from the most promising on, until no row needs the rest.
+    /// Takes softmax over the keys near the maxima: tiles from the most promising on, until no row
+    /// needs the rest.
     fn attend_near(&mut self, cloud: &Cloud<'_, W>, boxes: &Boxes, beta: f64) {
         let origin = boxes.somewhere();
         // Scores of keys as scaled, q̂ the same for all lanes: a lane's own are these by 2^-scale.
@@ -235,7 +240,8 @@ impl<W: Real> Worker<W> {
         self.effort.1 += (self.rows.len() * seen) as u64;
     }
 
-    /// Queries of the rows, everything else as before the first key. Lanes past the last row repeat it.
+    /// Computes the queries of the rows, and resets everything else. Lanes past the last row repeat
+    /// it.
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows = rows.to_vec();
         let beta = match input.weights {
@@ -270,7 +276,7 @@ impl<W: Real> Worker<W> {
         self.masses.clear();
     }
 
-    /// Scores of a tile, −∞ where a lane does not see the key.
+    /// Computes the scores of a tile, −∞ where a lane does not see the key.
     fn score(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
         let keys = &cloud.keys()[tile * KEYS * cloud.d..][..KEYS * cloud.d];
         let first = tile * KEYS;
@@ -294,7 +300,8 @@ impl<W: Real> Worker<W> {
         }
     }
 
-    /// The maxima, where they are first attained, and what their rise makes of the sums so far.
+    /// Updates the maxima, the keys that first attain them, and the factor by which their rise
+    /// shrinks the sums so far.
     fn raise(&mut self, tile: usize) {
         for l in 0..self.width {
             self.factor[l] = 1.0;
@@ -316,7 +323,7 @@ impl<W: Real> Worker<W> {
         libm::exp(self.beta[lane].to_f64() * (score.to_f64() - self.max[lane].to_f64()))
     }
 
-    /// Whether any weight of the tile is above 0.
+    /// True if some weight of the tile may be above 0.
     fn matters(&self) -> bool {
         (0..self.width).any(|l| {
             let exponent = self.beta[l].to_f64() * (self.largest[l].to_f64() - self.max[l].to_f64());
@@ -324,7 +331,8 @@ impl<W: Real> Worker<W> {
         })
     }
 
-    /// Weights of the tile: exponential from the maximum, or 1 from the limit in `largest` on.
+    /// Computes the weights of the tile: exponential from the maximum, or 1 from the limit in
+    /// `largest` on.
     fn weigh(&mut self, exponential: bool) {
         let Self { tile, max, largest, beta, sums, .. } = self;
         let tile = &mut tile[..self.keys * self.width];
@@ -343,7 +351,7 @@ impl<W: Real> Worker<W> {
         W::run(self.set, Accumulate { weights, keys, d: cloud.d, factor, total });
     }
 
-    /// The second pass of a strip, by the limits `max − δ·s_i`.
+    /// Makes the second pass of a strip, by the limits `max − δ·s_i`.
     fn strip(
         &mut self,
         cloud: &Cloud<'_, W>,
@@ -391,11 +399,12 @@ impl<W: Real> Worker<W> {
         }
     }
 
-    /// The lowest key at which the sums of weights, in index order, pass u times their total.
+    /// Draws for every lane the lowest key at which the sums of weights, in index order, pass u
+    /// times their total.
     fn draw(&mut self, cloud: &Cloud<'_, W>, t: u64, seed: u64) -> [u32; LANES] {
         let tiles = self.marks.len() / self.width;
         let mut drawn = [0; LANES];
-        // The tile that each lane looks into, and the level inside it.
+        // For each lane, the tile that holds its key and the level inside it.
         let mut inside = [(0, 0.0); LANES];
         for l in 0..self.rows.len() {
             let mass = |tile: usize| {

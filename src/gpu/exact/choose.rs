@@ -1,8 +1,8 @@
 //! Which plan runs: what was asked for, or the faster one.
 //!
-//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known from brute force over a
-//! sample, timed once: where the tree takes longer, brute force takes over, and the tree is tried again after some steps,
-//! since a cloud that clusters becomes easier.
+//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known
+//! from brute force over a sample, timed once: where the tree takes longer, brute force takes over,
+//! and the tree is tried again after some steps, since a cloud that clusters becomes easier.
 
 use crate::choice;
 use crate::error::{Error, Result};
@@ -11,8 +11,7 @@ use crate::gpu::adapter::Adapter;
 use crate::gpu::device::Device;
 use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::layout::Layout;
-use crate::gpu::exact::report::Tests;
-use crate::gpu::exact::tree::{self, TreeSearch, WIDEST};
+use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
@@ -22,11 +21,13 @@ use crate::tokens::{Precision, Tokens};
 const FEWEST: usize = 4096;
 const DIMENSIONS: usize = 16;
 
-/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a time.
+/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a
+/// time.
 const SAMPLE: [usize; 2] = [4096, 16384];
 const SAMPLE_STEPS: usize = 4;
 
-/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree between two looks.
+/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
+/// between two looks.
 const REST: [usize; 2] = [16, 256];
 const LOOK: usize = 32;
 
@@ -48,7 +49,7 @@ pub struct ExactGpu {
     shape: (usize, usize),
     held: Held,
     taken: bool,
-    /// Of the last step, if what is held may not tell.
+    /// Strips of the last step, where the held state cannot tell them any more.
     strips: Option<Strips>,
     /// Under `auto`, where a tree is worth a look.
     trial: Option<Trial>,
@@ -80,8 +81,8 @@ impl Trial {
     fn new(tokens: &Tokens, software: bool) -> Result<Self> {
         let n = tokens.n();
         let m = n.min(SAMPLE[usize::from(!software)]);
-        let rows = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
-        let sample = Tokens::from_f64(m, tokens.d(), rows)?;
+        let rows: Vec<f64> = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
+        let sample = Tokens::from_flat(m, tokens.d(), rows)?;
         Ok(Self { sample, brute: None, rest: 0, interval: REST[0], taken: 0 })
     }
 
@@ -94,7 +95,7 @@ impl Trial {
         }
     }
 
-    /// What these steps took, each, and what brute force would.
+    /// Records the seconds of these steps, each, and of brute force.
     fn count(&mut self, steps: usize, seconds: f64, brute: f64) {
         if self.rest > 0 {
             self.rest -= steps;
@@ -120,12 +121,12 @@ impl ExactGpu {
     ///
     /// # Errors
     /// [`Error::Memory`] before anything is allocated; a plan that is not there; device failures.
-    pub fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
+    pub async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
         let (mut held, mut trial) = (Held::Lost, None);
         if searches(options.plan, shape) {
-            match TreeSearch::new(device, tokens, grid, matrix, options.upkeep) {
+            match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
                 Ok(tree) => held = Held::Tree(Box::new(tree)),
                 // Asked for, it is an error.
                 Err(Error::Memory { .. }) if options.plan == choice::Plan::Auto => {}
@@ -133,7 +134,7 @@ impl ExactGpu {
             }
         }
         if matches!(held, Held::Lost) {
-            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix)?));
+            held = Held::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
         } else if options.plan == choice::Plan::Auto {
             trial = Some(Trial::new(tokens, device.adapter().is_software())?);
         }
@@ -155,7 +156,7 @@ impl ExactGpu {
         }
     }
 
-    /// What a run of n tokens in R^d takes at most on an adapter.
+    /// Most memory that a run of n tokens in R^d takes on an adapter.
     ///
     /// # Errors
     /// [`Error::Memory`], if it is more than there is; a plan that is not there.
@@ -194,19 +195,19 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures. The state is then undefined.
-    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         while let Some(next) = steps.get(reports.len()) {
-            let some = self.turn(steps.len() - reports.len())?;
+            let some = self.turn(steps.len() - reports.len()).await?;
             let group = &steps[reports.len()..][..some];
             let before = self.busy();
             match &mut self.held {
-                Held::Brute(state) => reports.extend(state.step(group)?),
-                Held::Tree(tree) => reports.extend(tree.step(group)?),
+                Held::Brute(state) => reports.extend(state.step(group).await?),
+                Held::Tree(tree) => reports.extend(tree.step(group).await?),
                 Held::Lost => return Err(lost()),
             }
             let seconds = (self.busy() - before) / some as f64;
-            let brute = self.brute_seconds(next)?;
+            let brute = self.brute_seconds(next).await?;
             if let Some(trial) = &mut self.trial {
                 trial.count(some, seconds, brute);
             }
@@ -220,10 +221,10 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&mut self) -> Result<Tokens> {
+    pub(crate) async fn tokens(&mut self) -> Result<Tokens> {
         match &mut self.held {
-            Held::Brute(state) => state.tokens(),
-            Held::Tree(tree) => tree.tokens(),
+            Held::Brute(state) => state.tokens().await,
+            Held::Tree(tree) => tree.tokens().await,
             Held::Lost => Err(lost()),
         }
     }
@@ -232,7 +233,7 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures; no step taken yet.
-    pub(crate) fn strips(&mut self) -> Result<Strips> {
+    pub(crate) async fn strips(&mut self) -> Result<Strips> {
         if !self.taken {
             return Err(Error::input("no step has been taken yet"));
         }
@@ -240,8 +241,8 @@ impl ExactGpu {
             return Ok(strips.clone());
         }
         match &mut self.held {
-            Held::Brute(state) => state.strips(),
-            Held::Tree(tree) => tree.strips(),
+            Held::Brute(state) => state.strips().await,
+            Held::Tree(tree) => tree.strips().await,
             Held::Lost => Err(lost()),
         }
     }
@@ -250,11 +251,11 @@ impl ExactGpu {
     ///
     /// # Errors
     /// Device failures; a row that is not there.
-    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.keep_strips()?;
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.keep_strips().await?;
         match &mut self.held {
-            Held::Brute(state) => state.masks(step, rows),
-            Held::Tree(tree) => tree.masks(step, rows),
+            Held::Brute(state) => state.masks(step, rows).await,
+            Held::Tree(tree) => tree.masks(step, rows).await,
             Held::Lost => Err(lost()),
         }
     }
@@ -275,9 +276,9 @@ impl ExactGpu {
         }
     }
 
-    fn keep_strips(&mut self) -> Result<()> {
+    async fn keep_strips(&mut self) -> Result<()> {
         if self.taken && self.strips.is_none() {
-            self.strips = Some(self.strips()?);
+            self.strips = Some(self.strips().await?);
         }
         Ok(())
     }
@@ -291,37 +292,38 @@ impl ExactGpu {
         }
     }
 
-    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens that change hands go through
-    /// the host: it happens once in many steps.
-    fn turn(&mut self, left: usize) -> Result<usize> {
+    /// Holds the tokens under the plan whose turn it is; how many of `left` steps it has. Tokens
+    /// that change hands go through the host: it happens once in many steps.
+    async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
         let (tree, some) = (trial.rest == 0, trial.steps().min(left));
         if tree != matches!(self.held, Held::Tree(_)) {
-            self.keep_strips()?;
-            let tokens = self.tokens()?;
+            self.keep_strips().await?;
+            let tokens = self.tokens().await?;
             // The device need not have room for both.
             self.held = Held::Lost;
             self.held = if tree {
                 let upkeep = self.options.upkeep;
-                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep)?))
+                Held::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
-                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix)?))
+                Held::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
             };
         }
         Ok(some)
     }
 
-    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where it has no rival.
-    fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
+    /// Seconds that brute force takes for a step like this one, timed at first; of no meaning where
+    /// it has no rival.
+    async fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
         let Some(trial) = &mut self.trial else { return Ok(0.0) };
         if let Some(seconds) = trial.brute {
             return Ok(seconds);
         }
-        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix)?;
+        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix).await?;
         // The first step waits for kernels.
-        state.step(std::slice::from_ref(step))?;
+        state.step(std::slice::from_ref(step)).await?;
         let before = state.busy().as_secs_f64();
-        state.step(&vec![step.clone(); SAMPLE_STEPS])?;
+        state.step(&vec![step.clone(); SAMPLE_STEPS]).await?;
         let seconds = (state.busy().as_secs_f64() - before) / SAMPLE_STEPS as f64;
         let seconds = seconds * (self.shape.0 as f64 / trial.sample.n() as f64).powi(2);
         trial.brute = Some(seconds);

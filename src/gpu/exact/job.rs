@@ -1,48 +1,71 @@
 //! The parameters of a dispatch.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::exact::{Step, StripWidth, TokenMatrix};
+use crate::gpu::wgsl::{constants, job};
 use crate::gpu::words::pair;
 use crate::model::Mask;
 
-/// The parameters of one dispatch, as `Job` in frame.wgsl.
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Job {
-    pub(crate) n: u32,
-    pub(crate) supertiles: u32,
-    pub(crate) row_first: u32,
-    pub(crate) row_end: u32,
-    pub(crate) slice_first: u32,
-    pub(crate) row_base: u32,
-    pub(crate) key_base: u32,
-    pub(crate) tile_first: u32,
-    pub(crate) tile_end: u32,
-    pub(crate) causal: u32,
-    pub(crate) report: u32,
-    pub(crate) width_kind: u32,
-    pub(crate) matrix_exponent: i32,
-    pub(crate) dims: u32,
-    pub(crate) gain: [u32; 2],
-    pub(crate) multiple: [u32; 2],
-    pub(crate) apart: u32,
-    pub(crate) pad: u32,
-    pub(crate) width: [u32; 4],
-    pub(crate) first_leaf: u32,
-    pub(crate) first_key: u32,
-    pub(crate) warm: u32,
-    pub(crate) digit: u32,
+constants! {
+    /// D_i is `width`.
+    CONSTANT: u32 = 0;
+    /// D_i is P·|Q_i|.
+    QUERY_NORM: u32 = 1;
+    /// D_i is P·sqrt(Q_i·X_i).
+    A_NORM: u32 = 2;
+    /// C_i is the argmax alone.
+    ARGMAX: u32 = 3;
+}
+
+job! {
+    n: u32,
+    supertiles: u32,
+    /// Rows of this dispatch.
+    row_first: u32,
+    row_end: u32,
+    /// The row of the first line of `maxima` and `sums`.
+    slice_first: u32,
+    /// The row at the start of the bound windows of row buffers.
+    row_base: u32,
+    /// The key at the start of the bound windows of key buffers.
+    key_base: u32,
+    /// Supertiles of this dispatch.
+    tile_first: u32,
+    tile_end: u32,
+    causal: u32,
+    /// The step's index in `reports`.
+    report: u32,
+    /// [`CONSTANT`], [`QUERY_NORM`], [`A_NORM`] or [`ARGMAX`].
+    width_kind: u32,
+    matrix_exponent: i32,
+    /// D, for kernels that are the same for all, and loops not worth unrolling.
+    dims: u32,
+    gain: [u32; 2],
+    /// a of Ã = a·I.
+    multiple: [u32; 2],
+    /// Whether coincident tokens stay keys of their own.
+    apart: u32,
+    /// Nothing: `width` has to lie at a multiple of 16 bytes.
+    pad: u32,
+    /// D_i where it is constant, else P.
+    width: [u32; 4],
+    /// The number of a tree's first leaf.
+    first_leaf: u32,
+    /// The key of token 0.
+    first_key: u32,
+    /// Whether the last step's argmaxes are of these keys.
+    warm: u32,
+    /// The digit to sort by, the least first.
+    digit: u32,
 }
 
 impl Job {
-    /// What the dispatches of a step share.
+    /// The parameters that all dispatches of a step share.
     pub(crate) fn of(step: &Step) -> Self {
         let (width_kind, width) = match step.width {
-            StripWidth::Constant(width) => (0, width),
-            StripWidth::Argmax => (3, 0),
-            StripWidth::QueryNorm { factor } => (1, factor),
-            StripWidth::ANorm { factor } => (2, factor),
+            StripWidth::Constant(width) => (CONSTANT, width),
+            StripWidth::QueryNorm { factor } => (QUERY_NORM, factor),
+            StripWidth::ANorm { factor } => (A_NORM, factor),
+            StripWidth::Argmax => (ARGMAX, 0),
         };
         Self {
             causal: u32::from(step.mask == Mask::Causal),

@@ -1,31 +1,33 @@
 //! Every byte and every slice of an engine, computed and checked before anything is allocated.
 
 use crate::error::Result;
-use crate::gpu::exact::kernels::{LANES, SUPERTILE};
+use crate::gpu::exact::kernels::SUPERTILE;
 use crate::gpu::memory::{Line, Memory, exceeds};
+use crate::gpu::table::LANES;
 use crate::tokens::Precision;
 
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known driver stops.
+/// Loop rounds that one invocation may come to in a dispatch, far below the 65,535 where a known
+/// driver stops.
 const ROUNDS: u64 = 1 << 15;
 
 /// The memory and the slices of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Number of tokens.
-    pub n: u32,
+    pub(crate) n: u32,
     /// Dimension.
-    pub d: u32,
+    pub(crate) d: u32,
     /// Every buffer.
-    pub memory: Memory,
+    pub(crate) memory: Memory,
     /// Rows that one binding reaches.
-    pub window_rows: u32,
+    pub(crate) window_rows: u32,
     /// Keys that one binding reaches.
-    pub window_keys: u32,
+    pub(crate) window_keys: u32,
     /// Supertiles that one dispatch may take.
-    pub dispatch_tiles: u32,
+    pub(crate) dispatch_tiles: u32,
 }
 
 /// Bytes of a coordinate, a sum and a row's record on the device.
@@ -40,8 +42,9 @@ impl Layout {
     /// The plan for n tokens in R^d; `matrix` is whether A is anything but the identity.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
-    pub fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
+    pub(crate) fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
         let [coordinate, sum, record] = element_bytes(precision);
         let (rows, dim) = (n as u64, d as u64);
         let mend = "take fewer tokens, precision f32, or --engine cpu";
@@ -51,7 +54,8 @@ impl Layout {
         let binding = limits.max_storage_buffer_binding_size;
         let supertiles = rows.div_ceil(u64::from(SUPERTILE));
 
-        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256 bytes.
+        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256
+        // bytes.
         let lanes = u64::from(LANES);
         let widest = (dim * coordinate).max(record);
         let key_block = u64::from(SUPERTILE) * dim * coordinate;
@@ -68,17 +72,17 @@ impl Layout {
 
         let slice = u64::from(slice_rows).min(rows);
         let mut lines = vec![
-            Line { what: "tokens", bytes: rows * dim * coordinate },
-            Line { what: "next tokens", bytes: rows * dim * coordinate },
-            Line { what: "tokens as f32", bytes: rows * dim * 4 },
-            Line { what: "rows", bytes: rows * record },
-            Line { what: "supertile maxima", bytes: slice * supertiles * 4 },
-            Line { what: "strip sums", bytes: slice * dim * sum },
+            Line::new(("tokens", 0), "tokens", rows * dim * coordinate),
+            Line::new(("tokens", 1), "next tokens", rows * dim * coordinate),
+            Line::new(("state_filter", 0), "tokens as f32", rows * dim * 4),
+            Line::new(("rows", 0), "rows", rows * record),
+            Line::new(("maxima", 0), "supertile maxima", slice * supertiles * 4),
+            Line::new(("sums", 0), "strip sums", slice * dim * sum),
         ];
         if matrix {
-            lines.push(Line { what: "queries", bytes: rows * dim * coordinate });
-            lines.push(Line { what: "queries as f32", bytes: rows * dim * 4 });
-            lines.push(Line { what: "matrix", bytes: dim * dim * 8 });
+            lines.push(Line::new(("query", 0), "queries", rows * dim * coordinate));
+            lines.push(Line::new(("query_filter", 0), "queries as f32", rows * dim * 4));
+            lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
         }
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits, |what| matches!(what, "supertile maxima" | "strip sums" | "matrix"))?;

@@ -1,6 +1,7 @@
 //! The rules of the integer contract ([`crate::exact`]) on a GPU.
 //!
-//! The state X lives on the device as lattice integers from step to step. A step is, over slices of rows,
+//! The state X lives on the device as lattice integers from step to step. A step is, over slices of
+//! rows,
 //!
 //! | kernel | computes |
 //! |---|---|
@@ -11,21 +12,21 @@
 //! | `strips` | |C_i| and Σ X_j: f32 decides outside ±E of m_i − D_i, integers inside |
 //! | `moves` | Y = rne(S/c), X', and the step's report |
 //!
-//! That compares every row with every key. A tree of boxes rules most keys out unseen, with kernels of its own (`tree`), and
-//! [`ExactGpu`] takes the one or the other.
+//! That compares every row with every key. A tree of boxes rules most keys out unseen, with kernels
+//! of its own (`tree`), and [`ExactGpu`] takes the one or the other.
 //!
-//! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like: the bits are the
-//! contract's. That holds at both precisions with an f32 filter, so f64 needs no f64 on the device, and 64- and 128-bit
-//! integers are u32 words ([`kernels`]). No coordinate can become non-finite: the state has no such value, and filter
-//! scores stay below 2^127.
+//! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like:
+//! the bits are the contract's. That holds at both precisions with an f32 filter, so f64 needs no
+//! f64 on the device, and 64- and 128-bit integers are u32 words (`shaders/arithmetic`). No
+//! coordinate can become non-finite: the state has no such value, and filter scores stay below
+//! 2^127.
 
 mod brute;
 mod choose;
 mod job;
-pub mod kernels;
+mod kernels;
 mod layout;
-mod report;
+mod matrix;
 mod tree;
 
-pub use brute::BruteForce;
 pub use choose::{ExactGpu, Options};

@@ -1,46 +1,41 @@
 //! From the outputs of the heads to the next state: projection, integrator, retraction.
 
 use crate::error::Result;
+use crate::gpu::memory::Name;
 use crate::gpu::real::head::is_relative;
 use crate::gpu::real::job::Job;
 use crate::gpu::real::job::motion::{
     ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED,
 };
-use crate::gpu::real::kernels::Kernel;
+use crate::gpu::real::kernels;
 use crate::gpu::real::matrices::Role;
-use crate::gpu::real::{RealGpu, Slot};
+use crate::gpu::real::state::RealGpu;
+use crate::gpu::resident::Bound;
 use crate::model::{Geometry, Integrator};
 use crate::real::{Linear, Motion, Step};
 
 impl RealGpu {
     /// From the outputs of a slice at stage s to the next stage, or to the next step.
-    pub(crate) fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Slot, target: Slot) -> Result<()> {
-        let (window, last) = (Some(job.row_first / self.plan.window), s + 1 == step.stages.len());
-        let windowed = Job { source_base: job.row_first / self.plan.window * self.plan.window, ..*job };
+    pub(crate) async fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Name, target: Name) -> Result<()> {
+        let last = s + 1 == step.stages.len();
+        let windowed = Job { source_base: job.row_first / self.layout.window * self.layout.window, ..*job };
         let finish = if last { FINISH } else { 0 };
-        let slots = [
-            (Slot::Tokens(self.current), window),
-            (source, window),
-            (Slot::Outputs, None),
-            (Slot::Products, None),
-            (Slot::Slopes, (self.plan.bytes("sums over stages") > 16).then_some(window).flatten()),
-            (target, window),
-            (Slot::Traces, window),
-            (Slot::Reports, None),
-        ];
+        let tokens = self.window_of(("tokens", self.current), job.row_first);
+        let [source, target] = [source, target].map(|name| self.window_of(name, job.row_first));
+        let slots = [("tokens", tokens), ("stage", source), ("next", target)];
         match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 let direct = if is_relative(step, &step.stages[s]) { 0 } else { DIRECT };
-                let (factor, matrix) = self.load(Role::Preconditioner, preconditioner)?;
+                let (factor, matrix) = self.load(Role::Preconditioner, preconditioner).await?;
                 if matrix {
-                    self.push(Kernel::Moves, Job { flags: direct, ..*job }, &slots)?;
+                    self.push(&kernels::MOVES, Job { flags: direct, ..*job }, &slots).await?;
                     let apply = Job { flags: 0, factor: factor as f32, source_base: job.slice_first, ..*job };
-                    self.apply(apply, (Slot::Outputs, None), Role::Preconditioner, Slot::Products)?;
+                    self.apply(apply, Bound::whole(("outputs", 0)), Role::Preconditioner, "product").await?;
                     let flags = ADVANCE | PRODUCT | FINISH;
-                    self.push(Kernel::Moves, Job { flags, gain: *gamma as f32, ..*job }, &slots)
+                    self.push(&kernels::MOVES, Job { flags, gain: *gamma as f32, ..*job }, &slots).await
                 } else {
                     let (flags, gain) = (direct | ADVANCE | FINISH, (gamma * factor) as f32);
-                    self.push(Kernel::Moves, Job { flags, gain, ..*job }, &slots)
+                    self.push(&kernels::MOVES, Job { flags, gain, ..*job }, &slots).await
                 }
             }
             Motion::Flow { dt, integrator, geometry } => {
@@ -61,27 +56,28 @@ impl RealGpu {
                         flags |= if last { FINISH | RETRACT } else { 0 };
                     }
                     Geometry::Ellipsoid(w) => {
-                        let (size, matrix) = self.load(Role::Weight, &Linear { factor: 1.0, matrix: w.clone() })?;
+                        let (size, matrix) =
+                            self.load(Role::Weight, &Linear { factor: 1.0, matrix: w.clone() }).await?;
                         let job = Job { radius: size.sqrt().recip() as f32, ..job };
                         if !matrix {
                             flags |= if projected { DIRECT | ROUND } else { 0 };
                             flags |= if last { FINISH | RETRACT } else { 0 };
-                            return self.push(Kernel::Moves, Job { flags, ..job }, &slots);
+                            return self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await;
                         }
                         let apply = Job { flags: 0, factor: 1.0, ..windowed };
                         if projected {
                             flags |= DIRECT | ELLIPSOID;
-                            self.apply(apply, (source, window), Role::Weight, Slot::Products)?;
+                            self.apply(apply, source, Role::Weight, "product").await?;
                         }
-                        self.push(Kernel::Moves, Job { flags, ..job }, &slots)?;
+                        self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await?;
                         if last {
-                            self.apply(apply, (target, window), Role::Weight, Slot::Products)?;
-                            self.push(Kernel::Moves, Job { flags: FINISH | WEIGHTED, ..job }, &slots)?;
+                            self.apply(apply, target, Role::Weight, "product").await?;
+                            self.push(&kernels::MOVES, Job { flags: FINISH | WEIGHTED, ..job }, &slots).await?;
                         }
                         return Ok(());
                     }
                 }
-                self.push(Kernel::Moves, Job { flags, ..job }, &slots)
+                self.push(&kernels::MOVES, Job { flags, ..job }, &slots).await
             }
         }
     }

@@ -2,17 +2,17 @@
 
 use crate::error::Result;
 use crate::gpu::real::job::mode::{DRAW, MAXIMUM, SCALE, STRIP, WEIGH};
-use crate::gpu::real::job::product::{ADDED, CHOSEN, RELATIVE};
-use crate::gpu::real::job::{Job, pair, product};
-use crate::gpu::real::kernels::{Kernel, NARROW};
+use crate::gpu::real::job::{ADDED, CHOSEN, DENSE, Job, RECORDED, RELATIVE, form, pair, product};
+use crate::gpu::real::kernels::{self, NARROW};
 use crate::gpu::real::matrices::Role;
-use crate::gpu::real::{Bound, RealGpu, Slot};
+use crate::gpu::real::state::RealGpu;
+use crate::gpu::resident::Bound;
 use crate::model::{Geometry, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 
 impl RealGpu {
-    /// What one head gives to the outputs of a slice.
-    pub(crate) fn attend(
+    /// Adds one head to the outputs of a slice.
+    pub(crate) async fn attend(
         &mut self,
         job: &Job,
         step: &Step,
@@ -21,38 +21,40 @@ impl RealGpu {
         h: usize,
         s: usize,
     ) -> Result<()> {
-        let record = u32::from(h == 0 && s == 0);
-        let job = self.query(job, head, h, stage.weights)?;
+        let record = if h == 0 && s == 0 { RECORDED } else { 0 };
+        let job = self.query(job, head, h, stage.weights).await?;
         match stage.weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } => {
-                self.over_keys(&job, true)?;
-                self.run(Kernel::Merge, &Job { flags: record, ..job })?;
+                self.over_keys(&job, true).await?;
+                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
             }
             Weights::Strip { .. } => {
-                self.choose(&job, stage.weights)?;
+                self.choose(&job, stage.weights).await?;
                 let job = Job { mode: STRIP, ..job };
-                self.over_keys(&job, true)?;
-                self.run(Kernel::Merge, &Job { flags: record, ..job })?;
+                self.over_keys(&job, true).await?;
+                self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
             }
-            Weights::Argmax | Weights::Drawn { .. } => self.choose(&Job { flags: record, ..job }, stage.weights)?,
+            Weights::Argmax | Weights::Drawn { .. } => {
+                self.choose(&Job { flags: record, ..job }, stage.weights).await?;
+            }
         }
         let chosen = matches!(stage.weights, Weights::Argmax | Weights::Drawn { .. });
         let relative = is_relative(step, stage);
         let flags = if relative { RELATIVE } else { 0 } | if chosen { CHOSEN } else { 0 };
         let added = if h > 0 { ADDED } else { 0 };
-        let (factor, matrix) = self.load(Role::Values(h), &head.values)?;
+        let (factor, matrix) = self.load(Role::Values(h), &head.values).await?;
         if matrix {
-            self.means(&Job { flags, factor: 1.0, ..job }, Slot::Means)?;
+            self.means(&Job { flags, factor: 1.0, ..job }, "mean").await?;
             let job = Job { flags: added, factor: factor as f32, source_base: job.slice_first, ..job };
-            self.apply(job, (Slot::Means, None), Role::Values(h), Slot::Outputs)
+            self.apply(job, Bound::whole(("mean", 0)), Role::Values(h), "outputs").await
         } else {
-            self.means(&Job { flags: flags | added, factor: factor as f32, ..job }, Slot::Outputs)
+            self.means(&Job { flags: flags | added, factor: factor as f32, ..job }, "outputs").await
         }
     }
 
     /// Queries of a slice; returns the job with the numbers of its rule and head.
-    pub(crate) fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
-        let (factor, matrix) = self.load(Role::Scores(h), &head.scores)?;
+    pub(crate) async fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
+        let (factor, matrix) = self.load(Role::Scores(h), &head.scores).await?;
         // Scores that are all 0 have any factor.
         let (sign, size) = if factor == 0.0 { (0.0, 1.0) } else { (factor.signum(), factor.abs()) };
         let mut job = Job { factor: sign as f32, ..*job };
@@ -74,92 +76,77 @@ impl RealGpu {
             }
             Weights::Strip { delta, form } => {
                 let (form, unit) = match form {
-                    StripForm::Score => (0, 1.0 / size),
-                    StripForm::Width => (1, 1.0),
-                    StripForm::ANorm => (2, 1.0 / size.sqrt()),
+                    StripForm::Score => (form::SCORE, 1.0 / size),
+                    StripForm::Width => (form::WIDTH, 1.0),
+                    StripForm::ANorm => (form::A_NORM, 1.0 / size.sqrt()),
                 };
                 (job.delta, job.delta_exponent) = product(delta, unit);
                 (job.form, job.mode) = (form, MAXIMUM);
             }
             Weights::Argmax => job.mode = MAXIMUM,
         }
-        let window = Some(job.row_first / self.plan.window);
         if matrix {
-            let row_base = job.row_first / self.plan.window * self.plan.window;
-            let apply = Job { source_base: row_base, flags: 0, ..job };
-            self.apply(apply, (Slot::Keys, window), Role::Scores(h), Slot::Products)?;
+            let row_base = job.row_first / self.layout.window * self.layout.window;
+            let source = self.window_of(("keys", 0), job.row_first);
+            self.apply(Job { source_base: row_base, flags: 0, ..job }, source, Role::Scores(h), "product").await?;
         }
-        let slots = [
-            (Slot::Keys, window),
-            (Slot::Products, None),
-            (Slot::Extents, None),
-            (Slot::Queries, None),
-            (Slot::Rows, None),
-        ];
-        self.push(Kernel::Queries, Job { flags: u32::from(matrix), ..job }, &slots)?;
+        self.push(&kernels::QUERIES, Job { flags: if matrix { DENSE } else { 0 }, ..job }, &[]).await?;
         Ok(job)
     }
 
     /// The key that every row of a slice chooses, or the end of its strip.
-    pub(crate) fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
-        self.over_keys(job, false)?;
-        self.run(Kernel::Merge, job)?;
+    pub(crate) async fn choose(&mut self, job: &Job, weights: Weights) -> Result<()> {
+        self.over_keys(job, false).await?;
+        self.push(&kernels::MERGE, *job, &[]).await?;
         if let Weights::Drawn { .. } = weights {
-            for window in self.windows(job) {
-                self.run(Kernel::Draw, &Job { key_first: window.start, key_end: window.end, ..*job })?;
+            for window in self.keys_in_parts(job, u32::MAX) {
+                self.push(&kernels::DRAW, Job { key_first: window.start, key_end: window.end, ..*job }, &[]).await?;
             }
         }
         Ok(())
     }
 
     /// Partial results of a slice over all keys that it sees, with sums of the keys if asked for.
-    pub(crate) fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
+    pub(crate) async fn over_keys(&mut self, job: &Job, sums: bool) -> Result<()> {
         let in_registers = self.d as usize <= NARROW && matches!(job.mode, WEIGH | SCALE);
-        for keys in self.groups(job, !in_registers) {
+        let parts = if in_registers { self.keys_in_parts(job, u32::MAX) } else { self.keys_by_scores(job) };
+        for keys in parts {
             let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..*job };
             if in_registers {
-                self.run(Kernel::Attend, &job)?;
+                self.push(&kernels::ATTEND, job, &[]).await?;
             } else {
-                self.run(Kernel::Score, &job)?;
-                self.run(Kernel::Weigh, &job)?;
+                self.push(&kernels::SCORE, job, &[]).await?;
+                self.push(&kernels::WEIGH, job, &[]).await?;
                 if sums && job.mode != MAXIMUM {
-                    self.run(Kernel::Values, &job)?;
+                    self.push(&kernels::VALUES, job, &[]).await?;
                 }
             }
             let pairs = f64::from(job.row_end - job.row_first) * f64::from(keys.end - keys.start);
-            self.queue.charge(pairs * self.pair_cost())?;
+            self.resident.queue.charge(pairs * self.pair_cost()).await?;
         }
         Ok(())
     }
 
     /// Means of a slice, of what it attends to or of the keys that it chose.
-    pub(crate) fn means(&mut self, job: &Job, target: Slot) -> Result<()> {
-        let rows = Some(job.row_first / self.plan.window);
+    pub(crate) async fn means(&mut self, job: &Job, target: &'static str) -> Result<()> {
         // A chosen key lies in one of the windows; means over chunks need none.
         let windows = if job.flags & CHOSEN == 0 { 1 } else { usize::MAX };
-        for window in self.windows(job).into_iter().take(windows) {
-            let keys = Some(window.start / self.plan.window);
-            let slots = [
-                (Slot::Partials, None),
-                (Slot::Sums, None),
-                (Slot::Rows, None),
-                (Slot::Keys, rows),
-                (Slot::Keys, keys),
-                (Slot::Extents, None),
-                (target, None),
-            ];
-            self.push(Kernel::Means, Job { key_first: window.start, key_end: window.end, ..*job }, &slots)?;
+        for window in self.keys_in_parts(job, u32::MAX).into_iter().take(windows) {
+            let job = Job { key_first: window.start, key_end: window.end, ..*job };
+            self.push(&kernels::MEANS, job, &[("mean", Bound::whole((target, 0)))]).await?;
         }
         Ok(())
     }
 
     /// A matrix by the rows of a slice.
-    pub(crate) fn apply(&mut self, job: Job, source: Bound, role: Role, target: Slot) -> Result<()> {
-        self.push(Kernel::Apply, job, &[source, (Slot::Matrix(role), None), (target, None)])
+    pub(crate) async fn apply(&mut self, job: Job, source: Bound, role: Role, target: &'static str) -> Result<()> {
+        let (matrix, product) = (Bound::whole(role.name()), Bound::whole((target, 0)));
+        self.push(&kernels::APPLY, job, &[("source", source), ("matrix", matrix), ("product", product)]).await
     }
 }
 
-/// Whether means are taken relative to the row's own token: where tokens are averaged as they are, and in rescaled flows.
+/// Whether means are taken relative to the row's own token: where tokens are averaged as they are,
+/// and in rescaled flows.
 pub(crate) fn is_relative(step: &Step, stage: &Stage) -> bool {
     match (&step.motion, &stage.heads[..]) {
         (Motion::Average { .. }, [head]) => {

@@ -1,77 +1,139 @@
-//! The parameters of one dispatch, and the numbers in them as the kernels take them.
+//! The parameters of a dispatch, and the numbers in them as the kernels take them.
 
-use bytemuck::{Pod, Zeroable};
+use crate::gpu::wgsl::{constants, job};
 
-/// What rows attend to, as in frame.wgsl.
+/// How rows attend.
 pub(crate) mod mode {
-    pub(crate) const WEIGH: u32 = 0;
-    pub(crate) const SCALE: u32 = 1;
-    pub(crate) const MAXIMUM: u32 = 2;
-    pub(crate) const STRIP: u32 = 3;
-    pub(crate) const DRAW: u32 = 4;
+    use crate::gpu::wgsl::constants;
+
+    constants! {
+        /// To all keys, by e^{βS} over its sum.
+        WEIGH: u32 = 0;
+        /// To all keys, by e^{β(S − origin)} over their number.
+        SCALE: u32 = 1;
+        /// To the argmax: a strip's first pass, or all there is.
+        MAXIMUM: u32 = 2;
+        /// To a strip, in its second pass.
+        STRIP: u32 = 3;
+        /// To one key, drawn.
+        DRAW: u32 = 4;
+    }
 }
 
-/// What a row does in `moves`, as in moves.wgsl.
+/// How wide a strip is: [`Job::form`].
+pub(crate) mod form {
+    use crate::gpu::wgsl::constants;
+
+    constants! {
+        /// δ.
+        SCORE: u32 = 0;
+        /// δ|Ax_i|.
+        WIDTH: u32 = 1;
+        /// δ·sqrt(x_iᵀAx_i).
+        A_NORM: u32 = 2;
+    }
+}
+
+/// Flags of `moves`.
 pub(crate) mod motion {
-    pub(crate) const DIRECT: u32 = 1;
-    pub(crate) const TANGENT: u32 = 2;
-    pub(crate) const ROUND: u32 = 4;
-    pub(crate) const ELLIPSOID: u32 = 8;
-    pub(crate) const ADVANCE: u32 = 16;
-    pub(crate) const PRODUCT: u32 = 32;
-    pub(crate) const SUMMED: u32 = 64;
-    pub(crate) const FIRST: u32 = 128;
-    pub(crate) const LAST: u32 = 256;
-    pub(crate) const FINISH: u32 = 512;
-    pub(crate) const RETRACT: u32 = 1024;
-    pub(crate) const WEIGHTED: u32 = 2048;
+    use crate::gpu::wgsl::constants;
+
+    constants! {
+        /// k = y − x, or by one of the next three.
+        DIRECT: u32 = 1;
+        /// k = y − x⟨x, y⟩.
+        TANGENT: u32 = 2;
+        /// k = y − x⟨x, y⟩/⟨x, x⟩.
+        ROUND: u32 = 4;
+        /// k = y − x⟨Wx, y⟩/⟨Wx, x⟩, the product being Wx.
+        ELLIPSOID: u32 = 8;
+        /// next = tokens + gain·k.
+        ADVANCE: u32 = 16;
+        /// With the product in place of k.
+        PRODUCT: u32 = 32;
+        /// And weight·k added to the slopes.
+        SUMMED: u32 = 64;
+        /// The slopes start here.
+        FIRST: u32 = 128;
+        /// With the slopes in place of k.
+        LAST: u32 = 256;
+        /// next is the token.
+        FINISH: u32 = 512;
+        /// Brought to length radius.
+        RETRACT: u32 = 1024;
+        /// In the norm of W, the product being W next.
+        WEIGHTED: u32 = 2048;
+    }
 }
 
-/// What `apply` and `means` do beside their product: add it, take it relative to the row's token, of the key it chose.
-pub(crate) mod product {
-    pub(crate) const ADDED: u32 = 1;
-    pub(crate) const RELATIVE: u32 = 2;
-    pub(crate) const CHOSEN: u32 = 4;
+constants! {
+    /// A flag of `queries`: the query is the product, not a multiple of the token.
+    DENSE: u32 = 1;
+    /// A flag of `merge`: the row's argmax and number of keys are kept.
+    RECORDED: u32 = 1;
+    /// A flag of `apply` and `means`: the result is added to what is there.
+    ADDED: u32 = 1;
+    /// A flag of `means`: relative to the row's own token.
+    RELATIVE: u32 = 2;
+    /// A flag of `means`: of the key that the row chose.
+    CHOSEN: u32 = 4;
 }
 
-/// The parameters of one dispatch, as `Job` in frame.wgsl.
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Job {
-    pub(crate) n: u32,
-    pub(crate) d: u32,
-    pub(crate) row_first: u32,
-    pub(crate) row_end: u32,
-    pub(crate) slice_first: u32,
-    pub(crate) row_base: u32,
-    pub(crate) key_base: u32,
-    pub(crate) key_first: u32,
-    pub(crate) key_end: u32,
-    pub(crate) chunks: u32,
-    pub(crate) width: u32,
-    pub(crate) group_first: u32,
-    pub(crate) causal: u32,
-    pub(crate) mode: u32,
-    pub(crate) flags: u32,
-    pub(crate) report: u32,
-    pub(crate) stage: u32,
-    pub(crate) source_base: u32,
-    pub(crate) form: u32,
-    pub(crate) zero: u32,
-    pub(crate) t: [u32; 2],
-    pub(crate) seed: [u32; 2],
-    pub(crate) beta: f32,
-    pub(crate) beta_exponent: i32,
-    pub(crate) delta: f32,
-    pub(crate) delta_exponent: i32,
-    pub(crate) origin: f32,
-    pub(crate) origin_exponent: i32,
-    pub(crate) factor: f32,
-    pub(crate) gain: f32,
-    pub(crate) weight: f32,
-    pub(crate) radius: f32,
+job! {
+    n: u32,
+    d: u32,
+    /// Rows of this dispatch.
+    row_first: u32,
+    row_end: u32,
+    /// The row at the first line of the buffers of a slice.
+    slice_first: u32,
+    /// The row at the start of the bound windows of rows.
+    row_base: u32,
+    /// The key at the start of the bound window of keys.
+    key_base: u32,
+    /// Keys of this dispatch, the first a multiple of CHUNK.
+    key_first: u32,
+    key_end: u32,
+    /// Chunks in a line of partials.
+    chunks: u32,
+    /// Keys in a line of scores.
+    width: u32,
+    /// The key at the start of a line of scores.
+    group_first: u32,
+    causal: u32,
+    /// One of [`mode`].
+    mode: u32,
+    flags: u32,
+    /// The step's index in `reports`.
+    report: u32,
+    /// The stage's index in `extents`.
+    stage: u32,
+    /// The row at the start of what a matrix is applied to.
+    source_base: u32,
+    /// One of [`form`].
+    form: u32,
+    /// 0, which no compiler knows.
+    zero: u32,
+    t: [u32; 2],
+    seed: [u32; 2],
+    /// β of scores scaled by 2^−beta_exponent.
+    beta: f32,
+    beta_exponent: i32,
+    delta: f32,
+    delta_exponent: i32,
+    origin: f32,
+    origin_exponent: i32,
+    /// The factor of a matrix.
+    factor: f32,
+    /// x' = x + gain·k.
+    gain: f32,
+    /// The weight of k in the sum of stages.
+    weight: f32,
+    /// The length that `moves` retracts to.
+    radius: f32,
 }
 
+/// An integer of 64 bits as two words, the lower first.
 pub(crate) fn pair(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

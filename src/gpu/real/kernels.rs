@@ -1,166 +1,80 @@
-//! The kernels of the rules in real numbers: their parts, entry points, buffers and workgroups.
+//! The kernels of the rules in real numbers, one line each.
 
-use crate::gpu::arithmetic::{PHILOX, WORDS};
+use crate::gpu::real::job::{self, Job, form, mode, motion};
+use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
+use crate::gpu::wgsl::{Parameters, constants};
 
-/// Keys of a chunk: what is summed before anything is stored, at the same places whatever the slices.
-pub(crate) const CHUNK: u32 = 1024;
-/// Rows and keys of a tile.
-pub(crate) const TILE: u32 = 64;
-/// Threads in a workgroup.
-pub(crate) const LANES: u32 = 64;
-/// Coordinates that a thread of [`Kernel::Extent`] looks at.
-const EACH: u32 = 16;
-/// Rows of a workgroup of [`Kernel::Attend`].
-pub(crate) const ROWS: u32 = 256;
+constants! {
+    /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this
+    /// whatever the slices and submissions, so that every sum has one order.
+    CHUNK: u32 = 1024;
+    /// Rows and keys of a tile.
+    TILE: u32 = 64;
+    /// Coordinates that a thread of [`EXTENT`] looks at.
+    EACH: u32 = 16;
+    /// Rows of a workgroup of [`ATTEND`].
+    ROWS: u32 = 4 * LANES;
+}
+
 /// Largest d whose tokens and sums a thread holds in registers.
 pub(crate) const NARROW: usize = 16;
 
-const FRAME: &str = include_str!("../../../shaders/real/frame.wgsl");
-pub(crate) const EXPONENTIAL: &str = include_str!("../../../shaders/real/exponential.wgsl");
-const KEYS: &str = include_str!("../../../shaders/real/keys.wgsl");
-const MATRIX: &str = include_str!("../../../shaders/real/matrix.wgsl");
-const QUERIES: &str = include_str!("../../../shaders/real/queries.wgsl");
-const SCORES: &str = include_str!("../../../shaders/real/scores.wgsl");
-const WEIGH: &str = include_str!("../../../shaders/real/weigh.wgsl");
-const VALUES: &str = include_str!("../../../shaders/real/values.wgsl");
-const ATTEND: &str = include_str!("../../../shaders/real/attend.wgsl");
-const MERGE: &str = include_str!("../../../shaders/real/merge.wgsl");
-const DRAW: &str = include_str!("../../../shaders/real/draw.wgsl");
-const MEANS: &str = include_str!("../../../shaders/real/means.wgsl");
-const MOVES: &str = include_str!("../../../shaders/real/moves.wgsl");
-
-/// A kernel, by its entry point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kernel {
+kernels! {
     /// The largest coordinate.
-    Extent,
+    EXTENT = Kernel::new("extent", part!("real/keys"), |s| (s.rows * s.d).div_ceil((LANES * EACH).into())).of_every_d();
     /// Scaled keys.
-    Scale,
+    SCALE = Kernel::new("scale", part!("real/keys"), Span::threads_of_coordinates).of_every_d();
     /// A matrix by every row.
-    Apply,
+    APPLY = Kernel::new("apply", part!("real/matrix"), Span::threads_of_coordinates).of_every_d();
     /// Scaled queries.
-    Queries,
+    QUERIES = Kernel::new("queries", part!("real/queries"), Span::threads_of_rows).of_every_d();
     /// Scores of tiles.
-    Score,
+    SCORE = Kernel::new("score", part!("real/scores"), |s| tiles(s.rows) * tiles(s.keys)).of_every_d().trusted();
     /// Weights of chunks.
-    Weigh,
+    WEIGH = Kernel::new("weigh", part!("real/weigh"), |s| s.rows * chunks(s.keys)).of_every_d();
     /// Sums of chunks.
-    Values,
+    VALUES = Kernel::new("values", part!("real/values"), |s| tiles(s.rows) * chunks(s.keys) * tiles(s.d))
+        .of_every_d()
+        .trusted();
     /// The last three at once, in registers.
-    Attend,
-    /// What the chunks of a row come to.
-    Merge,
+    ATTEND = Kernel::new("attend", part!("real/attend"), |s| s.rows.div_ceil(ROWS.into()) * chunks(s.keys)).trusted();
+    /// Merges the chunks of a row.
+    MERGE = Kernel::new("merge", part!("real/merge"), Span::threads_of_rows).of_every_d();
     /// The key that a row draws.
-    Draw,
+    DRAW = Kernel::new("draw", part!("real/draw"), |s| s.rows).of_every_d();
     /// Means over chunks.
-    Means,
+    MEANS = Kernel::new("means", part!("real/means"), Span::threads_of_coordinates).of_every_d();
     /// The motion.
-    Moves,
+    MOVES = Kernel::new("moves", part!("real/moves"), Span::threads_of_rows).of_every_d();
 }
 
-use Kernel::{Apply, Attend, Draw, Extent, Means, Merge, Moves, Queries, Scale, Score, Values, Weigh};
-
-impl Kernel {
-    #[cfg(test)]
-    const ALL: [Self; 12] = [Extent, Scale, Apply, Queries, Score, Weigh, Values, Attend, Merge, Draw, Means, Moves];
-
-    /// The entry point.
-    pub(crate) fn entry(self) -> &'static str {
-        match self {
-            Extent => "extent",
-            Scale => "scale",
-            Apply => "apply",
-            Queries => "queries",
-            Score => "score",
-            Weigh => "weigh",
-            Values => "values",
-            Attend => "attend",
-            Merge => "merge",
-            Draw => "draw",
-            Means => "means",
-            Moves => "moves",
-        }
+impl Parameters for Job {
+    fn prelude(d: usize) -> String {
+        let values = [mode::constants(), form::constants(), motion::constants(), job::constants()].concat();
+        [format!("const D: u32 = {d};\n"), constants(), values, Job::wgsl()].concat()
     }
+}
 
-    /// Whether it writes to each of its buffers, in the order of their bindings in group 1.
-    pub(crate) fn writes(self) -> &'static [bool] {
-        match self {
-            Apply | Score | Values => &[false, false, true],
-            Queries => &[false, true, false, true, true],
-            Extent | Scale | Weigh => &[false, true, true],
-            Attend => &[false, false, false, true, true],
-            Merge => &[true, true, true],
-            Draw => &[false, false, false, true],
-            Means => &[false, false, false, false, false, false, true],
-            Moves => &[false, false, true, false, true, true, true, true],
-        }
-    }
+fn tiles(count: u64) -> u64 {
+    count.div_ceil(TILE.into())
+}
 
-    /// The module's text. d is a constant of [`Kernel::Attend`] alone; the others serve every d.
-    pub(crate) fn source(self, d: usize) -> String {
-        let part = match self {
-            Extent | Scale => KEYS,
-            Apply => MATRIX,
-            Queries => QUERIES,
-            Score => SCORES,
-            Weigh => WEIGH,
-            Values => VALUES,
-            Attend => ATTEND,
-            Merge => MERGE,
-            Draw => DRAW,
-            Means => MEANS,
-            Moves => MOVES,
-        };
-        let constant = if self == Attend { format!("const D = {d}u;\n") } else { String::new() };
-        [&constant, FRAME, WORDS, EXPONENTIAL, PHILOX, part].concat()
-    }
-
-    /// Whether its loops are those where the time goes, and count to bounds fixed before they start.
-    pub(crate) fn is_hot(self) -> bool {
-        matches!(self, Score | Values | Attend)
-    }
-
-    /// Workgroups for so many rows, keys and coordinates.
-    pub(crate) fn groups(self, rows: u32, keys: u32, d: u32) -> u64 {
-        let [rows, keys, d] = [rows, keys, d].map(u64::from);
-        let [tile, chunk, lanes] = [TILE, CHUNK, LANES].map(u64::from);
-        match self {
-            Extent => (rows * d).div_ceil(lanes * u64::from(EACH)),
-            Scale | Apply | Means => (rows * d).div_ceil(lanes),
-            Queries | Merge | Moves => rows.div_ceil(lanes),
-            Score => rows.div_ceil(tile) * keys.div_ceil(tile),
-            Weigh => rows * keys.div_ceil(chunk),
-            Values => rows.div_ceil(tile) * keys.div_ceil(chunk) * d.div_ceil(tile),
-            Attend => rows.div_ceil(u64::from(ROWS)) * keys.div_ceil(chunk),
-            Draw => rows,
-        }
-    }
+fn chunks(keys: u64) -> u64 {
+    keys.div_ceil(CHUNK.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::table::validate_all;
+    use crate::tokens::Precision;
 
-    /// A shader that does not validate, or a table that disagrees with it, would only be seen on a machine with a GPU.
+    /// A shader that does not validate, or a buffer that is not seen, would only show on a machine
+    /// with a GPU.
     #[test]
-    fn every_kernel_validates_and_binds_what_the_table_says() {
-        use naga::valid::{Capabilities, ValidationFlags, Validator};
-        for kernel in Kernel::ALL {
-            for d in [1, 2, 3, 7, 16] {
-                let source = kernel.source(d);
-                let module = naga::front::wgsl::parse_str(&source)
-                    .unwrap_or_else(|e| panic!("{}: {}", kernel.entry(), e.emit_to_string(&source)));
-                // No capability beyond the core of WebGPU.
-                let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
-                assert!(info.is_ok(), "{}: {}", kernel.entry(), info.unwrap_err().emit_to_string(&source));
-                for (binding, writes) in kernel.writes().iter().enumerate() {
-                    let access = if *writes { "read_write" } else { "read" };
-                    let declared = format!("@group(1) @binding({binding}) var<storage, {access}>");
-                    assert!(source.contains(&declared), "{}: {declared}", kernel.entry());
-                }
-                assert_eq!(source.matches("@group(1)").count(), kernel.writes().len(), "{}", kernel.entry());
-                assert!(kernel.writes().len() <= 8, "what every WebGPU adapter has");
-            }
+    fn every_kernel_validates() {
+        for d in [1, 2, 3, 7, 16] {
+            validate_all::<Job>(ALL, Precision::F32, d);
         }
     }
 }

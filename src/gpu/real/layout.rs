@@ -8,7 +8,7 @@ use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 /// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
 const SCRATCH_BYTES: u64 = 128 << 20;
 
-/// What a model asks of the device beside tokens.
+/// Buffers that a model needs beside its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// A rule that chooses keys by their scores.
@@ -20,7 +20,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of a model.
+    /// The needs of a model.
     pub fn of(model: &Model) -> Self {
         let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
         let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
@@ -60,7 +60,8 @@ impl RealLayout {
     /// The plan for n tokens in R^d.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can allocate or bind.
+    /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
+    /// allocate or bind.
     pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
         let mend = "take fewer tokens or --engine cpu";
         let (rows, dim) = (n as u64, d as u64);
@@ -81,27 +82,28 @@ impl RealLayout {
         let wide = needs.choice || d > NARROW;
         let width = if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk } else { 0 };
         let mut lines = vec![
-            Line { what: "tokens", bytes: rows * token },
-            Line { what: "next tokens", bytes: rows * token },
-            Line { what: "keys", bytes: rows * token },
-            Line { what: "traces", bytes: rows * 16 },
-            Line { what: "rows of a slice", bytes: slice * 32 },
-            Line { what: "queries of a slice", bytes: slice * token },
-            Line { what: "outputs of a slice", bytes: slice * token },
-            Line { what: "partial weights", bytes: slice * chunks * 16 },
-            Line { what: "partial sums", bytes: slice * chunks * token },
+            Line::new(("tokens", 0), "tokens", rows * token),
+            Line::new(("tokens", 1), "next tokens", rows * token),
+            Line::new(("keys", 0), "keys", rows * token),
+            Line::new(("traces", 0), "traces", rows * 16),
+            Line::new(("rows", 0), "rows of a slice", slice * 32),
+            Line::new(("query", 0), "queries of a slice", slice * token),
+            Line::new(("outputs", 0), "outputs of a slice", slice * token),
+            Line::new(("partials", 0), "partial weights", slice * chunks * 16),
+            Line::new(("sums", 0), "partial sums", slice * chunks * token),
         ];
         if wide {
-            lines.push(Line { what: "scores", bytes: slice * width * 4 });
+            lines.push(Line::new(("scores", 0), "scores", slice * width * 4));
         }
         if needs.stages {
-            let what = ["tokens of a stage", "tokens of the next stage", "sums over stages"];
-            lines.extend(what.map(|what| Line { what, bytes: rows * token }));
+            lines.push(Line::new(("stages", 0), "tokens of a stage", rows * token));
+            lines.push(Line::new(("stages", 1), "tokens of the next stage", rows * token));
+            lines.push(Line::new(("slopes", 0), "sums over stages", rows * token));
         }
         if needs.matrices > 0 {
-            lines.push(Line { what: "products of a slice", bytes: slice * token });
-            lines.push(Line { what: "means of a slice", bytes: slice * token });
-            lines.push(Line { what: "matrices", bytes: u64::from(needs.matrices) * dim * token });
+            lines.push(Line::new(("product", 0), "products of a slice", slice * token));
+            lines.push(Line::new(("mean", 0), "means of a slice", slice * token));
+            lines.push(Line { name: None, what: "matrices", bytes: u64::from(needs.matrices) * dim * token });
         }
         if needs.matrices > 0 && dim * token > binding {
             return Err(exceeds("a matrix on this adapter", dim * token, binding, mend));
@@ -114,16 +116,11 @@ impl RealLayout {
         Ok(Self { memory, window, width, chunks })
     }
 
-    /// The same memory in the smallest slices and windows.
+    /// This layout in the smallest slices and windows.
     #[must_use]
     pub fn in_small_slices(self) -> Self {
         let memory = Memory { slice_rows: TILE, ..self.memory };
         Self { memory, window: CHUNK, width: self.width.min(CHUNK), ..self }
-    }
-
-    /// Bytes of one buffer; those that the model does without are bound all the same, at the least size.
-    pub(crate) fn bytes(&self, what: &str) -> u64 {
-        self.memory.bytes(what).unwrap_or(16)
     }
 }
 
@@ -154,8 +151,9 @@ mod tests {
             prop_assert_eq!(plan.width % CHUNK, 0);
             prop_assert!(u64::from(plan.window) * 4 * d as u64 <= 1 << log);
             prop_assert!(plan.memory.slice_rows > 0 && plan.memory.slice_rows <= plan.window.max(TILE));
-            for what in ["scores", "partial sums", "partial weights", "rows of a slice"] {
-                prop_assert!(plan.bytes(what) <= 1 << log, "{} {}", what, plan.bytes(what));
+            for line in &plan.memory.lines {
+                let whole = ["scores", "partial sums", "partial weights", "rows of a slice"].contains(&line.what);
+                prop_assert!(!whole || line.bytes <= 1 << log, "{} {}", line.what, line.bytes);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! A TOML document in which every value knows where it came from: a line and column, or an option of the command line.
+//! A TOML document in which every value knows its place: a line and column, or an option of the
+//! command line.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,19 +9,19 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 
-/// A text with the name that errors call it by.
+/// A text, and its name in errors.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: String,
 }
 
-/// Where a value was written.
+/// The place where a value was written.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// In a file, at a byte offset.
+    /// A byte offset in a file.
     File(Arc<Source>, usize),
-    /// On the command line.
+    /// An option of the command line.
     Option(Arc<str>),
 }
 
@@ -40,7 +41,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// An error at this place, on one line whatever a value holds.
+    /// An error at this place, on one line.
     pub(super) fn error(&self, what: impl fmt::Display) -> Error {
         let (place, what) = (shortened(&self.to_string()), shortened(&what.to_string()));
         Error::input(format!("{place}: {what}"))
@@ -51,16 +52,16 @@ impl Place {
         if let Error::Input { .. } = error { self.error(error) } else { error }
     }
 
-    /// Whether it was given on the command line.
+    /// True for a place on the command line.
     pub(super) fn is_option(&self) -> bool {
         matches!(self, Self::Option(_))
     }
 }
 
-/// At most this many characters of a place or a text reach a message.
+/// Most characters of a place or a text in a message.
 const SHOWN: usize = 600;
 
-/// A text on one line, with the middle of a very long one left out.
+/// A text on one line, without the middle if it is very long.
 fn shortened(text: &str) -> String {
     let line: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.len() <= SHOWN {
@@ -77,7 +78,7 @@ pub(super) struct Value {
     pub(super) place: Place,
 }
 
-/// What TOML can say.
+/// A value of TOML.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
     Boolean(bool),
@@ -90,7 +91,7 @@ pub(super) enum Item {
 }
 
 impl fmt::Display for Item {
-    /// As an error says what it found.
+    /// Names the value in an error: "found a list".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean(value) => write!(f, "{value}"),
@@ -124,8 +125,8 @@ impl Table {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Where a dotted key such as `model.heads[1].p` was given, or the part of it that was; of a matrix with a factor,
-    /// the matrix.
+    /// The place of a dotted key such as `model.heads[1].p`, or of the longest part of it that is
+    /// given. The place of a matrix with a factor is that of the matrix.
     fn find(&self, key: &str) -> Option<&Place> {
         let (first, rest) = key.split_once('.').unwrap_or((key, "matrix"));
         let (name, index) = first.trim_end_matches(']').split_once('[').unwrap_or((first, ""));
@@ -183,7 +184,7 @@ pub struct Override {
 }
 
 impl Override {
-    /// From `key=value`: a dotted key and a TOML value; what is no TOML value is a text.
+    /// Reads `key=value`: a dotted key and a TOML value, or else a text.
     ///
     /// # Errors
     /// No `=`, an empty key.
@@ -191,7 +192,7 @@ impl Override {
         Self::given("--set", text)
     }
 
-    /// As [`Override::set`], from an option of another name.
+    /// Reads `key=value`, as [`Override::set`] does, from an option of another name.
     ///
     /// # Errors
     /// No `=`, an empty key.
@@ -212,7 +213,8 @@ impl Override {
         Ok(Self { path, value: Value { item, place } })
     }
 
-    /// From an option of its own, as in `--engine cpu` for `run.engine`. Digits are a whole number.
+    /// Makes an override of an option with a value, such as `--engine cpu` for `run.engine`. Digits
+    /// are a whole number.
     pub fn option(option: &str, key: &str, value: &str) -> Self {
         let item = value.parse().map_or_else(|_| Item::Text(value.to_owned()), Item::Integer);
         let place = Place::Option(format!("{option} {value}").into());

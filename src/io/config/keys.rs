@@ -25,7 +25,8 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
     ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
 ];
 
-/// Parameters that play like parts: where a rule does not take one, it may take another of its group.
+/// Groups of parameters with a similar role: a rule that does not take one may take another of its
+/// group.
 const ALIKE: [&[&str]; 5] = [
     &["a", "q", "heads"],
     &["k", "q", "heads"],
@@ -39,7 +40,7 @@ pub(super) fn dotted(table: &str, key: &str) -> String {
     if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
 }
 
-/// Rejects keys that no rule knows.
+/// Rejects unknown keys of a document.
 pub(super) fn check(document: &Table) -> Result<()> {
     for entry in &document.entries {
         known("", entry)?;
@@ -70,12 +71,12 @@ fn keys(table: &str) -> impl Iterator<Item = &'static str> {
     TABLES.iter().filter(move |(name, _)| *name == table).flat_map(|(_, keys)| *keys).chain(parameters).copied()
 }
 
-/// The error of an unknown key in a table.
+/// The error for an unknown key in a table.
 fn unknown(table: &str, entry: &Entry, nearest: &str) -> Error {
     entry.place.error(format!("unknown key {:?}; the nearest known key is {nearest:?}", dotted(table, &entry.key)))
 }
 
-/// Rejects all but some keys of a table inside a value.
+/// Rejects unknown keys of a table inside a value.
 pub(super) fn only(name: &str, table: &Table, keys: &[&str]) -> Result<()> {
     match table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str())) {
         Some(entry) => Err(unknown(name, entry, &dotted(name, nearest(&entry.key, keys.iter().copied())))),
@@ -83,7 +84,7 @@ pub(super) fn only(name: &str, table: &Table, keys: &[&str]) -> Result<()> {
     }
 }
 
-/// Why a rule does not take a key, and what it takes instead.
+/// Says why a rule does not take a key, and names the keys that it takes.
 pub(super) fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
     let takes = |candidate: &&&str| keys.contains(*candidate);
     let alike = ALIKE.iter().filter(|group| group.contains(&key)).find_map(|group| group.iter().find(takes));

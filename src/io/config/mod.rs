@@ -1,4 +1,5 @@
-//! The config: one TOML file that says what to run (`seed`, `[tokens]`, `[model]`, `[run]`, `[output]`).
+//! The config: one TOML file that says what to run (`seed`, `[tokens]`, `[model]`, `[run]`,
+//! `[output]`).
 //!
 //! Reading resolves it: defaults are filled in, paths made absolute, matrices read, every parameter
 //! checked against its domain. An unknown key is an error that names the nearest known one.
@@ -6,7 +7,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `keys` | every key of every table and rule; the user guide says what they mean |
+//! | `keys` | every key of every table and rule; `docs/config.md` says what they mean |
 //! | `document` | TOML in which every value knows its line and column, or its option of the command line |
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
@@ -31,42 +32,43 @@ pub use trigger::Trigger;
 
 use crate::choice::{EngineChoice, Plan};
 use crate::error::{Error, Result};
-use crate::init::{self, Cloud, Kind};
+use crate::init::{self, Cloud, CloudSample};
 use crate::io::{input, npy, presets};
 use crate::model::{MAX_DIMENSION, Model};
 use crate::tokens::{Precision, Tokens};
 
-/// Largest config file read. Data larger than that belongs into `.npy`.
+/// Most bytes of a config file. Larger data belongs into `.npy` files.
 const LARGEST: u64 = 4 << 20;
-/// Schedules are checked this far before the first step, and at every later step when it is reached.
+/// Number of steps for which schedules are checked before the first step. Later steps are checked
+/// when they are reached.
 const CHECKED_AHEAD: u64 = 1_000_000;
 
 /// A run, resolved and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// What to call it: the file's stem or the preset's name.
+    /// The run's name: the file's stem or the preset's name.
     pub name: String,
     /// Seed of generated tokens.
     pub seed: u64,
-    /// Where the tokens come from.
+    /// The source of the initial tokens.
     pub tokens: TokenSource,
     /// The system.
     pub model: Model,
-    /// How long, by which engine, how wide.
+    /// The table `[run]`.
     pub run: RunOptions,
-    /// What is written when.
+    /// The table `[output]`: when something is written.
     pub output: OutputOptions,
 }
 
-/// Where the initial tokens come from.
+/// The source of the initial tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
-    /// An `.npy` file (absolute path), with its header as it was found.
+    /// An `.npy` file (absolute path), with the header that was read.
     File(PathBuf, npy::Header),
     /// Given row by row.
     Rows(Tokens),
     /// Drawn from the seed.
-    Cloud(Cloud),
+    Cloud(CloudSample),
 }
 
 /// The table `[run]`.
@@ -74,22 +76,22 @@ pub enum TokenSource {
 pub struct RunOptions {
     /// Steps to take.
     pub steps: u64,
-    /// Which engine.
+    /// The engine.
     pub engine: EngineChoice,
-    /// How keys are searched.
+    /// The search for keys.
     pub plan: Plan,
-    /// Width of the stored tokens. Unless given, the token file's own; f32 where there is no file.
+    /// Width of the stored tokens. By default that of the token file; f32 without a file.
     pub precision: Precision,
 }
 
-/// The table `[output]`.
+/// The table `[output]`: when something is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputOptions {
-    /// Rows of metrics.csv.
+    /// Trigger of rows of metrics.csv.
     pub record: Trigger,
-    /// Files in frames/.
+    /// Trigger of files in frames/.
     pub frames: Trigger,
-    /// Rows of measures.csv; no file where never.
+    /// Trigger of rows of measures.csv; there is no file if it is [`Trigger::Never`].
     pub measures: Trigger,
     /// Seconds between checkpoints, above 0.
     pub checkpoint_seconds: f64,
@@ -104,10 +106,11 @@ impl Config {
         Self::load_of(path, overrides, None)
     }
 
-    /// As [`Config::load`]; the header of a token file is not read where it is known.
+    /// Reads a file whose tokens are known: the header of a token file is not read if `header` is
+    /// given.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
         let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
@@ -118,16 +121,16 @@ impl Config {
     /// Reads an embedded preset.
     ///
     /// # Errors
-    /// No such preset; an override that does not fit.
+    /// An unknown preset; an override that does not fit.
     pub fn preset(name: &str, overrides: &[Override]) -> Result<Self> {
         let preset = presets::find(name)?;
         Self::parse(preset.text, &format!("preset {name}"), name, Path::new(""), overrides)
     }
 
-    /// Reads a text that errors call `source`.
+    /// Reads a text, which errors call `source`.
     ///
     /// # Errors
-    /// Anything wrong, with line and column.
+    /// Anything wrong in the text, with line and column.
     pub fn parse(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override]) -> Result<Self> {
         Self::read(text, source, name, folder, overrides, None)
     }
@@ -178,18 +181,19 @@ impl Config {
         }
     }
 
-    /// Checks the model against the tokens' dimension, and schedules a million steps ahead.
+    /// Checks the model against the tokens' dimension, and its schedules a million steps ahead.
     ///
     /// # Errors
-    /// As [`Model::validate`].
+    /// The errors of [`Model::validate`].
     pub fn validate(&self) -> Result<()> {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
-    /// The initial tokens: read or drawn, not yet moved to a grid.
+    /// Reads or draws the initial tokens, as they are before a lattice rounds them.
     ///
     /// # Errors
-    /// A file that has changed or holds what is not finite; more memory than there is.
+    /// A file whose shape has changed or that holds a coordinate that is not finite; more memory
+    /// than there is.
     pub fn load_tokens(&self) -> Result<Tokens> {
         match &self.tokens {
             TokenSource::File(path, header) => {
@@ -207,7 +211,7 @@ impl Config {
 }
 
 impl TokenSource {
-    /// The width that the data itself has.
+    /// The width of the data itself.
     fn precision(&self) -> Precision {
         match self {
             Self::File(_, header) => header.precision,
@@ -238,14 +242,14 @@ fn token_source(section: &Section<'_>, known: Option<npy::Header>) -> Result<Tok
                     rows[i].len()
                 )));
             }
-            let tokens = Tokens::from_f64(n, d, rows.concat()).map_err(|e| field.value.place.blame(e))?;
+            let tokens = Tokens::from_flat(n, d, rows.concat()).map_err(|e| field.value.place.blame(e))?;
             (TokenSource::Rows(tokens), d)
         }
         _ => {
-            let kind = field.parsed(Kind::parse)?;
+            let kind = field.parsed(Cloud::parse)?;
             let keys = ["kind", "n", "d", "scale", "clusters", "spread"];
-            only(section, &field, &keys[..if kind == Kind::Clusters { 6 } else { 4 }])?;
-            let cloud = Cloud {
+            only(section, &field, &keys[..if kind == Cloud::Clusters { 6 } else { 4 }])?;
+            let cloud = CloudSample {
                 kind,
                 n: section.need("n", "the number of tokens")?.count(1)? as usize,
                 d: section.need("d", "the dimension")?.count(1)? as usize,

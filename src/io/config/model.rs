@@ -8,7 +8,7 @@ use crate::io::nearest::nearest;
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
 use crate::schedule::Schedule;
 
-/// Reads the system. `seed` is for markov's draws.
+/// Reads the system; `seed` is for the draws of markov.
 pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     let names = RULES.map(|(name, _)| name);
     let all = names.join(", ");
@@ -56,7 +56,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     Ok(Model { rule, heads, mask, update, omit })
 }
 
-/// Names q and k in an error of the matrix A that was made of them.
+/// Names q and k in an error about the matrix A that was made of them.
 pub(super) fn rename(error: Error, section: &Section<'_>) -> Error {
     match (error, section.get("q")) {
         (Error::Input { key: Some(key), text }, Some(q))

@@ -7,7 +7,7 @@ use crate::io::npy;
 use crate::model::{Matrix, Operator};
 use crate::schedule::Schedule;
 
-/// The square matrix of a key; the identity unless given.
+/// The square matrix of a key; the identity if the key is absent.
 pub(super) fn operator(section: &Section<'_>, key: &str) -> Result<Operator> {
     section.or(key, Operator::identity(), square)
 }
@@ -48,7 +48,7 @@ fn bilinear(q: &Field<'_>, k: &Field<'_>) -> Result<Operator> {
     Ok(Operator { matrix: query_key(left.matrix, right.matrix).map_err(blame)?, factor })
 }
 
-/// The given ones of a, or q and k. Those on the command line shut out what they stand for in the file.
+/// The given keys: none, `a`, or `q` and `k`. Those on the command line replace those in the file.
 fn sources<'a>(section: &Section<'a>) -> Result<Vec<Field<'a>>> {
     let mut given: Vec<_> = ["a", "q", "k"].iter().filter_map(|key| section.get(key)).collect();
     let is_option = |key: fn(&str) -> bool| given.iter().any(|field| field.place.is_option() && key(field.key));
@@ -66,7 +66,7 @@ fn sources<'a>(section: &Section<'a>) -> Result<Vec<Field<'a>>> {
     }
 }
 
-/// A matrix of any shape, its factor, and the value that it was given by.
+/// A matrix of any shape, its factor, and the field that holds it.
 struct Given<'a> {
     matrix: Shape,
     factor: Schedule,

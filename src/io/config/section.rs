@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::io::{input, npy};
 use crate::schedule::{LONGEST_TABLE, Schedule};
 
-/// Bytes of a CSV that are read: room for the longest table.
+/// Most bytes of a CSV file: room for the longest table.
 const LARGEST_CSV: u64 = 64 << 20;
 
-/// A table under its dotted name; the document's is empty.
+/// A table under its dotted name; the name of the document is empty.
 pub(super) struct Section<'a> {
     name: String,
     table: &'a Table,
-    /// Where a missing key would go.
+    /// Place for the error of a missing key.
     place: Place,
     folder: &'a Path,
 }
@@ -25,19 +25,19 @@ pub(super) struct Section<'a> {
 pub(super) struct Field<'a> {
     name: String,
     pub(super) key: &'a str,
-    /// Where the key stands.
+    /// Place of the key.
     pub(super) place: &'a Place,
     pub(super) value: &'a Value,
     folder: &'a Path,
 }
 
 impl<'a> Section<'a> {
-    /// A document. Paths in it are relative to `folder`.
+    /// Makes the section of a document; paths in it are relative to `folder`.
     pub(super) fn document(table: &'a Table, start: Place, folder: &'a Path) -> Self {
         Self { name: String::new(), table, place: start, folder }
     }
 
-    /// A table of the document; an absent one is empty.
+    /// A table of the document; empty if it is absent.
     pub(super) fn table(&self, name: &str) -> Self {
         static EMPTY: Table = Table { entries: Vec::new() };
         let (table, place) = match self.table.entry(name) {
@@ -53,22 +53,22 @@ impl<'a> Section<'a> {
         Some(Field { name: dotted(&self.name, key), key, place, value, folder: self.folder })
     }
 
-    /// The value of a key as `read` reads it; `default` unless given.
+    /// Reads the value of a key; `default` if the key is absent.
     pub(super) fn or<T>(&self, key: &str, default: T, read: impl Fn(&Field<'a>) -> Result<T>) -> Result<T> {
         self.get(key).map_or(Ok(default), |field| read(&field))
     }
 
-    /// The value of a key that must be there.
+    /// The value of a required key; `meaning` explains it in the error.
     pub(super) fn need(&self, key: &str, meaning: &str) -> Result<Field<'a>> {
         self.get(key).ok_or_else(|| self.missing(key, meaning))
     }
 
-    /// The error of a missing key.
+    /// The error for a missing key.
     pub(super) fn missing(&self, key: &str, meaning: &str) -> Error {
         self.place.error(format!("{} is missing: {meaning}", dotted(&self.name, key)))
     }
 
-    /// The one of several alternatives that is given; one on the command line shuts out the file's.
+    /// The alternative that is given. One on the command line replaces those in the file.
     pub(super) fn alternatives(&self, keys: &[&str]) -> Result<Option<Field<'a>>> {
         let mut given: Vec<_> = keys.iter().filter_map(|key| self.get(key)).collect();
         if given.iter().any(|field| field.place.is_option()) {
@@ -80,8 +80,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Rejects keys that do not go with a choice. Where the choice was made on the command line, the file's own are
-    /// left aside instead.
+    /// Rejects keys that do not go with a choice. If the choice was made on the command line, such
+    /// keys in the file are ignored instead.
     pub(super) fn allow(&self, keys: &[&str], choice: &Field<'_>, why: impl Fn(&str) -> String) -> Result<()> {
         let counts = |entry: &Entry| entry.place.is_option() || !choice.place.is_option();
         match self.table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str()) && counts(entry)) {
@@ -92,7 +92,7 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// An error about this value: its name and what follows.
+    /// An error at this value, whose text is the value's name and `what`.
     pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
         self.value.place.error(format!("{}{what}", self.name))
     }
@@ -102,7 +102,7 @@ impl<'a> Field<'a> {
         if let Error::Input { .. } = error { self.error(format!(": {error}")) } else { error }
     }
 
-    /// The error of a value that is something else.
+    /// The error for a value of another type.
     pub(super) fn expected(&self, what: &str) -> Error {
         self.error(format!(" must be {what}, found {}", self.value.item))
     }
@@ -116,7 +116,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A whole number from `least` on.
+    /// A whole number of at least `least`.
     pub(super) fn count(&self, least: u64) -> Result<u64> {
         match self.value.item {
             Item::Integer(number) if u64::try_from(number).is_ok_and(|n| n >= least) => Ok(number as u64),
@@ -140,7 +140,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A text that its own parser reads.
+    /// A text, as a parser reads it.
     pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
         parse(self.text("a text")?).map_err(|e| self.blame(e))
     }
@@ -153,7 +153,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The value of a list under the name of its item `index`.
+    /// This value under the name of item `index` of a list.
     pub(super) fn at(self, index: usize) -> Self {
         Self { name: format!("{}[{index}]", self.name), ..self }
     }
@@ -164,14 +164,14 @@ impl<'a> Field<'a> {
         self.list(what)?.iter().map(|row| row.list(what)?.iter().map(Self::number).collect()).collect()
     }
 
-    /// A table with some keys and no others.
+    /// A table with no other keys than these.
     pub(super) fn section(&self, what: &str, keys: &[&str]) -> Result<Section<'a>> {
         let Item::Table(table) = &self.value.item else { return Err(self.expected(what)) };
         keys::only(&self.name, table, keys)?;
         Ok(Section { name: self.name.clone(), table, place: self.value.place.clone(), folder: self.folder })
     }
 
-    /// A path: one in a file is relative to the file, one on the command line to the working folder.
+    /// A path. In a file it is relative to the file, on the command line to the working folder.
     pub(super) fn path(&self, text: &str) -> Result<PathBuf> {
         let path = if self.value.place.is_option() { PathBuf::from(text) } else { self.folder.join(text) };
         let path = std::path::absolute(&path).map_err(|e| Error::file(path, e))?;
@@ -194,7 +194,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A list with a value a step, or the file that holds it.
+    /// A list of numbers, one a step, or the file that holds them.
     fn table(&self) -> Result<Schedule> {
         let what = "a list of numbers, a .csv or a .npy";
         let Item::Text(text) = &self.value.item else {

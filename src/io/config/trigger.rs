@@ -1,18 +1,19 @@
-//! When something is written.
+//! Triggers: the steps at which something is written.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// The steps at which a row, a frame or the like is due. Step 0 is the initial state. Whether a step is due depends on
-/// nothing but its number and what happened in it, so a resumed run writes at the same steps as an uninterrupted one.
+/// The steps at which a row or a frame is due. Step 0 is the initial state. Only the number of a
+/// step and its events decide, so a resumed run writes at the same steps as an uninterrupted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Steps 0, K, 2K, ...; K at least 1.
     Every(u64),
     /// Steps 0, 1, 2, 5, 10, 20, 50, 100, ...
     Log,
-    /// Step 0, and every step that moves another number of tokens than the step before, or has strips of another size.
+    /// Step 0, and every step in which the number of moved tokens or the sizes of strips differ
+    /// from the step before.
     Event,
     /// No step.
     Never,
@@ -22,7 +23,7 @@ impl Trigger {
     /// Reads `every K`, `log`, `event` or `never`.
     ///
     /// # Errors
-    /// Anything else, with the four forms.
+    /// Any other text; the error lists the four forms.
     pub fn parse(text: &str) -> Result<Self> {
         match text.split_whitespace().collect::<Vec<_>>()[..] {
             ["log"] => Ok(Self::Log),
@@ -35,12 +36,12 @@ impl Trigger {
         }
     }
 
-    /// Whether `step` may be due, whatever happens in it.
+    /// True if `step` may be due, depending on its events.
     pub fn may_be_due(self, step: u64) -> bool {
         self.is_due(step, true)
     }
 
-    /// Whether `step` is due, in which something happened or not.
+    /// True if `step` is due; `event` tells if there was an event in it.
     pub fn is_due(self, step: u64, event: bool) -> bool {
         match self {
             Self::Every(count) => step.is_multiple_of(count),
@@ -86,7 +87,7 @@ mod tests {
         assert!(due(Trigger::Never, 10).is_empty());
     }
 
-    /// What is written must read back as itself, and nothing else may pass for a trigger.
+    /// A written trigger must read back as itself, and nothing else may pass for a trigger.
     #[test]
     fn texts() {
         for trigger in [Trigger::Every(7), Trigger::Log, Trigger::Event, Trigger::Never] {

@@ -1,4 +1,5 @@
-//! The resolved config as text: every default spelled out, every path absolute; it runs again as it is.
+//! The resolved config as text: with every default, and with absolute paths, so that it runs again
+//! as it is.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,24 +7,27 @@ use std::path::Path;
 use super::{Config, RunOptions, TokenSource};
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, npy};
 use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
-/// A matrix or a table of more entries than that goes into a file of its own.
+/// Most entries of a matrix or a table in the text; larger ones go into files of their own.
 const INLINE: usize = 1024;
 
 impl Config {
-    /// The resolved config. What is large is named as a file, as in `a.npy`, which [`Config::save`] writes beside it.
+    /// The resolved config. Large matrices and tables are named as files, such as `a.npy`, which
+    /// [`Config::save`] writes beside it.
     pub fn to_toml(&self) -> String {
         Writer::of(self).text
     }
 
-    /// blake3 of the resolved config's text without `steps`, `engine`, `plan` and `checkpoint_seconds`, and of the entries of
-    /// what is large. Runs that agree on it are parts of one: what they may differ in is how far they go, and how they are
-    /// computed. A file of tokens is in it by its path, not by what it holds: a part begins with the state of a checkpoint.
+    /// The identity of the system: blake3 of the resolved config's text without `steps`, `engine`,
+    /// `plan` and `checkpoint_seconds`, and of the entries of large matrices and tables. Segments
+    /// of one run agree on it; they may differ in how far they go and in how they are computed. A
+    /// file of tokens counts by its path, not by its content: a later segment begins with the state
+    /// of a checkpoint.
     pub fn identity(&self) -> blake3::Hash {
         let mut system = self.clone();
         system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, ..self.run };
@@ -40,14 +44,14 @@ impl Config {
         hasher.finalize()
     }
 
-    /// Writes `config.toml`, and files for matrices and tables that are large, into a folder.
+    /// Writes `config.toml`, and the files of large matrices and tables, into a folder.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file that cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Writer { text, files } = Writer::of(self);
         for File { name, rows, columns, entries } in files {
-            npy::write(&folder.join(name), &Tokens::from_f64(rows, columns, entries)?)?;
+            npy::write(&folder.join(name), &Tokens::from_flat(rows, columns, entries)?)?;
         }
         atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
     }
@@ -61,7 +65,7 @@ struct File {
     entries: Vec<f64>,
 }
 
-/// A config on its way into text.
+/// The text of a config, and the files beside it.
 struct Writer {
     text: String,
     files: Vec<File>,
@@ -111,12 +115,12 @@ impl Writer {
         match tokens {
             TokenSource::File(path, _) => self.line("file", quoted(path.display())),
             TokenSource::Rows(tokens) => self.line("rows", rows(tokens.d(), &tokens.to_f64())),
-            TokenSource::Cloud(Cloud { kind, n, d, scale, clusters, spread }) => {
+            TokenSource::Cloud(CloudSample { kind, n, d, scale, clusters, spread }) => {
                 self.line("kind", quoted(kind.name()));
                 self.line("n", n);
                 self.line("d", d);
                 self.line("scale", format!("{scale:?}"));
-                if *kind == Kind::Clusters {
+                if *kind == Cloud::Clusters {
                     self.line("clusters", clusters);
                     self.line("spread", format!("{spread:?}"));
                 }
@@ -156,7 +160,8 @@ impl Writer {
                 self.line("w", w);
                 self.heads(&model.heads);
             }
-            // A was made of q and k, or of a from both sides; it is written as q, with the identity for k.
+            // A was made of q and k, or of a from both sides; it is written as q, with the identity
+            // for k.
             Some(_) => {
                 self.operator_line("q", model.scores());
                 self.line("k", quoted("identity"));
@@ -215,7 +220,7 @@ impl Writer {
     fn scalar(&mut self, name: &str, schedule: &Schedule) -> String {
         match schedule {
             Schedule::Constant(value) => format!("{value:?}"),
-            Schedule::Expression(_) => quoted(&schedule.to_string()),
+            Schedule::Expression(_) => quoted(schedule),
             Schedule::Table(values) if values.len() > INLINE => {
                 format!("{{ table = {} }}", self.file(name, values.len(), 1, values))
             }

@@ -22,7 +22,7 @@ const CHUNK: usize = 1 << 20;
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const KEYS: [&str; 3] = ["descr", "fortran_order", "shape"];
 
-/// The array that a file promises.
+/// The shape and layout of the array in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// n.
@@ -36,7 +36,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header that this program writes for n tokens in R^d.
+    /// The header that this program writes for n tokens in R^d: C order, little endian.
     pub fn new(n: usize, d: usize, precision: Precision) -> Self {
         Self { rows: n, columns: d, precision, big_endian: false, fortran: false }
     }
@@ -52,7 +52,8 @@ impl Header {
         bytes
     }
 
-    /// The (n, d) array of floats that a dictionary promises; an error says what it promises instead.
+    /// The (n, d) array of floats that a dictionary promises; an error says what it promises
+    /// instead.
     fn parse(text: &str) -> Result<Self, String> {
         let brackets = text.matches(['(', '[', '{']).count();
         if brackets > MOST_BRACKETS {
@@ -133,7 +134,7 @@ pub(super) fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
     ))
 }
 
-/// Fills `bytes` from a file; the error says `short` where the file ends before.
+/// Fills `bytes` from a file; `short` is the message for a file that ends before.
 pub(super) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &str) -> Result<()> {
     file.read_exact(bytes).map_err(|e| match e.kind() {
         ErrorKind::UnexpectedEof => bad(path, short),
@@ -141,7 +142,7 @@ pub(super) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &
     })
 }
 
-/// An error of what a file holds, on one line whatever that is.
+/// The error for the content of a file, on one line.
 pub(super) fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
     let line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect::<String>();
     Error::input(format!("{}: {}", line(&path.to_string_lossy()), line(&what.to_string())))

@@ -15,7 +15,7 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 /// Reads and checks the header alone.
 ///
 /// # Errors
-/// No such file; not an npy; a shape, width or size that is not an (n, d) array of floats filling the file.
+/// A file that cannot be read, is no `.npy`, or does not hold exactly an (n, d) array of floats.
 pub fn header(path: &Path) -> Result<Header> {
     open(path).map(|(header, _)| header)
 }
@@ -23,16 +23,16 @@ pub fn header(path: &Path) -> Result<Header> {
 /// Reads tokens, in the file's own width.
 ///
 /// # Errors
-/// As [`header`]; a coordinate that is not finite.
+/// The errors of [`header`]; a coordinate that is not finite.
 pub fn read(path: &Path) -> Result<Tokens> {
     let (header, coordinates) = array(path)?;
-    Tokens::new(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
+    Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
 }
 
-/// Reads the rows of a matrix, widened.
+/// Reads the rows of a matrix, widened to f64.
 ///
 /// # Errors
-/// As [`header`]; an entry that is not finite.
+/// The errors of [`header`]; an entry that is not finite.
 pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
     let (Header { columns, .. }, coordinates) = array(path)?;
     let entries: Vec<f64> = match coordinates {
@@ -46,22 +46,19 @@ pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
     Ok(entries.chunks_exact(columns).map(<[f64]>::to_vec).collect())
 }
 
-/// Writes tokens in their stored width, whole or not at all; the blake3 of the file.
+/// Writes tokens in their stored width, whole or not at all, and returns the blake3 of the file.
 ///
 /// # Errors
-/// What cannot be written.
+/// A file that cannot be written.
 pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
     let header = Header::new(tokens.n(), tokens.d(), tokens.precision());
     atomic::write_hashed(path, |file| {
         file.write_all(&header.bytes())?;
-        match tokens.coordinates() {
-            Coordinates::F32(all) => all.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
-            Coordinates::F64(all) => all.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())),
-        }
+        tokens.coordinates().write_to(file)
     })
 }
 
-/// The header, and the entries row-major.
+/// Reads the header, and the entries row-major.
 fn array(path: &Path) -> Result<(Header, Coordinates)> {
     let (header, mut file) = open(path)?;
     let coordinates = match header.precision {
@@ -71,7 +68,8 @@ fn array(path: &Path) -> Result<(Header, Coordinates)> {
     Ok((header, coordinates))
 }
 
-/// The entries row-major, whatever their order in the file; `convert` takes little-endian bytes.
+/// Reads the entries row-major, whatever their order in the file; `convert` takes little-endian
+/// bytes.
 fn entries<T: Copy + Default, const WIDTH: usize>(
     path: &Path,
     header: &Header,

@@ -12,7 +12,7 @@
 //!
 //! In large clouds tokens well inside the hull of a few extreme tokens are put aside first.
 //!
-//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the
+//! The lowest index stands for all coincident tokens. For d ≤ 3, coordinates below 2^-250 of the
 //! largest count as 0: beyond that products underflow. On a run's lattice there are none.
 
 mod general;

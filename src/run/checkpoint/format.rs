@@ -1,16 +1,18 @@
-//! What the file holds, by name.
+//! The names and the content of a checkpoint file.
+
+use std::io::BufWriter;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::run::progress::{Frame, Progress};
+use crate::run::progress::{FrameFile, Progress};
 use crate::tokens::Tokens;
 
-/// Version of what is in the file.
+/// Version of the format.
 pub(crate) const VERSION: u32 = 1;
 /// Longest header; a real one has a few kilobytes.
 pub(crate) const LONGEST_HEADER: u64 = 1 << 24;
-/// Bytes read and hashed, and numbers written, at a time.
+/// Bytes read and hashed at a time.
 pub(crate) const CHUNK: usize = 1 << 20;
 pub(crate) const METADATA: &str = "localmax";
 pub(crate) const STEPS: &str = "frame_steps";
@@ -19,18 +21,18 @@ pub(crate) const HASHES: &str = "frame_hashes";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// A state on its way, and what has been written of the run.
+/// A state of a run, and the files that have been written up to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// X(s), in the stored width.
     pub tokens: Tokens,
-    /// How far the run is.
+    /// Progress of the run.
     pub progress: Progress,
     /// The frames written so far, by step.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<FrameFile>,
 }
 
-/// What the header says beside the tensors' shapes.
+/// The content of the header beside the tensors' shapes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) version: u32,
@@ -46,7 +48,7 @@ pub(crate) fn bad(path: &std::path::Path, part: &str, what: impl std::fmt::Displ
 
 /// The blake3 of a tensor's bytes.
 pub(crate) fn hash(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> Result<blake3::Hash> {
-    let mut hasher = blake3::Hasher::new();
-    write(&mut hasher).map_err(|e| Error::input(e.to_string()))?;
-    Ok(hasher.finalize())
+    let mut hashed = BufWriter::with_capacity(CHUNK, blake3::Hasher::new());
+    write(&mut hashed).map_err(|e| Error::input(e.to_string()))?;
+    Ok(hashed.into_inner().map_err(|e| Error::input(e.to_string()))?.finalize())
 }

@@ -1,4 +1,5 @@
-//! A checkpoint: everything that a run needs to go on to the same bytes, in one file, `step_000000000012.safetensors`.
+//! A checkpoint: everything that a run needs to go on to equal bytes, in one file,
+//! `step_000000000012.safetensors`.
 //!
 //! The format is safetensors, 8 bytes of length, a header in JSON, and tensors:
 //!
@@ -9,9 +10,10 @@
 //! | `frame_hashes` | U8 (k, 32) | blake3 of each of those files |
 //! | `seal` | U8 (32) | blake3 of everything before the tensors |
 //!
-//! The header's `__metadata__` has one entry, `localmax`: JSON with the [`Progress`](crate::run::Progress) and the blake3 of the first three
-//! tensors. So the seal covers the header, the header covers the tensors, and no truncation and no flipped bit passes: each
-//! is reported with the file and the part. What is read is never larger than the file.
+//! The header's `__metadata__` has one entry, `localmax`: JSON with the
+//! [`Progress`](crate::run::Progress) and the blake3 of the first three tensors. So the seal covers
+//! the header, the header covers the tensors, and no truncation and no flipped bit passes: each is
+//! reported with the file and the part. No more is read than the file holds.
 
 mod format;
 mod read;

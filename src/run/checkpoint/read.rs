@@ -1,5 +1,5 @@
-//! Reading a checkpoint: nothing is believed before its hash has been compared, nothing is allocated that the file does
-//! not fill.
+//! Reading a checkpoint: nothing is believed before its hash has been compared, and no more is
+//! allocated than the file fills.
 
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
@@ -12,13 +12,13 @@ use crate::io::input;
 use crate::run::checkpoint::format::{
     CHUNK, Checkpoint, Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, bad,
 };
-use crate::run::progress::Frame;
+use crate::run::progress::FrameFile;
 use crate::tokens::{Coordinates, Tokens};
 
 /// Reads and checks a checkpoint.
 ///
 /// # Errors
-/// A file that cannot be read, or that is not what was written, with the part that is damaged.
+/// A file that cannot be read; a damaged file, with the part that is damaged.
 pub fn read(path: &Path) -> Result<Checkpoint> {
     let (mut file, length) = input::open(path)?;
     let header = header(path, &mut file, length)?;
@@ -52,18 +52,19 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
         Coordinates::F64(state.numbers(&mut file, f64::from_le_bytes)?)
     };
     let &[n, d] = &info.shape[..] else { return Err(bad(path, TOKENS, "they are no (n, d) array")) };
-    let tokens = Tokens::new(n, d, coordinates).map_err(|e| bad(path, TOKENS, e))?;
+    let tokens = Tokens::from_flat(n, d, coordinates).map_err(|e| bad(path, TOKENS, e))?;
     let info = tensor(HASHES, &[Dtype::U8])?;
     let hashes = part(HASHES, info).numbers(&mut file, |hash: [u8; HASH_BYTES]| hash)?;
     if info.shape != [steps.len(), HASH_BYTES] || !steps.is_sorted_by(|a, b| a < b) {
         return Err(bad(path, HASHES, "they do not fit the steps of the frames"));
     }
-    let frames = steps.into_iter().zip(hashes).map(|(step, hash)| Frame { step, hash: hash.into() }).collect();
+    let frames = steps.into_iter().zip(hashes).map(|(step, hash)| FrameFile { step, hash: hash.into() }).collect();
     facts.progress.require_possible().map_err(|e| bad(path, "header", e))?;
     Ok(Checkpoint { tokens, progress: facts.progress, frames })
 }
 
-/// The header of a file of `length` bytes, compared with its seal; the file is left at its first tensor.
+/// The header of a file of `length` bytes, compared with its seal; the file is left at its first
+/// tensor.
 fn header(path: &Path, file: &mut File, length: u64) -> Result<Metadata> {
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::UnexpectedEof => bad(path, "header", format!("the file ends there, after {length} bytes")),
@@ -121,12 +122,12 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Its numbers, once its hash has been compared.
+    /// Reads the numbers of the tensor, and compares their hash.
     fn numbers<T, const WIDTH: usize>(self, file: &mut File, of: fn([u8; WIDTH]) -> T) -> Result<Vec<T>> {
         let Self { path, name, bytes, expected } = self;
         let mut all = Vec::new();
         let room = all.try_reserve_exact(bytes / WIDTH);
-        room.map_err(|_| Error::input(format!("{}: {bytes} bytes of memory are not to be had", path.display())))?;
+        room.map_err(|_| Error::input(format!("{}: {bytes} bytes of memory are not available", path.display())))?;
         let mut hasher = blake3::Hasher::new();
         let mut chunk = vec![0; bytes.min(CHUNK)];
         let mut left = bytes;

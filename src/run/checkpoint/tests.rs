@@ -10,7 +10,7 @@ use crate::io::disk::faults;
 use crate::outcome::{Description, StepReport};
 use crate::run::checkpoint::format::*;
 use crate::run::checkpoint::{read, write};
-use crate::run::progress::{Frame, Mark, Options, Progress, Segment};
+use crate::run::progress::{FrameFile, Options, Progress, Segment, TableMark};
 use crate::tokens::{Coordinates, Tokens};
 
 fn progress(step: u64) -> Progress {
@@ -20,18 +20,18 @@ fn progress(step: u64) -> Progress {
     progress.step = step;
     progress.started_unix = 1e10 / 7.0;
     progress.step_seconds = 1.0 / 3.0;
-    progress.tables = vec![Mark { file: "metrics.csv".into(), bytes: 7, blake3: "ab".repeat(32) }];
+    progress.tables = vec![TableMark { file: "metrics.csv".into(), bytes: 7, blake3: "ab".repeat(32) }];
     progress.last = Some(StepReport::new(step, 3, [1, 2], 0));
     progress.fixed_point = Some(4);
     progress
 }
 
-fn frames(count: u64) -> Vec<Frame> {
-    (0..count).map(|k| Frame { step: 3 * k, hash: blake3::hash(&k.to_le_bytes()) }).collect()
+fn frames(count: u64) -> Vec<FrameFile> {
+    (0..count).map(|k| FrameFile { step: 3 * k, hash: blake3::hash(&k.to_le_bytes()) }).collect()
 }
 
 fn small() -> Tokens {
-    Tokens::new(2, 3, Coordinates::F32(vec![1.0, -0.0, f32::MIN_POSITIVE, 1e-45, -3.5, f32::MAX])).unwrap()
+    Tokens::from_flat(2, 3, Coordinates::F32(vec![1.0, -0.0, f32::MIN_POSITIVE, 1e-45, -3.5, f32::MAX])).unwrap()
 }
 
 /// A run that goes on from anything but its own state, to the last bit, is another run.
@@ -40,7 +40,7 @@ fn what_is_written_is_read() {
     let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     let large: Vec<f64> = (0..600_000).map(|k| f64::from(k).sin()).collect();
-    for (tokens, count) in [(small(), 0), (small(), 5), (Tokens::from_f64(200_000, 3, large).unwrap(), 100_000)] {
+    for (tokens, count) in [(small(), 0), (small(), 5), (Tokens::from_flat(200_000, 3, large).unwrap(), 100_000)] {
         write(&path, &tokens, &frames(count), &progress(12)).unwrap();
         let found = read(&path).unwrap();
         assert_eq!((found.progress, found.frames), (progress(12), frames(count)));
@@ -120,7 +120,7 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8(whole[8..8 + length].to_vec()).unwrap(), body)
 }
 
-/// What is written can be read: a header too long for the reader must not replace a checkpoint that was good.
+/// A header too long for the reader must not replace a checkpoint that was good.
 #[test]
 fn the_longest_header_is_read_and_no_longer_one_is_written() {
     let folder = faults::folder();
@@ -140,7 +140,8 @@ fn the_longest_header_is_read_and_no_longer_one_is_written() {
     assert_eq!(read(&path).unwrap().progress.name.len(), room, "what was there stays");
 }
 
-/// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that are none.
+/// Whoever can seal a file can lie in it: shapes that need more memory than there is, types that
+/// are none.
 #[test]
 fn a_seal_makes_no_file_true() {
     let folder = faults::folder();
@@ -203,7 +204,7 @@ fn a_seal_makes_no_file_true() {
     fs::write(&path, [&4u64.to_le_bytes()[..], b"[[[[", &[0; HASH_BYTES]].concat()).unwrap();
     let line = read(&path).unwrap_err().to_string();
     assert!(line.contains("damaged in its header: it and its seal do not agree"), "{line}");
-    let nan = Tokens::new(1, 1, Coordinates::F32(vec![1.0])).unwrap();
+    let nan = Tokens::from_flat(1, 1, Coordinates::F32(vec![1.0])).unwrap();
     write(&path, &nan, &[], &progress(1)).unwrap();
     let (header, _) = opened(&fs::read(&path).unwrap());
     let nan = f32::NAN.to_le_bytes();
@@ -220,7 +221,7 @@ fn a_segment_begins_where_another_engine_goes_on() {
     let mut progress = Progress { segments: vec![Segment::new(0, engine("a"))], ..progress(5) };
     let mut take_up = |step, name| {
         progress.step = step;
-        let changed = progress.taken_up_by(engine(name));
+        let changed = progress.continue_with(engine(name));
         (changed, progress.segments.iter().map(|s| (s.from_step, s.engine.engine.clone())).collect::<Vec<_>>())
     };
     assert_eq!(take_up(5, "a"), (false, vec![(0, "a".to_owned())]));

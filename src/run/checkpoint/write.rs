@@ -8,19 +8,19 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use crate::error::{Error, Result};
 use crate::io::{atomic, disk};
 use crate::run::checkpoint::format::{
-    CHUNK, Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
+    Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
 };
-use crate::run::progress::{Frame, Progress};
-use crate::tokens::{Coordinates, Tokens};
+use crate::run::progress::{FrameFile, Progress};
+use crate::tokens::Tokens;
 
-/// Writes a checkpoint, whole or not at all: when this returns, it will outlast the machine's power.
+/// Writes a checkpoint, whole or not at all, and brings it to the disk.
 ///
 /// # Errors
-/// What cannot be written; whatever was at `path` is then untouched.
-pub fn write(path: &Path, tokens: &Tokens, frames: &[Frame], progress: &Progress) -> Result<()> {
+/// A file that cannot be written; an older file at `path` is then untouched.
+pub fn write(path: &Path, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
     let mut steps = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(&frame.step.to_le_bytes()));
     let mut hashes = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(frame.hash.as_bytes()));
-    let mut state = |out: &mut dyn Write| write_tokens(out, tokens);
+    let mut state = |out: &mut dyn Write| tokens.coordinates().write_to(out);
     let width = if tokens.precision().bytes() == 4 { Dtype::F32 } else { Dtype::F64 };
     // In the order of their alignment, as the format wants it.
     let parts: [Part<'_>; 3] = [
@@ -42,7 +42,7 @@ pub fn write(path: &Path, tokens: &Tokens, frames: &[Frame], progress: &Progress
 type Body<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 type Part<'a> = (&'static str, Dtype, Vec<usize>, Body<'a>);
 
-/// Everything before the tensors, and what writes them.
+/// The bytes before the tensors, and the functions that write the tensors.
 fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<(Vec<u8>, [Body<'a>; 3])> {
     let failed = |e: &dyn std::fmt::Display| Error::file(path, io::Error::other(e.to_string()));
     let mut tensors = Vec::new();
@@ -74,21 +74,4 @@ fn header<'a>(path: &Path, parts: [Part<'a>; 3], progress: &Progress) -> Result<
         )));
     }
     Ok(([&(text.len() as u64).to_le_bytes()[..], &text].concat(), bodies))
-}
-
-/// The coordinates, row-major, little endian.
-fn write_tokens(out: &mut dyn Write, tokens: &Tokens) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    match tokens.coordinates() {
-        Coordinates::F32(all) => all.chunks(CHUNK).try_for_each(|part| {
-            bytes.clear();
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-            out.write_all(&bytes)
-        }),
-        Coordinates::F64(all) => all.chunks(CHUNK).try_for_each(|part| {
-            bytes.clear();
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-            out.write_all(&bytes)
-        }),
-    }
 }

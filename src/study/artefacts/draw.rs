@@ -2,11 +2,13 @@
 
 use super::{Artefacts, Displaced, Row, Trial};
 use crate::error::Result;
-use crate::observe::{Hull, Points};
-use crate::plot::{Chart, Coordinate, Panels, Player, Size};
-use crate::study::{Asked, Report, Results, common};
+use crate::model::StripForm;
+use crate::plot::{Chart, Coordinate, Panels, Player};
+use crate::study::common::{pairs, total};
+use crate::study::drawing::{outline, path, plane, spot, spots};
+use crate::study::{Asked, Report, Results};
 
-/// Clouds pictured beside each other.
+/// Number of clouds pictured beside each other.
 const PICTURED: usize = 6;
 
 pub(super) fn figures(
@@ -15,11 +17,18 @@ pub(super) fn figures(
     trials: &[Trial],
     report: &mut Report,
 ) -> Result<()> {
-    how_often(asked, &results.rows, report)?;
-    stability(asked, &results.rows, trials, report)?;
-    gaps(asked, results, report)?;
-    places(asked, results, report)?;
-    if let Some(cell) = results.rows.iter().position(|row| row.seed == 1 && row.outside > 0) {
+    let caption = "A strip that is too narrow holds no second vertex, one that is too wide pulls the vertices \
+                   together: in between limits outside S are most frequent.";
+    report.panels("how-often", caption, &how_often(asked, &results.rows), 1280, [480, 0])?;
+    let caption =
+        "A token that comes through a displacement of its own returns to its place, between the same vertices.";
+    report.panels("stability", caption, &stability(asked, &results.rows, trials), 1560, [460, 0])?;
+    let caption = "The gap tells how far a token outside S is from being its own best match.";
+    report.chart("gaps", caption, &gaps(asked, results)?, [960, 560])?;
+    let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the \
+                   perpendicular from the origin, which is where S has a point on an edge.";
+    report.panels("places", caption, &places(asked, results)?, 1380, [60, 430])?;
+    if let Some(cell) = results.cell(|row| row.seed == 1 && row.outside > 0) {
         let row = &results.rows[cell];
         let caption = format!("{} cloud, {} strip, δ = {}, seed 1.", row.cloud, row.form, row.delta);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
@@ -27,55 +36,56 @@ pub(super) fn figures(
     Ok(())
 }
 
-/// Each kind of cloud under each form, with its name.
-fn kinds(asked: &Asked<Artefacts>) -> Vec<(&String, &String, String)> {
-    let own = &asked.own;
-    let pairs = own.clouds.iter().flat_map(|cloud| own.forms.iter().map(move |form| (cloud, form)));
-    pairs.map(|(cloud, form)| (cloud, form, format!("{cloud} clouds, {form} form"))).collect()
+/// A kind of cloud under a strip form.
+struct Kind<'a> {
+    cloud: &'a str,
+    form: StripForm,
+    name: String,
+}
+
+impl Kind<'_> {
+    fn has(&self, row: &Row) -> bool {
+        row.seed > 0 && row.cloud == self.cloud && row.form == self.form
+    }
+}
+
+fn kinds(asked: &Asked<Artefacts>) -> impl Iterator<Item = (usize, Kind<'_>)> {
+    let name = |cloud: &str, form: StripForm| format!("{cloud} clouds, {form} form");
+    let pairs = pairs(&asked.own.clouds, &asked.own.forms);
+    pairs.map(move |(cloud, &form)| Kind { cloud, form, name: name(cloud, form) }).enumerate()
 }
 
 /// The share of clouds with tokens outside S over δ, and of tokens.
-fn how_often(asked: &Asked<Artefacts>, rows: &[Row], report: &mut Report) -> Result<()> {
+fn how_often(asked: &Asked<Artefacts>, rows: &[Row]) -> Panels {
     let mut deltas = asked.own.deltas.clone();
     deltas.sort_by(f64::total_cmp);
     let axis = || Coordinate::log("δ (units of |x|, or of |x|² in the score form)");
-    let share = |label: &str| Coordinate::linear(label).within(-2.0, 102.0);
-    let mut clouds = Chart::new("Clouds with tokens outside S", axis(), share("clouds (%)"));
+    let share = Coordinate::linear("clouds (%)").within(-2.0, 102.0);
+    let mut clouds = Chart::new("Clouds with tokens outside S", axis(), share);
     let mut tokens = Chart::new("Tokens outside S", axis(), Coordinate::linear("tokens (%)"));
-    for (k, (cloud, form, name)) in kinds(asked).into_iter().enumerate() {
-        let of = |delta: f64| -> Vec<&Row> {
-            let wanted = |row: &&Row| row.seed > 0 && row.cloud == *cloud && row.form == *form && row.delta == delta;
-            rows.iter().filter(wanted).collect()
-        };
+    for (k, kind) in kinds(asked) {
         let per_cent = |part: u64, all: u64| 100.0 * part as f64 / all.max(1) as f64;
-        let mut found = Vec::new();
-        let mut shares = Vec::new();
+        let (mut found, mut shares) = (Vec::new(), Vec::new());
         // Kinds of clouds a little aside, so that intervals do not hide each other.
         let aside = 1.025f64.powi(k as i32);
         for &delta in &deltas {
-            let of = of(delta);
-            let with = of.iter().filter(|row| row.outside > 0).count() as u64;
-            found.push(wilson(delta * aside, with, of.len() as u64));
-            let (outside, all) = (of.iter().map(|row| row.outside).sum(), of.iter().map(|row| row.tokens).sum());
-            shares.push((delta * aside, per_cent(outside, all)));
+            let of = || rows.iter().filter(|row| kind.has(row) && row.delta == delta);
+            let with = of().filter(|row| row.outside > 0).count() as u64;
+            found.push(wilson(delta * aside, with, of().count() as u64));
+            shares.push((delta * aside, per_cent(total(of(), |row| row.outside), total(of(), |row| row.tokens))));
         }
         let middle: Vec<(f64, f64)> = found.iter().map(|p| (p[0], p[1])).collect();
-        clouds = clouds.line("", middle).colour(k).intervals(name.clone(), found).colour(k);
-        tokens = tokens.line("", shares.clone()).colour(k).points(name, shares).colour(k);
+        clouds = clouds.line("", middle).colour(k).intervals(kind.name.clone(), found).colour(k);
+        tokens = tokens.line("", shares.clone()).colour(k).points(kind.name, shares).colour(k);
     }
-    let panels = Panels {
+    let subtitle =
+        format!("{}, {} clouds for each point; intervals have 95 % (Wilson)", asked.sizes.shape(), asked.sizes.seeds);
+    Panels {
         title: "How often tokens come to rest outside S".into(),
-        subtitle: format!(
-            "n = {}, d = {}, {} clouds a point; intervals have 95 % (Wilson)",
-            asked.sizes.tokens, asked.sizes.dim, asked.sizes.seeds
-        ),
+        subtitle,
         charts: vec![clouds, tokens],
         columns: 2,
-    };
-    let caption = "A strip that is too narrow holds no second vertex, one that is too wide pulls the vertices together: in between limits outside \
-                   S are most frequent.";
-    report.figure("how-often", caption, panels.draw(Size { width: 1280, height: 480 })?);
-    Ok(())
+    }
 }
 
 /// δ, a share in per cent, and its 95 % interval by Wilson's formula.
@@ -90,8 +100,8 @@ fn wilson(delta: f64, part: u64, all: u64) -> [f64; 4] {
     [delta, 100.0 * p, 100.0 * (middle - half).max(0.0), 100.0 * (middle + half).min(1.0)]
 }
 
-/// Who comes through a displacement, by its length.
-fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &mut Report) -> Result<()> {
+/// The share of tokens that come through a displacement, by its length.
+fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial]) -> Panels {
     let mut lengths = asked.own.displacements.clone();
     lengths.sort_by(f64::total_cmp);
     let mut charts = Vec::new();
@@ -101,125 +111,96 @@ fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &
             Coordinate::log("displacement (units of the radius)"),
             Coordinate::linear("tokens that come through (%)").within(-2.0, 102.0),
         );
-        for (k, (cloud, form, label)) in kinds(asked).into_iter().enumerate() {
+        for (k, kind) in kinds(asked) {
             let share = |by: f64| {
-                let of = trials.iter().filter(|t| {
-                    let row = &rows[t.cell];
-                    t.displaced == displaced && t.by == by && row.seed > 0 && row.cloud == *cloud && row.form == *form
-                });
+                let is_of = |t: &&Trial| t.displaced == displaced && t.by == by && kind.has(&rows[t.cell]);
+                let of = trials.iter().filter(is_of);
                 let (kept, tried) = of.fold((0.0, 0.0), |sum, t| (sum.0 + t.kept, sum.1 + t.tried));
                 (tried > 0.0).then(|| (by, 100.0 * kept / tried))
             };
             let path: Vec<(f64, f64)> = lengths.iter().filter_map(|&by| share(by)).collect();
             if !path.is_empty() {
-                chart = chart
-                    .line("", path.clone())
-                    .colour(k)
-                    .points(label, path)
-                    .colour(k)
-                    .radius(6.5 - 1.5 * (k % 4) as f64);
+                chart = chart.line("", path.clone()).colour(k).points(kind.name, path).colour(k);
+                chart = chart.radius(6.5 - 1.5 * (k % 4) as f64);
             }
         }
         charts.push(chart);
     }
-    let panels = Panels {
-        title: "How stable limits outside S are".into(),
-        subtitle: "A token comes through if it rests outside S again".into(),
-        charts,
-        columns: 3,
-    };
-    let caption = "What comes through a displacement of its own returns to the same place, between the same vertices.";
-    report.figure("stability", caption, panels.draw(Size { width: 1560, height: 460 })?);
-    Ok(())
+    let subtitle = "A token comes through if it rests outside S again".into();
+    Panels { title: "How stable limits outside S are".into(), subtitle, charts, columns: 3 }
 }
 
 /// Gaps of tokens outside S over δ.
-fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>, report: &mut Report) -> Result<()> {
+fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Alignment gaps outside S",
         Coordinate::log("δ (units of |x|, or of |x|² in the score form)"),
         Coordinate::log("alignment gap (dimensionless)"),
     )
     .subtitle("Every point is a token at rest outside S; kinds of clouds are set a little aside");
-    for (k, (cloud, form, name)) in kinds(asked).into_iter().enumerate() {
+    for (k, kind) in kinds(asked) {
         let mut points = Vec::new();
-        for (cell, row) in results.rows.iter().enumerate() {
-            if row.seed > 0 && row.cloud == *cloud && row.form == *form && row.outside > 0 {
-                let ends = results.series(cell, "ends")?;
-                let aside = 1.06f64.powi(k as i32);
-                points.extend(ends.rows.iter().filter(|end| end[0] > 0.0).map(|end| (row.delta * aside, end[1])));
-            }
+        for (cell, row) in results.cells(|row| kind.has(row) && row.outside > 0) {
+            let ends = results.series(cell, "ends")?;
+            let aside = 1.06f64.powi(k as i32);
+            points.extend(ends.rows.iter().filter(|end| end[0] > 0.0).map(|end| (row.delta * aside, end[1])));
         }
         if !points.is_empty() {
-            chart = chart.points(name, points).colour(k).opacity(0.6).radius(2.2);
+            chart = chart.points(kind.name, points).colour(k).opacity(0.6).radius(2.2);
         }
     }
-    let bound = asked.own.deltas.iter().map(|&delta| (delta, delta));
-    let mut bound: Vec<(f64, f64)> = bound.collect();
+    let mut bound: Vec<(f64, f64)> = asked.own.deltas.iter().map(|&delta| (delta, delta)).collect();
     bound.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let chart = chart.dashed("g = δ: the bound for |x| = 1, and of the score form", bound).ink();
-    let caption = "How far tokens outside S are from being their own best match.";
-    report.figure("gaps", caption, chart.draw(Size { width: 960, height: 560 })?);
-    Ok(())
+    Ok(chart.dashed("g = δ: the bound for |x| = 1, and of the score form", bound).ink())
 }
 
 /// A few clouds with tokens outside S.
-fn places(asked: &Asked<Artefacts>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-    let rows = &results.rows;
-    let with: Vec<usize> = (0..rows.len()).filter(|&c| rows[c].seed <= 1 && rows[c].outside > 0).collect();
-    // One of each kind first, then more of them.
-    let mut shown: Vec<usize> = Vec::new();
-    let kind = |cell: usize| (&rows[cell].cloud, &rows[cell].form);
-    for &cell in &with {
-        if shown.iter().all(|&other| kind(other) != kind(cell)) {
-            shown.push(cell);
-        }
-    }
-    shown.extend(with.iter().copied().filter(|cell| !shown.contains(cell)).collect::<Vec<_>>());
-    shown.truncate(PICTURED);
+fn places(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for cell in shown {
-        let row = &rows[cell];
+    for cell in shown(&results.rows) {
+        let row = &results.rows[cell];
         let frames = results.frames(cell)?;
         let ends = results.series(cell, "ends")?.column("outside")?;
-        let (Some((_, first)), Some((_, last))) = (frames.first(), frames.last()) else { continue };
+        let (first, last) = (&frames[0].1, &frames[frames.len() - 1].1);
         if last.d() != 2 {
             continue;
         }
-        let reach = first.largest_magnitude() * 1.12;
-        let axis = |name: &str| Coordinate::linear(format!("{name} (dimensionless)")).within(-reach, reach);
         let of = |out: f64| (0..last.n()).filter(|&i| ends.get(i) == Some(&out)).collect::<Vec<_>>();
-        let at = |i: usize| (last.get(i, 0), last.get(i, 1));
-        let ways =
-            of(1.0).into_iter().map(|i| frames.iter().map(|(_, x)| (x.get(i, 0), x.get(i, 1))).collect()).collect();
+        let ways = of(1.0).into_iter().map(|i| path(&frames, i).collect()).collect();
         let title = format!("{}, {}, δ = {}: {} outside S", row.cloud, row.form, row.delta, row.outside);
         charts.push(
-            Chart::new(title, axis("x₁"), axis("x₂"))
-                .equal_units()
-                .region("last hull", common::outline(&Hull::of(&Points::of(last)).points(&Points::of(last))))
+            plane(title, Some(first.largest_magnitude() * 1.12))
+                .region("last hull", outline(last))
                 .colour(4)
-                .points("start", (0..first.n()).map(|i| (first.get(i, 0), first.get(i, 1))))
+                .points("start", spots(first))
                 .grey()
                 .radius(1.8)
                 .lines("way to a place outside S", ways)
                 .colour(1)
                 .opacity(0.5)
-                .points("rests in S", of(0.0).into_iter().map(at))
+                .points("rests in S", of(0.0).into_iter().map(|i| spot(last, i)))
                 .colour(0)
-                .points("rests outside S", of(1.0).into_iter().map(at))
+                .points("rests outside S", of(1.0).into_iter().map(|i| spot(last, i)))
                 .colour(1)
                 .radius(4.5),
         );
     }
-    if charts.is_empty() {
-        return Ok(());
-    }
-    let columns = charts.len().min(3);
-    let lines = charts.len().div_ceil(columns) as u32;
     let subtitle = format!("The constructed case, then clouds of seed 1, n = {}", asked.sizes.tokens);
-    let panels = Panels { title: "Where tokens rest outside S".into(), subtitle, charts, columns };
-    let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the perpendicular from the origin, \
-                   which is where S has a point on an edge.";
-    report.figure("places", caption, panels.draw(Size { width: 1380, height: 60 + 430 * lines })?);
-    Ok(())
+    Ok(Panels { title: "Where tokens rest outside S".into(), subtitle, charts, columns: 3 })
+}
+
+/// The pictured cells: one of each kind first, then more of them.
+fn shown(rows: &[Row]) -> Vec<usize> {
+    let with = || (0..rows.len()).filter(|&cell| rows[cell].seed <= 1 && rows[cell].outside > 0);
+    let kind = |cell: usize| (&rows[cell].cloud, &rows[cell].form);
+    let mut shown: Vec<usize> = Vec::new();
+    for cell in with() {
+        if shown.iter().all(|&other| kind(other) != kind(cell)) {
+            shown.push(cell);
+        }
+    }
+    let others: Vec<usize> = with().filter(|cell| !shown.contains(cell)).collect();
+    shown.extend(others);
+    shown.truncate(PICTURED);
+    shown
 }

@@ -1,23 +1,23 @@
-//! A cell's row: who rests outside S, where, and what a displacement does.
+//! A cell's row: which tokens rest outside S, where, and the effect of a displacement.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::{Artefacts, Cell, Displaced, GAP, Row, Trial};
 use crate::error::{Error, Result};
-use crate::model::{Model, StripForm};
+use crate::model::Model;
+use crate::num::norm;
 use crate::observe::{Alignment, Hull, Points};
 use crate::rng::Stream;
-use crate::study::common::Rest;
-use crate::study::{Asked, Workbench, common};
+use crate::study::common::{self, IDENTITY, distance, ends_only, is_still, largest, masks};
+use crate::study::places::Places;
+use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 
-/// How far a point is pushed from the middle to see whether it lies on the boundary, in units of its distance.
+/// The share of its distance to the middle that a point is pushed, to see if it is on the boundary.
 const PUSH: f64 = 1e-6;
-/// Frames of a pictured cell.
+/// Most frames of a pictured cell.
 const MOST_FRAMES: u64 = 60;
-/// Masks asked for at once.
-const AT_ONCE: usize = 64;
 
 /// A state at its end.
 struct End {
@@ -27,90 +27,69 @@ struct End {
 }
 
 impl End {
-    /// The tokens at rest outside S, for a cloud of that squared radius.
-    fn outside(&self, square: f64) -> Vec<usize> {
-        let is_outside = |i: &usize| self.settled && self.gaps[*i] > GAP * square;
+    fn of(tokens: &Tokens, settled: bool) -> Self {
+        let points = Points::of(tokens);
+        let gaps = Alignment::of(&points, &IDENTITY, &Hull::of(&points)).gap;
+        Self { points, gaps, settled }
+    }
+
+    /// The tokens at rest outside S, for a cloud of that radius.
+    fn outside(&self, radius: f64) -> Vec<usize> {
+        let is_outside = |i: &usize| self.settled && self.gaps[*i] > GAP * (radius * radius);
         (0..self.gaps.len()).filter(is_outside).collect()
     }
 }
 
-fn end_of(tokens: &Tokens, settled: bool) -> End {
-    let points = Points::of(tokens);
-    let gaps = Alignment::of(&points, &common::IDENTITY, &Hull::of(&points)).gap;
-    End { points, gaps, settled }
+/// The end of a cell's way, as the engine has it.
+struct Last {
+    end: End,
+    tokens: Tokens,
+    /// Tokens at rest outside S, and the masks of each.
+    outside: Vec<usize>,
+    masks: Vec<Vec<u32>>,
+    /// The unit of the lattice.
+    unit: f64,
 }
 
 pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
     let cloud = cell.tokens(asked)?;
-    let radius = Points::of(&cloud).rows().map(common::norm).fold(0.0, f64::max);
-    let square = radius * radius;
-    let (model, steps) = (cell.model(), asked.sizes.steps);
+    let radius = Points::of(&cloud).rows().map(norm).fold(0.0, f64::max);
+    let steps = asked.sizes.steps;
     let pictured = cell.seed <= 1;
     let every = steps.min(300).div_ceil(MOST_FRAMES).max(1);
-    let (mut frames, mut end, mut masks, mut unit) = (Vec::new(), None, Vec::new(), 0.0);
-    let taken = work.simulate(
-        &model,
-        &cloud,
-        steps,
-        |t| pictured && t < 300 && t.is_multiple_of(every),
-        |look| {
-            if pictured {
-                frames.push((look.t, look.tokens.clone()));
-            }
-            if look.last {
-                let found = end_of(look.tokens, look.report.is_some_and(|report| report.moved == 0));
-                for some in found.outside(square).chunks(AT_ONCE) {
-                    masks.extend(look.masks(some)?);
-                }
-                unit = look.unit();
-                end = Some((found, look.tokens.clone()));
-            }
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
-    let (end, last) = end.ok_or_else(|| Error::input("a simulation that never looked at its last state"))?;
-    let outside = end.outside(square);
-
-    let rest = Rest::of(&last, unit)?;
-    let corners = rest.centres.select(&rest.at_vertex.iter().map(|&place| place as u32).collect::<Vec<_>>());
-    let at_vertex: BTreeSet<usize> = rest.at_vertex.iter().copied().collect();
-    let rounding = 8.0 * unit * radius * (1.0 + 1.0 / cell.alpha);
+    let (mut frames, mut last) = (Vec::new(), None);
+    let due = |t: u64| pictured && t < 300 && t.is_multiple_of(every);
+    let taken = work.simulate(&cell.model(), &cloud, steps, due, |look| {
+        if pictured {
+            frames.push((look.t, look.tokens.clone()));
+        }
+        if look.last {
+            let end = End::of(look.tokens, is_still(look));
+            let outside = end.outside(radius);
+            let masks = masks(look, &outside)?;
+            last = Some(Last { end, tokens: look.tokens.clone(), outside, masks, unit: look.unit() });
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let last = last.ok_or_else(|| Error::input("a simulation that never looked at its last state"))?;
     let mut row = Row {
         cloud: cell.cloud.clone(),
-        form: cell.form.name().to_owned(),
+        form: cell.form,
         delta: cell.delta,
         seed: cell.seed,
         steps: taken,
-        settled: end.settled,
         tokens: cloud.n() as u64,
-        places: rest.members.len() as u64,
-        vertices: at_vertex.len() as u64,
-        outside: outside.len() as u64,
-        outside_places: outside.iter().map(|&i| rest.label[i]).collect::<BTreeSet<_>>().len() as u64,
-        boundary: 0,
-        between_vertices: 0,
-        attended: 0.0,
-        gap_max: end.gaps.iter().copied().fold(0.0, f64::max),
-        beyond: 0,
-        freed: 0,
-        last_token: last.row(last.n() - 1).iter().map(f64::to_string).collect::<Vec<_>>().join(" "),
+        ..Row::default()
     };
-    for (&i, mask) in outside.iter().zip(&masks) {
-        let own = rest.label[i];
-        let keys: BTreeSet<usize> = mask.iter().map(|&j| rest.label[j as usize]).filter(|&c| c != own).collect();
-        row.attended += keys.len() as f64 / outside.len() as f64;
-        row.between_vertices += u64::from(keys.is_subset(&at_vertex));
-        row.boundary += u64::from(on_boundary(&corners, end.points.row(i)));
-        let width = if cell.form == StripForm::Score { 1.0 } else { common::norm(end.points.row(i)) };
-        row.beyond += u64::from(end.gaps[i] > cell.delta * width + rounding);
-    }
-    if !outside.is_empty() {
-        let flags = (0..last.n()).map(|i| vec![f64::from(u8::from(outside.contains(&i))), end.gaps[i]]);
+    rest(cell, &last, radius, &mut row)?;
+    if !last.outside.is_empty() {
+        let Last { end, outside, tokens, .. } = &last;
+        let flags = (0..tokens.n()).map(|i| vec![f64::from(u8::from(outside.contains(&i))), end.gaps[i]]);
         work.series("ends", &["outside", "gap"], flags.collect())?;
-        let hardmax = finish(&cell.hardmax(), &last, steps, work)?;
-        let again = hardmax.outside(square);
+        let hardmax = finish(&cell.hardmax(), tokens, steps, work)?;
+        let again = hardmax.outside(radius);
         row.freed = outside.iter().filter(|i| hardmax.settled && !again.contains(i)).count() as u64;
-        let trials = displacements(asked, cell, &cloud, &last, radius, &outside, work)?;
+        let trials = displacements(asked, cell, &cloud, &last, radius, work)?;
         work.series("displaced", &Trial::COLUMNS, trials)?;
     }
     if pictured {
@@ -119,57 +98,74 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
     Ok(row)
 }
 
-fn finish(model: &Model, from: &Tokens, steps: u64, work: &mut Workbench<'_>) -> Result<End> {
-    let mut end = None;
-    work.simulate(
-        model,
-        from,
-        steps,
-        |_| false,
-        |look| {
-            if look.last {
-                end = Some(end_of(look.tokens, look.report.is_some_and(|report| report.moved == 0)));
-            }
-            Ok(ControlFlow::Continue(()))
-        },
-    )?;
-    Ok(end.unwrap_or_else(|| end_of(from, false)))
+/// Measures the last state: its places, and the surroundings of the tokens outside S.
+fn rest(cell: &Cell, last: &Last, radius: f64, row: &mut Row) -> Result<()> {
+    let Last { end, tokens, outside, masks, unit } = last;
+    let places = Places::of(tokens, *unit)?;
+    let vertices = places.vertices();
+    let corners = places.points(&vertices);
+    let vertices: BTreeSet<usize> = vertices.into_iter().collect();
+    let rounding = common::rounding(*unit, radius, cell.alpha);
+    row.settled = end.settled;
+    row.places = places.members.len() as u64;
+    row.vertices = vertices.len() as u64;
+    row.outside = outside.len() as u64;
+    row.outside_places = outside.iter().map(|&i| places.label[i]).collect::<BTreeSet<_>>().len() as u64;
+    row.gap_max = largest(&end.gaps, |gap| *gap);
+    row.last_token = tokens.row(tokens.n() - 1).iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    for (&i, mask) in outside.iter().zip(masks) {
+        let (own, x) = (places.label[i], end.points.row(i));
+        let keys: BTreeSet<usize> = mask.iter().map(|&j| places.label[j as usize]).filter(|&c| c != own).collect();
+        row.attended += keys.len() as f64 / outside.len() as f64;
+        row.between_vertices += u64::from(keys.is_subset(&vertices));
+        row.boundary += u64::from(on_boundary(&corners, x));
+        row.beyond += u64::from(end.gaps[i] > cell.delta * common::width_unit(cell.form, x, x) + rounding);
+    }
+    Ok(())
 }
 
-/// Every displacement of every length, drawn a few times.
+/// Takes a state to its end.
+fn finish(model: &Model, from: &Tokens, steps: u64, work: &mut Workbench<'_>) -> Result<End> {
+    let mut end = None;
+    work.simulate(model, from, steps, ends_only, |look| {
+        if look.last {
+            end = Some(End::of(look.tokens, is_still(look)));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(end.unwrap_or_else(|| End::of(from, false)))
+}
+
+/// Tries every displacement of every length, drawn a few times.
 fn displacements(
     asked: &Asked<Artefacts>,
     cell: &Cell,
     first: &Tokens,
-    last: &Tokens,
+    last: &Last,
     radius: f64,
-    outside: &[usize],
     work: &mut Workbench<'_>,
 ) -> Result<Vec<Vec<f64>>> {
-    let rested = Points::of(last);
+    let outside = &last.outside;
     let mut trials = Vec::new();
     for (k, (displaced, _)) in Displaced::EVERY.into_iter().enumerate() {
         for &by in &asked.own.displacements {
             for draw in 0..asked.own.draws {
-                let from = if displaced == Displaced::Start { first } else { last };
+                let from = if displaced == Displaced::Start { first } else { &last.tokens };
                 let mut moved = from.to_f64();
                 for (i, x) in moved.chunks_exact_mut(from.d()).enumerate() {
                     if displaced == Displaced::Themselves && !outside.contains(&i) {
                         continue;
                     }
                     let mut stream = Stream::new(cell.seed, "displacement", draw << 32 | i as u64);
-                    let way = common::direction(&mut stream, from.d());
+                    let way = clouds::direction(&mut stream, from.d());
                     x.iter_mut().zip(way).for_each(|(x, u)| *x += by * radius * u);
                 }
-                let start = Tokens::from_f64(from.n(), from.d(), moved)?;
+                let start = Tokens::from_flat(from.n(), from.d(), moved)?;
                 let end = finish(&cell.model(), &start, asked.sizes.steps, work)?;
-                let again = end.outside(radius * radius);
+                let again = end.outside(radius);
                 let kept: Vec<usize> = outside.iter().copied().filter(|i| again.contains(i)).collect();
-                let apart = |i: usize| {
-                    let apart: Vec<f64> = end.points.row(i).iter().zip(rested.row(i)).map(|(a, b)| a - b).collect();
-                    common::norm(&apart) / (by * radius)
-                };
-                let farthest = kept.iter().map(|&i| apart(i)).fold(0.0, f64::max);
+                let apart = |i: &usize| distance(end.points.row(*i), last.end.points.row(*i)) / (by * radius);
+                let farthest = largest(&kept, apart);
                 trials.push(vec![k as f64, by, outside.len() as f64, kept.len() as f64, farthest]);
             }
         }
@@ -177,8 +173,7 @@ fn displacements(
     Ok(trials)
 }
 
-/// Whether a point of the hull of these corners lies on its boundary: pushed outwards a little, it is a vertex of the hull with
-/// it.
+/// True if a point lies on the boundary of a hull: pushed outwards a little, it is a vertex.
 fn on_boundary(corners: &Points, x: &[f64]) -> bool {
     let mut rows = corners.coordinates().to_vec();
     for (k, x) in x.iter().enumerate() {

@@ -2,15 +2,19 @@
 
 use super::{Asymmetric, Row};
 use crate::error::Result;
-use crate::observe::{Hull, Points};
-use crate::plot::{Chart, Coordinate, Panels, Player, Size};
-use crate::study::{Asked, Report, Results, common};
+use crate::plot::{Chart, Coordinate, Panels, Player};
+use crate::study::drawing::{outline, path, plane, spots};
+use crate::study::{Asked, Report, Results};
 
 pub(super) fn figures(asked: &Asked<Asymmetric>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-    ways(asked, results, report)?;
-    over_asymmetry(asked, &results.rows, report)?;
+    if asked.sizes.dim == 2 {
+        let caption =
+            "The same cloud under each A. W turns: the more of it, the fewer vertices of the first hull can stay.";
+        report.panels("ways", caption, &ways(asked, results)?, 1320, [60, 420])?;
+    }
+    report.panels("asymmetry", "0 is symmetric, 1 is skew.", &over_asymmetry(asked, &results.rows), 1200, [0, 430])?;
     for (family, name) in [("identity", "trajectory"), ("query-key", "trajectory-query-key")] {
-        if let Some(cell) = results.rows.iter().position(|row| row.family == family && row.seed == 1) {
+        if let Some(cell) = results.cell(|row| row.family == family && row.seed == 1) {
             let caption = format!("A: {family}, α = {}, δ = {}, seed 1.", asked.own.alpha, asked.own.delta);
             report.player(name, &caption, Player::new(&results.frames(cell)?)?);
         }
@@ -19,52 +23,38 @@ pub(super) fn figures(asked: &Asked<Asymmetric>, results: &Results<Row>, report:
 }
 
 /// The ways of one cloud's tokens under each A.
-fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-    if asked.sizes.dim != 2 {
-        return Ok(());
-    }
+fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for (cell, row) in results.rows.iter().enumerate().filter(|(_, row)| row.seed == 1) {
+    for (cell, row) in results.cells(|row| row.seed == 1) {
         let frames = results.frames(cell)?;
-        let (Some((_, first)), Some((_, last))) = (frames.first(), frames.last()) else { continue };
-        let reach = first.largest_magnitude() * 1.08;
-        let axis = |name: &str| Coordinate::linear(format!("{name} (dimensionless)")).within(-reach, reach);
-        let way = |i: usize| frames.iter().map(move |(_, x)| (x.get(i, 0), x.get(i, 1))).collect();
-        let points = Points::of(last);
+        let (first, last) = (&frames[0].1, &frames[frames.len() - 1].1);
         let rests = if row.settled { "at rest" } else { "moving" };
         let places = if row.places == 1 { "place" } else { "places" };
         let title = format!("A: {}: {} {places}, {rests}", row.family, row.places);
         charts.push(
-            Chart::new(title, axis("x₁"), axis("x₂"))
-                .equal_units()
-                .region("last hull", common::outline(&Hull::of(&points).points(&points)))
+            plane(title, Some(first.largest_magnitude() * 1.08))
+                .region("last hull", outline(last))
                 .colour(4)
-                .lines("ways", (0..first.n()).map(way).collect())
+                .lines("ways", (0..first.n()).map(|i| path(&frames, i).collect()).collect())
                 .grey()
                 .opacity(0.35)
-                .points("end", (0..last.n()).map(|i| (last.get(i, 0), last.get(i, 1))))
+                .points("end", spots(last))
                 .colour(1)
                 .radius(3.6),
         );
     }
-    let columns = charts.len().min(3);
-    let lines = charts.len().div_ceil(3) as u32;
     let subtitle = format!(
         "{} cloud, n = {}, seed 1; α = {}, δ = {}, {} form",
         asked.own.cloud, asked.sizes.tokens, asked.own.alpha, asked.own.delta, asked.own.form
     );
-    let panels = Panels { title: "Where tokens go under each A".into(), subtitle, charts, columns };
-    let caption =
-        "The same cloud under each A. W turns: the more of it, the fewer vertices of the first hull can stay.";
-    report.figure("ways", caption, panels.draw(Size { width: 1320, height: 60 + 420 * lines })?);
-    Ok(())
+    Ok(Panels { title: "Where tokens go under each A".into(), subtitle, charts, columns: 3 })
 }
 
 /// A number of a row.
 type Value = fn(&Row) -> f64;
 
-/// What becomes of K, over how asymmetric A is.
-fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) -> Result<()> {
+/// The last K over how asymmetric A is.
+fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row]) -> Panels {
     let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|) (dimensionless)").within(-0.04, 1.04);
     let panels: [(&str, Coordinate, Value); 4] = [
         ("Width of K left", Coordinate::linear("mean width, last / first"), |row| row.width_kept),
@@ -85,16 +75,6 @@ fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row], report: &mut Report) 
         chart = chart.points("I + κW", others.map(|row| (row.asymmetry, value(row)))).colour(4);
         charts.push(chart);
     }
-    let panels = Panels {
-        title: "What becomes of K, by how asymmetric A is".into(),
-        subtitle: format!(
-            "Every point is a cloud; n = {}, d = {}, at most {} steps",
-            asked.sizes.tokens, asked.sizes.dim, asked.sizes.steps
-        ),
-        charts,
-        columns: 2,
-    };
-    let caption = "0 is symmetric, 1 is skew.";
-    report.figure("asymmetry", caption, panels.draw(Size { width: 1200, height: 860 })?);
-    Ok(())
+    let subtitle = format!("Every point is a cloud; {}, at most {} steps", asked.sizes.shape(), asked.sizes.steps);
+    Panels { title: "The last hull K, by how asymmetric A is".into(), subtitle, charts, columns: 2 }
 }

@@ -1,30 +1,32 @@
-//! The staircase of arXiv 2410.06833, by its authors' scheme (`staircase.py`): five tokens on a circle under USA, in a time in
-//! which every merger takes about as long.
+//! The staircase of arXiv 2410.06833, by its authors' scheme (`staircase.py`): five tokens on a
+//! circle under USA, in a time in which every merger takes about as long.
 //!
 //! ```text
 //! g_i = −1/n² Σ_j sin(θ_i − θ_j) e^{β(cos(θ_i − θ_j) − 1)}       θ ← θ + 10^-5 ln β · g/|g|
 //! E   = 1/n² Σ_ij e^{β(cos(θ_i − θ_j) − 1)}                       a cluster of m tokens gives m²/n²
 //! ```
 //!
-//! Where |g| < 10^-5 pairs closer than 10^-3 are glued. It is no model of the engines, whose steps are even in t: the time of
-//! these steps is not. Once all are one nothing moves any more, and the run ends.
+//! If |g| < 10^-5, pairs closer than 10^-3 are glued. It is no model of the engines, whose steps
+//! are even in t: the time of these steps is not. Once all are one nothing moves any more, and the
+//! run ends.
 
-/// Tokens, iterations at most, and iterations between two records.
+/// Number of tokens, most iterations, and iterations between two records.
 const N: usize = 5;
 const ITERATIONS: u64 = 1_000_000;
 const EVERY: u64 = 50;
-/// Length of a step over ln β; below `STALLED` the field counts as 0, and pairs closer than `GLUED` become one.
+/// Length of a step over ln β; below `STALLED` the field counts as 0, and pairs closer than `GLUED`
+/// become one.
 pub(super) const STEP: f64 = 1e-5;
 const STALLED: f64 = 1e-5;
 const GLUED: f64 = 1e-3;
 
-/// The authors' start.
+/// The authors' first angles.
 fn start() -> [f64; N] {
     let unit = 0.5 * libm::log(2000.0) / 2000f64.sqrt();
     [0.0, 0.5, 2.0, 4.0, 7.0].map(|x| x * unit)
 }
 
-/// E at every record, with 10^-5 times the iterations; the iterations taken are told from time to time.
+/// Runs the scheme; returns 10^-5 times the iterations and E of every record. `told` may end it.
 pub(super) fn energies<E>(beta: f64, mut told: impl FnMut(u64) -> Result<(), E>) -> Result<Vec<[f64; 2]>, E> {
     let mut theta = start();
     let square = (N * N) as f64;
@@ -64,7 +66,7 @@ pub(super) fn energies<E>(beta: f64, mut told: impl FnMut(u64) -> Result<(), E>)
     Ok(records)
 }
 
-/// Σ m²/n² of every way to part the tokens into clusters, ascending.
+/// Lists Σ m²/n² of every way to part the tokens into clusters, ascending.
 pub(super) fn levels() -> [f64; 7] {
     [5, 7, 9, 11, 13, 17, 25].map(|squares| f64::from(squares) / (N * N) as f64)
 }

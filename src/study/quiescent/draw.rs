@@ -3,48 +3,51 @@
 use super::{Quiescent, RATE_ERROR, Row};
 use crate::error::Result;
 use crate::observe::contraction;
-use crate::plot::{Chart, Coordinate, Panels, Player, Size};
+use crate::plot::{Chart, Coordinate, Panels, Player};
+use crate::study::drawing::{path, plane};
 use crate::study::{Asked, Report, Results};
 
-/// Steps of the distances that are shown at most.
+/// Most steps of the distances that are shown.
 const SHOWN: f64 = 160.0;
 
 pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-    let form = &asked.own.forms[0];
-    let cell = |alpha: f64| {
-        let wanted = |row: &Row| row.seed == 1 && row.form == *form && row.alpha == alpha && row.closed_groups > 0;
-        results.rows.iter().position(wanted)
-    };
-    distances(asked, results, &cell, report)?;
-    errors(asked, results, report)?;
-    who_stays(asked, results, &cell, report)?;
-    constructed(results, report)?;
-    if let Some(cell) = asked.own.alphas.iter().find_map(|&alpha| cell(alpha)) {
-        let row = &results.rows[cell];
-        let caption = format!("Tokens around corners, {form} strip, δ = {}, α = {}, seed 1.", row.delta, row.alpha);
+    let caption = "Straight lines on a logarithmic axis: a geometric rate, which theory puts at 1/(1+α).";
+    report.chart("distance", caption, &distances(asked, results)?, [960, 640])?;
+    let caption = "Every point is the token farthest from theory in a cloud.";
+    report.chart("rates", caption, &errors(asked, results), [860, 520])?;
+    let caption = "Left of the dashed line a token begins inside the quiescent set. The bound is sufficient, not \
+                   necessary: many stay from farther away.";
+    report.panels("who-stays", caption, &who_stays(asked, results)?, 1080, [60, 330])?;
+    let caption = "In the score form y begins within δ/(2+2α) of the vertex v and goes to p. In the width form v \
+                   itself moves, and tokens that come within the radius of a vertex of the limit stay.";
+    report.panels("constructed", caption, &constructed(results)?, 1080, [560, 0])?;
+    if let Some((cell, row)) = asked.own.alphas.iter().find_map(|&alpha| shown(asked, results, alpha)) {
+        let caption =
+            format!("Tokens around corners, {} strip, δ = {}, α = {}, seed 1.", row.form, row.delta, row.alpha);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
 }
 
+/// The pictured cell of an α.
+fn shown<'a>(asked: &Asked<Quiescent>, results: &'a Results<Row>, alpha: f64) -> Option<(usize, &'a Row)> {
+    let form = asked.own.forms[0];
+    let wanted = |row: &Row| row.seed == 1 && row.form == form && row.alpha == alpha && row.closed_groups > 0;
+    results.cell(wanted).map(|cell| (cell, &results.rows[cell]))
+}
+
 /// Log distance against time, beside the slope of the theory.
-fn distances(
-    asked: &Asked<Quiescent>,
-    results: &Results<Row>,
-    cell: &impl Fn(f64) -> Option<usize>,
-    report: &mut Report,
-) -> Result<()> {
-    let form = &asked.own.forms[0];
+fn distances(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Chart> {
     let mut curves = Vec::new();
     for (k, &alpha) in asked.own.alphas.iter().enumerate() {
-        let Some(cell) = cell(alpha) else { continue };
+        let Some((cell, row)) = shown(asked, results, alpha) else { continue };
         let series = results.series(cell, "distance")?;
         let paths: Vec<Vec<(f64, f64)>> = series
             .rows
             .chunk_by(|a, b| a[1] == b[1])
             .map(|path| path.iter().map(|row| (row[0], row[2])).take_while(|(_, y)| *y > 0.0).collect())
             .collect();
-        curves.push((k, alpha, cell, paths));
+        curves.push((k, alpha, row.closed_from as f64, paths));
     }
     let last =
         curves.iter().flat_map(|(.., paths)| paths).filter_map(|path| path.last()).map(|(t, _)| *t).fold(1.0, f64::max);
@@ -54,10 +57,12 @@ fn distances(
         Coordinate::whole("step t").within(0.0, last),
         Coordinate::log("|xᵢ − v| (dimensionless)").within(1e-17, 1.0),
     )
-    .subtitle(format!("{form} strip, δ = {}, n = {}, d = {}, seed 1", asked.own.delta, asked.sizes.tokens, asked.sizes.dim))
-    .foot("Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the vertex to the last bit.");
-    for (k, alpha, cell, paths) in curves {
-        let from = results.rows[cell].closed_from as f64;
+    .subtitle(format!("{} strip, δ = {}, {}, seed 1", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
+    .foot(
+        "Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the \
+           vertex to the last bit.",
+    );
+    for (k, alpha, from, paths) in curves {
         let start = paths.iter().flatten().filter(|(t, _)| *t == from).map(|(_, y)| *y).fold(0.0, f64::max);
         chart = chart.lines(format!("α = {alpha}"), paths).colour(k).opacity(0.7);
         if start > 0.0 {
@@ -65,13 +70,11 @@ fn distances(
             chart = chart.dashed("", theory.take_while(|(t, y)| *t <= last && *y > 1e-16)).colour(k);
         }
     }
-    let caption = "Straight lines on a logarithmic axis: a geometric rate, which theory puts at 1/(1+α).";
-    report.figure("distance", caption, chart.draw(Size { width: 960, height: 640 })?);
-    Ok(())
+    Ok(chart)
 }
 
-/// How far the fitted rates are off.
-fn errors(asked: &Asked<Quiescent>, results: &Results<Row>, report: &mut Report) -> Result<()> {
+/// The errors of the fitted rates.
+fn errors(asked: &Asked<Quiescent>, results: &Results<Row>) -> Chart {
     let mut chart = Chart::new(
         "The worst fitted rate of each cloud",
         Coordinate::log("α (dimensionless)"),
@@ -84,27 +87,16 @@ fn errors(asked: &Asked<Quiescent>, results: &Results<Row>, report: &mut Report)
         let aside = 1.03f64.powi(k as i32);
         chart = chart.points(format!("{form} strip"), of.filter_map(|row| Some((row.alpha * aside, row.worst?))));
     }
-    let chart = chart.level(format!("stated error {RATE_ERROR:.0e}"), RATE_ERROR);
-    report.figure(
-        "rates",
-        "Every point is the token farthest from theory in a cloud.",
-        chart.draw(Size { width: 860, height: 520 })?,
-    );
-    Ok(())
+    chart.level(format!("allowed error {RATE_ERROR:.0e}"), RATE_ERROR)
 }
 
-/// Who stays, by where it began.
-fn who_stays(
-    asked: &Asked<Quiescent>,
-    results: &Results<Row>,
-    cell: &impl Fn(f64) -> Option<usize>,
-    report: &mut Report,
-) -> Result<()> {
+/// The starts of tokens that stay near a vertex, and of those that do not.
+fn who_stays(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Panels> {
     const BINS: usize = 40;
     const FAR: f64 = 8.0;
     let mut charts = Vec::new();
     for &alpha in &asked.own.alphas {
-        let Some(cell) = cell(alpha) else { continue };
+        let Some((cell, _)) = shown(asked, results, alpha) else { continue };
         let series = results.series(cell, "starts")?;
         let of = |stays: f64| -> Vec<f64> {
             series.rows.iter().filter(|row| row[1] == stays && row[0] <= FAR).map(|row| row[0]).collect()
@@ -117,42 +109,21 @@ fn who_stays(
         let chart = chart.histogram("ends at that vertex", &of(1.0), BINS).histogram("ends elsewhere", &of(0.0), BINS);
         charts.push(chart.upright("ε(v) = s(v)/(2+2α)", 1.0));
     }
-    if charts.is_empty() {
-        return Ok(());
-    }
-    let columns = if charts.len() > 1 { 2 } else { 1 };
-    let rows = charts.len().div_ceil(columns) as u32;
-    let panels = Panels {
-        title: "Who stays near a vertex, by where it began".into(),
-        subtitle: format!("{} strip, seed 1; v is the vertex whose ball is nearest", asked.own.forms[0]),
-        charts,
-        columns,
-    };
-    let caption = "Left of the dashed line a token begins inside the quiescent set. The bound is sufficient, not necessary: many stay from \
-                   farther away.";
-    report.figure("who-stays", caption, panels.draw(Size { width: 1080, height: 60 + 330 * rows })?);
-    Ok(())
+    let title = "Tokens that stay near a vertex, by where they began".into();
+    let subtitle = format!("{} strip, seed 1; v is the vertex whose ball is nearest", asked.own.forms[0]);
+    Ok(Panels { title, subtitle, charts, columns: 2 })
 }
 
 /// The constructed case under each form, near its vertex.
-fn constructed(results: &Results<Row>, report: &mut Report) -> Result<()> {
+fn constructed(results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for (cell, row) in
-        results.rows.iter().enumerate().filter(|(_, row)| row.case == "constructed" && row.closed_groups > 0)
-    {
+    for (cell, row) in results.cells(|row| row.case == "constructed" && row.closed_groups > 0) {
         let frames = results.frames(cell)?;
-        let path = |i: usize| frames.iter().map(move |(_, tokens)| (tokens.get(i, 0), tokens.get(i, 1)));
-        let mut chart = Chart::new(
-            format!("{} strip: {} lost", row.form, row.lost),
-            Coordinate::linear("x₁ (dimensionless)"),
-            Coordinate::linear("x₂ (dimensionless)"),
-        )
-        .equal_units();
-        let names = ["v = (10, 0)", "p = (9.89, 8)", "y = (9.89, 0.3)"];
-        for (i, name) in names.into_iter().enumerate() {
-            chart = chart.line(name, path(i)).colour(i);
+        let mut chart = plane(format!("{} strip: {} lost", row.form, row.lost), None);
+        for (i, name) in ["v = (10, 0)", "p = (9.89, 8)", "y = (9.89, 0.3)"].into_iter().enumerate() {
+            chart = chart.line(name, path(&frames, i)).colour(i);
         }
-        chart = chart.points("start", (0..3).filter_map(|i| path(i).next())).ink().radius(2.2);
+        chart = chart.points("start", (0..3).filter_map(|i| path(&frames, i).next())).ink().radius(2.2);
         let around = |x: f64, y: f64, radius: f64| -> Vec<(f64, f64)> {
             let at = |k: u32| f64::from(k) / 72.0 * std::f64::consts::TAU;
             (0..72).map(|k| (x + radius * at(k).cos(), y + radius * at(k).sin())).collect()
@@ -163,18 +134,8 @@ fn constructed(results: &Results<Row>, report: &mut Report) -> Result<()> {
         }
         charts.push(chart);
     }
-    if charts.is_empty() {
-        return Ok(());
-    }
+    let title = "A constructed case: the published radius in the score form".into();
+    let subtitle = "α = 1/2, δ = 1, |v| = 10 > 2 + 2α = 3; 100 tokens at p; two more lie far to the left".into();
     let columns = charts.len();
-    let panels = Panels {
-        title: "A constructed case: the published radius in the score form".into(),
-        subtitle: "α = 1/2, δ = 1, |v| = 10 > 2 + 2α = 3; 100 tokens at p; two more lie far to the left".into(),
-        charts,
-        columns,
-    };
-    let caption = "In the score form y begins within δ/(2+2α) of the vertex v and goes to p. In the width form v itself moves, and tokens that \
-                   come within the radius of a vertex of the limit stay.";
-    report.figure("constructed", caption, panels.draw(Size { width: 1080, height: 560 })?);
-    Ok(())
+    Ok(Panels { title, subtitle, charts, columns })
 }

@@ -1,8 +1,8 @@
 //! Axes of a sweep: which key takes which values.
 //!
-//! | values | what |
+//! | values | meaning |
 //! |---|---|
-//! | `0.1,0.5,1` | these, as TOML values; a comma inside brackets or quotes does not part |
+//! | `0.1,0.5,1` | these TOML values; a comma inside brackets or quotes does not part |
 //! | `1..10` | whole numbers, both ends included |
 //! | `lin(0,1,5)`, `log(0.01,1,5)` | so many numbers, evenly spaced in value or in logarithm, both ends included |
 //! | `uniform(0,1)`, `log(0.01,1)` | a number drawn anew for each cell: with `--draws` only |
@@ -10,7 +10,7 @@
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 
-/// Most values of one axis.
+/// Largest number of values of one axis.
 const MOST: u64 = 1_000_000;
 
 /// A key and its values.
@@ -22,7 +22,7 @@ pub(super) struct Axis {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Values {
-    /// As texts that TOML can read.
+    /// Texts that TOML can read.
     List(Vec<String>),
     Uniform(f64, f64),
     Log(f64, f64),
@@ -41,7 +41,7 @@ impl Axis {
         Ok(Self { key: key.to_owned(), values })
     }
 
-    /// Seeds from 1 on.
+    /// The axis of seeds from 1 to `end`.
     pub(super) fn seeds(end: u64) -> Result<Self> {
         if end > MOST {
             return Err(Error::input(format!("--seeds {end}: there are at most {MOST}")));
@@ -49,12 +49,12 @@ impl Axis {
         Ok(Self { key: "seed".into(), values: Values::List((1..=end).map(|k| k.to_string()).collect()) })
     }
 
-    /// One value.
+    /// An axis with one value.
     pub(super) fn fixed(key: &str, value: &str) -> Self {
         Self { key: key.to_owned(), values: Values::List(vec![value.to_owned()]) }
     }
 
-    /// Whether it varies.
+    /// True if the axis has more than one value.
     pub(super) fn varies(&self) -> bool {
         !matches!(&self.values, Values::List(values) if values.len() == 1)
     }
@@ -115,19 +115,19 @@ impl Values {
     }
 }
 
-/// To twelve digits, so that a grid of powers of ten has them.
+/// Rounds to twelve digits, so that a grid of powers of ten has them.
 fn rounded(value: f64) -> f64 {
     format!("{value:.11e}").parse().unwrap_or(value)
 }
 
-/// `name(number, ...)` of a name that is known.
+/// Reads `name(number, ...)` with a name that is known.
 fn call(text: &str) -> Option<(&str, Vec<f64>)> {
     let (name, rest) = text.split_once('(')?;
     let numbers: Result<Vec<f64>, _> = rest.strip_suffix(')')?.split(',').map(|part| part.trim().parse()).collect();
     ["lin", "log", "uniform"].contains(&name.trim()).then_some((name.trim(), numbers.ok()?))
 }
 
-/// Parts between commas that stand in no bracket and no quotes.
+/// Splits at commas that stand in no bracket and no quotes.
 fn parts(text: &str) -> Vec<String> {
     let (mut depth, mut quote, mut found) = (0i32, None, vec![String::new()]);
     for c in text.chars() {
@@ -152,7 +152,7 @@ fn parts(text: &str) -> Vec<String> {
 /// A value for each axis, in the axes' order.
 pub(super) type Place = Vec<String>;
 
-/// Every combination, the last axis fastest; or so many draws of all axes at once.
+/// Lists every combination, the last axis fastest; or draws all axes at once, `draws` times.
 pub(super) fn product(axes: &[Axis], draws: u64, seed: u64) -> Result<Vec<Place>> {
     if draws > MOST {
         return Err(Error::input(format!("--draws {draws}: there are at most {MOST}")));

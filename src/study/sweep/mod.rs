@@ -4,7 +4,7 @@
 //! cells = values of key 1 × values of key 2 × ...        or K draws of all keys at once
 //! ```
 //!
-//! Every rule is measured by what applies to it; `sweep.csv` has a column a swept key and a column a measure.
+//! Measures that do not apply are empty; `sweep.csv` has a column for each swept key and measure.
 
 mod axes;
 mod figures;
@@ -16,6 +16,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
+use super::common::positive;
+use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
@@ -24,85 +26,54 @@ use crate::io::{input, presets};
 
 pub use self::measures::Row;
 
-/// What is varied where nothing is named at all.
+/// The axes of a sweep that names nothing at all.
 const UNASKED: [&str; 5] =
     ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
 /// Largest config that is carried along in `study.toml`.
 const LARGEST: u64 = 1 << 20;
 
-/// Parameters of the study.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sweep {
+parameters! { Sweep:
     /// An embedded system to vary; `localmax presets` lists them
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
-    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or model.delta=log(0.01,1,5) (may be given again);
-    /// where no system is named either, α and δ of the default preset
-    #[arg(long, value_name = "KEY=VALUES")]
-    pub over: Vec<String>,
-    /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and KEY=log(a,b)
-    #[arg(long, value_name = "K")]
-    pub draws: u64,
+    preset: Option<String> = None, "NAME";
+    /// A key of the config and its values, as model.alpha=0.1,0.5 or seed=1..10 or
+    /// model.delta=log(0.01,1,5) (may be given again); where no system is named either, α and δ of
+    /// the default preset
+    over: Vec<String> = Vec::new(), "KEY=VALUES";
+    /// Cells drawn at random instead of every combination; then also KEY=uniform(a,b) and
+    /// KEY=log(a,b)
+    draws: u64 = 0, "K";
     /// Seed of these draws
-    #[arg(long, value_name = "SEED")]
-    pub draw_seed: u64,
+    draw_seed: u64 = 1, "SEED";
     /// Number of tokens of a generated cloud
-    #[arg(long, value_name = "N")]
-    pub tokens: Option<u64>,
+    tokens: Option<u64> = None, "N";
     /// Dimension of a generated cloud
-    #[arg(long, value_name = "D")]
-    pub dim: Option<u64>,
+    dim: Option<u64> = None, "D";
     /// Repeats: seeds 1 to K
-    #[arg(long, value_name = "K")]
-    pub seeds: Option<u64>,
+    seeds: Option<u64> = None, "K";
     /// Steps to take
-    #[arg(long, value_name = "T")]
-    pub steps: Option<u64>,
-    /// Who computes
-    #[arg(long, value_name = "ENGINE", value_parser = engine())]
-    pub engine: Option<String>,
+    steps: Option<u64> = None, "T";
+    /// Engine that takes the steps
+    engine: Option<String> = None, "ENGINE", value_parser = engine();
     /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
-    pub precision: Option<String>,
-    /// A token has settled when it stays within this of where it ends, in units of the largest token at the start
-    #[arg(long, value_name = "EPSILON")]
-    pub epsilon: f64,
+    precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
+    /// A token has settled when it stays within this of where it ends, in units of the largest
+    /// token at the start
+    epsilon: f64 = 1e-6, "EPSILON";
     /// A config file to vary; its text is kept in study.toml
-    #[arg(long, value_name = "FILE", value_parser = Base::read, conflicts_with = "preset")]
-    pub config: Option<Base>,
+    config: Option<Base> = None, "FILE", value_parser = Base::read, conflicts_with = "preset";
 }
 
 fn engine() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name))
 }
 
-impl Default for Sweep {
-    fn default() -> Self {
-        Self {
-            preset: None,
-            over: Vec::new(),
-            draws: 0,
-            draw_seed: 1,
-            tokens: None,
-            dim: None,
-            seeds: None,
-            steps: None,
-            engine: None,
-            precision: None,
-            epsilon: 1e-6,
-            config: None,
-        }
-    }
-}
-
 /// A config file, kept so that a study is the same whatever becomes of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// Its path.
+    /// Path of the file.
     pub file: PathBuf,
-    /// Its text.
+    /// Lines of its text.
     pub lines: Vec<String>,
 }
 
@@ -130,7 +101,7 @@ pub struct Cell {
 }
 
 impl Sweep {
-    /// What is varied. What `--over` says wins over the other options, and these over what is varied unasked.
+    /// Lists the axes: `--over` wins over the other options, and these over [`UNASKED`].
     fn axes(&self) -> Result<Vec<Axis>> {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let options = [
@@ -169,7 +140,7 @@ impl Sweep {
         }
     }
 
-    /// What is varied, by name.
+    /// Names the varied system.
     fn base(&self) -> String {
         match (&self.config, &self.preset) {
             (Some(base), _) => base.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -186,25 +157,19 @@ impl Study for Sweep {
   localmax study sweep --config my.toml --over 'model.delta=log(0.01,1,9)' --seeds 5
   localmax study sweep --config my.toml --over 'model.delta=log(0.01,1)' --over 'model.alpha=uniform(0.1,3)' --draws 500
   localmax study sweep --config my.toml --over seed=1..1000 --out s --shard 3/16      one job of an array";
+    /// A sweep's sizes stand in its config.
     const SHARED: bool = false;
 
     type Cell = Cell;
     type Row = Row;
 
-    /// Not asked for: a sweep's sizes stand in its config.
-    fn sizes() -> Sizes {
-        Sizes::new(1, 1, 1, 0)
-    }
-
-    fn quick(asked: &mut Asked<Self>) {
-        (asked.own.seeds, asked.own.steps) = (Some(2), Some(200));
+    fn quicken(&mut self, _: &mut Sizes) {
+        (self.seeds, self.steps) = (Some(2), Some(200));
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let own = &asked.own;
-        if !(own.epsilon.is_finite() && own.epsilon > 0.0) {
-            return Err(Error::input(format!("--epsilon {}: it must be finite and above 0", own.epsilon)));
-        }
+        positive("--epsilon", own.epsilon)?;
         let axes = own.axes()?;
         let cell = |place: Place| {
             let config = own.config(&axes, &place)?;
@@ -231,29 +196,29 @@ impl Study for Sweep {
         measures::row(cell.label.clone(), &cell.config, asked.own.epsilon, work)
     }
 
-    fn conclude(asked: &Asked<Self>, results: &Results<Row>) -> Result<Report> {
+    fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         let own = &asked.own;
         let (axes, cells) = (own.axes()?, Self::cells(asked)?);
-        let mut report = Report::new();
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
         let resting = results.rows.iter().filter(|row| row.rests).count();
         report.text(format!(
-            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token went farther than {} of \
-             what a token counts as settled within. sweep.csv has a row a cell, a column a key and a column a measure.",
+            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token \
+             went farther than {} of what a token counts as settled within. sweep.csv has a row a cell, a column a \
+             key and a column a measure.",
             own.base(),
             if varied.is_empty() { "nothing".to_owned() } else { varied.join(", ") },
             cells.len(),
             if own.draws > 0 { format!(", drawn at random (seed {})", own.draw_seed) } else { String::new() },
             "1/1000",
         ));
-        report.table("What is measured.", &["column", "meaning"], measures::meanings());
-        figures::figures(&axes, &cells, results, own.draws == 0, &mut report)?;
+        report.table("The measures of a run.", "column | meaning", measures::meanings());
+        figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();
         let rows = cells.iter().zip(rows).map(|(cell, row)| cell.at.iter().cloned().chain(row).collect()).collect();
         report.data("sweep", head, rows);
-        Ok(report)
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The state as tokens: a step compares every row with every key, by [`crate::cpu::exact::brute::packet`].
+//! The state as tokens: a step compares every row with every key, by
+//! [`crate::cpu::exact::brute::packet`].
 
 pub(crate) mod packet;
 
@@ -12,7 +13,7 @@ use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::Step;
 use crate::outcome::{StepReport, Strips};
 
-/// The tokens in their own order.
+/// The tokens in their own order, and the strips of the last step.
 pub(crate) struct BruteForce<W: Width> {
     pub(crate) cloud: Cloud<W>,
     /// X(t+1) in the making.
@@ -22,7 +23,7 @@ pub(crate) struct BruteForce<W: Width> {
 }
 
 impl<W: Width> BruteForce<W> {
-    /// From every token's lattice coordinates, row-major.
+    /// Builds the state from every token's lattice coordinates, row-major.
     pub(crate) fn of(mut x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
         let n = x.len() / d;
         let padded = n.next_multiple_of(BLOCK) * d;
@@ -52,7 +53,7 @@ impl<W: Width> BruteForce<W> {
         &self.cloud.x[..self.cloud.n * self.cloud.d]
     }
 
-    /// The same, leaving nothing behind.
+    /// Takes the tokens out and empties the buffers.
     pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
         let mut x = std::mem::take(&mut self.cloud.x);
         x.truncate(self.cloud.n * self.cloud.d);

@@ -1,10 +1,13 @@
 //! One packet: the strips and sums of up to 64 rows, one lane each, over all keys that they see.
 //!
-//! Keys stream past in blocks. The first pass notes the largest float score of every lane in every block. The second
-//! visits only the blocks whose maximum reaches a lane's strip ([`crate::cpu::exact::filter`] says when), adds up the keys that are
-//! certainly inside, and puts on two lists what floats cannot decide: candidates for the maximum, and entries in the
-//! band around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key, lanes as bits).
-// Its loops must be inlined into what is compiled for an instruction set; lanes are best read by index.
+//! Keys stream past in blocks. The first pass notes the largest float score of every lane in every
+//! block. The second visits only the blocks whose maximum reaches a lane's strip
+//! ([`crate::cpu::exact::filter`] says when), adds up the keys that are certainly inside, and puts
+//! on two lists what floats cannot decide: candidates for the maximum, and entries in the band
+//! around the strip's edge. The lists are then decided by exact scores. Key lists are pairs (key,
+//! lanes as bits).
+// Its loops must be inlined into what is compiled for an instruction set; lanes are best read by
+// index.
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
 use crate::exact::StripWidth;
@@ -21,7 +24,8 @@ use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 
-/// Buffers that a thread keeps from packet to packet. `[coordinate][lane]` where not said otherwise.
+/// Buffers that a thread keeps from packet to packet, laid out `[coordinate][lane]` if not said
+/// otherwise.
 pub(crate) struct PacketScratch<W: Width> {
     query: Aligned<W::Int>,
     query_floats: Aligned<W>,
@@ -29,7 +33,7 @@ pub(crate) struct PacketScratch<W: Width> {
     /// `[block][lane]`.
     maxima: Aligned<W>,
     sums: Sums<W>,
-    decided: Decided,
+    decisions: Decisions,
     candidates: Vec<(u32, u64)>,
     band: Vec<(u32, u64)>,
 }
@@ -42,7 +46,7 @@ impl<W: Width> PacketScratch<W> {
             own: Aligned::new(d * lanes),
             maxima: Aligned::new(n.div_ceil(BLOCK) * lanes),
             sums: Sums::new(d, lanes),
-            decided: Decided::new(),
+            decisions: Decisions::new(),
             candidates: Vec::new(),
             band: Vec::new(),
         }
@@ -50,11 +54,11 @@ impl<W: Width> PacketScratch<W> {
 }
 
 /// Exact decisions of a packet by distinct token: late states repeat few tokens often.
-struct Decided {
+struct Decisions {
     slots: Vec<(u32, u64)>,
 }
 
-impl Decided {
+impl Decisions {
     const SLOTS: usize = 1 << 10;
     const NONE: (u32, u64) = (u32::MAX, 0);
 
@@ -66,7 +70,7 @@ impl Decided {
         self.slots.fill(Self::NONE);
     }
 
-    /// The lanes noted for a distinct token.
+    /// The lanes decided for a distinct token.
     fn get(&self, token: u32) -> Option<u64> {
         let (kept, bits) = self.slots[token as usize % Self::SLOTS];
         (kept == token).then_some(bits)
@@ -77,7 +81,7 @@ impl Decided {
     }
 }
 
-/// One packet's work.
+/// A packet of rows, to be computed against all keys that it sees.
 pub(crate) struct Packet<'a, W: Width> {
     pub(crate) cloud: &'a Cloud<W>,
     pub(crate) plan: &'a PreparedStep<'a, W>,
@@ -87,7 +91,7 @@ pub(crate) struct Packet<'a, W: Width> {
     pub(crate) purpose: Purpose<'a, W>,
 }
 
-/// What one packet knows of its lanes. Lanes past the last row repeat it.
+/// State of the lanes of one packet. Lanes past the last row repeat it.
 struct Rows<W: Width> {
     /// Lanes with a row of their own.
     own: u64,
@@ -141,12 +145,12 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
 }
 
 impl<W: Width> Packet<'_, W> {
-    /// Whether every member is a maximiser, in every row.
+    /// True if every member of a strip is a maximiser, in every row.
     fn is_hardmax(&self) -> bool {
         matches!(self.plan.step.width, StripWidth::Constant(0) | StripWidth::Argmax)
     }
 
-    /// Queries, widths and error bounds of the packet's rows.
+    /// Computes queries, widths and error bounds of the packet's rows.
     #[inline(always)]
     fn gather(&mut self, lanes: usize) -> Rows<W> {
         let (cloud, step) = (self.cloud, self.plan.step);
@@ -310,20 +314,21 @@ impl<W: Width> Packet<'_, W> {
         }
     }
 
-    /// Exact m and the lowest index that attains it. A token that was compared before cannot win again.
+    /// Finds m and the lowest index that attains it, by exact scores. A token that was compared
+    /// before cannot win again.
     #[inline(always)]
     fn decide_maxima(&mut self, lanes: usize, rows: &mut Rows<W>) {
-        let PacketScratch { decided, candidates, query, .. } = self.scratch;
+        let PacketScratch { decisions, candidates, query, .. } = self.scratch;
         let mut scores = [W::Wide::default(); LANES];
-        decided.clear();
+        decisions.clear();
         for &(key, bits) in candidates.iter() {
             let token = self.cloud.distinct(key);
-            let compared = decided.get(token).unwrap_or(0);
+            let compared = decisions.get(token).unwrap_or(0);
             let new = bits & !compared;
             if new == 0 {
                 continue;
             }
-            decided.set(token, compared | new);
+            decisions.set(token, compared | new);
             exact::<W>(query, lanes, self.cloud.row(key as usize), new, &mut scores);
             for l in 0..lanes {
                 let better = new >> l & 1 == 1 && scores[l] > rows.max[l];
@@ -333,7 +338,8 @@ impl<W: Width> Packet<'_, W> {
         }
     }
 
-    /// The band around the strip's edge, by exact scores. A strip of width 0 lies in the candidates.
+    /// Decides the band around the strip's edge by exact scores. A strip of width 0 lies in the
+    /// candidates.
     #[inline(always)]
     fn decide_band<L: Lanes<W, W::Int>>(&mut self, lanes: L, rows: &Rows<W>) {
         let width = VECTORS * L::WIDTH;
@@ -342,13 +348,13 @@ impl<W: Width> Packet<'_, W> {
             thresholds[l] = W::threshold(rows.max[l], rows.width[l]);
         }
         let hardmax = self.is_hardmax();
-        let PacketScratch { decided, band, candidates, query, .. } = self.scratch;
+        let PacketScratch { decisions, band, candidates, query, .. } = self.scratch;
         let mut list = std::mem::take(if hardmax { candidates } else { band });
         let mut scores = [W::Wide::default(); LANES];
-        decided.clear();
+        decisions.clear();
         for (key, bits) in &mut list {
             let token = self.cloud.distinct(*key);
-            if let Some(inside) = decided.get(token) {
+            if let Some(inside) = decisions.get(token) {
                 *bits &= inside;
                 continue;
             }
@@ -358,7 +364,7 @@ impl<W: Width> Packet<'_, W> {
                 inside |= u64::from(scores[l] >= thresholds[l]) << l;
             }
             if bits.count_ones() > FEW_LANES {
-                decided.set(token, inside);
+                decisions.set(token, inside);
             }
             *bits &= inside;
         }
@@ -374,7 +380,7 @@ impl<W: Width> Packet<'_, W> {
         }
     }
 
-    /// Step 4 of the contract.
+    /// Writes the result: step 4 of the contract.
     #[inline(always)]
     fn finish(&mut self, lanes: usize, rows: &Rows<W>, tally: &mut Tally) {
         let d = self.cloud.d;

@@ -1,20 +1,23 @@
-//! The state as keys in order: coincident tokens once, with a weight, searched by [`crate::cpu::exact::tree::search`].
+//! The state as keys in order: coincident tokens once, with a weight, searched by
+//! [`crate::cpu::exact::tree::search`].
 //!
-//! A step moves keys, not tokens; what a token became is looked up when asked for. Keys keep their order from step to
-//! step while boxes are fitted anew; sorting and merging happen when they pay: with the gain G of the last sort (the
-//! search time just before it minus just after) and T steps between sorts, a linear drift costs least where G·T/2
-//! equals the time of a sort, so T is halved above and doubled below, up to 32. Searches that turn dear before that
-//! are answered at once, and an order by norms, where one step undoes everything, is made anew every step.
+//! A step moves keys, not tokens; the place of a token is looked up when asked for. Keys keep their
+//! order from step to step while boxes are fitted anew; sorting and merging happen when they pay:
+//! with the gain G of the last sort (the search time just before it minus just after) and T steps
+//! between sorts, a linear drift costs least where G·T/2 equals the time of a sort, so T is halved
+//! above and doubled below, up to 32. Keys are sorted sooner where searches become expensive, and
+//! an order by norms, where one step undoes everything, is made anew every step.
 //!
-//! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then carry the range of
-//! token indices below them.
+//! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then
+//! carry the range of token indices below them.
 
 pub(crate) mod search;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
+use crate::clock::Instant;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
 use crate::cpu::exact::tree::search::group::ROWS;
@@ -31,10 +34,10 @@ use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
 
-/// Groups that a thread takes at once: some take a hundred times as long as others.
+/// The most groups that a thread takes at once: some take a hundred times as long as others.
 const MOST_GROUPS: usize = 16;
 
-/// Tokens as keys in order.
+/// The tokens as keys in order.
 pub(crate) struct TreeSearch<W: Width> {
     n: usize,
     set: InstructionSet,
@@ -47,20 +50,22 @@ pub(crate) struct TreeSearch<W: Width> {
     places: Places,
     /// X(t+1) in the making.
     next: Vec<W::Int>,
-    /// Of every key in the last step.
+    /// Argmax and strip size of every key in the last step.
     argmax: Vec<u32>,
     count: Vec<u32>,
     sorting: Sorting,
 }
 
-/// Bytes of n tokens in R^d beside three arrays of their coordinates, each of this many bytes.
+/// Bytes of n tokens in R^d beside three arrays of their coordinates, a coordinate of this many
+/// bytes.
 pub(crate) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
     let nodes = 2 * n.div_ceil(LEAF as u64).next_power_of_two();
-    // What is kept of keys and tokens, and while they are sorted a code, a copy of it and a copy of the rows.
+    // Keys, tokens and boxes; and while keys are sorted a code, a copy of it and a copy of the
+    // rows.
     24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
 }
 
-/// When to sort.
+/// Times that say when to sort.
 #[derive(Default)]
 struct Sorting {
     /// Steps from one sort to the next, and since the last one.
@@ -76,15 +81,15 @@ struct Sorting {
 }
 
 impl Sorting {
-    /// Whether its time has come, or, unless that is fixed, searches since the last sort took a sort longer than if all were
-    /// like the best.
+    /// True if it is time to sort: the interval is over or, unless it is fixed, the searches since
+    /// the last sort took longer, by the time of a sort, than if each had been like the best.
     fn is_due(&self, every: Option<u32>) -> bool {
-        let dear = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
-        self.since > 0 && every.map_or_else(dear, |every| self.since >= every)
+        let expensive = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
+        self.since > 0 && every.map_or_else(expensive, |every| self.since >= every)
     }
 }
 
-/// Where each token's key is, in two hops, so that a sort of few keys touches few numbers.
+/// The place of each token's key, in two hops, so that a sort of few keys touches few numbers.
 struct Places {
     token: Vec<u32>,
     key: Vec<u32>,
@@ -106,7 +111,7 @@ impl Places {
 }
 
 impl<W: Width> TreeSearch<W> {
-    /// From every token's coordinates, row-major.
+    /// Builds the state from every token's coordinates, row-major.
     pub(crate) fn new(
         tokens: Vec<W::Int>,
         d: usize,
@@ -145,7 +150,7 @@ impl<W: Width> TreeSearch<W> {
         all
     }
 
-    /// The same, leaving nothing behind.
+    /// Takes the tokens out and empties the buffers.
     pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
         let all = self.tokens();
         (self.cloud.x, self.cloud.floats, self.next) = (Vec::new(), Vec::new(), Vec::new());
@@ -153,7 +158,7 @@ impl<W: Width> TreeSearch<W> {
         all
     }
 
-    /// Distinct tokens, as far as they have been merged.
+    /// The number of keys: of distinct tokens, as far as they have been merged.
     pub(crate) fn keys(&self) -> usize {
         self.cloud.n
     }
@@ -166,14 +171,14 @@ impl<W: Width> TreeSearch<W> {
         self.set.packet_rows(W::PRECISION)
     }
 
-    /// Puts keys in order and builds everything on them.
+    /// Puts keys in order and rebuilds the tree and the buffers.
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
         let start = Instant::now();
         let d = self.cloud.d;
         let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
         drop(moved);
-        self.tree = Tree::default(); // the old one goes first
+        self.tree = Tree::default(); // frees the old one first
         self.tree = Tree::new(&keys, d);
         let padded = keys.len().next_multiple_of(BLOCK) * d;
         self.cloud.n = keys.len();
@@ -193,13 +198,13 @@ impl<W: Width> TreeSearch<W> {
         self.sorting.since = 0;
     }
 
-    /// Floats and boxes of keys that moved.
+    /// Computes floats and boxes of keys that moved.
     fn refit(&mut self) {
         self.cloud.refloat();
         self.tree.refit(&self.cloud.x, &self.weight, W::ROUNDING);
     }
 
-    /// Sorts if it is due, or if keys are merged that see different keys.
+    /// Sorts if that is due, or if keys are merged that see different keys.
     fn prepare(&mut self, mask: Mask) {
         let merged = self.cloud.n < self.n;
         if mask == Mask::Causal && merged {
@@ -229,12 +234,12 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    /// The node above all keys of the group, or the part of one, that begins with a row.
+    /// The node above all keys of the group, or part of a group, that begins with a row.
     fn node_of(&self, row: usize, level: usize) -> usize {
         (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
     }
 
-    /// Prepares for packets of rows from one on that begins a group, or a part of the group at hand.
+    /// Prepares for the packets from this row on, if a group or a part of one begins there.
     fn enter(
         &self,
         scratch: &mut SearchScratch<W>,
@@ -249,7 +254,7 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    /// The rows of the keys from `base` on, by how much they see.
+    /// Lists the rows of the keys from `base` on, by the number of tokens that they see.
     fn rows(&self, mask: Mask, base: usize, count: usize, into: &mut Vec<Row>) {
         into.clear();
         into.extend((0..count).map(|place| {
@@ -373,7 +378,8 @@ impl<W: Width> TreeSearch<W> {
         masks
     }
 
-    /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a run warms the caches.
+    /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a
+    /// run warms the caches.
     pub(crate) fn trial(&self, step: &Step, runs: usize) -> f64 {
         const RUN: usize = 4;
         let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
@@ -408,7 +414,7 @@ impl<W: Width> TreeSearch<W> {
         (self.n, self.cloud.d)
     }
 
-    /// Packets of rows in a step.
+    /// The number of packets in a step.
     pub(crate) fn packets(&self) -> usize {
         self.cloud.n.div_ceil(self.lanes())
     }
@@ -439,7 +445,7 @@ impl Tokens {
         Self { starts, tokens }
     }
 
-    /// Those of some keys that are among the first `visible`, ascending.
+    /// Tokens of some keys with an index below `visible`, ascending.
     fn below(&self, keys: &[u32], visible: u32) -> Vec<u32> {
         let of = |key: u32| &self.tokens[self.starts[key as usize] as usize..self.starts[key as usize + 1] as usize];
         let mut all: Vec<u32> = keys.iter().flat_map(|&key| of(key).iter().copied()).collect();

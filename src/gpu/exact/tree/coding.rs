@@ -3,20 +3,21 @@
 /// Digits of a code, at most: 128 bits.
 const DIGITS: u32 = 16;
 
-/// How bits of coordinates are interleaved, least first: the bits from `skipped` on of each axis in turn.
+/// How bits of coordinates are interleaved, least first: the bits from `skipped` on of each axis in
+/// turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Coding {
+pub(crate) struct MortonCode {
     pub(crate) skipped: u32,
     pub(crate) axes: Vec<u32>,
     pub(crate) digits: u32,
-    /// Different points have different codes.
+    /// Whether different points have different codes.
     pub(crate) exact: bool,
-    /// Of every coordinate.
+    /// The least of every coordinate.
     pub(crate) lowest: Vec<i64>,
 }
 
-impl Coding {
-    /// Of the box of an (n, d) array of points; it holds for as long as they stay inside.
+impl MortonCode {
+    /// The code of the box of an (n, d) array of points; it holds for as long as they stay inside.
     pub(crate) fn of(points: &[i64], d: usize) -> Self {
         let (mut lowest, mut highest) = (vec![i64::MAX; d], vec![i64::MIN; d]);
         for point in points.chunks_exact(d) {
@@ -46,7 +47,7 @@ impl Coding {
         }
     }
 
-    /// As the shaders read it, in d + 2 words.
+    /// The code as the shaders read it, in at most d + 2 words.
     pub(crate) fn words(&self) -> Vec<u32> {
         [&[self.skipped, self.axes.len() as u32], &self.axes[..]].concat()
     }

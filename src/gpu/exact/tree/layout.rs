@@ -1,35 +1,11 @@
 //! The memory of a search.
 
 use crate::error::Result;
-use crate::gpu::exact::kernels::{BLOCK, RUN, Slot};
+use crate::gpu::exact::kernels::{BLOCK, RADIX, RUN};
 use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::memory::{Line, Memory, exceeds};
 use crate::space::LEAF;
 use crate::tokens::Precision;
-
-/// What lies in each line of the memory.
-pub(crate) const LINES: [(&str, Slot); 20] = [
-    ("keys", Slot::RowState),
-    ("next keys", Slot::NextState),
-    ("weights", Slot::Marks),
-    ("next weights", Slot::NextMarks),
-    ("order", Slot::Order),
-    ("next order", Slot::NextOrder),
-    ("keys of tokens", Slot::Owner),
-    ("moves of keys", Slot::Moved),
-    ("counts of digits", Slot::Counts),
-    ("sums of blocks", Slot::Blocks),
-    ("number of keys", Slot::Sorted),
-    ("axes of codes", Slot::Coding),
-    ("least coordinates", Slot::Lowest),
-    ("bounds of nodes", Slot::Bounds),
-    ("boxes", Slot::Boxes),
-    ("sums of boxes", Slot::Wholes),
-    ("strips", Slot::Found),
-    ("queries", Slot::Query),
-    ("queries as f32", Slot::QueryFilter),
-    ("matrix", Slot::Matrix),
-];
 
 /// The memory for n tokens in R^d; `matrix` is whether A is anything but the identity.
 ///
@@ -43,30 +19,33 @@ pub(crate) fn memory(n: usize, d: usize, precision: Precision, matrix: bool, lim
         return Err(exceeds("a 32-bit index of the tokens on a GPU, whose tokens,", rows, u32::MAX.into(), mend));
     };
     let nodes = 2 * rows.div_ceil(LEAF as u64).next_power_of_two();
-    let counts = (256 * rows.div_ceil(u64::from(RUN))).max(rows);
-    let bytes = |slot| match slot {
-        Slot::RowState | Slot::NextState | Slot::Query => rows * dim * coordinate,
-        Slot::Marks | Slot::NextMarks => rows * 8,
-        Slot::Counts => counts * 4,
-        Slot::Blocks => counts.div_ceil(u64::from(BLOCK)) * 4,
-        Slot::Sorted => 8,
-        Slot::Coding => (dim + 2) * 4,
-        Slot::Lowest => dim * coordinate,
-        Slot::Bounds => nodes * 2 * dim * coordinate,
-        Slot::Boxes => nodes * (dim * (coordinate + 4)).next_multiple_of(coordinate),
+    let counts = (u64::from(RADIX) * rows.div_ceil(u64::from(RUN))).max(rows);
+    let index = rows * 4;
+    let mut lines = vec![
+        Line::new(("tokens", 0), "keys", rows * dim * coordinate),
+        Line::new(("tokens", 1), "next keys", rows * dim * coordinate),
+        Line::new(("marks", 0), "weights", rows * 8),
+        Line::new(("marks", 1), "next weights", rows * 8),
+        Line::new(("order", 0), "order", index),
+        Line::new(("order", 1), "next order", index),
+        Line::new(("owner", 0), "keys of tokens", index),
+        Line::new(("moved", 0), "moves of keys", index),
+        Line::new(("counts", 0), "counts of digits", counts * 4),
+        Line::new(("blocks", 0), "sums of blocks", counts.div_ceil(u64::from(BLOCK)) * 4),
+        Line::new(("sorted", 0), "number of keys", 8),
+        Line::new(("coding", 0), "axes of codes", (dim + 2) * 4),
+        Line::new(("lowest", 0), "least coordinates", dim * coordinate),
+        Line::new(("bounds", 0), "bounds of nodes", nodes * 2 * dim * coordinate),
+        Line::new(("boxes", 0), "boxes", nodes * (dim * (coordinate + 4)).next_multiple_of(coordinate)),
         // Sums, then three words.
-        Slot::Wholes => nodes * (dim * sum + 12).next_multiple_of(sum),
-        Slot::Found => rows * 12,
-        Slot::QueryFilter => rows * dim * 4,
-        Slot::Matrix => dim * dim * 8,
-        // Order, NextOrder, Owner, Moved: an index each.
-        _ => rows * 4,
-    };
-    let lines = LINES
-        .into_iter()
-        .filter(|(_, slot)| matrix || !matches!(slot, Slot::Query | Slot::QueryFilter | Slot::Matrix))
-        .map(|(what, slot)| Line { what, bytes: bytes(slot) })
-        .collect();
+        Line::new(("wholes", 0), "sums of boxes", nodes * (dim * sum + 12).next_multiple_of(sum)),
+        Line::new(("found", 0), "strips", rows * 12),
+    ];
+    if matrix {
+        lines.push(Line::new(("query", 0), "queries", rows * dim * coordinate));
+        lines.push(Line::new(("query_filter", 0), "queries as f32", rows * dim * 4));
+        lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
+    }
     let memory = Memory { n, d, lines, slice_rows, mend };
     memory.check_each(limits, |_| true)?;
     Ok(memory)

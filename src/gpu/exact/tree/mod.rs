@@ -8,37 +8,38 @@
 //! | `fit_leaves`, `fit_nodes` | boxes, weights and exact sums of keys that moved, their order kept |
 //! | `search_step` | m_i, argmax, C_i, X' and the report, a thread a key |
 //!
-//! and before some of them, when it pays (`sorting`), the keys are put in Morton order (`coding`) and merged:
-//! `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then `merge_starts`, `merge_keys` and
-//! `merge_owners`. All of it stays on the device; the host reads a few words, and everything only when asked for tokens.
+//! and before some of them, when it pays (`sorting`), the keys are put in Morton order (`coding`)
+//! and merged: `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then
+//! `merge_starts`, `merge_keys` and `merge_owners`. All of it stays on the device; the host reads a
+//! few words, and everything only when asked for tokens.
 //!
-//! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells the first and the last token
-//! in it.
+//! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells
+//! the first and the last token in it.
 //!
-//! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the plan.
+//! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the
+//! plan.
 
 mod coding;
 mod layout;
 mod sorting;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
-use crate::gpu::device::{Device, Pipeline};
+use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
-use crate::gpu::exact::kernels::{BLOCK, HASHED, Kernel, LANES, LEVELS, REPORT_WORDS, RUN, Slot};
+use crate::gpu::exact::kernels::{self, BLOCK, HASHED, LEVELS, RADIX, RUN};
 use crate::gpu::exact::layout::element_bytes;
-use crate::gpu::exact::report::{REPORTS, Tests, fresh, report};
-use crate::gpu::exact::tree::coding::Coding;
-use crate::gpu::exact::tree::layout::LINES;
+use crate::gpu::exact::matrix::StepMatrix;
+use crate::gpu::exact::tree::coding::MortonCode;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
-use crate::gpu::exact::tree::sorting::Sorting;
-use crate::gpu::memory::Memory;
-use crate::gpu::queue::{Dispatch, Queue};
-use crate::gpu::words::{coordinates, pair, words};
+use crate::gpu::exact::tree::sorting::SortSchedule;
+use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_WORDS, REPORTS, counter, report};
+use crate::gpu::resident::{Bound, Resident, require_rows};
+use crate::gpu::table::{Kernel, LANES, Span};
+use crate::gpu::words::{coordinates, words};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{LEAF, Upkeep};
@@ -50,110 +51,110 @@ pub(crate) const WIDEST: usize = 64;
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
 
-/// Whether the buffers of each pair are exchanged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Keys scored and boxes bounded by a search, of all rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tests {
+    pub(crate) keys: u64,
+    pub(crate) boxes: u64,
+}
+
+/// Which buffer of each pair that is exchanged comes first.
+#[derive(Clone, Copy, Debug, Default)]
 struct Sides {
-    state: bool,
-    marks: bool,
-    order: bool,
+    tokens: usize,
+    marks: usize,
+    order: usize,
 }
 
 /// Tokens on a device, as keys in order.
 pub(crate) struct TreeSearch {
-    device: Device,
+    resident: Resident<Job>,
     grid: Grid,
     n: u32,
     d: u32,
     upkeep: Upkeep,
-    coding: Coding,
-    /// Of two that are exchanged, either may lie in the other's place: `sides` says.
-    buffers: HashMap<Slot, wgpu::Buffer>,
+    code: MortonCode,
     sides: Sides,
-    /// What the last step's rows saw.
+    /// The mask of the last step.
     mask: Mask,
-    bindings: HashMap<(Kernel, Sides, bool), wgpu::BindGroup>,
-    queue: Queue<Job>,
-    /// The Ã that is loaded, and whether the step at hand does without: Q = X.
-    matrix: Option<TokenMatrix>,
-    own_queries: bool,
+    matrix: StepMatrix,
     /// Distinct tokens, as far as they have been merged, and the one that token 0 is.
     keys: u32,
     first_key: u32,
     /// Whether the argmaxes of the last step are of the keys as they are now.
     warm: bool,
-    sorting: Sorting,
-    /// Of the last step, and over how many keys.
+    schedule: SortSchedule,
+    /// The tests of the last step, and over how many keys.
     tests: Tests,
     rows: u32,
 }
 
 impl TreeSearch {
-    /// Moves tokens to the device and sorts them; `matrix` is whether A will be anything but the identity.
+    /// Moves tokens to the device and sorts them; `matrix` is whether A will be anything but the
+    /// identity.
     ///
     /// # Errors
-    /// [`Error::Memory`] before anything is allocated; device failures.
-    pub(crate) fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, upkeep: Upkeep) -> Result<Self> {
+    /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
+    pub(crate) async fn new(
+        device: &Device,
+        tokens: &Tokens,
+        grid: Grid,
+        matrix: bool,
+        upkeep: Upkeep,
+    ) -> Result<Self> {
         let (n, d) = (tokens.n() as u32, tokens.d() as u32);
         let memory = memory(tokens.n(), tokens.d(), grid.precision, matrix, device.limits())?;
-        device.adapter().memory().map_or(Ok(()), |available| memory.check_total(available))?;
-        let reports = device.buffer("reports", (REPORTS * REPORT_WORDS * 4) as u64, wgpu::BufferUsages::STORAGE)?;
-        let buffers = HashMap::from([(Slot::Reports, reports)]);
         let lattice = grid.coordinates(tokens);
-        let coding = Coding::of(&lattice, tokens.d());
-        let mut state = Self {
-            device: device.clone(),
+        let mut search = Self {
+            resident: Resident::new(device, grid.precision, &memory).await?,
             grid,
             n,
             d,
             upkeep,
-            coding,
-            buffers,
+            code: MortonCode::of(&lattice, tokens.d()),
             sides: Sides::default(),
             mask: Mask::Full,
-            bindings: HashMap::new(),
-            queue: Queue::new(device)?,
-            matrix: None,
-            own_queries: true,
+            matrix: StepMatrix::default(),
             keys: n,
             first_key: 0,
             warm: false,
-            sorting: Sorting::new(n, upkeep.sort_every),
+            schedule: SortSchedule::new(n, upkeep.sort_every),
             tests: Tests::default(),
             rows: n,
         };
-        state.hold(&memory)?;
-        state.write(Slot::Coding, &state.coding.words())?;
-        state.write(Slot::Lowest, &words(&state.coding.lowest, grid.precision))?;
-        state.load(&lattice)?;
-        Ok(state)
+        search.resident.write(("coding", 0), &search.code.words()).await?;
+        search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
+        search.load(&lattice).await?;
+        Ok(search)
     }
 
     /// Takes every token for a key, and sorts.
-    fn load(&mut self, lattice: &[i64]) -> Result<()> {
+    async fn load(&mut self, lattice: &[i64]) -> Result<()> {
         self.keys = self.n;
-        self.write(Slot::RowState, &words(lattice, self.grid.precision))?;
-        self.write(Slot::Marks, &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>())?;
-        self.write(Slot::Owner, &(0..self.n).collect::<Vec<_>>())?;
-        self.sort()
+        self.resident.write(("tokens", self.sides.tokens), &words(lattice, self.grid.precision)).await?;
+        self.resident.write(("marks", self.sides.marks), &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>()).await?;
+        self.resident.write(("owner", 0), &(0..self.n).collect::<Vec<_>>()).await?;
+        self.sort().await
     }
 
-    /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come apart.
-    fn turn_to(&mut self, mask: Mask) -> Result<()> {
+    /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come
+    /// apart.
+    async fn turn_to(&mut self, mask: Mask) -> Result<()> {
         if mask == self.mask {
             return Ok(());
         }
         (self.mask, self.warm) = (mask, false);
         if mask == Mask::Causal && self.keys < self.n {
-            self.queue.submit()?;
-            let lattice = self.lattice()?;
-            self.load(&lattice)?;
+            self.resident.queue.submit().await?;
+            let lattice = self.lattice().await?;
+            self.load(&lattice).await?;
         }
         Ok(())
     }
 
     /// Time that submissions have taken so far, from submitting to their end.
     pub(crate) fn busy(&self) -> Duration {
-        self.queue.busy()
+        self.resident.queue.busy()
     }
 
     /// Distinct tokens searched in the last step, and the tests it took.
@@ -165,36 +166,37 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures. The state is then undefined.
-    pub(crate) fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
-            self.write(Slot::Reports, &fresh(group.len()))?;
+            self.resident.start_reports(group.len()).await?;
             let mut known = 0;
             for (index, step) in group.iter().enumerate() {
-                if self.sorting.is_asking(self.keys) {
-                    self.learn(known..index)?;
+                if self.schedule.is_asking(self.keys) {
+                    self.learn(known..index).await?;
                     known = index;
                 }
-                self.turn_to(step.mask)?;
-                if self.sorting.is_due() {
-                    self.sort()?;
+                self.turn_to(step.mask).await?;
+                if self.schedule.is_due() {
+                    self.sort().await?;
                 }
-                self.one_step(step, index as u32)?;
-                self.sorting.stepped();
+                self.one_step(step, index as u32).await?;
+                self.schedule.note_step();
             }
-            let read = self.learn(known..group.len())?;
-            reports.extend(group.iter().zip(read.chunks_exact(REPORT_WORDS)).map(|(step, words)| report(step, words)));
+            let read = self.learn(known..group.len()).await?;
+            let words = read.chunks_exact(REPORT_WORDS as usize);
+            reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
         }
         Ok(reports)
     }
 
-    /// Waits for the steps so far and counts the tests of some; returns the words of their reports and all before.
-    fn learn(&mut self, steps: std::ops::Range<usize>) -> Result<Vec<u32>> {
-        self.queue.submit()?;
-        let read = self.device.read(self.buffer(Slot::Reports), steps.end * REPORT_WORDS)?;
-        for words in read.chunks_exact(REPORT_WORDS).skip(steps.start) {
-            self.tests = Tests::of(words);
-            self.sorting.learn(self.tests.total() as f64);
+    /// Waits for the steps so far and counts the tests of some; returns the words of their reports
+    /// and all before.
+    async fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
+        let read = self.resident.reports(steps.end).await?;
+        for words in read.chunks_exact(REPORT_WORDS as usize).skip(steps.start) {
+            self.tests = Tests { keys: counter(words, REPORT_KEYS), boxes: counter(words, REPORT_BOXES) };
+            self.schedule.learn((self.tests.keys + self.tests.boxes) as f64);
         }
         self.rows = self.keys;
         Ok(read)
@@ -204,27 +206,29 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn tokens(&self) -> Result<Tokens> {
-        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice()?)
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
+        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice().await?)
     }
 
     /// The coordinates of every token.
-    fn lattice(&self) -> Result<Vec<i64>> {
+    async fn lattice(&self) -> Result<Vec<i64>> {
         let d = self.d as usize;
         let [bytes, ..] = element_bytes(self.grid.precision);
-        let rows = self.device.read(self.buffer(Slot::RowState), self.keys as usize * d * bytes as usize / 4)?;
+        let rows =
+            self.resident.read(("tokens", self.sides.tokens), self.keys as usize * d * bytes as usize / 4).await?;
         let rows = coordinates(&rows, self.grid.precision);
-        let owner = self.owners()?;
+        let owner = self.owners().await?;
         Ok(owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect())
     }
 
-    /// Argmax and strip size of every token in the last step taken, unless masks were asked for since.
+    /// Argmax and strip size of every token in the last step taken, unless masks were asked for
+    /// since.
     ///
     /// # Errors
     /// Device failures.
-    pub(crate) fn strips(&self) -> Result<Strips> {
-        let found = self.device.read(self.buffer(Slot::Found), 3 * self.keys as usize)?;
-        let owner = self.owners()?;
+    pub(crate) async fn strips(&self) -> Result<Strips> {
+        let found = self.resident.read(("found", 0), 3 * self.keys as usize).await?;
+        let owner = self.owners().await?;
         let column = |at: usize| owner.iter().map(|&key| found[3 * key as usize + at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
@@ -233,30 +237,24 @@ impl TreeSearch {
     ///
     /// # Errors
     /// Device failures; a token that is not there.
-    pub(crate) fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        let n = self.n;
-        if let Some(row) = rows.iter().find(|&&row| row >= n as usize) {
-            return Err(Error::input(format!("token {row} was asked for; there are {n}, counted from 0")));
-        }
-        self.turn_to(step.mask)?;
-        let owner = self.owners()?;
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        require_rows(rows, self.n as usize)?;
+        self.turn_to(step.mask).await?;
+        let owner = self.owners().await?;
         let mut tokens = vec![Vec::new(); self.keys as usize];
         (0..).zip(&owner).for_each(|(token, &key)| tokens[key as usize].push(token));
-        let base = self.prepare(step, 0)?;
+        let base = self.prepare(step, 0).await?;
         let line = self.keys.div_ceil(LEAF as u32) as usize;
         let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
-        for (slot, bytes) in [(Slot::Wanted, 4 * batch), (Slot::Bits, 4 * batch * line)] {
-            let usage = wgpu::BufferUsages::STORAGE;
-            self.buffers.insert(slot, self.device.buffer("masks", bytes as u64, usage)?);
-        }
-        self.bindings.retain(|key, _| key.0 != Kernel::SearchMembers);
+        self.resident.hold(("wanted", 0), "masks", 4 * batch as u64).await?;
+        self.resident.hold(("bits", 0), "masks", 4 * (batch * line) as u64).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
-            self.queue.submit()?;
-            self.write(Slot::Wanted, &part.iter().map(|&row| owner[row]).collect::<Vec<_>>())?;
-            self.over_rows(Kernel::SearchMembers, part.len() as u32, base)?;
-            self.queue.submit()?;
-            let bits = self.device.read(self.buffer(Slot::Bits), part.len() * line)?;
+            self.resident.queue.submit().await?;
+            self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base).await?;
+            self.resident.queue.submit().await?;
+            let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
                 let keys = (0..self.keys as usize).filter(|key| bits[key / 32] >> (key % 32) & 1 == 1);
                 let of_key = |key: usize| {
@@ -271,168 +269,114 @@ impl TreeSearch {
         Ok(masks)
     }
 
-    fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
-        let base = self.prepare(step, index)?;
-        self.over_rows(Kernel::SearchStep, self.keys, base)?;
-        self.sides.state ^= true;
+    async fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
+        let base = self.prepare(step, index).await?;
+        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
+        self.sides.tokens ^= 1;
         self.warm = true;
         Ok(())
     }
 
-    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown beforehand: at first
-    /// as much as a look at every key, then what the last ones did, since the queue measures.
-    fn over_rows(&mut self, kernel: Kernel, count: u32, base: Job) -> Result<()> {
+    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
+    /// beforehand: at first as much as a look at every key, then what the last ones did, since the
+    /// queue measures.
+    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;
         while row < count {
-            let [fit, _] = self.queue.fit(cost);
+            let [fit, _] = self.resident.queue.fit(cost);
             let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
-            self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base })?;
-            self.queue.charge(f64::from(end - row) * cost)?;
+            self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
+            self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;
         }
         Ok(())
     }
 
     /// Queries and the tree; returns what the step's jobs share.
-    fn prepare(&mut self, step: &Step, index: u32) -> Result<Job> {
-        self.load_matrix(&step.matrix)?;
-        self.own_queries = step.matrix == TokenMatrix::Identity;
+    async fn prepare(&mut self, step: &Step, index: u32) -> Result<Job> {
+        let (n, d, precision) = (self.n as usize, self.d as usize, self.grid.precision);
+        let memory = |device: &Device| memory(n, d, precision, true, device.limits());
+        self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
         let leaves = self.keys.div_ceil(LEAF as u32);
         let first_leaf = leaves.next_power_of_two();
         let (first_key, warm) = (self.first_key, u32::from(self.warm));
         let base = Job { n: self.keys, report: index, first_leaf, first_key, warm, ..Job::of(step) };
-        let coordinates = self.keys * self.d;
         let all = Job { row_end: self.keys, ..base };
         match step.matrix {
             TokenMatrix::Identity => {}
-            TokenMatrix::Multiple(_) => self.push(Kernel::Multiple, coordinates, all)?,
-            TokenMatrix::Dense(_) => self.push(Kernel::Dense, coordinates, all)?,
+            TokenMatrix::Multiple(_) => self.push(&kernels::MULTIPLE, self.keys, all).await?,
+            TokenMatrix::Dense(_) => self.push(&kernels::DENSE, self.keys, all).await?,
         }
-        self.push(Kernel::FitLeaves, leaves * self.d, base)?;
+        self.push(&kernels::FIT_LEAVES, leaves, base).await?;
         let mut level = first_leaf;
         while level > 1 {
             let above = (level >> LEVELS).max(1);
-            self.push(Kernel::FitNodes, (level - above) * self.d, Job { row_first: above, row_end: level, ..base })?;
+            self.push(&kernels::FIT_NODES, level - above, Job { row_first: above, row_end: level, ..base }).await?;
             level = above;
         }
         Ok(base)
     }
 
-    /// Buffers of a memory that are not there yet.
-    fn hold(&mut self, memory: &Memory) -> Result<()> {
-        for (what, slot) in LINES {
-            if let (Some(bytes), Entry::Vacant(place)) = (memory.bytes(what), self.buffers.entry(slot)) {
-                place.insert(self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Ã on the device when it changes, with buffers for queries when they are first needed.
-    fn load_matrix(&mut self, matrix: &TokenMatrix) -> Result<()> {
-        if *matrix == TokenMatrix::Identity || self.matrix.as_ref() == Some(matrix) {
-            return Ok(());
-        }
-        let (n, d) = (self.n as usize, self.d as usize);
-        self.hold(&memory(n, d, self.grid.precision, true, self.device.limits())?)?;
-        if let TokenMatrix::Dense(entries) = matrix {
-            self.queue.submit()?;
-            self.write(Slot::Matrix, &entries.iter().flat_map(|&a| pair(a)).collect::<Vec<_>>())?;
-        }
-        self.matrix = Some(matrix.clone());
-        Ok(())
-    }
-
     /// Puts the keys in order and merges those that are equal.
-    fn sort(&mut self) -> Result<()> {
+    async fn sort(&mut self) -> Result<()> {
         let (n, keys) = (self.n, self.keys);
         let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
-        self.push(Kernel::Number, keys, base)?;
-        let hashed = if self.coding.exact { 0..0 } else { HASHED..HASHED + 2 };
-        for digit in hashed.chain(0..self.coding.digits) {
+        self.push(&kernels::NUMBER, keys, base).await?;
+        let hashed = if self.code.exact { 0..0 } else { HASHED..HASHED + 2 };
+        for digit in hashed.chain(0..self.code.digits) {
             let base = Job { digit, ..base };
-            self.push(Kernel::SortCounts, keys, base)?;
-            self.scan(256 * keys.div_ceil(RUN), base)?;
-            self.push(Kernel::SortScatter, keys, base)?;
-            self.sides.order ^= true;
+            self.push(&kernels::SORT_COUNTS, keys, base).await?;
+            self.scan(RADIX * keys.div_ceil(RUN), base).await?;
+            self.push(&kernels::SORT_SCATTER, keys, base).await?;
+            self.sides.order ^= 1;
         }
-        self.push(Kernel::MergeStarts, keys, base)?;
-        self.scan(keys, base)?;
-        self.push(Kernel::MergeKeys, keys, base)?;
-        self.push(Kernel::MergeOwners, n, Job { row_end: n, ..base })?;
-        self.sides.state ^= true;
-        self.sides.marks ^= true;
-        self.queue.submit()?;
-        let sorted = self.device.read(self.buffer(Slot::Sorted), 2)?;
+        self.push(&kernels::MERGE_STARTS, keys, base).await?;
+        self.scan(keys, base).await?;
+        self.push(&kernels::MERGE_KEYS, keys, base).await?;
+        self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
+        self.sides.tokens ^= 1;
+        self.sides.marks ^= 1;
+        self.resident.queue.submit().await?;
+        let sorted = self.resident.read(("sorted", 0), 2).await?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
         self.warm = false;
-        self.sorting.sorted(self.keys);
+        self.schedule.note_sort(self.keys);
         Ok(())
     }
 
     /// Running sums of the first `length` counts.
-    fn scan(&mut self, length: u32, base: Job) -> Result<()> {
+    async fn scan(&mut self, length: u32, base: Job) -> Result<()> {
         let job = Job { row_end: length, ..base };
-        self.push(Kernel::ScanCounts, length, job)?;
-        self.push(Kernel::ScanBlocks, BLOCK.min(length), job)
+        self.push(&kernels::SCAN_COUNTS, length, job).await?;
+        self.push(&kernels::SCAN_BLOCKS, length.div_ceil(BLOCK), job).await
     }
 
-    /// A kernel over `items`: keys, tokens, coordinates, counts.
-    fn push(&mut self, kernel: Kernel, items: u32, mut job: Job) -> Result<()> {
+    /// A kernel over `items`: keys, tokens, nodes, counts.
+    async fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
         job.dims = self.d;
-        let d = self.d as usize;
-        let group = match kernel {
-            Kernel::FitLeaves | Kernel::FitNodes | Kernel::Multiple | Kernel::Dense => LANES,
-            Kernel::ScanBlocks => items,
-            _ => kernel.rows_a_group(d),
-        };
-        let groups = items.div_ceil(group);
-        let groups = self.device.spread(groups.into());
-        let pipeline = kernel.pipeline(&self.device, self.grid.precision, d)?;
-        let binding = self.binding(kernel, &pipeline)?;
-        self.queue.push(Dispatch { pipeline, binding, groups, job })
-    }
-
-    fn binding(&mut self, kernel: Kernel, pipeline: &Pipeline) -> Result<wgpu::BindGroup> {
-        let key = (kernel, self.sides, self.own_queries);
-        if let Some(binding) = self.bindings.get(&key) {
-            return Ok(binding.clone());
-        }
-        let slots = kernel.slots().into_iter();
-        let buffers = slots.map(|(_, slot, _)| self.buffer(slot).as_entire_buffer_binding()).collect();
-        let binding = self.device.bind(kernel.entry(), pipeline, buffers)?;
-        self.bindings.insert(key, binding.clone());
-        Ok(binding)
-    }
-
-    /// The buffer that is in a slot at present. The floats that queries are made with lie where X' will.
-    fn buffer(&self, slot: Slot) -> &wgpu::Buffer {
-        let Sides { state, marks, order } = self.sides;
-        let slot = match slot {
-            Slot::Query if self.own_queries => Slot::RowState,
-            Slot::RowFilter => Slot::NextState,
-            slot => slot,
-        };
-        let slot = match slot {
-            Slot::RowState if state => Slot::NextState,
-            Slot::NextState if state => Slot::RowState,
-            Slot::Marks if marks => Slot::NextMarks,
-            Slot::NextMarks if marks => Slot::Marks,
-            Slot::Order if order => Slot::NextOrder,
-            Slot::NextOrder if order => Slot::Order,
-            slot => slot,
-        };
-        &self.buffers[&slot]
-    }
-
-    fn write(&self, slot: Slot, words: &[u32]) -> Result<()> {
-        self.device.write(self.buffer(slot), words)
+        let Sides { tokens, marks, order } = self.sides;
+        let own = self.matrix.is_identity;
+        self.resident
+            .push(kernel, Span::of(items, 0, self.d), job, |slot| {
+                Bound::whole(match slot {
+                    "row_state" => ("tokens", tokens),
+                    // The floats that queries are made with lie where X' will.
+                    "next_state" | "state_filter" => ("tokens", 1 - tokens),
+                    "query" if own => ("tokens", tokens),
+                    "marks" => ("marks", marks),
+                    "next_marks" => ("marks", 1 - marks),
+                    "order" => ("order", order),
+                    "next_order" => ("order", 1 - order),
+                    _ => (slot, 0),
+                })
+            })
+            .await
     }
 
     /// The key of every token.
-    fn owners(&self) -> Result<Vec<u32>> {
-        self.device.read(self.buffer(Slot::Owner), self.n as usize)
+    async fn owners(&self) -> Result<Vec<u32>> {
+        self.resident.read(("owner", 0), self.n as usize).await
     }
 }
 

@@ -1,20 +1,22 @@
 //! When to sort.
 //!
-//! Searches turn dearer as keys move and their order ages; a sort mends that and merges what has become equal. With the
-//! gain G of the last sort (the tests of the step before it less those of the step after it) and T steps between sorts, a
-//! linear drift costs least where G·T/2 equals the cost of a sort: T is halved above and doubled below. Searches that turn
-//! dear before their time are answered at once, unless the interval is given. Tests are counted, not timed, so that every run of a state sorts alike.
+//! Searches turn dearer as keys move and their order ages; a sort mends that and merges what has
+//! become equal. With the gain G of the last sort (the tests of the step before it less those of
+//! the step after it) and T steps between sorts, a linear drift costs least where G·T/2 equals the
+//! cost of a sort: T is halved above and doubled below. Searches that turn dear before their time
+//! are answered at once, unless the interval is given. Tests are counted, not timed, so that every
+//! run of a state sorts alike.
 
 /// The most steps between two sorts.
 const MOST_STEPS: u32 = 32;
 
-/// What a sort costs, in tests of a box or a key: for each key, and in all.
+/// Cost of a sort, in tests of a box or a key: for each key, and in all.
 const KEY_COST: f64 = 100.0;
 const BASE_COST: f64 = 2e5;
 
-/// What is known since the last sort.
+/// When the next sort is due, from the tests counted since the last one.
 #[derive(Clone, Debug)]
-pub(crate) struct Sorting {
+pub(crate) struct SortSchedule {
     /// The interval, if it is fixed.
     every: Option<u32>,
     interval: u32,
@@ -22,28 +24,29 @@ pub(crate) struct Sorting {
     cost: f64,
     /// Tests of the last step before the sort.
     before: Option<f64>,
-    /// Tests of the steps since: how many steps are known of, the least, the last, and all above the least.
+    /// Tests of the steps since: how many steps are known of, the least, the last, and all above
+    /// the least.
     known: u32,
     least: f64,
     last: f64,
     above: f64,
 }
 
-impl Sorting {
-    /// Just sorted for the first time.
+impl SortSchedule {
+    /// A schedule that starts with a sort.
     pub(crate) fn new(keys: u32, every: Option<u32>) -> Self {
         let cost = KEY_COST.mul_add(f64::from(keys), BASE_COST);
         Self { every, interval: 1, since: 0, cost, before: None, known: 0, least: 0.0, last: 0.0, above: 0.0 }
     }
 
-    /// Just sorted.
-    pub(crate) fn sorted(&mut self, keys: u32) {
+    /// Records that a sort was done.
+    pub(crate) fn note_sort(&mut self, keys: u32) {
         let before = (self.known > 0).then_some(self.last);
         *self = Self { interval: self.interval, before, ..Self::new(keys, self.every) };
     }
 
-    /// A step is on its way.
-    pub(crate) fn stepped(&mut self) {
+    /// Records that a step was queued.
+    pub(crate) fn note_step(&mut self) {
         self.since += 1;
     }
 
@@ -52,7 +55,7 @@ impl Sorting {
         self.every.is_none() && self.since > self.known && (self.since >= self.interval || keys > 1 << 14)
     }
 
-    /// The tests of the next step not yet known of.
+    /// Records the tests of the next step not yet known of.
     pub(crate) fn learn(&mut self, tests: f64) {
         if self.known == 0 {
             if let Some(before) = self.before {

@@ -1,6 +1,8 @@
 //! Sorting and merging on every adapter, against [`crate::space`].
 
-use crate::gpu::Adapter;
+use pollster::block_on;
+
+use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::tree::*;
 use crate::space::{Keys, Order};
 use crate::tokens::Precision;
@@ -20,15 +22,15 @@ type Listed = (Vec<(Vec<i64>, u32, u32)>, Vec<u32>);
 fn listed(state: &TreeSearch) -> Listed {
     let (keys, d) = (state.keys as usize, state.d as usize);
     let per = if state.grid.precision == Precision::F32 { 1 } else { 2 };
-    let read = |slot, words| state.device.read(state.buffer(slot), words).expect("a buffer");
-    let rows = coordinates(&read(Slot::RowState, keys * d * per), state.grid.precision);
-    let marks = read(Slot::Marks, 2 * keys);
+    let read = |name, words| block_on(state.resident.read(name, words)).expect("a buffer");
+    let rows = coordinates(&read(("tokens", state.sides.tokens), keys * d * per), state.grid.precision);
+    let marks = read(("marks", state.sides.marks), 2 * keys);
     let key = |k: usize| (rows[k * d..][..d].to_vec(), marks[2 * k], marks[2 * k + 1]);
-    ((0..keys).map(key).collect(), state.owners().expect("owners"))
+    ((0..keys).map(key).collect(), block_on(state.owners()).expect("owners"))
 }
 
-/// If a sort lost a token or a merge a bit, every later step would be of another cloud; if keys close in space were far
-/// in order, boxes would rule nothing out.
+/// If a sort lost a token or a merge a bit, every later step would be of another cloud; if keys
+/// close in space were far in order, boxes would rule nothing out.
 #[test]
 fn sorted_and_merged_as_on_the_cpu() {
     let mut state = 1u64;
@@ -49,7 +51,8 @@ fn sorted_and_merged_as_on_the_cpu() {
             let rows: Vec<i64> = (0..n).flat_map(|_| kinds[next() as usize % kinds.len()].clone()).collect();
             let grid = Grid { exponent: 0, precision };
             let tokens = grid.tokens(n, d, &rows).expect("tokens");
-            let searched = TreeSearch::new(&device, &tokens, grid, false, Upkeep::default()).expect("a search");
+            let searched =
+                block_on(TreeSearch::new(&device, &tokens, grid, false, Upkeep::default())).expect("a search");
             let (keys, owner) = listed(&searched);
             let (expected, _) = Keys::of_tokens(rows.clone(), d).ordered(d, Order::Space, true);
             let mut sorted: Vec<_> = (0..expected.len())
@@ -62,12 +65,12 @@ fn sorted_and_merged_as_on_the_cpu() {
             for (i, &key) in owner.iter().enumerate() {
                 assert_eq!(keys[key as usize].0, rows[i * d..][..d], "token {i}");
             }
-            if searched.coding.exact && d <= 3 {
+            if searched.code.exact && d <= 3 {
                 let code = |row: &[i64]| {
-                    let axes = &searched.coding.axes;
-                    (0..8 * searched.coding.digits).fold(0u128, |code, place| {
+                    let axes = &searched.code.axes;
+                    (0..8 * searched.code.digits).fold(0u128, |code, place| {
                         let axis = axes[place as usize % axes.len()] as usize;
-                        let x = row[axis] - searched.coding.lowest[axis];
+                        let x = row[axis] - searched.code.lowest[axis];
                         code | u128::from((x >> (place / axes.len() as u32) & 1) as u64) << place
                     })
                 };

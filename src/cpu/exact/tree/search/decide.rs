@@ -1,18 +1,19 @@
-//! Exact decisions: which candidates attain a row's maximum, and the strips that follow from that alone.
+//! Exact decisions: which candidates attain a row's maximum, and the strips that follow from that
+//! alone.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::exact;
 use crate::cpu::exact::step::{Purpose, Tally};
-use crate::cpu::exact::tree::search::{Known, Search, Strip, places};
+use crate::cpu::exact::tree::search::{LaneState, Search, Strip, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes};
 use crate::space::{Coordinate, LEAF};
 
 impl<W: Width> Search<'_, W> {
-    /// Exact maxima, the least token that attains each, and of the candidates those that do. Where nothing but them
-    /// matters, a lane with one candidate needs no exact score.
+    /// Finds exact maxima and the least token that attains each, and strikes the candidates that
+    /// attain none. Where only maximisers matter, a lane with one candidate needs no exact score.
     #[inline(always)]
-    pub(crate) fn decide_maxima(&mut self, lanes: usize, known: &mut Known<W>, tally: &mut Tally) {
+    pub(crate) fn decide_maxima(&mut self, lanes: usize, known: &mut LaneState<W>, tally: &mut Tally) {
         let keys = self.keys;
         let mut candidates = std::mem::take(&mut self.scratch.candidates);
         let (mut once, mut twice) = (0, 0);
@@ -21,7 +22,7 @@ impl<W: Width> Search<'_, W> {
             once |= bits;
         }
         let asked = if known.strip == Strip::Wide { u64::MAX } else { twice };
-        // Where the maximum last rose, as a place in the list: earlier candidates do not attain it.
+        // The place in the list where the maximum last rose: earlier candidates do not attain it.
         let mut risen = [0u32; LANES];
         let mut scores = [W::Wide::default(); LANES];
         for (place, (key, bits)) in candidates.iter_mut().enumerate() {
@@ -63,7 +64,7 @@ impl<W: Width> Search<'_, W> {
         self.scratch.candidates = candidates;
     }
 
-    /// Keys (no more than a leaf has) that are in the strips of the lanes given with them.
+    /// Adds each key to the strips of the lanes in its mask; at most as many keys as a leaf has.
     #[inline(always)]
     pub(crate) fn take<L: Lanes<W, W::Int>>(&mut self, lanes: L, list: &[(u32, u64)]) {
         let keys = self.keys;
@@ -86,9 +87,9 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// The strips of rows whose members are among their maximisers.
+    /// Fills the strips of rows whose members are among their maximisers.
     #[inline(always)]
-    pub(crate) fn take_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &Known<W>) {
+    pub(crate) fn take_maximisers<L: Lanes<W, W::Int>>(&mut self, lanes: L, known: &LaneState<W>) {
         if known.strip == Strip::Argmax {
             // One token of those that each key stands for.
             let mut list = [(0, 0); LANES];

@@ -1,9 +1,11 @@
-//! The first pass: scores that are certainly attained, and the keys that may attain a row's maximum.
+//! The first pass: it finds scores that are certainly attained, and the keys that may attain a
+//! row's maximum.
 //!
-//! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly attained. Boxes are opened
-//! depth first, the half that promises more before the other (or, in the order of norms, leaf after leaf until |q||x| no
-//! longer reaches); one bound for the whole packet comes before those of its lanes. The leaves seen are noted with the most that they may hold; in those that may hold the
-//! maximum of a lane, the keys that may attain it are candidates.
+//! A leaf is scanned only if for some lane its upper bound reaches a score that is certainly
+//! attained. Boxes are opened depth first, the half that promises more before the other (or, in the
+//! order of norms, leaf after leaf until |q||x| no longer reaches); one bound for the whole packet
+//! comes before those of its lanes. The leaves seen are noted with the most that they may hold; in
+//! those that may hold the maximum of a lane, the keys that may attain it are candidates.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::{at_least, load, unrolled};
@@ -12,25 +14,26 @@ use crate::cpu::exact::tree::search::scan::{
     Cutoffs, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets,
 };
 use crate::cpu::exact::tree::search::scratch::{SearchScratch, Winners};
-use crate::cpu::exact::tree::search::{Known, Search, largest_of, places, store};
+use crate::cpu::exact::tree::search::{LaneState, Search, largest_of, places, store};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::{LEAF, Order};
 
 impl<W: Width> Search<'_, W> {
-    /// Scores that are certainly attained, near the row maxima, and the leaves that matter to them.
+    /// Finds scores near the row maxima that are certainly attained, and notes the leaves that were
+    /// scanned for them.
     #[inline(always)]
     pub(crate) fn first_pass<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        known: &Known<W>,
+        known: &LaneState<W>,
         tally: &mut Tally,
     ) -> [L::Floats; VECTORS] {
         self.scratch.scanned.leaves.clear();
         self.scratch.scanned.most.clear();
         let mut start = [W::LOWEST; LANES];
         for l in places(known.idle) {
-            start[l] = W::LOWEST.size(); // nothing is of use to it
+            start[l] = W::LOWEST.size(); // no key is of use to this lane
         }
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
         self.sift(|level| &level.maxima, Cutoffs::above(W::default()));
@@ -53,7 +56,7 @@ impl<W: Width> Search<'_, W> {
         max
     }
 
-    /// The boxes to begin with, the most promising last.
+    /// Opens the boxes that the group begins with, the most promising last.
     #[inline(always)]
     fn open_group(&mut self) {
         let (tree, d) = (self.keys.tree, self.keys.cloud.d);
@@ -70,7 +73,8 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// What the packet before found is attained by this one's rows too, and rarely far from their maxima.
+    /// Begins with the keys that won in the packet before: rows of this packet attain their scores
+    /// too, and these are rarely far from the maxima.
     #[inline(always)]
     fn start_from_winners<L: Lanes<W, W::Int>>(&mut self, lanes: L, max: &mut [L::Floats; VECTORS]) {
         let (cloud, d) = (self.keys.cloud, self.keys.cloud.d);
@@ -121,7 +125,7 @@ impl<W: Width> Search<'_, W> {
     fn nearest_leaf<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        known: &Known<W>,
+        known: &LaneState<W>,
         limit: &[L::Floats; VECTORS],
         tally: &mut Tally,
     ) -> Option<usize> {
@@ -170,13 +174,13 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// Scans a leaf for maxima.
+    /// Scans a leaf for maxima and notes the most that it may hold.
     #[inline(always)]
     fn see_leaf<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
         leaf: usize,
-        known: &Known<W>,
+        known: &LaneState<W>,
         max: &mut [L::Floats; VECTORS],
         tally: &mut Tally,
     ) {
@@ -189,7 +193,7 @@ impl<W: Width> Search<'_, W> {
             for (seeing, &key) in seeing.iter_mut().zip(&self.scratch.leaf.keys) {
                 *seeing = known.seeing(width, self.keys.first[key as usize]);
             }
-            leaf_maxima_seen(lanes, query, keys, d, &self.scratch.blinds, &seeing[..count])
+            leaf_maxima_seen(lanes, query, keys, d, &self.scratch.penalties, &seeing[..count])
         } else {
             unrolled!(d, |d| leaf_maxima(lanes, query, keys, d, count))
         };
@@ -203,12 +207,12 @@ impl<W: Width> Search<'_, W> {
         store(lanes, &most, &mut self.scratch.scanned.most);
     }
 
-    /// Keys that may attain the maximum of some lane.
+    /// Lists the keys that may attain the maximum of some lane.
     #[inline(always)]
     pub(crate) fn find_candidates<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        known: &Known<W>,
+        known: &LaneState<W>,
         attained: &[L::Floats; VECTORS],
         tally: &mut Tally,
     ) {

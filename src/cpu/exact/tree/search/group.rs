@@ -1,11 +1,12 @@
-//! Where the packets of a group of neighbouring rows begin.
+//! The boxes from which the packets of a group of neighbouring rows begin.
 //!
-//! Rows that follow one another in the tree's order have queries in a small box, the fan, and much the same maxima and
-//! strips. So the tree is descended once for all of them, by bounds over the fan that cost a scalar; what this leaves
-//! open, boxes or keys, is divided once more by parts of the group, and there every packet begins. With scores measured from some key o,
-//! a key whose score is below 0 for every query of the fan attains no maximum, since o is better; one below −D is in no strip of
-//! width D or less; and where no score exceeds U, one of at least U − D is in every strip of width D or more: such keys and boxes
-//! are summed once for all rows.
+//! Rows that follow one another in the tree's order have queries in a small box, the fan, and much
+//! the same maxima and strips. So the tree is descended once for all of them, by bounds over the
+//! fan that cost a scalar; what this leaves open, boxes or keys, is divided once more by parts of
+//! the group, and there every packet begins. With scores measured from some key o, a key whose
+//! score is below 0 for every query of the fan attains no maximum, since o is better; one below −D
+//! is in no strip of width D or less; and where no score exceeds U, one of at least U − D is in
+//! every strip of width D or more: such keys and boxes are summed once for all rows.
 //!
 //! A group only decides where packets begin: what they find is the same from the root.
 #![allow(clippy::inline_always)] // see `packet`
@@ -21,27 +22,28 @@ use crate::exact::{StripWidth, TokenMatrix};
 use crate::model::Mask;
 use crate::space::{Coordinate, LEAF, Order};
 
-/// Rows of a group, of its parts and of theirs; powers of two, the last at least as many as a packet has.
+/// Rows of a group, of its parts and of their parts; powers of two, the last at least as many as a
+/// packet has.
 pub(crate) const ROWS: [usize; 3] = [1024, 256, 64];
 
-/// Boxes that a packet begins with, at most; about.
+/// About the most boxes that a packet begins with.
 const MOST: usize = 256;
 
 /// Keys that are listed, at most. They are listed in few dimensions only: in more, the boxes around
 /// them say little.
 const LISTED: usize = 4096;
 
-/// Boxes to begin with, or all keys below them that matter.
+/// Boxes that a search begins with or, if they are few, the keys below them that matter.
 pub(crate) struct Frontier<W: Width> {
     pub(crate) boxes: Vec<u32>,
-    /// If they are few.
+    /// The keys, if they are few.
     pub(crate) list: Option<List<W>>,
     spare: Option<List<W>>,
-    /// What needs no more decision: it is in the strip of every row.
+    /// Keys that are in the strip of every row.
     pub(crate) settled: Settled<W>,
 }
 
-/// Tokens summed once for several rows.
+/// Sum and count of the keys that are in the strip of every row.
 #[derive(Clone)]
 pub(crate) struct Settled<W: Width> {
     pub(crate) sum: Vec<<W::Int as Coordinate>::Sum>,
@@ -77,13 +79,13 @@ impl<W: Width> Settled<W> {
     }
 }
 
-/// What a group, or a part of it, begins with.
+/// The frontiers that a group, or a part of it, begins with.
 pub(crate) struct Level<W: Width> {
-    /// All that may attain a maximum.
+    /// Everything that may attain a maximum.
     pub(crate) maxima: Frontier<W>,
-    /// All that may be in a wide strip.
+    /// Everything that may be in a wide strip.
     pub(crate) strips: Frontier<W>,
-    /// A key near their maxima.
+    /// A key near the maxima of the rows.
     best: u32,
 }
 
@@ -93,7 +95,7 @@ pub(crate) struct Group<W: Width> {
     room: Room<W>,
 }
 
-/// For boxes of the next level, and for the keys of a leaf.
+/// Buffers for the boxes of the next level and for the keys of a leaf.
 struct Room<W: Width> {
     next: Vec<u32>,
     settled: Settled<W>,
@@ -115,7 +117,8 @@ impl<W: Width> Frontier<W> {
         }
     }
 
-    /// Keeps of what is around all what some query of a fan brings between two limits, and sums what every query brings above.
+    /// Keeps the part of the outer frontier that reaches the outer limit for some query of the fan,
+    /// and sums what reaches the inner limit for every query.
     #[inline(always)]
     fn narrow(
         &mut self,
@@ -139,7 +142,7 @@ impl<W: Width> Frontier<W> {
         list.clear();
         let mut fits = true;
         if let Some(listed) = listed {
-            // They fit: there are no more of them.
+            // All fit: there are no more of them than before.
             let settled = &mut self.settled;
             listed.sift(fan, origin, limits, |place, whole| {
                 if whole {
@@ -157,7 +160,7 @@ impl<W: Width> Frontier<W> {
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
-                    leaf.fill(range.start, rows, d);
+                    unrolled!(few d, |d| leaf.fill(range.start, rows, d));
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
                             settled.add_key(keys, leaf.keys()[place]);
@@ -175,8 +178,8 @@ impl<W: Width> Frontier<W> {
         *(if fits { &mut self.list } else { &mut self.spare }) = Some(list);
     }
 
-    /// Opens boxes level by level; drops those whose scores stay below the limits for every query of the fan, and sums those
-    /// that are above for all.
+    /// Opens boxes level by level; drops those whose scores stay below the outer limit for every
+    /// query of the fan, and sums those that reach the inner limit for every query.
     #[inline(always)]
     fn descend(
         &mut self,
@@ -212,7 +215,7 @@ impl<W: Width> Frontier<W> {
         }
     }
 
-    /// No query of the fan has a larger score here.
+    /// A bound on the scores of the fan's queries on this frontier.
     #[inline(always)]
     fn most(&self, keys: &SortedKeys<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
         let d = keys.cloud.d;
@@ -228,14 +231,14 @@ impl<W: Width> Frontier<W> {
 }
 
 impl<W: Width> Group<W> {
-    /// Everything.
+    /// The frontier that is the root, at every level.
     pub(crate) fn root(d: usize) -> Self {
         let level = || Level { maxima: Frontier::root(d), strips: Frontier::root(d), best: 0 };
         let room = Room { next: Vec::new(), settled: Settled::none(d), leaf: List::new(d, LEAF) };
         Self { levels: [level(), level(), level()], room }
     }
 
-    /// Where packets begin.
+    /// The level at which packets begin.
     pub(crate) fn innermost(&self) -> &Level<W> {
         &self.levels[ROWS.len() - 1]
     }
@@ -287,7 +290,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
         let [narrowest, widest] = widths(keys, plan, node, &fan);
         if widest > W::default() {
             let most = maxima.most(keys, &fan, origin);
-            // Rounded once more, for which the widths pay.
+            // Rounded once more, which the widths have room for.
             let inside = if most < narrowest { most - narrowest } else { W::LOWEST.size() };
             let limits = Cutoffs { outside: widest.negated(), inside };
             strips.narrow(outer.map(|outer| &outer.strips), keys, &fan, origin, limits, &mut group.room);
@@ -308,7 +311,7 @@ fn fan_of<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
         let mut add = |entry: W::Int, c: W, h: W| {
             let entry = Integer::to_i64(entry) as f64 * unit;
             weighted.0 += entry * c.to_f64();
-            // And what rounding the sum may cost.
+            // Room for the rounding of the sum.
             weighted.1 += entry.abs() * (h.to_f64() + (d + 4) as f64 * f64::EPSILON * (c.to_f64().abs() + h.to_f64()));
         };
         match &plan.step.matrix {
@@ -332,11 +335,11 @@ fn fan_of<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
         .collect()
 }
 
-/// No strip of these rows is narrower, and none is wider.
+/// Bounds on the widths of these rows' strips: the narrowest and the widest.
 fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: usize, fan: &[Fan<W>]) -> [W; 2] {
     let d = keys.cloud.d;
     let around = &keys.tree.boxes()[node * 2 * d..][..2 * d];
-    // Of |q_k|, and of q_k x_k.
+    // Ranges of |q_k|, and of q_k x_k.
     let size = |k: usize| {
         let [centre, half, largest] = fan[k].map(W::to_f64);
         [(centre.abs() - half).max(0.0), largest]
@@ -359,14 +362,15 @@ fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
         StripWidth::QueryNorm { factor } => of_squares(factor, sums(&|k| size(k).map(|q| q * q))),
         StripWidth::ANorm { factor } => {
             let scale = (-f64::from(plan.step.matrix_exponent)).exp2();
-            // What rounding may cost the sums is far below the share of their largest term that is taken off.
+            // Rounding costs the sums far less than the share of their largest term that is taken
+            // off.
             let largest = |k: usize| [0.0, fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64())];
             let spared = 1e-6 * sums(&largest)[1];
             let [least, most] = sums(&product);
             of_squares(factor, [(least - spared) * scale, (most + spared) * scale])
         }
     };
-    // All of these are rounded.
+    // Room for their rounding.
     let narrowest = W::nearest((0.999 * narrowest - 2.0).max(0.0));
     [narrowest, if widest == 0.0 { W::default() } else { W::above(1.001 * widest + 2.0) }]
 }

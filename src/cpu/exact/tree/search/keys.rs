@@ -8,15 +8,15 @@ use crate::space::{Order, Tree};
 pub(crate) struct SortedKeys<'a, W: Width> {
     /// Coordinates of the keys.
     pub(crate) cloud: &'a Cloud<W>,
-    /// Tokens that each key stands for.
+    /// The number of tokens that each key stands for.
     pub(crate) weight: &'a [u32],
-    /// The least index among them.
+    /// The least index among the tokens of each key.
     pub(crate) first: &'a [u32],
     /// The key of token 0.
     pub(crate) first_key: u32,
     pub(crate) tree: &'a Tree<W::Int>,
-    /// What order it is, and with it how to search.
+    /// The order, which says how to search.
     pub(crate) order: Order,
-    /// Some weight is not 1.
+    /// True if some weight is not 1.
     pub(crate) weighted: bool,
 }

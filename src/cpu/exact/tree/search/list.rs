@@ -1,8 +1,10 @@
-//! Keys listed one by one: what a few neighbouring rows may need of a cloud is often less than a leaf holds.
+//! Keys listed one by one: what a few neighbouring rows may need of a cloud is often less than a
+//! leaf holds.
 //!
-//! The boxes of sparse regions are large, and it is there that maxima lie. So what a group's descent leaves of the tree is
-//! sifted key by key, by the same bounds over the fan of its queries, and every packet of the group sifts that list
-//! once more by its own fan. What remains is scored against every lane, [`LEAF`] keys at a time.
+//! The boxes of sparse regions are large, and it is there that maxima lie. So what a group's
+//! descent leaves of the tree is sifted key by key, by the same bounds over the fan of its queries,
+//! and every packet of the group sifts that list once more by its own fan. What remains is scored
+//! against every lane, [`LEAF`] keys at a time.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::unrolled;
@@ -10,26 +12,26 @@ use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin};
 use crate::cpu::exact::width::Width;
 use crate::space::LEAF;
 
-/// Keys whose bounds are computed side by side.
+/// The number of keys whose bounds are computed side by side.
 const SIDE: usize = 16;
 
 /// Keys and their coordinates: `[coordinate][key]`.
 pub(crate) struct List<W> {
     keys: Vec<u32>,
     floats: Vec<W>,
-    /// How many are listed; beyond them, up to `room`, anything may stand.
+    /// The number of keys listed; beyond them, up to `room`, anything may stand.
     count: usize,
     room: usize,
 }
 
 impl<W: Width> List<W> {
-    /// With room for some keys.
+    /// Makes an empty list with room for some keys.
     pub(crate) fn new(d: usize, room: usize) -> Self {
         let room = room.next_multiple_of(SIDE);
         Self { keys: vec![0; room], floats: vec![W::default(); d * room], count: 0, room }
     }
 
-    /// Keys listed.
+    /// The keys listed.
     pub(crate) fn keys(&self) -> &[u32] {
         &self.keys[..self.count]
     }
@@ -38,7 +40,7 @@ impl<W: Width> List<W> {
         self.count = 0;
     }
 
-    /// Lists keys from one on, of these rows in R^d and no others; there must be room.
+    /// Lists the keys from `first` on with these rows in R^d, and no others; there must be room.
     #[inline(always)]
     pub(crate) fn fill(&mut self, first: usize, rows: &[W], d: usize) {
         self.count = rows.len() / d;
@@ -54,7 +56,7 @@ impl<W: Width> List<W> {
         }
     }
 
-    /// Lists what another list has at a place, if there is room.
+    /// Appends the key at a place of another list; false if there is no room.
     #[inline(always)]
     pub(crate) fn push_of(&mut self, other: &Self, place: usize) -> bool {
         let at = self.count;
@@ -68,7 +70,8 @@ impl<W: Width> List<W> {
         true
     }
 
-    /// The place of a key with the largest score for the middle of a fan, by floats: any key would do.
+    /// The place of a key with the largest score for the middle of a fan, by floats: any key would
+    /// do.
     #[inline(always)]
     pub(crate) fn best(&self, fan: &[Fan<W>]) -> Option<usize> {
         let (mut best, mut place) = (W::LOWEST, None);
@@ -89,8 +92,10 @@ impl<W: Width> List<W> {
         place
     }
 
-    /// Calls with the places of keys that reach the limits for some query of the fan, ascending, and whether they are above for
-    /// all, until told to stop: the bounds of [`crate::cpu::exact::tree::search::scan::fan_bounds`] for boxes of one key each.
+    /// Calls `keep` with the place of each key that reaches the outer limit for some query of the
+    /// fan, ascending, and with whether it reaches the inner limit for every query; stops when told
+    /// so. The bounds are those of [`crate::cpu::exact::tree::search::scan::fan_bounds`] for boxes
+    /// of one key each.
     #[inline(always)]
     pub(crate) fn sift(
         &self,
@@ -117,7 +122,7 @@ impl<W: Width> List<W> {
         }
     }
 
-    /// No query of the fan has a larger score.
+    /// A bound on the scores of the fan's queries.
     #[inline(always)]
     pub(crate) fn most(&self, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
         let mut most = W::LOWEST;
@@ -130,7 +135,7 @@ impl<W: Width> List<W> {
         most
     }
 
-    /// Of some keys side by side the least and the largest score.
+    /// Bounds on the scores of some keys side by side: the least and the largest.
     #[inline(always)]
     fn bounds(&self, fan: &[Fan<W>], origin: Origin<'_, W>, start: usize) -> [[W; SIDE]; 2] {
         let slack = origin.slack + origin.slack;
@@ -157,9 +162,9 @@ impl<W: Width> List<W> {
 pub(crate) struct Parts<W> {
     d: usize,
     pub(crate) keys: Vec<u32>,
-    /// From the origin, `[key][coordinate]`.
+    /// Their coordinates from the origin, `[key][coordinate]`.
     near: Vec<W>,
-    /// `max |x_k − o_k|`, as a box around the origin.
+    /// The box around them: the origin, and `max |x_k − o_k|`.
     pub(crate) around: Vec<W>,
 }
 
@@ -172,7 +177,8 @@ impl<W: Width> Parts<W> {
         self.keys.len().div_ceil(LEAF)
     }
 
-    /// Takes of a list what a packet's fan leaves to be decided; calls with the keys that are above the limits.
+    /// Takes the keys of a list that a packet's fan leaves to be decided; calls `inside` with those
+    /// that reach the inner limit.
     #[inline(always)]
     pub(crate) fn take(
         &mut self,
@@ -204,7 +210,7 @@ impl<W: Width> Parts<W> {
         });
     }
 
-    /// Keys of a part, and where they are from the origin.
+    /// The keys of a part, and their coordinates from the origin.
     #[inline(always)]
     pub(crate) fn part(&self, part: usize) -> (&[u32], &[W]) {
         let range = part * LEAF..(part * LEAF + LEAF).min(self.keys.len());

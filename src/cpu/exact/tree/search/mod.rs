@@ -1,19 +1,25 @@
-//! One packet of rows against keys in order: the same strips and sums as [`crate::cpu::exact::brute::packet`], most keys unseen.
+//! One packet of rows against keys in order: the same strips and sums as
+//! [`crate::cpu::exact::brute::packet`], most keys unseen.
 //!
-//! 0. [`group`]: the boxes where packets of neighbouring rows begin, or the keys in a [`list`], found once for all of them.
-//! 1. [`first`]: the candidates for each row's maximum; most leaves cannot hold one and are not scanned.
-//! 2. [`exact`]: exact scores decide among the candidates. Of equal maximisers the one with the least first index wins,
-//!    as in brute force. A strip of width 0 needs no more: its members are among the candidates.
+//! 0. [`group`]: the boxes where packets of neighbouring rows begin, or the keys in a [`list`],
+//!    found once for all of them.
+//! 1. [`first`]: the candidates for each row's maximum; most leaves cannot hold one and are not
+//!    scanned.
+//! 2. [`decide`]: exact scores decide among the candidates. Of equal maximisers the one with the
+//!    least first index wins, as in brute force. A strip of width 0 needs no more: its members are
+//!    among the candidates.
 //! 3. [`second`]: the strip; boxes wholly outside are dropped, boxes wholly inside added whole.
 //!
-//! **What floats cost.** Scores are measured from an origin o, one for the packet: the key that won in the packet before.
-//! So they err in proportion to the distance from there, and late in a run, when clusters are a few lattice units wide,
-//! floats still tell keys apart. With r the relative error of one rounding, `Σ q_k (x_k − o_k)` meets at most d + 2 of
-//! them in each term (the query, the difference, the product, the sums), and a bound `q·(c − o) ± |q|·h` two more at the
-//! end. `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves and of limits
-//! that are compared with: a score of a key in a box is off by at most `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with
-//! `h + κ (h + |c − o|)` in place of h a computed bound is a bound. Bounds over all queries of a packet or a group meet
-//! four roundings more, and take 2κ. In the order of norms the origin is 0.
+//! **What floats cost.** Scores are measured from an origin o, one for the packet: the key that won
+//! in the packet before. So they err in proportion to the distance from there, and late in a run,
+//! when clusters are a few lattice units wide, floats still tell keys apart. With r the relative
+//! error of one rounding, `Σ q_k (x_k − o_k)` meets at most d + 2 of them in each term (the query,
+//! the difference, the product, the sums), and a bound `q·(c − o) ± |q|·h` two more at the end.
+//! `κ = 1.01 (d + 8) r`, d ≤ 2^13, pays for them, for the rounding of the error terms themselves
+//! and of limits that are compared with: a score of a key in a box is off by at most
+//! `e = κ Σ|q_k| (|c_k − o_k| + h_k)`, and with `h + κ (h + |c − o|)` in place of h a computed
+//! bound is a bound. Bounds over all queries of a packet or a group meet four roundings more, and
+//! take 2κ. In the order of norms the origin is 0.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod decide;
@@ -32,13 +38,14 @@ use crate::cpu::exact::tree::search::group::{Frontier, Level};
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::list::List;
 use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin, errors};
-use crate::cpu::exact::tree::search::scratch::{Leaf, Listed, Queries, SearchScratch};
+use crate::cpu::exact::tree::search::scratch::{Leaf, ListedKeys, Queries, SearchScratch};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::exact::StripWidth;
 use crate::space::{LEAF, Order};
 
-/// A row to be computed: the key whose coordinates it has, how many tokens it sees, and its place in what is computed.
+/// A row to be computed: the key whose coordinates it has, the number of tokens that it sees, and
+/// its place in the result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) key: u32,
@@ -46,7 +53,7 @@ pub(crate) struct Row {
     pub(crate) place: u32,
 }
 
-/// One packet's work.
+/// A packet of rows, to be searched for among keys in order.
 pub(crate) struct Search<'a, W: Width> {
     pub(crate) keys: &'a SortedKeys<'a, W>,
     pub(crate) plan: &'a PreparedStep<'a, W>,
@@ -56,44 +63,44 @@ pub(crate) struct Search<'a, W: Width> {
     pub(crate) purpose: Purpose<'a, W>,
 }
 
-/// What a strip holds.
+/// The members of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strip {
-    /// All that is near the maximum.
+    /// Every key near the maximum.
     Wide,
-    /// All that attains it.
+    /// Every key that attains it.
     Maximisers,
-    /// The first that attains it.
+    /// The first token that attains it.
     Argmax,
 }
 
-/// What one packet knows of its lanes. Lanes past the last row repeat it.
-pub(crate) struct Known<W: Width> {
+/// State of the lanes of one packet. Lanes past the last row repeat it.
+pub(crate) struct LaneState<W: Width> {
     strip: Strip,
     /// Lanes with a row of their own.
     own: u64,
     visible: [u32; LANES],
-    /// Some token is not seen by some lane.
+    /// True if some lane does not see some token.
     blind: bool,
-    /// Lanes whose scores are all 0: everything they see attains their maximum.
+    /// Lanes whose scores are all 0: every key that they see attains their maximum.
     idle: u64,
     /// A float not below |q|.
     norm: [W; LANES],
     width: [W::Wide; LANES],
     max: [W::Wide; LANES],
-    /// A token, and the key that stands for it.
+    /// The token that attains the maximum, and the key that stands for it.
     argmax: [u32; LANES],
     argmax_key: [u32; LANES],
 }
 
-impl<W: Width> Known<W> {
-    /// Of this many lanes the first that sees a token, and with it all after it.
+impl<W: Width> LaneState<W> {
+    /// The first of this many lanes that sees a token; all lanes after it do too.
     #[inline(always)]
     fn seeing(&self, lanes: usize, token: u32) -> usize {
         self.visible[..lanes].partition_point(|&visible| visible <= token)
     }
 
-    /// Lanes that see a token.
+    /// The lanes that see a token.
     #[inline(always)]
     fn seen(&self, lanes: usize, token: u32) -> u64 {
         if !self.blind {
@@ -118,7 +125,7 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
         let attained = self.first_pass(lanes, &known, &mut tally);
         self.find_candidates(lanes, &known, &attained, &mut tally);
         self.decide_maxima(width, &mut known, &mut tally);
-        // Rows whose scores are all 0 have everything in their strip, and no candidates.
+        // Rows whose scores are all 0 have every key in their strip, and no candidates.
         let wide = match known.strip {
             Strip::Wide => u64::MAX >> (LANES - width),
             Strip::Maximisers => known.idle,
@@ -137,7 +144,7 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
 
 impl<W: Width> Search<'_, W> {
     #[inline(always)]
-    fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> Known<W> {
+    fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> LaneState<W> {
         let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
         let Queries { exact, floats, sizes, fan, own } = &mut self.scratch.queries;
         let count = self.rows.len();
@@ -150,7 +157,7 @@ impl<W: Width> Search<'_, W> {
             }
         }
         queries(cloud, plan, lanes, own, exact, floats);
-        // |q|, and whether any score can be other than 0.
+        // |q|, and the lanes in which a score can be other than 0.
         let (zero, minus_one) = (set.splat(W::default()), set.splat(W::of_one().negated()));
         let mut weight = [zero; VECTORS];
         for k in 0..cloud.d {
@@ -167,7 +174,7 @@ impl<W: Width> Search<'_, W> {
             }
             fan[k] = Self::around(largest_of::<W, L>(set, up), largest_of::<W, L>(set, down));
         }
-        let mut known = Known {
+        let mut known = LaneState {
             strip: match plan.step.width {
                 StripWidth::Constant(0) => Strip::Maximisers,
                 StripWidth::Argmax => Strip::Argmax,
@@ -201,7 +208,7 @@ impl<W: Width> Search<'_, W> {
         known
     }
 
-    /// From the largest and minus the least of a coordinate.
+    /// The fan of a coordinate, from its largest value and minus its least.
     #[inline(always)]
     fn around(most: W, least_turned: W) -> Fan<W> {
         let half = W::nearest(0.5);
@@ -215,11 +222,12 @@ impl<W: Width> Search<'_, W> {
         self.scratch.origin.in_dimension(self.keys.cloud.d)
     }
 
-    /// Takes what a packet may need from the list of its group, if there is one, and sums what is inside for all of its rows.
+    /// Takes the keys that a packet may need from the list of its group, if there is one, and sums
+    /// those that are in the strip of every row.
     #[inline(always)]
     fn sift(&mut self, of: impl Fn(&Level<W>) -> &Frontier<W>, cutoffs: Cutoffs<W>) {
         let SearchScratch { listed, group, queries, origin, .. } = &mut *self.scratch;
-        let Listed { parts, in_use, settled } = listed;
+        let ListedKeys { parts, in_use, settled } = listed;
         let (keys, d, fan) = (self.keys, self.keys.cloud.d, &queries.fan);
         settled.clear();
         let origin = origin.in_dimension(d);
@@ -230,8 +238,8 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// How many keys a leaf holds, or a part of those listed; their floats are then at hand from the origin, and the
-    /// error of their scores.
+    /// Lays out the keys of a leaf, or of a part of those listed, from the origin; returns their
+    /// number and the error of their scores.
     #[inline(always)]
     fn approach<L: Lanes<W, W::Int>>(&mut self, lanes: L, part: usize) -> (usize, [L::Floats; VECTORS]) {
         let (cloud, tree) = (self.keys.cloud, self.keys.tree);
@@ -255,9 +263,9 @@ impl<W: Width> Search<'_, W> {
         (keys.len(), unrolled!(cloud.d, |d| errors(lanes, sizes, around, origin, d)))
     }
 
-    /// Step 4 of the contract.
+    /// Writes the result: step 4 of the contract.
     #[inline(always)]
-    fn finish(&mut self, width: usize, known: &Known<W>, tally: &mut Tally) {
+    fn finish(&mut self, width: usize, known: &LaneState<W>, tally: &mut Tally) {
         let (keys, d) = (self.keys, self.keys.cloud.d);
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let SearchScratch { sums, queries, .. } = &mut *self.scratch;
@@ -282,7 +290,8 @@ impl<W: Width> Search<'_, W> {
     }
 }
 
-/// A float not below |q| of every lane: as for the norms in the tree, and once more for the rounding of a query.
+/// A float not below |q|, for every lane: with room for rounding as for the norms in the tree, and
+/// for that of a query.
 fn norms<W: Width>(lanes: usize, query_floats: &[W]) -> [W; LANES] {
     let d = query_floats.len() / lanes;
     let slack = 1.0 + (d + 16) as f64 * 2.0 * W::ROUNDING;
@@ -294,7 +303,7 @@ fn norms<W: Width>(lanes: usize, query_floats: &[W]) -> [W; LANES] {
     norms
 }
 
-/// Places of the bits that are set.
+/// The places of the bits that are set.
 #[inline(always)]
 fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -318,7 +327,7 @@ fn largest_of<W: Width, L: Lanes<W, W::Int>>(lanes: L, x: L::Floats) -> W {
     largest
 }
 
-/// Puts a packet's vectors behind what is there.
+/// Appends a packet's vectors to a buffer.
 #[inline(always)]
 fn store<W: Width, L: Lanes<W, W::Int>>(lanes: L, vectors: &[L::Floats; VECTORS], to: &mut Vec<W>) {
     let at = to.len();

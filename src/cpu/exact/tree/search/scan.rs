@@ -1,4 +1,5 @@
-//! The three loops that a search spends its time in: bounds of a box, the best of a leaf, the sets of a leaf.
+//! The three loops that a search spends its time in: bounds of a box, the best of a leaf, the sets
+//! of a leaf.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, scores};
@@ -6,33 +7,35 @@ use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::LEAF;
 
-/// Adds −∞ to the lanes that do not see a key: slices of this many −∞, then as many zeros, from where they start.
-pub(crate) struct Blinds<W> {
+/// Penalties that hide a key from the lanes that do not see it: as many −∞ as there are lanes, then
+/// as many zeros.
+pub(crate) struct Penalties<W> {
     penalties: Vec<W>,
     lanes: usize,
 }
 
-impl<W: Width> Blinds<W> {
+impl<W: Width> Penalties<W> {
     pub(crate) fn new(lanes: usize) -> Self {
         let mut penalties = vec![W::LOWEST; lanes];
         penalties.resize(2 * lanes, W::default());
         Self { penalties, lanes }
     }
 
-    /// For the lanes from `first` on seeing.
+    /// The penalties of a key that the lanes from `first` on see.
     fn from(&self, first: usize) -> &[W] {
         &self.penalties[self.lanes - first..][..self.lanes]
     }
 }
 
-/// Where a packet measures from, as floats, and κ (see the module above).
+/// The point that a packet measures from, as floats, and κ (see the module above).
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<'a, W> {
     pub(crate) at: &'a [W],
     pub(crate) slack: W,
 }
 
-/// `q·(c − o)` and `|q|·h` of every lane, for a box `[c.., h..]`, the latter widened by what floats may cost both.
+/// `q·(c − o)` and `|q|·h` of every lane, for a box `[c.., h..]`, the latter widened by the
+/// rounding of both.
 #[inline(always)]
 pub(crate) fn bounds<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
@@ -61,26 +64,26 @@ pub(crate) fn bounds<W: Width, L: Lanes<W, W::Int>>(
 /// The box around some queries: `[k][centre, half-width, largest |q_k|]`.
 pub(crate) type Fan<W> = [W; 3];
 
-/// What scores are compared with, from an origin.
+/// The limits that scores from an origin are compared with.
 #[derive(Clone, Copy)]
 pub(crate) struct Cutoffs<W> {
-    /// A score below it is of no use.
+    /// The outer limit: a score below it is of no use.
     pub(crate) outside: W,
-    /// One not below it needs no more decision.
+    /// The inner limit: a score not below it needs no more decision.
     pub(crate) inside: W,
 }
 
 impl<W: Width> Cutoffs<W> {
-    /// What reaches a limit is still to be decided.
+    /// An outer limit alone: every score that reaches it is still to be decided.
     pub(crate) fn above(outside: W) -> Self {
         Self { outside, inside: W::LOWEST.size() }
     }
 }
 
-/// The same bounds as [`bounds`], once for all queries of a fan: `q·(x − o)` is within
-/// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)` for every one of them and every key x of the box. Measured from a
-/// key near all their maxima that is tight, and it costs a scalar where bounds by lane cost a packet. It meets four
-/// roundings more than those, for which twice their slack pays.
+/// Bounds as [`bounds`] gives, once for all queries of a fan: `q·(x − o)` is within
+/// `Σ q̄_k (c_k − o_k) ± Σ (ρ_k |c_k − o_k| + |q|_k h_k)` for each of them and every key x of the
+/// box. Measured from a key near all their maxima this is tight, and it costs a scalar where bounds
+/// by lane cost a packet. It meets four roundings more, which twice the slack has room for.
 #[inline(always)]
 pub(crate) fn fan_bounds<W: Width>(fan: &[Fan<W>], around: &[W], origin: Origin<'_, W>, d: usize) -> (W, W) {
     assert!(fan.len() >= d && around.len() >= 2 * d && origin.at.len() >= d);
@@ -96,7 +99,7 @@ pub(crate) fn fan_bounds<W: Width>(fan: &[Fan<W>], around: &[W], origin: Origin<
     (middle, reach)
 }
 
-/// `e = κ|q|·(|c − o| + h)` of every lane: what floats may cost a score of a key in the box.
+/// `e = κ|q|·(|c − o| + h)` of every lane: a bound on the rounding of a score of a key in the box.
 #[inline(always)]
 pub(crate) fn errors<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
@@ -139,14 +142,15 @@ pub(crate) fn leaf_maxima<W: Width, L: Lanes<W, W::Int>>(
     max
 }
 
-/// The same where the lanes from `seeing(key)` on see a key.
+/// The largest float score of each lane among the keys of a leaf that it sees: the lanes from
+/// `seeing[key]` on see a key.
 #[inline(always)]
 pub(crate) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],
     keys: &[W],
     d: usize,
-    blinds: &Blinds<W>,
+    penalties: &Penalties<W>,
     seeing: &[usize],
 ) -> [L::Floats; VECTORS] {
     let one = W::of_one();
@@ -154,7 +158,7 @@ pub(crate) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
     for j in (0..LEAF).step_by(L::KEYS) {
         for (c, score) in scores(lanes, query, keys, d, j)[..L::KEYS].iter().enumerate() {
             if j + c < seeing.len() {
-                let blind = blinds.from(seeing[j + c]);
+                let blind = penalties.from(seeing[j + c]);
                 for r in 0..VECTORS {
                     let seen = lanes.mul_add(lanes.splat(one), score[r], lanes.load(&blind[r * L::WIDTH..]));
                     max[r] = lanes.max(max[r], seen);
@@ -165,8 +169,8 @@ pub(crate) fn leaf_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
     max
 }
 
-/// Adds the keys of a leaf to the sums of the lanes (of those that are active) whose score reaches `high`; for each key
-/// the lanes whose score only reaches `low`.
+/// Adds the keys of a leaf to the sums of the active lanes whose score reaches `high`; returns for
+/// each key the active lanes whose score only reaches `low`.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "what a leaf is scored with stays in registers")]
 pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
@@ -228,7 +232,7 @@ pub(crate) fn add_leaf<W: Width, L: Lanes<W, W::Int>>(
     bands
 }
 
-/// A limit that no score of an inactive lane reaches.
+/// The limit of the active lanes; no score reaches that of the others.
 #[inline(always)]
 fn only<W: Width, L: Lanes<W, W::Int>>(lanes: L, limit: L::Floats, active: u64) -> L::Floats {
     let mut entries = [W::LOWEST.size(); LANES];
@@ -256,7 +260,8 @@ fn score<W: Width, L: Lanes<W, W::Int>>(
     score
 }
 
-/// For each of the first `count` keys of a leaf the lanes whose score reaches `low`, and `high`.
+/// For each of the first `count` keys of a leaf the lanes whose score reaches `low`, and those
+/// whose score reaches `high`.
 #[inline(always)]
 pub(crate) fn leaf_sets<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,

@@ -6,7 +6,7 @@ use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::tree::search::group::{Enter, Group, Settled};
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::list::Parts;
-use crate::cpu::exact::tree::search::scan::{Blinds, Fan, Origin};
+use crate::cpu::exact::tree::search::scan::{Fan, Origin, Penalties};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::space::LEAF;
@@ -16,10 +16,10 @@ pub(crate) struct SearchScratch<W: Width> {
     pub(crate) queries: Queries<W>,
     pub(crate) origin: Origins<W>,
     pub(crate) leaf: Leaf<W>,
-    pub(crate) listed: Listed<W>,
+    pub(crate) listed: ListedKeys<W>,
     pub(crate) winners: Winners<W>,
-    pub(crate) scanned: Scanned<W>,
-    /// Where the packets of a group begin.
+    pub(crate) scanned: ScannedLeaves<W>,
+    /// The boxes from which the packets of a group begin.
     pub(crate) group: Group<W>,
     /// Boxes to be opened, each with a bound on the scores in it.
     pub(crate) open: Vec<(u32, W)>,
@@ -28,14 +28,14 @@ pub(crate) struct SearchScratch<W: Width> {
     /// Keys that may attain a maximum, each for the lanes in its mask.
     pub(crate) candidates: Vec<(u32, u64)>,
     pub(crate) sums: Sums<W>,
-    pub(crate) blinds: Blinds<W>,
+    pub(crate) penalties: Penalties<W>,
 }
 
 /// The queries of a packet's rows, `[coordinate][lane]`.
 pub(crate) struct Queries<W: Width> {
     pub(crate) exact: Aligned<W::Int>,
     pub(crate) floats: Aligned<W>,
-    /// |q|.
+    /// |q_k|.
     pub(crate) sizes: Aligned<W>,
     /// The box around them.
     pub(crate) fan: Vec<Fan<W>>,
@@ -47,7 +47,7 @@ pub(crate) struct Queries<W: Width> {
 pub(crate) struct Origins<W> {
     /// κ.
     pub(crate) slack: W,
-    /// Its coordinates, once for every key of a leaf.
+    /// The origin's coordinates, once for every key of a leaf.
     pub(crate) repeated: Vec<W>,
     pub(crate) key: u32,
     /// The key for the next packet.
@@ -70,7 +70,7 @@ pub(crate) struct Leaf<W: Width> {
 }
 
 /// The keys that a packet takes from the list of its group.
-pub(crate) struct Listed<W: Width> {
+pub(crate) struct ListedKeys<W: Width> {
     pub(crate) parts: Parts<W>,
     /// True if the packet takes its keys from there.
     pub(crate) in_use: bool,
@@ -86,7 +86,7 @@ pub(crate) struct Winners<W> {
 }
 
 /// Leaves that the first pass has scanned.
-pub(crate) struct Scanned<W> {
+pub(crate) struct ScannedLeaves<W> {
     pub(crate) leaves: Vec<u32>,
     /// The most that each may hold, `[leaf][lane]`.
     pub(crate) most: Vec<W>,
@@ -105,20 +105,20 @@ impl<W: Width> SearchScratch<W> {
             },
             origin: Origins { slack, repeated: vec![W::default(); LEAF * d], key: 0, next: 0 },
             leaf: Leaf { keys: Vec::new(), near: vec![W::default(); LEAF * d], rows: Vec::new() },
-            listed: Listed { parts: Parts::new(d), in_use: false, settled: Settled::none(d) },
+            listed: ListedKeys { parts: Parts::new(d), in_use: false, settled: Settled::none(d) },
             winners: Winners { keys: Vec::new(), around: vec![W::default(); 2 * d] },
-            scanned: Scanned { leaves: Vec::new(), most: Vec::new() },
+            scanned: ScannedLeaves { leaves: Vec::new(), most: Vec::new() },
             group: Group::root(d),
             open: Vec::new(),
             undecided: Vec::new(),
             candidates: Vec::new(),
             sums: Sums::new(d, lanes),
-            blinds: Blinds::new(lanes),
+            penalties: Penalties::new(lanes),
         }
     }
 
-    /// Prepares for packets of rows among the keys below a node, which is a group's or that of a part
-    /// of the group at hand.
+    /// Prepares for packets of rows among the keys below a node, which is a group's or that of a
+    /// part of the group at hand.
     pub(crate) fn enter(
         &mut self,
         set: InstructionSet,

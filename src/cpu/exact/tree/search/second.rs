@@ -1,7 +1,7 @@
-//! The second pass: what is in the strips, whose thresholds are now exact.
+//! The second pass: it fills the strips, whose thresholds are now exact.
 //!
-//! A box wholly below a lane's threshold is dropped, one wholly above it adds its weight and its exact sum, any other is
-//! opened; in a leaf floats decide what they can and exact scores the rest.
+//! A box wholly below a lane's threshold is dropped, one wholly above it adds its weight and its
+//! exact sum, any other is opened; in a leaf floats decide what they can and exact scores the rest.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, exact, load, unrolled};
@@ -9,18 +9,18 @@ use crate::cpu::exact::step::{Purpose, Tally};
 use crate::cpu::exact::tree::search::first::{least_of, most_of};
 use crate::cpu::exact::tree::search::scan::{Cutoffs, add_leaf, bounds, fan_bounds, leaf_sets};
 use crate::cpu::exact::tree::search::scratch::{Leaf, SearchScratch};
-use crate::cpu::exact::tree::search::{Known, Search, Strip, places};
+use crate::cpu::exact::tree::search::{LaneState, Search, Strip, places};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
 use crate::space::{LEAF, Order};
 
 impl<W: Width> Search<'_, W> {
-    /// Adds up the strips: boxes first, keys where they must be.
+    /// Adds up the strips: boxes where they can be decided whole, else keys.
     #[inline(always)]
     pub(crate) fn second_pass<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        known: &Known<W>,
+        known: &LaneState<W>,
         active: u64,
         tally: &mut Tally,
     ) {
@@ -63,13 +63,13 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// The next leaf that is neither inside nor outside the strips of some lanes. Boxes that are, on the way to it, are
-    /// added or dropped.
+    /// The next leaf that is neither inside nor outside the strips of some lanes. Boxes on the way
+    /// to it that are inside or outside are added or dropped.
     #[inline(always)]
     fn undecided_leaf<L: Lanes<W, W::Int>>(
         &mut self,
         lanes: L,
-        known: &Known<W>,
+        known: &LaneState<W>,
         [low, high]: [&[L::Floats; VECTORS]; 2],
         tally: &mut Tally,
     ) -> Option<(usize, u64)> {
@@ -117,7 +117,7 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// What is in the strip of every row of the group, and of the packet.
+    /// Adds the keys that are in the strip of every row of the group, or of the packet.
     #[inline(always)]
     fn add_inside(&mut self, active: u64) {
         let SearchScratch { sums, group, listed, .. } = &mut *self.scratch;
@@ -150,7 +150,7 @@ impl<W: Width> Search<'_, W> {
         lanes: L,
         leaf: usize,
         active: u64,
-        known: &Known<W>,
+        known: &LaneState<W>,
         threshold: &[W::Wide; LANES],
         limits: [&[L::Floats; VECTORS]; 2],
         tally: &mut Tally,

@@ -1,0 +1,50 @@
+//! Doors for callers that do not await: each waits on the calling thread. In a browser, whose
+//! thread must not wait, the functions behind them are awaited.
+
+use pollster::block_on;
+
+use crate::error::Result;
+use crate::gpu::adapter::{Adapter, Wanted};
+use crate::gpu::device::Device;
+use crate::gpu::peak::{self, Peak};
+
+impl Adapter {
+    /// As [`Adapter::find_all`].
+    pub fn all() -> Vec<Self> {
+        block_on(Self::find_all())
+    }
+
+    /// As [`Adapter::find`].
+    ///
+    /// # Errors
+    /// None fits; the text lists those there are.
+    pub fn choose(wanted: Wanted) -> Result<Self> {
+        block_on(Self::find(wanted))
+    }
+}
+
+impl Device {
+    /// Opens an adapter with its own limits: [`Device::request`].
+    ///
+    /// # Errors
+    /// The device cannot be opened, or its driver computes wrongly.
+    pub fn open(adapter: &Adapter) -> Result<Self> {
+        Self::open_within(adapter, adapter.limits())
+    }
+
+    /// As [`Device::request`].
+    ///
+    /// # Errors
+    /// As [`Device::open`]; limits above the adapter's.
+    pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
+        block_on(Self::request(adapter, limits))
+    }
+}
+
+/// Measures chains of independent multiply-adds; about half a second.
+///
+/// # Errors
+/// Device failures.
+pub fn fma_peak(device: &Device) -> Result<Peak> {
+    block_on(peak::measure(device))
+}

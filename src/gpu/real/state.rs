@@ -1,0 +1,189 @@
+//! The resident tokens of a run in real numbers.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::gpu::device::Device;
+use crate::gpu::memory::Name;
+use crate::gpu::real::job::Job;
+use crate::gpu::real::kernels::{NARROW, ROWS, TILE};
+use crate::gpu::real::layout::{Needs, RealLayout};
+use crate::gpu::real::matrices::{Matrices, Role};
+use crate::gpu::report::REPORTS;
+use crate::gpu::resident::{Bound, Resident, within};
+use crate::gpu::table::{Kernel, Span};
+use crate::model::Model;
+use crate::outcome::Strips;
+use crate::real::{Linear, Stage};
+use crate::tokens::{Coordinates, Precision, Tokens};
+
+/// Stages of a step.
+pub(crate) const STAGES: usize = 4;
+/// Words of a row's trace.
+pub(crate) const TRACE_WORDS: usize = 4;
+/// Words of a row's record.
+pub(crate) const ROW_WORDS: usize = 8;
+
+/// n tokens on a device, in real numbers.
+pub struct RealGpu {
+    pub(crate) resident: Resident<Job>,
+    pub(crate) n: u32,
+    pub(crate) d: u32,
+    pub(crate) layout: RealLayout,
+    /// X and X' are exchanged by every step; which of the buffers is X.
+    pub(crate) current: usize,
+    matrices: Matrices,
+    pub(crate) taken: bool,
+}
+
+impl std::fmt::Debug for RealGpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RealGpu")
+            .field("device", &self.resident.device)
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RealGpu {
+    /// Moves tokens to the device.
+    ///
+    /// # Errors
+    /// Tokens in f64; [`Error::Memory`] before anything is allocated; device failures.
+    pub async fn new(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
+        let (n, d) = (tokens.n(), tokens.d());
+        Self::with_layout(device, tokens, model, RealLayout::new(n, d, Needs::of(model), device.limits())?).await
+    }
+
+    /// Moves tokens to the device, in the slices of a layout: no bit of a result depends on them.
+    ///
+    /// # Errors
+    /// As [`RealGpu::new`].
+    pub async fn with_layout(device: &Device, tokens: &Tokens, model: &Model, layout: RealLayout) -> Result<Self> {
+        let Coordinates::F32(x) = tokens.coordinates() else { return Err(needs_single(model)) };
+        let (n, d) = (tokens.n(), tokens.d());
+        let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
+        resident.hold(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4).await?;
+        // Kernels bind these even for a model that does without.
+        for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
+            resident.hold(name, name.0, 16).await?;
+        }
+        resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
+        resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;
+        let (n, d) = (n as u32, d as u32);
+        Ok(Self { resident, n, d, layout, current: 0, matrices: Matrices::default(), taken: false })
+    }
+
+    /// Whether there are kernels for a model at a precision.
+    ///
+    /// # Errors
+    /// f64.
+    pub fn require_single(precision: Precision, model: &Model) -> Result<()> {
+        if precision == Precision::F32 { Ok(()) } else { Err(needs_single(model)) }
+    }
+
+    /// The device it lives on.
+    pub fn device(&self) -> &Device {
+        &self.resident.device
+    }
+
+    /// The current tokens.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
+        let (n, d) = (self.n as usize, self.d as usize);
+        let words = self.resident.read(("tokens", self.current), n * d).await?;
+        Tokens::from_flat(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
+    }
+
+    /// Argmax and number of keys attended to of every row in the last step (first head, first
+    /// stage).
+    ///
+    /// # Errors
+    /// Device failures; no step taken yet.
+    pub(crate) async fn strips(&self) -> Result<Strips> {
+        if !self.taken {
+            return Err(Error::input("no step has been taken yet"));
+        }
+        let traces = self.resident.read(("traces", 0), self.n as usize * TRACE_WORDS).await?;
+        let column = |at: usize| traces.chunks_exact(TRACE_WORDS).map(|trace| trace[at]).collect();
+        Ok(Strips { argmax: column(0), count: column(1) })
+    }
+
+    /// The number that a map multiplies by, and whether it also has a matrix, which then is on the
+    /// device.
+    pub(crate) async fn load(&mut self, role: Role, map: &Linear) -> Result<(f64, bool)> {
+        self.matrices.load(&mut self.resident, role, map).await
+    }
+
+    /// Multiply-adds of a pair of tokens, or what takes as long.
+    pub(crate) fn pair_cost(&self) -> f64 {
+        let d = f64::from(self.d);
+        if self.d as usize <= NARROW { 2.0 * d + 16.0 } else { 2.0 * d.max(f64::from(TILE)) + 24.0 }
+    }
+
+    /// Cost of a row of a stage.
+    pub(crate) fn row_cost(&self, stage: &Stage) -> f64 {
+        stage.heads.len() as f64 * f64::from(self.n) * self.pair_cost()
+    }
+
+    /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
+    pub(crate) fn rows_at(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
+        within(row, self.resident.rows_that_fit(cost, ROWS, ROWS).min(most), self.layout.window, self.n)
+    }
+
+    /// Keys that a slice sees, at most `most` at a time and in one window.
+    pub(crate) fn keys_in_parts(&self, job: &Job, most: u32) -> Vec<Range<u32>> {
+        let end = if job.causal == 1 { job.row_end } else { self.n };
+        let mut parts = Vec::new();
+        let mut key = 0;
+        while key < end {
+            parts.push(within(key, most, self.layout.window, end));
+            key = parts.last().map_or(end, |part| part.end);
+        }
+        parts
+    }
+
+    /// Keys that a slice sees, at a time as many as the scores hold.
+    pub(crate) fn keys_by_scores(&self, job: &Job) -> Vec<Range<u32>> {
+        self.keys_in_parts(job, self.layout.width)
+    }
+
+    /// The window of a buffer with a token in each line that holds a row.
+    pub(crate) fn window_of(&self, name: Name, row: u32) -> Bound {
+        Bound::window(name, row / self.layout.window, self.layout.window, u64::from(self.d) * 4)
+    }
+
+    /// Adds a dispatch of a kernel; `given` are the variables that it does not always bind to the
+    /// same buffers.
+    pub(crate) async fn push(&mut self, kernel: &Kernel, job: Job, given: &[(&str, Bound)]) -> Result<()> {
+        let window = self.layout.window;
+        let (rows, keys) = (job.row_first / window, job.key_first / window);
+        let job = Job { row_base: rows * window, key_base: keys * window, ..job };
+        let span = Span::of(job.row_end - job.row_first, job.key_end.saturating_sub(job.key_first), self.d);
+        let token = u64::from(self.d) * 4;
+        self.resident
+            .push(kernel, span, job, |slot| {
+                if let Some((_, bound)) = given.iter().find(|(name, _)| *name == slot) {
+                    return *bound;
+                }
+                match slot {
+                    "keys" => Bound::window(("keys", 0), keys, window, token),
+                    "own_keys" => Bound::window(("keys", 0), rows, window, token),
+                    "slopes" => Bound::window(("slopes", 0), rows, window, token),
+                    "traces" => Bound::window(("traces", 0), rows, window, 4 * TRACE_WORDS as u64),
+                    "weights" => Bound::whole(("scores", 0)),
+                    _ => Bound::whole((slot, 0)),
+                }
+            })
+            .await
+    }
+}
+
+fn needs_single(model: &Model) -> Error {
+    let name = model.name();
+    Error::input(format!(
+        "the gpu engine runs rule {name} at precision f32 alone; take --precision f32 or --engine cpu"
+    ))
+}

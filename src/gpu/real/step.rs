@@ -1,0 +1,150 @@
+//! Steps and masks: stages, slices of rows, and what is read back of them.
+
+use crate::error::{Error, Result};
+use crate::gpu::memory::Name;
+use crate::gpu::real::job::mode::STRIP;
+use crate::gpu::real::job::{Job, pair};
+use crate::gpu::real::kernels::{self, ROWS};
+use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
+use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
+use crate::gpu::resident::{leading_run, require_rows};
+use crate::model::Mask;
+use crate::outcome::StepReport;
+use crate::real::{Step, Weights};
+
+impl RealGpu {
+    /// Applies the steps in order.
+    ///
+    /// # Errors
+    /// A token that stops being finite, at the step that makes it; device failures. The state is
+    /// then undefined.
+    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        let mut reports = Vec::with_capacity(steps.len());
+        for group in steps.chunks(REPORTS) {
+            self.resident.start_reports(group.len()).await?;
+            self.resident.write(("extents", 0), &vec![0; group.len() * STAGES]).await?;
+            for (index, step) in (0..).zip(group) {
+                self.one_step(step, index).await?;
+            }
+            let read = self.resident.reports(group.len()).await?;
+            self.taken = true;
+            for (words, step) in read.chunks_exact(REPORT_WORDS as usize).zip(group) {
+                let bad = words[REPORT_BAD as usize];
+                if bad != u32::MAX {
+                    return Err(self.lost(step.t, bad as usize).await?);
+                }
+                reports.push(report(step.t, words));
+            }
+        }
+        Ok(reports)
+    }
+
+    /// The error of a token that stopped being finite.
+    async fn lost(&self, step: u64, token: usize) -> Result<Error> {
+        let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
+        let trace = &traces[token * TRACE_WORDS..];
+        Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
+    }
+
+    /// The keys that the first head attends to at the first stage, of the given rows in the current
+    /// state, ascending, by the decisions that a step would take.
+    ///
+    /// # Errors
+    /// Device failures; a row past the last token.
+    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let n = self.n as usize;
+        require_rows(rows, n)?;
+        let stage = &step.stages[0];
+        if let Weights::Softmax { .. } | Weights::Exponential { .. } = stage.weights {
+            return Ok(rows.iter().map(|&i| (0..step.mask.visible(i, n) as u32).collect()).collect());
+        }
+        self.resident.write(("extents", 0), &[0]).await?;
+        let base = self.prepare(step, 0, ("tokens", self.current)).await?;
+        let mut masks = Vec::with_capacity(rows.len());
+        let mut at = 0;
+        while at < rows.len() {
+            let count = self.resident.rows_that_fit(1.0, ROWS, ROWS).min(self.layout.memory.slice_rows);
+            let run = leading_run(&rows[at..], count, self.layout.window);
+            at += run.len();
+            let job = Job { row_first: run.start, row_end: run.end, slice_first: run.start, ..base };
+            let job = self.query(&job, &stage.heads[0], 0, stage.weights).await?;
+            self.choose(&job, stage.weights).await?;
+            if let Weights::Strip { .. } = stage.weights {
+                masks.extend(self.strip_members(&job).await?);
+            } else {
+                self.resident.queue.submit().await?;
+                let records = self.resident.read(("rows", 0), run.len() * ROW_WORDS).await?;
+                masks.extend(records.chunks_exact(ROW_WORDS).map(|record| vec![record[5]]));
+            }
+        }
+        Ok(masks)
+    }
+
+    /// The members of the strips of a slice, whose ends are known.
+    async fn strip_members(&mut self, job: &Job) -> Result<Vec<Vec<u32>>> {
+        let count = (job.row_end - job.row_first) as usize;
+        let mut members = vec![Vec::new(); count];
+        let job = Job { mode: STRIP, ..*job };
+        for keys in self.keys_by_scores(&job) {
+            let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..job };
+            self.push(&kernels::SCORE, job, &[]).await?;
+            self.push(&kernels::WEIGH, job, &[]).await?;
+            self.resident.queue.submit().await?;
+            let width = self.layout.width as usize;
+            let weights = self.resident.read(("scores", 0), count * width).await?;
+            for (i, (members, line)) in (job.row_first..).zip(members.iter_mut().zip(weights.chunks_exact(width))) {
+                let end = if job.causal == 1 { keys.end.min(i + 1) } else { keys.end };
+                members.extend((keys.start..end).filter(|j| line[(j - keys.start) as usize] != 0));
+            }
+        }
+        Ok(members)
+    }
+
+    async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
+        let last = step.stages.len() - 1;
+        for (s, stage) in step.stages.iter().enumerate() {
+            let source = if s == 0 { ("tokens", self.current) } else { ("stages", (s - 1) % 2) };
+            let target = if s == last { ("tokens", 1 - self.current) } else { ("stages", s % 2) };
+            let base = self.prepare(step, report * STAGES as u32 + s as u32, source).await?;
+            let base = Job { report, ..base };
+            let mut row = 0;
+            while row < self.n {
+                let range = self.rows_at(row, self.row_cost(stage), self.layout.memory.slice_rows);
+                row = range.end;
+                let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
+                for (h, head) in stage.heads.iter().enumerate() {
+                    self.attend(&job, step, stage, head, h, s).await?;
+                }
+                self.advance(&job, step, s, source, target).await?;
+                self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
+            }
+        }
+        self.current = 1 - self.current;
+        Ok(())
+    }
+
+    /// Keys of all tokens of a stage; returns what its jobs share.
+    async fn prepare(&mut self, step: &Step, stage: u32, source: Name) -> Result<Job> {
+        let base = Job {
+            n: self.n,
+            d: self.d,
+            chunks: self.layout.chunks,
+            width: self.layout.width,
+            causal: u32::from(step.mask == Mask::Causal),
+            stage,
+            t: pair(step.t),
+            ..Job::default()
+        };
+        for kernel in [&kernels::EXTENT, &kernels::SCALE] {
+            let mut row = 0;
+            while row < self.n {
+                let range = self.rows_at(row, f64::from(self.d), u32::MAX);
+                row = range.end;
+                let job = Job { row_first: range.start, row_end: range.end, ..base };
+                self.push(kernel, job, &[("source", self.window_of(source, range.start))]).await?;
+                self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
+            }
+        }
+        Ok(base)
+    }
+}

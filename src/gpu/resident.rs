@@ -1,0 +1,166 @@
+//! Buffers that stay on a device from step to step, and dispatches over them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::gpu::device::Device;
+use crate::gpu::memory::{Memory, Name};
+use crate::gpu::queue::{Dispatch, Queue};
+use crate::gpu::report::{REPORT_WORDS, REPORTS, fresh};
+use crate::gpu::table::{Kernel, LANES, Span};
+use crate::gpu::wgsl::Parameters;
+use crate::tokens::Precision;
+
+/// Binding of a kernel's variable: a buffer, whole or in one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Bound {
+    name: Name,
+    /// The window's index, and the bytes of a window. A buffer that ends before the window is bound
+    /// whole.
+    window: Option<(u32, u64)>,
+}
+
+impl Bound {
+    pub(crate) fn whole(name: Name) -> Self {
+        Self { name, window: None }
+    }
+
+    /// The window at `index` of windows of so many lines.
+    pub(crate) fn window(name: Name, index: u32, lines: u32, line: u64) -> Self {
+        Self { name, window: Some((index, u64::from(lines) * line)) }
+    }
+}
+
+/// The buffers of n tokens in R^d, and the queue of their dispatches.
+pub(crate) struct Resident<J> {
+    pub(crate) device: Device,
+    pub(crate) queue: Queue<J>,
+    precision: Precision,
+    d: usize,
+    buffers: HashMap<Name, wgpu::Buffer>,
+    /// Bind groups by the entry point of a kernel and what it binds.
+    bindings: HashMap<(&'static str, Vec<Bound>), wgpu::BindGroup>,
+}
+
+impl<J: Parameters> Resident<J> {
+    /// Allocates the buffers of a memory and those of reports.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] before anything is allocated; device failures.
+    pub(crate) async fn new(device: &Device, precision: Precision, memory: &Memory) -> Result<Self> {
+        device.adapter().memory().map_or(Ok(()), |available| memory.check_total(available))?;
+        let (device, queue) = (device.clone(), Queue::new(device).await?);
+        let (buffers, bindings) = (HashMap::new(), HashMap::new());
+        let mut resident = Self { device, queue, precision, d: memory.d, buffers, bindings };
+        resident.hold_all(memory).await?;
+        resident.hold(("reports", 0), "reports", REPORTS as u64 * u64::from(REPORT_WORDS) * 4).await?;
+        Ok(resident)
+    }
+
+    /// Allocates those buffers of a memory that are not there yet.
+    pub(crate) async fn hold_all(&mut self, memory: &Memory) -> Result<()> {
+        for line in &memory.lines {
+            if let Some(name) = line.name {
+                self.hold(name, line.what, line.bytes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Allocates a buffer unless there is one of at least this size; one that is too small is
+    /// dropped.
+    pub(crate) async fn hold(&mut self, name: Name, what: &str, bytes: u64) -> Result<()> {
+        if self.buffers.get(&name).is_none_or(|buffer| buffer.size() < bytes) {
+            self.buffers.insert(name, self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE).await?);
+            self.bindings.retain(|(_, bounds), _| bounds.iter().all(|bound| bound.name != name));
+        }
+        Ok(())
+    }
+
+    /// Fills a buffer from its start.
+    pub(crate) async fn write(&self, name: Name, words: &[u32]) -> Result<()> {
+        self.device.write(&self.buffers[&name], words).await
+    }
+
+    /// The first words of a buffer.
+    pub(crate) async fn read(&self, name: Name, words: usize) -> Result<Vec<u32>> {
+        self.device.read(&self.buffers[&name], words).await
+    }
+
+    /// Empties the reports of the next steps.
+    pub(crate) async fn start_reports(&self, steps: usize) -> Result<()> {
+        self.write(("reports", 0), &fresh(steps)).await
+    }
+
+    /// The reports of the steps so far, once they have been taken.
+    pub(crate) async fn reports(&mut self, steps: usize) -> Result<Vec<u32>> {
+        self.queue.submit().await?;
+        self.read(("reports", 0), steps * REPORT_WORDS as usize).await
+    }
+
+    /// Adds a dispatch of a kernel over a span; `bound` says what each of its variables is bound
+    /// to.
+    pub(crate) async fn push(
+        &mut self,
+        kernel: &Kernel,
+        span: Span,
+        job: J,
+        bound: impl Fn(&'static str) -> Bound,
+    ) -> Result<()> {
+        let pipeline = kernel.pipeline::<J>(&self.device, self.precision, self.d).await?;
+        let key = (kernel.entry, pipeline.slots.iter().map(|slot| bound(slot.name)).collect());
+        let binding = if let Some(binding) = self.bindings.get(&key) {
+            binding.clone()
+        } else {
+            let buffers = key.1.iter().map(|&bound| self.part(bound)).collect();
+            let binding = self.device.bind(kernel.entry, &pipeline, buffers).await?;
+            self.bindings.insert(key, binding.clone());
+            binding
+        };
+        let groups = self.device.spread((kernel.groups)(span));
+        self.queue.push(Dispatch { pipeline, binding, groups, job }).await
+    }
+
+    fn part(&self, bound: Bound) -> wgpu::BufferBinding<'_> {
+        let buffer = &self.buffers[&bound.name];
+        match bound.window {
+            Some((index, bytes)) if u64::from(index) * bytes < buffer.size() => {
+                let offset = u64::from(index) * bytes;
+                wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(bytes.min(buffer.size() - offset)) }
+            }
+            _ => buffer.as_entire_buffer_binding(),
+        }
+    }
+
+    /// How many rows of a cost the budget still holds: whole blocks of `large` rows where a fresh
+    /// one holds `enough` of them, else of [`LANES`]; at least one block.
+    pub(crate) fn rows_that_fit(&self, cost: f64, large: u32, enough: u32) -> u32 {
+        let [fit, whole] = self.queue.fit(cost);
+        let block = if whole < enough { LANES } else { large };
+        (fit / block * block).max(block)
+    }
+}
+
+/// At most `count` places from `first` on, below `end` and in one window.
+pub(crate) fn within(first: u32, count: u32, window: u32, end: u32) -> Range<u32> {
+    let window_end = (first / window + 1).saturating_mul(window);
+    first..first.saturating_add(count).min(window_end).min(end)
+}
+
+/// The first rows of a list as a range: those that follow one another, at most `count`, in one
+/// window.
+pub(crate) fn leading_run(rows: &[usize], count: u32, window: u32) -> Range<u32> {
+    let first = rows[0] as u32;
+    let most = within(first, count, window, u32::MAX);
+    let length = rows.iter().zip(most).take_while(|&(&row, next)| row == next as usize).count();
+    first..first + length as u32
+}
+
+/// Refuses rows past the last of n tokens.
+pub(crate) fn require_rows(rows: &[usize], n: usize) -> Result<()> {
+    match rows.iter().find(|&&row| row >= n) {
+        Some(row) => Err(Error::input(format!("token {row} was asked for; there are {n}, counted from 0"))),
+        None => Ok(()),
+    }
+}

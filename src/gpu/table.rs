@@ -1,0 +1,237 @@
+//! The table of kernels: how a line of it becomes a module's text and the buffers that the module
+//! binds.
+//!
+//! A kernel is a part of the shaders' text with an entry point. The first line of a part may name
+//! others that it needs, `// needs: a, b`; a module is the constants and parameters from Rust, what
+//! the kernel's part needs, and the part itself. Buffers are declared in the parts, one a line, and
+//! go by their variables' names.
+
+use crate::error::Result;
+use crate::gpu::device::{Device, Module, Pipeline, Slot};
+use crate::gpu::report;
+use crate::gpu::wgsl::{Parameters, constants};
+use crate::tokens::Precision;
+
+constants! {
+    /// Threads in a workgroup.
+    LANES: u32 = 64;
+    /// No row, key or token.
+    NOBODY: u32 = u32::MAX;
+    /// Below every score that f32 holds (|score| < 2^127).
+    LOWEST: f32 = -3.0e38;
+}
+
+/// A part of the shaders' text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Path below `shaders/`, without the ending.
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// The part at a path below `shaders/`.
+macro_rules! part {
+    ($name:literal) => {
+        $crate::gpu::table::Part {
+            name: $name,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+        }
+    };
+}
+pub(crate) use part;
+
+/// The parts that others need.
+const PARTS: [Part; 20] = [
+    part!("arithmetic/compensated"),
+    part!("arithmetic/exponential"),
+    part!("arithmetic/ordered"),
+    part!("arithmetic/philox"),
+    part!("arithmetic/powers"),
+    part!("arithmetic/roots"),
+    part!("arithmetic/words"),
+    part!("dispatch"),
+    part!("exact/decide"),
+    part!("exact/place"),
+    part!("exact/row"),
+    part!("exact/strips"),
+    part!("exact/tree/boxes"),
+    part!("exact/tree/fit"),
+    part!("exact/tree/search"),
+    part!("exact/tree/sort"),
+    part!("exact/tree/summed"),
+    part!("exact/width"),
+    part!("real/records"),
+    part!("report"),
+];
+
+/// `integers`: the contract's coordinates, scores and sums at a precision.
+fn integers(precision: Precision) -> Part {
+    match precision {
+        Precision::F32 => part!("arithmetic/f32"),
+        Precision::F64 => part!("arithmetic/f64"),
+    }
+}
+
+/// A part behind all that it needs, each once. `opaque` is what the arithmetic takes for values
+/// that no compiler looks through.
+pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part) -> Vec<&'static str> {
+    fn gather(part: Part, find: &impl Fn(&str) -> Part, into: &mut Vec<&'static str>) {
+        if into.contains(&part.text) {
+            return;
+        }
+        let first = part.text.lines().next().unwrap_or_default();
+        for name in first.strip_prefix("// needs: ").into_iter().flat_map(|names| names.split(", ")) {
+            gather(find(name), find, into);
+        }
+        into.push(part.text);
+    }
+    let find = |name: &str| match name {
+        "integers" => integers(precision),
+        "opaque" => opaque,
+        _ => *PARTS.iter().find(|part| part.name == name).unwrap_or_else(|| panic!("no part of the shaders is {name}")),
+    };
+    let mut texts = Vec::new();
+    gather(part, &find, &mut texts);
+    texts
+}
+
+/// The buffers that some texts declare in group 1, in the order of their bindings.
+fn slots(texts: &[&'static str]) -> Vec<Slot> {
+    let mut found: Vec<(u32, Slot)> = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| {
+            let (binding, rest) = line.strip_prefix("@group(1) @binding(")?.split_once(") var<storage, ")?;
+            let (access, rest) = rest.split_once("> ")?;
+            let (name, _) = rest.split_once(':')?;
+            Some((binding.parse().ok()?, Slot { name, writes: access == "read_write" }))
+        })
+        .collect();
+    found.sort_unstable_by_key(|&(binding, _)| binding);
+    found.into_iter().map(|(_, slot)| slot).collect()
+}
+
+/// Extent of a dispatch: rows (tokens, keys or counts), keys for each of them, and d coordinates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) rows: u64,
+    pub(crate) keys: u64,
+    pub(crate) d: u64,
+}
+
+impl Span {
+    pub(crate) fn of(rows: u32, keys: u32, d: u32) -> Self {
+        Self { rows: rows.into(), keys: keys.into(), d: d.into() }
+    }
+
+    /// Workgroups with a thread for each row.
+    pub(crate) fn threads_of_rows(self) -> u64 {
+        self.rows.div_ceil(LANES.into())
+    }
+
+    /// Workgroups with a thread for each coordinate of each row.
+    pub(crate) fn threads_of_coordinates(self) -> u64 {
+        (self.rows * self.d).div_ceil(LANES.into())
+    }
+}
+
+/// The largest d of a part, by precision.
+type Limit = fn(Precision) -> usize;
+
+/// A kernel.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernel {
+    /// The entry point.
+    pub(crate) entry: &'static str,
+    part: Part,
+    /// The part for every d above a limit.
+    wide: Option<(Limit, Part)>,
+    /// Workgroups for a span.
+    pub(crate) groups: fn(Span) -> u64,
+    of_every_d: bool,
+    trusted: bool,
+}
+
+impl Kernel {
+    /// A kernel whose module is made for one d.
+    pub(crate) const fn new(entry: &'static str, part: Part, groups: fn(Span) -> u64) -> Self {
+        Self { entry, part, wide: None, groups, of_every_d: false, trusted: false }
+    }
+
+    /// Takes another part where d is above a limit.
+    pub(crate) const fn above(self, limit: fn(Precision) -> usize, part: Part) -> Self {
+        Self { wide: Some((limit, part)), ..self }
+    }
+
+    /// One module serves every d.
+    pub(crate) const fn of_every_d(self) -> Self {
+        Self { of_every_d: true, ..self }
+    }
+
+    /// Compiles the module without counters in its loops: see [`Module::trusted`].
+    pub(crate) const fn trusted(self) -> Self {
+        Self { trusted: true, ..self }
+    }
+
+    fn part(&self, precision: Precision, d: usize) -> Part {
+        match self.wide {
+            Some((limit, part)) if d > limit(precision) => part,
+            _ => self.part,
+        }
+    }
+
+    fn module<J: Parameters>(&self, precision: Precision, d: usize) -> Module {
+        let texts = with_needs(self.part(precision, d), precision, part!("real/opaque"));
+        let source = [constants(), report::constants(), J::prelude(d), texts.concat()].concat();
+        Module { entry: self.entry, slots: slots(&texts), source, trusted: self.trusted }
+    }
+
+    /// The kernel on a device, compiled at its first use.
+    pub(crate) async fn pipeline<J: Parameters>(
+        &self,
+        device: &Device,
+        precision: Precision,
+        d: usize,
+    ) -> Result<Pipeline> {
+        let d = if self.of_every_d { 0 } else { d };
+        let key = (self.part(precision, d).name, self.entry, precision, d);
+        device.pipeline(key, || self.module::<J>(precision, d)).await
+    }
+}
+
+/// Makes constants of kernels, one a line, and the list of all.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident = $kernel:expr;)+) => {
+        $($(#[$doc])* pub(crate) const $name: $crate::gpu::table::Kernel = $kernel;)+
+
+        #[cfg(test)]
+        const ALL: &[$crate::gpu::table::Kernel] = &[$($name),+];
+    };
+}
+pub(crate) use kernels;
+
+/// Parses and validates a module without any capability beyond the core of WebGPU.
+#[cfg(test)]
+pub(crate) fn validate(name: &str, source: &str) {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let module =
+        naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+    assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(source));
+}
+
+/// Validates the module of each kernel, and that the reader of its buffers misses none.
+#[cfg(test)]
+pub(crate) fn validate_all<J: Parameters>(kernels: &[Kernel], precision: Precision, d: usize) {
+    for kernel in kernels {
+        let module = kernel.module::<J>(precision, if kernel.of_every_d { 0 } else { d });
+        validate(kernel.entry, &module.source);
+        for (binding, slot) in module.slots.iter().enumerate() {
+            let declared = format!("@group(1) @binding({binding}) var<storage, ");
+            let line = module.source.lines().find(|line| line.starts_with(&declared)).expect(&declared);
+            assert!(line.contains(&format!("> {}:", slot.name)), "{}: {line}", kernel.entry);
+        }
+        assert_eq!(module.source.matches("@group(1)").count(), module.slots.len(), "{}", kernel.entry);
+        assert!(module.slots.len() <= 8, "{}: more buffers than every WebGPU adapter has", kernel.entry);
+    }
+}

@@ -1,0 +1,279 @@
+//! The meaning of a config.
+
+mod random;
+mod refusals;
+
+use std::fs;
+
+use super::*;
+use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
+use crate::num;
+use crate::schedule::Schedule;
+
+const GOOD: &str = r#"
+seed = 7
+[tokens]
+kind = "normal"
+n = 40
+d = 3
+[model]
+rule = "localmax"
+alpha = 0.5
+delta = "1/(t+1)"
+[run]
+steps = 20
+"#;
+
+fn averages(alpha: f64) -> Update {
+    Update::Average { gain: Gain::Alpha(Schedule::Constant(alpha)), preconditioner: None }
+}
+
+fn parse(text: &str) -> Result<Config> {
+    Config::parse(text, "c.toml", "c", Path::new(""), &[])
+}
+
+fn with(changes: &[&str]) -> Result<Config> {
+    let overrides: Vec<Override> = changes.iter().map(|c| Override::set(c).unwrap()).collect();
+    Config::parse(GOOD, "c.toml", "c", Path::new(""), &overrides)
+}
+
+/// A default that changed silently would change what an old config means.
+#[test]
+fn defaults() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!((config.seed, config.n(), config.d()), (7, 40, 3));
+    assert_eq!(config.tokens, TokenSource::Cloud(CloudSample::new(Cloud::Gaussian, 40, 3)));
+    assert_eq!(
+        config.model.rule,
+        Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
+    );
+    assert_eq!(config.model.update, averages(0.5));
+    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
+    let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
+    assert_eq!(config.run, run);
+    let output = OutputOptions {
+        record: Trigger::Every(1),
+        frames: Trigger::Log,
+        measures: Trigger::Log,
+        checkpoint_seconds: 300.0,
+    };
+    assert_eq!(config.output, output);
+    assert_eq!(config.load_tokens().unwrap().n(), 40);
+}
+
+/// A model of three tokens in the plane.
+fn model(lines: &str) -> String {
+    format!("[tokens]\nrows = [[1, 0], [0, 1], [1, 1]]\n[model]\n{lines}\n[run]\nsteps = 9\n")
+}
+
+const ELLIPSOID: &str = "rule = \"ellipsoid\"\ndt = 0.1\nheads = [{}]";
+const SPHERE: &str = "rule = \"sphere\"\nbeta = 1\ndt = 0.1";
+const RESCALED: &str = "rule = \"rescaled\"\ndt = 0.1";
+
+/// Each rule reads as the system of its paper, with the defaults that the documentation promises.
+#[test]
+fn rules_are_their_systems() {
+    let read = |lines: &str| parse(&model(lines)).unwrap().model;
+    let flow = |model: &Model| match &model.update {
+        Update::Flow { dt, integrator, geometry } => (*dt, *integrator, geometry.clone()),
+        Update::Average { .. } => panic!("a flow"),
+    };
+    let dense = |rows: [[f64; 2]; 2]| Matrix::dense(&rows.map(|r| r.to_vec())).unwrap();
+    let sphere = read(SPHERE);
+    assert_eq!(flow(&sphere), (0.1, Integrator::EulerRenorm, Geometry::Sphere));
+    assert_eq!(sphere.rule, Rule::Softmax { beta: Schedule::Constant(1.0) });
+    assert_eq!(read(&format!("{SPHERE}\nomit = 1e-6")).omit, 1e-6);
+    let usa = read(&format!("{SPHERE}\nnormalized = false\norigin = 1\nintegrator = \"euler\""));
+    assert_eq!(usa.rule, Rule::Exponential { beta: Schedule::Constant(1.0), origin: 1.0 });
+    let rescaled = read(&format!("{RESCALED}\na = [[1, 2], [0, 3]]\nv = 2"));
+    assert_eq!(flow(&rescaled), (0.1, Integrator::Euler, Geometry::Rescaled));
+    // <A x, A y> = <AᵀA x, y>
+    assert_eq!(rescaled.scores().matrix, dense([[1.0, 2.0], [2.0, 13.0]]));
+    let ellipsoid = read(&format!(
+        "{}\nw = {{ matrix = 2, factor = 3 }}",
+        ELLIPSOID.replace("{}", "{ p = [[1, 2], [3, 4]], u = 5 }, {}")
+    ));
+    assert_eq!(flow(&ellipsoid), (0.1, Integrator::Rk4, Geometry::Ellipsoid(Matrix::Multiple(6.0))));
+    // x_iᵀ P x_j = <Pᵀ x_i, x_j>
+    assert_eq!(ellipsoid.heads[0].scores.matrix, dense([[1.0, 3.0], [2.0, 4.0]]));
+    assert_eq!((&ellipsoid.heads[0].values.matrix, ellipsoid.heads.len()), (&Matrix::Multiple(5.0), 2));
+    let wolfe = read("rule = \"frank-wolfe\"\ngamma = \"2/(t+2)\"");
+    assert!(wolfe.is_exact() && wolfe.rule == Rule::FrankWolfe);
+    assert!(!read("rule = \"frank-wolfe\"\ngamma = 1\np = [[0.6, 0], [0, 0.7]]").is_exact());
+    assert!(!read("rule = \"hardmax\"\ngamma = 0.5\nv = 2").is_exact());
+    assert!(read("rule = \"hardmax\"\ngamma = 0.5\nv = 1").is_exact());
+    let text = format!("seed = 5\n{}", model("rule = \"markov\"\nalpha = 1\nbeta = 2"));
+    assert_eq!(parse(&text).unwrap().model.rule, Rule::Markov { beta: Schedule::Constant(2.0), seed: 5 });
+}
+
+/// A table from a file is the same schedule as one in the config, a value a step.
+#[test]
+fn tables_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("b.csv"), "# beta\n1\n 2.5 # two and a half\n\n4e0\n").unwrap();
+    npy::write(&folder.path().join("b.npy"), &Tokens::from_flat(3, 1, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    npy::write(&folder.path().join("wide.npy"), &Tokens::from_flat(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    fs::write(folder.path().join("bad.csv"), "1\n2,3\n").unwrap();
+    let read = |table: &str| {
+        let text = model(&format!("rule = \"softmax\"\nalpha = 1\nbeta = {{ table = {table} }}"));
+        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.rule)
+    };
+    let beta = Schedule::table(&[1.0, 2.5, 4.0]).unwrap();
+    for table in ["[1, 2.5, 4]", "\"b.csv\"", "\"b.npy\""] {
+        assert_eq!(read(table).unwrap(), Rule::Softmax { beta: beta.clone() }, "{table}");
+    }
+    for (table, wanted) in [
+        ("\"bad.csv\"", "bad.csv line 2: \"2,3\" is no number; give one a line"),
+        ("\"wide.npy\"", "its shape is (1, 3); a table has one column"),
+        ("\"gone.csv\"", "gone.csv"),
+    ] {
+        let line = read(table).unwrap_err().to_string();
+        assert!(line.contains(wanted), "{line}");
+    }
+}
+
+/// `--set` reaches any key, and is named as the place of what is wrong with it.
+#[test]
+fn overrides() {
+    let config = with(&["model.alpha=2", "model.delta=0.5*t", "output.record=every 5", "tokens.n=3"]).unwrap();
+    assert_eq!(config.model.update, averages(2.0));
+    assert_eq!((config.n(), config.output.record), (3, Trigger::Every(5)));
+    let options = [
+        Override::option("--engine", "run.engine", "cpu"),
+        Override::option("--plan", "run.plan", "tree"),
+        Override::option("--precision", "run.precision", "f64"),
+        Override::option("--steps", "run.steps", "9"),
+    ];
+    let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
+    let run = RunOptions { steps: 9, engine: EngineChoice::Cpu, plan: Plan::Tree, precision: Precision::F64 };
+    assert_eq!(config.run, run);
+    assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
+
+    for (change, wanted) in [
+        ("model.alhpa=1", "--set model.alhpa=1: unknown key \"model.alhpa\"; the nearest known key is \"model.alpha\""),
+        ("alpha=1", "the nearest known key is \"model.alpha\""),
+        ("modle.alpha=1", "unknown key \"modle\"; the nearest known key is \"model\""),
+        ("model.alpha=-1", "--set model.alpha=-1: model.alpha is -1 at step 0"),
+        ("model.rule=local\nmax", "--set model.rule=local max: model.rule: unknown rule \"local\\nmax\""),
+        ("tokens.file=\"x\\ny\"", "x"),
+        ("model.alpha.x=1", "alpha is the number 0.5, not a table"),
+        ("tokens=3", "expected the table [tokens]"),
+        ("run.engine=cuda", "--set run.engine=cuda: run.engine: unknown engine"),
+    ] {
+        let line = with(&[change]).expect_err(change).to_string();
+        assert!(change.contains("file") || !line.contains('\n'), "{line:?}");
+        assert!(line.contains(wanted), "{wanted}\n{line}");
+    }
+    for text in ["model.alpha", "=3", "model.=3", ".=", ""] {
+        assert!(Override::set(text).unwrap_err().to_string().contains("write --set key=value"), "{text}");
+    }
+    let engine = Override::option("--engine", "run.engine", "cuda");
+    let line = Config::parse(GOOD, "c.toml", "c", Path::new(""), &[engine]).unwrap_err().to_string();
+    assert!(line.starts_with("--engine cuda: run.engine: unknown engine \"cuda\""), "{line}");
+}
+
+/// A choice on the command line leaves aside what only made sense with the file's choice.
+#[test]
+fn overridden_choices() {
+    assert_eq!(with(&["model.rule=hardmax"]).unwrap().model.rule, Rule::Hardmax);
+    let rows = with(&["tokens.rows=[[1.0, 2.0], [3.0, 4.0]]"]).unwrap();
+    assert_eq!((rows.n(), rows.d()), (2, 2));
+    let line = with(&["model.rule=hardmax", "model.delta=1"]).unwrap_err().to_string();
+    assert!(line.contains("model.delta is no parameter of hardmax"), "{line}");
+    let q = with(&["model.q=2", "model.k=3"]).unwrap();
+    assert_eq!(q.model.scores().matrix, Matrix::Multiple(6.0));
+}
+
+/// Matrices in all their forms, files relative to the config.
+#[test]
+fn matrices() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = Tokens::from_flat(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+    npy::write(&folder.path().join("m.npy"), &tokens).unwrap();
+    let read = |model: &str| {
+        let text = GOOD.replace("d = 3", "d = 2").replace("alpha = 0.5", &format!("alpha = 0.5\n{model}"));
+        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.scores().clone())
+    };
+    let entries = |model: &str| {
+        let matrix = read(model).unwrap().matrix;
+        [matrix.entry(0, 0), matrix.entry(0, 1), matrix.entry(1, 0), matrix.entry(1, 1)]
+    };
+    assert_eq!(read("a = \"identity\"").unwrap().matrix, Matrix::Identity);
+    assert_eq!(read("a = 1").unwrap().matrix, Matrix::Identity);
+    assert_eq!(read("a = -2.5").unwrap().matrix, Matrix::Multiple(-2.5));
+    assert_eq!(entries("a = [[1, 2], [3, 4]]"), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(entries("a = \"m.npy\""), [1.0, 2.0, 3.0, 4.0]);
+    // <Q x, K y> = <A x, y> with A = KᵀQ
+    assert_eq!(entries("q = [[1, 2], [3, 4]]\nk = [[0, 1], [1, 0]]"), [3.0, 4.0, 1.0, 2.0]);
+    assert_eq!(entries("q = [[1, 2]]\nk = [[3, 4]]"), [3.0, 6.0, 4.0, 8.0]);
+    assert_eq!(entries("q = \"m.npy\"\nk = 2"), [2.0, 4.0, 6.0, 8.0]);
+    assert_eq!(entries("q = 2\nk = \"m.npy\""), [2.0, 6.0, 4.0, 8.0]);
+    let timed = read("a = { matrix = \"m.npy\", factor = \"1+0.5*sin(t)\" }").unwrap();
+    assert_eq!(timed.factor, Schedule::parse("1+0.5*sin(t)").unwrap());
+    let both = read("q = { matrix = 1, factor = \"t+1\" }\nk = { matrix = 1, factor = 2 }").unwrap();
+    assert!(num::within((both.factor.at(3, 3.0) - 8.0).abs(), 0.0));
+    let line = read("a = \"gone.npy\"").unwrap_err().to_string();
+    assert!(line.contains("gone.npy"), "{line}");
+}
+
+/// Without a word about precision, a float64 file keeps its bits.
+#[test]
+fn precision_follows_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |run: &str| {
+        let text = GOOD.replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x0.npy\"");
+        fs::write(folder.path().join("c.toml"), text.replace("steps = 20", &format!("steps = 20\n{run}"))).unwrap();
+        Config::load(&folder.path().join("c.toml"), &[]).unwrap()
+    };
+    npy::write(&folder.path().join("x0.npy"), &Tokens::from_flat(2, 1, vec![0.1, 0.2]).unwrap()).unwrap();
+    let config = read("");
+    assert_eq!((config.run.precision, config.name.as_str(), config.n(), config.d()), (Precision::F64, "c", 2, 1));
+    assert_eq!(config.load_tokens().unwrap().to_f64(), [0.1, 0.2]);
+    assert_eq!(read("precision = \"f32\"").run.precision, Precision::F32);
+    let narrow = Tokens::from_flat(2, 1, crate::tokens::Coordinates::F32(vec![0.1, 0.2])).unwrap();
+    npy::write(&folder.path().join("x0.npy"), &narrow).unwrap();
+    assert_eq!(read("").run.precision, Precision::F32);
+    assert_eq!(read("precision = \"f64\"").run.precision, Precision::F64);
+}
+
+/// A resolved config must run again as it is, from anywhere.
+#[test]
+fn resolved_files_run_again() {
+    let (folder, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let cloud = CloudSample::new(Cloud::Gaussian, 40, 40).tokens(1, Precision::F64).unwrap();
+    npy::write(&folder.path().join("x 0.npy"), &cloud).unwrap();
+    let text = GOOD
+        .replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x 0.npy\"")
+        .replace("alpha = 0.5", "alpha = 0.5\na = \"x 0.npy\"\ncausal = true");
+    let config = Config::parse(&text, "c.toml", "config", folder.path(), &[]).unwrap();
+    config.save(run.path()).unwrap();
+    assert!(run.path().join("a.npy").exists(), "1600 entries do not belong into a config");
+    assert_eq!(Config::load(&run.path().join("config.toml"), &[]).unwrap(), config);
+
+    let run = tempfile::tempdir().unwrap();
+    let values: Vec<String> = (1..2000).map(|s| format!("{s}e-3")).collect();
+    let text = format!(
+        "[tokens]\nfile = \"x 0.npy\"\n[model]\nrule = \"ellipsoid\"\nheads = [{{}}, {{ u = {{ matrix = \"x 0.npy\", factor = {{ table = \
+         [{}] }} }} }}]\ndt = 0.1\n[run]\nsteps = 9",
+        values.join(", ")
+    );
+    let config = Config::parse(&text, "c.toml", "config", folder.path(), &[]).unwrap();
+    config.save(run.path()).unwrap();
+    assert!(["heads-1-u.npy", "heads-1-u-factor.npy"].iter().all(|file| run.path().join(file).exists()));
+    assert_eq!(Config::load(&run.path().join("config.toml"), &[]).unwrap(), config);
+}
+
+/// A config that is not a config must not cost memory.
+#[test]
+fn large_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(Config::load(&path, &[]).unwrap_err().to_string().contains("more than 4194304 bytes"));
+    assert!(Config::load(folder.path(), &[]).is_err());
+    assert!(Config::load(&folder.path().join("none.toml"), &[]).unwrap_err().to_string().contains("none.toml"));
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert!(Config::load(&path, &[]).unwrap_err().to_string().contains("c.toml"));
+    fs::write(&path, "x = ".to_owned() + &"[".repeat(100_000)).unwrap();
+    assert!(Config::load(&path, &[]).is_err());
+}
