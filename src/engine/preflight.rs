@@ -18,7 +18,7 @@ struct Shape {
     precision: Precision,
 }
 
-/// Checks that [`crate::engine::open`] will find its engine, and memory for n tokens in R^d, in the
+/// Checks that opening will find the engine, and memory for n tokens in R^d, in the
 /// order in which it looks. The memory on an adapter, where one is taken.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ pub struct Sizes {
     /// Most steps of a simulation
     #[arg(long, value_name = "T")]
     pub steps: u64,
-    /// Engine that takes the steps
+    /// Engine that computes
     #[arg(long, value_name = "ENGINE", value_parser = named("engine", &EngineChoice::ALL))]
     pub engine: EngineChoice,
     /// Width of the stored tokens

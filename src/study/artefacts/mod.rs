@@ -43,7 +43,7 @@ parameters! { Artefacts:
     /// Clouds to begin with
     clouds: Vec<String> = texts(["corners", "normal"]), "LIST",
         value_delimiter = ',', value_parser = clouds::parser();
-    /// Units of the widths; each is run
+    /// Forms of the strip; each is run
     forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
         value_delimiter = ',', value_parser = common::forms();
     /// Widths of the strip, constant in time

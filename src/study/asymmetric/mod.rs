@@ -54,7 +54,7 @@ parameters! { Asymmetric:
     alpha: f64 = 0.5, "ALPHA";
     /// Width of the strip, constant in time
     delta: f64 = 0.25, "DELTA";
-    /// Unit of the width
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
     cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();

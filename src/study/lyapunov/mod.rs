@@ -61,7 +61,7 @@ parameters! { Lyapunov:
     radius: f64 = 0.4, "R";
     /// Step size
     alpha: f64 = 0.5, "ALPHA";
-    /// Unit of the widths
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
     cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();

@@ -53,7 +53,7 @@ parameters! { Quiescent:
     alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
     /// Width of the strip, constant in time
     delta: f64 = 0.1, "DELTA";
-    /// Units of the width; each is run
+    /// Forms of the strip; each is run
     forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
         value_delimiter = ',', value_parser = common::forms();
     /// Corners around which tokens begin, at distance 1 from the origin

@@ -52,7 +52,7 @@ parameters! { Sweep:
     seeds: Option<u64> = None, "K";
     /// Steps to take
     steps: Option<u64> = None, "T";
-    /// Engine that takes the steps
+    /// Engine that computes
     engine: Option<String> = None, "ENGINE", value_parser = engine();
     /// Width of the stored tokens
     precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
