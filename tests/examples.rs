@@ -64,7 +64,8 @@ fn five_lines_outside(verb: &str, features: &str) -> String {
         "Cargo.toml",
         &format!(
             "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nlocalmax = {{ path = {here:?}, {features} }}\n\n{profile}"
+             [dependencies]\nlocalmax = {{ path = \"{}\", {features} }}\n\n{profile}",
+            here.display()
         ),
     );
     write("Cargo.lock", &std::fs::read_to_string(here.join("Cargo.lock")).expect("a lock"));
