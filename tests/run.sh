@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin
 
 say() { printf '\n== %s\n' "$*" >&2; }
-note() { printf 'tests/run.sh: %s\n' "$*" >&2; }
+exec 3>&2 # where words go while a stage's times are caught
+note() { printf 'tests/run.sh: %s\n' "$*" >&3; }
 have() { command -v "$1" >/dev/null; }
 
 # Says what failed and what to do about it. Status 2 tells the trap that this is said.
@@ -26,7 +27,7 @@ lacking() {
     note "$@"
     [ "${CI:-}" != true ] || die 'in CI no test may be left out'
 }
-trap 'case $? in 0 | 2) ;; *) note "${doing:-the set-up} failed in \"$BASH_COMMAND\" (line $LINENO): its message is above" ;; esac' EXIT
+trap 'case $? in 0 | 2) ;; *) note "${doing:-the set-up} failed in \"$BASH_COMMAND\": its message is above" ;; esac' EXIT
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; elif have sudo; then sudo "$@"; else
@@ -196,7 +197,7 @@ stage() {
     shift
     say "$title"
     doing=$title
-    { time "$@" 2>&3; } 3>&2 2>target/spent
+    { time "$@" 2>&3; } 2>target/spent
     read -r wall user system <target/spent
     spent+=("$(printf '%6d %9d  %s' "$wall" $((user + system)) "$title")")
 }
