@@ -12,6 +12,7 @@
 //! carry the range of token indices below them.
 
 pub(crate) mod search;
+mod tokens;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{Row, Search};
+use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::{Step, StripWidth};
@@ -356,7 +358,7 @@ impl<W: Width> TreeSearch<W> {
             })
             .collect();
         asked.sort_by_key(|(row, _)| row.visible);
-        let tokens = Tokens::of(self);
+        let tokens = KeyTokens::of(&self.weight, self.n, |i| self.places.of(i));
         let packets = asked.par_chunks(lanes).map_init(
             || SearchScratch::new(d, lanes),
             |scratch, asked| {
@@ -417,40 +419,5 @@ impl<W: Width> TreeSearch<W> {
     /// The number of packets in a step.
     pub(crate) fn packets(&self) -> usize {
         self.cloud.n.div_ceil(self.lanes())
-    }
-}
-
-/// The tokens of every key, ascending.
-struct Tokens {
-    starts: Vec<u32>,
-    tokens: Vec<u32>,
-}
-
-impl Tokens {
-    fn of<W: Width>(state: &TreeSearch<W>) -> Self {
-        let mut starts = vec![0; state.cloud.n + 1];
-        let mut ends: Vec<u32> = Vec::with_capacity(state.cloud.n);
-        let mut sum = 0;
-        for (key, &weight) in state.weight.iter().enumerate() {
-            ends.push(sum);
-            sum += weight;
-            starts[key + 1] = sum;
-        }
-        let mut tokens = vec![0; state.n];
-        for i in 0..state.n {
-            let end = &mut ends[state.places.of(i)];
-            tokens[*end as usize] = i as u32;
-            *end += 1;
-        }
-        Self { starts, tokens }
-    }
-
-    /// Tokens of some keys with an index below `visible`, ascending.
-    fn below(&self, keys: &[u32], visible: u32) -> Vec<u32> {
-        let of = |key: u32| &self.tokens[self.starts[key as usize] as usize..self.starts[key as usize + 1] as usize];
-        let mut all: Vec<u32> = keys.iter().flat_map(|&key| of(key).iter().copied()).collect();
-        all.retain(|&token| token < visible);
-        all.sort_unstable();
-        all
     }
 }
