@@ -12,9 +12,8 @@
 //! carry the range of token indices below them.
 
 pub(crate) mod search;
+mod sorting;
 mod tokens;
-
-use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -25,6 +24,7 @@ use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{Row, Search};
+use crate::cpu::exact::tree::sorting::Sorting;
 use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
@@ -32,9 +32,6 @@ use crate::exact::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
-
-/// The most steps between two sorts.
-const MOST_STEPS: u32 = 32;
 
 /// The most groups that a thread takes at once: some take a hundred times as long as others.
 const MOST_GROUPS: usize = 16;
@@ -65,30 +62,6 @@ pub(crate) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
     // Keys, tokens and boxes; and while keys are sorted a code, a copy of it and a copy of the
     // rows.
     24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
-}
-
-/// Times that say when to sort.
-#[derive(Default)]
-struct Sorting {
-    /// Steps from one sort to the next, and since the last one.
-    interval: u32,
-    since: u32,
-    /// Time of the last sort, and of the last search before it.
-    cost: Duration,
-    before: Duration,
-    /// Times of searches since the last sort: the least, all, and the last.
-    least: Duration,
-    spent: Duration,
-    last: Duration,
-}
-
-impl Sorting {
-    /// True if it is time to sort: the interval is over or, unless it is fixed, the searches since
-    /// the last sort took longer, by the time of a sort, than if each had been like the best.
-    fn is_due(&self, every: Option<u32>) -> bool {
-        let expensive = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
-        self.since > 0 && every.map_or_else(expensive, |every| self.since >= every)
-    }
 }
 
 /// The place of each token's key, in two hops, so that a sort of few keys touches few numbers.
@@ -303,29 +276,9 @@ impl<W: Width> TreeSearch<W> {
         if tally.moved > 0 {
             std::mem::swap(&mut self.cloud.x, &mut self.next);
             self.refit();
-            self.time(start.elapsed());
+            self.sorting.note(start.elapsed());
         }
         (report, tally)
-    }
-
-    /// Notes the time of a search and settles when to sort next.
-    fn time(&mut self, search: Duration) {
-        let sorting = &mut self.sorting;
-        if sorting.since == 0 && sorting.before > Duration::ZERO {
-            let gain = sorting.before.saturating_sub(search);
-            sorting.interval = if gain * sorting.interval / 2 > sorting.cost {
-                (sorting.interval / 2).max(1)
-            } else {
-                (2 * sorting.interval).min(MOST_STEPS)
-            };
-        }
-        if sorting.since == 0 {
-            (sorting.least, sorting.spent) = (search, Duration::ZERO);
-        }
-        sorting.least = sorting.least.min(search);
-        sorting.spent += search;
-        sorting.last = search;
-        sorting.since += 1;
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
