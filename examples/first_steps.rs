@@ -1,4 +1,5 @@
-//! First steps: a thousand tokens under localmax attention, until they come to rest or for 100 steps.
+//! First steps: a thousand tokens under localmax attention, until they come to rest or for 100
+//! steps.
 //!
 //! ```console
 //! $ cargo run --release --example first_steps
@@ -17,7 +18,7 @@ fn main() -> Result<()> {
 
     let report = run.advance(100)?;
     let x = run.tokens()?;
-    println!("in step {}, {} of {} tokens moved", run.t(), report.moved, x.n());
+    println!("in step {}, {} of {} tokens moved", report.t + 1, report.moved, x.n());
     println!("token 0 came from {:.3?} to {:.3?}", tokens.row(0), x.row(0));
 
     // The same bits on every engine, so two people compare a run by one line.

@@ -15,7 +15,8 @@ fn main() -> Result<()> {
     let coordinates: Vec<f64> = (0..12).flat_map(around).collect();
     let tokens = Tokens::from_flat(12, 2, coordinates)?;
 
-    // δ falls with the step's number t; α has a value for each of the first steps, and keeps the last.
+    // δ falls with the step's number t; α has a value for each of the first steps, and keeps the
+    // last.
     let delta = "0.8/(t+1)".parse::<Schedule>()?;
     let alpha = Schedule::table(&[0.25, 0.5, 1.0])?;
     let model = Model::localmax(delta)?.alpha(alpha)?.strip(StripForm::Width)?.matrix([[1.0, 0.2], [0.2, 1.0]])?;

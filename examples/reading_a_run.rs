@@ -26,7 +26,8 @@ fn main() -> Result<()> {
         println!("the tokens at step {step} are in {}", path.display());
     }
 
-    // A run can be taken again from its config, in memory: the same states, by the same hash.
+    // A complete run of an exact rule can be taken again from its config, in memory, to the same
+    // bits.
     let last = run.final_tokens()?;
     let mut again = Simulation::new(&config.model, &run.frame(0)?, Engine::Cpu)?;
     again.advance(config.run.steps)?;

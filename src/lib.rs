@@ -19,8 +19,8 @@
 //! ```
 //!
 //! [`Model`] has a constructor for each system, with its equation and its paper. A parameter is a
-//! number, or a text in the time t. [`Tokens`] come from a [`Cloud`], from rows, or from a vector
-//! in place:
+//! number, or an expression in the time t. [`Tokens`] come from a [`Cloud`], from rows, or from a
+//! vector in place:
 //!
 //! ```
 //! # use localmax::{Engine, Model, Simulation, Tokens};

@@ -8,7 +8,7 @@ use crate::choice::Plan;
 /// but for `redone`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
-    /// t.
+    /// t of the step t → t + 1 that is reported.
     pub t: u64,
     /// Tokens with any coordinate changed.
     pub moved: u64,

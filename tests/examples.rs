@@ -47,7 +47,8 @@ fn examples_build_and_run() {
 
 /// The program of the front page, in a crate that knows nothing of this one but its path.
 ///
-/// The lock and the profile are this crate's, so that the two share what is built of their dependencies.
+/// The lock and the profile are this crate's, so that the two share what is built of their
+/// dependencies.
 fn five_lines_outside(verb: &str, features: &str) -> String {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(here.join("Cargo.toml")).expect("a manifest");
@@ -63,17 +64,19 @@ fn five_lines_outside(verb: &str, features: &str) -> String {
         "Cargo.toml",
         &format!(
             "[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nlocalmax = {{ path = {here:?}, {features} }}\n\n{profile}"
+             [dependencies]\nlocalmax = {{ path = \"{}\", {features} }}\n\n{profile}",
+            here.display()
         ),
     );
     write("Cargo.lock", &std::fs::read_to_string(here.join("Cargo.lock")).expect("a lock"));
     good(&mut cargo(folder.path(), &[verb, "--quiet", "--offline"]))
 }
 
-/// If something that the face hands out could not be named or reached, only a crate outside would notice.
+/// If something that the face hands out could not be named or reached, only a crate outside would
+/// notice.
 ///
-/// Everyday runs check the crate without default features; with LOCALMAX_FULL=1 it is built and run with and without them,
-/// which takes minutes.
+/// Everyday runs check the crate without default features; with LOCALMAX_FULL=1 it is built and run
+/// with and without them, which takes minutes.
 #[test]
 fn a_crate_of_ones_own_takes_the_five_lines() {
     five_lines_outside("check", "default-features = false");

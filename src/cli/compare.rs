@@ -22,7 +22,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::error::Error;
 use crate::init::{Cloud, CloudSample};
 use crate::io::config::{Config, OutputOptions, RunOptions, TokenSource, Trigger};
-use crate::io::free;
+use crate::io::first_free;
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
 fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
+        None => first_free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
     }
 }
 

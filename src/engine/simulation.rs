@@ -187,12 +187,13 @@ impl Simulation {
             self.step_seconds += start.elapsed().as_secs_f64();
             let fixed = reports.iter().find(|report| report.moved == 0).filter(|_| is_autonomous);
             let at_rest = fixed.filter(|_| !until.past_fixed_point);
-            let t = at_rest.map_or(self.t, |report| report.t + 1);
+            // At rest every later state is this one, so the steps beyond it need not count.
+            self.t = at_rest.map_or(self.t, |report| report.t + 1);
             let standing = Standing {
-                t,
+                t: self.t,
                 report: at_rest.or(reports.last()).copied(),
                 fixed_point: fixed.map(|report| report.t),
-                is_last: at_rest.is_some() || t == end,
+                is_last: at_rest.is_some() || self.t == end,
             };
             if look(self, &standing)?.is_break() || standing.is_last {
                 break;

@@ -24,12 +24,14 @@ mod build;
 mod matrix;
 mod moment;
 mod parts;
+mod strip_form;
 mod title;
 mod validate;
 
 pub use matrix::Matrix;
 pub use moment::Moment;
-pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, StripForm, Update};
+pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Update};
+pub use strip_form::StripForm;
 
 use crate::error::Result;
 use crate::model::moment::checked;

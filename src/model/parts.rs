@@ -1,34 +1,11 @@
 //! The parts that models are made of.
 
-use std::fmt;
-
 use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
+use crate::model::strip_form::StripForm;
 use crate::schedule::Schedule;
-
-/// The unit s_i of a strip's width (Eq. 5 of arXiv 2509.15958, reconstructed: docs/equations.md).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum StripForm {
-    /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
-    Score,
-    /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
-    #[default]
-    Width,
-    /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
-    ANorm,
-}
-
-named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
-
-impl fmt::Display for StripForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The map from the scores of the keys that a row sees to their weights.
 #[derive(Clone, Debug, PartialEq)]

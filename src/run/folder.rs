@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, disk, free, input, npy};
+use crate::io::{atomic, disk, first_free, input, npy};
 use crate::observe::Scalars;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
@@ -59,7 +59,7 @@ impl Place {
                 check_free(path)?;
                 build(path, config, meta)?.ok_or_else(|| occupied(path))
             }
-            Self::FirstFree { folder, name } => free::first(folder, name, |path| build(&path, config, meta)),
+            Self::FirstFree { folder, name } => first_free::first(folder, name, |path| build(&path, config, meta)),
         }
     }
 }

@@ -84,7 +84,7 @@ columns! { Row:
     inside_first: u64, "Tokens in a ball B(v, ε(v)) at the start";
     inside_last: u64, "Tokens in such a ball at the end: `S_1`";
     hull_settled: u64,
-        "The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions and along the axes";
+        "Step from which on K(t) is within a twentieth of the least radius of K, along the axes and 62 directions";
     early_departures: u64, "Number of times that a token left its ball before that step";
     departures: u64, "Number of times that a token left its ball after it: never, by the theorem";
     closed_from: u64, "The step from which on every group is closed to the end";
