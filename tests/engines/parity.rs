@@ -91,7 +91,9 @@ fn run(engine: &mut dyn Engine, expected: &Expected) -> Vec<Moment> {
 }
 
 fn hold_all(many: &[Expected], factory: &Factory) {
-    many.iter().enumerate().filter(|(k, _)| factory.takes(*k)).for_each(|(_, expected)| expected.hold(factory));
+    let takes = |k: usize, d: usize| factory.takes(k) && factory.takes_dimension(d);
+    let taken = many.iter().enumerate().filter(|(k, expected)| takes(*k, expected.case.tokens.d()));
+    taken.for_each(|(_, expected)| expected.hold(factory));
 }
 
 static SMALL: LazyLock<Vec<Expected>> = LazyLock::new(|| {
@@ -173,7 +175,8 @@ fn sample(case: &Case) -> Vec<Sample> {
 
 /// As above, where no engine holds all keys at once.
 fn large_systems(factory: &Factory) {
-    for (_, (case, samples)) in LARGE.iter().enumerate().filter(|(k, _)| factory.takes(*k)) {
+    let takes = |k: usize, d: usize| factory.takes(k) && factory.takes_dimension(d);
+    for (_, (case, samples)) in LARGE.iter().enumerate().filter(|(k, (case, _))| takes(*k, case.tokens.d())) {
         let samples = samples.get_or_init(|| sample(case));
         let mut engine = factory.engine(&case.tokens, case.grid);
         let rows: Vec<usize> = samples.iter().map(|s| s.0).collect();
