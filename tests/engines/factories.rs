@@ -81,13 +81,6 @@ impl Factory {
         (everyday || full()) && self.third.is_none_or(|third| (k + k / 3 + k / 9 + k / 27) % 3 == third)
     }
 
-    /// Whether it takes systems of this dimension: a software driver compiles every kernel anew for each, which takes it minutes,
-    /// so in everyday runs it takes those that other bodies have too, and one beyond them.
-    pub(crate) fn takes_dimension(&self, d: usize) -> bool {
-        let software = self.name.starts_with("gpu") && self.third.is_some();
-        !software || full() || [2, 3, 5, 37].contains(&d)
-    }
-
     /// The engine, holding `tokens`.
     pub(crate) fn engine(&self, tokens: &Tokens, grid: Grid) -> Box<dyn Engine> {
         let make = self.make.as_ref().expect("ignored trials do not run");

@@ -91,9 +91,7 @@ fn run(engine: &mut dyn Engine, expected: &Expected) -> Vec<Moment> {
 }
 
 fn hold_all(many: &[Expected], factory: &Factory) {
-    let takes = |k: usize, d: usize| factory.takes(k) && factory.takes_dimension(d);
-    let taken = many.iter().enumerate().filter(|(k, expected)| takes(*k, expected.case.tokens.d()));
-    taken.for_each(|(_, expected)| expected.hold(factory));
+    many.iter().enumerate().filter(|(k, _)| factory.takes(*k)).for_each(|(_, expected)| expected.hold(factory));
 }
 
 static SMALL: LazyLock<Vec<Expected>> = LazyLock::new(|| {
@@ -175,8 +173,7 @@ fn sample(case: &Case) -> Vec<Sample> {
 
 /// As above, where no engine holds all keys at once.
 fn large_systems(factory: &Factory) {
-    let takes = |k: usize, d: usize| factory.takes(k) && factory.takes_dimension(d);
-    for (_, (case, samples)) in LARGE.iter().enumerate().filter(|(k, (case, _))| takes(*k, case.tokens.d())) {
+    for (_, (case, samples)) in LARGE.iter().enumerate().filter(|(k, _)| factory.takes(*k)) {
         let samples = samples.get_or_init(|| sample(case));
         let mut engine = factory.engine(&case.tokens, case.grid);
         let rows: Vec<usize> = samples.iter().map(|s| s.0).collect();
