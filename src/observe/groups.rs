@@ -1,9 +1,9 @@
 //! Groups of tokens: the measures of clusters, leaders, lone tokens, moved tokens, strip sizes.
 //!
 //! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors'
-//! code of arXiv 2407.01602, SPEC 2); every other token is a follower. A token is **alone** if C_i
+//! code of arXiv 2407.01602); every other token is a follower. A token is **alone** if C_i
 //! = {i}, the definition in that paper's text: the two agree at δ = 0 for distinct tokens. A token
-//! that is alone does not move (SPEC 1.2).
+//! that is alone does not move (arXiv 2509.15958).
 
 use rayon::prelude::*;
 

@@ -167,8 +167,8 @@ mod tests {
         )
     }
 
-    /// The counterexample of SPEC 1.7: four vertices, three more tokens on one of them, one far
-    /// away.
+    /// The counterexample constructed for Remark 3.1 of arXiv 2509.15958: four vertices, three more
+    /// tokens on one of them, one far away.
     #[test]
     fn a_state_is_measured_by_hand() {
         let rows =

@@ -228,9 +228,10 @@ fn quiescent(factory: &Factory) {
     assert!(pairs > 100, "only {pairs} pairs with a common strip seen");
 }
 
-/// SPEC 1.5, L3, as far as 53 bits reach: the distance of two tokens of one quiescent group falls
-/// by 1/(1+α) a step, to a few units of the lattice at every step, over 13 decades; and the rate
-/// fitted to that, each sample weighted by what rounding does to it, is 1/(1+α) to 1e-9.
+/// Theorem 4.1 of arXiv 2509.15958, as far as 53 bits reach: the distance of two tokens of one
+/// quiescent group falls by 1/(1+α) a step, to a few units of the lattice at every step, over 13
+/// decades; and the rate fitted to that, each sample weighted by what rounding does to it, is
+/// 1/(1+α) to 1e-9.
 fn thirteen_decades(factory: &Factory) {
     let around = [[0.07, 0.0], [-0.03, 0.04], [0.0, -0.06], [0.02, 0.02]];
     let group = around.iter().flat_map(|[x, y]| [1.0 + x, 0.1 + y]);

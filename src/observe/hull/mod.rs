@@ -1,6 +1,6 @@
 //! The convex hull of a cloud, K(t) = conv X(t): which tokens are its vertices.
 //!
-//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands
+//! K(t) shrinks to the limit polytope K (arXiv 2509.15958), so the hull of the last state stands
 //! for K. Where no bit moves any more it is K.
 //!
 //! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997,

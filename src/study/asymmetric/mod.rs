@@ -9,8 +9,8 @@
 //! * The update is a mean: K(t+1) ⊂ K(t).
 //! * At rest a vertex v of K is the mean of its strip and extreme: its strip is v alone, so
 //!   `<A v, v> = max_K <A v, y>`.
-//! * The proof of Theorem 4.1 (SPEC 1.3) uses nowhere that A is symmetric, only A v ≠ 0: rate
-//!   1/(1+α) near a vertex.
+//! * The proof of Theorem 4.1 (arXiv 2509.15958) uses nowhere that A is symmetric, only A v ≠ 0:
+//!   rate 1/(1+α) near a vertex.
 //! * A token at rest has a gap of at most δ·s.
 //! * If A = W is skew, any two vertices have `<W v, w> = 0`, for neither `<W v, w>` nor
 //!   `<W w, v> = −<W v, w>` exceeds 0: in the plane K lies on a line through the origin.
