@@ -1,7 +1,8 @@
-//! What does a step cost on the CPU engine, by dimension, by width of strip, by instruction set, and late in a run?
+//! What does a step cost on the CPU engine, by dimension, by width of strip, by instruction set,
+//! and late in a run?
 //!
-//! `cargo bench --bench cpu`. Throughput is in pairs (row, key) a second; the multiply-add peak of the same machine is
-//! printed first, to measure against.
+//! `cargo bench --bench cpu`. Throughput is in pairs (row, key) a second; the multiply-add peak of
+//! the same machine is printed first, to measure against.
 
 use std::hint::black_box;
 
@@ -20,8 +21,8 @@ fn cloud(n: usize, d: usize) -> Tokens {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
-    let rows = (0..n * d).map(|_| (0..6).map(|_| uniform()).sum::<f64>() - 3.0).collect();
-    Tokens::from_f64(n, d, rows).expect("a finite cloud")
+    let rows: Vec<f64> = (0..n * d).map(|_| (0..6).map(|_| uniform()).sum::<f64>() - 3.0).collect();
+    Tokens::from_flat(n, d, rows).expect("a finite cloud")
 }
 
 fn step(delta: f64, grid: Grid, d: usize) -> Step {

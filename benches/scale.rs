@@ -1,9 +1,10 @@
 //! How far below n² is a step, and at what growth? Prints the table of clouds and widths.
 //!
-//! `cargo bench --bench scale -- [n=100000,1000000] [d=2,3,8] [delta=0,0.01,0.1,0.5] [plan=auto]`. Milliseconds a step
-//! are the median of several first steps, each from the same cloud, the sort counted apart; brute force is this
-//! program's own, timed on sampled rows in the same run, and its strips are compared with the search's.
-//! `run=N` takes one cloud (normal, d = 3, delta = 0.01, alpha = 1) to its fixed point instead.
+//! `cargo bench --bench scale -- [n=100000,1000000] [d=2,3,8] [delta=0,0.01,0.1,0.5] [plan=auto]`.
+//! Milliseconds a step are the median of several first steps, each from the same cloud, the sort
+//! counted apart; brute force is this program's own, timed on sampled rows in the same run, and its
+//! strips are compared with the search's. `run=N` takes one cloud (normal, d = 3, delta = 0.01,
+//! alpha = 1) to its fixed point instead.
 
 use std::time::Instant;
 
@@ -11,12 +12,12 @@ use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, Options};
 use localmax::engine::Engine;
 use localmax::exact::{Grid, Steps};
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 
-const KINDS: [Kind; 4] = [Kind::Normal, Kind::Ball, Kind::Cube, Kind::Sphere];
+const KINDS: [Cloud; 4] = [Cloud::Gaussian, Cloud::Ball, Cloud::Cube, Cloud::Sphere];
 
 fn model(delta: f64) -> Model {
     Model::averaging(
@@ -38,8 +39,8 @@ fn list<T: std::str::FromStr>(name: &str, default: &str) -> Vec<T> {
     given.as_deref().unwrap_or(default).split(',').filter_map(|v| v.parse().ok()).collect()
 }
 
-/// Processor time of this process in milliseconds, to a tick of 10: what a loaded machine tells honestly. 0 where the
-/// system does not say.
+/// Processor time of this process in milliseconds, to a tick of 10: what a loaded machine tells
+/// honestly. 0 where the system does not say.
 fn processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -47,8 +48,8 @@ fn processor() -> f64 {
 }
 
 /// One row of the table.
-fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
-    let tokens = Cloud::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
+fn measure(kind: Cloud, n: usize, d: usize, delta: f64, plan: Plan) {
+    let tokens = CloudSample::new(kind, n, d).tokens(7, Precision::F32).expect("a cloud");
     let grid = Grid::of(&tokens, Precision::F32);
     let model = model(delta * largest_square(&tokens));
     let step = [Steps::new(&model, grid, d).at(0).expect("a step").into()];
@@ -64,7 +65,8 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
         let busy = processor() - busy;
         times.push(start.elapsed().as_secs_f64() * 1e3);
         if times.len() == 1 {
-            // The first step's strips, before the state moves on, against brute force on a few rows.
+            // The first step's strips, before the state moves on, against brute force on a few
+            // rows.
             let strips = cpu.strips().expect("strips");
             let mut brute = open(Plan::Brute);
             let rows: Vec<usize> = (0..1024).map(|k| k * (n / 1024)).collect();
@@ -94,7 +96,7 @@ fn measure(kind: Kind, n: usize, d: usize, delta: f64, plan: Plan) {
 }
 
 fn run(n: usize) {
-    let tokens = Cloud::new(Kind::Normal, n, 3).tokens(7, Precision::F32).expect("a cloud");
+    let tokens = CloudSample::new(Cloud::Gaussian, n, 3).tokens(7, Precision::F32).expect("a cloud");
     let grid = Grid::of(&tokens, Precision::F32);
     let delta = list("width", "0.01");
     let model = model(delta[0]);

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 /// The engine that computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EngineChoice {
     /// A hardware GPU if there is one, else the CPU; never a software driver.
     #[default]
@@ -20,6 +21,7 @@ pub enum EngineChoice {
 /// The search for keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Plan {
     /// The cheapest of the other plans.
     #[default]

@@ -1,4 +1,5 @@
-//! The clocks. A browser has none of the standard library's, so every file takes its time from here.
+//! The clocks. A browser has none of the standard library's, so every file takes its time from
+//! here.
 
 #[cfg(not(target_family = "wasm"))]
 use std::time as platform;
@@ -17,7 +18,8 @@ pub(crate) fn unix_seconds() -> f64 {
 mod tests {
     use std::path::Path;
 
-    /// A file that asked the standard library for the time would end a page in a browser with a panic.
+    /// A file that asked the standard library for the time would end a page in a browser with a
+    /// panic.
     #[test]
     fn no_other_file_asks_for_the_time() {
         fn look(folder: &Path, bad: &mut Vec<String>) -> usize {

@@ -1,10 +1,12 @@
 //! The one error type. Its text says what was wrong, where, the number that was exceeded, and what
 //! to do.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 /// Every error, sorted by who can mend it. [`Error::exit_status`] is a promise of the command line.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Bad usage or input: a file, a key, a parameter. Its text is one line that says what to
     /// change.
@@ -116,6 +118,12 @@ impl Error {
             Self::Stopped { is_resumable: true, .. } | Self::Interrupted(_) => 4,
             Self::Stopped { failure, .. } => failure.exit_status(),
         }
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -1,4 +1,4 @@
-//! Initial clouds: n tokens in R^d from a seed, the same bits on every platform.
+//! Initial tokens: samples of n tokens in R^d from a seed, the same bits on every platform.
 //!
 //! Token i draws from a stream of its own, so it does not depend on n (the regular kinds, `polygon`
 //! and `grid`, draw nothing and are laid out for their n). In the table s is the scale, `e_1` the
@@ -24,27 +24,37 @@ use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// The shape of a cloud.
+/// A distribution of tokens; its name in configs is in the table of this module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the table above says what each is")]
-pub enum Kind {
-    Normal,
+#[non_exhaustive]
+pub enum Cloud {
+    /// Independent normal coordinates, `normal` in configs.
+    Gaussian,
+    /// Uniform in the unit ball.
     Ball,
+    /// Uniform in [−1, 1)^d.
     Cube,
+    /// Uniform on the unit sphere.
     Sphere,
+    /// Uniform on the unit circle in the plane of the first two axes.
     Circle,
+    /// The vertices of the regular n-gon on that circle.
     Polygon,
+    /// Uniform on the segment between −1 and 1 on the first axis.
     Line,
+    /// Five narrow clusters ([`CloudSample`] has their number and width).
     Clusters,
+    /// The points of an integer lattice around 0.
     Grid,
+    /// Uniform in {−2, −1, 0, 1, 2}^d: equal scores and coincident tokens.
     Ties,
 }
 
 named!(
-    Kind,
+    Cloud,
     "kind of cloud",
     [
-        Normal = "normal",
+        Gaussian = "normal",
         Ball = "ball",
         Cube = "cube",
         Sphere = "sphere",
@@ -57,16 +67,27 @@ named!(
     ]
 );
 
+impl Cloud {
+    /// Draws n tokens in R^d, stored as f32; equal seeds give equal bits on every platform.
+    /// [`CloudSample`] draws at another scale or precision.
+    ///
+    /// # Errors
+    /// n or d outside its domain; more memory than there is.
+    pub fn sample(self, n: usize, d: usize, seed: u64) -> Result<Tokens> {
+        CloudSample::new(self, n, d).tokens(seed, Precision::F32)
+    }
+}
+
 /// Number of clusters unless given.
 pub const CLUSTERS: u64 = 5;
 /// Spread of a cluster unless given, in units of the scale.
 pub const SPREAD: f64 = 0.05;
 
-/// A cloud to be drawn.
+/// A sample to be drawn of a cloud.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cloud {
-    /// Its shape.
-    pub kind: Kind,
+pub struct CloudSample {
+    /// The cloud.
+    pub kind: Cloud,
     /// Number of tokens.
     pub n: usize,
     /// Dimension.
@@ -79,9 +100,9 @@ pub struct Cloud {
     pub spread: f64,
 }
 
-impl Cloud {
-    /// A cloud of scale 1 with the usual clusters.
-    pub fn new(kind: Kind, n: usize, d: usize) -> Self {
+impl CloudSample {
+    /// A sample at scale 1, with five clusters of standard deviation 0.05.
+    pub fn new(kind: Cloud, n: usize, d: usize) -> Self {
         Self { kind, n, d, scale: 1.0, clusters: CLUSTERS, spread: SPREAD }
     }
 
@@ -102,19 +123,19 @@ impl Cloud {
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return bad("scale", &self.scale, "finite and above 0");
         }
-        if matches!(self.kind, Kind::Circle | Kind::Polygon) && self.d < 2 {
+        if matches!(self.kind, Cloud::Circle | Cloud::Polygon) && self.d < 2 {
             return bad("d", &self.d, &format!("at least 2 for kind {:?}", self.kind.name()));
         }
-        if self.kind == Kind::Clusters && self.clusters == 0 {
+        if self.kind == Cloud::Clusters && self.clusters == 0 {
             return bad("clusters", &self.clusters, "at least 1");
         }
-        if self.kind == Kind::Clusters && !(self.spread.is_finite() && self.spread >= 0.0) {
+        if self.kind == Cloud::Clusters && !(self.spread.is_finite() && self.spread >= 0.0) {
             return bad("spread", &self.spread, "finite and at least 0");
         }
         Ok(())
     }
 
-    /// Draws the cloud.
+    /// Draws the tokens.
     ///
     /// # Errors
     /// A parameter outside its domain; a scale below the precision's normal numbers; more memory
@@ -133,7 +154,7 @@ impl Cloud {
             Precision::F32 => Coordinates::F32(self.fill(seed, |x| x as f32)?),
             Precision::F64 => Coordinates::F64(self.fill(seed, |x| x)?),
         };
-        Tokens::new(self.n, self.d, coordinates)
+        Tokens::from_flat(self.n, self.d, coordinates)
     }
 
     /// Every coordinate, row-major, tokens in parallel.
@@ -162,27 +183,27 @@ impl Cloud {
     fn token(&self, seed: u64, i: u64, side: u64, row: &mut [f64]) {
         let mut stream = Stream::new(seed, "tokens", i);
         match self.kind {
-            Kind::Normal => row.fill_with(|| stream.normal()),
-            Kind::Cube => row.fill_with(|| 2.0 * stream.uniform() - 1.0),
-            Kind::Sphere => direction(&mut stream, row),
-            Kind::Ball => {
+            Cloud::Gaussian => row.fill_with(|| stream.normal()),
+            Cloud::Cube => row.fill_with(|| 2.0 * stream.uniform() - 1.0),
+            Cloud::Sphere => direction(&mut stream, row),
+            Cloud::Ball => {
                 direction(&mut stream, row);
                 let radius = libm::pow(stream.uniform(), 1.0 / self.d as f64);
                 for x in row.iter_mut() {
                     *x *= radius;
                 }
             }
-            Kind::Circle => on_circle(stream.uniform(), row),
-            Kind::Polygon => on_circle(i as f64 / self.n as f64, row),
-            Kind::Line => {
+            Cloud::Circle => on_circle(stream.uniform(), row),
+            Cloud::Polygon => on_circle(i as f64 / self.n as f64, row),
+            Cloud::Line => {
                 row.fill(0.0);
                 row[0] = 2.0 * stream.uniform() - 1.0;
             }
-            Kind::Clusters => {
+            Cloud::Clusters => {
                 let mut centre = Stream::new(seed, "centres", i % self.clusters);
                 row.fill_with(|| centre.normal() + self.spread * stream.normal());
             }
-            Kind::Grid => {
+            Cloud::Grid => {
                 let mut rest = i;
                 row.fill_with(|| {
                     let digit = rest % side;
@@ -190,7 +211,7 @@ impl Cloud {
                     digit as f64 - (side / 2) as f64
                 });
             }
-            Kind::Ties => row.fill_with(|| stream.below(5) as f64 - 2.0),
+            Cloud::Ties => row.fill_with(|| stream.below(5) as f64 - 2.0),
         }
     }
 }
@@ -240,24 +261,24 @@ mod tests {
 
     use super::*;
 
-    fn kinds() -> impl Strategy<Value = Kind> {
-        proptest::sample::select(Kind::ALL.map(|(kind, _)| kind).to_vec())
+    fn kinds() -> impl Strategy<Value = Cloud> {
+        proptest::sample::select(Cloud::ALL.map(|(kind, _)| kind).to_vec())
     }
 
     proptest! {
         /// If a token depended on n, enlarging a study would change the tokens it already had.
         #[test]
         fn tokens_do_not_depend_on_n(kind in kinds(), n in 1usize..40, more in 0usize..40, d in 2usize..9, seed: u64) {
-            prop_assume!(!matches!(kind, Kind::Polygon | Kind::Grid));
-            let few = Cloud::new(kind, n, d).tokens(seed, Precision::F64).unwrap().to_f64();
-            let many = Cloud::new(kind, n + more, d).tokens(seed, Precision::F64).unwrap().to_f64();
+            prop_assume!(!matches!(kind, Cloud::Polygon | Cloud::Grid));
+            let few = CloudSample::new(kind, n, d).tokens(seed, Precision::F64).unwrap().to_f64();
+            let many = CloudSample::new(kind, n + more, d).tokens(seed, Precision::F64).unwrap().to_f64();
             prop_assert_eq!(&few, &many[..few.len()]);
         }
 
         /// Single precision is the same cloud, rounded once.
         #[test]
         fn widths_agree(kind in kinds(), n in 1usize..40, d in 2usize..9, seed: u64) {
-            let cloud = Cloud { scale: 0.3, ..Cloud::new(kind, n, d) };
+            let cloud = CloudSample { scale: 0.3, ..CloudSample::new(kind, n, d) };
             let (narrow, wide) = (cloud.tokens(seed, Precision::F32).unwrap(), cloud.tokens(seed, Precision::F64).unwrap());
             for i in 0..n {
                 for k in 0..d {
@@ -270,7 +291,7 @@ mod tests {
         #[test]
         fn clouds_have_their_shape(kind in kinds(), n in 1usize..200, d in 2usize..6, seed: u64) {
             let scale = 2.5;
-            let cloud = Cloud { scale, ..Cloud::new(kind, n, d) }.tokens(seed, Precision::F64).unwrap();
+            let cloud = CloudSample { scale, ..CloudSample::new(kind, n, d) }.tokens(seed, Precision::F64).unwrap();
             let mut seen = std::collections::BTreeSet::new();
             for i in 0..n {
                 let row = cloud.row(i);
@@ -278,18 +299,18 @@ mod tests {
                 let whole = row.iter().all(|x| (x / scale).fract() == 0.0);
                 seen.insert(row.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
                 let inside = match kind {
-                    Kind::Normal | Kind::Clusters => true,
-                    Kind::Ball => norm <= scale * (1.0 + 1e-12),
-                    Kind::Cube => row.iter().all(|x| x.abs() <= scale),
-                    Kind::Sphere => (norm - scale).abs() < 1e-12,
-                    Kind::Circle | Kind::Polygon => (norm - scale).abs() < 1e-12 && row[2..].iter().all(|&x| x == 0.0),
-                    Kind::Line => norm <= scale && row[1..].iter().all(|&x| x == 0.0),
-                    Kind::Grid => whole,
-                    Kind::Ties => whole && row.iter().all(|x| x.abs() <= 2.0 * scale),
+                    Cloud::Gaussian | Cloud::Clusters => true,
+                    Cloud::Ball => norm <= scale * (1.0 + 1e-12),
+                    Cloud::Cube => row.iter().all(|x| x.abs() <= scale),
+                    Cloud::Sphere => (norm - scale).abs() < 1e-12,
+                    Cloud::Circle | Cloud::Polygon => (norm - scale).abs() < 1e-12 && row[2..].iter().all(|&x| x == 0.0),
+                    Cloud::Line => norm <= scale && row[1..].iter().all(|&x| x == 0.0),
+                    Cloud::Grid => whole,
+                    Cloud::Ties => whole && row.iter().all(|x| x.abs() <= 2.0 * scale),
                 };
                 prop_assert!(inside, "token {} at {:?}", i, row);
             }
-            prop_assert!(kind == Kind::Ties || seen.len() == n, "{} of {} tokens are distinct", seen.len(), n);
+            prop_assert!(kind == Cloud::Ties || seen.len() == n, "{} of {} tokens are distinct", seen.len(), n);
         }
 
         /// A lattice cube must hold its tokens and not much more.
@@ -304,8 +325,9 @@ mod tests {
     /// If these bits changed, every published seed would mean another cloud.
     #[test]
     fn clouds_are_fixed_for_ever() {
-        let hash = |kind| Cloud::new(kind, 100, 3).tokens(7, Precision::F64).unwrap().hash().to_hex()[..16].to_string();
-        let all: Vec<String> = Kind::ALL.iter().map(|(kind, name)| format!("{name} {}", hash(*kind))).collect();
+        let hash =
+            |kind| CloudSample::new(kind, 100, 3).tokens(7, Precision::F64).unwrap().hash().to_hex()[..16].to_string();
+        let all: Vec<String> = Cloud::ALL.iter().map(|(kind, name)| format!("{name} {}", hash(*kind))).collect();
         assert_eq!(all, FIXED);
     }
 
@@ -325,22 +347,23 @@ mod tests {
     /// A bad parameter must be named, not drawn from.
     #[test]
     fn bad_parameters_are_named() {
-        let good = Cloud::new(Kind::Clusters, 3, 2);
+        let good = CloudSample::new(Cloud::Clusters, 3, 2);
         for (cloud, wanted) in [
-            (Cloud { n: 0, ..good.clone() }, "tokens.n is 0"),
-            (Cloud { d: 0, ..good.clone() }, "tokens.d is 0"),
-            (Cloud { d: usize::MAX / 2, ..good.clone() }, "tokens.d is"),
-            (Cloud { n: 1 << 40, ..good.clone() }, "tokens.n is"),
-            (Cloud { scale: 0.0, ..good.clone() }, "tokens.scale is 0"),
-            (Cloud { scale: f64::NAN, ..good.clone() }, "tokens.scale is NaN"),
-            (Cloud { clusters: 0, ..good.clone() }, "tokens.clusters is 0"),
-            (Cloud { spread: -1.0, ..good.clone() }, "tokens.spread is -1"),
-            (Cloud::new(Kind::Circle, 3, 1), "at least 2 for kind \"circle\""),
+            (CloudSample { n: 0, ..good.clone() }, "tokens.n is 0"),
+            (CloudSample { d: 0, ..good.clone() }, "tokens.d is 0"),
+            (CloudSample { d: usize::MAX / 2, ..good.clone() }, "tokens.d is"),
+            (CloudSample { n: 1 << 40, ..good.clone() }, "tokens.n is"),
+            (CloudSample { scale: 0.0, ..good.clone() }, "tokens.scale is 0"),
+            (CloudSample { scale: f64::NAN, ..good.clone() }, "tokens.scale is NaN"),
+            (CloudSample { clusters: 0, ..good.clone() }, "tokens.clusters is 0"),
+            (CloudSample { spread: -1.0, ..good.clone() }, "tokens.spread is -1"),
+            (CloudSample::new(Cloud::Circle, 3, 1), "at least 2 for kind \"circle\""),
         ] {
             let error = cloud.tokens(1, Precision::F32).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
-        let overflow = Cloud { scale: 1e308, ..Cloud::new(Kind::Normal, 100, 2) }.tokens(1, Precision::F64);
+        let overflow =
+            CloudSample { scale: 1e308, ..CloudSample::new(Cloud::Gaussian, 100, 2) }.tokens(1, Precision::F64);
         assert!(overflow.unwrap_err().to_string().contains("inf;"));
     }
 }

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::Plan;
 
-/// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine but for `redone`.
+/// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine
+/// but for `redone`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
-    /// t.
+    /// t of the step t → t + 1 that is reported.
     pub t: u64,
     /// Tokens with any coordinate changed.
     pub moved: u64,
@@ -17,7 +18,8 @@ pub struct StepReport {
     pub strip_max: u32,
     /// Sum of all strip sizes.
     pub strip_total: u64,
-    /// Entries that the float filter could not decide and that were redone in integers (engine-dependent).
+    /// Entries that the float filter could not decide and that were redone in integers
+    /// (engine-dependent).
     pub redone: u64,
 }
 

@@ -1,4 +1,5 @@
-//! The threads of an engine: a pool of its own, or the calling thread where the platform starts none, as in a browser.
+//! The threads of an engine: a pool of its own, or the calling thread where the platform starts
+//! none, as in a browser.
 
 use std::error::Error as _;
 use std::io;
@@ -62,7 +63,8 @@ mod tests {
 
     use super::*;
 
-    /// In a browser every parallel loop runs on the one thread that there is; it must come to the same.
+    /// In a browser every parallel loop runs on the one thread that there is; it must come to the
+    /// same.
     #[test]
     fn work_runs_with_threads_and_without() {
         for (pool, count) in [(Pool::start(Some(2)).unwrap(), 2), (Pool(None), 1)] {

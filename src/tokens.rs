@@ -36,11 +36,23 @@ pub enum Coordinates {
     F64(Vec<f64>),
 }
 
+impl From<Vec<f32>> for Coordinates {
+    fn from(coordinates: Vec<f32>) -> Self {
+        Self::F32(coordinates)
+    }
+}
+
+impl From<Vec<f64>> for Coordinates {
+    fn from(coordinates: Vec<f64>) -> Self {
+        Self::F64(coordinates)
+    }
+}
+
 impl Coordinates {
     /// Writes the coordinates row-major as little-endian bytes.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
@@ -58,11 +70,13 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Makes tokens of an (n, d) row-major cloud.
+    /// n tokens in R^d from their n·d coordinates, token after token, as `Vec<f32>` or `Vec<f64>`;
+    /// they are stored in that width.
     ///
     /// # Errors
     /// n or d of 0, a length that is not n·d, a coordinate that is not finite (named).
-    pub fn new(n: usize, d: usize, coordinates: Coordinates) -> Result<Self> {
+    pub fn from_flat(n: usize, d: usize, coordinates: impl Into<Coordinates>) -> Result<Self> {
+        let coordinates = coordinates.into();
         if n == 0 || d == 0 {
             return Err(Error::input(format!("tokens of shape ({n}, {d}): n and d must be at least 1")));
         }
@@ -84,12 +98,12 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Makes tokens of an (n, d) row-major cloud in f64.
+    /// Tokens from their rows, stored as f64.
     ///
     /// # Errors
-    /// As [`Tokens::new`].
-    pub fn from_f64(n: usize, d: usize, coordinates: Vec<f64>) -> Result<Self> {
-        Self::new(n, d, Coordinates::F64(coordinates))
+    /// No rows, or rows without coordinates; a coordinate that is not finite (named).
+    pub fn from_rows<const D: usize>(rows: &[[f64; D]]) -> Result<Self> {
+        Self::from_flat(rows.len(), D, rows.concat())
     }
 
     /// Rounds the f64 state that a step made to its stored width, once.
@@ -106,7 +120,7 @@ impl Tokens {
             Precision::F32 => Coordinates::F32(x.iter().map(|&x| x as f32).collect()),
             Precision::F64 => Coordinates::F64(x.to_vec()),
         };
-        Self::new(x.len() / d, d, coordinates)
+        Self::from_flat(x.len() / d, d, coordinates)
     }
 
     /// Number of tokens.
@@ -132,6 +146,11 @@ impl Tokens {
         &self.coordinates
     }
 
+    /// Takes the coordinates out, row-major, in their stored width.
+    pub fn into_coordinates(self) -> Coordinates {
+        self.coordinates
+    }
+
     /// Coordinate k of token i.
     pub fn get(&self, i: usize, k: usize) -> f64 {
         match &self.coordinates {
@@ -143,6 +162,11 @@ impl Tokens {
     /// Token i, widened to f64.
     pub fn row(&self, i: usize) -> Vec<f64> {
         (0..self.d).map(|k| self.get(i, k)).collect()
+    }
+
+    /// Every token in order, widened.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Vec<f64>> + '_ {
+        (0..self.n).map(|i| self.row(i))
     }
 
     /// Every coordinate, row-major, widened to f64.

@@ -15,10 +15,10 @@ die() {
 }
 work=
 leave() {
-    case $1 in 0 | 2) ;; *) echo "tests/bare.sh: failed in \"$2\" (line $3): its message is above" >&2 ;; esac
+    case $1 in 0 | 2) ;; *) echo "tests/bare.sh: failed in \"$2\": its message is above" >&2 ;; esac
     if [ -n "$work" ]; then rm -rf "$work"; fi
 }
-trap 'leave $? "$BASH_COMMAND" $LINENO' EXIT
+trap 'leave $? "$BASH_COMMAND"' EXIT
 
 [ "$(id -u)" -eq 0 ] || die 'only root can make an empty root: run this as root'
 command -v apt-get >/dev/null || die 'empty roots are made with apt-get: run this on Debian or Ubuntu'
@@ -35,6 +35,10 @@ reach=$(apt-config dump | grep -E '^Acquire::(http|https|Check-|Retries)' || tru
 mirror() {
     local targets repository
     targets=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages')
+    if [ -z "$targets" ]; then
+        apt-get update >&2
+        targets=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages')
+    fi
     while read -r repository; do
         if [[ $repository == http* ]] &&
             /usr/lib/apt/apt-helper download-file "${repository}dists/$1/Release" "$work/Release" >/dev/null 2>&1; then

@@ -1,4 +1,4 @@
-"""The bounds of `localmax verify`, written from their derivations alone (src/verify/real.rs and src/verify/bounds.rs).
+"""The bounds of `localmax verify`, written from their derivations alone (src/verify/real.rs and src/verify/exact.rs).
 
 Reads cases from standard input, one JSON object a line, and prints for each a JSON list of numbers. A case is a step of the
 contract if it has a "grid", else one in real numbers; "rows" says which numbers are wanted, see `contract` and `real`.
@@ -232,7 +232,7 @@ def real(case):
 
 
 def contract(case):
-    """By row: the threshold's bound, and each coordinate's, src/verify/bounds.rs."""
+    """By row: the threshold's bound, and each coordinate's, src/verify/exact.rs."""
     grid, weights, scores = case["grid"], case["weights"], case["scores"]
     u, b, K, scale = grid["unit"], grid["state_bits"], grid["gain_bits"], 2.0 ** case["matrix_exponent"]
     X, d = case["lattice"], len(case["lattice"][0])

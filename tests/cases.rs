@@ -25,7 +25,7 @@ fn the_mathematics_gives_the_worked_cases() {
             }
             state = state.step(&step).0;
         }
-        let got = Tokens::from_f64(state.n, state.d, state.x).unwrap();
+        let got = Tokens::from_flat(state.n, state.d, state.x).unwrap();
         assert_near(name, &got, &case.x_final, 1e-12);
     }
 }

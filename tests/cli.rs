@@ -35,7 +35,8 @@ impl Folder {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs and expects exit status 2, one line that holds every word, no panic, and nothing left behind.
+    /// Runs and expects exit status 2, one line that holds every word, no panic, and nothing left
+    /// behind.
     fn refused(&self, arguments: &[&str], words: &[&str]) {
         self.refused_with(2, arguments, words);
     }
@@ -154,7 +155,8 @@ fn verify_passes_and_says_what_it_saw() {
     assert!(said.contains("verified   180 rows in 3 steps"), "{said}");
 }
 
-/// Two people compare their runs by this: equal bits say so, a permutation and a changed bit fail with exit 1.
+/// Two people compare their runs by this: equal bits say so, a permutation and a changed bit fail
+/// with exit 1.
 #[test]
 fn two_states_are_compared_bit_by_bit() {
     let folder = Folder::new();
@@ -335,7 +337,8 @@ fn errors_name_the_place_of_the_value() {
     folder.refused(&set("model.a=flat.npy"), &["flat.npy", "rank 1", "(rows, columns) for a matrix"]);
 }
 
-/// Where squares overflow or units underflow nothing can be decided: the tokens are refused with the range that works.
+/// Where squares overflow or units underflow nothing can be decided: the tokens are refused with
+/// the range that works.
 #[test]
 fn extreme_scales_are_refused() {
     let folder = Folder::new();
@@ -363,7 +366,8 @@ fn verify_says_what_was_checked() {
     }
 }
 
-/// Hours of computing must survive an interruption: rows, the state and its description are there, and can be drawn.
+/// Hours of computing must survive an interruption: rows, the state and its description are there,
+/// and can be drawn.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_is_kept() {
@@ -399,7 +403,8 @@ fn an_interrupted_run_is_kept() {
     folder.good(&["plot", "r"]);
 }
 
-/// A scheduler that ends a job while it loads must read what that means, and find nothing half begun.
+/// A scheduler that ends a job while it loads must read what that means, and find nothing half
+/// begun.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_while_tokens_are_drawn_ends_at_once() {
@@ -428,7 +433,8 @@ fn a_signal_while_tokens_are_drawn_ends_at_once() {
     assert!(folder.names().is_empty());
 }
 
-/// Two tokens that change places for ever have no limit; a study that took their last state for one would be wrong.
+/// Two tokens that change places for ever have no limit; a study that took their last state for one
+/// would be wrong.
 #[test]
 fn a_cycle_is_told() {
     let folder = Folder::new();
@@ -580,7 +586,8 @@ fn a_machine_without_a_driver_is_served() {
     assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
 }
 
-/// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it will hold be said.
+/// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it
+/// will hold be said.
 #[test]
 fn the_memory_on_an_adapter_is_checked_and_said() {
     let folder = Folder::new();

@@ -1,4 +1,5 @@
-//! The contract against an independent program: `tests/contract.py`, Python's big integers, written from its text.
+//! The contract against an independent program: `tests/contract.py`, Python's big integers, written
+//! from its text.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ fn python(system: &serde_json::Value) -> Vec<Vec<Vec<i64>>> {
     text.lines().map(|line| serde_json::from_str(line).expect("a state a line")).collect()
 }
 
-/// If this failed, the contract's text and its code would be two different things, and nobody could reproduce a
-/// number of ours from the text.
+/// If this failed, the contract's text and its code would be two different things, and nobody could
+/// reproduce a number of ours from the text.
 #[test]
 fn an_independent_program_agrees_to_the_bit() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
@@ -67,7 +68,7 @@ fn an_independent_program_agrees_to_the_bit() {
                     "strip": name, "gamma": gamma, "delta": delta,
                 }));
 
-                let cloud = Tokens::from_f64(n, d, x0.concat()).unwrap();
+                let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
                 let grid = Grid::of(&cloud, precision);
                 let matrix = match kind {
                     0 => Matrix::Identity,
@@ -115,7 +116,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// If this failed, an install without the lock could take a later version of a crate, and hashes of the same run would differ.
+/// If this failed, an install without the lock could take a later version of a crate, and hashes of
+/// the same run would differ.
 #[test]
 fn crates_that_round_are_pinned() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

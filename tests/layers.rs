@@ -1,11 +1,13 @@
-//! The house's one structural rule: a reader can start at the top of a list of modules and never be sent ahead. A file imports
-//! only from modules above its own in [`MODULES`], and no circle of files import one another.
+//! The house's one structural rule: a reader can start at the top of a list of modules and never be
+//! sent ahead. A file imports only from modules above its own in [`MODULES`], and no circle of
+//! files import one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every module, data first, commands last. A file belongs to the longest name that its path begins with.
+/// Every module, data first, commands last. A file belongs to the longest name that its path begins
+/// with.
 const MODULES: &[&str] = &[
     "error",
     "num",
@@ -112,7 +114,8 @@ fn paths(tree: &str, before: &[String], into: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Every path that a file names: of its imports, and of what it calls by a path from the top or upwards.
+/// Every path that a file names: of its imports, and of what it calls by a path from the top or
+/// upwards.
 fn named(code: &str) -> Vec<Vec<String>> {
     let (mut found, mut rest) = (Vec::new(), String::new());
     for statement in code.split(';') {
@@ -228,7 +231,8 @@ fn sources() -> Files {
     files(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
-/// If this failed, an engine could lean on the one that is to check it, and a reader could start nowhere.
+/// If this failed, an engine could lean on the one that is to check it, and a reader could start
+/// nowhere.
 #[test]
 fn files_import_from_above_them_in_the_list_only() {
     let files = sources();
@@ -254,11 +258,12 @@ fn with(changes: &[(&str, &str)]) -> Files {
     files
 }
 
-/// A test of structure that never fails proves nothing: the circles that the house once had, put back, are found.
+/// A test of structure that never fails proves nothing: the circles that the house once had, put
+/// back, are found.
 #[test]
 fn circles_put_back_are_found() {
     let pairs = [
-        ("cpu::real::near", "use crate::cpu::real::packet::Scratch;", "cpu::real::packet"),
+        ("cpu::real::near", "use crate::cpu::real::packet::Worker;", "cpu::real::packet"),
         ("cpu::exact::step", "use super::query::queries;", "cpu::exact::query"),
         ("gpu::device", "use crate::gpu::exact::kernels::Kernel;", "gpu::exact::kernels"),
         ("io::nearest", "use crate::io::presets;", "io::presets"),

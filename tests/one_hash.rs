@@ -1,9 +1,10 @@
 //! One hash a step, whatever computes it: `cargo test --test one_hash`.
 //!
-//! The reference's trajectory, step by step, against every instruction set, plan, number of threads, size of windows and
-//! dispatches, interval between sorts, merged and not, on the CPU and on every Vulkan driver found; and one run of a GPU
-//! again and again. At full size, every system on every path, with n = 3001, 300 steps and 100 repeats:
-//! `LOCALMAX_ONE_HASH=3001,300,100 cargo test --release --test one_hash [PART OF A NAME]`.
+//! The reference's trajectory, step by step, against every instruction set, plan, number of
+//! threads, size of windows and dispatches, interval between sorts, merged and not, on the CPU and
+//! on every Vulkan driver found; and one run of a GPU again and again. At full size, every system
+//! on every path, with n = 3001, 300 steps and 100 repeats: `LOCALMAX_ONE_HASH=3001,300,100 cargo
+//! test --release --test one_hash [PART OF A NAME]`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +17,7 @@ use localmax::error::Result;
 use localmax::exact::Grid;
 use localmax::gpu::ExactGpu;
 use localmax::gpu::{self, Adapter, Device};
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::space::Upkeep;
@@ -62,14 +63,14 @@ struct Path {
 
 impl System {
     fn new(size: Size, d: usize, form: (StripForm, &str), start: &str, precision: Precision) -> Self {
-        let draw = |kind, n| Cloud::new(kind, n, d).tokens(7, precision).expect("a cloud");
+        let draw = |kind, n| CloudSample::new(kind, n, d).tokens(7, precision).expect("a cloud");
         let tokens = match start {
-            "clustered" => draw(Kind::Clusters, size.n),
-            "tied" => draw(Kind::Ties, size.n),
+            "clustered" => draw(Cloud::Clusters, size.n),
+            "tied" => draw(Cloud::Ties, size.n),
             _ => {
-                let few = draw(Kind::Normal, size.n / 5 + 1);
-                let rows = (0..size.n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
-                Tokens::from_f64(size.n, d, rows).expect("a cloud")
+                let few = draw(Cloud::Gaussian, size.n / 5 + 1);
+                let rows: Vec<f64> = (0..size.n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
+                Tokens::from_flat(size.n, d, rows).expect("a cloud")
             }
         };
         let grid = Grid::of(&tokens, precision);
@@ -85,6 +86,7 @@ impl System {
             StripForm::Score => (Matrix::Identity, 0.05 * longest * longest, 0.5),
             StripForm::Width => (Matrix::dense(&rows).expect("square"), 0.1 * longest, 1.0),
             StripForm::ANorm => (Matrix::dense(&rows).expect("square"), 0.2 * longest, 0.1),
+            other => unimplemented!("no case of {other:?}"),
         };
         let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: form.0 };
         let gain = Gain::Alpha(Schedule::Constant(alpha));
@@ -134,7 +136,8 @@ fn upkeeps() -> Vec<(String, Upkeep)> {
     INTERVALS.into_iter().flat_map(of).collect()
 }
 
-/// Every instruction set, whose lanes are the rows of a packet, by brute force; searches on them in turn, on one thread and two.
+/// Every instruction set, whose lanes are the rows of a packet, by brute force; searches on them in
+/// turn, on one thread and two.
 fn on_cpu() -> Vec<Path> {
     let sets: Vec<InstructionSet> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
     let mut all = Vec::new();

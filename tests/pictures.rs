@@ -34,7 +34,7 @@ impl Stream {
 
 fn normal(n: usize, d: usize, scale: f64) -> Tokens {
     let mut stream = Stream((n * 1000 + d) as u64);
-    Tokens::from_f64(n, d, (0..n * d).map(|_| scale * stream.normal()).collect()).unwrap()
+    Tokens::from_flat(n, d, (0..n * d).map(|_| scale * stream.normal()).collect::<Vec<f64>>()).unwrap()
 }
 
 fn localmax(delta: f64) -> Rule {
@@ -58,7 +58,7 @@ fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, T
             let best = (0..x0.n())
                 .map(|j| frames[t as usize].1.row(j).iter().zip(&query).map(|(a, b)| a * b).sum::<f64>())
                 .fold(f64::NEG_INFINITY, f64::max);
-            let threshold = best - model.delta(model.moment(t, 0.0)).unwrap() * length;
+            let threshold = best - model.delta_at(model.moment(t, 0.0)).unwrap() * length;
             view = Some(StripView { step: t, token: strip.1, members, query, threshold });
         }
         reports.extend(engine.step(&[step]).unwrap());
@@ -129,7 +129,7 @@ fn the_emerging_leader() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/emerging_leader.json");
     let data: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let rows: Vec<Vec<f64>> = serde_json::from_value(data["x0"].clone()).unwrap();
-    let x0 = Tokens::from_f64(8, 2, rows.concat()).unwrap();
+    let x0 = Tokens::from_flat(8, 2, rows.concat()).unwrap();
     let (frames, _, strip) = run(&x0, Rule::Hardmax, 30, (0, 6));
     trajectories("emerging-leader", "hardmax, α = 0.5: emerging leader", &frames, Some(strip));
 }
@@ -146,15 +146,15 @@ fn other_dimensions() {
 /// If this failed, one token, coincident, collinear, huge, tiny or far-off clouds would panic.
 #[test]
 fn degenerate_clouds() {
-    let line = Tokens::from_f64(5, 2, vec![0., 0., 1., 1., 2., 2., 3., 3., -1., -1.]).unwrap();
-    let far = Tokens::from_f64(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap();
+    let line = Tokens::from_flat(5, 2, vec![0., 0., 1., 1., 2., 2., 3., 3., -1., -1.]).unwrap();
+    let far = Tokens::from_flat(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap();
     let clouds = [
         ("one", normal(1, 2, 1.0)),
         ("one-in-space", normal(1, 3, 1.0)),
         ("one-on-a-line", normal(1, 1, 1.0)),
-        ("coincident", Tokens::from_f64(50, 2, [0.3, -0.7].repeat(50)).unwrap()),
-        ("coincident-in-space", Tokens::from_f64(50, 3, [0.1, 0.2, 0.7].repeat(50)).unwrap()),
-        ("origin", Tokens::from_f64(4, 2, vec![0.0; 8]).unwrap()),
+        ("coincident", Tokens::from_flat(50, 2, [0.3, -0.7].repeat(50)).unwrap()),
+        ("coincident-in-space", Tokens::from_flat(50, 3, [0.1, 0.2, 0.7].repeat(50)).unwrap()),
+        ("origin", Tokens::from_flat(4, 2, vec![0.0; 8]).unwrap()),
         ("collinear", line),
         ("far", far),
         ("huge", normal(100, 2, 1e30)),
@@ -184,7 +184,7 @@ fn large_clouds_stay_small_files() {
                 let x = x0.row(i);
                 [0, 1].map(|k| corner(&x)[k] * (1.0 - left) + left * x[k])
             });
-            (t as u64 * 10, Tokens::from_f64(20_000, 2, moved.collect()).unwrap())
+            (t as u64 * 10, Tokens::from_flat(20_000, 2, moved.collect::<Vec<f64>>()).unwrap())
         })
         .collect();
     let query = x0.row(1);
@@ -352,8 +352,8 @@ fn trajectories_play() {
         normal(1, 2, 1.0),
         normal(9, 3, 1e300),
         normal(9, 2, 1e-300),
-        Tokens::from_f64(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap(),
-        Tokens::from_f64(4, 3, vec![0.0; 12]).unwrap(),
+        Tokens::from_flat(3, 2, vec![1e9, 0.0, 1e9 + 1.0, 1.0, 1e9, 2.0]).unwrap(),
+        Tokens::from_flat(4, 3, vec![0.0; 12]).unwrap(),
     ];
     for x0 in odd {
         Player::new(&[(0, x0.clone()), (7, x0)]).unwrap().gif("still").unwrap();

@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin
 
 say() { printf '\n== %s\n' "$*" >&2; }
-note() { printf 'tests/run.sh: %s\n' "$*" >&2; }
+exec 3>&2 # where words go while a stage's times are caught
+note() { printf 'tests/run.sh: %s\n' "$*" >&3; }
 have() { command -v "$1" >/dev/null; }
 
 # Says what failed and what to do about it. Status 2 tells the trap that this is said.
@@ -26,7 +27,7 @@ lacking() {
     note "$@"
     [ "${CI:-}" != true ] || die 'in CI no test may be left out'
 }
-trap 'case $? in 0 | 2) ;; *) note "${doing:-the set-up} failed in \"$BASH_COMMAND\" (line $LINENO): its message is above" ;; esac' EXIT
+trap 'case $? in 0 | 2) ;; *) note "${doing:-the set-up} failed in \"$BASH_COMMAND\": its message is above" ;; esac' EXIT
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; elif have sudo; then sudo "$@"; else
@@ -196,7 +197,7 @@ stage() {
     shift
     say "$title"
     doing=$title
-    { time "$@" 2>&3; } 3>&2 2>target/spent
+    { time "$@" 2>&3; } 2>target/spent
     read -r wall user system <target/spent
     spent+=("$(printf '%6d %9d  %s' "$wall" $((user + system)) "$title")")
 }
@@ -220,16 +221,17 @@ print(*sorted(set(package["features"]) - {"default"}))')
     fi
 }
 
-# Artefacts for the next edit are of no use to CI and cost it time.
+# What serves the next edit and a debugger is of no use to CI and costs it time.
 if [ "${CI:-}" = true ]; then
-    export CARGO_INCREMENTAL=0
+    export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_CODEGEN_UNITS=4 CARGO_PROFILE_DEV_DEBUG=false
     stage 'machines with nothing installed' bash tests/bare.sh
 fi
 stage 'formatting' cargo fmt --check
 stage 'lints, of the fuzz targets too' cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 stage 'features one by one' check_features
-stage "tests, on the Vulkan drivers $VK_DRIVER_FILES" python3 tests/timed.py --locked --workspace
+note "Vulkan drivers: $VK_DRIVER_FILES"
+stage 'tests' python3 tests/timed.py --locked --workspace
 stage 'tests in the documentation' cargo test --locked --workspace --doc
 printf '\nSeconds and seconds of processor time of each stage:\n'
 printf '%s\n' "${spent[@]}"

@@ -1,13 +1,13 @@
-//! Searches against brute force on every row: the same tokens, counts and argmaxes, on clouds where they take every
-//! kind of way. `LOCALMAX_FULL=1` runs every case, `LOCALMAX_SCALE_N=20000 cargo test --release --test scale` runs them at full
-//! size.
+//! Searches against brute force on every row: the same tokens, counts and argmaxes, on clouds where
+//! they take every kind of way. `LOCALMAX_FULL=1` runs every case, `LOCALMAX_SCALE_N=20000 cargo
+//! test --release --test scale` runs them at full size.
 
 use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, Options};
 use localmax::engine::Engine;
 use localmax::exact::{Grid, Step, Steps};
 use localmax::gpu::{self, Adapter, Device, ExactGpu};
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::outcome::StepReport;
 use localmax::schedule::Schedule;
@@ -27,21 +27,22 @@ fn full() -> bool {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
-    Of(Kind),
+    Of(Cloud),
     /// Every token of a normal cloud several times, scattered.
     Duplicated,
-    /// A normal cloud after many steps: few distinct tokens, tight clusters, some still on their way.
+    /// A normal cloud after many steps: few distinct tokens, tight clusters, some still on their
+    /// way.
     Late,
 }
 
 const SHAPES: [Shape; 9] = [
-    Shape::Of(Kind::Normal),
-    Shape::Of(Kind::Ball),
-    Shape::Of(Kind::Cube),
-    Shape::Of(Kind::Sphere),
-    Shape::Of(Kind::Line),
-    Shape::Of(Kind::Clusters),
-    Shape::Of(Kind::Ties),
+    Shape::Of(Cloud::Gaussian),
+    Shape::Of(Cloud::Ball),
+    Shape::Of(Cloud::Cube),
+    Shape::Of(Cloud::Sphere),
+    Shape::Of(Cloud::Line),
+    Shape::Of(Cloud::Clusters),
+    Shape::Of(Cloud::Ties),
     Shape::Duplicated,
     Shape::Late,
 ];
@@ -71,15 +72,15 @@ fn case(shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision,
 }
 
 fn case_of(n: usize, shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision, mask: Mask) -> Case {
-    let draw = |kind, n| Cloud::new(kind, n, d).tokens(7, precision).expect("a cloud");
+    let draw = |kind, n| CloudSample::new(kind, n, d).tokens(7, precision).expect("a cloud");
     let tokens = match shape {
         Shape::Of(kind) => draw(kind, n),
         Shape::Duplicated => {
-            let few = draw(Kind::Normal, n / 5 + 1);
-            let rows = (0..n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
-            Tokens::from_f64(n, d, rows).expect("a cloud")
+            let few = draw(Cloud::Gaussian, n / 5 + 1);
+            let rows: Vec<f64> = (0..n).flat_map(|i| few.row(i * 7919 % few.n())).collect();
+            Tokens::from_flat(n, d, rows).expect("a cloud")
         }
-        Shape::Late => draw(Kind::Normal, n),
+        Shape::Late => draw(Cloud::Gaussian, n),
     };
     let grid = Grid::of(&tokens, precision);
     let largest = (0..n).map(|i| tokens.row(i).iter().map(|x| x * x).sum::<f64>()).fold(0.0, f64::max);
@@ -130,7 +131,8 @@ fn hold(case: &Case) {
     }
 }
 
-/// If a search ever differed from brute force, a million tokens would not follow the rule that a thousand follow.
+/// If a search ever differed from brute force, a million tokens would not follow the rule that a
+/// thousand follow.
 #[test]
 fn searches_find_what_brute_force_finds() {
     for (k, d) in [1, 2, 3, 5, 8, 16, 64].into_iter().enumerate() {
@@ -147,18 +149,19 @@ fn searches_find_what_brute_force_finds() {
     }
 }
 
-/// Whole groups of rows may have the same boxes and keys in their strips, which are then summed once: in every form of the strip,
-/// with strips of a few units and tokens of a few units among others, from the start until clusters have no extent.
+/// Whole groups of rows may have the same boxes and keys in their strips, which are then summed
+/// once: in every form of the strip, with strips of a few units and tokens of a few units among
+/// others, from the start until clusters have no extent.
 #[test]
 fn strips_that_rows_share_are_those_of_brute_force() {
     let (n, d) = (1100, 3);
     for (k, (form, _)) in StripForm::ALL.into_iter().enumerate() {
         for (l, (delta, alpha)) in [(0.3, 3.0), (0.05, 1.0), (3e-7, 1.0), (1.5, 0.5)].into_iter().enumerate() {
             let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
-            let cloud = Cloud::new(Kind::Normal, n, d).tokens(11 + l as u64, precision).expect("a cloud");
+            let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(11 + l as u64, precision).expect("a cloud");
             let small = |i: usize| if i % 10 == 9 { 1e-6 } else { 1.0 };
-            let rows = (0..n).flat_map(|i| cloud.row(i).into_iter().map(move |x| x * small(i))).collect();
-            let tokens = Tokens::from_f64(n, d, rows).expect("a cloud");
+            let rows: Vec<f64> = (0..n).flat_map(|i| cloud.row(i).into_iter().map(move |x| x * small(i))).collect();
+            let tokens = Tokens::from_flat(n, d, rows).expect("a cloud");
             let grid = Grid::of(&tokens, precision);
             let operator = match (form, l % 2) {
                 (StripForm::ANorm, 1) => {
@@ -189,11 +192,11 @@ fn strips_that_rows_share_are_those_of_brute_force() {
     }
 }
 
-/// In clouds of thousands of tokens some rows list the keys that matter to them, others find too many and search boxes, and
-/// some do the one for their maxima and the other for their strips.
+/// In clouds of thousands of tokens some rows list the keys that matter to them, others find too
+/// many and search boxes, and some do the one for their maxima and the other for their strips.
 #[test]
 fn long_and_short_lists_find_what_brute_force_finds() {
-    let shapes = [Shape::Of(Kind::Normal), Shape::Of(Kind::Ball), Shape::Of(Kind::Sphere), Shape::Duplicated];
+    let shapes = [Shape::Of(Cloud::Gaussian), Shape::Of(Cloud::Ball), Shape::Of(Cloud::Sphere), Shape::Duplicated];
     for (k, shape) in shapes.into_iter().enumerate() {
         for (l, delta) in [0.0, 0.01, 0.1, 0.5].into_iter().enumerate() {
             // Everyday runs take each shape and each width once.
@@ -217,7 +220,8 @@ fn causal_searches_find_what_brute_force_finds() {
     }
 }
 
-/// A mask may change during a run: what was merged must come apart again, as copies of a token see different keys.
+/// A mask may change during a run: what was merged must come apart again, as copies of a token see
+/// different keys.
 #[test]
 fn a_mask_may_change() {
     let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);
@@ -254,7 +258,7 @@ fn tree(device: &Device, case: &Case) -> ExactGpu {
 #[test]
 fn searches_on_a_gpu_find_what_brute_force_finds() {
     let device = device();
-    let shapes = [Shape::Of(Kind::Normal), Shape::Of(Kind::Ball), Shape::Of(Kind::Line), Shape::Of(Kind::Ties)];
+    let shapes = [Shape::Of(Cloud::Gaussian), Shape::Of(Cloud::Ball), Shape::Of(Cloud::Line), Shape::Of(Cloud::Ties)];
     for (k, (d, precision)) in
         [(1, Precision::F64), (2, Precision::F32), (3, Precision::F32), (8, Precision::F32)].into_iter().enumerate()
     {
@@ -283,7 +287,7 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
 /// Whichever plan a device finds faster, and whenever it changes its mind, no bit changes.
 #[test]
 fn a_gpu_may_choose() {
-    let case = case_of(4500, Shape::Of(Kind::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
+    let case = case_of(4500, Shape::Of(Cloud::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
     let mut brute = cpu(&case, Plan::Brute);
     let options = gpu::Options { plan: Plan::Auto, ..gpu::Options::default() };
     let mut auto =

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use localmax::study::{CATALOGUE, Folder, Outcome, Shard, Verdict};
+use localmax::study::catalogue::{CATALOGUE, Outcome, Shard};
+use localmax::study::{Folder, Verdict};
 
 /// Takes a study to its report in a folder that is kept for the test.
 fn take(name: &str, options: &[&str], shard: Option<Shard>, folder: &std::path::Path) -> Outcome {

@@ -83,6 +83,8 @@ def main():
     for worker in workers:
         worker.join()
 
+    if not any(tests for _, _, tests in outcomes):
+        sys.exit("no test was run: cargo built no test binary")
     print("\nThe slowest tests, in seconds and in seconds of processor time:")
     for seconds, processor, title in sorted((test for _, _, tests in outcomes for test in tests), reverse=True)[:10]:
         print(f"{seconds:8.1f} {processor:8.1f}  {title}")

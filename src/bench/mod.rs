@@ -1,9 +1,10 @@
 //! Engines against one another in one run: the same clouds, in turn, medians of several rounds.
 //!
-//! A step must compute each of the n² scores once, 2·d floating-point operations each: **2n²d is the work that every
-//! engine is charged with**, and 4n²d where every key has a weight and enters a sum, whatever it really did (an engine
-//! that scans twice shows a lower rate, one that rules keys out a higher one, above the peak even). The share of the peak is against a multiply-add loop measured in the same
-//! run on the same device.
+//! A step must compute each of the n² scores once, 2·d floating-point operations each: **2n²d is
+//! the work that every engine is charged with**, and 4n²d where every key has a weight and enters a
+//! sum, whatever it really did (an engine that scans twice shows a lower rate, one that rules keys
+//! out a higher one, above the peak even). The share of the peak is against a multiply-add loop
+//! measured in the same run on the same device.
 
 mod table;
 
@@ -16,7 +17,7 @@ use crate::clock::Instant;
 use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Geometry, Integrator, Mask, Model, Operator, Rule, StripForm, Update};
 use crate::outcome::Description;
 use crate::schedule::Schedule;
@@ -35,7 +36,8 @@ pub struct Plan {
     pub precision: Precision,
     /// Rounds; the median is quoted.
     pub rounds: usize,
-    /// Time that one engine may take for one round, roughly; it takes as many steps as fit, at least one.
+    /// Time that one engine may take for one round, roughly; it takes as many steps as fit, at
+    /// least one.
     pub round_time: Duration,
 }
 
@@ -97,8 +99,8 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-/// The model that a rule's name stands for here: α = 1; a strip a tenth of a unit wide; β = 1/√d, the scale of
-/// transformers; on the sphere, SA in steps of a tenth.
+/// The model that a rule's name stands for here: α = 1; a strip a tenth of a unit wide; β = 1/√d,
+/// the scale of transformers; on the sphere, SA in steps of a tenth.
 fn model(name: &str, d: usize) -> Result<Model> {
     let beta = Schedule::Constant(1.0 / (d as f64).sqrt());
     let rule = match name {
@@ -134,7 +136,8 @@ fn round(engine: &mut dyn Engine, steps: &mut Steps, t: &mut u64, time: Duration
 /// Measures every rule, n and d on every contender, in turn.
 ///
 /// # Errors
-/// An unknown rule; sizes for which there is no memory, before anything is measured; a device that fails.
+/// An unknown rule; sizes for which there is no memory, before anything is measured; a device that
+/// fails.
 pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)) -> Result<Report> {
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -173,7 +176,7 @@ fn measure(
     d: usize,
     report: &mut Report,
 ) -> Result<()> {
-    let cloud = Cloud::new(Kind::Normal, n, d).tokens(7, plan.precision)?;
+    let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, plan.precision)?;
     let grid = Grid::of(&cloud, plan.precision);
     let cloud = if model.is_exact() { grid.snap(&cloud)? } else { model.start(&cloud, plan.precision)? };
     let sums = if matches!(model.rule, Rule::Softmax { .. }) { 2.0 } else { 1.0 };

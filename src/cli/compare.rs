@@ -20,9 +20,9 @@ use super::run::take;
 use super::source::named;
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Error;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::config::{Config, OutputOptions, RunOptions, TokenSource, Trigger};
-use crate::io::free;
+use crate::io::first_free;
 use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
 use crate::run::pictures;
 use crate::run::{Place, RunDir};
@@ -46,7 +46,7 @@ pub(super) struct Compare {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Shape of the cloud
-    #[arg(long, default_value = "normal", value_parser = named(&Kind::ALL))]
+    #[arg(long, default_value = "normal", value_parser = named(&Cloud::ALL))]
     kind: String,
     /// Steps of every run
     #[arg(long, value_name = "T", default_value_t = 60)]
@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
 fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
     match named {
         Some(path) => Place::new(Some(&path), "compare").map(|_| path),
-        None => free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
+        None => first_free::first(Path::new("runs"), "compare", |path| Ok(Some(path))),
     }
 }
 
@@ -110,7 +110,7 @@ fn folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
 fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
     let schedule =
         |option: &str, text: &str| Schedule::parse(text).map_err(|e| Error::input(format!("--{option} {text}: {e}")));
-    let cloud = Cloud::new(Kind::parse(&arguments.kind)?, arguments.tokens, arguments.dim);
+    let cloud = CloudSample::new(Cloud::parse(&arguments.kind)?, arguments.tokens, arguments.dim);
     let alpha = Gain::Alpha(schedule("alpha", &arguments.alpha)?);
     let delta = schedule("delta", &arguments.delta)?;
     let beta = schedule("beta", &arguments.beta)?;

@@ -1,12 +1,12 @@
-//! The table of errors that `localmax verify --table` prints: every engine of this machine beside the reference, over
-//! systems that reach from the first step to late, merged states.
+//! The table of errors that `localmax verify --table` prints: every engine of this machine beside
+//! the reference, over systems that reach from the first step to late, merged states.
 
 use anyhow::Result;
 
 use crate::choice::Plan;
 use crate::engine::{self, Engine};
 use crate::exact::Grid;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -16,7 +16,7 @@ const STEPS: u64 = 20;
 /// Steps of rules in real numbers: checks of rk4 need every row of every stage.
 const REAL_STEPS: u64 = 3;
 /// Normal tokens in R^64 hardly see one another; clusters do.
-const SHAPES: [(usize, usize, Kind); 2] = [(1000, 3, Kind::Normal), (300, 64, Kind::Clusters)];
+const SHAPES: [(usize, usize, Cloud); 2] = [(1000, 3, Cloud::Gaussian), (300, 64, Cloud::Clusters)];
 
 type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
 
@@ -45,7 +45,8 @@ fn real_rules() -> Vec<(&'static str, Model)> {
     ]
 }
 
-/// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with a full first row.
+/// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with
+/// a full first row.
 fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
     let rows: Vec<Vec<f64>> = (0..d)
         .map(|r| {
@@ -125,7 +126,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
     let (mut passed, mut done, total) = (true, 0, (exact + SHAPES.len() * 2 * 7 * engines.len()) as u64);
     for (n, d, kind) in SHAPES {
         for precision in [Precision::F32, Precision::F64] {
-            let cloud = Cloud::new(kind, n, d).tokens(11, precision)?;
+            let cloud = CloudSample::new(kind, n, d).tokens(11, precision)?;
             let grid = Grid::of(&cloud, precision);
             let cloud = grid.snap(&cloud)?;
             for (name, model) in rules(d)? {
@@ -148,7 +149,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
              |---|--:|--:|---|---|--:|--:|---|--:|\n";
     for (n, d, kind) in SHAPES {
         for precision in [Precision::F32, Precision::F64] {
-            let cloud = Cloud::new(kind, n, d).tokens(11, precision)?;
+            let cloud = CloudSample::new(kind, n, d).tokens(11, precision)?;
             for (name, model) in real_rules() {
                 let start = model.start(&cloud, precision)?;
                 let grid = Grid::of(&start, precision);

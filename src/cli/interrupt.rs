@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and their like: while nothing has been begun the first ends the process; from then on it asks a run to
-//! end after the steps in hand, and the second ends the process.
+//! SIGINT, SIGTERM and their like: while nothing has been begun the first ends the process; from
+//! then on it asks a run to end after the steps in hand, and the second ends the process.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
@@ -24,7 +24,8 @@ fn stage() -> MutexGuard<'static, Stage> {
     STAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Watches for signals from now on. Until [`begin`] one ends the process at once, which then says `unbegun`.
+/// Watches for signals from now on. Until [`begin`] one ends the process at once, which then says
+/// `unbegun`.
 ///
 /// # Errors
 /// A system that takes no handler.
@@ -52,7 +53,8 @@ pub(super) fn watch(unbegun: &str) -> Result<()> {
     watched.clone().map_err(|e| Error::device(format!("signals cannot be watched: {e}")))
 }
 
-/// Makes a file that meets its limit (`ulimit -f`) an error of the write; the system would end the process without a word.
+/// Makes a file that meets its limit (`ulimit -f`) an error of the write; the system would end the
+/// process without a word.
 pub(super) fn outlive_file_limits() {
     // Where it cannot be caught, the system's own way is left.
     #[cfg(unix)]

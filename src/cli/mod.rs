@@ -1,5 +1,5 @@
-//! The command line: one file a command. High-level arguments become the library's types here and nowhere else; help,
-//! man page and completions come from this one definition.
+//! The command line: one file a command. High-level arguments become the library's types here and
+//! nowhere else; help, man page and completions come from this one definition.
 
 mod bench;
 mod compare;
@@ -39,9 +39,9 @@ Examples:
 
 Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
 
-/// Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of the tokens they
-/// attend to. Localmax averages over a strip, the tokens whose inner product with the reference token is within delta of
-/// the maximum.
+/// Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of
+/// the tokens they attend to. Localmax averages over a strip, the tokens whose inner product with
+/// the reference token is within delta of the maximum.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = AFTER_HELP, max_term_width = 110)]
 pub struct Cli {
@@ -107,8 +107,8 @@ pub fn report(error: &anyhow::Error) {
     output::note(&line);
 }
 
-/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted: a run that
-/// has begun is resumable.
+/// Exit status of a command that failed: 1 a verification failed, 2 bad usage or input, 3 device, 4
+/// interrupted: a run that has begun is resumable.
 pub fn exit_status(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<crate::error::Error>().map_or(2, crate::error::Error::exit_status)
 }

@@ -15,7 +15,8 @@ use crate::run::pictures::{Choice, draw};
 pub(super) struct Arguments {
     /// A run's directory
     dir: PathBuf,
-    /// The token whose strip is shown, counted from 0; otherwise one of middle length that attends to several
+    /// The token whose strip is shown, counted from 0; otherwise one of middle length that attends
+    /// to several
     #[arg(long, value_name = "I")]
     token: Option<usize>,
     /// The frame whose strip is shown; otherwise the first

@@ -1,4 +1,5 @@
-//! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing for the first second.
+//! Progress with rate and time left: a bar on a terminal, a line now and then elsewhere, nothing
+//! for the first second.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -12,7 +13,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) struct Bar {
-    bar: Option<ProgressBar>,
+    shown: Option<ProgressBar>,
     from: u64,
     total: u64,
     start: Instant,
@@ -29,13 +30,13 @@ impl Bar {
     /// Progress over `total` steps, of which `from` had been taken before.
     pub(super) fn after(from: u64, total: u64) -> Self {
         let now = Instant::now();
-        Self { bar: None, from, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
+        Self { shown: None, from, total, start: now, last_line: now, interactive: std::io::stderr().is_terminal() }
     }
 
     /// There are `total` steps in all, as far as is known now.
     pub(super) fn set_total(&mut self, total: u64) {
         self.total = total;
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.shown {
             bar.set_length(total);
         }
     }
@@ -47,7 +48,7 @@ impl Bar {
         }
         if self.interactive {
             let (from, total, start) = (self.from, self.total, self.start);
-            let bar = self.bar.get_or_insert_with(|| bar(from, total, start));
+            let bar = self.shown.get_or_insert_with(|| bar(from, total, start));
             bar.set_position(step);
             bar.set_message(if detail.is_empty() { String::new() } else { format!(", {detail}") });
         } else if self.last_line.elapsed() >= LINE_EVERY {
@@ -67,7 +68,7 @@ impl Bar {
 
     /// Clears the bar.
     pub(super) fn done(&mut self) {
-        if let Some(bar) = self.bar.take() {
+        if let Some(bar) = self.shown.take() {
             bar.finish_and_clear();
         }
     }

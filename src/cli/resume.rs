@@ -15,7 +15,8 @@ use crate::run::record;
 use crate::run::resume::{self, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
-/// Go on with a run that was interrupted, killed or failed, to the files that it would have left in one go
+/// Go on with a run that was interrupted, killed or failed, to the files that it would have left in
+/// one go
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   localmax resume runs/default-1                on from its last checkpoint, to its last step
@@ -137,7 +138,8 @@ mod tests {
         }
     }
 
-    /// A person told that bits may differ where they cannot throws a good run away; told the reverse, trusts a bad one.
+    /// A person told that bits may differ where they cannot throws a good run away; told the
+    /// reverse, trusts a bad one.
     #[test]
     fn what_changed_is_said_and_what_becomes_of_the_bits() {
         let bounds = "equal within the bounds of the engines, not in bits";

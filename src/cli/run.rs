@@ -33,7 +33,8 @@ pub(super) struct Arguments {
     /// Directory of the run; otherwise runs/NAME-K with the first free K
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Check sampled rows against the reference every K steps; a breach ends the run with exit status 1
+    /// Check sampled rows against the reference every K steps; a breach ends the run with exit
+    /// status 1
     #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
     verify: u64,
     /// Go on to the last step even when no token moves any more and none ever will
@@ -253,7 +254,8 @@ mod tests {
         assert!(nothing > 20 && kept > 20, "{nothing} left nothing, {kept} a run");
     }
 
-    /// A script goes on at 4 and calls a person at 2: where a file has vanished, going on would fail for ever.
+    /// A script goes on at 4 and calls a person at 2: where a file has vanished, going on would
+    /// fail for ever.
     #[test]
     fn what_can_be_mended_is_resumable_and_what_has_vanished_is_not() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Which system a command is about: a config or a preset, with what was changed on the command line.
+//! Which system a command is about: a config or a preset, with what was changed on the command
+//! line.
 
 use std::path::PathBuf;
 
@@ -84,8 +85,8 @@ impl Source {
 /// The first state of a run: the config's tokens on their lattice, or on their geometry.
 ///
 /// # Errors
-/// No such engine, or more memory than there is, before anything is allocated; a file that cannot be read; tokens too
-/// large or too small for their lattice.
+/// No such engine, or more memory than there is, before anything is allocated; a file that cannot
+/// be read; tokens too large or too small for their lattice.
 pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     preflight(config)?;
     let (model, run) = (&config.model, &config.run);
@@ -112,7 +113,8 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
     Ok((tokens, grid))
 }
 
-/// Checks that there is the engine that the config asks for, with the memory that it takes, and says how much.
+/// Checks that there is the engine that the config asks for, with the memory that it takes, and
+/// says how much.
 ///
 /// # Errors
 /// No such engine, or more memory than there is.

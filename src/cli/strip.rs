@@ -9,7 +9,8 @@ use crate::engine::{Simulation, Strip};
 use crate::error::Error;
 use crate::model::Rule;
 
-/// Print the strip of one token: the tokens it averages over, with their scores and how far below the maximum they are
+/// Print the strip of one token: the tokens it averages over, with their scores and how far below
+/// the maximum they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  localmax strip --preset non-vertex-limit --token 4 --step 10 --json")]
 pub(super) struct Arguments {

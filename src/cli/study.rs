@@ -10,7 +10,8 @@ use super::progress::Bar;
 use super::{interrupt, output};
 use crate::error::Error;
 use crate::io::input;
-use crate::study::{self, CATALOGUE, Claim, Entry, Folder, Outcome, Planned, Shard};
+use crate::study::catalogue::{self, CATALOGUE, Entry, Outcome, Planned, Shard};
+use crate::study::{Claim, Folder};
 
 const EXAMPLES: &str = "Examples:
   localmax study quiescent                        one study at its default size, with a report at the end
@@ -149,7 +150,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         Study::Resume(Resume { dir, shard }) => {
             interrupt::watch("nothing was changed")?;
             let (folder, text) = Folder::open(dir)?;
-            let study = study::read(&text, &dir.join("study.toml").display().to_string())?;
+            let study = catalogue::read(&text, &dir.join("study.toml").display().to_string())?;
             take(study.as_ref(), &folder, *shard)
         }
         Study::Named(name, matches) => {
@@ -160,7 +161,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         }
         Study::File(path, place) => {
             let text = input::given(path, input::SHORT)?;
-            start(study::read(&text, &path.display().to_string())?.as_ref(), place)
+            start(catalogue::read(&text, &path.display().to_string())?.as_ref(), place)
         }
     }
 }

@@ -26,7 +26,8 @@ pub(super) struct Arguments {
     /// Rows checked a step; otherwise as many as the reference can afford
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_least_one)]
     rows: Option<usize>,
-    /// Print the table of errors of every engine of this machine over a fixed set of systems, in Markdown
+    /// Print the table of errors of every engine of this machine over a fixed set of systems, in
+    /// Markdown
     #[arg(long, conflicts_with_all = ["rows", "config", "preset", "set", "engine", "plan", "precision", "steps"])]
     table: bool,
     /// Compare two states bit by bit; nothing is computed

@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
-/// Width that an engine computes in, in rules on real numbers. Scores and weights of pairs are in the
-/// stored width everywhere.
+/// Width that an engine computes in, in rules on real numbers. Scores and weights of pairs are in
+/// the stored width everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
     /// Whatever is done once a row or once a tile of keys, in f64.
@@ -17,11 +17,12 @@ pub enum Rounding {
 
 /// An engine that holds a state on its device and steps it.
 ///
-/// An engine is made for one of two arithmetics ([`crate::model::Model::is_exact`]): for the integer contract from tokens that already lie on
-/// their [`crate::exact::Grid`], and then all engines give the same bits; or for real numbers from tokens that
-/// [`crate::model::Model::start`] has placed, and then they agree within bounds. The state is held in its stored width between steps, so that what
-/// [`Engine::tokens`] gives is all of it.
-pub trait Engine {
+/// An engine is made for one of two arithmetics ([`crate::model::Model::is_exact`]): for the
+/// integer contract from tokens that already lie on their [`crate::exact::Grid`], and then all
+/// engines give the same bits; or for real numbers from tokens that [`crate::model::Model::start`]
+/// has placed, and then they agree within bounds. The state is held in its stored width between
+/// steps, so that what [`Engine::tokens`] gives is all of it.
+pub trait Engine: Send {
     /// Engine, device and driver.
     fn description(&self) -> Description;
 
@@ -33,7 +34,8 @@ pub trait Engine {
     /// Applies the steps in order; a GPU may take several in one submission.
     ///
     /// # Errors
-    /// Device failures; a token that stops being finite; a step of the other arithmetic. The state is then undefined.
+    /// Device failures; a token that stops being finite; a step of the other arithmetic. The state
+    /// is then undefined.
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>>;
 
     /// The current tokens, in the stored width.
@@ -47,14 +49,15 @@ pub trait Engine {
         None
     }
 
-    /// Argmax and number of keys attended to of every row in the last step taken (first head, first stage).
+    /// Argmax and number of keys attended to of every row in the last step taken (first head, first
+    /// stage).
     ///
     /// # Errors
     /// Device failures; no step taken yet.
     fn strips(&mut self) -> Result<Strips>;
 
-    /// C_i of the given rows in the current state, as the engine itself decides it, without moving anything: the keys that
-    /// the rule attends to, which for softmax are all that the row sees.
+    /// C_i of the given rows in the current state, as the engine itself decides it, without moving
+    /// anything: the keys that the rule attends to, which for softmax are all that the row sees.
     ///
     /// # Errors
     /// Device failures.

@@ -1,5 +1,5 @@
-//! The engines behind one trait, the choice of one, and the loop that steps it. Below the command line, the only place
-//! that, with [`crate::verify`], sees two engines.
+//! The engines behind one trait, the choice of one, and the loop that steps it. Below the command
+//! line, the only place that, with [`crate::verify`], sees two engines.
 
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;

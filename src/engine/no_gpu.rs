@@ -1,4 +1,4 @@
-//! What stands for the GPU in a build without the feature `gpu`: no adapter is found, so there is never a device.
+//! A build without the feature `gpu`: no adapter is found, so there is never a device.
 
 use crate::choice::Plan;
 use crate::engine::interface::Engine;

@@ -16,12 +16,14 @@ use crate::tokens::Tokens;
 pub struct Opened {
     /// The engine.
     pub engine: Box<dyn Engine>,
-    /// A software driver where a GPU was asked for; a GPU that could not be used where one was found.
+    /// A software driver where a GPU was asked for; a GPU that could not be used where one was
+    /// found.
     pub note: Option<String>,
 }
 
-/// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else the CPU engine, and
-/// never a software driver. Only the CPU and GPU engines under the contract have plans; every other compares all pairs.
+/// Opens an engine on tokens that lie on `grid`: `auto` takes a hardware GPU if there is one, else
+/// the CPU engine, and never a software driver. Only the CPU and GPU engines under the contract
+/// have plans; every other compares all pairs.
 ///
 /// # Errors
 /// No such engine on this machine, or one without this plan, or not enough memory for it.
@@ -29,7 +31,8 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
     Engines::find(choice)?.open(plan, model, tokens, grid)
 }
 
-/// The engines of one choice: many may be opened, one after another, on a device that is opened once.
+/// The engines of one choice: many may be opened, one after another, on a device that is opened
+/// once.
 pub struct Engines {
     choice: EngineChoice,
     device: Option<Device>,

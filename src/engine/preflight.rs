@@ -1,4 +1,5 @@
-//! Checks before there are tokens: an adapter, a plan or a rule that is missing, more memory than there is.
+//! Checks before there are tokens: an adapter, a plan or a rule that is missing, more memory than
+//! there is.
 
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu::ExactCpu;
@@ -17,11 +18,12 @@ struct Shape {
     precision: Precision,
 }
 
-/// Checks that [`crate::engine::open`] will find its engine, and memory for n tokens in R^d, in the order in which it looks.
-/// The memory on an adapter, where one is taken.
+/// Checks that opening will find the engine, and memory for n tokens in R^d, in the
+/// order in which it looks. The memory on an adapter, where one is taken.
 ///
 /// # Errors
-/// No such engine on this machine, or one without this plan or rule; [`Error::Memory`] with both numbers.
+/// No such engine on this machine, or one without this plan or rule; [`Error::Memory`] with both
+/// numbers.
 pub fn preflight(
     choice: EngineChoice,
     plan: Plan,

@@ -15,8 +15,8 @@ pub struct ExactReference {
     strips: Option<Strips>,
 }
 
-/// The reference of every other rule. Its tokens are in the stored width: a step is computed in f64 and rounded once,
-/// which is as near as that width comes.
+/// The reference of every other rule. Its tokens are in the stored width: a step is computed in f64
+/// and rounded once, which is as near as that width comes.
 #[derive(Debug)]
 pub struct RealReference {
     tokens: Tokens,

@@ -1,4 +1,5 @@
-//! The loop: a model's steps applied by an engine, in batches, up to the next step that is due or to rest.
+//! The loop: a model's steps applied by an engine, in batches, up to the next step that is due or
+//! to rest.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -72,7 +73,8 @@ impl Simulation {
     /// A run of `model` from `tokens`, at the precision that they are stored in.
     ///
     /// # Errors
-    /// A model or tokens outside their domain; no such engine on this machine, or not enough memory.
+    /// A model or tokens outside their domain; no such engine on this machine, or not enough
+    /// memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
@@ -119,7 +121,8 @@ impl Simulation {
         self.engine.tokens()
     }
 
-    /// The hash of the current tokens, as a run records it in metrics.csv: blake3 over their f32 or f64 bytes.
+    /// The hash of the current tokens, as a run records it in metrics.csv: blake3 over their f32 or
+    /// f64 bytes.
     ///
     /// # Errors
     /// Device failures.
@@ -140,7 +143,8 @@ impl Simulation {
         Ok(Strip { members: members.into_iter().map(|j| j as usize).collect(), ..strip })
     }
 
-    /// Takes up to `count` steps, at least one; fewer where the state comes to rest. The last step's report.
+    /// Takes up to `count` steps, at least one; fewer where the state comes to rest. The last
+    /// step's report.
     ///
     /// # Errors
     /// 0 steps; a schedule outside its domain; a token that stops being finite; device failures.
@@ -159,10 +163,11 @@ impl Simulation {
         last.ok_or_else(|| Error::input("0 steps to take; at least 1"))
     }
 
-    /// Takes the steps up to `until`, in stretches that end at every step that is `due`. `take` takes some steps, none
-    /// beyond the step that it is given ([`Simulation::take`]); `look` is called after each of its calls, and breaks to end
-    /// the run there. A model that is the same at every step and moved nothing will never move anything: there the run
-    /// ends, however far a batch went beyond.
+    /// Takes the steps up to `until`, in stretches that end at every step that is `due`. `take`
+    /// takes some steps, none beyond the step that it is given ([`Simulation::take`]); `look` is
+    /// called after each of its calls, and breaks to end the run there. A model that is the same at
+    /// every step and moved nothing will never move anything: there the run ends, however far a
+    /// batch went beyond.
     ///
     /// # Errors
     /// The errors of `take` and `look`.
@@ -182,12 +187,13 @@ impl Simulation {
             self.step_seconds += start.elapsed().as_secs_f64();
             let fixed = reports.iter().find(|report| report.moved == 0).filter(|_| is_autonomous);
             let at_rest = fixed.filter(|_| !until.past_fixed_point);
-            let t = at_rest.map_or(self.t, |report| report.t + 1);
+            // At rest every later state is this one, so the steps beyond it need not count.
+            self.t = at_rest.map_or(self.t, |report| report.t + 1);
             let standing = Standing {
-                t,
+                t: self.t,
                 report: at_rest.or(reports.last()).copied(),
                 fixed_point: fixed.map(|report| report.t),
-                is_last: at_rest.is_some() || t == end,
+                is_last: at_rest.is_some() || self.t == end,
             };
             if look(self, &standing)?.is_break() || standing.is_last {
                 break;

@@ -6,7 +6,9 @@ use crate::real;
 use crate::reference::real::State;
 use crate::tokens::Tokens;
 
-/// The keys that one token attends to (first head, first stage), by the mathematics in f64 on the stored tokens.
+/// The keys that one token attends to (first head, first stage). Scores and threshold are those of
+/// the mathematics in f64 on the stored tokens; in [`crate::Simulation::strip`] the engine decides
+/// the members, which may differ from them where a score rounds onto the threshold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
     /// The token.
@@ -39,7 +41,7 @@ impl StripsAt {
     /// A schedule outside its domain at step t.
     pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
         let step = real::Steps::new(model, tokens.d()).at(t)?;
-        let delta = model.delta(step.stages[0].moment)?;
+        let delta = model.delta_at(step.stages[0].moment)?;
         Ok(Self { state: State::new(tokens), step, delta })
     }
 

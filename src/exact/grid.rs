@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never rescaled.
+/// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never
+/// rescaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// e: no coordinate exceeds 2^e in magnitude.
@@ -21,8 +22,9 @@ impl Grid {
 
     /// Checks that nothing on the lattice leaves the range of floats.
     ///
-    /// At f32 the unit 2^(e−24) must be a normal number, and 2^e itself finite: −102 ≤ e ≤ 127. At f64 the scores must be
-    /// normal numbers too, from the square of the unit, 2^(2e−106), to 2^13 products of two coordinates, 2^(2e+13):
+    /// At f32 the unit 2^(e−24) must be a normal number, and 2^e itself finite: −102 ≤ e ≤ 127. At
+    /// f64 the scores must be normal numbers too, from the square of the unit, 2^(2e−106), to 2^13
+    /// products of two coordinates, 2^(2e+13):
     /// |e| ≤ 458 does it, and leaves a factor of 2^94 to the matrix.
     ///
     /// # Errors
@@ -83,7 +85,7 @@ impl Grid {
             Precision::F32 => Coordinates::F32(reals.map(|x| x as f32).collect()),
             Precision::F64 => Coordinates::F64(reals.collect()),
         };
-        Tokens::new(n, d, coordinates)
+        Tokens::from_flat(n, d, coordinates)
     }
 
     /// The cloud as the run sees it: moved to the lattice. Doing it twice changes nothing.
@@ -108,11 +110,12 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// If the lattice moved a token that is already on it, a resumed run would differ from an uninterrupted one.
+        /// If the lattice moved a token that is already on it, a resumed run would differ from an
+        /// uninterrupted one.
         #[test]
         fn snapping_is_idempotent(v in proptest::collection::vec(-1e30f64..1e30, 1..20), wide in any::<bool>()) {
             let precision = if wide { Precision::F64 } else { Precision::F32 };
-            let cloud = Tokens::from_f64(v.len(), 1, v).unwrap();
+            let cloud = Tokens::from_flat(v.len(), 1, v).unwrap();
             let grid = Grid::of(&cloud, precision);
             let once = grid.snap(&cloud).unwrap();
             prop_assert_eq!(&once, &grid.snap(&once).unwrap());
@@ -132,7 +135,7 @@ mod tests {
             for exponent in [least, most] {
                 let grid = Grid { exponent, precision };
                 let edge = num::scale(1.0, exponent);
-                let cloud = Tokens::from_f64(2, 1, vec![edge, -grid.unit()]).unwrap();
+                let cloud = Tokens::from_flat(2, 1, vec![edge, -grid.unit()]).unwrap();
                 assert_eq!(grid.snap(&cloud).unwrap().to_f64(), cloud.to_f64());
                 let least_score = if precision == Precision::F64 { grid.unit() * grid.unit() } else { grid.unit() };
                 assert!(least_score.is_normal() && (8192.0 * edge * edge).is_finite());
@@ -150,7 +153,7 @@ mod tests {
                 if precision == Precision::F32 && !(1e-30..1e30).contains(&r) {
                     continue;
                 }
-                let cloud = Tokens::from_f64(2, 1, vec![r, -r]).unwrap();
+                let cloud = Tokens::from_flat(2, 1, vec![r, -r]).unwrap();
                 let grid = Grid::of(&cloud, precision);
                 assert!(grid.coordinate(r) <= 1 << precision.state_bits());
                 assert!(grid.coordinate(r) > 1 << (precision.state_bits() - 2));

@@ -1,33 +1,38 @@
-//! The canonical arithmetic: what a step of localmax, hardmax and Frank–Wolfe *is*, in integers. **Contract version 1.**
+//! The canonical arithmetic: what a step of localmax, hardmax and Frank–Wolfe *is*, in integers.
+//! **Contract version 1.**
 //!
-//! These rules only compare scores and average inside a hull that never grows, so the state can live on a lattice of
-//! fixed unit and everything that decides can be exact. No float enters the state: order, tiling, threads, contraction
-//! of multiply-adds and the kind of processor cannot change a bit. Floats may only *filter*: rule out what a stated
-//! error bound rules out.
+//! These rules only compare scores and average inside a hull that never grows, so the state can
+//! live on a lattice of fixed unit and everything that decides can be exact. No float enters the
+//! state: order, tiling, threads, contraction of multiply-adds and the kind of processor cannot
+//! change a bit. Floats may only *filter*: rule out what a stated error bound rules out.
 //!
-//! b state bits, K gain bits, L the clamp: 24, 32, 62 at precision f32 and 53, 64, 126 at precision f64.
-//! `rne` rounds to nearest, half to even; `isqrt` and `floor` round down; ≫ is a floor shift.
+//! b state bits, K gain bits, L the clamp: 24, 32, 62 at precision f32 and 53, 64, 126 at precision
+//! f64. `rne` rounds to nearest, half to even; `isqrt` and `floor` round down; ≫ is a floor shift.
 //!
-//! 0. e = least integer with `max|x0| <= 2^e` (0 for a zero cloud); u = 2^(e−b); `X = rne(x0/u)`, of x0 as given, whatever its
-//!    width. Never rescaled. ([`Grid::require_range`] says which e there are.)
+//! 0. e = least integer with `max|x0| <= 2^e` (0 for a zero cloud); u = 2^(e−b); `X = rne(x0/u)`,
+//!    of x0 as given, whatever its width. Never rescaled. ([`Grid::require_range`] says which e
+//!    there are.)
 //! 1. γ = fl64(α/(1+α)), or as given; `G = min(rne(γ·2^K), 2^K − 1)`.
-//! 2. Identity: Q = X, eA = 0. Else A = fl64(factor·entry), eA = least integer with 2^eA ≥ the largest sum of a row of |A|, taken
-//!    in f64 from left to right; `Ã = rne(A·2^(b−eA))`; `Q = floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
-//! 3. `s_ij = Q_i·X_j`; `m_i = max s_ij` over visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped to 2^L.
-//!    score: `D = floor(δ/(u²·2^eA))`, so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)`; a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`,
-//!    with `P = rne(δ/u)`; a negative eA shifts left, and what is under the root is clamped to 2^L too. The root so has b − eA/2
-//!    bits at most, and L/2: a-norms want an A of order one. (cA with √c·δ is the same system.)
+//! 2. Identity: Q = X, eA = 0. Else A = fl64(factor·entry), eA = least integer with 2^eA ≥ the
+//!    largest sum of a row of |A|, taken in f64 from left to right; `Ã = rne(A·2^(b−eA))`; `Q =
+//!    floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
+//! 3. `s_ij = Q_i·X_j`; `m_i = max s_ij` over visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped
+//!    to 2^L. score: `D = floor(δ/(u²·2^eA))`, so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)`;
+//!    a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, with `P = rne(δ/u)`; a negative eA shifts
+//!    left, and what is under the root is clamped to 2^L too. The root so has b − eA/2 bits at
+//!    most, and L/2: a-norms want an A of order one. (cA with √c·δ is the same system.)
 //!    Frank–Wolfe: C_i = {the lowest visible j with s_ij = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
 //!
-//! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay coincident; a strip of
-//! {self} does not move; permuting tokens permutes the result; a follower of a fixed leader arrives exactly; groups
-//! with a common strip merge in finite time. No coordinate can become non-finite. Cycles are possible, if rare: two tokens that
-//! draw each other, an odd number of units apart and mirrored, change places for ever once that number is one.
+//! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay
+//! coincident; a strip of {self} does not move; permuting tokens permutes the result; a follower of
+//! a fixed leader arrives exactly; groups with a common strip merge in finite time. No coordinate
+//! can become non-finite. Cycles are possible, if rare: two tokens that draw each other, an odd
+//! number of units apart and mirrored, change places for ever once that number is one.
 //!
-//! [`Grid`] is step 0, [`Step`] (made by [`Steps`]) is everything of 1–3 that does not depend on the tokens. Executing a step is the
-//! engines' business, and [`crate::reference`] defines it.
+//! [`Grid`] is step 0, [`Step`] (made by [`Steps`]) is everything of 1–3 that does not depend on
+//! the tokens. Executing a step is the engines' business, and [`crate::reference`] defines it.
 
 mod grid;
 mod step;

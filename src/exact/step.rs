@@ -1,4 +1,5 @@
-//! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one step.
+//! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one
+//! step.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -66,8 +67,8 @@ pub struct Steps {
 }
 
 impl Step {
-    /// The eA at which what is under the root of an a-norm is neither cut off, in tokens of R^d, nor left with less than three
-    /// quarters of its bits.
+    /// The eA at which what is under the root of an a-norm is neither cut off, in tokens of R^d,
+    /// nor left with less than three quarters of its bits.
     pub fn exponents_of_a_norms(precision: Precision, d: usize) -> RangeInclusive<i32> {
         let bits = precision.state_bits();
         let room = precision.clamp_bits() as i32 - 2 * bits - num::exponent_above(d as f64);
@@ -96,10 +97,10 @@ impl Steps {
         self.last = Some((factor, matrix.clone(), matrix_exponent));
         Ok(Step {
             t,
-            gain: gain(model.gamma(at)?, grid),
+            gain: gain(model.gamma_at(at)?, grid),
             matrix,
             matrix_exponent,
-            width: width(model, model.delta(at)?, grid, matrix_exponent),
+            width: width(model, model.delta_at(at)?, grid, matrix_exponent),
             mask: model.mask,
         })
     }
@@ -112,7 +113,8 @@ fn gain(gamma: f64, grid: Grid) -> u64 {
 }
 
 fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWidth {
-    // Clamping P as well as D changes nothing: a product with a root of at least 1 is clamped anyway.
+    // Clamping P as well as D changes nothing: a product with a root of at least 1 is clamped
+    // anyway.
     let clamped = |units: f64| {
         let clamp = 1i128 << grid.precision.clamp_bits();
         if units < clamp as f64 { units as i128 } else { clamp }
@@ -180,7 +182,8 @@ mod tests {
         assert_eq!(huge.width, StripWidth::Constant(1 << 62));
     }
 
-    /// Scores of tokens in a cube of 2^b, shifted by the least of these eA, meet the clamp and do not exceed it.
+    /// Scores of tokens in a cube of 2^b, shifted by the least of these eA, meet the clamp and do
+    /// not exceed it.
     #[test]
     fn a_norms_keep_their_digits_at_scales_around_one() {
         assert_eq!(Step::exponents_of_a_norms(Precision::F32, 1), -14..=12);
@@ -189,7 +192,8 @@ mod tests {
         assert_eq!(Step::exponents_of_a_norms(Precision::F32, 8192), -1..=12);
     }
 
-    /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the mean: |T| < 2^(K−1).)
+    /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the
+    /// mean: |T| < 2^(K−1).)
     #[test]
     fn gain_stays_below_one() {
         for precision in [Precision::F32, Precision::F64] {

@@ -136,6 +136,9 @@ impl Span {
     }
 }
 
+/// The largest d at a precision.
+type Limit = fn(Precision) -> usize;
+
 /// A kernel.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
@@ -143,7 +146,7 @@ pub(crate) struct Kernel {
     pub(crate) entry: &'static str,
     part: Part,
     /// The part for every d above a limit.
-    wide: Option<(fn(Precision) -> usize, Part)>,
+    wide: Option<(Limit, Part)>,
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
     of_every_d: bool,
@@ -157,7 +160,7 @@ impl Kernel {
     }
 
     /// Takes another part where d is above a limit.
-    pub(crate) const fn above(self, limit: fn(Precision) -> usize, part: Part) -> Self {
+    pub(crate) const fn above(self, limit: Limit, part: Part) -> Self {
         Self { wide: Some((limit, part)), ..self }
     }
 

@@ -4,7 +4,7 @@
 pub mod atomic;
 pub mod config;
 pub(crate) mod disk;
-pub(crate) mod free;
+pub(crate) mod first_free;
 pub(crate) mod input;
 mod nearest;
 pub mod npy;

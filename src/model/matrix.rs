@@ -99,6 +99,21 @@ impl Matrix {
         }
     }
 
+    /// AᵀA, so that `<AᵀA x, y> = <A x, A y>`.
+    ///
+    /// # Errors
+    /// An entry that is not finite any more.
+    pub fn square_form(&self) -> Result<Self> {
+        match self {
+            Self::Identity => Ok(Self::Identity),
+            Self::Multiple(c) => Self::multiple(c * c),
+            Self::Dense { d, entries } => {
+                let rows: Vec<Vec<f64>> = entries.chunks_exact(*d).map(<[f64]>::to_vec).collect();
+                Self::from_query_key(&rows, &rows)
+            }
+        }
+    }
+
     /// The transpose.
     #[must_use]
     pub fn transpose(&self) -> Self {
@@ -189,5 +204,29 @@ impl Matrix {
                 entries.chunks_exact(*d).map(|row| row.iter().zip(x).map(|(a, v)| (a * v).abs()).sum()).collect()
             }
         }
+    }
+}
+
+impl<const D: usize> TryFrom<[[f64; D]; D]> for Matrix {
+    type Error = Error;
+
+    fn try_from(rows: [[f64; D]; D]) -> Result<Self> {
+        Self::dense(&rows.map(Vec::from))
+    }
+}
+
+impl TryFrom<Vec<Vec<f64>>> for Matrix {
+    type Error = Error;
+
+    fn try_from(rows: Vec<Vec<f64>>) -> Result<Self> {
+        Self::dense(&rows)
+    }
+}
+
+impl TryFrom<f64> for Matrix {
+    type Error = Error;
+
+    fn try_from(c: f64) -> Result<Self> {
+        Self::multiple(c)
     }
 }

@@ -20,15 +20,18 @@
 //! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
+mod build;
 mod matrix;
 mod moment;
 mod parts;
+mod strip_form;
 mod title;
 mod validate;
 
 pub use matrix::Matrix;
 pub use moment::Moment;
-pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, StripForm, Update};
+pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Update};
+pub use strip_form::StripForm;
 
 use crate::error::Result;
 use crate::model::moment::checked;
@@ -107,7 +110,7 @@ impl Model {
     /// # Errors
     /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there,
     /// and beside a P.
-    pub fn gamma(&self, at: Moment) -> Result<f64> {
+    pub fn gamma_at(&self, at: Moment) -> Result<f64> {
         let Update::Average { gain, preconditioner } = &self.update else { return Ok(1.0) };
         match gain {
             Gain::Alpha(alpha) => {
@@ -125,7 +128,7 @@ impl Model {
     ///
     /// # Errors
     /// δ below 0 or not finite.
-    pub fn delta(&self, at: Moment) -> Result<f64> {
+    pub fn delta_at(&self, at: Moment) -> Result<f64> {
         let Rule::Localmax { delta, .. } = &self.rule else { return Ok(0.0) };
         checked("delta", delta, at, "finite and at least 0", |v| v >= 0.0)
     }
@@ -134,7 +137,7 @@ impl Model {
     ///
     /// # Errors
     /// β below 0 or not finite.
-    pub fn beta(&self, at: Moment) -> Result<f64> {
+    pub fn beta_at(&self, at: Moment) -> Result<f64> {
         match &self.rule {
             Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => Ok(f64::INFINITY),
             Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {

@@ -1,36 +1,15 @@
 //! The parts that models are made of.
 
-use std::fmt;
-
 use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
+use crate::model::strip_form::StripForm;
 use crate::schedule::Schedule;
-
-/// The unit s_i of a strip's width (Eq. 5 of arXiv 2509.15958, reconstructed: docs/equations.md).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StripForm {
-    /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
-    Score,
-    /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
-    #[default]
-    Width,
-    /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
-    ANorm,
-}
-
-named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
-
-impl fmt::Display for StripForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The map from the scores of the keys that a row sees to their weights.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Uniform over the δ-strip `C_i = { j : max_l S_il − S_ij <= δ(t)·s_i }` (Eq. 5 of arXiv
     /// 2509.15958).
@@ -168,6 +147,7 @@ pub enum Gain {
 
 /// The update of a token from its row's output y_i.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Update {
     /// `x_i' = x_i + γ(t)·P(t)(y_i − x_i)`.
     Average {
@@ -190,6 +170,7 @@ pub enum Update {
 
 /// Integration schemes for flows, by their map of x; f is the output y projected on the geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Integrator {
     /// `x ← retract(x + dt·f(x))`.
     Euler,
@@ -213,6 +194,7 @@ impl Integrator {
 
 /// The geometry that the tokens of a flow stay on, and its field f.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Geometry {
     /// R^d: f = y.
     Flat,

@@ -36,9 +36,9 @@ impl Model {
         let stages = if let Update::Flow { integrator, .. } = &self.update { integrator.stages() } else { &[0.0] };
         for &fraction in stages {
             let at = self.moment(t, fraction);
-            self.gamma(at)?;
-            self.delta(at)?;
-            self.beta(at)?;
+            self.gamma_at(at)?;
+            self.delta_at(at)?;
+            self.beta_at(at)?;
             for h in 0..self.heads.len() {
                 self.score_factor(h, at)?;
                 self.value_factor(h, at)?;
@@ -132,7 +132,7 @@ impl Model {
             Precision::F32 => Coordinates::F32(x.iter().map(|&v| v as f32).collect()),
             Precision::F64 => Coordinates::F64(x),
         };
-        Tokens::new(n, d, coordinates)
+        Tokens::from_flat(n, d, coordinates)
     }
 }
 
@@ -239,17 +239,17 @@ mod tests {
     /// A token without a direction has no place on a sphere; on R^d it has.
     #[test]
     fn starts_are_on_the_geometry() {
-        let cloud = Tokens::from_f64(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
+        let cloud = Tokens::from_flat(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
         let sphere = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere);
         let error = sphere.start(&cloud, Precision::F64).unwrap_err().to_string();
         assert!(error.contains("token 1 is [0.0, 0.0]"), "{error}");
         let flat = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Flat);
         assert_eq!(flat.start(&cloud, Precision::F64).unwrap(), cloud);
-        let one = Tokens::from_f64(1, 2, vec![3.0, 4.0]).unwrap();
+        let one = Tokens::from_flat(1, 2, vec![3.0, 4.0]).unwrap();
         assert_eq!(sphere.start(&one, Precision::F64).unwrap().to_f64(), [0.6, 0.8]);
         let w = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Ellipsoid(Matrix::multiple(4.0).unwrap()));
         assert_eq!(w.start(&one, Precision::F64).unwrap().to_f64(), [0.3, 0.4]);
-        let huge = Tokens::from_f64(1, 2, vec![1e200, 1e200]).unwrap();
+        let huge = Tokens::from_flat(1, 2, vec![1e200, 1e200]).unwrap();
         assert!(sphere.start(&huge, Precision::F64).unwrap_err().to_string().contains("finite norm"));
     }
 

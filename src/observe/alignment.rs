@@ -5,10 +5,10 @@
 //! S   = { x in K : <A x, x> = max_{y in K} <A x, y> }
 //! ```
 //!
-//! g_i → 0 is the numerical test of x_i → S (SPEC 1.4; S is derived there from a summary of arXiv
+//! g_i → 0 is the numerical test of x_i → S (arXiv 2509.15958; S is derived from a summary of arXiv
 //! 2509.15958 and the one of 2407.01602). The maximum over tokens is one over the vertices of their
-//! hull. g_i is also the duality gap `max_y <∇J(x_i), x_i − y>` of a Frank–Wolfe step for
-//! `J(x) = −<A x, x>/2` (SPEC 3, F6), and the vertex that attains it is the cell that x_i lies in
+//! hull. g_i is also the duality gap `max_y <∇J(x_i), x_i − y>` of a Frank–Wolfe step for `J(x) =
+//! −<A x, x>/2` (arXiv 2508.09628), and the vertex that attains it is the cell that x_i lies in
 //! (F3), whose label stays constant in the positive semidefinite case (F4).
 
 use super::envelope::Envelope;
@@ -22,7 +22,7 @@ use crate::real::Linear;
 pub struct Alignment {
     /// g_i >= 0, in the unit of scores.
     pub gap: Vec<f64>,
-    /// The first token that attains the maximum: the label of the cell C(v) of SPEC 3, F3.
+    /// The first token that attains the maximum: the label of the cell C(v) of arXiv 2508.09628.
     pub best: Vec<u32>,
 }
 
@@ -161,8 +161,9 @@ mod tests {
         }
     }
 
-    /// The counterexample of SPEC 1.7: the limit (1.05, 0) is outside S with a gap of 0.0525; the
-    /// corners are in S, and so is the projection of 0 on the edge.
+    /// The counterexample constructed for Remark 3.1 of arXiv 2509.15958: the limit (1.05, 0) is
+    /// outside S with a gap of 0.0525; the corners are in S, and so is the projection of 0 on the
+    /// edge.
     #[test]
     fn the_non_vertex_limit_has_its_gap() {
         let rows = [

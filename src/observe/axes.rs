@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn cloud(rows: &[&[f64]]) -> Tokens {
-        Tokens::from_f64(rows.len(), rows[0].len(), rows.concat()).unwrap()
+        Tokens::from_flat(rows.len(), rows[0].len(), rows.concat()).unwrap()
     }
 
     /// If this failed, a projected picture would not show the directions that its labels claim.

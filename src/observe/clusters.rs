@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn chains_join_and_gaps_part() {
         let x = [0.0, 0.0009, 1.0, 0.5, -0.0004, 1.0, 0.999_999];
-        let clusters = Clusters::of(&Tokens::from_f64(7, 1, x.to_vec()).unwrap(), 1e-3);
+        let clusters = Clusters::of(&Tokens::from_flat(7, 1, x.to_vec()).unwrap(), 1e-3);
         assert_eq!(clusters.weight, [3, 3, 1]);
         assert_eq!(clusters.label, [0, 0, 1, 2, 0, 1, 1]);
     }
@@ -98,8 +98,8 @@ mod tests {
     fn scale_does_not_matter() {
         let x = [1.0, 1.0, 1.0, 1.0001, -1.0, 0.0];
         let label = |scale: f64| {
-            let scaled = x.iter().map(|x| x * scale).collect();
-            Clusters::of(&Tokens::from_f64(3, 2, scaled).unwrap(), 1e-3 * scale).label
+            let scaled: Vec<f64> = x.iter().map(|x| x * scale).collect();
+            Clusters::of(&Tokens::from_flat(3, 2, scaled).unwrap(), 1e-3 * scale).label
         };
         assert_eq!(label(1.0), label(1e300));
         assert_eq!(label(1.0), label(1e-300));

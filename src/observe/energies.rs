@@ -1,9 +1,9 @@
 //! Energies and Lyapunov candidates, and a ledger of their increases.
 //!
 //! ```text
-//! Hegselmann–Krause type   V = Σ_ij min(|x_i − x_j|², R²)                              (SPEC 1.6)
-//! sphere                   E_β = 1/(2 β n²) Σ_ij e^{β(<x_i, x_j> − origin)}             (SPEC 5)
-//! Frank–Wolfe              J(x) = −<B x, x>/2; duality gap: [`super::Alignment`]      (SPEC 3)
+//! Hegselmann–Krause type   V = Σ_ij min(|x_i − x_j|², R²)             (a candidate after arXiv 2509.15958)
+//! sphere                   E_β = 1/(2 β n²) Σ_ij e^{β(<x_i, x_j> − origin)}             (arXiv 2312.10794)
+//! Frank–Wolfe              J(x) = −<B x, x>/2; duality gap: [`super::Alignment`]      (arXiv 2508.09628)
 //! ```
 //!
 //! V is the classical candidate: Eq. (41) of arXiv 2509.15958 is **not public here**, V with R = δ
@@ -39,14 +39,15 @@ pub struct Energy {
     pub standard_error: f64,
 }
 
-/// V of SPEC 1.6 with R = `radius`, over ordered pairs; `radius` in the tokens' unit, usually δ.
-/// The value is in the square of that unit.
+/// V of Hegselmann–Krause type with R = `radius`, over ordered pairs; `radius` in the tokens' unit,
+/// usually δ. The value is in the square of that unit.
 pub fn hegselmann_krause(cloud: &Distinct, radius: f64) -> Energy {
     let most = radius * radius;
     pairs(cloud, |a, b| squared_distance(a, b).min(most), 1.0)
 }
 
-/// E_β of SPEC 5, scores counted from `origin` (0, or 1 where e^β overflows). `beta` above 0.
+/// E_β of arXiv 2312.10794, scores counted from `origin` (0, or 1 where e^β overflows). `beta`
+/// above 0.
 pub fn sphere_energy(cloud: &Distinct, beta: f64, origin: f64) -> Energy {
     let n: f64 = cloud.weight.iter().map(|&w| f64::from(w)).sum();
     pairs(cloud, |a, b| libm::exp(beta * (dot(a, b) - origin)), 1.0 / (2.0 * beta * n * n))

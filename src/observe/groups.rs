@@ -1,9 +1,9 @@
 //! Groups of tokens: the measures of clusters, leaders, lone tokens, moved tokens, strip sizes.
 //!
 //! A **leader** is a token whose argmax is itself, of several maximisers the first (the authors'
-//! code of arXiv 2407.01602, SPEC 2); every other token is a follower. A token is **alone** if C_i
+//! code of arXiv 2407.01602); every other token is a follower. A token is **alone** if C_i
 //! = {i}, the definition in that paper's text: the two agree at δ = 0 for distinct tokens. A token
-//! that is alone does not move (SPEC 1.2).
+//! that is alone does not move (arXiv 2509.15958).
 
 use rayon::prelude::*;
 
@@ -132,7 +132,7 @@ mod tests {
             let mut stream = Stream::new(seed, "cloud", 0);
             let unit = num::scale(1.0, scale);
             let x: Vec<f64> = (0..n * d).map(|_| (stream.below(3) as f64 + 0.02 * stream.uniform()) * unit).collect();
-            let tokens = Tokens::from_f64(n, d, x).unwrap();
+            let tokens = Tokens::from_flat(n, d, x).unwrap();
             let (points, clusters) = (Points::of(&tokens), Clusters::of(&tokens, 0.1 * unit));
             for (g, group) in clusters.groups(&points).iter().enumerate() {
                 let members: Vec<usize> = (0..n).filter(|&i| clusters.label[i] == g).collect();

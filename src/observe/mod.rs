@@ -9,7 +9,7 @@
 //! let cloud = Distinct::of(&points);
 //! let hull = Hull::of(&points);                               // vertices of K(t)
 //! let far = nearest(&points, &hull.points(&points));          // distance to the nearest vertex
-//! let a = field::Steps::new(&model, d).at(t)?.stages[0].heads[0].scores;
+//! let a = real::Steps::new(&model, d).at(t)?.stages[0].heads[0].scores;
 //! let alignment = Alignment::of(&points, &a, &hull);          // gaps, cells, membership of S
 //! ```
 //!

@@ -1,6 +1,6 @@
 //! Distance of every token to the nearest of some points: vertices of K, centres of clusters.
 //!
-//! The third experiment of SPEC 1.9 (E3) draws a histogram of distances to the nearest vertex.
+//! Studies draw a histogram of distances to the nearest vertex.
 
 use super::envelope::Envelope;
 use super::points::Points;

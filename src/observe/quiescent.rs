@@ -6,14 +6,14 @@
 //! score: s_v = 1    width: s_v = |A v|, so s(v) = δ    a-norm: s_v = sqrt(<A v, v>)
 //! ```
 //!
-//! SPEC 1.3 derives this: the radius δ/(2+2α) is the paper's (Theorem 4.1, read in a summary), that
-//! it belongs to the width form is a derivation, and that form of Eq. (5) is **reconstructed**; in
-//! the score form the published radius holds as it stands only where |v| < 2 + 2α. For a
-//! time-varying δ take its infimum (L6). In a-norm the formula is the derivation's, applied to the
-//! width that this form has at v.
+//! The radius is derived for any form of the strip: the radius δ/(2+2α) is the paper's (Theorem 4.1,
+//! read in a summary), that it belongs to the width form is a derivation, and that form of Eq. (5)
+//! is **reconstructed**; in the score form the published radius holds as it stands only where |v| <
+//! 2 + 2α. For a time-varying δ take its infimum. In a-norm the formula is the derivation's,
+//! applied to the width that this form has at v.
 //!
-//! S_1 are the tokens that end in quiescent sets, S_2 the others (SPEC 1.4: S_2 from the summary,
-//! S_1 inferred).
+//! S_1 are the tokens that end in quiescent sets, S_2 the others (arXiv 2509.15958: S_2 from the
+//! summary, S_1 inferred).
 
 use super::nearest;
 use super::points::Points;
@@ -116,9 +116,9 @@ impl Entries {
     }
 }
 
-/// Whether `group` is quiescent in the operational sense of SPEC 1.4: `C_i = group` for every i in
-/// it. `strips` are the C_i of its members in the same order, as [`crate::engine::Engine::masks`]
-/// gives them; the group ascends.
+/// Whether `group` is quiescent in the operational sense of arXiv 2509.15958: `C_i = group` for
+/// every i in it. `strips` are the C_i of its members in the same order, as
+/// [`crate::engine::Engine::masks`] gives them; the group ascends.
 pub fn is_closed_group(group: &[u32], strips: &[Vec<u32>]) -> bool {
     group.len() == strips.len() && strips.iter().all(|strip| strip == group)
 }
@@ -134,7 +134,8 @@ mod tests {
         Linear { factor, matrix: Matrix::Identity }
     }
 
-    /// The radii of SPEC 1.3 by hand: α = 0.5, δ = 1, |v| = 10: 1/3 in width, 1/30 in score.
+    /// The radii by hand: α = 0.5, δ = 1, |v| = 10: 1/3 in width, 1/30 in
+    /// score.
     #[test]
     fn radii_by_hand() {
         let v = [6.0, 8.0];

@@ -3,7 +3,7 @@
 //! [`score_rank`] counts singular values above a share of the largest. S = X Aᵀ Xᵀ has those of a
 //! matrix of min(k, d) rows, k the number of distinct tokens, so this is cheap for any n when d is
 //! small. [`threshold_rank`] is the rank of the matrix of ones where S_ij exceeds a threshold, the
-//! cluster count of the phase diagrams of arXiv 2312.10794 (SPEC 5b: rank(IP > .9999)).
+//! cluster count of the phase diagrams of arXiv 2312.10794 (rank(IP > .9999)).
 
 use nalgebra::DMatrix;
 

@@ -10,9 +10,9 @@
 //! widened by what rounding alone would do. Scatter of a deterministic system is no random draw:
 //! the interval says how well a straight line describes the samples.
 //!
-//! The theory of quiescent sets has rate 1/(1+α), i.e. b = −ln(1+α) (SPEC 1.5, L3: Theorem 4.1 read
-//! in a summary, derived and checked there). Frank–Wolfe with γ = 1 − exp(−a(t+1)) has log y ≈ −a
-//! t(t+1)/2 (SPEC 3, F4): the coefficient of t² is [`RateFit::curvature`], −a/2.
+//! The theory of quiescent sets has rate 1/(1+α), i.e. b = −ln(1+α) (arXiv 2509.15958, Theorem 4.1,
+//! read in a summary, derived and checked there). Frank–Wolfe with γ = 1 − exp(−a(t+1)) has log y ≈
+//! −a t(t+1)/2 (arXiv 2508.09628): the coefficient of t² is [`RateFit::curvature`], −a/2.
 
 use crate::error::{Error, Result};
 use crate::num;

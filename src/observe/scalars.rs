@@ -134,7 +134,7 @@ impl<'a> Observer<'a> {
         });
         let quiescent = a.and_then(|a| {
             let at = self.model.moment(step, 0.0);
-            let (delta, gamma) = (self.model.delta(at).ok()?, self.model.gamma(at).ok()?);
+            let (delta, gamma) = (self.model.delta_at(at).ok()?, self.model.gamma_at(at).ok()?);
             let has_sets = self.model.has_strips() && self.model.is_exact() && gamma < 1.0;
             has_sets.then(|| {
                 let sets = QuiescentSets::new(vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
@@ -167,13 +167,13 @@ mod tests {
         )
     }
 
-    /// The counterexample of SPEC 1.7: four vertices, three more tokens on one of them, one far
-    /// away.
+    /// The counterexample constructed for Remark 3.1 of arXiv 2509.15958: four vertices, three more
+    /// tokens on one of them, one far away.
     #[test]
     fn a_state_is_measured_by_hand() {
         let rows =
             [[1.0, 1.0], [1.1, -1.0], [-1.2, 0.9], [-1.0, -1.1], [1.05, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]];
-        let tokens = Tokens::from_f64(8, 2, rows.concat()).unwrap();
+        let tokens = Tokens::from_flat(8, 2, rows.concat()).unwrap();
         let measure = |mask| Observer::new(&model(mask), 2, Precision::F64).measure(0, &tokens);
         let found = measure(Mask::Full);
         assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, 0.0));
@@ -194,8 +194,8 @@ mod tests {
         let model = model(Mask::Full);
         let states: Vec<Tokens> = (0..6)
             .map(|s| {
-                let x = (0..40).map(|i| ((i * i + 3 * s) % 17) as f64 / 17.0 - 0.4).collect();
-                Tokens::from_f64(20, 2, x).unwrap()
+                let x: Vec<f64> = (0..40).map(|i| ((i * i + 3 * s) % 17) as f64 / 17.0 - 0.4).collect();
+                Tokens::from_flat(20, 2, x).unwrap()
             })
             .collect();
         let mut whole = Observer::new(&model, 2, Precision::F32);

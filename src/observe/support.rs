@@ -1,9 +1,9 @@
 //! The support function of the cloud's hull, `h_u(t) = max_i <u, x_i(t)>`, in fixed directions u:
 //! `±e_k`, then seeded random unit vectors.
 //!
-//! conv X(t+1) ⊂ conv X(t) (L1 of SPEC 1.5) says that h_u never rises, for any u. [`SupportLedger`]
-//! holds a run to it: the largest rise of any h_u above its own lowest value before, in units in
-//! the last place of the radius.
+//! conv X(t+1) ⊂ conv X(t) (arXiv 2509.15958, section 3) says that h_u never rises, for any u.
+//! [`SupportLedger`] holds a run to it: the largest rise of any h_u above its own lowest value
+//! before, in units in the last place of the radius.
 //!
 //! A value is rounded once: candidates are found in plain f64 and summed again in twice the
 //! precision, so that the rounding of sums is not taken for a rise.

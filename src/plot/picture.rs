@@ -52,7 +52,8 @@ pub struct Size {
 }
 
 impl Size {
-    /// Width and height as drawn: between 480 × 360, below which nothing can be read, and 4000 × 4000.
+    /// Width and height as drawn: between 480 × 360, below which nothing can be read, and 4000 ×
+    /// 4000.
     pub(super) fn clamped(self) -> (f64, f64) {
         (f64::from(self.width.clamp(480, 4000)), f64::from(self.height.clamp(360, 4000)))
     }

@@ -1,17 +1,20 @@
-//! A step in real numbers: what is left of a model at step t once every schedule has a value. No tokens, no execution.
+//! A step in real numbers: what is left of a model at step t once every schedule has a value. No
+//! tokens, no execution.
 //!
-//! [`Steps`] makes the [`Step`]s of any model. The integer rules have theirs too, as the mathematics that
-//! [`crate::exact`] is measured by; the other rules run on them. What an engine is to compute, for each stage of a step:
+//! [`Steps`] makes the [`Step`]s of any model. The integer rules have theirs too, as the
+//! mathematics that [`crate::exact`] is measured by; the other rules run on them. What an engine is
+//! to compute, for each stage of a step:
 //!
 //! ```text
 //! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i)
 //! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
 //! ```
 //!
-//! and then the [`Motion`]. Engines differ from the reference by rounding, which exact rules of choice may amplify:
-//! a strip's entry may flip where its score lies within rounding of the threshold, and the key that markov draws may be a
-//! neighbour where u·Σw lies within rounding of a cumulative sum. `exp` is nowhere correctly rounded, so two devices
-//! agree within bounds, not in bits.
+//! and then the [`Motion`]. Engines differ from the reference by rounding, which exact rules of
+//! choice may amplify: a strip's entry may flip where its score lies within rounding of the
+//! threshold, and the key that markov draws may be a neighbour where u·Σw lies within rounding of a
+//! cumulative sum. `exp` is nowhere correctly rounded, so two devices agree within bounds, not in
+//! bits.
 
 use nalgebra::DMatrix;
 
@@ -67,8 +70,8 @@ pub enum Weights {
         /// The score that weighs 1.
         origin: f64,
     },
-    /// 1 on the lowest j with `Σ_{l<=j} e^{β(S_il − max)} > u·Σ_l e^{β(S_il − max)}`, sums in index order,
-    /// `u =` [`crate::rng::uniform_at`]`(seed, t, i)`.
+    /// 1 on the lowest j with `Σ_{l<=j} e^{β(S_il − max)} > u·Σ_l e^{β(S_il − max)}`, sums in index
+    /// order, `u =` [`crate::rng::uniform_at`]`(seed, t, i)`.
     Drawn {
         /// β.
         beta: f64,
@@ -150,7 +153,7 @@ impl Steps {
                     Some(p) => Linear { factor: p.factor_at("p", start)?, matrix: p.matrix.clone() },
                     None => Linear { factor: 1.0, matrix: Matrix::Identity },
                 };
-                (&[0.0], Motion::Average { gamma: model.gamma(start)?, preconditioner })
+                (&[0.0], Motion::Average { gamma: model.gamma_at(start)?, preconditioner })
             }
             Update::Flow { dt, integrator, geometry } => {
                 let motion = Motion::Flow { dt: *dt, integrator: *integrator, geometry: geometry.clone() };
@@ -163,9 +166,9 @@ impl Steps {
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
         let model = &self.model;
-        let beta = model.beta(moment)?;
+        let beta = model.beta_at(moment)?;
         let weights = match model.rule {
-            Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta(moment)?, form: strip },
+            Rule::Localmax { strip, .. } => Weights::Strip { delta: model.delta_at(moment)?, form: strip },
             Rule::Hardmax => Weights::Strip { delta: 0.0, form: StripForm::Score },
             Rule::FrankWolfe => Weights::Argmax,
             Rule::Softmax { .. } => Weights::Softmax { beta },
@@ -189,7 +192,8 @@ impl Steps {
     }
 }
 
-/// Scores of z that are those of x = e^{tV}z: `<A e^{tV} z_i, e^{tV} z_j>`, a matrix of its own at every time.
+/// Scores of z that are those of x = e^{tV}z: `<A e^{tV} z_i, e^{tV} z_j>`, a matrix of its own at
+/// every time.
 fn rescaled(scores: &Linear, values: &Linear, moment: Moment, d: usize) -> Result<Linear> {
     let t = moment.time * values.factor;
     let linear = match &values.matrix {

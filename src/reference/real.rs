@@ -1,4 +1,5 @@
-//! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from [`crate::real`].
+//! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from
+//! [`crate::real`].
 
 use crate::model::{Geometry, Integrator, StripForm};
 use crate::outcome::Strips;
@@ -71,7 +72,8 @@ impl State {
         Scores { values, max, argmax }
     }
 
-    /// The score at which row i's strip ends: `max − δ·s_i`, and the maximum itself in rules without a strip.
+    /// The score at which row i's strip ends: `max − δ·s_i`, and the maximum itself in rules
+    /// without a strip.
     pub fn threshold(&self, weights: Weights, head: &Head, i: usize, max: f64) -> f64 {
         let Weights::Strip { delta, form } = weights else { return max };
         let query = head.scores.apply(self.row(i));
@@ -123,8 +125,8 @@ impl State {
         (0..self.d).map(|k| sum(k) / attention.total).collect()
     }
 
-    /// Direction of row i at one stage, given the attention of each head: `y_i − x_i` in an average,
-    /// the field in a flow.
+    /// Direction of row i at one stage, given the attention of each head: `y_i − x_i` in an
+    /// average, the field in a flow.
     fn direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);
@@ -134,7 +136,8 @@ impl State {
         };
         match &step.motion {
             Motion::Average { .. } => {
-                // Σ_h V_h(Σ_j w x_j − x) + (Σ_h V_h x − x): without values of its own, the second part is exactly 0.
+                // Σ_h V_h(Σ_j w x_j − x) + (Σ_h V_h x − x): without values of its own, the second
+                // part is exactly 0.
                 let kept = heads().fold(x.iter().map(|v| -v).collect(), |sum: Vec<f64>, (head, _)| {
                     add(&sum, 1.0, &head.values.apply(x))
                 });
@@ -220,8 +223,8 @@ impl State {
         states
     }
 
-    /// Token i after a step and before its retraction, from [`State::stage_states`] and what each head attends to at the first
-    /// stage.
+    /// Token i after a step and before its retraction, from [`State::stage_states`] and what each
+    /// head attends to at the first stage.
     pub fn advanced(states: &[Self], step: &Step, i: usize, attended: &[Attention]) -> Vec<f64> {
         let k1 = states[0].direction(step, &step.stages[0], i, attended);
         let Motion::Flow { dt, integrator, .. } = &step.motion else { return states[0].averaged(step, i, &k1) };

@@ -126,8 +126,7 @@ impl RunDir {
     }
 
     /// Cuts the run back to a checkpoint, or to its start: removes the files that were written
-    /// later. The later rows of marked tables are cut off by
-    /// [`TableWriter::open`](crate::run::table::TableWriter::open).
+    /// later. The writer of a marked table cuts off its later rows.
     ///
     /// # Errors
     /// A file that cannot be removed.

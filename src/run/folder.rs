@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::io::{atomic, disk, free, input, npy};
+use crate::io::{atomic, disk, first_free, input, npy};
 use crate::observe::Scalars;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
@@ -59,7 +59,7 @@ impl Place {
                 check_free(path)?;
                 build(path, config, meta)?.ok_or_else(|| occupied(path))
             }
-            Self::FirstFree { folder, name } => free::first(folder, name, |path| build(&path, config, meta)),
+            Self::FirstFree { folder, name } => first_free::first(folder, name, |path| build(&path, config, meta)),
         }
     }
 }
@@ -207,7 +207,7 @@ impl RunDir {
     /// Reads the rows of measures, each with its step.
     ///
     /// # Errors
-    /// Those of [`read_measures`].
+    /// The errors of [`read_measures`].
     pub fn measures(&self) -> Result<Vec<(u64, Scalars)>> {
         read_measures(&self.measures_path())
     }
@@ -216,7 +216,7 @@ impl RunDir {
     /// may be gone.
     ///
     /// # Errors
-    /// Those of [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn config(&self) -> Result<Config> {
         let meta = self.meta().unwrap_or_default();
         let count = |key: &str| meta[key].as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
@@ -228,7 +228,7 @@ impl RunDir {
     /// known.
     ///
     /// # Errors
-    /// Those of [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
         Config::load_of(&self.path.join(CONFIG), &[], tokens)
     }
@@ -262,7 +262,7 @@ impl RunDir {
     /// Reads the rows of metrics.
     ///
     /// # Errors
-    /// Those of [`read_metrics`].
+    /// The errors of [`read_metrics`].
     pub fn metrics(&self) -> Result<Vec<MetricsRow>> {
         read_metrics(&self.metrics_path())
     }
@@ -270,7 +270,7 @@ impl RunDir {
     /// Reads the first row of metrics, even if later ones are damaged.
     ///
     /// # Errors
-    /// Those of [`read_metrics`].
+    /// The errors of [`read_metrics`].
     pub fn first_metrics(&self) -> Result<Option<MetricsRow>> {
         metrics::rows(&self.metrics_path())?.next().transpose()
     }
@@ -291,7 +291,7 @@ impl RunDir {
     /// Reads final.npy, the last tokens.
     ///
     /// # Errors
-    /// Those of [`npy::read`].
+    /// The errors of [`npy::read`].
     pub fn final_tokens(&self) -> Result<Tokens> {
         npy::read(&self.path.join(FINAL))
     }
@@ -307,6 +307,14 @@ impl RunDir {
     /// A file that cannot be written.
     pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<blake3::Hash> {
         npy::write(&self.frame_path(step), tokens)
+    }
+
+    /// The tokens at a step that has a frame.
+    ///
+    /// # Errors
+    /// As [`npy::read`].
+    pub fn frame(&self, step: u64) -> Result<Tokens> {
+        npy::read(&self.frame_path(step))
     }
 
     /// The paths of all frames, by step.

@@ -104,7 +104,7 @@ impl<'a> Measures<'a> {
     /// nothing is measured.
     ///
     /// # Errors
-    /// Those of [`TableWriter::open`] and [`read_measures`].
+    /// The errors of [`TableWriter::open`] and [`read_measures`].
     pub(crate) fn open(config: &'a Config, folder: &Path, progress: &Progress) -> Result<Option<Self>> {
         let mark = progress.mark(MEASURES);
         if mark.is_none() && config.output.measures == Trigger::Never {
@@ -123,7 +123,7 @@ impl<'a> Measures<'a> {
     /// Measures the state after `step` steps, and adds the row.
     ///
     /// # Errors
-    /// Those of [`TableWriter::push`].
+    /// The errors of [`TableWriter::push`].
     pub(crate) fn write(&mut self, step: u64, tokens: &Tokens) -> Result<()> {
         self.table.push((step, &self.observer.measure(step, tokens)))
     }

@@ -64,8 +64,8 @@ impl StepSummary {
         let sizes =
             StripSizes { min: report.strip_min, mean: report.strip_total as f64 / n as f64, max: report.strip_max };
         Ok(Self {
-            delta: model.has_strips().then(|| model.delta(at)).transpose()?,
-            gamma: averages.then(|| model.gamma(at)).transpose()?,
+            delta: model.has_strips().then(|| model.delta_at(at)).transpose()?,
+            gamma: averages.then(|| model.gamma_at(at)).transpose()?,
             moved: report.moved,
             strips: model.has_strips().then_some(sizes),
         })
@@ -139,7 +139,7 @@ pub fn read_metrics(path: &Path) -> Result<Vec<MetricsRow>> {
 /// Reads the rows one by one.
 ///
 /// # Errors
-/// Those of [`read_metrics`].
+/// The errors of [`read_metrics`].
 pub(crate) fn rows(path: &Path) -> Result<impl Iterator<Item = Result<MetricsRow>>> {
     table::rows::<Record, _>(path, "metrics of a run")
 }

@@ -5,7 +5,7 @@
 //! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
 //! | `meta.json` | versions, engine, lattice, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row for each recorded step ([`MetricsRow`]) |
-//! | `measures.csv` | scalar measures of states at their own trigger ([`Scalars`]) |
+//! | `measures.csv` | scalar measures of states at their own trigger ([`crate::observe::Scalars`]) |
 //! | `effort.csv` | the work of each of those steps; may differ between equal runs |
 //! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
 //! | `final.npy` | the last tokens, (n, d) |

@@ -3,7 +3,7 @@
 //!
 //! A run is taken from a [`Checkpoint`] on, which for a new one is its first state, in as many
 //! segments as it takes: after a kill, on another engine, on the same adapter after that was lost.
-//! Its files are the same bytes as if it had been one.
+//! The files are the bytes of a run in one segment.
 
 use std::ops::ControlFlow;
 

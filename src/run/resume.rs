@@ -15,7 +15,7 @@ use crate::run::folder::RunDir;
 use crate::run::progress::Options;
 use crate::tokens::Tokens;
 
-/// What [`look`] found in a run's directory.
+/// A run that [`look`] found in a directory.
 #[derive(Debug)]
 pub struct Resumable {
     /// The config, with the run's name and the steps that it is to take now.

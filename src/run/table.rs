@@ -63,7 +63,7 @@ impl<R: Record> TableWriter<R> {
     /// Adds a row.
     ///
     /// # Errors
-    /// Those of [`TableWriter::flush`].
+    /// The errors of [`TableWriter::flush`].
     pub(crate) fn push(&mut self, row: impl Into<R>) -> Result<()> {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
         csv.serialize(row.into())
@@ -99,7 +99,7 @@ impl<R> TableWriter<R> {
     /// Brings every row to the disk, and returns the mark from which to go on.
     ///
     /// # Errors
-    /// Those of [`TableWriter::flush`].
+    /// The errors of [`TableWriter::flush`].
     pub(crate) fn mark(&mut self) -> Result<TableMark> {
         self.flush()?;
         self.out.sync().map_err(|e| Error::file(&self.path, e))?;

@@ -1,4 +1,4 @@
-//! What a run leaves, and that it never leaves half of it.
+//! Files of a run: each is whole or absent.
 
 use std::fs;
 use std::path::Path;

@@ -9,6 +9,7 @@ mod tests;
 pub use expression::Expression;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ pub const LONGEST_TABLE: usize = 1_000_000;
 
 /// A parameter's value over time.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Schedule {
     /// One value for every step.
     Constant(f64),
@@ -91,6 +93,28 @@ impl Schedule {
     /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_))
+    }
+}
+
+impl From<f64> for Schedule {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+impl TryFrom<&str> for Schedule {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
     }
 }
 

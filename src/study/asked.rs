@@ -1,76 +1,69 @@
-//! The question of a study, as `study.toml` keeps it: the shared sizes and its own parameters.
+//! A study, and the question that is put to it, as `study.toml` keeps it: the shared sizes and the
+//! study's own parameters.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use crate::choice::{self, EngineChoice, Plan};
-use crate::engine;
+use super::report::{Front, Report};
+use super::results::Results;
+use super::sizes::Sizes;
+use super::workbench::Workbench;
 use crate::error::{Error, Result};
-use crate::model::{Gain, Mask, Model, Operator, Rule, StripForm};
-use crate::schedule::Schedule;
-use crate::tokens::Precision;
 
-/// The sizes that all studies share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
-#[serde(deny_unknown_fields)]
-pub struct Sizes {
-    /// Number of tokens n
-    #[arg(long, value_name = "N")]
-    pub tokens: usize,
-    /// Dimension d
-    #[arg(long, value_name = "D")]
-    pub dim: usize,
-    /// Repeats, each with a cloud of its own: seeds 1 to K
-    #[arg(long, value_name = "K")]
-    pub seeds: u64,
-    /// Most steps of a simulation
-    #[arg(long, value_name = "T")]
-    pub steps: u64,
-    /// Engine that takes the steps
-    #[arg(long, value_name = "ENGINE", value_parser = named("engine", &EngineChoice::ALL))]
-    pub engine: EngineChoice,
-    /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = named("precision", &Precision::ALL))]
-    pub precision: Precision,
-}
+/// An experiment of independent cells and its conclusion; the type holds the study's parameters.
+pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::Args + 'static {
+    /// The name on the command line.
+    const NAME: &'static str;
+    /// The question in a line without a full stop: help and the report's title.
+    const TITLE: &'static str;
+    /// Examples below the help, one on each line.
+    const EXAMPLES: &'static str;
+    /// Whether the study takes the shared [`Sizes`]; one that does not has none of these options.
+    const SHARED: bool = true;
+    /// The default sizes: minutes on two cores.
+    const SIZES: Sizes = Sizes::new(1, 1, 1, 0);
 
-/// Parses the names of a table on the command line.
-pub(super) fn named<T: Copy + Send + Sync>(
-    what: &'static str,
-    all: &'static [(T, &'static str)],
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.iter().map(|(_, name)| *name)).try_map(move |name| choice::find(&name, what, all))
-}
+    /// One computation.
+    type Cell;
+    /// The row that a cell leaves in the table.
+    type Row: Serialize + DeserializeOwned;
 
-/// Most repeats: a study has at least one cell for each.
-const MOST_SEEDS: u64 = 100_000;
+    /// Makes everything smaller for `--quick`: seconds. Options that are given win over it.
+    fn quicken(&mut self, sizes: &mut Sizes);
 
-impl Sizes {
-    /// Sizes on any engine in f64, which leaves the most room above rounding.
-    pub const fn new(tokens: usize, dim: usize, seeds: u64, steps: u64) -> Self {
-        Self { tokens, dim, seeds, steps, engine: EngineChoice::Auto, precision: Precision::F64 }
+    /// Lists every cell, in order; the same list for the same question.
+    ///
+    /// # Errors
+    /// A parameter outside its domain.
+    fn cells(asked: &Asked<Self>) -> Result<Vec<Self::Cell>>;
+
+    /// Describes a cell in a few words, for progress.
+    fn label(cell: &Self::Cell) -> String;
+
+    /// The most steps that a cell takes over all of its simulations: progress counts them.
+    fn steps(asked: &Asked<Self>, _cell: &Self::Cell) -> u64 {
+        asked.sizes.steps
     }
 
-    /// Describes the clouds: `n = 300, d = 2`.
-    pub(super) fn shape(&self) -> String {
-        format!("n = {}, d = {}", self.tokens, self.dim)
+    /// The size of the study, in the report's second line.
+    fn extent(asked: &Asked<Self>) -> String {
+        let Sizes { seeds, steps, precision, .. } = &asked.sizes;
+        format!("{}, {seeds} seeds, at most {steps} steps, {}", asked.sizes.shape(), precision.name())
     }
 
-    fn validate(&self) -> Result<()> {
-        let counts = [("tokens", self.tokens as u64), ("dim", self.dim as u64), ("seeds", self.seeds)];
-        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(Error::input(format!("--{name} 0: it must be at least 1")));
-        }
-        if self.seeds > MOST_SEEDS {
-            return Err(Error::input(format!("--seeds {}: there are at most {MOST_SEEDS}", self.seeds)));
-        }
-        // Whatever the engine and the rule: the memory of a plain run of these tokens on the CPU.
-        let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
-        let gain = Gain::Alpha(Schedule::Constant(1.0));
-        let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
-        engine::preflight(EngineChoice::Cpu, Plan::Auto, &model, self.tokens, self.dim, self.precision).map(drop)
-    }
+    /// Computes a cell.
+    ///
+    /// # Errors
+    /// Engine failures; files that cannot be written; a signal, as an interruption.
+    fn compute(asked: &Asked<Self>, cell: &Self::Cell, work: &mut Workbench<'_>) -> Result<Self::Row>;
+
+    /// Draws the conclusion from all cells: claims, text and figures. Row k belongs to cell k.
+    ///
+    /// # Errors
+    /// Side files that are missing or damaged; data that cannot be drawn.
+    fn conclude(asked: &Asked<Self>, results: &Results<Self::Row>, report: &mut Report) -> Result<()>;
 }
 
 /// The question put to a study.
@@ -134,6 +127,11 @@ impl<S: Study> Asked<S> {
         let written = Written { study: S::NAME.to_owned(), sizes, parameters: own };
         let text = toml::to_string(&written).map_err(|e| Error::input(format!("study {}: {e}", S::NAME)))?;
         Ok(format!("# Runs again as it is: localmax study study.toml\n{text}"))
+    }
+
+    /// The front of the report.
+    pub(super) fn front(&self) -> Front {
+        Front { title: S::TITLE, study: S::NAME, extent: S::extent(self), parameters: self.parameters() }
     }
 
     /// Lists every parameter with its value, in order.

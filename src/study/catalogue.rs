@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::asked::located;
+use super::asked::{Asked, Study};
+use super::claim::Claim;
 use super::folder::{Folder, Table};
+use super::report::Report;
 use super::results::Results;
+use super::sizes::Sizes;
 use super::workbench::{At, Workbench};
-use super::{
-    Asked, Claim, Report, Sizes, Study, artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip,
-    sweep, vanishing,
-};
+use super::{artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip, sweep, vanishing};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 use crate::tokens::Precision;
@@ -192,7 +193,7 @@ impl<S: Study> Planned for Asked<S> {
             if S::SHARED && self.sizes.precision == Precision::F32 {
                 report.doubt();
             }
-            outcome.written = report.save(self, &results.rows, folder)?;
+            outcome.written = report.save(self.front(), &results.rows, folder)?;
             outcome.claims = report.claims().to_vec();
         }
         Ok(outcome)

@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::named;
 use crate::num;
 
 /// How well a claim is founded where it was taken from.
@@ -34,16 +35,8 @@ pub enum Verdict {
     Undecided,
 }
 
-impl Basis {
-    /// The word in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Proved => "proved",
-            Self::Reported => "reported",
-            Self::Reconstructed => "reconstructed",
-        }
-    }
-}
+named!(Basis, "basis", [Proved = "proved", Reported = "reported", Reconstructed = "reconstructed"]);
+named!(Verdict, "verdict", [Yes = "yes", No = "no", Undecided = "undecided"]);
 
 impl Verdict {
     /// Yes or no.
@@ -67,15 +60,6 @@ impl Verdict {
             (true, _) => Self::Yes,
             (false, true) => Self::No,
             (false, false) => Self::Undecided,
-        }
-    }
-
-    /// The word in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Undecided => "undecided",
         }
     }
 }

@@ -8,7 +8,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::num::{dot, norm, squared_distance};
 use crate::rng::Stream;
 use crate::tokens::{Precision, Tokens};
@@ -21,12 +21,12 @@ const DRAWN: usize = 32;
 
 /// Parses names of clouds on the command line.
 pub(super) fn parser() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(std::iter::once(NAME).chain(Kind::ALL.map(|(_, name)| name)))
+    PossibleValuesParser::new(std::iter::once(NAME).chain(Cloud::ALL.map(|(_, name)| name)))
 }
 
 /// Checks that the cloud of a name exists in d dimensions.
 pub(super) fn validate(name: &str, n: usize, d: usize) -> Result<()> {
-    if name == NAME { Ok(()) } else { Cloud::new(Kind::parse(name)?, n, d).validate() }
+    if name == NAME { Ok(()) } else { CloudSample::new(Cloud::parse(name)?, n, d).validate() }
 }
 
 /// Draws the cloud of a name.
@@ -34,7 +34,7 @@ pub(super) fn named(name: &str, n: usize, d: usize, seed: u64) -> Result<Tokens>
     if name == NAME {
         return corners(n, d, seed);
     }
-    Cloud::new(Kind::parse(name)?, n, d).tokens(seed, Precision::F64)
+    CloudSample::new(Cloud::parse(name)?, n, d).tokens(seed, Precision::F64)
 }
 
 /// Draws a uniform unit vector.
@@ -77,7 +77,9 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
     }
     for corner in &mut corners {
         let radius = 0.95 + 0.1 * stream.uniform();
-        corner.iter_mut().for_each(|x| *x *= radius);
+        for x in corner {
+            *x *= radius;
+        }
     }
     let middle = |a: usize| -> Vec<f64> {
         let away = |b: &usize| squared_distance(&corners[a], &corners[*b]);
@@ -90,7 +92,7 @@ fn corners(n: usize, d: usize, seed: u64) -> Result<Tokens> {
         let a = i % corners.len();
         if i < n.div_ceil(2) { in_ball(&corners[a], 0.02, &mut stream) } else { in_ball(&middle(a), 0.05, &mut stream) }
     };
-    Tokens::from_f64(n, d, (0..n).flat_map(around).collect())
+    Tokens::from_flat(n, d, (0..n).flat_map(around).collect::<Vec<f64>>())
 }
 
 #[cfg(test)]

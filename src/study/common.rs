@@ -4,8 +4,8 @@
 use clap::builder::TypedValueParser;
 use nalgebra::DMatrix;
 
-use super::Look;
-use super::asked::named;
+use super::sizes::named;
+use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use crate::num::{dot, evenly, norm, squared_distance};

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::records;
 use crate::error::{Error, Result};
-use crate::io::{atomic, free, input};
+use crate::io::{atomic, first_free, input};
 
 const STUDY: &str = "study.toml";
 const CELLS: &str = "cells";
@@ -60,7 +60,7 @@ impl Folder {
     pub fn create(out: Option<&Path>, name: &str, toml: &str) -> Result<Self> {
         let path = match out {
             Some(path) => path.to_owned(),
-            None => free::first(Path::new("runs"), name, |path| Ok(Some(path)))?,
+            None => first_free::first(Path::new("runs"), name, |path| Ok(Some(path)))?,
         };
         let shown = path.display();
         if !holds(&path, toml)? {

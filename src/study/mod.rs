@@ -16,7 +16,8 @@
 //! # How to add a study
 //!
 //! A folder with `mod` (question, claims, parameters, columns, cells), `measure` (a cell's row),
-//! `claims` (their verdicts, where that is long) and `draw` (figures); a line in [`CATALOGUE`].
+//! `claims` (their verdicts, where that is long) and `draw` (figures); a line in
+//! [`catalogue::CATALOGUE`].
 //!
 //! 1. A claim sheet: in `sheet!` a line for each sentence that is claimed, with its source and how
 //!    well it is founded.
@@ -45,7 +46,7 @@
 pub mod artefacts;
 mod asked;
 pub mod asymmetric;
-mod catalogue;
+pub mod catalogue;
 pub mod cells;
 mod claim;
 mod clouds;
@@ -61,77 +62,17 @@ mod records;
 mod report;
 mod results;
 mod settling;
+mod sizes;
 pub mod strip;
 pub mod sweep;
 mod tables;
 pub mod vanishing;
 mod workbench;
 
-use std::fmt::Debug;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-pub use asked::{Asked, Sizes};
-pub use catalogue::{CATALOGUE, Entry, Outcome, Planned, Shard, read};
+pub use asked::{Asked, Study};
 pub use claim::{Basis, Claim, Statement, Verdict};
 pub use folder::Folder;
 pub use report::Report;
 pub use results::{Results, Series};
+pub use sizes::Sizes;
 pub use workbench::{At, Look, Workbench};
-
-use crate::error::Result;
-
-/// An experiment of independent cells and its conclusion; the type holds the study's parameters.
-pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::Args + 'static {
-    /// The name on the command line.
-    const NAME: &'static str;
-    /// The question in a line without a full stop: help and the report's title.
-    const TITLE: &'static str;
-    /// Examples below the help, one on each line.
-    const EXAMPLES: &'static str;
-    /// Whether the study takes the shared [`Sizes`]; one that does not has none of these options.
-    const SHARED: bool = true;
-    /// The default sizes: minutes on two cores.
-    const SIZES: Sizes = Sizes::new(1, 1, 1, 0);
-
-    /// One computation.
-    type Cell;
-    /// The row that a cell leaves in the table.
-    type Row: Serialize + DeserializeOwned;
-
-    /// Makes everything smaller for `--quick`: seconds. Options that are given win over it.
-    fn quicken(&mut self, sizes: &mut Sizes);
-
-    /// Lists every cell, in order; the same list for the same question.
-    ///
-    /// # Errors
-    /// A parameter outside its domain.
-    fn cells(asked: &Asked<Self>) -> Result<Vec<Self::Cell>>;
-
-    /// Describes a cell in a few words, for progress.
-    fn label(cell: &Self::Cell) -> String;
-
-    /// The most steps that a cell takes over all of its simulations: progress counts them.
-    fn steps(asked: &Asked<Self>, _cell: &Self::Cell) -> u64 {
-        asked.sizes.steps
-    }
-
-    /// The size of the study, in the report's second line.
-    fn extent(asked: &Asked<Self>) -> String {
-        let Sizes { seeds, steps, precision, .. } = &asked.sizes;
-        format!("{}, {seeds} seeds, at most {steps} steps, {}", asked.sizes.shape(), precision.name())
-    }
-
-    /// Computes a cell.
-    ///
-    /// # Errors
-    /// Engine failures; files that cannot be written; a signal, as an interruption.
-    fn compute(asked: &Asked<Self>, cell: &Self::Cell, work: &mut Workbench<'_>) -> Result<Self::Row>;
-
-    /// Draws the conclusion from all cells: claims, text and figures. Row k belongs to cell k.
-    ///
-    /// # Errors
-    /// Side files that are missing or damaged; data that cannot be drawn.
-    fn conclude(asked: &Asked<Self>, results: &Results<Self::Row>, report: &mut Report) -> Result<()>;
-}

@@ -100,13 +100,13 @@ mod tests {
     fn the_middle_of_an_edge_is_no_vertex() {
         let middle = [1.0 + 1e-15, 0.5];
         let rows = [vec![0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0], middle.to_vec(), vec![0.4, 0.5]].concat();
-        let places = Places::of(&Tokens::from_f64(6, 2, rows).unwrap(), 1e-20).unwrap();
+        let places = Places::of(&Tokens::from_flat(6, 2, rows).unwrap(), 1e-20).unwrap();
         for vertices in [places.vertices(), places.exposed(1e-12)] {
             let mut corners: Vec<u32> = vertices.iter().map(|&place| places.members[place][0]).collect();
             corners.sort_unstable();
             assert_eq!(corners, [0, 1, 2, 3]);
         }
-        let alone = Places::of(&Tokens::from_f64(2, 2, vec![1.0, 2.0, 1.0, 2.0]).unwrap(), 1e-16).unwrap();
+        let alone = Places::of(&Tokens::from_flat(2, 2, vec![1.0, 2.0, 1.0, 2.0]).unwrap(), 1e-16).unwrap();
         assert_eq!((alone.vertices().len(), alone.members.len(), &alone.label[..]), (1, 1, &[0, 0][..]));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::claim::{Claim, Verdict};
 use super::folder::Folder;
-use super::{Asked, Study, records};
+use super::records;
 use crate::error::{Error, Result};
 use crate::io::atomic;
 use crate::plot::document::{Block, Document, TextTable};
@@ -29,6 +29,14 @@ struct Data {
     name: String,
     head: Vec<String>,
     rows: Vec<Vec<String>>,
+}
+
+/// The front of a report: its study and the parameters.
+pub(super) struct Front {
+    pub(super) title: &'static str,
+    pub(super) study: &'static str,
+    pub(super) extent: String,
+    pub(super) parameters: Vec<(String, String)>,
 }
 
 impl Report {
@@ -105,7 +113,7 @@ impl Report {
     }
 
     /// Writes `claims.csv`, the report and its figures; returns the files written.
-    pub(super) fn save<S: Study>(&self, asked: &Asked<S>, rows: &[S::Row], folder: &Folder) -> Result<Vec<PathBuf>> {
+    pub(super) fn save(&self, front: Front, rows: &[impl Serialize], folder: &Folder) -> Result<Vec<PathBuf>> {
         let mut written = Vec::new();
         let mut write = |name: &str, text: Vec<u8>| {
             let path = folder.path().join(format!("{name}.csv"));
@@ -117,11 +125,11 @@ impl Report {
         for Data { name, head, rows } in &self.data {
             write(name, records::bytes(std::iter::once(head).chain(rows))?)?;
         }
-        written.extend(self.document(asked, rows)?.save(folder.path(), "report")?);
+        written.extend(self.document(front, rows)?.save(folder.path(), "report")?);
         Ok(written)
     }
 
-    fn document<S: Study>(&self, asked: &Asked<S>, rows: &[S::Row]) -> Result<Document> {
+    fn document(&self, front: Front, rows: &[impl Serialize]) -> Result<Document> {
         let mut blocks = Vec::new();
         if !self.claims.is_empty() {
             blocks.push(Block::Heading("Claims and measurements".into()));
@@ -129,14 +137,14 @@ impl Report {
         }
         blocks.extend(self.body.iter().cloned());
         blocks.push(Block::Heading("Parameters".into()));
-        let parameters = asked.parameters().into_iter().map(|(key, value)| vec![key, value]).collect();
+        let parameters = front.parameters.into_iter().map(|(key, value)| vec![key, value]).collect();
         let caption = "study.toml runs again as it is: localmax study study.toml";
         blocks.push(table(caption, "parameter | value", parameters));
         blocks.push(Block::Heading("Cells".into()));
         blocks.push(cell_table(rows)?);
         Ok(Document {
-            title: S::TITLE.to_owned(),
-            subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), S::NAME, S::extent(asked)),
+            title: front.title.to_owned(),
+            subtitle: format!("localmax {} · study {} · {}", env!("CARGO_PKG_VERSION"), front.study, front.extent),
             blocks,
         })
     }

@@ -56,7 +56,7 @@ impl<R> Results<R> {
                 Coordinates::F32(v) => Coordinates::F32(v[range].to_vec()),
                 Coordinates::F64(v) => Coordinates::F64(v[range].to_vec()),
             };
-            Ok((row[0] as u64, Tokens::new(size / d, d, part)?))
+            Ok((row[0] as u64, Tokens::from_flat(size / d, d, part)?))
         });
         frames.collect()
     }
@@ -112,7 +112,7 @@ pub(super) fn write_frames(folder: &Folder, cell: usize, frames: &[(u64, Tokens)
         Coordinates::F32(_) => Coordinates::F32(stack(frames, |c| if let Coordinates::F32(v) = c { v } else { &[] })),
         Coordinates::F64(_) => Coordinates::F64(stack(frames, |c| if let Coordinates::F64(v) = c { v } else { &[] })),
     };
-    npy::write(&folder.cell(cell, "frames.npy"), &Tokens::new(rows, first.d(), all)?)?;
+    npy::write(&folder.cell(cell, "frames.npy"), &Tokens::from_flat(rows, first.d(), all)?)?;
     let steps = frames.iter().map(|(step, _)| vec![*step as f64]).collect();
     Series { columns: vec!["step".into()], rows: steps }.write(folder, cell, "frames")
 }

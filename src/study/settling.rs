@@ -107,7 +107,7 @@ mod tests {
         let due = settling.is_due();
         for t in (0..=steps).filter(|t| due(*t) || *t == steps) {
             let y = factor.powi(t as i32);
-            settling.keep(t, &Tokens::from_f64(3, 1, vec![2.0 + y, -1.0, 0.5 - 0.1 * y]).unwrap());
+            settling.keep(t, &Tokens::from_flat(3, 1, vec![2.0 + y, -1.0, 0.5 - 0.1 * y]).unwrap());
         }
         let path = settling.distances();
         for (epsilon, share) in [(1e-3, 1.0), (1e-6, 1.0), (1e-6, 0.1)] {

@@ -41,6 +41,11 @@ macro_rules! columns {
         pub struct $row {
             $(#[doc = $meaning] pub $name: $type,)*
         }
+
+        impl $row {
+            /// The columns with their meanings.
+            pub const MEANINGS: &'static [(&'static str, &'static str)] = &[$((stringify!($name), $meaning)),*];
+        }
     };
 }
 

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::asked::Sizes;
 use super::folder::Folder;
 use super::results::{Series, write_frames};
+use super::sizes::Sizes;
 use crate::choice::Plan;
 use crate::engine::{self, Simulation, Until};
 use crate::engine::{Engine, Engines, Steps};

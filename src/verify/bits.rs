@@ -51,7 +51,8 @@ pub enum Comparison {
     },
 }
 
-/// Compares two states bit by bit. 0 and −0 are one, as in [`Tokens::hash`]: the lattice has one zero.
+/// Compares two states bit by bit. 0 and −0 are one, as in [`Tokens::hash`]: the lattice has one
+/// zero.
 pub fn compare(a: &Tokens, b: &Tokens) -> Comparison {
     if (a.n(), a.d(), a.precision()) != (b.n(), b.d(), b.precision()) {
         return Comparison::Unlike;
@@ -107,7 +108,7 @@ mod tests {
     use crate::tokens::Coordinates;
 
     fn cloud(values: &[f64]) -> Tokens {
-        Tokens::from_f64(values.len() / 2, 2, values.to_vec()).expect("a cloud")
+        Tokens::from_flat(values.len() / 2, 2, values.to_vec()).expect("a cloud")
     }
 
     /// A comparison that missed a bit would let two different trajectories pass for one.
@@ -128,7 +129,8 @@ mod tests {
         assert_eq!((first.token, first.coordinate, largest.token, largest.coordinate), (0, 1, 1, 0));
     }
 
-    /// The first and the largest are each the earliest of their kind, and a token that is the same is not counted.
+    /// The first and the largest are each the earliest of their kind, and a token that is the same
+    /// is not counted.
     #[test]
     fn differences_are_told_by_their_places() {
         let a = cloud(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn widths_and_shapes_count() {
         let a = cloud(&[1.0, 2.0]);
-        let narrow = Tokens::new(1, 2, Coordinates::F32(vec![1.0, 2.0])).expect("a cloud");
+        let narrow = Tokens::from_flat(1, 2, Coordinates::F32(vec![1.0, 2.0])).expect("a cloud");
         assert_eq!(compare(&a, &narrow), Comparison::Unlike);
         assert_eq!(compare(&a, &cloud(&[1.0, 2.0, 1.0, 2.0])), Comparison::Unlike);
     }

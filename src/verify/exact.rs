@@ -2,16 +2,19 @@
 //!
 //! With x = X·u, unit of scores w = u²·2^eA, ε = 2^−53:
 //!
-//! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q is within
-//!   κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
+//! * **Queries.** Ã = A·2^(b−eA) + η with |η| ≤ ½, and Q rounds once more, so each coordinate of Q
+//!   is within κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
 //! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
-//! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the root ρ, |Ax_i| or √<Ax_i, x_i> over
-//!   u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width: ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with
-//!   Δ = κ_i·|X_i|₁·2^−eA + 1 under the root.
-//! * **f64.** [`spec`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by
-//!   c·||A||x_i||, the root of the a-norm by √ of its score's error; the maximum by as much as a score.
-//! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is asked; G is within
-//!   1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| + 4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
+//! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the
+//!   root ρ, |Ax_i| or √<Ax_i, x_i> over u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width:
+//!   ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with Δ = κ_i·|X_i|₁·2^−eA + 1 under
+//!   the root.
+//! * **f64.** [`crate::reference::real`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k
+//!   (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by c·||A||x_i||, the root of the a-norm by
+//!   √ of its score's error; the maximum by as much as a score.
+//! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is
+//!   asked; G is within 1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| +
+//!   4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
 //!
 //! `tests/bounds.py` computes all of this from this text.
 
@@ -75,7 +78,8 @@ impl<'a> ExactBounds<'a> {
         is_zero || (all.into_iter().all(held) && (vanish || held(reference::real::dot(magnitude, &self.columns))))
     }
 
-    /// Distance from the threshold within which a score of row i may be decided either way, in units of
+    /// Distance from the threshold within which a score of row i may be decided either way, in
+    /// units of
     /// |x|²; infinite where f64 does not hold the scores.
     pub fn threshold(&self, state: &reference::real::State, i: usize) -> f64 {
         let d = state.d as f64;
@@ -116,13 +120,15 @@ impl<'a> ExactBounds<'a> {
         let width = match self.width {
             StripWidth::Constant(_) | StripWidth::Argmax => c,
             StripWidth::QueryNorm { .. } => c * reference::real::dot(magnitude, magnitude).sqrt(),
-            // The root of a radicand that is off by `score`, beside which its own rounding is nothing.
+            // The root of a radicand that is off by `score`, beside which its own rounding is
+            // nothing.
             StripWidth::ANorm { .. } => score.sqrt(),
         };
         2.0 * score + self.delta * width
     }
 
-    /// Bound on the error of coordinate k of token i, in lattice units, given the members of its strip.
+    /// Bound on the error of coordinate k of token i, in lattice units, given the members of its
+    /// strip.
     pub fn token(&self, state: &reference::real::State, i: usize, k: usize, members: &[usize]) -> f64 {
         let x = state.row(i)[k];
         let spread = members.iter().map(|&j| (state.row(j)[k] - x).abs()).fold(0.0, f64::max);

@@ -1,12 +1,13 @@
 //! An engine beside the reference, step by step from the same state.
 //!
-//! Two faces are checked for every row looked at. The *contract*: argmax, mask, strip size and token must equal
-//! [`crate::reference::exact`] bit for bit. The *mathematics*: a mask entry may differ from
-//! [`crate::reference::real`] only where its score lies inside the rounding bound of the threshold, and the token must
-//! lie within the bound of `x + γ(mean − x)` over the engine's own mask. [`mod@exact`] and [`mod@real`] derives both.
+//! Two faces are checked for every row looked at. The *contract*: argmax, mask, strip size and
+//! token must equal [`crate::reference::exact`] bit for bit. The *mathematics*: a mask entry may
+//! differ from [`crate::reference::real`] only where its score lies inside the rounding bound of
+//! the threshold, and the token must lie within the bound of `x + γ(mean − x)` over the engine's
+//! own mask. [`mod@exact`] and [`mod@real`] derives both.
 //!
-//! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token within its bound, and where a rule
-//! chooses keys, another choice only where rounding may make it.
+//! Rules in real numbers have the second face alone, with the bounds of [`real`]: every token
+//! within its bound, and where a rule chooses keys, another choice only where rounding may make it.
 
 pub mod bits;
 pub mod exact;
@@ -58,11 +59,13 @@ pub struct Findings {
     pub rows: u64,
     /// Mask entries checked, over all rows.
     pub entries: u64,
-    /// Entries whose f64 score lies inside the rounding bound of the threshold: either decision is right.
+    /// Entries whose f64 score lies inside the rounding bound of the threshold: either decision is
+    /// right.
     pub entries_inside: u64,
     /// Entries that differ from the f64 mask (all inside the bound unless breached).
     pub entries_differing: u64,
-    /// Largest distance of a coordinate from the f64 mathematics, in lattice units; in the tokens' own in rules on real numbers.
+    /// Largest distance of a coordinate from the f64 mathematics, in lattice units; in the tokens'
+    /// own in rules on real numbers.
     pub max_error: f64,
     /// The bound of that coordinate, in the same units.
     pub max_error_bound: f64,
@@ -70,8 +73,9 @@ pub struct Findings {
     pub worst: Place,
     /// Largest distance of a coordinate from f64 as a share of its bound, in rules on real numbers.
     pub max_share: f64,
-    /// Rows whose bound is infinite: for rk4 at a β so high that one rounding can change every weight, or where scores of the
-    /// mathematics leave the range of f64. Their masks are held to the contract alone, where there is one.
+    /// Rows whose bound is infinite: for rk4 at a β so high that one rounding can change every
+    /// weight, or where scores of the mathematics leave the range of f64. Their masks are held to
+    /// the contract alone, where there is one.
     pub rows_unbounded: u64,
     /// Rows that differ from the contract.
     pub rows_off_contract: u64,
@@ -172,7 +176,8 @@ impl<'a> Verifier<'a> {
     /// Takes step t with the engine and checks it.
     ///
     /// # Errors
-    /// Device failures; a schedule outside its domain. A breach is no error here: see [`Findings::passed`].
+    /// Device failures; a schedule outside its domain. A breach is no error here: see
+    /// [`Findings::passed`].
     pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<StepReport> {
         let step = self.steps.at(t)?;
         let before = engine.tokens()?;
@@ -279,8 +284,8 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// Attention of one head of a row, by the engine's own choice where rounding allows several, and
-    /// true if that choice is unknown: engines show the first head's choice alone.
+    /// Attention of one head of a row, by the engine's own choice where rounding allows several,
+    /// and true if that choice is unknown: engines show the first head's choice alone.
     #[allow(clippy::too_many_arguments)]
     fn choice(
         &mut self,

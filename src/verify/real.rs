@@ -1,4 +1,5 @@
-//! Bounds on the distance of one step in real numbers from the mathematics in f64, from equal states, in Euclidean norm.
+//! Bounds on the distance of one step in real numbers from the mathematics in f64, from equal
+//! states, in Euclidean norm.
 //!
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU, 2^-24 on a GPU), ε = 2^-53 that of the reference. X = max|x_j|, R = max|x_j − centre|,
@@ -16,27 +17,32 @@
 //!   at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
 //!   Σ_j |p̂_j − p_j| ≤ V = min(2, 2e^{2L}(Λ + τ ln m) + 2m·e^{2L−C}). The mean is off by V·R, not V·X, as Σ(p̂_j − p_j) = 0.
 //!   Keys of a share ω of the mass at most may be left out ([`crate::model::Model::omit`]): V grows by 2.02ω.
-//! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction; then a factor, a sum that carries
-//!   what it loses, a division (5ρ) and the way back to x: with μ = X + η,
-//!   S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
-//! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ + 4ρβ(qX + |origin|),
-//!   E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L with Λ' for Λ.
-//! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the threshold, where, c = 4(d+4)ρ
-//!   and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it
-//!   is √<Ax_i, x_i>; a maximiser may be any key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its interval
-//!   of the cumulative sums, B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε + 16ρ, u itself being rounded. Given the engine's own choice,
-//!   E = S + η (or η + 2ρμ for one key and its way there and back); where a head's choice is unknown, E = 2X.
+//! * **Sums.** min(m, T) terms in the stored width, m in f64, above and below the fraction; then a
+//!   factor, a sum that carries what it loses, a division (5ρ) and the way back to x: with μ = X +
+//!   η, S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
+//! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ +
+//!   4ρβ(qX + |origin|), E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L
+//!   with Λ' for Λ.
+//! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the
+//!   threshold, where, c = 4(d+4)ρ and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i
+//!   where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it is √<Ax_i, x_i>; a maximiser
+//!   may be any key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its
+//!   interval of the cumulative sums, B/Σw = V + 2.02(T + 3)r + 2(m + 8)ε + 16ρ, u itself being
+//!   rounded. Given the engine's own choice, E = S + η (or η + 2ρμ for one key and its way there
+//!   and back); where a head's choice is unknown, E = 2X.
 //! * **Values, motion.** Y = Σ_h|V_h|M_h X bounds the output (M = 1 unless unnormalised), D = Σ_h|V_h|E_h + c(Y + X), c = 8(d+4)ρ,
 //!   its error. Relative to the own token D grows by (1 + Σ|V_h|)(η + cμ); on the sphere to D(1+μ²) + 2.02μYη + cY(1+μ²), on the
 //!   ellipsoid, κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η) + p·cY(1+κ²); p = √d where W is dense, as
 //!   ||W||x|| ≤ √d·λ_max|x|, and 1 elsewhere.
-//! * **Stages.** η of a stage is 1.01 times its share of dt times the largest D of the one before, and 8ρ times the larger X of the
-//!   two. The step to v is off by e = 1.01·dt·(weighted D) + 16ρ(|v| + |x|), or γ|P|D + 8(d+4)ρ(1 + |P|)(|v| + |x|). For any norm,
-//!   |v/|v| − w/|w|| ≤ 2|v − w|/|v|: as |v|_W ≥ σ|v|, σ the smallest root of W's eigenvalues, retraction makes 2κe/(σ|v|) of e,
-//!   and adds 2p(d+8)ρκ²/σ. Storing an x' that is off by e adds 1.01r(|x'| + e), and dr times f32's least normal number.
+//! * **Stages.** η of a stage is 1.01 times its share of dt times the largest D of the one before,
+//!   and 8ρ times the larger X of the two. The step to v is off by e = 1.01·dt·(weighted D) +
+//!   16ρ(|v| + |x|), or γ|P|D + 8(d+4)ρ(1 + |P|)(|v| + |x|). For any norm, |v/|v| − w/|w|| ≤ 2|v −
+//!   w|/|v|: as |v|_W ≥ σ|v|, σ the smallest root of W's eigenvalues, retraction makes 2κe/(σ|v|)
+//!   of e, and adds 2p(d+8)ρκ²/σ. Storing an x' that is off by e adds 1.01r(|x'| + e), and dr times
+//!   f32's least normal number.
 //!
-//! Norms, κ, σ and R are taken with a hundredth to spare, for their own rounding. `tests/bounds.py` computes all of this from this
-//! text.
+//! Norms, κ, σ and R are taken with a hundredth to spare, for their own rounding. `tests/bounds.py`
+//! computes all of this from this text.
 
 use crate::engine::Rounding;
 use crate::model::{Geometry, Integrator, Matrix, StripForm};
@@ -204,7 +210,8 @@ impl<'a> RealBounds<'a> {
         }
     }
 
-    /// Error of row i's direction at a stage. `undecided` marks heads of which nothing is known but that weights sum to 1.
+    /// Error of row i's direction at a stage. `undecided` marks heads of which nothing is known but
+    /// that weights sum to 1.
     fn direction(&self, s: usize, i: usize, undecided: Option<&[bool]>) -> f64 {
         let (stage, state) = (&self.step.stages[s], &self.states[s]);
         let ((largest, _, apart), d) = (self.stages[s], state.d as f64);

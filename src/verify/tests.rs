@@ -1,4 +1,5 @@
-//! Every bound against an independent program: `tests/bounds.py`, written from the derivations alone.
+//! Every bound against an independent program: `tests/bounds.py`, written from the derivations
+//! alone.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -143,7 +144,8 @@ fn is_on_a_sphere(step: &Step) -> bool {
     matches!(step.motion, Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. })
 }
 
-/// A bound is worth what its derivation is: what a paper quotes must be what the documentation says, every term of it.
+/// A bound is worth what its derivation is: what a paper quotes must be what the documentation
+/// says, every term of it.
 #[test]
 fn bounds_in_real_numbers_are_those_derived() {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(5));
@@ -209,7 +211,8 @@ fn bounds_in_real_numbers_are_those_derived() {
     hold_equal(&cases, &ours);
 }
 
-/// A wrong bound on the distance between the contract and the mathematics would pass a broken engine, or refuse a right one.
+/// A wrong bound on the distance between the contract and the mathematics would pass a broken
+/// engine, or refuse a right one.
 #[test]
 fn bounds_of_the_contract_are_those_derived() {
     let mut draw = Draw(ChaCha8Rng::seed_from_u64(6));
@@ -232,8 +235,8 @@ fn bounds_of_the_contract_are_those_derived() {
         };
         let model = Model::averaging(rule, scores, Mask::Full, gain);
         let precision = [Precision::F32, Precision::F64][draw.below(2)];
-        let cloud = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
-        let cloud = Tokens::from_f64(n, d, cloud).expect("a cloud");
+        let cloud: Vec<f64> = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
+        let cloud = Tokens::from_flat(n, d, cloud).expect("a cloud");
         let grid = Grid::of(&cloud, precision);
         let tokens = grid.snap(&cloud).expect("tokens");
         let integers = crate::exact::Steps::new(&model, grid, d).at(0).expect("a step");

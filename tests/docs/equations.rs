@@ -28,8 +28,9 @@ fn toml(value: &Value) -> String {
     }
 }
 
-/// If this failed, docs/equations.md would state other systems than those that are computed: tests/equations.py is written
-/// from that page alone, and knows where v, p, q, k, w, the heads, the origin and the number of keys enter.
+/// If this failed, docs/equations.md would state other systems than those that are computed:
+/// tests/equations.py is written from that page alone, and knows where v, p, q, k, w, the heads,
+/// the origin and the number of keys enter.
 #[test]
 fn the_equations_are_those_that_are_computed() {
     let tokens = json!([[1.0, 0.2, -0.4], [-0.3, 0.9, 0.5], [0.7, -0.6, 0.1], [-0.8, -0.2, 0.3], [0.1, 0.4, -0.9]]);

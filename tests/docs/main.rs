@@ -1,11 +1,14 @@
-//! The pages for readers, README.md and docs/*.md: what they show is run, and what the program has is named in them.
+//! The pages for readers, README.md and docs/*.md: what they show is run, and what the program has
+//! is named in them.
 //!
-//! * A ```console block runs line by line in a shell, all blocks of a page in one folder. Lines without `$` are the
-//!   output that the command before them must print.
-//! * A ```toml block is run as a config, `my.toml` to the commands after it. Without a table it is a `[model]`.
+//! * A ```console block runs line by line in a shell, all blocks of a page in one folder. Lines
+//!   without `$` are the output that the command before them must print.
+//! * A ```toml block is run as a config, `my.toml` to the commands after it. Without a table it is
+//!   a `[model]`.
 //! * A ```python block is run; where a package that it imports is missing, it is only compiled.
 //! * A ```rust block is a doctest of the library.
-//! * `<!-- not run: REASON -->` above a block leaves it out; its commands and options must exist all the same.
+//! * `<!-- not run: REASON -->` above a block leaves it out; its commands and options must exist
+//!   all the same.
 #![cfg(unix)]
 
 mod equations;
@@ -186,7 +189,8 @@ fn npy(rows: &[[f64; 2]]) -> Vec<u8> {
         .collect()
 }
 
-/// A page whose commands fail costs its reader an hour; one whose output is another costs the trust in the rest.
+/// A page whose commands fail costs its reader an hour; one whose output is another costs the trust
+/// in the rest.
 #[test]
 fn what_the_pages_show_runs() {
     std::thread::scope(|scope| {
@@ -270,8 +274,8 @@ fn the_front_page_is_short() {
     assert!(page("README.md").lines().count() <= 120);
 }
 
-/// The README's picture is what `localmax run` draws. After a change of the drawing, look at the new picture and copy it
-/// to docs/pictures.
+/// The README's picture is what `localmax run` draws. After a change of the drawing, look at the
+/// new picture and copy it to docs/pictures.
 #[test]
 fn the_picture_of_the_readme_is_the_default_run() {
     let folder = tempfile::tempdir().unwrap();

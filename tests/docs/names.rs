@@ -23,7 +23,8 @@ fn names(text: &str, before: &str, after: &str) -> Vec<String> {
     list.trim().split(", ").map(str::to_owned).collect()
 }
 
-/// A command or an option that is gone must not stay in the pages, be it in a block that is left out or in a sentence.
+/// A command or an option that is gone must not stay in the pages, be it in a block that is left
+/// out or in a sentence.
 #[test]
 fn commands_and_options_of_the_pages_exist() {
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +121,8 @@ fn the_guide_names_commands_options_studies_and_statuses() {
     }
 }
 
-/// Who looks for a key, a rule, a preset or a name in a config must find it; and every cloud must run.
+/// Who looks for a key, a rule, a preset or a name in a config must find it; and every cloud must
+/// run.
 #[test]
 fn the_page_of_configs_names_keys_rules_and_presets() {
     let (folder, config) = (tempfile::tempdir().unwrap(), page("docs/config.md"));
@@ -191,7 +193,8 @@ fn environment_variables_are_named() {
     require(&all, "environment variable", variables());
 }
 
-/// A newcomer finds the folder of a change in the architecture's table of modules, which must be that of the source.
+/// A newcomer finds the folder of a change in the architecture's table of modules, which must be
+/// that of the source.
 #[test]
 fn the_architecture_has_the_modules_of_the_source() {
     let text = page("docs/architecture.md");

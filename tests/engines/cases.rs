@@ -78,7 +78,7 @@ impl Shape {
         if self == Self::Outlier {
             rows[n / 2].iter_mut().for_each(|x| *x *= 1e6);
         }
-        Tokens::from_f64(n, d, rows.concat()).expect("a finite cloud")
+        Tokens::from_flat(n, d, rows.concat()).expect("a finite cloud")
     }
 }
 
@@ -163,7 +163,8 @@ impl System {
     }
 }
 
-/// Widths from none to everything, and the lowest maximiser alone, in the cloud's own scale (radius about 1).
+/// Widths from none to everything, and the lowest maximiser alone, in the cloud's own scale (radius
+/// about 1).
 pub(crate) const DELTAS: [Option<f64>; 6] = [None, Some(0.0), Some(1e-6), Some(0.2), Some(1e9), Some(-1.0)];
 
 /// A cloud, a model and a number of steps.

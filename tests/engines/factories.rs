@@ -46,11 +46,12 @@ fn full() -> bool {
 pub(crate) struct Factory {
     pub(crate) name: String,
     pub(crate) make: Option<Arc<Make>>,
-    /// The bodies that it runs; none named, all. A second software driver can differ in the driver and not the kernels,
-    /// a device of small limits in its slices and windows alone.
+    /// The bodies that it runs; none named, all. A second software driver can differ in the driver
+    /// and not the kernels, a device of small limits in its slices and windows alone.
     pub(crate) bodies: &'static [&'static str],
-    /// Of many systems it takes this third, 0, 1 or 2; otherwise all: a software driver takes minutes, and an instruction set
-    /// that runs do not take, or another plan, is the same code around other lanes.
+    /// Of many systems it takes this third, 0, 1 or 2; otherwise all: a software driver takes
+    /// minutes, and an instruction set that runs do not take, or another plan, is the same code
+    /// around other lanes.
     pub(crate) third: Option<usize>,
 }
 
@@ -66,16 +67,17 @@ impl Factory {
         Self { name: name.into(), make: None, bodies: &[], third: None }
     }
 
-    /// Whether a body says anything of this engine: the reference compared with itself is always right.
+    /// Whether a body says anything of this engine: the reference compared with itself is always
+    /// right.
     pub(crate) fn runs(&self, body: &str) -> bool {
         let itself = self.name == "reference" && body.ends_with("_have_the_bits_of_the_contract");
         !itself && (self.bodies.is_empty() || self.bodies.contains(&body))
     }
 
-    /// Whether it takes the k-th of many systems, which differ by the remainders of k: every second one of its own in everyday
-    /// runs.
+    /// Whether it takes the k-th of many systems, which differ by the remainders of k: every second
+    /// one of its own in everyday runs.
     pub(crate) fn takes(&self, k: usize) -> bool {
-        let everyday = (k + k / 2 + k / 4 + k / 8) % 2 == 0;
+        let everyday = (k + k / 2 + k / 4 + k / 8).is_multiple_of(2);
         (everyday || full()) && self.third.is_none_or(|third| (k + k / 3 + k / 9 + k / 27) % 3 == third)
     }
 
@@ -100,7 +102,8 @@ pub(crate) fn all() -> Vec<Factory> {
     let family =
         |set| (set == InstructionSet::Neon) == cfg!(target_arch = "aarch64") || set == InstructionSet::Portable;
     for set in InstructionSet::ALL.into_iter().filter(|&set| family(set)) {
-        // One thread beside two on the set that runs take; the others differ from it in their lanes alone.
+        // One thread beside two on the set that runs take; the others differ from it in their lanes
+        // alone.
         for threads in if set == InstructionSet::best() { 1..=2 } else { 2..=2 } {
             let options = Options { set: Some(set), threads: Some(threads), plan: Plan::Brute, ..Options::default() };
             cpu(format!("cpu_{}_{threads}", set.name()), options);
@@ -117,11 +120,13 @@ pub(crate) fn all() -> Vec<Factory> {
     let [whole, searched] = ["2", "tree"].map(|how| format!("cpu_{}_{how}", InstructionSet::best().name()));
     let others = all.iter_mut().filter(|f| f.name != "reference" && f.name != whole && f.name != searched);
     others.enumerate().for_each(|(at, factory)| factory.third = Some(at % 3));
-    // A search is the same code on every set: on those that runs do not take, the bodies that a software driver runs.
+    // A search is the same code on every set: on those that runs do not take, the bodies that a
+    // software driver runs.
     for factory in all.iter_mut().filter(|factory| factory.name.ends_with("_tree") && factory.name != searched) {
         factory.bodies = &SOFTWARE_TREE;
     }
-    // Every adapter, software ones too: a driver is part of what is tested. One device each, opened by the first trial.
+    // Every adapter, software ones too: a driver is part of what is tested. One device each, opened
+    // by the first trial.
     let adapters = Adapter::all();
     if adapters.is_empty() {
         all.push(Factory::missing("gpu"));

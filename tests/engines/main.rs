@@ -1,7 +1,8 @@
 //! What every engine must do, written once and run on each: `cargo test --test engines`.
 //!
-//! A body takes a [`Factory`] and knows nothing of the engine behind it. An engine that this machine lacks is listed as
-//! ignored, never as passed. A new engine is one more line in [`factories::all`].
+//! A body takes a [`Factory`] and knows nothing of the engine behind it. An engine that this
+//! machine lacks is listed as ignored, never as passed. A new engine is one more line in
+//! [`factories::all`].
 
 mod cases;
 mod factories;

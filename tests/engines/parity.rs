@@ -136,7 +136,8 @@ static LATE: LazyLock<Vec<Expected>> = LazyLock::new(|| {
     all
 });
 
-/// Late states are where floats cannot tell keys apart: if this failed, cluster counts would depend on the device.
+/// Late states are where floats cannot tell keys apart: if this failed, cluster counts would depend
+/// on the device.
 fn late_states(factory: &Factory) {
     hold_all(&LATE, factory);
 }

@@ -1,4 +1,5 @@
-//! What is proved of the systems (arXiv 2509.15958, 2407.01602), with the slack that the lattice leaves.
+//! What is proved of the systems (arXiv 2509.15958, 2407.01602), with the slack that the lattice
+//! leaves.
 
 use localmax::engine::Engine;
 use localmax::exact::Grid;
@@ -69,8 +70,8 @@ fn bounding_box(factory: &Factory) {
     });
 }
 
-/// Hulls are nested. The lattice lets a support function rise by the rounding of one step: y is off by at most
-/// half a unit a coordinate and the step by at most one, so 1.5·|u|_1 at the very most.
+/// Hulls are nested. The lattice lets a support function rise by the rounding of one step: y is off
+/// by at most half a unit a coordinate and the step by at most one, so 1.5·|u|_1 at the very most.
 fn support_function(factory: &Factory) {
     for_each_system(25, |case| {
         let d = case.tokens.d();
@@ -145,7 +146,7 @@ fn permutation(factory: &Factory) {
         let (n, d) = (case.tokens.n(), case.tokens.d());
         let order: Vec<usize> = (0..n).map(|i| (i * 37 + 11) % n).collect();
         let shuffled: Vec<f64> = order.iter().flat_map(|&i| case.tokens.row(i)).collect();
-        let shuffled = Tokens::from_f64(n, d, shuffled).expect("the same shape");
+        let shuffled = Tokens::from_flat(n, d, shuffled).expect("the same shape");
         let (mut a, mut b) = (factory.engine(&case.tokens, case.grid), factory.engine(&shuffled, case.grid));
         let (ra, rb) = (a.step(&case.steps).expect("steps"), b.step(&case.steps).expect("steps"));
         let (a, b) = (lattice(a.as_mut(), case.grid), lattice(b.as_mut(), case.grid));
@@ -163,7 +164,7 @@ fn zero_token(factory: &Factory) {
             for delta in DELTAS {
                 let mut rows = Shape::Random.cloud(70, 3, 5).to_f64();
                 rows[3 * 66..3 * 67].fill(0.0);
-                let tokens = Tokens::from_f64(70, 3, rows).expect("finite");
+                let tokens = Tokens::from_flat(70, 3, rows).expect("finite");
                 let grid = Grid::of(&tokens, precision);
                 let step = &System { delta, strip: form, ..System::PLAIN }.steps(grid, 3, 1)[0];
                 let masks = factory.engine(&tokens, grid).masks(step, &[66]).expect("masks");
@@ -173,8 +174,8 @@ fn zero_token(factory: &Factory) {
     }
 }
 
-/// Delta at least the diameter makes every strip everything; all tokens meet at the mean, which is conserved
-/// up to the rounding of one mean (half a unit) and of the last steps (one unit).
+/// Delta at least the diameter makes every strip everything; all tokens meet at the mean, which is
+/// conserved up to the rounding of one mean (half a unit) and of the last steps (one unit).
 fn everything(factory: &Factory) {
     for precision in PRECISIONS {
         let system = System { delta: Some(1e6), strip: StripForm::Score, alpha: 1.0, ..System::PLAIN };
@@ -193,8 +194,8 @@ fn everything(factory: &Factory) {
     }
 }
 
-/// Tokens with identical masks contract to their mean at the rate 1/(1+alpha) exactly, up to one unit of
-/// rounding a step and the drift of the rounded mean.
+/// Tokens with identical masks contract to their mean at the rate 1/(1+alpha) exactly, up to one
+/// unit of rounding a step and the drift of the rounded mean.
 fn quiescent(factory: &Factory) {
     let mut pairs = 0;
     for precision in PRECISIONS {
@@ -213,7 +214,8 @@ fn quiescent(factory: &Factory) {
                         for k in 0..2 {
                             let old = (before[2 * i + k] - before[2 * j + k]) as f64;
                             let new = (after[2 * i + k] - after[2 * j + k]) as f64;
-                            // Two roundings of a step: to nearest, or up to one unit at the end of the way.
+                            // Two roundings of a step: to nearest, or up to one unit at the end of
+                            // the way.
                             let slack = 2.0 + old.abs() * 1e-9;
                             let error = (new - old / (1.0 + alpha)).abs();
                             assert!(error <= slack, "{}: pair {i}, {j} off by {error} at step {}", case.name, step.t());
@@ -226,13 +228,14 @@ fn quiescent(factory: &Factory) {
     assert!(pairs > 100, "only {pairs} pairs with a common strip seen");
 }
 
-/// SPEC 1.5, L3, as far as 53 bits reach: the distance of two tokens of one quiescent group falls by 1/(1+α) a step, to a few
-/// units of the lattice at every step, over 13 decades; and the rate fitted to that, each sample weighted by what rounding
-/// does to it, is 1/(1+α) to 1e-9.
+/// Theorem 4.1 of arXiv 2509.15958, as far as 53 bits reach: the distance of two tokens of one
+/// quiescent group falls by 1/(1+α) a step, to a few units of the lattice at every step, over 13
+/// decades; and the rate fitted to that, each sample weighted by what rounding does to it, is
+/// 1/(1+α) to 1e-9.
 fn thirteen_decades(factory: &Factory) {
     let around = [[0.07, 0.0], [-0.03, 0.04], [0.0, -0.06], [0.02, 0.02]];
     let group = around.iter().flat_map(|[x, y]| [1.0 + x, 0.1 + y]);
-    let tokens = Tokens::from_f64(5, 2, group.chain([-1.0, -0.4]).collect()).expect("finite");
+    let tokens = Tokens::from_flat(5, 2, group.chain([-1.0, -0.4]).collect::<Vec<f64>>()).expect("finite");
     let grid = Grid::of(&tokens, Precision::F64);
     for alpha in [0.1, 0.5, 1.0, 3.0] {
         let steps = System { delta: Some(0.3), alpha, ..System::PLAIN }.steps(grid, 2, 330);
@@ -242,8 +245,8 @@ fn thirteen_decades(factory: &Factory) {
             ((x[0] - x[2]) as f64).hypot((x[1] - x[3]) as f64)
         };
         let (start, rate) = (distance(engine.as_mut()), 1.0 / (1.0 + alpha));
-        // A step rounds each of four coordinates, to the nearest or, at the end of the way, by one unit; what earlier
-        // steps rounded fades with the rate.
+        // A step rounds each of four coordinates, to the nearest or, at the end of the way, by one
+        // unit; what earlier steps rounded fades with the rate.
         let noise = 2.0 * 2f64.sqrt() / (1.0 - rate);
         let (mut total, mut steepness) = (0.0, 0.0);
         let mut y = start;
@@ -279,10 +282,11 @@ fn hardmax(factory: &Factory) {
     }
 }
 
-/// ArXiv 2407.01602, (ii): a leader keeps its place and a follower of it arrives, here in finite time and exactly.
+/// ArXiv 2407.01602, (ii): a leader keeps its place and a follower of it arrives, here in finite
+/// time and exactly.
 fn follower(factory: &Factory) {
     for precision in PRECISIONS {
-        let tokens = Tokens::from_f64(3, 2, vec![1.0, 0.1, 0.3, 0.2, -1.0, -0.4]).expect("finite");
+        let tokens = Tokens::from_flat(3, 2, vec![1.0, 0.1, 0.3, 0.2, -1.0, -0.4]).expect("finite");
         let grid = Grid::of(&tokens, precision);
         let steps = System { delta: None, ..System::PLAIN }.steps(grid, 2, 140);
         let mut engine = factory.engine(&tokens, grid);
@@ -299,7 +303,7 @@ fn causal(factory: &Factory) {
     for precision in PRECISIONS {
         let system = System { mask: Mask::Causal, delta: Some(0.4), ..System::PLAIN };
         let case = Case::new(Shape::Random, 150, 3, precision, system, 10);
-        let prefix = Tokens::from_f64(70, 3, case.tokens.to_f64()[..210].to_vec()).expect("a prefix");
+        let prefix = Tokens::from_flat(70, 3, case.tokens.to_f64()[..210].to_vec()).expect("a prefix");
         let (mut all, mut first) = (factory.engine(&case.tokens, case.grid), factory.engine(&prefix, case.grid));
         all.step(&case.steps).expect("steps");
         first.step(&case.steps).expect("steps");

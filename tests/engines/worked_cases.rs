@@ -1,4 +1,5 @@
-//! The worked cases of tests/cases: masks as listed, final tokens within 2e-5 (f32) and 1e-12 (f64).
+//! The worked cases of tests/cases: masks as listed, final tokens within 2e-5 (f32) and 1e-12
+//! (f64).
 
 use localmax::engine::Steps;
 use localmax::exact::Grid;

@@ -87,7 +87,8 @@ fn assert_untouched(before: &BTreeMap<PathBuf, Vec<u8>>, run: &Path) {
 
 type Harm = fn(&Path);
 
-/// Each harm, what is said of it, and whether the run can still be gone on with; where it cannot, nothing in it is touched.
+/// Each harm, what is said of it, and whether the run can still be gone on with; where it cannot,
+/// nothing in it is touched.
 #[test]
 fn what_is_damaged_is_named_and_the_rest_is_saved() {
     let folder = folder();
@@ -154,7 +155,8 @@ fn what_is_damaged_is_named_and_the_rest_is_saved() {
     }
 }
 
-/// A file that cannot be read for now may be whole: to go back for it would throw away what was computed since.
+/// A file that cannot be read for now may be whole: to go back for it would throw away what was
+/// computed since.
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_read_for_now_is_waited_for() {
@@ -224,7 +226,8 @@ fn meta_tells_the_segments() {
 /// What is done to a run, and the arguments that are then refused.
 type Refused<'a> = (&'a dyn Fn(&Path), &'a [&'a str]);
 
-/// Hours of rows and frames must not be thrown away because the folder of checkpoints was not copied along.
+/// Hours of rows and frames must not be thrown away because the folder of checkpoints was not
+/// copied along.
 #[test]
 fn a_run_whose_checkpoints_are_gone_is_left_as_it_is() {
     let folder = folder();
@@ -261,7 +264,8 @@ fn a_run_whose_checkpoints_are_gone_is_left_as_it_is() {
     }
 }
 
-/// The state is in the checkpoint: a moved file of first tokens must not strand a run, nor another one pass unnoticed.
+/// The state is in the checkpoint: a moved file of first tokens must not strand a run, nor another
+/// one pass unnoticed.
 #[test]
 fn a_run_goes_on_without_the_file_that_it_began_with() {
     let folder = folder();
@@ -289,7 +293,8 @@ fn a_run_goes_on_without_the_file_that_it_began_with() {
     assert_equal_files(&at.join("whole"), &at.join("r"), "without its file");
 }
 
-/// What a resumed run says must be of the part that was just computed, and nothing may pass for checked that was not.
+/// What a resumed run says must be of the part that was just computed, and nothing may pass for
+/// checked that was not.
 #[test]
 fn a_resumed_run_speaks_of_its_part() {
     let folder = folder();
@@ -306,7 +311,8 @@ fn a_resumed_run_speaks_of_its_part() {
     assert!(said.contains("is to end at step 7, and 12 are taken already") && said.contains("all 12 steps"), "{said}");
 }
 
-/// A person who reads of a damaged checkpoint must learn where the run goes on, and of each harm once.
+/// A person who reads of a damaged checkpoint must learn where the run goes on, and of each harm
+/// once.
 #[test]
 fn damage_is_told_once_with_the_step_that_is_left() {
     let folder = folder();
@@ -336,7 +342,7 @@ fn a_state_off_the_lattice_is_not_gone_on_from() {
         Precision::F32 => Coordinates::F32(reals.iter().map(|&x| x as f32).collect()),
         Precision::F64 => Coordinates::F64(reals),
     };
-    let off = Tokens::new(tokens.n(), tokens.d(), off).unwrap();
+    let off = Tokens::from_flat(tokens.n(), tokens.d(), off).unwrap();
     assert!(grid.holds(tokens) && !grid.holds(&off));
     for (tokens, exponent) in [(&off, exponent), (tokens, exponent - 9), (tokens, -1000), (tokens, 1000)] {
         let mut progress = checkpoint.progress.clone();

@@ -1,4 +1,5 @@
-//! A run that is left and taken up again must leave the files of one that was not, whoever ends it and whoever goes on.
+//! A run that is left and taken up again must leave the files of one that was not, whoever ends it
+//! and whoever goes on.
 
 mod damage;
 mod parts;

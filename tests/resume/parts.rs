@@ -106,8 +106,7 @@ fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) 
     let engine = open(who, config, &tokens, grid);
     let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
     let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
-    let result = record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap();
-    result
+    record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap()
 }
 
 /// The rest of a run, as `localmax resume` takes it.

@@ -10,7 +10,8 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::{assert_equal_files, folder};
 
-/// Tokens that turn round on a circle for ever: every step is a new state, and any slip stays visible.
+/// Tokens that turn round on a circle for ever: every step is a new state, and any slip stays
+/// visible.
 const TURNING: &str = "[tokens]\nkind = \"circle\"\nn = 8\nd = 2\n\n[model]\nrule = \"sphere\"\nbeta = 2\n\
     v = [[0, -1], [1, 0.5]]\ndt = 0.01\n\n[run]\nsteps = 1000000000\nengine = \"cpu\"\n\n\
     [output]\nrecord = \"every 50\"\nframes = \"every 1000\"\ncheckpoint_seconds = 0.02\n";
@@ -106,7 +107,8 @@ fn change(run: &Path, changes: &[&str]) {
     Config::load(&run.join("config.toml"), &changes).unwrap().save(run).unwrap();
 }
 
-/// Ends the run `more` steps after its last checkpoint, and compares it with one that nobody disturbed.
+/// Ends the run `more` steps after its last checkpoint, and compares it with one that nobody
+/// disturbed.
 fn assert_whole(folder: &Path, system: &[&str], more: u64) {
     let run = folder.join("r");
     let steps = format!("run.steps={}", saved(&run) + more);
@@ -119,12 +121,14 @@ fn assert_whole(folder: &Path, system: &[&str], more: u64) {
     assert_eq!(fs::read_dir(run.join("checkpoints")).unwrap().count(), 2);
 }
 
-/// A run that is killed at any moment, again and again, must lose no more than one interval between checkpoints.
+/// A run that is killed at any moment, again and again, must lose no more than one interval between
+/// checkpoints.
 ///
-/// The interval is shorter than a step, so that on a machine of any speed a checkpoint is due wherever the run looks at its
-/// clock, which it does at every record at the latest. What a run has come to is seen by its frames, which are written
-/// as they come, and its rows: none may be more than a record beyond the newest checkpoint, and that is where the next part
-/// goes on from. LOCALMAX_KILLS asks for more kills.
+/// The interval is shorter than a step, so that on a machine of any speed a checkpoint is due
+/// wherever the run looks at its clock, which it does at every record at the latest. What a run has
+/// come to is seen by its frames, which are written as they come, and its rows: none may be more
+/// than a record beyond the newest checkpoint, and that is where the next part goes on from.
+/// LOCALMAX_KILLS asks for more kills.
 #[test]
 fn a_storm_of_kills() {
     let kills: u32 = std::env::var("LOCALMAX_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
@@ -199,8 +203,8 @@ const EVERY_RULE: [(&str, &[&str]); 9] = [
     ("clustering-hyperplane", &["run.precision=f32", "model.dt=1e-6"]),
 ];
 
-/// Whatever the rule, the engine and the moment, a process that is asked or killed leaves what another can go on from.
-/// LOCALMAX_SPLITS asks for more moments than one; signals take turns.
+/// Whatever the rule, the engine and the moment, a process that is asked or killed leaves what
+/// another can go on from. LOCALMAX_SPLITS asks for more moments than one; signals take turns.
 fn splits(engine: &str, signals: [&str; 2]) {
     let splits: u32 = std::env::var("LOCALMAX_SPLITS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let mut stream = rand_chacha::ChaCha8Rng::seed_from_u64(8);
@@ -235,8 +239,9 @@ fn splits_of_every_rule_on_a_gpu() {
     splits("gpu", ["-KILL", "-TERM"]);
 }
 
-/// While a process writes a run, no other may. Its first signal asks it to finish the step; the second ends it in the middle
-/// of that, which leaves no end of the run on the disk, but the checkpoint from before.
+/// While a process writes a run, no other may. Its first signal asks it to finish the step; the
+/// second ends it in the middle of that, which leaves no end of the run on the disk, but the
+/// checkpoint from before.
 #[test]
 fn one_writer_and_two_signals() {
     let folder = folder();

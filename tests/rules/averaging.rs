@@ -1,4 +1,5 @@
-//! The averaging rules where they run on real numbers: softmax averaging, values, and what the mask does to every rule.
+//! The averaging rules where they run on real numbers: softmax averaging, values, and what the mask
+//! does to every rule.
 
 use localmax::model::{Gain, Head, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
@@ -35,8 +36,8 @@ fn closed_form(factory: &Factory) {
     );
 }
 
-/// Hardmax is the limit. With gaps g of the scores the rest weighs less than n·e^{−βg}, below 1e-300 here; scores of
-/// 10^4·10^4 must not overflow.
+/// Hardmax is the limit. With gaps g of the scores the rest weighs less than n·e^{−βg}, below
+/// 1e-300 here; scores of 10^4·10^4 must not overflow.
 fn high_beta(factory: &Factory) {
     for scale in [1.0, 100.0] {
         let cloud: Vec<Vec<f64>> =
@@ -49,8 +50,9 @@ fn high_beta(factory: &Factory) {
     }
 }
 
-/// With a share ω of the mass left out a mean moves by no more than 2ωR: a larger error would be one that nobody stated. At
-/// a high β an engine that has boxes must leave something out, or the option does nothing.
+/// With a share ω of the mass left out a mean moves by no more than 2ωR: a larger error would be
+/// one that nobody stated. At a high β an engine that has boxes must leave something out, or the
+/// option does nothing.
 fn omission(factory: &Factory) {
     for (seed, d) in [(1, 1), (2, 2), (3, 3), (4, 7)] {
         let mut cloud = Random(seed).rows(900, d);
@@ -78,8 +80,9 @@ fn omission(factory: &Factory) {
     }
 }
 
-/// F7: T1 = 31, 20, 19, 19 steps for a token 0.35 inside a vertex of the regular kappa-gon to come within 0.05 of it, and
-/// never at β = 8 (published; γ = 0.1, κ = 3 to 5). That each vertex has one such token is our reading.
+/// F7: T1 = 31, 20, 19, 19 steps for a token 0.35 inside a vertex of the regular kappa-gon to come
+/// within 0.05 of it, and never at β = 8 (published; γ = 0.1, κ = 3 to 5). That each vertex has one
+/// such token is our reading.
 fn collection_times(factory: &Factory) {
     for kappa in 3..=5 {
         let vertices: Vec<Vec<f64>> = (0..kappa).map(|k| vertex(k, kappa)).collect();
@@ -108,8 +111,9 @@ fn consensus(factory: &Factory) {
     }
 }
 
-/// A rule of the contract with its tokens named as values runs on real numbers: both must be the same system. A generic
-/// cloud with margins far above rounding, an asymmetric A = KᵀQ, three strips, both masks.
+/// A rule of the contract with its tokens named as values runs on real numbers: both must be the
+/// same system. A generic cloud with margins far above rounding, an asymmetric A = KᵀQ, three
+/// strips, both masks.
 fn two_arithmetics(factory: &Factory) {
     let matrix = Matrix::from_query_key(&Random(1).rows(2, 3), &Random(2).rows(2, 3)).expect("a matrix");
     let strips = StripForm::ALL.map(|(strip, _)| Rule::Localmax { delta: Schedule::Constant(0.1), strip });
@@ -130,7 +134,8 @@ fn two_arithmetics(factory: &Factory) {
     }
 }
 
-/// Values by hand, in one head and in two; with V = 2I the tokens leave their hull, which the lattice could not hold.
+/// Values by hand, in one head and in two; with V = 2I the tokens leave their hull, which the
+/// lattice could not hold.
 fn values(factory: &Factory) {
     let gain = Gain::Gamma(Schedule::Constant(0.25));
     let mut model = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::Full, gain);
@@ -145,7 +150,8 @@ fn values(factory: &Factory) {
     assert_near("two heads", &two, &[vec![2.5, 0.25], vec![1.75, 0.25]], 8.0 * factory.unit());
 }
 
-/// If a later token could be felt, the mask would leak: a prefix of the cloud runs as if it were alone, bit for bit.
+/// If a later token could be felt, the mask would leak: a prefix of the cloud runs as if it were
+/// alone, bit for bit.
 fn causal(factory: &Factory) {
     let beta = || Schedule::Constant(3.0);
     let rules = [

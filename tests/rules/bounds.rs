@@ -33,14 +33,16 @@ fn share(factory: &Factory, rule: usize, case: usize, n: usize, d: usize, rows: 
     findings.max_share
 }
 
-/// The bounds are what a paper would quote for the error of a step: never exceeded, by any rule, at any β.
+/// The bounds are what a paper would quote for the error of a step: never exceeded, by any rule, at
+/// any β.
 fn bounds(factory: &Factory) {
     let (mut shares, mut case) = ([0.0f64; RULES], 0);
     for n in [1, 2, 63, 64, 65] {
         for d in [1, 2, 3, 5, 16, 20, 37, 64, 130] {
             for (rule, most) in shares.iter_mut().enumerate() {
                 case += 1;
-                // A reference step of dense heads in d = 130 takes longer than all others: one rule in three.
+                // A reference step of dense heads in d = 130 takes longer than all others: one rule
+                // in three.
                 if d < 64 || case % 3 == 0 {
                     *most = most.max(share(factory, rule, case, n, d, None));
                 }
@@ -53,7 +55,8 @@ fn bounds(factory: &Factory) {
     println!("{}: shares of the bounds by rule {shares:?}", factory.name);
 }
 
-/// Sums over several chunks of keys, on rows spread over the cloud; the rules with more than one stage sum no other way.
+/// Sums over several chunks of keys, on rows spread over the cloud; the rules with more than one
+/// stage sum no other way.
 fn long_sums(factory: &Factory) {
     for (case, (rule, d)) in [(0, 2), (0, 20), (1, 3), (2, 20), (3, 3), (7, 2)].into_iter().enumerate() {
         share(factory, rule, rule + 7 * case, 3001, d, Some(40));

@@ -25,8 +25,8 @@ fn matrix(value: &Value) -> Vec<Vec<f64>> {
     if value == "I" { vec![vec![1.0, 0.0], vec![0.0, 1.0]] } else { rows(value) }
 }
 
-/// The case's own numbers, from a program that is not ours: 1e-10 in f64, 1e-5 in f32, at every time it lists; and its
-/// energies, with the plateau of two clusters and the last value e⁴/8.
+/// The case's own numbers, from a program that is not ours: 1e-10 in f64, 1e-5 in f32, at every
+/// time it lists; and its energies, with the plateau of two clusters and the last value e⁴/8.
 fn reproduce(factory: &Factory, name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name);
     let case: Value = serde_json::from_str(&fs::read_to_string(path).expect("a case")).expect("JSON");

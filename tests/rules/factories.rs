@@ -79,7 +79,7 @@ impl Factory {
     /// A run of a valid model from a cloud.
     pub(crate) fn run_at(&self, model: &Model, rows: &[Vec<f64>], precision: Precision) -> Run {
         let (n, d) = (rows.len(), rows[0].len());
-        let cloud = Tokens::from_f64(n, d, rows.concat()).expect("a cloud");
+        let cloud = Tokens::from_flat(n, d, rows.concat()).expect("a cloud");
         model.validate(d, 10).expect("a valid model");
         let cloud = model.start(&cloud, precision).expect("a start");
         let grid = Grid::of(&cloud, precision);

@@ -82,7 +82,8 @@ fn round(factory: &Factory) {
         let cloud = Random(2).rows(9, 3);
         let a = factory.run(&sphere, &cloud).advance(20).rows();
         let b = factory.run(&ellipsoid, &cloud).advance(20).rows();
-        // The division at inner stages, whose norm is 1 + O(dt²), makes a difference of O(dt⁵) a step.
+        // The division at inner stages, whose norm is 1 + O(dt²), makes a difference of O(dt⁵) a
+        // step.
         assert_near(
             integrator.name(),
             &a,
@@ -115,8 +116,8 @@ fn causal(factory: &Factory) {
     assert!(spread(&end) < factory.within(1e-6, 1e-5), "spread {:e}", spread(&end));
 }
 
-/// Halving the step divides the error by 2 (Euler, both kinds) or 16 (rk4), on every geometry, with maps that change in
-/// time: wrong stage times or a projection left out would cost an order.
+/// Halving the step divides the error by 2 (Euler, both kinds) or 16 (rk4), on every geometry, with
+/// maps that change in time: wrong stage times or a projection left out would cost an order.
 fn orders(factory: &Factory) {
     let geometries = [Geometry::Flat, Geometry::Sphere, Geometry::Ellipsoid(positive(2)), Geometry::Rescaled];
     for geometry in geometries {
@@ -150,8 +151,8 @@ fn plain(matrix: Matrix, values: Matrix) -> Vec<Head> {
     vec![Head { scores: Operator::constant(matrix), values: Operator::constant(values) }]
 }
 
-/// 5a: e^{tV}z is a solution of x' = Σ P_ij V x_j. V is a rotation and growth with a closed exponential; rk4 with 0.005
-/// leaves less than 1e-8.
+/// 5a: e^{tV}z is a solution of x' = Σ P_ij V x_j. V is a rotation and growth with a closed
+/// exponential; rk4 with 0.005 leaves less than 1e-8.
 fn rescaled(factory: &Factory) {
     let (growth, turn) = (0.3, 0.8);
     let v = dense(&[vec![growth, -turn], vec![turn, growth]]);
@@ -168,8 +169,9 @@ fn rescaled(factory: &Factory) {
     assert_near("e^(tV) z", &back, &x, factory.within(1e-8, 2e-4));
 }
 
-/// 5a: the authors' "RK4" freezes the attention within a step and adds k/2 to every row, so it is Euler. Their loop is
-/// written out here, with x = e^{tV}z, V = diag(1, −1/2) and the scores <x_i, x_j> of their figures.
+/// 5a: the authors' "RK4" freezes the attention within a step and adds k/2 to every row, so it is
+/// Euler. Their loop is written out here, with x = e^{tV}z, V = diag(1, −1/2) and the scores <x_i,
+/// x_j> of their figures.
 fn authors(factory: &Factory) {
     let (n, dt) = (20, 0.1);
     let cloud: Vec<Vec<f64>> = Random(31).rows(n, 2).iter().map(|x| x.iter().map(|v| 5.0 * v).collect()).collect();
@@ -211,8 +213,9 @@ fn authors(factory: &Factory) {
     }
 }
 
-/// 5a: V = −I draws every token to the origin. Slowly: near it softmax is uniform but for C = mean of x xᵀ, C' = −2C² to
-/// leading order, so each of the d eigenvalues of C falls as 1/(2t + 1/c_0) and the mean square stays below d/(2t).
+/// 5a: V = −I draws every token to the origin. Slowly: near it softmax is uniform but for C = mean
+/// of x xᵀ, C' = −2C² to leading order, so each of the d eigenvalues of C falls as 1/(2t + 1/c_0)
+/// and the mean square stays below d/(2t).
 fn origin(factory: &Factory) {
     let values = Matrix::multiple(-1.0).expect("finite");
     let model = flow(plain(Matrix::Identity, values), Mask::Full, 0.05, Integrator::Rk4, Geometry::Flat);

@@ -23,7 +23,8 @@ fn model(matrix: Matrix, gamma: &str) -> Model {
 
 const GAMMAS: [&str; 3] = ["0.3", "2/(t+2)", "1-exp(-0.25*(t+1))"];
 
-/// For positive, negative and indefinite B: hulls are nested, but for the lattice's 1.5 units a coordinate and step.
+/// For positive, negative and indefinite B: hulls are nested, but for the lattice's 1.5 units a
+/// coordinate and step.
 fn hulls(factory: &Factory) {
     let mut random = Random(5);
     let indefinite = Matrix::dense(&[vec![1.0, 0.4], vec![-0.7, -2.0]]).expect("a matrix");
@@ -47,8 +48,9 @@ fn hulls(factory: &Factory) {
     }
 }
 
-/// Vertices stay, every other token keeps its label and runs on a straight line to its vertex, by a closed form whose
-/// rate is constant for constant γ and super-exponential, e^{−a t(t+1)/2}, for γ = 1 − e^{−a(t+1)}.
+/// Vertices stay, every other token keeps its label and runs on a straight line to its vertex, by a
+/// closed form whose rate is constant for constant γ and super-exponential, e^{−a t(t+1)/2}, for γ
+/// = 1 − e^{−a(t+1)}.
 fn straight_lines(factory: &Factory) {
     let mut random = Random(8);
     let mut cloud: Vec<Vec<f64>> = (0..5).map(|k| vertex(k, 5)).collect();
@@ -82,8 +84,8 @@ fn straight_lines(factory: &Factory) {
     }
 }
 
-/// A token between two tokens of one cell is in that cell; with B = I and vertices of equal norm the cell is that of
-/// the nearest vertex.
+/// A token between two tokens of one cell is in that cell; with B = I and vertices of equal norm
+/// the cell is that of the nearest vertex.
 fn cells(factory: &Factory) {
     let skew = Matrix::dense(&[vec![2.0, 0.5], vec![0.5, 1.0]]).expect("a matrix");
     for matrix in [Matrix::Identity, skew] {
@@ -141,8 +143,9 @@ fn symmetric(factory: &Factory) {
     }
 }
 
-/// The bound for negative matrices as printed: n = 2, d = 1, B = −1, X = (3, −1). Token 1 stops at 1/3, token 0 is 1/3 + 8/(t(t+1)), and the energy 1/18
-/// passes the bound 32/t at t = 577. If this failed, we would agree with a theorem that is false.
+/// The bound for negative matrices as printed: n = 2, d = 1, B = −1, X = (3, −1). Token 1 stops at
+/// 1/3, token 0 is 1/3 + 8/(t(t+1)), and the energy 1/18 passes the bound 32/t at t = 577. If this
+/// failed, we would agree with a theorem that is false.
 fn refuted(factory: &Factory) {
     let model = model(Matrix::multiple(-1.0).expect("finite"), "2/(t+2)");
     let cloud = [vec![3.0], vec![-1.0]];
@@ -172,7 +175,8 @@ fn preconditioner(factory: &Factory) {
     assert_near("one step", &run.advance(1).rows(), &[vec![0.64, 0.73], vec![1.0, 1.0]], 8.0 * factory.unit());
 }
 
-/// Exact ties, duplicates and a zero token: the paper leaves the choice open, ours is the lowest index.
+/// Exact ties, duplicates and a zero token: the paper leaves the choice open, ours is the lowest
+/// index.
 fn ties(factory: &Factory) {
     let model = model(Matrix::Identity, "0.5");
     let cloud = [vec![-1.0, 0.0], vec![0.0, 0.0], vec![1.0, 1.0], vec![1.0, -1.0], vec![1.0, 1.0], vec![0.5, 0.0]];

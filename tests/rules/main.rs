@@ -1,5 +1,6 @@
-//! The theorems and worked cases of the rules beside localmax and hardmax, written once and run on every engine that has the rule:
-//! `cargo test --test rules`. A new engine is one more line in [`factories::all`].
+//! The theorems and worked cases of the rules beside localmax and hardmax, written once and run on
+//! every engine that has the rule: `cargo test --test rules`. A new engine is one more line in
+//! [`factories::all`].
 
 mod averaging;
 mod bounds;

@@ -14,9 +14,9 @@ fn model(beta: f64, gamma: f64, seed: u64) -> Model {
     Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(gamma)))
 }
 
-/// F8's exact case: tokens on the vertices of a triangle leave with p = q/(1+q), q = 2e^{−3β/2}, a step, and the medians
-/// are the published 2, 8, 32, 141. A gain of 1e-12 (1e-6 in f32) keeps the polygon while it is being left. All counts are
-/// binomial: five standard deviations.
+/// F8's exact case: tokens on the vertices of a triangle leave with p = q/(1+q), q = 2e^{−3β/2}, a
+/// step, and the medians are the published 2, 8, 32, 141. A gain of 1e-12 (1e-6 in f32) keeps the
+/// polygon while it is being left. All counts are binomial: five standard deviations.
 fn escapes(factory: &Factory) {
     for (beta, median) in [(1.0, 2u64), (2.0, 8), (3.0, 32), (4.0, 141)] {
         let triangle: Vec<Vec<f64>> = (0..3).map(|k| vertex(k, 3)).collect();
@@ -40,7 +40,8 @@ fn escapes(factory: &Factory) {
         let count = times.len() as f64;
         let q = 2.0 * (-1.5f64 * beta).exp();
         let p = q / (1.0 + q);
-        // Escapes in as many trials as were made: the mean time is 1/p within 5·sqrt(1−p)/p/sqrt(count).
+        // Escapes in as many trials as were made: the mean time is 1/p within
+        // 5·sqrt(1−p)/p/sqrt(count).
         let mean = times.iter().sum::<u64>() as f64 / count;
         assert!(
             (mean * p - 1.0).abs() <= 5.0 * ((1.0 - p) / count).sqrt(),
@@ -55,7 +56,8 @@ fn escapes(factory: &Factory) {
     }
 }
 
-/// Every token lands on the segment to the key that the mask names, and a resumed draw is the same draw.
+/// Every token lands on the segment to the key that the mask names, and a resumed draw is the same
+/// draw.
 fn moves(factory: &Factory) {
     let model = model(1.0, 0.25, 9);
     let cloud: Vec<Vec<f64>> = (0..6).map(|k| vertex(k, 6)).collect();

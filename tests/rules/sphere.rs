@@ -40,8 +40,8 @@ fn exponential(beta: f64, origin: f64) -> Rule {
     Rule::Exponential { beta: Schedule::Constant(beta), origin }
 }
 
-/// With Q = K = V = I both flows climb the energy, up to the rounding of the energy itself; USA takes the published step
-/// length, divided by sqrt(β)e^{β−1/2}.
+/// With Q = K = V = I both flows climb the energy, up to the rounding of the energy itself; USA
+/// takes the published step length, divided by sqrt(β)e^{β−1/2}.
 fn energy_rises(factory: &Factory) {
     for beta in [0.5, 4.0, 9.0f64] {
         let short = 0.1 / (beta.sqrt() * (beta - 0.5).exp()).max(1.0);
@@ -51,7 +51,8 @@ fn energy_rises(factory: &Factory) {
                 let mut run = factory.run(&model, &Random(3).rows(12, 3));
                 let mut before = energy(&run.rows(), beta);
                 let start = before;
-                // Rounding a token to its width changes the logarithm of the energy by no more than a few times 2β units.
+                // Rounding a token to its width changes the logarithm of the energy by no more than
+                // a few times 2β units.
                 let rounding = factory.within(1e-13, 8.0 * beta * factory.unit());
                 for t in 0..factory.within(200.0, 60.0) as u64 {
                     let after = energy(&run.advance(1).rows(), beta);
@@ -66,7 +67,8 @@ fn energy_rises(factory: &Factory) {
     }
 }
 
-/// Tokens with one common inner product ρ keep one, and ρ' = 2(1−ρ)((n−1)ρ+1)/(e^{β(1−ρ)}+n−1), solved here on its own.
+/// Tokens with one common inner product ρ keep one, and ρ' = 2(1−ρ)((n−1)ρ+1)/(e^{β(1−ρ)}+n−1),
+/// solved here on its own.
 fn equiangular(factory: &Factory) {
     let (n, beta, start) = (5usize, 2.0, 0.1f64);
     let slope = |rho: f64| {
@@ -140,7 +142,8 @@ fn causal(factory: &Factory) {
     }
 }
 
-/// ArXiv 2410.06833: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in the time of origin 1.
+/// ArXiv 2410.06833: two tokens at the angle φ with β = 4000 obey φ' = −sin φ·e^{β(cos φ − 1)} in
+/// the time of origin 1.
 fn thousands(factory: &Factory) {
     let (beta, start, dt) = (4000.0, 0.03f64, 0.01);
     let model = model(exponential(beta, 1.0), dt, Integrator::Rk4);
@@ -163,7 +166,8 @@ fn thousands(factory: &Factory) {
     assert!(phi < 0.02);
 }
 
-/// The same system from origin 0 needs e^4000: it must stop in the step that makes it, not go on with infinities.
+/// The same system from origin 0 needs e^4000: it must stop in the step that makes it, not go on
+/// with infinities.
 fn overflow(factory: &Factory) {
     let model = model(exponential(4000.0, 0.0), 0.01, Integrator::EulerRenorm);
     let mut run = factory.run(&model, &[vec![1.0, 0.0], vec![0.0, 1.0]]);

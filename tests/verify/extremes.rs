@@ -2,17 +2,17 @@
 
 use localmax::engine::ExactReference;
 use localmax::exact::Grid;
-use localmax::init::{Cloud, Kind};
+use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use localmax::verify::Verifier;
 
-/// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor verified by an infinite bound
-/// of which nothing is said.
+/// An engine that is right must not be called wrong where only the mathematics' own f64 fails, nor
+/// verified by an infinite bound of which nothing is said.
 #[test]
 fn scores_beyond_f64_have_no_bound_and_that_is_told() {
-    let tokens = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F32).unwrap();
+    let tokens = CloudSample::new(Cloud::Gaussian, 20, 3).tokens(1, Precision::F32).unwrap();
     for (scale, beyond) in
         [(1.0, false), (1e-100, false), (1e120, false), (1e-150, true), (1e-300, true), (1e155, true), (1e308, true)]
     {
@@ -23,20 +23,21 @@ fn scores_beyond_f64_have_no_bound_and_that_is_told() {
 /// The square of a lattice unit leaves the range before any score does.
 #[test]
 fn units_beyond_f64_have_no_bound() {
-    let normal = Cloud::new(Kind::Normal, 20, 3).tokens(1, Precision::F64).unwrap();
+    let normal = CloudSample::new(Cloud::Gaussian, 20, 3).tokens(1, Precision::F64).unwrap();
     for (exponent, beyond) in [(-430, false), (-450, true)] {
-        let rows = normal.to_f64().into_iter().map(|x| x * 2f64.powi(exponent)).collect();
-        let tokens = Tokens::from_f64(20, 3, rows).unwrap();
+        let rows: Vec<f64> = normal.to_f64().into_iter().map(|x| x * 2f64.powi(exponent)).collect();
+        let tokens = Tokens::from_flat(20, 3, rows).unwrap();
         assert_eq!(rows_unbounded(&tokens, Matrix::Identity), if beyond { 60 } else { 0 }, "2^{exponent}");
     }
 }
 
-/// On a line, with queries across it, every score is zero: nothing leaves any range, and the mask is checked.
+/// On a line, with queries across it, every score is zero: nothing leaves any range, and the mask
+/// is checked.
 #[test]
 fn scores_that_are_zero_have_a_bound() {
-    let line = Cloud::new(Kind::Normal, 20, 1).tokens(1, Precision::F32).unwrap();
-    let rows = line.to_f64().into_iter().flat_map(|x| [x, 0.0]).collect();
-    let tokens = Tokens::from_f64(20, 2, rows).unwrap();
+    let line = CloudSample::new(Cloud::Gaussian, 20, 1).tokens(1, Precision::F32).unwrap();
+    let rows: Vec<f64> = line.to_f64().into_iter().flat_map(|x| [x, 0.0]).collect();
+    let tokens = Tokens::from_flat(20, 2, rows).unwrap();
     for (scale, beyond) in [(1.0, false), (1e-100, false), (1e-170, true), (1e160, true)] {
         let turn = Matrix::dense(&[vec![0.0, -scale], vec![scale, 0.0]]).unwrap();
         assert_eq!(rows_unbounded(&tokens, turn), if beyond { 60 } else { 0 }, "{scale:e}");

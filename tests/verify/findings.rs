@@ -1,4 +1,5 @@
-//! What the verifier counts, and what it says: engines that claim one step each, worked out by hand.
+//! What the verifier counts, and what it says: engines that claim one step each, worked out by
+//! hand.
 
 use localmax::engine::{Engine, Step};
 use localmax::error::Result;
@@ -38,7 +39,7 @@ impl Engine for Claims {
 
 /// Tokens on a line.
 fn line(x: &[f64]) -> Tokens {
-    Tokens::from_f64(x.len(), 1, x.to_vec()).unwrap()
+    Tokens::from_flat(x.len(), 1, x.to_vec()).unwrap()
 }
 
 /// What is found where tokens on a line go from `x` to `after` in step t, attending to `masks`.
@@ -82,13 +83,15 @@ fn counts(f: &Findings) -> Counts {
 /// Of three tokens that see all, one entry is on the edge, and all are decided as in f64.
 const HONEST: Counts = Counts { entries: 9, inside: 1, differing: 0, breaches: 0 };
 
-/// Where a score lies on the threshold either decision is right; elsewhere one is, and only those seen are there.
+/// Where a score lies on the threshold either decision is right; elsewhere one is, and only those
+/// seen are there.
 #[test]
 fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
     let model = halving(strip(0.25), &[0.5], Mask::Full);
     assert!(!model.is_exact());
     let x = [1.0, 0.5, -1.0];
-    // Scores of token 1: 0.5, 0.25 and −0.5; 0.25 lies on its threshold. Its strip's mean is 0.75, or 1 without itself.
+    // Scores of token 1: 0.5, 0.25 and −0.5; 0.25 lies on its threshold. Its strip's mean is 0.75,
+    // or 1 without itself.
     let both = found(&model, 0, &x, &[0.75, 0.4375, -0.75], &[&[0], &[0, 1], &[2]]);
     assert_eq!(counts(&both), HONEST, "{both}");
     assert!(both.passed() && both.max_share < 1.0);
@@ -131,14 +134,17 @@ fn a_maximiser_is_one_of_those_that_attain_the_maximum() {
     assert_eq!(counts(&far), Counts { differing: 2, breaches: 1, ..tied }, "{far}");
 }
 
-/// A drawn key may be its neighbour where the level lies on the edge between them, and nowhere else.
+/// A drawn key may be its neighbour where the level lies on the edge between them, and nowhere
+/// else.
 #[test]
 fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
     let (seed, beta) = (3, 1.5);
     let model = halving(Rule::Markov { beta: Schedule::Constant(beta), seed }, &[0.5], Mask::Full);
     let x = [0.875, 0.5, -0.75, 0.25, -0.125, 0.625, -0.375, 0.8125];
-    let narrow = |x: &[f64]| Tokens::new(x.len(), 1, Coordinates::F32(x.iter().map(|&v| v as f32).collect())).unwrap();
-    // The key drawn, the one beyond the nearer edge, and how far that edge is, as a share of the sum.
+    let narrow =
+        |x: &[f64]| Tokens::from_flat(x.len(), 1, Coordinates::F32(x.iter().map(|&v| v as f32).collect())).unwrap();
+    // The key drawn, the one beyond the nearer edge, and how far that edge is, as a share of the
+    // sum.
     let drawn = |t: u64, i: usize| -> (usize, usize, f64) {
         let max = x.iter().map(|y| x[i] * y).fold(f64::MIN, f64::max);
         let weights = x.map(|y| (beta * (x[i] * y - max)).exp());
@@ -189,7 +195,8 @@ fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
     assert!(on_edges > 3 && off_edges > 20, "{on_edges} on edges, {off_edges} off");
 }
 
-/// What a second head attends to is not shown: where it has a choice, its mean is any in the cloud, and known elsewhere.
+/// What a second head attends to is not shown: where it has a choice, its mean is any in the cloud,
+/// and known elsewhere.
 #[test]
 fn a_head_that_is_not_shown_is_unknown_only_where_it_has_a_choice() {
     // Token 1 has a key on the edge of its strip, the others none.
@@ -268,7 +275,8 @@ fn the_contract_and_the_mathematics_are_counted_apart() {
     assert!(far.breaches[1].starts_with("token 0 at step 4: key 1 is 2.500e-1 from the threshold, bound "), "{far}");
     let none = found(&model, 4, &x, &after, &[&[], &[0, 1], &[2]]);
     assert!(none.breaches.iter().any(|line| line == "token 0 at step 4: an empty strip"), "{none}");
-    // A unit is not the contract's; nine are not the mathematics' either, whose f64 rounds by six of them.
+    // A unit is not the contract's; nine are not the mathematics' either, whose f64 rounds by six
+    // of them.
     for (units, breaches) in [(1.0, 1), (9.0, 2)] {
         let findings = found(&model, 4, &x, &[1.0, 0.625 + units * unit, -1.0], &[&[0], &[0, 1], &[2]]);
         assert_eq!((findings.breach_count, findings.max_error), (breaches, units), "{findings}");

@@ -49,7 +49,7 @@ impl Engine for Faulty {
         if self.inner.strips().is_ok() {
             (self.fault)(&mut x, &mut Strips::default(), &mut Vec::new());
         }
-        Tokens::new(tokens.n(), tokens.d(), Coordinates::F32(x))
+        Tokens::from_flat(tokens.n(), tokens.d(), Coordinates::F32(x))
     }
     fn strips(&mut self) -> Result<Strips> {
         let mut strips = self.inner.strips()?;
@@ -66,7 +66,7 @@ impl Engine for Faulty {
 /// If the verifier passed any of these, `verified` would mean nothing.
 #[test]
 fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
-    let cloud = Tokens::from_f64(4, 2, vec![1.0, 0.3, -0.5, 0.8, 0.1, -0.9, -0.7, -0.4]).unwrap();
+    let cloud = Tokens::from_flat(4, 2, vec![1.0, 0.3, -0.5, 0.8, 0.1, -0.9, -0.7, -0.4]).unwrap();
     let grid = Grid::of(&cloud, Precision::F32);
     let model = model(0.3, StripForm::Width, Matrix::Identity, 0.5);
     let faults: [Fault; 5] = [
@@ -86,8 +86,8 @@ fn one_wrong_unit_count_argmax_or_entry_is_a_breach() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
-    /// The contract may stray from the mathematics by the stated bound and no more, over shapes, ties, matrices,
-    /// scales and both precisions: what a paper would quote.
+    /// The contract may stray from the mathematics by the stated bound and no more, over shapes,
+    /// ties, matrices, scales and both precisions: what a paper would quote.
     #[test]
     fn the_contract_stays_within_its_bounds(
         n in 1usize..14, d in 1usize..6, seed in any::<u64>(), form in 0usize..4, matrix_kind in 0usize..4,
@@ -101,7 +101,7 @@ proptest! {
             if tied { (unit * 3.0).round() } else { unit }
         };
         let s = f64::from(scale).exp2();
-        let cloud = Tokens::from_f64(n, d, (0..n * d).map(|_| draw() * s).collect()).unwrap();
+        let cloud = Tokens::from_flat(n, d, (0..n * d).map(|_| draw() * s).collect::<Vec<f64>>()).unwrap();
         let m = f64::from(matrix_scale).exp2();
         let matrix = match matrix_kind {
             0 => Matrix::Identity,

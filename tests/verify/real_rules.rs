@@ -8,7 +8,8 @@ use localmax::tokens::Precision;
 
 use crate::zoo::{Other, RULES, cloud, model, verify};
 
-/// The bounds are what a paper would quote for the error of a step: never exceeded, by any rule, at any β.
+/// The bounds are what a paper would quote for the error of a step: never exceeded, by any rule, at
+/// any β.
 #[test]
 fn no_rule_exceeds_its_bound() {
     let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
@@ -45,8 +46,8 @@ fn no_rule_exceeds_its_bound() {
     assert!(10 * unbounded < rows, "{unbounded} of {rows} rows have no finite bound");
 }
 
-/// Bounds so wide that they let these pass would say nothing: β off by 1 in 1000 in f32 and by 1 in 10^10 in f64, and one key
-/// of 64 left out.
+/// Bounds so wide that they let these pass would say nothing: β off by 1 in 1000 in f32 and by 1 in
+/// 10^10 in f64, and one key of 64 left out.
 #[test]
 fn small_faults_are_breaches() {
     for (precision, fault) in [(Precision::F32, 1e-3), (Precision::F64, 1e-10)] {

@@ -1,4 +1,5 @@
-//! The worked cases of tests/cases, read: initial data, parameters and the f64 result of small runs, each with its masks.
+//! The worked cases of tests/cases, read: initial data, parameters and the f64 result of small
+//! runs, each with its masks.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,7 @@ pub(crate) struct Case {
 
 pub(crate) fn cloud(value: &Value) -> Tokens {
     let rows: Vec<Vec<f64>> = serde_json::from_value(value.clone()).unwrap();
-    Tokens::from_f64(rows.len(), rows[0].len(), rows.concat()).unwrap()
+    Tokens::from_flat(rows.len(), rows[0].len(), rows.concat()).unwrap()
 }
 
 pub(crate) fn case(name: &str) -> Case {

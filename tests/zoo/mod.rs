@@ -1,5 +1,5 @@
-//! One of every kind of rule in real numbers, over clouds that are random, clustered, tied and duplicated: what engines are held
-//! to their bounds on.
+//! One of every kind of rule in real numbers, over clouds that are random, clustered, tied and
+//! duplicated: what engines are held to their bounds on.
 
 use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
@@ -43,7 +43,7 @@ pub(crate) fn cloud(kind: usize, n: usize, d: usize) -> Tokens {
             _ => few[i * 7 % few.len()].clone(),
         })
         .collect();
-    Tokens::from_f64(n, d, rows.concat()).expect("a cloud")
+    Tokens::from_flat(n, d, rows.concat()).expect("a cloud")
 }
 
 fn matrix(seed: u64, d: usize) -> Operator {

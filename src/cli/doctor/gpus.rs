@@ -1,4 +1,5 @@
-//! The adapters of this machine and the drivers that the Vulkan loader sees, as `doctor` shows them.
+//! The adapters of this machine and the drivers that the Vulkan loader sees, as `doctor` shows
+//! them.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ use crate::error::Error;
 use crate::gpu::{Adapter, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, manifests};
 use crate::tokens::Precision;
 
-/// Memory that a run may take on an adapter, at precision f32: its key in JSON, what it is, and its bytes.
+/// Memory that a run may take on an adapter, at precision f32: its key in JSON, what it is, and its
+/// bytes.
 type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
 /// An adapter, with the result of probing it.
@@ -42,7 +44,7 @@ impl Gpus {
         usable.map_or_else(|| "cpu".into(), |p| format!("gpu ({})", p.adapter.name()))
     }
 
-    /// What to do, most useful first.
+    /// Advice, most useful first.
     pub(super) fn advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
         let hardware = self.adapters.iter().any(|p| !p.adapter.is_software());
@@ -175,7 +177,8 @@ fn indented(text: &str) -> String {
     format!("           {}\n", text.replace('\n', "\n           "))
 }
 
-/// Paths that are not there, of the variable that the Vulkan loader takes its drivers from, if it is set.
+/// Paths that are not there, of the variable that the Vulkan loader takes its drivers from, if it
+/// is set.
 fn absent_manifests() -> Vec<(&'static str, PathBuf)> {
     let set = |name| std::env::var_os(name).filter(|list| !list.is_empty()).map(|list| (name, list));
     let Some((name, list)) = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES")) else { return Vec::new() };

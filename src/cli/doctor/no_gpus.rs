@@ -1,4 +1,4 @@
-//! What `doctor` says of GPUs in a build without the feature `gpu`.
+//! `doctor` in a build without the feature `gpu`.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What floats may decide.
+//! Decisions by floats: the error bound of a float score.
 //!
 //! A score `s = Σ q_k x_k` of lattice integers is computed as s̃ by d multiply-adds in any order,
 //! fused or not, to nearest, with r = 2^-24 (f32) or 2^-53 (f64) the relative error of one

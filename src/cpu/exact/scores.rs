@@ -50,6 +50,7 @@ pub(crate) const FEW_DIMENSIONS: usize = 4;
 macro_rules! unrolled {
     ($d:expr, |$name:ident| $call:expr) => {
         unrolled!($d, |$name| $call, else {
+            #[allow(clippy::redundant_locals)] // callers name the variable that they have
             let $name = $d;
             $call
         })

@@ -84,8 +84,8 @@ impl Trial {
     fn new(tokens: &Tokens, software: bool) -> Result<Self> {
         let n = tokens.n();
         let m = n.min(SAMPLE[usize::from(!software)]);
-        let rows = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
-        let sample = Tokens::from_f64(m, tokens.d(), rows)?;
+        let rows: Vec<f64> = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
+        let sample = Tokens::from_flat(m, tokens.d(), rows)?;
         Ok(Self { sample, brute: None, rest: 0, interval: REST[0], taken: 0 })
     }
 

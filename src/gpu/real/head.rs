@@ -37,7 +37,7 @@ impl RealGpu {
                 self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
             }
             Weights::Argmax | Weights::Drawn { .. } => {
-                self.choose(&Job { flags: record, ..job }, stage.weights).await?
+                self.choose(&Job { flags: record, ..job }, stage.weights).await?;
             }
         }
         let chosen = matches!(stage.weights, Weights::Argmax | Weights::Drawn { .. });

@@ -94,7 +94,7 @@ impl RealGpu {
     pub(crate) async fn tokens(&self) -> Result<Tokens> {
         let (n, d) = (self.n as usize, self.d as usize);
         let words = self.resident.read(("tokens", self.current), n * d).await?;
-        Tokens::new(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
+        Tokens::from_flat(n, d, Coordinates::F32(words.into_iter().map(f32::from_bits).collect()))
     }
 
     /// Argmax and number of keys attended to of every row in the last step (first head, first

@@ -198,14 +198,13 @@ impl Override {
     /// No `=`, an empty key.
     pub fn given(option: &str, text: &str) -> Result<Self> {
         let place = Place::Option(format!("{option} {text}").into());
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            place.error(format!("no \"=\"; write {option} key=value, for instance {option} model.alpha=0.5"))
-        })?;
+        let refused = |what: &str| {
+            place.error(format!("{what}; write {option} key=value, for instance {option} model.alpha=0.5"))
+        };
+        let (key, value) = text.split_once('=').ok_or_else(|| refused("no \"=\""))?;
         let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
         if path.iter().any(String::is_empty) {
-            return Err(
-                place.error(format!("an empty key; write {option} key=value, for instance {option} model.alpha=0.5"))
-            );
+            return Err(refused("an empty key"));
         }
         let value = value.trim();
         let parsed = DeValue::parse(value).ok().map(|v| convert(&v, &|_| place.clone())).transpose()?;

@@ -32,7 +32,7 @@ pub use trigger::Trigger;
 
 use crate::choice::{EngineChoice, Plan};
 use crate::error::{Error, Result};
-use crate::init::{self, Cloud, Kind};
+use crate::init::{self, Cloud, CloudSample};
 use crate::io::{input, npy, presets};
 use crate::model::{MAX_DIMENSION, Model};
 use crate::tokens::{Precision, Tokens};
@@ -68,7 +68,7 @@ pub enum TokenSource {
     /// Given row by row.
     Rows(Tokens),
     /// Drawn from the seed.
-    Cloud(Cloud),
+    Cloud(CloudSample),
 }
 
 /// The table `[run]`.
@@ -110,7 +110,7 @@ impl Config {
     /// given.
     ///
     /// # Errors
-    /// Those of [`Config::load`].
+    /// The errors of [`Config::load`].
     pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
         let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
@@ -184,7 +184,7 @@ impl Config {
     /// Checks the model against the tokens' dimension, and its schedules a million steps ahead.
     ///
     /// # Errors
-    /// Those of [`Model::validate`].
+    /// The errors of [`Model::validate`].
     pub fn validate(&self) -> Result<()> {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
@@ -242,14 +242,14 @@ fn token_source(section: &Section<'_>, known: Option<npy::Header>) -> Result<Tok
                     rows[i].len()
                 )));
             }
-            let tokens = Tokens::from_f64(n, d, rows.concat()).map_err(|e| field.value.place.blame(e))?;
+            let tokens = Tokens::from_flat(n, d, rows.concat()).map_err(|e| field.value.place.blame(e))?;
             (TokenSource::Rows(tokens), d)
         }
         _ => {
-            let kind = field.parsed(Kind::parse)?;
+            let kind = field.parsed(Cloud::parse)?;
             let keys = ["kind", "n", "d", "scale", "clusters", "spread"];
-            only(section, &field, &keys[..if kind == Kind::Clusters { 6 } else { 4 }])?;
-            let cloud = Cloud {
+            only(section, &field, &keys[..if kind == Cloud::Clusters { 6 } else { 4 }])?;
+            let cloud = CloudSample {
                 kind,
                 n: section.need("n", "the number of tokens")?.count(1)? as usize,
                 d: section.need("d", "the dimension")?.count(1)? as usize,

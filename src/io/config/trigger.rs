@@ -87,7 +87,7 @@ mod tests {
         assert!(due(Trigger::Never, 10).is_empty());
     }
 
-    /// What is written must read back as itself, and nothing else may pass for a trigger.
+    /// A written trigger must read back as itself, and nothing else may pass for a trigger.
     #[test]
     fn texts() {
         for trigger in [Trigger::Every(7), Trigger::Log, Trigger::Event, Trigger::Never] {

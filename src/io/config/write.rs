@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Config, RunOptions, TokenSource};
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, npy};
 use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::schedule::Schedule;
@@ -51,7 +51,7 @@ impl Config {
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Writer { text, files } = Writer::of(self);
         for File { name, rows, columns, entries } in files {
-            npy::write(&folder.join(name), &Tokens::from_f64(rows, columns, entries)?)?;
+            npy::write(&folder.join(name), &Tokens::from_flat(rows, columns, entries)?)?;
         }
         atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
     }
@@ -115,12 +115,12 @@ impl Writer {
         match tokens {
             TokenSource::File(path, _) => self.line("file", quoted(path.display())),
             TokenSource::Rows(tokens) => self.line("rows", rows(tokens.d(), &tokens.to_f64())),
-            TokenSource::Cloud(Cloud { kind, n, d, scale, clusters, spread }) => {
+            TokenSource::Cloud(CloudSample { kind, n, d, scale, clusters, spread }) => {
                 self.line("kind", quoted(kind.name()));
                 self.line("n", n);
                 self.line("d", d);
                 self.line("scale", format!("{scale:?}"));
-                if *kind == Kind::Clusters {
+                if *kind == Cloud::Clusters {
                     self.line("clusters", clusters);
                     self.line("spread", format!("{spread:?}"));
                 }

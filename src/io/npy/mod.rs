@@ -23,16 +23,16 @@ pub fn header(path: &Path) -> Result<Header> {
 /// Reads tokens, in the file's own width.
 ///
 /// # Errors
-/// Those of [`header`]; a coordinate that is not finite.
+/// The errors of `header`; a coordinate that is not finite.
 pub fn read(path: &Path) -> Result<Tokens> {
     let (header, coordinates) = array(path)?;
-    Tokens::new(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
+    Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
 }
 
 /// Reads the rows of a matrix, widened to f64.
 ///
 /// # Errors
-/// Those of [`header`]; an entry that is not finite.
+/// The errors of `header`; an entry that is not finite.
 pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
     let (Header { columns, .. }, coordinates) = array(path)?;
     let entries: Vec<f64> = match coordinates {

@@ -67,7 +67,7 @@ proptest! {
         prop_assert_eq!(tokens.to_f64(), wanted);
     }
 
-    /// What is written reads back as itself, signed zeros and subnormals too.
+    /// A written array must read back as itself, signed zeros and subnormals too.
     #[test]
     fn written_files_read_back(bits in proptest::collection::vec(any::<u64>(), 1..200), wide: bool) {
         let all: Vec<f64> = bits.iter().map(|&b| f64::from_bits(b)).filter(|x| x.is_finite()).collect();
@@ -79,7 +79,7 @@ proptest! {
         };
         let length = match &coordinates { Coordinates::F32(v) => v.len(), Coordinates::F64(v) => v.len() };
         prop_assume!(length > 0);
-        let tokens = Tokens::new(length, 1, coordinates).unwrap();
+        let tokens = Tokens::from_flat(length, 1, coordinates).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.npy");
         write(&path, &tokens).unwrap();
@@ -174,5 +174,5 @@ fn refusals() {
     let folder = tempfile::tempdir().unwrap();
     assert!(read(folder.path()).unwrap_err().to_string().contains("not a regular file"));
     assert!(read(&folder.path().join("none.npy")).unwrap_err().to_string().contains("none.npy"));
-    assert!(write(&folder.path().join("no/x.npy"), &Tokens::from_f64(1, 1, vec![0.0]).unwrap()).is_err());
+    assert!(write(&folder.path().join("no/x.npy"), &Tokens::from_flat(1, 1, vec![0.0]).unwrap()).is_err());
 }

@@ -1,6 +1,6 @@
 //! The convex hull of a cloud, K(t) = conv X(t): which tokens are its vertices.
 //!
-//! K(t) shrinks to the limit polytope K (SPEC 1.4, 1.5 L1), so the hull of the last state stands
+//! K(t) shrinks to the limit polytope K (arXiv 2509.15958), so the hull of the last state stands
 //! for K. Where no bit moves any more it is K.
 //!
 //! * d ≤ 3: exact. Every decision is the sign of an orientation in exact arithmetic (Shewchuk 1997,
@@ -12,7 +12,7 @@
 //!
 //! In large clouds tokens well inside the hull of a few extreme tokens are put aside first.
 //!
-//! Of coincident tokens the lowest index stands for all. For d ≤ 3, coordinates below 2^-250 of the
+//! The lowest index stands for all coincident tokens. For d ≤ 3, coordinates below 2^-250 of the
 //! largest count as 0: beyond that products underflow. On a run's lattice there are none.
 
 mod general;

@@ -115,7 +115,7 @@ proptest! {
                 1 => (0..d).map(|_| stream.below(9) as f64 - 4.0).collect(),
                 2 => {
                     let v: Vec<f64> = (0..d).map(|_| stream.normal()).collect();
-                    let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+                    let length = num::norm(&v);
                     v.iter().map(|x| x / length).collect()
                 }
                 // Almost flat, far from 0.
@@ -146,7 +146,7 @@ proptest! {
         let mut rows: Vec<Vec<f64>> = Vec::new();
         for _ in 0..corners {
             let v: Vec<f64> = (0..d).map(|_| stream.normal()).collect();
-            let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let length = num::norm(&v);
             rows.push(v.iter().map(|x| x / length).collect());
         }
         for at in 0..30 {

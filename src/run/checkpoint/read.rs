@@ -52,7 +52,7 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
         Coordinates::F64(state.numbers(&mut file, f64::from_le_bytes)?)
     };
     let &[n, d] = &info.shape[..] else { return Err(bad(path, TOKENS, "they are no (n, d) array")) };
-    let tokens = Tokens::new(n, d, coordinates).map_err(|e| bad(path, TOKENS, e))?;
+    let tokens = Tokens::from_flat(n, d, coordinates).map_err(|e| bad(path, TOKENS, e))?;
     let info = tensor(HASHES, &[Dtype::U8])?;
     let hashes = part(HASHES, info).numbers(&mut file, |hash: [u8; HASH_BYTES]| hash)?;
     if info.shape != [steps.len(), HASH_BYTES] || !steps.is_sorted_by(|a, b| a < b) {

@@ -31,7 +31,7 @@ fn frames(count: u64) -> Vec<FrameFile> {
 }
 
 fn small() -> Tokens {
-    Tokens::new(2, 3, Coordinates::F32(vec![1.0, -0.0, f32::MIN_POSITIVE, 1e-45, -3.5, f32::MAX])).unwrap()
+    Tokens::from_flat(2, 3, Coordinates::F32(vec![1.0, -0.0, f32::MIN_POSITIVE, 1e-45, -3.5, f32::MAX])).unwrap()
 }
 
 /// A run that goes on from anything but its own state, to the last bit, is another run.
@@ -40,7 +40,7 @@ fn what_is_written_is_read() {
     let folder = faults::folder();
     let path = folder.path().join("c.safetensors");
     let large: Vec<f64> = (0..600_000).map(|k| f64::from(k).sin()).collect();
-    for (tokens, count) in [(small(), 0), (small(), 5), (Tokens::from_f64(200_000, 3, large).unwrap(), 100_000)] {
+    for (tokens, count) in [(small(), 0), (small(), 5), (Tokens::from_flat(200_000, 3, large).unwrap(), 100_000)] {
         write(&path, &tokens, &frames(count), &progress(12)).unwrap();
         let found = read(&path).unwrap();
         assert_eq!((found.progress, found.frames), (progress(12), frames(count)));
@@ -120,8 +120,7 @@ fn opened(whole: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8(whole[8..8 + length].to_vec()).unwrap(), body)
 }
 
-/// What is written can be read: a header too long for the reader must not replace a checkpoint that
-/// was good.
+/// A header too long for the reader must not replace a checkpoint that was good.
 #[test]
 fn the_longest_header_is_read_and_no_longer_one_is_written() {
     let folder = faults::folder();
@@ -205,7 +204,7 @@ fn a_seal_makes_no_file_true() {
     fs::write(&path, [&4u64.to_le_bytes()[..], b"[[[[", &[0; HASH_BYTES]].concat()).unwrap();
     let line = read(&path).unwrap_err().to_string();
     assert!(line.contains("damaged in its header: it and its seal do not agree"), "{line}");
-    let nan = Tokens::new(1, 1, Coordinates::F32(vec![1.0])).unwrap();
+    let nan = Tokens::from_flat(1, 1, Coordinates::F32(vec![1.0])).unwrap();
     write(&path, &nan, &[], &progress(1)).unwrap();
     let (header, _) = opened(&fs::read(&path).unwrap());
     let nan = f32::NAN.to_le_bytes();

@@ -160,7 +160,7 @@ fn displacements(
                     let way = clouds::direction(&mut stream, from.d());
                     x.iter_mut().zip(way).for_each(|(x, u)| *x += by * radius * u);
                 }
-                let start = Tokens::from_f64(from.n(), from.d(), moved)?;
+                let start = Tokens::from_flat(from.n(), from.d(), moved)?;
                 let end = finish(&cell.model(), &start, asked.sizes.steps, work)?;
                 let again = end.outside(radius);
                 let kept: Vec<usize> = outside.iter().copied().filter(|i| again.contains(i)).collect();

@@ -43,7 +43,7 @@ parameters! { Artefacts:
     /// Clouds to begin with
     clouds: Vec<String> = texts(["corners", "normal"]), "LIST",
         value_delimiter = ',', value_parser = clouds::parser();
-    /// Units of the widths; each is run
+    /// Forms of the strip; each is run
     forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
         value_delimiter = ',', value_parser = common::forms();
     /// Widths of the strip, constant in time
@@ -109,7 +109,7 @@ impl Cell {
 /// last sees itself, v = (1, 1) and w = (1.1, −1), and goes to (v + w)/2, where the only point of S
 /// on that edge is the projection of 0.
 fn constructed() -> Result<Tokens> {
-    Tokens::from_f64(5, 2, vec![1.0, 1.0, 1.1, -1.0, -1.2, 0.9, -1.0, -1.1, 1.03, 0.02])
+    Tokens::from_flat(5, 2, vec![1.0, 1.0, 1.1, -1.0, -1.2, 0.9, -1.0, -1.1, 1.03, 0.02])
 }
 
 impl Study for Artefacts {

@@ -4,19 +4,19 @@
 //! S_ij = <Q x_i, K x_j> = <A x_i, x_j>,   A = KᵀQ        A = I + κW,  W skew, |W|² = d       A = W
 //! ```
 //!
-//! What carries over to any A, derived here:
+//! Statements that carry over to any A, derived here:
 //!
 //! * The update is a mean: K(t+1) ⊂ K(t).
 //! * At rest a vertex v of K is the mean of its strip and extreme: its strip is v alone, so
 //!   `<A v, v> = max_K <A v, y>`.
-//! * The proof of Theorem 4.1 (SPEC 1.3) uses nowhere that A is symmetric, only A v ≠ 0: rate
-//!   1/(1+α) near a vertex.
+//! * The proof of Theorem 4.1 (arXiv 2509.15958) uses nowhere that A is symmetric, only A v ≠ 0:
+//!   rate 1/(1+α) near a vertex.
 //! * A token at rest has a gap of at most δ·s.
 //! * If A = W is skew, any two vertices have `<W v, w> = 0`, for neither `<W v, w>` nor
 //!   `<W w, v> = −<W v, w>` exceeds 0: in the plane K lies on a line through the origin.
 //!
-//! What does not: a vertex of the start's hull need not be its own maximiser, so that K can be far
-//! smaller than with A = I.
+//! One that does not: a vertex of the start's hull need not be its own maximiser, so that K can be
+//! far smaller than with A = I.
 
 mod claims;
 mod draw;
@@ -54,7 +54,7 @@ parameters! { Asymmetric:
     alpha: f64 = 0.5, "ALPHA";
     /// Width of the strip, constant in time
     delta: f64 = 0.25, "DELTA";
-    /// Unit of the width
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
     cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::num::evenly;
 use crate::observe::{Points, RateFit, Sample};
@@ -161,10 +161,10 @@ fn at_finite_beta(rule: Rule) -> Model {
 
 /// Follows a token inside a corner under attention at β.
 pub(super) fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
-    let mut x = Cloud::new(Kind::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
+    let mut x = CloudSample::new(Cloud::Polygon, asked.own.corners, 2).tokens(0, Precision::F64)?.to_f64();
     let corner = [x[0], x[1]];
     x.extend(corner.map(|x| (1.0 - START) * x));
-    let tokens = Tokens::from_f64(asked.own.corners + 1, 2, x)?;
+    let tokens = Tokens::from_flat(asked.own.corners + 1, 2, x)?;
     let model = at_finite_beta(Rule::Softmax { beta: Schedule::Constant(beta) });
     let (mut time, mut rows) = (None, Vec::new());
     let steps = work.simulate(&model, &tokens, asked.sizes.steps, every_step, |look| {
@@ -182,7 +182,7 @@ pub(super) fn soft(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) ->
 /// Waits for first exits from the corners under the Markov chain at β.
 pub(super) fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -> Result<Row> {
     let own = &asked.own;
-    let tokens = Cloud::new(Kind::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
+    let tokens = CloudSample::new(Cloud::Polygon, own.corners, 2).tokens(0, Precision::F64)?;
     // The first of κ tokens that each leave with probability p.
     let any = -libm::expm1(own.corners as f64 * libm::log1p(-own.exit(beta)));
     let most = (100.0 / any).ceil() as u64;
@@ -252,7 +252,7 @@ fn on_sphere(b: &[f64], count: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
 fn filled(vertices: &[Vec<f64>], count: usize, stream: &mut Stream) -> Result<Tokens> {
     let (n, mut x) = (count.max(vertices.len()), vertices.concat());
     (vertices.len()..n).for_each(|_| x.extend(inside(vertices, stream)));
-    Tokens::from_f64(n, vertices[0].len(), x)
+    Tokens::from_flat(n, vertices[0].len(), x)
 }
 
 /// Draws a point of the hull: the mean of d + 1 vertices with random weights.

@@ -6,7 +6,7 @@
 //! E   = 1/n² Σ_ij e^{β(cos(θ_i − θ_j) − 1)}                       a cluster of m tokens gives m²/n²
 //! ```
 //!
-//! Where |g| < 10^-5 pairs closer than 10^-3 are glued. It is no model of the engines, whose steps
+//! If |g| < 10^-5, pairs closer than 10^-3 are glued. It is no model of the engines, whose steps
 //! are even in t: the time of these steps is not. Once all are one nothing moves any more, and the
 //! run ends.
 

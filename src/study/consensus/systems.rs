@@ -2,7 +2,7 @@
 
 use super::{Case, Cell, Consensus};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::io::config::Config;
 use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::rng::Stream;
@@ -26,7 +26,7 @@ impl System {
     /// Sets up the system of a cell; none for the staircase, which no engine runs.
     pub(super) fn of(asked: &Asked<Consensus>, cell: &Cell) -> Result<Option<Self>> {
         let (d, dt, steps) = (asked.sizes.dim, asked.own.dt, asked.sizes.steps);
-        let cloud = Cloud::new(Kind::Sphere, asked.sizes.tokens, d).tokens(cell.seed, Precision::F64)?;
+        let cloud = CloudSample::new(Cloud::Sphere, asked.sizes.tokens, d).tokens(cell.seed, Precision::F64)?;
         let on_sphere = |beta: f64| sphere(beta, dt, Operator::identity(), Mask::Full);
         Ok(Some(match cell.case {
             Case::Sphere(beta) => Self { model: on_sphere(beta), cloud, steps, axes: None },
@@ -55,7 +55,7 @@ fn hemisphere(cloud: &Tokens) -> Result<Tokens> {
     let (n, d) = (cloud.n(), cloud.d());
     let mut x = cloud.to_f64();
     x.chunks_exact_mut(d).for_each(|row| row[0] = row[0].abs() + 0.05);
-    Tokens::from_f64(n, d, x)
+    Tokens::from_flat(n, d, x)
 }
 
 fn sphere(beta: f64, dt: f64, scores: Operator, mask: Mask) -> Model {

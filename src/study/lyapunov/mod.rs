@@ -12,15 +12,14 @@
 //!
 //! Eq. (41) of the paper is not public here: V with R = δ stands in its place (reconstructed).
 //!
-//! Where V rises, every pair's part in it is told apart by which of its tokens attended to the
-//! other in that step: both, one of them, or neither.
+//! In a step in which V rises, every pair's part in it is told apart by which of its tokens
+//! attended to the other in that step: both, one of them, or neither.
 
 mod claims;
 mod draw;
 mod measure;
 mod rises;
 
-use self::rises::Runs;
 use super::common::{self, FAMILIES, pairs, positive, texts};
 use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
@@ -62,7 +61,7 @@ parameters! { Lyapunov:
     radius: f64 = 0.4, "R";
     /// Step size
     alpha: f64 = 0.5, "ALPHA";
-    /// Unit of the widths
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Cloud to begin with
     cloud: String = "normal".into(), "CLOUD", value_parser = clouds::parser();
@@ -173,7 +172,7 @@ impl Study for Lyapunov {
     }
 
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
-        let runs = Runs::of(results)?;
+        let runs = rises::Runs::of(results)?;
         claims::judge(asked, &runs, report);
         report.text(format!(
             "Every candidate is computed at every step. It rises where it grows by more than {ROUNDING:.0e} of its \

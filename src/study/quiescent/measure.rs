@@ -143,7 +143,7 @@ struct Way<'a> {
     lost: BTreeSet<usize>,
     /// The largest |mean(N) − v| at every step, in units of the lattice.
     drift: Vec<f64>,
-    /// Where tokens begin: see [`Way::first_distances`].
+    /// Starts of the tokens: see [`Way::first_distances`].
     starts: Vec<Vec<f64>>,
 }
 

@@ -53,7 +53,7 @@ parameters! { Quiescent:
     alphas: Vec<f64> = vec![0.1, 0.5, 1.0, 3.0], "LIST", value_delimiter = ',';
     /// Width of the strip, constant in time
     delta: f64 = 0.1, "DELTA";
-    /// Units of the width; each is run
+    /// Forms of the strip; each is run
     forms: Vec<StripForm> = vec![StripForm::Width, StripForm::Score], "LIST",
         value_delimiter = ',', value_parser = common::forms();
     /// Corners around which tokens begin, at distance 1 from the origin
@@ -84,7 +84,7 @@ columns! { Row:
     inside_first: u64, "Tokens in a ball B(v, ε(v)) at the start";
     inside_last: u64, "Tokens in such a ball at the end: `S_1`";
     hull_settled: u64,
-        "The step from which on K(t) is within a twentieth of the least radius of K, in 62 directions and along the axes";
+        "Step from which on K(t) is within a twentieth of the least radius of K, along the axes and 62 directions";
     early_departures: u64, "Number of times that a token left its ball before that step";
     departures: u64, "Number of times that a token left its ball after it: never, by the theorem";
     closed_from: u64, "The step from which on every group is closed to the end";
@@ -121,7 +121,7 @@ fn around_corners(seed: u64, asked: &Asked<Quiescent>) -> Result<Tokens> {
         let (centre, reach) = if i % 3 == 2 { (&origin, 0.6) } else { (corner, 2.0 * own.delta) };
         clouds::in_ball(centre, reach, &mut Stream::new(seed, "quiescent", i))
     };
-    Tokens::from_f64(n, d, (0..n as u64).flat_map(row).collect())
+    Tokens::from_flat(n, d, (0..n as u64).flat_map(row).collect::<Vec<f64>>())
 }
 
 /// A cloud for α = 1/2, δ = 1 in the score form, where B(v, δ/(2+2α)) does not hold its token: v =
@@ -134,7 +134,7 @@ fn constructed() -> Result<Tokens> {
     let p = [9.89, 8.0];
     let mut rows = vec![10.0, 0.0, p[0], p[1], 9.89, 0.3, -8.0, -9.0, -9.0, 7.0];
     rows.extend(p.repeat(COPIES));
-    Tokens::from_f64(rows.len() / 2, 2, rows)
+    Tokens::from_flat(rows.len() / 2, 2, rows)
 }
 
 impl Study for Quiescent {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Cell, Rates, Row, STILL, model};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::observe::Clusters;
 use crate::study::common::is_still;
 use crate::study::settling::{Settling, last_rate, settled};
@@ -18,7 +18,7 @@ const TOGETHER: f64 = 2.0;
 
 pub(super) fn row(asked: &Asked<Rates>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
     let (epsilon, steps, d) = (asked.own.epsilon, asked.sizes.steps, asked.sizes.dim);
-    let cloud = Cloud::new(Kind::Normal, cell.n, d).tokens(cell.seed, Precision::F64)?;
+    let cloud = CloudSample::new(Cloud::Gaussian, cell.n, d).tokens(cell.seed, Precision::F64)?;
     let mut settling = Settling::new(cell.n, d, steps);
     let (mut rests, mut fixed, mut noise, mut places, mut strip_mean) = (false, false, 0.0, 0, 0.0);
     let taken = work.simulate(&model(cell.alpha, cell.delta), &cloud, steps, settling.is_due(), |look| {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Cell, MOST_PICTURED, Row, Strip};
 use crate::error::Result;
-use crate::init::{Cloud, Kind};
+use crate::init::{Cloud, CloudSample};
 use crate::model::{Model, Rule};
 use crate::num::{dot, evenly};
 use crate::real;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
     let (own, sizes) = (&asked.own, &asked.sizes);
     let n = sizes.tokens;
-    let cloud = Cloud::new(Kind::Normal, n, sizes.dim).tokens(cell.seed, Precision::F64)?;
+    let cloud = CloudSample::new(Cloud::Gaussian, n, sizes.dim).tokens(cell.seed, Precision::F64)?;
     let rows: Vec<usize> = evenly(n, MOST_ROWS.min(MOST_KEYS / n).max(1)).collect();
     let mut inner = Vec::new();
     work.simulate(&own.localmax(cell.delta / 2.0), &cloud, 0, ends_only, |look| {

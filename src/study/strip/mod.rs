@@ -42,7 +42,7 @@ parameters! { Strip:
     beta: f64 = 2.0, "BETA";
     /// Step size of the trajectory that is played
     alpha: f64 = 0.5, "ALPHA";
-    /// Unit of the widths
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
 }
 

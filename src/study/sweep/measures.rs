@@ -24,50 +24,23 @@ columns! { Row:
     at: String, "The keys that vary, with their values";
     n: u64, "Number of tokens";
     d: u64, "Dimension";
-    steps: u64, "Steps taken";
-    rests: bool, "Whether the run came to rest";
+    steps: u64, "Steps taken; a run ends early where no bit will ever move again";
+    rests: bool, "Whether no token moves noticeably any more";
     fixed: bool, "Whether no bit will ever move again";
     settled: Option<f64>,
-        "Step from which every token stays within ε of where it ends; none if the run did not come to rest";
+        "Step from which every token stays within ε of where it ends; empty if the run did not come to rest";
     radius: f64, "Length of the largest token at the end";
     spread: f64, "Root mean square distance from the mean, at the end";
     spread_ratio: f64, "Spread at the end over that at the start";
-    clusters: u64, "Number of clusters at the end";
+    clusters: u64, "Number of clusters at the end, tokens joined within 1/1000 of the largest token at the start";
     heaviest: f64, "Share of the tokens in the heaviest cluster";
-    vertices: Option<u64>, "Number of vertices of the hull at the end; none in more than three dimensions";
-    gap: Option<f64>, "Largest alignment gap at the end, where every token sees every other and d <= 3";
-    strip_min: Option<u64>, "Number of keys of the smallest strip in the last step";
+    vertices: Option<u64>, "Number of vertices of the hull at the end (d ≤ 3)";
+    gap: Option<f64>,
+        "Largest alignment gap max_l S_il − S_ii at the end (averaging rules, full mask, d ≤ 3): 0 if all lie in S";
+    strip_min: Option<u64>, "Number of keys of the smallest strip in the last step (localmax, hardmax)";
     strip_mean: Option<f64>, "Mean number of keys of a strip in the last step";
     strip_max: Option<u64>, "Number of keys of the largest strip in the last step";
-    hash: String, "Hash of the last state, BLAKE3";
-}
-
-/// Columns with their meanings.
-pub(super) fn meanings() -> Vec<Vec<String>> {
-    let all = [
-        ("steps", "steps taken; a run ends early where no bit will ever move again"),
-        ("rests, fixed", "whether no token moves noticeably any more; whether no bit ever will again"),
-        (
-            "settled",
-            "step from which every token stays within ε of where it ends; empty if the run did not come to rest",
-        ),
-        ("radius", "length of the largest token at the end"),
-        ("spread, spread_ratio", "root mean square distance from the mean at the end; this over the one at the start"),
-        (
-            "clusters, heaviest",
-            "clusters at the end, tokens joined within 1/1000 of the largest token at the start; share of tokens in \
-             the heaviest",
-        ),
-        ("vertices", "vertices of the hull at the end (d ≤ 3)"),
-        (
-            "gap",
-            "largest alignment gap max_l S_il − S_ii at the end (averaging rules, full mask, d ≤ 3): 0 in the \
-             maximal alignment set",
-        ),
-        ("strip_min, strip_mean, strip_max", "keys of a row's strip in the last step (localmax, hardmax)"),
-        ("hash", "BLAKE3 of the last state: equal hashes are equal bits"),
-    ];
-    all.iter().map(|(column, meaning)| vec![(*column).to_owned(), (*meaning).to_owned()]).collect()
+    hash: String, "BLAKE3 of the last state: equal hashes are equal bits";
 }
 
 /// The last state of a run.

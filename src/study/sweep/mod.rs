@@ -52,7 +52,7 @@ parameters! { Sweep:
     seeds: Option<u64> = None, "K";
     /// Steps to take
     steps: Option<u64> = None, "T";
-    /// Engine that takes the steps
+    /// Engine that computes
     engine: Option<String> = None, "ENGINE", value_parser = engine();
     /// Width of the stored tokens
     precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
@@ -212,7 +212,8 @@ impl Study for Sweep {
             if own.draws > 0 { format!(", drawn at random (seed {})", own.draw_seed) } else { String::new() },
             "1/1000",
         ));
-        report.table("The measures of a run.", "column | meaning", measures::meanings());
+        let meanings = Row::MEANINGS.iter().skip(1).map(|(column, meaning)| vec![(*column).into(), (*meaning).into()]);
+        report.table("The measures of a run.", "column | meaning", meanings.collect());
         figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();

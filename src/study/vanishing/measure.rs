@@ -28,7 +28,7 @@ pub(super) fn row(asked: &Asked<Vanishing>, cell: &Cell, work: &mut Workbench<'_
         row.rise_ulps = row.rise_ulps.max(ledger.record(look.t, &support));
         let hull = if look.last { Hull::of(&points) } else { Hull::with_effort(&points, EFFORT) };
         let gaps = Alignment::of(&points, &IDENTITY, &hull).gap;
-        let delta = model.delta(Moment::of_step(look.t.max(1) - 1))?;
+        let delta = model.delta_at(Moment::of_step(look.t.max(1) - 1))?;
         row.gap_max = gaps.iter().copied().fold(0.0, f64::max);
         row.artefacts = gaps.iter().filter(|gap| **gap > ARTEFACT).count() as u64;
         way.push(vec![look.t as f64, delta, row.gap_max, row.artefacts as f64]);

@@ -49,7 +49,7 @@ parameters! { Vanishing:
         texts(["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"]), "LIST", value_delimiter = ',';
     /// Step size
     alpha: f64 = 0.5, "ALPHA";
-    /// Unit of the widths
+    /// Form of the strip, which sets the unit of its width
     form: StripForm = StripForm::Width, "FORM", value_parser = common::forms();
     /// Clouds to begin with
     clouds: Vec<String> = texts(["corners", "normal"]), "LIST",

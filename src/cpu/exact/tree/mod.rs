@@ -12,8 +12,8 @@
 //! carry the range of token indices below them.
 
 pub(crate) mod search;
-
-use std::time::Duration;
+mod sorting;
+mod tokens;
 
 use rayon::prelude::*;
 
@@ -24,15 +24,14 @@ use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{Row, Search};
+use crate::cpu::exact::tree::sorting::Sorting;
+use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
-
-/// The most steps between two sorts.
-const MOST_STEPS: u32 = 32;
 
 /// The most groups that a thread takes at once: some take a hundred times as long as others.
 const MOST_GROUPS: usize = 16;
@@ -63,30 +62,6 @@ pub(crate) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
     // Keys, tokens and boxes; and while keys are sorted a code, a copy of it and a copy of the
     // rows.
     24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
-}
-
-/// Times that say when to sort.
-#[derive(Default)]
-struct Sorting {
-    /// Steps from one sort to the next, and since the last one.
-    interval: u32,
-    since: u32,
-    /// Time of the last sort, and of the last search before it.
-    cost: Duration,
-    before: Duration,
-    /// Times of searches since the last sort: the least, all, and the last.
-    least: Duration,
-    spent: Duration,
-    last: Duration,
-}
-
-impl Sorting {
-    /// True if it is time to sort: the interval is over or, unless it is fixed, the searches since
-    /// the last sort took longer, by the time of a sort, than if each had been like the best.
-    fn is_due(&self, every: Option<u32>) -> bool {
-        let expensive = || self.since >= self.interval || self.spent > self.least * self.since + self.cost;
-        self.since > 0 && every.map_or_else(expensive, |every| self.since >= every)
-    }
 }
 
 /// The place of each token's key, in two hops, so that a sort of few keys touches few numbers.
@@ -301,29 +276,9 @@ impl<W: Width> TreeSearch<W> {
         if tally.moved > 0 {
             std::mem::swap(&mut self.cloud.x, &mut self.next);
             self.refit();
-            self.time(start.elapsed());
+            self.sorting.note(start.elapsed());
         }
         (report, tally)
-    }
-
-    /// Notes the time of a search and settles when to sort next.
-    fn time(&mut self, search: Duration) {
-        let sorting = &mut self.sorting;
-        if sorting.since == 0 && sorting.before > Duration::ZERO {
-            let gain = sorting.before.saturating_sub(search);
-            sorting.interval = if gain * sorting.interval / 2 > sorting.cost {
-                (sorting.interval / 2).max(1)
-            } else {
-                (2 * sorting.interval).min(MOST_STEPS)
-            };
-        }
-        if sorting.since == 0 {
-            (sorting.least, sorting.spent) = (search, Duration::ZERO);
-        }
-        sorting.least = sorting.least.min(search);
-        sorting.spent += search;
-        sorting.last = search;
-        sorting.since += 1;
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
@@ -356,7 +311,7 @@ impl<W: Width> TreeSearch<W> {
             })
             .collect();
         asked.sort_by_key(|(row, _)| row.visible);
-        let tokens = Tokens::of(self);
+        let tokens = KeyTokens::of(&self.weight, self.n, |i| self.places.of(i));
         let packets = asked.par_chunks(lanes).map_init(
             || SearchScratch::new(d, lanes),
             |scratch, asked| {
@@ -417,40 +372,5 @@ impl<W: Width> TreeSearch<W> {
     /// The number of packets in a step.
     pub(crate) fn packets(&self) -> usize {
         self.cloud.n.div_ceil(self.lanes())
-    }
-}
-
-/// The tokens of every key, ascending.
-struct Tokens {
-    starts: Vec<u32>,
-    tokens: Vec<u32>,
-}
-
-impl Tokens {
-    fn of<W: Width>(state: &TreeSearch<W>) -> Self {
-        let mut starts = vec![0; state.cloud.n + 1];
-        let mut ends: Vec<u32> = Vec::with_capacity(state.cloud.n);
-        let mut sum = 0;
-        for (key, &weight) in state.weight.iter().enumerate() {
-            ends.push(sum);
-            sum += weight;
-            starts[key + 1] = sum;
-        }
-        let mut tokens = vec![0; state.n];
-        for i in 0..state.n {
-            let end = &mut ends[state.places.of(i)];
-            tokens[*end as usize] = i as u32;
-            *end += 1;
-        }
-        Self { starts, tokens }
-    }
-
-    /// Tokens of some keys with an index below `visible`, ascending.
-    fn below(&self, keys: &[u32], visible: u32) -> Vec<u32> {
-        let of = |key: u32| &self.tokens[self.starts[key as usize] as usize..self.starts[key as usize + 1] as usize];
-        let mut all: Vec<u32> = keys.iter().flat_map(|&key| of(key).iter().copied()).collect();
-        all.retain(|&token| token < visible);
-        all.sort_unstable();
-        all
     }
 }

@@ -42,7 +42,7 @@ fn with(changes: &[&str]) -> Result<Config> {
 fn defaults() {
     let config = parse(GOOD).unwrap();
     assert_eq!((config.seed, config.n(), config.d()), (7, 40, 3));
-    assert_eq!(config.tokens, TokenSource::Cloud(Cloud::new(Kind::Normal, 40, 3)));
+    assert_eq!(config.tokens, TokenSource::Cloud(CloudSample::new(Cloud::Gaussian, 40, 3)));
     assert_eq!(
         config.model.rule,
         Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
@@ -111,8 +111,8 @@ fn rules_are_their_systems() {
 fn tables_come_from_files() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("b.csv"), "# beta\n1\n 2.5 # two and a half\n\n4e0\n").unwrap();
-    npy::write(&folder.path().join("b.npy"), &Tokens::from_f64(3, 1, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
-    npy::write(&folder.path().join("wide.npy"), &Tokens::from_f64(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    npy::write(&folder.path().join("b.npy"), &Tokens::from_flat(3, 1, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    npy::write(&folder.path().join("wide.npy"), &Tokens::from_flat(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
     fs::write(folder.path().join("bad.csv"), "1\n2,3\n").unwrap();
     let read = |table: &str| {
         let text = model(&format!("rule = \"softmax\"\nalpha = 1\nbeta = {{ table = {table} }}"));
@@ -188,7 +188,7 @@ fn overridden_choices() {
 #[test]
 fn matrices() {
     let folder = tempfile::tempdir().unwrap();
-    let tokens = Tokens::from_f64(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+    let tokens = Tokens::from_flat(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
     npy::write(&folder.path().join("m.npy"), &tokens).unwrap();
     let read = |model: &str| {
         let text = GOOD.replace("d = 3", "d = 2").replace("alpha = 0.5", &format!("alpha = 0.5\n{model}"));
@@ -225,12 +225,12 @@ fn precision_follows_the_file() {
         fs::write(folder.path().join("c.toml"), text.replace("steps = 20", &format!("steps = 20\n{run}"))).unwrap();
         Config::load(&folder.path().join("c.toml"), &[]).unwrap()
     };
-    npy::write(&folder.path().join("x0.npy"), &Tokens::from_f64(2, 1, vec![0.1, 0.2]).unwrap()).unwrap();
+    npy::write(&folder.path().join("x0.npy"), &Tokens::from_flat(2, 1, vec![0.1, 0.2]).unwrap()).unwrap();
     let config = read("");
     assert_eq!((config.run.precision, config.name.as_str(), config.n(), config.d()), (Precision::F64, "c", 2, 1));
     assert_eq!(config.load_tokens().unwrap().to_f64(), [0.1, 0.2]);
     assert_eq!(read("precision = \"f32\"").run.precision, Precision::F32);
-    let narrow = Tokens::new(2, 1, crate::tokens::Coordinates::F32(vec![0.1, 0.2])).unwrap();
+    let narrow = Tokens::from_flat(2, 1, crate::tokens::Coordinates::F32(vec![0.1, 0.2])).unwrap();
     npy::write(&folder.path().join("x0.npy"), &narrow).unwrap();
     assert_eq!(read("").run.precision, Precision::F32);
     assert_eq!(read("precision = \"f64\"").run.precision, Precision::F64);
@@ -240,7 +240,7 @@ fn precision_follows_the_file() {
 #[test]
 fn resolved_files_run_again() {
     let (folder, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let cloud = Cloud::new(Kind::Normal, 40, 40).tokens(1, Precision::F64).unwrap();
+    let cloud = CloudSample::new(Cloud::Gaussian, 40, 40).tokens(1, Precision::F64).unwrap();
     npy::write(&folder.path().join("x 0.npy"), &cloud).unwrap();
     let text = GOOD
         .replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x 0.npy\"")

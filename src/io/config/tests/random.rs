@@ -21,7 +21,7 @@ fn schedules() -> impl Strategy<Value = String> {
 
 fn configs() -> impl Strategy<Value = String> {
     let tokens = prop_oneof![
-        (proptest::sample::select(Kind::ALL.to_vec()), 1usize..99, 1e-3f64..1e3)
+        (proptest::sample::select(Cloud::ALL.to_vec()), 1usize..99, 1e-3f64..1e3)
             .prop_map(|((_, kind), n, scale)| format!("kind = {kind:?}\nn = {n}\nd = 2\nscale = {scale:?}")),
         proptest::collection::vec(-1e6f64..1e6, 1..20).prop_map(|v| format!(
             "rows = [{}]",

@@ -1,4 +1,4 @@
-//! Where the packets of a group of neighbouring rows begin.
+//! The boxes from which the packets of a group of neighbouring rows begin.
 //!
 //! Rows that follow one another in the tree's order have queries in a small box, the fan, and much
 //! the same maxima and strips. So the tree is descended once for all of them, by bounds over the
@@ -160,7 +160,7 @@ impl<W: Width> Frontier<W> {
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
-                    leaf.fill(range.start, rows, d);
+                    unrolled!(few d, |d| leaf.fill(range.start, rows, d));
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
                             settled.add_key(keys, leaf.keys()[place]);

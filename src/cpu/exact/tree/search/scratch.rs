@@ -19,7 +19,7 @@ pub(crate) struct SearchScratch<W: Width> {
     pub(crate) listed: ListedKeys<W>,
     pub(crate) winners: Winners<W>,
     pub(crate) scanned: ScannedLeaves<W>,
-    /// Where the packets of a group begin.
+    /// The boxes from which the packets of a group begin.
     pub(crate) group: Group<W>,
     /// Boxes to be opened, each with a bound on the scores in it.
     pub(crate) open: Vec<(u32, W)>,
@@ -47,7 +47,7 @@ pub(crate) struct Queries<W: Width> {
 pub(crate) struct Origins<W> {
     /// κ.
     pub(crate) slack: W,
-    /// Its coordinates, once for every key of a leaf.
+    /// The origin's coordinates, once for every key of a leaf.
     pub(crate) repeated: Vec<W>,
     pub(crate) key: u32,
     /// The key for the next packet.

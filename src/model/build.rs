@@ -1,0 +1,235 @@
+//! Systems in code: a constructor for each rule, and what it leaves open.
+//!
+//! A scalar parameter is anything that becomes a [`Schedule`]: a number, a text in t such as
+//! `"1/(t+1)"`, or a schedule itself. A matrix is anything that becomes a [`Matrix`]: an array of
+//! rows, a number for its multiple of the identity, or a matrix itself. Values are checked against
+//! their domains where a run starts.
+
+use super::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use crate::error::{Error, Result};
+use crate::schedule::Schedule;
+
+/// The constructors of every rule; α = 1, A = V = I, no mask.
+impl Model {
+    /// Localmax attention (Eq. 5 of arXiv 2509.15958, as reconstructed), with alignment sensitivity
+    /// δ(t) >= 0:
+    ///
+    /// ```text
+    /// x_i' = x_i + α/(1+α)·(mean of x_j over C_i − x_i),   C_i = { j : max_l S_il − S_ij <= δ·s_i },   S_ij = <A x_i, x_j>
+    /// ```
+    ///
+    /// The strip C_i is measured in scores, s_i = 1, unless [`Model::strip`] says otherwise.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn localmax(delta: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        Ok(Self::average(Rule::Localmax { delta: schedule(delta)?, strip: StripForm::Score }))
+    }
+
+    /// Hardmax attention (arXiv 2407.01602): the mean over the exact maximisers of S_i, localmax at
+    /// δ = 0.
+    pub fn hardmax() -> Self {
+        Self::average(Rule::Hardmax)
+    }
+
+    /// SA_inf, the Frank–Wolfe map (arXiv 2508.09628), with γ(t) in (0, 1]: `x_i' = x_i + γ·(x_j −
+    /// x_i)` for the j of lowest index that maximises S_ij.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn frank_wolfe(gamma: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        Self::average(Rule::FrankWolfe).gamma(gamma)
+    }
+
+    /// SA_β, softmax attention (arXiv 2508.09628), with inverse temperature β(t) >= 0:
+    /// `x_i' = x_i + α/(1+α)·(Σ_j w_ij x_j − x_i)`, `w_ij = e^{β S_ij} / Σ_l e^{β S_il}`.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn softmax(beta: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        Ok(Self::average(Rule::Softmax { beta: schedule(beta)? }))
+    }
+
+    /// SA_P (arXiv 2508.09628): x_i moves by α/(1+α) of the way towards one x_j, drawn with
+    /// softmax's probabilities at β(t) >= 0. Equal seeds give equal draws.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn markov(beta: impl TryInto<Schedule, Error: Into<Error>>, seed: u64) -> Result<Self> {
+        Ok(Self::average(Rule::Markov { beta: schedule(beta)?, seed }))
+    }
+
+    /// SA on the unit sphere (arXiv 2312.10794), with β(t) >= 0: `dx_i/dt = y_i − <x_i, y_i>x_i`,
+    /// `y_i = V Σ_j w_ij x_j` with softmax's weights, in steps of length dt by the authors' scheme,
+    /// [`Integrator::EulerRenorm`]. [`Model::causal`] makes it CSA (arXiv 2411.04990),
+    /// [`Model::unnormalized`] USA.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn sphere(beta: impl TryInto<Schedule, Error: Into<Error>>, dt: f64) -> Result<Self> {
+        Ok(flow(Rule::Softmax { beta: schedule(beta)? }, one_head(), dt, Integrator::EulerRenorm, Geometry::Sphere))
+    }
+
+    /// Attention of several heads on the ellipsoid xᵀWx = 1 (arXiv 2412.02682), W symmetric
+    /// positive definite: `dx_i/dt = y_i − x_i·(x_iᵀW y_i)`, `y_i = Σ_h U_h Σ_j w^h_ij x_j`,
+    /// `w^h_ij ∝ e^{x_iᵀ P_h x_j}`, in steps of length dt by [`Integrator::Rk4`].
+    /// [`Head::bilinear`] makes a head of P and U.
+    ///
+    /// # Errors
+    /// A W that is no square matrix.
+    pub fn ellipsoid(w: impl TryInto<Matrix, Error: Into<Error>>, heads: Vec<Head>, dt: f64) -> Result<Self> {
+        let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
+        Ok(flow(rule, heads, dt, Integrator::Rk4, Geometry::Ellipsoid(matrix(w)?)))
+    }
+
+    /// Attention in rescaled coordinates z = e^{−tV}x (arXiv 2305.05465): `dz_i/dt = V Σ_j w_ij
+    /// (z_j − z_i)`, `w_ij ∝ e^{<A e^{tV} z_i, A e^{tV} z_j>}`, in steps of length dt by
+    /// [`Integrator::Euler`]. A stands on both sides of a score.
+    ///
+    /// # Errors
+    /// A V that is no square matrix.
+    pub fn rescaled(v: impl TryInto<Matrix, Error: Into<Error>>, dt: f64) -> Result<Self> {
+        let heads = vec![Head { scores: Operator::identity(), values: Operator::constant(matrix(v)?) }];
+        let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
+        Ok(flow(rule, heads, dt, Integrator::Euler, Geometry::Rescaled))
+    }
+
+    /// Sets the step size α(t) > 0, γ = α/(1+α).
+    ///
+    /// # Errors
+    /// A text that is no expression in t; a flow, whose steps have a length instead.
+    pub fn alpha(self, alpha: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        self.gain("alpha", Gain::Alpha(schedule(alpha)?))
+    }
+
+    /// Sets γ(t) in (0, 1) itself, in place of α.
+    ///
+    /// # Errors
+    /// As [`Model::alpha`].
+    pub fn gamma(self, gamma: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        self.gain("gamma", Gain::Gamma(schedule(gamma)?))
+    }
+
+    fn gain(mut self, key: &str, given: Gain) -> Result<Self> {
+        match &mut self.update {
+            Update::Average { gain, .. } => *gain = given,
+            Update::Flow { .. } => return self.refuse(key, "moves in time, by dt"),
+        }
+        Ok(self)
+    }
+
+    /// Sets what δ is measured in.
+    ///
+    /// # Errors
+    /// A rule other than localmax.
+    pub fn strip(mut self, form: StripForm) -> Result<Self> {
+        match &mut self.rule {
+            Rule::Localmax { strip, .. } => *strip = form,
+            _ => return self.refuse("strip", "has no strip"),
+        }
+        Ok(self)
+    }
+
+    /// Sets A of the scores `<A x_i, x_j>`, in every head; `<A x_i, A x_j>` in [`Model::rescaled`].
+    /// For queries Q x_i and keys K x_j it is [`Matrix::from_query_key`].
+    ///
+    /// # Errors
+    /// No square matrix; an entry that is not finite.
+    pub fn matrix(mut self, a: impl TryInto<Matrix, Error: Into<Error>>) -> Result<Self> {
+        let a = matrix(a)?;
+        let is_two_sided = matches!(self.update, Update::Flow { geometry: Geometry::Rescaled, .. });
+        let scores = Operator::constant(if is_two_sided { a.square_form()? } else { a });
+        self.heads.iter_mut().for_each(|head| head.scores = scores.clone());
+        Ok(self)
+    }
+
+    /// Sets V, applied to what every head sums. A V other than the identity may take tokens out of
+    /// their hull, so that the system runs in real numbers.
+    ///
+    /// # Errors
+    /// No square matrix; an entry that is not finite.
+    pub fn values(mut self, v: impl TryInto<Matrix, Error: Into<Error>>) -> Result<Self> {
+        let values = Operator::constant(matrix(v)?);
+        self.heads.iter_mut().for_each(|head| head.values = values.clone());
+        Ok(self)
+    }
+
+    /// Sets P of `x_i' = x_i + γ·P(y_i − x_i)` (arXiv 2508.09628); the system runs in real numbers.
+    ///
+    /// # Errors
+    /// No square matrix; a flow.
+    pub fn preconditioner(mut self, p: impl TryInto<Matrix, Error: Into<Error>>) -> Result<Self> {
+        match &mut self.update {
+            Update::Average { preconditioner, .. } => *preconditioner = Some(Operator::constant(matrix(p)?)),
+            Update::Flow { .. } => return self.refuse("p", "moves in time and has no P"),
+        }
+        Ok(self)
+    }
+
+    /// Lets token i see tokens 0 to i alone.
+    #[must_use]
+    pub fn causal(mut self) -> Self {
+        self.mask = Mask::Causal;
+        self
+    }
+
+    /// Lets an engine leave out a share ω in [0, 1) of every row's softmax mass, which moves a mean
+    /// by at most 2ωR, R the radius of the cloud.
+    #[must_use]
+    pub fn omit(mut self, share: f64) -> Self {
+        self.omit = share;
+        self
+    }
+
+    /// Sets the scheme of a flow.
+    ///
+    /// # Errors
+    /// A rule that averages.
+    pub fn integrator(mut self, scheme: Integrator) -> Result<Self> {
+        match &mut self.update {
+            Update::Flow { integrator, .. } => *integrator = scheme,
+            Update::Average { .. } => return self.refuse("integrator", "moves in steps, not in time"),
+        }
+        Ok(self)
+    }
+
+    /// USA in place of SA (arXiv 2312.10794): weights `e^{β (S_ij − origin)} / m`, m the number of
+    /// keys that row i sees, which need not sum to 1. USA itself has origin 0; another one only
+    /// measures time in other units.
+    ///
+    /// # Errors
+    /// A rule other than [`Model::sphere`]'s.
+    pub fn unnormalized(mut self, origin: f64) -> Result<Self> {
+        self.rule = match (&self.update, self.rule.clone()) {
+            (Update::Flow { geometry: Geometry::Sphere, .. }, Rule::Softmax { beta }) => {
+                Rule::Exponential { beta, origin }
+            }
+            _ => return self.refuse("origin", "has weights of sum 1"),
+        };
+        Ok(self)
+    }
+
+    fn average(rule: Rule) -> Self {
+        Self::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)))
+    }
+
+    fn refuse(&self, key: &str, why: &str) -> Result<Self> {
+        Err(Error::at_key(format!("model.{key}"), format!("is given but rule {} {why}; leave it out", self.name())))
+    }
+}
+
+fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
+    Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry }, omit: 0.0 }
+}
+
+fn one_head() -> Vec<Head> {
+    vec![Head { scores: Operator::identity(), values: Operator::identity() }]
+}
+
+fn schedule(given: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Schedule> {
+    given.try_into().map_err(Into::into)
+}
+
+fn matrix(given: impl TryInto<Matrix, Error: Into<Error>>) -> Result<Matrix> {
+    given.try_into().map_err(Into::into)
+}

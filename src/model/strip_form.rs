@@ -1,0 +1,27 @@
+//! The forms of a strip: what δ is measured in.
+
+use std::fmt;
+
+use crate::choice::named;
+
+/// The unit s_i of a strip's width (Eq. 5 of arXiv 2509.15958, reconstructed: docs/equations.md).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StripForm {
+    /// `s_i = 1`: a plain difference of scores (δ in units of |x|²).
+    #[default]
+    Score,
+    /// `s_i = |A x_i|`: a strip of geometric width δ (units of |x|).
+    Width,
+    /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
+    ANorm,
+}
+
+named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
+
+impl fmt::Display for StripForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
