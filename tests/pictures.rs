@@ -118,7 +118,7 @@ fn a_plane_cloud_with_its_strip() {
     let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
     let steps: Vec<StepMetrics> = reports.iter().map(|report| metrics(report, 200)).collect();
     let metrics = Metrics { title, subtitle, steps: &steps };
-    check("metrics", || metrics.draw(Size::default()).unwrap());
+    check("metrics", || metrics.clone().draw(&[], Size::default()).unwrap());
     let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
     trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
 }
@@ -208,7 +208,7 @@ fn long_metrics() {
         .collect();
     let metrics = |steps: &[StepMetrics]| {
         let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
-        Metrics { title, subtitle, steps }.draw(Size::default()).unwrap()
+        Metrics { title, subtitle, steps }.draw(&[], Size::default()).unwrap()
     };
     check("metrics-long", || metrics(&rows));
     check("metrics-one", || metrics(&rows[..1]));
