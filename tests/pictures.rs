@@ -105,6 +105,7 @@ fn trajectories(name: &str, title: &str, frames: &[(u64, Tokens)], strip: Option
         subtitle: format!("n = {}, d = {}, {} steps, reference, f64", tokens.n(), tokens.d(), frames.last().unwrap().0),
         frames,
         strip,
+        by_coordinates: false,
     };
     let size = if name.ends_with("-alone") { Size { width: 640, height: 480 } } else { Size::default() };
     check(name, || data.draw(size).unwrap());
@@ -221,7 +222,7 @@ fn bad_input_is_an_error_and_any_title_is_text() {
     let (a, b) = (normal(3, 2, 1.0), normal(4, 2, 1.0));
     let strip = StripView { step: 0, token: 0, members: vec![1], query: vec![1.0, 0.0], threshold: 0.5 };
     let fails = |frames: &[(u64, Tokens)], strip: Option<StripView>, why: &str| {
-        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip };
+        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip, by_coordinates: false };
         let text = data.draw(Size::default()).unwrap_err().to_string();
         assert!(text.contains(why) && !text.contains('\n'), "{text}");
     };

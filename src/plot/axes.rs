@@ -81,7 +81,7 @@ impl Axis {
     }
 
     /// About `target` ticks with their texts.
-    fn ticks(&self, target: f64) -> Vec<(f64, String)> {
+    pub(super) fn ticks(&self, target: f64) -> Vec<(f64, String)> {
         if !self.names.is_empty() {
             return shortened(&self.names);
         }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
 use crate::plot::document::{Block, Document, TextTable};
-use crate::model::Rule;
+use crate::model::{Geometry, Rule, Update};
 use crate::num;
 use crate::observe::Scalars;
 use crate::plot::{
@@ -61,7 +61,10 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         caption: caption.to_owned(),
         picture,
     };
-    let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
+    // Principal axes would show the directions in which a rescaled cloud grows, and hide its clusters.
+    let by_coordinates = matches!(config.model.update, Update::Flow { geometry: Geometry::Rescaled, .. });
+    let paths =
+        Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
     let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
@@ -177,6 +180,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
             subtitle: String::new(),
             frames,
             strip: None,
+            by_coordinates: false,
         })
         .collect();
     Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)
