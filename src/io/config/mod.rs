@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::init::{self, Cloud, CloudSample};
 use crate::io::{input, npy, presets};
 use crate::model::{MAX_DIMENSION, Model};
+use crate::num;
 use crate::tokens::{Precision, Tokens};
 
 /// Most bytes of a config file. Larger data belongs into `.npy` files.
@@ -291,7 +292,7 @@ fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
     let trigger = |key, default| section.or(key, default, |field| field.parsed(Trigger::parse));
     let checkpoint_seconds = section.or("checkpoint_seconds", 300.0, |field| match field.number()? {
         seconds if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
-        seconds => Err(field.error(format!(" is {seconds}; it must be finite and above 0"))),
+        seconds => Err(field.error(format!(" is {}; it must be finite and above 0", num::short(seconds)))),
     })?;
     Ok(OutputOptions {
         record: trigger("record", Trigger::Every(1))?,

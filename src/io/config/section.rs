@@ -6,6 +6,7 @@ use super::document::{Entry, Item, Place, Table, Value};
 use super::keys::{self, dotted};
 use crate::error::{Error, Result};
 use crate::io::{input, npy};
+use crate::num;
 use crate::schedule::{LONGEST_TABLE, Schedule};
 
 /// Most bytes of a CSV file: room for the longest table.
@@ -118,10 +119,12 @@ impl<'a> Field<'a> {
 
     /// A whole number of at least `least`.
     pub(super) fn count(&self, least: u64) -> Result<u64> {
-        match self.value.item {
-            Item::Integer(number) if u64::try_from(number).is_ok_and(|n| n >= least) => Ok(number as u64),
-            _ => Err(self.expected(&format!("a whole number of at least {least}"))),
-        }
+        let count = match self.value.item {
+            Item::Integer(number) => u64::try_from(number).ok(),
+            Item::Float(number) => num::whole_of(number),
+            _ => None,
+        };
+        count.filter(|n| *n >= least).ok_or_else(|| self.expected(&format!("a whole number of at least {least}")))
     }
 
     /// `true` or `false`.
