@@ -193,7 +193,9 @@ impl<S: Study> Planned for Asked<S> {
             if S::SHARED && self.sizes.precision == Precision::F32 {
                 report.doubt();
             }
-            outcome.written = report.save(self.front(), &results.rows, folder)?;
+            let path = folder.path().display();
+            let kept = || format!("all cells are finished; `localmax study resume {path}` draws the report");
+            outcome.written = report.save(self.front(), &results.rows, folder).map_err(|e| e.after(kept()))?;
             outcome.claims = report.claims().to_vec();
         }
         Ok(outcome)

@@ -8,7 +8,7 @@ use super::sizes::named;
 use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use crate::num::{dot, evenly, norm, squared_distance};
+use crate::num::{dot, evenly, norm, short, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
@@ -39,7 +39,7 @@ pub(super) fn positive(option: &str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(Error::input(format!("{option} {value}: it must be finite and above 0")))
+    Err(Error::input(format!("{option} {}: it must be finite and above 0", short(value))))
 }
 
 /// A model that averages under `rule`, with the scores of A and a constant α.
