@@ -254,10 +254,12 @@ def contract(case):
             root, change = length(query) / u / scale, kappa * sqrt(d)
             width, rounding = 0.5 * (root + change) + delta / u * (1 + change), c * length(large)
         else:
-            root = sqrt(max(0.0, dot(query, x[i]))) / u / scale
-            under = kappa * sizes[i] / scale + 1
+            k = case["matrix_exponent"] % 2
+            h = (case["matrix_exponent"] + k) // 2
+            root = sqrt(max(0.0, dot(query, x[i]))) * 2.0 ** (k - h) / u
+            under = 2**k * kappa * sizes[i]
             change = min(sqrt(under), under / root if root > 0 else inf) + 1
-            width, rounding = 0.5 * (root + change) + delta / u * change, sqrt(score)
+            width, rounding = 0.5 * (root + change) + delta / u / 2.0**h * change, sqrt(score)
         units = 2 * kappa * max(sizes) + width
         numbers.append(units * u * u * scale + 2 * score + delta * rounding)
         for k in range(d):

@@ -9,10 +9,9 @@ use super::output;
 use crate::choice::{EngineChoice, Plan};
 use crate::engine::{self, Engine};
 use crate::error::Error;
-use crate::exact::{Grid, Step, Steps};
+use crate::exact::Grid;
 use crate::io::config::{Config, Override};
 use crate::io::presets;
-use crate::model::StripForm;
 use crate::tokens::Tokens;
 
 /// Coordinates that take seconds to draw or read.
@@ -95,21 +94,6 @@ pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
     let (tokens, grid) = engine::first_state(model, &config.load_tokens()?, run.precision)?;
-    if model.is_exact() && model.strip_form() == StripForm::ANorm {
-        let holds = Step::exponents_of_a_norms(run.precision, config.d());
-        let mut steps = Steps::new(model, grid, config.d());
-        for t in [0, run.steps.saturating_sub(1)] {
-            let found = steps.at(t)?.matrix_exponent;
-            if !holds.contains(&found) {
-                let (least, most) = (holds.start(), holds.end());
-                output::note(&format!(
-                    "at step {t} the rows of A sum to about 2^{found}; a-norms keep their digits from 2^{least} to 2^{most}: take c·A \
-                     and √c·δ, which is the same system, or see what `localmax verify` says"
-                ));
-                break;
-            }
-        }
-    }
     Ok((tokens, grid))
 }
 

@@ -6,9 +6,10 @@ use std::io::{BufReader, Read as _};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::exact::Grid;
+use crate::exact::{Grid, VERSION};
 use crate::io::config::{Config, TokenSource};
 use crate::io::npy;
+use crate::model::StripForm;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
@@ -121,8 +122,17 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
              and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
         )));
     }
+    let model = &config.model;
+    let is_a_norm = model.is_exact() && model.strip_form() == StripForm::ANorm && !model.scores().is_identity();
+    if let Some(was) = progress.segments.last().map(|segment| segment.contract).filter(|&was| is_a_norm && was < 2) {
+        let path = run.path().display();
+        return Err(Error::input(format!(
+            "{path} has taken a-norm strips of another A than the identity in the contract's version {was}, which \
+             version {VERSION} takes otherwise: begin again with `localmax run {path}/config.toml --out NEW`"
+        )));
+    }
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    if config.model.is_exact() && !grid.holds(tokens) {
+    if model.is_exact() && !grid.holds(tokens) {
         return Err(Error::input(format!(
             "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
             run.checkpoint_path(progress.step).display()
