@@ -212,7 +212,8 @@ class Real:
             if motion["geometry"] in ("sphere", "ellipsoid"):
                 k, smallest = self.kappa, self.smallest
                 error = 2 * k * error / (smallest * before) + self.products * 2 * (d + 8) * rho * k * k / smallest
-        return error + 1.01 * self.r * (after + error) + d * 2.0**-126 * self.r
+        bound = error + 1.01 * self.r * (after + error) + d * 2.0**-126 * self.r
+        return inf if math.isnan(bound) else bound  # infinity times nothing: there is no bound
 
 
 def real(case):

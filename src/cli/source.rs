@@ -10,7 +10,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::exact::Grid;
-use crate::io::config::{Config, Override};
+use crate::io::config::{Config, Override, PRECISIONS, Start};
 use crate::io::presets;
 use crate::tokens::Tokens;
 
@@ -34,8 +34,9 @@ pub(super) struct Source {
     /// Search for keys: every pair (brute), by norms or by a tree of boxes; auto takes the cheapest
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
-    /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
+    /// Width of the stored tokens; auto takes f32, or f64 where an exact rule's lattice would be too
+    /// coarse
+    #[arg(long, value_name = "WIDTH", value_parser = named(&PRECISIONS))]
     precision: Option<String>,
     /// Steps to take
     #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = count)]
@@ -81,20 +82,27 @@ impl Source {
     }
 }
 
-/// The first state of a run: the config's tokens on their lattice, or on their geometry.
+/// The first state of a run: the config's tokens on their lattice, whose precision is settled, or
+/// on their geometry. Says what the lattice loses.
 ///
 /// # Errors
 /// No such engine, or more memory than there is, before anything is allocated; a file that cannot
-/// be read; tokens too large or too small for their lattice.
-pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
+/// be read; tokens too large or too small for their lattice, or steps too small.
+pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     preflight(config)?;
-    let (model, run) = (&config.model, &config.run);
     let coordinates = config.n().saturating_mul(config.d());
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
-    let (tokens, grid) = engine::first_state(model, &config.load_tokens()?, run.precision)?;
-    Ok((tokens, grid))
+    let width = config.run.precision;
+    let start = config.start()?;
+    if config.run.precision != width {
+        preflight(config)?;
+    }
+    if let Some(lost) = &start.lost {
+        output::note(lost);
+    }
+    Ok(start)
 }
 
 /// Checks that there is the engine that the config asks for, with the memory that it takes, and

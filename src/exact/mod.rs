@@ -31,13 +31,21 @@
 //! can become non-finite. Cycles are possible, if rare: two tokens that draw each other, an odd
 //! number of units apart and mirrored, change places for ever once that number is one.
 //!
+//! A lattice too coarse for the steps of a run is refused: γ(t)·R ≥ 2^10·u, R the radius of the
+//! cloud ([`Grid::require_steps`]). So γ is never 0, and a move of one unit is a step at the cloud's
+//! own scale only where a token has all but arrived.
+//!
 //! [`Grid`] is step 0, [`Step`] (made by [`Steps`]) is everything of 1–3 that does not depend on
 //! the tokens. Executing a step is the engines' business, and [`crate::reference`] defines it.
 
 mod grid;
+mod loss;
+mod resolution;
 mod step;
 
 pub use crate::exact::grid::Grid;
+pub use crate::exact::loss::Loss;
+pub use crate::exact::resolution::{LEAST_MOVE, LeastGain, RunError};
 pub use crate::exact::step::{Step, Steps, StripWidth, TokenMatrix};
 
 use crate::tokens::Precision;
