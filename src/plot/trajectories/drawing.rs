@@ -180,7 +180,8 @@ impl<'a> Drawing<'a> {
         if let [a, .., b] = edge[..] {
             canvas.line(a, b, Style::line(EDGE, 1.4, 1.0));
         }
-        self.keys.push((Key::Band, format!("strip of token {}: scores ⟨A xᵢ, y⟩ at or above its threshold", strip.token)));
+        self.keys
+            .push((Key::Band, format!("strip of token {}: scores ⟨A xᵢ, y⟩ at or above its threshold", strip.token)));
     }
 
     fn paths(&mut self, canvas: &mut Canvas) {

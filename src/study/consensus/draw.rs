@@ -30,12 +30,8 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
 
 /// Time to consensus over β.
 fn times(asked: &Asked<Consensus>, rows: &[Row]) -> Chart {
-    let mut chart = Chart::new(
-        "Time to consensus",
-        Coordinate::linear("β"),
-        Coordinate::log("time t"),
-    )
-    .subtitle(format!("{}, {} each, ε = {:e}", asked.sizes.shape(), asked.sizes.clouds(), asked.own.epsilon));
+    let mut chart = Chart::new("Time to consensus", Coordinate::linear("β"), Coordinate::log("time t"))
+        .subtitle(format!("{}, {} each, ε = {:e}", asked.sizes.shape(), asked.sizes.clouds(), asked.own.epsilon));
     let limit = asked.sizes.steps as f64 * asked.own.dt;
     let (mut open, mut without) = (0, Vec::new());
     for (k, case) in ["sphere", "hemisphere"].into_iter().enumerate() {
@@ -90,12 +86,9 @@ fn energy(results: &Results<Row>, cell: usize) -> Result<Vec<(f64, f64)>> {
 }
 
 fn plateau(results: &Results<Row>, cell: usize) -> Result<Chart> {
-    let chart = Chart::new(
-        "The energy of five tokens at β = 4",
-        Coordinate::linear("time t"),
-        Coordinate::linear("energy"),
-    )
-    .line("energy", energy(results, cell)?);
+    let chart =
+        Chart::new("The energy of five tokens at β = 4", Coordinate::linear("time t"), Coordinate::linear("energy"))
+            .line("energy", energy(results, cell)?);
     Ok(chart.level("published plateau 3.551", PLATEAU_ENERGY).level("one cluster: e⁴/8", libm::exp(4.0) / 8.0).grey())
 }
 
