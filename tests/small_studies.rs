@@ -22,6 +22,8 @@ fn verdicts(outcome: &Outcome) -> String {
         Verdict::Yes => 'y',
         Verdict::No => 'n',
         Verdict::Undecided => 'u',
+        Verdict::Counted => 'c',
+        Verdict::Illustration => 'i',
     };
     outcome.claims.iter().map(|claim| letter(claim.agrees)).collect()
 }
