@@ -42,12 +42,13 @@ impl Axis {
         Ok(Self { key: key.to_owned(), values })
     }
 
-    /// The axis of seeds from 1 to `end`.
-    pub(super) fn seeds(end: u64) -> Result<Self> {
-        if end > MOST {
-            return Err(Error::input(format!("--seeds {end}: there are at most {MOST}")));
+    /// The axis of `count` seeds from `first` on.
+    pub(super) fn seeds(first: u64, count: u64) -> Result<Self> {
+        if count > MOST {
+            return Err(Error::input(format!("--seeds {count}: there are at most {MOST}")));
         }
-        Ok(Self { key: "seed".into(), values: Values::List((1..=end).map(|k| k.to_string()).collect()) })
+        let seeds = first..first.saturating_add(count);
+        Ok(Self { key: "seed".into(), values: Values::List(seeds.map(|seed| seed.to_string()).collect()) })
     }
 
     /// An axis with one value.
