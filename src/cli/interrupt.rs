@@ -3,10 +3,11 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::output;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
 /// Stage of the process when a signal arrives.
 enum Stage {
@@ -38,6 +39,7 @@ pub(super) fn watch(unbegun: &str) -> Result<()> {
             Stage::Unbegun(text) => output::note(&format!("error: interrupted: {text}")),
             Stage::Begun => {
                 *stage = Stage::Asked;
+                flag().raise();
                 drop(stage);
                 if std::io::stderr().is_terminal() {
                     output::note("\nending after the steps in hand; again to end at once");
@@ -67,6 +69,12 @@ pub(super) fn begin() {
     if let Stage::Unbegun(_) = *stage {
         *stage = Stage::Begun;
     }
+}
+
+/// The flag that is raised once a signal has asked the run to end.
+pub(super) fn flag() -> Interrupt {
+    static FLAG: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+    FLAG.clone()
 }
 
 /// Breaks once a signal has asked the run to end.

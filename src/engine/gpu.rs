@@ -9,6 +9,7 @@ use crate::engine::plans::only_brute;
 use crate::engine::step::Step;
 use crate::error::Result;
 use crate::exact::Grid;
+use crate::interrupt::Interrupt;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
 use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
 use crate::model::Model;
@@ -77,6 +78,10 @@ impl Engine for ExactGpu {
         description(self.device().adapter())
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
+    }
+
     fn rounding(&self) -> Rounding {
         Rounding::Single
     }
@@ -91,7 +96,7 @@ impl Engine for ExactGpu {
     }
 
     fn effort(&self) -> Option<Effort> {
-        Some(self.effort())
+        self.effort()
     }
 
     fn strips(&mut self) -> Result<Strips> {
@@ -106,6 +111,10 @@ impl Engine for ExactGpu {
 impl Engine for RealGpu {
     fn description(&self) -> Description {
         description(self.device().adapter())
+    }
+
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
     }
 
     fn rounding(&self) -> Rounding {
