@@ -7,12 +7,13 @@
 
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::output;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
 /// Signals that are closer together count as one.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -80,6 +81,7 @@ fn ask(why: &str, is_ctrl_c: bool) {
         Stage::Idle(text) => output::note(&format!("error: {why}: {text}")),
         Stage::Begun(lost) => {
             *stage = Stage::Asked(lost, Instant::now());
+            flag().raise();
             drop(stage);
             if io::stderr().is_terminal() {
                 output::note(&format!("\n{why}: ending after the steps in hand; Ctrl-C again to end at once"));
@@ -113,6 +115,12 @@ pub(super) fn begin(lost: &'static str) {
     if let Stage::Idle(_) = *stage {
         *stage = Stage::Begun(lost);
     }
+}
+
+/// The flag that is raised once the run has been asked to end.
+pub(super) fn flag() -> Interrupt {
+    static FLAG: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+    FLAG.clone()
 }
 
 /// Everything is kept, as `idle` says: from now on the process ends when it is asked.

@@ -13,6 +13,7 @@ use super::{interrupt, output};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
+use crate::interrupt::Interrupt;
 use crate::io::config::{Config, Start};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
@@ -129,9 +130,13 @@ impl Callbacks for Live<'_> {
         open_engine(self.config, &at.tokens, grid)
     }
 
+    fn interrupt(&self) -> Interrupt {
+        interrupt::flag()
+    }
+
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
         let searched =
-            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.distinct, e.keys_a_row));
+            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.rows, e.keys_a_row));
         self.progress.at(step, &format!("{} moving{searched}", report.moved));
         interrupt::flow()
     }
@@ -189,9 +194,9 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         }
         text += "\n";
     }
-    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = result.effort {
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, rows }) = result.effort {
         text += &format!(
-            "search     plan {}: {distinct} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
+            "search     plan {}: {rows} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
             plan.name()
         );
     }

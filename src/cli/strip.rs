@@ -33,7 +33,7 @@ const SHOWN: usize = 40;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut config = arguments.source.config()?;
-    let (n, d, token) = (config.n(), config.d(), arguments.token);
+    let (n, token) = (config.n(), arguments.token);
     if token >= n {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
     }
@@ -57,7 +57,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let Start { tokens, grid, .. } = first_state(&mut config)?;
     let engine = open_engine(&config, &tokens, grid)?;
-    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, 0);
+    let shape = (tokens.n(), tokens.d());
+    let mut simulation = Simulation::from_state(&config.model, grid, shape, engine, 0);
     while simulation.t() < arguments.step {
         simulation.take(arguments.step)?;
     }
