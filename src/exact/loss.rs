@@ -62,10 +62,9 @@ impl Grid {
     /// What this lattice loses of a cloud; all of it where the cloud is out of its range.
     pub fn loss(self, given: &Tokens) -> Loss {
         let held = self.require_range().and_then(|()| self.snap(given));
-        held.map_or(
-            Loss { n: given.n(), d: given.d(), merged: given.n(), vanished: given.n() * given.d() },
-            |held| Loss::of(given, &held),
-        )
+        held.map_or(Loss { n: given.n(), d: given.d(), merged: given.n(), vanished: given.n() * given.d() }, |held| {
+            Loss::of(given, &held)
+        })
     }
 }
 

@@ -93,7 +93,9 @@ impl Grid {
             Some(text) if self.precision == Precision::F32 => {
                 Err(Error::input(format!("{text}: take precision \"f64\" or \"auto\"")))
             }
-            Some(text) => Err(Error::input(format!("{text}: take a larger alpha or gamma, that is fewer, longer steps"))),
+            Some(text) => {
+                Err(Error::input(format!("{text}: take a larger alpha or gamma, that is fewer, longer steps")))
+            }
         }
     }
 

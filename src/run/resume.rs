@@ -153,7 +153,9 @@ fn require_steps(run: &RunDir, config: &Config, progress: &Progress, more: u64) 
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
     let fits = if config.model.is_exact() { grid.require_steps(&config.model, from..end, radius) } else { Ok(()) };
     let path = run.path().display();
-    fits.map_err(|error| Error::input(format!("{error}, in a run begun anew: `localmax run {path}/config.toml --out NEW`")))
+    fits.map_err(|error| {
+        Error::input(format!("{error}, in a run begun anew: `localmax run {path}/config.toml --out NEW`"))
+    })
 }
 
 /// True if a run without a checkpoint has files of later states than its first, which is written

@@ -64,9 +64,7 @@ pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
         StripWidth::Constant(width) => width,
         StripWidth::Argmax => 0,
         StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),
-        StripWidth::ANorm { factor, parity } => {
-            factor.saturating_mul(root(dot(own).max(0) << parity)).min(clamp)
-        }
+        StripWidth::ANorm { factor, parity } => factor.saturating_mul(root(dot(own).max(0) << parity)).min(clamp),
     }
 }
 

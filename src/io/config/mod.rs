@@ -290,7 +290,8 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
 }
 
 fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
-    let asked = section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
+    let asked =
+        section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
     Ok(RunOptions {
         steps: section.need("steps", "the number of steps to take")?.count(0)?,
         engine: section.or("engine", EngineChoice::Auto, |field| field.parsed(EngineChoice::parse))?,
