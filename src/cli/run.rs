@@ -13,7 +13,7 @@ use super::{interrupt, output};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::Grid;
-use crate::io::config::Config;
+use crate::io::config::{Config, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::pictures;
@@ -31,6 +31,7 @@ pub(super) const LOST: &str =
   localmax run                                             a default system, in seconds
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -51,9 +52,15 @@ pub(super) struct Arguments {
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
+    /// Print a config with every key, its meaning and its default, and run nothing
+    #[arg(long, exclusive = true)]
+    template: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.template {
+        return Ok(output::print(&template()?)?);
+    }
     interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
@@ -124,6 +131,10 @@ impl Callbacks for Live<'_> {
         output::note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
         open_engine(self.config, &at.tokens, grid)
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(text);
     }
 
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
@@ -249,7 +260,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
                     assert!(said.contains("localmax resume"), "{said}");
-                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint(false).unwrap();
                     assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
                     let meta = fs::read_to_string(path.join("meta.json")).unwrap();
                     if fault == Fault::Once(FULL) && !said.contains("meta.json") {

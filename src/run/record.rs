@@ -65,6 +65,9 @@ pub trait Callbacks {
     /// No such engine.
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
 
+    /// Hears what the user has to know.
+    fn note(&mut self, _text: &str) {}
+
     /// Hears the steps taken, the last report, and how that step was computed; breaks to end the
     /// run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
@@ -84,7 +87,12 @@ pub fn begin(
 ) -> Result<(RunDir, RunResult)> {
     let run = place.create(config, &Meta::new(config, &start.progress))?;
     let result = match run.lock() {
-        Ok(_lock) => self::run(config, &run, start, engine, callbacks),
+        Ok(lock) => {
+            if let Some(note) = lock.note() {
+                callbacks.note(&note);
+            }
+            self::run(config, &run, start, engine, callbacks)
+        }
         // Another process has taken it up already.
         Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
@@ -210,7 +218,7 @@ fn reopen(
     adapter: &Description,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Checkpoint, Box<dyn Engine>)> {
-    let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
+    let found = run.newest_checkpoint(true)?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
     let engine = callbacks.reopen(lost, &found)?;
     let other = engine.description();
     if other != *adapter {

@@ -11,6 +11,7 @@
 //! | `document` | TOML in which every value knows its line and column, or its option of the command line |
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
+//! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
@@ -19,6 +20,7 @@ mod keys;
 mod model;
 mod operator;
 mod section;
+mod template;
 mod trigger;
 mod write;
 
@@ -28,6 +30,7 @@ use std::sync::Arc;
 pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
+pub use template::template;
 pub use trigger::Trigger;
 
 use crate::choice::{EngineChoice, Plan};
@@ -170,7 +173,7 @@ impl Config {
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
-        let tables = || if let Whose::New = whose { config.require_values() } else { Ok(()) };
+        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
@@ -201,12 +204,12 @@ impl Config {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
-    /// Checks that every table has a value for each step.
+    /// Checks that every table has a value for each of the steps `0..steps`.
     ///
     /// # Errors
     /// The first that is shorter, with both numbers.
-    pub fn require_values(&self) -> Result<()> {
-        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, self.run.steps))
+    pub fn require_values(&self, steps: u64) -> Result<()> {
+        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
     }
 
     /// Reads or draws the initial tokens, as they are before a lattice rounds them.
