@@ -10,6 +10,7 @@ use super::source::{count, first_state, named, open_engine, preflight, time};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
+use crate::io::config::Start;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::record;
@@ -96,9 +97,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         (start, engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
-        let (tokens, grid) = first_state(&config)?;
+        let Start { tokens, grid, radius, .. } = first_state(&mut config)?;
         let engine = open_engine(&config, &tokens, grid)?;
-        let progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
+        let mut progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
+        progress.half_side = Some(radius);
         (Checkpoint { tokens, progress, frames: Vec::new() }, engine)
     };
     start.progress.options = options;

@@ -12,8 +12,8 @@ use super::verify::require_steps;
 use super::{interrupt, output};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::exact::Grid;
-use crate::io::config::{Config, template};
+use crate::exact::{Grid, LeastGain, RunError};
+use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::pictures;
@@ -90,13 +90,16 @@ pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
 
 /// Takes a new run to its end and prints what it came to.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
-    let (tokens, grid) = first_state(config)?;
+    let config = &mut config.clone();
+    let Start { tokens, grid, radius, why, .. } = first_state(config)?;
     let engine = open_engine(config, &tokens, grid)?;
-    let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
+    let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
+    progress.half_side = Some(radius);
 
     interrupt::begin(LOST);
     let start = Checkpoint { tokens, progress, frames: Vec::new() };
     let mut live = Live::new(config, &start);
+    live.before.why = why;
     let result = record::begin(config, place, start, engine, &mut live);
     live.progress.done();
     let (run, result) = result?;
@@ -121,7 +124,7 @@ struct Live<'a> {
 
 impl<'a> Live<'a> {
     fn new(config: &'a Config, start: &Checkpoint) -> Self {
-        let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds };
+        let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds, why: None };
         Self { config, progress: Bar::after(before.steps, config.run.steps), before }
     }
 }
@@ -150,10 +153,13 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Steps and seconds of a run's earlier segments.
+/// What was before the segment that ended.
 struct Before {
+    /// Steps and seconds of earlier segments.
     steps: u64,
     seconds: f64,
+    /// Why f64 was chosen.
+    why: Option<String>,
 }
 
 fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
@@ -175,17 +181,16 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     }
     text += "\n";
     let strips = result.last.filter(|_| config.model.has_strips());
-    let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
+        let why = before.why.as_ref().map_or(String::new(), |why| format!(", since {why}"));
         text += &format!(
-            "lattice    unit {2:.3e} ({3}), coordinates up to {0:.6e} (at most 2^{1}); rounding moves the limit of a strip of {5} by up to about {4:.1e}\n",
-            grid.radius,
-            grid.exponent,
-            grid.unit,
-            meta.precision,
-            grid.unit * f64::from(largest).max(2.0) / 2.0,
-            counted(u64::from(largest), "token"),
+            "lattice    unit {:.3e} ({}{why}), coordinates up to {:.6e} (at most 2^{})\n",
+            grid.unit, meta.precision, grid.radius, grid.exponent,
         );
+        if let Ok(Some(least)) = LeastGain::of(&config.model, 0..result.steps) {
+            let error = RunError::after(result.steps, least.gamma, config.run.precision);
+            text += &format!("rounding   {}\n", error.told(grid.unit));
+        }
     }
     if let Some(last) = result.last {
         text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);

@@ -201,13 +201,13 @@ fn summary(name: &str, folder: &Folder, outcome: &Outcome) -> String {
     let mut text = format!("{name}: {finished} of {cells} cells\n");
     for Claim { claim, measured, error, agrees, basis, .. } in claims {
         text +=
-            &format!("{:<10} {claim} ({})\n           {measured}; criterion: {error}\n", agrees.name(), basis.name());
+            &format!("{:<12} {claim} ({})\n             {measured}; criterion: {error}\n", agrees.name(), basis.name());
     }
     for path in written {
-        text += &format!("wrote      {}\n", path.display());
+        text += &format!("wrote        {}\n", path.display());
     }
     if finished < cells {
-        text += "report     none yet: other cells are still to be computed\n";
+        text += "report       none yet: other cells are still to be computed\n";
     }
-    text + &format!("study      {}\n", folder.path().display())
+    text + &format!("study        {}\n", folder.path().display())
 }

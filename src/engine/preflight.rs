@@ -86,7 +86,10 @@ impl Shape {
                 what: format!("a run of {} tokens in R^{}", self.n, self.d),
                 needed,
                 available,
-                mend: "take fewer tokens or precision f32".into(),
+                mend: match self.precision {
+                    Precision::F32 => "take fewer tokens".into(),
+                    Precision::F64 => "take fewer tokens or precision f32".into(),
+                },
             }),
             _ => Ok(()),
         }

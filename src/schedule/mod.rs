@@ -88,6 +88,25 @@ impl Schedule {
         }
     }
 
+    /// The limit as t → ∞; `None` where it cannot be told.
+    ///
+    /// A formula is taken at t = ∞ by the rules 1/∞ = 0, ∞ + 1 = ∞, e^−∞ = 0; what has no value there,
+    /// such as ∞ − ∞ or sin ∞, is not told. Values far out must come near it, window by window: a jump
+    /// or a 1^∞ has a value at ∞ that is no limit.
+    pub fn limit(&self) -> Option<f64> {
+        let expression = match self {
+            Self::Constant(value) => return Some(*value),
+            Self::Table(values) => return values.last().copied(),
+            Self::Expression(expression) => expression,
+        };
+        let limit = expression.at(f64::INFINITY);
+        let apart = |k: u32, from: f64| (expression.at(from + f64::from(k)) - limit).abs();
+        let farthest = |doublings: i32| (0..64).map(|k| apart(k, 2f64.powi(doublings))).reduce(f64::max);
+        let [near, far, farther] = [10, 30, 50].map(|doublings| farthest(doublings).unwrap_or(f64::NAN));
+        let comes = farther == 0.0 || (farther <= far && far <= near && farther < 0.9 * near);
+        (limit.is_finite() && comes).then_some(limit)
+    }
+
     /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         match self {

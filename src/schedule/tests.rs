@@ -168,3 +168,19 @@ fn tables_go_by_the_step() {
     assert_eq!(table.times(&other).unwrap(), Schedule::table(&[15.0, 14.0]).unwrap());
     assert!(table.times(&Schedule::parse("t").unwrap()).is_err());
 }
+
+/// A schedule that is taken to vanish and does not would have its limits held to a theorem that does
+/// not speak of them; one that vanishes slowly would be left out.
+#[test]
+fn limits_are_told_or_left_open() {
+    let limit = |text: &str| Schedule::parse(text).unwrap().limit();
+    for text in
+        ["1/(t+1)", "1/ln(t+3)", "0.25/(t+1)^0.1", "0.25*exp(-t/50)", "0.5*0.9^t", "min(1,2/t)", "1/ln(ln(t+9))"]
+    {
+        assert_eq!(limit(text), Some(0.0), "{text}");
+    }
+    assert_eq!((limit("0.1+1/ln(t+3)"), limit("0.25"), limit("tanh(t)")), (Some(0.1), Some(0.25), Some(1.0)));
+    for text in ["0.25*mod(t,2)", "sin(t)^2", "ceil(1/(t+1))", "(1-1/(t+2))^(t^2)", "t", "t/(t^2+1)", "1+sin(t)/9"] {
+        assert_eq!(limit(text), None, "{text}");
+    }
+}
