@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::interrupt::Interrupt;
-use crate::io::config::{Config, Start};
+use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::pictures;
@@ -32,6 +32,7 @@ pub(super) const LOST: &str =
   localmax run                                             a default system, in seconds
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -52,9 +53,15 @@ pub(super) struct Arguments {
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
+    /// Print a config with every key, its meaning and its default, and run nothing
+    #[arg(long, exclusive = true)]
+    template: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.template {
+        return Ok(output::print(&template()?)?);
+    }
     interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
@@ -132,6 +139,10 @@ impl Callbacks for Live<'_> {
 
     fn interrupt(&self) -> Interrupt {
         interrupt::flag()
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(text);
     }
 
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
@@ -259,7 +270,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
                     assert!(said.contains("localmax resume"), "{said}");
-                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint(false).unwrap();
                     assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
                     let meta = fs::read_to_string(path.join("meta.json")).unwrap();
                     if fault == Fault::Once(FULL) && !said.contains("meta.json") {

@@ -71,6 +71,9 @@ pub trait Callbacks {
         Interrupt::default()
     }
 
+    /// Hears what the user has to know.
+    fn note(&mut self, _text: &str) {}
+
     /// Hears the steps taken, the last report, and how that step was computed; breaks to end the
     /// run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
@@ -90,7 +93,12 @@ pub fn begin(
 ) -> Result<(RunDir, RunResult)> {
     let run = place.create(config, &Meta::new(config, &start.progress))?;
     let result = match run.lock() {
-        Ok(_lock) => self::run(config, &run, start, engine, callbacks),
+        Ok(lock) => {
+            if let Some(note) = lock.note() {
+                callbacks.note(&note);
+            }
+            self::run(config, &run, start, engine, callbacks)
+        }
         // Another process has taken it up already.
         Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
@@ -216,7 +224,7 @@ fn reopen(
     adapter: &Description,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Checkpoint, Box<dyn Engine>)> {
-    let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
+    let found = run.newest_checkpoint(true)?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
     let engine = callbacks.reopen(lost, &found)?;
     let other = engine.description();
     if other != *adapter {
