@@ -7,6 +7,7 @@ use super::output;
 use super::source::{Source, first_state, open_engine};
 use crate::engine::{Simulation, Strip};
 use crate::error::Error;
+use crate::io::config::Start;
 use crate::model::Rule;
 
 /// Print the strip of one token: the tokens it averages over, with their scores and how far below
@@ -31,7 +32,7 @@ pub(super) struct Arguments {
 const SHOWN: usize = 40;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let config = arguments.source.config()?;
+    let mut config = arguments.source.config()?;
     let (n, d, token) = (config.n(), config.d(), arguments.token);
     if token >= n {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
@@ -54,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let steps = config.run.steps;
         output::note(&format!("step {} is past the config's last, {steps}: going on to it", arguments.step));
     }
-    let (tokens, grid) = first_state(&config)?;
+    let Start { tokens, grid, .. } = first_state(&mut config)?;
     let engine = open_engine(&config, &tokens, grid)?;
     let mut simulation = Simulation::from_state(&config.model, grid, d, engine, 0);
     while simulation.t() < arguments.step {

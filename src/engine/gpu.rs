@@ -7,7 +7,7 @@ use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::plans::only_brute;
 use crate::engine::step::Step;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
 use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
@@ -15,13 +15,26 @@ use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
+/// The largest coordinate of a cloud must not be below this, so that a token a hundred million times
+/// smaller is still a normal number: WGSL lets a driver flush others to 0.
+const SMALLEST_CLOUD: f64 = 1e-30;
+
 /// The GPU engine on an opened device.
 ///
 /// # Errors
-/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
+/// Not enough memory; a model without kernels; a plan that the engine lacks; tokens of a rule in real
+/// numbers that are all but 0; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     require(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
+        let largest = tokens.largest_magnitude();
+        if largest > 0.0 && largest < SMALLEST_CLOUD {
+            return Err(Error::input(format!(
+                "the largest coordinate is {largest:.1e}, and a GPU may take numbers below {:.1e} for 0: scale the tokens \
+                 to {SMALLEST_CLOUD:e} or more, or take --engine cpu",
+                f32::MIN_POSITIVE
+            )));
+        }
         return Ok(Box::new(block_on(RealGpu::new(device, tokens, model))?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());

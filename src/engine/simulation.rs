@@ -32,7 +32,7 @@ pub fn first_state(model: &Model, cloud: &Tokens, precision: Precision) -> Resul
     if !model.is_exact() {
         return Ok((model.start(cloud, precision)?, grid));
     }
-    grid.require_range()?;
+    grid.require_range(cloud.largest_magnitude())?;
     Ok((grid.snap(cloud)?, grid))
 }
 
@@ -73,11 +73,14 @@ impl Simulation {
     /// A run of `model` from `tokens`, at the precision that they are stored in.
     ///
     /// # Errors
-    /// A model or tokens outside their domain; no such engine on this machine, or not enough
+    /// A model or tokens outside their domain; a first step too small for the lattice; no such engine on this machine, or not enough
     /// memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
+        if model.is_exact() {
+            grid.require_steps(model, 0..1, tokens.radius())?;
+        }
         let opened = open(engine, Plan::Auto, model, &first, grid)?;
         Ok(Self::from_state(model, grid, first.d(), opened.engine, 0))
     }

@@ -31,7 +31,11 @@ const TILT: f64 = -0.45;
 enum Lens {
     Plane(Axes),
     /// The box's middle, pixels for a unit of each axis, and the pixel of the middle.
-    Space { middle: DVec3, units: DVec3, centre: DVec2 },
+    Space {
+        middle: DVec3,
+        units: DVec3,
+        centre: DVec2,
+    },
 }
 
 impl Lens {

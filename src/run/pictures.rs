@@ -6,10 +6,10 @@ use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
-use crate::plot::document::{Block, Document, TextTable};
 use crate::model::{Geometry, Rule, Update};
 use crate::num;
 use crate::observe::Scalars;
+use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };

@@ -58,6 +58,9 @@ pub struct Progress {
     pub grid_exponent: i32,
     /// The largest magnitude of an initial coordinate.
     pub radius: f64,
+    /// Half the longest side of the initial tokens' box; not in runs of the contract's version 1.
+    #[serde(default)]
+    pub half_side: Option<f64>,
     /// The engine of each range of steps.
     pub segments: Vec<Segment>,
     /// Marks of the tables written so far.
@@ -95,6 +98,7 @@ impl Progress {
             options,
             grid_exponent: grid.exponent,
             radius,
+            half_side: None,
             segments: vec![Segment::new(0, engine)],
             tables: Vec::new(),
             last: None,
@@ -115,7 +119,7 @@ impl Progress {
         let checks = [
             (i64::try_from(self.step).is_ok(), "its step is no number of steps"),
             ((-1100..=1100).contains(&self.grid_exponent), "its lattice is beyond the range of numbers"),
-            (is_duration(self.radius), "its radius is no length"),
+            (is_duration(self.radius) && self.half_side.is_none_or(is_duration), "its radius is no length"),
             (is_duration(self.total_seconds) && is_duration(self.step_seconds), "its times are no durations"),
             (self.tables.iter().all(|mark| in_folder(&mark.file)), "its tables lie outside the run"),
             (self.segments.iter().all(|segment| segment.from_step <= self.step), "its segments lie ahead of it"),

@@ -6,13 +6,14 @@ use std::io::{BufReader, Read as _};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::exact::Grid;
+use crate::exact::{Grid, VERSION};
 use crate::io::config::{Config, TokenSource};
-use crate::io::npy;
+use crate::io::{input, npy};
+use crate::model::StripForm;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
-use crate::run::progress::Options;
+use crate::run::progress::{Options, Progress};
 use crate::tokens::Tokens;
 
 /// A run that [`look`] found in a directory.
@@ -48,6 +49,9 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     config.run.steps =
         steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
     config.validate()?;
+    if more > 0 {
+        config.require_values()?;
+    }
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
@@ -55,6 +59,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     let progress = &checkpoint.progress;
     config.name.clone_from(&progress.name);
     require_one_system(run, &config, &checkpoint)?;
+    require_steps(run, &config, progress, more)?;
     let (options, end, step) = (progress.options, config.run.steps, progress.step);
     let mut notes: Vec<String> = anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
     if !refused.is_empty() {
@@ -72,7 +77,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
         None => None,
     };
     if done.is_none() {
-        notes.extend(other_tokens(run, &config));
+        notes.extend(other_tokens(&config));
     }
     Ok(Resumable { config, options, checkpoint: Some(checkpoint), done, notes })
 }
@@ -121,14 +126,39 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
              and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
         )));
     }
+    let model = &config.model;
+    let is_a_norm = model.is_exact() && model.strip_form() == StripForm::ANorm && !model.scores().is_identity();
+    if let Some(was) = progress.segments.last().map(|segment| segment.contract).filter(|&was| is_a_norm && was < 2) {
+        let path = run.path().display();
+        return Err(Error::input(format!(
+            "{path} has taken a-norm strips of another A than the identity in the contract's version {was}, which \
+             version {VERSION} takes otherwise: begin again with `localmax run {path}/config.toml --out NEW`"
+        )));
+    }
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    if config.model.is_exact() && !grid.holds(tokens) {
+    if model.is_exact() && !grid.holds(tokens) {
         return Err(Error::input(format!(
             "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
             run.checkpoint_path(progress.step).display()
         )));
     }
     Ok(())
+}
+
+/// Checks that the lattice is fine enough for the steps that are left; of a run that began without
+/// this check, for those that are added.
+fn require_steps(run: &RunDir, config: &Config, progress: &Progress, more: u64) -> Result<()> {
+    let end = config.run.steps;
+    let (from, radius) = match progress.half_side {
+        Some(half_side) => (progress.step, half_side),
+        None => (end - more, progress.radius),
+    };
+    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+    let fits = if config.model.is_exact() { grid.require_steps(&config.model, from..end, radius) } else { Ok(()) };
+    let path = run.path().display();
+    fits.map_err(|error| {
+        Error::input(format!("{error}, in a run begun anew: `localmax run {path}/config.toml --out NEW`"))
+    })
 }
 
 /// True if a run without a checkpoint has files of later states than its first, which is written
@@ -145,18 +175,15 @@ fn has_left_its_start(run: &RunDir) -> bool {
     has_later_frame || has_later_row || run.final_path().exists()
 }
 
-/// A note if the file of tokens, which the run no longer needs, holds other tokens than the run
-/// began with.
-fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
-    let TokenSource::File(path, _) = &config.tokens else { return None };
-    let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
-    let now = config.load_tokens();
-    match now.and_then(|tokens| crate::engine::first_state(&config.model, &tokens, config.run.precision)) {
-        Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
+/// A note if the file of tokens, which the run no longer needs, has changed since it began.
+fn other_tokens(config: &Config) -> Option<String> {
+    let TokenSource::File(path, _, Some(hash)) = &config.tokens else { return None };
+    match input::hash(path) {
+        Ok(found) if found == *hash => None,
         Err(error) if error.is_not_found() => None,
         Ok(_) => {
             let path = path.display();
-            Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
+            Some(format!("{path} is another file than the one that the run began with; going on from the checkpoint"))
         }
         Err(error) => Some(format!("{error}; the run no longer needs it, and goes on from the checkpoint")),
     }

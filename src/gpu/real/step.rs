@@ -42,7 +42,8 @@ impl RealGpu {
     async fn lost(&self, step: u64, token: usize) -> Result<Error> {
         let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
         let trace = &traces[token * TRACE_WORDS..];
-        Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
+        let (coordinate, value) = (trace[2] as usize, f64::from(f32::from_bits(trace[3])));
+        Ok(Error::NonFinite { step, token, coordinate, value, is_single: true })
     }
 
     /// The keys that the first head attends to at the first stage, of the given rows in the current

@@ -22,14 +22,14 @@ pub(super) fn figures(asked: &Asked<Cells>, results: &Results<Row>, report: &mut
     let caption = "Metastability: the time at the corners grows exponentially in β.";
     report.chart("exits", caption, &exits(asked, &results.rows), [860, 520])?;
     if small && let Some(cell) = first(results, "constant", "identity") {
-        let caption = format!("Frank–Wolfe with γ = {}, B = I, seed 1.", asked.own.gamma);
+        let caption = format!("Frank–Wolfe with γ = {}, B = I, first seed.", asked.own.gamma);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
 }
 
 fn first(results: &Results<Row>, case: &str, b: &str) -> Option<usize> {
-    results.cell(|row| row.case == case && row.b == b && row.seed == 1)
+    results.cell(|row| row.case == case && row.b == b)
 }
 
 /// Trajectories in the plane, a colour for each cell.
@@ -51,7 +51,7 @@ fn straight_lines(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Panels
         charts.push(chart.points("vertices", (0..vertices).map(|k| spot(start, k))).ink().radius(4.0));
     }
     let columns = charts.len();
-    let subtitle = format!("γ = {}, seed 1; a colour for each cell, vertices in black", asked.own.gamma);
+    let subtitle = format!("γ = {}, first seed; a colour for each cell, vertices in black", asked.own.gamma);
     Ok(Panels { title: "Straight lines to the vertex that owns the cell".into(), subtitle, charts, columns })
 }
 
@@ -62,7 +62,7 @@ fn distances(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Chart> {
         Coordinate::whole("step t").within(0.0, SHOWN as f64),
         Coordinate::log("|x − v|").within(1e-17, 2.0),
     )
-    .subtitle(format!("d = {}, seed 1; lines end at rounding", asked.sizes.dim));
+    .subtitle(format!("d = {}, first seed; lines end at rounding", asked.sizes.dim));
     let names = [
         ("constant", format!("γ = {}", asked.own.gamma)),
         ("growing", format!("γ(t) = 1 − exp(−{}(t+1))", asked.own.rate)),

@@ -22,7 +22,7 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
     report.panels("constructed", caption, &constructed(results)?, 1180, [420, 0])?;
     if let Some((cell, row)) = asked.own.alphas.iter().find_map(|&alpha| shown(asked, results, alpha)) {
         let caption =
-            format!("Tokens around corners, {} strip, δ = {}, α = {}, seed 1.", row.form, row.delta, row.alpha);
+            format!("Tokens around corners, {} strip, δ = {}, α = {}, first seed.", row.form, row.delta, row.alpha);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
@@ -31,7 +31,9 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
 /// The pictured cell of an α.
 fn shown<'a>(asked: &Asked<Quiescent>, results: &'a Results<Row>, alpha: f64) -> Option<(usize, &'a Row)> {
     let form = asked.own.forms[0];
-    let wanted = |row: &Row| row.seed == 1 && row.form == form && row.alpha == alpha && row.closed_groups > 0;
+    let wanted = |row: &Row| {
+        row.seed == asked.sizes.first_seed && row.form == form && row.alpha == alpha && row.closed_groups > 0
+    };
     results.cell(wanted).map(|cell| (cell, &results.rows[cell]))
 }
 
@@ -56,7 +58,7 @@ fn distances(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Chart> 
         Coordinate::whole("step t").within(0.0, last),
         Coordinate::log("|xᵢ − v|").within(1e-17, 1.0),
     )
-    .subtitle(format!("{} strip, δ = {}, {}, seed 1", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
+    .subtitle(format!("{} strip, δ = {}, {}, first seed", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
     .foot(
         "Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the \
            vertex to the last bit.",
@@ -109,7 +111,7 @@ fn who_stays(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Panels>
         charts.push(chart.upright("ε(v) = s(v)/(2+2α)", 1.0));
     }
     let title = "Tokens that stay near a vertex, by where they began".into();
-    let subtitle = format!("{} strip, seed 1; v is the vertex whose ball is nearest", asked.own.forms[0]);
+    let subtitle = format!("{} strip, first seed; v is the vertex whose ball is nearest", asked.own.forms[0]);
     Ok(Panels { title, subtitle, charts, columns: 2 })
 }
 

@@ -48,8 +48,9 @@ fn survivors(
     let mut charts = Vec::new();
     for cloud in &own.clouds {
         let x = Coordinate::log(label).within(LEAST, 10.0);
-        let mut chart = Chart::new(format!("{cloud} clouds"), x, Coordinate::linear("tokens above (%)").within(-3.0, 103.0));
-        for (k, delta) in own.deltas.iter().enumerate() {
+        let mut chart =
+            Chart::new(format!("{cloud} clouds"), x, Coordinate::linear("tokens above (%)").within(-3.0, 103.0));
+        for (k, delta) in own.deltas.list().iter().enumerate() {
             let mut values = Vec::new();
             for cell in cells(results, cloud, delta) {
                 values.extend(results.series(cell, "ends")?.column(column)?);
@@ -82,7 +83,7 @@ fn survivors(
 fn over_time(asked: &Asked<Vanishing>, results: &Results<Row>) -> Result<Panels> {
     let cloud = &asked.own.clouds[0];
     let mut charts = Vec::new();
-    for delta in &asked.own.deltas {
+    for delta in asked.own.deltas.list() {
         let (mut gaps, mut width) = (Vec::new(), Vec::new());
         for cell in cells(results, cloud, delta) {
             let way = results.series(cell, "way")?;
@@ -109,7 +110,7 @@ fn ends(asked: &Asked<Vanishing>, results: &Results<Row>, report: &mut Report) -
     let mut shown = Vec::new();
     for sort in [Sort::Constant, Sort::Vanishing] {
         let is_first = |text: &&String| Schedule::parse(text).is_ok_and(|delta| Sort::of(&delta) == sort);
-        let first = asked.own.deltas.iter().find(is_first);
+        let first = asked.own.deltas.list().iter().find(is_first);
         if let Some((text, cell)) = first.and_then(|text| Some((text, cells(results, cloud, text).next()?))) {
             shown.push((text, results.frames(cell)?, results.series(cell, "ends")?.column("gap")?));
         }
@@ -118,7 +119,7 @@ fn ends(asked: &Asked<Vanishing>, results: &Results<Row>, report: &mut Report) -
         let reach = shown.iter().filter_map(|(_, frames, _)| frames.first()).map(|(_, x)| x.largest_magnitude());
         let reach = reach.fold(0.0, f64::max) * 1.1;
         let charts = shown.iter().map(|(text, frames, gaps)| places(text, frames, gaps, reach)).collect();
-        let subtitle = format!("{cloud} cloud, seed 1, n = {}", asked.sizes.tokens);
+        let subtitle = format!("{cloud} cloud, first seed, n = {}", asked.sizes.tokens);
         let panels = Panels { title: "Where tokens end".into(), subtitle, charts, columns: 2 };
         let caption = "Tokens outside S rest between two vertices that both lie in their strip; once δ is small \
                        enough they choose one.";
@@ -126,7 +127,7 @@ fn ends(asked: &Asked<Vanishing>, results: &Results<Row>, report: &mut Report) -
     }
     for (k, (text, frames, _)) in shown.iter().enumerate() {
         let name = if k == 0 { "trajectory" } else { "trajectory-vanishing" };
-        let caption = format!("δ(t) = {text}, {cloud} cloud, seed 1; frames at log-spaced steps.");
+        let caption = format!("δ(t) = {text}, {cloud} cloud, first seed; frames at log-spaced steps.");
         report.player(name, &caption, Player::new(frames)?);
     }
     Ok(())

@@ -360,8 +360,8 @@ fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
         StripWidth::Argmax => [0.0; 2],
         StripWidth::Constant(width) => [width as f64; 2],
         StripWidth::QueryNorm { factor } => of_squares(factor, sums(&|k| size(k).map(|q| q * q))),
-        StripWidth::ANorm { factor } => {
-            let scale = (-f64::from(plan.step.matrix_exponent)).exp2();
+        StripWidth::ANorm { factor, parity } => {
+            let scale = f64::from(parity).exp2();
             // Rounding costs the sums far less than the share of their largest term that is taken
             // off.
             let largest = |k: usize| [0.0, fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64())];
