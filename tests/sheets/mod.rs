@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use resvg::usvg::tiny_skia_path::PathVerb;
 use resvg::usvg::{Group, Node, Options, Rect, Tree, fontdb::Database};
 
 /// Pixels by which boxes may meet: lines of text stand closer than the font's own line height.
@@ -36,7 +37,8 @@ impl Sheet {
                 }
                 Node::Path(path) => {
                     let (bounds, corners) = (path.abs_bounding_box(), path.data().points());
-                    let is_frame = path.fill().is_none() && corners.len() == 4 && bounds.width() > 15.0;
+                    let is_closed = path.data().verbs().last() == Some(&PathVerb::Close);
+                    let is_frame = is_closed && path.fill().is_none() && corners.len() == 4 && bounds.width() > 15.0;
                     if is_frame && corners.iter().all(|p| p.x == bounds.left() || p.x == bounds.right()) {
                         self.frames.push(bounds);
                     } else {
