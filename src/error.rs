@@ -97,6 +97,13 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
+    /// This failure of what comes after a run or its cells: `kept` says what is complete, and how
+    /// to do the rest.
+    pub(crate) fn after(self, kept: String) -> Self {
+        let is_resumable = self.is_recoverable_file_error();
+        Self::Stopped { failure: Box::new(self), kept, is_resumable }
+    }
+
     /// True if the file does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         use std::io::ErrorKind as Kind;

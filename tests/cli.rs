@@ -619,4 +619,35 @@ fn doctor_and_bench_speak() {
     let markdown = folder.good(&[&small[..], &["--markdown"]].concat());
     assert!(markdown.contains("| rule |") && markdown.contains("| localmax | 300 | 2 | cpu |"), "{markdown}");
     folder.refused(&["bench", "--seconds", "0"], &["--seconds", "above 0"]);
+    folder.refused(&["bench", "--steps", "0"], &["--steps", "0"]);
+    folder.refused(&["bench", "--file", "x0.npy"], &["x0.npy", "no such file"]);
+    folder.refused(&["bench", "--file", "x0.npy", "--dims", "3"], &["--file", "--dims"]);
+}
+
+/// A rate that charges a plan with the pairs it ruled out, or that times a cloud that has gathered
+/// at a few points, shows shares of the peak that no machine has. The rate is of scored keys, on the
+/// first steps of fresh clouds, and a share is at most one or not shown.
+#[test]
+fn bench_counts_the_work_that_was_done() {
+    let folder = Folder::new();
+    let config =
+        "[tokens]\nkind = \"normal\"\nn = 2000\nd = 3\n[model]\nrule = \"hardmax\"\nalpha = 1.0\n[run]\nsteps = 0\n";
+    folder.write("cloud.toml", config);
+    folder.good(&["run", "cloud.toml", "--out", "cloud", "--no-plot"]);
+    let measured = |plan: &str| {
+        let options = ["bench", "--engines", "cpu", "--rules", "hardmax", "--file", "cloud/final.npy", "--steps", "2"];
+        let json =
+            folder.good(&[&options[..], &["--rounds", "2", "--seconds", "0.01", "--json", "--plan", plan]].concat());
+        serde_json::from_str::<Value>(&json).unwrap()["rows"][0].clone()
+    };
+    let (brute, tree) = (measured("brute"), measured("tree"));
+    for row in [&brute, &tree] {
+        assert_eq!((row["n"].as_u64(), row["d"].as_u64(), row["steps"].as_u64()), (Some(2000), Some(3), Some(2)));
+        assert!(row["share_of_peak"].as_f64().is_none_or(|share| share > 0.0 && share <= 1.0), "{row}");
+        let (ms, keys, gflops) = (&row["ms"], &row["keys_a_row"], &row["gflops"]);
+        let done = 2000.0 * keys.as_f64().unwrap() * 6.0 / (ms.as_f64().unwrap() * 1e6);
+        assert!((done / gflops.as_f64().unwrap() - 1.0).abs() < 1e-9, "{row}");
+    }
+    let keys = |row: &Value| row["keys_a_row"].as_f64().unwrap();
+    assert!(keys(&brute) >= 2000.0 && keys(&tree) < 1000.0, "{brute} {tree}");
 }

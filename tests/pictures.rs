@@ -105,6 +105,7 @@ fn trajectories(name: &str, title: &str, frames: &[(u64, Tokens)], strip: Option
         subtitle: format!("n = {}, d = {}, {} steps, reference, f64", tokens.n(), tokens.d(), frames.last().unwrap().0),
         frames,
         strip,
+        by_coordinates: false,
     };
     let size = if name.ends_with("-alone") { Size { width: 640, height: 480 } } else { Size::default() };
     check(name, || data.draw(size).unwrap());
@@ -118,7 +119,7 @@ fn a_plane_cloud_with_its_strip() {
     let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
     let steps: Vec<StepMetrics> = reports.iter().map(|report| metrics(report, 200)).collect();
     let metrics = Metrics { title, subtitle, steps: &steps };
-    check("metrics", || metrics.draw(Size::default()).unwrap());
+    check("metrics", || metrics.clone().draw(&[], Size::default()).unwrap());
     let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
     trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
 }
@@ -208,7 +209,7 @@ fn long_metrics() {
         .collect();
     let metrics = |steps: &[StepMetrics]| {
         let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
-        Metrics { title, subtitle, steps }.draw(Size::default()).unwrap()
+        Metrics { title, subtitle, steps }.draw(&[], Size::default()).unwrap()
     };
     check("metrics-long", || metrics(&rows));
     check("metrics-one", || metrics(&rows[..1]));
@@ -221,7 +222,7 @@ fn bad_input_is_an_error_and_any_title_is_text() {
     let (a, b) = (normal(3, 2, 1.0), normal(4, 2, 1.0));
     let strip = StripView { step: 0, token: 0, members: vec![1], query: vec![1.0, 0.0], threshold: 0.5 };
     let fails = |frames: &[(u64, Tokens)], strip: Option<StripView>, why: &str| {
-        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip };
+        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip, by_coordinates: false };
         let text = data.draw(Size::default()).unwrap_err().to_string();
         assert!(text.contains(why) && !text.contains('\n'), "{text}");
     };

@@ -11,6 +11,7 @@ use crate::cpu::{ExactCpu, InstructionSet};
 use crate::exact;
 use crate::machine;
 use crate::model::MAX_DIMENSION;
+use crate::threads;
 use crate::tokens::Precision;
 use gpus::Gpus;
 
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!("localmax {version}, contract {}\n\n", exact::VERSION);
-    text += &format!("cpu        {} threads, {} kernels\n", machine::threads(), InstructionSet::best().name());
+    text += &format!("cpu        {} threads, {} kernels\n", threads::count(), InstructionSet::best().name());
     let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
     text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
     if let Some((n, d)) = plan {
@@ -64,7 +65,7 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
 /// Bytes that the CPU engine takes by plan.
 fn cpu_plans(n: usize, d: usize) -> [(&'static str, u64); 3] {
     [choice::Plan::Auto, choice::Plan::Brute, choice::Plan::Tree]
-        .map(|plan| (plan.name(), ExactCpu::memory(n, d, Precision::F32, plan, machine::threads())))
+        .map(|plan| (plan.name(), ExactCpu::memory(n, d, Precision::F32, plan, threads::count())))
 }
 
 fn free() -> String {
@@ -76,7 +77,7 @@ fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
         "localmax": env!("CARGO_PKG_VERSION"),
         "contract": exact::VERSION,
         "cpu": {
-            "threads": machine::threads(), "instruction_set": InstructionSet::best().name(),
+            "threads": threads::count(), "instruction_set": InstructionSet::best().name(),
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
         },
         "auto": gpus.default_engine(),

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::progress::Bar;
-use super::source::{Source, count, first_state, open_engine};
+use super::source::{Source, count, first_state, open_engine, time};
 use super::verify::require_steps;
 use super::{interrupt, output};
 use crate::engine::Engine;
@@ -19,6 +20,10 @@ use crate::run::pictures;
 use crate::run::record::{self, Callbacks, RunResult};
 use crate::run::{Cycle, Progress};
 use crate::run::{Meta, Options, Place, RunDir};
+
+/// What a process that ends at once loses of a run.
+pub(super) const LOST: &str =
+    "the steps since the last checkpoint are lost; `localmax resume` goes on from the checkpoint";
 
 /// Simulate: from initial tokens to a directory with numbers and pictures
 #[derive(Debug, clap::Args)]
@@ -35,18 +40,21 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
     /// Check sampled rows against the reference every K steps; a breach ends the run with exit
     /// status 1
-    #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = count)]
     verify: u64,
     /// Go on to the last step even when no token moves any more and none ever will
     #[arg(long)]
     past_fixed_point: bool,
+    /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    wall: Option<Duration>,
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    interrupt::watch("nothing was begun")?;
+    interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
         require_steps(&config, "--verify")?;
@@ -64,7 +72,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 /// Draws a run's pictures, unless it is to have none, and says where it is.
 pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
     if !no_plot {
-        for path in pictures::draw(run, pictures::Choice::default())? {
+        let complete = format!("the run is complete; `localmax plot {}` draws its pictures", run.path().display());
+        interrupt::finish(complete.clone())?;
+        for path in pictures::draw(run, pictures::Choice::default()).map_err(|e| e.after(complete))? {
             output::print(&format!("wrote      {}\n", path.display()))?;
         }
     }
@@ -77,7 +87,7 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
     let engine = open_engine(config, &tokens, grid)?;
     let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
 
-    interrupt::begin();
+    interrupt::begin(LOST);
     let start = Checkpoint { tokens, progress, frames: Vec::new() };
     let mut live = Live::new(config, &start);
     let result = record::begin(config, place, start, engine, &mut live);

@@ -2,6 +2,7 @@
 //! line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -13,6 +14,7 @@ use crate::exact::{Grid, Step, Steps};
 use crate::io::config::{Config, Override};
 use crate::io::presets;
 use crate::model::StripForm;
+use crate::num;
 use crate::tokens::Tokens;
 
 /// Coordinates that take seconds to draw or read.
@@ -39,7 +41,7 @@ pub(super) struct Source {
     #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
     precision: Option<String>,
     /// Steps to take
-    #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "T", value_parser = count)]
     steps: Option<u64>,
 }
 
@@ -52,12 +54,23 @@ pub(super) fn named<T>(all: &[(T, &'static str)]) -> clap::builder::PossibleValu
 pub(super) fn count(text: &str) -> std::result::Result<u64, String> {
     let most = i64::MAX;
     let domain = || format!("it must be a whole number from 0 to {most}");
-    text.parse().ok().filter(|&v| v <= most as u64).ok_or_else(domain)
+    num::whole(text).filter(|&v| v <= most as u64).ok_or_else(domain)
+}
+
+/// Parses a time, as `3600`, `90m` or `2h`; a number alone is in seconds.
+pub(super) fn time(text: &str) -> std::result::Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+    let unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, seconds) = unit.unwrap_or((text, 1.0));
+    let time = number.trim().parse::<f64>().ok().filter(|number| *number > 0.0);
+    let time = time.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
+    time.ok_or_else(|| "it must be a time above 0, such as 3600 (seconds), 90m or 2h".into())
 }
 
 /// Parses a number of things of which there must be some.
 pub(super) fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|&v| v > 0).ok_or_else(|| "it must be a whole number of at least 1".into())
+    let count = num::whole(text).and_then(|v| usize::try_from(v).ok());
+    count.filter(|&v| v > 0).ok_or_else(|| "it must be a whole number of at least 1".into())
 }
 
 impl Source {

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows checked a step; otherwise as many as the reference can afford
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     rows: Option<usize>,
     /// Print the table of errors of every engine of this machine over a fixed set of systems, in
     /// Markdown

@@ -8,6 +8,7 @@ use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::Model;
+use crate::threads;
 use crate::tokens::Precision;
 
 /// Tokens that do not exist yet.
@@ -56,7 +57,7 @@ impl Shape {
 
     fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
         cpu_plan(plan, model)?;
-        self.require(ExactCpu::memory(self.n, self.d, self.precision, plan, machine::threads()))?;
+        self.require(ExactCpu::memory(self.n, self.d, self.precision, plan, threads::count()))?;
         Ok(None)
     }
 

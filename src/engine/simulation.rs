@@ -32,7 +32,7 @@ pub fn first_state(model: &Model, cloud: &Tokens, precision: Precision) -> Resul
     if !model.is_exact() {
         return Ok((model.start(cloud, precision)?, grid));
     }
-    grid.require_range()?;
+    grid.require_range(cloud.largest_magnitude())?;
     Ok((grid.snap(cloud)?, grid))
 }
 

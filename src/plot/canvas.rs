@@ -173,6 +173,9 @@ impl Canvas {
 
     /// Draws one line of text with its baseline at `at`, turned by `degrees` clockwise.
     pub(super) fn text(&mut self, at: DVec2, size: f64, anchor: Anchor, colour: &str, degrees: f64, content: &str) {
+        if content.is_empty() {
+            return;
+        }
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",

@@ -22,7 +22,7 @@ impl Player {
     pub(super) fn html(&self, out: &mut String, caption: &str) {
         let bytes: Vec<u8> = self.positions.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (turns, how) = if self.dims == 3 { (" turns", " Drag to turn, wheel to zoom.") } else { ("", "") };
-        let ends = "Colours: the heaviest clusters that tokens end in; the others grey.";
+        let ends = "Colours: the heaviest clusters that tokens end in; the others grey. Tokens at one place are one larger disc.";
         *out += &format!(
             "<figure class=\"player{turns}\">\n<div style=\"position:relative\"><canvas tabindex=\"0\" role=\"img\" \
              aria-label=\"trajectory\"></canvas><div class=\"tip\"></div></div>\n<div class=\"controls\">\

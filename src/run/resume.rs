@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::io::config::{Config, TokenSource};
-use crate::io::npy;
+use crate::io::{input, npy};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
@@ -48,6 +48,9 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     config.run.steps =
         steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
     config.validate()?;
+    if more > 0 {
+        config.require_values()?;
+    }
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
@@ -72,7 +75,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
         None => None,
     };
     if done.is_none() {
-        notes.extend(other_tokens(run, &config));
+        notes.extend(other_tokens(&config));
     }
     Ok(Resumable { config, options, checkpoint: Some(checkpoint), done, notes })
 }
@@ -145,18 +148,15 @@ fn has_left_its_start(run: &RunDir) -> bool {
     has_later_frame || has_later_row || run.final_path().exists()
 }
 
-/// A note if the file of tokens, which the run no longer needs, holds other tokens than the run
-/// began with.
-fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
-    let TokenSource::File(path, _) = &config.tokens else { return None };
-    let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
-    let now = config.load_tokens();
-    match now.and_then(|tokens| crate::engine::first_state(&config.model, &tokens, config.run.precision)) {
-        Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
+/// A note if the file of tokens, which the run no longer needs, has changed since it began.
+fn other_tokens(config: &Config) -> Option<String> {
+    let TokenSource::File(path, _, Some(hash)) = &config.tokens else { return None };
+    match input::hash(path) {
+        Ok(found) if found == *hash => None,
         Err(error) if error.is_not_found() => None,
         Ok(_) => {
             let path = path.display();
-            Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
+            Some(format!("{path} is another file than the one that the run began with; going on from the checkpoint"))
         }
         Err(error) => Some(format!("{error}; the run no longer needs it, and goes on from the checkpoint")),
     }

@@ -176,7 +176,9 @@ impl<S: Study> Planned for Asked<S> {
     ) -> Result<Outcome> {
         let (mut outcome, concluded) = self.conclude(folder, shard, watch)?;
         if let Some((results, report)) = concluded {
-            outcome.written = report.save(self.front(), &results.rows, folder)?;
+            let path = folder.path().display();
+            let kept = || format!("all cells are finished; `localmax study resume {path}` draws the report");
+            outcome.written = report.save(self.front(), &results.rows, folder).map_err(|e| e.after(kept()))?;
         }
         Ok(outcome)
     }

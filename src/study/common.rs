@@ -9,7 +9,7 @@ use super::sizes::named;
 use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use crate::num::{dot, evenly, norm, squared_distance};
+use crate::num::{dot, evenly, norm, short, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
@@ -40,7 +40,7 @@ pub(super) fn positive(option: &str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(Error::input(format!("{option} {value}: it must be finite and above 0")))
+    Err(Error::input(format!("{option} {}: it must be finite and above 0", short(value))))
 }
 
 /// A model that averages under `rule`, with the scores of A and a constant α.
@@ -174,9 +174,10 @@ pub(super) fn rounding(unit: f64, scale: f64, alpha: f64) -> f64 {
 /// add up where nothing draws back what they move.
 ///
 /// A step rounds the mean of a strip by 1/2 a coordinate, of which γ is gone, and the move by 1/2,
-/// or by up to 1 − γ where it is raised to a whole unit; √d for lengths.
+/// or by up to 1 − γ where it is raised to a whole unit; the gain, of K bits, is off by less than
+/// 1/64 of a unit for a move of 2^(b+1) units; √d for lengths.
 pub(super) fn roundings(steps: u64, gamma: f64, d: usize) -> f64 {
-    steps as f64 * (gamma / 2.0 + (1.0 - gamma).max(0.5)) * (d as f64).sqrt()
+    steps as f64 * (gamma / 2.0 + (1.0 - gamma).max(0.5) + 1.0 / 64.0) * (d as f64).sqrt()
 }
 
 /// The sum of a count over rows.

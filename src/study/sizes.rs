@@ -61,6 +61,11 @@ impl Sizes {
         Self { tokens, dim, seeds, first_seed: 1, steps, engine: EngineChoice::Auto, precision: Precision::F64 }
     }
 
+    /// "1 cloud", "2 clouds": of each kind.
+    pub fn clouds(&self) -> String {
+        format!("{} cloud{}", self.seeds, if self.seeds == 1 { "" } else { "s" })
+    }
+
     /// Describes the clouds: `n = 300, d = 2`.
     pub(super) fn shape(&self) -> String {
         format!("n = {}, d = {}", self.tokens, self.dim)

@@ -6,7 +6,7 @@ use crate::io::nearest::nearest;
 
 /// Every table with its keys; the empty name is the document. The rules add theirs to `model`.
 const TABLES: [(&str, &[&str]); 5] = [
-    ("", &["seed", "tokens", "model", "run", "output"]),
+    ("", &["seed", "tokens", "model", "run", "output", "files"]),
     ("tokens", &["file", "rows", "kind", "n", "d", "scale", "clusters", "spread"]),
     ("model", &["rule", "causal"]),
     ("run", &["steps", "engine", "plan", "precision"]),
@@ -46,6 +46,7 @@ pub(super) fn check(document: &Table) -> Result<()> {
         known("", entry)?;
         match &entry.value.item {
             _ if entry.key == "seed" => {}
+            Item::Table(_) if entry.key == "files" => {} // its keys are paths
             Item::Table(table) => table.entries.iter().try_for_each(|inner| known(&entry.key, inner))?,
             item => return Err(entry.value.place.error(format!("expected the table [{}], found {item}", entry.key))),
         }

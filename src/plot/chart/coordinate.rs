@@ -13,6 +13,7 @@ pub struct Coordinate {
     pub(super) label: String,
     pub(super) log: bool,
     whole: bool,
+    counts: bool,
     pub(super) range: Option<(f64, f64)>,
     names: Vec<(f64, String)>,
 }
@@ -33,6 +34,17 @@ impl Coordinate {
         Self { whole: true, ..Self::linear(label) }
     }
 
+    /// Makes an axis of counts: logarithmic beyond a factor of 30, with a place for 0.
+    pub fn counts(label: impl Into<String>) -> Self {
+        Self { counts: true, ..Self::linear(label) }
+    }
+
+    /// Makes an axis of values that are not below 0: logarithmic where they fall over decades.
+    pub fn decades(label: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = num::range(values.into_iter().filter(|&v| v > 0.0));
+        Self { log: high >= 100.0 * low, ..Self::linear(label) }
+    }
+
     /// Fixes the range, whatever the data.
     pub fn within(self, low: f64, high: f64) -> Self {
         Self { range: Some((low, high)), ..self }
@@ -50,6 +62,9 @@ impl Coordinate {
 
     /// The axis that shows these values.
     pub(super) fn axis(&self, values: &[f64]) -> Axis {
+        if self.counts {
+            return Axis::counts(values, &*self.label);
+        }
         let (mut low, mut high) = num::range(values.iter().copied().filter(|&v| self.shows(v)));
         if low > high {
             (low, high) = if self.log { (0.1, 1.0) } else { (0.0, 1.0) };

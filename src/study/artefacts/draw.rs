@@ -79,7 +79,7 @@ fn how_often(asked: &Asked<Artefacts>, rows: &[Row]) -> Panels {
         tokens = tokens.line("", shares.clone()).colour(k).points(kind.name, shares).colour(k);
     }
     let subtitle =
-        format!("{}, {} clouds for each point; intervals have 95 % (Wilson)", asked.sizes.shape(), asked.sizes.seeds);
+        format!("{}, {} for each point; intervals have 95 % (Wilson)", asked.sizes.shape(), asked.sizes.clouds());
     Panels {
         title: "How often tokens come to rest outside S".into(),
         subtitle,
@@ -135,7 +135,7 @@ fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Alignment gaps outside S",
         Coordinate::log("δ (units of |x|, or of |x|² in the score form)"),
-        Coordinate::log("alignment gap (dimensionless)"),
+        Coordinate::log("alignment gap"),
     )
     .subtitle("Every point is a token at rest outside S; kinds of clouds are set a little aside");
     for (k, kind) in kinds(asked) {

@@ -55,7 +55,7 @@ type Value = fn(&Row) -> f64;
 
 /// The last K over how asymmetric A is.
 fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row]) -> Panels {
-    let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|) (dimensionless)").within(-0.04, 1.04);
+    let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|)").within(-0.04, 1.04);
     let panels: [(&str, Coordinate, Value); 4] = [
         ("Width of K left", Coordinate::linear("mean width, last / first"), |row| row.width_kept),
         ("Vertices of K", Coordinate::whole("vertices at the end"), |row| row.vertices as f64),

@@ -60,7 +60,7 @@ fn distances(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Distance to the vertex",
         Coordinate::whole("step t").within(0.0, SHOWN as f64),
-        Coordinate::log("|x − v| (dimensionless)").within(1e-17, 2.0),
+        Coordinate::log("|x − v|").within(1e-17, 2.0),
     )
     .subtitle(format!("d = {}, first seed; lines end at rounding", asked.sizes.dim));
     let names = [
@@ -92,7 +92,7 @@ fn attention(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "A token inside a corner under attention at β",
         Coordinate::whole("step t").within(0.0, SHOWN as f64),
-        Coordinate::log("distance from the corner (dimensionless)"),
+        Coordinate::log("distance from the corner"),
     )
     .subtitle(format!("regular {}-gon, γ = {GAMMA}, start {START} from the corner", asked.own.corners));
     for (cell, row) in results.cells(|row| row.case == "attention") {
@@ -113,7 +113,7 @@ fn exits(asked: &Asked<Cells>, rows: &[Row]) -> Chart {
     let exact = chains().filter_map(|row| Some((row.beta?, row.expected?)));
     Chart::new(
         "First exit of the Markov chain",
-        Coordinate::linear("β (dimensionless)"),
+        Coordinate::linear("β"),
         Coordinate::log("mean time of the first exit (steps)"),
     )
     .subtitle(format!("regular {}-gon, {} runs each, bars: two standard errors", asked.own.corners, asked.own.runs))

@@ -96,7 +96,7 @@ fn sizes(asked: &Asked<Strip>, rows: &[Row]) -> Chart {
         Coordinate::log(format!("δ ({unit})")),
         Coordinate::log("strip size |Cᵢ| (tokens)"),
     )
-    .subtitle(format!("{}, {} clouds", asked.sizes.shape(), asked.sizes.seeds))
+    .subtitle(format!("{}, {}", asked.sizes.shape(), asked.sizes.clouds()))
     .band("smallest to largest", band.collect())
     .line("mean", means)
     .colour(0)

@@ -16,6 +16,7 @@ use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Statement, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
+use crate::num::short;
 use crate::schedule::Schedule;
 
 sheet! {
@@ -103,7 +104,10 @@ impl Study for Strip {
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let Strip { deltas, shown, beta, .. } = &asked.own;
         if let Some(delta) = deltas.iter().find(|delta| !(delta.is_finite() && **delta > 0.0)) {
-            return Err(Error::input(format!("--deltas: {delta} is no width; each must be finite and above 0")));
+            return Err(Error::input(format!(
+                "--deltas: {} is no width; each must be finite and above 0",
+                short(*delta)
+            )));
         }
         if !deltas.contains(shown) {
             return Err(Error::input(format!("--shown {shown}: it must be one of --deltas")));

@@ -137,6 +137,12 @@ fn refusals_of_every_rule() {
         (softmax("beta = -1"), "line 6 column 8: model.beta is -1 at step 0; it must be finite and at least 0"),
         (softmax("beta = \"3-t\""), "line 6 column 8: model.beta is -1 at step 4"),
         (softmax("beta = { table = [1, 2, -3] }"), "line 6 column 8: model.beta is -3 at step 2"),
+        (softmax("beta = { table = [1, 2] }"), "line 6 column 8: model.beta has 2 values for 9 steps"),
+        (softmax("beta = { table = [1] }"), "line 6 column 8: model.beta has 1 value for 9 steps"),
+        (
+            softmax("beta = 1\na = { matrix = 2, factor = { table = [1, 2] } }"),
+            "line 7 column 28: model.a.factor has 2 values for 9 steps",
+        ),
         (
             softmax("beta = 1\ndelta = 1"),
             "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, omit, a, q, k, v and causal; the nearest is model.beta",
