@@ -8,7 +8,9 @@ use super::sizes::named;
 use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use crate::num::{dot, evenly, norm, squared_distance};
+use crate::num::{evenly, squared_distance};
+use crate::observe::Rounding;
+pub(super) use crate::observe::width_unit;
 use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
@@ -17,21 +19,14 @@ use crate::schedule::Schedule;
 pub(super) const IDENTITY: Linear = Linear { factor: 1.0, matrix: Matrix::Identity };
 /// Kinds of A: the identity, QᵀQ, KᵀQ of independent Gaussian Q and K, a random skew matrix.
 pub(super) const FAMILIES: [&str; 4] = ["identity", "gram", "query-key", "skew"];
+/// Tokens are at one place if steps of at most this many units of the lattice chain them.
+pub(super) const TOGETHER: f64 = 4096.0;
 /// Number of rows whose masks are asked for at once.
 const AT_ONCE: usize = 64;
 
 /// Parses names of strip forms on the command line.
 pub(super) fn forms() -> impl TypedValueParser<Value = StripForm> {
     named("strip form", &StripForm::ALL)
-}
-
-/// The unit s of δ for a token x with the query Ax.
-pub(super) fn width_unit(form: StripForm, query: &[f64], x: &[f64]) -> f64 {
-    match form {
-        StripForm::Score => 1.0,
-        StripForm::Width => norm(query),
-        StripForm::ANorm => dot(query, x).max(0.0).sqrt(),
-    }
 }
 
 /// Checks that a parameter is finite and above 0.
@@ -124,6 +119,11 @@ pub(super) fn is_closed(look: &mut Look<'_>, members: &[u32], most: usize) -> Re
 /// lattice and its gain; scores are as large as `scale` times the token's length.
 pub(super) fn rounding(unit: f64, scale: f64, alpha: f64) -> f64 {
     8.0 * unit * scale * (1.0 + 1.0 / alpha)
+}
+
+/// The rounding that gathers tokens to places, on a lattice of that unit.
+pub(super) fn together(unit: f64) -> Rounding {
+    Rounding::within(TOGETHER * unit / 2.0)
 }
 
 /// The sum of a count over rows.

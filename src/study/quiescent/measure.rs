@@ -7,9 +7,8 @@ use super::{Cell, Quiescent, Row};
 use crate::error::Result;
 use crate::model::StripForm;
 use crate::num::{evenly, norm};
-use crate::observe::{Directions, Entries, Points, QuiescentSets, RateFit, Sample, contraction};
-use crate::study::common::{IDENTITY, distance, ends_only, every_step, is_closed, largest};
-use crate::study::places::{Places, TOGETHER, mean_from};
+use crate::observe::{Directions, Entries, Places, Points, QuiescentSets, RateFit, Sample, contraction};
+use crate::study::common::{IDENTITY, TOGETHER, distance, ends_only, every_step, is_closed, largest, together};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::Tokens;
 
@@ -82,11 +81,16 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
 /// Groups that are vertices of the hull of all groups, away from the origin.
 fn at_vertices(look: &Look<'_>) -> Result<Vec<Group>> {
     let tolerance = TOGETHER * look.unit();
-    let places = Places::of(look.tokens, look.unit())?;
-    let mut corners = places.exposed(tolerance);
-    let Places { centres, members, .. } = &places;
+    let Places { centres, members, vertices: mut corners, .. } =
+        Places::of(&Points::of(look.tokens), &together(look.unit()));
     corners.retain(|&c| centres.row(c).iter().any(|x| x.abs() > tolerance));
     Ok(corners.into_iter().map(|c| Group { members: members[c].clone(), v: centres.row(c).to_vec() }).collect())
+}
+
+/// The mean of some points, as an offset from `origin`.
+fn mean_from(points: &Points, members: &[u32], origin: &[f64]) -> Vec<f64> {
+    let offset = |k: usize| members.iter().map(|&i| points.row(i as usize)[k] - origin[k]).sum::<f64>();
+    (0..points.d()).map(|k| origin[k] + offset(k) / members.len() as f64).collect()
 }
 
 /// h_u(t) in some directions.
