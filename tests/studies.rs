@@ -119,8 +119,15 @@ fn bad_questions_are_refused() -> Outcome {
     refused(at, &["study", "strip", "--tokens", "0"], &["--tokens 0", "at least 1"]);
     refused(at, &["study", "asymmetric", "--quick", "--steps", "0"], &["--steps 0", "at least 1"]);
     refused(at, &["study", "strip", "--first-seed", "0"], &["--first-seed 0", "at least 1"]);
-    fs::write(at.join("given.toml"), "[tokens]\nrows=[[1,0],[0,1]]\n[model]\nrule=\"hardmax\"\nalpha=1\n[run]\nsteps=2\n")?;
-    refused(at, &["study", "sweep", "--config", "given.toml", "--seeds", "3"], &["several seeds", "leave the seeds out"]);
+    fs::write(
+        at.join("given.toml"),
+        "[tokens]\nrows=[[1,0],[0,1]]\n[model]\nrule=\"hardmax\"\nalpha=1\n[run]\nsteps=2\n",
+    )?;
+    refused(
+        at,
+        &["study", "sweep", "--config", "given.toml", "--seeds", "3"],
+        &["several seeds", "leave the seeds out"],
+    );
     refused(at, &["study", "strip", "--deltas", "0.5,-1"], &["--deltas: -1 is no width"]);
     refused(at, &["study", "strip", "--beta", "nan"], &["--beta NaN"]);
     refused(at, &["study", "strip", "--shard", "3/2"], &["I/N"]);

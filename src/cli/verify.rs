@@ -8,7 +8,7 @@ use super::progress::Bar;
 use super::source::{Source, at_least_one, first_state, open_engine};
 use super::{error_table, output};
 use crate::error::Error;
-use crate::io::config::Config;
+use crate::io::config::{Config, Start};
 use crate::io::npy;
 use crate::verify::Verifier;
 use crate::verify::bits::{Comparison, compare};
@@ -48,9 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some([a, b]) = arguments.bits.as_deref() {
         return bits(a, b);
     }
-    let config = arguments.source.config()?;
+    let mut config = arguments.source.config()?;
     require_steps(&config, "verify")?;
-    let (tokens, grid) = first_state(&config)?;
+    let Start { tokens, grid, .. } = first_state(&mut config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);
     let who = engine.description();

@@ -51,7 +51,8 @@ impl View {
         };
         let bare = Axis::linear(0.0, 1.0, "");
         let largest = if largest > 0.0 { largest } else { 1.0 };
-        let mut view = Self { plane, largest, factor: 1.0, offset: DVec2::ZERO, x: bare.clone(), y: bare, exact: d < 3 };
+        let mut view =
+            Self { plane, largest, factor: 1.0, offset: DVec2::ZERO, x: bare.clone(), y: bare, exact: d < 3 };
         view.fit(frames);
         view
     }

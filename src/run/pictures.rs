@@ -6,10 +6,10 @@ use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
-use crate::plot::document::{Block, Document, TextTable};
 use crate::model::{Geometry, Rule, Update};
 use crate::num;
 use crate::observe::Scalars;
+use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };
@@ -95,7 +95,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
 /// The measures of a run's states over the step, a chart for each quantity.
 fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: String) -> Panels {
     type Curve<'a> = (&'a str, &'a dyn Fn(&Scalars) -> Option<f64>);
-    let time = Time::new(rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
+    let time = Time::of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
     let kept: Vec<&(u64, Scalars)> = num::evenly(rows.len(), MOST_ROWS).map(|at| &rows[at]).collect();
     let energy = if config.model.rule == Rule::FrankWolfe {
         ["Objective −⟨A x, x⟩/2, mean over the tokens", "objective"]
@@ -124,14 +124,14 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
             kept.iter().filter_map(|(step, row)| Some((time.at(*step), of(row)?))).collect()
         };
         let all: Vec<Vec<(f64, f64)>> = curves.iter().map(points).collect();
-        if all.iter().all(Vec::is_empty) {
+        let values = all.iter().flatten().map(|(_, y)| *y);
+        if values.clone().all(|y| y == 0.0) {
             continue;
         }
-        let values = all.iter().flatten().map(|(_, y)| *y);
         let y = if label == "tokens" { Coordinate::counts(label) } else { Coordinate::decades(label, values) };
         let mut chart = Chart::new(heading, time.axis(), y);
-        for ((name, _), points) in curves.iter().zip(all) {
-            chart = chart.line(*name, points);
+        for (((name, _), points), k) in curves.iter().zip(all).zip(0..) {
+            chart = chart.line(*name, points).colour(if label == "tokens" { k + 2 } else { k });
         }
         charts.push(chart);
     }

@@ -174,7 +174,9 @@ fn tables_go_by_the_step() {
 #[test]
 fn limits_are_told_or_left_open() {
     let limit = |text: &str| Schedule::parse(text).unwrap().limit();
-    for text in ["1/(t+1)", "1/ln(t+3)", "0.25/(t+1)^0.1", "0.25*exp(-t/50)", "0.5*0.9^t", "min(1,2/t)", "1/ln(ln(t+9))"] {
+    for text in
+        ["1/(t+1)", "1/ln(t+3)", "0.25/(t+1)^0.1", "0.25*exp(-t/50)", "0.5*0.9^t", "min(1,2/t)", "1/ln(ln(t+9))"]
+    {
         assert_eq!(limit(text), Some(0.0), "{text}");
     }
     assert_eq!((limit("0.1+1/ln(t+3)"), limit("0.25"), limit("tanh(t)")), (Some(0.1), Some(0.25), Some(1.0)));

@@ -11,6 +11,8 @@
 //! | `document` | TOML in which every value knows its line and column, or its option of the command line |
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
+//! | `start` | the first state, and the choice of its precision |
+//! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
@@ -19,6 +21,8 @@ mod keys;
 mod model;
 mod operator;
 mod section;
+mod start;
+mod template;
 mod trigger;
 mod write;
 
@@ -28,9 +32,11 @@ use std::sync::Arc;
 pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
+pub use start::Start;
+pub use template::template;
 pub use trigger::Trigger;
 
-use crate::choice::{EngineChoice, Plan};
+use crate::choice::{self, EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{self, Cloud, CloudSample};
 use crate::io::{input, npy, presets};
@@ -54,6 +60,10 @@ enum Whose {
     /// One that has begun, with the header of its tokens if that is known.
     Begun(Option<npy::Header>),
 }
+
+/// The values of `run.precision`; `None` leaves the choice to the tokens and the steps.
+pub const PRECISIONS: [(Option<Precision>, &str); 3] =
+    [(None, "auto"), (Some(Precision::F32), "f32"), (Some(Precision::F64), "f64")];
 
 /// A run, resolved and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,8 +103,11 @@ pub struct RunOptions {
     pub engine: EngineChoice,
     /// The search for keys.
     pub plan: Plan,
-    /// Width of the stored tokens. By default that of the token file; f32 without a file.
+    /// Width of the stored tokens.
     pub precision: Precision,
+    /// Whether [`Config::start`] may still choose f64 instead: `precision = "auto"`, in an exact
+    /// rule whose tokens do not come as f64.
+    pub auto: bool,
 }
 
 /// The table `[output]`: when something is written.
@@ -166,11 +179,12 @@ impl Config {
         let tokens = token_source(&document.table("tokens"), &whose)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let run = run_options(&document.table("run"), tokens.precision())?;
+        let mut run = run_options(&document.table("run"), tokens.precision())?;
+        run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
-        let tables = || if let Whose::New = whose { config.require_values() } else { Ok(()) };
+        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
@@ -201,12 +215,12 @@ impl Config {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
-    /// Checks that every table has a value for each step.
+    /// Checks that every table has a value for each of the steps `0..steps`.
     ///
     /// # Errors
     /// The first that is shorter, with both numbers.
-    pub fn require_values(&self) -> Result<()> {
-        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, self.run.steps))
+    pub fn require_values(&self, steps: u64) -> Result<()> {
+        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
     }
 
     /// Reads or draws the initial tokens, as they are before a lattice rounds them.
@@ -310,11 +324,14 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
 }
 
 fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
+    let asked =
+        section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
     Ok(RunOptions {
         steps: section.need("steps", "the number of steps to take")?.count(0)?,
         engine: section.or("engine", EngineChoice::Auto, |field| field.parsed(EngineChoice::parse))?,
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
-        precision: section.or("precision", found, |field| field.parsed(Precision::parse))?,
+        precision: asked.unwrap_or(found),
+        auto: asked.is_none(),
     })
 }
 

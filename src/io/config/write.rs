@@ -110,7 +110,7 @@ impl Writer {
         writer.line("steps", run.steps);
         writer.line("engine", quoted(run.engine.name()));
         writer.line("plan", quoted(run.plan.name()));
-        writer.line("precision", quoted(run.precision.name()));
+        writer.line("precision", quoted(if run.auto { "auto" } else { run.precision.name() }));
         writer.table("output");
         writer.line("record", quoted(output.record));
         writer.line("frames", quoted(output.frames));

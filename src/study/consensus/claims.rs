@@ -13,10 +13,13 @@ pub(super) fn judge(asked: &Asked<Consensus>, rows: &[Row], report: &mut Report)
     let of = |case: &'static str| rows.iter().filter(move |row| row.case == case);
     // Normalising a token rounds |x|² by ε a coordinate and a few more: on an ellipsoid of
     // W = diag(1, …, d) times d at most. A token at rest is moved by that in every step.
-    let (d, ulp) = (asked.sizes.dim as f64, match asked.sizes.precision {
-        Precision::F32 => f64::from(f32::EPSILON),
-        Precision::F64 => f64::EPSILON,
-    });
+    let (d, ulp) = (
+        asked.sizes.dim as f64,
+        match asked.sizes.precision {
+            Precision::F32 => f64::from(f32::EPSILON),
+            Precision::F64 => f64::EPSILON,
+        },
+    );
     let on_surface = ulp * d * (d + 4.0);
     let steps = of("causal").map(|row| row.steps).max().unwrap_or(0);
     report.claim(together(SPHERE, of("sphere"), epsilon));

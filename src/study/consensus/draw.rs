@@ -15,9 +15,17 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
         let caption = "Two clusters, for hundreds of time units, then one.";
         report.chart("plateau", caption, &plateau(results, cell)?, [860, 480])?;
     }
-    report.panels("staircase", "Each step is a merger of clusters. A loop of the study's own, after the authors' script; no engine runs it.", &stairs(results)?, 1080, [60, 330])?;
+    report.panels(
+        "staircase",
+        "Each step is a merger of clusters. A loop of the study's own, after the authors' script; no engine runs it.",
+        &stairs(results)?,
+        1080,
+        [60, 330],
+    )?;
     let pictured = asked.sizes.dim <= 3 && asked.sizes.tokens <= 1500;
-    if let Some(cell) = results.cell(|row| row.case == "causal" && row.seed == asked.sizes.first_seed).filter(|_| pictured) {
+    if let Some(cell) =
+        results.cell(|row| row.case == "causal" && row.seed == asked.sizes.first_seed).filter(|_| pictured)
+    {
         let caption = "Causal attention, arbitrary Q and K, first seed: all go to the first token.";
         report.player("causal", caption, Player::new(&results.frames(cell)?)?);
     }
@@ -30,12 +38,8 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
 
 /// Time to consensus over β.
 fn times(asked: &Asked<Consensus>, rows: &[Row]) -> Chart {
-    let mut chart = Chart::new(
-        "Time to consensus",
-        Coordinate::linear("β"),
-        Coordinate::log("time t"),
-    )
-    .subtitle(format!("{}, {} each, ε = {:e}", asked.sizes.shape(), asked.sizes.clouds(), asked.own.epsilon));
+    let mut chart = Chart::new("Time to consensus", Coordinate::linear("β"), Coordinate::log("time t"))
+        .subtitle(format!("{}, {} each, ε = {:e}", asked.sizes.shape(), asked.sizes.clouds(), asked.own.epsilon));
     let limit = asked.sizes.steps as f64 * asked.own.dt;
     let (mut open, mut without) = (0, Vec::new());
     for (k, case) in ["sphere", "hemisphere"].into_iter().enumerate() {
@@ -90,12 +94,9 @@ fn energy(results: &Results<Row>, cell: usize) -> Result<Vec<(f64, f64)>> {
 }
 
 fn plateau(results: &Results<Row>, cell: usize) -> Result<Chart> {
-    let chart = Chart::new(
-        "The energy of five tokens at β = 4",
-        Coordinate::linear("time t"),
-        Coordinate::linear("energy"),
-    )
-    .line("energy", energy(results, cell)?);
+    let chart =
+        Chart::new("The energy of five tokens at β = 4", Coordinate::linear("time t"), Coordinate::linear("energy"))
+            .line("energy", energy(results, cell)?);
     let between = results.rows[cell].plateau.unwrap_or(f64::NAN);
     let name = format!("median over t = 50 to 250: {between:.4}");
     Ok(chart.level(name, between).level("one cluster: e⁴/8", libm::exp(4.0) / 8.0).grey())

@@ -62,9 +62,7 @@ fn of_v(kind: &Kind<'_>, runs: &Runs<'_>, report: &mut Report) {
     let [both, one, neither] = up.map(|up| 100.0 * up / all);
     report.claim(RAISED_BY.with("kind", &kind.name).counted(
         if all > 0.0 {
-            format!(
-                "of what rises {both:.0} % is from pairs where both attend, {one:.0} % one, {neither:.0} % neither"
-            )
+            format!("of what rises {both:.0} % is from pairs where both attend, {one:.0} % one, {neither:.0} % neither")
         } else {
             "nothing rose".into()
         },

@@ -116,7 +116,8 @@ pub(super) fn table(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Repor
             lines.push(line);
         }
     }
-    let caption = "The largest rise in units of the candidate's largest magnitude; waits in steps; never back: in runs at rest.";
+    let caption =
+        "The largest rise in units of the candidate's largest magnitude; waits in steps; never back: in runs at rest.";
     report.table(caption, head, lines);
 }
 

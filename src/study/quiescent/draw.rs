@@ -31,7 +31,9 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
 /// The pictured cell of an α.
 fn shown<'a>(asked: &Asked<Quiescent>, results: &'a Results<Row>, alpha: f64) -> Option<(usize, &'a Row)> {
     let form = asked.own.forms[0];
-    let wanted = |row: &Row| row.seed == asked.sizes.first_seed && row.form == form && row.alpha == alpha && row.closed_groups > 0;
+    let wanted = |row: &Row| {
+        row.seed == asked.sizes.first_seed && row.form == form && row.alpha == alpha && row.closed_groups > 0
+    };
     results.cell(wanted).map(|cell| (cell, &results.rows[cell]))
 }
 

@@ -54,8 +54,12 @@ fn heat(
     let row = |&delta: &f64| own.alphas.iter().map(|&alpha| value(&of(alpha, delta))).collect();
     let values = own.deltas.iter().map(row).collect();
     let (x, y) = (names(&own.alphas), names(&own.deltas));
-    Chart::heat(title, ("α", &x), ("δ (units of |x|)", &y), label, log, values)
-        .subtitle(format!("n = {n}, d = {}, {}, ε = {:e}", asked.sizes.dim, asked.sizes.clouds(), own.epsilon))
+    Chart::heat(title, ("α", &x), ("δ (units of |x|)", &y), label, log, values).subtitle(format!(
+        "n = {n}, d = {}, {}, ε = {:e}",
+        asked.sizes.dim,
+        asked.sizes.clouds(),
+        own.epsilon
+    ))
 }
 
 /// The time to rest over n, a panel for each α.
@@ -94,12 +98,9 @@ fn path(asked: &Asked<Rates>, results: &Results<Row>, row: &Row) -> Result<Chart
     let series = results.series(cell, "distance")?;
     let times = series.column("t")?;
     let (epsilon, theory) = (asked.own.epsilon, contraction(row.alpha));
-    let mut chart = Chart::new(
-        "Distance to the last place",
-        Coordinate::whole("step t"),
-        Coordinate::log("|xᵢ(t) − xᵢ(∞)|"),
-    )
-    .subtitle(format!("n = {}, α = {}, δ = {}, seed {}", row.n, row.alpha, row.delta, row.seed));
+    let mut chart =
+        Chart::new("Distance to the last place", Coordinate::whole("step t"), Coordinate::log("|xᵢ(t) − xᵢ(∞)|"))
+            .subtitle(format!("n = {}, α = {}, δ = {}, seed {}", row.n, row.alpha, row.delta, row.seed));
     for (name, column) in [("farthest token", "all"), ("99 % are within", "most"), ("half are within", "half")] {
         // The last state is the place itself.
         let points: Vec<_> = times.iter().copied().zip(series.column(column)?).filter(|(_, y)| *y > 0.0).collect();

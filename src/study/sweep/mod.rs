@@ -54,8 +54,9 @@ parameters! { Sweep:
     steps: Option<u64> = None, "T";
     /// Engine that computes
     engine: Option<String> = None, "ENGINE", value_parser = engine();
-    /// Width of the stored tokens
-    precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
+    /// Width of the stored tokens; auto takes f32, or f64 where an exact rule's lattice would be too
+    /// coarse
+    precision: Option<String> = None, "WIDTH", value_parser = ["auto", "f32", "f64"];
     /// A token has settled when it stays within this of where it ends, in units of the largest
     /// token at the start
     epsilon: f64 = 1e-6, "EPSILON";

@@ -48,7 +48,8 @@ fn survivors(
     let mut charts = Vec::new();
     for cloud in &own.clouds {
         let x = Coordinate::log(label).within(LEAST, 10.0);
-        let mut chart = Chart::new(format!("{cloud} clouds"), x, Coordinate::linear("tokens above (%)").within(-3.0, 103.0));
+        let mut chart =
+            Chart::new(format!("{cloud} clouds"), x, Coordinate::linear("tokens above (%)").within(-3.0, 103.0));
         for (k, delta) in own.deltas.list().iter().enumerate() {
             let mut values = Vec::new();
             for cell in cells(results, cloud, delta) {

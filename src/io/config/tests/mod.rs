@@ -2,6 +2,7 @@
 
 mod random;
 mod refusals;
+mod start;
 
 use std::fs;
 
@@ -49,7 +50,8 @@ fn defaults() {
     );
     assert_eq!(config.model.update, averages(0.5));
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
-    let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
+    let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
+    let run = RunOptions { steps: 20, engine, plan, precision, auto: true };
     assert_eq!(config.run, run);
     let output = OutputOptions {
         record: Trigger::Every(1),
@@ -187,7 +189,8 @@ fn overrides() {
         Override::option("--steps", "run.steps", "9"),
     ];
     let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
-    let run = RunOptions { steps: 9, engine: EngineChoice::Cpu, plan: Plan::Tree, precision: Precision::F64 };
+    let (engine, plan, precision) = (EngineChoice::Cpu, Plan::Tree, Precision::F64);
+    let run = RunOptions { steps: 9, engine, plan, precision, auto: false };
     assert_eq!(config.run, run);
     assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
 
