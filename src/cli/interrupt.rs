@@ -7,12 +7,13 @@
 
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::output;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
 /// Signals that are closer together count as one.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,7 +36,8 @@ fn stage() -> MutexGuard<'static, Stage> {
 
 /// Watches for signals from now on, and ends after `wall` if that is given. Until [`begin`] either
 /// ends the process at once, which then says `idle`. A signal that was ignored when the process
-/// began, as SIGHUP is under `nohup`, stays ignored.
+/// began, as SIGHUP is under `nohup`, stays ignored; but SIGINT is heard, which shells ignore for
+/// every job in the background of a script.
 ///
 /// # Errors
 /// A system that takes no handler.
@@ -53,8 +55,8 @@ fn listen() -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let heard = [SIGINT, SIGTERM, SIGHUP, SIGXCPU].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
-    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    let kept = [SIGTERM, SIGHUP, SIGXCPU].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let mut signals = signal_hook::iterator::Signals::new(kept.chain([SIGINT]))?;
     let listen = move || signals.forever().for_each(|signal| ask("interrupted", signal == SIGINT));
     thread::Builder::new().name("signals".into()).spawn(listen).map(drop)
 }
@@ -80,6 +82,7 @@ fn ask(why: &str, is_ctrl_c: bool) {
         Stage::Idle(text) => output::note(&format!("error: {why}: {text}")),
         Stage::Begun(lost) => {
             *stage = Stage::Asked(lost, Instant::now());
+            flag().raise();
             drop(stage);
             if io::stderr().is_terminal() {
                 output::note(&format!("\n{why}: ending after the steps in hand; Ctrl-C again to end at once"));
@@ -113,6 +116,12 @@ pub(super) fn begin(lost: &'static str) {
     if let Stage::Idle(_) = *stage {
         *stage = Stage::Begun(lost);
     }
+}
+
+/// The flag that is raised once the run has been asked to end.
+pub(super) fn flag() -> Interrupt {
+    static FLAG: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+    FLAG.clone()
 }
 
 /// Everything is kept, as `idle` says: from now on the process ends when it is asked.

@@ -13,7 +13,8 @@ use super::{interrupt, output};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
-use crate::io::config::{Config, Start};
+use crate::interrupt::Interrupt;
+use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::pictures;
@@ -31,6 +32,7 @@ pub(super) const LOST: &str =
   localmax run                                             a default system, in seconds
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -51,9 +53,15 @@ pub(super) struct Arguments {
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
+    /// Print a config with every key, its meaning and its default, and run nothing
+    #[arg(long, exclusive = true)]
+    template: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.template {
+        return Ok(output::print(&template()?)?);
+    }
     interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
@@ -129,9 +137,17 @@ impl Callbacks for Live<'_> {
         open_engine(self.config, &at.tokens, grid)
     }
 
+    fn interrupt(&self) -> Interrupt {
+        interrupt::flag()
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(text);
+    }
+
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
         let searched =
-            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.distinct, e.keys_a_row));
+            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.rows, e.keys_a_row));
         self.progress.at(step, &format!("{} moving{searched}", report.moved));
         interrupt::flow()
     }
@@ -189,9 +205,9 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         }
         text += "\n";
     }
-    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = result.effort {
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, rows }) = result.effort {
         text += &format!(
-            "search     plan {}: {distinct} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
+            "search     plan {}: {rows} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
             plan.name()
         );
     }
@@ -254,7 +270,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
                     assert!(said.contains("localmax resume"), "{said}");
-                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint(false).unwrap();
                     assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
                     let meta = fs::read_to_string(path.join("meta.json")).unwrap();
                     if fault == Fault::Once(FULL) && !said.contains("meta.json") {

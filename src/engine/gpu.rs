@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
 use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
+use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
@@ -90,6 +91,10 @@ impl Engine for ExactGpu {
         description(self.device().adapter())
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
+    }
+
     fn rounding(&self) -> Rounding {
         Rounding::Single
     }
@@ -104,7 +109,7 @@ impl Engine for ExactGpu {
     }
 
     fn effort(&self) -> Option<Effort> {
-        Some(self.effort())
+        self.effort()
     }
 
     fn strips(&mut self) -> Result<Strips> {
@@ -119,6 +124,10 @@ impl Engine for ExactGpu {
 impl Engine for RealGpu {
     fn description(&self) -> Description {
         description(self.device().adapter())
+    }
+
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
     }
 
     fn rounding(&self) -> Rounding {

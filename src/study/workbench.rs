@@ -136,7 +136,7 @@ impl Workbench<'_> {
         if opened.note.is_some() {
             *self.note = opened.note;
         }
-        let mut simulation = Simulation::from_state(model, grid, first.d(), opened.engine, 0);
+        let mut simulation = Simulation::from_state(model, grid, (first.n(), first.d()), opened.engine, 0);
         let start = self.at.done;
         let begun =
             Look { t: 0, tokens: &first, report: None, last: steps == 0, engine: simulation.engine(), model, grid };

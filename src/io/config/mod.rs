@@ -12,6 +12,7 @@
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
 //! | `start` | the first state, and the choice of its precision |
+//! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
@@ -21,6 +22,7 @@ mod model;
 mod operator;
 mod section;
 mod start;
+mod template;
 mod trigger;
 mod write;
 
@@ -31,6 +33,7 @@ pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
 pub use start::Start;
+pub use template::template;
 pub use trigger::Trigger;
 
 use crate::choice::{self, EngineChoice, Plan};
@@ -181,7 +184,7 @@ impl Config {
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
-        let tables = || if let Whose::New = whose { config.require_values() } else { Ok(()) };
+        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
@@ -212,12 +215,12 @@ impl Config {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
-    /// Checks that every table has a value for each step.
+    /// Checks that every table has a value for each of the steps `0..steps`.
     ///
     /// # Errors
     /// The first that is shorter, with both numbers.
-    pub fn require_values(&self) -> Result<()> {
-        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, self.run.steps))
+    pub fn require_values(&self, steps: u64) -> Result<()> {
+        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
     }
 
     /// Reads or draws the initial tokens, as they are before a lattice rounds them.

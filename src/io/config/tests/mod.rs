@@ -2,6 +2,7 @@
 
 mod random;
 mod refusals;
+mod start;
 
 use std::fs;
 
