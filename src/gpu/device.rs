@@ -332,7 +332,9 @@ impl Device {
 
 /// A compiled module. A trusted one, where the time goes, does without naga's counters in every
 /// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
-/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked.
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked. Workgroup
+/// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
+/// it, so kernels write first what they read.
 #[allow(unsafe_code)]
 fn compute_pipeline(
     raw: &wgpu::Device,
@@ -354,7 +356,10 @@ fn compute_pipeline(
         layout,
         module: &module,
         entry_point: Some(entry),
-        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..wgpu::PipelineCompilationOptions::default()
+        },
         cache: None,
     })
 }
