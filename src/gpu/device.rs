@@ -298,29 +298,31 @@ impl Device {
         &self.limits
     }
 
-    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups;
-    /// the seconds it took.
+    /// A pipeline of its own layout, with its buffers in group 0, run once over `groups` workgroups;
+    /// the time it took. One that is not trusted has a counter in every loop.
     pub(crate) async fn run_alone(
         &self,
         source: &str,
         entry: &str,
         buffers: &[&wgpu::Buffer],
-        groups: u32,
+        groups: u64,
+        trusted: bool,
     ) -> Result<Duration> {
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
-                let pipeline = compute_pipeline(raw, entry, source, false, None);
+                let pipeline = compute_pipeline(raw, entry, source, trusted, None);
                 let whole = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding());
                 let binding = bind_group(raw, entry, &pipeline.get_bind_group_layout(0), whole);
                 (pipeline, binding)
             })
             .await?;
         let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let [across, down] = self.spread(groups);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, &binding, &[]);
-            pass.dispatch_workgroups(groups, 1, 1);
+            pass.dispatch_workgroups(across, down, 1);
         }
         let commands = encoder.finish();
         let started = Instant::now();
