@@ -65,8 +65,9 @@ fn list_keys(row: u32, first: u32, cutoff: f32, lane: u32) -> u32 {
             listed[atomicAdd(&listed_count, 1u)] = tile;
         }
     }
-    workgroupBarrier();
-    return atomicLoad(&listed_count) * SUPERTILE;
+    // Between two barriers of its own, and one value for all as compilers see it, who otherwise
+    // refuse the barriers of the loops over these keys.
+    return workgroupUniformLoad(&listed_count) * SUPERTILE;
 }
 
 fn listed_key(index: u32) -> u32 {

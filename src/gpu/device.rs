@@ -338,7 +338,7 @@ impl Device {
 /// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
 /// it, so kernels write first what they read.
 #[allow(unsafe_code)]
-fn compute_pipeline(
+pub(crate) fn compute_pipeline(
     raw: &wgpu::Device,
     entry: &str,
     source: &str,

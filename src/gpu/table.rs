@@ -149,7 +149,7 @@ pub(crate) struct Kernel {
     wide: Option<(Limit, Part)>,
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
-    of_every_d: bool,
+    pub(crate) of_every_d: bool,
     trusted: bool,
 }
 
@@ -200,13 +200,12 @@ impl Kernel {
     }
 }
 
-/// Makes constants of kernels, one a line, and the list of all.
+/// Makes constants of kernels, one a line, and the list of all, [`ALL`].
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident = $kernel:expr;)+) => {
         $($(#[$doc])* pub(crate) const $name: $crate::gpu::table::Kernel = $kernel;)+
 
-        #[cfg(test)]
-        const ALL: &[$crate::gpu::table::Kernel] = &[$($name),+];
+        pub(crate) const ALL: &[$crate::gpu::table::Kernel] = &[$($name),+];
     };
 }
 pub(crate) use kernels;
