@@ -71,6 +71,8 @@ pub struct Device {
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
     job_layout: wgpu::BindGroupLayout,
+    /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
+    pub(crate) hostile: Option<f32>,
 }
 
 /// A kernel compiled for one d and precision.
@@ -109,12 +111,19 @@ impl Device {
         raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        Ok(Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout })
+        Ok(Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout, hostile: None })
     }
 
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// This device with kernels of its own, in which floats that filter are off by up to a share of
+    /// their bounds: below 1 no bit of a result may change.
+    #[must_use]
+    pub fn with_hostile_filter(self, share: f32) -> Self {
+        Self { pipelines: Arc::default(), hostile: Some(share), ..self }
     }
 
     /// Ends the device as a reset of the driver would: every later call fails, on any clone.
@@ -308,6 +317,7 @@ impl Device {
         groups: u64,
         trusted: bool,
     ) -> Result<Duration> {
+        let [across, down] = self.spread(groups);
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
                 let pipeline = compute_pipeline(raw, entry, source, trusted, None);
@@ -317,7 +327,6 @@ impl Device {
             })
             .await?;
         let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let [across, down] = self.spread(groups);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(&pipeline);

@@ -29,7 +29,7 @@ pub type Operands = [[u32; 4]; 3];
 impl Function {
     /// A module that applies the function to consecutive operands in `input`, one a thread.
     fn source(&self, precision: Precision) -> String {
-        with_needs(part!("arithmetic/apply"), precision, OPAQUE).concat().replace("// CALL", self.call)
+        with_needs(part!("arithmetic/apply"), precision, OPAQUE, false).concat().replace("// CALL", self.call)
     }
 
     /// The function's results on a device, for each triple of operands.
