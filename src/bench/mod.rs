@@ -184,7 +184,7 @@ impl Case<'_> {
             engine.step(&step)?;
             spent.seconds += start.elapsed().as_secs_f64();
             spent.steps += 1.0;
-            spent.keys += engine.effort().map_or(n * n, |effort| effort.keys_a_row * effort.distinct as f64);
+            spent.keys += engine.effort().map_or(n * n, |effort| effort.keys_a_row * effort.rows as f64);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::cpu;
 use crate::engine;
 use crate::error::Error;
 use crate::io::npy;
+use crate::num;
 use crate::tokens::Precision;
 
 /// Time the engines against one another on the same clouds, in turn
@@ -73,9 +74,11 @@ const SOFTWARE_LIMIT: f64 = 2e9;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
-        return Err(
-            Error::input(format!("--seconds {}: it must be above 0 and at most 3600", arguments.seconds)).into()
-        );
+        return Err(Error::input(format!(
+            "--seconds {}: it must be above 0 and at most 3600",
+            num::short(arguments.seconds)
+        ))
+        .into());
     }
     let precision = if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 };
     let plan = Plan {

@@ -1,12 +1,11 @@
 //! Dispatches on their way to the device: gathered into submissions of a measured length.
 
-use std::time::Duration;
-
 use bytemuck::Pod;
 
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
+use crate::interrupt::Interrupt;
 
 /// Seconds that a submission should take: short for a desktop's watchdog, long against its
 /// overhead.
@@ -33,20 +32,16 @@ pub(crate) struct Queue<J> {
     cost: f64,
     /// Cost that should take [`SUBMISSION`]; measured by every submission.
     budget: f64,
-    busy: Duration,
+    /// Looked at between submissions.
+    pub(crate) interrupt: Interrupt,
 }
 
 impl<J: Pod> Queue<J> {
     pub(crate) async fn new(device: &Device) -> Result<Self> {
         let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM).await?;
         let binding = device.job_binding(&jobs, size_of::<J>() as u64).await?;
-        let busy = Duration::ZERO;
-        Ok(Self { device: device.clone(), jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, busy })
-    }
-
-    /// Time that submissions have taken so far, from submitting to their end.
-    pub(crate) fn busy(&self) -> Duration {
-        self.busy
+        let (device, interrupt) = (device.clone(), Interrupt::default());
+        Ok(Self { device, jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, interrupt })
     }
 
     /// Adds a dispatch.
@@ -62,10 +57,18 @@ impl<J: Pod> Queue<J> {
     }
 
     /// Adds to the cost of the waiting dispatches, and submits when that nearly fills the budget: a
-    /// small rest is not worth a slice.
-    pub(crate) async fn charge(&mut self, cost: f64) -> Result<()> {
+    /// small rest is not worth a slice. True if it submitted.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Interrupted`], with nothing left waiting; device failures.
+    pub(crate) async fn charge(&mut self, cost: f64) -> Result<bool> {
         self.cost += cost;
-        if self.cost >= 0.75 * self.budget { self.submit().await } else { Ok(()) }
+        let is_full = self.cost >= 0.75 * self.budget;
+        if is_full || self.interrupt.is_raised() {
+            self.submit().await?;
+            self.interrupt.check()?;
+        }
+        Ok(is_full)
     }
 
     /// Submits the waiting dispatches, and waits for their end.
@@ -93,7 +96,6 @@ impl<J: Pod> Queue<J> {
         let index = self.device.queue.submit([commands]);
         self.device.wait(index).await?;
         let took = started.elapsed();
-        self.busy += took;
         // Short submissions say little about the rate; no measurement changes the budget more than
         // fourfold.
         if self.cost > 0.0 {

@@ -8,13 +8,14 @@
 //! takes only the ledger of support functions, which [`Observer::recall`] rebuilds.
 
 use super::alignment::Alignment;
+use super::energies::energy;
 use super::hull::Hull;
 use super::nearest::nearest;
 use super::points::{Distinct, Points, count_distinct};
 use super::quiescent::QuiescentSets;
 use super::support::{Directions, SupportLedger};
 use crate::model::{Mask, Model};
-use crate::num;
+use crate::num::{self, squared_distance};
 use crate::real::{Linear, Steps};
 use crate::tokens::{Precision, Tokens};
 
@@ -27,6 +28,8 @@ const EFFORT: u64 = 1 << 24;
 
 /// Number of tokens up to which each is measured.
 const SAMPLE: usize = 1 << 16;
+/// Number of vertices up to which every pair is measured.
+const MOST_PAIRED: usize = 2048;
 
 /// The measures of one state.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,12 @@ pub struct Scalars {
     pub hull: Option<HullScalars>,
     /// h_u of this state in every direction of [`Observer::directions`].
     pub support: Vec<f64>,
+    /// The largest distance of two tokens: exact where the hull is known with at most 2048
+    /// vertices, else that of the tokens that attain `support`, a lower bound and at least 1/√d of
+    /// it. `None` in rows that older versions wrote.
+    pub diameter: Option<f64>,
+    /// [`energy`] of the state; `None` beyond 2^16 distinct tokens.
+    pub energy: Option<f64>,
 }
 
 /// The measures that need the vertices of K(t).
@@ -106,16 +115,20 @@ impl<'a> Observer<'a> {
         let rise = ledger.record(step, &support);
         let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
         let most = MOST_OUTSIDE[usize::from(points.d() > 3)];
+        let outermost = points.select(&extremes);
         let hull = Hull::of_few(points, extremes, most, EFFORT).filter(|hull| hull.undecided.is_empty());
-        let hull = hull.map(|hull| {
-            let vertices = hull.points(points);
+        let vertices = hull.map(|hull| hull.points(points));
+        let diameter = diameter(vertices.as_ref().filter(|v| v.n() <= MOST_PAIRED).unwrap_or(&outermost));
+        let scores = self.scores(step, points.d());
+        let energy = few.as_ref().and_then(|few| energy(few, self.model, &scores?, self.model.moment(step, 0.0)));
+        let hull = vertices.map(|vertices| {
             if let Some(cloud) = &few {
                 return self.by_hull(step, &cloud.points, &cloud.weight, &vertices);
             }
             let sample = all.select(&num::evenly(all.n(), SAMPLE).map(|i| i as u32).collect::<Vec<_>>());
             self.by_hull(step, &sample, &vec![1; SAMPLE], &vertices)
         });
-        Scalars { distinct, radius, rise, largest_rise, hull, support }
+        Scalars { distinct, radius, rise, largest_rise, hull, support, diameter: Some(diameter), energy }
     }
 
     /// Measures points that stand for `weight` tokens each.
@@ -152,6 +165,12 @@ impl<'a> Observer<'a> {
     }
 }
 
+/// The largest distance of two points.
+fn diameter(points: &Points) -> f64 {
+    let from = |i: usize| (0..i).map(|j| squared_distance(points.row(i), points.row(j))).fold(0.0, f64::max);
+    (0..points.n()).map(from).fold(0.0, f64::max).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +197,8 @@ mod tests {
         let found = measure(Mask::Full);
         assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, 0.0));
         assert_eq!(found.support[..4], [1.1, 1.2, 1.0, 1.1]);
+        // From (1.1, −1) to (−1.2, 0.9).
+        assert!((found.diameter.unwrap() - 2.983_286_778_035_26).abs() < 1e-12 && found.energy.is_none());
         let hull = found.hull.unwrap();
         assert_eq!((hull.vertices, hull.quiescent), (4, Some(7)));
         assert!((hull.distance_max - 1.001_249_219_725_039_3).abs() < 1e-12, "{hull:?}");

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use crate::engine::{Engine, Simulation, Standing, Until};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
+use crate::interrupt::Interrupt;
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
@@ -65,6 +66,14 @@ pub trait Callbacks {
     /// No such engine.
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
 
+    /// The flag by which a run is asked to end, in the middle of a step if need be.
+    fn interrupt(&self) -> Interrupt {
+        Interrupt::default()
+    }
+
+    /// Hears what the user has to know.
+    fn note(&mut self, _text: &str) {}
+
     /// Hears the steps taken, the last report, and how that step was computed; breaks to end the
     /// run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
@@ -84,7 +93,12 @@ pub fn begin(
 ) -> Result<(RunDir, RunResult)> {
     let run = place.create(config, &Meta::new(config, &start.progress))?;
     let result = match run.lock() {
-        Ok(_lock) => self::run(config, &run, start, engine, callbacks),
+        Ok(lock) => {
+            if let Some(note) = lock.note() {
+                callbacks.note(&note);
+            }
+            self::run(config, &run, start, engine, callbacks)
+        }
         // Another process has taken it up already.
         Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
@@ -210,7 +224,7 @@ fn reopen(
     adapter: &Description,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Checkpoint, Box<dyn Engine>)> {
-    let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
+    let found = run.newest_checkpoint(true)?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
     let engine = callbacks.reopen(lost, &found)?;
     let other = engine.description();
     if other != *adapter {
@@ -240,7 +254,8 @@ fn segment(
     }
     let mut verifier = (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, tokens.n(), d, None));
     let (steps, last) = (recorder.progress.step, recorder.progress.last);
-    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, steps);
+    engine.heed(&callbacks.interrupt());
+    let mut simulation = Simulation::from_state(&config.model, grid, (tokens.n(), d), engine, steps);
     let mut result = RunResult {
         outcome: Outcome::Completed,
         steps,
@@ -320,8 +335,20 @@ fn steps_of(
         }
         Ok(asked)
     };
-    simulation.run(Until { end, past_fixed_point }, due, take, look)?;
-    Ok(outcome)
+    match simulation.run(Until { end, past_fixed_point }, due, take, look) {
+        Ok(()) => Ok(outcome),
+        Err(Error::Interrupted(_)) => {
+            // What was due of the state before the step that was left has been written.
+            let tokens = simulation.tokens()?;
+            let (step, report) = (recorder.progress.step, recorder.progress.last);
+            let effort = report.and(simulation.engine().effort());
+            recorder.save(&tokens)?;
+            recorder.write(&tokens, effort.as_ref(), false)?;
+            (result.steps, result.last, result.effort, result.tokens) = (step, report, effort, tokens);
+            Ok(Outcome::Interrupted)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// meta.json of a run that has ended.

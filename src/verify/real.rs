@@ -277,9 +277,11 @@ impl<'a> RealBounds<'a> {
             }
             _ => moved,
         };
-        retracted
+        let bound = retracted
             + 1.01 * self.by.width * (length(after) + retracted)
-            + d * f64::from(f32::MIN_POSITIVE) * self.by.width
+            + d * f64::from(f32::MIN_POSITIVE) * self.by.width;
+        // ∞ of something, times nothing: no bound exists.
+        if bound.is_nan() { f64::INFINITY } else { bound }
     }
 }
 

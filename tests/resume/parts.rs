@@ -16,7 +16,7 @@ use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::run::Progress;
 use localmax::run::checkpoint::Checkpoint;
 use localmax::run::record::{self, Callbacks, Outcome, RunResult};
-use localmax::run::resume;
+use localmax::run::resume::{self, Request};
 use localmax::run::{Meta, Options, Place, RunDir};
 use localmax::tokens::Tokens;
 
@@ -112,7 +112,7 @@ fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) 
 /// The rest of a run, as `localmax resume` takes it.
 fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let run = RunDir::open(path).unwrap();
-    let left = resume::look(&run, more).unwrap();
+    let left = resume::look(&run, Request { more, ..Request::default() }).unwrap();
     assert!(left.done.is_none(), "{:?}", left.done);
     let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
     let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };

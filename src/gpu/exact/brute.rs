@@ -1,9 +1,8 @@
 //! Brute force: every row against every key, as lists of dispatches.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::{Grid, Step, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
@@ -14,6 +13,7 @@ use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
 use crate::gpu::table::{Kernel, Span};
 use crate::gpu::words::{coordinates, words};
+use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
@@ -45,25 +45,34 @@ impl BruteForce {
         Ok(Self { resident, grid, layout, supertiles, current: 0, matrix })
     }
 
-    /// Time that submissions have taken so far, from submitting to their end.
-    pub(crate) fn busy(&self) -> Duration {
-        self.resident.queue.busy()
+    /// Looks at an interrupt from now on.
+    pub(crate) fn heed(&mut self, interrupt: &Interrupt) {
+        self.resident.queue.interrupt = interrupt.clone();
     }
 
-    /// Applies the steps in order.
+    /// Applies the steps in order, up to an interrupt.
     ///
     /// # Errors
-    /// Device failures. The state is then undefined.
+    /// [`Error::Interrupted`] before the first was taken whole. Device failures; the state is then
+    /// undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
             self.resident.start_reports(group.len()).await?;
-            for (index, step) in (0..).zip(group) {
-                self.one_step(step, index).await?;
+            let mut whole = 0;
+            for step in group {
+                match self.one_step(step, whole as u32).await {
+                    Err(Error::Interrupted(_)) if reports.len() + whole > 0 => break,
+                    taken => taken?,
+                }
+                whole += 1;
             }
-            let read = self.resident.reports(group.len()).await?;
+            let read = self.resident.reports(whole).await?;
             let words = read.chunks_exact(REPORT_WORDS as usize);
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
+            if whole < group.len() {
+                break;
+            }
         }
         Ok(reports)
     }
@@ -123,6 +132,7 @@ impl BruteForce {
     }
 
     async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
+        self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report).await?;
         let mut row = 0;
         while row < self.layout.n {

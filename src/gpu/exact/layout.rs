@@ -47,7 +47,10 @@ impl Layout {
     pub(crate) fn new(n: usize, d: usize, precision: Precision, matrix: bool, limits: &wgpu::Limits) -> Result<Self> {
         let [coordinate, sum, record] = element_bytes(precision);
         let (rows, dim) = (n as u64, d as u64);
-        let mend = "take fewer tokens, precision f32, or --engine cpu";
+        let mend = match precision {
+            Precision::F32 => "take fewer tokens, or --engine cpu",
+            Precision::F64 => "take fewer tokens, precision f32, or --engine cpu",
+        };
         let count = index_of(n, mend)?;
         let binding = limits.max_storage_buffer_binding_size;
         let supertiles = rows.div_ceil(u64::from(SUPERTILE));

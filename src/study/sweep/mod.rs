@@ -21,8 +21,9 @@ use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
-use crate::io::config::{Config, Override};
+use crate::io::config::{Config, Override, TokenSource};
 use crate::io::{input, presets};
+use crate::model::Rule;
 
 pub use self::measures::Row;
 
@@ -48,14 +49,17 @@ parameters! { Sweep:
     tokens: Option<u64> = None, "N";
     /// Dimension of a generated cloud
     dim: Option<u64> = None, "D";
-    /// Repeats: seeds 1 to K
+    /// Repeats, each with a seed of its own
     seeds: Option<u64> = None, "K";
+    /// The first seed: K repeats have the seeds S to S + K − 1
+    first_seed: Option<u64> = None, "S", requires = "seeds";
     /// Steps to take
     steps: Option<u64> = None, "T";
     /// Engine that computes
     engine: Option<String> = None, "ENGINE", value_parser = engine();
-    /// Width of the stored tokens
-    precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
+    /// Width of the stored tokens; auto takes f32, or f64 where an exact rule's lattice would be too
+    /// coarse
+    precision: Option<String> = None, "WIDTH", value_parser = ["auto", "f32", "f64"];
     /// A token has settled when it stays within this of where it ends, in units of the largest
     /// token at the start
     epsilon: f64 = 1e-6, "EPSILON";
@@ -113,7 +117,8 @@ impl Sweep {
         ];
         let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
         let mut fixed: Vec<Axis> = fixed.collect();
-        fixed.extend(self.seeds.map(Axis::seeds).transpose()?);
+        let first = self.first_seed.unwrap_or(1);
+        fixed.extend(self.seeds.map(|count| Axis::seeds(first, count)).transpose()?);
         let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
         let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
         if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
@@ -177,7 +182,19 @@ impl Study for Sweep {
             let label: Vec<String> = varied.map(|(axis, value)| format!("{}={value}", axis.key)).collect();
             Ok(Cell { at: place, label: label.join(" "), config })
         };
-        product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect()
+        let cells = product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect::<Result<Vec<_>>>()?;
+        // Seeds that draw nothing give one run several times.
+        let varies = axes.iter().any(|axis| axis.key == "seed" && axis.varies());
+        let draws = |config: &Config| {
+            matches!(config.tokens, TokenSource::Cloud(_)) || matches!(config.model.rule, Rule::Markov { .. })
+        };
+        if varies && !cells.iter().any(|cell| draws(&cell.config)) {
+            return Err(Error::input(
+                "several seeds, but the config's tokens are given and its rule draws nothing: every seed would be the \
+                 same run; leave the seeds out",
+            ));
+        }
+        Ok(cells)
     }
 
     fn label(cell: &Cell) -> String {
@@ -201,9 +218,9 @@ impl Study for Sweep {
         let (axes, cells) = (own.axes()?, Self::cells(asked)?);
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
-        let resting = results.rows.iter().filter(|row| row.rests).count();
+        let settled = results.rows.iter().filter(|row| row.rests).count();
         report.text(format!(
-            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token \
+            "{} over {}: {} cells{}. {settled} of them settled: in the last eighth of the steps or so no token \
              went farther than {} of what a token counts as settled within. sweep.csv has a row a cell, a column a \
              key and a column a measure.",
             own.base(),
