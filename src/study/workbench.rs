@@ -111,8 +111,8 @@ impl Workbench<'_> {
         look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         let mut config = config.clone();
-        let Start { tokens, grid, lost, .. } = config.start()?;
-        if let Some(lost) = lost {
+        let Start { tokens, grid, note, .. } = config.start()?;
+        if let Some(lost) = note {
             *self.note = Some(format!("{}: {lost}", self.at.cell));
         }
         let (run, first) = (&config.run, (tokens, grid));
