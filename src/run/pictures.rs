@@ -9,6 +9,7 @@ use crate::io::{input, npy};
 use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{Comparison, Metrics, Picture, Player, Size, StepMetrics, StripView, Trajectories};
 use crate::run::folder::RunDir;
+use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
 use crate::tokens::Tokens;
 
@@ -20,6 +21,8 @@ const SHEET: Size = Size { width: 1180, height: 1060 };
 /// k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
 
+/// Clusters that the report lists.
+const CLUSTERS: usize = 100;
 /// Tokens looked at on either side of the middle one.
 const SOUGHT: usize = 8;
 
@@ -64,6 +67,12 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
             "Strip sizes and the number of tokens that moved, at each recorded step.",
             metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
         ));
+    }
+    if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
+        blocks.push(Block::Heading("Clusters at the end".into()));
+        let (head, rows) = limits.table(CLUSTERS);
+        let rest = limits.left_out(CLUSTERS).map_or(String::new(), |rest| format!(" {rest}."));
+        blocks.push(Block::Table(TextTable { caption: format!("{}.{rest}", limits.counts()), head, rows }));
     }
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));

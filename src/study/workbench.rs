@@ -91,7 +91,7 @@ impl Workbench<'_> {
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
         let Sizes { engine, precision, .. } = *self.sizes;
-        let run = RunOptions { steps, engine, plan: Plan::Auto, precision };
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, tolerance: None };
         self.take(self.engines, &run, model, cloud, due, look)
     }
 

@@ -9,7 +9,7 @@ const TABLES: [(&str, &[&str]); 5] = [
     ("", &["seed", "tokens", "model", "run", "output"]),
     ("tokens", &["file", "rows", "kind", "n", "d", "scale", "clusters", "spread"]),
     ("model", &["rule", "causal"]),
-    ("run", &["steps", "engine", "plan", "precision"]),
+    ("run", &["steps", "engine", "plan", "precision", "tolerance"]),
     ("output", &["record", "frames", "measures", "checkpoint_seconds"]),
 ];
 

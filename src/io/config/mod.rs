@@ -72,7 +72,7 @@ pub enum TokenSource {
 }
 
 /// The table `[run]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunOptions {
     /// Steps to take.
     pub steps: u64,
@@ -82,6 +82,9 @@ pub struct RunOptions {
     pub plan: Plan,
     /// Width of the stored tokens. By default that of the token file; f32 without a file.
     pub precision: Precision,
+    /// The largest move of a coordinate in a step, over the radius of the first state, at which the
+    /// run ends; only for rules in real numbers, which have no fixed point to end at.
+    pub tolerance: Option<f64>,
 }
 
 /// The table `[output]`: when something is written.
@@ -156,7 +159,7 @@ impl Config {
         let tokens = token_source(&document.table("tokens"), header)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let run = run_options(&document.table("run"), tokens.precision())?;
+        let run = run_options(&document.table("run"), tokens.precision(), &model)?;
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         config.validate().map_err(|e| model::rename(e, &system))?;
@@ -278,12 +281,20 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
     section.allow(keys, source, |_| format!("does not go with {chosen}, which takes {}", keys.join(", ")))
 }
 
-fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
+fn run_options(section: &Section<'_>, found: Precision, model: &Model) -> Result<RunOptions> {
+    let tolerance = section.get("tolerance").map(|field| match field.number()? {
+        _ if model.is_exact() => {
+            Err(field.error(format!(": rule {} has fixed points and ends at one; leave it out", model.name())))
+        }
+        tolerance if tolerance > 0.0 && tolerance.is_finite() => Ok(tolerance),
+        tolerance => Err(field.error(format!(" is {tolerance}; it must be finite and above 0"))),
+    });
     Ok(RunOptions {
         steps: section.need("steps", "the number of steps to take")?.count(0)?,
         engine: section.or("engine", EngineChoice::Auto, |field| field.parsed(EngineChoice::parse))?,
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
         precision: section.or("precision", found, |field| field.parsed(Precision::parse))?,
+        tolerance: tolerance.transpose()?,
     })
 }
 

@@ -49,7 +49,13 @@ fn defaults() {
     );
     assert_eq!(config.model.update, averages(0.5));
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
-    let run = RunOptions { steps: 20, engine: EngineChoice::Auto, plan: Plan::Auto, precision: Precision::F32 };
+    let run = RunOptions {
+        steps: 20,
+        engine: EngineChoice::Auto,
+        plan: Plan::Auto,
+        precision: Precision::F32,
+        tolerance: None,
+    };
     assert_eq!(config.run, run);
     let output = OutputOptions {
         record: Trigger::Every(1),
@@ -145,7 +151,13 @@ fn overrides() {
         Override::option("--steps", "run.steps", "9"),
     ];
     let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
-    let run = RunOptions { steps: 9, engine: EngineChoice::Cpu, plan: Plan::Tree, precision: Precision::F64 };
+    let run = RunOptions {
+        steps: 9,
+        engine: EngineChoice::Cpu,
+        plan: Plan::Tree,
+        precision: Precision::F64,
+        tolerance: None,
+    };
     assert_eq!(config.run, run);
     assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
 
