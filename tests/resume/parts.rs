@@ -338,7 +338,7 @@ fn runs_of_an_earlier_contract_go_on_where_it_is_the_same() {
             old.progress.segments[0].contract = 1;
             checkpoint::write(&run.checkpoint_path(step), &old.tokens, &old.frames, &old.progress).unwrap();
         }
-        let said = resume::look(&run, 0).map_or_else(|error| error.to_string(), |_| String::new());
+        let said = resume::look(&run, Request::default()).map_or_else(|error| error.to_string(), |_| String::new());
         assert!(said.contains(wanted) && said.is_empty() == wanted.is_empty(), "{name} {changes:?}: {said}");
     }
 }
@@ -352,7 +352,8 @@ fn added_steps_are_held_to_the_lattice_too() {
     let path = folder.path().join("r");
     begin(&config, &path, Who::Cpu, &mut Ends { at: 20, copy: None });
     let run = RunDir::open(&path).unwrap();
-    assert!(resume::look(&run, 0).is_ok() && resume::look(&run, 30).is_ok());
-    let said = resume::look(&run, 300).unwrap_err().to_string();
+    let look = |more| resume::look(&run, Request { more, ..Request::default() });
+    assert!(look(0).is_ok() && look(30).is_ok());
+    let said = look(300).unwrap_err().to_string();
     assert!(said.contains("at step 359") && said.contains("localmax run"), "{said}");
 }
