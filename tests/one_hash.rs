@@ -2,7 +2,8 @@
 //!
 //! The reference's trajectory, step by step, against every instruction set, plan, number of
 //! threads, size of windows and dispatches, interval between sorts, merged and not, on the CPU and
-//! on every Vulkan driver found; and one run of a GPU again and again. At full size, every system
+//! on every Vulkan driver found; one run of a GPU again and again; and a GPU whose floats are as
+//! wrong as their bounds allow. At full size, every system
 //! on every path, with n = 3001, 300 steps and 100 repeats: `LOCALMAX_ONE_HASH=3001,300,100 cargo
 //! test --release --test one_hash [PART OF A NAME]`.
 
@@ -167,12 +168,18 @@ struct Limited {
     name: &'static str,
     adapter: Adapter,
     limits: wgpu::Limits,
+    /// The share of their bounds that floats are off by; 0 where they are what the driver makes them.
+    hostile: f32,
     device: OnceLock<Device>,
 }
 
 impl Limited {
     fn device(&self) -> Device {
-        self.device.get_or_init(|| Device::open_within(&self.adapter, self.limits.clone()).expect("a device")).clone()
+        let open = || {
+            let device = Device::open_within(&self.adapter, self.limits.clone()).expect("a device");
+            if self.hostile == 0.0 { device } else { device.with_hostile_filter(self.hostile) }
+        };
+        self.device.get_or_init(open).clone()
     }
 }
 
@@ -187,7 +194,14 @@ fn path(device: &Arc<Limited>, name: &str, options: gpu::Options) -> Path {
 }
 
 fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits) -> Arc<Limited> {
-    Arc::new(Limited { name, adapter: adapter.clone(), limits, device: OnceLock::new() })
+    Arc::new(Limited { name, adapter: adapter.clone(), limits, hostile: 0.0, device: OnceLock::new() })
+}
+
+/// Brute force and searches with floats that are off by a share of their bounds.
+fn hostile(adapter: &Adapter, share: f32) -> Vec<Path> {
+    let (name, limits) = (" with a hostile filter", adapter.limits());
+    let device = Limited { name, adapter: adapter.clone(), limits, hostile: share, device: OnceLock::new() };
+    as_they_run(&Arc::new(device))
 }
 
 /// Brute force and searches, as they run.
@@ -231,6 +245,15 @@ fn hold(system: &System, size: Size, path: &Path) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// A filter that goes past its bounds must be found: were it not, the one that keeps to them would
+/// prove nothing.
+fn must_fail(system: &System, size: Size, path: &Path) -> Verdict {
+    match hold(system, size, path) {
+        Ok(()) => Err(format!("{}, {}: no hash tells that its floats are out of bounds", system.name, path.name).into()),
+        Err(_) => Ok(()),
+    }
 }
 
 /// All steps in one call, from the start, again and again.
@@ -282,6 +305,9 @@ fn main() {
             ("", sorted(&device), some, hold as fn(&System, Size, &Path) -> Verdict),
             ("_again_and_again", as_they_run(&device), &one, repeat),
             ("_tiled", if full || first { tiled(adapter) } else { Vec::new() }, tiles, hold),
+            // On every device that rounds to nearest: the proof for all that round otherwise.
+            ("_hostile", hostile(adapter, 0.99), some, hold),
+            ("_past_its_bounds", hostile(adapter, 3.0), &one, must_fail),
         ];
         for (group, paths, systems, run) in groups {
             let paths = Arc::new(paths);
