@@ -121,8 +121,9 @@ impl<'a> Observer<'a> {
         let corners = hull.as_ref().filter(|hull| hull.undecided.is_empty()).map(|hull| hull.points(points));
         let diameter = diameter(corners.as_ref().filter(|v| v.n() <= MOST_PAIRED).unwrap_or(&outermost));
         let scores = self.scores(step, points.d());
-        let energy = few.as_ref().and_then(|few| energy(few, self.model, &scores?, self.model.moment(step, 0.0)));
-        let a = self.scores(step, points.d()).filter(|_| self.model.mask == Mask::Full);
+        let at = self.model.moment(step, 0.0);
+        let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
+        let a = scores.filter(|_| self.model.mask == Mask::Full);
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
         let most = if hull.is_some() { SAMPLE } else { (GAPS / keys.coordinates().len()).clamp(1, SAMPLE) };
         let sample = Sample::of(points, few.as_ref().map(|cloud| &cloud.weight[..]), most);

@@ -136,7 +136,12 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
         let y = if label == "tokens" { Coordinate::counts(label) } else { Coordinate::decades(label, values) };
         let mut chart = Chart::new(heading, time.axis(), y);
         for (((name, _), points), k) in curves.iter().zip(all).zip(0..) {
-            chart = chart.line(*name, points).colour(if label == "tokens" { k + 2 } else { k });
+            // Where every token is a vertex, both counts are one curve.
+            chart = match *name {
+                "vertices" => chart.dashed(*name, points).colour(3),
+                "distinct" => chart.line(*name, points).colour(2),
+                _ => chart.line(*name, points).colour(k),
+            };
         }
         charts.push(chart);
     }
