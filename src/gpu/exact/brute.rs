@@ -132,7 +132,7 @@ impl BruteForce {
                 }
                 self.resident.queue.charge(run.len() as f64 * self.row_cost()).await?;
             }
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let words = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(words.chunks_exact(line).map(members));
         }
