@@ -107,10 +107,7 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
             ["Distance to the nearest vertex of the hull", "distance"],
             &[("mean", &|row| Some(row.hull?.distance_mean)), ("largest", &|row| Some(row.hull?.distance_max))],
         ),
-        (
-            ["Alignment gap", "gap"],
-            &[("mean", &|row| Some(row.hull?.gap?[0])), ("largest", &|row| Some(row.hull?.gap?[1]))],
-        ),
+        (["Alignment gap", "gap"], &[("mean", &|row| Some(row.gap?[0])), ("largest", &|row| Some(row.gap?[1]))]),
         (["Diameter of the cloud", "diameter"], &[("", &|row| row.diameter)]),
         (energy, &[("", &|row| row.energy)]),
         (
