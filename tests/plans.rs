@@ -102,12 +102,11 @@ fn late_states_stay_cheap_and_every_run_takes_the_same_way() {
 /// it is left in the middle, the tokens are merged and the step is taken again.
 #[test]
 fn a_step_that_turns_out_dear_is_left_for_another_way() {
-    let tree = |sort_every| Options { plan: Plan::Tree, upkeep: Upkeep { sort_every, merge: true }, ..Options::default() };
+    let tree =
+        |sort_every| Options { plan: Plan::Tree, upkeep: Upkeep { sort_every, merge: true }, ..Options::default() };
     // (tokens, dimension, options, the plans of three steps)
-    let cases = [
-        (3000, 2, tree(None), [Plan::Tree; 3]),
-        (700, 24, Options::default(), [Plan::Brute, Plan::Tree, Plan::Tree]),
-    ];
+    let cases =
+        [(3000, 2, tree(None), [Plan::Tree; 3]), (700, 24, Options::default(), [Plan::Brute, Plan::Tree, Plan::Tree])];
     for (n, d, options, plans) in cases {
         let cloud = poles(n, d);
         // All the way at once.
