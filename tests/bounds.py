@@ -72,6 +72,8 @@ class Real:
         single = case["precision"] == "f32"
         self.r, self.cut = (2.0**-24, 80.0) if single else (EPSILON, 700.0)
         on_gpu = case["rounding"] == "single"
+        if on_gpu:
+            self.r *= 2
         self.rho = self.r if on_gpu else EPSILON
         self.terms = 144.0 if on_gpu else 128.0
         self.lag = (25 * self.r, 3.7 * self.r) if on_gpu else (0.0, 0.0)

@@ -1,11 +1,13 @@
 //! Every study at its small size: it ends in a report, and what is claimed comes out as it should.
 
+mod sheets;
+
 use std::ops::ControlFlow;
 
 use localmax::study::catalogue::{CATALOGUE, Outcome, Shard};
 use localmax::study::{Folder, Verdict};
 
-/// Takes a study to its report in a folder that is kept for the test.
+/// Takes a study to its report, with clean sheets, in a folder that is kept for the test.
 fn take(name: &str, options: &[&str], shard: Option<Shard>, folder: &std::path::Path) -> Outcome {
     let entry = CATALOGUE.iter().find(|entry| entry.name == name).expect("a study of this name");
     let command = (entry.options)(clap::Command::new(entry.name));
@@ -13,7 +15,9 @@ fn take(name: &str, options: &[&str], shard: Option<Shard>, folder: &std::path::
     let study = (entry.ask)(&command.get_matches_from(words), true).expect("options that fit");
     let folder =
         Folder::create(Some(folder), study.name(), &study.to_toml().expect("parameters that fit")).expect("a folder");
-    study.run(&folder, shard, &mut |_| ControlFlow::Continue(())).expect("a study that ends")
+    let outcome = study.run(&folder, shard, &mut |_| ControlFlow::Continue(())).expect("a study that ends");
+    assert_eq!(sheets::look_at(folder.path()) > 0, !outcome.written.is_empty(), "{name}");
+    outcome
 }
 
 /// The verdicts in the claims' order, a letter each.

@@ -4,6 +4,8 @@
 //! The browser is headless Chromium, which `tests/run.sh` installs; without one its test shows as
 //! ignored.
 
+mod sheets;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -72,6 +74,7 @@ fn interrupted_studies_end_in_the_same_bytes() -> Outcome {
     let place = tempfile::tempdir()?;
     let at = place.path();
     small(at, "whole", &[]);
+    assert!(sheets::look_at(&at.join("whole")) > 0);
 
     // A signal: exit status 4, a way to go on, and the same files in the end.
     let mut child =
@@ -161,6 +164,7 @@ fn quiescent_sets_agree_with_theory() -> Outcome {
             place.path(),
             &["study", "quiescent", "--quick", "--engine", "cpu", "--precision", width, "--out", width],
         );
+        assert!(sheets::look_at(&place.path().join(width)) > 0);
         let claims = fs::read_to_string(place.path().join(width).join("claims.csv"))?;
         let founded = claims.lines().skip(1).filter(|line| !line.contains(",counted,"));
         let agrees = |line: &str| line.ends_with(",yes") || line.ends_with(",illustration");
@@ -198,6 +202,7 @@ fn small_studies_agree_with_theory() -> Outcome {
     ];
     for (name, claims) in shows {
         let said = good(place.path(), &["study", name, "--quick", "--engine", "cpu", "--out", name]);
+        assert!(sheets::look_at(&place.path().join(name)) > 0);
         let table = fs::read_to_string(place.path().join(name).join("claims.csv"))?;
         let open = [",reported,", ",conjecture,", ",counted,"];
         let founded = table.lines().skip(1).filter(|line| open.iter().all(|basis| !line.contains(basis)));

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::choice;
-use crate::cpu::{ExactCpu, InstructionSet};
+use crate::cpu::InstructionSet;
+use crate::engine;
 use crate::exact;
 use crate::machine;
 use crate::model::MAX_DIMENSION;
@@ -52,7 +53,7 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
     if let Some((n, d)) = plan {
         let bytes = cpu_plans(n, d).map(|(plan, bytes)| format!("{bytes} bytes ({plan})")).join(", ");
-        text += &format!("           n = {n}, d = {d}, f32: {bytes}; {} free\n", free());
+        text += &format!("           n = {n}, d = {d}, f32: a run takes {bytes}; {} available\n", available());
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());
@@ -62,13 +63,13 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     text
 }
 
-/// Bytes that the CPU engine takes by plan.
+/// Bytes that a run takes on the CPU engine, by plan.
 fn cpu_plans(n: usize, d: usize) -> [(&'static str, u64); 3] {
     [choice::Plan::Auto, choice::Plan::Brute, choice::Plan::Tree]
-        .map(|plan| (plan.name(), ExactCpu::memory(n, d, Precision::F32, plan, threads::count())))
+        .map(|plan| (plan.name(), engine::cpu_memory(n, d, Precision::F32, plan)))
 }
 
-fn free() -> String {
+fn available() -> String {
     machine::available_memory().map_or("unknown".into(), |bytes| bytes.to_string())
 }
 

@@ -1,8 +1,8 @@
 //! Signals that ask the program to end (SIGINT, SIGTERM, SIGHUP, SIGXCPU), and `--wall`, which asks
 //! at a time.
 //!
-//! While nothing would be lost the first one ends the process. From then on it asks a run to end
-//! after the steps in hand. Only a Ctrl-C that comes after a pause ends the process at once: a
+//! While nothing would be lost the first one ends the process. From then on it asks a run to end,
+//! in the middle of a step if need be. Only a Ctrl-C that comes after a pause ends the process at once: a
 //! terminal that closes, `timeout` and batch systems send one signal several times.
 
 use std::io::{self, IsTerminal};
@@ -36,7 +36,8 @@ fn stage() -> MutexGuard<'static, Stage> {
 
 /// Watches for signals from now on, and ends after `wall` if that is given. Until [`begin`] either
 /// ends the process at once, which then says `idle`. A signal that was ignored when the process
-/// began, as SIGHUP is under `nohup`, stays ignored.
+/// began, as SIGHUP is under `nohup`, stays ignored; but SIGINT is heard, which shells ignore for
+/// every job in the background of a script.
 ///
 /// # Errors
 /// A system that takes no handler.
@@ -54,8 +55,8 @@ fn listen() -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let heard = [SIGINT, SIGTERM, SIGHUP, SIGXCPU].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
-    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    let kept = [SIGTERM, SIGHUP, SIGXCPU].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let mut signals = signal_hook::iterator::Signals::new(kept.chain([SIGINT]))?;
     let listen = move || signals.forever().for_each(|signal| ask("interrupted", signal == SIGINT));
     thread::Builder::new().name("signals".into()).spawn(listen).map(drop)
 }
@@ -84,7 +85,7 @@ fn ask(why: &str, is_ctrl_c: bool) {
             flag().raise();
             drop(stage);
             if io::stderr().is_terminal() {
-                output::note(&format!("\n{why}: ending after the steps in hand; Ctrl-C again to end at once"));
+                output::note(&format!("\n{why}: ending; Ctrl-C again to end at once"));
             }
             return;
         }

@@ -14,7 +14,7 @@ use crate::io::config::Start;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::record;
-use crate::run::resume::{self, Resumable};
+use crate::run::resume::{self, Request, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in
@@ -42,6 +42,12 @@ pub(super) struct Arguments {
     /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
     #[arg(long, value_name = "TIME", value_parser = time)]
     wall: Option<Duration>,
+    /// Go on after no bit moves any more, as if the run had begun with this option
+    #[arg(long)]
+    past_fixed_point: bool,
+    /// Go on though frames are gone or changed, such as those moved to an archive
+    #[arg(long)]
+    without_frames: bool,
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
@@ -51,8 +57,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let dir = arguments.dir.display();
     interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"), arguments.wall)?;
     let run = RunDir::open(&arguments.dir)?;
-    let _lock = run.lock()?;
-    let Resumable { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
+    let lock = run.lock()?;
+    if let Some(note) = lock.note() {
+        output::note(&note);
+    }
+    let Resumable { config: kept, mut options, checkpoint, done, notes } = {
+        let &Arguments { steps: more, past_fixed_point, without_frames, .. } = arguments;
+        resume::look(&run, Request { more, past_fixed_point, without_frames })?
+    };
     for note in notes {
         output::note(&note);
     }

@@ -14,13 +14,14 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::interrupt::Interrupt;
-use crate::io::config::{Config, Start};
+use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
+use crate::run::limits::Limits;
 use crate::run::pictures;
 use crate::run::record::{self, Callbacks, RunResult};
 use crate::run::{Cycle, Progress};
-use crate::run::{Meta, Options, Place, RunDir};
+use crate::run::{Meta, Options, Place, RunDir, Settled};
 
 /// What a process that ends at once loses of a run.
 pub(super) const LOST: &str =
@@ -32,6 +33,7 @@ pub(super) const LOST: &str =
   localmax run                                             a default system, in seconds
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -52,9 +54,15 @@ pub(super) struct Arguments {
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
+    /// Print a config with every key, its meaning and its default, and run nothing
+    #[arg(long, exclusive = true)]
+    template: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.template {
+        return Ok(output::print(&template()?)?);
+    }
     interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
@@ -134,6 +142,10 @@ impl Callbacks for Live<'_> {
         interrupt::flag()
     }
 
+    fn note(&mut self, text: &str) {
+        output::note(text);
+    }
+
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
         let searched =
             effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.rows, e.keys_a_row));
@@ -207,10 +219,19 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
                 "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever and have no limit\n"
             );
         }
+        (None, None) if meta.settled.is_some() => {
+            let Settled { step, tolerance } = meta.settled.unwrap_or_default();
+            text += &format!(
+                "at rest    within {tolerance:e} from step {step}: no coordinate moved by more, over the first radius\n"
+            );
+        }
         (None, None) if result.last.is_some() => {
             text += "open       tokens may still move: a step limit is not convergence\n";
         }
         (None, None) => {}
+    }
+    if let Some(limits) = &result.limits {
+        text += &clusters(limits);
     }
     if let Some(findings) = &result.findings {
         let of = if before.steps > 0 { " of this part" } else { "" };
@@ -222,6 +243,22 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         };
     }
     text + &format!("hash       {}\n", result.tokens.hash().to_hex())
+}
+
+/// The clusters of the last state: their counts, and the first of them.
+fn clusters(limits: &Limits) -> String {
+    const MOST: usize = 20;
+    let (head, rows) = limits.table(MOST);
+    let mut text = format!("clusters   {}\n", limits.counts());
+    let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let used = |column: usize| rows.iter().any(|row| !row[column].is_empty());
+    for row in [&head].into_iter().chain(&rows) {
+        let cells: Vec<String> =
+            (0..head.len()).filter(|&c| used(c)).map(|c| format!("{:<1$}", row[c], widths[c])).collect();
+        text += &format!("  {}\n", cells.join("  ").trim_end());
+    }
+    limits.left_out(MOST).map_or_else(|| text.clone(), |rest| format!("{text}  {rest}\n"))
 }
 
 #[cfg(test)]
@@ -259,7 +296,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
                     assert!(said.contains("localmax resume"), "{said}");
-                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint(false).unwrap();
                     assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
                     let meta = fs::read_to_string(path.join("meta.json")).unwrap();
                     if fault == Fault::Once(FULL) && !said.contains("meta.json") {

@@ -11,7 +11,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::exact::Grid;
-use crate::io::config::{Config, Override, PRECISIONS, Start};
+use crate::io::config::{Config, Override, PRECISIONS, Start, TokenSource};
 use crate::io::presets;
 use crate::num;
 use crate::tokens::Tokens;
@@ -106,6 +106,15 @@ pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     let coordinates = config.n().saturating_mul(config.d());
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
+    }
+    let (n, d) = (config.n(), config.d());
+    if let TokenSource::File(path, ..) = &config.tokens
+        && d > n
+    {
+        let (path, s) = (path.display(), if n == 1 { "" } else { "s" });
+        output::note(&format!(
+            "{path}: {n} token{s} in R^{d}, a row each; if a column is a token, transpose the array"
+        ));
     }
     let width = config.run.precision;
     let start = config.start()?;

@@ -1,11 +1,14 @@
 //! `localmax strip`: who one token attends to.
 
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::output;
+use super::progress::Bar;
 use super::source::{Source, first_state, open_engine};
-use crate::engine::{Simulation, Strip};
+use crate::engine::{Simulation, Strip, Until};
 use crate::error::Error;
 use crate::io::config::Start;
 use crate::model::Rule;
@@ -26,6 +29,44 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Takes the steps up to `step`; where the state is at rest or on a cycle, only those that change
+/// it.
+fn go_to(simulation: &mut Simulation, step: u64) -> Result<()> {
+    let is_autonomous = simulation.model().is_autonomous();
+    let mut progress = Bar::new(step);
+    // A state that is compared with later ones (Brent 1980), and the step to go to.
+    let (mut anchor, mut end) = ((simulation.t(), simulation.hash()?), step);
+    loop {
+        let mut period = None;
+        let until = Until { end, past_fixed_point: false };
+        simulation.run(
+            until,
+            |_| false,
+            Simulation::take,
+            |simulation, at| {
+                progress.at(at.t, "");
+                if at.is_last || !is_autonomous {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                let hash = simulation.hash()?;
+                if hash == anchor.1 {
+                    period = Some(at.t - anchor.0);
+                    return Ok(ControlFlow::Break(()));
+                }
+                if at.t >= 2 * anchor.0 {
+                    anchor = (at.t, hash);
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        let Some(period) = period else { break };
+        // After this many steps the state is that of `step`.
+        end = simulation.t() + (end - simulation.t()) % period;
+    }
+    progress.done();
+    Ok(())
 }
 
 /// Members printed at most.
@@ -53,15 +94,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.step > config.run.steps {
         let steps = config.run.steps;
+        config.require_values(arguments.step)?;
         output::note(&format!("step {} is past the config's last, {steps}: going on to it", arguments.step));
     }
     let Start { tokens, grid, .. } = first_state(&mut config)?;
     let engine = open_engine(&config, &tokens, grid)?;
     let shape = (tokens.n(), tokens.d());
     let mut simulation = Simulation::from_state(&config.model, grid, shape, engine, 0);
-    while simulation.t() < arguments.step {
-        simulation.take(arguments.step)?;
-    }
+    go_to(&mut simulation, arguments.step)?;
     let now = simulation.tokens()?;
     let Strip { members, scores, max, threshold, delta, .. } = simulation.strip(token)?;
     let inside = max - threshold;

@@ -12,7 +12,8 @@ use crate::tokens::Tokens;
 pub enum Rounding {
     /// Whatever is done once a row or once a tile of keys, in f64.
     Double,
-    /// Everything in f32, but for what sums over chunks of keys carry along.
+    /// Everything in f32, rounded to either neighbour, but for what sums over chunks of keys carry
+    /// along.
     Single,
 }
 

@@ -29,7 +29,7 @@ pub type Operands = [[u32; 4]; 3];
 impl Function {
     /// A module that applies the function to consecutive operands in `input`, one a thread.
     fn source(&self, precision: Precision) -> String {
-        with_needs(part!("arithmetic/apply"), precision, OPAQUE).concat().replace("// CALL", self.call)
+        with_needs(part!("arithmetic/apply"), precision, OPAQUE, false).concat().replace("// CALL", self.call)
     }
 
     /// The function's results on a device, for each triple of operands.
@@ -41,7 +41,9 @@ impl Function {
         let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE).await?;
         let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE).await?;
         device.write(&input, operands.as_flattened().as_flattened()).await?;
-        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u32).await?;
+        device
+            .run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u64, false)
+            .await?;
         Ok(device.read(&output, count * 4).await?.as_chunks().0.to_vec())
     }
 }

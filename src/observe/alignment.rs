@@ -32,8 +32,7 @@ impl Alignment {
     /// # Panics
     /// If the hull is not that of the points.
     pub fn of(points: &Points, a: &Linear, hull: &Hull) -> Self {
-        let mut keys: Vec<u32> = hull.vertices.iter().chain(&hull.undecided).copied().collect();
-        keys.sort_unstable();
+        let keys = hull.candidates();
         let found = Self::beside(points, a, &points.select(&keys));
         Self { best: found.best.iter().map(|&best| keys[best as usize]).collect(), ..found }
     }

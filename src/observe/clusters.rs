@@ -1,16 +1,21 @@
-//! Clusters: tokens joined by chains of neighbours about a tolerance apart, found on a grid.
+//! Clusters: tokens joined by chains of neighbours at most a tolerance apart.
 //!
-//! Tokens that share a cell of side tolerance/√d are neighbours at once, so that a collapsed cloud
-//! costs O(n log n); the cells left over are swept along their first coordinate, and two whose
-//! first tokens are within the tolerance join. A cloud that fills more than 50,000 cells has not
-//! clustered at this tolerance; it is not swept, its cells are its clusters.
+//! Which tokens are joined does not depend on their order. They are swept along a fixed direction;
+//! where that would compare more than 2^26 pairs, tokens that share a cell of side tolerance/√d
+//! are joined at once and one of every cell is swept, and where these are still too many, cells
+//! are clusters: such a cloud has not clustered at this tolerance.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
+use super::points::{Distinct, Points};
+use crate::num::{dot, squared_distance};
+use crate::rng::Stream;
 use crate::tokens::Tokens;
 
-/// Cells beyond which neighbours are not joined.
-const MOST_CELLS: usize = 50_000;
+/// Pairs beyond which the points of a sweep are not compared.
+const MOST_PAIRS: usize = 1 << 26;
 
 /// A partition of the tokens, heaviest cluster first (ties: lowest member first).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,64 +29,111 @@ pub struct Clusters {
 impl Clusters {
     /// Clusters at `tolerance`, in the tokens' unit.
     pub fn of(tokens: &Tokens, tolerance: f64) -> Self {
-        let (n, d) = (tokens.n(), tokens.d());
-        let least = f64::from_bits(1);
-        let tolerance = tolerance.max(least);
-        let side = (tolerance / (d as f64).sqrt()).max(least);
-        let low = tokens.row(0);
-        let mut cells: BTreeMap<Vec<i64>, usize> = BTreeMap::new();
-        let mut parent: Vec<usize> = (0..n).collect();
-        let mut firsts = Vec::new();
-        for (i, own) in parent.iter_mut().enumerate() {
-            let cell = (0..d).map(|k| (tokens.get(i, k) / side - low[k] / side).floor() as i64).collect();
-            *own = *cells.entry(cell).or_insert(i);
-            if *own == i {
-                firsts.push(i);
-            }
+        let cloud = Distinct::of(&Points::of(tokens)).in_order();
+        let mut chains = Chains::of(&cloud.points, tolerance);
+        let roots: Vec<usize> = cloud.label.iter().map(|&i| chains.root(i as usize)).collect();
+        let mut members: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for (i, &root) in roots.iter().enumerate() {
+            members.entry(root).or_insert((0, i)).0 += 1;
         }
-        drop(cells);
-        firsts.sort_by(|&a, &b| tokens.get(a, 0).total_cmp(&tokens.get(b, 0)).then(a.cmp(&b)));
-        if firsts.len() > MOST_CELLS {
-            firsts.clear();
-        }
-        for (at, &a) in firsts.iter().enumerate() {
-            for &b in &firsts[at + 1..] {
-                if tokens.get(b, 0) - tokens.get(a, 0) > tolerance {
-                    break;
-                }
-                let apart: f64 = (0..d).map(|k| ((tokens.get(a, k) - tokens.get(b, k)) / tolerance).powi(2)).sum();
-                if apart <= 1.0 {
-                    let (a, b) = (root(&mut parent, a), root(&mut parent, b));
-                    parent[a.max(b)] = a.min(b);
-                }
-            }
-        }
-        let mut members: BTreeMap<usize, usize> = BTreeMap::new();
-        let roots: Vec<usize> = (0..n).map(|i| root(&mut parent, i)).collect();
-        for &r in &roots {
-            *members.entry(r).or_default() += 1;
-        }
-        let mut order: Vec<(usize, usize)> = members.into_iter().collect();
-        order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let rank: BTreeMap<usize, usize> = order.iter().enumerate().map(|(at, &(r, _))| (r, at)).collect();
+        let mut order: Vec<(usize, (usize, usize))> = members.into_iter().collect();
+        order.sort_by_key(|&(_, (weight, first))| (std::cmp::Reverse(weight), first));
+        let rank: BTreeMap<usize, usize> = order.iter().enumerate().map(|(at, &(root, _))| (root, at)).collect();
         Self {
-            label: roots.iter().map(|r| rank[r]).collect(),
-            weight: order.into_iter().map(|(_, weight)| weight).collect(),
+            label: roots.iter().map(|root| rank[root]).collect(),
+            weight: order.into_iter().map(|(_, (weight, _))| weight).collect(),
         }
     }
 }
 
-fn root(parent: &mut [usize], mut i: usize) -> usize {
-    while parent[i] != i {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
+/// Points joined to chains.
+pub(super) struct Chains {
+    parent: Vec<usize>,
+}
+
+impl Chains {
+    /// Joins points at most `length` apart. The points are distinct and in order.
+    pub(super) fn of(points: &Points, length: f64) -> Self {
+        let (scaled, exponent) = points.in_range(256);
+        let length = crate::num::scale(length, -exponent);
+        let mut chains = Self { parent: (0..points.n()).collect() };
+        let all: Vec<u32> = (0..points.n() as u32).collect();
+        if length > 0.0 && !chains.sweep(&scaled, all, length) {
+            let firsts = chains.cells(&scaled, length);
+            chains.sweep(&scaled, firsts, length);
+        }
+        chains
     }
-    i
+
+    /// The least point of the chain of point i.
+    pub(super) fn root(&mut self, mut i: usize) -> usize {
+        while self.parent[i] != i {
+            self.parent[i] = self.parent[self.parent[i]];
+            i = self.parent[i];
+        }
+        i
+    }
+
+    /// Joins the chains of two points.
+    pub(super) fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.parent[a.max(b)] = a.min(b);
+    }
+
+    /// Joins some points that are at most `length` apart; false where they are too many.
+    fn sweep(&mut self, points: &Points, some: Vec<u32>, length: f64) -> bool {
+        let d = points.d();
+        // A direction that no lattice and no axis is aligned with.
+        let mut stream = Stream::new(0, "sweep", 0);
+        let direction: Vec<f64> = (0..d).map(|_| stream.normal()).collect();
+        let size = dot(&direction, &direction).sqrt();
+        let rounding = (d + 2) as f64 * f64::EPSILON * (d as f64).sqrt() * points.largest_magnitude();
+        let window = size * (length + 2.0 * rounding);
+        let mut heights: Vec<(f64, u32)> =
+            some.into_par_iter().map(|i| (dot(&direction, points.row(i as usize)), i)).collect();
+        heights.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (mut low, mut pairs) = (0, 0);
+        for (at, &(height, _)) in heights.iter().enumerate() {
+            while height - heights[low].0 > window {
+                low += 1;
+            }
+            pairs += at - low;
+            if pairs > MOST_PAIRS {
+                return false;
+            }
+        }
+        for (at, &(height, a)) in heights.iter().enumerate() {
+            for &(_, b) in heights[at + 1..].iter().take_while(|&&(above, _)| above - height <= window) {
+                let (a, b) = (a as usize, b as usize);
+                if squared_distance(points.row(a), points.row(b)).sqrt() <= length {
+                    self.join(a, b);
+                }
+            }
+        }
+        true
+    }
+
+    /// Joins the points of every cell of side length/√d; returns the first of each.
+    fn cells(&mut self, points: &Points, length: f64) -> Vec<u32> {
+        let d = points.d();
+        let side = length / (d as f64).sqrt();
+        let cells: Vec<i64> = points.coordinates().par_iter().map(|x| (x / side).floor() as i64).collect();
+        let cell = |i: u32| &cells[i as usize * d..][..d];
+        let mut order: Vec<u32> = (0..points.n() as u32).collect();
+        order.par_sort_unstable_by(|&a, &b| cell(a).cmp(cell(b)).then(a.cmp(&b)));
+        let mut firsts = Vec::new();
+        for together in order.chunk_by(|&a, &b| cell(a) == cell(b)) {
+            firsts.push(together[0]);
+            together.iter().for_each(|&i| self.parent[i as usize] = together[0] as usize);
+        }
+        firsts
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// If this failed, tokens that ended together would have different colours, or others one
     /// colour.
@@ -103,5 +155,29 @@ mod tests {
         };
         assert_eq!(label(1.0), label(1e300));
         assert_eq!(label(1.0), label(1e-300));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// If two neighbours were missed, one limit would count as two.
+        #[test]
+        fn chains_are_those_of_all_pairs(d in 1usize..5, x in proptest::collection::vec(0i32..12, 4..160), length in 0i32..4) {
+            let x: Vec<f64> = x[..x.len() / d * d].iter().map(|&x| f64::from(x)).collect();
+            let length = f64::from(length) + 0.5;
+            let cloud = Distinct::of(&Points::new(d, x).unwrap()).in_order();
+            let mut chains = Chains::of(&cloud.points, length);
+            let mut plain = Chains { parent: (0..cloud.len()).collect() };
+            for a in 0..cloud.len() {
+                for b in 0..a {
+                    if squared_distance(cloud.points.row(a), cloud.points.row(b)).sqrt() <= length {
+                        plain.join(a, b);
+                    }
+                }
+            }
+            for i in 0..cloud.len() {
+                prop_assert_eq!(chains.root(i), plain.root(i));
+            }
+        }
     }
 }

@@ -7,8 +7,9 @@
 //! ```text
 //! let points = Points::of(&tokens);
 //! let cloud = Distinct::of(&points);
-//! let hull = Hull::of(&points);                               // vertices of K(t)
-//! let far = nearest(&points, &hull.points(&points));          // distance to the nearest vertex
+//! let places = Places::of(&points, &Rounding::of(&model, grid, d, t, radius));
+//! let far = nearest(&points, &places.points(&places.vertices)); // distance to the nearest vertex
+//! let hull = Hull::of(&points);
 //! let a = real::Steps::new(&model, d).at(t)?.stages[0].heads[0].scores;
 //! let alignment = Alignment::of(&points, &a, &hull);          // gaps, cells, membership of S
 //! ```
@@ -16,7 +17,8 @@
 //! | measure | item | cost beyond O(n d) |
 //! |---|---|---|
 //! | support function, monotone ledger | [`Directions::support`], [`SupportLedger`] | directions |
-//! | vertices of K(t) | [`Hull`]: exact for d ≤ 3, certified beyond | little; vertices for d > 3 |
+//! | tokens at one place but for rounding; vertices of K | [`Places`], [`Rounding`] | log; the hull |
+//! | extreme tokens, rounding and all | [`Hull`]: exact for d ≤ 3, certified beyond | little; vertices for d > 3 |
 //! | distance to the nearest vertex | [`nearest()`] | log |
 //! | alignment gap, Frank–Wolfe cell, membership of S | [`Alignment`] | log; none if the argmax is known |
 //! | quiescent sets, entries, S_1 and S_2 | [`QuiescentSets`], [`Entries`], [`is_closed_group`] | log |
@@ -27,6 +29,7 @@
 //! | V, sphere energy, their increases | [`hegselmann_krause`], [`sphere_energy`], [`IncreaseLedger`] | pairs |
 //! | Frank–Wolfe objective | [`frank_wolfe_objective`] | none |
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
+//! | the end of a run: clusters, vertices, artefacts, labels | [`Limits`] | log; the hull |
 //! | scalars of a run's states, as in measures.csv | [`Observer`] | log |
 //! | principal axes | [`PrincipalAxes`] | a sample |
 
@@ -37,11 +40,14 @@ mod energies;
 mod envelope;
 mod groups;
 mod hull;
+mod limits;
 mod nearest;
+mod places;
 mod points;
 mod quiescent;
 mod rank;
 mod rates;
+mod rounding;
 mod scalars;
 mod support;
 
@@ -55,10 +61,13 @@ pub use groups::{Group, alone, leaders, moved, strip_histogram};
 #[cfg(feature = "pictures")]
 pub(crate) use hull::planar::vertices as planar_hull;
 pub use hull::{EFFORT, Hull};
+pub use limits::{Limit, Limits};
 pub use nearest::{Nearest, nearest};
+pub use places::Places;
 pub use points::{Distinct, Points};
-pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius};
+pub use quiescent::{Entries, QuiescentSets, is_closed_group, quiescent_radius, width_unit};
 pub use rank::{score_rank, threshold_rank};
 pub use rates::{Decay, FLOOR, LEAST, RateFit, Sample, contraction};
+pub use rounding::Rounding;
 pub use scalars::{HullScalars, Observer, Scalars};
 pub use support::{Directions, Rise, Support, SupportLedger};

@@ -1,5 +1,7 @@
 //! Points: tokens widened to f64, which measures work on; and coincident tokens, counted as one.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use rayon::prelude::*;
@@ -92,7 +94,8 @@ impl Points {
     }
 }
 
-/// The distinct points of a cloud, in the order of their first appearance, each with its weight.
+/// The distinct points of a cloud, each with its weight, in the order of their first appearance
+/// unless they are put into another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distinct {
     /// The distinct points, k of them.
@@ -139,6 +142,24 @@ impl Distinct {
             label.push(index);
         }
         Some(Self { points: Points { d, x: rows }, weight, first, label })
+    }
+
+    /// Puts the points into the order of their coordinates, which does not depend on the tokens'.
+    #[must_use]
+    pub(super) fn in_order(self) -> Self {
+        let row = |i: u32| self.points.row(i as usize);
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        order.par_sort_unstable_by(|&a, &b| {
+            row(a).iter().zip(row(b)).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        });
+        let mut rank = vec![0; order.len()];
+        (0..).zip(&order).for_each(|(at, &i)| rank[i as usize] = at);
+        Self {
+            points: self.points.select(&order),
+            weight: order.iter().map(|&i| self.weight[i as usize]).collect(),
+            first: order.iter().map(|&i| self.first[i as usize]).collect(),
+            label: self.label.into_iter().map(|i| rank[i as usize]).collect(),
+        }
     }
 
     /// Number of distinct points.

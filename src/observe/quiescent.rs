@@ -21,19 +21,24 @@ use crate::model::StripForm;
 use crate::num;
 use crate::real::Linear;
 
+/// The unit s of δ for a token x with the query Ax: a strip holds the scores within δ·s of the
+/// largest.
+pub fn width_unit(form: StripForm, query: &[f64], x: &[f64]) -> f64 {
+    match form {
+        StripForm::Score => 1.0,
+        StripForm::Width => num::norm(query),
+        StripForm::ANorm => num::dot(query, x).max(0.0).sqrt(),
+    }
+}
+
 /// ε(v); `None` where A v = 0, a vertex that the theorem excludes.
 ///
 /// `delta` is in the unit of its strip form, `alpha` above 0; the radius is in the tokens' unit.
 pub fn quiescent_radius(v: &[f64], a: &Linear, strip: StripForm, delta: f64, alpha: f64) -> Option<f64> {
     let query = a.apply(v);
     let norm = num::norm(&query);
-    let scale = match strip {
-        StripForm::Score => 1.0,
-        StripForm::Width => norm,
-        StripForm::ANorm => num::dot(&query, v).max(0.0).sqrt(),
-    };
     // The width form is exactly δ/(2 + 2α), whatever the rounding of |A v|.
-    let width = if strip == StripForm::Width { delta } else { delta * scale / norm };
+    let width = if strip == StripForm::Width { delta } else { delta * width_unit(strip, &query, v) / norm };
     (norm > 0.0).then_some(width / (2.0 + 2.0 * alpha))
 }
 

@@ -7,6 +7,7 @@ use glam::{DVec2, DVec3};
 
 use super::axes::{Axes, Axis, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, Pixels, Style};
+use super::picture::Picture;
 use super::player::Player;
 use crate::error::{Error, Result};
 use crate::num;
@@ -53,9 +54,7 @@ impl Lens {
 
 /// Draws every frame and encodes them.
 pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
-    let mut canvas = Canvas::new(WIDTH, HEIGHT);
-    let top = heading(&mut canvas, 14.0, title, "");
-    let lens = draw_axes(player, &mut canvas, top);
+    let (canvas, lens) = sheet(player, title);
     let base = canvas.pixels()?;
     let count = player.tokens * player.dims;
     let places = |f: usize| -> Vec<DVec2> {
@@ -96,6 +95,19 @@ pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
     }
     let pace = (ALL / shown.len()).clamp(SHORTEST, LONGEST) as u16;
     encode(&images, pace)
+}
+
+/// The sheet under every frame, and the map to it.
+fn sheet(player: &Player, title: &str) -> (Canvas, Lens) {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT);
+    let top = heading(&mut canvas, 14.0, title, "");
+    let lens = draw_axes(player, &mut canvas, top);
+    (canvas, lens)
+}
+
+/// The sheet under every frame as a picture.
+pub(super) fn background(player: &Player, title: &str) -> Result<Picture> {
+    sheet(player, title).0.finish()
 }
 
 /// Draws the axes of the plane, or a box in space.
@@ -144,9 +156,9 @@ fn draw_axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
         let away = if across.dot(middle(bits) - centre) < 0.0 { -across } else { across };
         let beside = |at: DVec2, far: f64| at + away * far + DVec2::new(0.0, 4.0);
         canvas.text(beside(middle(bits), 42.0), 13.0, Anchor::Middle, INK, 0.0, &player.names[k]);
-        for (value, text) in Axis::linear(low[k], high[k], "").ticks(3.0) {
+        for (value, text) in Axis::linear(low[k], high[k], "").ticks(5.0) {
             let share = (value - low[k]) / (high[k] - low[k]);
-            if (0.1..0.9).contains(&share) {
+            if (0.05..0.95).contains(&share) {
                 let at = start.lerp(end, share);
                 canvas.text(beside(at, 20.0), 11.0, Anchor::Middle, SOFT, 0.0, &text);
                 canvas.line(at, at + away * 5.0, Style::line(SOFT, 1.0, 1.0));

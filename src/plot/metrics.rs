@@ -5,51 +5,10 @@ use super::chart::coordinate::Coordinate;
 use super::chart::panels::Panels;
 use super::motion;
 use super::picture::{Picture, Size};
+use super::time::{MOST_POINTS, Time};
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::Tokens;
-
-/// Number of points of a curve, at most about; longer runs are drawn by blocks of steps.
-pub(super) const MOST_POINTS: usize = 1500;
-
-/// The steps of a run as an axis: logarithmic in t + 1 past 3000 steps.
-#[derive(Clone, Copy, Debug)]
-pub struct Time {
-    first: u64,
-    last: u64,
-}
-
-impl Time {
-    /// The steps from `first` to `last`.
-    pub fn new(first: u64, last: u64) -> Self {
-        Self { first, last }
-    }
-
-    fn is_log(self) -> bool {
-        (self.last as f64 + 1.0) / (self.first as f64 + 1.0) > 3000.0
-    }
-
-    /// The axis.
-    pub fn axis(self) -> Coordinate {
-        if self.is_log() {
-            return Coordinate::log("step t + 1").within(self.first as f64 + 1.0, (self.last as f64 + 1.0) * 1.1);
-        }
-        let margin = 0.02 * ((self.last - self.first) as f64).max(1.0);
-        Coordinate::whole("step t").within(self.first as f64 - margin, self.last as f64 + margin)
-    }
-
-    /// The place of a step on the axis.
-    pub fn at(self, t: u64) -> f64 {
-        (t + u64::from(self.is_log())) as f64
-    }
-
-    /// The number of the block that a step lies in, of blocks that are equally wide on the axis.
-    fn block(self, t: u64) -> usize {
-        let place = |t: u64| if self.is_log() { self.at(t).ln() } else { t as f64 };
-        let (first, last) = (place(self.first), place(self.last));
-        ((place(t) - first) / (last - first).max(1.0) * MOST_POINTS as f64) as usize
-    }
-}
 
 /// A picture of metrics, before it is drawn.
 #[derive(Clone, Debug)]
@@ -99,7 +58,8 @@ impl Metrics<'_> {
             let (before, after) = (before.t + 1, after.t + 1);
             return Err(Error::input(format!("metrics must ascend: step {after} after step {before}")));
         }
-        let time = Time::new(first.t, last.t + 1);
+        let steps: Vec<u64> = self.steps.iter().map(|step| step.t).chain([last.t + 1]).collect();
+        let time = Time::of(&steps);
         let few = self.steps.len() <= MOST_POINTS;
         let blocks: Vec<&[StepMetrics]> =
             self.steps.chunk_by(|a, b| !few && time.block(a.t) == time.block(b.t)).collect();
@@ -123,10 +83,12 @@ impl Metrics<'_> {
             let chart = Chart::new("Tokens that moved in the step", time.axis(), Coordinate::counts("moved (tokens)"));
             charts.push(chart.line("", points.iter().map(|p| (time.at(p.t), p.moved as f64))).colour(1));
         }
-        if let (Some(chart), most @ 2..) = (charts.pop(), blocks.iter().map(|steps| steps.len()).max().unwrap_or(1)) {
+        let most = blocks.iter().map(|steps| steps.len()).max().unwrap_or(1);
+        if most > 1 {
             let note = format!("A point stands for up to {most} recorded steps: their extremes and means.");
-            charts.push(chart.foot(note));
+            charts = charts.into_iter().map(|chart| chart.foot(&*note)).collect();
         }
+        let size = Size { height: size.height.max(60 + 210 * charts.len() as u32), ..size };
         Panels { title: self.title, subtitle, charts, columns: 1 }.draw(size)
     }
 }

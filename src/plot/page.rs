@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::canvas::escaped;
 use super::document::json;
 use super::gif;
+use super::picture::Picture;
 use super::player::Player;
 use crate::error::Result;
 
@@ -16,6 +17,14 @@ impl Player {
     /// A sheet that the rasteriser refuses.
     pub fn gif(&self, title: &str) -> Result<Vec<u8>> {
         gif::animate(self, title)
+    }
+
+    /// Draws the sheet under every frame of the GIF.
+    ///
+    /// # Errors
+    /// A sheet that the rasteriser refuses.
+    pub fn background(&self, title: &str) -> Result<Picture> {
+        gif::background(self, title)
     }
 
     /// Adds the figure of a page, which `report.js` plays.

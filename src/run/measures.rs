@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::exact::Grid;
 use crate::io::config::{Config, Trigger};
 use crate::observe::{HullScalars, Observer, Scalars};
 use crate::run::progress::Progress;
@@ -55,7 +56,7 @@ impl table::Record for Record {
 impl From<(u64, &Scalars)> for Record {
     fn from((step, row): (u64, &Scalars)) -> Self {
         let hull = row.hull.as_ref();
-        let gap = hull.and_then(|h| h.gap);
+        let gap = row.gap;
         // The shortest digits that read back as the same number.
         let support: Vec<String> = row.support.iter().map(|h| format!("{h:?}")).collect();
         Self {
@@ -65,7 +66,7 @@ impl From<(u64, &Scalars)> for Record {
             rise: row.rise,
             largest_rise: row.largest_rise,
             vertices: hull.map(|h| h.vertices),
-            sampled: hull.map(|h| h.sampled),
+            sampled: (row.sampled > 0).then_some(row.sampled),
             distance_mean: hull.map(|h| h.distance_mean),
             distance_max: hull.map(|h| h.distance_max),
             gap_mean: gap.map(|[mean, _]| mean),
@@ -88,16 +89,17 @@ impl TryFrom<Record> for (u64, Scalars) {
             (Some(mean), Some(max)) => Some([mean, max]),
             _ => return Err("gap_mean and gap_max go together"),
         };
-        let hull = match (record.vertices, record.sampled, record.distance_mean, record.distance_max) {
-            (None, None, None, None) if gap.is_none() && quiescent.is_none() => None,
-            (Some(vertices), Some(sampled), Some(distance_mean), Some(distance_max)) => {
-                Some(HullScalars { vertices, sampled, distance_mean, distance_max, gap, quiescent })
+        let hull = match (record.vertices, record.distance_mean, record.distance_max) {
+            (None, None, None) if quiescent.is_none() => None,
+            (Some(vertices), Some(distance_mean), Some(distance_max)) => {
+                Some(HullScalars { vertices, distance_mean, distance_max, quiescent })
             }
-            _ => return Err("vertices, sampled, distance_mean and distance_max go together"),
+            _ => return Err("vertices, distance_mean and distance_max go together"),
         };
+        let sampled = record.sampled.unwrap_or(0);
         let support = record.support.split(' ').map(str::parse).collect::<Result<_, _>>();
         let support = support.map_err(|_| "support is no list of numbers")?;
-        Ok((step, Scalars { distinct, radius, rise, largest_rise, hull, support, diameter, energy }))
+        Ok((step, Scalars { distinct, radius, rise, largest_rise, sampled, gap, hull, support, diameter, energy }))
     }
 }
 
@@ -119,7 +121,8 @@ impl<'a> Measures<'a> {
             return Ok(None);
         }
         let table = TableWriter::open(folder, mark)?;
-        let mut observer = Observer::new(&config.model, config.d(), config.run.precision);
+        let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+        let mut observer = Observer::new(&config.model, config.d(), grid);
         if mark.is_some() {
             for (step, row) in read_measures(&folder.join(MEASURES))? {
                 observer.recall(step, row.radius, &row.support);
@@ -156,19 +159,15 @@ mod tests {
     fn rows_are_read_as_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("measures.csv");
-        let hull = HullScalars {
-            vertices: 4,
-            sampled: 9,
-            distance_mean: 1.0 / 3.0,
-            distance_max: f64::MIN_POSITIVE,
-            gap: Some([0.0, 1e300]),
-            quiescent: None,
-        };
+        let hull =
+            HullScalars { vertices: 4, distance_mean: 1.0 / 3.0, distance_max: f64::MIN_POSITIVE, quiescent: None };
         let known = Scalars {
             distinct: 7,
             radius: 0.1,
             rise: 2.5e-300,
             largest_rise: 3.0,
+            sampled: 9,
+            gap: Some([0.0, 1e300]),
             hull: Some(hull),
             support: vec![0.1 + 0.2, -1e300, 5e-324, 0.0],
             diameter: Some(0.3),
@@ -183,7 +182,7 @@ mod tests {
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();
         for (from, to, why) in
-            [(",4,9,", ",4,,", "go together"), ("0.0,0.3", "x,0.3", "no list"), ("step,", "stop,", "line 1")]
+            [(",4,9,", ",,9,", "go together"), ("0.0,0.3", "x,0.3", "no list"), ("step,", "stop,", "line 1")]
         {
             std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
             let line = read_measures(&path).unwrap_err().to_string();

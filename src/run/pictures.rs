@@ -14,6 +14,7 @@ use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };
 use crate::run::folder::RunDir;
+use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
 use crate::tokens::Tokens;
 
@@ -27,7 +28,8 @@ const MOST_COORDINATES: usize = 40_000_000;
 
 /// Rows of measures that a picture shows, evenly spread.
 const MOST_ROWS: usize = 1500;
-
+/// Clusters that the report lists.
+const CLUSTERS: usize = 100;
 /// Tokens looked at on either side of the middle one.
 const SOUGHT: usize = 8;
 
@@ -87,6 +89,12 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
             blocks.push(figure("measures", "Measures of the recorded states.", panels.draw(SIZE)?));
         }
     }
+    if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
+        blocks.push(Block::Heading("Clusters at the end".into()));
+        let (head, rows) = limits.table(CLUSTERS);
+        let rest = limits.left_out(CLUSTERS).map_or(String::new(), |rest| format!(" {rest}."));
+        blocks.push(Block::Table(TextTable { caption: format!("{}.{rest}", limits.counts()), head, rows }));
+    }
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));
     Document { title, subtitle, blocks }.save(&run.plots(), "report")
@@ -95,7 +103,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
 /// The measures of a run's states over the step, a chart for each quantity.
 fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: String) -> Panels {
     type Curve<'a> = (&'a str, &'a dyn Fn(&Scalars) -> Option<f64>);
-    let time = Time::new(rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
+    let time = Time::of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
     let kept: Vec<&(u64, Scalars)> = num::evenly(rows.len(), MOST_ROWS).map(|at| &rows[at]).collect();
     let energy = if config.model.rule == Rule::FrankWolfe {
         ["Objective −⟨A x, x⟩/2, mean over the tokens", "objective"]
@@ -107,10 +115,7 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
             ["Distance to the nearest vertex of the hull", "distance"],
             &[("mean", &|row| Some(row.hull?.distance_mean)), ("largest", &|row| Some(row.hull?.distance_max))],
         ),
-        (
-            ["Alignment gap", "gap"],
-            &[("mean", &|row| Some(row.hull?.gap?[0])), ("largest", &|row| Some(row.hull?.gap?[1]))],
-        ),
+        (["Alignment gap", "gap"], &[("mean", &|row| Some(row.gap?[0])), ("largest", &|row| Some(row.gap?[1]))]),
         (["Diameter of the cloud", "diameter"], &[("", &|row| row.diameter)]),
         (energy, &[("", &|row| row.energy)]),
         (
@@ -124,14 +129,19 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
             kept.iter().filter_map(|(step, row)| Some((time.at(*step), of(row)?))).collect()
         };
         let all: Vec<Vec<(f64, f64)>> = curves.iter().map(points).collect();
-        if all.iter().all(Vec::is_empty) {
+        let values = all.iter().flatten().map(|(_, y)| *y);
+        if values.clone().all(|y| y == 0.0) {
             continue;
         }
-        let values = all.iter().flatten().map(|(_, y)| *y);
         let y = if label == "tokens" { Coordinate::counts(label) } else { Coordinate::decades(label, values) };
         let mut chart = Chart::new(heading, time.axis(), y);
-        for ((name, _), points) in curves.iter().zip(all) {
-            chart = chart.line(*name, points);
+        for (((name, _), points), k) in curves.iter().zip(all).zip(0..) {
+            // Where every token is a vertex, both counts are one curve.
+            chart = match *name {
+                "vertices" => chart.dashed(*name, points).colour(3),
+                "distinct" => chart.line(*name, points).colour(2),
+                _ => chart.line(*name, points).colour(k),
+            };
         }
         charts.push(chart);
     }

@@ -73,6 +73,9 @@ pub struct Progress {
     pub event: bool,
     /// The step from which on no bit changes, if one was found.
     pub fixed_point: Option<u64>,
+    /// The step whose largest move was the first within `run.tolerance`.
+    #[serde(default)]
+    pub settled: Option<u64>,
     /// The recorded state with which later ones are compared.
     #[serde(default)]
     pub anchor: Option<Anchor>,
@@ -104,6 +107,7 @@ impl Progress {
             last: None,
             event: true,
             fixed_point: None,
+            settled: None,
             anchor: None,
             cycle: None,
             started_unix: clock::unix_seconds(),
@@ -206,6 +210,9 @@ pub struct TableMark {
     pub blake3: String,
 }
 
+/// Most bytes of a table that are looked at for what was changed.
+const LARGEST_MENDED: u64 = 1 << 30;
+
 impl TableMark {
     /// Checks that the file still begins with the marked bytes.
     ///
@@ -228,6 +235,15 @@ impl TableMark {
             )));
         }
         if hasher.finalize().to_hex().as_str() != self.blake3 {
+            // As a version control system or an editor leaves it.
+            let text = input::bytes(&path, LARGEST_MENDED).unwrap_or_default();
+            let mended: Vec<u8> = text.into_iter().filter(|byte| *byte != b'\r').take(bytes as usize).collect();
+            if blake3::hash(&mended).to_hex().as_str() == self.blake3 {
+                let path = path.display();
+                return Err(Error::input(format!(
+                    "{path}: its line ends were changed to \\r\\n; change them back, as `sed -i 's/\\r$//' {path}` does"
+                )));
+            }
             return Err(Error::input(format!(
                 "{}: its first {bytes} bytes are not those that were written",
                 path.display()

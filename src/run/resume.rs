@@ -32,14 +32,25 @@ pub struct Resumable {
     pub notes: Vec<String>,
 }
 
-/// Looks at a run's directory, which is locked, and changes nothing. `more` steps are added to
-/// those of its config.
+/// What is asked of a run that goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    /// Steps beyond those of its config.
+    pub more: u64,
+    /// Go on after a fixed point, as if the run had begun so.
+    pub past_fixed_point: bool,
+    /// Go on though frames are gone or changed.
+    pub without_frames: bool,
+}
+
+/// Looks at a run's directory, which is locked, and changes nothing.
 ///
 /// # Errors
 /// A damaged run, with the file and the part; a run whose checkpoints are gone; a config of another
 /// system than the checkpoint's; too many steps.
-pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
-    let NewestCheckpoint { checkpoint, refused, anew } = run.newest_checkpoint()?;
+pub fn look(run: &RunDir, request: Request) -> Result<Resumable> {
+    let Request { more, past_fixed_point, without_frames } = request;
+    let NewestCheckpoint { checkpoint, refused, anew, lacks_frames } = run.newest_checkpoint(without_frames)?;
     let header = |tokens: &Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
     let mut config = match &checkpoint {
         Some(checkpoint) => run.config_of(Some(header(&checkpoint.tokens)))?,
@@ -50,21 +61,23 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
         steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
     config.validate()?;
     if more > 0 {
-        config.require_values()?;
+        config.require_values(config.run.steps)?;
     }
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
-    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, more) };
+    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, request) };
     let progress = &checkpoint.progress;
     config.name.clone_from(&progress.name);
     require_one_system(run, &config, &checkpoint)?;
     require_steps(run, &config, progress, more)?;
-    let (options, end, step) = (progress.options, config.run.steps, progress.step);
+    let (mut options, end, step) = (progress.options, config.run.steps, progress.step);
+    options.past_fixed_point |= past_fixed_point;
     let mut notes: Vec<String> = anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
     if !refused.is_empty() {
         let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
-        notes.push(format!("{}; going on from an earlier checkpoint, of step {step}", refused.join("; ")));
+        let other = if lacks_frames { "; --without-frames goes on from the newest" } else { "" };
+        notes.push(format!("{}; going on from an earlier checkpoint, of step {step}{other}", refused.join("; ")));
     }
     if step > end {
         notes.push(format!("the run is to end at step {end}, and {step} are taken already: it stays at step {step}"));
@@ -88,17 +101,18 @@ fn without_checkpoint(
     mut config: Config,
     meta: &Value,
     is_completed: bool,
-    more: u64,
+    request: Request,
 ) -> Result<Resumable> {
     if let Some(name) = meta["name"].as_str() {
         name.clone_into(&mut config.name);
     }
-    let options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
+    let mut options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
+    options.past_fixed_point |= request.past_fixed_point;
     let taken = meta["steps"].as_u64().unwrap_or(0);
     let fixed = meta["fixed_point"].as_u64().filter(|_| !options.past_fixed_point);
     let done = match fixed {
         _ if !is_completed => None,
-        Some(fixed) if more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
+        Some(fixed) if request.more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
         None if taken < config.run.steps => None,
         _ => Some("it is completed, and has no checkpoint to go on from".to_owned()),
     };

@@ -9,7 +9,9 @@ use super::sizes::named;
 use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use crate::num::{dot, evenly, norm, short, squared_distance};
+use crate::num::{evenly, short, squared_distance};
+use crate::observe::Rounding;
+pub(super) use crate::observe::width_unit;
 use crate::real::Linear;
 use crate::rng::Stream;
 use crate::schedule::Schedule;
@@ -18,21 +20,14 @@ use crate::schedule::Schedule;
 pub(super) const IDENTITY: Linear = Linear { factor: 1.0, matrix: Matrix::Identity };
 /// Kinds of A: the identity, QᵀQ, KᵀQ of independent Gaussian Q and K, a random skew matrix.
 pub(super) const FAMILIES: [&str; 4] = ["identity", "gram", "query-key", "skew"];
+/// Tokens are at one place if steps of at most this many units of the lattice chain them.
+pub(super) const TOGETHER: f64 = 4096.0;
 /// Number of rows whose masks are asked for at once.
 const AT_ONCE: usize = 64;
 
 /// Parses names of strip forms on the command line.
 pub(super) fn forms() -> impl TypedValueParser<Value = StripForm> {
     named("strip form", &StripForm::ALL)
-}
-
-/// The unit s of δ for a token x with the query Ax.
-pub(super) fn width_unit(form: StripForm, query: &[f64], x: &[f64]) -> f64 {
-    match form {
-        StripForm::Score => 1.0,
-        StripForm::Width => norm(query),
-        StripForm::ANorm => dot(query, x).max(0.0).sqrt(),
-    }
 }
 
 /// Checks that a parameter is finite and above 0.
@@ -174,9 +169,15 @@ pub(super) fn rounding(unit: f64, scale: f64, alpha: f64) -> f64 {
 /// add up where nothing draws back what they move.
 ///
 /// A step rounds the mean of a strip by 1/2 a coordinate, of which γ is gone, and the move by 1/2,
-/// or by up to 1 − γ where it is raised to a whole unit; √d for lengths.
+/// or by up to 1 − γ where it is raised to a whole unit; the gain, of K bits, is off by less than
+/// 1/64 of a unit for a move of 2^(b+1) units; √d for lengths.
 pub(super) fn roundings(steps: u64, gamma: f64, d: usize) -> f64 {
-    steps as f64 * (gamma / 2.0 + (1.0 - gamma).max(0.5)) * (d as f64).sqrt()
+    steps as f64 * (gamma / 2.0 + (1.0 - gamma).max(0.5) + 1.0 / 64.0) * (d as f64).sqrt()
+}
+
+/// The rounding that gathers tokens to places, on a lattice of that unit.
+pub(super) fn together(unit: f64) -> Rounding {
+    Rounding::within(TOGETHER * unit / 2.0)
 }
 
 /// The sum of a count over rows.

@@ -55,7 +55,6 @@ pub mod consensus;
 mod drawing;
 mod folder;
 pub mod lyapunov;
-mod places;
 pub mod quiescent;
 pub mod rates;
 mod records;

@@ -93,7 +93,7 @@ impl Workbench<'_> {
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
         let Sizes { engine, precision, .. } = *self.sizes;
-        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false };
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false, tolerance: None };
         let first = engine::first_state(model, cloud, precision)?;
         if model.is_exact() {
             first.1.require_steps(model, 0..steps, cloud.radius())?;

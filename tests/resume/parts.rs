@@ -16,7 +16,7 @@ use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::run::Progress;
 use localmax::run::checkpoint::{self, Checkpoint};
 use localmax::run::record::{self, Callbacks, Outcome, RunResult};
-use localmax::run::resume;
+use localmax::run::resume::{self, Request};
 use localmax::run::{Meta, Options, Place, RunDir};
 use localmax::tokens::Tokens;
 
@@ -112,7 +112,7 @@ fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) 
 /// The rest of a run, as `localmax resume` takes it.
 fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     let run = RunDir::open(path).unwrap();
-    let left = resume::look(&run, more).unwrap();
+    let left = resume::look(&run, Request { more, ..Request::default() }).unwrap();
     assert!(left.done.is_none(), "{:?}", left.done);
     let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
     let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
@@ -338,7 +338,7 @@ fn runs_of_an_earlier_contract_go_on_where_it_is_the_same() {
             old.progress.segments[0].contract = 1;
             checkpoint::write(&run.checkpoint_path(step), &old.tokens, &old.frames, &old.progress).unwrap();
         }
-        let said = resume::look(&run, 0).map_or_else(|error| error.to_string(), |_| String::new());
+        let said = resume::look(&run, Request::default()).map_or_else(|error| error.to_string(), |_| String::new());
         assert!(said.contains(wanted) && said.is_empty() == wanted.is_empty(), "{name} {changes:?}: {said}");
     }
 }
@@ -352,7 +352,8 @@ fn added_steps_are_held_to_the_lattice_too() {
     let path = folder.path().join("r");
     begin(&config, &path, Who::Cpu, &mut Ends { at: 20, copy: None });
     let run = RunDir::open(&path).unwrap();
-    assert!(resume::look(&run, 0).is_ok() && resume::look(&run, 30).is_ok());
-    let said = resume::look(&run, 300).unwrap_err().to_string();
+    let look = |more| resume::look(&run, Request { more, ..Request::default() });
+    assert!(look(0).is_ok() && look(30).is_ok());
+    let said = look(300).unwrap_err().to_string();
     assert!(said.contains("at step 359") && said.contains("localmax run"), "{said}");
 }

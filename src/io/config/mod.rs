@@ -12,6 +12,7 @@
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
 //! | `start` | the first state, and the choice of its precision |
+//! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
@@ -21,6 +22,7 @@ mod model;
 mod operator;
 mod section;
 mod start;
+mod template;
 mod trigger;
 mod write;
 
@@ -31,6 +33,7 @@ pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
 pub use start::Start;
+pub use template::template;
 pub use trigger::Trigger;
 
 use crate::choice::{self, EngineChoice, Plan};
@@ -92,7 +95,7 @@ pub enum TokenSource {
 }
 
 /// The table `[run]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunOptions {
     /// Steps to take.
     pub steps: u64,
@@ -105,6 +108,9 @@ pub struct RunOptions {
     /// Whether [`Config::start`] may still choose f64 instead: `precision = "auto"`, in an exact
     /// rule whose tokens do not come as f64.
     pub auto: bool,
+    /// The largest move of a coordinate in a step, over the radius of the first state, at which the
+    /// run ends; only for rules in real numbers, which have no fixed point to end at.
+    pub tolerance: Option<f64>,
 }
 
 /// The table `[output]`: when something is written.
@@ -176,12 +182,12 @@ impl Config {
         let tokens = token_source(&document.table("tokens"), &whose)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let mut run = run_options(&document.table("run"), tokens.precision())?;
+        let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
-        let tables = || if let Whose::New = whose { config.require_values() } else { Ok(()) };
+        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
@@ -212,12 +218,12 @@ impl Config {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
-    /// Checks that every table has a value for each step.
+    /// Checks that every table has a value for each of the steps `0..steps`.
     ///
     /// # Errors
     /// The first that is shorter, with both numbers.
-    pub fn require_values(&self) -> Result<()> {
-        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, self.run.steps))
+    pub fn require_values(&self, steps: u64) -> Result<()> {
+        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
     }
 
     /// Reads or draws the initial tokens, as they are before a lattice rounds them.
@@ -320,7 +326,14 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
     section.allow(keys, source, |_| format!("does not go with {chosen}, which takes {}", keys.join(", ")))
 }
 
-fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
+fn run_options(section: &Section<'_>, found: Precision, model: &Model) -> Result<RunOptions> {
+    let tolerance = section.get("tolerance").map(|field| match field.number()? {
+        _ if model.is_exact() => {
+            Err(field.error(format!(": rule {} has fixed points and ends at one; leave it out", model.name())))
+        }
+        tolerance if tolerance > 0.0 && tolerance.is_finite() => Ok(tolerance),
+        tolerance => Err(field.error(format!(" is {tolerance}; it must be finite and above 0"))),
+    });
     let asked =
         section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
     Ok(RunOptions {
@@ -329,6 +342,7 @@ fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
         precision: asked.unwrap_or(found),
         auto: asked.is_none(),
+        tolerance: tolerance.transpose()?,
     })
 }
 

@@ -34,7 +34,7 @@ struct Search<'a> {
 
 /// Vertices, undecided tokens, and the tolerance of the others.
 pub(super) fn hull(points: &Points, effort: u64) -> (Vec<u32>, Vec<u32>, f64) {
-    let distinct = Distinct::of(points);
+    let distinct = Distinct::of(points).in_order();
     let tolerance = TOLERANCE * points.largest_magnitude();
     let mut search = Search {
         points: &distinct.points,
@@ -232,44 +232,107 @@ fn side(points: &Points, vertices: &[u32], p: u32, tolerance: f64, spent: &mut u
             break;
         }
         corral.push((v, w, 0.0));
-        loop {
-            *spent += (corral.len() * corral.len() * d) as u64;
-            let Some(weights) = affine_minimum(&corral, d) else { break };
-            if weights.iter().all(|&w| w > 0.0) {
-                corral.iter_mut().zip(weights).for_each(|(member, w)| member.2 = w);
-                break;
-            }
-            // As far towards it as all weights stay at least 0.
-            let theta = corral
-                .iter()
-                .zip(&weights)
-                .filter(|(_, w)| **w <= 0.0)
-                .map(|((_, _, old), w)| if old - w > 0.0 { old / (old - w) } else { 0.0 })
-                .fold(1.0, f64::min);
-            corral.iter_mut().zip(&weights).for_each(|(member, w)| member.2 += theta * (w - member.2));
-            let before = corral.len();
-            let least = corral.iter().map(|m| m.2).fold(f64::INFINITY, f64::min);
-            corral.retain(|member| member.2 > least.max(1e-15));
-            if corral.is_empty() || corral.len() == before {
-                return Side::Unknown;
-            }
-            let total: f64 = corral.iter().map(|m| m.2).sum();
-            for member in &mut corral {
-                member.2 /= total;
-            }
+        if !descend(&mut corral, d, spent) {
+            return Side::Unknown;
         }
     }
     Side::Unknown
 }
 
+/// A bound of the distance of token p from the hull of others, as small as rounding lets it be, by
+/// Wolfe's method; infinite where the distance is certainly above `enough`.
+///
+/// The bound is the length of a convex combination, whose rounding is far below the tokens'.
+pub(super) fn distance(points: &Points, others: &[u32], p: u32, enough: f64) -> f64 {
+    let d = points.d();
+    let at = points.row(p as usize);
+    let way = |v: u32| -> Vec<f64> { points.row(v as usize).iter().zip(at).map(|(v, p)| v - p).collect() };
+    let square = |v: u32| squared_distance(points.row(v as usize), at);
+    let Some(closest) = others.iter().copied().min_by(|&a, &b| square(a).total_cmp(&square(b))) else {
+        return f64::INFINITY;
+    };
+    let mut corral = vec![(closest, way(closest), 1.0)];
+    let mut least = f64::INFINITY;
+    for _ in 0..64 + 16 * d {
+        let nearest = exact_combination(&corral, points, at);
+        let length = norm(&nearest);
+        if length >= least {
+            break;
+        }
+        least = length;
+        let height = |&v: &u32| dot(&nearest, &way(v));
+        let Some(entering) = others.iter().min_by(|a, b| height(a).total_cmp(&height(b))) else { break };
+        if height(entering) > enough * length {
+            return f64::INFINITY;
+        }
+        if length == 0.0 || height(entering) >= length * length * (1.0 - 1e-9) {
+            break;
+        }
+        // A member that could come nearer has a weight that is rounded: better weights help.
+        if corral.iter().all(|(member, _, _)| member != entering) {
+            corral.push((*entering, way(*entering), 0.0));
+        }
+        if !descend(&mut corral, d, &mut 0) {
+            break;
+        }
+    }
+    least
+}
+
+/// Takes the weights of a corral, whose last member has just entered, to those of the point of its
+/// hull that is nearest to 0, and drops members without weight; false where rounding hides it.
+fn descend(corral: &mut Vec<Member>, d: usize, spent: &mut u64) -> bool {
+    loop {
+        *spent += (corral.len() * corral.len() * d) as u64;
+        let Some(weights) = affine_minimum(corral, d) else { return true };
+        if weights.iter().all(|&w| w > 0.0) {
+            corral.iter_mut().zip(weights).for_each(|(member, w)| member.2 = w);
+            return true;
+        }
+        // As far towards it as all weights stay at least 0.
+        let theta = corral
+            .iter()
+            .zip(&weights)
+            .filter(|(_, w)| **w <= 0.0)
+            .map(|((_, _, old), w)| if old - w > 0.0 { old / (old - w) } else { 0.0 })
+            .fold(1.0, f64::min);
+        corral.iter_mut().zip(&weights).for_each(|(member, w)| member.2 += theta * (w - member.2));
+        let before = corral.len();
+        let least = corral.iter().map(|m| m.2).fold(f64::INFINITY, f64::min);
+        corral.retain(|member| member.2 > least.max(1e-15));
+        if corral.is_empty() || corral.len() == before {
+            return false;
+        }
+        let total: f64 = corral.iter().map(|m| m.2).sum();
+        for member in corral.iter_mut() {
+            member.2 /= total;
+        }
+    }
+}
+
+/// A token, the way to it, and its weight.
 type Member = (u32, Vec<f64>, f64);
+
+/// The combination of a corral as seen from `at`, without the rounding of large sums.
+fn exact_combination(corral: &[Member], points: &Points, at: &[f64]) -> Vec<f64> {
+    let weights: Vec<f64> = corral.iter().map(|m| m.2).collect();
+    let total: f64 = weights.iter().sum();
+    let twice = [&weights[..], &weights].concat();
+    let along = |(k, &p): (usize, &f64)| {
+        let ends: Vec<f64> =
+            corral.iter().map(|m| points.row(m.0 as usize)[k]).chain(weights.iter().map(|_| -p)).collect();
+        dot_exactly(&twice, &ends) / total
+    };
+    at.iter().enumerate().map(along).collect()
+}
 
 fn combination(corral: &[Member], d: usize) -> Vec<f64> {
     let total: f64 = corral.iter().map(|m| m.2).sum();
     (0..d).map(|k| corral.iter().map(|(_, w, weight)| weight / total * w[k]).sum()).collect()
 }
 
-/// Weights, of sum 1 and any sign, of the point nearest to 0 in the affine hull of the corral.
+/// Weights, of sum 1 and any sign, of the point nearest to 0 in the affine hull of the corral: those
+/// that it has, corrected, so that they get better by every call.
 fn affine_minimum(corral: &[Member], d: usize) -> Option<Vec<f64>> {
     let m = corral.len() - 1;
     if m == 0 {
@@ -277,9 +340,9 @@ fn affine_minimum(corral: &[Member], d: usize) -> Option<Vec<f64>> {
     }
     let base = &corral[0].1;
     let edges = DMatrix::from_fn(d, m, |k, c| corral[c + 1].1[k] - base[k]);
-    let target = DVector::from_iterator(d, base.iter().map(|x| -x));
-    let weights = edges.svd(true, true).solve(&target, 1e-14).ok()?;
-    let mut all = vec![1.0 - weights.sum()];
-    all.extend(weights.iter());
-    Some(all)
+    let target = -DVector::from_vec(combination(corral, d));
+    let change = edges.svd(true, true).solve(&target, 1e-14).ok()?;
+    let total: f64 = corral.iter().map(|m| m.2).sum();
+    let changes = std::iter::once(-change.sum()).chain(change.iter().copied());
+    Some(corral.iter().zip(changes).map(|(member, change)| member.2 / total + change).collect())
 }

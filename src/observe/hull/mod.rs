@@ -12,6 +12,9 @@
 //!
 //! In large clouds tokens well inside the hull of a few extreme tokens are put aside first.
 //!
+//! Which of the vertices stand out of the hull of the others by more than rounding is decided in
+//! `standing`.
+//!
 //! The lowest index stands for all coincident tokens. For d ≤ 3, coordinates below 2^-250 of the
 //! largest count as 0: beyond that products underflow. On a run's lattice there are none.
 
@@ -20,6 +23,7 @@ mod inside;
 pub(super) mod planar;
 mod scaled;
 mod solid;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +50,9 @@ pub struct Hull {
     /// The largest distance from the hull of the vertices of a token that is neither, in the
     /// tokens' unit; 0 for d ≤ 3.
     pub tolerance: f64,
+    /// Pairs of tokens that hold every edge of the hull; other pairs lie on its boundary too.
+    /// `None` for d > 3.
+    edges: Option<Vec<[u32; 2]>>,
 }
 
 impl Hull {
@@ -61,38 +68,56 @@ impl Hull {
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of
-    /// `extremes`; `None` for more.
-    pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
+    /// Computes the hull of a cloud of which at most 2^19 tokens, 2^8 for d > 3, lie outside the
+    /// hull of `extremes`; `None` for more. It takes a second at most.
+    pub(super) fn of_few(points: &Points, extremes: Option<Vec<u32>>) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
-        let candidates = inside::outer(&scaled, Some(extremes));
-        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, effort))
+        let candidates = inside::outer(&scaled, extremes);
+        let most = if points.d() > 3 { 1 << 8 } else { 1 << 19 };
+        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, EFFORT >> 6))
     }
 
     fn of_candidates(points: &Points, candidates: Vec<u32>, exponent: i32, effort: u64) -> Self {
         if points.d() > 3 {
             let (vertices, undecided, tolerance) = general::hull(points, effort);
-            return Self { vertices, undecided, tolerance: num::scale(tolerance, exponent) };
+            return Self { vertices, undecided, tolerance: num::scale(tolerance, exponent), edges: None };
         }
         let candidates = unique(points, candidates);
         let named = |position: u32| candidates[position as usize];
         let place = |k: usize| move |&i: &u32| points.row(i as usize)[k];
         let scaled = Scaled::of(points);
-        let mut vertices: Vec<u32> = match points.d() {
+        let around = |ring: &[u32]| -> Vec<[u32; 2]> {
+            (0..ring.len()).map(|e| [ring[e], ring[(e + 1) % ring.len()]]).collect()
+        };
+        let (mut vertices, edges): (Vec<u32>, _) = match points.d() {
             1 => {
                 let by = |a: &&u32, b: &&u32| place(0)(a).total_cmp(&place(0)(b));
                 let ends = [candidates.iter().min_by(by), candidates.iter().max_by(by)];
-                ends.into_iter().flatten().copied().collect()
+                let ends: Vec<u32> = ends.into_iter().flatten().copied().collect();
+                (ends.clone(), around(&ends))
             }
-            2 => planar::vertices(candidates.iter().map(|&i| (scaled.row(i), i)).collect()),
+            2 => {
+                let ring = planar::vertices(candidates.iter().map(|&i| (scaled.row(i), i)).collect());
+                (ring.clone(), around(&ring))
+            }
             _ => {
                 let rows: Vec<[f64; 3]> = candidates.iter().map(|&i| scaled.row(i)).collect();
-                solid::Solid::of(&rows).vertices.into_iter().map(named).collect()
+                let solid = solid::Solid::of(&rows);
+                let sides = solid.facets.into_iter().flat_map(|[a, b, c]| [[a, b], [b, c], [c, a]]);
+                let edges = around(&solid.ring).into_iter().chain(sides).map(|edge| edge.map(named)).collect();
+                (solid.vertices.into_iter().map(named).collect(), edges)
             }
         };
         vertices.sort_unstable();
         vertices.dedup();
-        Self { vertices, undecided: Vec::new(), tolerance: 0.0 }
+        Self { vertices, undecided: Vec::new(), tolerance: 0.0, edges: Some(edges) }
+    }
+
+    /// Tokens among which every vertex is, ascending.
+    pub(super) fn candidates(&self) -> Vec<u32> {
+        let mut tokens = [&self.vertices[..], &self.undecided].concat();
+        tokens.sort_unstable();
+        tokens
     }
 
     /// The vertices' coordinates.

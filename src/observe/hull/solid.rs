@@ -22,6 +22,8 @@ pub(super) struct Solid {
     pub(super) vertices: Vec<u32>,
     /// Triangles, counterclockwise from outside; none where the points lie in a plane.
     pub(super) facets: Vec<[u32; 3]>,
+    /// The vertices in their order around, where the points lie in a plane.
+    pub(super) ring: Vec<u32>,
 }
 
 struct Facet {
@@ -47,7 +49,11 @@ fn shadow(p: Point, dropped: usize) -> [f64; 2] {
 impl Solid {
     /// Computes the hull of distinct points, in any number and position.
     pub(super) fn of(points: &[Point]) -> Self {
-        let flat = |vertices| Self { vertices, facets: Vec::new() };
+        let flat = |ring: Vec<u32>| {
+            let mut vertices = ring.clone();
+            vertices.sort_unstable();
+            Self { vertices, facets: Vec::new(), ring }
+        };
         let by_order = |&i: &u32, &j: &u32| lexicographic(&points[i as usize], &points[j as usize]);
         let all = || 0..points.len() as u32;
         let (Some(low), Some(high)) = (all().min_by(by_order), all().max_by(by_order)) else { return flat(Vec::new()) };
@@ -61,14 +67,12 @@ impl Solid {
         let Some((third, dropped)) = farthest(all().flat_map(|i| (0..3).map(move |axis| (i, axis))), |&(i, axis)| {
             off_line(points[i as usize], axis)
         }) else {
-            return flat(vec![low.min(high), low.max(high)]);
+            return flat(vec![low, high]);
         };
         let c = points[third as usize];
         let Some(fourth) = farthest(all(), |&i| height(a, b, c, points[i as usize]).abs()) else {
             let shadows = all().map(|i| (shadow(points[i as usize], dropped), i)).collect();
-            let mut vertices = planar::vertices(shadows);
-            vertices.sort_unstable();
-            return flat(vertices);
+            return flat(planar::vertices(shadows));
         };
         let mut building = Building { points, facets: Vec::new(), round: 0 };
         building.start([low, high, third, fourth]);
@@ -226,6 +230,6 @@ impl Building<'_> {
             }
         }
         let vertices = (0..self.points.len() as u32).filter(|&i| creases[i as usize] >= 3).collect();
-        Solid { vertices, facets }
+        Solid { vertices, facets, ring: Vec::new() }
     }
 }

@@ -126,7 +126,7 @@ proptest! {
         let points = Points::new(d, rows).unwrap();
         let all: Vec<u32> = (0..n as u32).collect();
         let unfiltered = Hull::of_candidates(&points, all, 0, EFFORT);
-        prop_assert_eq!(&Hull::of(&points), &unfiltered);
+        prop_assert_eq!(&Hull::of(&points).vertices, &unfiltered.vertices);
         // Whoever alone is extreme in some direction is a vertex.
         let directions = super::super::support::Directions::new(d, 40, seed);
         for (j, support) in directions.support(&points).iter().enumerate() {

@@ -312,8 +312,8 @@ impl Chart {
             xs.iter().filter(|&&v| !self.x.shows(v)).count() + ys.iter().filter(|&&v| !self.y.shows(v)).count();
         let hidden = match hidden {
             0 => String::new(),
-            1 => "1 value has no place on its axis: it is 0, not finite or out of range.".to_owned(),
-            _ => format!("{hidden} values have no place on their axis: they are 0, not finite or out of range."),
+            1 => "1 value has no place on its axis.".to_owned(),
+            _ => format!("{hidden} values have no place on their axis."),
         };
         [self.foot.as_str(), &hidden].join(" ").trim().to_owned()
     }

@@ -74,8 +74,8 @@ impl<'a> Drawing<'a> {
         let way = |i: usize| steps().map(|frame| self.at(frame, i).distance(self.at(first, i))).fold(0.0, f64::max);
         let ways = self.drawn.iter().map(|&i| (i, way(i)));
         let Some((token, length)) = ways.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { return };
-        let side = legend::WIDTH - 66.0;
-        let low = DVec2::new(canvas.width - side - 16.0, top);
+        let side = legend::WIDTH - 84.0;
+        let low = DVec2::new(canvas.width - side - 34.0, top);
         let has_room = top + side < self.axes.high.y;
         if !(0.05..SHORT).contains(&length) || !has_room || !view.has_equal_units() {
             return;
@@ -107,7 +107,11 @@ impl<'a> Drawing<'a> {
         let alone = weight.iter().filter(|w| **w == 1).count();
         let groups = weight.len() - alone;
         let plural = if groups == 1 { "" } else { "s" };
-        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
+        let rest = if alone == 0 {
+            String::new()
+        } else {
+            format!(", {alone} token{} alone", if alone == 1 { "" } else { "s" })
+        };
         format!("step {}: {groups} cluster{plural}{rest}", last.0)
     }
 
@@ -180,8 +184,7 @@ impl<'a> Drawing<'a> {
         if let [a, .., b] = edge[..] {
             canvas.line(a, b, Style::line(EDGE, 1.4, 1.0));
         }
-        self.keys
-            .push((Key::Band, format!("strip of token {}: scores ⟨A xᵢ, y⟩ at or above its threshold", strip.token)));
+        self.keys.push((Key::Band, format!("strip of token {}: ⟨A xᵢ, y⟩ at its threshold or above", strip.token)));
     }
 
     fn paths(&mut self, canvas: &mut Canvas) {
@@ -274,8 +277,8 @@ impl<'a> Drawing<'a> {
         let area = if *coloured > 0 { " (area: tokens)" } else { "" };
         let mut keys = vec![(Key::Filled, format!("{end}step {}{area}", self.last().0))];
         if *by_token {
-            let text = |i: usize| format!("token {i}{}", if i == 0 { ", to one cluster with all" } else { "" });
-            keys.extend((0..*coloured).map(|i| (Key::Path(self.colouring.colour(i)), text(i))));
+            keys = vec![(Key::Filled, format!("{end}step {}: one cluster", self.last().0))];
+            keys.extend((0..*coloured).map(|i| (Key::Path(self.colouring.colour(i)), format!("token {i}"))));
             return keys;
         }
         let (own, others) = clusters.weight.split_at(*coloured);

@@ -7,10 +7,9 @@ use super::{Artefacts, Cell, Displaced, GAP, Row, Trial};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::num::norm;
-use crate::observe::{Alignment, Hull, Points};
+use crate::observe::{Alignment, Hull, Places, Points};
 use crate::rng::Stream;
 use crate::study::common::{self, IDENTITY, distance, ends_only, is_still, largest, masks};
-use crate::study::places::Places;
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 
@@ -102,10 +101,9 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
 /// Measures the last state: its places, and the surroundings of the tokens outside S.
 fn rest(cell: &Cell, last: &Last, radius: f64, row: &mut Row) -> Result<()> {
     let Last { end, tokens, outside, masks, unit } = last;
-    let places = Places::of(tokens, *unit)?;
-    let vertices = places.vertices();
-    let corners = places.points(&vertices);
-    let vertices: BTreeSet<usize> = vertices.into_iter().collect();
+    let places = Places::of(&end.points, &common::together(*unit));
+    let corners = places.points(&places.vertices);
+    let vertices: BTreeSet<usize> = places.vertices.iter().copied().collect();
     let rounding = common::rounding(*unit, radius, cell.alpha);
     row.settled = end.settled;
     row.places = places.members.len() as u64;

@@ -8,10 +8,9 @@ use super::{Asymmetric, Cell, NONE, Row};
 use crate::error::Result;
 use crate::model::Model;
 use crate::num::{dot, norm};
-use crate::observe::{Alignment, Directions, Hull, Points, RateFit, Sample, SupportLedger, contraction};
+use crate::observe::{Alignment, Directions, Hull, Places, Points, RateFit, Sample, SupportLedger, contraction};
 use crate::real::Linear;
 use crate::study::common::{self, distance, every_step, is_closed, is_log_spaced};
-use crate::study::places::Places;
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 
@@ -32,8 +31,6 @@ fn relative(x: f64, scale: f64) -> f64 {
 struct Last {
     points: Points,
     places: Places,
-    /// Places at vertices.
-    vertices: Vec<usize>,
     /// The unit of the lattice.
     unit: f64,
 }
@@ -73,8 +70,8 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
         if look.last {
             row.moving = look.report.map_or(0, |report| report.moved);
             row.settled = common::is_still(look);
-            let places = Places::of(look.tokens, look.unit())?;
-            last = Some(Last { points, vertices: places.vertices(), places, unit: look.unit() });
+            let places = Places::of(&points, &common::together(look.unit()));
+            last = Some(Last { points, places, unit: look.unit() });
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -94,7 +91,8 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
 
 /// Measures the last state: gaps of tokens and of vertices, and scores of vertices.
 fn at_the_end(own: &Asymmetric, a: &Linear, [size, radius]: [f64; 2], last: &Last, row: &mut Row) {
-    let Last { points, places, vertices, unit } = last;
+    let Last { points, places, unit } = last;
+    let vertices = &places.vertices;
     let scale = size * radius * radius;
     row.places = places.members.len() as u64;
     row.vertices = vertices.len() as u64;
@@ -118,8 +116,8 @@ fn at_the_end(own: &Asymmetric, a: &Linear, [size, radius]: [f64; 2], last: &Las
 /// Takes the cloud the same way again and fits the rates of groups at vertices, each from the step
 /// on at which the strips of its members are the group.
 fn rates(model: &Model, cloud: &Tokens, last: &Last, end: u64, work: &mut Workbench<'_>) -> Result<Vec<f64>> {
-    let Last { places, vertices, unit, .. } = last;
-    let several = vertices.iter().copied().filter(|&g| places.members[g].len() > 1);
+    let Last { places, unit, .. } = last;
+    let several = places.vertices.iter().copied().filter(|&g| places.members[g].len() > 1);
     let groups: Vec<usize> = several.take(MOST_GROUPS).collect();
     if groups.is_empty() {
         return Ok(Vec::new());

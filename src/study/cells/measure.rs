@@ -21,6 +21,10 @@ const MOST_PICTURED: usize = 3000;
 /// Roundings are told from another solution while they add up to less than this share of the radius.
 const TOLD: f64 = 0.01;
 
+/// A token drawn as the mean of one vertex with itself is that vertex to so many units: its weights are
+/// rounded.
+const COPY: f64 = 8.0;
+
 /// Follows a cloud beside the exact solution.
 pub(super) fn cloud(
     asked: &Asked<Cells>,
@@ -56,7 +60,8 @@ pub(super) fn cloud(
         let sure = sampled.iter().zip(&masks).filter(|(i, _)| first.is_sure(**i));
         strayed += sure.clone().filter(|(i, mask)| first.strays(**i, mask)).count() as u64;
         if look.t == 0 {
-            not_voronoi = sure.filter(|(i, mask)| first.nearest(&b, **i) != mask.first().copied()).count() as u64;
+            let off = |(i, mask): &(&usize, &Vec<u32>)| !first.is_nearest(&b, **i, mask, COPY * unit);
+            not_voronoi = sure.filter(off).count() as u64;
         }
         for (&i, fall) in sampled.iter().zip(&mut falls).filter(|(i, _)| first.is_sure(**i)) {
             let vertex = &first.vertices[first.owners[i].0];
@@ -165,14 +170,15 @@ impl First {
         mask.first().is_none_or(other)
     }
 
-    /// The vertex nearest to token i in the norm of B.
-    fn nearest(&self, b: &[f64], i: usize) -> Option<u32> {
-        let apart = |v: &[f64]| {
+    /// True if the key of token i is the vertex nearest to it in the norm of B, or a copy of it.
+    fn is_nearest(&self, b: &[f64], i: usize, mask: &[u32], copy: f64) -> bool {
+        let apart = |v: &Vec<f64>| {
             let to: Vec<f64> = self.points.row(i).iter().zip(v).map(|(x, v)| x - v).collect();
             form(b, &to, &to)
         };
-        let all = (0..).zip(self.vertices.iter().map(|v| apart(v)));
-        all.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(v, _)| v)
+        let nearest = self.vertices.iter().min_by(|v, w| apart(v).total_cmp(&apart(w)));
+        let key = mask.first().map(|&j| self.points.row(j as usize));
+        nearest.zip(key).is_some_and(|(v, key)| distance(key, v) <= copy)
     }
 }
 

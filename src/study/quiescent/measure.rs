@@ -7,9 +7,10 @@ use super::{Cell, Quiescent, RATE_ERROR, Row};
 use crate::error::Result;
 use crate::model::StripForm;
 use crate::num::{evenly, norm};
-use crate::observe::{Directions, Entries, Points, QuiescentSets, RateFit, Sample, contraction};
-use crate::study::common::{IDENTITY, distance, ends_only, every_step, is_closed, is_still, largest, roundings};
-use crate::study::places::{Places, TOGETHER};
+use crate::observe::{Directions, Entries, Places, Points, QuiescentSets, RateFit, Sample, contraction};
+use crate::study::common::{
+    IDENTITY, TOGETHER, distance, ends_only, every_step, is_closed, is_still, largest, roundings, together,
+};
 use crate::study::{Asked, Look, Workbench};
 use crate::tokens::Tokens;
 
@@ -87,9 +88,8 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
 /// Groups that are vertices of the hull of all groups, away from the origin.
 fn at_vertices(look: &Look<'_>) -> Result<Vec<Group>> {
     let tolerance = TOGETHER * look.unit();
-    let places = Places::of(look.tokens, look.unit())?;
-    let mut corners = places.exposed(tolerance);
-    let Places { centres, members, .. } = &places;
+    let Places { centres, members, vertices: mut corners, .. } =
+        Places::of(&Points::of(look.tokens), &together(look.unit()));
     corners.retain(|&c| centres.row(c).iter().any(|x| x.abs() > tolerance));
     Ok(corners.into_iter().map(|c| Group { members: members[c].clone(), v: centres.row(c).to_vec() }).collect())
 }

@@ -7,22 +7,21 @@
 //! Measures that do not apply are empty; `sweep.csv` has a column for each swept key and measure.
 
 mod axes;
+mod base;
 mod figures;
 mod measures;
 
-use std::path::{Path, PathBuf};
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
+pub use self::base::Base;
 use super::common::positive;
 use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
 use crate::io::config::{Config, Override, TokenSource};
-use crate::io::{input, presets};
+use crate::io::presets;
 use crate::model::Rule;
 
 pub use self::measures::Row;
@@ -30,8 +29,6 @@ pub use self::measures::Row;
 /// The axes of a sweep that names nothing at all.
 const UNASKED: [&str; 5] =
     ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
-/// Largest config that is carried along in `study.toml`.
-const LARGEST: u64 = 1 << 20;
 
 parameters! { Sweep:
     /// An embedded system to vary; `localmax presets` lists them
@@ -63,36 +60,12 @@ parameters! { Sweep:
     /// A token has settled when it stays within this of where it ends, in units of the largest
     /// token at the start
     epsilon: f64 = 1e-6, "EPSILON";
-    /// A config file to vary; its text is kept in study.toml
+    /// A config file to vary; its text is kept in study.toml, with the blake3 of files that it names
     config: Option<Base> = None, "FILE", value_parser = Base::read, conflicts_with = "preset";
 }
 
 fn engine() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name))
-}
-
-/// A config file, kept so that a study is the same whatever becomes of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Base {
-    /// Path of the file.
-    pub file: PathBuf,
-    /// Lines of its text.
-    pub lines: Vec<String>,
-}
-
-impl Base {
-    fn read(path: &str) -> Result<Self, String> {
-        let text = input::given(Path::new(path), LARGEST).map_err(|e| e.to_string())?;
-        let file = std::path::absolute(path).map_err(|e| e.to_string())?;
-        Ok(Self { file, lines: text.lines().map(str::to_owned).collect() })
-    }
-
-    fn config(&self, overrides: &[Override]) -> Result<Config> {
-        let name = self.file.file_stem().map_or_else(|| "sweep".into(), |stem| stem.to_string_lossy().into_owned());
-        let folder = self.file.parent().unwrap_or(Path::new(""));
-        Config::parse(&self.lines.join("\n"), &self.file.display().to_string(), &name, folder, overrides)
-    }
 }
 
 /// A config with its values put in.
@@ -175,6 +148,7 @@ impl Study for Sweep {
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let own = &asked.own;
         positive("--epsilon", own.epsilon)?;
+        own.config.as_ref().map_or(Ok(()), Base::check)?;
         let axes = own.axes()?;
         let cell = |place: Place| {
             let config = own.config(&axes, &place)?;

@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use super::{ARTEFACT, Cell, DIRECTIONS, NONE, Row, Vanishing};
 use crate::error::Result;
 use crate::model::Moment;
-use crate::observe::{Alignment, Directions, Hull, Points, SupportLedger, nearest};
+use crate::observe::{Alignment, Directions, Hull, Places, Points, SupportLedger, nearest};
 use crate::study::common::{self, IDENTITY, is_log_spaced, is_still};
-use crate::study::places::Places;
 use crate::study::{Asked, Look, Workbench, clouds};
 
 /// Multiply-adds for a hull on the way, in more than three dimensions.
@@ -51,8 +50,8 @@ pub(super) fn row(asked: &Asked<Vanishing>, cell: &Cell, work: &mut Workbench<'_
 
 /// Measures the last state; returns the gap of every token and its distance to the nearest vertex.
 fn at_the_end(own: &Vanishing, look: &Look<'_>, points: &Points, gaps: &[f64], row: &mut Row) -> Result<Vec<Vec<f64>>> {
-    let places = Places::of(look.tokens, look.unit())?;
-    let vertices = places.points(&places.vertices());
+    let places = Places::of(points, &common::together(look.unit()));
+    let vertices = places.points(&places.vertices);
     let far = nearest(points, &vertices);
     let rounding = common::rounding(look.unit(), points.largest_magnitude(), own.alpha);
     let allowed = |x: &[f64]| row.delta_last * common::width_unit(own.form, x, x) + rounding;
