@@ -40,9 +40,10 @@ pub enum Error {
     /// No device, a lost device, a driver that computes wrongly.
     #[error("{0}")]
     Device(String),
-    /// A token stopped being finite.
+    /// A token stopped being finite: the model overflows.
     #[error(
-        "step {step}: token {token} coordinate {coordinate} became {value}; take a smaller scale, gain or β, or precision f64"
+        "step {step}: token {token} coordinate {coordinate} became {value}; take a smaller scale, gain or β{}",
+        if *is_single { ", or precision f64" } else { "" }
     )]
     NonFinite {
         /// The step that made it.
@@ -53,6 +54,8 @@ pub enum Error {
         coordinate: usize,
         /// The value found.
         value: f64,
+        /// True if the tokens are stored in f32, so that f64 may help.
+        is_single: bool,
     },
     /// An engine broke its bound against the reference.
     #[error("{0}")]
@@ -97,6 +100,13 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
+    /// This failure of what comes after a run or its cells: `kept` says what is complete, and how
+    /// to do the rest.
+    pub(crate) fn after(self, kept: String) -> Self {
+        let is_resumable = self.is_recoverable_file_error();
+        Self::Stopped { failure: Box::new(self), kept, is_resumable }
+    }
+
     /// True if the file does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         use std::io::ErrorKind as Kind;
@@ -113,8 +123,8 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Verification(_) => 1,
-            Self::Input { .. } | Self::File { .. } | Self::Memory { .. } => 2,
-            Self::Device(_) | Self::NonFinite { .. } => 3,
+            Self::Input { .. } | Self::File { .. } | Self::Memory { .. } | Self::NonFinite { .. } => 2,
+            Self::Device(_) => 3,
             Self::Stopped { is_resumable: true, .. } | Self::Interrupted(_) => 4,
             Self::Stopped { failure, .. } => failure.exit_status(),
         }

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use crate::choice::named;
 use crate::error::{Error, Result};
+use crate::num;
 use crate::rng::Stream;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
@@ -121,7 +122,7 @@ impl CloudSample {
             return bad("d", &self.d, "at least 1, and n·d addressable");
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
-            return bad("scale", &self.scale, "finite and above 0");
+            return bad("scale", &num::short(self.scale), "finite and above 0");
         }
         if matches!(self.kind, Cloud::Circle | Cloud::Polygon) && self.d < 2 {
             return bad("d", &self.d, &format!("at least 2 for kind {:?}", self.kind.name()));
@@ -130,7 +131,7 @@ impl CloudSample {
             return bad("clusters", &self.clusters, "at least 1");
         }
         if self.kind == Cloud::Clusters && !(self.spread.is_finite() && self.spread >= 0.0) {
-            return bad("spread", &self.spread, "finite and at least 0");
+            return bad("spread", &num::short(self.spread), "finite and at least 0");
         }
         Ok(())
     }
@@ -147,8 +148,8 @@ impl CloudSample {
             Precision::F64 => f64::MIN_POSITIVE,
         };
         if self.scale < least {
-            let (scale, name) = (self.scale, precision.name());
-            return Err(Error::input(format!("tokens.scale is {scale:e}; in {name} it must be at least {least:e}")));
+            let (scale, least, name) = (num::short(self.scale), num::short(least), precision.name());
+            return Err(Error::input(format!("tokens.scale is {scale}; in {name} it must be at least {least}")));
         }
         let coordinates = match precision {
             Precision::F32 => Coordinates::F32(self.fill(seed, |x| x as f32)?),

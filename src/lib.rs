@@ -88,6 +88,8 @@ pub mod gpu;
 #[doc(hidden)]
 pub mod init;
 #[doc(hidden)]
+pub mod interrupt;
+#[doc(hidden)]
 pub mod io;
 #[doc(hidden)]
 pub mod machine;

@@ -50,17 +50,18 @@ pub struct Strips {
     pub count: Vec<u32>,
 }
 
-/// Effort of a step. It differs between machines, and between runs on one machine.
+/// Effort of a step. It differs between engines and instruction sets, and is the same in every run
+/// that was taken in one part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effort {
     /// The plan that ran; never [`Plan::Auto`].
     pub plan: Plan,
-    /// Keys scored for a distinct row, in all passes.
+    /// Keys scored for a computed row, in all passes.
     pub keys_a_row: f64,
-    /// Boxes whose bounds were computed for a distinct row.
+    /// Boxes whose bounds were computed for a computed row.
     pub boxes_a_row: f64,
-    /// Rows computed: distinct tokens, as far as they have been merged.
-    pub distinct: usize,
+    /// Rows computed: one for each token, or for all tokens that were merged where they met.
+    pub rows: usize,
 }
 
 /// Engine, device and driver, as meta.json and `doctor` show them.

@@ -1,53 +1,100 @@
-//! The threads of an engine: a pool of its own, or the calling thread where the platform starts
-//! none, as in a browser.
+//! The threads of the program: one pool, which engines, clouds and measures share; a pool of an
+//! engine's own where a number is asked for; or the calling thread where the platform starts none,
+//! as in a browser.
 
 use std::error::Error as _;
 use std::io;
+use std::sync::OnceLock;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::machine;
 
-/// Threads that work is handed to; none of its own on a platform without.
+/// Environment variable with the number of threads of the shared pool.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
+/// Number of threads of the shared pool.
+static STARTED: OnceLock<Result<usize, String>> = OnceLock::new();
+
+/// Starts the shared pool, once in a process: with this many threads, or else with the number in
+/// the environment, or else with one a core.
+///
+/// # Errors
+/// Threads that cannot be started.
+pub(crate) fn start(threads: Option<usize>) -> Result<()> {
+    if cfg!(target_family = "wasm") {
+        return Ok(()); // by itself the pool takes the calling thread where there are no others
+    }
+    let threads = threads.unwrap_or_else(default);
+    let begin = || match ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Ok(()) => Ok(threads),
+        Err(e) if e.source().is_some() => {
+            Err(format!("cannot start {threads} threads: {e}; ask for fewer with --threads or {VARIABLE}"))
+        }
+        Err(_) => Ok(rayon::current_num_threads()), // a program around this library has started it
+    };
+    STARTED.get_or_init(begin).as_ref().map(drop).map_err(Error::device)
+}
+
+/// Number of threads of the shared pool, or that it would have.
+pub(crate) fn count() -> usize {
+    STARTED.get().and_then(|started| started.as_ref().ok().copied()).unwrap_or_else(default)
+}
+
+fn default() -> usize {
+    let asked = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok());
+    asked.filter(|threads| *threads > 0).unwrap_or_else(machine::threads)
+}
+
+/// Threads that work is handed to.
 #[derive(Debug)]
-pub(crate) struct Pool(Option<ThreadPool>);
+pub(crate) enum Pool {
+    /// The shared pool, or the calling thread on a platform without threads.
+    Shared,
+    /// Threads of its own.
+    Own(ThreadPool),
+}
 
 impl Pool {
-    /// Starts this many threads, one a core if no number is given.
+    /// The shared pool; this many threads of its own if a number is given.
     ///
     /// # Errors
     /// 0 threads; threads that cannot be started.
     pub(crate) fn start(threads: Option<usize>) -> Result<Self> {
-        if threads == Some(0) {
-            return Err(Error::input("0 threads; give at least 1, or leave it out for one a core"));
-        }
-        let threads = threads.unwrap_or(0); // rayon's word for one a core
-        match ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => Ok(Self(Some(pool))),
-            Err(e) if has_no_threads(&e) => Ok(Self(None)),
-            Err(e) => Err(Error::device(format!("cannot start {threads} threads: {e}; ask for fewer"))),
+        match threads {
+            None => start(None).map(|()| Self::Shared),
+            Some(0) => Err(Error::input("0 threads; give at least 1, or leave it out for one a core")),
+            Some(threads) => match ThreadPoolBuilder::new().num_threads(threads).build() {
+                Ok(pool) => Ok(Self::Own(pool)),
+                Err(e) if has_no_threads(&e) => Ok(Self::Shared),
+                Err(e) => Err(Error::device(format!("cannot start {threads} threads: {e}; ask for fewer"))),
+            },
         }
     }
 
     /// Runs `work`, with what it does in parallel, on these threads.
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match &self.0 {
-            Some(pool) => pool.install(work),
-            None => work(),
+        match self {
+            Self::Own(pool) => pool.install(work),
+            Self::Shared => rayon::scope(|_| work()),
         }
     }
 
     /// Runs `work` once on every thread.
     pub(crate) fn broadcast<R: Send>(&self, work: impl Fn() -> R + Sync) -> Vec<R> {
-        match &self.0 {
-            Some(pool) => pool.broadcast(|_| work()),
-            None => vec![work()],
+        match self {
+            Self::Own(pool) => pool.broadcast(|_| work()),
+            Self::Shared => rayon::broadcast(|_| work()),
         }
     }
 
     /// Number of threads.
     pub(crate) fn count(&self) -> usize {
-        self.0.as_ref().map_or(1, ThreadPool::current_num_threads)
+        match self {
+            Self::Own(pool) => pool.current_num_threads(),
+            Self::Shared => rayon::current_num_threads(),
+        }
     }
 }
 
@@ -63,12 +110,11 @@ mod tests {
 
     use super::*;
 
-    /// In a browser every parallel loop runs on the one thread that there is; it must come to the
-    /// same.
+    /// A loop must come to the same on the shared threads and on an engine's own.
     #[test]
-    fn work_runs_with_threads_and_without() {
-        for (pool, count) in [(Pool::start(Some(2)).unwrap(), 2), (Pool(None), 1)] {
-            assert_eq!(pool.count(), count);
+    fn work_runs_on_either_pool() {
+        for (pool, threads) in [(Pool::start(Some(2)).unwrap(), 2), (Pool::start(None).unwrap(), count())] {
+            assert_eq!((pool.count(), pool.broadcast(|| ()).len()), (threads, threads));
             assert_eq!(pool.install(|| (0..100u32).into_par_iter().map(|x| x * x).sum::<u32>()), 328_350);
         }
         assert!(Pool::start(Some(0)).unwrap_err().to_string().starts_with("0 threads"));

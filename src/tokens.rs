@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::choice::named;
 use crate::error::{Error, Result};
+use crate::num;
 
 /// Width of the stored tokens. It also sets the lattice of the exact rules (24 or 53 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -114,7 +115,8 @@ impl Tokens {
     pub fn stepped(x: &[f64], d: usize, precision: Precision, step: u64) -> Result<Self> {
         let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
         if let Some(at) = x.iter().position(|&x| !narrow(x).is_finite()) {
-            return Err(Error::NonFinite { step, token: at / d, coordinate: at % d, value: narrow(x[at]) });
+            let (value, is_single) = (narrow(x[at]), precision == Precision::F32);
+            return Err(Error::NonFinite { step, token: at / d, coordinate: at % d, value, is_single });
         }
         let coordinates = match precision {
             Precision::F32 => Coordinates::F32(x.iter().map(|&x| x as f32).collect()),
@@ -175,6 +177,15 @@ impl Tokens {
             Coordinates::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Coordinates::F64(v) => v.clone(),
         }
+    }
+
+    /// Half the longest side of the tokens' box.
+    pub fn radius(&self) -> f64 {
+        let side = |k: usize| {
+            let (low, high) = num::range((0..self.n).map(|i| self.get(i, k)));
+            0.5 * high - 0.5 * low
+        };
+        (0..self.d).map(side).fold(0.0, f64::max)
     }
 
     /// The largest magnitude of a coordinate, R.

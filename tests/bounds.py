@@ -72,6 +72,8 @@ class Real:
         single = case["precision"] == "f32"
         self.r, self.cut = (2.0**-24, 80.0) if single else (EPSILON, 700.0)
         on_gpu = case["rounding"] == "single"
+        if on_gpu:
+            self.r *= 2
         self.rho = self.r if on_gpu else EPSILON
         self.terms = 144.0 if on_gpu else 128.0
         self.lag = (25 * self.r, 3.7 * self.r) if on_gpu else (0.0, 0.0)
@@ -212,7 +214,8 @@ class Real:
             if motion["geometry"] in ("sphere", "ellipsoid"):
                 k, smallest = self.kappa, self.smallest
                 error = 2 * k * error / (smallest * before) + self.products * 2 * (d + 8) * rho * k * k / smallest
-        return error + 1.01 * self.r * (after + error) + d * 2.0**-126 * self.r
+        bound = error + 1.01 * self.r * (after + error) + d * 2.0**-126 * self.r
+        return inf if math.isnan(bound) else bound  # infinity times nothing: there is no bound
 
 
 def real(case):
@@ -254,10 +257,12 @@ def contract(case):
             root, change = length(query) / u / scale, kappa * sqrt(d)
             width, rounding = 0.5 * (root + change) + delta / u * (1 + change), c * length(large)
         else:
-            root = sqrt(max(0.0, dot(query, x[i]))) / u / scale
-            under = kappa * sizes[i] / scale + 1
+            k = case["matrix_exponent"] % 2
+            h = (case["matrix_exponent"] + k) // 2
+            root = sqrt(max(0.0, dot(query, x[i]))) * 2.0 ** (k - h) / u
+            under = 2**k * kappa * sizes[i]
             change = min(sqrt(under), under / root if root > 0 else inf) + 1
-            width, rounding = 0.5 * (root + change) + delta / u * change, sqrt(score)
+            width, rounding = 0.5 * (root + change) + delta / u / 2.0**h * change, sqrt(score)
         units = 2 * kappa * max(sizes) + width
         numbers.append(units * u * u * scale + 2 * score + delta * rounding)
         for k in range(d):

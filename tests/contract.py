@@ -1,4 +1,4 @@
-"""The contract, version 1, in Python's big integers, written from its text alone (docs/arithmetic.md).
+"""The contract, version 2, in Python's big integers, written from its text alone (docs/arithmetic.md).
 
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
@@ -40,12 +40,6 @@ def row_sum(row):
     return Fraction(total)
 
 
-def shift(value, right, clamp):
-    if right >= 0:
-        return value >> right
-    return min(value << -right, clamp)
-
-
 def run(system):
     b, bits, clamp_bits = {"f32": (24, 32, 62), "f64": (53, 64, 126)}[system["precision"]]
     clamp = 1 << clamp_bits
@@ -80,8 +74,9 @@ def run(system):
             elif system["strip"] == "width":
                 width = factor * isqrt(sum(a * a for a in q))
             else:
-                norm = max(0, sum(a * v for a, v in zip(q, x)))
-                width = factor * isqrt(shift(norm, e_a, clamp))
+                parity = e_a % 2
+                scaled = rne(delta / (unit * power((e_a + parity) // 2)))
+                width = scaled * isqrt(2**parity * max(0, sum(a * v for a, v in zip(q, x))))
             threshold = max(scores) - min(width, clamp)
             members = [y for y, s in zip(visible, scores) if s >= threshold]
             if system["strip"] == "frank-wolfe":

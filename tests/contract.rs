@@ -1,32 +1,37 @@
-//! The contract against an independent program: `tests/contract.py`, Python's big integers, written
-//! from its text.
+//! The contract against independent programs in Python's big integers: `tests/contract.py`, written
+//! from its text, and `tests/exact.py`, from that of the equations.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use localmax::exact::{Grid, Steps};
+use localmax::exact::{Grid, LEAST_MOVE, LeastGain, RunError, Steps};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::reference;
 use localmax::reference::exact::State;
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
+use localmax::verify::exact::ExactBounds;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::json;
 
-fn python(system: &serde_json::Value) -> Vec<Vec<Vec<i64>>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/contract.py");
+/// The answers of an independent program to some lines, a list a line.
+fn python<T: serde::de::DeserializeOwned>(script: &str, lines: &[serde_json::Value]) -> Vec<T> {
     let mut child = Command::new("python3")
-        .arg(script)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python3 runs (tests/run.sh installs it)");
-    child.stdin.take().expect("piped").write_all(system.to_string().as_bytes()).expect("the system is read");
+    let mut stdin = child.stdin.take().expect("piped");
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("no panic").expect("the lines are read");
     assert!(output.status.success(), "the independent program failed");
     let text = String::from_utf8(output.stdout).expect("JSON");
-    text.lines().map(|line| serde_json::from_str(line).expect("a state a line")).collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("a list a line")).collect()
 }
 
 /// If this failed, the contract's text and its code would be two different things, and nobody could
@@ -63,10 +68,13 @@ fn an_independent_program_agrees_to_the_bit() {
                 let gamma: Vec<f64> = (0..steps)
                     .map(|t| if name == "frank-wolfe" { 2.0 / f64::from(t + 2) } else { alpha / (1.0 + alpha) })
                     .collect();
-                let states = python(&json!({
-                    "precision": precision.name(), "x0": x0, "matrix": matrix, "causal": causal,
-                    "strip": name, "gamma": gamma, "delta": delta,
-                }));
+                let states: Vec<Vec<Vec<i64>>> = python(
+                    "contract.py",
+                    &[json!({
+                        "precision": precision.name(), "x0": x0, "matrix": matrix, "causal": causal,
+                        "strip": name, "gamma": gamma, "delta": delta,
+                    })],
+                );
 
                 let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
                 let grid = Grid::of(&cloud, precision);
@@ -97,6 +105,126 @@ fn an_independent_program_agrees_to_the_bit() {
         }
     }
     assert_eq!(compared, 2 * 5 * 5 * 41);
+}
+
+/// Numbers in [−1, 1).
+fn draws(seed: u64) -> impl FnMut() -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    move || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0
+}
+
+/// If this failed, the displacements of a run with small steps would be those of another system:
+/// off by more than is printed, or off at all where nothing is refused.
+#[test]
+fn a_run_of_any_gain_is_within_its_bound_or_refused() {
+    let (n, d, steps) = (8, 2, 250);
+    let (mut runs, mut cases, mut refused) = (Vec::new(), Vec::new(), 0);
+    for seed in 0..3 {
+        let mut draw = draws(seed);
+        let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| draw()).collect()).collect();
+        let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
+        for precision in [Precision::F32, Precision::F64] {
+            let grid = Grid::of(&cloud, precision);
+            for (rule, power) in (0..3).flat_map(|rule| (1..=14).map(move |power| (rule, power))) {
+                let strip = [StripForm::Score, StripForm::Width][seed as usize % 2];
+                let delta = Schedule::Constant(0.3);
+                let rule = [Rule::Hardmax, Rule::FrankWolfe, Rule::Localmax { delta, strip }][rule].clone();
+                let gain = Gain::Alpha(Schedule::Constant(10f64.powi(-power)));
+                let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+                let least = LeastGain::of(&model, 0..steps).unwrap().unwrap();
+                let asked = least.gamma * cloud.radius() / grid.unit();
+                if let Err(error) = grid.require_steps(&model, 0..steps, cloud.radius()) {
+                    assert!(asked < LEAST_MOVE && error.exit_status() == 2, "{error}");
+                    refused += 1;
+                    continue;
+                }
+                assert!(asked >= LEAST_MOVE);
+                let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));
+                let (mut states, mut strips) = (vec![state.clone()], Vec::new());
+                for t in 0..steps {
+                    let (next, chosen) = state.step(&all.at(t).unwrap());
+                    strips.push(chosen.into_iter().map(|strip| strip.members).collect::<Vec<_>>());
+                    states.push(next.clone());
+                    state = next;
+                }
+                let rows = |state: &State| (0..n).map(|i| state.row(i).to_vec()).collect::<Vec<_>>();
+                cases.push(json!({
+                    "x0": x0, "unit": grid.unit(), "gamma": least.gamma, "strips": strips,
+                    "states": states.iter().map(rows).collect::<Vec<_>>(),
+                }));
+                runs.push((precision, least, states, strips));
+            }
+        }
+    }
+    // α from 1e-1 to 1e-4 at f32, to 1e-12 at f64; the last of them hang on the cloud.
+    assert!(refused > 2 * 3 * 11 && runs.len() > 3 * 3 * 15, "{refused} refused, {} taken", runs.len());
+    let found: Vec<Vec<Vec<f64>>> = python("exact.py", &cases);
+    let mut drawn = 0;
+    for ((precision, least, states, strips), distances) in runs.iter().zip(found) {
+        let rests: Vec<bool> = (0..n).map(|i| states.iter().all(|state| state.row(i) == states[0].row(i))).collect();
+        let is_drawn: Vec<bool> =
+            (0..n).map(|i| !rests[i] && strips.iter().all(|strips| strips[i].iter().all(|&j| rests[j]))).collect();
+        drawn += is_drawn.iter().filter(|&&is_drawn| is_drawn).count();
+        for (t, of_tokens) in distances.iter().enumerate() {
+            let bound = RunError::after(t as u64, *least, *precision);
+            for (i, &distance) in of_tokens.iter().enumerate() {
+                let bound = if is_drawn[i] { bound.drawn_by_resting } else { bound.all };
+                assert!(distance <= bound, "{precision:?} {least:?}, token {i} at step {t}: {distance}, bound {bound}");
+            }
+        }
+    }
+    assert!(drawn > 50, "{drawn} tokens were drawn by resting ones alone");
+}
+
+/// If this failed, an a-norm with a small or a large A would have the strips of another system.
+#[test]
+fn a_norms_have_the_strips_of_the_equations_at_every_scale() {
+    let (n, d) = (30, 3);
+    let (mut masks, mut cases) = (Vec::new(), Vec::new());
+    let scales = [-60, -31, -7, -1, 0, 1, 8, 33, 60].map(|k| f64::from(k).exp2());
+    for (at, c) in scales.into_iter().chain([1e-13, 0.3, 7e11]).enumerate() {
+        for precision in [Precision::F32, Precision::F64] {
+            let mut draw = draws(at as u64 % 4);
+            let b: Vec<Vec<f64>> = (0..d).map(|_| (0..d).map(|_| draw()).collect()).collect();
+            let entry =
+                |r: usize, k: usize| (0..d).map(|l| b[l][r] * b[l][k]).sum::<f64>() + f64::from(u8::from(r == k));
+            let a: Vec<Vec<f64>> = (0..d).map(|r| (0..d).map(|k| c * entry(r, k)).collect()).collect();
+            let x: Vec<f64> = (0..n * d).map(|_| draw()).collect();
+            let cloud = Tokens::from_flat(n, d, x).unwrap();
+            let grid = Grid::of(&cloud, precision);
+            let tokens = grid.snap(&cloud).unwrap();
+            let delta = 0.4 * c.sqrt();
+            let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::ANorm };
+            let gain = Gain::Alpha(Schedule::Constant(1.0));
+            let model = Model::averaging(rule, Operator::constant(Matrix::dense(&a).unwrap()), Mask::Full, gain);
+            let step = Steps::new(&model, grid, d).at(0).unwrap();
+            let spec = localmax::real::Steps::new(&model, d).at(0).unwrap();
+            let (state, real) = (State::new(&tokens, grid), reference::real::State::new(&tokens));
+            let bounds = ExactBounds::new(grid, &step, &spec, &state);
+            let rows = (0..n).map(|i| (state.strip(&step, i).members, bounds.threshold(&real, i)));
+            masks.push((c, precision, rows.collect::<Vec<_>>()));
+            cases.push(json!({ "x": tokens.rows().collect::<Vec<_>>(), "a": a, "delta": delta }));
+        }
+    }
+    let found: Vec<Vec<Vec<f64>>> = python("exact.py", &cases);
+    for ((c, precision, rows), below) in masks.iter().zip(found) {
+        let (mut open, mut inside) = (0, 0);
+        for ((members, bound), below) in rows.iter().zip(below) {
+            for (j, below) in below.into_iter().enumerate() {
+                let is_open = below.abs() <= *bound;
+                open += usize::from(is_open);
+                inside += usize::from(members.contains(&j));
+                assert!(
+                    is_open || members.contains(&j) == (below <= 0.0),
+                    "c = {c:e} at {precision:?}: {below:e}, {bound:e}"
+                );
+            }
+        }
+        assert!(
+            open <= 2 && inside > n && inside < n * n / 2,
+            "c = {c:e} at {precision:?}: {open} open, {inside} inside"
+        );
+    }
 }
 
 /// Rooms without arithmetic of their own, and the GPU's, whose bits are its driver's to keep.

@@ -15,6 +15,7 @@ const MODULES: &[&str] = &[
     "machine",
     "clock",
     "threads",
+    "interrupt",
     "choice",
     "tokens",
     "schedule",

@@ -2,7 +2,8 @@
 //!
 //! The reference's trajectory, step by step, against every instruction set, plan, number of
 //! threads, size of windows and dispatches, interval between sorts, merged and not, on the CPU and
-//! on every Vulkan driver found; and one run of a GPU again and again. At full size, every system
+//! on every Vulkan driver found; one run of a GPU again and again; and a GPU whose floats are as
+//! wrong as their bounds allow. At full size, every system
 //! on every path, with n = 3001, 300 steps and 100 repeats: `LOCALMAX_ONE_HASH=3001,300,100 cargo
 //! test --release --test one_hash [PART OF A NAME]`.
 
@@ -19,6 +20,7 @@ use localmax::gpu::ExactGpu;
 use localmax::gpu::{self, Adapter, Device};
 use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::outcome::Strips;
 use localmax::schedule::Schedule;
 use localmax::space::Upkeep;
 use localmax::tokens::{Precision, Tokens};
@@ -40,14 +42,14 @@ struct Size {
 
 const EVERYDAY: Size = Size { n: 201, steps: 8, repeats: 5, full: false };
 
-/// One system, and the hashes of its trajectory.
+/// One system, with the hashes of its trajectory, the argmaxes and the counts.
 struct System {
     name: String,
     d: usize,
     tokens: Tokens,
     grid: Grid,
     step: Step,
-    expected: OnceLock<Vec<String>>,
+    expected: OnceLock<Vec<(String, Strips)>>,
 }
 
 type Verdict = std::result::Result<(), Failed>;
@@ -96,14 +98,15 @@ impl System {
         Self { name, d, tokens, grid, step, expected: OnceLock::new() }
     }
 
-    /// The hash of every state, up to the first that no step moves: all later ones are the same.
-    fn expected(&self, size: Size) -> &[String] {
+    /// What every step makes, up to the first that moves nothing: all later ones are the same.
+    fn expected(&self, size: Size) -> &[(String, Strips)] {
         self.expected.get_or_init(|| {
             let mut engine = ExactReference::new(&self.tokens, self.grid);
             let mut hashes = Vec::new();
             for _ in 0..size.steps {
                 let moved = engine.step(std::slice::from_ref(&self.step)).expect("a step")[0].moved;
-                hashes.push(engine.tokens().expect("tokens").hash().to_hex().to_string());
+                let hash = engine.tokens().expect("tokens").hash().to_hex().to_string();
+                hashes.push((hash, engine.strips().expect("strips")));
                 if moved == 0 {
                     break;
                 }
@@ -167,12 +170,18 @@ struct Limited {
     name: &'static str,
     adapter: Adapter,
     limits: wgpu::Limits,
+    /// The share of their bounds that floats are off by; 0 where they are what the driver makes them.
+    hostile: f32,
     device: OnceLock<Device>,
 }
 
 impl Limited {
     fn device(&self) -> Device {
-        self.device.get_or_init(|| Device::open_within(&self.adapter, self.limits.clone()).expect("a device")).clone()
+        let open = || {
+            let device = Device::open_within(&self.adapter, self.limits.clone()).expect("a device");
+            if self.hostile == 0.0 { device } else { device.with_hostile_filter(self.hostile) }
+        };
+        self.device.get_or_init(open).clone()
     }
 }
 
@@ -187,7 +196,14 @@ fn path(device: &Arc<Limited>, name: &str, options: gpu::Options) -> Path {
 }
 
 fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits) -> Arc<Limited> {
-    Arc::new(Limited { name, adapter: adapter.clone(), limits, device: OnceLock::new() })
+    Arc::new(Limited { name, adapter: adapter.clone(), limits, hostile: 0.0, device: OnceLock::new() })
+}
+
+/// Brute force and searches with floats that are off by a share of their bounds.
+fn hostile(adapter: &Adapter, share: f32) -> Vec<Path> {
+    let (name, limits) = (" with a hostile filter", adapter.limits());
+    let device = Limited { name, adapter: adapter.clone(), limits, hostile: share, device: OnceLock::new() };
+    as_they_run(&Arc::new(device))
 }
 
 /// Brute force and searches, as they run.
@@ -223,20 +239,35 @@ fn tiled(adapter: &Adapter) -> Vec<Path> {
 fn hold(system: &System, size: Size, path: &Path) -> Verdict {
     let expected = system.expected(size);
     let mut engine = (path.open)(system)?;
-    for (t, want) in (1..).zip(expected) {
+    for (t, (want, strips)) in (1..).zip(expected) {
         let report = engine.step(std::slice::from_ref(&system.step))?[0];
         let got = engine.tokens()?.hash().to_hex().to_string();
         if got != *want || (report.moved == 0 && t < expected.len()) {
             return Err(format!("{}, {}: {got} after {t} steps, not {want}", system.name, path.name).into());
         }
+        // States alone would not tell which of two equal scores came first.
+        if engine.strips()? != *strips {
+            return Err(format!("{}, {}: other argmaxes or counts at step {t}", system.name, path.name).into());
+        }
     }
     Ok(())
+}
+
+/// A filter that goes past its bounds must be found: were it not, the one that keeps to them would
+/// prove nothing.
+fn must_fail(system: &System, size: Size, path: &Path) -> Verdict {
+    match hold(system, size, path) {
+        Ok(()) => {
+            Err(format!("{}, {}: no hash tells that its floats are out of bounds", system.name, path.name).into())
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// All steps in one call, from the start, again and again.
 fn repeat(system: &System, size: Size, path: &Path) -> Verdict {
     let steps = vec![system.step.clone(); size.steps];
-    let want = system.expected(size).last();
+    let want = system.expected(size).last().map(|(hash, _)| hash);
     let mut wrong = 0;
     for _ in 0..size.repeats {
         let mut engine = (path.open)(system)?;
@@ -277,11 +308,16 @@ fn main() {
         let first = index == 0;
         let some = if full || first { &systems } else { &one };
         let tiles = if full { &systems } else { &one };
+        let every_other = systems.iter().step_by(if full { 1 } else { 2 }).cloned().collect();
+        let wronged = if full || first { &every_other } else { &one };
         let device = limited(adapter, "", adapter.limits());
         let groups = [
             ("", sorted(&device), some, hold as fn(&System, Size, &Path) -> Verdict),
             ("_again_and_again", as_they_run(&device), &one, repeat),
             ("_tiled", if full || first { tiled(adapter) } else { Vec::new() }, tiles, hold),
+            // On every device that rounds to nearest: the proof for all that round otherwise.
+            ("_hostile", hostile(adapter, 0.99), wronged, hold),
+            ("_past_its_bounds", hostile(adapter, 3.0), &one, must_fail),
         ];
         for (group, paths, systems, run) in groups {
             let paths = Arc::new(paths);

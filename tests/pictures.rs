@@ -2,8 +2,11 @@
 //!
 //! They stay in `target/tmp/pictures` to be looked at.
 
+mod sheets;
+
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use localmax::engine::{Engine, ExactReference, Steps};
 use localmax::exact::Grid;
@@ -93,7 +96,10 @@ fn check(name: &str, draw: impl Fn() -> Picture) {
 
     let pixels = resvg::tiny_skia::Pixmap::decode_png(&picture.png).unwrap();
     let width: u32 = document.root_element().attribute("width").unwrap().parse().unwrap();
-    assert_eq!(pixels.width(), 2 * width, "{name}");
+    let height: u32 = document.root_element().attribute("height").unwrap().parse().unwrap();
+    assert_eq!((pixels.width(), pixels.height()), (2 * width, 2 * height), "{name}");
+    let faults = sheets::faults(&picture.svg);
+    assert!(faults.is_empty(), "{name}:\n{}", faults.join("\n"));
     let inked = pixels.pixels().iter().filter(|p| (p.red(), p.green(), p.blue()) != (255, 255, 255)).count();
     assert!(inked * 200 > pixels.pixels().len(), "{name}: {inked} pixels with ink");
 }
@@ -105,6 +111,7 @@ fn trajectories(name: &str, title: &str, frames: &[(u64, Tokens)], strip: Option
         subtitle: format!("n = {}, d = {}, {} steps, reference, f64", tokens.n(), tokens.d(), frames.last().unwrap().0),
         frames,
         strip,
+        by_coordinates: false,
     };
     let size = if name.ends_with("-alone") { Size { width: 640, height: 480 } } else { Size::default() };
     check(name, || data.draw(size).unwrap());
@@ -118,7 +125,7 @@ fn a_plane_cloud_with_its_strip() {
     let (title, subtitle) = ("localmax (width), α = 0.5, δ = 0.5".to_owned(), "n = 200, d = 2, 60 steps".to_owned());
     let steps: Vec<StepMetrics> = reports.iter().map(|report| metrics(report, 200)).collect();
     let metrics = Metrics { title, subtitle, steps: &steps };
-    check("metrics", || metrics.draw(Size::default()).unwrap());
+    check("metrics", || metrics.clone().draw(&[], Size::default()).unwrap());
     let (frames, _, strip) = run(&normal(200, 2, 1.0), localmax(0.5), 60, (3, 17));
     trajectories("plane-step-3", "localmax (width), α = 0.5, δ = 0.5", &frames, Some(strip));
 }
@@ -208,7 +215,7 @@ fn long_metrics() {
         .collect();
     let metrics = |steps: &[StepMetrics]| {
         let (title, subtitle) = ("localmax (score), α = 0.5, δ = 1/(t+1)".to_owned(), "n = 1000000, d = 3".to_owned());
-        Metrics { title, subtitle, steps }.draw(Size::default()).unwrap()
+        Metrics { title, subtitle, steps }.draw(&[], Size::default()).unwrap()
     };
     check("metrics-long", || metrics(&rows));
     check("metrics-one", || metrics(&rows[..1]));
@@ -221,7 +228,7 @@ fn bad_input_is_an_error_and_any_title_is_text() {
     let (a, b) = (normal(3, 2, 1.0), normal(4, 2, 1.0));
     let strip = StripView { step: 0, token: 0, members: vec![1], query: vec![1.0, 0.0], threshold: 0.5 };
     let fails = |frames: &[(u64, Tokens)], strip: Option<StripView>, why: &str| {
-        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip };
+        let data = Trajectories { title: String::new(), subtitle: String::new(), frames, strip, by_coordinates: false };
         let text = data.draw(Size::default()).unwrap_err().to_string();
         assert!(text.contains(why) && !text.contains('\n'), "{text}");
     };
@@ -336,6 +343,7 @@ fn trajectories_play() {
     for (name, d) in [("line", 1), ("plane", 2), ("space", 3), ("ten", 10)] {
         let (frames, _, _) = run(&normal(60, d, 1.0), localmax(0.6), 12, (0, 5));
         let player = Player::new(&frames).unwrap();
+        check(&format!("player-{name}"), || player.background("localmax, δ = 0.6").unwrap());
         let bytes = player.gif("localmax, δ = 0.6").unwrap();
         assert!(bytes == player.gif("localmax, δ = 0.6").unwrap(), "{name}: two GIFs of the same data differ");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
@@ -360,6 +368,47 @@ fn trajectories_play() {
     }
     assert!(Player::new(&[]).unwrap_err().to_string().contains("at least one frame"));
     assert!(Player::new(&[(1, normal(3, 2, 1.0)), (1, normal(3, 2, 1.0))]).is_err());
+}
+
+/// If these plants were not found, a sheet with faults would pass for a clean one.
+#[test]
+fn planted_faults_are_found() {
+    let chart = Chart::new("A chart", axis("x"), axis("y")).line("", [(0.0, 0.0), (1.0, 1.0)]);
+    let svg = chart.draw(Size::default()).unwrap().svg;
+    assert_eq!(sheets::faults(&svg), Vec::<String>::new());
+    let text = |x: u32, y: u32| format!(r##"<text x="{x}" y="{y}" font-size="12" fill="#000000">planted</text>"##);
+    for (planted, found) in [
+        (text(40, 24), "overlaps"),
+        (text(70, 300), "crosses the frame"),
+        (text(940, 20), "leaves the sheet"),
+        (r##"<path d="M200 200L260 720" stroke="#000000"/>"##.to_owned(), "leaves the frame"),
+        (r##"<path d="M20 5L60 60" stroke="#000000"/>"##.to_owned(), "through the title"),
+        (r##"<path d="M900 700L980 710" stroke="#000000"/>"##.to_owned(), "a mark leaves the sheet"),
+    ] {
+        let faults = sheets::faults(&svg.replace("\n</svg>", &format!("\n{planted}</svg>")));
+        assert!(faults.iter().any(|fault| fault.contains(found)), "{planted}: {faults:?}");
+    }
+}
+
+/// If this failed, an embedded system would leave a picture with texts over one another, or with
+/// marks where no axis reaches.
+#[test]
+fn presets_leave_clean_sheets() {
+    let place = tempfile::tempdir().unwrap();
+    let localmax = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_localmax")).args(words).current_dir(place.path()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = localmax(&["presets"]);
+    for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
+        let few: &[&str] = if name == "large-cloud" { &["--set", "tokens.n=500"] } else { &[] };
+        localmax(&[&["run", "--preset", name, "--steps", "25", "--engine", "cpu", "--out", name], few].concat());
+        assert!(sheets::look_at(&place.path().join(name).join("plots")) >= 3, "{name}");
+    }
+    localmax(&["study", "compare", "--tokens", "100", "--steps", "10", "--engine", "cpu", "--out", "compare"]);
+    assert!(sheets::look_at(&place.path().join("compare")) >= 1);
 }
 
 /// If this failed, a name could run as code in a reader's browser, or a page could use the network.

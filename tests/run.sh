@@ -2,7 +2,8 @@
 # Sets up a fresh Debian or Ubuntu machine and runs every test: formatting, lints, documentation, unit and integration
 # tests on the reference, the CPU engine and the Vulkan drivers at hand: every GPU test on one of them, a few on each further
 # software driver. Installs lavapipe if the machine has no driver, so that no GPU test is left out, and fetches
-# SwiftShader as a second one where Debian carries it, and headless Chromium for the pages of reports.
+# SwiftShader as a second one where Debian carries it, headless Chromium for the pages of reports, and Chromium's
+# compiler of shaders from npm.
 # On other systems it says what to install, and runs with what is there.
 #
 #   bash tests/run.sh            everything; LOCALMAX_FULL=1 before it runs the long sweeps whole
@@ -164,6 +165,21 @@ install_browser() {
     lacking 'no package of Chromium: the test of report pages is left out (chromium or google-chrome on the path mends that)'
 }
 
+# Tint, which compiles shaders in Chromium: a library in an npm package. Without it its tests show as ignored.
+install_tint() {
+    local folder=target/tint package=webgpu@0.6.2
+    if [ -e $folder/node_modules/$package ]; then return 0; fi
+    say "fetching $package, with Chromium's compiler of shaders"
+    have npm || ! have apt-get || { update && apt install -y --no-install-recommends nodejs npm; } || true
+    rm -rf $folder
+    mkdir -p $folder
+    if have npm && npm install --prefix $folder --no-audit --no-fund --ignore-scripts $package >&2; then
+        touch $folder/node_modules/$package
+    else
+        lacking "no $package: the tests of shaders in Chromium's compiler are left out (Node with npm on the path mends that)"
+    fi
+}
+
 if [ "$(uname)" = Linux ] && [ -z "${VK_DRIVER_FILES:-}" ]; then
     install_lavapipe
     fetch_swiftshader
@@ -188,6 +204,7 @@ for part in fmt clippy; do
     cargo $part --version >/dev/null 2>&1 || die "cargo $part is missing: run 'rustup component add rustfmt clippy', then run this again"
 done
 install_browser
+install_tint
 
 # Runs a command under a heading and notes what it took.
 mkdir -p target

@@ -6,8 +6,9 @@
     bash benches/peers/run --rule softmax --tools torch    beside scaled_dot_product_attention
 
 Every tool computes x + gamma (mean - x), gamma = 1/2, f32: the mean over the score strip of delta = 0.1 (hardmax:
-delta = 0), in row chunks so that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). Tools take turns;
-medians of several rounds; results are compared with localmax's. A tool leaves a dimension once n would cost it more than
+delta = 0), in row chunks so that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). All take the first
+--steps steps of one cloud of normal tokens, in turn; medians of several rounds, with the fastest and the slowest; the
+results of the first step are compared with localmax's. A tool leaves a dimension once n would cost it more than
 --seconds a step, judged by its last n.
 """
 
@@ -162,33 +163,37 @@ def localmax_step(binary, folder, rule, x):
     return np.load(out / "final.npy")
 
 
-def localmax_ms(binary, rule, plan, n, d):
-    """Milliseconds a step and the share of the peak measured in the same call."""
-    command = [binary, "bench", "--engines", "cpu", "--rules", rule, "--plan", plan, "--tokens", str(n), "--dims", str(d)]
-    report = json.loads(subprocess.run([*command, "--rounds", "1", "--json"], check=True, capture_output=True).stdout)
+def localmax_ms(binary, rule, plan, file, steps):
+    """Milliseconds a step of the cloud in the file, and the share of the peak measured in the same call."""
+    command = [binary, "bench", "--engines", "cpu", "--rules", rule, "--plan", plan, "--file", file]
+    command += ["--steps", str(steps), "--rounds", "1", "--seconds", "0.001", "--json"]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return report["rows"][0]["ms"], report["rows"][0]["share_of_peak"]
 
 
-def measure(binary, rule, plan, tools, rounds, n, d):
-    """Median milliseconds of every tool, localmax's share of the peak, and the largest difference of the answers."""
+def measure(binary, rule, plan, tools, rounds, steps, n, d):
+    """Milliseconds a step of every tool by rounds, localmax's shares of the peak, and the largest difference."""
     x = np.random.default_rng(7).standard_normal((n, d), dtype=np.float32)
     times = {name: [] for name in ["localmax", *tools]}
     shares, worst = [], 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        ours = localmax_step(binary, pathlib.Path(folder), rule, x)
     for step in tools.values():
         step(x[:256])  # what compiles, compiles before the clock runs
-    for _ in range(rounds):
-        ms, share = localmax_ms(binary, rule, plan, n, d)
-        times["localmax"].append(ms)
-        shares.append(share)
-        for name, step in tools.items():
-            start = time.perf_counter()
-            theirs = step(x)
-            times[name].append((time.perf_counter() - start) * 1e3)
-            # Rows whose strips float scores decide otherwise are few; the rest agree to rounding.
-            worst = max(worst, float(np.quantile(np.abs(theirs - ours).max(1), 0.999)))
-    return {name: statistics.median(t) for name, t in times.items()}, statistics.median(shares), worst
+    with tempfile.TemporaryDirectory() as folder:
+        ours = localmax_step(binary, pathlib.Path(folder), rule, x)
+        for _ in range(rounds):
+            ms, share = localmax_ms(binary, rule, plan, pathlib.Path(folder) / "x0.npy", steps)
+            times["localmax"].append(ms)
+            shares.append(share)
+            for name, step in tools.items():
+                state, start = x, time.perf_counter()
+                for t in range(steps):
+                    state = step(state)
+                    if t == 0:
+                        theirs = state
+                times[name].append((time.perf_counter() - start) * 1e3 / steps)
+                # Rows whose strips float scores decide otherwise are few; the rest agree to rounding.
+                worst = max(worst, float(np.quantile(np.abs(theirs - ours).max(1), 0.999)))
+    return times, statistics.median(share or 0.0 for share in shares), worst
 
 
 def main():
@@ -200,23 +205,27 @@ def main():
     parser.add_argument("--plan", default="auto", help="localmax's: auto, brute, norm or tree")
     parser.add_argument("--tools", default="numpy,torch,jax,keops,faiss")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=1, help="steps of the cloud that are timed, from the first on")
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
     tools = open_tools(options.tools.split(","), options.rule)
 
-    print(f"\n{options.rule}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, ms a step (times localmax's)\n")
+    what = "the first step" if options.steps == 1 else f"mean of the first {options.steps} steps"
+    print(f"\n{options.rule}, {what}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, ms a step: median (from-to), times localmax's\n")
     print(f"| n | d | localmax | of peak | {' | '.join(tools)} | largest difference |")
     print("|--:|--:|--:|--:|" + "--:|" * len(tools) + "--:|")
     for d in map(int, options.dims.split(",")):
         last = {}
         for n in sorted(map(int, options.tokens.split(","))):
             fit = {t: s for t, s in tools.items() if t not in last or last[t][1] * (n / last[t][0]) ** 2 < 1e3 * options.seconds}
-            mid, share, worst = measure(binary, options.rule, options.plan, fit, options.rounds, n, d)
+            times, share, worst = measure(binary, options.rule, options.plan, fit, options.rounds, options.steps, n, d)
+            mid = {name: statistics.median(t) for name, t in times.items()}
             last.update({t: (n, mid[t]) for t in fit})
-            cells = [f"{mid[t]:.0f} ({mid[t] / mid['localmax']:.1f}×)" if t in mid else "–" for t in tools]
+            spread = {name: f"{mid[name]:.3g} ({min(t):.3g}-{max(t):.3g})" for name, t in times.items()}
+            cells = [f"{spread[t]}, {mid[t] / mid['localmax']:.3g}×" if t in mid else "–" for t in tools]
             difference = f"{worst:.1e}" if fit else "–"
-            print(f"| {n} | {d} | {mid['localmax']:.1f} | {share:.0%} | {' | '.join(cells)} | {difference} |", flush=True)
+            print(f"| {n} | {d} | {spread['localmax']} | {share:.0%} | {' | '.join(cells)} | {difference} |", flush=True)
 
 
 if __name__ == "__main__":

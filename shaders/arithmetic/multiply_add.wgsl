@@ -11,7 +11,7 @@ fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
     let b = value[1];
     var c: array<vec4f, 16>;
     for (var i = 0u; i < 16u; i++) {
-        c[i] = vec4f(f32(i + id.x & 15u));
+        c[i] = vec4f(f32((i + id.x) & 15u));
     }
     for (var round = 0u; round < ROUNDS; round++) {
         for (var i = 0u; i < 16u; i++) {
@@ -22,8 +22,8 @@ fn multiply_add(@builtin(global_invocation_id) id: vec3u) {
     for (var i = 0u; i < 16u; i++) {
         total += c[i];
     }
-    // Never true, which the compiler cannot know: the work must not be thrown away.
-    if total.x == 1.5 {
+    // Never true, which the compiler cannot know: no chain may be thrown away.
+    if dot(total, vec4f(1.0)) == 1.5 {
         value[2] = total;
     }
 }

@@ -13,7 +13,8 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let at = row - job.row_base;
     let peak = unordered(atomicLoad(&rows[at].peak));
-    let cutoff = peak - 2.002 * rows[at].error - 2.0 * ROUNDING * abs(peak);
+    var cutoff = peak - 2.002 * rows[at].error - 2.0 * ROUNDING * abs(peak);
+    // HOSTILE: cutoff = peak - 2.0002 * rows[at].error - 1.2 * ROUNDING * abs(peak);
     let last = visible(row);
     var best = LEAST;
     var argmax = NOBODY;

@@ -6,5 +6,5 @@ struct Row {
     error: f32,        // bound on |filter score − score|
     argmax: u32,
     count: u32,        // |C_i|
-    peak: atomic<i32>, // largest filter score, as an ordered integer
+    peak: atomic<u32>, // largest filter score, as an ordered integer
 }

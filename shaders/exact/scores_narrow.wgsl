@@ -1,4 +1,5 @@
 // needs: dispatch, exact/row, arithmetic/ordered
+// HOSTILE needs: exact/dot, exact/hostile
 // Largest filter score of each row in each supertile, small d: a thread keeps its queries in
 // registers, four to a vector, and the keys stream past, the same key for all threads.
 
@@ -6,6 +7,8 @@
 @group(1) @binding(1) var<storage, read> query_filter: array<f32>;
 @group(1) @binding(2) var<storage, read_write> maxima: array<f32>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
+// HOSTILE: @group(1) @binding(4) var<storage, read> key_state: array<Coordinate>;
+// HOSTILE: @group(1) @binding(5) var<storage, read> query: array<Coordinate>;
 
 const FOURS = ROWS / (4u * LANES);
 
@@ -48,6 +51,10 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 for (var k = 1u; k < D; k++) {
                     s += x[k] * q[f][k];
                 }
+                // HOSTILE: for (var r = 0u; r < 4u; r++) {
+                // HOSTILE: let i = min(row[f][r], job.row_end - 1u);
+                // HOSTILE: s[r] = moved(exact_score(i, key), rows[i - job.row_base].error, swing(i, key, 0u));
+                // HOSTILE: }
                 if masked {
                     s = select(vec4f(LOWEST), s, vec4u(key) <= row[f]);
                 }

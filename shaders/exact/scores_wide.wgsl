@@ -1,4 +1,5 @@
 // needs: dispatch, exact/row, arithmetic/ordered
+// HOSTILE needs: exact/dot, exact/hostile
 // Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16
 // coordinates deep through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
 
@@ -6,6 +7,8 @@
 @group(1) @binding(1) var<storage, read> query_filter: array<f32>;
 @group(1) @binding(2) var<storage, read_write> maxima: array<f32>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
+// HOSTILE: @group(1) @binding(4) var<storage, read> key_state: array<Coordinate>;
+// HOSTILE: @group(1) @binding(5) var<storage, read> query: array<Coordinate>;
 
 // A supertile's keys by as many rows.
 const SIDE = SUPERTILE;
@@ -77,6 +80,9 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let last = min(end, visible(first_row + my_row + r));
             var most = LOWEST;
             for (var c = 0u; c < HELD; c++) {
+                // HOSTILE: let i = min(first_row + my_row + r, job.row_end - 1u);
+                // HOSTILE: let key = min(first + my_key + c * ACROSS, end - 1u);
+                // HOSTILE: s[r][c] = moved(exact_score(i, key), rows[i - job.row_base].error, swing(i, key, 0u));
                 most = max(most, select(LOWEST, s[r][c], first + my_key + c * ACROSS < last));
             }
             most_of[(my_row + r) * ACROSS + my_key] = most;

@@ -15,7 +15,8 @@ fn width_of(at: u32) -> Score {
     }
     var square = dot_total(&dot);
     if job.width_kind == A_NORM {
-        square = shifted(select(square, Score(), less(square, Score())), job.matrix_exponent);
+        square = select(square, Score(), less(square, Score()));
+        square = select(square, plus(square, square), job.parity == 1u);
     }
     return strip_width(job.width, isqrt(square));
 }

@@ -44,7 +44,7 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             for (var k = 1u; k < D; k++) {
                 score += keys[at + k] * q[k];
             }
-            s[j] = score;
+            s[j] = opaque4(score);
         }
         if masked {
             for (var j = 0u; j < KEYS; j++) {
@@ -75,8 +75,10 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             if masked {
                 w = select(vec4f(0.0), w, s[j] > vec4f(LOWEST));
             }
-            s[j] = w;
-            weights += w;
+            // Whether keys are masked depends on slices: opaque before and after, weights are one
+            // piece of arithmetic for both, however a compiler splits the loop.
+            s[j] = opaque4(w);
+            weights += s[j];
         }
         mass += weights;
         for (var k = 0u; k < D; k++) {

@@ -10,6 +10,7 @@
 const KEYS_A_LANE = CHUNK / LANES;
 
 var<workgroup> masses: array<f32, LANES>;
+var<workgroup> chosen: u32;
 
 @compute @workgroup_size(64)
 fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -19,13 +20,19 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
     let line = row - job.slice_first;
     let record = rows[line];
-    let first = record.chunk * CHUNK;
+    // The record is one for all lanes, which compilers cannot know: they refuse barriers below a
+    // branch on it.
+    if lane == 0u {
+        chosen = record.chunk;
+    }
+    let chunk = workgroupUniformLoad(&chosen);
+    let first = chunk * CHUNK;
     if first < job.key_first || first >= job.key_end {
         return;
     }
     let end = min(first + CHUNK, visible(row));
     // The chunk's own maximum, which its weights are relative to.
-    let reference = partials[line * job.chunks + record.chunk].max;
+    let reference = partials[line * job.chunks + chunk].max;
     var weight: array<f32, KEYS_A_LANE>;
     var mass = 0.0;
     for (var j = 0u; j < KEYS_A_LANE; j++) {

@@ -19,6 +19,10 @@ fn extent(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             bits = max(bits, bitcast<u32>(source[at]) & 0x7fffffffu);
         }
     }
+    if lane == 0u {
+        atomicStore(&most, 0u);
+    }
+    workgroupBarrier();
     atomicMax(&most, bits);
     workgroupBarrier();
     if lane == 0u {

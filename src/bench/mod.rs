@@ -1,10 +1,12 @@
-//! Engines against one another in one run: the same clouds, in turn, medians of several rounds.
+//! Engines against one another in one run: the same fresh clouds, in turn, medians of several
+//! rounds.
 //!
-//! A step must compute each of the n² scores once, 2·d floating-point operations each: **2n²d is
-//! the work that every engine is charged with**, and 4n²d where every key has a weight and enters a
-//! sum, whatever it really did (an engine that scans twice shows a lower rate, one that rules keys
-//! out a higher one, above the peak even). The share of the peak is against a multiply-add loop
-//! measured in the same run on the same device.
+//! A trial opens an engine on a fresh cloud and takes the first few steps of it; opening is not
+//! timed. Every round repeats the same clouds, so that the spread of the rounds is the machine's.
+//! A rate counts the operations that a step did, 2·d for each key scored and 2·d more for each key
+//! with a weight, and never those that a plan ruled out. Its share of the peak is against a
+//! multiply-add loop on the same device, measured before and after the rounds; the higher one
+//! counts.
 
 mod table;
 
@@ -34,15 +36,22 @@ pub struct Plan {
     pub dimensions: Vec<usize>,
     /// Stored width.
     pub precision: Precision,
+    /// Tokens to measure in place of normal clouds of these numbers and dimensions.
+    pub given: Option<Tokens>,
+    /// Steps of each cloud that are timed, from the first on.
+    pub steps: u64,
     /// Rounds; the median is quoted.
     pub rounds: usize,
-    /// Time that one engine may take for one round, roughly; it takes as many steps as fit, at
-    /// least one.
+    /// Time that one engine may take for the steps of one round, roughly; it takes as many clouds
+    /// as fit, at least one and at most [`MOST_CLOUDS`].
     pub round_time: Duration,
 }
 
 /// Rules that can be measured.
 pub const RULES: [&str; 6] = ["localmax", "hardmax", "frank-wolfe", "softmax", "markov", "sphere"];
+
+/// Clouds of one round at most.
+pub const MOST_CLOUDS: usize = 64;
 
 /// Opens an engine on a cloud.
 pub type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
@@ -53,9 +62,9 @@ pub struct Contender {
     pub name: String,
     /// Opens it on a cloud.
     pub open: Open,
-    /// Peak of its device in GFLOP/s, measured in this run; none for the reference.
-    pub peak: Option<f64>,
-    /// Multiply-adds beyond which it is left out (the reference is slow).
+    /// Measures the peak of its device in GFLOP/s; none for the reference.
+    pub peak: Option<Box<dyn Fn() -> Result<f64>>>,
+    /// Multiply-adds of a step beyond which it is left out (the reference is slow).
     pub limit: f64,
 }
 
@@ -70,15 +79,20 @@ pub struct Row {
     pub d: usize,
     /// The engine's name.
     pub engine: String,
+    /// Steps of each cloud that were timed, from the first on.
+    pub steps: u64,
     /// Median milliseconds a step.
     pub ms: f64,
     /// Fastest and slowest round, in milliseconds a step.
     pub ms_range: (f64, f64),
-    /// Token pairs a second.
+    /// Keys scored for each of the n rows, a step, in all passes.
+    pub keys_a_row: f64,
+    /// n² over the time: the pairs that a step decides on, scored or ruled out.
     pub pairs_per_second: f64,
-    /// 2n²d (4n²d where every key has a weight) over the time.
+    /// Operations done, in 10⁹ a second.
     pub gflops: f64,
-    /// `gflops` over the device's peak.
+    /// `gflops` over the device's peak; none where the machine changed its speed so much that the
+    /// peak came out lower.
     pub share_of_peak: Option<f64>,
     /// Time of the CPU engine over this one's, in the same run.
     pub against_cpu: Option<f64>,
@@ -121,16 +135,67 @@ fn model(name: &str, d: usize) -> Result<Model> {
     Ok(model)
 }
 
-/// Milliseconds a step over one round.
-fn round(engine: &mut dyn Engine, steps: &mut Steps, t: &mut u64, time: Duration) -> Result<f64> {
-    let start = Instant::now();
-    let mut taken = 0;
-    while taken == 0 || (start.elapsed() < time && taken < 64) {
-        engine.step(&[steps.at(*t)?])?;
-        *t += 1;
-        taken += 1;
+/// One rule on clouds of one size.
+struct Case<'a> {
+    rule: &'a str,
+    model: Model,
+    n: usize,
+    d: usize,
+    given: Option<&'a Tokens>,
+    /// Clouds drawn so far, the first with the seed [`SEED`], with their lattices.
+    clouds: Vec<(Tokens, Grid)>,
+}
+
+/// Seed of the first cloud of each round.
+const SEED: u64 = 7;
+
+impl Case<'_> {
+    /// The k-th cloud of a round.
+    fn cloud(&mut self, k: usize, precision: Precision) -> Result<&(Tokens, Grid)> {
+        while self.clouds.len() <= k {
+            let seed = SEED + self.clouds.len() as u64;
+            let drawn = match self.given {
+                Some(tokens) => tokens.clone(),
+                None => CloudSample::new(Cloud::Gaussian, self.n, self.d).tokens(seed, precision)?,
+            };
+            let grid = Grid::of(&drawn, precision);
+            let exact = self.model.is_exact();
+            let start = if exact { grid.snap(&drawn)? } else { self.model.start(&drawn, precision)? };
+            self.clouds.push((start, grid));
+        }
+        Ok(&self.clouds[k])
     }
-    Ok(start.elapsed().as_secs_f64() * 1e3 / f64::from(taken))
+
+    /// Operations on a scored key.
+    fn operations(&self) -> f64 {
+        let sums = if matches!(self.model.rule, Rule::Softmax { .. }) { 2.0 } else { 1.0 };
+        2.0 * sums * self.d as f64
+    }
+
+    /// Adds `steps` steps of a fresh cloud to what a round has spent.
+    fn trial(&mut self, open: &Open, k: usize, steps: u64, precision: Precision, spent: &mut Spent) -> Result<()> {
+        let (n, d, model) = (self.n as f64, self.d, self.model.clone());
+        let (cloud, grid) = self.cloud(k, precision)?;
+        let mut engine = open(&model, cloud, *grid)?;
+        let mut parameters = Steps::new(&model, *grid, d);
+        for t in 0..steps {
+            let step = [parameters.at(t)?];
+            let start = Instant::now();
+            engine.step(&step)?;
+            spent.seconds += start.elapsed().as_secs_f64();
+            spent.steps += 1.0;
+            spent.keys += engine.effort().map_or(n * n, |effort| effort.keys_a_row * effort.rows as f64);
+        }
+        Ok(())
+    }
+}
+
+/// What the steps of a round took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    steps: f64,
+    seconds: f64,
+    keys: f64,
 }
 
 /// Measures every rule, n and d on every contender, in turn.
@@ -139,6 +204,19 @@ fn round(engine: &mut dyn Engine, steps: &mut Steps, t: &mut u64, time: Duration
 /// An unknown rule; sizes for which there is no memory, before anything is measured; a device that
 /// fails.
 pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)) -> Result<Report> {
+    let sizes: Vec<(usize, usize)> = match &plan.given {
+        Some(tokens) => vec![(tokens.n(), tokens.d())],
+        None => plan.dimensions.iter().flat_map(|&d| plan.tokens.iter().map(move |&n| (n, d))).collect(),
+    };
+    let mut cases = Vec::new();
+    for rule in &plan.rules {
+        for &(n, d) in &sizes {
+            let model = model(rule, d)?;
+            model.validate(d, 1)?;
+            engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
+            cases.push(Case { rule, model, n, d, given: plan.given.as_ref(), clouds: Vec::new() });
+        }
+    }
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
         precision: plan.precision.name(),
@@ -146,85 +224,104 @@ pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)
         rows: Vec::new(),
         left_out: Vec::new(),
     };
-    for rule in &plan.rules {
-        for &d in &plan.dimensions {
-            let model = model(rule, d)?;
-            model.validate(d, 1)?;
-            for &n in &plan.tokens {
-                engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
-            }
-        }
+    let mut peaks = Peaks(contenders.iter().map(|_| None).collect());
+    peaks.measure(contenders)?;
+    for mut case in cases {
+        progress(&format!("{}, n = {}, d = {}", case.rule, case.n, case.d));
+        measure(plan, contenders, &mut case, &mut report)?;
+        peaks.measure(contenders)?;
     }
-    for rule in &plan.rules {
-        for &d in &plan.dimensions {
-            let model = model(rule, d)?;
-            for &n in &plan.tokens {
-                progress(&format!("{rule}, n = {n}, d = {d}"));
-                measure(plan, contenders, rule, &model, n, d, &mut report)?;
-            }
-        }
-    }
+    peaks.enter(contenders, &mut report);
     Ok(report)
 }
 
-fn measure(
-    plan: &Plan,
-    contenders: &[Contender],
-    rule: &str,
-    model: &Model,
-    n: usize,
-    d: usize,
-    report: &mut Report,
-) -> Result<()> {
-    let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, plan.precision)?;
-    let grid = Grid::of(&cloud, plan.precision);
-    let cloud = if model.is_exact() { grid.snap(&cloud)? } else { model.start(&cloud, plan.precision)? };
-    let sums = if matches!(model.rule, Rule::Softmax { .. }) { 2.0 } else { 1.0 };
-    let work = 2.0 * sums * (n as f64) * (n as f64) * d as f64;
-    let mut running = Vec::new();
+/// The highest peak of each contender's device so far, in GFLOP/s.
+struct Peaks(Vec<Option<f64>>);
+
+impl Peaks {
+    fn measure(&mut self, contenders: &[Contender]) -> Result<()> {
+        for (highest, contender) in self.0.iter_mut().zip(contenders) {
+            if let Some(measure) = &contender.peak {
+                *highest = Some(highest.unwrap_or(0.0).max(measure()?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters peaks and shares into the report.
+    fn enter(&self, contenders: &[Contender], report: &mut Report) {
+        for (contender, peak) in contenders.iter().zip(&self.0) {
+            for engine in report.engines.iter_mut().filter(|(name, ..)| *name == contender.name) {
+                engine.2 = *peak;
+            }
+            for row in report.rows.iter_mut().filter(|row| row.engine == contender.name) {
+                row.share_of_peak = peak.map(|peak| row.gflops / peak).filter(|&share| share <= 1.0);
+                if peak.is_some() && row.share_of_peak.is_none() {
+                    let case = format!("{}: share of the peak, {}, n = {}, d = {}", row.engine, row.rule, row.n, row.d);
+                    report.left_out.push(format!("{case} (the machine was slower while the peak was measured)"));
+                }
+            }
+        }
+    }
+}
+
+fn measure(plan: &Plan, contenders: &[Contender], case: &mut Case, report: &mut Report) -> Result<()> {
+    let (n, d) = (case.n as f64, case.d as f64);
+    let mut running: Vec<(&Contender, Vec<Spent>)> = Vec::new();
     for contender in contenders {
-        if work / 2.0 > contender.limit {
-            report.left_out.push(format!("{}: {rule}, n = {n}, d = {d} (too long)", contender.name));
+        let name = format!("{}: {}, n = {}, d = {}", contender.name, case.rule, case.n, case.d);
+        if n * n * d * case.operations() / (2.0 * d) > contender.limit {
+            report.left_out.push(format!("{name} (too long)"));
             continue;
         }
-        match (contender.open)(model, &cloud, grid) {
-            Ok(engine) => running.push((contender, engine, Steps::new(model, grid, d), 0, Vec::new())),
-            Err(error) => report.left_out.push(format!("{}: {rule}, n = {n}, d = {d} ({error})", contender.name)),
+        // One step that is not counted: it compiles kernels, and finds out whether the engine takes
+        // the system at all.
+        let (cloud, grid) = case.cloud(0, plan.precision)?.clone();
+        match (contender.open)(&case.model, &cloud, grid) {
+            Ok(mut engine) => {
+                engine.step(&[Steps::new(&case.model, grid, case.d).at(0)?])?;
+                if !report.engines.iter().any(|(name, ..)| *name == contender.name) {
+                    report.engines.push((contender.name.clone(), engine.description(), None));
+                }
+                running.push((contender, Vec::new()));
+            }
+            Err(error) => report.left_out.push(format!("{name} ({error})")),
         }
-    }
-    for (contender, engine, steps, t, _) in &mut running {
-        if !report.engines.iter().any(|(name, ..)| *name == contender.name) {
-            report.engines.push((contender.name.clone(), engine.description(), contender.peak));
-        }
-        round(engine.as_mut(), steps, t, Duration::ZERO)?; // warm-up, not counted
     }
     for _ in 0..plan.rounds.max(1) {
-        for (_, engine, steps, t, times) in &mut running {
-            times.push(round(engine.as_mut(), steps, t, plan.round_time)?);
+        for (contender, rounds) in &mut running {
+            let mut spent = Spent::default();
+            for k in 0..MOST_CLOUDS {
+                case.trial(&contender.open, k, plan.steps, plan.precision, &mut spent)?;
+                if spent.seconds >= plan.round_time.as_secs_f64() {
+                    break;
+                }
+            }
+            rounds.push(spent);
         }
     }
-    let medians: Vec<f64> = running.iter_mut().map(|(.., times)| median(times)).collect();
-    let cpu = running.iter().position(|(c, ..)| c.name == "cpu").map(|at| medians[at]);
-    for ((contender, _, _, _, times), ms) in running.iter().zip(medians) {
-        let gflops = work / ms / 1e6;
+    let ms = |spent: &Spent| spent.seconds * 1e3 / spent.steps;
+    for (_, rounds) in &mut running {
+        rounds.sort_by(|a, b| ms(a).total_cmp(&ms(b)));
+    }
+    let cpu = running.iter().find(|(c, _)| c.name == "cpu").map(|(_, rounds)| ms(&rounds[rounds.len() / 2]));
+    for (contender, rounds) in running {
+        let median = rounds[rounds.len() / 2];
+        let keys = median.keys / median.steps;
         report.rows.push(Row {
-            rule: rule.to_owned(),
-            n,
-            d,
+            rule: case.rule.to_owned(),
+            n: case.n,
+            d: case.d,
             engine: contender.name.clone(),
-            ms,
-            ms_range: (times[0], times[times.len() - 1]),
-            pairs_per_second: (n as f64) * (n as f64) / ms * 1e3,
-            gflops,
-            share_of_peak: contender.peak.map(|peak| gflops / peak),
-            against_cpu: cpu.map(|cpu| cpu / ms),
+            steps: plan.steps,
+            ms: ms(&median),
+            ms_range: (ms(&rounds[0]), ms(&rounds[rounds.len() - 1])),
+            keys_a_row: keys / n,
+            pairs_per_second: n * n / ms(&median) * 1e3,
+            gflops: keys * case.operations() / ms(&median) / 1e6,
+            share_of_peak: None,
+            against_cpu: cpu.map(|cpu| cpu / ms(&median)),
         });
     }
     Ok(())
-}
-
-/// Sorts; the middle one.
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

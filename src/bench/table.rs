@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use super::{Report, Row};
 
-const HEAD: [&str; 9] = ["rule", "n", "d", "engine", "ms a step", "pairs/s", "GFLOP/s", "of peak", "against cpu"];
+const HEAD: [&str; 10] =
+    ["rule", "n", "d", "engine", "ms a step", "from, to", "keys a row", "GFLOP/s", "of peak", "against cpu"];
 
-fn cells(row: &Row) -> [String; 9] {
+fn cells(row: &Row) -> [String; 10] {
     let share = row.share_of_peak.map_or("-".into(), |s| format!("{:.1} %", s * 100.0));
     let against = row.against_cpu.map_or("-".into(), |r| format!("{r:.2}×"));
     [
@@ -15,7 +16,8 @@ fn cells(row: &Row) -> [String; 9] {
         row.d.to_string(),
         row.engine.clone(),
         significant(row.ms),
-        format!("{:.2e}", row.pairs_per_second),
+        format!("{}, {}", significant(row.ms_range.0), significant(row.ms_range.1)),
+        significant(row.keys_a_row),
         significant(row.gflops),
         share,
         against,
@@ -31,7 +33,7 @@ fn significant(x: f64) -> String {
 impl Report {
     /// Columns aligned with spaces.
     pub fn to_text(&self) -> String {
-        let rows: Vec<[String; 9]> = self.rows.iter().map(cells).collect();
+        let rows: Vec<[String; 10]> = self.rows.iter().map(cells).collect();
         let mut width = HEAD.map(|h| h.chars().count());
         for row in &rows {
             for (w, cell) in width.iter_mut().zip(row) {
@@ -61,7 +63,7 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let mut text = self.preamble("- ") + "\n";
         let _ = writeln!(text, "| {} |", HEAD.join(" | "));
-        let _ = writeln!(text, "|---|--:|--:|---|{}", "--:|".repeat(5));
+        let _ = writeln!(text, "|---|--:|--:|---|{}", "--:|".repeat(6));
         for row in &self.rows {
             let _ = writeln!(text, "| {} |", cells(row).join(" | "));
         }
@@ -77,8 +79,9 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "{bullet}{} tokens; medians; 2n²d operations charged a step, 4n²d if every key has a weight",
-            self.precision
+            "{bullet}{} tokens; medians of the first {} of a fresh cloud; rates count the keys that were scored",
+            self.precision,
+            self.rows.first().map_or("steps".to_owned(), |row| format!("{} steps", row.steps))
         );
         text
     }

@@ -1,5 +1,6 @@
 //! `localmax bench`: GPU against CPU against reference, in one run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,12 +13,15 @@ use crate::choice;
 use crate::cpu;
 use crate::engine;
 use crate::error::Error;
+use crate::io::npy;
+use crate::num;
 use crate::tokens::Precision;
 
 /// Time the engines against one another on the same clouds, in turn
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   localmax bench                                   a table in a minute or two
+  localmax bench --steps 1 --file x0.npy           the first step of your tokens
   localmax bench --tokens 1000,10000 --dims 3,64   your sizes
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
@@ -33,6 +37,12 @@ pub(super) struct Arguments {
     /// Dimensions
     #[arg(long, value_delimiter = ',', default_values_t = [3, 64], value_parser = at_least_one)]
     dims: Vec<usize>,
+    /// Tokens to measure in place of normal clouds: an .npy file
+    #[arg(long, conflicts_with_all = ["tokens", "dims"])]
+    file: Option<PathBuf>,
+    /// Steps of each fresh cloud, from the first on; opening is not timed
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    steps: u32,
     /// Engines; gpu is every adapter at hand, software drivers included
     #[arg(long, value_delimiter = ',', default_values = ["cpu", "gpu", "reference"],
           value_parser = ["cpu", "gpu", "reference"])]
@@ -46,7 +56,7 @@ pub(super) struct Arguments {
     /// Rounds, in turn over the engines; the median is printed
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Seconds that an engine may take for one round, roughly; it takes at least one step
+    /// Seconds that an engine may take for one round, roughly; it takes at least one cloud
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
     /// Print JSON
@@ -64,9 +74,11 @@ const SOFTWARE_LIMIT: f64 = 2e9;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
-        return Err(
-            Error::input(format!("--seconds {}: it must be above 0 and at most 3600", arguments.seconds)).into()
-        );
+        return Err(Error::input(format!(
+            "--seconds {}: it must be above 0 and at most 3600",
+            num::short(arguments.seconds)
+        ))
+        .into());
     }
     let precision = if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 };
     let plan = Plan {
@@ -74,11 +86,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         tokens: arguments.tokens.clone(),
         dimensions: arguments.dims.clone(),
         precision,
+        given: arguments.file.as_deref().map(npy::read).transpose()?,
+        steps: u64::from(arguments.steps),
         rounds: arguments.rounds as usize,
         round_time: Duration::from_secs_f64(arguments.seconds),
     };
     let contenders = contenders(&arguments.engines, choice::Plan::parse(&arguments.plan)?, precision)?;
-    let mut progress = Bar::new((plan.rules.len() * plan.tokens.len() * plan.dimensions.len()) as u64);
+    let mut progress = Bar::new(
+        (plan.rules.len() * plan.given.as_ref().map_or(plan.tokens.len() * plan.dimensions.len(), |_| 1)) as u64,
+    );
     let mut done = 0;
     let report = bench::run(&plan, &contenders, |what| {
         progress.at(done, what);
@@ -98,7 +114,7 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
     let wanted = |name: &str| engines.iter().any(|e| e == name);
     let mut all = Vec::new();
     if wanted("gpu") {
-        match gpus(plan)? {
+        match gpus(plan) {
             Ok(gpus) => all.extend(gpus),
             // In company it is left out; alone it is what was asked for.
             Err(error) if engines.iter().all(|e| e == "gpu") => return Err(error.into()),
@@ -109,7 +125,7 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
         all.push(Contender {
             name: "cpu".into(),
             open: Box::new(move |model, tokens, grid| engine::on_cpu(plan, model, tokens, grid)),
-            peak: Some(cpu::fma_peak(precision, cpu::Options::default())?),
+            peak: Some(Box::new(move || cpu::fma_peak(precision, cpu::Options::default()))),
             limit: f64::INFINITY,
         });
     }
@@ -126,14 +142,14 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
 
 /// Every adapter that opens, or why there is none at all.
 #[cfg(feature = "gpu")]
-fn gpus(plan: choice::Plan) -> Result<Result<Vec<Contender>, Error>> {
+fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
     use crate::gpu::{Adapter, Device, fma_peak};
 
     let (adapters, mut all) = (Adapter::all(), Vec::new());
     if adapters.is_empty() {
-        return Ok(Err(Error::device(
+        return Err(Error::device(
             "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",
-        )));
+        ));
     }
     for adapter in adapters {
         let device = match Device::open(&adapter) {
@@ -143,18 +159,18 @@ fn gpus(plan: choice::Plan) -> Result<Result<Vec<Contender>, Error>> {
                 continue;
             }
         };
-        let peak = fma_peak(&device)?.gflops;
+        let same = device.clone();
         all.push(Contender {
             name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
             open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
-            peak: Some(peak),
+            peak: Some(Box::new(move || Ok(fma_peak(&same)?.gflops))),
             limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
         });
     }
-    Ok(Ok(all))
+    Ok(all)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn gpus(_: choice::Plan) -> Result<Result<Vec<Contender>, Error>> {
-    Ok(Err(engine::no_gpu()))
+fn gpus(_: choice::Plan) -> Result<Vec<Contender>, Error> {
+    Err(engine::no_gpu())
 }

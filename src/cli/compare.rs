@@ -11,13 +11,14 @@
 //! Frank–Wolfe therefore takes the steps 2/(t+2) that its name stands for, unless told otherwise.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::interrupt;
 use super::output;
 use super::run::take;
-use super::source::named;
+use super::source::{named, time};
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Error;
 use crate::init::{Cloud, CloudSample};
@@ -72,10 +73,13 @@ pub(super) struct Compare {
     /// Directory of the runs and the picture; otherwise runs/compare-K with the first free K
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// End after this time, as after a signal: 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    wall: Option<Duration>,
 }
 
 pub(super) fn run(arguments: &Compare) -> Result<()> {
-    interrupt::watch("nothing was begun")?;
+    interrupt::watch("nothing was begun", arguments.wall)?;
     let configs = configs(arguments)?;
     let folder = folder(arguments.out.clone())?;
     let places = configs.iter().map(|config| Place::new(Some(&folder.join(&config.name)), &config.name));
@@ -124,7 +128,14 @@ fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
             seed: arguments.seed,
             tokens: TokenSource::Cloud(cloud.clone()),
             model: Model::averaging(rule, Operator::identity(), Mask::Full, gain),
-            run: RunOptions { steps: arguments.steps, engine, plan: Plan::Auto, precision, tolerance: None },
+            run: RunOptions {
+                steps: arguments.steps,
+                engine,
+                plan: Plan::Auto,
+                precision,
+                auto: false,
+                tolerance: None,
+            },
             output: OutputOptions {
                 record: Trigger::Every(1),
                 // At most about 200 frames.

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::choice;
-use crate::cpu::{ExactCpu, InstructionSet};
+use crate::cpu::InstructionSet;
+use crate::engine;
 use crate::exact;
 use crate::machine;
 use crate::model::MAX_DIMENSION;
+use crate::threads;
 use crate::tokens::Precision;
 use gpus::Gpus;
 
@@ -46,12 +48,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!("localmax {version}, contract {}\n\n", exact::VERSION);
-    text += &format!("cpu        {} threads, {} kernels\n", machine::threads(), InstructionSet::best().name());
+    text += &format!("cpu        {} threads, {} kernels\n", threads::count(), InstructionSet::best().name());
     let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
     text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
     if let Some((n, d)) = plan {
         let bytes = cpu_plans(n, d).map(|(plan, bytes)| format!("{bytes} bytes ({plan})")).join(", ");
-        text += &format!("           n = {n}, d = {d}, f32: {bytes}; {} free\n", free());
+        text += &format!("           n = {n}, d = {d}, f32: a run takes {bytes}; {} available\n", available());
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());
@@ -61,13 +63,13 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     text
 }
 
-/// Bytes that the CPU engine takes by plan.
+/// Bytes that a run takes on the CPU engine, by plan.
 fn cpu_plans(n: usize, d: usize) -> [(&'static str, u64); 3] {
     [choice::Plan::Auto, choice::Plan::Brute, choice::Plan::Tree]
-        .map(|plan| (plan.name(), ExactCpu::memory(n, d, Precision::F32, plan, machine::threads())))
+        .map(|plan| (plan.name(), engine::cpu_memory(n, d, Precision::F32, plan)))
 }
 
-fn free() -> String {
+fn available() -> String {
     machine::available_memory().map_or("unknown".into(), |bytes| bytes.to_string())
 }
 
@@ -76,7 +78,7 @@ fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
         "localmax": env!("CARGO_PKG_VERSION"),
         "contract": exact::VERSION,
         "cpu": {
-            "threads": machine::threads(), "instruction_set": InstructionSet::best().name(),
+            "threads": threads::count(), "instruction_set": InstructionSet::best().name(),
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
         },
         "auto": gpus.default_engine(),

@@ -23,7 +23,9 @@ mod verify;
 use std::ffi::OsString;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::threads;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -47,6 +49,9 @@ Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Number of threads that compute; otherwise RAYON_NUM_THREADS, or one a core
+    #[arg(long, global = true, value_name = "N", value_parser = source::at_least_one)]
+    threads: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,7 +76,8 @@ impl Cli {
     /// Arguments that do not fit, in one line.
     pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
-        Self::try_parse_from(&arguments).map_err(|error| {
+        let matches = negatives(Self::command()).try_get_matches_from(&arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if !error.use_stderr() || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
                 error.exit();
             }
@@ -85,6 +91,13 @@ impl Cli {
     /// Whatever the command could not do; [`exit_status`] says how the process ends.
     pub fn run(self) -> Result<()> {
         interrupt::outlive_file_limits();
+        let computes = !matches!(
+            self.command,
+            Command::Doctor(_) | Command::Presets(_) | Command::Completions(_) | Command::Man(_)
+        );
+        if computes {
+            threads::start(self.threads)?;
+        }
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Resume(arguments) => resume::run(&arguments),
@@ -99,6 +112,11 @@ impl Cli {
             Command::Man(arguments) => man::run(&arguments),
         }
     }
+}
+
+/// Takes `-1` for the value of an option, which then says what it needs, and not for an option.
+fn negatives(command: clap::Command) -> clap::Command {
+    command.allow_negative_numbers(true).mut_subcommands(negatives)
 }
 
 /// Says on one line of stderr why a command failed, whatever is in the names of its files.

@@ -43,26 +43,19 @@ impl Bar {
 
     /// `step` steps are done; `detail` says what a person would want to know.
     pub(super) fn at(&mut self, step: u64, detail: &str) {
-        if self.start.elapsed() < QUIET {
+        let elapsed = self.start.elapsed();
+        if elapsed < QUIET {
             return;
         }
+        let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
+        let pace = pace(step.saturating_sub(self.from), self.total.saturating_sub(step), elapsed.as_secs_f64());
         if self.interactive {
-            let (from, total, start) = (self.from, self.total, self.start);
-            let bar = self.shown.get_or_insert_with(|| bar(from, total, start));
+            let bar = self.shown.get_or_insert_with(|| bar(self.total));
+            bar.set_message(format!("{pace}{detail}"));
             bar.set_position(step);
-            bar.set_message(if detail.is_empty() { String::new() } else { format!(", {detail}") });
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
-            let elapsed = self.start.elapsed().as_secs_f64();
-            let taken = step.saturating_sub(self.from);
-            let left = elapsed / taken.max(1) as f64 * (self.total - step.min(self.total)) as f64;
-            let rate = taken as f64 / elapsed;
-            let detail = if detail.is_empty() { String::new() } else { format!(", {detail}") };
-            output::note(&format!(
-                "step {step} of {}, {rate:.3} steps/s, {} left{detail}",
-                self.total,
-                HumanDuration(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
-            ));
+            output::note(&format!("step {step} of {}, {pace}{detail}", self.total));
         }
     }
 
@@ -74,12 +67,32 @@ impl Bar {
     }
 }
 
-fn bar(from: u64, total: u64, start: Instant) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps, {per_sec}, {eta} left{msg}")
+/// The rate of the steps `taken` since this process began, and the time that those `left` take at
+/// that rate.
+fn pace(taken: u64, left: u64, seconds: f64) -> String {
+    let rate = taken as f64 / seconds;
+    let time = Duration::try_from_secs_f64(left as f64 / rate).unwrap_or(Duration::MAX);
+    let digits = if rate < 10.0 { 2 } else { 0 };
+    format!("{rate:.digits$}/s, {} left", HumanDuration(time))
+}
+
+/// A bar that a narrow terminal shows too: what does not fit is cut off at the right.
+fn bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:16} {pos}/{len} steps, {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    bar.set_style(style);
-    bar.set_position(from);
-    bar.reset_eta();
-    bar.with_elapsed(start.elapsed())
+    ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who decides by it whether to wait is misled by a rate that counts the steps of an earlier
+    /// process, or that of the last moment.
+    #[test]
+    fn the_pace_is_steps_over_time() {
+        assert_eq!(pace(24, 2160, 8.0), "3.00/s, 12 minutes left");
+        assert_eq!(pace(80_000, 80_000, 8.0), "10000/s, 8 seconds left");
+        assert!(pace(0, 5, 8.0).starts_with("0.00/s, "));
+    }
 }

@@ -1,18 +1,20 @@
 //! `localmax resume DIR`: go on with a run that was left.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::run;
-use super::source::{count, first_state, named, open_engine, preflight};
+use super::source::{count, first_state, named, open_engine, preflight, time};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
+use crate::io::config::Start;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::record;
-use crate::run::resume::{self, Resumable};
+use crate::run::resume::{self, Request, Resumable};
 use crate::run::{Meta, RunDir, Segment};
 
 /// Go on with a run that was interrupted, killed or failed, to the files that it would have left in
@@ -26,7 +28,7 @@ pub(super) struct Arguments {
     /// A run's directory
     dir: PathBuf,
     /// Take K steps more than the run was to take
-    #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = count)]
     steps: u64,
     /// Engine that computes from here on, instead of the config's
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
@@ -35,8 +37,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
     /// Check sampled rows against the reference every K steps, if not as before; 0 never
-    #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "K", value_parser = count)]
     verify: Option<u64>,
+    /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    wall: Option<Duration>,
+    /// Go on after no bit moves any more, as if the run had begun with this option
+    #[arg(long)]
+    past_fixed_point: bool,
+    /// Go on though frames are gone or changed, such as those moved to an archive
+    #[arg(long)]
+    without_frames: bool,
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
@@ -44,17 +55,24 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let dir = arguments.dir.display();
-    interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"))?;
+    interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"), arguments.wall)?;
     let run = RunDir::open(&arguments.dir)?;
-    let _lock = run.lock()?;
-    let Resumable { config: kept, mut options, checkpoint, done, notes } = resume::look(&run, arguments.steps)?;
+    let lock = run.lock()?;
+    if let Some(note) = lock.note() {
+        output::note(&note);
+    }
+    let Resumable { config: kept, mut options, checkpoint, done, notes } = {
+        let &Arguments { steps: more, past_fixed_point, without_frames, .. } = arguments;
+        resume::look(&run, Request { more, past_fixed_point, without_frames })?
+    };
     for note in notes {
         output::note(&note);
     }
     options.no_plot |= arguments.no_plot;
     if let Some(done) = done {
         output::print(&format!("nothing to do: {done}\n"))?;
-        let is_drawn = run.plots().read_dir().is_ok_and(|mut all| all.next().is_some());
+        // The page is written last.
+        let is_drawn = run.plots().join("report.html").is_file();
         return run::draw(&run, options.no_plot || is_drawn);
     }
     options.verify_every = arguments.verify.unwrap_or(options.verify_every);
@@ -79,13 +97,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         (start, engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
-        let (tokens, grid) = first_state(&config)?;
+        let Start { tokens, grid, radius, .. } = first_state(&mut config)?;
         let engine = open_engine(&config, &tokens, grid)?;
-        let progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
+        let mut progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
+        progress.half_side = Some(radius);
         (Checkpoint { tokens, progress, frames: Vec::new() }, engine)
     };
     start.progress.options = options;
-    interrupt::begin();
+    interrupt::begin(run::LOST);
     let back = (!is_new).then_some(&start);
     run.cut_back(back)
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))

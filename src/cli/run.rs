@@ -2,17 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::progress::Bar;
-use super::source::{Source, count, first_state, open_engine};
+use super::source::{Source, count, first_state, open_engine, time};
 use super::verify::require_steps;
 use super::{interrupt, output};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::exact::Grid;
-use crate::io::config::Config;
+use crate::exact::{Grid, LeastGain, RunError};
+use crate::interrupt::Interrupt;
+use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::limits::Limits;
@@ -21,12 +23,17 @@ use crate::run::record::{self, Callbacks, RunResult};
 use crate::run::{Cycle, Progress};
 use crate::run::{Meta, Options, Place, RunDir, Settled};
 
+/// What a process that ends at once loses of a run.
+pub(super) const LOST: &str =
+    "the steps since the last checkpoint are lost; `localmax resume` goes on from the checkpoint";
+
 /// Simulate: from initial tokens to a directory with numbers and pictures
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   localmax run                                             a default system, in seconds
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
+  localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -36,18 +43,27 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
     /// Check sampled rows against the reference every K steps; a breach ends the run with exit
     /// status 1
-    #[arg(long, value_name = "K", default_value_t = 0, allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = count)]
     verify: u64,
     /// Go on to the last step even when no token moves any more and none ever will
     #[arg(long)]
     past_fixed_point: bool,
+    /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    wall: Option<Duration>,
     /// Draw no pictures
     #[arg(long)]
     no_plot: bool,
+    /// Print a config with every key, its meaning and its default, and run nothing
+    #[arg(long, exclusive = true)]
+    template: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    interrupt::watch("nothing was begun")?;
+    if arguments.template {
+        return Ok(output::print(&template()?)?);
+    }
+    interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
         require_steps(&config, "--verify")?;
@@ -65,7 +81,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 /// Draws a run's pictures, unless it is to have none, and says where it is.
 pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
     if !no_plot {
-        for path in pictures::draw(run, pictures::Choice::default())? {
+        let complete = format!("the run is complete; `localmax plot {}` draws its pictures", run.path().display());
+        interrupt::finish(complete.clone())?;
+        for path in pictures::draw(run, pictures::Choice::default()).map_err(|e| e.after(complete))? {
             output::print(&format!("wrote      {}\n", path.display()))?;
         }
     }
@@ -74,13 +92,16 @@ pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
 
 /// Takes a new run to its end and prints what it came to.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
-    let (tokens, grid) = first_state(config)?;
+    let config = &mut config.clone();
+    let Start { tokens, grid, radius, why, .. } = first_state(config)?;
     let engine = open_engine(config, &tokens, grid)?;
-    let progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
+    let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
+    progress.half_side = Some(radius);
 
-    interrupt::begin();
+    interrupt::begin(LOST);
     let start = Checkpoint { tokens, progress, frames: Vec::new() };
     let mut live = Live::new(config, &start);
+    live.before.why = why;
     let result = record::begin(config, place, start, engine, &mut live);
     live.progress.done();
     let (run, result) = result?;
@@ -105,7 +126,7 @@ struct Live<'a> {
 
 impl<'a> Live<'a> {
     fn new(config: &'a Config, start: &Checkpoint) -> Self {
-        let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds };
+        let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds, why: None };
         Self { config, progress: Bar::after(before.steps, config.run.steps), before }
     }
 }
@@ -117,9 +138,17 @@ impl Callbacks for Live<'_> {
         open_engine(self.config, &at.tokens, grid)
     }
 
+    fn interrupt(&self) -> Interrupt {
+        interrupt::flag()
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(text);
+    }
+
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()> {
         let searched =
-            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.distinct, e.keys_a_row));
+            effort.map_or(String::new(), |e| format!(", {} rows computed, {:.0} keys a row", e.rows, e.keys_a_row));
         self.progress.at(step, &format!("{} moving{searched}", report.moved));
         interrupt::flow()
     }
@@ -130,10 +159,13 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Steps and seconds of a run's earlier segments.
+/// What was before the segment that ended.
 struct Before {
+    /// Steps and seconds of earlier segments.
     steps: u64,
     seconds: f64,
+    /// Why f64 was chosen.
+    why: Option<String>,
 }
 
 fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
@@ -155,17 +187,16 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     }
     text += "\n";
     let strips = result.last.filter(|_| config.model.has_strips());
-    let largest = strips.map_or(1, |r| r.strip_max);
     if let Some(grid) = &meta.grid {
+        let why = before.why.as_ref().map_or(String::new(), |why| format!(", since {why}"));
         text += &format!(
-            "lattice    unit {2:.3e} ({3}), coordinates up to {0:.6e} (at most 2^{1}); rounding moves the limit of a strip of {5} by up to about {4:.1e}\n",
-            grid.radius,
-            grid.exponent,
-            grid.unit,
-            meta.precision,
-            grid.unit * f64::from(largest).max(2.0) / 2.0,
-            counted(u64::from(largest), "token"),
+            "lattice    unit {:.3e} ({}{why}), coordinates up to {:.6e} (at most 2^{})\n",
+            grid.unit, meta.precision, grid.radius, grid.exponent,
         );
+        if let Ok(Some(least)) = LeastGain::of(&config.model, 0..result.steps) {
+            let error = RunError::after(result.steps, least, config.run.precision);
+            text += &format!("rounding   {}\n", error.told(grid.unit));
+        }
     }
     if let Some(last) = result.last {
         text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);
@@ -175,9 +206,9 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         }
         text += "\n";
     }
-    if let Some(Effort { plan, keys_a_row, boxes_a_row, distinct }) = result.effort {
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, rows }) = result.effort {
         text += &format!(
-            "search     plan {}: {distinct} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
+            "search     plan {}: {rows} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
             plan.name()
         );
     }
@@ -265,7 +296,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(error.exit_status(), 4, "{fault:?} at call {at}: {said}");
                     assert!(said.contains("localmax resume"), "{said}");
-                    let found = RunDir::open(&path).unwrap().newest_checkpoint().unwrap();
+                    let found = RunDir::open(&path).unwrap().newest_checkpoint(false).unwrap();
                     assert!(found.checkpoint.is_some(), "{fault:?} at call {at}");
                     let meta = fs::read_to_string(path.join("meta.json")).unwrap();
                     if fault == Fault::Once(FULL) && !said.contains("meta.json") {

@@ -2,6 +2,7 @@
 //! line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -9,10 +10,10 @@ use super::output;
 use crate::choice::{EngineChoice, Plan};
 use crate::engine::{self, Engine};
 use crate::error::Error;
-use crate::exact::{Grid, Step, Steps};
-use crate::io::config::{Config, Override};
+use crate::exact::Grid;
+use crate::io::config::{Config, Override, PRECISIONS, Start, TokenSource};
 use crate::io::presets;
-use crate::model::StripForm;
+use crate::num;
 use crate::tokens::Tokens;
 
 /// Coordinates that take seconds to draw or read.
@@ -35,11 +36,12 @@ pub(super) struct Source {
     /// Search for keys: every pair (brute), by norms or by a tree of boxes; auto takes the cheapest
     #[arg(long, value_name = "PLAN", value_parser = named(&Plan::ALL))]
     plan: Option<String>,
-    /// Width of the stored tokens
-    #[arg(long, value_name = "WIDTH", value_parser = ["f32", "f64"])]
+    /// Width of the stored tokens; auto takes f32, or f64 where an exact rule's lattice would be too
+    /// coarse
+    #[arg(long, value_name = "WIDTH", value_parser = named(&PRECISIONS))]
     precision: Option<String>,
     /// Steps to take
-    #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = count)]
+    #[arg(long, value_name = "T", value_parser = count)]
     steps: Option<u64>,
 }
 
@@ -52,12 +54,23 @@ pub(super) fn named<T>(all: &[(T, &'static str)]) -> clap::builder::PossibleValu
 pub(super) fn count(text: &str) -> std::result::Result<u64, String> {
     let most = i64::MAX;
     let domain = || format!("it must be a whole number from 0 to {most}");
-    text.parse().ok().filter(|&v| v <= most as u64).ok_or_else(domain)
+    num::whole(text).filter(|&v| v <= most as u64).ok_or_else(domain)
+}
+
+/// Parses a time, as `3600`, `90m` or `2h`; a number alone is in seconds.
+pub(super) fn time(text: &str) -> std::result::Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+    let unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, seconds) = unit.unwrap_or((text, 1.0));
+    let time = number.trim().parse::<f64>().ok().filter(|number| *number > 0.0);
+    let time = time.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
+    time.ok_or_else(|| "it must be a time above 0, such as 3600 (seconds), 90m or 2h".into())
 }
 
 /// Parses a number of things of which there must be some.
 pub(super) fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|&v| v > 0).ok_or_else(|| "it must be a whole number of at least 1".into())
+    let count = num::whole(text).and_then(|v| usize::try_from(v).ok());
+    count.filter(|&v| v > 0).ok_or_else(|| "it must be a whole number of at least 1".into())
 }
 
 impl Source {
@@ -82,35 +95,36 @@ impl Source {
     }
 }
 
-/// The first state of a run: the config's tokens on their lattice, or on their geometry.
+/// The first state of a run: the config's tokens on their lattice, whose precision is settled, or
+/// on their geometry. Says what the lattice loses.
 ///
 /// # Errors
 /// No such engine, or more memory than there is, before anything is allocated; a file that cannot
-/// be read; tokens too large or too small for their lattice.
-pub(super) fn first_state(config: &Config) -> Result<(Tokens, Grid)> {
+/// be read; tokens too large or too small for their lattice, or steps too small.
+pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     preflight(config)?;
-    let (model, run) = (&config.model, &config.run);
     let coordinates = config.n().saturating_mul(config.d());
     if coordinates > LONG_TO_LOAD {
         output::note(&format!("drawing or reading {coordinates} coordinates"));
     }
-    let (tokens, grid) = engine::first_state(model, &config.load_tokens()?, run.precision)?;
-    if model.is_exact() && model.strip_form() == StripForm::ANorm {
-        let holds = Step::exponents_of_a_norms(run.precision, config.d());
-        let mut steps = Steps::new(model, grid, config.d());
-        for t in [0, run.steps.saturating_sub(1)] {
-            let found = steps.at(t)?.matrix_exponent;
-            if !holds.contains(&found) {
-                let (least, most) = (holds.start(), holds.end());
-                output::note(&format!(
-                    "at step {t} the rows of A sum to about 2^{found}; a-norms keep their digits from 2^{least} to 2^{most}: take c·A \
-                     and √c·δ, which is the same system, or see what `localmax verify` says"
-                ));
-                break;
-            }
-        }
+    let (n, d) = (config.n(), config.d());
+    if let TokenSource::File(path, ..) = &config.tokens
+        && d > n
+    {
+        let (path, s) = (path.display(), if n == 1 { "" } else { "s" });
+        output::note(&format!(
+            "{path}: {n} token{s} in R^{d}, a row each; if a column is a token, transpose the array"
+        ));
     }
-    Ok((tokens, grid))
+    let width = config.run.precision;
+    let start = config.start()?;
+    if config.run.precision != width {
+        preflight(config)?;
+    }
+    if let Some(lost) = &start.note {
+        output::note(lost);
+    }
+    Ok(start)
 }
 
 /// Checks that there is the engine that the config asks for, with the memory that it takes, and

@@ -1,12 +1,16 @@
 //! `localmax strip`: who one token attends to.
 
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::output;
+use super::progress::Bar;
 use super::source::{Source, first_state, open_engine};
-use crate::engine::{Simulation, Strip};
+use crate::engine::{Simulation, Strip, Until};
 use crate::error::Error;
+use crate::io::config::Start;
 use crate::model::Rule;
 
 /// Print the strip of one token: the tokens it averages over, with their scores and how far below
@@ -27,12 +31,50 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// Takes the steps up to `step`; where the state is at rest or on a cycle, only those that change
+/// it.
+fn go_to(simulation: &mut Simulation, step: u64) -> Result<()> {
+    let is_autonomous = simulation.model().is_autonomous();
+    let mut progress = Bar::new(step);
+    // A state that is compared with later ones (Brent 1980), and the step to go to.
+    let (mut anchor, mut end) = ((simulation.t(), simulation.hash()?), step);
+    loop {
+        let mut period = None;
+        let until = Until { end, past_fixed_point: false };
+        simulation.run(
+            until,
+            |_| false,
+            Simulation::take,
+            |simulation, at| {
+                progress.at(at.t, "");
+                if at.is_last || !is_autonomous {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                let hash = simulation.hash()?;
+                if hash == anchor.1 {
+                    period = Some(at.t - anchor.0);
+                    return Ok(ControlFlow::Break(()));
+                }
+                if at.t >= 2 * anchor.0 {
+                    anchor = (at.t, hash);
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        let Some(period) = period else { break };
+        // After this many steps the state is that of `step`.
+        end = simulation.t() + (end - simulation.t()) % period;
+    }
+    progress.done();
+    Ok(())
+}
+
 /// Members printed at most.
 const SHOWN: usize = 40;
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let config = arguments.source.config()?;
-    let (n, d, token) = (config.n(), config.d(), arguments.token);
+    let mut config = arguments.source.config()?;
+    let (n, token) = (config.n(), arguments.token);
     if token >= n {
         return Err(Error::input(format!("--token {token}: there are {n} tokens, 0 to {}", n - 1)).into());
     }
@@ -52,14 +94,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.step > config.run.steps {
         let steps = config.run.steps;
+        config.require_values(arguments.step)?;
         output::note(&format!("step {} is past the config's last, {steps}: going on to it", arguments.step));
     }
-    let (tokens, grid) = first_state(&config)?;
+    let Start { tokens, grid, .. } = first_state(&mut config)?;
     let engine = open_engine(&config, &tokens, grid)?;
-    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, 0);
-    while simulation.t() < arguments.step {
-        simulation.take(arguments.step)?;
-    }
+    let shape = (tokens.n(), tokens.d());
+    let mut simulation = Simulation::from_state(&config.model, grid, shape, engine, 0);
+    go_to(&mut simulation, arguments.step)?;
     let now = simulation.tokens()?;
     let Strip { members, scores, max, threshold, delta, .. } = simulation.strip(token)?;
     let inside = max - threshold;

@@ -1,13 +1,14 @@
 //! `localmax study`: experiments of many runs that answer a question.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches};
 
 use super::compare::Compare;
 use super::progress::Bar;
-use super::{interrupt, output};
+use super::{interrupt, output, source};
 use crate::error::Error;
 use crate::io::input;
 use crate::study::catalogue::{self, CATALOGUE, Entry, Outcome, Planned, Shard};
@@ -40,6 +41,9 @@ struct Place {
     /// writes the report
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = source::time)]
+    wall: Option<Duration>,
 }
 
 /// Go on with an interrupted study; of a finished one, draw the report anew
@@ -50,6 +54,9 @@ struct Resume {
     /// Compute only the cells of part I of N
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// End after this time, as after a signal: `resume` goes on; 3600 (seconds), 90m, 2h
+    #[arg(long, value_name = "TIME", value_parser = source::time)]
+    wall: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -147,8 +154,8 @@ fn named(entry: &Entry) -> Command {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.study {
         Study::Compare(compare) => super::compare::run(compare),
-        Study::Resume(Resume { dir, shard }) => {
-            interrupt::watch("nothing was changed")?;
+        Study::Resume(Resume { dir, shard, wall }) => {
+            interrupt::watch("nothing was changed", *wall)?;
             let (folder, text) = Folder::open(dir)?;
             let study = catalogue::read(&text, &dir.join("study.toml").display().to_string())?;
             take(study.as_ref(), &folder, *shard)
@@ -167,14 +174,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn start(study: &dyn Planned, place: &Place) -> Result<()> {
-    interrupt::watch("nothing was begun")?;
+    interrupt::watch("nothing was begun", place.wall)?;
     let folder = Folder::create(place.out.as_deref(), study.name(), &study.to_toml()?)?;
     take(study, &folder, place.shard)
 }
 
 /// Takes a study to its report and prints what it came to.
 fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()> {
-    interrupt::begin();
+    interrupt::begin("the cell in hand is lost; `localmax study resume` goes on");
     let mut progress = Bar::new(0);
     let outcome = study.run(folder, shard, &mut |at| {
         progress.set_total(at.total);
@@ -194,13 +201,13 @@ fn summary(name: &str, folder: &Folder, outcome: &Outcome) -> String {
     let mut text = format!("{name}: {finished} of {cells} cells\n");
     for Claim { claim, measured, error, agrees, basis, .. } in claims {
         text +=
-            &format!("{:<10} {claim} ({})\n           {measured}; criterion: {error}\n", agrees.name(), basis.name());
+            &format!("{:<12} {claim} ({})\n             {measured}; criterion: {error}\n", agrees.name(), basis.name());
     }
     for path in written {
-        text += &format!("wrote      {}\n", path.display());
+        text += &format!("wrote        {}\n", path.display());
     }
     if finished < cells {
-        text += "report     none yet: other cells are still to be computed\n";
+        text += "report       none yet: other cells are still to be computed\n";
     }
-    text + &format!("study      {}\n", folder.path().display())
+    text + &format!("study        {}\n", folder.path().display())
 }

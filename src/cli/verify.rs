@@ -8,7 +8,7 @@ use super::progress::Bar;
 use super::source::{Source, at_least_one, first_state, open_engine};
 use super::{error_table, output};
 use crate::error::Error;
-use crate::io::config::Config;
+use crate::io::config::{Config, Start};
 use crate::io::npy;
 use crate::verify::Verifier;
 use crate::verify::bits::{Comparison, compare};
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows checked a step; otherwise as many as the reference can afford
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     rows: Option<usize>,
     /// Print the table of errors of every engine of this machine over a fixed set of systems, in
     /// Markdown
@@ -48,9 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some([a, b]) = arguments.bits.as_deref() {
         return bits(a, b);
     }
-    let config = arguments.source.config()?;
+    let mut config = arguments.source.config()?;
     require_steps(&config, "verify")?;
-    let (tokens, grid) = first_state(&config)?;
+    let Start { tokens, grid, .. } = first_state(&mut config)?;
     let mut engine = open_engine(&config, &tokens, grid)?;
     let mut verifier = Verifier::new(&config.model, grid, tokens.n(), tokens.d(), arguments.rows);
     let who = engine.description();

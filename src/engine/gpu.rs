@@ -7,21 +7,35 @@ use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::plans::only_brute;
 use crate::engine::step::Step;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
 use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
+use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
+/// The largest coordinate of a cloud must not be below this, so that a token a hundred million times
+/// smaller is still a normal number: WGSL lets a driver flush others to 0.
+const SMALLEST_CLOUD: f64 = 1e-30;
+
 /// The GPU engine on an opened device.
 ///
 /// # Errors
-/// Not enough memory; a model without kernels; a plan that the engine lacks; device failures.
+/// Not enough memory; a model without kernels; a plan that the engine lacks; tokens of a rule in real
+/// numbers that are all but 0; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     require(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
+        let largest = tokens.largest_magnitude();
+        if largest > 0.0 && largest < SMALLEST_CLOUD {
+            return Err(Error::input(format!(
+                "the largest coordinate is {largest:.1e}, and a GPU may take numbers below {:.1e} for 0: scale the tokens \
+                 to {SMALLEST_CLOUD:e} or more, or take --engine cpu",
+                f32::MIN_POSITIVE
+            )));
+        }
         return Ok(Box::new(block_on(RealGpu::new(device, tokens, model))?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
@@ -77,6 +91,10 @@ impl Engine for ExactGpu {
         description(self.device().adapter())
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
+    }
+
     fn rounding(&self) -> Rounding {
         Rounding::Single
     }
@@ -91,7 +109,7 @@ impl Engine for ExactGpu {
     }
 
     fn effort(&self) -> Option<Effort> {
-        Some(self.effort())
+        self.effort()
     }
 
     fn strips(&mut self) -> Result<Strips> {
@@ -106,6 +124,10 @@ impl Engine for ExactGpu {
 impl Engine for RealGpu {
     fn description(&self) -> Description {
         description(self.device().adapter())
+    }
+
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.heed(interrupt);
     }
 
     fn rounding(&self) -> Rounding {

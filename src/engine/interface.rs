@@ -2,6 +2,7 @@
 
 use crate::engine::step::Step;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::Tokens;
 
@@ -11,7 +12,8 @@ use crate::tokens::Tokens;
 pub enum Rounding {
     /// Whatever is done once a row or once a tile of keys, in f64.
     Double,
-    /// Everything in f32, but for what sums over chunks of keys carry along.
+    /// Everything in f32, rounded to either neighbour, but for what sums over chunks of keys carry
+    /// along.
     Single,
 }
 
@@ -31,11 +33,17 @@ pub trait Engine: Send {
         Rounding::Double
     }
 
-    /// Applies the steps in order; a GPU may take several in one submission.
+    /// Has the engine look at `interrupt` from now on, many times a second while it computes. One
+    /// that does not ends every step that it begins.
+    fn heed(&mut self, _interrupt: &Interrupt) {}
+
+    /// Applies the steps in order; a GPU may take several in one submission. An interrupt ends it
+    /// after the steps that were taken whole, whose reports it returns.
     ///
     /// # Errors
-    /// Device failures; a token that stops being finite; a step of the other arithmetic. The state
-    /// is then undefined.
+    /// [`crate::error::Error::Interrupted`] before the first step was taken whole: the state is as
+    /// it was. Device failures; a token that stops being finite; a step of the other arithmetic:
+    /// the state is then undefined.
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>>;
 
     /// The current tokens, in the stored width.
@@ -44,7 +52,8 @@ pub trait Engine: Send {
     /// Device failures.
     fn tokens(&mut self) -> Result<Tokens>;
 
-    /// Effort of the last step; `None` in an engine that always compares every row with every key.
+    /// Effort of the last step; `None` before the first, and in an engine that always compares every
+    /// row with every key.
     fn effort(&self) -> Option<Effort> {
         None
     }

@@ -18,7 +18,7 @@ pub(crate) use gpu::no_gpu;
 pub use gpu::on_gpu;
 pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
-pub use preflight::preflight;
+pub use preflight::{cpu_memory, preflight};
 pub use reference::{ExactReference, RealReference};
 pub use simulation::{Simulation, Standing, Until, first_state};
 pub use step::{Step, Steps};

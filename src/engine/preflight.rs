@@ -8,6 +8,7 @@ use crate::engine::plans::{cpu_plan, reference_plan};
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::Model;
+use crate::threads;
 use crate::tokens::Precision;
 
 /// Tokens that do not exist yet.
@@ -36,7 +37,7 @@ pub fn preflight(
     match choice {
         EngineChoice::Reference => {
             reference_plan(plan)?;
-            shape.require(shape.tokens().saturating_mul(2))?;
+            shape.require(shape.read().saturating_add(shape.tokens(16)))?;
             Ok(None)
         }
         EngineChoice::Cpu => shape.on_cpu(plan, model),
@@ -48,34 +49,47 @@ pub fn preflight(
     }
 }
 
+/// Bytes of memory that a run of n tokens in R^d takes on the CPU engine: the tokens as read and on
+/// their lattice, and what the engine holds.
+pub fn cpu_memory(n: usize, d: usize, precision: Precision, plan: Plan) -> u64 {
+    let engine = ExactCpu::memory(n, d, precision, plan, threads::count());
+    Shape { n, d, precision }.read().saturating_add(engine)
+}
+
 impl Shape {
-    /// Bytes of the coordinates at 8 bytes each.
-    fn tokens(self) -> u64 {
-        (self.n as u64).saturating_mul(self.d as u64).saturating_mul(8)
+    /// Bytes of the coordinates at this many bytes each.
+    fn tokens(self, bytes: usize) -> u64 {
+        (self.n as u64).saturating_mul(self.d as u64).saturating_mul(bytes as u64)
+    }
+
+    /// Bytes of the tokens as read and on their lattice.
+    fn read(self) -> u64 {
+        self.tokens(2 * self.precision.bytes())
     }
 
     fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
         cpu_plan(plan, model)?;
-        self.require(ExactCpu::memory(self.n, self.d, self.precision, plan, machine::threads()))?;
+        self.require(cpu_memory(self.n, self.d, self.precision, plan))?;
         Ok(None)
     }
 
     fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
         let need = gpu::need(adapter, plan, model, (self.n, self.d), self.precision)?;
-        self.require(0)?;
+        self.require(self.read())?;
         Ok(need)
     }
 
-    /// Checks that this machine has `engine` bytes beside the tokens as read and on their lattice.
-    fn require(self, engine: u64) -> Result<()> {
-        let held = self.tokens() / 8 * self.precision.bytes() as u64;
-        let needed = held.saturating_mul(2).saturating_add(engine);
+    /// Checks that this machine has this many bytes.
+    fn require(self, needed: u64) -> Result<()> {
         match machine::available_memory() {
             Some(available) if needed > available => Err(Error::Memory {
                 what: format!("a run of {} tokens in R^{}", self.n, self.d),
                 needed,
                 available,
-                mend: "take fewer tokens or precision f32".into(),
+                mend: match self.precision {
+                    Precision::F32 => "take fewer tokens".into(),
+                    Precision::F64 => "take fewer tokens or precision f32".into(),
+                },
             }),
             _ => Ok(()),
         }

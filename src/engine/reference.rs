@@ -1,9 +1,10 @@
-//! [`crate::reference`] behind the trait.
+//! [`crate::reference`] behind the trait. Its loops stay plain: an interrupt is heard between steps.
 
 use crate::engine::interface::Engine;
 use crate::engine::step::Step;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
+use crate::interrupt::Interrupt;
 use crate::outcome::{Description, StepReport, Strips};
 use crate::reference::{exact, real};
 use crate::tokens::Tokens;
@@ -12,6 +13,7 @@ use crate::tokens::Tokens;
 #[derive(Debug)]
 pub struct ExactReference {
     state: exact::State,
+    interrupt: Interrupt,
     strips: Option<Strips>,
 }
 
@@ -20,13 +22,14 @@ pub struct ExactReference {
 #[derive(Debug)]
 pub struct RealReference {
     tokens: Tokens,
+    interrupt: Interrupt,
     strips: Option<Strips>,
 }
 
 impl ExactReference {
     /// Holds the tokens, moved to the grid.
     pub fn new(tokens: &Tokens, grid: Grid) -> Self {
-        Self { state: exact::State::new(tokens, grid), strips: None }
+        Self { state: exact::State::new(tokens, grid), interrupt: Interrupt::default(), strips: None }
     }
 
     fn step_once(&mut self, step: &Step) -> Result<StepReport> {
@@ -42,7 +45,7 @@ impl ExactReference {
 impl RealReference {
     /// Holds the tokens as they are.
     pub fn new(tokens: &Tokens) -> Self {
-        Self { tokens: tokens.clone(), strips: None }
+        Self { tokens: tokens.clone(), interrupt: Interrupt::default(), strips: None }
     }
 
     fn step_once(&mut self, step: &Step) -> Result<StepReport> {
@@ -74,8 +77,12 @@ impl Engine for ExactReference {
         description("i128")
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+    }
+
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        steps.iter().map(|step| self.step_once(step)).collect()
+        self.interrupt.clone().whole_steps(steps, |step| self.step_once(step))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -97,8 +104,12 @@ impl Engine for RealReference {
         description("f64")
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+    }
+
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        steps.iter().map(|step| self.step_once(step)).collect()
+        self.interrupt.clone().whole_steps(steps, |step| self.step_once(step))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {

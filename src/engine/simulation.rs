@@ -2,7 +2,6 @@
 //! to rest.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use crate::choice::{EngineChoice, Plan};
 use crate::clock::Instant;
@@ -11,15 +10,16 @@ use crate::engine::open::open;
 use crate::engine::step::{Step, Steps};
 use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
-use crate::exact::Grid;
+use crate::exact::{Grid, Loss};
 use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::tokens::{Precision, Tokens};
 
 /// Steps handed to an engine at once, at most: a GPU takes them in one submission.
 const LARGEST_BATCH: u64 = 256;
-/// A batch is sized to take about this long, so that progress and signals are not kept waiting.
-const BATCH_TIME: Duration = Duration::from_millis(250);
+/// Coordinates of pairs, row and key, in a batch: a fraction of a second where all are scored, so
+/// that progress is not kept waiting. Counted, so that every run has the same batches.
+const BATCH_PAIRS: f64 = 4e9;
 /// Steps looked ahead for the next one that is due.
 const HORIZON: u64 = 256;
 
@@ -32,7 +32,7 @@ pub fn first_state(model: &Model, cloud: &Tokens, precision: Precision) -> Resul
     if !model.is_exact() {
         return Ok((model.start(cloud, precision)?, grid));
     }
-    grid.require_range()?;
+    grid.require_range(cloud.largest_magnitude())?;
     Ok((grid.snap(cloud)?, grid))
 }
 
@@ -42,8 +42,11 @@ pub struct Simulation {
     engine: Box<dyn Engine>,
     steps: Steps,
     grid: Grid,
+    lost: Loss,
     t: u64,
+    /// Steps of the next batch, and the most that one may have.
     batch: u64,
+    largest: u64,
     step_seconds: f64,
 }
 
@@ -73,19 +76,25 @@ impl Simulation {
     /// A run of `model` from `tokens`, at the precision that they are stored in.
     ///
     /// # Errors
-    /// A model or tokens outside their domain; no such engine on this machine, or not enough
-    /// memory.
+    /// A model or tokens outside their domain; a first step too small for the lattice; no such
+    /// engine on this machine, or not enough memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
+        if model.is_exact() {
+            grid.require_steps(model, 0..1, tokens.radius())?;
+        }
+        let lost = if model.is_exact() { Loss::of(tokens, &first) } else { Loss::default() };
         let opened = open(engine, Plan::Auto, model, &first, grid)?;
-        Ok(Self::from_state(model, grid, first.d(), opened.engine, 0))
+        Ok(Self { lost, ..Self::from_state(model, grid, (first.n(), first.d()), opened.engine, 0) })
     }
 
-    /// A run of `model` from the state that an engine holds, after t steps.
-    pub fn from_state(model: &Model, grid: Grid, d: usize, engine: Box<dyn Engine>, t: u64) -> Self {
+    /// A run of `model` from the n tokens in R^d that an engine holds, after t steps.
+    pub fn from_state(model: &Model, grid: Grid, (n, d): (usize, usize), engine: Box<dyn Engine>, t: u64) -> Self {
         let steps = Steps::new(model, grid, d);
-        Self { model: model.clone(), engine, steps, grid, t, batch: 1, step_seconds: 0.0 }
+        let largest = (BATCH_PAIRS / ((n * n) as f64 * d as f64)) as u64;
+        let (model, largest) = (model.clone(), largest.clamp(1, LARGEST_BATCH));
+        Self { model, engine, steps, grid, lost: Loss::default(), t, batch: 1, largest, step_seconds: 0.0 }
     }
 
     /// Steps taken so far, counted from the run's start.
@@ -101,6 +110,12 @@ impl Simulation {
     /// The lattice of rules under the integer contract.
     pub fn grid(&self) -> Grid {
         self.grid
+    }
+
+    /// What the lattice lost of the tokens that [`Simulation::new`] was given; tokens stored in f64
+    /// lose less.
+    pub fn lost(&self) -> Loss {
+        self.lost
     }
 
     /// The engine, with the state.
@@ -205,7 +220,8 @@ impl Simulation {
     /// Takes some steps, at least one and none beyond `end`; the reports of the steps taken.
     ///
     /// # Errors
-    /// Device failures; a schedule outside its domain.
+    /// [`Error::Interrupted`] before the first of them was taken whole; device failures; a schedule
+    /// outside its domain.
     pub fn take(&mut self, end: u64) -> Result<Vec<StepReport>> {
         let count = self.batch.min(end - self.t);
         let mut batch: Vec<Step> = Vec::with_capacity(count as usize);
@@ -216,12 +232,9 @@ impl Simulation {
                 Err(_) => break, // the steps before it are taken first
             }
         }
-        let start = Instant::now();
         let reports = self.engine.step(&batch)?;
-        self.t += batch.len() as u64;
-        let each = start.elapsed().div_f64(batch.len().max(1) as f64).max(Duration::from_nanos(1));
-        let fitting = BATCH_TIME.as_nanos() / each.as_nanos();
-        self.batch = (fitting as u64).clamp(1, LARGEST_BATCH).min(self.batch * 2);
+        self.t += reports.len() as u64;
+        self.batch = self.largest.min(self.batch * 2);
         Ok(reports)
     }
 

@@ -28,8 +28,8 @@ impl Grid {
     /// |e| ≤ 458 does it, and leaves a factor of 2^94 to the matrix.
     ///
     /// # Errors
-    /// The largest magnitude, with the range that works.
-    pub fn require_range(self) -> Result<()> {
+    /// `largest`, the largest magnitude of a coordinate, with the range that works.
+    pub fn require_range(self, largest: f64) -> Result<()> {
         let (least, most) = match self.precision {
             Precision::F32 => (-102, 127),
             Precision::F64 => (-458, 458),
@@ -37,12 +37,11 @@ impl Grid {
         if (least..=most).contains(&self.exponent) {
             return Ok(());
         }
-        // 2^1024 is no float.
-        let found = num::scale(1.0, self.exponent.min(1023));
         let (low, high) = (num::scale(1.0, least - 1), num::scale(1.0, most));
         Err(Error::input(format!(
-            "the largest coordinate is about {found:.1e} in magnitude; precision {} needs it above {low:.1e} and up to \
+            "the largest coordinate is {} in magnitude; precision {} needs it above {low:.1e} and up to \
              {high:.1e}, so scale the tokens",
+            num::short(largest),
             self.precision.name()
         )))
     }
@@ -98,8 +97,9 @@ impl Grid {
 
     /// True if every coordinate lies on this lattice, and none beyond 2^e: a run never leaves it.
     pub fn holds(self, tokens: &Tokens) -> bool {
-        self.require_range().is_ok()
-            && tokens.largest_magnitude() <= num::scale(1.0, self.exponent)
+        let largest = tokens.largest_magnitude();
+        self.require_range(largest).is_ok()
+            && largest <= num::scale(1.0, self.exponent)
             && self.coordinates(tokens).iter().zip(tokens.to_f64()).all(|(&c, x)| self.real(c) == x)
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     fn extreme_scales_are_refused() {
         for (precision, least, most) in [(Precision::F32, -102, 127), (Precision::F64, -458, 458)] {
             for (exponent, fits) in [(least - 1, false), (least, true), (0, true), (most, true), (most + 1, false)] {
-                assert_eq!(Grid { exponent, precision }.require_range().is_ok(), fits, "{exponent}");
+                assert_eq!(Grid { exponent, precision }.require_range(1.0).is_ok(), fits, "{exponent}");
             }
             for exponent in [least, most] {
                 let grid = Grid { exponent, precision };
@@ -141,8 +141,8 @@ mod tests {
                 assert!(least_score.is_normal() && (8192.0 * edge * edge).is_finite());
             }
         }
-        let line = Grid { exponent: 1024, precision: Precision::F64 }.require_range().unwrap_err().to_string();
-        assert!(line.contains("9.0e307") && line.contains("7.4e137"), "{line}");
+        let line = Grid { exponent: 1024, precision: Precision::F64 }.require_range(1e308).unwrap_err().to_string();
+        assert!(line.contains("is 1e308 in") && line.contains("7.4e137"), "{line}");
     }
 
     /// The largest coordinate must be representable: 2^b itself when it is a power of two.

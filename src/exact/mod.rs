@@ -1,5 +1,5 @@
 //! The canonical arithmetic: what a step of localmax, hardmax and Frank–Wolfe *is*, in integers.
-//! **Contract version 1.**
+//! **Contract version 2.**
 //!
 //! These rules only compare scores and average inside a hull that never grows, so the state can
 //! live on a lattice of fixed unit and everything that decides can be exact. No float enters the
@@ -17,11 +17,11 @@
 //!    largest sum of a row of |A|, taken in f64 from left to right; `Ã = rne(A·2^(b−eA))`; `Q =
 //!    floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
 //! 3. `s_ij = Q_i·X_j`; `m_i = max s_ij` over visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped
-//!    to 2^L. score: `D = floor(δ/(u²·2^eA))`, so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)`;
-//!    a-norm: `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, with `P = rne(δ/u)`; a negative eA shifts
-//!    left, and what is under the root is clamped to 2^L too. The root so has b − eA/2 bits at
-//!    most, and L/2: a-norms want an A of order one. (cA with √c·δ is the same system.)
-//!    Frank–Wolfe: C_i = {the lowest visible j with s_ij = m_i}.
+//!    to 2^L. score: `D = floor(δ/(u²·2^eA))`, so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)`
+//!    with `P = rne(δ/u)`; a-norm: `D_i = P·isqrt(2^k·max(0, Q_i·X_i))`, where k is eA mod 2 and `P
+//!    = rne(δ/(u·2^((eA+k)/2)))`: the powers of A that leave the root whole stand before it, and
+//!    4A with 2δ has the integers of A with δ. Frank–Wolfe: C_i = {the lowest visible j with s_ij
+//!    = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
 //!
@@ -31,19 +31,27 @@
 //! can become non-finite. Cycles are possible, if rare: two tokens that draw each other, an odd
 //! number of units apart and mirrored, change places for ever once that number is one.
 //!
+//! A lattice too coarse for the steps of a run is refused: γ(t)·R ≥ 2^10·u, R the radius of the
+//! cloud ([`Grid::require_steps`]). So γ is never 0, and a move of one unit is a step at the cloud's
+//! own scale only where a token has all but arrived.
+//!
 //! [`Grid`] is step 0, [`Step`] (made by [`Steps`]) is everything of 1–3 that does not depend on
 //! the tokens. Executing a step is the engines' business, and [`crate::reference`] defines it.
 
 mod grid;
+mod loss;
+mod resolution;
 mod step;
 
 pub use crate::exact::grid::Grid;
+pub use crate::exact::loss::Loss;
+pub use crate::exact::resolution::{LEAST_MOVE, LeastGain, RunError};
 pub use crate::exact::step::{Step, Steps, StripWidth, TokenMatrix};
 
 use crate::tokens::Precision;
 
 /// Version of the arithmetic above; results depend on it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 impl Precision {
     /// b: bits of a coordinate's magnitude.

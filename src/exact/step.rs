@@ -1,14 +1,12 @@
 //! Steps 1 to 3 of the contract, as far as they do not depend on the tokens: the integers of one
 //! step.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::grid::Grid;
 use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
 use crate::num;
-use crate::tokens::Precision;
 
 /// Ã: how queries Q are made from tokens X.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +31,12 @@ pub enum StripWidth {
         /// P.
         factor: i128,
     },
-    /// `D_i = P·isqrt(max(0, Q_i·X_i) ≫ eA)`, clamped.
+    /// `D_i = P·isqrt(2^k·max(0, Q_i·X_i))`, clamped.
     ANorm {
         /// P.
         factor: i128,
+        /// k, the parity of eA: 0 or 1.
+        parity: u32,
     },
 }
 
@@ -66,16 +66,6 @@ pub struct Steps {
     last: Option<(f64, TokenMatrix, i32)>,
 }
 
-impl Step {
-    /// The eA at which what is under the root of an a-norm is neither cut off, in tokens of R^d,
-    /// nor left with less than three quarters of its bits.
-    pub fn exponents_of_a_norms(precision: Precision, d: usize) -> RangeInclusive<i32> {
-        let bits = precision.state_bits();
-        let room = precision.clamp_bits() as i32 - 2 * bits - num::exponent_above(d as f64);
-        -room..=bits / 2
-    }
-}
-
 impl Steps {
     /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
     pub fn new(model: &Model, grid: Grid, d: usize) -> Self {
@@ -85,14 +75,14 @@ impl Steps {
     /// The integers of step t.
     ///
     /// # Errors
-    /// A schedule outside its domain at step t.
+    /// A schedule outside its domain at step t; rows of A whose sum leaves the range of f64.
     pub fn at(&mut self, t: u64) -> Result<Step> {
         let (model, grid) = (&self.model, self.grid);
         let at = Moment::of_step(t);
         let factor = model.score_factor(0, at)?;
         let (matrix, matrix_exponent) = match self.last.take() {
             Some((f, matrix, exponent)) if f == factor => (matrix, exponent),
-            _ => quantise(&model.scores().matrix, factor, grid, self.d),
+            _ => quantise(&model.scores().matrix, factor, grid, self.d, at)?,
         };
         self.last = Some((factor, matrix.clone(), matrix_exponent));
         Ok(Step {
@@ -119,37 +109,42 @@ fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWi
         let clamp = 1i128 << grid.precision.clamp_bits();
         if units < clamp as f64 { units as i128 } else { clamp }
     };
-    let factor = || clamped(num::scale(delta, -grid.unit_exponent()).round_ties_even());
+    let factor = |half: i32| clamped(num::scale(delta, -grid.unit_exponent() - half).round_ties_even());
     match (&model.rule, model.strip_form()) {
         (Rule::FrankWolfe, _) => StripWidth::Argmax,
         // Hardmax, whose δ is 0, among them.
         (_, StripForm::Score) => {
             StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))
         }
-        (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor() },
-        (_, StripForm::ANorm) => StripWidth::ANorm { factor: factor() },
+        (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor(0) },
+        (_, StripForm::ANorm) => {
+            let parity = matrix_exponent.rem_euclid(2);
+            StripWidth::ANorm { factor: factor((matrix_exponent + parity) / 2), parity: parity as u32 }
+        }
     }
 }
 
 /// Ã and eA of `factor · matrix`.
-fn quantise(matrix: &Matrix, factor: f64, grid: Grid, d: usize) -> (TokenMatrix, i32) {
+fn quantise(matrix: &Matrix, factor: f64, grid: Grid, d: usize, at: Moment) -> Result<(TokenMatrix, i32)> {
     let row_sum = |r: usize| -> f64 { (0..d).map(|c| (factor * matrix.entry(r, c)).abs()).sum() };
-    match matrix {
-        Matrix::Identity if factor == 1.0 => (TokenMatrix::Identity, 0),
-        Matrix::Identity | Matrix::Multiple(_) => {
-            let c = factor * matrix.entry(0, 0);
-            let exponent = num::exponent_above(c.abs());
-            (TokenMatrix::Multiple(entry(c, exponent, grid)), exponent)
-        }
-        Matrix::Dense { entries, .. } => {
-            let exponent = num::exponent_above((0..d).map(row_sum).fold(0.0, f64::max));
-            (TokenMatrix::Dense(entries.iter().map(|a| entry(factor * a, exponent, grid)).collect()), exponent)
-        }
+    let largest = match matrix {
+        Matrix::Identity if factor == 1.0 => return Ok((TokenMatrix::Identity, 0)),
+        Matrix::Identity | Matrix::Multiple(_) => (factor * matrix.entry(0, 0)).abs(),
+        Matrix::Dense { .. } => (0..d).map(row_sum).fold(0.0, f64::max),
+    };
+    if !largest.is_finite() {
+        let most = f64::MAX;
+        return Err(Error::at_key(
+            "model.a",
+            format!("has a row whose magnitudes sum to more than {most:.1e} at {at}; take a smaller multiple of it"),
+        ));
     }
-}
-
-fn entry(a: f64, exponent: i32, grid: Grid) -> i64 {
-    num::scale(a, grid.precision.state_bits() - exponent).round_ties_even() as i64
+    let exponent = num::exponent_above(largest);
+    let entry = |a: f64| num::scale(factor * a, grid.precision.state_bits() - exponent).round_ties_even() as i64;
+    Ok(match matrix {
+        Matrix::Dense { entries, .. } => (TokenMatrix::Dense(entries.iter().map(|&a| entry(a)).collect()), exponent),
+        _ => (TokenMatrix::Multiple(entry(matrix.entry(0, 0))), exponent),
+    })
 }
 
 #[cfg(test)]
@@ -157,6 +152,7 @@ mod tests {
     use super::*;
     use crate::model::{Gain, Operator};
     use crate::schedule::Schedule;
+    use crate::tokens::Precision;
 
     fn model(delta: f64, strip: StripForm, matrix: Matrix) -> Model {
         Model::averaging(
@@ -182,14 +178,28 @@ mod tests {
         assert_eq!(huge.width, StripWidth::Constant(1 << 62));
     }
 
-    /// Scores of tokens in a cube of 2^b, shifted by the least of these eA, meet the clamp and do
-    /// not exceed it.
+    /// cA with √c·δ is one system at every scale: were a digit lost on the way, a small A would
+    /// have other strips than a large one.
     #[test]
-    fn a_norms_keep_their_digits_at_scales_around_one() {
-        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 1), -14..=12);
-        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 3), -12..=12);
-        assert_eq!(Step::exponents_of_a_norms(Precision::F64, 8), -17..=26);
-        assert_eq!(Step::exponents_of_a_norms(Precision::F32, 8192), -1..=12);
+    fn a_norms_of_every_scale_have_the_same_integers() {
+        let grid = Grid { exponent: 0, precision: Precision::F32 };
+        let at = |m: i32| {
+            let matrix = Matrix::multiple(num::scale(0.75, 2 * m)).unwrap();
+            Steps::new(&model(num::scale(0.5, m), StripForm::ANorm, matrix), grid, 2).at(0).unwrap()
+        };
+        assert_eq!(at(0).width, StripWidth::ANorm { factor: 1 << 23, parity: 0 });
+        for m in [-500, -60, -7, 1, 60, 500] {
+            assert_eq!(at(m), Step { matrix_exponent: 2 * m, ..at(0) });
+        }
+    }
+
+    /// Rows of A whose sum leaves the range of f64 would be scaled by a number that is none.
+    #[test]
+    fn a_matrix_beyond_f64_is_refused() {
+        let grid = Grid { exponent: 0, precision: Precision::F64 };
+        let matrix = Matrix::dense(&[vec![1e308, 1e308], vec![0.0, 1.0]]).unwrap();
+        let error = Steps::new(&model(0.5, StripForm::Score, matrix), grid, 2).at(3).unwrap_err().to_string();
+        assert!(error.contains("model.a") && error.contains("step 3"), "{error}");
     }
 
     /// γ just below 1 must not become 2^K, which K bits cannot hold. (2^K − 1 still lands on the

@@ -41,7 +41,7 @@ impl Device {
     }
 }
 
-/// Measures chains of independent multiply-adds; about half a second.
+/// Measures chains of independent multiply-adds; about a second.
 ///
 /// # Errors
 /// Device failures.

@@ -71,6 +71,8 @@ pub struct Device {
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
     job_layout: wgpu::BindGroupLayout,
+    /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
+    pub(crate) hostile: Option<f32>,
 }
 
 /// A kernel compiled for one d and precision.
@@ -109,12 +111,28 @@ impl Device {
         raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        Ok(Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout })
+        Ok(Self {
+            raw,
+            queue,
+            adapter: adapter.clone(),
+            limits,
+            lost,
+            pipelines: Arc::default(),
+            job_layout,
+            hostile: None,
+        })
     }
 
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// This device with kernels of its own, in which floats that filter are off by up to a share of
+    /// their bounds: below 1 no bit of a result may change.
+    #[must_use]
+    pub fn with_hostile_filter(self, share: f32) -> Self {
+        Self { pipelines: Arc::default(), hostile: Some(share), ..self }
     }
 
     /// Ends the device as a reset of the driver would: every later call fails, on any clone.
@@ -298,18 +316,20 @@ impl Device {
         &self.limits
     }
 
-    /// A pipeline of its own layout, with one buffer at group 0, run once over `groups` workgroups;
-    /// the seconds it took.
+    /// A pipeline of its own layout, with its buffers in group 0, run once over `groups` workgroups;
+    /// the time it took. One that is not trusted has a counter in every loop.
     pub(crate) async fn run_alone(
         &self,
         source: &str,
         entry: &str,
         buffers: &[&wgpu::Buffer],
-        groups: u32,
+        groups: u64,
+        trusted: bool,
     ) -> Result<Duration> {
+        let [across, down] = self.spread(groups);
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
-                let pipeline = compute_pipeline(raw, entry, source, false, None);
+                let pipeline = compute_pipeline(raw, entry, source, trusted, None);
                 let whole = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding());
                 let binding = bind_group(raw, entry, &pipeline.get_bind_group_layout(0), whole);
                 (pipeline, binding)
@@ -320,7 +340,7 @@ impl Device {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, &binding, &[]);
-            pass.dispatch_workgroups(groups, 1, 1);
+            pass.dispatch_workgroups(across, down, 1);
         }
         let commands = encoder.finish();
         let started = Instant::now();
@@ -332,7 +352,9 @@ impl Device {
 
 /// A compiled module. A trusted one, where the time goes, does without naga's counters in every
 /// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
-/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked.
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked. Workgroup
+/// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
+/// it, so kernels write first what they read.
 #[allow(unsafe_code)]
 fn compute_pipeline(
     raw: &wgpu::Device,
@@ -354,7 +376,10 @@ fn compute_pipeline(
         layout,
         module: &module,
         entry_point: Some(entry),
-        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..wgpu::PipelineCompilationOptions::default()
+        },
         cache: None,
     })
 }

@@ -9,7 +9,7 @@
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
 //! | `exact`, `real` | [`ExactGpu`] and [`RealGpu`], the resident tokens of the two arithmetics |
-//! | `twins`, `peak` | the shaders' arithmetic in Rust, for the tests; the device's own peak |
+//! | `twins`, `modules`, `peak` | the shaders' arithmetic in Rust and their texts, for the tests; the device's own peak |
 //! | `blocking` | doors for callers that do not await |
 
 mod adapter;
@@ -19,6 +19,7 @@ mod exact;
 mod heap;
 mod manifest;
 mod memory;
+pub mod modules;
 mod peak;
 mod probe;
 mod queue;

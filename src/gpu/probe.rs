@@ -24,7 +24,7 @@ impl Device {
         let seeds: Vec<u32> = (1..=64).collect();
         let buffer = self.buffer("probe", 256, wgpu::BufferUsages::STORAGE).await?;
         self.write(&buffer, &seeds).await?;
-        self.run_alone(PROBE, "probe", &[&buffer], 1).await?;
+        self.run_alone(PROBE, "probe", &[&buffer], 1, false).await?;
         let expected: Vec<u32> = seeds.iter().map(|&seed| probed(seed)).collect();
         if self.read(&buffer, 64).await? == expected {
             return Ok(());

@@ -5,6 +5,11 @@
 //! others that it needs, `// needs: a, b`; a module is the constants and parameters from Rust, what
 //! the kernel's part needs, and the part itself. Buffers are declared in the parts, one a line, and
 //! go by their variables' names.
+//!
+//! Lines that begin with [`HOSTILE`] are comments but in the modules of a device with a hostile
+//! filter, which tests alone have: there they take effect, and put into the place of every float that
+//! filters the exact score, moved by up to a share of its bound. A share below 1 leaves all bits as
+//! they are, on every device, or a bound is wrong.
 
 use crate::error::Result;
 use crate::gpu::device::{Device, Module, Pipeline, Slot};
@@ -40,8 +45,11 @@ macro_rules! part {
 }
 pub(crate) use part;
 
+/// What begins the lines of a hostile filter.
+const HOSTILE: &str = "// HOSTILE: ";
+
 /// The parts that others need.
-const PARTS: [Part; 20] = [
+const PARTS: [Part; 22] = [
     part!("arithmetic/compensated"),
     part!("arithmetic/exponential"),
     part!("arithmetic/ordered"),
@@ -51,6 +59,8 @@ const PARTS: [Part; 20] = [
     part!("arithmetic/words"),
     part!("dispatch"),
     part!("exact/decide"),
+    part!("exact/dot"),
+    part!("exact/hostile"),
     part!("exact/place"),
     part!("exact/row"),
     part!("exact/strips"),
@@ -74,14 +84,17 @@ fn integers(precision: Precision) -> Part {
 
 /// A part behind all that it needs, each once. `opaque` has the functions whose values no
 /// compiler looks through.
-pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part) -> Vec<&'static str> {
-    fn gather(part: Part, find: &impl Fn(&str) -> Part, into: &mut Vec<&'static str>) {
+pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part, hostile: bool) -> Vec<&'static str> {
+    fn gather(part: Part, find: &impl Fn(&str) -> Part, hostile: bool, into: &mut Vec<&'static str>) {
         if into.contains(&part.text) {
             return;
         }
-        let first = part.text.lines().next().unwrap_or_default();
-        for name in first.strip_prefix("// needs: ").into_iter().flat_map(|names| names.split(", ")) {
-            gather(find(name), find, into);
+        let needs = |line: &'static str| {
+            let more = line.strip_prefix("// HOSTILE needs: ").filter(|_| hostile);
+            line.strip_prefix("// needs: ").or(more)
+        };
+        for name in part.text.lines().take(2).filter_map(needs).flat_map(|names| names.split(", ")) {
+            gather(find(name), find, hostile, into);
         }
         into.push(part.text);
     }
@@ -91,15 +104,16 @@ pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part) -> Vec<
         _ => *PARTS.iter().find(|part| part.name == name).unwrap_or_else(|| panic!("no part of the shaders is {name}")),
     };
     let mut texts = Vec::new();
-    gather(part, &find, &mut texts);
+    gather(part, &find, hostile, &mut texts);
     texts
 }
 
 /// The buffers that some texts declare in group 1, in the order of their bindings.
-fn slots(texts: &[&'static str]) -> Vec<Slot> {
+fn slots(texts: &[&'static str], hostile: bool) -> Vec<Slot> {
     let mut found: Vec<(u32, Slot)> = texts
         .iter()
         .flat_map(|text| text.lines())
+        .map(|line| line.strip_prefix(HOSTILE).filter(|_| hostile).unwrap_or(line))
         .filter_map(|line| {
             let (binding, rest) = line.strip_prefix("@group(1) @binding(")?.split_once(") var<storage, ")?;
             let (access, rest) = rest.split_once("> ")?;
@@ -149,7 +163,7 @@ pub(crate) struct Kernel {
     wide: Option<(Limit, Part)>,
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
-    of_every_d: bool,
+    pub(crate) of_every_d: bool,
     trusted: bool,
 }
 
@@ -181,10 +195,14 @@ impl Kernel {
         }
     }
 
-    fn module<J: Parameters>(&self, precision: Precision, d: usize) -> Module {
-        let texts = with_needs(self.part(precision, d), precision, part!("real/opaque"));
-        let source = [constants(), report::constants(), J::prelude(d), texts.concat()].concat();
-        Module { entry: self.entry, slots: slots(&texts), source, trusted: self.trusted }
+    /// The text of the kernel for a d; for every d, 0. `hostile` is the share of a hostile filter.
+    pub(crate) fn module<J: Parameters>(&self, precision: Precision, d: usize, hostile: Option<f32>) -> Module {
+        let texts = with_needs(self.part(precision, d), precision, part!("real/opaque"), hostile.is_some());
+        let mut source = [constants(), report::constants(), J::prelude(d), texts.concat()].concat();
+        if let Some(share) = hostile {
+            source = source.replace(HOSTILE, "") + &format!("const HOSTILE_SHARE: f32 = {share:?};\n");
+        }
+        Module { entry: self.entry, slots: slots(&texts, hostile.is_some()), source, trusted: self.trusted }
     }
 
     /// The kernel on a device, compiled at its first use.
@@ -196,17 +214,16 @@ impl Kernel {
     ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
         let key = (self.part(precision, d).name, self.entry, precision, d);
-        device.pipeline(key, || self.module::<J>(precision, d)).await
+        device.pipeline(key, || self.module::<J>(precision, d, device.hostile)).await
     }
 }
 
-/// Makes constants of kernels, one a line, and the list of all.
+/// Makes constants of kernels, one a line, and the list of all, [`ALL`].
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident = $kernel:expr;)+) => {
         $($(#[$doc])* pub(crate) const $name: $crate::gpu::table::Kernel = $kernel;)+
 
-        #[cfg(test)]
-        const ALL: &[$crate::gpu::table::Kernel] = &[$($name),+];
+        pub(crate) const ALL: &[$crate::gpu::table::Kernel] = &[$($name),+];
     };
 }
 pub(crate) use kernels;
@@ -221,18 +238,20 @@ pub(crate) fn validate(name: &str, source: &str) {
     assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(source));
 }
 
-/// Validates the module of each kernel, and that the reader of its buffers misses none.
+/// Validates the module of each kernel, with a hostile filter too, and that the reader of its buffers
+/// misses none.
 #[cfg(test)]
 pub(crate) fn validate_all<J: Parameters>(kernels: &[Kernel], precision: Precision, d: usize) {
-    for kernel in kernels {
-        let module = kernel.module::<J>(precision, if kernel.of_every_d { 0 } else { d });
+    for (kernel, hostile) in kernels.iter().flat_map(|kernel| [(kernel, None), (kernel, Some(0.99))]) {
+        let module = kernel.module::<J>(precision, if kernel.of_every_d { 0 } else { d }, hostile);
         validate(kernel.entry, &module.source);
         for (binding, slot) in module.slots.iter().enumerate() {
             let declared = format!("@group(1) @binding({binding}) var<storage, ");
             let line = module.source.lines().find(|line| line.starts_with(&declared)).expect(&declared);
             assert!(line.contains(&format!("> {}:", slot.name)), "{}: {line}", kernel.entry);
         }
-        assert_eq!(module.source.matches("@group(1)").count(), module.slots.len(), "{}", kernel.entry);
+        let declared = module.source.lines().filter(|line| line.starts_with("@group(1)")).count();
+        assert_eq!(declared, module.slots.len(), "{}", kernel.entry);
         assert!(module.slots.len() <= 8, "{}: more buffers than every WebGPU adapter has", kernel.entry);
     }
 }

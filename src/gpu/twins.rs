@@ -29,7 +29,7 @@ pub type Operands = [[u32; 4]; 3];
 impl Function {
     /// A module that applies the function to consecutive operands in `input`, one a thread.
     fn source(&self, precision: Precision) -> String {
-        with_needs(part!("arithmetic/apply"), precision, OPAQUE).concat().replace("// CALL", self.call)
+        with_needs(part!("arithmetic/apply"), precision, OPAQUE, false).concat().replace("// CALL", self.call)
     }
 
     /// The function's results on a device, for each triple of operands.
@@ -41,7 +41,9 @@ impl Function {
         let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE).await?;
         let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE).await?;
         device.write(&input, operands.as_flattened().as_flattened()).await?;
-        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u32).await?;
+        device
+            .run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u64, false)
+            .await?;
         Ok(device.read(&output, count * 4).await?.as_chunks().0.to_vec())
     }
 }
@@ -127,10 +129,6 @@ fn advanced(x: i64, y: i64, gain: u64, bits: u32) -> i64 {
     x + (t.signum() * (length as i128).max(1)) as i64
 }
 
-fn scaled(value: i128, exponent: i32, bits: u32) -> i128 {
-    (0..exponent.unsigned_abs()).fold(value, |v, _| if exponent > 0 { v >> 1 } else { 2 * v.min(1 << (bits - 1)) })
-}
-
 fn f32_functions() -> Vec<Function> {
     // Operands are folded into each function's domain in one way on both sides.
     functions! {
@@ -161,11 +159,6 @@ fn f32_functions() -> Vec<Function> {
             };
         "isqrt", "r = vec4u(isqrt(vec2u(a.x, a.y >> 1u)), 0u, 0u);",
             |[a, ..]| Some(words2(signed2([a[0], a[1] >> 1, 0, 0]).isqrt()));
-        "shifted", "r = vec4u(shifted(vec2u(a.x, a.y >> 2u), (bitcast<i32>(b.x) >> 16u) % 140), 0u, 0u);",
-            |[a, b, _]| {
-                let value = i128::from(signed2([a[0], a[1] >> 2, 0, 0]));
-                Some(words2(scaled(value, (b[0] as i32 >> 16) % 140, 62) as i64))
-            };
         "strip_width", "r = vec4u(strip_width(vec4u(vec2u(a.x, a.y >> 2u) >> vec2u(c.x & 31u), 0u, 0u), vec2u(b.x >> 1u, 0u)), 0u, 0u);",
             |[a, b, c]| {
                 let factor = [a[0] >> (c[0] & 31), (a[1] >> 2) >> (c[0] & 31), 0, 0];
@@ -215,10 +208,6 @@ fn f64_functions() -> Vec<Function> {
             };
         "isqrt", "r = isqrt(vec4u(a.xyz, a.w >> 2u));",
             |[a, ..]| Some(words(signed([a[0], a[1], a[2], a[3] >> 2]).isqrt()));
-        "shifted", "r = shifted(vec4u(a.xyz, a.w >> 2u), (bitcast<i32>(b.x) >> 16u) % 140);",
-            |[a, b, _]| {
-                Some(words(scaled(signed([a[0], a[1], a[2], a[3] >> 2]), (b[0] as i32 >> 16) % 140, 126)))
-            };
         // Factors of 62 and of 126 bits.
         "strip_width", "let wide = (c.x & 1u) * 0xffffffffu; \
             r = strip_width(vec4u(a.x, a.y, a.z & wide, (a.w >> 2u) & wide), vec4u(b.x, b.y >> 1u, 0u, 0u));",

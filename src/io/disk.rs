@@ -71,6 +71,22 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// Locks a file for this process alone; false on a file system without locks, such as some network
+/// ones, where nothing keeps another process out.
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] if another process has the lock; a file that cannot be locked.
+pub(crate) fn lock(file: &File) -> io::Result<bool> {
+    let no_locks = |e: &io::Error| e.kind() == io::ErrorKind::Unsupported || e.raw_os_error() == Some(NO_LOCKS);
+    match fault().and_then(|()| file.try_lock().map_err(io::Error::from)) {
+        Err(e) if no_locks(&e) => Ok(false),
+        locked => locked.map(|()| true),
+    }
+}
+
+/// Error number ENOLCK.
+const NO_LOCKS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) { 37 } else { 77 };
+
 /// Brings the names in a folder to the disk, on systems that can.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     fault()?;

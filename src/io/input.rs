@@ -40,6 +40,13 @@ pub(crate) fn whole(file: &File, path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(all)
 }
 
+/// The blake3 of a regular file.
+pub(crate) fn hash(path: &Path) -> Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(open(path)?.0).map_err(|e| Error::file(path, e))?;
+    Ok(hasher.finalize())
+}
+
 /// The bytes of a regular file of at most `most` bytes.
 pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     whole(&open(path)?.0, path, most)

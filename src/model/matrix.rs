@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
+use crate::num;
 
 /// A d×d matrix, stored no larger than it has to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,17 +151,17 @@ impl Matrix {
         match self {
             Self::Identity => Ok(()),
             Self::Multiple(c) if *c > 0.0 => Ok(()),
-            Self::Multiple(c) => error(format!("is {c} times the identity")),
+            Self::Multiple(c) => error(format!("is {} times the identity", num::short(*c))),
             Self::Dense { d, .. } => {
                 for r in 0..*d {
                     if let Some(c) = (0..r).find(|&c| self.entry(r, c) != self.entry(c, r)) {
                         let (here, there) = (self.entry(r, c), self.entry(c, r));
-                        return error(format!("has {here} at ({r}, {c}) and {there} at ({c}, {r})"));
+                        return error(format!("has {here:?} at ({r}, {c}) and {there:?} at ({c}, {r})"));
                     }
                 }
                 if self.to_dense(*d).cholesky().is_none() {
                     let lowest = self.to_dense(*d).symmetric_eigenvalues().min();
-                    return error(format!("has the eigenvalue {lowest}"));
+                    return error(format!("has the eigenvalue {}", num::short(lowest)));
                 }
                 Ok(())
             }

@@ -35,6 +35,7 @@ pub use strip_form::StripForm;
 
 use crate::error::Result;
 use crate::model::moment::checked;
+use crate::schedule::Schedule;
 
 /// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip
 /// widths, 2^62 at b = 24.
@@ -181,21 +182,35 @@ impl Model {
         if let Rule::Localmax { strip, .. } = &self.rule { *strip } else { StripForm::Score }
     }
 
+    /// Every parameter in time, with its key.
+    pub(crate) fn schedules(&self) -> Vec<(String, &Schedule)> {
+        let mut all = Vec::new();
+        match &self.rule {
+            Rule::Hardmax | Rule::FrankWolfe => {}
+            Rule::Localmax { delta, .. } => all.push(("model.delta".to_owned(), delta)),
+            Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
+                all.push(("model.beta".to_owned(), beta));
+            }
+        }
+        if let Update::Average { gain, preconditioner } = &self.update {
+            all.push(match gain {
+                Gain::Alpha(alpha) => ("model.alpha".to_owned(), alpha),
+                Gain::Gamma(gamma) => ("model.gamma".to_owned(), gamma),
+            });
+            all.extend(preconditioner.as_ref().map(|p| ("model.p.factor".to_owned(), &p.factor)));
+        }
+        for (h, head) in self.heads.iter().enumerate() {
+            all.push((format!("model.{}.factor", self.scores_name(h)), &head.scores.factor));
+            all.push((format!("model.{}.factor", self.values_name(h)), &head.values.factor));
+        }
+        all
+    }
+
     /// True if every step applies one and the same map, so that a state that a step does not move
     /// is a fixed point.
     pub fn is_autonomous(&self) -> bool {
-        let rule = match &self.rule {
-            Rule::Hardmax | Rule::FrankWolfe => true,
-            Rule::Localmax { delta, .. } => delta.is_constant(),
-            Rule::Softmax { beta } | Rule::Exponential { beta, .. } => beta.is_constant(),
-            Rule::Markov { .. } => false,
-        };
-        let update = match &self.update {
-            Update::Average { gain: Gain::Alpha(gain) | Gain::Gamma(gain), preconditioner } => {
-                gain.is_constant() && preconditioner.as_ref().is_none_or(|p| p.factor.is_constant())
-            }
-            Update::Flow { geometry, .. } => *geometry != Geometry::Rescaled,
-        };
-        rule && update && self.heads.iter().all(|h| h.scores.factor.is_constant() && h.values.factor.is_constant())
+        !matches!(self.rule, Rule::Markov { .. })
+            && !matches!(&self.update, Update::Flow { geometry: Geometry::Rescaled, .. })
+            && self.schedules().iter().all(|(_, schedule)| schedule.is_constant())
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::num;
 use crate::schedule::Schedule;
 
 /// A time at which parameters are evaluated.
@@ -24,7 +25,7 @@ impl Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "step {}", self.step)?;
-        if self.time == self.step as f64 { Ok(()) } else { write!(f, " (t = {})", self.time) }
+        if self.time == self.step as f64 { Ok(()) } else { write!(f, " (t = {})", num::short(self.time)) }
     }
 }
 
@@ -43,5 +44,5 @@ pub(crate) fn checked(
     if value.is_finite() && inside(value) {
         return Ok(value);
     }
-    Err(Error::at_key(format!("model.{name}"), format!("is {value} at {at}; it must be {domain}")))
+    Err(Error::at_key(format!("model.{name}"), format!("is {} at {at}; it must be {domain}", num::short(value))))
 }

@@ -2,6 +2,7 @@
 
 use super::{Geometry, Integrator, MAX_DIMENSION, Matrix, Model, Rule, Update};
 use crate::error::{Error, Result};
+use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 impl Model {
@@ -54,11 +55,11 @@ impl Model {
         let name = self.rule.name();
         let flows = matches!(self.update, Update::Flow { .. });
         if !(0.0..1.0).contains(&self.omit) {
-            return refuse("omit", format!("is {}; it must be at least 0 and below 1", self.omit));
+            return refuse("omit", format!("is {}; it must be at least 0 and below 1", num::short(self.omit)));
         }
         let on_sphere = matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. });
         if self.omit > 0.0 && !(matches!(self.rule, Rule::Softmax { .. }) && (!flows || on_sphere)) {
-            let omit = self.omit;
+            let omit = num::short(self.omit);
             let only = "only weights that sum to 1 in rules softmax and sphere may be left out";
             return refuse("omit", format!("is {omit}: {only}; take it away"));
         }
@@ -83,7 +84,7 @@ impl Model {
 
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
         if !(dt.is_finite() && dt > 0.0) {
-            return refuse("dt", format!("is {dt}; it must be finite and above 0"));
+            return refuse("dt", format!("is {}; it must be finite and above 0", num::short(dt)));
         }
         if integrator == Integrator::EulerRenorm && matches!(geometry, Geometry::Flat | Geometry::Rescaled) {
             let name = geometry.name();

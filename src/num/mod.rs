@@ -8,6 +8,29 @@ pub fn within(error: f64, bound: f64) -> bool {
     error <= bound
 }
 
+/// A number for a reader: its shortest digits, with an exponent and three digits where it is very
+/// large, very small or long, as in `0.1`, `-1e300` and `-2.45e-16`.
+pub fn short(x: f64) -> String {
+    let exact = format!("{x:?}");
+    match exact.split_once('e') {
+        Some((digits, _)) if digits.len() > 5 => format!("{x:.2e}"),
+        _ => exact.trim_end_matches(".0").to_owned(),
+    }
+}
+
+/// The whole number of at least 0 that a text says, be it as `1e3`.
+pub fn whole(text: &str) -> Option<u64> {
+    text.parse().ok().or_else(|| text.parse().ok().and_then(whole_of))
+}
+
+/// The whole number of at least 0 that a float is, if no neighbour of it could have been meant.
+pub fn whole_of(x: f64) -> Option<u64> {
+    (x.fract() == 0.0 && (0.0..=MOST_EXACT).contains(&x)).then_some(x as u64)
+}
+
+/// 2^53: up to here every whole number is a float.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// `x · 2^k`, exact unless the result leaves the range of f64.
 pub fn scale(x: f64, k: i32) -> f64 {
     libm::scalbn(x, k)
@@ -98,6 +121,44 @@ pub fn evenly(n: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A message of three hundred digits is read by nobody, and one that rounds 0.1 misleads.
+    #[test]
+    fn numbers_in_messages_are_short() {
+        for (x, shown) in [
+            (0.5, "0.5"),
+            (3.0, "3"),
+            (-0.0, "-0"),
+            (1e300, "1e300"),
+            (-1e300, "-1e300"),
+            ((2.0 * std::f64::consts::PI).sin(), "-2.45e-16"),
+            (1.1754943508222875e-38, "1.18e-38"),
+            (1.5e-300, "1.5e-300"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(short(x), shown);
+        }
+    }
+
+    /// `1e3` steps are a thousand; a number that no float holds, or a half, is no count.
+    #[test]
+    fn whole_numbers_have_two_spellings() {
+        for (text, number) in [
+            ("12", Some(12)),
+            ("1e3", Some(1000)),
+            ("2.0", Some(2)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("1.5", None),
+            ("-1", None),
+            ("1e17", None),
+            ("nan", None),
+            ("", None),
+        ] {
+            assert_eq!(whole(text), number, "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     /// If NaN passed, a broken engine would be called verified.

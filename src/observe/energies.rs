@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use super::alignment::scored;
 use super::points::{Distinct, Points};
+use crate::model::{Geometry, Mask, Model, Moment, Rule, Update};
 use crate::num::{dot, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
@@ -51,6 +52,28 @@ pub fn hegselmann_krause(cloud: &Distinct, radius: f64) -> Energy {
 pub fn sphere_energy(cloud: &Distinct, beta: f64, origin: f64) -> Energy {
     let n: f64 = cloud.weight.iter().map(|&w| f64::from(w)).sum();
     pairs(cloud, |a, b| libm::exp(beta * (dot(a, b) - origin)), 1.0 / (2.0 * beta * n * n))
+}
+
+/// The energy of a state under a model that has one: E_β of attention on the sphere with one head,
+/// Q = K = V = I and no mask, or the mean of J under Frank–Wolfe, with `scores` = A. `None` in other
+/// models, and beyond the range of f64.
+pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> Option<f64> {
+    let (head, weights) = (model.heads.first()?, cloud.weight.iter().map(|&w| f64::from(w)));
+    let value = match (&model.rule, &model.update) {
+        (Rule::FrankWolfe, Update::Average { .. }) => {
+            let n: f64 = weights.clone().sum();
+            let objective = frank_wolfe_objective(&cloud.points, scores);
+            objective.iter().zip(weights).map(|(j, w)| j * w).sum::<f64>() / n
+        }
+        (Rule::Softmax { .. } | Rule::Exponential { .. }, Update::Flow { geometry: Geometry::Sphere, .. }) => {
+            let is_plain = head.scores.is_identity() && head.values.is_identity();
+            let beta = model.beta_at(at).ok().filter(|beta| *beta > 0.0);
+            let has_energy = is_plain && model.heads.len() == 1 && model.mask == Mask::Full;
+            sphere_energy(cloud, beta.filter(|_| has_energy)?, 0.0).value
+        }
+        _ => return None,
+    };
+    value.is_finite().then_some(value)
 }
 
 /// J of every point, for B as scores of a Frank–Wolfe model; its duality gap is

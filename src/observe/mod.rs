@@ -55,7 +55,7 @@ pub use alignment::Alignment;
 pub use axes::PrincipalAxes;
 pub use clusters::Clusters;
 pub use energies::{
-    ALL_PAIRS, Energy, Increase, IncreaseLedger, frank_wolfe_objective, hegselmann_krause, sphere_energy,
+    ALL_PAIRS, Energy, Increase, IncreaseLedger, energy, frank_wolfe_objective, hegselmann_krause, sphere_energy,
 };
 pub use groups::{Group, alone, leaders, moved, strip_histogram};
 #[cfg(feature = "pictures")]

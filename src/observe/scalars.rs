@@ -9,6 +9,7 @@
 //! takes only the ledger of support functions, which [`Observer::recall`] rebuilds.
 
 use super::alignment::Alignment;
+use super::energies::energy;
 use super::hull::Hull;
 use super::nearest::nearest;
 use super::places::Places;
@@ -18,7 +19,7 @@ use super::rounding::Rounding;
 use super::support::{Directions, SupportLedger};
 use crate::exact::Grid;
 use crate::model::{Mask, Model};
-use crate::num;
+use crate::num::{self, squared_distance};
 use crate::real::{Linear, Steps};
 use crate::tokens::Tokens;
 
@@ -26,6 +27,8 @@ use crate::tokens::Tokens;
 const DIRECTIONS: usize = 16;
 /// Number of tokens up to which each is measured.
 const SAMPLE: usize = 1 << 16;
+/// Number of vertices up to which every pair is measured.
+const MOST_PAIRED: usize = 2048;
 /// Multiply-adds for gaps where the hull is not known: a second or so.
 const GAPS: usize = 1 << 32;
 
@@ -51,6 +54,12 @@ pub struct Scalars {
     pub hull: Option<HullScalars>,
     /// h_u of this state in every direction of [`Observer::directions`].
     pub support: Vec<f64>,
+    /// The largest distance of two tokens: exact where the hull is known with at most 2048
+    /// vertices, else that of the tokens that attain `support`, a lower bound and at least 1/√d of
+    /// it. `None` in rows that older versions wrote.
+    pub diameter: Option<f64>,
+    /// [`energy`] of the state; `None` beyond 2^16 distinct tokens.
+    pub energy: Option<f64>,
 }
 
 /// The measures that need the vertices of K(t).
@@ -107,8 +116,14 @@ impl<'a> Observer<'a> {
         let ledger = self.ledger(radius);
         let rise = ledger.record(step, &support);
         let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
+        let outermost = points.select(&extremes);
         let hull = Hull::of_few(points, Some(extremes));
-        let a = self.scores(step, points.d()).filter(|_| self.model.mask == Mask::Full);
+        let corners = hull.as_ref().filter(|hull| hull.undecided.is_empty()).map(|hull| hull.points(points));
+        let diameter = diameter(corners.as_ref().filter(|v| v.n() <= MOST_PAIRED).unwrap_or(&outermost));
+        let scores = self.scores(step, points.d());
+        let at = self.model.moment(step, 0.0);
+        let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
+        let a = scores.filter(|_| self.model.mask == Mask::Full);
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
         let most = if hull.is_some() { SAMPLE } else { (GAPS / keys.coordinates().len()).clamp(1, SAMPLE) };
         let sample = Sample::of(points, few.as_ref().map(|cloud| &cloud.weight[..]), most);
@@ -122,7 +137,7 @@ impl<'a> Observer<'a> {
             };
             self.by_vertices(step, &sample, &places.points(&places.vertices))
         });
-        Scalars { distinct, radius, rise, largest_rise, sampled, gap, hull, support }
+        Scalars { distinct, radius, rise, largest_rise, sampled, gap, hull, support, diameter: Some(diameter), energy }
     }
 
     /// Measures points beside the vertices.
@@ -147,6 +162,12 @@ impl<'a> Observer<'a> {
         let step = Steps::new(self.model, d).at(step).ok()?;
         Some(step.stages.first()?.heads.first()?.scores.clone())
     }
+}
+
+/// The largest distance of two points.
+fn diameter(points: &Points) -> f64 {
+    let from = |i: usize| (0..i).map(|j| squared_distance(points.row(i), points.row(j))).fold(0.0, f64::max);
+    (0..points.n()).map(from).fold(0.0, f64::max).sqrt()
 }
 
 /// Points that are measured, each for some tokens.
@@ -204,6 +225,8 @@ mod tests {
         let found = measure(Mask::Full);
         assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, 0.0));
         assert_eq!(found.support[..4], [1.1, 1.2, 1.0, 1.1]);
+        // From (1.1, −1) to (−1.2, 0.9).
+        assert!((found.diameter.unwrap() - 2.983_286_778_035_26).abs() < 1e-12 && found.energy.is_none());
         let hull = found.hull.unwrap();
         assert_eq!((hull.vertices, hull.quiescent), (4, Some(7)));
         assert!((hull.distance_max - 1.001_249_219_725_039_3).abs() < 1e-12, "{hull:?}");

@@ -1,5 +1,7 @@
 //! The axes of a picture, with ticks, labels and the map from data to pixels; heading and foot.
 
+use std::collections::BTreeSet;
+
 use glam::DVec2;
 
 use super::canvas::{Anchor, Canvas, Style, text_width, wrapped};
@@ -15,6 +17,8 @@ const FAR: f64 = 20.0;
 const TITLE_SIZE: f64 = 17.0;
 const TEXT_SIZE: f64 = 12.5;
 const TICK_SIZE: f64 = 12.0;
+/// Height of a line of ticks or of a label.
+const LINE: f64 = 15.0;
 /// Size of a note at the foot.
 pub(super) const FOOT_SIZE: f64 = 11.0;
 
@@ -73,13 +77,13 @@ impl Axis {
     }
 
     fn has_place(&self, value: f64) -> bool {
-        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+        value.is_finite() && (self.scale == Scale::Linear || value > 0.0 || self.zero.is_some())
     }
 
     /// About `target` ticks with their texts.
-    fn ticks(&self, target: f64) -> Vec<(f64, String)> {
+    pub(super) fn ticks(&self, target: f64) -> Vec<(f64, String)> {
         if !self.names.is_empty() {
-            return self.names.clone();
+            return shortened(&self.names);
         }
         match self.scale {
             Scale::Linear => self.linear_ticks(target),
@@ -95,7 +99,7 @@ impl Axis {
         let rough = (self.high - self.low) / target.max(1.0);
         let power = 10f64.powi(rough.log10().floor() as i32);
         let steps = [1.0, 2.0, 5.0, 10.0];
-        let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.999).unwrap_or(&10.0);
+        let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.75).unwrap_or(&10.0);
         if self.whole {
             step = step.max(1.0);
         }
@@ -117,7 +121,7 @@ impl Axis {
         let floor = self.zero.map_or(self.low, |z| z * 1.5);
         let in_powers = self.high >= 1e5 || self.low < 1e-4;
         for k in low.floor() as i32..=high.ceil() as i32 {
-            let multiples: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            let multiples: &[f64] = if decades < (target / 2.0).min(2.5) { &[1.0, 2.0, 5.0] } else { &[1.0] };
             if k.rem_euclid(every) != 0 {
                 continue;
             }
@@ -135,6 +139,37 @@ impl Axis {
         }
         ticks
     }
+}
+
+/// Names that are long numbers cut to three digits, if they still differ then.
+fn shortened(names: &[(f64, String)]) -> Vec<(f64, String)> {
+    let short = |name: &String| match name.parse::<f64>() {
+        Ok(value) if name.len() > 5 => significant(three_digits(value)),
+        _ => name.clone(),
+    };
+    let short: Vec<(f64, String)> = names.iter().map(|(at, name)| (*at, short(name))).collect();
+    let differ = short.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len() == names.len();
+    if differ { short } else { names.to_vec() }
+}
+
+/// Rounds to three digits.
+pub(super) fn three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
+/// A tick at a pixel of its axis, with the lines of its text.
+type Tick = (f64, Vec<String>);
+
+/// Every k-th tick, for the least k for which no two texts overlap; `length` is that of a text along
+/// the axis.
+fn apart(ticks: Vec<Tick>, length: impl Fn(&[String]) -> f64) -> Vec<Tick> {
+    let fits = |every: usize| {
+        let kept: Vec<&Tick> = ticks.iter().step_by(every).collect();
+        let room = |[a, b]: &[&Tick; 2]| (b.0 - a.0).abs() - (length(&a.1) + length(&b.1)) / 2.0;
+        kept.array_windows().all(|pair| room(pair) >= 0.0)
+    };
+    let every = (1..ticks.len()).find(|&every| fits(every)).unwrap_or(ticks.len().max(1));
+    ticks.into_iter().step_by(every).collect()
 }
 
 /// Writes a number with `decimals` decimals and a typographic minus sign.
@@ -238,15 +273,53 @@ impl Axes {
         [(x.low, y.low), (x.high, y.low), (x.high, y.high), (x.low, y.high)].map(DVec2::from)
     }
 
+    /// The ticks of the x axis. Texts that overlap stand on two lines, or at every k-th tick.
+    fn x_ticks(&self) -> Vec<Tick> {
+        let width = self.high.x - self.low.x;
+        let ticks = self.x.ticks((width / 90.0).max(4.0));
+        let length = |lines: &[String]| lines.iter().map(|l| text_width(l, TICK_SIZE)).fold(0.0, f64::max) + 8.0;
+        let placed = |lines: &dyn Fn(&str) -> Vec<String>| -> Vec<Tick> {
+            let at = |value: f64| self.low.x + self.x.place(value) * width;
+            ticks.iter().map(|(value, text)| (at(*value), lines(text))).collect()
+        };
+        let single = apart(placed(&|text| vec![text.to_owned()]), length);
+        if single.len() == ticks.len() {
+            return single;
+        }
+        let room = width / ticks.len() as f64 - 8.0;
+        let double = placed(&|text| wrapped(text, TICK_SIZE, room, 2));
+        let is_whole = double.iter().all(|(_, lines)| lines.iter().all(|line| !line.ends_with('…')));
+        if is_whole && ticks.len() > 1 { apart(double, length) } else { single }
+    }
+
+    /// The ticks of the y axis.
+    fn y_ticks(&self) -> Vec<Tick> {
+        let height = self.high.y - self.low.y;
+        let ticks = self.y.ticks((height / 50.0).max(4.0)).into_iter();
+        apart(ticks.map(|(v, text)| (self.high.y - self.y.place(v) * height, vec![text])).collect(), |_| 15.0)
+    }
+
+    /// The lines of both labels.
+    fn labels(&self) -> [Vec<String>; 2] {
+        let size = self.high - self.low;
+        [wrapped(&self.x.label, TEXT_SIZE, size.x + 60.0, 2), wrapped(&self.y.label, TEXT_SIZE, size.y + 20.0, 2)]
+    }
+
+    /// Pixels that ticks and labels take to the left of the area and below it.
+    pub(super) fn room(&self) -> DVec2 {
+        let [across, up] = self.labels().map(|lines| LINE * (lines.len() - 1) as f64);
+        let ticks = self.x_ticks().iter().map(|(_, lines)| lines.len()).max().unwrap_or(1);
+        let widest = self.y_ticks().iter().map(|(_, lines)| text_width(&lines[0], TICK_SIZE)).fold(0.0, f64::max);
+        DVec2::new(widest + up + 38.0, LINE * (ticks - 1) as f64 + across + 48.0)
+    }
+
     /// Draws grid, ticks and labels. An empty x label leaves the x tick texts out as well.
     pub(super) fn draw(&self, canvas: &mut Canvas) {
-        let (size, grid) = (self.high - self.low, Style::line(GRID, 1.0, 1.0));
-        for (value, _) in self.x.ticks((size.x / 90.0).max(4.0)) {
-            let x = self.low.x + self.x.place(value) * size.x;
+        let grid = Style::line(GRID, 1.0, 1.0);
+        for (x, _) in self.x_ticks() {
             canvas.line(DVec2::new(x, self.low.y), DVec2::new(x, self.high.y), grid);
         }
-        for (value, _) in self.y.ticks((size.y / 50.0).max(4.0)) {
-            let y = self.high.y - self.y.place(value) * size.y;
+        for (y, _) in self.y_ticks() {
             canvas.line(DVec2::new(self.low.x, y), DVec2::new(self.high.x, y), grid);
         }
         self.draw_ticks(canvas);
@@ -254,31 +327,38 @@ impl Axes {
 
     /// Draws ticks and labels of both axes.
     pub(super) fn draw_ticks(&self, canvas: &mut Canvas) {
-        let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
-        for (value, text) in self.x.ticks((size.x / 90.0).max(4.0)) {
-            let x = self.low.x + self.x.place(value) * size.x;
-            canvas.line(DVec2::new(x, self.high.y), DVec2::new(x, self.high.y + 5.0), tick);
-            if !self.x.label.is_empty() {
-                canvas.text(DVec2::new(x, self.high.y + 19.0), TICK_SIZE, Anchor::Middle, SOFT, 0.0, &text);
+        let mut last = 0.0f64;
+        for (x, lines) in self.x_ticks() {
+            canvas.line(DVec2::new(x, self.high.y), DVec2::new(x, self.high.y + 5.0), Style::line(SOFT, 1.0, 1.0));
+            for (line, k) in lines.iter().zip(0..).filter(|_| !self.x.label.is_empty()) {
+                let below = LINE * f64::from(k);
+                let at = DVec2::new(x, self.high.y + 19.0 + below);
+                canvas.text(at, TICK_SIZE, Anchor::Middle, SOFT, 0.0, line);
+                last = last.max(below);
             }
         }
-        let below = DVec2::new(f64::midpoint(self.low.x, self.high.x), self.high.y + 40.0);
-        canvas.text(below, TEXT_SIZE, Anchor::Middle, INK, 0.0, &self.x.label);
+        for (line, k) in self.labels()[0].iter().zip(0..) {
+            let below = self.high.y + 40.0 + last + LINE * f64::from(k);
+            let at = DVec2::new(f64::midpoint(self.low.x, self.high.x), below);
+            canvas.text(at, TEXT_SIZE, Anchor::Middle, INK, 0.0, line);
+        }
         self.draw_side(canvas);
     }
 
     /// Draws ticks and label of the y axis.
     pub(super) fn draw_side(&self, canvas: &mut Canvas) {
-        let (size, tick) = (self.high - self.low, Style::line(SOFT, 1.0, 1.0));
         let mut widest = 0.0f64;
-        for (value, text) in self.y.ticks((size.y / 50.0).max(4.0)) {
-            let y = self.high.y - self.y.place(value) * size.y;
-            canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), tick);
-            canvas.text(DVec2::new(self.low.x - 9.0, y + 4.2), TICK_SIZE, Anchor::End, SOFT, 0.0, &text);
-            widest = widest.max(text_width(&text, TICK_SIZE));
+        for (y, lines) in self.y_ticks() {
+            canvas.line(DVec2::new(self.low.x - 5.0, y), DVec2::new(self.low.x, y), Style::line(SOFT, 1.0, 1.0));
+            let at = DVec2::new(self.low.x - 9.0, y + 4.2);
+            canvas.text(at, TICK_SIZE, Anchor::End, SOFT, 0.0, &lines[0]);
+            widest = widest.max(text_width(&lines[0], TICK_SIZE));
         }
-        let left = DVec2::new((self.low.x - widest - 20.0).max(16.0), f64::midpoint(self.low.y, self.high.y));
-        canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, &self.y.label);
+        let middle = f64::midpoint(self.low.y, self.high.y);
+        for (line, k) in self.labels()[1].iter().rev().zip(0..) {
+            let left = DVec2::new(self.low.x - widest - 20.0 - LINE * f64::from(k), middle);
+            canvas.text(left, TEXT_SIZE, Anchor::Middle, INK, -90.0, line);
+        }
     }
 
     /// Draws the box around the area, over the data.

@@ -173,6 +173,9 @@ impl Canvas {
 
     /// Draws one line of text with its baseline at `at`, turned by `degrees` clockwise.
     pub(super) fn text(&mut self, at: DVec2, size: f64, anchor: Anchor, colour: &str, degrees: f64, content: &str) {
+        if content.is_empty() {
+            return;
+        }
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -277,17 +280,21 @@ fn number(x: f64) -> String {
     }
 }
 
+/// The character that stands for one that XML 1.0 forbids.
+fn shown(c: char) -> char {
+    if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }
+}
+
 /// Escapes text for XML, and replaces characters that XML 1.0 forbids.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.chars().map(shown) {
         match c {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '"' => out += "&quot;",
             '\'' => out += "&#39;",
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -299,7 +306,7 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
     let Ok(font) = FontRef::new(FONT) else { return 0.0 };
     let (map, metrics) = (font.charmap(), font.glyph_metrics(Size::new(size as f32), LocationRef::default()));
     let width = |c| metrics.advance_width(map.map(c).unwrap_or_default()).unwrap_or(size as f32);
-    text.chars().map(|c| f64::from(width(c))).sum()
+    text.chars().map(|c| f64::from(width(shown(c)))).sum()
 }
 
 /// Breaks text at spaces into at most `lines` lines of `width` pixels; an ellipsis ends what does

@@ -12,11 +12,13 @@ pub(super) const GREY: &str = "#8c8c8c";
 const TOLERANCE: f64 = 2e-3;
 
 /// The clusters of a frame, in layers: one for each heavy cluster, with a colour of its own, and a
-/// last one for all other tokens.
+/// last one for all other tokens. A few tokens that all end together are a layer each.
 pub(super) struct Colouring {
     pub(super) clusters: Clusters,
-    /// Number of clusters with a colour of their own.
+    /// Number of layers with a colour of their own.
     pub(super) coloured: usize,
+    /// Whether layers are tokens.
+    pub(super) by_token: bool,
 }
 
 impl Colouring {
@@ -25,13 +27,14 @@ impl Colouring {
     pub(super) fn of(tokens: &Tokens, extent: f64) -> Self {
         let clusters = Clusters::of(tokens, TOLERANCE * extent);
         let least = if tokens.n() <= 12 { 1 } else { tokens.n().div_ceil(100).max(2) };
-        let coloured = clusters.weight.iter().take(COLOURS.len()).filter(|weight| **weight >= least).count();
-        Self { clusters, coloured }
+        let heavy = clusters.weight.iter().take(COLOURS.len()).filter(|weight| **weight >= least).count();
+        let by_token = clusters.weight.len() == 1 && tokens.n() <= COLOURS.len();
+        Self { clusters, coloured: if by_token { tokens.n() } else { heavy }, by_token }
     }
 
     /// The layer of a token.
     pub(super) fn layer(&self, i: usize) -> usize {
-        self.clusters.label[i].min(self.coloured)
+        if self.by_token { i } else { self.clusters.label[i].min(self.coloured) }
     }
 
     /// The colour of a layer: grey for the last one, but blue where it is the only one.

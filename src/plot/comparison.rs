@@ -45,8 +45,8 @@ impl Comparison<'_> {
                 "\"{two}\" starts from another cloud than \"{one}\"; compare equal starts"
             )));
         }
-        let last = self.panels.iter().filter_map(|panel| panel.frames.last()).map(|(step, _)| *step).max();
-        let view = View::new(&[(0, start.clone()), (last.unwrap_or(0), start.clone())]);
+        let frames: Vec<_> = self.panels.iter().flat_map(|panel| panel.frames).collect();
+        let view = View::new([start, start], &frames, false);
 
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);

@@ -1,12 +1,16 @@
 //! A trajectory as an animated GIF: discs over axes; a frame holds only the pixels that changed.
 
+use std::collections::BTreeMap;
+
 use gif::{DisposalMethod, Encoder, Frame as Image, Repeat};
 use glam::{DVec2, DVec3};
 
 use super::axes::{Axes, Axis, INK, SOFT, heading};
 use super::canvas::{Anchor, Canvas, Pixels, Style};
+use super::picture::Picture;
 use super::player::Player;
 use crate::error::{Error, Result};
+use crate::num;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 600.0;
@@ -17,6 +21,8 @@ const ALL: usize = 800;
 const SHORTEST: usize = 5;
 const LONGEST: usize = 60;
 const LAST: u16 = 250;
+/// Pixels beside the box in space for its texts.
+const TEXTS: f64 = 56.0;
 /// Angles that space is turned by: about the third axis, then tilted.
 const AZIMUTH: f64 = -0.6;
 const TILT: f64 = -0.45;
@@ -24,18 +30,23 @@ const TILT: f64 = -0.45;
 /// The map from a position to pixels.
 enum Lens {
     Plane(Axes),
-    Space { middle: DVec3, unit: f64, centre: DVec2 },
+    /// The box's middle, pixels for a unit of each axis, and the pixel of the middle.
+    Space {
+        middle: DVec3,
+        units: DVec3,
+        centre: DVec2,
+    },
 }
 
 impl Lens {
     fn map(&self, p: &[f64]) -> DVec2 {
         match self {
             Self::Plane(axes) => axes.map(DVec2::new(p[0], p[1])),
-            Self::Space { middle, unit, centre } => {
-                let p = DVec3::new(p[0], p[1], p[2]) - *middle;
+            Self::Space { middle, units, centre } => {
+                let p = (DVec3::new(p[0], p[1], p[2]) - *middle) * *units;
                 let (across, deep) =
                     (p.x * AZIMUTH.cos() - p.y * AZIMUTH.sin(), p.x * AZIMUTH.sin() + p.y * AZIMUTH.cos());
-                *centre + DVec2::new(across, -(p.z * TILT.cos() - deep * TILT.sin())) * *unit
+                *centre + DVec2::new(across, -(p.z * TILT.cos() - deep * TILT.sin()))
             }
         }
     }
@@ -43,41 +54,68 @@ impl Lens {
 
 /// Draws every frame and encodes them.
 pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
-    let mut canvas = Canvas::new(WIDTH, HEIGHT);
-    let top = heading(&mut canvas, 14.0, title, "");
-    let lens = draw_axes(player, &mut canvas, top);
+    let (canvas, lens) = sheet(player, title);
     let base = canvas.pixels()?;
-    let most = player.steps.len().min(MOST_FRAMES);
+    let count = player.tokens * player.dims;
+    let places = |f: usize| -> Vec<DVec2> {
+        let rows = player.positions[f * count..(f + 1) * count].chunks_exact(player.dims);
+        rows.map(|p| lens.map(&p.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())).collect()
+    };
+    // From the first frame on in which nothing is seen to move any more, the last one stands for all.
     let last = player.steps.len() - 1;
-    let shown: Vec<usize> = (0..most).map(|k| if most == 1 { 0 } else { k * last / (most - 1) }).collect();
+    let end = places(last);
+    let rests = |f: &usize| places(*f).iter().zip(&end).all(|(p, q)| p.distance(*q) < 0.5);
+    let moving = (0..last).rev().take_while(rests).last().unwrap_or(last);
+    let shown: Vec<usize> = num::evenly(moving, MOST_FRAMES - 1).chain([last]).collect();
 
-    let radius = match player.tokens {
+    let radius: f64 = match player.tokens {
         0..=300 => 3.2,
         301..=1500 => 2.2,
         _ => 1.5,
     };
-    let mut images = Vec::with_capacity(most);
+    let mut images = Vec::with_capacity(shown.len());
     for &f in &shown {
         let mut image = base.clone();
-        let count = player.tokens * player.dims;
-        for (i, p) in player.positions[f * count..(f + 1) * count].chunks_exact(player.dims).enumerate() {
-            let at = lens.map(&p.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
-            disc(&mut image, at, radius, player.colours[player.colour[i]]);
+        // Tokens at one place are one disc whose area grows with their number.
+        let mut together: BTreeMap<(i64, i64, usize), usize> = BTreeMap::new();
+        for (at, &colour) in places(f).iter().zip(&player.colour) {
+            *together.entry(((2.0 * at.x).round() as i64, (2.0 * at.y).round() as i64, colour)).or_default() += 1;
+        }
+        let mut discs: Vec<_> = together.into_iter().collect();
+        discs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for ((x, y, colour), count) in discs {
+            let share = count as f64 / player.tokens as f64;
+            let radius = if count > 1 { radius.max(2.0 + 9.0 * share.sqrt()) } else { radius };
+            disc(&mut image, DVec2::new(x as f64, y as f64) / 2.0, radius, player.colours[colour]);
         }
         let mut label = Canvas::new(150.0, 20.0);
         label.text(DVec2::new(148.0, 15.0), 13.0, Anchor::End, INK, 0.0, &format!("step {}", player.steps[f]));
         copy(&label.pixels()?, &mut image, WIDTH as usize - 164, HEIGHT as usize - 24);
         images.push(image);
     }
-    let pace = (ALL / most).clamp(SHORTEST, LONGEST) as u16;
+    let pace = (ALL / shown.len()).clamp(SHORTEST, LONGEST) as u16;
     encode(&images, pace)
+}
+
+/// The sheet under every frame, and the map to it.
+fn sheet(player: &Player, title: &str) -> (Canvas, Lens) {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT);
+    let top = heading(&mut canvas, 14.0, title, "");
+    let lens = draw_axes(player, &mut canvas, top);
+    (canvas, lens)
+}
+
+/// The sheet under every frame as a picture.
+pub(super) fn background(player: &Player, title: &str) -> Result<Picture> {
+    sheet(player, title).0.finish()
 }
 
 /// Draws the axes of the plane, or a box in space.
 fn draw_axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
     let (low, high, names) = (&player.low, &player.high, &player.axes);
     if player.dims == 2 {
-        let axis = |k: usize| Axis::linear(low[k], high[k], &*names[k]);
+        let whole = |k: usize| k == 1 && !player.equal;
+        let axis = |k: usize| Axis { whole: whole(k), ..Axis::linear(low[k], high[k], &*names[k]) };
         let (low, high) = (DVec2::new(80.0, top), DVec2::new(WIDTH - 16.0, HEIGHT - 76.0));
         let mut axes = Axes { low, high, x: axis(0), y: axis(1) };
         if player.equal {
@@ -87,28 +125,45 @@ fn draw_axes(player: &Player, canvas: &mut Canvas, top: f64) -> Lens {
         axes.close(canvas);
         return Lens::Plane(axes);
     }
-    let (from, to) = (DVec3::new(low[0], low[1], low[2]), DVec3::new(high[0], high[1], high[2]));
-    let reach = (to - from).length() / 2.0;
-    let centre = DVec2::new(WIDTH / 2.0, f64::midpoint(top, HEIGHT - 20.0));
-    let lens = Lens::Space { middle: (from + to) / 2.0, unit: 0.58 * (HEIGHT - top - 40.0) / reach, centre };
-    let corner = |bits: usize| {
-        let p = [0, 1, 2].map(|k| if bits >> k & 1 == 1 { high[k] } else { low[k] });
-        lens.map(&p)
-    };
+    let vector = |v: &[f64]| DVec3::new(v[0], v[1], v[2]);
+    let (from, to) = (vector(low), vector(high));
+    let corner = |bits: usize| [0, 1, 2].map(|k| if bits >> k & 1 == 1 { high[k] } else { low[k] });
+    let stretch = vector(&player.stretch);
+    let mut lens = Lens::Space { middle: (from + to) / 2.0, units: stretch, centre: DVec2::ZERO };
+    // The box fills the sheet, but for its texts.
+    let corners = (0..8).map(|bits| lens.map(&corner(bits)));
+    let reach = corners.fold(DVec2::ZERO, |reach, p| reach.max(p.abs()));
+    let (least, most) = (DVec2::new(TEXTS, top), DVec2::new(WIDTH - TEXTS, HEIGHT - TEXTS));
+    let unit = ((most - least) / (2.0 * reach)).min_element();
+    let centre = (least + most) / 2.0;
+    if let Lens::Space { units, centre: at, .. } = &mut lens {
+        (*units, *at) = (stretch * unit, centre);
+    }
+    let place = |bits: usize| lens.map(&corner(bits));
     for bits in 0..8usize {
         for k in (0..3).filter(|k| bits >> k & 1 == 0) {
-            canvas.line(corner(bits), corner(bits | 1 << k), Style::line("#cfcfcf", 1.0, 1.0));
+            canvas.line(place(bits), place(bits | 1 << k), Style::line("#cfcfcf", 1.0, 1.0));
         }
     }
     for k in 0..3usize {
         // The edge that is lowest, or leftmost where the axis stands upright.
-        let middle = |bits: usize| (corner(bits) + corner(bits | 1 << k)) / 2.0;
+        let middle = |bits: usize| (place(bits) + place(bits | 1 << k)) / 2.0;
         let rank = |bits: &usize| if k == 2 { -middle(*bits).x } else { middle(*bits).y };
         let edges = (0..8usize).filter(|bits| bits >> k & 1 == 0);
         let Some(bits) = edges.max_by(|a, b| rank(a).total_cmp(&rank(b))) else { continue };
-        let at = middle(bits);
-        let away = (at - centre).normalize_or_zero() * 22.0;
-        canvas.text(at + away, 13.0, Anchor::Middle, SOFT, 0.0, &player.names[k]);
+        let (start, end) = (place(bits), place(bits | 1 << k));
+        let across = (end - start).perp().normalize_or_zero();
+        let away = if across.dot(middle(bits) - centre) < 0.0 { -across } else { across };
+        let beside = |at: DVec2, far: f64| at + away * far + DVec2::new(0.0, 4.0);
+        canvas.text(beside(middle(bits), 42.0), 13.0, Anchor::Middle, INK, 0.0, &player.names[k]);
+        for (value, text) in Axis::linear(low[k], high[k], "").ticks(5.0) {
+            let share = (value - low[k]) / (high[k] - low[k]);
+            if (0.05..0.95).contains(&share) {
+                let at = start.lerp(end, share);
+                canvas.text(beside(at, 20.0), 11.0, Anchor::Middle, SOFT, 0.0, &text);
+                canvas.line(at, at + away * 5.0, Style::line(SOFT, 1.0, 1.0));
+            }
+        }
     }
     lens
 }

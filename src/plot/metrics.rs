@@ -1,19 +1,14 @@
-//! Strip sizes, where a rule has strips, and the number of tokens that moved, against the step.
+//! What a run's tables say of its steps and states, as charts over the step.
 
-use glam::DVec2;
-
-use super::axes::{Axes, Axis, INK, Scale, foot, heading};
-use super::canvas::{Anchor, Canvas, Style, text_width};
-use super::colouring::COLOURS;
+use super::chart::Chart;
+use super::chart::coordinate::Coordinate;
+use super::chart::panels::Panels;
+use super::motion;
 use super::picture::{Picture, Size};
+use super::time::{MOST_POINTS, Time};
 use crate::error::{Error, Result};
 use crate::num;
-
-const STRIPS: &str = COLOURS[0];
-const MOVED: &str = COLOURS[1];
-
-/// Number of points of a curve, at most about; longer runs are drawn by blocks of steps.
-const MOST_POINTS: usize = 1500;
+use crate::tokens::Tokens;
 
 /// A picture of metrics, before it is drawn.
 #[derive(Clone, Debug)]
@@ -51,11 +46,11 @@ impl StepMetrics {
 }
 
 impl Metrics<'_> {
-    /// Draws the picture.
+    /// Draws the picture; in a rule without strips with the motion between `frames`.
     ///
     /// # Errors
     /// No steps, or steps out of order.
-    pub fn draw(&self, size: Size) -> Result<Picture> {
+    pub fn draw(self, frames: &[(u64, Tokens)], size: Size) -> Result<Picture> {
         let (Some(first), Some(last)) = (self.steps.first(), self.steps.last()) else {
             return Err(Error::input("a picture of metrics needs at least one recorded step"));
         };
@@ -63,106 +58,37 @@ impl Metrics<'_> {
             let (before, after) = (before.t + 1, after.t + 1);
             return Err(Error::input(format!("metrics must ascend: step {after} after step {before}")));
         }
-        let x = steps_axis(first.t, last.t);
-        let blocks = self.blocks(first.t, last.t, x.scale);
+        let steps: Vec<u64> = self.steps.iter().map(|step| step.t).chain([last.t + 1]).collect();
+        let time = Time::of(&steps);
+        let few = self.steps.len() <= MOST_POINTS;
+        let blocks: Vec<&[StepMetrics]> =
+            self.steps.chunk_by(|a, b| !few && time.block(a.t) == time.block(b.t)).collect();
         let points: Vec<StepMetrics> = blocks.iter().map(|steps| StepMetrics::of_block(steps)).collect();
 
-        let (width, height) = size.clamped();
-        let mut canvas = Canvas::new(width, height);
-        let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
-        let (left, right, bottom) = (84.0, width - 24.0, height - 72.0);
-        let middle = if first.strips.is_some() { top + (bottom - top) * 0.56 } else { top - 14.0 };
-        let shift = u64::from(x.scale == Scale::Log);
-        let at = |axes: &Axes, p: &StepMetrics, y: f64| axes.map(DVec2::new((p.t + shift) as f64, y));
-        let strips: Vec<[f64; 3]> = points.iter().filter_map(|p| p.strips).collect();
-        if !strips.is_empty() {
-            let axes = Axes {
-                low: DVec2::new(left, top + 12.0),
-                high: DVec2::new(right, middle - 14.0),
-                x: Axis { label: String::new(), ..x.clone() },
-                y: Axis::counts(strips.as_flattened(), "strip size |Cᵢ| (tokens)"),
-            };
-            axes.draw(&mut canvas);
-            let curve = |k: usize| points.iter().zip(&strips).map(|(p, sizes)| at(&axes, p, sizes[k])).collect();
-            let [least, mean, most]: [Vec<DVec2>; 3] = [0, 1, 2].map(curve);
-            let band: Vec<DVec2> = least.iter().chain(most.iter().rev()).copied().collect();
-            canvas.polygon(&band, Style::fill(STRIPS, 0.16));
-            for (edge, dash) in [(&least, "2 3"), (&most, "7 3")] {
-                canvas.polyline(edge, Style::line(STRIPS, 1.3, 1.0).dashed(dash));
-            }
-            curve_with_dots(&mut canvas, &mean, STRIPS);
-            axes.close(&mut canvas);
-            keys(&mut canvas, &axes, STRIPS, &[("largest", Some("7 3")), ("mean", None), ("smallest", Some("2 3"))]);
+        let mut charts = Vec::new();
+        if first.strips.is_some() {
+            let sizes = || points.iter().filter_map(|p| Some((time.at(p.t), p.strips?)));
+            let chart = Chart::new("Strip sizes |Cᵢ|", time.axis(), Coordinate::counts("strip size (tokens)"));
+            let chart = chart.band("smallest to largest", sizes().map(|(t, s)| [t, s[0], s[2]]).collect()).colour(0);
+            charts.push(chart.line("mean", sizes().map(|(t, s)| (t, s[1]))).colour(0));
+        } else {
+            charts = motion::charts(frames, time);
         }
-        let counts: Vec<f64> = points.iter().map(|p| p.moved as f64).collect();
-        let axes = Axes {
-            low: DVec2::new(left, middle + 26.0),
-            high: DVec2::new(right, bottom),
-            y: Axis::counts(&counts, "moved (tokens)"),
-            x,
-        };
-        let moved: Vec<DVec2> = points.iter().zip(&counts).map(|(p, count)| at(&axes, p, *count)).collect();
-        for (p, at) in points.iter().zip(&moved) {
-            let strips = p.strips.map(|[least, mean, most]| format!("\nstrips: {least} to {most}, mean {mean:.3}"));
-            canvas.tooltip(*at, format!("step {}\nmoved: {}{}", p.t, p.moved, strips.unwrap_or_default()));
+        // A number that never changes is a sentence beside the motion.
+        let mut subtitle = self.subtitle;
+        let (least, most) = num::range(points.iter().map(|p| p.moved as f64));
+        if first.strips.is_none() && !charts.is_empty() && least == most {
+            subtitle += &format!("; {most} tokens moved in every recorded step");
+        } else {
+            let chart = Chart::new("Tokens that moved in the step", time.axis(), Coordinate::counts("moved (tokens)"));
+            charts.push(chart.line("", points.iter().map(|p| (time.at(p.t), p.moved as f64))).colour(1));
         }
-        axes.draw(&mut canvas);
-        curve_with_dots(&mut canvas, &moved, MOVED);
-        axes.close(&mut canvas);
-        keys(&mut canvas, &axes, MOVED, &[("tokens that moved in the step", None)]);
-
         let most = blocks.iter().map(|steps| steps.len()).max().unwrap_or(1);
         if most > 1 {
-            let sizes = if strips.is_empty() { "" } else { "extremes of the sizes, mean of the means, " };
-            foot(&mut canvas, &format!("A point stands for up to {most} recorded steps: {sizes}most moved."), 1, 10.0);
+            let note = format!("A point stands for up to {most} recorded steps: their extremes and means.");
+            charts = charts.into_iter().map(|chart| chart.foot(&*note)).collect();
         }
-        canvas.finish()
-    }
-
-    /// The steps in blocks that are equally wide on the axis; a block for each while there are few.
-    fn blocks(&self, first: u64, last: u64, scale: Scale) -> Vec<&[StepMetrics]> {
-        if self.steps.len() <= MOST_POINTS {
-            return self.steps.chunks(1).collect();
-        }
-        let place = |t: u64| match scale {
-            Scale::Linear => (t - first) as f64 / ((last - first) as f64).max(1.0),
-            Scale::Log => ((t + 1) as f64 / (first + 1) as f64).ln() / ((last + 1) as f64).ln().max(1.0),
-        };
-        let bin = |step: &StepMetrics| (place(step.t) * MOST_POINTS as f64) as usize;
-        self.steps.chunk_by(|a, b| bin(a) == bin(b)).collect()
-    }
-}
-
-/// The axis of steps: logarithmic in t + 1 for runs past 3000 steps.
-fn steps_axis(first: u64, last: u64) -> Axis {
-    let (first, last) = (first as f64, last as f64);
-    if (last + 1.0) / (first + 1.0) > 3000.0 {
-        let (low, high) = (first + 1.0, (last + 1.0) * 1.1);
-        Axis { scale: Scale::Log, ..Axis::linear(low, high, "step t + 1") }
-    } else {
-        let margin = 0.02 * (last - first).max(1.0);
-        Axis { whole: true, ..Axis::linear(first - margin, last + margin, "step t") }
-    }
-}
-
-/// Draws a curve, and its points where they are few.
-fn curve_with_dots(canvas: &mut Canvas, points: &[DVec2], colour: &str) {
-    canvas.polyline(points, Style::line(colour, 1.8, 1.0));
-    if points.len() <= 60 {
-        canvas.dots(points.iter().copied(), 2.6, colour, 1.0);
-    }
-}
-
-/// Draws keys in a row over the upper right corner of the axes.
-fn keys(canvas: &mut Canvas, axes: &Axes, colour: &str, keys: &[(&str, Option<&str>)]) {
-    let mut x = axes.high.x;
-    let y = axes.low.y - 8.0;
-    for (text, dash) in keys.iter().rev() {
-        x -= text_width(text, 12.0);
-        canvas.text(DVec2::new(x, y), 12.0, Anchor::Start, INK, 0.0, text);
-        let style = Style::line(colour, 1.8, 1.0);
-        let style = dash.map_or(style, |dash| style.dashed(dash));
-        canvas.line(DVec2::new(x - 30.0, y - 4.0), DVec2::new(x - 6.0, y - 4.0), style);
-        x -= 48.0;
+        let size = Size { height: size.height.max(60 + 210 * charts.len() as u32), ..size };
+        Panels { title: self.title, subtitle, charts, columns: 1 }.draw(size)
     }
 }

@@ -3,7 +3,7 @@
 //! * [`Trajectories`]: the paths of the tokens, in the plane of the first two coordinates or
 //!   principal axes, with the strip of one token.
 //! * [`Comparison`]: several runs of one cloud, side by side.
-//! * [`Metrics`]: strip sizes and moved tokens against the step.
+//! * [`Metrics`]: strip sizes or the tokens' motion, and moved tokens, against the step.
 //! * [`Chart`], [`Panels`]: lines, points, bands, histograms, regions and heat maps on linear or
 //!   logarithmic axes.
 //! * [`Player`]: a trajectory to be played, as part of a page and as a GIF.
@@ -22,9 +22,11 @@ mod frames;
 mod geometry;
 mod gif;
 mod metrics;
+mod motion;
 mod page;
 mod picture;
 mod player;
+mod time;
 mod trajectories;
 mod view;
 
@@ -35,4 +37,5 @@ pub use comparison::Comparison;
 pub use metrics::{Metrics, StepMetrics};
 pub use picture::{Picture, Size, Tooltip};
 pub use player::Player;
+pub use time::Time;
 pub use trajectories::data::{StripView, Trajectories};

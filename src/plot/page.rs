@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::canvas::escaped;
 use super::document::json;
 use super::gif;
+use super::picture::Picture;
 use super::player::Player;
 use crate::error::Result;
 
@@ -18,11 +19,19 @@ impl Player {
         gif::animate(self, title)
     }
 
+    /// Draws the sheet under every frame of the GIF.
+    ///
+    /// # Errors
+    /// A sheet that the rasteriser refuses.
+    pub fn background(&self, title: &str) -> Result<Picture> {
+        gif::background(self, title)
+    }
+
     /// Adds the figure of a page, which `report.js` plays.
     pub(super) fn html(&self, out: &mut String, caption: &str) {
         let bytes: Vec<u8> = self.positions.iter().flat_map(|v| v.to_le_bytes()).collect();
         let (turns, how) = if self.dims == 3 { (" turns", " Drag to turn, wheel to zoom.") } else { ("", "") };
-        let ends = "Colours: the heaviest clusters that tokens end in; the others grey.";
+        let ends = "Colours: the heaviest clusters that tokens end in; the others grey. Tokens at one place are one larger disc.";
         *out += &format!(
             "<figure class=\"player{turns}\">\n<div style=\"position:relative\"><canvas tabindex=\"0\" role=\"img\" \
              aria-label=\"trajectory\"></canvas><div class=\"tip\"></div></div>\n<div class=\"controls\">\

@@ -1,9 +1,9 @@
 //! Finished pictures and their sizes.
 
-use std::fs;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::io::atomic;
 
 /// A finished picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +28,14 @@ pub struct Tooltip {
 }
 
 impl Picture {
-    /// Writes `<name>.svg` and `<name>.png` into `folder`, which exists.
+    /// Writes `<name>.svg` and `<name>.png` into `folder`, which exists, each whole or not at all.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn save(&self, folder: &Path, name: &str) -> Result<()> {
         let write = |ending: &str, bytes: &[u8]| {
             let path = folder.join(format!("{name}.{ending}"));
-            fs::write(&path, bytes).map_err(|source| Error::file(path, source))
+            atomic::write(&path, |file| file.write_all(bytes))
         };
         write("svg", self.svg.as_bytes())?;
         write("png", &self.png)

@@ -40,6 +40,8 @@ pub struct Player {
     /// Corners of the box around all positions.
     pub(super) low: Vec<f64>,
     pub(super) high: Vec<f64>,
+    /// Factors that axes of space are drawn longer by, so that none is a third of the longest.
+    pub(super) stretch: Vec<f64>,
     /// Indices of the tokens shown.
     ids: Vec<usize>,
     /// Each token's colour, an index into `colours`.
@@ -84,6 +86,7 @@ impl Player {
             names: (0..dims).map(|k| space.name(k)).collect(),
             axes: (0..dims).map(|k| space.label(k, view.offsets[k])).collect(),
             positions: exact.iter().enumerate().map(|(at, v)| (v - view.offsets[at % dims]) as f32).collect(),
+            stretch: view.stretch(),
             low: view.low,
             high: view.high,
             colour: ids.iter().map(|&i| colouring.layer(i)).collect(),
@@ -136,11 +139,11 @@ impl Space {
     /// The name of an axis with its unit, for positions from which `offset` was taken.
     fn label(&self, k: usize, offset: f64) -> String {
         let shift = if offset == 0.0 { String::new() } else { format!(" − ({offset:e})") };
-        let unit = if self.unit == 1.0 { "dimensionless".to_owned() } else { format!("in units of {:.3e}", self.unit) };
+        let unit = if self.unit == 1.0 { String::new() } else { format!(" (in units of {:.3e})", self.unit) };
         match &self.principal {
             Some(axes) => format!("principal axis {} ({:.1} % of variance)", k + 1, 100.0 * axes.shares[k]),
             None if self.d == 1 && k == 1 => "token (index)".to_owned(),
-            None => format!("{}{shift} ({unit})", self.name(k)),
+            None => format!("{}{shift}{unit}", self.name(k)),
         }
     }
 }
@@ -172,5 +175,11 @@ impl Window {
             high.push(h - offset + margin);
         }
         Self { extent, offsets, low, high }
+    }
+
+    fn stretch(&self) -> Vec<f64> {
+        let sides: Vec<f64> = self.low.iter().zip(&self.high).map(|(l, h)| h - l).collect();
+        let longest = sides.iter().copied().fold(0.0, f64::max);
+        sides.iter().map(|side| (longest / side / 3.0).max(1.0)).collect()
     }
 }

@@ -195,11 +195,12 @@ class Player {
       const centre = { x: MARGIN.left + inner.x / 2, y: MARGIN.top + inner.y / 2 };
       return (p) => [centre.x + (p[0] - middle[0]) * units[0], centre.y - (p[1] - middle[1]) * units[1], 0];
     }
-    const reach = Math.hypot(...low.map((l, k) => (high[k] - l) / 2));
+    const stretch = this.data.stretch; // short axes are drawn longer
+    const reach = Math.hypot(...low.map((l, k) => stretch[k] * (high[k] - l) / 2));
     const unit = (0.47 * Math.min(this.width, this.height) / reach) * this.turn.zoom;
     const [ca, sa, ch, sh] = [Math.cos(this.turn.azimuth), Math.sin(this.turn.azimuth), Math.cos(this.turn.height), Math.sin(this.turn.height)];
     return (p) => {
-      const [x, y, z] = [p[0] - middle[0], p[1] - middle[1], p[2] - middle[2]];
+      const [x, y, z] = [0, 1, 2].map((k) => stretch[k] * (p[k] - middle[k]));
       const across = x * ca - y * sa, deep = x * sa + y * ca;
       return [this.width / 2 + across * unit, this.height / 2 - (z * ch - deep * sh) * unit, (-deep * ch - z * sh) / reach];
     };
@@ -231,11 +232,19 @@ class Player {
       depth[i] = z;
     }
     if (data.dims === 3) order.sort((a, b) => depth[a] - depth[b]);
+    // Tokens at one place are one disc whose area grows with their number.
+    const key = (i) => Math.round(this.screen[2 * i]) + "," + Math.round(this.screen[2 * i + 1]) + "," + data.colour[i];
+    const together = new Map();
+    for (const i of order) together.set(key(i), (together.get(key(i)) || 0) + 1);
     for (const i of order) {
+      const count = together.get(key(i));
+      if (!count) continue;
+      together.delete(key(i));
+      const size = count > 1 ? Math.max(radius, 2 + 9 * Math.sqrt(count / data.tokens)) : radius;
       pen.globalAlpha = data.dims === 3 ? Math.min(1, Math.max(0.35, 0.75 + 0.5 * depth[i])) : 0.9;
       pen.fillStyle = data.colours[data.colour[i]];
       pen.beginPath();
-      pen.arc(this.screen[2 * i], this.screen[2 * i + 1], radius * (1 + (data.dims === 3 ? 0.35 * depth[i] : 0)), 0, 2 * Math.PI);
+      pen.arc(this.screen[2 * i], this.screen[2 * i + 1], size * (1 + (data.dims === 3 ? 0.35 * depth[i] : 0)), 0, 2 * Math.PI);
       pen.fill();
     }
     pen.globalAlpha = 1;
@@ -281,6 +290,7 @@ class Player {
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const [value, text] of ticks(toY(bottom), toY(MARGIN.top), this.height / 60)) {
+      if (!data.equal && value % 1) continue; // token indices
       const y = lens([data.low[0], value])[1];
       this.stroke(GRID, [MARGIN.left, y], [right, y]);
       pen.fillStyle = SOFT;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 | step × x₁ |
 //! | 2 | x₁ × x₂ |
-//! | 3 and more | the first two principal axes of the first and last frame pooled, from their mean |
+//! | 3 and more | the first two principal axes of the first and last frame pooled, from their mean; or x₁ × x₂, where asked for |
 //!
 //! Coordinates are divided by the largest magnitude R before anything is computed, so that 1e300
 //! and 1e-300 draw as 1 does. Tick values are v = (x − offset)/10^k with k and offset 0 where the
@@ -12,7 +12,8 @@
 
 use glam::DVec2;
 
-use super::axes::{Axes, Axis, coordinate, plain, power_of_ten};
+use super::axes::{Axes, Axis, Scale, coordinate, plain, power_of_ten};
+use crate::num;
 use crate::observe::PrincipalAxes;
 use crate::tokens::Tokens;
 
@@ -22,7 +23,7 @@ enum Plane {
     Principal(PrincipalAxes),
 }
 
-/// A plane, with axes around the first and last frame.
+/// A plane, with axes around all frames.
 pub(super) struct View {
     plane: Plane,
     /// R, the largest magnitude of a coordinate.
@@ -33,22 +34,26 @@ pub(super) struct View {
     offset: DVec2,
     x: Axis,
     y: Axis,
+    /// Whether the plane is all of the space.
+    exact: bool,
 }
 
 impl View {
-    /// Chooses the view of frames that are not empty and share n and d.
-    pub(super) fn new(frames: &[(u64, Tokens)]) -> Self {
-        let ends = [&frames[0], &frames[frames.len() - 1]];
+    /// Chooses the view of frames that share n and d, by the first and last cloud, or the plane of
+    /// the first two coordinates.
+    pub(super) fn new(ends: [&Tokens; 2], frames: &[&(u64, Tokens)], by_coordinates: bool) -> Self {
         let largest = frames.iter().map(|(_, tokens)| tokens.largest_magnitude()).fold(0.0, f64::max);
-        let plane = match ends[0].1.d() {
+        let d = ends[0].d();
+        let plane = match d {
             1 => Plane::Time,
-            2 => Plane::Coordinates,
-            _ => Plane::Principal(PrincipalAxes::of(&ends.map(|(_, tokens)| tokens), 2)),
+            3.. if !by_coordinates => Plane::Principal(PrincipalAxes::of(&ends, 2)),
+            _ => Plane::Coordinates,
         };
         let bare = Axis::linear(0.0, 1.0, "");
         let largest = if largest > 0.0 { largest } else { 1.0 };
-        let mut view = Self { plane, largest, factor: 1.0, offset: DVec2::ZERO, x: bare.clone(), y: bare };
-        view.fit(&ends);
+        let mut view =
+            Self { plane, largest, factor: 1.0, offset: DVec2::ZERO, x: bare.clone(), y: bare, exact: d < 3 };
+        view.fit(frames);
         view
     }
 
@@ -59,7 +64,7 @@ impl View {
 
     /// Whether the picture is the plane itself, so that a half-plane can be drawn.
     pub(super) fn is_exact(&self) -> bool {
-        !matches!(self.plane, Plane::Principal(_))
+        self.exact
     }
 
     /// The view's axes between two corners, in pixels.
@@ -74,7 +79,19 @@ impl View {
     /// The place of token i, in ticks.
     pub(super) fn point(&self, step: u64, tokens: &Tokens, i: usize) -> DVec2 {
         let p = (self.raw(step, tokens, i) - self.offset) * self.factor;
-        if let Plane::Time = self.plane { DVec2::new(step as f64, p.y) } else { p }
+        if let Plane::Time = self.plane { DVec2::new(self.moment(step), p.y) } else { p }
+    }
+
+    /// The place of a step on the axis of time: t, or t + 1 on a logarithmic one.
+    fn moment(&self, step: u64) -> f64 {
+        step as f64 + f64::from(self.x.scale == Scale::Log)
+    }
+
+    /// A column around a step on the axis of time.
+    pub(super) fn column(&self, step: u64) -> (f64, f64) {
+        let at = self.moment(step);
+        let half = (self.x.high - self.x.low) / 80.0;
+        if self.x.scale == Scale::Log { (at / 1.06, at * 1.06) } else { (at - half, at + half) }
     }
 
     /// Normal and level, in the picture's units, of `{ y : <query, y> >= threshold }`. None in
@@ -139,11 +156,23 @@ impl View {
         self.x = Axis::linear(low.x - margin, high.x + margin, self.label(0, exponent));
         self.y = Axis::linear(low.y - margin, high.y + margin, self.label(1, exponent));
         if in_time {
-            let (first, last) = (frames[0].0 as f64, frames[1].0 as f64);
+            let (first, last) = num::range(frames.iter().map(|(step, _)| *step as f64));
             let margin = 0.03 * (last - first).max(1.0);
             self.y.label = self.label(0, exponent);
-            self.x = Axis { whole: true, ..Axis::linear(first - margin, last + margin, "step t") };
+            self.x = if first == 0.0 && self.moves_early(frames, extent) {
+                Axis { scale: Scale::Log, ..Axis::linear(1.0 / 1.1, (last + 1.0) * 1.1, "step t + 1") }
+            } else {
+                Axis { whole: true, ..Axis::linear(first - margin, last + margin, "step t") }
+            };
         }
+    }
+
+    /// Whether no token moves by 1 % of the extent after a fifth of the steps, of 30 or more.
+    fn moves_early(&self, frames: &[&(u64, Tokens)], extent: f64) -> bool {
+        let (end, last) = frames[frames.len() - 1];
+        let late = || frames.iter().filter(|(step, _)| 5 * step >= *end);
+        let far = |tokens: &Tokens, i: usize| (tokens.get(i, 0) - last.get(i, 0)).abs() / self.largest;
+        *end >= 30 && late().all(|(_, tokens)| (0..last.n()).all(|i| far(tokens, i) < 0.01 * extent))
     }
 
     fn label(&self, axis: usize, exponent: i32) -> String {
@@ -164,7 +193,6 @@ impl View {
         if exponent != 0 {
             notes.push(format!("in units of {}", power_of_ten(exponent)));
         }
-        notes.push("dimensionless".to_owned());
         let shift = self.offset[axis] * self.largest;
         let size = if shift.abs() < 1e15 { shift.abs().to_string() } else { format!("{:e}", shift.abs()) };
         let shift = match shift {
@@ -172,6 +200,6 @@ impl View {
             shift if shift < 0.0 => format!(" + {size}"),
             _ => format!(" − {size}"),
         };
-        format!("{name}{shift} ({})", notes.join("; "))
+        if notes.is_empty() { format!("{name}{shift}") } else { format!("{name}{shift} ({})", notes.join("; ")) }
     }
 }

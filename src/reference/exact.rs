@@ -87,8 +87,8 @@ impl State {
             StripWidth::Constant(width) => width,
             StripWidth::Argmax => 0,
             StripWidth::QueryNorm { factor } => factor.saturating_mul(dot(query, query).isqrt()).min(clamp),
-            StripWidth::ANorm { factor } => {
-                let square = shift_down(dot(query, self.row(i)).max(0), step.matrix_exponent, clamp);
+            StripWidth::ANorm { factor, parity } => {
+                let square = dot(query, self.row(i)).max(0) << parity;
                 factor.saturating_mul(square.isqrt()).min(clamp)
             }
         }
@@ -122,19 +122,4 @@ impl State {
 /// Exact inner product.
 pub fn dot(a: &[i64], b: &[i64]) -> i128 {
     a.iter().zip(b).map(|(&a, &b)| i128::from(a) * i128::from(b)).sum()
-}
-
-/// `value ≫ shift`, a negative shift going left and clamped.
-fn shift_down(value: i128, shift: i32, clamp: i128) -> i128 {
-    if let Ok(right) = u32::try_from(shift) {
-        return value.checked_shr(right).unwrap_or(0);
-    }
-    let left = shift.unsigned_abs();
-    if value == 0 {
-        0
-    } else if left >= value.leading_zeros() {
-        clamp
-    } else {
-        (value << left).min(clamp)
-    }
 }

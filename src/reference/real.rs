@@ -2,6 +2,7 @@
 //! [`crate::real`].
 
 use crate::model::{Geometry, Integrator, StripForm};
+use crate::num;
 use crate::outcome::Strips;
 use crate::real::{Head, Motion, Stage, Step, Weights};
 use crate::rng;
@@ -61,8 +62,25 @@ impl State {
 
     /// `S_ij = <A x_i, x_j>` for the keys that row i sees.
     pub fn scores(&self, step: &Step, head: &Head, i: usize) -> Scores {
-        let query = head.scores.apply(self.row(i));
-        let values: Vec<f64> = (0..step.mask.visible(i, self.n)).map(|j| dot(&query, self.row(j))).collect();
+        self.scores_over(step, head, i, [0, 0])
+    }
+
+    /// The scores of row i over a power of two, and its exponent: 0 unless f64 does not hold them.
+    fn held_scores(&self, step: &Step, head: &Head, i: usize) -> (Scores, i32) {
+        let scores = self.scores(step, head, i);
+        if scores.values.iter().all(|s| s.is_finite()) {
+            return (scores, 0);
+        }
+        let above = |x: &[f64]| num::exponent_above(num::largest_magnitude(x));
+        let exponents = [above(&head.scores.apply(self.row(i))), above(&self.x)];
+        (self.scores_over(step, head, i, exponents), exponents[0] + exponents[1])
+    }
+
+    /// The scores over two powers of two, of queries and of keys.
+    fn scores_over(&self, step: &Step, head: &Head, i: usize, [of_query, of_keys]: [i32; 2]) -> Scores {
+        let query: Vec<f64> = head.scores.apply(self.row(i)).iter().map(|&q| num::scale(q, -of_query)).collect();
+        let score = |j| query.iter().zip(self.row(j)).map(|(q, &x)| q * num::scale(x, -of_keys)).sum();
+        let values: Vec<f64> = (0..step.mask.visible(i, self.n)).map(score).collect();
         let (mut max, mut argmax) = (values[0], 0);
         for (j, &score) in values.iter().enumerate() {
             if score > max {
@@ -76,6 +94,9 @@ impl State {
     /// without a strip.
     pub fn threshold(&self, weights: Weights, head: &Head, i: usize, max: f64) -> f64 {
         let Weights::Strip { delta, form } = weights else { return max };
+        if delta == 0.0 {
+            return max;
+        }
         let query = head.scores.apply(self.row(i));
         let scale = match form {
             StripForm::Score => 1.0,
@@ -87,25 +108,27 @@ impl State {
 
     /// The weights of row i.
     pub fn attention(&self, step: &Step, stage: &Stage, head: &Head, i: usize) -> Attention {
-        let Scores { values, max, argmax } = self.scores(step, head, i);
+        let (Scores { values, max, argmax }, over) = self.held_scores(step, head, i);
         let exponentials = |beta: f64, origin: f64| -> Vec<(usize, f64)> {
             values.iter().map(|s| libm::exp(beta * (s - origin))).enumerate().collect()
         };
+        let held = |beta: f64| num::scale(beta, over).min(f64::MAX);
         match stage.weights {
             Weights::Strip { .. } => {
-                let threshold = self.threshold(stage.weights, head, i, max);
+                let threshold = max + num::scale(self.threshold(stage.weights, head, i, 0.0), -over);
                 Attention::uniform(argmax, (0..values.len()).filter(|&j| values[j] >= threshold))
             }
             Weights::Argmax => Attention::uniform(argmax, [argmax]),
             Weights::Softmax { beta } => {
-                let weights = exponentials(beta, max);
+                let weights = exponentials(held(beta), max);
                 Attention { argmax, total: weights.iter().map(|(_, w)| w).sum(), weights }
             }
             Weights::Exponential { beta, origin } => {
-                Attention { argmax, total: values.len() as f64, weights: exponentials(beta, origin) }
+                let weights = exponentials(held(beta), num::scale(origin, -over));
+                Attention { argmax, total: values.len() as f64, weights }
             }
             Weights::Drawn { beta, seed } => {
-                let weights = exponentials(beta, max);
+                let weights = exponentials(held(beta), max);
                 let total: f64 = weights.iter().map(|(_, w)| w).sum();
                 let level = rng::uniform_at(seed, step.t, i as u64) * total;
                 let mut cumulative = 0.0;

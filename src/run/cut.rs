@@ -32,6 +32,8 @@ pub struct NewestCheckpoint {
     pub refused: Vec<Error>,
     /// Error of effort.csv, if that has to be begun anew. No result depends on it.
     pub anew: Option<Error>,
+    /// True if a newer one lacks nothing but frames.
+    pub lacks_frames: bool,
 }
 
 impl RunDir {
@@ -73,20 +75,27 @@ impl RunDir {
         self.checkpoints()?.iter().rev().skip(KEPT).try_for_each(|(_, path)| remove(path))
     }
 
-    /// Finds the newest checkpoint that is undamaged and whose frames and rows are.
+    /// Finds the newest checkpoint that is undamaged and whose rows are, and its frames unless it is
+    /// to do `without_frames`: no later state depends on them.
     ///
     /// # Errors
     /// All checkpoints are damaged; a file that exists but cannot be read.
-    pub fn newest_checkpoint(&self) -> Result<NewestCheckpoint> {
-        let mut refused = Vec::new();
+    pub fn newest_checkpoint(&self, without_frames: bool) -> Result<NewestCheckpoint> {
+        let (mut refused, mut lacks_frames) = (Vec::new(), false);
         for (_, path) in self.checkpoints()?.iter().rev() {
-            match checkpoint::read(path).and_then(|found| self.verify_outputs(&found).map(|()| found)) {
+            let whole = checkpoint::read(path).and_then(|found| self.verify_rows(&found).map(|()| found));
+            let framed = whole.and_then(|found| {
+                let frames = if without_frames { Ok(()) } else { self.verify_frames(&found) };
+                lacks_frames |= frames.is_err();
+                frames.map(|()| found)
+            });
+            match framed {
                 Ok(mut checkpoint) => {
                     let tables = &mut checkpoint.progress.tables;
                     let effort = tables.iter().find(|mark| mark.file == EFFORT);
                     let anew = effort.and_then(|mark| mark.verify(self.path()).err());
                     tables.retain(|mark| anew.is_none() || mark.file != EFFORT);
-                    return Ok(NewestCheckpoint { checkpoint: Some(checkpoint), refused, anew });
+                    return Ok(NewestCheckpoint { checkpoint: Some(checkpoint), refused, anew, lacks_frames });
                 }
                 // The file may be undamaged, and going back further would lose steps.
                 Err(error) if error.is_recoverable_file_error() => {
@@ -96,21 +105,27 @@ impl RunDir {
             }
         }
         if refused.is_empty() {
-            return Ok(NewestCheckpoint { checkpoint: None, refused, anew: None });
+            return Ok(NewestCheckpoint { checkpoint: None, refused, anew: None, lacks_frames });
         }
         let mut refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
         refused.dedup();
         let path = self.path().display();
-        Err(Error::input(format!(
-            "no checkpoint of {path} can be used: {}; begin again with `localmax run {path}/config.toml --out NEW`",
-            refused.join("; ")
-        )))
+        let advice = if lacks_frames {
+            format!("put the frames back, or go on without them with `localmax resume {path} --without-frames`")
+        } else {
+            format!("begin again with `localmax run {path}/config.toml --out NEW`")
+        };
+        Err(Error::input(format!("no checkpoint of {path} can be used: {}; {advice}", refused.join("; "))))
     }
 
-    /// Checks that rows and frames are those that were there when the checkpoint was written.
-    fn verify_outputs(&self, checkpoint: &Checkpoint) -> Result<()> {
+    /// Checks that rows are those that were there when the checkpoint was written.
+    fn verify_rows(&self, checkpoint: &Checkpoint) -> Result<()> {
         let results = checkpoint.progress.tables.iter().filter(|mark| mark.file != EFFORT);
-        results.into_iter().try_for_each(|mark| mark.verify(self.path()))?;
+        results.into_iter().try_for_each(|mark| mark.verify(self.path()))
+    }
+
+    /// Checks that frames are those that were there when the checkpoint was written.
+    fn verify_frames(&self, checkpoint: &Checkpoint) -> Result<()> {
         // A header, and at most 8 bytes a number.
         let most = (checkpoint.tokens.n() * checkpoint.tokens.d() * 8) as u64 + LONGEST_FRAME_HEADER;
         for FrameFile { step, hash } in &checkpoint.frames {

@@ -1,6 +1,7 @@
-//! effort.csv: the effort of each recorded step. Two equal runs may differ in every column.
+//! effort.csv: the effort of each recorded step. Equal runs on one machine differ in the last column
+//! alone.
 //!
-//! `step,plan,keys_a_row,boxes_a_row,distinct,step_seconds`: the plan that ran in the step s−1 → s,
+//! `step,plan,keys_a_row,boxes_a_row,rows,step_seconds`: the plan that ran in the step s−1 → s,
 //! the keys scored and the boxes tested for a computed row, the rows computed (coincident tokens
 //! are merged from time to time), and the seconds that all steps so far had taken.
 
@@ -20,19 +21,19 @@ pub(crate) struct Record {
     plan: Plan,
     keys_a_row: f64,
     boxes_a_row: f64,
-    distinct: usize,
+    rows: usize,
     step_seconds: f64,
 }
 
 impl table::Record for Record {
     const FILE: &'static str = EFFORT;
-    const HEAD: &'static str = "step,plan,keys_a_row,boxes_a_row,distinct,step_seconds";
+    const HEAD: &'static str = "step,plan,keys_a_row,boxes_a_row,rows,step_seconds";
 }
 
 impl Record {
     /// The row of a step; `step_seconds` is the time of all steps up to it.
     pub(crate) fn new(step: u64, effort: &Effort, step_seconds: f64) -> Self {
-        let Effort { plan, keys_a_row, boxes_a_row, distinct } = *effort;
-        Self { step, plan, keys_a_row, boxes_a_row, distinct, step_seconds }
+        let Effort { plan, keys_a_row, boxes_a_row, rows } = *effort;
+        Self { step, plan, keys_a_row, boxes_a_row, rows, step_seconds }
     }
 }

@@ -17,7 +17,7 @@ use crate::run::folder::{Place, RunDir};
 use crate::run::meta::Meta;
 use crate::run::progress::Progress;
 use crate::run::record::{self, Callbacks, Outcome};
-use crate::run::resume;
+use crate::run::resume::{self, Request};
 
 /// Goes on, whatever happens.
 pub(crate) struct Alone;
@@ -42,7 +42,7 @@ fn config() -> Config {
 fn go(path: &Path) -> Result<()> {
     let (config, run, start) = if path.exists() {
         let run = RunDir::open(path)?;
-        let left = resume::look(&run, 0)?;
+        let left = resume::look(&run, Request::default())?;
         if left.done.is_some() {
             return Ok(());
         }

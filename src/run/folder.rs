@@ -54,6 +54,7 @@ impl Place {
     /// A file that cannot be written, or a directory that was filled meanwhile; nothing is left
     /// behind.
     pub fn create(&self, config: &Config, meta: &Meta) -> Result<RunDir> {
+        let config = &config.with_hash()?;
         match self {
             Self::Named(path) => {
                 check_free(path)?;
@@ -230,7 +231,7 @@ impl RunDir {
     /// # Errors
     /// The errors of [`Config::load`].
     pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
-        Config::load_of(&self.path.join(CONFIG), &[], tokens)
+        Config::load_begun(&self.path.join(CONFIG), tokens)
     }
 
     /// Replaces meta.json.

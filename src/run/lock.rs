@@ -1,9 +1,9 @@
 //! The lock of a run: one process at a time writes it. The lock is the system's own and ends with
 //! its process, so that none is ever stale; the file stays, and says which process held it last.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::disk;
@@ -11,8 +11,10 @@ use crate::io::disk;
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    /// The locked file; on a file system without locks no lock is held.
+    /// The locked file.
     _file: File,
+    /// The folder, on a file system without locks, where no lock is held.
+    unheld: Option<PathBuf>,
 }
 
 impl Lock {
@@ -28,23 +30,28 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = disk::fault().and_then(|()| options.open(path)).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(e)) => return Err(failed(e)),
-            Err(TryLockError::WouldBlock) => {
+        let folder = path.parent().unwrap_or(path);
+        let is_held = match disk::lock(&file) {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 let mut holder = String::new();
                 let _ = file.take(20).read_to_string(&mut holder);
                 let holder =
                     holder.trim().parse::<u32>().map_or("another process".into(), |id| format!("process {id}"));
-                let folder = path.parent().unwrap_or(path).display();
+                let folder = folder.display();
                 return Err(Error::input(format!(
                     "{folder} is being written by {holder}; wait for it, or end it first"
                 )));
             }
-        }
+            tried => tried.map_err(failed)?,
+        };
         disk::fault().and_then(|()| file.set_len(0)).map_err(failed)?;
         disk::fault().and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, unheld: (!is_held).then(|| folder.to_owned()) })
+    }
+
+    /// What a user has to know where no lock is held.
+    pub fn note(&self) -> Option<String> {
+        let folder = self.unheld.as_ref()?.display();
+        Some(format!("{folder} is on a file system without locks: see to it that no other process writes this run"))
     }
 }

@@ -1,7 +1,7 @@
 //! measures.csv: scalar measures of the states at their own trigger, a pure function of the
 //! trajectory.
 //!
-//! `step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support`:
+//! `step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,gap_mean,gap_max,quiescent,support,diameter,energy`:
 //! row s describes the state X(s), as [`Scalars`] says. Cells are empty where a measure does not
 //! exist or its hull is not known. `support` lists h_u of this row in the directions of
 //! [`Observer::directions`](crate::observe::Observer::directions), parted by spaces: with `radius`
@@ -39,11 +39,17 @@ pub(crate) struct Record {
     gap_max: Option<f64>,
     quiescent: Option<u64>,
     support: String,
+    #[serde(default)]
+    diameter: Option<f64>,
+    #[serde(default)]
+    energy: Option<f64>,
 }
 
 impl table::Record for Record {
     const FILE: &'static str = MEASURES;
     const HEAD: &'static str = "step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,\
+        gap_mean,gap_max,quiescent,support,diameter,energy";
+    const OLDEST: &'static str = "step,distinct,radius,rise,largest_rise,vertices,sampled,distance_mean,distance_max,\
         gap_mean,gap_max,quiescent,support";
 }
 
@@ -67,6 +73,8 @@ impl From<(u64, &Scalars)> for Record {
             gap_max: gap.map(|[_, max]| max),
             quiescent: hull.and_then(|h| h.quiescent),
             support: support.join(" "),
+            diameter: row.diameter,
+            energy: row.energy,
         }
     }
 }
@@ -75,7 +83,7 @@ impl TryFrom<Record> for (u64, Scalars) {
     type Error = &'static str;
 
     fn try_from(record: Record) -> Result<Self, &'static str> {
-        let Record { step, distinct, radius, rise, largest_rise, quiescent, .. } = record;
+        let Record { step, distinct, radius, rise, largest_rise, quiescent, diameter, energy, .. } = record;
         let gap = match (record.gap_mean, record.gap_max) {
             (None, None) => None,
             (Some(mean), Some(max)) => Some([mean, max]),
@@ -91,7 +99,7 @@ impl TryFrom<Record> for (u64, Scalars) {
         let sampled = record.sampled.unwrap_or(0);
         let support = record.support.split(' ').map(str::parse).collect::<Result<_, _>>();
         let support = support.map_err(|_| "support is no list of numbers")?;
-        Ok((step, Scalars { distinct, radius, rise, largest_rise, sampled, gap, hull, support }))
+        Ok((step, Scalars { distinct, radius, rise, largest_rise, sampled, gap, hull, support, diameter, energy }))
     }
 }
 
@@ -143,6 +151,8 @@ pub fn read_measures(path: &Path) -> Result<Vec<(u64, Scalars)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::progress::TableMark;
+    use crate::run::table::Record as _;
 
     /// A resumed run restores its observer from the rows: they must read back as they were written.
     #[test]
@@ -160,8 +170,10 @@ mod tests {
             gap: Some([0.0, 1e300]),
             hull: Some(hull),
             support: vec![0.1 + 0.2, -1e300, 5e-324, 0.0],
+            diameter: Some(0.3),
+            energy: Some(-1e-5),
         };
-        let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], ..known })];
+        let rows = [(0, known.clone()), (5, Scalars { hull: None, support: vec![1.0], energy: None, ..known })];
         let mut table = TableWriter::<Record>::open(folder.path(), None).unwrap();
         for (step, row) in &rows {
             table.push((*step, row)).unwrap();
@@ -170,11 +182,30 @@ mod tests {
         assert_eq!(read_measures(&path).unwrap(), rows);
         let text = std::fs::read_to_string(&path).unwrap();
         for (from, to, why) in
-            [(",4,9,", ",,9,", "go together"), ("0.0\n", "x\n", "no list"), ("step,", "stop,", "line 1")]
+            [(",4,9,", ",,9,", "go together"), ("0.0,0.3", "x,0.3", "no list"), ("step,", "stop,", "line 1")]
         {
             std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
             let line = read_measures(&path).unwrap_err().to_string();
             assert!(line.contains(why), "{line}");
         }
+    }
+
+    /// If a run begun by an older version could not go on, an update would end it; if its rows had
+    /// more cells than its first line, no program could read them.
+    #[test]
+    fn an_older_table_goes_on_in_its_own_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(MEASURES);
+        let row = "0,2,1.0,0.0,0.0,,,,,,,,1.0 2.0\n";
+        std::fs::write(&path, format!("{}\n{row}", Record::OLDEST)).unwrap();
+        let [(step, old)] = &read_measures(&path).unwrap()[..] else { panic!("one row") };
+        assert_eq!((*step, old.distinct, old.diameter, old.energy), (0, 2, None, None));
+        let bytes = std::fs::read(&path).unwrap();
+        let blake3 = blake3::hash(&bytes).to_hex().to_string();
+        let mark = TableMark { file: MEASURES.to_owned(), bytes: bytes.len() as u64, blake3 };
+        let mut table = TableWriter::<Record>::open(folder.path(), Some(&mark)).unwrap();
+        table.push((0, &Scalars { diameter: Some(3.0), energy: Some(7.0), ..old.clone() })).unwrap();
+        table.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n{row}{row}", Record::OLDEST));
     }
 }

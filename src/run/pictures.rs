@@ -6,8 +6,13 @@ use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
+use crate::model::{Geometry, Rule, Update};
+use crate::num;
+use crate::observe::Scalars;
 use crate::plot::document::{Block, Document, TextTable};
-use crate::plot::{Comparison, Metrics, Picture, Player, Size, StepMetrics, StripView, Trajectories};
+use crate::plot::{
+    Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
+};
 use crate::run::folder::RunDir;
 use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
@@ -21,6 +26,8 @@ const SHEET: Size = Size { width: 1180, height: 1060 };
 /// k-th frame.
 const MOST_COORDINATES: usize = 40_000_000;
 
+/// Rows of measures that a picture shows, evenly spread.
+const MOST_ROWS: usize = 1500;
 /// Clusters that the report lists.
 const CLUSTERS: usize = 100;
 /// Tokens looked at on either side of the middle one.
@@ -56,17 +63,31 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         caption: caption.to_owned(),
         picture,
     };
-    let paths = Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip };
+    // Principal axes would show the directions in which a rescaled cloud grows, and hide its clusters.
+    let by_coordinates = matches!(config.model.update, Update::Flow { geometry: Geometry::Rescaled, .. });
+    let paths =
+        Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
     let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
     blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
     if !steps.is_empty() {
         let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
+        let picture = metrics.draw(&frames, SIZE);
         blocks.push(figure(
             "metrics",
-            "Strip sizes and the number of tokens that moved, at each recorded step.",
-            metrics.draw(SIZE).map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
+            if config.model.has_strips() {
+                "Strip sizes and the number of tokens that moved, at each recorded step."
+            } else {
+                "The motion of the tokens: paths of a few, and the largest move."
+            },
+            picture.map_err(|e| Error::input(format!("{}: {e}", run.metrics_path().display())))?,
         ));
+    }
+    if run.measures_path().exists() {
+        let panels = measures(&run.measures()?, &config, title.clone(), subtitle.clone());
+        if !panels.charts.is_empty() {
+            blocks.push(figure("measures", "Measures of the recorded states.", panels.draw(SIZE)?));
+        }
     }
     if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
         blocks.push(Block::Heading("Clusters at the end".into()));
@@ -77,6 +98,54 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));
     Document { title, subtitle, blocks }.save(&run.plots(), "report")
+}
+
+/// The measures of a run's states over the step, a chart for each quantity.
+fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: String) -> Panels {
+    type Curve<'a> = (&'a str, &'a dyn Fn(&Scalars) -> Option<f64>);
+    let time = Time::of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
+    let kept: Vec<&(u64, Scalars)> = num::evenly(rows.len(), MOST_ROWS).map(|at| &rows[at]).collect();
+    let energy = if config.model.rule == Rule::FrankWolfe {
+        ["Objective −⟨A x, x⟩/2, mean over the tokens", "objective"]
+    } else {
+        ["Interaction energy", "energy"]
+    };
+    let quantities: [([&str; 2], &[Curve<'_>]); 5] = [
+        (
+            ["Distance to the nearest vertex of the hull", "distance"],
+            &[("mean", &|row| Some(row.hull?.distance_mean)), ("largest", &|row| Some(row.hull?.distance_max))],
+        ),
+        (["Alignment gap", "gap"], &[("mean", &|row| Some(row.gap?[0])), ("largest", &|row| Some(row.gap?[1]))]),
+        (["Diameter of the cloud", "diameter"], &[("", &|row| row.diameter)]),
+        (energy, &[("", &|row| row.energy)]),
+        (
+            ["Counts", "tokens"],
+            &[("distinct", &|row| Some(row.distinct as f64)), ("vertices", &|row| Some(row.hull?.vertices as f64))],
+        ),
+    ];
+    let mut charts = Vec::new();
+    for ([heading, label], curves) in quantities {
+        let points = |(_, of): &Curve<'_>| -> Vec<(f64, f64)> {
+            kept.iter().filter_map(|(step, row)| Some((time.at(*step), of(row)?))).collect()
+        };
+        let all: Vec<Vec<(f64, f64)>> = curves.iter().map(points).collect();
+        let values = all.iter().flatten().map(|(_, y)| *y);
+        if values.clone().all(|y| y == 0.0) {
+            continue;
+        }
+        let y = if label == "tokens" { Coordinate::counts(label) } else { Coordinate::decades(label, values) };
+        let mut chart = Chart::new(heading, time.axis(), y);
+        for (((name, _), points), k) in curves.iter().zip(all).zip(0..) {
+            // Where every token is a vertex, both counts are one curve.
+            chart = match *name {
+                "vertices" => chart.dashed(*name, points).colour(3),
+                "distinct" => chart.line(*name, points).colour(2),
+                _ => chart.line(*name, points).colour(k),
+            };
+        }
+        charts.push(chart);
+    }
+    Panels { title, subtitle, charts, columns: 2 }
 }
 
 /// The config's keys and values, shortened where they are tables of numbers.
@@ -121,6 +190,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
             subtitle: String::new(),
             frames,
             strip: None,
+            by_coordinates: false,
         })
         .collect();
     Comparison { title: title.to_owned(), subtitle, panels: &panels }.draw(SHEET)

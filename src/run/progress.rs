@@ -58,6 +58,9 @@ pub struct Progress {
     pub grid_exponent: i32,
     /// The largest magnitude of an initial coordinate.
     pub radius: f64,
+    /// Half the longest side of the initial tokens' box; not in runs of the contract's version 1.
+    #[serde(default)]
+    pub half_side: Option<f64>,
     /// The engine of each range of steps.
     pub segments: Vec<Segment>,
     /// Marks of the tables written so far.
@@ -98,6 +101,7 @@ impl Progress {
             options,
             grid_exponent: grid.exponent,
             radius,
+            half_side: None,
             segments: vec![Segment::new(0, engine)],
             tables: Vec::new(),
             last: None,
@@ -119,7 +123,7 @@ impl Progress {
         let checks = [
             (i64::try_from(self.step).is_ok(), "its step is no number of steps"),
             ((-1100..=1100).contains(&self.grid_exponent), "its lattice is beyond the range of numbers"),
-            (is_duration(self.radius), "its radius is no length"),
+            (is_duration(self.radius) && self.half_side.is_none_or(is_duration), "its radius is no length"),
             (is_duration(self.total_seconds) && is_duration(self.step_seconds), "its times are no durations"),
             (self.tables.iter().all(|mark| in_folder(&mark.file)), "its tables lie outside the run"),
             (self.segments.iter().all(|segment| segment.from_step <= self.step), "its segments lie ahead of it"),
@@ -206,6 +210,9 @@ pub struct TableMark {
     pub blake3: String,
 }
 
+/// Most bytes of a table that are looked at for what was changed.
+const LARGEST_MENDED: u64 = 1 << 30;
+
 impl TableMark {
     /// Checks that the file still begins with the marked bytes.
     ///
@@ -228,6 +235,15 @@ impl TableMark {
             )));
         }
         if hasher.finalize().to_hex().as_str() != self.blake3 {
+            // As a version control system or an editor leaves it.
+            let text = input::bytes(&path, LARGEST_MENDED).unwrap_or_default();
+            let mended: Vec<u8> = text.into_iter().filter(|byte| *byte != b'\r').take(bytes as usize).collect();
+            if blake3::hash(&mended).to_hex().as_str() == self.blake3 {
+                let path = path.display();
+                return Err(Error::input(format!(
+                    "{path}: its line ends were changed to \\r\\n; change them back, as `sed -i 's/\\r$//' {path}` does"
+                )));
+            }
             return Err(Error::input(format!(
                 "{}: its first {bytes} bytes are not those that were written",
                 path.display()

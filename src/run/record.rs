@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use crate::engine::{Engine, Simulation, Standing, Until};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
+use crate::interrupt::Interrupt;
 use crate::io::config::Config;
 use crate::num;
 use crate::observe;
@@ -70,6 +71,14 @@ pub trait Callbacks {
     /// No such engine.
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>>;
 
+    /// The flag by which a run is asked to end, in the middle of a step if need be.
+    fn interrupt(&self) -> Interrupt {
+        Interrupt::default()
+    }
+
+    /// Hears what the user has to know.
+    fn note(&mut self, _text: &str) {}
+
     /// Hears the steps taken, the last report, and how that step was computed; breaks to end the
     /// run there.
     fn progress(&mut self, step: u64, report: &StepReport, effort: Option<&Effort>) -> ControlFlow<()>;
@@ -89,7 +98,12 @@ pub fn begin(
 ) -> Result<(RunDir, RunResult)> {
     let run = place.create(config, &Meta::new(config, &start.progress))?;
     let result = match run.lock() {
-        Ok(_lock) => self::run(config, &run, start, engine, callbacks),
+        Ok(lock) => {
+            if let Some(note) = lock.note() {
+                callbacks.note(&note);
+            }
+            self::run(config, &run, start, engine, callbacks)
+        }
         // Another process has taken it up already.
         Err(error @ Error::Input { .. }) => return Err(error),
         Err(error) => Err(error),
@@ -220,7 +234,7 @@ fn reopen(
     adapter: &Description,
     callbacks: &mut dyn Callbacks,
 ) -> Result<(Checkpoint, Box<dyn Engine>)> {
-    let found = run.newest_checkpoint()?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
+    let found = run.newest_checkpoint(true)?.checkpoint.ok_or_else(|| Error::input("there is no checkpoint"))?;
     let engine = callbacks.reopen(lost, &found)?;
     let other = engine.description();
     if other != *adapter {
@@ -250,7 +264,8 @@ fn segment(
     }
     let mut verifier = (options.verify_every > 0).then(|| Verifier::new(&config.model, grid, tokens.n(), d, None));
     let (steps, last) = (recorder.progress.step, recorder.progress.last);
-    let mut simulation = Simulation::from_state(&config.model, grid, d, engine, steps);
+    engine.heed(&callbacks.interrupt());
+    let mut simulation = Simulation::from_state(&config.model, grid, (tokens.n(), d), engine, steps);
     let mut result = RunResult {
         outcome: Outcome::Completed,
         steps,
@@ -347,8 +362,20 @@ fn steps_of(
         }
         Ok(asked)
     };
-    simulation.run(Until { end, past_fixed_point }, due, take, look)?;
-    Ok(outcome)
+    match simulation.run(Until { end, past_fixed_point }, due, take, look) {
+        Ok(()) => Ok(outcome),
+        Err(Error::Interrupted(_)) => {
+            // What was due of the state before the step that was left has been written.
+            let tokens = simulation.tokens()?;
+            let (step, report) = (recorder.progress.step, recorder.progress.last);
+            let effort = report.and(simulation.engine().effort());
+            recorder.save(&tokens)?;
+            recorder.write(&tokens, effort.as_ref(), false)?;
+            (result.steps, result.last, result.effort, result.tokens) = (step, report, effort, tokens);
+            Ok(Outcome::Interrupted)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The largest move of a coordinate.
@@ -375,10 +402,73 @@ fn meta(config: &Config, result: &RunResult) -> Meta {
 mod tests {
     use super::*;
     use crate::engine::ExactReference;
+    use crate::io::config::Override;
     use crate::model::Rule;
     use crate::run::Place;
     use crate::run::faults::Alone;
     use crate::schedule::Schedule;
+
+    /// A run that is interrupted in the middle of step 4.
+    #[derive(Default)]
+    struct Impatient(Interrupt);
+
+    impl Callbacks for Impatient {
+        fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
+            Alone.reopen(lost, at)
+        }
+
+        fn interrupt(&self) -> Interrupt {
+            self.0.clone()
+        }
+
+        fn progress(&mut self, step: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+            if step == 4 {
+                self.0.raise();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// A signal in the middle of a step must leave a run that ends with the state before the step,
+    /// each row once, and goes on to the same files: whether that state was due or not.
+    #[test]
+    fn a_step_that_is_left_costs_itself_alone() {
+        for record in ["every 1", "every 3", "never"] {
+            let changes = ["run.steps=9", "run.precision=f32", &format!("output.record={record:?}")];
+            let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+            let config = Config::preset("default", &changes).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let run_in = |name: &str, callbacks: &mut dyn Callbacks| {
+                let tokens = config.load_tokens().unwrap();
+                let grid = Grid::of(&tokens, config.run.precision);
+                let tokens = grid.snap(&tokens).unwrap();
+                let engine = Box::new(ExactReference::new(&tokens, grid));
+                let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
+                let place = Place::new(Some(&folder.path().join(name)), "r").unwrap();
+                let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
+                let start = Checkpoint { tokens, progress, frames: Vec::new() };
+                let result = run(&config, &run_dir, start, engine, callbacks).unwrap();
+                (run_dir, result, grid)
+            };
+            let (whole, ..) = run_in("whole", &mut Alone);
+            let (run_dir, result, grid) = run_in("r", &mut Impatient::default());
+            assert!(matches!(result.outcome, Outcome::Interrupted), "{record}: {:?}", result.outcome);
+            assert_eq!((result.steps, result.saved, result.last.map(|r| r.t)), (4, Some(4), Some(3)), "{record}");
+            assert_eq!(run_dir.final_tokens().unwrap(), result.tokens);
+            assert_eq!(run_dir.meta().unwrap()["ended"], "interrupted");
+            let steps: Vec<u64> = run_dir.metrics().unwrap().iter().map(|row| row.step).collect();
+            assert!(steps.is_sorted_by(|a, b| a < b) && steps.last() == Some(&4), "{record}: {steps:?}");
+
+            let found = run_dir.newest_checkpoint(false).unwrap().checkpoint.unwrap();
+            run_dir.cut_back(Some(&found)).unwrap();
+            let engine = Box::new(ExactReference::new(&found.tokens, grid));
+            run(&config, &run_dir, found, engine, &mut Alone).unwrap();
+            for file in ["metrics.csv", "measures.csv", "final.npy"] {
+                let read = |run: &RunDir| std::fs::read(run.path().join(file)).ok();
+                assert!(read(&run_dir) == read(&whole), "{record}: {file}");
+            }
+        }
+    }
 
     /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps
     /// before it.

@@ -6,13 +6,14 @@ use std::io::{BufReader, Read as _};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::exact::Grid;
+use crate::exact::{Grid, VERSION};
 use crate::io::config::{Config, TokenSource};
-use crate::io::npy;
+use crate::io::{input, npy};
+use crate::model::StripForm;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
-use crate::run::progress::Options;
+use crate::run::progress::{Options, Progress};
 use crate::tokens::Tokens;
 
 /// A run that [`look`] found in a directory.
@@ -31,14 +32,25 @@ pub struct Resumable {
     pub notes: Vec<String>,
 }
 
-/// Looks at a run's directory, which is locked, and changes nothing. `more` steps are added to
-/// those of its config.
+/// What is asked of a run that goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    /// Steps beyond those of its config.
+    pub more: u64,
+    /// Go on after a fixed point, as if the run had begun so.
+    pub past_fixed_point: bool,
+    /// Go on though frames are gone or changed.
+    pub without_frames: bool,
+}
+
+/// Looks at a run's directory, which is locked, and changes nothing.
 ///
 /// # Errors
 /// A damaged run, with the file and the part; a run whose checkpoints are gone; a config of another
 /// system than the checkpoint's; too many steps.
-pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
-    let NewestCheckpoint { checkpoint, refused, anew } = run.newest_checkpoint()?;
+pub fn look(run: &RunDir, request: Request) -> Result<Resumable> {
+    let Request { more, past_fixed_point, without_frames } = request;
+    let NewestCheckpoint { checkpoint, refused, anew, lacks_frames } = run.newest_checkpoint(without_frames)?;
     let header = |tokens: &Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
     let mut config = match &checkpoint {
         Some(checkpoint) => run.config_of(Some(header(&checkpoint.tokens)))?,
@@ -48,18 +60,24 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
     config.run.steps =
         steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
     config.validate()?;
+    if more > 0 {
+        config.require_values(config.run.steps)?;
+    }
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
-    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, more) };
+    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, request) };
     let progress = &checkpoint.progress;
     config.name.clone_from(&progress.name);
     require_one_system(run, &config, &checkpoint)?;
-    let (options, end, step) = (progress.options, config.run.steps, progress.step);
+    require_steps(run, &config, progress, more)?;
+    let (mut options, end, step) = (progress.options, config.run.steps, progress.step);
+    options.past_fixed_point |= past_fixed_point;
     let mut notes: Vec<String> = anew.iter().map(|error| format!("{error}; the file is begun anew")).collect();
     if !refused.is_empty() {
         let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
-        notes.push(format!("{}; going on from an earlier checkpoint, of step {step}", refused.join("; ")));
+        let other = if lacks_frames { "; --without-frames goes on from the newest" } else { "" };
+        notes.push(format!("{}; going on from an earlier checkpoint, of step {step}{other}", refused.join("; ")));
     }
     if step > end {
         notes.push(format!("the run is to end at step {end}, and {step} are taken already: it stays at step {step}"));
@@ -72,7 +90,7 @@ pub fn look(run: &RunDir, more: u64) -> Result<Resumable> {
         None => None,
     };
     if done.is_none() {
-        notes.extend(other_tokens(run, &config));
+        notes.extend(other_tokens(&config));
     }
     Ok(Resumable { config, options, checkpoint: Some(checkpoint), done, notes })
 }
@@ -83,17 +101,18 @@ fn without_checkpoint(
     mut config: Config,
     meta: &Value,
     is_completed: bool,
-    more: u64,
+    request: Request,
 ) -> Result<Resumable> {
     if let Some(name) = meta["name"].as_str() {
         name.clone_into(&mut config.name);
     }
-    let options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
+    let mut options: Options = serde_json::from_value(meta["options"].clone()).unwrap_or_default();
+    options.past_fixed_point |= request.past_fixed_point;
     let taken = meta["steps"].as_u64().unwrap_or(0);
     let fixed = meta["fixed_point"].as_u64().filter(|_| !options.past_fixed_point);
     let done = match fixed {
         _ if !is_completed => None,
-        Some(fixed) if more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
+        Some(fixed) if request.more > 0 => Some(format!("the state is a fixed point from step {fixed} on")),
         None if taken < config.run.steps => None,
         _ => Some("it is completed, and has no checkpoint to go on from".to_owned()),
     };
@@ -121,14 +140,39 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
              and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
         )));
     }
+    let model = &config.model;
+    let is_a_norm = model.is_exact() && model.strip_form() == StripForm::ANorm && !model.scores().is_identity();
+    if let Some(was) = progress.segments.last().map(|segment| segment.contract).filter(|&was| is_a_norm && was < 2) {
+        let path = run.path().display();
+        return Err(Error::input(format!(
+            "{path} has taken a-norm strips of another A than the identity in the contract's version {was}, which \
+             version {VERSION} takes otherwise: begin again with `localmax run {path}/config.toml --out NEW`"
+        )));
+    }
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    if config.model.is_exact() && !grid.holds(tokens) {
+    if model.is_exact() && !grid.holds(tokens) {
         return Err(Error::input(format!(
             "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
             run.checkpoint_path(progress.step).display()
         )));
     }
     Ok(())
+}
+
+/// Checks that the lattice is fine enough for the steps that are left; of a run that began without
+/// this check, for those that are added.
+fn require_steps(run: &RunDir, config: &Config, progress: &Progress, more: u64) -> Result<()> {
+    let end = config.run.steps;
+    let (from, radius) = match progress.half_side {
+        Some(half_side) => (progress.step, half_side),
+        None => (end - more, progress.radius),
+    };
+    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+    let fits = if config.model.is_exact() { grid.require_steps(&config.model, from..end, radius) } else { Ok(()) };
+    let path = run.path().display();
+    fits.map_err(|error| {
+        Error::input(format!("{error}, in a run begun anew: `localmax run {path}/config.toml --out NEW`"))
+    })
 }
 
 /// True if a run without a checkpoint has files of later states than its first, which is written
@@ -145,18 +189,15 @@ fn has_left_its_start(run: &RunDir) -> bool {
     has_later_frame || has_later_row || run.final_path().exists()
 }
 
-/// A note if the file of tokens, which the run no longer needs, holds other tokens than the run
-/// began with.
-fn other_tokens(run: &RunDir, config: &Config) -> Option<String> {
-    let TokenSource::File(path, _) = &config.tokens else { return None };
-    let began = run.first_metrics().ok()?.filter(|row| row.step == 0)?.hash;
-    let now = config.load_tokens();
-    match now.and_then(|tokens| crate::engine::first_state(&config.model, &tokens, config.run.precision)) {
-        Ok((tokens, _)) if tokens.hash().to_hex().as_str() == began => None,
+/// A note if the file of tokens, which the run no longer needs, has changed since it began.
+fn other_tokens(config: &Config) -> Option<String> {
+    let TokenSource::File(path, _, Some(hash)) = &config.tokens else { return None };
+    match input::hash(path) {
+        Ok(found) if found == *hash => None,
         Err(error) if error.is_not_found() => None,
         Ok(_) => {
             let path = path.display();
-            Some(format!("{path} holds other tokens than the run began with; going on from the checkpoint"))
+            Some(format!("{path} is another file than the one that the run began with; going on from the checkpoint"))
         }
         Err(error) => Some(format!("{error}; the run no longer needs it, and goes on from the checkpoint")),
     }

@@ -1,7 +1,7 @@
 //! Tables to which a run appends rows of CSV, and the marks from which a resumed run goes on.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,8 +22,16 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub(crate) trait Record: Serialize {
     /// The file's name in a run's directory.
     const FILE: &'static str;
-    /// The file's first line, the names of the columns.
+    /// The file's first line, the names of the columns. Columns are only ever added at the end, and
+    /// files of older versions stay readable: they lack the last ones.
     const HEAD: &'static str;
+    /// The first columns, which every file has.
+    const OLDEST: &'static str = Self::HEAD;
+}
+
+/// Whether a file's first line is one that this or an older version writes.
+fn is_head<R: Record>(head: &str) -> bool {
+    head == R::HEAD || head == R::OLDEST
 }
 
 /// A table that rows are appended to.
@@ -33,6 +41,8 @@ pub(crate) struct TableWriter<R> {
     out: Out,
     /// Bytes that are not in the file yet.
     pending: Vec<u8>,
+    /// Number of columns of the file.
+    columns: usize,
     /// Hasher of the bytes in the file.
     hasher: blake3::Hasher,
     flushed: Instant,
@@ -51,25 +61,30 @@ impl<R: Record> TableWriter<R> {
             let out = Out::create_new(&path).map_err(|e| Error::file(&path, e))?;
             let pending = format!("{}\n", R::HEAD).into_bytes();
             let hasher = blake3::Hasher::new();
-            let mut table = Self { path, out, pending, hasher, flushed: Instant::now(), rows: PhantomData };
+            let columns = columns(R::HEAD);
+            let mut table = Self { path, out, pending, columns, hasher, flushed: Instant::now(), rows: PhantomData };
             table.flush()?;
             return Ok(table);
         };
         let hasher = mark.hasher(folder)?;
+        let head = BufReader::new(input::Lines::open(&path, input::SHORT)?).lines().next().transpose();
+        let columns = columns(&head.map_err(|e| Error::file(&path, e))?.unwrap_or_default());
         let out = Out::cut(&path, mark.bytes).map_err(|e| Error::file(&path, e))?;
-        Ok(Self { path, out, pending: Vec::new(), hasher, flushed: Instant::now(), rows: PhantomData })
+        Ok(Self { path, out, pending: Vec::new(), columns, hasher, flushed: Instant::now(), rows: PhantomData })
     }
 
-    /// Adds a row.
+    /// Adds a row, in the columns that the file has.
     ///
     /// # Errors
     /// The errors of [`TableWriter::flush`].
     pub(crate) fn push(&mut self, row: impl Into<R>) -> Result<()> {
-        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut self.pending);
-        csv.serialize(row.into())
-            .and_then(|()| csv.flush().map_err(csv::Error::from))
-            .map_err(|e| Error::file(&self.path, io::Error::other(e)))?;
-        drop(csv);
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        csv.serialize(row.into()).map_err(|e| Error::file(&self.path, io::Error::other(e)))?;
+        let line = csv.into_inner().map_err(|e| Error::file(&self.path, io::Error::other(e.to_string())))?;
+        // No cell of a run's tables holds a comma.
+        let cells: Vec<&[u8]> = line.trim_ascii_end().split(|&byte| byte == b',').take(self.columns).collect();
+        self.pending.extend(cells.join(&b','));
+        self.pending.push(b'\n');
         if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
     }
 }
@@ -109,6 +124,10 @@ impl<R> TableWriter<R> {
     }
 }
 
+fn columns(head: &str) -> usize {
+    head.split(',').count()
+}
+
 impl<R> Drop for TableWriter<R> {
     fn drop(&mut self) {
         let _ = self.flush(); // a caller that needs the error has flushed before
@@ -130,7 +149,7 @@ where
     };
     let mut csv = csv::Reader::from_reader(input::Lines::open(path, input::SHORT)?);
     let head = csv.headers().map(|head| head.iter().collect::<Vec<_>>().join(",")).unwrap_or_default();
-    if head != R::HEAD {
+    if !is_head::<R>(&head) {
         return Err(bad(1, &format!("no {what}: the first line must be {}", R::HEAD)));
     }
     Ok(csv.into_deserialize::<R>().enumerate().map(move |(at, row)| {

@@ -49,7 +49,7 @@ fn what_is_written_is_read() {
     assert_eq!(run.frames().unwrap().iter().map(|(step, _)| *step).collect::<Vec<_>>(), [0, 10, 1_000_000]);
     assert_eq!(run.config().unwrap().model, config().model);
     let meta = run.meta().unwrap();
-    assert_eq!((&meta["strip"], &meta["precision"], &meta["contract"]), (&"width".into(), &"f64".into(), &1.into()));
+    assert_eq!((&meta["strip"], &meta["precision"], &meta["contract"]), (&"width".into(), &"f64".into(), &2.into()));
     run.discard().unwrap();
     assert!(names(&folder.path().join("new")).is_empty());
 }

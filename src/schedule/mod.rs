@@ -25,13 +25,13 @@ pub enum Schedule {
     Constant(f64),
     /// A formula in t.
     Expression(Expression),
-    /// Value s during step s, the last value ever after. At least two values; in a flow all stages
-    /// of a step have one value.
+    /// Value s during step s, the last value ever after ([`Schedule::covers`] tells where that is).
+    /// At least one value; in a flow all stages of a step have one value.
     Table(Arc<[f64]>),
 }
 
 impl Schedule {
-    /// Makes a table with a value a step; a single value is a constant.
+    /// Makes a table with a value a step.
     ///
     /// # Errors
     /// No values, more than [`LONGEST_TABLE`], or a value that is not finite.
@@ -41,7 +41,6 @@ impl Schedule {
         }
         match values {
             [] => Err(Error::input("a table without values; give one a step")),
-            [value] => Ok(Self::Constant(*value)),
             _ if values.len() > LONGEST_TABLE => {
                 Err(Error::input(format!("a table of {} values; at most {LONGEST_TABLE} are read", values.len())))
             }
@@ -69,7 +68,7 @@ impl Schedule {
         }
     }
 
-    /// The product of two schedules at every step and time.
+    /// The product of two schedules at every step and time; of two tables, as far as both reach.
     ///
     /// # Errors
     /// The product of a table and an expression, which is neither.
@@ -80,8 +79,7 @@ impl Schedule {
                 Self::table(&values.iter().map(|v| c * v).collect::<Vec<_>>())
             }
             (Self::Table(one), Self::Table(two)) => {
-                let steps = 0..one.len().max(two.len()) as u64;
-                Self::table(&steps.map(|s| self.at(s, 0.0) * other.at(s, 0.0)).collect::<Vec<_>>())
+                Self::table(&one.iter().zip(two.iter()).map(|(a, b)| a * b).collect::<Vec<_>>())
             }
             (Self::Table(_), _) | (_, Self::Table(_)) => {
                 Err(Error::input("a table and an expression cannot be multiplied; give both as tables"))
@@ -90,9 +88,50 @@ impl Schedule {
         }
     }
 
+    /// The limit as t → ∞; `None` where it cannot be told.
+    ///
+    /// A formula is taken at t = ∞ by the rules 1/∞ = 0, ∞ + 1 = ∞, e^−∞ = 0; what has no value there,
+    /// such as ∞ − ∞ or sin ∞, is not told. Values far out must come near it, window by window: a jump
+    /// or a 1^∞ has a value at ∞ that is no limit.
+    pub fn limit(&self) -> Option<f64> {
+        let expression = match self {
+            Self::Constant(value) => return Some(*value),
+            Self::Table(values) => return values.last().copied(),
+            Self::Expression(expression) => expression,
+        };
+        let limit = expression.at(f64::INFINITY);
+        let apart = |k: u32, from: f64| (expression.at(from + f64::from(k)) - limit).abs();
+        let farthest = |doublings: i32| (0..64).map(|k| apart(k, 2f64.powi(doublings))).reduce(f64::max);
+        let [near, far, farther] = [10, 30, 50].map(|doublings| farthest(doublings).unwrap_or(f64::NAN));
+        let comes = farther == 0.0 || (farther <= far && far <= near && farther < 0.9 * near);
+        (limit.is_finite() && comes).then_some(limit)
+    }
+
     /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
-        matches!(self, Self::Constant(_))
+        match self {
+            Self::Constant(_) => true,
+            Self::Expression(_) => false,
+            Self::Table(values) => values.len() == 1,
+        }
+    }
+
+    /// Checks that there is a value for each of the steps `0..steps`.
+    ///
+    /// # Errors
+    /// A table that is shorter, with both numbers; `key` names the parameter.
+    pub fn covers(&self, key: &str, steps: u64) -> Result<()> {
+        match self {
+            Self::Table(values) if (values.len() as u64) < steps => {
+                let few = values.len();
+                let s = if few == 1 { "" } else { "s" };
+                Err(Error::at_key(
+                    key,
+                    format!("has {few} value{s} for {steps} steps; a table needs one for each step"),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -157,11 +157,30 @@ fn tables_go_by_the_step() {
     let values = [0, 1, 2, 3, u64::MAX].map(|step| table.at(step, 0.1));
     assert_eq!(values, [3.0, 2.0, 1.0, 1.0, 1.0]);
     assert!(!table.is_constant() && Schedule::table(&[2.0]).unwrap().is_constant());
+    assert!(table.covers("beta", 3).is_ok() && Schedule::Constant(1.0).covers("beta", 9).is_ok());
+    let line = table.covers("beta", 4).unwrap_err().to_string();
+    assert!(line.starts_with("beta has 3 values for 4 steps"), "{line}");
     assert!(Schedule::table(&[]).unwrap_err().to_string().contains("without values"));
     assert!(Schedule::table(&vec![0.0; super::LONGEST_TABLE + 1]).is_err());
     assert!(Schedule::table(&[1.0, f64::NAN]).unwrap_err().to_string().contains("value 1 of a table is NaN"));
     let (two, other) = (Schedule::Constant(2.0), Schedule::table(&[5.0, 7.0]).unwrap());
     assert_eq!(table.times(&two).unwrap(), Schedule::table(&[6.0, 4.0, 2.0]).unwrap());
-    assert_eq!(table.times(&other).unwrap(), Schedule::table(&[15.0, 14.0, 7.0]).unwrap());
+    assert_eq!(table.times(&other).unwrap(), Schedule::table(&[15.0, 14.0]).unwrap());
     assert!(table.times(&Schedule::parse("t").unwrap()).is_err());
+}
+
+/// A schedule that is taken to vanish and does not would have its limits held to a theorem that does
+/// not speak of them; one that vanishes slowly would be left out.
+#[test]
+fn limits_are_told_or_left_open() {
+    let limit = |text: &str| Schedule::parse(text).unwrap().limit();
+    for text in
+        ["1/(t+1)", "1/ln(t+3)", "0.25/(t+1)^0.1", "0.25*exp(-t/50)", "0.5*0.9^t", "min(1,2/t)", "1/ln(ln(t+9))"]
+    {
+        assert_eq!(limit(text), Some(0.0), "{text}");
+    }
+    assert_eq!((limit("0.1+1/ln(t+3)"), limit("0.25"), limit("tanh(t)")), (Some(0.1), Some(0.25), Some(1.0)));
+    for text in ["0.25*mod(t,2)", "sin(t)^2", "ceil(1/(t+1))", "(1-1/(t+2))^(t^2)", "t", "t/(t^2+1)", "1+sin(t)/9"] {
+        assert_eq!(limit(text), None, "{text}");
+    }
 }

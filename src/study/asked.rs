@@ -23,7 +23,7 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// Whether the study takes the shared [`Sizes`]; one that does not has none of these options.
     const SHARED: bool = true;
     /// The default sizes: minutes on two cores.
-    const SIZES: Sizes = Sizes::new(1, 1, 1, 0);
+    const SIZES: Sizes = Sizes::new(1, 1, 1, 1);
 
     /// One computation.
     type Cell;

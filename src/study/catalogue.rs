@@ -150,6 +150,12 @@ pub trait Planned {
         shard: Option<Shard>,
         watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome>;
+
+    /// Computes the cells that `folder` lacks and judges the claims; writes no report.
+    ///
+    /// # Errors
+    /// As [`Planned::run`].
+    fn judge(&self, folder: &Folder) -> Result<Vec<Claim>>;
 }
 
 impl<S: Study> Planned for Asked<S> {
@@ -168,6 +174,28 @@ impl<S: Study> Planned for Asked<S> {
         shard: Option<Shard>,
         watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome> {
+        let (mut outcome, concluded) = self.conclude(folder, shard, watch)?;
+        if let Some((results, report)) = concluded {
+            let path = folder.path().display();
+            let kept = || format!("all cells are finished; `localmax study resume {path}` draws the report");
+            outcome.written = report.save(self.front(), &results.rows, folder).map_err(|e| e.after(kept()))?;
+        }
+        Ok(outcome)
+    }
+
+    fn judge(&self, folder: &Folder) -> Result<Vec<Claim>> {
+        Ok(self.conclude(folder, None, &mut |_| ControlFlow::Continue(()))?.0.claims)
+    }
+}
+
+impl<S: Study> Asked<S> {
+    /// Computes the cells that `folder` lacks; once all are there, with the results and the report.
+    fn conclude(
+        &self,
+        folder: &Folder,
+        shard: Option<Shard>,
+        watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
+    ) -> Result<(Outcome, Option<(Results<S::Row>, Report)>)> {
         let cells = self.cells()?;
         let mine = |at: usize| shard.is_none_or(|shard| at % shard.of == shard.at - 1);
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
@@ -185,18 +213,18 @@ impl<S: Study> Planned for Asked<S> {
         let rows: BTreeMap<usize, S::Row> = folder.rows()?;
         let finished = rows.keys().filter(|at| **at < cells.len()).count();
         let mut outcome = Outcome { cells: cells.len(), finished, claims: Vec::new(), written: Vec::new(), note };
-        if finished == cells.len() {
-            folder.merge(&rows)?;
-            let results = Results::new(folder.clone(), rows.into_values().collect());
-            let mut report = Report::default();
-            S::conclude(self, &results, &mut report)?;
-            if S::SHARED && self.sizes.precision == Precision::F32 {
-                report.doubt();
-            }
-            outcome.written = report.save(self.front(), &results.rows, folder)?;
-            outcome.claims = report.claims().to_vec();
+        if finished < cells.len() {
+            return Ok((outcome, None));
         }
-        Ok(outcome)
+        folder.merge(&rows)?;
+        let results = Results::new(folder.clone(), rows.into_values().collect());
+        let mut report = Report::default();
+        S::conclude(self, &results, &mut report)?;
+        if S::SHARED && self.sizes.precision == Precision::F32 {
+            report.doubt();
+        }
+        outcome.claims = report.claims().to_vec();
+        Ok((outcome, Some((results, report))))
     }
 }
 

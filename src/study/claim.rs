@@ -17,10 +17,16 @@ use crate::num;
 pub enum Basis {
     /// Proved in the paper, or derived in full.
     Proved,
-    /// Reported by the paper from an experiment, or conjectured.
-    Reported,
     /// Not read in the paper itself: rebuilt from its summary and checked.
     Reconstructed,
+    /// Reported by the paper from an experiment.
+    Reported,
+    /// Open: a case against it refutes it, no number of cases for it proves it.
+    Conjecture,
+    /// No claim but a number that was counted.
+    Counted,
+    /// True by definition or by algebra: it shows what is meant, and only a bug can break it.
+    Illustration,
 }
 
 /// Whether the measurement agrees with the claim.
@@ -33,10 +39,41 @@ pub enum Verdict {
     No,
     /// Too little was measured to say, or the claim says nothing about this case.
     Undecided,
+    /// Nothing is claimed: the measurement is the result.
+    Counted,
+    /// Nothing could have disagreed but a bug.
+    Illustration,
 }
 
-named!(Basis, "basis", [Proved = "proved", Reported = "reported", Reconstructed = "reconstructed"]);
-named!(Verdict, "verdict", [Yes = "yes", No = "no", Undecided = "undecided"]);
+named!(
+    Basis,
+    "basis",
+    [
+        Proved = "proved",
+        Reconstructed = "reconstructed",
+        Reported = "reported",
+        Conjecture = "conjecture",
+        Counted = "counted",
+        Illustration = "illustration",
+    ]
+);
+named!(
+    Verdict,
+    "verdict",
+    [Yes = "yes", No = "no", Undecided = "undecided", Counted = "counted", Illustration = "illustration"]
+);
+
+impl Basis {
+    /// The verdict on a claim so founded where the measurement alone would say `found`.
+    fn verdict(self, found: Verdict) -> Verdict {
+        match (self, found) {
+            (Self::Counted, _) => Verdict::Counted,
+            (Self::Illustration, Verdict::Yes) => Verdict::Illustration,
+            (Self::Conjecture, Verdict::Yes) => Verdict::Undecided,
+            (_, found) => found,
+        }
+    }
+}
 
 impl Verdict {
     /// Yes or no.
@@ -54,11 +91,11 @@ impl Verdict {
         if seen { Self::Yes } else { Self::Undecided }
     }
 
-    /// Judges a claim about where tokens end: it is not refuted while they still move.
-    pub fn at_rest(agrees: bool, rests: bool) -> Self {
-        match (agrees, rests) {
-            (true, _) => Self::Yes,
-            (false, true) => Self::No,
+    /// Yes, unless the claim is refuted; undecided where it neither agrees nor is refuted.
+    pub fn unless(refuted: bool, agrees: bool) -> Self {
+        match (refuted, agrees) {
+            (true, _) => Self::No,
+            (false, true) => Self::Yes,
             (false, false) => Self::Undecided,
         }
     }
@@ -100,11 +137,18 @@ impl Statement {
         Self { sentence: sentence.into(), ..self }
     }
 
-    /// Adds a measurement, the criterion and the verdict.
-    pub fn judged(self, measured: impl Into<String>, criterion: impl Into<String>, agrees: Verdict) -> Claim {
+    /// Adds a measurement, the criterion and what the measurement says; the basis decides whether
+    /// that is a verdict.
+    pub fn judged(self, measured: impl Into<String>, criterion: impl Into<String>, found: Verdict) -> Claim {
         let Self { sentence, source, basis } = self;
+        let agrees = basis.verdict(found);
         let (measured, error) = (measured.into(), criterion.into());
         Claim { claim: sentence.into_owned(), source: source.to_owned(), basis, measured, error, agrees }
+    }
+
+    /// Gives a number that was counted, of which nothing is claimed.
+    pub fn counted(self, measured: impl Into<String>, of: impl Into<String>) -> Claim {
+        self.judged(measured, of, Verdict::Counted)
     }
 
     /// Judges a claim about each of `tried` cases by its `failed` exceptions.
@@ -118,5 +162,30 @@ impl Statement {
         let apart = (measured - theory).abs();
         let text = format!("{measured:.9} against {theory:.9}, {apart:.1e} apart");
         self.judged(text, format!("at most {allowed:.0e} apart"), Verdict::of(num::within(apart, allowed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If what only counts, or holds by definition, came out as agreement, a table of claims would say
+    /// that theory was tested where it was not.
+    #[test]
+    fn verdicts_follow_from_the_basis() {
+        let verdict = |basis, failed, tried| {
+            let statement = Statement { sentence: "x > {a}".into(), source: "", basis }.with("a", 1);
+            statement.always(failed, tried, "cases").agrees.name()
+        };
+        for (basis, none, one, nothing) in [
+            (Basis::Proved, "yes", "no", "undecided"),
+            (Basis::Reconstructed, "yes", "no", "undecided"),
+            (Basis::Conjecture, "undecided", "no", "undecided"),
+            (Basis::Counted, "counted", "counted", "counted"),
+            (Basis::Illustration, "illustration", "no", "undecided"),
+        ] {
+            let found = [verdict(basis, 0, 9), verdict(basis, 1, 9), verdict(basis, 0, 0)];
+            assert_eq!(found, [none, one, nothing], "{basis:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The cloud `corners`: half of its tokens about [`CORNERS`] points far apart on spheres of radius
 //! 0.95 to 1.05, the others about the middles of neighbouring ones. A token that sees two corners
 //! v, w within δ goes to (v + w)/2, which is not in S as |v| ≠ |w|: the recipe of Remark 3.1 of
-//! arXiv 2509.15958, as reconstructed.
+//! arXiv 2509.15958, as reconstructed. Its numbers never stand without [`described`] or [`ABOUT`].
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -18,6 +18,16 @@ const CORNERS: usize = 4;
 const NAME: &str = "corners";
 /// Number of directions drawn for each corner, of which the best is taken.
 const DRAWN: usize = 32;
+
+/// What has to be known where numbers of the cloud `corners` are read.
+pub(super) const ABOUT: &str = "The cloud `corners` is built to have limits outside S: half of its tokens lie about four \
+    points far apart, at distances of 0.95 to 1.05 from the origin, the others about the middles of neighbouring ones. \
+    Its numbers do not say how often anything happens; those of the other clouds do.";
+
+/// The name of a cloud for a claim, with what it is built for.
+pub(super) fn described(name: &str) -> String {
+    if name == NAME { format!("{name}, built to have them") } else { name.to_owned() }
+}
 
 /// Parses names of clouds on the command line.
 pub(super) fn parser() -> impl TypedValueParser<Value = String> {

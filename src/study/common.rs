@@ -3,12 +3,13 @@
 
 use clap::builder::TypedValueParser;
 use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
 
 use super::sizes::named;
 use super::workbench::Look;
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
-use crate::num::{evenly, squared_distance};
+use crate::num::{evenly, short, squared_distance};
 use crate::observe::Rounding;
 pub(super) use crate::observe::width_unit;
 use crate::real::Linear;
@@ -34,7 +35,7 @@ pub(super) fn positive(option: &str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(Error::input(format!("{option} {value}: it must be finite and above 0")))
+    Err(Error::input(format!("{option} {}: it must be finite and above 0", short(value))))
 }
 
 /// A model that averages under `rule`, with the scores of A and a constant α.
@@ -71,6 +72,49 @@ pub(super) fn matrix(family: &str, skew: Option<f64>, d: usize, seed: u64) -> Ma
         ("skew", _) => Matrix::of_dense(&turning()),
         _ => Matrix::Identity,
     }
+}
+
+/// Formulas in a list: commas within brackets do not part them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Formulas(Vec<String>);
+
+impl Formulas {
+    pub(super) fn of<const N: usize>(list: [&str; N]) -> Self {
+        Self(texts(list))
+    }
+
+    pub(super) fn list(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Reads a list of the command line.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let list = parts(text);
+        if list.iter().any(String::is_empty) { Err("an empty value between commas".into()) } else { Ok(Self(list)) }
+    }
+}
+
+/// Splits at commas that stand in no bracket and no quotes.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    let (mut depth, mut quote, mut found) = (0i32, None, vec![String::new()]);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth -= 1,
+            (None, ',') if depth == 0 => {
+                found.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(part) = found.last_mut() {
+            part.push(c);
+        }
+    }
+    found.iter().map(|part| part.trim().to_owned()).collect()
 }
 
 /// A list of texts.
@@ -119,6 +163,16 @@ pub(super) fn is_closed(look: &mut Look<'_>, members: &[u32], most: usize) -> Re
 /// lattice and its gain; scores are as large as `scale` times the token's length.
 pub(super) fn rounding(unit: f64, scale: f64, alpha: f64) -> f64 {
     8.0 * unit * scale * (1.0 + 1.0 / alpha)
+}
+
+/// The most that roundings move a token or a mean by in so many steps, in units of the lattice: they
+/// add up where nothing draws back what they move.
+///
+/// A step rounds the mean of a strip by 1/2 a coordinate, of which γ is gone, and the move by 1/2,
+/// or by up to 1 − γ where it is raised to a whole unit; the gain, of K bits, is off by less than
+/// 1/64 of a unit for a move of 2^(b+1) units; √d for lengths.
+pub(super) fn roundings(steps: u64, gamma: f64, d: usize) -> f64 {
+    steps as f64 * (gamma / 2.0 + (1.0 - gamma).max(0.5) + 1.0 / 64.0) * (d as f64).sqrt()
 }
 
 /// The rounding that gathers tokens to places, on a lattice of that unit.

@@ -25,7 +25,7 @@ pub(super) fn path(frames: &[(u64, Tokens)], i: usize) -> impl Iterator<Item = S
 /// A chart of the plane with equal units, within `reach` of the origin if that is given.
 pub(super) fn plane(title: impl Into<String>, reach: Option<f64>) -> Chart {
     let axis = |name: &str| {
-        let axis = Coordinate::linear(format!("{name} (dimensionless)"));
+        let axis = Coordinate::linear(name);
         match reach {
             Some(reach) => axis.within(-reach, reach),
             None => axis,

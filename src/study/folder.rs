@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::records;
 use crate::error::{Error, Result};
-use crate::io::{atomic, first_free, input};
+use crate::io::{atomic, disk, first_free, input};
 
 const STUDY: &str = "study.toml";
 const CELLS: &str = "cells";
@@ -159,11 +159,12 @@ impl Table {
         }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        file.try_lock().map_err(|e| match e {
-            fs::TryLockError::WouldBlock => {
+        // Where there are no locks, nothing keeps another process out.
+        disk::lock(&file).map_err(|e| match e.kind() {
+            ErrorKind::WouldBlock => {
                 Error::input(format!("{}: another process computes this study; wait for it to end", path.display()))
             }
-            fs::TryLockError::Error(e) => Error::file(&path, e),
+            _ => Error::file(&path, e),
         })?;
         let kept = complete(&input::whole(&file, &path, input::TABLE)?);
         file.set_len(kept as u64).map_err(failed)?;

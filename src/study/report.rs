@@ -121,7 +121,9 @@ impl Report {
             written.push(path);
             Ok::<_, Error>(())
         };
-        write("claims", records::bytes(records::of(&self.claims)?)?)?;
+        let header = vec!["claim,source,basis,measured,error,agrees".split(',').map(str::to_owned).collect()];
+        let claims = if self.claims.is_empty() { header } else { records::of(&self.claims)? };
+        write("claims", records::bytes(claims)?)?;
         for Data { name, head, rows } in &self.data {
             write(name, records::bytes(std::iter::once(head).chain(rows))?)?;
         }
@@ -153,8 +155,10 @@ impl Report {
         let row = |c: &Claim| {
             [&c.claim, &c.source, c.basis.name(), &c.measured, &c.error, c.agrees.name()].map(str::to_owned).to_vec()
         };
-        let caption = "Basis: proved in the paper or derived in full; reported from its experiments; reconstructed \
-                       from its summary where the text itself was not at hand.";
+        let caption = "Basis: proved in the paper or derived in full; reconstructed from its summary where the text \
+                       itself was not at hand; reported from its experiments; conjecture: open, so that cases may \
+                       refute it but not prove it; counted: a number, of which nothing is claimed; illustration: \
+                       true by definition or algebra.";
         let head = "claim | source | basis | measured | criterion | agrees";
         table(caption, head, self.claims.iter().map(row).collect())
     }

@@ -87,9 +87,9 @@ pub(super) fn settled(path: &[Distances], of: impl Fn(&Distances) -> f64, epsilo
     path[last].step as f64 + share * (next.step - path[last].step) as f64
 }
 
-/// Fits the last rate of the farthest token, below `start` and above `noise`.
-pub(super) fn last_rate(path: &[Distances], start: f64, noise: f64) -> Option<RateFit> {
-    let from = path.iter().rposition(|at| at.all > start).map_or(0, |at| at + 1);
+/// Fits the last rate of the farthest token, below `start`, from step `since` on and above `noise`.
+pub(super) fn last_rate(path: &[Distances], start: f64, since: u64, noise: f64) -> Option<RateFit> {
+    let from = path.iter().rposition(|at| at.all > start || at.step < since).map_or(0, |at| at + 1);
     let samples: Vec<Sample> = path[from..].iter().map(|at| Sample { step: at.step, distance: at.all }).collect();
     RateFit::of(&samples, noise).ok()
 }
@@ -119,7 +119,7 @@ mod tests {
             let theory = libm::log(share / epsilon) / -libm::log(factor);
             assert!((time - theory).abs() < 1e-6 * theory, "{epsilon} {share}: {time} {theory}");
         }
-        let rate = last_rate(&path, 1e-2, 1e-14).unwrap().rate;
+        let rate = last_rate(&path, 1e-2, 0, 1e-14).unwrap().rate;
         assert!((rate - factor).abs() < 1e-6, "{rate}");
         assert_eq!(settled(&path, |at| at.all, 2.0, 1e-14), 0.0);
     }

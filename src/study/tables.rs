@@ -38,6 +38,8 @@ macro_rules! columns {
     ($row:ident: $($name:ident: $type:ty, $meaning:literal;)*) => {
         /// The row of a cell.
         #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+        // A table from before a column was added has none of it.
+        #[serde(default)]
         pub struct $row {
             $(#[doc = $meaning] pub $name: $type,)*
         }

@@ -10,7 +10,7 @@ use crate::engine::{self, Simulation, Until};
 use crate::engine::{Engine, Engines, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
-use crate::io::config::{Config, RunOptions};
+use crate::io::config::{Config, RunOptions, Start};
 use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::tokens::Tokens;
@@ -91,8 +91,12 @@ impl Workbench<'_> {
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
         let Sizes { engine, precision, .. } = *self.sizes;
-        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, tolerance: None };
-        self.take(self.engines, &run, model, cloud, due, look)
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false, tolerance: None };
+        let first = engine::first_state(model, cloud, precision)?;
+        if model.is_exact() {
+            first.1.require_steps(model, 0..steps, cloud.radius())?;
+        }
+        self.take(self.engines, &run, model, first, due, look)
     }
 
     /// Simulates the system of a config as [`Workbench::simulate`] does, with the config's tokens,
@@ -106,12 +110,16 @@ impl Workbench<'_> {
         due: impl Fn(u64) -> bool,
         look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
-        let cloud = config.load_tokens()?;
-        let run = &config.run;
-        if run.engine == self.sizes.engine {
-            return self.take(self.engines, run, &config.model, &cloud, due, look);
+        let mut config = config.clone();
+        let Start { tokens, grid, note, .. } = config.start()?;
+        if let Some(lost) = note {
+            *self.note = Some(format!("{}: {lost}", self.at.cell));
         }
-        self.take(&Engines::find(run.engine)?, run, &config.model, &cloud, due, look)
+        let (run, first) = (&config.run, (tokens, grid));
+        if run.engine == self.sizes.engine {
+            return self.take(self.engines, run, &config.model, first, due, look);
+        }
+        self.take(&Engines::find(run.engine)?, run, &config.model, first, due, look)
     }
 
     fn take(
@@ -119,17 +127,16 @@ impl Workbench<'_> {
         engines: &Engines,
         run: &RunOptions,
         model: &Model,
-        cloud: &Tokens,
+        (first, grid): (Tokens, Grid),
         due: impl Fn(u64) -> bool,
         mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         let steps = run.steps;
-        let (first, grid) = engine::first_state(model, cloud, run.precision)?;
         let opened = engines.open(run.plan, model, &first, grid)?;
         if opened.note.is_some() {
             *self.note = opened.note;
         }
-        let mut simulation = Simulation::from_state(model, grid, first.d(), opened.engine, 0);
+        let mut simulation = Simulation::from_state(model, grid, (first.n(), first.d()), opened.engine, 0);
         let start = self.at.done;
         let begun =
             Look { t: 0, tokens: &first, report: None, last: steps == 0, engine: simulation.engine(), model, grid };

@@ -6,9 +6,10 @@
 //!   is within κ_i = ½·|X_i|₁/2^b + ½ of A x_i/(u·2^eA); κ = 0 for the identity.
 //! * **Scores.** |s_ij·w − S_ij| ≤ κ_i·|X_j|₁·w; the same for the maximum, with the largest |X_j|₁.
 //! * **Widths.** score: floor loses under 1. width and a-norm: P is off by ½ and multiplies the
-//!   root ρ, |Ax_i| or √<Ax_i, x_i> over u·2^eA, which is off by ω: D by ½(ρ + ω') + ω·δ/u. width:
-//!   ω' = √d·κ_i, ω = 1 + ω'; a-norm: ω' = ω = min(√Δ, Δ/ρ) + 1 with Δ = κ_i·|X_i|₁·2^−eA + 1 under
-//!   the root.
+//!   root ρ, which is off by ω: D by ½(ρ + ω') + ωP. width: ρ = |Ax_i|/(u·2^eA), P = δ/u, ω' =
+//!   √d·κ_i, ω = 1 + ω'; a-norm, k the parity of eA and h = (eA + k)/2: ρ = √<Ax_i,
+//!   x_i>·2^(k−h)/u, P = δ/(u·2^h), ω' = ω = min(√Δ, Δ/ρ) + 1 with Δ = 2^k·κ_i·|X_i|₁ under the
+//!   root.
 //! * **f64.** [`crate::reference::real`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k
 //!   (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by c·||A||x_i||, the root of the a-norm by
 //!   √ of its score's error; the maximum by as much as a score.
@@ -95,18 +96,21 @@ impl<'a> ExactBounds<'a> {
         let scale = num::scale(1.0, self.matrix_exponent);
         let query = scores.apply(state.row(i));
         let in_units = |x: f64| x / unit / scale;
-        let sensitivity = self.delta / unit;
+        let factor = self.delta / unit;
         let width = match self.width {
             StripWidth::Constant(_) | StripWidth::Argmax => 1.0,
             StripWidth::QueryNorm { .. } => {
                 let norm = in_units(reference::real::dot(&query, &query).sqrt());
-                0.5 * (norm + kappa * d.sqrt()) + sensitivity * (1.0 + kappa * d.sqrt())
+                0.5 * (norm + kappa * d.sqrt()) + factor * (1.0 + kappa * d.sqrt())
             }
-            StripWidth::ANorm { .. } => {
-                let root = (reference::real::dot(&query, state.row(i)).max(0.0)).sqrt() / unit / scale;
-                let change = kappa * self.lengths[i] / scale + 1.0;
+            StripWidth::ANorm { parity, .. } => {
+                let parity = parity as i32;
+                let half = (self.matrix_exponent + parity) / 2;
+                let norm = reference::real::dot(&query, state.row(i)).max(0.0).sqrt();
+                let root = num::scale(norm / unit, parity - half);
+                let change = num::scale(kappa * self.lengths[i], parity);
                 let root_change = change.sqrt().min(change / root) + 1.0;
-                0.5 * (root + root_change) + sensitivity * root_change
+                0.5 * (root + root_change) + num::scale(factor, -half) * root_change
             }
         };
         let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;

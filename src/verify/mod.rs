@@ -19,8 +19,8 @@ use std::fmt;
 
 use crate::engine::{Engine, Rounding, Simulation, Step, Steps};
 use crate::error::Result;
-use crate::exact::Grid;
-use crate::model::Model;
+use crate::exact::{Grid, LeastGain, RunError};
+use crate::model::{Model, Moment};
 use crate::num;
 use crate::outcome::{StepReport, Strips};
 use crate::real::Weights;
@@ -55,6 +55,9 @@ pub struct Findings {
     pub exact: bool,
     /// Steps checked.
     pub steps: u64,
+    /// Bounds of the run up to the last step checked, with the lattice's unit, if it was checked
+    /// from its start.
+    pub run: Option<(RunError, f64)>,
     /// Rows checked, over all steps.
     pub rows: u64,
     /// Mask entries checked, over all rows.
@@ -121,6 +124,9 @@ impl fmt::Display for Findings {
                 f,
                 "against the mathematics (f64): maximum error {error:.3} units (bound {bound:.3}), worst {worst}"
             )?;
+            if let Some((run, unit)) = self.run {
+                writeln!(f, "over {} steps     {}", self.steps, run.told(unit))?;
+            }
             if self.rows_unbounded > 0 {
                 let rows = self.rows_unbounded;
                 writeln!(
@@ -129,7 +135,8 @@ impl fmt::Display for Findings {
                 )?;
             }
         } else {
-            writeln!(f, "against the mathematics (f64): maximum error {error:.3e} (bound {bound:.3e}), worst {worst}")?;
+            let bound = if bound.is_finite() { format!("bound {bound:.3e}") } else { "no bound exists".into() };
+            writeln!(f, "against the mathematics (f64): maximum error {error:.3e} ({bound}), worst {worst}")?;
             let (share, unbounded) = (self.max_share, self.rows_unbounded);
             writeln!(f, "share of bound   {share:.3} at most; {unbounded} rows without a finite bound")?;
         }
@@ -154,6 +161,7 @@ pub struct Verifier<'a> {
     grid: Grid,
     rows: Vec<usize>,
     steps: Steps,
+    least: LeastGain,
     /// Findings so far.
     pub findings: Findings,
 }
@@ -165,7 +173,8 @@ impl<'a> Verifier<'a> {
         let count = rows.unwrap_or(affordable).clamp(1, n);
         let rows = (0..count).map(|r| (r as u128 * n as u128 / count as u128) as usize).collect();
         let findings = Findings { exact: model.is_exact(), ..Findings::default() };
-        Self { model, grid, rows, steps: Steps::new(model, grid, d), findings }
+        let least = LeastGain { gamma: f64::INFINITY, step: 0, of_all: true };
+        Self { model, grid, rows, steps: Steps::new(model, grid, d), least, findings }
     }
 
     /// Number of rows that each step looks at.
@@ -213,6 +222,12 @@ impl<'a> Verifier<'a> {
         let real = reference::real::State::new(before);
         let spec = crate::real::Steps::new(self.model, before.d()).at(t)?;
         let bounds = ExactBounds::new(self.grid, integers, &spec, &exact);
+        let gamma = self.model.gamma_at(Moment::of_step(t))?;
+        if gamma < self.least.gamma {
+            self.least = LeastGain { gamma, step: t, of_all: true };
+        }
+        self.findings.run = (t == self.findings.steps)
+            .then(|| (RunError::after(t + 1, self.least, self.grid.precision), self.grid.unit()));
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];
@@ -304,7 +319,8 @@ impl<'a> Verifier<'a> {
                 let scores = state.scores(step, head, i);
                 let threshold = state.threshold(weights, head, i, scores.max);
                 let bound = bounds.threshold(head, i, weights, scores.max);
-                (scores.values.iter().map(|s| num::within((s - threshold).abs(), bound)).collect(), "the threshold")
+                let is_near = |s: &f64| !bound.is_finite() || num::within((s - threshold).abs(), bound);
+                (scores.values.iter().map(is_near).collect(), "the threshold")
             }
             Weights::Drawn { beta, seed } => {
                 let scores = state.scores(step, head, i);

@@ -2,7 +2,8 @@
 //! states, in Euclidean norm.
 //!
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
-//! ([`Rounding`]: 2^-53 on the CPU, 2^-24 on a GPU), ε = 2^-53 that of the reference. X = max|x_j|, R = max|x_j − centre|,
+//! ([`Rounding`]: 2^-53 on the CPU), ε = 2^-53 that of the reference. On a GPU both are 2^-23: WGSL and Vulkan let a device round
+//! to either neighbour. X = max|x_j|, R = max|x_j − centre|,
 //! q = |A x_i|, m the number of keys seen, |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
 //! are (0 at the first stage), T the number of terms that follow one another in a sum in the stored width: 128 on the CPU,
 //! where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144 with its lanes.
@@ -70,13 +71,16 @@ struct Arithmetic {
 
 impl Arithmetic {
     fn of(precision: Precision, rounding: Rounding) -> Self {
-        let (width, cut) = match precision {
+        let (nearest, cut) = match precision {
             Precision::F32 => (f64::from(f32::EPSILON) / 2.0, 80.0),
             Precision::F64 => (EPSILON, 700.0),
         };
         match rounding {
-            Rounding::Double => Self { width, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut },
-            Rounding::Single => Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut },
+            Rounding::Double => Self { width: nearest, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut },
+            Rounding::Single => {
+                let width = 2.0 * nearest;
+                Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut }
+            }
         }
     }
 }
@@ -273,9 +277,11 @@ impl<'a> RealBounds<'a> {
             }
             _ => moved,
         };
-        retracted
+        let bound = retracted
             + 1.01 * self.by.width * (length(after) + retracted)
-            + d * f64::from(f32::MIN_POSITIVE) * self.by.width
+            + d * f64::from(f32::MIN_POSITIVE) * self.by.width;
+        // ∞ of something, times nothing: no bound exists.
+        if bound.is_nan() { f64::INFINITY } else { bound }
     }
 }
 

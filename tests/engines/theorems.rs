@@ -175,7 +175,10 @@ fn zero_token(factory: &Factory) {
 }
 
 /// Delta at least the diameter makes every strip everything; all tokens meet at the mean, which is
-/// conserved up to the rounding of one mean (half a unit) and of the last steps (one unit).
+/// conserved up to rounding. Nothing draws it back, so roundings add up: while tokens move, a step
+/// rounds the mean (γ/2 of a unit reaches the tokens) and each move. At γ = 1/2 a move is rounded to
+/// nearest even where it is raised to one unit (|T| = 1), which is half a unit, and the gain is off
+/// by 2^-(K+1) for up to 2^(b+1) units, less than 2^-6.
 fn everything(factory: &Factory) {
     for precision in PRECISIONS {
         let system = System { delta: Some(1e6), strip: StripForm::Score, alpha: 1.0, ..System::PLAIN };
@@ -189,7 +192,9 @@ fn everything(factory: &Factory) {
         for k in 0..3 {
             assert!(rows(&end, 3).all(|r| r[k] == end[k]), "{precision:?}: not merged");
             let drift = (mean(&start, k) - end[k] as f64).abs();
-            assert!(drift <= 24.0, "{precision:?}: the mean drifted {drift} units");
+            let moving = reports.iter().filter(|r| r.moved > 0).count() as f64;
+            let bound = moving * (0.25 + 0.5 + 1.0 / 64.0);
+            assert!(moving < 80.0 && drift <= bound, "{precision:?}: the mean drifted {drift} units in {moving} steps");
         }
     }
 }

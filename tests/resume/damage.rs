@@ -279,16 +279,21 @@ fn a_run_goes_on_without_the_file_that_it_began_with() {
     expect(at, 0, &["run", "my.toml", "--steps", "10", "--out", "whole"]);
     expect(at, 0, &["run", "my.toml", "--out", "r"]);
     let said = expect(at, 0, &["resume", "r", "--steps", "2"]);
-    assert!(!said.contains("other tokens"), "{said}");
+    assert!(!said.contains("another file"), "{said}");
     fs::rename(at.join("p.npy"), at.join("q.npy")).unwrap();
     let said = expect(at, 0, &["resume", "r", "--steps", "2"]);
     assert!(!said.contains("p.npy"), "{said}");
     fs::copy(&other, at.join("p.npy")).unwrap();
     let said = expect(at, 0, &["resume", "r", "--steps", "1"]);
-    assert!(said.contains("p.npy holds other tokens than the run began with"), "{said}");
-    fs::write(at.join("p.npy"), "no tokens").unwrap();
+    assert!(said.contains("p.npy is another file than the one that the run began with"), "{said}");
+    // A new run from the config of this one would be another.
+    let said = expect(at, 2, &["run", "r/config.toml", "--out", "again"]);
+    assert!(said.contains("p.npy is another file than the one that this config was written with"), "{said}");
+    fs::remove_file(at.join("p.npy")).unwrap();
+    fs::create_dir(at.join("p.npy")).unwrap();
     let said = expect(at, 0, &["resume", "r", "--steps", "1"]);
-    assert!(said.contains("p.npy: not an .npy file") && said.contains("the run no longer needs it"), "{said}");
+    assert!(said.contains("p.npy: not a regular file") && said.contains("the run no longer needs it"), "{said}");
+    fs::remove_dir(at.join("p.npy")).unwrap();
     fs::rename(at.join("q.npy"), at.join("p.npy")).unwrap();
     assert_equal_files(&at.join("whole"), &at.join("r"), "without its file");
 }

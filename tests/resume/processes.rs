@@ -167,7 +167,7 @@ fn a_storm_of_kills() {
     assert_whole(folder.path(), &system, 777);
 }
 
-/// SIGTERM and SIGINT end a run after the steps in hand; it goes on as if nothing had been.
+/// SIGTERM and SIGINT end a run at the last whole step; it goes on as if nothing had been.
 #[test]
 fn signals_lose_nothing() {
     let folder = folder();
@@ -239,11 +239,12 @@ fn splits_of_every_rule_on_a_gpu() {
     splits("gpu", ["-KILL", "-TERM"]);
 }
 
-/// While a process writes a run, no other may. Its first signal asks it to finish the step; the
-/// second ends it in the middle of that, which leaves no end of the run on the disk, but the
-/// checkpoint from before.
+/// While a process writes a run, no other may. Its first signal asks it to finish the step, and so
+/// do all copies of it: a terminal that closes sends two, and `timeout` passes on what it gets. Only
+/// a later Ctrl-C ends it in the middle of the step, which leaves no end of the run on the disk, but
+/// the checkpoint from before, and says so.
 #[test]
-fn one_writer_and_two_signals() {
+fn one_writer_and_a_storm_of_signals() {
     let folder = folder();
     fs::write(folder.path().join("my.toml"), TURNING).unwrap();
     let run = folder.path().join("r");
@@ -255,21 +256,65 @@ fn one_writer_and_two_signals() {
     let (code, said) = Process::start(folder.path(), &["resume", "r"]).end();
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains(&format!("is being written by process {}", process.0.id())), "{said}");
-    process.signal("-TERM");
+    for name in ["-HUP", "-TERM", "-INT", "-INT", "-TERM", "-INT"] {
+        process.signal(name);
+    }
     std::thread::sleep(Duration::from_millis(200));
-    assert!(process.is_running(), "the first signal ended it at once");
-    // Again and again: one that comes before the first is heard is none of its own.
-    wait_for("the second signal to end it", || {
-        process.signal("-TERM");
+    assert!(process.is_running(), "signals at once ended it at once");
+    wait_for("a later Ctrl-C to end it", || {
+        std::thread::sleep(Duration::from_millis(700));
+        process.signal("-INT");
         std::thread::sleep(Duration::from_millis(50));
         (!process.is_running()).then_some(())
     });
     let (code, said) = process.end();
     assert!(code == Some(4) && !said.contains("interrupted after"), "{code:?}: {said}");
+    assert!(said.contains("the steps since the last checkpoint are lost; `localmax resume` goes on"), "{said}");
     assert!(!run.join("final.npy").exists() && meta(&run)["ended"] == "running", "{}", meta(&run));
     assert_eq!((saved(&run), rows(&run)), (0, vec![0]));
     change(&run, &["run.steps=1"]);
     good(folder.path(), &["resume", "r", "--no-plot", "--engine", "cpu"]);
     assert!(run.join("final.npy").exists() && meta(&run)["ended"] == "completed", "{}", meta(&run));
     assert_eq!(saved(&run), 1);
+}
+
+/// A night's run started with `nohup` must not end at logout. A run in the background of a script,
+/// where shells have SIGINT ignored, must still end when it is asked to.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_that_was_ignored_stays_ignored() {
+    let folder = folder();
+    fs::write(folder.path().join("my.toml"), TURNING).unwrap();
+    let run = folder.path().join("r");
+    let line = "trap '' HUP INT; exec \"$0\" run my.toml --out r --no-plot";
+    let mut command = Command::new("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_localmax")]).current_dir(folder.path());
+    let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    process.wait_until("rows", || rows(&run).len() > 1);
+    process.signal("-HUP");
+    let before = rows(&run).len();
+    process.wait_until("later rows", || rows(&run).len() > before);
+    process.signal("-INT");
+    let (code, said) = process.end();
+    assert!(code == Some(4) && said.contains("interrupted after step"), "{code:?}: {said}");
+}
+
+/// A job that is given two hours must end by itself, resumable, before it is killed.
+#[test]
+fn a_run_ends_at_its_wall_and_goes_on() {
+    let folder = folder();
+    fs::write(folder.path().join("my.toml"), TURNING).unwrap();
+    let run = folder.path().join("r");
+    for arguments in [&["run", "my.toml", "--out", "r", "--no-plot"][..], &["resume", "r", "--no-plot"]] {
+        // On a slow machine a run needs longer to begin.
+        let walls = (0..8).map(|k| format!("{}s", 0.3 * f64::from(1 << k)));
+        let ends = walls.map(|wall| Process::start(folder.path(), &[arguments, &["--wall", &wall]].concat()).end());
+        let end = { ends }.find(|(_, said)| !said.contains("nothing was"));
+        let (code, said) = end.expect("a run that begins");
+        assert!(code == Some(4) && said.contains("go on with `localmax resume r`"), "{code:?}: {said}");
+        assert_eq!(meta(&run)["ended"], "interrupted");
+        assert_eq!(meta(&run)["steps"], saved(&run));
+    }
+    let (code, said) = Process::start(folder.path(), &["run", "--wall", "0h"]).end();
+    assert!(code == Some(2) && said.contains("such as 3600 (seconds), 90m or 2h"), "{code:?}: {said}");
 }

@@ -1,4 +1,5 @@
 // needs: dispatch, exact/tree/boxes, exact/width
+// HOSTILE needs: exact/hostile
 // A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup
 // memory.
 //
@@ -73,12 +74,17 @@ fn bound(node: u32) -> vec2f {
     boxes_seen += 1u;
     var at = 0.0;
     var reach = 0.0;
+    // HOSTILE: var dot = Dot();
+    // HOSTILE: var room = 0.0;
     for (var k = 0u; k < dims(); k++) {
         let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
         let half = boxes[node].half[k];
         at += query_real[k] * centre;
         reach += abs(query_real[k]) * (half + KAPPA * (half + abs(centre)));
+        // HOSTILE: dot_add(&dot, query[row * D + k], apart(boxes[node].centre[k], origin[k]));
+        // HOSTILE: room += abs(query_real[k]) * (0.4 * half + 0.9 * abs(centre));
     }
+    // HOSTILE: at = moved(dot_total(&dot), KAPPA * room, swing(row, node, boxes_seen));
     return vec2f(at, reach);
 }
 
@@ -137,7 +143,8 @@ fn see_leaf(node: u32) {
     let error = error_in(node);
     let first = (node - job.first_leaf) * LEAF;
     for (var key = first; key < min(first + LEAF, job.n); key++) {
-        let s = filter_score(key);
+        var s = filter_score(key);
+        // HOSTILE: s = moved(exact_score(key), 0.9 * error, swing(row, key, 1u));
         if s + error < at_least || key == champion || !sees_key(key) {
             continue;
         }
@@ -158,7 +165,8 @@ fn see_leaf(node: u32) {
             best = exact;
         }
         let real = score_real(best);
-        let slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+        var slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+        // HOSTILE: slack *= 0.6;
         at_least = real - slack;
         at_most = real + slack;
     }
@@ -217,7 +225,8 @@ fn find_strip(width: Score) {
     measure_from(champion);
     let threshold = minus(Score(), width);
     let real = score_real(threshold);
-    let slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+    var slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+    // HOSTILE: slack *= 0.6;
     let low = real - slack;
     let high = real + slack;
     var node = 1u;
@@ -247,7 +256,8 @@ fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
     let error = error_in(node);
     let first = (node - job.first_leaf) * LEAF;
     for (var key = first; key < min(first + LEAF, job.n); key++) {
-        let s = filter_score(key);
+        var s = filter_score(key);
+        // HOSTILE: s = moved(exact_score(key), 0.9 * error, swing(row, key, 2u));
         if s + error >= low && sees_key(key) && (s - error >= high || !less(exact_score(key), threshold)) {
             take_key(key);
         }

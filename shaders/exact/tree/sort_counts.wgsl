@@ -11,6 +11,8 @@ fn sort_counts(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
     if run >= runs() {
         return;
     }
+    atomicStore(&histogram[lane], 0u);
+    workgroupBarrier();
     for (var i = run * RUN + lane; i < min(run * RUN + RUN, job.n); i += SORTERS) {
         atomicAdd(&histogram[digit_of(order[i])], 1u);
     }

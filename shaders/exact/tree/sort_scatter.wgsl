@@ -18,10 +18,15 @@ fn sort_scatter(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     if run >= runs() {
         return;
     }
-    let entry = lane * runs() + run;
-    if entry != 0u {
-        next_place[lane] = summed(entry - 1u);
+    for (var m = 0u; m < MASKS; m++) {
+        atomicStore(&masks[m * RADIX + lane], 0u);
     }
+    let entry = lane * runs() + run;
+    var before = 0u;
+    if entry != 0u {
+        before = summed(entry - 1u);
+    }
+    next_place[lane] = before;
     workgroupBarrier();
     for (var first = run * RUN; first < run * RUN + RUN; first += SORTERS) {
         let i = first + lane;

@@ -1,40 +1,40 @@
-//! The choice of a plan: the one asked for, or the one whose sampled packets took the least time.
+//! The choice of a plan: the one asked for, or the one that samples of packets say costs least.
 //!
-//! Sampling is repeated once the steps since have taken 20 times as long as it did, and only if
-//! tokens moved: a state that changes is looked at again and again, for 5 % of the time at most. It
-//! is repeated sooner where steps become expensive.
-
-use std::time::Duration;
+//! Costs are counted ([`crate::cpu::exact::cost`]), so every run of a state takes the same plans.
+//! Sampling is repeated once the steps since have cost 20 times as much as it did, and only if
+//! tokens moved: a state that changes is looked at again and again, for 5 % of the cost at most. It
+//! is repeated sooner where steps become expensive, and always on keys just sorted and merged. A
+//! step that comes to cost several times its estimate is left in the middle for the other plan.
 
 use rayon::prelude::*;
 
 use crate::choice;
-use crate::clock::Instant;
 use crate::cpu::exact::brute::BruteForce;
 use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
-use crate::cpu::exact::step::{PreparedStep, Purpose, Stepper, Tally};
+use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Stepper, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::Step;
+use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
 
-/// The most runs of packets that are timed of a search; few, since a search may be slower than
+/// The most runs of packets that are sampled of a search; few, since a search may be dearer than
 /// brute force.
 const SAMPLES: usize = 32;
-/// One run is timed for this many packets, but two at least.
-const PACKETS_A_RUN: usize = 256;
-/// Packets that are timed of brute force, where all cost the same.
+/// One run is sampled for this many rows, but two at least.
+const ROWS_A_RUN: usize = 1 << 14;
+/// Packets that are sampled of brute force, where all cost about the same.
 const BRUTE_SAMPLES: usize = 2;
 
-/// Coordinates of pairs, row and key, that no thread multiplies in a second: a bound on brute force
-/// that costs nothing.
-const FASTEST: f64 = 1e12;
+/// Steps cost this many times as much as choosing among plans.
+const SHARE: f64 = 20.0;
 
-/// Steps take this many times as long as choosing among plans.
-const SHARE: u32 = 20;
+/// A step is left for another plan where it costs this many times its estimate.
+const PATIENCE: f64 = 4.0;
 
 /// True if an order by norms is worth a look: in few dimensions boxes are always better, in many
 /// nothing is.
@@ -48,9 +48,12 @@ pub(crate) struct Chooser<W: Width> {
     state: SearchState<W>,
     set: InstructionSet,
     upkeep: Upkeep,
-    clock: Clock,
-    /// The work of the last step.
-    tally: Tally,
+    ledger: Ledger,
+    /// The most that the next step may cost under the plan chosen.
+    limit: Option<f64>,
+    /// Brute force was left for what tokens that have met cost it. They will not part.
+    no_brute: bool,
+    effort: Option<Effort>,
 }
 
 enum SearchState<W: Width> {
@@ -71,37 +74,37 @@ impl<W: Width> SearchState<W> {
     }
 }
 
-/// Times that say when to choose again.
+/// Costs that say when to choose again.
 #[derive(Default)]
-struct Clock {
-    /// Time of the last choice, and of all steps since.
-    choosing: Duration,
-    stepping: Duration,
-    /// Number of steps since then, and the time of the first and of the last.
+struct Ledger {
+    /// The cost of the last choice, and of all steps since.
+    choosing: f64,
+    stepping: f64,
+    /// Number of steps since then, and the cost of the first and of the last.
     since: u32,
-    first: Duration,
-    last: Duration,
+    first: f64,
+    last: f64,
     /// True if tokens moved in one of them.
     moved: bool,
     chosen: bool,
 }
 
-impl Clock {
+impl Ledger {
     fn is_due(&self) -> bool {
-        let expensive = self.since > 1 && self.last > self.first * 2 + self.choosing;
+        let expensive = self.since > 1 && self.last > self.first * 2.0 + self.choosing;
         !self.chosen || (self.moved && (expensive || self.stepping > self.choosing * SHARE))
     }
 
-    fn restart(&mut self, choosing: Duration) {
+    fn restart(&mut self, choosing: f64) {
         *self = Self { choosing, chosen: true, ..Self::default() };
     }
 
-    fn count(&mut self, time: Duration, moved: bool) {
+    fn count(&mut self, cost: f64, moved: bool) {
         if self.since == 0 {
-            self.first = time;
+            self.first = cost;
         }
-        self.last = time;
-        self.stepping += time;
+        self.last = cost;
+        self.stepping += cost;
         self.since += 1;
         self.moved |= moved;
     }
@@ -117,7 +120,8 @@ impl<W: Width> Chooser<W> {
                 SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full)
             }
         };
-        Self { asked, state, set, upkeep, clock: Clock::default(), tally: Tally::default() }
+        let ledger = Ledger::default();
+        Self { asked, state, set, upkeep, ledger, limit: None, no_brute: false, effort: None }
     }
 
     /// Takes the tokens out and empties the buffers.
@@ -128,52 +132,98 @@ impl<W: Width> Chooser<W> {
         }
     }
 
-    /// Times samples of every plan and takes the best.
-    fn choose(&mut self, step: &Step) {
-        let start = Instant::now();
-        let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
+    /// Gives the tokens to the tree, if it has not got them.
+    fn turn_to_tree(&mut self, mask: Mask) {
         if !matches!(self.state, SearchState::TreeSearch(_, choice::Plan::Tree)) {
-            let x = self.take_tokens();
-            self.state = SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, step.mask);
+            let (x, d) = (self.take_tokens(), self.shape().1);
+            self.state = SearchState::sorted(x, d, self.set, choice::Plan::Tree, self.upkeep, mask);
         }
-        let SearchState::TreeSearch(state, _) = &self.state else { return };
-        let samples = (state.packets() / PACKETS_A_RUN).clamp(2, SAMPLES);
-        let tree_packet = state.trial(step, samples);
-        let tree = tree_packet * state.packets() as f64;
-        // Brute force runs over all tokens, and is timed over the distinct ones.
-        let ratio = n as f64 / state.keys() as f64;
-        let brute =
-            brute_packet(state, step, set, tree_packet) * ratio * n.div_ceil(set.packet_rows(W::PRECISION)) as f64;
-        let by_norm = (looks_at_norms(d) && tree.min(brute) > 4.0 * start.elapsed().as_secs_f64())
-            .then(|| TreeSearch::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask))
-            .filter(|state| state.trial(step, samples) * (state.packets() as f64) < 0.9 * tree.min(brute));
-        if let Some(by_norm) = by_norm {
-            self.state = SearchState::TreeSearch(Box::new(by_norm), choice::Plan::Norm);
-        } else if brute < tree {
-            self.state = SearchState::brute(self.take_tokens(), d, set);
+    }
+
+    /// Samples every plan and takes the one that costs least.
+    fn choose(&mut self, step: &Step, interrupt: &Interrupt) {
+        let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
+        self.turn_to_tree(step.mask);
+        let SearchState::TreeSearch(state, _) = &mut self.state else { return };
+        let mut choosing = state.refresh(step.mask);
+        let samples = (n / ROWS_A_RUN).clamp(2, SAMPLES);
+        let [tree, sampling] = state.estimate(step, samples, interrupt);
+        choosing += sampling;
+        // Brute force runs over all tokens, and is sampled over the distinct ones.
+        let ratio = (n as f64 / state.keys() as f64).powi(2);
+        let [mut brute, sampling] = brute_force(state, step, set, tree / ratio, interrupt);
+        choosing += sampling;
+        brute = if self.no_brute { f64::INFINITY } else { brute * ratio };
+        let mut plan = choice::Plan::Tree;
+        if looks_at_norms(d) && tree.min(brute) > 4.0 * choosing {
+            let by_norm = TreeSearch::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask);
+            let [norm, sampling] = by_norm.estimate(step, samples, interrupt);
+            choosing += sampling + by_norm.sort_cost();
+            if norm + by_norm.sort_cost() < 0.9 * tree.min(brute) {
+                plan = choice::Plan::Norm;
+                self.state = SearchState::TreeSearch(Box::new(by_norm), plan);
+            }
         }
-        self.clock.restart(start.elapsed());
+        self.limit = match plan {
+            choice::Plan::Tree if brute < tree => {
+                self.state = SearchState::brute(self.take_tokens(), d, set);
+                Some(PATIENCE * brute)
+            }
+            choice::Plan::Tree if brute.is_finite() => Some(brute.max(PATIENCE * tree)),
+            _ => None,
+        };
+        self.ledger.restart(choosing);
+    }
+
+    /// Gives a step that turned out dear under one plan to the other.
+    fn turn(&mut self, step: &Step) {
+        self.limit = None;
+        if let SearchState::Brute(_) = self.state {
+            self.no_brute = true;
+            self.turn_to_tree(step.mask);
+        } else {
+            let (x, d) = (self.take_tokens(), self.shape().1);
+            self.state = SearchState::brute(x, d, self.set);
+        }
+    }
+
+    /// Takes a step under the plan at hand.
+    fn take(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
+        match &mut self.state {
+            SearchState::Brute(state) => state.step(step, interrupt, self.limit),
+            SearchState::TreeSearch(state, _) => state.step(step, interrupt, self.limit),
+        }
     }
 }
 
-/// Seconds that a packet takes against every key, or a lower bound that is far above `rival`.
-fn brute_packet<W: Width>(state: &TreeSearch<W>, step: &Step, set: InstructionSet, rival: f64) -> f64 {
+/// The cost of a step of brute force over the keys of a search, or a lower bound that is far above
+/// `rival`; and that of finding out.
+fn brute_force<W: Width>(
+    state: &TreeSearch<W>,
+    step: &Step,
+    set: InstructionSet,
+    rival: f64,
+    interrupt: &Interrupt,
+) -> [f64; 2] {
     let (cloud, plan, lanes) = (state.cloud(), &PreparedStep::new(step), set.packet_rows(W::PRECISION));
-    let floor = (cloud.n * cloud.d * lanes) as f64 / FASTEST;
+    let (prices, watch) = (Prices::of_pairs::<W>(cloud.d, set), &Watch::new(interrupt, None));
+    let pairs = (cloud.n as u64).saturating_mul(cloud.n as u64) / if step.mask == Mask::Causal { 2 } else { 1 };
+    let floor = prices.of_scores(pairs);
     if floor > 4.0 * rival {
-        return floor;
+        return [floor, 0.0];
     }
     let mut scratch = PacketScratch::new(cloud.n, cloud.d, lanes);
-    let mut least = f64::INFINITY;
+    let mut tally = Tally::default();
     for sample in 0..BRUTE_SAMPLES {
         let count = lanes.min(cloud.n);
         let first = (cloud.n - count) * (sample + 1) / (BRUTE_SAMPLES + 1);
         let rows: Vec<u32> = (first as u32..(first + count) as u32).collect();
-        let start = Instant::now();
-        <W as Vectors>::run(set, Packet { cloud, plan, scratch: &mut scratch, rows: &rows, purpose: Purpose::Trial });
-        least = least.min(start.elapsed().as_secs_f64());
+        let (scratch, rows) = (&mut scratch, &rows[..]);
+        let packet = Packet { cloud, plan, scratch, rows, purpose: Purpose::Trial, watch };
+        tally = tally + <W as Vectors>::run(set, packet);
     }
-    least
+    let cost = prices.of(&tally) as f64;
+    [cost * cloud.n as f64 / tally.rows.max(1) as f64, cost]
 }
 
 impl<W: Width> Stepper for Chooser<W> {
@@ -192,18 +242,32 @@ impl<W: Width> Stepper for Chooser<W> {
         }
     }
 
-    fn step(&mut self, step: &Step) -> (StepReport, Tally) {
-        if self.asked == choice::Plan::Auto && self.clock.is_due() {
-            self.choose(step);
+    fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
+        if self.asked == choice::Plan::Auto && self.ledger.is_due() {
+            self.choose(step, interrupt);
         }
-        let start = Instant::now();
-        let (report, tally) = match &mut self.state {
-            SearchState::Brute(state) => state.step(step),
-            SearchState::TreeSearch(state, _) => state.step(step),
+        let taken = match self.take(step, interrupt) {
+            Err(Left::Dear) => {
+                self.turn(step);
+                self.take(step, interrupt)
+            }
+            taken => taken,
         };
-        self.clock.count(start.elapsed(), tally.moved > 0);
-        self.tally = tally;
-        (report, tally)
+        let (report, tally) = taken?;
+        let (plan, rows, prices) = match &self.state {
+            SearchState::Brute(state) => {
+                let (n, d) = state.shape();
+                (choice::Plan::Brute, n, Prices::of_pairs::<W>(d, self.set))
+            }
+            SearchState::TreeSearch(state, plan) => {
+                self.limit = None;
+                (*plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
+            }
+        };
+        self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
+        let a_row = |total: u64| total as f64 / rows.max(1) as f64;
+        self.effort = Some(Effort { plan, keys_a_row: a_row(tally.scores), boxes_a_row: a_row(tally.boxes), rows });
+        Ok((report, tally))
     }
 
     fn strips(&self) -> Strips {
@@ -220,12 +284,7 @@ impl<W: Width> Stepper for Chooser<W> {
         }
     }
 
-    fn effort(&self) -> Effort {
-        let (plan, distinct) = match &self.state {
-            SearchState::Brute(state) => (choice::Plan::Brute, state.shape().0),
-            SearchState::TreeSearch(state, plan) => (*plan, state.keys()),
-        };
-        let a_row = |total: u64| total as f64 / distinct.max(1) as f64;
-        Effort { plan, keys_a_row: a_row(self.tally.scores), boxes_a_row: a_row(self.tally.boxes), distinct }
+    fn effort(&self) -> Option<Effort> {
+        self.effort
     }
 }

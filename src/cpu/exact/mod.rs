@@ -9,7 +9,8 @@
 //! | `width` | the contract's integers at precision f32 and f64 |
 //! | `filter` | the error bound of a float score, and what follows from it |
 //! | `cloud`, `query`, `scores` | tokens for the kernels; a packet's queries, widths and scores |
-//! | `step` | a step in a precision's integers, and counts of the work that it took |
+//! | `step` | a step in a precision's integers, counts of its work, and the watch over it |
+//! | `cost` | what counts of work cost |
 //! | `brute` | the state as tokens; every pair is scored, a packet of rows at a time |
 //! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
@@ -21,6 +22,7 @@
 mod brute;
 mod choose;
 pub(crate) mod cloud;
+mod cost;
 mod filter;
 mod query;
 pub(crate) mod scores;
@@ -42,6 +44,7 @@ use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
+use crate::interrupt::Interrupt;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
@@ -61,6 +64,7 @@ pub struct ExactCpu {
     grid: Grid,
     set: InstructionSet,
     pool: Pool,
+    interrupt: Interrupt,
     stepped: bool,
     work: Work,
 }
@@ -85,7 +89,8 @@ impl ExactCpu {
             Precision::F32 => planned::<f32>(tokens, grid, set, options),
             Precision::F64 => planned::<f64>(tokens, grid, set, options),
         });
-        Ok(Self { state, grid, set, pool, stepped: false, work: Work::default() })
+        let (interrupt, work) = (Interrupt::default(), Work::default());
+        Ok(Self { state, grid, set, pool, interrupt, stepped: false, work })
     }
 
     /// The most bytes that n tokens in R^d take on this many threads.
@@ -125,17 +130,22 @@ impl Engine for ExactCpu {
         description(self.set, &self.pool)
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+    }
+
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
         let (_, d) = self.state.shape();
-        let mut reports = Vec::with_capacity(steps.len());
-        for step in steps {
+        self.interrupt.clone().whole_steps(steps, |step| {
             let step = step.exact()?;
-            let (report, tally) = self.pool.install(|| self.state.step(step));
+            // An interrupt leaves the tokens as they were, but the strips are written over.
+            self.stepped = false;
+            let taken = self.pool.install(|| self.state.step(step, &self.interrupt));
+            let (report, tally) = taken.map_err(|_| Error::Interrupted("interrupted".into()))?;
             self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
             self.stepped = true;
-            reports.push(report);
-        }
-        Ok(reports)
+            Ok(report)
+        })
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -144,14 +154,14 @@ impl Engine for ExactCpu {
     }
 
     fn effort(&self) -> Option<Effort> {
-        Some(self.state.effort())
+        self.state.effort()
     }
 
     fn strips(&mut self) -> Result<Strips> {
         if self.stepped {
             Ok(self.pool.install(|| self.state.strips()))
         } else {
-            Err(Error::input("no step has been taken yet"))
+            Err(Error::input("no step has been taken yet, or the last was interrupted"))
         }
     }
 

@@ -64,17 +64,7 @@ pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
         StripWidth::Constant(width) => width,
         StripWidth::Argmax => 0,
         StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),
-        StripWidth::ANorm { factor } => {
-            let square = dot(own).max(0);
-            let shifted = match step.matrix_exponent {
-                right @ 0.. => square.checked_shr(right as u32).unwrap_or(0),
-                left if square == 0 || left.unsigned_abs() < square.leading_zeros() => {
-                    square.checked_shl(left.unsigned_abs()).unwrap_or(0).min(clamp)
-                }
-                _ => clamp,
-            };
-            factor.saturating_mul(root(shifted)).min(clamp)
-        }
+        StripWidth::ANorm { factor, parity } => factor.saturating_mul(root(dot(own).max(0) << parity)).min(clamp),
     }
 }
 

@@ -1,7 +1,10 @@
 //! A step in the integers of a precision, the state that takes it, and counts of the work.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::cpu::exact::width::{Integer, Width};
 use crate::exact::{Step, TokenMatrix};
+use crate::interrupt::Interrupt;
 use crate::outcome::{Effort, StepReport, Strips};
 
 /// A step with its matrix in the integers of a precision.
@@ -27,13 +30,15 @@ pub(crate) enum Purpose<'a, W: Width> {
     Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
     /// The keys in the strips of its rows.
     Members(&'a mut [Vec<u32>]),
-    /// Only the time it takes.
+    /// Only the counts of its work.
     Trial,
 }
 
 /// Counts of a packet's work.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
+    /// Rows computed.
+    pub(crate) rows: u64,
     /// Rows that moved.
     pub(crate) moved: u64,
     /// Entries decided by exact scores, not counting one maximiser a row.
@@ -42,16 +47,75 @@ pub(crate) struct Tally {
     pub(crate) scores: u64,
     /// Pairs, row and box, whose bounds were computed.
     pub(crate) boxes: u64,
+    /// Bounds computed once for a group of rows.
+    pub(crate) shared: u64,
 }
 
 impl std::ops::Add for Tally {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self {
+            rows: self.rows + other.rows,
             moved: self.moved + other.moved,
             redone: self.redone + other.redone,
             scores: self.scores + other.scores,
             boxes: self.boxes + other.boxes,
+            shared: self.shared + other.shared,
+        }
+    }
+}
+
+/// Why a step was left in the middle. The state is then the one before the step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Somebody asked for an end.
+    Interrupted,
+    /// It cost more than it was allowed to.
+    Dear,
+}
+
+/// What is watched for while the packets of a step run, on any number of threads: an interrupt, and
+/// the cost that the step may come to.
+///
+/// Whether a step is left for its cost depends on its counts alone: what has been spent only rises,
+/// so it passes the limit at some moment exactly if the whole step costs more than that.
+pub(crate) struct Watch<'a> {
+    interrupt: &'a Interrupt,
+    limit: u64,
+    spent: AtomicU64,
+}
+
+impl<'a> Watch<'a> {
+    /// A watch over a step that may cost so much ([`Prices::of`](super::cost::Prices::of)).
+    pub(crate) fn new(interrupt: &'a Interrupt, limit: Option<f64>) -> Self {
+        let limit = limit.map_or(u64::MAX, |limit| limit as u64);
+        Self { interrupt, limit, spent: AtomicU64::new(0) }
+    }
+
+    /// Adds to what the step has cost.
+    pub(crate) fn spend(&self, cost: u64) {
+        if self.limit < u64::MAX {
+            self.spent.fetch_add(cost, Ordering::Relaxed);
+        }
+    }
+
+    /// A cost that is small beside the limit: what is less need not be spent at once.
+    pub(crate) fn grain(&self) -> u64 {
+        self.limit >> 12
+    }
+
+    /// Whether the step is to be left. Once it is, it stays so.
+    #[inline(always)]
+    pub(crate) fn is_left(&self) -> bool {
+        self.interrupt.is_raised() || self.spent.load(Ordering::Relaxed) > self.limit
+    }
+
+    /// Whether the step was taken whole, once everything is spent.
+    pub(crate) fn end(&self) -> Result<(), Left> {
+        match self.is_left() {
+            false => Ok(()),
+            true if self.interrupt.is_raised() => Err(Left::Interrupted),
+            true => Err(Left::Dear),
         }
     }
 }
@@ -61,9 +125,11 @@ pub(crate) trait Stepper: Send + Sync {
     fn shape(&self) -> (usize, usize);
     /// Every token's lattice coordinates, row-major.
     fn coordinates(&self) -> Vec<i64>;
-    fn step(&mut self, step: &Step) -> (StepReport, Tally);
+    /// Takes a step, whole or not at all.
+    fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left>;
     /// Argmax and strip size of every token in the last step.
     fn strips(&self) -> Strips;
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
-    fn effort(&self) -> Effort;
+    /// The effort of the last step; `None` before the first.
+    fn effort(&self) -> Option<Effort>;
 }

@@ -26,6 +26,7 @@ use rayon::prelude::*;
 
 use crate::choice::Plan;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::model::{Geometry, Integrator, Mask};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::real::{Motion, Stage, Step, Weights};
@@ -47,6 +48,7 @@ pub struct RealCpu {
     tokens: Tokens,
     set: InstructionSet,
     pool: Pool,
+    interrupt: Interrupt,
     strips: Option<Strips>,
     effort: Option<Effort>,
 }
@@ -63,8 +65,12 @@ impl Engine for RealCpu {
         description(self.set, &self.pool)
     }
 
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+    }
+
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
-        steps.iter().map(|step| self.advance(step.real()?)).collect()
+        self.interrupt.clone().whole_steps(steps, |step| self.advance(step.real()?))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -97,16 +103,19 @@ impl RealCpu {
     pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        Ok(Self { tokens: tokens.clone(), set, pool: Pool::start(options.threads)?, strips: None, effort: None })
+        let (pool, interrupt) = (Pool::start(options.threads)?, Interrupt::default());
+        Ok(Self { tokens: tokens.clone(), set, pool, interrupt, strips: None, effort: None })
     }
 
-    /// Applies one step. Where a token stops being finite, the tokens are those before the step.
+    /// Applies one step. Where a token stops being finite, or the step is interrupted, the tokens are
+    /// those before the step.
     fn advance(&mut self, step: &Step) -> Result<StepReport> {
         let counters = Counters::default();
         let (next, strips) = self.pool.install(|| match self.tokens.precision() {
             Precision::F32 => self.next::<f32>(step, &counters),
             Precision::F64 => self.next::<f64>(step, &counters),
         });
+        self.interrupt.check()?;
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
         self.tokens = next;
@@ -117,7 +126,7 @@ impl RealCpu {
             plan: Plan::Tree,
             keys_a_row: a_row(counters.keys),
             boxes_a_row: a_row(counters.boxes),
-            distinct: self.tokens.n(),
+            rows: self.tokens.n(),
         });
         Ok(report)
     }
@@ -218,6 +227,9 @@ impl RealCpu {
         packets.with_max_len(1).for_each_init(
             || (Worker::new(self.set, d), vec![0.0; lanes * d]),
             |(worker, means), (packet, ((y, argmax), count))| {
+                if self.interrupt.is_raised() {
+                    return;
+                }
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {

@@ -1,8 +1,9 @@
-//! The choice of a plan: the one asked for, or the faster one.
+//! The choice of a plan: the one asked for, or the cheaper one.
 //!
-//! Under `auto` a tree takes the first steps of a large cloud. What all pairs would take is known
-//! from brute force over a sample, timed once: where the tree takes longer, brute force takes over,
-//! and the tree is tried again after some steps, since a cloud that clusters becomes easier.
+//! Under `auto` a tree takes the first steps of a large cloud. Where its tests come to more than
+//! all pairs would cost, brute force takes over, and the tree is tried again after some steps,
+//! since a cloud that clusters becomes easier. Tests are counted, not timed: every run of a state
+//! takes the same plans.
 
 use crate::choice;
 use crate::error::{Error, Result};
@@ -14,6 +15,7 @@ use crate::gpu::exact::layout::Layout;
 use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
 use crate::gpu::resident::require_rows;
+use crate::interrupt::Interrupt;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
@@ -22,10 +24,9 @@ use crate::tokens::{Precision, Tokens};
 const FEWEST: usize = 4096;
 const DIMENSIONS: usize = 16;
 
-/// Tokens that brute force is timed on, on a software driver and on a card, and steps of them at a
-/// time.
-const SAMPLE: [usize; 2] = [4096, 16384];
-const SAMPLE_STEPS: usize = 4;
+/// The cost of a test of the tree, which each thread makes by itself, in pairs of brute force,
+/// which a workgroup shares.
+const TEST: f64 = 16.0;
 
 /// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
 /// between two looks.
@@ -50,6 +51,8 @@ pub struct ExactGpu {
     shape: (usize, usize),
     method: Method,
     taken: bool,
+    interrupt: Interrupt,
+    effort: Option<Effort>,
     /// The strips of the last step, kept where the method no longer has them.
     strips: Option<Strips>,
     /// Under `auto`, where a tree is worth trying.
@@ -68,45 +71,37 @@ enum Method {
 
 /// The alternation of tree and brute force under `auto`.
 struct Trial {
-    /// Some of the tokens, and the seconds of a step of brute force over all, estimated by a step
-    /// over these.
-    sample: Tokens,
-    brute: Option<f64>,
     /// Steps that brute force is still to take; it is the tree's turn if there are none.
     rest: usize,
     /// The rest after the tree's next failure.
     interval: usize,
-    /// Steps that the tree has taken in its turn. The first also waits for kernels.
+    /// Steps that the tree has taken in its turn.
     taken: usize,
 }
 
 impl Trial {
-    fn new(tokens: &Tokens, software: bool) -> Result<Self> {
-        let n = tokens.n();
-        let m = n.min(SAMPLE[usize::from(!software)]);
-        let rows: Vec<f64> = (0..m).flat_map(|i| tokens.row(i * n / m)).collect();
-        let sample = Tokens::from_flat(m, tokens.d(), rows)?;
-        Ok(Self { sample, brute: None, rest: 0, interval: REST[0], taken: 0 })
+    fn new() -> Self {
+        Self { rest: 0, interval: REST[0], taken: 0 }
     }
 
     /// Steps until the next look.
     fn steps(&self) -> usize {
         match (self.rest, self.taken) {
-            (0, 0 | 1) => 1,
+            (0, 0) => 1,
             (0, _) => LOOK,
             (rest, _) => rest,
         }
     }
 
-    /// Counts some steps, with the seconds of each and those that brute force would take.
-    fn count(&mut self, steps: usize, seconds: f64, brute: f64) {
+    /// Counts some steps, with the cost of the last and that of a step of brute force, in pairs.
+    fn count(&mut self, steps: usize, cost: f64, brute: f64) {
         if self.rest > 0 {
             self.rest -= steps;
             self.taken = 0;
             return;
         }
         self.taken += steps;
-        if self.taken > 1 && seconds > brute {
+        if cost > brute {
             self.rest = self.interval;
             self.interval = (2 * self.interval).min(REST[1]);
         }
@@ -139,10 +134,23 @@ impl ExactGpu {
         if matches!(method, Method::Lost) {
             method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
         } else if options.plan == choice::Plan::Auto {
-            trial = Some(Trial::new(tokens, device.adapter().is_software())?);
+            trial = Some(Trial::new());
         }
         let device = device.clone();
-        Ok(Self { device, grid, matrix, options, shape, method, taken: false, strips: None, trial })
+        let interrupt = Interrupt::default();
+        Ok(Self {
+            device,
+            grid,
+            matrix,
+            options,
+            shape,
+            method,
+            taken: false,
+            interrupt,
+            effort: None,
+            strips: None,
+            trial,
+        })
     }
 
     /// Whether a GPU has the plan for tokens in R^d.
@@ -176,7 +184,9 @@ impl ExactGpu {
             available.map_or(Ok(()), |available| memory.check_total(available))?;
             Ok(memory)
         };
-        let brute = || Layout::new(n, d, precision, matrix, &limits).and_then(|plan| within(plan.memory));
+        let brute = || {
+            Layout::new((n, d), precision, matrix, &limits, adapter.card_memory()).and_then(|plan| within(plan.memory))
+        };
         if !searches(plan, (n, d)) {
             return brute();
         }
@@ -194,28 +204,49 @@ impl ExactGpu {
         &self.device
     }
 
-    /// Applies the steps in order.
+    /// Looks at an interrupt from now on.
+    pub(crate) fn heed(&mut self, interrupt: &Interrupt) {
+        self.interrupt = interrupt.clone();
+        match &mut self.method {
+            Method::Brute(state) => state.heed(interrupt),
+            Method::Tree(tree) => tree.heed(interrupt),
+            Method::Lost => {}
+        }
+    }
+
+    /// Applies the steps in order, up to an interrupt.
     ///
     /// # Errors
-    /// Device failures. The state is then undefined.
+    /// [`Error::Interrupted`] before the first was taken whole. Device failures; the state is then
+    /// undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
-        while let Some(next) = steps.get(reports.len()) {
+        while reports.len() < steps.len() {
             let some = self.turn(steps.len() - reports.len()).await?;
             let group = &steps[reports.len()..][..some];
-            let before = self.busy();
-            match &mut self.method {
-                Method::Brute(state) => reports.extend(state.step(group).await?),
-                Method::Tree(tree) => reports.extend(tree.step(group).await?),
+            // An interrupt leaves the tokens as they were, but the strips are written over.
+            (self.taken, self.strips) = (false, None);
+            let taken = match &mut self.method {
+                Method::Brute(state) => state.step(group).await,
+                Method::Tree(tree) => tree.step(group).await,
                 Method::Lost => return Err(lost()),
-            }
-            let seconds = (self.busy() - before) / some as f64;
-            let brute = self.brute_seconds(next).await?;
-            if let Some(trial) = &mut self.trial {
-                trial.count(some, seconds, brute);
+            };
+            let taken = match taken {
+                Err(Error::Interrupted(_)) if !reports.is_empty() => break,
+                taken => taken?,
+            };
+            let is_whole = taken.len() == some;
+            reports.extend(taken);
+            self.effort = Some(self.last_effort());
+            if !is_whole {
+                break;
             }
             self.taken = true;
-            self.strips = None;
+            let pairs = (self.shape.0 as f64).powi(2);
+            if let Some(trial) = &mut self.trial {
+                let tests = if let Method::Tree(tree) = &self.method { tree.effort().1.total() } else { 0.0 };
+                trial.count(some, TEST * tests, pairs);
+            }
         }
         Ok(reports)
     }
@@ -265,18 +296,22 @@ impl ExactGpu {
         }
     }
 
-    /// The effort of the last step.
-    pub(crate) fn effort(&self) -> Effort {
+    /// The effort of the last step; `None` before the first.
+    pub(crate) fn effort(&self) -> Option<Effort> {
+        self.effort
+    }
+
+    fn last_effort(&self) -> Effort {
         let (n, _) = self.shape;
         match &self.method {
             Method::Brute(_) | Method::Lost => {
-                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, distinct: n }
+                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, rows: n }
             }
             Method::Tree(tree) => {
                 let (keys, Tests { keys: scored, boxes }) = tree.effort();
                 let a_row = |total: u64| total as f64 / f64::from(keys.max(1));
                 let (keys_a_row, boxes_a_row) = (a_row(scored), a_row(boxes));
-                Effort { plan: choice::Plan::Tree, keys_a_row, boxes_a_row, distinct: keys as usize }
+                Effort { plan: choice::Plan::Tree, keys_a_row, boxes_a_row, rows: keys as usize }
             }
         }
     }
@@ -286,15 +321,6 @@ impl ExactGpu {
             self.strips = Some(self.strips().await?);
         }
         Ok(())
-    }
-
-    /// Seconds that the current method has taken so far.
-    fn busy(&self) -> f64 {
-        match &self.method {
-            Method::Brute(state) => state.busy().as_secs_f64(),
-            Method::Tree(tree) => tree.busy().as_secs_f64(),
-            Method::Lost => 0.0,
-        }
     }
 
     /// Hands the tokens to the method whose turn it is; returns how many of `left` steps it has.
@@ -313,26 +339,9 @@ impl ExactGpu {
             } else {
                 Method::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
             };
+            self.heed(&self.interrupt.clone());
         }
         Ok(some)
-    }
-
-    /// Seconds that brute force takes for a step like this one, timed once; 0 where it has no
-    /// rival.
-    async fn brute_seconds(&mut self, step: &Step) -> Result<f64> {
-        let Some(trial) = &mut self.trial else { return Ok(0.0) };
-        if let Some(seconds) = trial.brute {
-            return Ok(seconds);
-        }
-        let mut state = BruteForce::new(&self.device, &trial.sample, self.grid, self.matrix).await?;
-        // The first step waits for kernels.
-        state.step(std::slice::from_ref(step)).await?;
-        let before = state.busy().as_secs_f64();
-        state.step(&vec![step.clone(); SAMPLE_STEPS]).await?;
-        let seconds = (state.busy().as_secs_f64() - before) / SAMPLE_STEPS as f64;
-        let seconds = seconds * (self.shape.0 as f64 / trial.sample.n() as f64).powi(2);
-        trial.brute = Some(seconds);
-        Ok(seconds)
     }
 }
 

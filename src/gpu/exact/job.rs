@@ -10,7 +10,7 @@ constants! {
     CONSTANT: u32 = 0;
     /// D_i is P·|Q_i|.
     QUERY_NORM: u32 = 1;
-    /// D_i is P·sqrt(Q_i·X_i).
+    /// D_i is P·sqrt(2^`parity`·Q_i·X_i).
     A_NORM: u32 = 2;
     /// C_i is the argmax alone.
     ARGMAX: u32 = 3;
@@ -22,7 +22,7 @@ job! {
     /// Rows of this dispatch.
     row_first: u32,
     row_end: u32,
-    /// The row of the first line of `maxima` and `sums`.
+    /// The row of the first line of `maxima`.
     slice_first: u32,
     /// The row at the start of the bound windows of row buffers.
     row_base: u32,
@@ -36,7 +36,7 @@ job! {
     report: u32,
     /// [`CONSTANT`], [`QUERY_NORM`], [`A_NORM`] or [`ARGMAX`].
     width_kind: u32,
-    matrix_exponent: i32,
+    parity: u32,
     /// D, for kernels that are the same for all, and loops not worth unrolling.
     dims: u32,
     gain: [u32; 2],
@@ -44,8 +44,8 @@ job! {
     multiple: [u32; 2],
     /// Whether coincident tokens stay keys of their own.
     apart: u32,
-    /// Nothing: `width` has to lie at a multiple of 16 bytes.
-    pad: u32,
+    /// The row of the first line of `sums`.
+    sums_first: u32,
     /// D_i where it is constant, else P.
     width: [u32; 4],
     /// The number of a tree's first leaf.
@@ -61,16 +61,16 @@ job! {
 impl Job {
     /// The parameters that all dispatches of a step share.
     pub(crate) fn of(step: &Step) -> Self {
-        let (width_kind, width) = match step.width {
-            StripWidth::Constant(width) => (CONSTANT, width),
-            StripWidth::QueryNorm { factor } => (QUERY_NORM, factor),
-            StripWidth::ANorm { factor } => (A_NORM, factor),
-            StripWidth::Argmax => (ARGMAX, 0),
+        let (width_kind, width, parity) = match step.width {
+            StripWidth::Constant(width) => (CONSTANT, width, 0),
+            StripWidth::QueryNorm { factor } => (QUERY_NORM, factor, 0),
+            StripWidth::ANorm { factor, parity } => (A_NORM, factor, parity),
+            StripWidth::Argmax => (ARGMAX, 0, 0),
         };
         Self {
             causal: u32::from(step.mask == Mask::Causal),
             width_kind,
-            matrix_exponent: step.matrix_exponent,
+            parity,
             gain: pair(step.gain as i64),
             multiple: if let TokenMatrix::Multiple(a) = step.matrix { pair(a) } else { [0; 2] },
             width: [0, 32, 64, 96].map(|shift| (width >> shift) as u32),

@@ -30,3 +30,5 @@ mod matrix;
 mod tree;
 
 pub use choose::{ExactGpu, Options};
+pub(crate) use job::Job;
+pub(crate) use kernels::ALL as KERNELS;

@@ -28,5 +28,7 @@ mod matrices;
 mod state;
 mod step;
 
+pub(crate) use job::Job;
+pub(crate) use kernels::{ALL as KERNELS, NARROW};
 pub use layout::{Needs, RealLayout};
 pub use state::RealGpu;

@@ -12,6 +12,7 @@ use crate::gpu::real::matrices::{Matrices, Role};
 use crate::gpu::report::REPORTS;
 use crate::gpu::resident::{Bound, Resident, within};
 use crate::gpu::table::{Kernel, Span};
+use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::Strips;
 use crate::real::{Linear, Stage};
@@ -80,6 +81,11 @@ impl RealGpu {
     /// f64.
     pub fn require_single(precision: Precision, model: &Model) -> Result<()> {
         if precision == Precision::F32 { Ok(()) } else { Err(needs_single(model)) }
+    }
+
+    /// Looks at an interrupt from now on.
+    pub(crate) fn heed(&mut self, interrupt: &Interrupt) {
+        self.resident.queue.interrupt = interrupt.clone();
     }
 
     /// The device it lives on.

@@ -12,27 +12,35 @@ use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
 
 impl RealGpu {
-    /// Applies the steps in order.
+    /// Applies the steps in order, up to an interrupt.
     ///
     /// # Errors
-    /// A token that stops being finite, at the step that makes it; device failures. The state is
-    /// then undefined.
+    /// [`Error::Interrupted`] before the first was taken whole. A token that stops being finite, at
+    /// the step that makes it; device failures; the state is then undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
             self.resident.start_reports(group.len()).await?;
             self.resident.write(("extents", 0), &vec![0; group.len() * STAGES]).await?;
-            for (index, step) in (0..).zip(group) {
-                self.one_step(step, index).await?;
+            let mut whole = 0;
+            for step in group {
+                match self.one_step(step, whole as u32).await {
+                    Err(Error::Interrupted(_)) if reports.len() + whole > 0 => break,
+                    taken => taken?,
+                }
+                whole += 1;
             }
-            let read = self.resident.reports(group.len()).await?;
-            self.taken = true;
+            let read = self.resident.reports(whole).await?;
+            self.taken = whole == group.len();
             for (words, step) in read.chunks_exact(REPORT_WORDS as usize).zip(group) {
                 let bad = words[REPORT_BAD as usize];
                 if bad != u32::MAX {
                     return Err(self.lost(step.t, bad as usize).await?);
                 }
                 reports.push(report(step.t, words));
+            }
+            if whole < group.len() {
+                break;
             }
         }
         Ok(reports)
@@ -42,7 +50,8 @@ impl RealGpu {
     async fn lost(&self, step: u64, token: usize) -> Result<Error> {
         let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
         let trace = &traces[token * TRACE_WORDS..];
-        Ok(Error::NonFinite { step, token, coordinate: trace[2] as usize, value: f64::from(f32::from_bits(trace[3])) })
+        let (coordinate, value) = (trace[2] as usize, f64::from(f32::from_bits(trace[3])));
+        Ok(Error::NonFinite { step, token, coordinate, value, is_single: true })
     }
 
     /// The keys that the first head attends to at the first stage, of the given rows in the current
@@ -71,7 +80,7 @@ impl RealGpu {
             if let Weights::Strip { .. } = stage.weights {
                 masks.extend(self.strip_members(&job).await?);
             } else {
-                self.resident.queue.submit().await?;
+                self.resident.queue.finish().await?;
                 let records = self.resident.read(("rows", 0), run.len() * ROW_WORDS).await?;
                 masks.extend(records.chunks_exact(ROW_WORDS).map(|record| vec![record[5]]));
             }
@@ -88,7 +97,7 @@ impl RealGpu {
             let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..job };
             self.push(&kernels::SCORE, job, &[]).await?;
             self.push(&kernels::WEIGH, job, &[]).await?;
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let width = self.layout.width as usize;
             let weights = self.resident.read(("scores", 0), count * width).await?;
             for (i, (members, line)) in (job.row_first..).zip(members.iter_mut().zip(weights.chunks_exact(width))) {
@@ -100,6 +109,7 @@ impl RealGpu {
     }
 
     async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
+        self.resident.queue.interrupt.check()?;
         let last = step.stages.len() - 1;
         for (s, stage) in step.stages.iter().enumerate() {
             let source = if s == 0 { ("tokens", self.current) } else { ("stages", (s - 1) % 2) };

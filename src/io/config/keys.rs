@@ -4,13 +4,77 @@ use super::document::{Entry, Item, Table};
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
 
+/// A key with its meaning and, as TOML, its default, or an example where it has none.
+pub(super) type Key = (&'static str, &'static str, &'static str);
+
 /// Every table with its keys; the empty name is the document. The rules add theirs to `model`.
-const TABLES: [(&str, &[&str]); 5] = [
-    ("", &["seed", "tokens", "model", "run", "output"]),
-    ("tokens", &["file", "rows", "kind", "n", "d", "scale", "clusters", "spread"]),
-    ("model", &["rule", "causal"]),
-    ("run", &["steps", "engine", "plan", "precision", "tolerance"]),
-    ("output", &["record", "frames", "measures", "checkpoint_seconds"]),
+pub(super) const TABLES: [(&str, &[Key]); 5] = [
+    ("", &[("seed", "seed of generated tokens and of the draws of markov", "0")]),
+    (
+        "tokens",
+        &[
+            ("file", "an (n, d) array of float32 or float64; or rows; or kind, n and d", "\"x0.npy\""),
+            ("rows", "the tokens themselves", "[[1, 0], [0.5, 1]]"),
+            (
+                "kind",
+                "a generated cloud: normal, ball, cube, sphere, circle, polygon, line, clusters, grid, ties",
+                "\"normal\"",
+            ),
+            ("n", "number of tokens", "300"),
+            ("d", "dimension", "2"),
+            ("scale", "unit of length of a generated cloud", "1.0"),
+            ("clusters", "number of clusters of the cloud clusters", "5"),
+            ("spread", "their standard deviation, in units of the scale", "0.05"),
+        ],
+    ),
+    ("model", &[("rule", "the system", "\"localmax\""), ("causal", "token i sees the keys 0 to i only", "false")]),
+    (
+        "run",
+        &[
+            ("steps", "number of steps", "100"),
+            ("engine", "auto, gpu, cpu, reference", "\"auto\""),
+            ("plan", "how keys are searched: auto, brute, norm, tree", "\"auto\""),
+            ("precision", "width of the stored tokens: auto, f32, f64; see docs/config.md", "\"auto\""),
+            (
+                "tolerance",
+                "rules in real numbers: the largest move of a step, over the radius, at which a run ends",
+                "1e-12",
+            ),
+        ],
+    ),
+    (
+        "output",
+        &[
+            ("record", "steps with a row of metrics.csv: every K, log, event, never", "\"every 1\""),
+            ("frames", "steps whose tokens are kept in frames/", "\"log\""),
+            ("measures", "steps with a row of measures.csv", "\"log\""),
+            ("checkpoint_seconds", "seconds between checkpoints", "300.0"),
+        ],
+    ),
+];
+
+/// The table of hashes, whose keys are paths.
+pub(super) const FILES: &str = "files";
+
+/// Every parameter of a rule.
+pub(super) const PARAMETERS: [Key; 17] = [
+    ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
+    ("gamma", "the gain itself, instead of alpha", "0.5"),
+    ("delta", "width of the strip, as alpha is written", "\"1/(t+1)\""),
+    ("strip", "what delta is measured in: score, width, a-norm", "\"score\""),
+    ("beta", "the inverse temperature, as alpha is written", "2.0"),
+    ("omit", "the largest share of a row's weight that the CPU engine may leave out", "0.0"),
+    ("a", "A of the scores: \"identity\", a number, rows, a file, or { matrix = ..., factor = ... }", "\"identity\""),
+    ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
+    ("k", "as q", "[[1, 0], [0, 1]]"),
+    ("v", "V, applied to the average of the tokens", "\"identity\""),
+    ("p", "P, applied to the difference from the token", "\"identity\""),
+    ("w", "W of the ellipsoid", "\"identity\""),
+    ("heads", "heads of the ellipsoid; p and u are the identity unless given", "[{ p = 1, u = 1 }]"),
+    ("normalized", "weights that sum to 1", "true"),
+    ("origin", "with normalized = false: subtracted from every score", "0.0"),
+    ("dt", "length of a step of sphere, ellipsoid and rescaled", "0.1"),
+    ("integrator", "euler, rk4, or on sphere and ellipsoid euler-renorm", "\"rk4\""),
 ];
 
 /// Every rule with its parameters.
@@ -46,6 +110,7 @@ pub(super) fn check(document: &Table) -> Result<()> {
         known("", entry)?;
         match &entry.value.item {
             _ if entry.key == "seed" => {}
+            Item::Table(_) if entry.key == FILES => {}
             Item::Table(table) => table.entries.iter().try_for_each(|inner| known(&entry.key, inner))?,
             item => return Err(entry.value.place.error(format!("expected the table [{}], found {item}", entry.key))),
         }
@@ -66,9 +131,12 @@ fn known(table: &str, entry: &Entry) -> Result<()> {
     ))
 }
 
-fn keys(table: &str) -> impl Iterator<Item = &'static str> {
-    let parameters = RULES.iter().filter(move |_| table == "model").flat_map(|(_, keys)| *keys);
-    TABLES.iter().filter(move |(name, _)| *name == table).flat_map(|(_, keys)| *keys).chain(parameters).copied()
+fn keys(table: &str) -> impl Iterator<Item = &'static str> + '_ {
+    let own = TABLES.iter().filter(move |(name, _)| *name == table).flat_map(|(_, keys)| *keys);
+    let parameters = PARAMETERS.iter().filter(move |_| table == "model");
+    let tables =
+        TABLES.iter().map(|(name, _)| *name).chain([FILES]).filter(move |name| table.is_empty() && !name.is_empty());
+    own.chain(parameters).map(|(name, ..)| *name).chain(tables)
 }
 
 /// The error for an unknown key in a table.

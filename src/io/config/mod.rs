@@ -11,6 +11,8 @@
 //! | `document` | TOML in which every value knows its line and column, or its option of the command line |
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
+//! | `start` | the first state, and the choice of its precision |
+//! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
@@ -19,6 +21,8 @@ mod keys;
 mod model;
 mod operator;
 mod section;
+mod start;
+mod template;
 mod trigger;
 mod write;
 
@@ -28,13 +32,16 @@ use std::sync::Arc;
 pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
+pub use start::Start;
+pub use template::template;
 pub use trigger::Trigger;
 
-use crate::choice::{EngineChoice, Plan};
+use crate::choice::{self, EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{self, Cloud, CloudSample};
 use crate::io::{input, npy, presets};
 use crate::model::{MAX_DIMENSION, Model};
+use crate::num;
 use crate::tokens::{Precision, Tokens};
 
 /// Most bytes of a config file. Larger data belongs into `.npy` files.
@@ -42,6 +49,21 @@ const LARGEST: u64 = 4 << 20;
 /// Number of steps for which schedules are checked before the first step. Later steps are checked
 /// when they are reached.
 const CHECKED_AHEAD: u64 = 1_000_000;
+
+/// The file of rows that a run writes beside its config.
+const OWN_ROWS: &str = "x0.npy";
+
+/// The run whose config is read.
+enum Whose {
+    /// One that is to begin.
+    New,
+    /// One that has begun, with the header of its tokens if that is known.
+    Begun(Option<npy::Header>),
+}
+
+/// The values of `run.precision`; `None` leaves the choice to the tokens and the steps.
+pub const PRECISIONS: [(Option<Precision>, &str); 3] =
+    [(None, "auto"), (Some(Precision::F32), "f32"), (Some(Precision::F64), "f64")];
 
 /// A run, resolved and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +85,9 @@ pub struct Config {
 /// The source of the initial tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
-    /// An `.npy` file (absolute path), with the header that was read.
-    File(PathBuf, npy::Header),
+    /// An `.npy` file (absolute path), with the header that was read, and the blake3 of its bytes
+    /// if the config has it.
+    File(PathBuf, npy::Header, Option<blake3::Hash>),
     /// Given row by row.
     Rows(Tokens),
     /// Drawn from the seed.
@@ -80,8 +103,11 @@ pub struct RunOptions {
     pub engine: EngineChoice,
     /// The search for keys.
     pub plan: Plan,
-    /// Width of the stored tokens. By default that of the token file; f32 without a file.
+    /// Width of the stored tokens.
     pub precision: Precision,
+    /// Whether [`Config::start`] may still choose f64 instead: `precision = "auto"`, in an exact
+    /// rule whose tokens do not come as f64.
+    pub auto: bool,
     /// The largest move of a coordinate in a step, over the radius of the first state, at which the
     /// run ends; only for rules in real numbers, which have no fixed point to end at.
     pub tolerance: Option<f64>,
@@ -106,19 +132,23 @@ impl Config {
     /// # Errors
     /// A file that cannot be read; anything wrong in it, with line and column.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self> {
-        Self::load_of(path, overrides, None)
+        Self::load_of(path, overrides, Whose::New)
     }
 
-    /// Reads a file whose tokens are known: the header of a token file is not read if `header` is
-    /// given.
+    /// Reads the config in a run's folder. Its tokens are known: the file they came from, which may
+    /// be gone, is not read if `header` is given.
     ///
     /// # Errors
     /// The errors of [`Config::load`].
-    pub fn load_of(path: &Path, overrides: &[Override], header: Option<npy::Header>) -> Result<Self> {
+    pub fn load_begun(path: &Path, header: Option<npy::Header>) -> Result<Self> {
+        Self::load_of(path, &[], Whose::Begun(header))
+    }
+
+    fn load_of(path: &Path, overrides: &[Override], whose: Whose) -> Result<Self> {
         let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::read(&text, &path.display().to_string(), &name, folder, overrides, header)
+        Self::read(&text, &path.display().to_string(), &name, folder, overrides, whose)
     }
 
     /// Reads an embedded preset.
@@ -135,41 +165,37 @@ impl Config {
     /// # Errors
     /// Anything wrong in the text, with line and column.
     pub fn parse(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override]) -> Result<Self> {
-        Self::read(text, source, name, folder, overrides, None)
+        Self::read(text, source, name, folder, overrides, Whose::New)
     }
 
-    fn read(
-        text: &str,
-        source: &str,
-        name: &str,
-        folder: &Path,
-        overrides: &[Override],
-        header: Option<npy::Header>,
-    ) -> Result<Self> {
+    fn read(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override], whose: Whose) -> Result<Self> {
         let source = Arc::new(Source { name: source.to_owned(), text: text.to_owned() });
         let mut top = Table::parse(&source)?;
         overrides.iter().try_for_each(|change| change.apply(&mut top))?;
         keys::check(&top)?;
         let document = Section::document(&top, Place::File(source, 0), folder);
-        Self::resolve(&document, name, header).map_err(|e| top.blame(e))
+        Self::resolve(&document, name, whose).map_err(|e| top.blame(e))
     }
 
-    fn resolve(document: &Section<'_>, name: &str, header: Option<npy::Header>) -> Result<Self> {
+    fn resolve(document: &Section<'_>, name: &str, whose: Whose) -> Result<Self> {
         let seed = document.or("seed", 0, |field| field.count(0))?;
-        let tokens = token_source(&document.table("tokens"), header)?;
+        let tokens = token_source(&document.table("tokens"), &whose)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let run = run_options(&document.table("run"), tokens.precision(), &model)?;
+        let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
+        run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
-        config.validate().map_err(|e| model::rename(e, &system))?;
+        // A run that an earlier version began may have a shorter table.
+        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
+        config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
 
     /// n.
     pub fn n(&self) -> usize {
         match &self.tokens {
-            TokenSource::File(_, header) => header.rows,
+            TokenSource::File(_, header, _) => header.rows,
             TokenSource::Rows(tokens) => tokens.n(),
             TokenSource::Cloud(cloud) => cloud.n,
         }
@@ -178,7 +204,7 @@ impl Config {
     /// d.
     pub fn d(&self) -> usize {
         match &self.tokens {
-            TokenSource::File(_, header) => header.columns,
+            TokenSource::File(_, header, _) => header.columns,
             TokenSource::Rows(tokens) => tokens.d(),
             TokenSource::Cloud(cloud) => cloud.d,
         }
@@ -192,6 +218,14 @@ impl Config {
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 
+    /// Checks that every table has a value for each of the steps `0..steps`.
+    ///
+    /// # Errors
+    /// The first that is shorter, with both numbers.
+    pub fn require_values(&self, steps: u64) -> Result<()> {
+        self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
+    }
+
     /// Reads or draws the initial tokens, as they are before a lattice rounds them.
     ///
     /// # Errors
@@ -199,7 +233,7 @@ impl Config {
     /// than there is.
     pub fn load_tokens(&self) -> Result<Tokens> {
         match &self.tokens {
-            TokenSource::File(path, header) => {
+            TokenSource::File(path, header, _) => {
                 let tokens = npy::read(path)?;
                 if (tokens.n(), tokens.d()) == (header.rows, header.columns) {
                     return Ok(tokens);
@@ -217,23 +251,34 @@ impl TokenSource {
     /// The width of the data itself.
     fn precision(&self) -> Precision {
         match self {
-            Self::File(_, header) => header.precision,
+            Self::File(_, header, _) => header.precision,
             Self::Rows(_) | Self::Cloud(_) => Precision::F32,
         }
     }
 }
 
-fn token_source(section: &Section<'_>, known: Option<npy::Header>) -> Result<TokenSource> {
+fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
     let given = section.alternatives(&["file", "rows", "kind"])?;
     let field = given
         .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;
     let (source, d) = match field.key {
         "file" => {
-            let path = field.path(field.text("the path of an .npy file")?)?;
+            let text = field.text("the path of an .npy file")?;
             only(section, &field, &["file"])?;
-            let header = known.map_or_else(|| npy::header(&path), Ok).map_err(|e| field.value.place.blame(e))?;
+            if let (Whose::Begun(_), OWN_ROWS) = (whose, text) {
+                let rows = npy::read(&field.file(text)?).map_err(|e| field.value.place.blame(e))?;
+                return Ok(TokenSource::Rows(rows));
+            }
+            let (path, header) = match whose {
+                Whose::Begun(Some(header)) => (field.path(text)?, header.clone()),
+                _ => {
+                    let path = field.file(text)?;
+                    let header = npy::header(&path).map_err(|e| field.value.place.blame(e))?;
+                    (path, header)
+                }
+            };
             let d = header.columns;
-            (TokenSource::File(path, header), d)
+            (TokenSource::File(path, header, field.known_hash(text)?), d)
         }
         "rows" => {
             only(section, &field, &["rows"])?;
@@ -289,11 +334,14 @@ fn run_options(section: &Section<'_>, found: Precision, model: &Model) -> Result
         tolerance if tolerance > 0.0 && tolerance.is_finite() => Ok(tolerance),
         tolerance => Err(field.error(format!(" is {tolerance}; it must be finite and above 0"))),
     });
+    let asked =
+        section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
     Ok(RunOptions {
         steps: section.need("steps", "the number of steps to take")?.count(0)?,
         engine: section.or("engine", EngineChoice::Auto, |field| field.parsed(EngineChoice::parse))?,
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
-        precision: section.or("precision", found, |field| field.parsed(Precision::parse))?,
+        precision: asked.unwrap_or(found),
+        auto: asked.is_none(),
         tolerance: tolerance.transpose()?,
     })
 }
@@ -302,7 +350,7 @@ fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
     let trigger = |key, default| section.or(key, default, |field| field.parsed(Trigger::parse));
     let checkpoint_seconds = section.or("checkpoint_seconds", 300.0, |field| match field.number()? {
         seconds if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
-        seconds => Err(field.error(format!(" is {seconds}; it must be finite and above 0"))),
+        seconds => Err(field.error(format!(" is {}; it must be finite and above 0", num::short(seconds)))),
     })?;
     Ok(OutputOptions {
         record: trigger("record", Trigger::Every(1))?,

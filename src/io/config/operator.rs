@@ -87,7 +87,7 @@ impl<'a> Given<'a> {
             Item::Integer(_) | Item::Float(_) => Shape::Multiple(field.number()?),
             Item::Text(text) if text == "identity" => Shape::Multiple(1.0),
             Item::Text(text) if text.to_ascii_lowercase().ends_with(".npy") => {
-                Shape::Rows(npy::read_matrix(&field.path(text)?).map_err(|e| field.value.place.blame(e))?)
+                Shape::Rows(npy::read_matrix(&field.file(text)?).map_err(|e| field.value.place.blame(e))?)
             }
             Item::List(_) => Shape::Rows(field.rows()?),
             _ => {

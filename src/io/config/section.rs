@@ -6,6 +6,7 @@ use super::document::{Entry, Item, Place, Table, Value};
 use super::keys::{self, dotted};
 use crate::error::{Error, Result};
 use crate::io::{input, npy};
+use crate::num;
 use crate::schedule::{LONGEST_TABLE, Schedule};
 
 /// Most bytes of a CSV file: room for the longest table.
@@ -17,7 +18,16 @@ pub(super) struct Section<'a> {
     table: &'a Table,
     /// Place for the error of a missing key.
     place: Place,
+    beside: Beside<'a>,
+}
+
+/// What stands beside a config.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    /// The folder that paths in it are relative to.
     folder: &'a Path,
+    /// The table `[files]`: the blake3 of files by their path in the config.
+    hashes: Option<&'a Table>,
 }
 
 /// A value under its dotted name.
@@ -28,13 +38,15 @@ pub(super) struct Field<'a> {
     /// Place of the key.
     pub(super) place: &'a Place,
     pub(super) value: &'a Value,
-    folder: &'a Path,
+    beside: Beside<'a>,
 }
 
 impl<'a> Section<'a> {
     /// Makes the section of a document; paths in it are relative to `folder`.
     pub(super) fn document(table: &'a Table, start: Place, folder: &'a Path) -> Self {
-        Self { name: String::new(), table, place: start, folder }
+        let files = table.entry("files").map(|entry| &entry.value.item);
+        let hashes = if let Some(Item::Table(files)) = files { Some(files) } else { None };
+        Self { name: String::new(), table, place: start, beside: Beside { folder, hashes } }
     }
 
     /// A table of the document; empty if it is absent.
@@ -44,13 +56,13 @@ impl<'a> Section<'a> {
             Some(Entry { value: Value { item: Item::Table(table), .. }, place, .. }) => (table, place),
             _ => (&EMPTY, &self.place),
         };
-        Self { name: name.to_owned(), table, place: place.clone(), folder: self.folder }
+        Self { name: name.to_owned(), table, place: place.clone(), beside: self.beside }
     }
 
     /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<Field<'a>> {
         let Entry { key, place, value } = self.table.entry(key)?;
-        Some(Field { name: dotted(&self.name, key), key, place, value, folder: self.folder })
+        Some(Field { name: dotted(&self.name, key), key, place, value, beside: self.beside })
     }
 
     /// Reads the value of a key; `default` if the key is absent.
@@ -118,10 +130,12 @@ impl<'a> Field<'a> {
 
     /// A whole number of at least `least`.
     pub(super) fn count(&self, least: u64) -> Result<u64> {
-        match self.value.item {
-            Item::Integer(number) if u64::try_from(number).is_ok_and(|n| n >= least) => Ok(number as u64),
-            _ => Err(self.expected(&format!("a whole number of at least {least}"))),
-        }
+        let count = match self.value.item {
+            Item::Integer(number) => u64::try_from(number).ok(),
+            Item::Float(number) => num::whole_of(number),
+            _ => None,
+        };
+        count.filter(|n| *n >= least).ok_or_else(|| self.expected(&format!("a whole number of at least {least}")))
     }
 
     /// `true` or `false`.
@@ -168,17 +182,40 @@ impl<'a> Field<'a> {
     pub(super) fn section(&self, what: &str, keys: &[&str]) -> Result<Section<'a>> {
         let Item::Table(table) = &self.value.item else { return Err(self.expected(what)) };
         keys::only(&self.name, table, keys)?;
-        Ok(Section { name: self.name.clone(), table, place: self.value.place.clone(), folder: self.folder })
+        Ok(Section { name: self.name.clone(), table, place: self.value.place.clone(), beside: self.beside })
     }
 
     /// A path. In a file it is relative to the file, on the command line to the working folder.
     pub(super) fn path(&self, text: &str) -> Result<PathBuf> {
-        let path = if self.value.place.is_option() { PathBuf::from(text) } else { self.folder.join(text) };
+        let path = if self.value.place.is_option() { PathBuf::from(text) } else { self.beside.folder.join(text) };
         let path = std::path::absolute(&path).map_err(|e| Error::file(path, e))?;
         match path.to_str() {
             Some(_) => Ok(path),
             None => Err(self.value.place.error(format!("{} is not UTF-8, which a config has to be", path.display()))),
         }
+    }
+
+    /// The hash that `[files]` gives for a path in the config.
+    pub(super) fn known_hash(&self, text: &str) -> Result<Option<blake3::Hash>> {
+        let hashes = self.beside.hashes.filter(|_| !self.value.place.is_option());
+        let Some(entry) = hashes.and_then(|hashes| hashes.entry(text)) else { return Ok(None) };
+        let hash = if let Item::Text(hash) = &entry.value.item { blake3::Hash::from_hex(hash).ok() } else { None };
+        hash.map(Some).ok_or_else(|| entry.value.place.error("the blake3 of a file is a text of 64 hexadecimal digits"))
+    }
+
+    /// The path of a file, whose content is the one that `[files]` names, if it names one.
+    pub(super) fn file(&self, text: &str) -> Result<PathBuf> {
+        let path = self.path(text)?;
+        if let Some(hash) = self.known_hash(text)?
+            && input::hash(&path).map_err(|e| self.value.place.blame(e))? != hash
+        {
+            return Err(self.error(format!(
+                ": {} is another file than the one that this config was written with; put that one back, or take the line \
+                 of this file out of [files]",
+                path.display()
+            )));
+        }
+        Ok(path)
     }
 
     /// A number, an expression in t, or a table with a value a step.
@@ -201,9 +238,9 @@ impl<'a> Field<'a> {
             let values = self.list(what)?.iter().map(Self::number).collect::<Result<Vec<_>>>()?;
             return Schedule::table(&values).map_err(|e| self.blame(e));
         };
-        let path = self.path(text)?;
+        let path = self.file(text)?;
         let values = match path.extension().and_then(|e| e.to_str()) {
-            Some("npy") => npy_column(&path),
+            Some("npy") => npy::read_table(&path, LONGEST_TABLE),
             Some("csv") => csv_column(&path),
             _ => return Err(self.error(format!(": {text:?} is neither a .csv nor a .npy file"))),
         };
@@ -213,27 +250,30 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The one column of an array of shape (m, 1).
-fn npy_column(path: &Path) -> Result<Vec<f64>> {
-    let npy::Header { rows, columns, .. } = npy::header(path)?;
-    if columns != 1 || rows > LONGEST_TABLE {
-        return Err(Error::input(format!(
-            "{}: its shape is ({rows}, {columns}); a table has one column and at most {LONGEST_TABLE} rows",
-            path.display()
-        )));
-    }
-    Ok(npy::read_matrix(path)?.concat())
-}
-
-/// A number a line; `#` starts a comment.
+/// A number a line; `#` starts a comment. What spreadsheets write around it (a byte order mark, a
+/// line of names, separators at the end of a line) is passed over.
 fn csv_column(path: &Path) -> Result<Vec<f64>> {
     let text = input::text(path, LARGEST_CSV)?;
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim()).enumerate();
-    let number = |(at, line): (usize, &str)| {
-        line.parse::<f64>().map_err(|_| {
-            let shown: String = line.chars().take(40).collect();
-            Error::input(format!("{} line {}: {shown:?} is no number; give one a line", path.display(), at + 1))
-        })
-    };
-    lines.filter(|(_, line)| !line.is_empty()).map(number).collect()
+    let text = text.trim_start_matches('\u{feff}');
+    let mut values = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or("").trim().trim_end_matches([';', ',', '\t']).trim();
+        let cell = line.trim_matches('"');
+        let is_name = values.is_empty() && cell.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        match cell.parse::<f64>() {
+            Ok(value) => values.push(value),
+            Err(_) if cell.is_empty() || is_name && !cell.contains([';', ',', '\t']) => {}
+            Err(_) => {
+                let shown: String = line.chars().take(40).collect();
+                let advice = match line.split([';', ',', '\t']).count() {
+                    1 => "give one a line",
+                    2 => "give one a line, with a decimal point, not a comma",
+                    _ => "give one a line, one under the other",
+                };
+                let path = path.display();
+                return Err(Error::input(format!("{path} line {}: {shown:?} is no number; {advice}", at + 1)));
+            }
+        }
+    }
+    Ok(values)
 }

@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Config, RunOptions, TokenSource};
+use super::{Config, OWN_ROWS, RunOptions, TokenSource};
 use crate::choice::{EngineChoice, Plan};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
-use crate::io::{atomic, npy};
+use crate::io::{atomic, input, npy};
 use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
@@ -17,10 +17,10 @@ use crate::tokens::Tokens;
 const INLINE: usize = 1024;
 
 impl Config {
-    /// The resolved config. Large matrices and tables are named as files, such as `a.npy`, which
-    /// [`Config::save`] writes beside it.
+    /// The resolved config. Large matrices, tables and lists of rows are named as files, such as
+    /// `a.npy`, which [`Config::save`] writes beside it.
     pub fn to_toml(&self) -> String {
-        Writer::of(self).text
+        Writer::of(self, INLINE).text
     }
 
     /// The identity of the system: blake3 of the resolved config's text without `steps`, `engine`,
@@ -32,7 +32,7 @@ impl Config {
         let mut system = self.clone();
         system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, tolerance: None, ..self.run };
         system.output.checkpoint_seconds = 0.0;
-        let Writer { text, files } = Writer::of(&system);
+        let Writer { text, files, .. } = Writer::of(&system, usize::MAX);
         let mut hasher = blake3::Hasher::new();
         hasher.update(text.as_bytes());
         for File { name, rows, columns, entries } in files {
@@ -44,14 +44,38 @@ impl Config {
         hasher.finalize()
     }
 
-    /// Writes `config.toml`, and the files of large matrices and tables, into a folder.
+    /// This config with the hash of its token file, if it has one.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn with_hash(&self) -> Result<Self> {
+        let mut config = self.clone();
+        if let TokenSource::File(path, _, hash @ None) = &mut config.tokens {
+            *hash = Some(input::hash(path)?);
+        }
+        Ok(config)
+    }
+
+    /// Writes `config.toml`, with the files of large matrices, tables and lists of rows, into a
+    /// folder. The table `[files]` has the hash of each, and that of the token file if it is known.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let Writer { text, files } = Writer::of(self);
+        let Writer { mut text, files, .. } = Writer::of(self, INLINE);
+        let mut hashes = Vec::new();
+        if let TokenSource::File(path, _, Some(hash)) = &self.tokens {
+            hashes.push((path.display().to_string(), *hash));
+        }
         for File { name, rows, columns, entries } in files {
-            npy::write(&folder.join(name), &Tokens::from_flat(rows, columns, entries)?)?;
+            let hash = npy::write(&folder.join(&name), &Tokens::from_flat(rows, columns, entries)?)?;
+            hashes.push((name, hash));
+        }
+        if !hashes.is_empty() {
+            text += "\n[files]\n";
+        }
+        for (name, hash) in hashes.iter().filter(|(name, _)| !name.contains(char::is_control)) {
+            let _ = writeln!(text, "{} = \"{}\"", quoted(name), hash.to_hex());
         }
         atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
     }
@@ -69,12 +93,14 @@ struct File {
 struct Writer {
     text: String,
     files: Vec<File>,
+    /// Most entries of rows of tokens in the text.
+    rows_inline: usize,
 }
 
 impl Writer {
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, rows_inline: usize) -> Self {
         let Config { seed, tokens, model, run, output, .. } = config;
-        let mut writer = Self { text: String::new(), files: Vec::new() };
+        let mut writer = Self { text: String::new(), files: Vec::new(), rows_inline };
         writer.line("seed", seed);
         writer.table("tokens");
         writer.tokens(tokens);
@@ -84,7 +110,7 @@ impl Writer {
         writer.line("steps", run.steps);
         writer.line("engine", quoted(run.engine.name()));
         writer.line("plan", quoted(run.plan.name()));
-        writer.line("precision", quoted(run.precision.name()));
+        writer.line("precision", quoted(if run.auto { "auto" } else { run.precision.name() }));
         if let Some(tolerance) = run.tolerance {
             writer.line("tolerance", format!("{tolerance:?}"));
         }
@@ -116,7 +142,12 @@ impl Writer {
 
     fn tokens(&mut self, tokens: &TokenSource) {
         match tokens {
-            TokenSource::File(path, _) => self.line("file", quoted(path.display())),
+            TokenSource::File(path, ..) => self.line("file", quoted(path.display())),
+            TokenSource::Rows(tokens) if tokens.n() * tokens.d() > self.rows_inline => {
+                let stem = OWN_ROWS.trim_end_matches(".npy");
+                let file = self.file(stem, tokens.n(), tokens.d(), &tokens.to_f64());
+                self.line("file", file);
+            }
             TokenSource::Rows(tokens) => self.line("rows", rows(tokens.d(), &tokens.to_f64())),
             TokenSource::Cloud(CloudSample { kind, n, d, scale, clusters, spread }) => {
                 self.line("kind", quoted(kind.name()));

@@ -57,45 +57,128 @@ impl Header {
         encoded(&format!("<f{width}"), &format!("({n}, {d}, )"))
     }
 
-    /// The (n, d) array of floats that a dictionary promises; an error says what it promises
-    /// instead.
+    /// The (n, d) array of floats that a layout is; an error says what it is instead.
+    pub(super) fn of(layout: &Layout) -> Result<Self, String> {
+        let Layout { number, big_endian, fortran, .. } = *layout;
+        let precision = match number {
+            Number::F32 => Precision::F32,
+            Number::F64 => Precision::F64,
+            _ => {
+                let descr = &layout.descr;
+                return Err(format!(
+                    "dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32)"
+                ));
+            }
+        };
+        let [rows, columns] = layout.rectangle()?;
+        Ok(Self { rows, columns, precision, big_endian, fortran })
+    }
+}
+
+/// How a number is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    F32,
+    F64,
+    /// An integer with a sign, of this many bytes.
+    Signed(usize),
+    /// An integer without a sign, or a truth value.
+    Unsigned(usize),
+}
+
+impl Number {
+    /// The number that numpy calls by a kind and a width, as `f8`.
+    fn parse(name: &str) -> Option<Self> {
+        let width = name.get(1..)?.parse().ok();
+        let width = width.filter(|width| [1, 2, 4, 8].contains(width))?;
+        match (name.as_bytes()[0], width) {
+            (b'f', 4) => Some(Self::F32),
+            (b'f', 8) => Some(Self::F64),
+            (b'i', _) => Some(Self::Signed(width)),
+            (b'u', _) | (b'b', 1) => Some(Self::Unsigned(width)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F64 => 8,
+            Self::Signed(bytes) | Self::Unsigned(bytes) => bytes,
+        }
+    }
+
+    /// The value of its bytes, little endian.
+    pub(super) fn value(self, bytes: &[u8]) -> f64 {
+        let is_negative = matches!(self, Self::Signed(_)) && bytes.last().is_some_and(|byte| *byte > 0x7f);
+        let mut wide = [if is_negative { 0xff } else { 0 }; 8];
+        wide[..bytes.len()].copy_from_slice(bytes);
+        let bits = u64::from_le_bytes(wide);
+        match self {
+            Self::F32 => f64::from(f32::from_bits(bits as u32)),
+            Self::F64 => f64::from_bits(bits),
+            Self::Signed(_) => bits as i64 as f64,
+            Self::Unsigned(_) => bits as f64,
+        }
+    }
+}
+
+/// The array that a dictionary promises, of any rank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) shape: Vec<usize>,
+    pub(super) number: Number,
+    pub(super) big_endian: bool,
+    pub(super) fortran: bool,
+    descr: String,
+}
+
+impl Layout {
     fn parse(text: &str) -> Result<Self, String> {
         let brackets = text.matches(['(', '[', '{']).count();
         if brackets > MOST_BRACKETS {
             return Err(format!("a header with {brackets} brackets; this is no float array"));
         }
         let [descr, order, shape] = dictionary(text).ok_or_else(unreadable)?;
-        let (big_endian, precision) = match descr.trim_matches(['\'', '"']) {
-            "<f4" => (false, Precision::F32),
-            "<f8" => (false, Precision::F64),
-            ">f4" => (true, Precision::F32),
-            ">f8" => (true, Precision::F64),
-            _ => {
-                return Err(format!(
-                    "dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32)"
-                ));
-            }
-        };
+        let name = descr.trim_matches(['\'', '"']);
+        let big_endian = name.starts_with('>');
+        let number = Number::parse(name.trim_start_matches(['<', '>', '|'])).ok_or_else(|| {
+            format!("dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32)")
+        })?;
         let fortran = match order {
             "True" => true,
             "False" => false,
             _ => return Err(unreadable()),
         };
-        match sizes(shape)?[..] {
+        Ok(Self { shape: sizes(shape)?, number, big_endian, fortran, descr: descr.to_owned() })
+    }
+
+    /// The rows and columns of an array that has some of both.
+    pub(super) fn rectangle(&self) -> Result<[usize; 2], String> {
+        match self.shape[..] {
             [rows, columns] if rows == 0 || columns == 0 => {
                 Err(format!("an array of shape ({rows}, {columns}); n and d must be at least 1"))
             }
-            [rows, columns] => Ok(Self { rows, columns, precision, big_endian, fortran }),
+            [rows, columns] => Ok([rows, columns]),
             ref sizes => Err(format!(
                 "an array of rank {}, shape {sizes:?}; rank 2 is needed, (n, d) for tokens, (rows, columns) for a matrix",
                 sizes.len()
             )),
         }
     }
+
+    /// The shape as numpy writes it.
+    pub(super) fn shown(&self) -> String {
+        let sizes: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        format!("({})", sizes.join(", "))
+    }
 }
 
-/// Opens a file and leaves it at its first entry.
-pub(super) fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
+/// Opens a file and leaves it at its first entry; with what `wanted` makes of its layout.
+pub(super) fn open<T>(
+    path: &Path,
+    wanted: impl FnOnce(&Layout) -> Result<T, String>,
+) -> Result<(T, Layout, BufReader<File>)> {
     let (file, found) = input::open(path)?;
     let mut file = BufReader::with_capacity(CHUNK, file);
     let mut start = Vec::new();
@@ -119,22 +202,24 @@ pub(super) fn open(path: &Path) -> Result<(Header, BufReader<File>)> {
     }
     let mut text = vec![0; length];
     fill(&mut text, &mut file, path, short)?;
-    let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|what| bad(path, what))?;
+    let layout = Layout::parse(&String::from_utf8_lossy(&text)).map_err(|what| bad(path, what))?;
+    let made = wanted(&layout).map_err(|what| bad(path, what))?;
 
-    let (n, d, width) = (header.rows, header.columns, header.precision.bytes());
-    let data = n.checked_mul(d).and_then(|entries| entries.checked_mul(width));
+    let (shape, width) = (layout.shown(), layout.number.bytes());
+    let entries = layout.shape.iter().try_fold(1usize, |all, size| all.checked_mul(*size));
+    let data = entries.and_then(|entries| entries.checked_mul(width));
     let Some(promised) = data.and_then(|bytes| bytes.checked_add(8 + length_bytes + length)) else {
-        return Err(bad(path, format!("its header's shape ({n}, {d}) has more bytes than can be addressed")));
+        return Err(bad(path, format!("its header's shape {shape} has more bytes than can be addressed")));
     };
     let fault = match (promised as u64).cmp(&found) {
-        Ordering::Equal => return Ok((header, file)),
+        Ordering::Equal => return Ok((made, layout, file)),
         Ordering::Greater => "truncated",
         Ordering::Less => "oversized",
     };
     Err(bad(
         path,
         format!(
-            "{fault}: shape ({n}, {d}) of {width}-byte floats and its header take {promised} bytes, the file has {found}"
+            "{fault}: shape {shape} of {width}-byte numbers and its header take {promised} bytes, the file has {found}"
         ),
     ))
 }

@@ -6,7 +6,7 @@ mod header;
 use std::path::Path;
 
 pub use header::Header;
-use header::{bad, fill, open};
+use header::{Layout, bad, fill, open};
 
 use super::atomic;
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 /// # Errors
 /// A file that cannot be read, is no `.npy`, or does not hold exactly an (n, d) array of floats.
 pub fn header(path: &Path) -> Result<Header> {
-    open(path).map(|(header, _)| header)
+    open(path, Header::of).map(|(header, ..)| header)
 }
 
 /// Reads tokens, in the file's own width.
@@ -29,21 +29,64 @@ pub fn read(path: &Path) -> Result<Tokens> {
     Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
 }
 
-/// Reads the rows of a matrix, widened to f64.
+/// Reads the rows of a matrix of floats or integers, widened to f64.
 ///
 /// # Errors
 /// The errors of `header`; an entry that is not finite.
 pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>> {
-    let (Header { columns, .. }, coordinates) = array(path)?;
-    let entries: Vec<f64> = match coordinates {
-        Coordinates::F32(all) => all.into_iter().map(f64::from).collect(),
-        Coordinates::F64(all) => all,
-    };
+    let ([rows, columns], layout, mut file) = open(path, Layout::rectangle)?;
+    let entries = numbers(path, &layout, &mut file)?;
     if let Some(at) = entries.iter().position(|x| !x.is_finite()) {
-        let (row, column) = (at / columns, at % columns);
+        let (row, column) = if layout.fortran { (at % rows, at / rows) } else { (at / columns, at % columns) };
         return Err(bad(path, format!("entry ({row}, {column}) is {}; every entry must be finite", entries[at])));
     }
-    Ok(entries.chunks_exact(columns).map(<[f64]>::to_vec).collect())
+    if !layout.fortran {
+        return Ok(entries.chunks_exact(columns).map(<[f64]>::to_vec).collect());
+    }
+    Ok((0..rows).map(|row| entries.iter().skip(row).step_by(rows).copied().collect()).collect())
+}
+
+/// Reads a list of at most `most` floats or integers, as f64: an array of rank 1, one row, or one
+/// column.
+///
+/// # Errors
+/// A file that cannot be read, or that holds another array.
+pub(crate) fn read_table(path: &Path, most: usize) -> Result<Vec<f64>> {
+    let ((), layout, mut file) = open(path, |layout| match layout.shape[..] {
+        [k] | [1, k] | [k, 1] if k <= most => Ok(()),
+        _ => {
+            let shape = layout.shown();
+            Err(format!("its shape is {shape}; a table has one row or one column, of at most {most} values"))
+        }
+    })?;
+    numbers(path, &layout, &mut file)
+}
+
+/// The numbers of a file in their order there.
+fn numbers(path: &Path, layout: &Layout, file: &mut impl std::io::Read) -> Result<Vec<f64>> {
+    let (count, width) = (layout.shape.iter().product(), layout.number.bytes());
+    let mut all = reserved(path, layout.shown(), count)?;
+    let mut bytes = [0; 8];
+    for _ in 0..count {
+        let bytes = &mut bytes[..width];
+        fill(bytes, file, path, SHORTER)?;
+        if layout.big_endian {
+            bytes.reverse();
+        }
+        all.push(layout.number.value(bytes));
+    }
+    Ok(all)
+}
+
+const SHORTER: &str = "became shorter while it was read";
+
+/// An empty list with room for `count` numbers.
+fn reserved<T>(path: &Path, shape: impl std::fmt::Display, count: usize) -> Result<Vec<T>> {
+    let mut all: Vec<T> = Vec::new();
+    let bytes = count * size_of::<T>();
+    all.try_reserve_exact(count)
+        .map_err(|_| bad(path, format!("shape {shape} needs {bytes} bytes of memory, more than there is")))?;
+    Ok(all)
 }
 
 /// Writes tokens in their stored width, whole or not at all, and returns the blake3 of the file.
@@ -72,7 +115,7 @@ pub fn write_labels(path: &Path, labels: &[usize]) -> Result<()> {
 
 /// Reads the header, and the entries row-major.
 fn array(path: &Path) -> Result<(Header, Coordinates)> {
-    let (header, mut file) = open(path)?;
+    let (header, _, mut file) = open(path, Header::of)?;
     let coordinates = match header.precision {
         Precision::F32 => Coordinates::F32(entries(path, &header, &mut file, f32::from_le_bytes)?),
         Precision::F64 => Coordinates::F64(entries(path, &header, &mut file, f64::from_le_bytes)?),
@@ -90,14 +133,11 @@ fn entries<T: Copy + Default, const WIDTH: usize>(
 ) -> Result<Vec<T>> {
     let (n, d) = (header.rows, header.columns);
     let length = n * d;
-    let mut all: Vec<T> = Vec::new();
-    all.try_reserve_exact(length).map_err(|_| {
-        bad(path, format!("shape ({n}, {d}) needs {} bytes of memory, more than there is", length * WIDTH))
-    })?;
+    let mut all = reserved(path, format!("({n}, {d})"), length)?;
     all.resize(length, T::default());
     let mut bytes = [0; WIDTH];
     for at in 0..length {
-        fill(&mut bytes, file, path, "became shorter while it was read")?;
+        fill(&mut bytes, file, path, SHORTER)?;
         if header.big_endian {
             bytes.reverse();
         }

@@ -120,6 +120,33 @@ fn long_arrays_are_streamed() {
     assert!((0..n).all(|i| (0..d).all(|k| tokens.get(i, k) == (i * 10 + k) as f64)));
 }
 
+/// `numpy.save` of a schedule is of rank 1, and of `[[0, 1], [1, 0]]` it is of integers: a refusal
+/// would send the user to convert what is plain.
+#[test]
+fn tables_and_matrices_are_read_as_numpy_makes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let place = |descr: &str, fortran: bool, shape: &str, data: &[u8]| {
+        fs::write(&path, file(&dictionary(descr, fortran, shape), data)).unwrap();
+    };
+    let wide: Vec<u8> = [1i64, -2, 300, 4].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let swapped: Vec<u8> = [1i16, -2, 300, 4].iter().flat_map(|x| x.to_be_bytes()).collect();
+    let floats: Vec<u8> = [1f32, -2.0, 300.0, 4.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+    for shape in ["(4,)", "(4, 1)", "(1, 4)"] {
+        for (descr, data) in [("'<i8'", &wide), ("'>i2'", &swapped), ("'<f4'", &floats)] {
+            place(descr, false, shape, data);
+            assert_eq!(read_table(&path, 4).unwrap(), [1.0, -2.0, 300.0, 4.0], "{descr} {shape}");
+        }
+    }
+    assert!(read_table(&path, 3).unwrap_err().to_string().contains("at most 3 values"));
+    place("'|u1'", false, "(2,)", &[255, 0]);
+    assert_eq!(read_table(&path, 4).unwrap(), [255.0, 0.0]);
+    place("'<i8'", false, "(2, 2)", &wide);
+    assert_eq!(read_matrix(&path).unwrap(), [[1.0, -2.0], [300.0, 4.0]]);
+    place("'<i8'", true, "(2, 2)", &wide);
+    assert_eq!(read_matrix(&path).unwrap(), [[1.0, 300.0], [-2.0, 4.0]]);
+}
+
 /// Each kind of wrong file is named by what is wrong with it, with its numbers.
 #[test]
 fn refusals() {
@@ -153,11 +180,11 @@ fn refusals() {
         (plain("(3, 0)", &[]), "shape (3, 0); n and d must be at least 1"),
         (
             plain("(2, 3)", &[0; 23]),
-            "truncated: shape (2, 3) of 4-byte floats and its header take 152 bytes, the file has 151",
+            "truncated: shape (2, 3) of 4-byte numbers and its header take 152 bytes, the file has 151",
         ),
         (
             plain("(2, 3)", &[0; 25]),
-            "oversized: shape (2, 3) of 4-byte floats and its header take 152 bytes, the file has 153",
+            "oversized: shape (2, 3) of 4-byte numbers and its header take 152 bytes, the file has 153",
         ),
         (plain("(1000000000000, 1000)", &[0; 24]), "truncated: shape (1000000000000, 1000)"),
         (plain("(9999999999999999999, 9999999999999999999)", &[]), "more bytes than can be addressed"),

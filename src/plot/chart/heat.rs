@@ -5,11 +5,12 @@ use glam::DVec2;
 
 use crate::error::{Error, Result};
 use crate::num;
-use crate::plot::axes::{Axes, Axis, INK, SOFT, Scale, significant};
+use crate::plot::axes::{Axes, Axis, INK, SOFT, Scale, significant, three_digits};
 use crate::plot::canvas::{Anchor, Canvas, Style, text_width};
 
-/// Width of the bar with its texts, in pixels.
-pub(super) const BAR: f64 = 128.0;
+/// Width of the bar itself, in pixels, and of the margins beside it and its texts.
+const BAR: f64 = 20.0;
+const MARGIN: f64 = 12.0;
 
 const VIRIDIS: [[f64; 3]; 9] = [
     [68.0, 1.0, 84.0],
@@ -45,21 +46,28 @@ impl Heat {
         value.is_finite() && (!self.log || value > 0.0)
     }
 
-    /// Least and largest value shown; moved apart where they are equal.
+    /// The values shown.
+    fn shown(&self) -> impl Iterator<Item = f64> {
+        self.values.iter().flatten().copied().filter(|&v| self.shows(v))
+    }
+
+    /// Least and largest value shown; from 0 on where all are equal.
     fn range(&self) -> (f64, f64) {
-        let (low, high) = num::range(self.values.iter().flatten().copied().filter(|&v| self.shows(v)));
-        match (low, high) {
-            _ if low > high => (1.0, 2.0),
-            _ if low == high && self.log => (low / 2.0, low * 2.0),
-            _ if low == high => (low - 0.5, low + 0.5),
+        match num::range(self.shown()) {
+            (low, high) if low > high => (1.0, 2.0),
+            (low, high) if low == high && self.log => (low / 2.0, low * 2.0),
+            (0.0, 0.0) => (0.0, 1.0),
+            (low, high) if low == high => (low.min(0.0), low.max(0.0)),
             range => range,
         }
     }
 
-    /// The axis of the bar.
+    /// The axis of the bar; counts have ticks at whole numbers only.
     fn axis(&self) -> Axis {
         let (low, high) = self.range();
-        Axis { scale: if self.log { Scale::Log } else { Scale::Linear }, ..Axis::linear(low, high, &*self.label) }
+        let scale = if self.log { Scale::Log } else { Scale::Linear };
+        let whole = !self.log && self.shown().all(|v| v == v.round());
+        Axis { scale, whole, ..Axis::linear(low, high, &*self.label) }
     }
 
     pub(super) fn draw(&self, canvas: &mut Canvas, axes: &Axes, [x, y]: [&str; 2]) {
@@ -72,7 +80,7 @@ impl Heat {
                 let middle = (low + high) / 2.0;
                 let (colour, ink, text) = if self.shows(value) {
                     let share = axis.place(value);
-                    (colour(share), if share > 0.55 { INK } else { "#ffffff" }, significant(rounded(value)))
+                    (colour(share), if share > 0.55 { INK } else { "#ffffff" }, significant(three_digits(value)))
                 } else {
                     ("#eeeeee".to_owned(), SOFT, "–".to_owned())
                 };
@@ -87,26 +95,31 @@ impl Heat {
         }
     }
 
-    /// Draws the bar at the right.
-    pub(super) fn bar(&self, canvas: &mut Canvas, corner: DVec2, bottom: f64) {
+    /// The bar at the right edge of a sheet, with its texts to the left.
+    fn bar_axes(&self, right: f64, top: f64, bottom: f64) -> Axes {
+        let (low, high) = (DVec2::new(right - MARGIN - BAR, top), DVec2::new(right - MARGIN, bottom));
+        Axes { low, high, x: Axis::linear(0.0, 1.0, ""), y: self.axis() }
+    }
+
+    /// Width of the bar with its texts and margins, in pixels.
+    pub(super) fn width(&self, height: f64) -> f64 {
+        self.bar_axes(0.0, 0.0, height).room().x + BAR + 2.0 * MARGIN
+    }
+
+    /// Draws the bar.
+    pub(super) fn bar(&self, canvas: &mut Canvas, top: f64, bottom: f64) {
         const STRIPES: usize = 96;
-        let (low, high) = (corner + DVec2::new(76.0, 0.0), DVec2::new(corner.x + 96.0, bottom));
-        let each = (high.y - low.y) / STRIPES as f64;
+        let axes = self.bar_axes(canvas.width, top, bottom);
+        let each = (bottom - top) / STRIPES as f64;
         for k in 0..STRIPES {
-            let top = high.y - (k + 1) as f64 * each;
+            let top = bottom - (k + 1) as f64 * each;
             let share = (k as f64 + 0.5) / STRIPES as f64;
-            let (from, to) = (DVec2::new(low.x, top), DVec2::new(high.x, top + each + 0.4));
+            let (from, to) = (DVec2::new(axes.low.x, top), DVec2::new(axes.high.x, (top + each + 0.4).min(bottom)));
             canvas.rectangle(from, to, Style::fill(&colour(share), 1.0));
         }
-        let axes = Axes { low, high, x: Axis::linear(0.0, 1.0, ""), y: self.axis() };
         axes.draw_side(canvas);
         axes.close(canvas);
     }
-}
-
-/// Rounds to three digits.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 fn colour(share: f64) -> String {

@@ -31,6 +31,10 @@ use super::picture::{Picture, Size};
 use crate::error::{Error, Result};
 use crate::num;
 
+/// Pixels beside and below the area of a chart, at least.
+const LEFT: f64 = 84.0;
+const BELOW: f64 = 54.0;
+
 /// A chart: layers or a heat map on a pair of axes.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
@@ -226,11 +230,11 @@ impl Chart {
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
         let note = self.full_foot();
         let lines = if note.is_empty() { 0 } else { wrapped(&note, FOOT_SIZE, width - 32.0, 3).len() };
-        let bottom = height - 58.0 - 14.0 * lines as f64;
-        let side = if self.heat.is_some() { heat::BAR } else { legend::width(&self.layers) };
-        self.draw_in(&mut canvas, DVec2::new(84.0, top), DVec2::new(width - 24.0 - side, bottom))?;
+        let bottom = height - 4.0 - 14.0 * lines as f64;
+        let side = self.heat.as_ref().map_or_else(|| legend::width(&self.layers), |heat| heat.width(bottom - top));
+        let area = self.draw_in(&mut canvas, DVec2::new(0.0, top), DVec2::new(width - 24.0 - side, bottom))?;
         if let Some(heat) = &self.heat {
-            heat.bar(&mut canvas, DVec2::new(width - heat::BAR, top), bottom);
+            heat.bar(&mut canvas, area.low.y, area.high.y);
         } else {
             legend::draw(&mut canvas, &self.layers, DVec2::new(width - 12.0 - side, top + 8.0), side);
         }
@@ -240,8 +244,8 @@ impl Chart {
         canvas.finish()
     }
 
-    /// Draws axes and data between two corners, in pixels.
-    fn draw_in(&self, canvas: &mut Canvas, low: DVec2, high: DVec2) -> Result<()> {
+    /// Draws data, axes, ticks and labels between two corners, in pixels; returns the axes.
+    fn draw_in(&self, canvas: &mut Canvas, low: DVec2, high: DVec2) -> Result<Axes> {
         for coordinate in [&self.x, &self.y] {
             if let Some((from, to)) = coordinate.range
                 && !(from < to && coordinate.shows(from) && coordinate.shows(to))
@@ -250,14 +254,12 @@ impl Chart {
                 return Err(Error::input(format!("the axis {label:?} cannot show the range {from} to {to}")));
             }
         }
-        let (xs, ys) = self.values();
-        let mut axes = Axes { low, high, x: self.x.axis(&xs), y: self.y.axis(&ys) };
-        if self.equal {
-            axes.equalise();
-        }
-        // Bars stand on the axis.
-        if self.has_bars() && !self.y.log && self.y.range.is_none() && ys.iter().all(|y| *y >= 0.0) {
-            axes.y.low = 0.0;
+        // Texts of ticks depend on the area, and the area on the room that they take.
+        let mut room = DVec2::new(LEFT, BELOW);
+        let mut axes = self.axes(low, high, room);
+        for _ in 0..3 {
+            room = room.max(axes.room());
+            axes = self.axes(low, high, room);
         }
         if let Some(heat) = &self.heat {
             heat.check()?;
@@ -273,7 +275,22 @@ impl Chart {
             paint::tooltips(canvas, &axes, &self.layers, [&self.x, &self.y]);
         }
         axes.close(canvas);
-        Ok(())
+        Ok(axes)
+    }
+
+    /// The axes between two corners that leave room to the left and below.
+    fn axes(&self, low: DVec2, high: DVec2, room: DVec2) -> Axes {
+        let (xs, ys) = self.values();
+        let (low, high) = (DVec2::new(low.x + room.x, low.y), DVec2::new(high.x, high.y - room.y));
+        let mut axes = Axes { low, high, x: self.x.axis(&xs), y: self.y.axis(&ys) };
+        // Bars stand on the axis.
+        if self.has_bars() && !self.y.log && self.y.range.is_none() && ys.iter().all(|y| *y >= 0.0) {
+            axes.y.low = 0.0;
+        }
+        if self.equal {
+            axes.equalise();
+        }
+        axes
     }
 
     fn has_bars(&self) -> bool {
@@ -295,8 +312,8 @@ impl Chart {
             xs.iter().filter(|&&v| !self.x.shows(v)).count() + ys.iter().filter(|&&v| !self.y.shows(v)).count();
         let hidden = match hidden {
             0 => String::new(),
-            1 => "1 value has no place on its axis: it is 0, not finite or out of range.".to_owned(),
-            _ => format!("{hidden} values have no place on their axis: they are 0, not finite or out of range."),
+            1 => "1 value has no place on its axis.".to_owned(),
+            _ => format!("{hidden} values have no place on their axis."),
         };
         [self.foot.as_str(), &hidden].join(" ").trim().to_owned()
     }

@@ -40,13 +40,13 @@ impl Panels {
         let each = DVec2::new((width - 12.0 - side) / columns as f64, (height - top - 8.0) / rows as f64);
         for (at, chart) in self.charts.iter().enumerate() {
             let corner = DVec2::new((at % columns) as f64 * each.x, top + (at / columns) as f64 * each.y);
-            let (low, high) = (corner + DVec2::new(84.0, 38.0), corner + each - DVec2::new(14.0, 54.0));
-            for (text, size, colour, y) in [(&chart.title, 14.0, INK, 24.0), (&chart.full_foot(), FOOT_SIZE, SOFT, 8.0)]
-            {
-                let line = wrapped(text, size, each.x - 84.0, 1).concat();
-                canvas.text(DVec2::new(low.x, low.y - y), size, Anchor::Start, colour, 0.0, &line);
+            let (low, high) = (corner + DVec2::new(0.0, 38.0), corner + DVec2::new(each.x - 14.0, each.y));
+            let area = chart.draw_in(&mut canvas, low, high)?;
+            let texts = [(&chart.title, 14.0, INK, 24.0), (&chart.full_foot(), FOOT_SIZE, SOFT, 8.0)];
+            for (text, size, colour, y) in texts {
+                let line = wrapped(text, size, high.x - area.low.x, 1).concat();
+                canvas.text(area.low - DVec2::new(0.0, y), size, Anchor::Start, colour, 0.0, &line);
             }
-            chart.draw_in(&mut canvas, low, high)?;
         }
         legend::draw(&mut canvas, layers(), DVec2::new(width - 12.0 - side, top + 46.0), side);
         canvas.finish()

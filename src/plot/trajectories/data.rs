@@ -30,6 +30,8 @@ pub struct Trajectories<'a> {
     pub frames: &'a [(u64, Tokens)],
     /// The strip to show.
     pub strip: Option<StripView>,
+    /// Whether to show x₁ and x₂ in any dimension, in place of principal axes.
+    pub by_coordinates: bool,
 }
 
 impl Trajectories<'_> {

@@ -17,8 +17,12 @@ use crate::tokens::Tokens;
 const MOST_PATHS: usize = 2000;
 const MOST_CORNERS: usize = 60_000;
 const MOST_DOTS: usize = 20_000;
+/// Clusters whose ends are discs.
+const MOST_DISCS: usize = 200;
 /// Number of tokens whose end has a tooltip.
 const MOST_TOOLTIPS: usize = 2000;
+/// Pixels below which the longest way is magnified.
+const SHORT: f64 = 30.0;
 /// Corners closer than this (pixels) to the last one are left out.
 const SHORTEST: f64 = 0.4;
 
@@ -58,8 +62,42 @@ impl<'a> Drawing<'a> {
     /// Draws every layer, the legend and the caption.
     pub(super) fn draw(mut self, canvas: &mut Canvas) {
         self.layers(canvas);
-        legend::draw(canvas, &self.keys, self.axes.low.y + 8.0);
+        let below = legend::draw(canvas, &self.keys, self.axes.low.y + 8.0);
+        self.inset(canvas, below + 8.0);
         self.caption(canvas);
+    }
+
+    /// Magnifies the longest way of a token where it is too short to be seen, below the legend.
+    fn inset(&self, canvas: &mut Canvas, top: f64) {
+        let (first, view) = (self.first(), self.view);
+        let steps = || self.data.frames.iter();
+        let way = |i: usize| steps().map(|frame| self.at(frame, i).distance(self.at(first, i))).fold(0.0, f64::max);
+        let ways = self.drawn.iter().map(|&i| (i, way(i)));
+        let Some((token, length)) = ways.reduce(|a, b| if b.1 > a.1 { b } else { a }) else { return };
+        let side = legend::WIDTH - 84.0;
+        let low = DVec2::new(canvas.width - side - 34.0, top);
+        let has_room = top + side < self.axes.high.y;
+        if !(0.05..SHORT).contains(&length) || !has_room || !view.has_equal_units() {
+            return;
+        }
+        let mut axes = view.axes(low, low + side);
+        let places = || steps().map(|(step, tokens)| view.point(*step, tokens, token));
+        let (least, most) = places().fold((DVec2::INFINITY, DVec2::NEG_INFINITY), |(l, h), p| (l.min(p), h.max(p)));
+        let (middle, half) = ((least + most) / 2.0, (most - least).max_element());
+        (axes.x.low, axes.x.high) = (middle.x - half, middle.x + half);
+        (axes.y.low, axes.y.high) = (middle.y - half, middle.y + half);
+        let unit = |axes: &Axes| (axes.high.x - axes.low.x) / (axes.x.high - axes.x.low);
+        axes.x.label = format!("token {token}, {:.0} times larger", unit(&axes) / unit(self.axes));
+        axes.y.label.clear();
+        axes.draw(canvas);
+        canvas.open_clip(axes.low, axes.high);
+        let mut inner = Drawing::new(self.data, view, &axes);
+        inner.start_hull(canvas);
+        inner.paths(canvas);
+        inner.starts(canvas);
+        inner.ends(canvas);
+        canvas.close_clip();
+        axes.close(canvas);
     }
 
     /// Draws the layers alone, for one of several panels; returns a line about the end.
@@ -69,7 +107,11 @@ impl<'a> Drawing<'a> {
         let alone = weight.iter().filter(|w| **w == 1).count();
         let groups = weight.len() - alone;
         let plural = if groups == 1 { "" } else { "s" };
-        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
+        let rest = if alone == 0 {
+            String::new()
+        } else {
+            format!(", {alone} token{} alone", if alone == 1 { "" } else { "s" })
+        };
         format!("step {}: {groups} cluster{plural}{rest}", last.0)
     }
 
@@ -126,9 +168,8 @@ impl<'a> Drawing<'a> {
         let mut area = self.axes.area();
         if !self.view.has_equal_units() {
             // The strip holds at its step alone: a column about that step.
-            let step = strip.step as f64;
-            let half = (area[1].x - area[0].x) / 80.0;
-            let column = |x: f64| x.clamp((step - half).max(area[0].x), (step + half).min(area[1].x));
+            let (from, to) = self.view.column(strip.step);
+            let column = |x: f64| x.clamp(from.max(area[0].x), to.min(area[1].x));
             area = area.map(|p| DVec2::new(column(p.x), p.y));
         }
         let band = clip(&area, normal, level);
@@ -143,7 +184,7 @@ impl<'a> Drawing<'a> {
         if let [a, .., b] = edge[..] {
             canvas.line(a, b, Style::line(EDGE, 1.4, 1.0));
         }
-        self.keys.push((Key::Band, format!("strip of token {}: ⟨A xᵢ, y⟩ ≥ max − δsᵢ", strip.token)));
+        self.keys.push((Key::Band, format!("strip of token {}: ⟨A xᵢ, y⟩ at its threshold or above", strip.token)));
     }
 
     fn paths(&mut self, canvas: &mut Canvas) {
@@ -203,20 +244,19 @@ impl<'a> Drawing<'a> {
     fn ends(&mut self, canvas: &mut Canvas) {
         let last = self.last();
         let n = last.1.n();
-        let Colouring { clusters, coloured } = &self.colouring;
+        let Colouring { clusters, coloured, by_token } = &self.colouring;
         for (layer, colour) in self.colours() {
             let of_layer = num::evenly(n, MOST_DOTS).filter(|&i| self.colouring.layer(i) == layer);
-            let of_layer = of_layer.map(|i| self.at(last, i));
-            if layer < *coloured {
-                // A cluster is one disc whose area grows with its weight, over its tokens.
-                let Some(i) = clusters.label.iter().position(|&label| label == layer) else { continue };
-                let share = clusters.weight[layer] as f64 / n as f64;
-                canvas.dots(of_layer, 2.0, colour, 1.0);
-                let style = Style::fill(colour, 1.0).edged("#ffffff", 1.0, 1.0);
-                canvas.circle(self.at(last, i), 4.0 + 6.0 * share.sqrt(), style);
-            } else {
-                canvas.dots(of_layer, if n <= 2000 { 2.4 } else { 1.3 }, colour, 0.9);
-            }
+            let radius = if layer < *coloured { 2.0 } else { [1.3, 2.4][usize::from(n <= 2000)] };
+            canvas.dots(of_layer.map(|i| self.at(last, i)), radius, colour, 0.9);
+        }
+        // A cluster is one disc whose area grows with its weight, over its tokens.
+        let shown = clusters.weight.iter().take(MOST_DISCS).take_while(|weight| **weight > 1 || n <= 12).count();
+        for (cluster, weight) in clusters.weight.iter().enumerate().take(shown).rev() {
+            let Some(i) = clusters.label.iter().position(|&label| label == cluster) else { continue };
+            let colour = if *by_token { INK } else { self.colouring.colour(cluster.min(*coloured)) };
+            let style = Style::fill(colour, 1.0).edged("#ffffff", 1.0, 1.0);
+            canvas.circle(self.at(last, i), 3.0 + 7.0 * (*weight as f64 / n as f64).sqrt(), style);
         }
         for i in num::evenly(n, MOST_TOOLTIPS) {
             let cluster = clusters.label[i];
@@ -232,10 +272,15 @@ impl<'a> Drawing<'a> {
 
     /// Keys of the ends: the dot, each cluster with a colour of its own, all other clusters.
     fn end_keys(&self) -> Vec<(Key, String)> {
-        let Colouring { clusters, coloured } = &self.colouring;
+        let Colouring { clusters, coloured, by_token } = &self.colouring;
         let (end, to) = if self.data.frames.len() > 1 { ("end, ", "to ") } else { ("", "") };
         let area = if *coloured > 0 { " (area: tokens)" } else { "" };
         let mut keys = vec![(Key::Filled, format!("{end}step {}{area}", self.last().0))];
+        if *by_token {
+            keys = vec![(Key::Filled, format!("{end}step {}: one cluster", self.last().0))];
+            keys.extend((0..*coloured).map(|i| (Key::Path(self.colouring.colour(i)), format!("token {i}"))));
+            return keys;
+        }
         let (own, others) = clusters.weight.split_at(*coloured);
         for (layer, weight) in own.iter().enumerate() {
             let text = format!("{to}cluster {} ({weight} token{})", layer + 1, if *weight == 1 { "" } else { "s" });
@@ -274,10 +319,16 @@ impl<'a> Drawing<'a> {
         if let Some((normal, _)) = self.view.half_plane(&strip.query, strip.threshold)
             && let Some(towards) = DVec2::new(normal.x, -normal.y).try_normalize()
         {
-            let (tip, across) = (here + 40.0 * towards, towards.perp() * 4.0);
-            canvas.line(here, tip, Style::line(INK, 1.6, 1.0));
-            canvas.polygon(&[tip + 7.0 * towards, tip + across, tip - across], Style::fill(INK, 1.0));
-            text += ", arrow along A xᵢ";
+            // As long as the area allows, with its head of 7 pixels.
+            let edges = DVec2::select(towards.cmpgt(DVec2::ZERO), self.axes.high, self.axes.low);
+            let room = ((edges - here) / towards).abs().min_element();
+            let length = (room - 8.0).min(40.0);
+            if length > 14.0 {
+                let (tip, across) = (here + length * towards, towards.perp() * 4.0);
+                canvas.line(here, tip, Style::line(INK, 1.6, 1.0));
+                canvas.polygon(&[tip + 7.0 * towards, tip + across, tip - across], Style::fill(INK, 1.0));
+                text += ", arrow along A xᵢ";
+            }
         }
         canvas.star(here, 9.5, Style::fill(BAND, 1.0).edged(INK, 1.5, 1.0));
         self.keys.push((Key::Star, text));

@@ -25,8 +25,8 @@ pub(super) enum Key {
     Star,
 }
 
-/// Draws signs with their texts, from `top` down.
-pub(super) fn draw(canvas: &mut Canvas, keys: &[(Key, String)], top: f64) {
+/// Draws signs with their texts, from `top` down; returns where they end.
+pub(super) fn draw(canvas: &mut Canvas, keys: &[(Key, String)], top: f64) -> f64 {
     let left = canvas.width - WIDTH - 8.0;
     let mut y = top;
     for (key, text) in keys {
@@ -37,6 +37,7 @@ pub(super) fn draw(canvas: &mut Canvas, keys: &[(Key, String)], top: f64) {
         }
         y += 5.0;
     }
+    y
 }
 
 fn sign(canvas: &mut Canvas, key: &Key, at: DVec2) {

@@ -26,7 +26,8 @@ impl Trajectories<'_> {
         let (width, height) = size.clamped();
         let mut canvas = Canvas::new(width, height);
         let top = heading(&mut canvas, 16.0, &self.title, &self.subtitle);
-        let view = View::new(self.frames);
+        let ends = [&self.frames[0].1, &self.frames[self.frames.len() - 1].1];
+        let view = View::new(ends, &self.frames.iter().collect::<Vec<_>>(), self.by_coordinates);
         let axes = view.axes(DVec2::new(84.0, top), DVec2::new(width - legend::WIDTH - 24.0, height - 72.0));
         axes.draw(&mut canvas);
         Drawing::new(self, &view, &axes).draw(&mut canvas);

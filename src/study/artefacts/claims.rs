@@ -3,10 +3,8 @@
 use super::{Artefacts, BETWEEN, BOUNDED, BY_DELTA, CONSTRUCTED, Displaced, OUTSIDE, Row, STABLE, Trial};
 use crate::num;
 use crate::study::common::total;
-use crate::study::{Asked, Report, Verdict};
+use crate::study::{Asked, Report, Verdict, clouds};
 
-/// Share of tokens that must come through the smallest displacement for limits to be called stable.
-const SHARE: f64 = 0.99;
 /// The constructed case: where its last token goes, its gap there, and the error of both.
 const PLACE: [f64; 2] = [1.05, 0.0];
 const PLACE_GAP: f64 = 0.0525;
@@ -16,26 +14,37 @@ pub(super) fn judge(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], re
     if let Some(row) = rows.iter().find(|row| row.seed == 0) {
         constructed(row, report);
     }
-    let clouds = || rows.iter().filter(|row| row.seed > 0);
-    let found = || clouds().filter(|row| row.outside > 0);
+    for cloud in &asked.own.clouds {
+        of_a_kind(asked, cloud, rows, report);
+        stability(asked, cloud, rows, trials, report);
+    }
+}
+
+/// Judges what is claimed of tokens outside S by one kind of cloud; those at rest alone.
+fn of_a_kind(asked: &Asked<Artefacts>, cloud: &str, rows: &[Row], report: &mut Report) {
+    let name = clouds::described(cloud);
+    let all = || rows.iter().filter(|row| row.seed > 0 && row.cloud == cloud);
+    let rest = || all().filter(|row| row.settled);
+    let found = || rest().filter(|row| row.outside > 0);
     let outside = total(found(), |row| row.outside);
-    let unsettled = clouds().filter(|row| !row.settled).count();
-    report.claim(OUTSIDE.judged(
+    report.claim(OUTSIDE.with("cloud", &name).judged(
         format!(
-            "{outside} of {} tokens, in {} of {} clouds; {unsettled} clouds had not come to rest",
-            total(clouds(), |row| row.tokens),
+            "{outside} of {} tokens, in {} of {} clouds at rest; {} clouds had not come to rest",
+            total(rest(), |row| row.tokens),
             found().count(),
-            clouds().count()
+            rest().count(),
+            all().count() - rest().count()
         ),
         "tokens at rest: no bit moves any more",
         Verdict::if_seen(outside > 0),
     ));
-    report.claim(BOUNDED.always(total(found(), |row| row.beyond), outside, "tokens outside S"));
+    let beyond = total(found(), |row| row.beyond);
+    report.claim(BOUNDED.with("cloud", &name).always(beyond, outside, "tokens outside S"));
     for form in &asked.own.forms {
         let of = || found().filter(|row| row.form == *form);
         let (outside, between) = (total(of(), |row| row.outside), total(of(), |row| row.between_vertices));
         let boundary = total(of(), |row| row.boundary);
-        report.claim(BETWEEN.with("form", form).judged(
+        report.claim(BETWEEN.with("cloud", &name).with("form", form).judged(
             format!(
                 "{between} of {outside} attend to vertices and their own place alone; {boundary} lie on the \
                  boundary of the hull"
@@ -44,8 +53,9 @@ pub(super) fn judge(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], re
             Verdict::if_any(outside > 0, between == outside),
         ));
     }
-    stability(asked, rows, trials, report);
-    report.claim(BY_DELTA.always(total(found(), |row| row.outside - row.freed), outside, "tokens outside S"));
+    let tried = || found().filter(|row| row.hardmax_settled);
+    let (kept, all) = (total(tried(), |row| row.outside - row.freed), total(tried(), |row| row.outside));
+    report.claim(BY_DELTA.with("cloud", &name).always(kept, all, "tokens outside S, where hardmax came to rest"));
 }
 
 fn constructed(row: &Row, report: &mut Report) {
@@ -59,27 +69,30 @@ fn constructed(row: &Row, report: &mut Report) {
             row.outside, row.gap_max
         ),
         format!("at most {PLACE_ERROR:.0e} apart"),
-        Verdict::at_rest(
-            row.outside == 1 && num::within(apart, PLACE_ERROR) && num::within(off, PLACE_ERROR),
+        Verdict::if_any(
             row.settled,
+            row.outside == 1 && num::within(apart, PLACE_ERROR) && num::within(off, PLACE_ERROR),
         ),
     ));
 }
 
-/// Judges by the smallest displacement of each kind.
-fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial], report: &mut Report) {
+/// Counts what comes through the smallest displacement of each kind.
+fn stability(asked: &Asked<Artefacts>, cloud: &str, rows: &[Row], trials: &[Trial], report: &mut Report) {
     let smallest = asked.own.displacements.iter().copied().fold(f64::INFINITY, f64::min);
     for (displaced, name) in Displaced::EVERY {
-        let of = || trials.iter().filter(|t| t.displaced == displaced && t.by == smallest && rows[t.cell].seed > 0);
+        let is_of = |t: &&Trial| {
+            let row = &rows[t.cell];
+            t.displaced == displaced && t.by == smallest && row.seed > 0 && row.cloud == cloud
+        };
+        let of = || trials.iter().filter(is_of);
         let (kept, tried) = (of().map(|t| t.kept).sum::<f64>(), of().map(|t| t.tried).sum::<f64>());
         let moved = of().map(|t| t.moved).fold(0.0, f64::max);
-        report.claim(STABLE.with("tokens", name).judged(
+        report.claim(STABLE.with("tokens", name).with("cloud", clouds::described(cloud)).counted(
             format!(
                 "{kept} of {tried} at {smallest:.0e} of the radius; they rest up to {moved:.1} displacements from \
                  where they were"
             ),
-            format!("at least {} %", 100.0 * SHARE),
-            Verdict::if_any(tried != 0.0, kept >= SHARE * tried),
+            "the token rests outside S again; nothing is claimed",
         ));
     }
 }

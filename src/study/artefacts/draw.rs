@@ -28,9 +28,9 @@ pub(super) fn figures(
     let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the \
                    perpendicular from the origin, which is where S has a point on an edge.";
     report.panels("places", caption, &places(asked, results)?, 1380, [60, 430])?;
-    if let Some(cell) = results.cell(|row| row.seed == 1 && row.outside > 0) {
+    if let Some(cell) = results.cell(|row| row.seed == asked.sizes.first_seed && row.outside > 0) {
         let row = &results.rows[cell];
-        let caption = format!("{} cloud, {} strip, δ = {}, seed 1.", row.cloud, row.form, row.delta);
+        let caption = format!("{} cloud, {} strip, δ = {}, first seed.", row.cloud, row.form, row.delta);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
@@ -79,7 +79,7 @@ fn how_often(asked: &Asked<Artefacts>, rows: &[Row]) -> Panels {
         tokens = tokens.line("", shares.clone()).colour(k).points(kind.name, shares).colour(k);
     }
     let subtitle =
-        format!("{}, {} clouds for each point; intervals have 95 % (Wilson)", asked.sizes.shape(), asked.sizes.seeds);
+        format!("{}, {} for each point; intervals have 95 % (Wilson)", asked.sizes.shape(), asked.sizes.clouds());
     Panels {
         title: "How often tokens come to rest outside S".into(),
         subtitle,
@@ -135,7 +135,7 @@ fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Alignment gaps outside S",
         Coordinate::log("δ (units of |x|, or of |x|² in the score form)"),
-        Coordinate::log("alignment gap (dimensionless)"),
+        Coordinate::log("alignment gap"),
     )
     .subtitle("Every point is a token at rest outside S; kinds of clouds are set a little aside");
     for (k, kind) in kinds(asked) {
@@ -157,7 +157,7 @@ fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Chart> {
 /// A few clouds with tokens outside S.
 fn places(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for cell in shown(&results.rows) {
+    for cell in shown(&results.rows, asked.sizes.first_seed) {
         let row = &results.rows[cell];
         let frames = results.frames(cell)?;
         let ends = results.series(cell, "ends")?.column("outside")?;
@@ -185,13 +185,13 @@ fn places(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Panels> {
                 .radius(4.5),
         );
     }
-    let subtitle = format!("The constructed case, then clouds of seed 1, n = {}", asked.sizes.tokens);
+    let subtitle = format!("The constructed case, then clouds of the first seed, n = {}", asked.sizes.tokens);
     Ok(Panels { title: "Where tokens rest outside S".into(), subtitle, charts, columns: 3 })
 }
 
 /// The pictured cells: one of each kind first, then more of them.
-fn shown(rows: &[Row]) -> Vec<usize> {
-    let with = || (0..rows.len()).filter(|&cell| rows[cell].seed <= 1 && rows[cell].outside > 0);
+fn shown(rows: &[Row], seed: u64) -> Vec<usize> {
+    let with = || (0..rows.len()).filter(|&cell| rows[cell].seed <= seed && rows[cell].outside > 0);
     let kind = |cell: usize| (&rows[cell].cloud, &rows[cell].form);
     let mut shown: Vec<usize> = Vec::new();
     for cell in with() {

@@ -54,7 +54,7 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
     let cloud = cell.tokens(asked)?;
     let radius = Points::of(&cloud).rows().map(norm).fold(0.0, f64::max);
     let steps = asked.sizes.steps;
-    let pictured = cell.seed <= 1;
+    let pictured = cell.seed <= asked.sizes.first_seed;
     let every = steps.min(300).div_ceil(MOST_FRAMES).max(1);
     let (mut frames, mut last) = (Vec::new(), None);
     let due = |t: u64| pictured && t < 300 && t.is_multiple_of(every);
@@ -87,6 +87,7 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
         work.series("ends", &["outside", "gap"], flags.collect())?;
         let hardmax = finish(&cell.hardmax(), tokens, steps, work)?;
         let again = hardmax.outside(radius);
+        row.hardmax_settled = hardmax.settled;
         row.freed = outside.iter().filter(|i| hardmax.settled && !again.contains(i)).count() as u64;
         let trials = displacements(asked, cell, &cloud, &last, radius, work)?;
         work.series("displaced", &Trial::COLUMNS, trials)?;
@@ -164,7 +165,8 @@ fn displacements(
                 let kept: Vec<usize> = outside.iter().copied().filter(|i| again.contains(i)).collect();
                 let apart = |i: &usize| distance(end.points.row(*i), last.end.points.row(*i)) / (by * radius);
                 let farthest = largest(&kept, apart);
-                trials.push(vec![k as f64, by, outside.len() as f64, kept.len() as f64, farthest]);
+                let tried = if end.settled { outside.len() } else { 0 };
+                trials.push(vec![k as f64, by, tried as f64, kept.len() as f64, farthest]);
             }
         }
     }

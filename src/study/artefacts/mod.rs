@@ -15,7 +15,7 @@ mod claims;
 mod draw;
 mod measure;
 
-use super::common::{self, pairs, texts};
+use super::common::{self, pairs, texts, total};
 use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
@@ -25,15 +25,16 @@ use crate::tokens::Tokens;
 sheet! {
     CONSTRUCTED = Proved("after 2509.15958, Remark 3.1; derived here",
         "Constructed case: four tokens stay, the fifth goes to (v + w)/2 = (1.05, 0), which is not in S");
-    OUTSIDE = Reconstructed("2509.15958, Remark 3.1", "With a constant δ > 0 limits outside S occur");
+    OUTSIDE = Reconstructed("2509.15958, Remark 3.1",
+        "With a constant δ > 0 limits outside S occur (cloud {cloud})");
     BOUNDED = Proved("derived here from Eq. 5",
-        "A limit's gap is at most δ·s: a token at rest is the mean of its strip");
-    BETWEEN = Reconstructed("the recipe of Remark 3.1, reconstructed",
-        "Tokens outside S rest between vertices of K that share their strip ({form} form)");
-    STABLE = Reported("2509.15958, section 7.1, open question 3",
-        "Limits outside S are stable: they come through a small displacement of {tokens}");
+        "A limit's gap is at most δ·s: a token at rest is the mean of its strip (cloud {cloud})");
+    BETWEEN = Conjecture("the recipe of Remark 3.1, taken for the only one",
+        "Tokens outside S rest between vertices of K that share their strip (cloud {cloud}, {form} form)");
+    STABLE = Counted("2509.15958, section 7.1, open question 3",
+        "Limits outside S that come through a small displacement of {tokens} (cloud {cloud})");
     BY_DELTA = Reconstructed("2407.01602, main theorem; 2509.15958, Theorem 5.1",
-        "They are made by δ alone: hardmax, from there on, takes every one of them into S");
+        "They are made by δ alone: hardmax, from there on, takes every one of them into S (cloud {cloud})");
 }
 
 /// A gap above this times the squared radius of the cloud is one.
@@ -85,6 +86,7 @@ columns! { Row:
     gap_max: f64, "The largest gap";
     beyond: u64, "Tokens outside S with a gap above δ·s and rounding";
     freed: u64, "Tokens outside S that hardmax, from there on, takes into S";
+    hardmax_settled: bool, "Whether hardmax came to rest from there";
     last_token: String, "The last token";
 }
 
@@ -146,7 +148,7 @@ impl Study for Artefacts {
                 if delta == 0.0 {
                     return Err(Error::input("--deltas: 0 is hardmax, whose limits lie in S; each must be above 0"));
                 }
-                cells.extend((1..=sizes.seeds).map(cell));
+                cells.extend(sizes.every_seed().map(cell));
             }
         }
         Ok(cells)
@@ -167,10 +169,33 @@ impl Study for Artefacts {
             "A token is outside S where it rests with an alignment gap above {GAP:.0e} of the squared radius. Such \
              a token is the mean of its strip, and its strip holds others than itself: keys that score more than it \
              does itself, by up to δ·s. Displaced are that token alone, every token of the last state, or every token \
-             of the first state. A limit comes through where the token rests outside S again.",
+             of the first state. A limit comes through where the token rests outside S again; displaced clouds that \
+             do not come to rest are left out. {}",
+            clouds::ABOUT
         ));
+        table(asked, &results.rows, report);
         draw::figures(asked, results, &trials, report)
     }
+}
+
+/// Counts tokens outside S, a line for each kind of cloud and form of the strip.
+fn table(asked: &Asked<Artefacts>, rows: &[Row], report: &mut Report) {
+    let line = |(cloud, form): (&String, &StripForm)| {
+        let of = || rows.iter().filter(|row| row.seed > 0 && row.cloud == *cloud && row.form == *form && row.settled);
+        let (tokens, outside) = (total(of(), |row| row.tokens), total(of(), |row| row.outside));
+        vec![
+            cloud.clone(),
+            form.to_string(),
+            of().count().to_string(),
+            of().filter(|row| row.outside > 0).count().to_string(),
+            tokens.to_string(),
+            outside.to_string(),
+            format!("{:.2} %", 100.0 * outside as f64 / tokens.max(1) as f64),
+        ]
+    };
+    let head = "cloud | form | clouds at rest | with tokens outside S | tokens | outside S | share";
+    let lines = pairs(&asked.own.clouds, &asked.own.forms).map(line).collect();
+    report.table("Tokens outside S, over all δ. `corners` is built to have them.", head, lines);
 }
 
 /// The tokens that are displaced.

@@ -14,8 +14,8 @@ pub(super) fn figures(asked: &Asked<Asymmetric>, results: &Results<Row>, report:
     }
     report.panels("asymmetry", "0 is symmetric, 1 is skew.", &over_asymmetry(asked, &results.rows), 1200, [0, 430])?;
     for (family, name) in [("identity", "trajectory"), ("query-key", "trajectory-query-key")] {
-        if let Some(cell) = results.cell(|row| row.family == family && row.seed == 1) {
-            let caption = format!("A: {family}, α = {}, δ = {}, seed 1.", asked.own.alpha, asked.own.delta);
+        if let Some(cell) = results.cell(|row| row.family == family && row.seed == asked.sizes.first_seed) {
+            let caption = format!("A: {family}, α = {}, δ = {}, first seed.", asked.own.alpha, asked.own.delta);
             report.player(name, &caption, Player::new(&results.frames(cell)?)?);
         }
     }
@@ -25,7 +25,7 @@ pub(super) fn figures(asked: &Asked<Asymmetric>, results: &Results<Row>, report:
 /// The ways of one cloud's tokens under each A.
 fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for (cell, row) in results.cells(|row| row.seed == 1) {
+    for (cell, row) in results.cells(|row| row.seed == asked.sizes.first_seed) {
         let frames = results.frames(cell)?;
         let (first, last) = (&frames[0].1, &frames[frames.len() - 1].1);
         let rests = if row.settled { "at rest" } else { "moving" };
@@ -44,7 +44,7 @@ fn ways(asked: &Asked<Asymmetric>, results: &Results<Row>) -> Result<Panels> {
         );
     }
     let subtitle = format!(
-        "{} cloud, n = {}, seed 1; α = {}, δ = {}, {} form",
+        "{} cloud, n = {}, first seed; α = {}, δ = {}, {} form",
         asked.own.cloud, asked.sizes.tokens, asked.own.alpha, asked.own.delta, asked.own.form
     );
     Ok(Panels { title: "Where tokens go under each A".into(), subtitle, charts, columns: 3 })
@@ -55,7 +55,7 @@ type Value = fn(&Row) -> f64;
 
 /// The last K over how asymmetric A is.
 fn over_asymmetry(asked: &Asked<Asymmetric>, rows: &[Row]) -> Panels {
-    let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|) (dimensionless)").within(-0.04, 1.04);
+    let axis = || Coordinate::linear("asymmetry |A − Aᵀ|/(2|A|)").within(-0.04, 1.04);
     let panels: [(&str, Coordinate, Value); 4] = [
         ("Width of K left", Coordinate::linear("mean width, last / first"), |row| row.width_kept),
         ("Vertices of K", Coordinate::whole("vertices at the end"), |row| row.vertices as f64),

@@ -49,7 +49,7 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
     let directions = Directions::new(sizes.dim, DIRECTIONS, cell.seed);
     let mut ledger = SupportLedger::new(first.largest_magnitude(), sizes.precision);
     let (mut widths, mut frames, mut last) = (Vec::new(), Vec::new(), None);
-    let pictured = cell.seed == 1;
+    let pictured = cell.seed == sizes.first_seed;
     let mut row = Row {
         family: cell.family.clone(),
         seed: cell.seed,
@@ -69,7 +69,7 @@ pub(super) fn row(asked: &Asked<Asymmetric>, cell: &Cell, work: &mut Workbench<'
         }
         if look.last {
             row.moving = look.report.map_or(0, |report| report.moved);
-            row.settled = row.moving == 0;
+            row.settled = common::is_still(look);
             let places = Places::of(&points, &common::together(look.unit()));
             last = Some(Last { points, places, unit: look.unit() });
         }

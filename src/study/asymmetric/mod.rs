@@ -32,9 +32,10 @@ sheet! {
     NESTED = Proved("2509.15958, section 3, for A = I; derived here for any A",
         "The hull never grows, whatever A");
     MAXIMISER = Proved("derived here for any A", "Every vertex of K is its own maximiser ({kind} A)");
-    RATE = Reconstructed("2509.15958, Theorem 4.1, for A = I; its proof as reconstructed holds for any A",
-        "Tokens near a vertex converge at rate 1/(1+α) = {rate} ({kind} A)");
-    RESTS = Reported("2509.15958, section 7.1, open question 1", "Every token comes to rest ({kind} A)");
+    RATE = Illustration("algebra: a mean of the group is the mean of every strip",
+        "From the step on at which all strips of a group at a vertex are the group, its tokens converge at rate \
+         1/(1+α) = {rate} ({kind} A)");
+    RESTS = Counted("2509.15958, section 7.1, open question 1", "Clouds that come to rest ({kind} A)");
     SKEW = Proved("derived here for any A",
         "If A is skew, <Av, w> = 0 for any two vertices: in the plane K lies on a line through 0");
     BOUNDED = Proved("derived here for any A", "A token at rest has a gap of at most δ·s, whatever A");
@@ -128,9 +129,9 @@ impl Study for Asymmetric {
         }
         let mut cells = Vec::new();
         for (family, skew) in own.kinds() {
-            for seed in 1..=sizes.seeds {
+            for seed in sizes.every_seed() {
                 let a = common::matrix(&family, skew, sizes.dim, seed);
-                if seed == 1 {
+                if seed == sizes.first_seed {
                     own.model(&a).validate(sizes.dim, 1)?;
                 }
                 cells.push(Cell { family: family.clone(), a, seed });

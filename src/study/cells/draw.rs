@@ -22,14 +22,14 @@ pub(super) fn figures(asked: &Asked<Cells>, results: &Results<Row>, report: &mut
     let caption = "Metastability: the time at the corners grows exponentially in β.";
     report.chart("exits", caption, &exits(asked, &results.rows), [860, 520])?;
     if small && let Some(cell) = first(results, "constant", "identity") {
-        let caption = format!("Frank–Wolfe with γ = {}, B = I, seed 1.", asked.own.gamma);
+        let caption = format!("Frank–Wolfe with γ = {}, B = I, first seed.", asked.own.gamma);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
 }
 
 fn first(results: &Results<Row>, case: &str, b: &str) -> Option<usize> {
-    results.cell(|row| row.case == case && row.b == b && row.seed == 1)
+    results.cell(|row| row.case == case && row.b == b)
 }
 
 /// Trajectories in the plane, a colour for each cell.
@@ -51,7 +51,7 @@ fn straight_lines(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Panels
         charts.push(chart.points("vertices", (0..vertices).map(|k| spot(start, k))).ink().radius(4.0));
     }
     let columns = charts.len();
-    let subtitle = format!("γ = {}, seed 1; a colour for each cell, vertices in black", asked.own.gamma);
+    let subtitle = format!("γ = {}, first seed; a colour for each cell, vertices in black", asked.own.gamma);
     Ok(Panels { title: "Straight lines to the vertex that owns the cell".into(), subtitle, charts, columns })
 }
 
@@ -60,9 +60,9 @@ fn distances(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Distance to the vertex",
         Coordinate::whole("step t").within(0.0, SHOWN as f64),
-        Coordinate::log("|x − v| (dimensionless)").within(1e-17, 2.0),
+        Coordinate::log("|x − v|").within(1e-17, 2.0),
     )
-    .subtitle(format!("d = {}, seed 1; lines end at rounding", asked.sizes.dim));
+    .subtitle(format!("d = {}, first seed; lines end at rounding", asked.sizes.dim));
     let names = [
         ("constant", format!("γ = {}", asked.own.gamma)),
         ("growing", format!("γ(t) = 1 − exp(−{}(t+1))", asked.own.rate)),
@@ -92,7 +92,7 @@ fn attention(asked: &Asked<Cells>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "A token inside a corner under attention at β",
         Coordinate::whole("step t").within(0.0, SHOWN as f64),
-        Coordinate::log("distance from the corner (dimensionless)"),
+        Coordinate::log("distance from the corner"),
     )
     .subtitle(format!("regular {}-gon, γ = {GAMMA}, start {START} from the corner", asked.own.corners));
     for (cell, row) in results.cells(|row| row.case == "attention") {
@@ -113,7 +113,7 @@ fn exits(asked: &Asked<Cells>, rows: &[Row]) -> Chart {
     let exact = chains().filter_map(|row| Some((row.beta?, row.expected?)));
     Chart::new(
         "First exit of the Markov chain",
-        Coordinate::linear("β (dimensionless)"),
+        Coordinate::linear("β"),
         Coordinate::log("mean time of the first exit (steps)"),
     )
     .subtitle(format!("regular {}-gon, {} runs each, bars: two standard errors", asked.own.corners, asked.own.runs))

@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::{Cells, EDGE, GAMMA, NEAR, PLACES, Row, SAMPLED, START, rounding};
+use super::{Cells, FAR, GAMMA, NEAR, Row, SAMPLED, START};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
-use crate::num::evenly;
-use crate::observe::{Points, RateFit, Sample};
+use crate::num::{dot, evenly, norm};
+use crate::observe::{FLOOR, Points, RateFit, Sample};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 use crate::study::common::{distance, every_step};
@@ -17,6 +17,13 @@ use crate::tokens::{Precision, Tokens};
 /// Most steps, and most tokens, of a pictured cloud.
 const PICTURED: u64 = 60;
 const MOST_PICTURED: usize = 3000;
+
+/// Roundings are told from another solution while they add up to less than this share of the radius.
+const TOLD: f64 = 0.01;
+
+/// A token drawn as the mean of one vertex with itself is that vertex to so many units: its weights are
+/// rounded.
+const COPY: f64 = 8.0;
 
 /// Follows a cloud beside the exact solution.
 pub(super) fn cloud(
@@ -31,34 +38,39 @@ pub(super) fn cloud(
     let mut stream = Stream::new(seed, "cells", u64::from(stretched));
     let vertices = on_sphere(&b, own.vertices, &mut stream);
     let tokens = filled(&vertices, sizes.tokens, &mut stream)?;
-    let (n, pictured) = (tokens.n(), seed == 1);
+    let (n, pictured) = (tokens.n(), seed == sizes.first_seed);
     let (model, most) = (own.frank_wolfe(&matrix, growing)?, if growing { 60 } else { sizes.steps });
     let sampled: Vec<usize> = evenly(n, SAMPLED).collect();
     let mut falls: Vec<Vec<Sample>> = vec![Vec::new(); sampled.len()];
-    let (mut first, mut first_keys, mut frames) = (None, Vec::new(), Vec::new());
-    let (mut off_line, mut off_vertex, mut strayed, mut unit) = (0.0f64, 0.0f64, 0, 0.0);
+    let (mut first, mut frames): (Option<First>, _) = (None, Vec::new());
+    let (mut off_line, mut off_vertex, mut strayed, mut not_voronoi, mut unit) = (0.0f64, 0.0f64, 0, 0, 0.0);
+    let a_step = a_step(&b, &vertices, own.gamma(growing, 0));
     let steps = work.simulate(&model, &tokens, most, every_step, |look| {
         if pictured && look.t <= PICTURED && n <= MOST_PICTURED {
             frames.push((look.t, look.tokens.clone()));
         }
         let points = Points::of(look.tokens);
         unit = look.unit();
-        let first = first.get_or_insert_with(|| First::of(&points, own.vertices, &b));
+        // Scores change by what both of a pair of vertices may move by.
+        let edge = || 2.0 * b[b.len() - 1] * points.largest_magnitude() * most as f64 * a_step * unit;
+        let first = first.get_or_insert_with(|| First::of(&points, own.vertices, &b, edge()));
         off_line = off_line.max(first.off_line(&points, own.left(growing, look.t)) / unit);
         off_vertex = off_vertex.max(first.off_vertex(&points) / unit);
-        let keys = first.keys(&points, &look.masks(&sampled)?, rounding(sizes.precision) * unit);
+        let masks = look.masks(&sampled)?;
+        let sure = sampled.iter().zip(&masks).filter(|(i, _)| first.is_sure(**i));
+        strayed += sure.clone().filter(|(i, mask)| first.strays(**i, mask)).count() as u64;
         if look.t == 0 {
-            first_keys.clone_from(&keys);
+            let off = |(i, mask): &(&usize, &Vec<u32>)| !first.is_nearest(&b, **i, mask, COPY * unit);
+            not_voronoi = sure.filter(off).count() as u64;
         }
-        strayed += keys.iter().zip(&first_keys).filter(|(now, then)| now != then || now.is_none()).count() as u64;
-        for (&i, fall) in sampled.iter().zip(&mut falls) {
+        for (&i, fall) in sampled.iter().zip(&mut falls).filter(|(i, _)| first.is_sure(**i)) {
             let vertex = &first.vertices[first.owners[i].0];
             fall.push(Sample { step: look.t, distance: distance(points.row(i), vertex) });
         }
         Ok(ControlFlow::Continue(()))
     })?;
 
-    let (not_voronoi, not_convex) = geometry(&b, &vertices, &mut stream);
+    let near_edge = first.as_ref().map(|first| (0..n).filter(|&i| !first.is_sure(i)).count() as u64);
     if let Some(First { owners, .. }) = first.filter(|_| !frames.is_empty()) {
         work.frames(&frames)?;
         work.series("owners", &["vertex"], owners.iter().map(|(v, _)| vec![*v as f64]).collect())?;
@@ -68,23 +80,45 @@ pub(super) fn cloud(
         let rows = rows.flat_map(|(k, fall)| fall.iter().map(move |s| vec![k as f64, s.step as f64, s.distance]));
         work.series("distance", &["token", "t", "distance"], rows.collect())?;
     }
-    let noise = unit * (sizes.dim as f64).sqrt() * (1.0 / own.gamma(growing, 0)).max(1.0);
+    let fading = (sizes.dim as f64).sqrt() / own.gamma(growing, 0);
+    let noise = unit * (off_vertex + fading) * (FAR / FLOOR);
     let theory = if growing { -own.rate / 2.0 } else { 1.0 - own.gamma };
+    let allowed = steps as f64 * a_step + fading;
     Ok(Row {
         case: if growing { "growing" } else { "constant" }.into(),
         seed,
         b: if stretched { "stretched" } else { "identity" }.into(),
         steps,
         examined: n as u64,
+        near_edge,
+        allowed: Some(allowed),
+        told: allowed * unit <= TOLD * tokens.largest_magnitude(),
         off_line: Some(off_line),
         off_vertex: Some(off_vertex),
         strayed: Some(strayed),
         not_voronoi: Some(not_voronoi),
-        not_convex: Some(not_convex),
         rate: farthest_rate(&falls, noise, growing, theory),
         theory: Some(theory),
         ..Row::default()
     })
+}
+
+/// The most that roundings move a vertex by in a step, in units of the lattice.
+///
+/// A token y of the vertex's cell lies on its line to the vertex v but for ρ/γ a coordinate, ρ =
+/// max(1/2, 1 − γ) a step, which fade by 1 − γ. It draws v only where it outscores it: `c|Bv||v − y|
+/// <= <Bv, v − y>` on the line, c the least `<Bv, v − w>/(|Bv||v − w|)` over other vertices w, so that
+/// |v − y| <= √d·ρ/(γc); v then moves by γ of that, or by a unit a coordinate.
+fn a_step(b: &[f64], vertices: &[Vec<f64>], gamma: f64) -> f64 {
+    let mut sharpest = 1.0f64;
+    for v in vertices {
+        let query: Vec<f64> = b.iter().zip(v).map(|(b, v)| b * v).collect();
+        for w in vertices.iter().filter(|w| *w != v) {
+            let to: Vec<f64> = v.iter().zip(w).map(|(v, w)| v - w).collect();
+            sharpest = sharpest.min(dot(&query, &to) / (norm(&query) * norm(&to)));
+        }
+    }
+    (b.len() as f64).sqrt() * ((1.0 - gamma).max(0.5) / sharpest).max(1.0)
 }
 
 /// The fitted rate, or coefficient of t², that is farthest from theory.
@@ -98,61 +132,54 @@ fn farthest_rate(falls: &[Vec<Sample>], noise: f64, growing: bool, theory: f64) 
 struct First {
     points: Points,
     vertices: Vec<Vec<f64>>,
-    /// The vertex of every token, with its lead over the next.
-    owners: Vec<(usize, f64)>,
+    /// The vertex of every token, and whether its lead over the next is more than rounding takes back.
+    owners: Vec<(usize, bool)>,
 }
 
 impl First {
-    fn of(points: &Points, count: usize, b: &[f64]) -> Self {
+    fn of(points: &Points, count: usize, b: &[f64], edge: f64) -> Self {
         let vertices: Vec<Vec<f64>> = points.rows().take(count).map(<[f64]>::to_vec).collect();
-        let owners = points.rows().map(|x| owner(b, x, &vertices)).collect();
+        let found: Vec<(usize, f64)> = points.rows().map(|x| owner(b, x, &vertices)).collect();
+        // A token is as sure as its vertex, which another one may draw away.
+        let owners = found.iter().map(|&(v, lead)| (v, lead.min(found[v].1) > edge)).collect();
         Self { points: points.clone(), vertices, owners }
     }
 
-    /// Largest distance from the exact solution, at p_t = `left`.
+    fn is_sure(&self, i: usize) -> bool {
+        self.owners[i].1
+    }
+
+    /// Largest distance of a sure token from the exact solution, at p_t = `left`.
     fn off_line(&self, points: &Points, left: f64) -> f64 {
-        let off = |(i, (v, margin)): (usize, &(usize, f64))| {
+        let off = |(i, (v, _)): (usize, &(usize, bool))| {
             let line = self.points.row(i).iter().zip(&self.vertices[*v]).map(|(x, v)| left * x + (1.0 - left) * v);
-            let off = points.row(i).iter().zip(line).map(|(x, line)| (x - line).abs()).fold(0.0, f64::max);
-            if *margin > EDGE { off } else { 0.0 }
+            points.row(i).iter().zip(line).map(|(x, line)| (x - line).abs()).fold(0.0, f64::max)
         };
-        self.owners.iter().enumerate().map(off).fold(0.0, f64::max)
+        self.owners.iter().enumerate().filter(|(_, owner)| owner.1).map(off).fold(0.0, f64::max)
     }
 
-    /// Largest distance of a vertex from its first place.
+    /// Largest distance of a sure vertex from its first place.
     fn off_vertex(&self, points: &Points) -> f64 {
-        points.rows().zip(&self.vertices).map(|(x, v)| distance(x, v)).fold(0.0, f64::max)
+        let sure = (0..self.vertices.len()).filter(|&v| self.is_sure(v));
+        sure.map(|v| distance(points.row(v), &self.vertices[v])).fold(0.0, f64::max)
     }
 
-    /// The vertices within `tolerance` of the keys of some tokens.
-    fn keys(&self, points: &Points, masks: &[Vec<u32>], tolerance: f64) -> Vec<Option<usize>> {
-        let vertex = |j: u32| self.vertices.iter().position(|v| distance(points.row(j as usize), v) <= tolerance);
-        masks.iter().map(|mask| mask.first().and_then(|&j| vertex(j))).collect()
+    /// True if the key of token i is a token of another cell, or there is none.
+    fn strays(&self, i: usize, mask: &[u32]) -> bool {
+        let other = |&j: &u32| self.is_sure(j as usize) && self.owners[j as usize].0 != self.owners[i].0;
+        mask.first().is_none_or(other)
     }
-}
 
-/// Counts points outside the cell of their nearest vertex, and pairs of a cell with middles
-/// outside.
-fn geometry(b: &[f64], vertices: &[Vec<f64>], stream: &mut Stream) -> (u64, u64) {
-    let (mut not_voronoi, mut not_convex) = (0, 0);
-    let mut last: Vec<Option<Vec<f64>>> = vec![None; vertices.len()];
-    for _ in 0..PLACES {
-        let x = inside(vertices, stream);
-        let (own, margin) = owner(b, &x, vertices);
-        let apart = |v: &[f64]| {
-            let to: Vec<f64> = x.iter().zip(v).map(|(x, v)| x - v).collect();
+    /// True if the key of token i is the vertex nearest to it in the norm of B, or a copy of it.
+    fn is_nearest(&self, b: &[f64], i: usize, mask: &[u32], copy: f64) -> bool {
+        let apart = |v: &Vec<f64>| {
+            let to: Vec<f64> = self.points.row(i).iter().zip(v).map(|(x, v)| x - v).collect();
             form(b, &to, &to)
         };
-        let nearest = vertices.iter().map(|v| apart(v)).fold(f64::INFINITY, f64::min);
-        not_voronoi += u64::from(margin > EDGE && apart(&vertices[own]) > nearest + EDGE);
-        if let Some(other) = &last[own] {
-            let middle: Vec<f64> = x.iter().zip(other).map(|(a, b)| (a + b) / 2.0).collect();
-            let (of_middle, margin) = owner(b, &middle, vertices);
-            not_convex += u64::from(of_middle != own && margin > EDGE);
-        }
-        last[own] = Some(x);
+        let nearest = self.vertices.iter().min_by(|v, w| apart(v).total_cmp(&apart(w)));
+        let key = mask.first().map(|&j| self.points.row(j as usize));
+        nearest.zip(key).is_some_and(|(v, key)| distance(key, v) <= copy)
     }
-    (not_voronoi, not_convex)
 }
 
 fn at_finite_beta(rule: Rule) -> Model {
@@ -187,8 +214,9 @@ pub(super) fn chain(asked: &Asked<Cells>, beta: f64, work: &mut Workbench<'_>) -
     let any = -libm::expm1(own.corners as f64 * libm::log1p(-own.exit(beta)));
     let most = (100.0 / any).ceil() as u64;
     let (mut total, mut rows, mut steps) = (0.0, Vec::new(), 0);
-    for run in 1..=own.runs {
-        let model = at_finite_beta(Rule::Markov { beta: Schedule::Constant(beta), seed: run });
+    for run in 0..own.runs {
+        let seed = asked.sizes.first_seed + run;
+        let model = at_finite_beta(Rule::Markov { beta: Schedule::Constant(beta), seed });
         let exit = work.simulate(&model, &tokens, most, every_step, |look| {
             let moved = look.report.is_some_and(|report| report.moved > 0);
             Ok(if moved { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -22,7 +22,6 @@ use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule};
 use crate::schedule::Schedule;
-use crate::tokens::Precision;
 
 sheet! {
     PATH = Proved("2508.09628, section on positive semidefinite B",
@@ -30,10 +29,9 @@ sheet! {
     STATIONARY = Proved("2508.09628, section on positive semidefinite B",
         "Vertices that each own their cell are stationary");
     ONE_VERTEX = Proved("2508.09628, section on positive semidefinite B",
-        "A token attends to the same vertex for ever");
+        "A token attends to the vertex of its cell for ever, or to tokens that have come to it");
     VORONOI = Proved("2508.09628, section on positive semidefinite B",
-        "With vertices of one length, cells are Voronoi cells in the norm of B");
-    CONVEX = Proved("2508.09628, section on positive semidefinite B", "Cells are convex");
+        "With vertices of one length, a token attends to the nearest vertex in the norm of B");
     GEOMETRIC = Proved("2508.09628, section on positive semidefinite B",
         "With constant γ the distance to the vertex falls by 1 − γ a step");
     SUPER_EXPONENTIAL = Proved("2508.09628, section on positive semidefinite B",
@@ -50,23 +48,16 @@ sheet! {
         "Metastability: the time at a corner grows as e^{β(1 − cos 2π/κ)}");
 }
 
-/// Number of tokens whose masks and rates are looked at, and of points of K at which cells are
-/// compared.
+/// Number of tokens whose masks and rates are looked at.
 const SAMPLED: usize = 64;
-const PLACES: usize = 2000;
-/// A dominance closer than this is a boundary of cells.
-const EDGE: f64 = 1e-12;
+/// Rates are fitted to distances above this times what vertices were seen to move and a token is
+/// rounded. There a step's factor is known to twice its inverse, and so is the fitted rate, a mean of
+/// them with positive weights.
+const FAR: f64 = 4000.0;
 /// Attention at β as published: where the token starts, how near it must come, and γ.
 const START: f64 = 0.35;
 const NEAR: f64 = 0.05;
 const GAMMA: f64 = 0.1;
-
-/// Places nearer than this many units of the lattice count as one, which is to half of the state's
-/// digits: chosen, not derived. Tokens within a unit of a vertex that outscore it by a bit draw it
-/// after them, for which there is no bound.
-fn rounding(precision: Precision) -> f64 {
-    f64::from(precision.state_bits() / 2).exp2()
-}
 
 parameters! { Cells:
     /// Number of vertices, at random on the unit sphere of the norm of B
@@ -104,11 +95,13 @@ columns! { Row:
     beta: Option<f64>, "β";
     steps: u64, "Steps taken";
     examined: u64, "Number of tokens or runs examined";
+    near_edge: Option<u64>, "Tokens so near the edge of two cells that rounding may decide between them: left out";
+    allowed: Option<f64>, "How far roundings can bring a token or a vertex from the exact solution, in units";
+    told: bool, "Whether that is below a hundredth of the radius";
     off_line: Option<f64>, "Largest distance from the exact solution, in units of the lattice";
     off_vertex: Option<f64>, "Largest distance of a vertex from its first place, in units of the lattice";
-    strayed: Option<u64>, "Sampled tokens that attended to another vertex than at first";
-    not_voronoi: Option<u64>, "Sampled points of K whose owner is not the nearest vertex in the norm of B";
-    not_convex: Option<u64>, "Sampled pairs of one cell whose middle is in another";
+    strayed: Option<u64>, "Number of times that a sampled token attended to a token of another cell";
+    not_voronoi: Option<u64>, "Sampled tokens that at first attend to another than the nearest vertex in the norm of B";
     rate: Option<f64>,
         "The fitted rate per step, or the coefficient of t² of a growing γ, that is farthest from theory";
     theory: Option<f64>, "The rate, or the coefficient, by theory";
@@ -182,7 +175,7 @@ impl Study for Cells {
         own.frank_wolfe(&Matrix::Identity, false)?.validate(sizes.dim, 1)?;
         let kinds = [(false, false), (true, false), (false, true)];
         let clouds =
-            (1..=sizes.seeds).flat_map(|seed| kinds.map(|(stretched, growing)| Cell::Cloud(seed, stretched, growing)));
+            sizes.every_seed().flat_map(|seed| kinds.map(|(stretched, growing)| Cell::Cloud(seed, stretched, growing)));
         let soft = own.betas.iter().map(|&beta| Cell::Soft(beta));
         Ok(clouds.chain(soft).chain(own.chain_betas.iter().map(|&beta| Cell::Chain(beta))).collect())
     }

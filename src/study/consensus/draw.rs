@@ -1,6 +1,6 @@
 //! Figures of the study.
 
-use super::{Consensus, PLATEAU_ENERGY, Row, staircase};
+use super::{Consensus, Row, staircase};
 use crate::error::Result;
 use crate::plot::{Chart, Coordinate, Panels, Player};
 use crate::study::{Asked, Report, Results};
@@ -15,10 +15,18 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
         let caption = "Two clusters, for hundreds of time units, then one.";
         report.chart("plateau", caption, &plateau(results, cell)?, [860, 480])?;
     }
-    report.panels("staircase", "Each step is a merger of clusters.", &stairs(results)?, 1080, [60, 330])?;
+    report.panels(
+        "staircase",
+        "Each step is a merger of clusters. A loop of the study's own, after the authors' script; no engine runs it.",
+        &stairs(results)?,
+        1080,
+        [60, 330],
+    )?;
     let pictured = asked.sizes.dim <= 3 && asked.sizes.tokens <= 1500;
-    if let Some(cell) = results.cell(|row| row.case == "causal" && row.seed == 1).filter(|_| pictured) {
-        let caption = "Causal attention, arbitrary Q and K, seed 1: all go to the first token.";
+    if let Some(cell) =
+        results.cell(|row| row.case == "causal" && row.seed == asked.sizes.first_seed).filter(|_| pictured)
+    {
+        let caption = "Causal attention, arbitrary Q and K, first seed: all go to the first token.";
         report.player("causal", caption, Player::new(&results.frames(cell)?)?);
     }
     if let Some(cell) = results.cell(|row| row.case == "plateau") {
@@ -30,13 +38,10 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
 
 /// Time to consensus over β.
 fn times(asked: &Asked<Consensus>, rows: &[Row]) -> Chart {
-    let mut chart = Chart::new(
-        "Time to consensus",
-        Coordinate::linear("β (dimensionless)"),
-        Coordinate::log("time t (dimensionless)"),
-    )
-    .subtitle(format!("{}, {} clouds each, ε = {:e}", asked.sizes.shape(), asked.sizes.seeds, asked.own.epsilon));
-    let mut open = 0;
+    let mut chart = Chart::new("Time to consensus", Coordinate::linear("β"), Coordinate::log("time t"))
+        .subtitle(format!("{}, {} each, ε = {:e}", asked.sizes.shape(), asked.sizes.clouds(), asked.own.epsilon));
+    let limit = asked.sizes.steps as f64 * asked.own.dt;
+    let (mut open, mut without) = (0, Vec::new());
     for (k, case) in ["sphere", "hemisphere"].into_iter().enumerate() {
         let mut medians = Vec::new();
         for &beta in &asked.own.betas {
@@ -44,15 +49,21 @@ fn times(asked: &Asked<Consensus>, rows: &[Row]) -> Chart {
             let mut times: Vec<f64> = of().map(|row| row.consensus.unwrap_or(f64::INFINITY)).collect();
             open += times.iter().filter(|time| time.is_infinite()).count();
             times.sort_by(f64::total_cmp);
-            if let Some(median) = times.get(times.len() / 2).filter(|time| time.is_finite()) {
+            let at = beta + 0.04 * k as f64;
+            let median = times.get(times.len() / 2);
+            if median.is_some_and(|time| time.is_infinite()) {
+                without.push((at, limit));
+            } else if let Some(median) = median {
                 let last = times.iter().copied().rfind(|time| time.is_finite()).unwrap_or(*median);
-                medians.push([beta + 0.04 * k as f64, *median, times[0], last]);
+                medians.push([at, *median, times[0], last]);
             }
         }
         let line: Vec<(f64, f64)> = medians.iter().map(|&[x, y, ..]| (x, y)).collect();
         chart = chart.line(case, line).colour(k).intervals("", medians).colour(k);
     }
-    let limit = asked.sizes.steps as f64 * asked.own.dt;
+    if !without.is_empty() {
+        chart = chart.points("no consensus in most runs", without).ink().radius(4.5);
+    }
     chart.level("end of the runs", limit).foot(format!("{open} runs did not come to consensus before the end."))
 }
 
@@ -60,11 +71,11 @@ fn times(asked: &Asked<Consensus>, rows: &[Row]) -> Chart {
 fn paths(asked: &Asked<Consensus>, results: &Results<Row>) -> Result<Chart> {
     let mut chart = Chart::new(
         "Distance of the farthest token from the first",
-        Coordinate::log("time t (dimensionless)"),
-        Coordinate::log("max |xᵢ − x₁| (dimensionless)"),
+        Coordinate::log("time t"),
+        Coordinate::log("max |xᵢ − x₁|"),
     )
-    .subtitle(format!("{}, seed 1", asked.sizes.shape()));
-    for (cell, row) in results.cells(|row| row.seed == 1) {
+    .subtitle(format!("{}, first seed", asked.sizes.shape()));
+    for (cell, row) in results.cells(|row| row.seed == asked.sizes.first_seed) {
         let series = results.series(cell, "path")?;
         let points: Vec<(f64, f64)> =
             series.rows.iter().map(|r| (r[0], r[1])).filter(|(t, y)| *t > 0.0 && *y > 0.0).collect();
@@ -83,13 +94,12 @@ fn energy(results: &Results<Row>, cell: usize) -> Result<Vec<(f64, f64)>> {
 }
 
 fn plateau(results: &Results<Row>, cell: usize) -> Result<Chart> {
-    let chart = Chart::new(
-        "The energy of five tokens at β = 4",
-        Coordinate::linear("time t (dimensionless)"),
-        Coordinate::linear("E_β (dimensionless)"),
-    )
-    .line("E_β", energy(results, cell)?);
-    Ok(chart.level("published plateau 3.551", PLATEAU_ENERGY).level("one cluster: e⁴/8", libm::exp(4.0) / 8.0).grey())
+    let chart =
+        Chart::new("The energy of five tokens at β = 4", Coordinate::linear("time t"), Coordinate::linear("energy"))
+            .line("energy", energy(results, cell)?);
+    let between = results.rows[cell].plateau.unwrap_or(f64::NAN);
+    let name = format!("median over t = 50 to 250: {between:.4}");
+    Ok(chart.level(name, between).level("one cluster: e⁴/8", libm::exp(4.0) / 8.0).grey())
 }
 
 fn stairs(results: &Results<Row>) -> Result<Panels> {
@@ -98,9 +108,9 @@ fn stairs(results: &Results<Row>) -> Result<Panels> {
         let mut chart = Chart::new(
             format!("β = {}", row.beta.unwrap_or(0.0)),
             Coordinate::linear("10⁻⁵ · iterations (rescaled time)"),
-            Coordinate::linear("E (dimensionless)").within(0.0, 1.05),
+            Coordinate::linear("energy").within(0.0, 1.05),
         )
-        .line("E", energy(results, cell)?)
+        .line("energy", energy(results, cell)?)
         .colour(0);
         for (k, level) in staircase::levels().into_iter().enumerate() {
             chart = chart.level(if k == 0 { "levels Σm²/n²" } else { "" }, level).grey().opacity(0.6);

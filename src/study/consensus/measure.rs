@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::systems::System;
-use super::{Case, Cell, Consensus, Row, staircase};
+use super::{BETWEEN, Case, Cell, Consensus, Row, staircase};
 use crate::error::{Error, Result};
 use crate::model::Update;
 use crate::observe::{ALL_PAIRS, Decay, Distinct, Energy, IncreaseLedger, Points, RateFit, Sample, sphere_energy};
@@ -18,8 +18,8 @@ const MOST_PAIRED: usize = 512;
 /// Most states kept for a player, and most tokens.
 const MOST_FRAMES: u64 = 150;
 const MOST_PICTURED: usize = 1500;
-/// The rate is fitted where tokens are this near.
-const NEAR: f64 = 0.1;
+/// The rate is fitted where tokens are this near: there the field is linear but for a square of it.
+const NEAR: f64 = 1e-2;
 /// Tokens this near have come together to rounding: nothing happens any more.
 const TOGETHER: f64 = 1e-9;
 
@@ -86,7 +86,7 @@ fn follow(asked: &Asked<Consensus>, cell: &Cell, system: &System, work: &mut Wor
     // E rises along the symmetric flow on the sphere alone.
     let symmetric = matches!(cell.case, Case::Sphere(_) | Case::Hemisphere(_) | Case::Plateau);
     let paired = symmetric && cloud.n() <= MOST_PAIRED.min(ALL_PAIRS);
-    let pictured = cell.seed <= 1 && cloud.n() <= MOST_PICTURED && cloud.d() <= 3;
+    let pictured = cell.seed <= asked.sizes.first_seed && cloud.n() <= MOST_PICTURED && cloud.d() <= 3;
     let every = steps.div_ceil(MOST_FRAMES).div_ceil(EVERY).max(1) * EVERY;
     let mut way = Way { beta: cell.case.beta().filter(|beta| paired && *beta > 0.0), ..Way::default() };
     let taken = work.simulate(model, cloud, *steps, is_due, |look| {
@@ -107,9 +107,11 @@ fn follow(asked: &Asked<Consensus>, cell: &Cell, system: &System, work: &mut Wor
         .collect();
     let near: Vec<Sample> = way.path.iter().skip_while(|sample| sample.distance > NEAR).copied().collect();
     let fit = RateFit::of(&near, f64::EPSILON * (cloud.d() as f64).sqrt()).ok();
+    let energy_at = |at: f64| rows.iter().find(|row| row[0] >= at && cell.case == Case::Plateau).map(|row| row[2]);
+    let [early_energy, late_energy] = BETWEEN.map(energy_at);
     let plateau = rows.iter().filter(|row| (50.0..=250.0).contains(&row[0])).map(|row| Some(row[2]));
     let plateau = if cell.case == Case::Plateau { median(plateau) } else { None };
-    if cell.seed <= 1 {
+    if cell.seed <= asked.sizes.first_seed {
         work.series("path", &["t", "apart", "energy"], rows)?;
     }
     if !way.frames.is_empty() {
@@ -129,6 +131,8 @@ fn follow(asked: &Asked<Consensus>, cell: &Cell, system: &System, work: &mut Wor
         rate: fit.map(|fit| -libm::log(fit.rate) / dt),
         geometric: fit.map(|fit| fit.decay() == Decay::Geometric),
         plateau,
+        early_energy,
+        late_energy,
         last_energy: way.energies.last().copied().filter(|energy| energy.is_finite()),
         levels: None,
     })

@@ -2,14 +2,11 @@
 
 use super::rises::{Runs, Summary};
 use super::{
-    FALLS_BACK, Kind, Lyapunov, NOT_MONOTONE, NOT_MUTUAL, ROUNDING, SQUARES, SQUARES_FALL, SQUARES_RISE, V, WIDTH,
+    FALLS_BACK, Kind, Lyapunov, NOT_MONOTONE, RAISED_BY, ROUNDING, SQUARES, SQUARES_FALL, SQUARES_RISE, V, WIDTH,
     WIDTH_FALLS,
 };
 use crate::study::common::largest;
 use crate::study::{Asked, Report, Verdict};
-
-/// The share of the rises that makes a pattern their cause.
-const CAUSE: f64 = 0.5;
 
 pub(super) fn judge(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Report) {
     let kinds: Vec<Kind<'_>> = asked.own.kinds().collect();
@@ -28,10 +25,9 @@ pub(super) fn judge(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Repor
     let sums = summaries(SQUARES, |kind| kind.delta > 0.0 && kind.family == "identity");
     if !sums.is_empty() {
         let rises: f64 = sums.iter().map(|s| s.rises).sum();
-        report.claim(SQUARES_FALL.judged(
+        report.claim(SQUARES_FALL.counted(
             format!("it falls in {rises} of {} steps", steps(&sums)),
-            format!("by more than {ROUNDING:.0e} of it"),
-            Verdict::if_seen(rises > 0.0),
+            format!("by more than {ROUNDING:.0e} of it; nothing is claimed"),
         ));
     }
 }
@@ -50,9 +46,12 @@ fn of_v(kind: &Kind<'_>, runs: &Runs<'_>, report: &mut Report) {
         Verdict::if_seen(v.rises > 0.0),
     ));
     report.claim(FALLS_BACK.with("kind", &kind.name).judged(
-        format!("{} of {} rises never waited out; the longest wait is {} steps", v.never, v.rises, v.wait),
-        "every rise, before the run ends",
-        if v.rises > 0.0 { Verdict::at_rest(v.never == 0.0, of().all(|row| row.settled)) } else { Verdict::Undecided },
+        format!(
+            "{} of {} rises never waited out in the {} of {} runs that came to rest; the longest wait is {} steps",
+            v.never, v.rises_at_rest, v.resting, v.runs, v.wait
+        ),
+        "every rise, before the run ends; that none was found is no proof",
+        Verdict::if_any(v.rises_at_rest > 0.0, v.never == 0.0),
     ));
     let up = [
         of().map(|row| row.up_both).sum::<f64>(),
@@ -61,15 +60,12 @@ fn of_v(kind: &Kind<'_>, runs: &Runs<'_>, report: &mut Report) {
     ];
     let all: f64 = up.iter().sum();
     let [both, one, neither] = up.map(|up| 100.0 * up / all);
-    report.claim(NOT_MUTUAL.with("kind", &kind.name).judged(
+    report.claim(RAISED_BY.with("kind", &kind.name).counted(
         if all > 0.0 {
-            format!(
-                "of what rises {neither:.0} % is from pairs where neither attends, {one:.0} % one, {both:.0} % both"
-            )
+            format!("of what rises {both:.0} % is from pairs where both attend, {one:.0} % one, {neither:.0} % neither")
         } else {
             "nothing rose".into()
         },
-        format!("more than {} %", 100.0 * CAUSE),
-        Verdict::if_any(all > 0.0, up[1] + up[2] > CAUSE * all),
+        "nothing is claimed: were asymmetry the cause, it would be one",
     ));
 }

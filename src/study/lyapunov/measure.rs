@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::num::{dot, norm, squared_distance};
 use crate::observe::{Alignment, Directions, Distinct, Hull, Points, hegselmann_krause};
 use crate::real::Linear;
-use crate::study::common::{every_step, masks};
+use crate::study::common::{every_step, is_still, masks};
 use crate::study::{Asked, Workbench, clouds};
 use crate::tokens::Tokens;
 
@@ -120,7 +120,7 @@ pub(super) fn row(asked: &Asked<Lyapunov>, cell: &Cell, work: &mut Workbench<'_>
             }
         }
         before = Some(state);
-        row.settled = look.report.is_some_and(|report| report.moved == 0);
+        row.settled = is_still(look);
         Ok(ControlFlow::Continue(()))
     })?;
     row.one_way = attending[1] as f64 / attending[0].max(1) as f64;

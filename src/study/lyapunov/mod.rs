@@ -29,15 +29,15 @@ use crate::model::{Matrix, Model, StripForm};
 sheet! {
     NOT_MONOTONE = Reconstructed("2509.15958, section 6; Eq. 41 not public",
         "V with R = δ is not monotone along localmax (A: {kind})");
-    FALLS_BACK = Reported("2509.15958, section 7.1, open question 2",
+    FALLS_BACK = Conjecture("2509.15958, section 7.1, open question 2",
         "After every rise V falls back below where it was: it may serve as a non-monotone function (A: {kind})");
-    NOT_MUTUAL = Reported("2509.15958, section 7.1: asymmetry is what hinders",
-        "V rises by pairs that do not attend to each other both ways (A: {kind})");
+    RAISED_BY = Counted("2509.15958, section 7.1, takes asymmetry for what hinders",
+        "The pairs that V rises by: which of their tokens attended to the other (A: {kind})");
     WIDTH_FALLS = Proved("2509.15958, section 3; derived here for any A",
         "The mean width of K never rises, whatever A and δ");
     SQUARES_RISE = Proved("derived from 2407.01602, section 2",
         "In hardmax Σ⟨Ax,x⟩ never falls, A positive definite");
-    SQUARES_FALL = Reconstructed("observed here", "In localmax Σ|x|² does fall (A = I)");
+    SQUARES_FALL = Counted("observed here", "Falls of Σ|x|² in localmax (A = I)");
 }
 
 /// A rise below this times the candidate's largest magnitude is rounding.
@@ -152,9 +152,9 @@ impl Study for Lyapunov {
         positive("--radius", own.radius)?;
         let mut cells = Vec::new();
         for Kind { family, delta, .. } in own.kinds() {
-            for seed in 1..=sizes.seeds {
+            for seed in sizes.every_seed() {
                 let a = common::matrix(family, None, sizes.dim, seed);
-                if seed == 1 {
+                if seed == sizes.first_seed {
                     own.model(&a, delta).validate(sizes.dim, 1)?;
                 }
                 cells.push(Cell { family: family.to_owned(), a, delta, seed });

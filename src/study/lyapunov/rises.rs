@@ -65,6 +65,10 @@ pub(super) struct Summary {
     pub(super) rises: f64,
     pub(super) largest: f64,
     pub(super) wait: f64,
+    /// Number of runs at rest at their end; of the rises in them, and of those that were never waited
+    /// out.
+    pub(super) resting: u64,
+    pub(super) rises_at_rest: f64,
     pub(super) never: f64,
 }
 
@@ -83,12 +87,16 @@ impl<'a> Runs<'a> {
         for (row, records) in self.rows.iter().zip(&self.records).filter(|(row, _)| kind.has(row)) {
             sum.runs += 1;
             sum.steps += row.steps;
+            sum.resting += u64::from(row.settled);
             for record in records.iter().filter(|record| record.candidate == candidate) {
                 sum.rising += u64::from(record.rises > 0.0);
                 sum.rises += record.rises;
                 sum.largest = sum.largest.max(record.largest);
                 sum.wait = sum.wait.max(record.wait);
-                sum.never += record.never;
+                if row.settled {
+                    sum.rises_at_rest += record.rises;
+                    sum.never += record.never;
+                }
             }
         }
         sum
@@ -108,7 +116,8 @@ pub(super) fn table(asked: &Asked<Lyapunov>, runs: &Runs<'_>, report: &mut Repor
             lines.push(line);
         }
     }
-    let caption = "The largest rise in units of the candidate's largest magnitude; waits in steps.";
+    let caption =
+        "The largest rise in units of the candidate's largest magnitude; waits in steps; never back: in runs at rest.";
     report.table(caption, head, lines);
 }
 

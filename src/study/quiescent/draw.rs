@@ -4,7 +4,6 @@ use super::{Quiescent, RATE_ERROR, Row};
 use crate::error::Result;
 use crate::observe::contraction;
 use crate::plot::{Chart, Coordinate, Panels, Player};
-use crate::study::drawing::{path, plane};
 use crate::study::{Asked, Report, Results};
 
 /// Most steps of the distances that are shown.
@@ -20,10 +19,10 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
     report.panels("who-stays", caption, &who_stays(asked, results)?, 1080, [60, 330])?;
     let caption = "In the score form y begins within δ/(2+2α) of the vertex v and goes to p. In the width form v \
                    itself moves, and tokens that come within the radius of a vertex of the limit stay.";
-    report.panels("constructed", caption, &constructed(results)?, 1080, [560, 0])?;
+    report.panels("constructed", caption, &constructed(results)?, 1180, [420, 0])?;
     if let Some((cell, row)) = asked.own.alphas.iter().find_map(|&alpha| shown(asked, results, alpha)) {
         let caption =
-            format!("Tokens around corners, {} strip, δ = {}, α = {}, seed 1.", row.form, row.delta, row.alpha);
+            format!("Tokens around corners, {} strip, δ = {}, α = {}, first seed.", row.form, row.delta, row.alpha);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
@@ -32,7 +31,9 @@ pub(super) fn figures(asked: &Asked<Quiescent>, results: &Results<Row>, report: 
 /// The pictured cell of an α.
 fn shown<'a>(asked: &Asked<Quiescent>, results: &'a Results<Row>, alpha: f64) -> Option<(usize, &'a Row)> {
     let form = asked.own.forms[0];
-    let wanted = |row: &Row| row.seed == 1 && row.form == form && row.alpha == alpha && row.closed_groups > 0;
+    let wanted = |row: &Row| {
+        row.seed == asked.sizes.first_seed && row.form == form && row.alpha == alpha && row.closed_groups > 0
+    };
     results.cell(wanted).map(|cell| (cell, &results.rows[cell]))
 }
 
@@ -55,9 +56,9 @@ fn distances(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Chart> 
     let mut chart = Chart::new(
         "Distance to the vertex in quiescent sets",
         Coordinate::whole("step t").within(0.0, last),
-        Coordinate::log("|xᵢ − v| (dimensionless)").within(1e-17, 1.0),
+        Coordinate::log("|xᵢ − v|").within(1e-17, 1.0),
     )
-    .subtitle(format!("{} strip, δ = {}, {}, seed 1", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
+    .subtitle(format!("{} strip, δ = {}, {}, first seed", asked.own.forms[0], asked.own.delta, asked.sizes.shape()))
     .foot(
         "Dashed: slope −ln(1+α), from the step at which all groups are closed. Lines end where a token is at the \
            vertex to the last bit.",
@@ -77,10 +78,10 @@ fn distances(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Chart> 
 fn errors(asked: &Asked<Quiescent>, results: &Results<Row>) -> Chart {
     let mut chart = Chart::new(
         "The worst fitted rate of each cloud",
-        Coordinate::log("α (dimensionless)"),
+        Coordinate::log("α"),
         Coordinate::log("|rate − 1/(1+α)| (per step)"),
     )
-    .subtitle(format!("{} clouds for each α and strip form", asked.sizes.seeds));
+    .subtitle(format!("{} for each α and strip form", asked.sizes.clouds()));
     for (k, form) in asked.own.forms.iter().enumerate() {
         let of = results.rows.iter().filter(|row| row.seed > 0 && row.form == *form);
         // The forms side by side.
@@ -110,27 +111,26 @@ fn who_stays(asked: &Asked<Quiescent>, results: &Results<Row>) -> Result<Panels>
         charts.push(chart.upright("ε(v) = s(v)/(2+2α)", 1.0));
     }
     let title = "Tokens that stay near a vertex, by where they began".into();
-    let subtitle = format!("{} strip, seed 1; v is the vertex whose ball is nearest", asked.own.forms[0]);
+    let subtitle = format!("{} strip, first seed; v is the vertex whose ball is nearest", asked.own.forms[0]);
     Ok(Panels { title, subtitle, charts, columns: 2 })
 }
 
-/// The constructed case under each form, near its vertex.
+/// The constructed case under each form: the heights of its tokens over time.
 fn constructed(results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
     for (cell, row) in results.cells(|row| row.case == "constructed" && row.closed_groups > 0) {
         let frames = results.frames(cell)?;
-        let mut chart = plane(format!("{} strip: {} lost", row.form, row.lost), None);
-        for (i, name) in ["v = (10, 0)", "p = (9.89, 8)", "y = (9.89, 0.3)"].into_iter().enumerate() {
-            chart = chart.line(name, path(&frames, i)).colour(i);
-        }
-        chart = chart.points("start", (0..3).filter_map(|i| path(&frames, i).next())).ink().radius(2.2);
-        let around = |x: f64, y: f64, radius: f64| -> Vec<(f64, f64)> {
-            let at = |k: u32| f64::from(k) / 72.0 * std::f64::consts::TAU;
-            (0..72).map(|k| (x + radius * at(k).cos(), y + radius * at(k).sin())).collect()
-        };
+        let heights = |i: usize| frames.iter().map(move |(t, tokens)| (*t as f64, tokens.get(i, 1)));
+        let title = format!("{} strip: {} lost", row.form, row.lost);
+        let mut chart = Chart::new(title, Coordinate::whole("step t"), Coordinate::linear("x₂"));
+        // Where v goes as y does, the points show below the line.
+        chart = chart.points("v = (10, 0)", heights(0)).colour(1).radius(5.0);
+        chart = chart.line("p = (9.89, 8)", heights(1)).colour(2).line("y = (9.89, 0.3)", heights(2)).colour(0);
+        let last = frames.last().map_or(0.0, |(t, _)| *t as f64);
         for v in results.series(cell, "vertices")?.rows.iter().filter(|v| v[0] > 0.0) {
-            chart = chart.region("published: δ/(2+2α)", around(v[0], v[1], v[3])).colour(5);
-            chart = chart.region("s(v)/(2+2α)", around(v[0], v[1], v[2])).colour(4).opacity(0.6);
+            let around = |radius: f64| [0.0, last].map(|t| [t, v[1] - radius, v[1] + radius]).to_vec();
+            chart = chart.band("published: within δ/(2+2α) of a vertex", around(v[3])).colour(5).opacity(0.5);
+            chart = chart.band("within s(v)/(2+2α)", around(v[2])).colour(3).opacity(0.6);
         }
         charts.push(chart);
     }

@@ -20,10 +20,10 @@ pub(super) fn figures(
     let slow = |rows: &[&Row]| {
         100.0 * rows.iter().filter(|row| row.is_slow(asked.own.slow)).count() as f64 / rows.len().max(1) as f64
     };
-    let time = heat(asked, rows, ("Time to convergence", "T_ε (steps)", true), middle(|row| row.settled));
+    let time = heat(asked, rows, ("Time to convergence", "time to rest (steps)", true), middle(|row| row.settled));
     let caption = "Median over the clouds; a dash: most did not come to rest.";
     report.chart("time", caption, &time, [860, 560])?;
-    let title = ("Slowdown over the rate of quiescent sets", "T_ε / T_theory (ratio)", false);
+    let title = ("Slowdown over the rate of quiescent sets", "measured time / time at the rate alone (ratio)", false);
     let slowdown = heat(asked, rows, title, middle(|row| row.slowdown));
     let caption =
         "Time over what the rate of quiescent sets alone would take: tokens must first come to a quiescent set.";
@@ -54,17 +54,21 @@ fn heat(
     let row = |&delta: &f64| own.alphas.iter().map(|&alpha| value(&of(alpha, delta))).collect();
     let values = own.deltas.iter().map(row).collect();
     let (x, y) = (names(&own.alphas), names(&own.deltas));
-    Chart::heat(title, ("α (dimensionless)", &x), ("δ (units of |x|)", &y), label, log, values)
-        .subtitle(format!("n = {n}, d = {}, {} clouds, ε = {:e}", asked.sizes.dim, asked.sizes.seeds, own.epsilon))
+    Chart::heat(title, ("α", &x), ("δ (units of |x|)", &y), label, log, values).subtitle(format!(
+        "n = {n}, d = {}, {}, ε = {:e}",
+        asked.sizes.dim,
+        asked.sizes.clouds(),
+        own.epsilon
+    ))
 }
 
-/// T_ε over n, a panel for each α.
+/// The time to rest over n, a panel for each α.
 fn over_n(asked: &Asked<Rates>, rows: &[Row]) -> Panels {
     let own = &asked.own;
     let mut charts = Vec::new();
     for &alpha in &own.alphas {
         let mut chart =
-            Chart::new(format!("α = {alpha}"), Coordinate::log("n (tokens)"), Coordinate::log("T_ε (steps)"));
+            Chart::new(format!("α = {alpha}"), Coordinate::log("n (tokens)"), Coordinate::log("time to rest (steps)"));
         for (k, &delta) in own.deltas.iter().enumerate() {
             let mut intervals = Vec::new();
             for n in asked.counts() {
@@ -84,7 +88,7 @@ fn over_n(asked: &Asked<Rates>, rows: &[Row]) -> Panels {
         charts.push(chart.level("rate 1/(1+α) alone", theory));
     }
     let title = "Time to convergence over the number of tokens".into();
-    let subtitle = format!("d = {}, {} clouds each, ε = {:e}", asked.sizes.dim, asked.sizes.seeds, own.epsilon);
+    let subtitle = format!("d = {}, {} each, ε = {:e}", asked.sizes.dim, asked.sizes.clouds(), own.epsilon);
     Panels { title, subtitle, charts, columns: 2 }
 }
 
@@ -94,16 +98,14 @@ fn path(asked: &Asked<Rates>, results: &Results<Row>, row: &Row) -> Result<Chart
     let series = results.series(cell, "distance")?;
     let times = series.column("t")?;
     let (epsilon, theory) = (asked.own.epsilon, contraction(row.alpha));
-    let mut chart = Chart::new(
-        "Distance to the last place",
-        Coordinate::whole("step t"),
-        Coordinate::log("|xᵢ(t) − xᵢ(∞)| (dimensionless)"),
-    )
-    .subtitle(format!("n = {}, α = {}, δ = {}, seed {}", row.n, row.alpha, row.delta, row.seed));
+    let mut chart =
+        Chart::new("Distance to the last place", Coordinate::whole("step t"), Coordinate::log("|xᵢ(t) − xᵢ(∞)|"))
+            .subtitle(format!("n = {}, α = {}, δ = {}, seed {}", row.n, row.alpha, row.delta, row.seed));
     for (name, column) in [("farthest token", "all"), ("99 % are within", "most"), ("half are within", "half")] {
         // The last state is the place itself.
-        let points = times.iter().copied().zip(series.column(column)?).filter(|(_, y)| *y > 0.0);
-        chart = chart.line(name, points.collect::<Vec<_>>());
+        let points: Vec<_> = times.iter().copied().zip(series.column(column)?).filter(|(_, y)| *y > 0.0).collect();
+        // The farthest token and 99 % of the tokens may be one curve: the points show below the line.
+        chart = if column == "all" { chart.points(name, points).radius(5.0) } else { chart.line(name, points) };
     }
     let start = series.column("all")?.first().copied().unwrap_or(1.0);
     let end = libm::log(start / epsilon) / libm::log1p(row.alpha);

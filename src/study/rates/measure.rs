@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Cell, Rates, Row, STILL, model};
+use super::{Cell, Rates, Row, model};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
 use crate::observe::Clusters;
@@ -20,17 +20,19 @@ pub(super) fn row(asked: &Asked<Rates>, cell: &Cell, work: &mut Workbench<'_>) -
     let (epsilon, steps, d) = (asked.own.epsilon, asked.sizes.steps, asked.sizes.dim);
     let cloud = CloudSample::new(Cloud::Gaussian, cell.n, d).tokens(cell.seed, Precision::F64)?;
     let mut settling = Settling::new(cell.n, d, steps);
-    let (mut rests, mut fixed, mut noise, mut places, mut strip_mean) = (false, false, 0.0, 0, 0.0);
+    let (mut rests, mut noise, mut places) = (false, 0.0, 0);
+    // The keys of all strips, and the step from which on their number stays.
+    let (mut keys, mut since) = (0, 0);
     let taken = work.simulate(&model(cell.alpha, cell.delta), &cloud, steps, settling.is_due(), |look| {
-        let moved = settling.keep(look.t, look.tokens);
-        fixed = is_still(look);
-        rests = fixed || moved * STILL <= epsilon;
-        if look.last || rests {
-            // The distance left to go is known to about the one last gone.
-            noise = (look.unit() * (d as f64).sqrt()).max(if fixed { 0.0 } else { moved });
+        settling.keep(look.t, look.tokens);
+        let total = look.report.map_or(0, |report| report.strip_total);
+        if total != keys {
+            (keys, since) = (total, look.t);
+        }
+        if look.last {
+            rests = is_still(look);
+            noise = look.unit() * (d as f64).sqrt();
             places = Clusters::of(look.tokens, TOGETHER * epsilon).weight.len() as u64;
-            strip_mean = look.report.map_or(0.0, |report| report.strip_total as f64 / cell.n as f64);
-            return Ok(ControlFlow::Break(()));
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -39,7 +41,7 @@ pub(super) fn row(asked: &Asked<Rates>, cell: &Cell, work: &mut Workbench<'_>) -
     let theory = (libm::log(farthest / epsilon) / libm::log1p(cell.alpha)).max(0.0);
     let time = |value: f64| rests.then_some(value);
     let all = time(settled(&path, |at| at.all, epsilon, noise));
-    let rate = if rests { last_rate(&path, NEAR, noise) } else { None };
+    let rate = if rests { last_rate(&path, NEAR, since, noise) } else { None };
     let rows = path.iter().map(|at| vec![at.step as f64, at.all, at.most, at.half]).collect();
     work.series("distance", &["t", "all", "most", "half"], rows)?;
     Ok(Row {
@@ -49,7 +51,6 @@ pub(super) fn row(asked: &Asked<Rates>, cell: &Cell, work: &mut Workbench<'_>) -
         seed: cell.seed,
         steps: taken,
         rests,
-        fixed,
         settled: all,
         settled_most: time(settled(&path, |at| at.most, epsilon, noise)),
         settled_half: time(settled(&path, |at| at.half, epsilon, noise)),
@@ -58,6 +59,6 @@ pub(super) fn row(asked: &Asked<Rates>, cell: &Cell, work: &mut Workbench<'_>) -
         last_rate: rate.map(|rate| rate.rate),
         interval: rate.map(|rate| (rate.interval[1] - rate.interval[0]) / 2.0),
         places,
-        strip_mean,
+        strip_mean: keys as f64 / cell.n as f64,
     })
 }

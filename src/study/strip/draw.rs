@@ -11,7 +11,7 @@ use crate::tokens::Tokens;
 
 pub(super) fn figures(asked: &Asked<Strip>, results: &Results<Row>, report: &mut Report) -> Result<()> {
     let own = &asked.own;
-    let cell = results.cell(|row| row.seed == 1 && row.delta == own.shown);
+    let cell = results.cell(|row| row.seed == asked.sizes.first_seed && row.delta == own.shown);
     let pictured = cell.filter(|_| asked.sizes.tokens <= MOST_PICTURED);
     if let Some(cell) = pictured.filter(|_| asked.sizes.dim == 2) {
         three_rules(asked, results, cell, report)?;
@@ -19,7 +19,7 @@ pub(super) fn figures(asked: &Asked<Strip>, results: &Results<Row>, report: &mut
     let caption = "Strip sizes over δ: from one key, as in hardmax, to all of them, as in softmax.";
     report.chart("strip-sizes", caption, &sizes(asked, &results.rows), [960, 560])?;
     if let Some(cell) = pictured {
-        let caption = format!("Localmax with δ = {} and α = {}, seed 1.", own.shown, own.alpha);
+        let caption = format!("Localmax with δ = {} and α = {}, first seed.", own.shown, own.alpha);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
     Ok(())
@@ -58,7 +58,7 @@ fn three_rules(asked: &Asked<Strip>, results: &Results<Row>, cell: usize, report
         }
         charts.push(chart.points("the token that attends", [spot(tokens, reference)]).colour(1).radius(5.0));
     }
-    let subtitle = format!("n = {}, token {reference}, seed 1", tokens.n());
+    let subtitle = format!("n = {}, token {reference}, first seed", tokens.n());
     let panels =
         Panels { title: "Keys that one token attends to, under three rules".into(), subtitle, charts, columns: 3 };
     let caption = "The same token of the same cloud. Weights are equal inside the strip of localmax, and fall off \
@@ -96,7 +96,7 @@ fn sizes(asked: &Asked<Strip>, rows: &[Row]) -> Chart {
         Coordinate::log(format!("δ ({unit})")),
         Coordinate::log("strip size |Cᵢ| (tokens)"),
     )
-    .subtitle(format!("{}, {} clouds", asked.sizes.shape(), asked.sizes.seeds))
+    .subtitle(format!("{}, {}", asked.sizes.shape(), asked.sizes.clouds()))
     .band("smallest to largest", band.collect())
     .line("mean", means)
     .colour(0)

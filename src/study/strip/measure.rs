@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use super::{Cell, MOST_PICTURED, Row, Strip};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
-use crate::model::{Model, Rule};
-use crate::num::{dot, evenly};
+use crate::model::{Model, Rule, StripForm};
+use crate::num::{dot, evenly, norm};
+use crate::observe::Points;
 use crate::real;
 use crate::reference;
 use crate::study::common::{ends_only, every_step, masks};
@@ -29,9 +30,15 @@ pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -
         inner = masks(look, &rows)?;
         Ok(ControlFlow::Continue(()))
     })?;
+    let mut ties = 0;
+    work.simulate(&own.model(Rule::Hardmax), &cloud, 0, ends_only, |look| {
+        ties = masks(look, &rows)?.iter().filter(|mask| mask.len() > 1).count() as u64;
+        Ok(ControlFlow::Continue(()))
+    })?;
     let examined = rows.len() as u64;
     let mut row = Row { seed: cell.seed, delta: cell.delta, rows: examined, strip_min: u64::MAX, ..Row::default() };
-    let played = cell.seed == 1 && cell.delta == own.shown;
+    (row.hardmax_ties, row.all_due) = (ties, cell.delta > widest(&cloud, own.form));
+    let played = cell.seed == sizes.first_seed && cell.delta == own.shown;
     let pictured = played && n <= MOST_PICTURED;
     let (mut frames, mut shown) = (Vec::new(), Vec::new());
     let steps = if played { sizes.steps } else { 0 };
@@ -58,12 +65,18 @@ pub(super) fn row(asked: &Asked<Strip>, cell: &Cell, work: &mut Workbench<'_>) -
     Ok(row)
 }
 
+/// A width that no two scores of a token differ by.
+fn widest(cloud: &Tokens, form: StripForm) -> f64 {
+    let radius = Points::of(cloud).rows().map(norm).fold(0.0, f64::max);
+    2.0 * radius * if form == StripForm::Score { radius } else { 1.0 }
+}
+
 /// Compares the masks of some rows with the formulas, and with the masks at δ/2.
 fn examine(
     look: &mut Look<'_>,
     rows: &[usize],
     inner: &[Vec<u32>],
-    [hard, strip, soft]: &[Formula<'_>; 3],
+    [_, strip, soft]: &[Formula<'_>; 3],
     row: &mut Row,
 ) -> Result<()> {
     let (n, count) = (look.tokens.n(), rows.len() as f64);
@@ -78,7 +91,6 @@ fn examine(
             row.differ += u64::from(strip.differs(i, &mask, rounding));
             let is_nested = small.iter().all(|j| mask.binary_search(j).is_ok());
             row.not_nested += u64::from(!is_nested);
-            row.hardmax_ties += u64::from(hard.attended(i).len() > 1);
             let weights = soft.attended(i);
             row.softmax_zeros += u64::from(weights.len() < n || weights.iter().any(|(_, w)| *w <= 0.0));
             let entropy: f64 = weights.iter().filter(|(_, w)| *w > 0.0).map(|(_, w)| -w * w.ln()).sum();

@@ -16,6 +16,7 @@ use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Statement, Study, Verdict, Workbench};
 use crate::error::{Error, Result};
 use crate::model::{Matrix, Model, Rule, StripForm};
+use crate::num::short;
 use crate::schedule::Schedule;
 
 sheet! {
@@ -24,7 +25,8 @@ sheet! {
     NESTED = Proved("2509.15958, section 2; from the definition",
         "Strips are nested: a smaller δ attends to fewer tokens, down to hardmax");
     HARDMAX = Proved("2407.01602, section 2", "Hardmax attends to one key, but for ties");
-    SOFTMAX = Proved("2509.15958, section 1", "Softmax attends to all keys");
+    SOFTMAX = Illustration("2509.15958, section 1; from the definition",
+        "Softmax attends to all keys: the equation in f64, no engine");
     WIDEST = Proved("2509.15958, section 2; from the definition",
         "A strip wider than the cloud holds all tokens");
 }
@@ -62,7 +64,8 @@ columns! { Row:
     strip_max: u64, "Number of keys of the largest strip";
     differ: u64, "Rows whose mask on the engine differs from the formula's, pairs within rounding of the edge excepted";
     not_nested: u64, "Rows whose strip at δ/2 is not inside the one at δ";
-    hardmax_ties: u64, "Rows with more than one maximiser";
+    hardmax_ties: u64, "Rows that attend to more than one key under hardmax, on the engine";
+    all_due: bool, "Whether δ exceeds every difference of scores: then all tokens are in every strip";
     softmax_zeros: u64, "Rows in which a softmax weight is 0 in f64";
     softmax_keys: f64, "Mean of `exp(entropy)` of the softmax weights: the number of keys that count";
 }
@@ -101,7 +104,10 @@ impl Study for Strip {
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let Strip { deltas, shown, beta, .. } = &asked.own;
         if let Some(delta) = deltas.iter().find(|delta| !(delta.is_finite() && **delta > 0.0)) {
-            return Err(Error::input(format!("--deltas: {delta} is no width; each must be finite and above 0")));
+            return Err(Error::input(format!(
+                "--deltas: {} is no width; each must be finite and above 0",
+                short(*delta)
+            )));
         }
         if !deltas.contains(shown) {
             return Err(Error::input(format!("--shown {shown}: it must be one of --deltas")));
@@ -112,7 +118,7 @@ impl Study for Strip {
             .softmax()
             .validate(asked.sizes.dim, 1)
             .map_err(|_| Error::input(format!("--beta {beta}: it must be finite and at least 0")))?;
-        let seeds = 1..=asked.sizes.seeds;
+        let seeds = asked.sizes.every_seed();
         Ok(seeds.flat_map(|seed| deltas.iter().map(move |&delta| Cell { seed, delta })).collect())
     }
 
@@ -146,12 +152,14 @@ fn claims(asked: &Asked<Strip>, rows: &[Row], report: &mut Report) {
     always(NESTED, |row| row.not_nested, "rows, δ/2 inside δ");
     always(HARDMAX, |row| row.hardmax_ties, "rows of normal clouds, which have no ties");
     always(SOFTMAX, |row| row.softmax_zeros, "rows, a weight of 0");
-    let widest = rows.iter().filter(|row| asked.own.deltas.iter().all(|delta| *delta <= row.delta));
-    let n = asked.sizes.tokens as u64;
-    let fewest = widest.map(|row| row.strip_min).min().unwrap_or(0);
+    let (n, widest) = (asked.sizes.tokens as u64, || rows.iter().filter(|row| row.all_due));
+    let fewest = widest().map(|row| row.strip_min).min().unwrap_or(0);
     report.claim(WIDEST.judged(
-        format!("at the widest δ the smallest strip holds {fewest} of {n}"),
-        "all tokens, where δ exceeds the diameter",
-        Verdict::if_seen(fewest == n),
+        match widest().count() {
+            0 => "no δ is as wide as that".into(),
+            clouds => format!("in {clouds} cells δ is as wide as that; the smallest strip holds {fewest} of {n}"),
+        },
+        "all tokens, where δ exceeds the diameter (times the largest token in the score form)",
+        Verdict::if_any(widest().next().is_some(), fewest == n),
     ));
 }

@@ -9,6 +9,7 @@
 
 use crate::error::{Error, Result};
 use crate::rng::Stream;
+use crate::study::common::parts;
 
 /// Largest number of values of one axis.
 const MOST: u64 = 1_000_000;
@@ -41,12 +42,13 @@ impl Axis {
         Ok(Self { key: key.to_owned(), values })
     }
 
-    /// The axis of seeds from 1 to `end`.
-    pub(super) fn seeds(end: u64) -> Result<Self> {
-        if end > MOST {
-            return Err(Error::input(format!("--seeds {end}: there are at most {MOST}")));
+    /// The axis of `count` seeds from `first` on.
+    pub(super) fn seeds(first: u64, count: u64) -> Result<Self> {
+        if count > MOST {
+            return Err(Error::input(format!("--seeds {count}: there are at most {MOST}")));
         }
-        Ok(Self { key: "seed".into(), values: Values::List((1..=end).map(|k| k.to_string()).collect()) })
+        let seeds = first..first.saturating_add(count);
+        Ok(Self { key: "seed".into(), values: Values::List(seeds.map(|seed| seed.to_string()).collect()) })
     }
 
     /// An axis with one value.
@@ -125,28 +127,6 @@ fn call(text: &str) -> Option<(&str, Vec<f64>)> {
     let (name, rest) = text.split_once('(')?;
     let numbers: Result<Vec<f64>, _> = rest.strip_suffix(')')?.split(',').map(|part| part.trim().parse()).collect();
     ["lin", "log", "uniform"].contains(&name.trim()).then_some((name.trim(), numbers.ok()?))
-}
-
-/// Splits at commas that stand in no bracket and no quotes.
-fn parts(text: &str) -> Vec<String> {
-    let (mut depth, mut quote, mut found) = (0i32, None, vec![String::new()]);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), _) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '(' | '[' | '{') => depth += 1,
-            (None, ')' | ']' | '}') => depth -= 1,
-            (None, ',') if depth == 0 => {
-                found.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(part) = found.last_mut() {
-            part.push(c);
-        }
-    }
-    found.iter().map(|part| part.trim().to_owned()).collect()
 }
 
 /// A value for each axis, in the axes' order.

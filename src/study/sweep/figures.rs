@@ -23,7 +23,7 @@ const MEASURES: [Measure; 3] = [
     Measure {
         name: "clusters",
         title: "Clusters at the end",
-        label: "clusters (count)",
+        label: "clusters",
         log: false,
         of: |row| Some(row.clusters as f64),
     },
@@ -31,7 +31,7 @@ const MEASURES: [Measure; 3] = [
     Measure {
         name: "spread",
         title: "Spread at the end over that at the start",
-        label: "spread_ratio (ratio)",
+        label: "spread, end over start",
         log: false,
         of: |row| Some(row.spread_ratio),
     },

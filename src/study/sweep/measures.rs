@@ -28,7 +28,7 @@ columns! { Row:
     rests: bool, "Whether no token moves noticeably any more";
     fixed: bool, "Whether no bit will ever move again";
     settled: Option<f64>,
-        "Step from which every token stays within ε of where it ends; empty if the run did not come to rest";
+        "Step from which every token stays within ε of where it ends; empty if the run did not settle";
     radius: f64, "Length of the largest token at the end";
     spread: f64, "Root mean square distance from the mean, at the end";
     spread_ratio: f64, "Spread at the end over that at the start";

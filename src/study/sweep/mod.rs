@@ -7,30 +7,28 @@
 //! Measures that do not apply are empty; `sweep.csv` has a column for each swept key and measure.
 
 mod axes;
+mod base;
 mod figures;
 mod measures;
 
-use std::path::{Path, PathBuf};
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use serde::{Deserialize, Serialize};
 
 use self::axes::{Axis, Place, product};
+pub use self::base::Base;
 use super::common::positive;
 use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
 use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
-use crate::io::config::{Config, Override};
-use crate::io::{input, presets};
+use crate::io::config::{Config, Override, TokenSource};
+use crate::io::presets;
+use crate::model::Rule;
 
 pub use self::measures::Row;
 
 /// The axes of a sweep that names nothing at all.
 const UNASKED: [&str; 5] =
     ["model.alpha=0.1,0.5,1,3", "model.delta=log(0.05,1.6,6)", "seed=1..5", "run.steps=1000", "run.precision=f64"];
-/// Largest config that is carried along in `study.toml`.
-const LARGEST: u64 = 1 << 20;
 
 parameters! { Sweep:
     /// An embedded system to vary; `localmax presets` lists them
@@ -48,47 +46,26 @@ parameters! { Sweep:
     tokens: Option<u64> = None, "N";
     /// Dimension of a generated cloud
     dim: Option<u64> = None, "D";
-    /// Repeats: seeds 1 to K
+    /// Repeats, each with a seed of its own
     seeds: Option<u64> = None, "K";
+    /// The first seed: K repeats have the seeds S to S + K − 1
+    first_seed: Option<u64> = None, "S", requires = "seeds";
     /// Steps to take
     steps: Option<u64> = None, "T";
     /// Engine that computes
     engine: Option<String> = None, "ENGINE", value_parser = engine();
-    /// Width of the stored tokens
-    precision: Option<String> = None, "WIDTH", value_parser = ["f32", "f64"];
+    /// Width of the stored tokens; auto takes f32, or f64 where an exact rule's lattice would be too
+    /// coarse
+    precision: Option<String> = None, "WIDTH", value_parser = ["auto", "f32", "f64"];
     /// A token has settled when it stays within this of where it ends, in units of the largest
     /// token at the start
     epsilon: f64 = 1e-6, "EPSILON";
-    /// A config file to vary; its text is kept in study.toml
+    /// A config file to vary; its text is kept in study.toml, with the blake3 of files that it names
     config: Option<Base> = None, "FILE", value_parser = Base::read, conflicts_with = "preset";
 }
 
 fn engine() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(EngineChoice::ALL.map(|(_, name)| name))
-}
-
-/// A config file, kept so that a study is the same whatever becomes of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Base {
-    /// Path of the file.
-    pub file: PathBuf,
-    /// Lines of its text.
-    pub lines: Vec<String>,
-}
-
-impl Base {
-    fn read(path: &str) -> Result<Self, String> {
-        let text = input::given(Path::new(path), LARGEST).map_err(|e| e.to_string())?;
-        let file = std::path::absolute(path).map_err(|e| e.to_string())?;
-        Ok(Self { file, lines: text.lines().map(str::to_owned).collect() })
-    }
-
-    fn config(&self, overrides: &[Override]) -> Result<Config> {
-        let name = self.file.file_stem().map_or_else(|| "sweep".into(), |stem| stem.to_string_lossy().into_owned());
-        let folder = self.file.parent().unwrap_or(Path::new(""));
-        Config::parse(&self.lines.join("\n"), &self.file.display().to_string(), &name, folder, overrides)
-    }
 }
 
 /// A config with its values put in.
@@ -113,7 +90,8 @@ impl Sweep {
         ];
         let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
         let mut fixed: Vec<Axis> = fixed.collect();
-        fixed.extend(self.seeds.map(Axis::seeds).transpose()?);
+        let first = self.first_seed.unwrap_or(1);
+        fixed.extend(self.seeds.map(|count| Axis::seeds(first, count)).transpose()?);
         let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
         let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
         if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
@@ -170,6 +148,7 @@ impl Study for Sweep {
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let own = &asked.own;
         positive("--epsilon", own.epsilon)?;
+        own.config.as_ref().map_or(Ok(()), Base::check)?;
         let axes = own.axes()?;
         let cell = |place: Place| {
             let config = own.config(&axes, &place)?;
@@ -177,7 +156,19 @@ impl Study for Sweep {
             let label: Vec<String> = varied.map(|(axis, value)| format!("{}={value}", axis.key)).collect();
             Ok(Cell { at: place, label: label.join(" "), config })
         };
-        product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect()
+        let cells = product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect::<Result<Vec<_>>>()?;
+        // Seeds that draw nothing give one run several times.
+        let varies = axes.iter().any(|axis| axis.key == "seed" && axis.varies());
+        let draws = |config: &Config| {
+            matches!(config.tokens, TokenSource::Cloud(_)) || matches!(config.model.rule, Rule::Markov { .. })
+        };
+        if varies && !cells.iter().any(|cell| draws(&cell.config)) {
+            return Err(Error::input(
+                "several seeds, but the config's tokens are given and its rule draws nothing: every seed would be the \
+                 same run; leave the seeds out",
+            ));
+        }
+        Ok(cells)
     }
 
     fn label(cell: &Cell) -> String {
@@ -201,9 +192,9 @@ impl Study for Sweep {
         let (axes, cells) = (own.axes()?, Self::cells(asked)?);
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
-        let resting = results.rows.iter().filter(|row| row.rests).count();
+        let settled = results.rows.iter().filter(|row| row.rests).count();
         report.text(format!(
-            "{} over {}: {} cells{}. {resting} of them came to rest: in the last eighth of the steps or so no token \
+            "{} over {}: {} cells{}. {settled} of them settled: in the last eighth of the steps or so no token \
              went farther than {} of what a token counts as settled within. sweep.csv has a row a cell, a column a \
              key and a column a measure.",
             own.base(),

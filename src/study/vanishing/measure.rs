@@ -18,7 +18,7 @@ pub(super) fn row(asked: &Asked<Vanishing>, cell: &Cell, work: &mut Workbench<'_
     let model = own.model(&cell.delta);
     let directions = Directions::new(sizes.dim, DIRECTIONS, cell.seed);
     let mut ledger = SupportLedger::new(Points::of(&cloud).largest_magnitude(), sizes.precision);
-    let pictured = cell.seed == 1 && cell.cloud == own.clouds[0];
+    let pictured = cell.seed == sizes.first_seed && cell.cloud == own.clouds[0];
     let (mut frames, mut way, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     let mut row = Row { cloud: cell.cloud.clone(), delta: cell.text.clone(), seed: cell.seed, ..Row::default() };
     row.steps = work.simulate(&model, &cloud, sizes.steps, is_log_spaced, |look| {

@@ -13,7 +13,7 @@ mod claims;
 mod draw;
 mod measure;
 
-use super::common::{self, pairs, texts};
+use super::common::{self, Formulas, pairs, texts};
 use super::tables::{columns, parameters, sheet};
 use super::{Asked, Report, Results, Sizes, Study, Workbench, clouds};
 use crate::error::{Error, Result};
@@ -22,14 +22,16 @@ use crate::schedule::Schedule;
 
 sheet! {
     HARDMAX = Reconstructed("2407.01602, main theorem",
-        "Hardmax (δ = 0): every token converges to a point of S");
+        "Hardmax (δ = 0): every token converges to a point of S (cloud {cloud})");
     VANISHES = Reconstructed("2509.15958, Theorem 5.1",
-        "δ(t) = {delta} vanishes: every limit lies in S, all alignment gaps go to 0");
-    OUTSIDE = Reconstructed("2509.15958, Remark 3.1", "δ = {delta} constant: limits outside S occur");
+        "δ(t) = {delta} vanishes: every limit lies in S, all alignment gaps go to 0 (cloud {cloud})");
+    OUTSIDE = Reconstructed("2509.15958, Remark 3.1",
+        "δ = {delta} constant: limits outside S occur (cloud {cloud})");
     BOUNDED = Proved("derived here from Eq. 5",
-        "δ = {delta} constant: at a limit the gap is at most δ·s, for a token that rests is the mean of its strip");
+        "δ = {delta} constant: at a limit the gap is at most δ·s, for a token that rests is the mean of its strip \
+         (cloud {cloud})");
     CLOSER = Reported("2509.15958, third experiment of a summary",
-        "A vanishing δ leaves tokens closer to vertices than δ = {delta}");
+        "A vanishing δ leaves tokens closer to vertices than δ = {delta} (cloud {cloud})");
     NESTED = Proved("2509.15958, section 3", "The hull never grows: no support function rises");
 }
 
@@ -39,14 +41,11 @@ const NONE: f64 = 1e-6;
 const ARTEFACT: f64 = 1e-2;
 /// Number of random directions of support functions.
 const DIRECTIONS: usize = 64;
-/// A δ vanishes if it is below this share of its first value at [`ETERNITY`].
-const SHARE: f64 = 1e-3;
-const ETERNITY: f64 = 1e15;
 
 parameters! { Vanishing:
     /// Schedules of the strip's width, numbers or formulas in t; 0 is hardmax
-    deltas: Vec<String> =
-        texts(["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"]), "LIST", value_delimiter = ',';
+    deltas: Formulas =
+        Formulas::of(["0.25", "0.15", "0", "1/(t+1)", "1/(t+4)", "0.25*exp(-t/50)"]), "LIST", value_parser = Formulas::read;
     /// Step size
     alpha: f64 = 0.5, "ALPHA";
     /// Form of the strip, which sets the unit of its width
@@ -62,7 +61,10 @@ enum Sort {
     Hardmax,
     Constant,
     Vanishing,
-    Other,
+    /// It tends to a number above 0.
+    Positive,
+    /// Its limit cannot be told from its formula.
+    Open,
 }
 
 impl Sort {
@@ -70,10 +72,11 @@ impl Sort {
         match delta {
             Schedule::Constant(0.0) => Self::Hardmax,
             Schedule::Constant(_) => Self::Constant,
-            other => {
-                let (first, last) = (other.at(0, 0.0), other.at(u64::MAX, ETERNITY));
-                if last.abs() <= SHARE * first { Self::Vanishing } else { Self::Other }
-            }
+            other => match other.limit() {
+                Some(0.0) => Self::Vanishing,
+                Some(_) => Self::Positive,
+                None => Self::Open,
+            },
         }
     }
 }
@@ -117,7 +120,8 @@ impl Study for Vanishing {
     const EXAMPLES: &'static str = "Examples:
   localmax study vanishing                                   six schedules, two kinds of clouds, in a minute or two
   localmax study vanishing --quick                           in seconds
-  localmax study vanishing --deltas '0.5,0.5/(t+1)' --dim 3  two schedules of your own, in space
+  localmax study vanishing --deltas '0.5,0.5/(t+1)' --dim 3  two schedules of your own, in space; commas in brackets do
+                                                             not part
   localmax study vanishing --form score --seeds 40           the score form, more clouds";
     const SIZES: Sizes = Sizes::new(200, 2, 8, 20_000);
 
@@ -126,20 +130,20 @@ impl Study for Vanishing {
 
     fn quicken(&mut self, sizes: &mut Sizes) {
         (sizes.tokens, sizes.seeds, sizes.steps) = (60, 2, 2000);
-        self.deltas = texts(["0.25", "1/(t+4)", "0"]);
+        self.deltas = Formulas::of(["0.25", "1/(t+4)", "0"]);
     }
 
     fn cells(asked: &Asked<Self>) -> Result<Vec<Cell>> {
         let (own, sizes) = (&asked.own, &asked.sizes);
         let mut cells = Vec::new();
-        for (cloud, text) in pairs(&own.clouds, &own.deltas) {
+        for (cloud, text) in pairs(&own.clouds, own.deltas.list()) {
             clouds::validate(cloud, sizes.tokens, sizes.dim)?;
             let delta = Schedule::parse(text).map_err(|e| Error::input(format!("--deltas: {e}")))?;
             own.model(&delta)
                 .validate(sizes.dim, sizes.steps.min(1_000_000))
                 .map_err(|e| Error::input(format!("--deltas {text}, --alpha {}: {e}", own.alpha)))?;
             let cell = |seed| Cell { cloud: cloud.clone(), text: text.clone(), delta: delta.clone(), seed };
-            cells.extend((1..=sizes.seeds).map(cell));
+            cells.extend(sizes.every_seed().map(cell));
         }
         Ok(cells)
     }
@@ -158,9 +162,12 @@ impl Study for Vanishing {
             "Every cloud is taken to step {} under every schedule; with a constant δ it ends earlier, where no bit \
              moves any more. S is that of the last hull: a vanishing δ recovers hardmax in that limits lie in the S \
              of their own K, which is smaller than the K of hardmax from the same start. The strip is measured in \
-             the {} form; that Eq. 5 has it is reconstructed.",
-            asked.sizes.steps, asked.own.form
+             the {} form; that Eq. 5 has it is reconstructed. {}",
+            asked.sizes.steps,
+            asked.own.form,
+            clouds::ABOUT
         ));
+        claims::table(asked, &results.rows, report)?;
         draw::figures(asked, results, report)
     }
 }

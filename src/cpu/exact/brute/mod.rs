@@ -7,10 +7,12 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
+use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::Step;
+use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
 
 /// The tokens in their own order, and the strips of the last step.
@@ -61,9 +63,16 @@ impl<W: Width> BruteForce<W> {
         x
     }
 
-    pub(crate) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+    /// Takes a step, unless it is interrupted or comes to cost more than `limit`.
+    pub(crate) fn step(
+        &mut self,
+        step: &Step,
+        interrupt: &Interrupt,
+        limit: Option<f64>,
+    ) -> Result<(StepReport, Tally), Left> {
         let (lanes, cloud, set) = (self.lanes(), &self.cloud, self.set);
-        let plan = &PreparedStep::new(step);
+        let (plan, watch) = (&PreparedStep::new(step), &Watch::new(interrupt, limit));
+        let prices = Prices::of_pairs::<W>(cloud.d, set);
         let packets = self.next[..cloud.n * cloud.d]
             .par_chunks_mut(lanes * cloud.d)
             .zip(self.strips.argmax.par_chunks_mut(lanes))
@@ -72,13 +81,19 @@ impl<W: Width> BruteForce<W> {
         let tallies = packets.with_max_len(1).map_init(
             || PacketScratch::new(cloud.n, cloud.d, lanes),
             |scratch, (packet, ((x, argmax), count))| {
+                if watch.is_left() {
+                    return Tally::default();
+                }
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 let purpose = Purpose::Move { x, argmax, count };
-                <W as Vectors>::run(set, Packet { cloud, plan, scratch, rows: &rows, purpose })
+                let tally = <W as Vectors>::run(set, Packet { cloud, plan, scratch, rows: &rows, purpose, watch });
+                watch.spend(prices.of(&tally));
+                tally
             },
         );
         let tally = tallies.reduce(Tally::default, |a, b| a + b);
+        watch.end()?;
         std::mem::swap(&mut self.cloud.x, &mut self.next);
         self.cloud.refloat();
         // Equal tokens share exact decisions, which pays once there are many.
@@ -86,7 +101,7 @@ impl<W: Width> BruteForce<W> {
         if tally.redone > self.cloud.n as u64 {
             self.cloud.find_twins();
         }
-        (StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)
+        Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally))
     }
 
     pub(crate) fn strips(&self) -> Strips {
@@ -94,7 +109,8 @@ impl<W: Width> BruteForce<W> {
     }
 
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let plan = &PreparedStep::new(step);
+        let (plan, never) = (&PreparedStep::new(step), Interrupt::default());
+        let watch = &Watch::new(&never, None);
         let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         sorted.sort_unstable();
         sorted.dedup();
@@ -103,7 +119,7 @@ impl<W: Width> BruteForce<W> {
             |scratch, rows| {
                 let mut members = vec![Vec::new(); rows.len()];
                 let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Packet { cloud: &self.cloud, plan, scratch, rows, purpose });
+                <W as Vectors>::run(self.set, Packet { cloud: &self.cloud, plan, scratch, rows, purpose, watch });
                 members
             },
         );

@@ -19,7 +19,7 @@ use crate::cpu::exact::query::{queries, strip_width, weights};
 use crate::cpu::exact::scores::{
     FEW_LANES, at_least, block_maxima, block_maxima_seen, block_sets, exact, load, unrolled,
 };
-use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
@@ -89,6 +89,8 @@ pub(crate) struct Packet<'a, W: Width> {
     /// Ascending, at least one and no more than lanes.
     pub(crate) rows: &'a [u32],
     pub(crate) purpose: Purpose<'a, W>,
+    /// Where it says so, the packet is left without a result.
+    pub(crate) watch: &'a Watch<'a>,
 }
 
 /// State of the lanes of one packet. Lanes past the last row repeat it.
@@ -126,12 +128,15 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) -> Tally {
         let mut rows = self.gather(VECTORS * L::WIDTH);
-        let mut tally = Tally::default();
+        let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
         self.scratch.sums.clear();
         let row_max = self.find_maxima(lanes, &rows, &mut tally);
         let [top, low, high] = self.limits(lanes, &rows, &row_max);
         self.find_strips(lanes, &rows, [&top, &low, &high], &mut tally);
         self.decide_maxima(VECTORS * L::WIDTH, &mut rows);
+        if self.watch.is_left() {
+            return tally;
+        }
         if self.plan.step.width == StripWidth::Argmax {
             let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
             self.take_all(lanes, &own);
@@ -139,6 +144,9 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
             self.decide_band(lanes, &rows);
         }
         tally.redone -= self.rows.len() as u64;
+        if self.watch.is_left() {
+            return tally;
+        }
         self.finish(VECTORS * L::WIDTH, &rows, &mut tally);
         tally
     }
@@ -192,6 +200,9 @@ impl<W: Width> Packet<'_, W> {
         let [blocks, whole] = rows.blocks(width);
         let mut row_max = [lanes.splat(W::LOWEST); VECTORS];
         for block in 0..blocks {
+            if self.watch.is_left() {
+                break;
+            }
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
             let max = if block < whole {
@@ -252,6 +263,9 @@ impl<W: Width> Packet<'_, W> {
             let max = load::<W, L>(lanes, &self.scratch.maxima[block * width..][..width]);
             if at_least(lanes, &max, low) == 0 {
                 continue;
+            }
+            if self.watch.is_left() {
+                break;
             }
             let has_candidates = at_least(lanes, &max, top) != 0;
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
@@ -321,7 +335,10 @@ impl<W: Width> Packet<'_, W> {
         let PacketScratch { decisions, candidates, query, .. } = self.scratch;
         let mut scores = [W::Wide::default(); LANES];
         decisions.clear();
-        for &(key, bits) in candidates.iter() {
+        for (place, &(key, bits)) in candidates.iter().enumerate() {
+            if place.is_multiple_of(1 << 12) && self.watch.is_left() {
+                break;
+            }
             let token = self.cloud.distinct(key);
             let compared = decisions.get(token).unwrap_or(0);
             let new = bits & !compared;
@@ -352,7 +369,10 @@ impl<W: Width> Packet<'_, W> {
         let mut list = std::mem::take(if hardmax { candidates } else { band });
         let mut scores = [W::Wide::default(); LANES];
         decisions.clear();
-        for (key, bits) in &mut list {
+        for (place, (key, bits)) in list.iter_mut().enumerate() {
+            if place.is_multiple_of(1 << 12) && self.watch.is_left() {
+                break;
+            }
             let token = self.cloud.distinct(*key);
             if let Some(inside) = decisions.get(token) {
                 *bits &= inside;

@@ -2,36 +2,34 @@
 //! [`crate::cpu::exact::tree::search`].
 //!
 //! A step moves keys, not tokens; the place of a token is looked up when asked for. Keys keep their
-//! order from step to step while boxes are fitted anew; sorting and merging happen when they pay:
-//! with the gain G of the last sort (the search time just before it minus just after) and T steps
-//! between sorts, a linear drift costs least where G·T/2 equals the time of a sort, so T is halved
-//! above and doubled below, up to 32. Keys are sorted sooner where searches become expensive, and
-//! an order by norms, where one step undoes everything, is made anew every step.
+//! order from step to step while boxes are fitted anew; sorting and merging happen when they pay
+//! ([`SortSchedule`]). A step that turns out many times dearer than the one before is left, and
+//! taken again with sorted keys: tokens have met, and each is then decided exactly against all that
+//! it has met. An order by norms, where one step undoes everything, is made anew every step.
 //!
 //! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then
 //! carry the range of token indices below them.
 
 pub(crate) mod search;
-mod sorting;
 mod tokens;
 
 use rayon::prelude::*;
 
-use crate::clock::Instant;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
+use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{Row, Search};
-use crate::cpu::exact::tree::sorting::Sorting;
 use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::exact::{Step, StripWidth};
+use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::{Keys, LEAF, Order, Tree, Upkeep};
+use crate::space::{Keys, LEAF, Order, SortSchedule, Tree, Upkeep};
 
 /// The most groups that a thread takes at once: some take a hundred times as long as others.
 const MOST_GROUPS: usize = 16;
@@ -52,7 +50,8 @@ pub(crate) struct TreeSearch<W: Width> {
     /// Argmax and strip size of every key in the last step.
     argmax: Vec<u32>,
     count: Vec<u32>,
-    sorting: Sorting,
+    prices: Prices,
+    schedule: SortSchedule,
 }
 
 /// Bytes of n tokens in R^d beside three arrays of their coordinates, a coordinate of this many
@@ -110,7 +109,8 @@ impl<W: Width> TreeSearch<W> {
             next: Vec::new(),
             argmax: Vec::new(),
             count: Vec::new(),
-            sorting: Sorting { interval: 1, ..Sorting::default() },
+            prices: Prices::of_search::<W>(d, set),
+            schedule: SortSchedule::new(upkeep.sort_every, 0.0, true),
         };
         state.sort(Keys::of_tokens(tokens, d), mask);
         state
@@ -148,7 +148,7 @@ impl<W: Width> TreeSearch<W> {
 
     /// Puts keys in order and rebuilds the tree and the buffers.
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
-        let start = Instant::now();
+        self.schedule.note_sort(self.prices.sorted * keys.len() as f64, true);
         let d = self.cloud.d;
         let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
@@ -169,8 +169,6 @@ impl<W: Width> TreeSearch<W> {
         }
         (self.weight, self.first) = (keys.weight, keys.first);
         self.refit();
-        self.sorting.cost = start.elapsed();
-        self.sorting.since = 0;
     }
 
     /// Computes floats and boxes of keys that moved.
@@ -187,14 +185,32 @@ impl<W: Width> TreeSearch<W> {
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.sorting.is_due(self.upkeep.sort_every) || (self.order == Order::Norm && self.sorting.since > 0) {
-            self.sorting.before = self.sorting.last;
-            let d = self.cloud.d;
-            let mut rows = std::mem::take(&mut self.cloud.x);
-            rows.truncate(self.cloud.n * d);
-            let keys = Keys { rows, weight: std::mem::take(&mut self.weight), first: std::mem::take(&mut self.first) };
-            self.sort(keys, mask);
+        } else if self.schedule.is_due() || (self.order == Order::Norm && self.schedule.since() > 0) {
+            self.sort_again(mask);
         }
+    }
+
+    /// Sorts the keys, and merges those that have met.
+    fn sort_again(&mut self, mask: Mask) {
+        let mut rows = std::mem::take(&mut self.cloud.x);
+        rows.truncate(self.cloud.n * self.cloud.d);
+        let keys = Keys { rows, weight: std::mem::take(&mut self.weight), first: std::mem::take(&mut self.first) };
+        self.sort(keys, mask);
+    }
+
+    /// Sorts unless that was just done. Returns what it cost.
+    pub(crate) fn refresh(&mut self, mask: Mask) -> f64 {
+        if self.schedule.since() == 0 {
+            return 0.0;
+        }
+        let cost = self.sort_cost();
+        self.sort_again(mask);
+        cost
+    }
+
+    /// The cost of a sort.
+    pub(crate) fn sort_cost(&self) -> f64 {
+        self.prices.sorted * self.keys() as f64
     }
 
     fn sorted_keys(&self) -> SortedKeys<'_, W> {
@@ -214,19 +230,20 @@ impl<W: Width> TreeSearch<W> {
         (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
     }
 
-    /// Prepares for the packets from this row on, if a group or a part of one begins there.
+    /// Prepares for the packets from this row on, if a group or a part of one begins there. Returns
+    /// the bounds computed for it.
     fn enter(
         &self,
         scratch: &mut SearchScratch<W>,
         sorted: &SortedKeys<'_, W>,
         plan: &PreparedStep<'_, W>,
         row: usize,
-    ) {
-        for (level, &rows) in ROWS.iter().enumerate() {
-            if row.is_multiple_of(rows) {
-                scratch.enter(self.set, sorted, plan, self.node_of(row, level), level);
-            }
+    ) -> u64 {
+        if row.is_multiple_of(ROWS[0]) {
+            scratch.begin(row as u32);
         }
+        let levels = ROWS.iter().enumerate().filter(|(_, rows)| row.is_multiple_of(**rows));
+        levels.map(|(level, _)| scratch.enter(self.set, sorted, plan, self.node_of(row, level), level)).sum()
     }
 
     /// Lists the rows of the keys from `base` on, by the number of tokens that they see.
@@ -242,9 +259,26 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    pub(crate) fn step(&mut self, step: &Step) -> (StepReport, Tally) {
+    /// Takes a step, unless it is interrupted or comes to cost more than `limit` even with keys that
+    /// were just sorted.
+    pub(crate) fn step(
+        &mut self,
+        step: &Step,
+        interrupt: &Interrupt,
+        limit: Option<f64>,
+    ) -> Result<(StepReport, Tally), Left> {
         self.prepare(step.mask);
-        let start = Instant::now();
+        let patience = self.schedule.patience();
+        match self.search(step, &Watch::new(interrupt, patience.or(limit))) {
+            Err(Left::Dear) if patience.is_some() => {
+                self.sort_again(step.mask);
+                self.search(step, &Watch::new(interrupt, limit))
+            }
+            taken => taken,
+        }
+    }
+
+    fn search(&mut self, step: &Step, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
@@ -260,25 +294,38 @@ impl<W: Width> TreeSearch<W> {
                 || (SearchScratch::new(d, lanes), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
-                    let packets = packets.enumerate().map(|(packet, ((x, argmax), count))| {
+                    let (mut tally, mut spent) = (Tally::default(), 0);
+                    for (packet, ((x, argmax), count)) in packets.enumerate() {
+                        if watch.is_left() {
+                            break;
+                        }
                         let base = group * ROWS[0] + packet * lanes;
-                        self.enter(scratch, sorted, plan, base);
+                        let shared = self.enter(scratch, sorted, plan, base);
                         self.rows(step.mask, base, count.len(), rows);
                         let purpose = Purpose::Move { x, argmax, count };
-                        <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows, purpose })
-                    });
-                    packets.fold(Tally::default(), |a, b| a + b)
+                        let search = Search { keys: sorted, plan, scratch, rows, purpose, watch };
+                        tally = tally + Tally { shared, ..<W as Vectors>::run(self.set, search) };
+                        let cost = self.prices.of(&tally);
+                        if cost - spent > watch.grain() {
+                            watch.spend(cost - spent);
+                            spent = cost;
+                        }
+                    }
+                    watch.spend(self.prices.of(&tally) - spent);
+                    tally
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
         (self.next, self.argmax, self.count) = (next, argmax, count);
+        watch.end()?;
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
             std::mem::swap(&mut self.cloud.x, &mut self.next);
             self.refit();
-            self.sorting.note(start.elapsed());
+            self.schedule.note_step();
+            self.schedule.learn(self.prices.of(&tally) as f64);
         }
-        (report, tally)
+        Ok((report, tally))
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
@@ -302,6 +349,8 @@ impl<W: Width> TreeSearch<W> {
 
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
         let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let never = Interrupt::default();
+        let watch = &Watch::new(&never, None);
         let mut asked: Vec<(Row, usize)> = rows
             .iter()
             .enumerate()
@@ -318,7 +367,7 @@ impl<W: Width> TreeSearch<W> {
                 let rows: Vec<Row> = asked.iter().map(|(row, _)| *row).collect();
                 let mut members = vec![Vec::new(); rows.len()];
                 let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose });
+                <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose, watch });
                 let masks = members.iter().zip(&rows).map(|(keys, row)| match step.width {
                     StripWidth::Argmax => keys.iter().map(|&key| self.first[key as usize]).collect(),
                     _ => tokens.below(keys, row.visible),
@@ -333,44 +382,41 @@ impl<W: Width> TreeSearch<W> {
         masks
     }
 
-    /// Mean time of a packet in seconds, from `runs` runs of neighbouring packets; the first of a
-    /// run warms the caches.
-    pub(crate) fn trial(&self, step: &Step, runs: usize) -> f64 {
+    /// The cost of a step, estimated from `runs` runs of neighbouring packets; and that of the runs.
+    pub(crate) fn estimate(&self, step: &Step, runs: usize, interrupt: &Interrupt) -> [f64; 2] {
+        /// Packets in a run.
         const RUN: usize = 4;
         let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
-        let all = self.packets();
+        let (all, watch) = (self.cloud.n.div_ceil(lanes), &Watch::new(interrupt, None));
         let runs = runs.min(all);
-        let times = (0..runs).into_par_iter().map_init(
-            || SearchScratch::new(d, lanes),
-            |scratch, run| {
-                let first = run * all / runs;
-                let row = first * lanes;
-                (0..ROWS.len())
-                    .for_each(|level| scratch.enter(self.set, sorted, plan, self.node_of(row, level), level));
-                let last = (first + RUN).min((row / ROWS[1] + 1) * ROWS[1] / lanes);
-                let mut rows = Vec::with_capacity(lanes);
-                let mut times = (first..last.min(all)).map(|packet| {
+        let tallies = (0..runs).into_par_iter().map_init(
+            || (SearchScratch::new(d, lanes), Vec::with_capacity(lanes)),
+            |(scratch, rows), run| {
+                let first = run * all / runs / RUN * RUN;
+                let last = (first + RUN).min(all);
+                let (mut tally, mut shared) = (Tally::default(), 0.0);
+                scratch.begin((first * lanes) as u32);
+                for packet in first..last {
                     let base = packet * lanes;
-                    self.rows(step.mask, base, lanes.min(self.cloud.n - base), &mut rows);
-                    let start = Instant::now();
-                    let purpose = Purpose::Trial;
-                    <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose });
-                    start.elapsed().as_secs_f64()
-                });
-                let cold = times.next().unwrap_or_default();
-                let (count, warm) = times.fold((0u32, 0.0), |(count, sum), time| (count + 1, sum + time));
-                if count > 0 { warm / f64::from(count) } else { cold }
+                    for (level, &of) in ROWS.iter().enumerate() {
+                        if packet == first || base.is_multiple_of(of) {
+                            let bounds = scratch.enter(self.set, sorted, plan, self.node_of(base, level), level);
+                            shared += bounds as f64 * ((last - first) * lanes).min(of) as f64 / of as f64;
+                        }
+                    }
+                    self.rows(step.mask, base, lanes.min(self.cloud.n - base), rows);
+                    let search = Search { keys: sorted, plan, scratch, rows, purpose: Purpose::Trial, watch };
+                    tally = tally + <W as Vectors>::run(self.set, search);
+                }
+                Tally { shared: shared as u64, ..tally }
             },
         );
-        times.sum::<f64>() / runs as f64
+        let tally = tallies.reduce(Tally::default, |a, b| a + b);
+        let cost = self.prices.of(&tally) as f64;
+        [cost * self.cloud.n as f64 / tally.rows.max(1) as f64, cost]
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.n, self.cloud.d)
-    }
-
-    /// The number of packets in a step.
-    pub(crate) fn packets(&self) -> usize {
-        self.cloud.n.div_ceil(self.lanes())
     }
 }

@@ -8,7 +8,7 @@
 //! | `fit_leaves`, `fit_nodes` | boxes, weights and exact sums of keys that moved, their order kept |
 //! | `search_step` | m_i, argmax, C_i, X' and the report, a thread a key |
 //!
-//! and before some of them, when it pays (`sorting`), the keys are put in Morton order (`coding`)
+//! and before some of them, when it pays ([`SortSchedule`]), the keys are put in Morton order (`coding`)
 //! and merged: `sort_counts`, `scan_counts`, `scan_blocks` and `sort_scatter` for each digit, then
 //! `merge_starts`, `merge_keys` and `merge_owners`. All of it stays on the device; the host reads a
 //! few words, and everything only when asked for tokens.
@@ -21,12 +21,10 @@
 
 mod coding;
 mod layout;
-mod sorting;
 
 use std::ops::Range;
-use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
@@ -35,14 +33,14 @@ use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::exact::tree::coding::MortonCode;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
-use crate::gpu::exact::tree::sorting::SortSchedule;
-use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_WORDS, REPORTS, counter, report};
+use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_WORDS, REPORTS, counter, fresh, report};
 use crate::gpu::resident::{Bound, Resident};
 use crate::gpu::table::{Kernel, LANES, Span};
 use crate::gpu::words::{coordinates, words};
+use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
-use crate::space::{LEAF, Upkeep};
+use crate::space::{LEAF, SortSchedule, Upkeep};
 use crate::tokens::Tokens;
 
 /// Largest d of the kernels, which hold a token a thread; boxes say little beyond.
@@ -51,11 +49,29 @@ pub(crate) const WIDEST: usize = 64;
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
 
+/// The cost of a sort in tests of a box or a key: for each key, and in all.
+const SORT_A_KEY: f64 = 100.0;
+const SORT: f64 = 2e5;
+
+/// The most keys for which the tests of a step are not read before the next one.
+const FEW: u32 = 1 << 14;
+
 /// Keys scored and boxes bounded by a search, of all rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tests {
     pub(crate) keys: u64,
     pub(crate) boxes: u64,
+}
+
+impl Tests {
+    /// The tests in the words of a report.
+    fn of(words: &[u32]) -> Self {
+        Self { keys: counter(words, REPORT_KEYS), boxes: counter(words, REPORT_BOXES) }
+    }
+
+    pub(crate) fn total(self) -> f64 {
+        (self.keys + self.boxes) as f64
+    }
 }
 
 /// Which buffer of each pair that is exchanged comes first.
@@ -118,7 +134,7 @@ impl TreeSearch {
             keys: n,
             first_key: 0,
             warm: false,
-            schedule: SortSchedule::new(n, upkeep.sort_every),
+            schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW),
             tests: Tests::default(),
             rows: n,
         };
@@ -145,16 +161,16 @@ impl TreeSearch {
         }
         (self.mask, self.warm) = (mask, false);
         if mask == Mask::Causal && self.keys < self.n {
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let lattice = self.lattice().await?;
             self.load(&lattice).await?;
         }
         Ok(())
     }
 
-    /// Time that submissions have taken so far, from submitting to their end.
-    pub(crate) fn busy(&self) -> Duration {
-        self.resident.queue.busy()
+    /// Looks at an interrupt from now on.
+    pub(crate) fn heed(&mut self, interrupt: &Interrupt) {
+        self.resident.queue.interrupt = interrupt.clone();
     }
 
     /// Distinct tokens searched in the last step, and the tests it took.
@@ -162,30 +178,38 @@ impl TreeSearch {
         (self.rows, self.tests)
     }
 
-    /// Applies the steps in order.
+    /// Applies the steps in order, up to an interrupt.
     ///
     /// # Errors
-    /// Device failures. The state is then undefined.
+    /// [`Error::Interrupted`] before the first was taken whole. Device failures; the state is then
+    /// undefined.
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
             self.resident.start_reports(group.len()).await?;
-            let mut known = 0;
-            for (index, step) in group.iter().enumerate() {
-                if self.schedule.is_asking(self.keys) {
-                    self.learn(known..index).await?;
-                    known = index;
+            let (mut known, mut whole) = (0, 0);
+            for step in group {
+                if self.schedule.is_asking() {
+                    self.learn(known..whole).await?;
+                    known = whole;
                 }
                 self.turn_to(step.mask).await?;
                 if self.schedule.is_due() {
                     self.sort().await?;
                 }
-                self.one_step(step, index as u32).await?;
+                match self.one_step(step, whole as u32).await {
+                    Err(Error::Interrupted(_)) if reports.len() + whole > 0 => break,
+                    taken => taken?,
+                }
                 self.schedule.note_step();
+                whole += 1;
             }
-            let read = self.learn(known..group.len()).await?;
+            let read = self.learn(known..whole).await?;
             let words = read.chunks_exact(REPORT_WORDS as usize);
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
+            if whole < group.len() {
+                break;
+            }
         }
         Ok(reports)
     }
@@ -195,8 +219,8 @@ impl TreeSearch {
     async fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
         let read = self.resident.reports(steps.end).await?;
         for words in read.chunks_exact(REPORT_WORDS as usize).skip(steps.start) {
-            self.tests = Tests { keys: counter(words, REPORT_KEYS), boxes: counter(words, REPORT_BOXES) };
-            self.schedule.learn((self.tests.keys + self.tests.boxes) as f64);
+            self.tests = Tests::of(words);
+            self.schedule.learn(self.tests.total());
         }
         self.rows = self.keys;
         Ok(read)
@@ -251,8 +275,8 @@ impl TreeSearch {
         for part in rows.chunks(batch) {
             self.resident.queue.submit().await?;
             self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base).await?;
-            self.resident.queue.submit().await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base, None).await?;
+            self.resident.queue.finish().await?;
             let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
                 let keys = (0..self.keys as usize).filter(|key| bits[key / 32] >> (key % 32) & 1 == 1);
@@ -268,9 +292,20 @@ impl TreeSearch {
         Ok(masks)
     }
 
+    /// Takes a step. One that turns out many times dearer than the one before is left, and taken
+    /// again with sorted keys: tokens have met, and each tests all that it has met.
     async fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
+        self.resident.queue.interrupt.check()?;
+        let patience = self.schedule.patience();
         let base = self.prepare(step, index).await?;
-        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
+        if !self.over_rows(&kernels::SEARCH_STEP, self.keys, base, patience).await? {
+            let mut before = self.resident.reports(index as usize).await?;
+            before.extend(fresh(1));
+            self.resident.write(("reports", 0), &before).await?;
+            self.sort().await?;
+            let base = self.prepare(step, index).await?;
+            self.over_rows(&kernels::SEARCH_STEP, self.keys, base, None).await?;
+        }
         self.sides.tokens ^= 1;
         self.warm = true;
         Ok(())
@@ -278,18 +313,25 @@ impl TreeSearch {
 
     /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
     /// beforehand: at first as much as a look at every key, then what the last ones did, since the
-    /// queue measures.
-    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
+    /// queue measures. False if their tests come to more than `patience`; some rows are then left
+    /// out. That depends on the sum of the tests alone, which only rises, not on submissions.
+    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job, patience: Option<f64>) -> Result<bool> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;
         while row < count {
             let [fit, _] = self.resident.queue.fit(cost);
             let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
             self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
-            self.resident.queue.charge(f64::from(end - row) * cost).await?;
+            let is_submitted = self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;
+            if let Some(patience) = patience.filter(|_| is_submitted || row == count) {
+                let read = self.resident.reports(base.report as usize + 1).await?;
+                if Tests::of(&read[read.len() - REPORT_WORDS as usize..]).total() > patience {
+                    return Ok(false);
+                }
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes queries and fits the tree; returns the parameters that the step's dispatches share.
@@ -336,11 +378,11 @@ impl TreeSearch {
         self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
         self.sides.tokens ^= 1;
         self.sides.marks ^= 1;
-        self.resident.queue.submit().await?;
+        self.resident.queue.finish().await?;
         let sorted = self.resident.read(("sorted", 0), 2).await?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
         self.warm = false;
-        self.schedule.note_sort(self.keys);
+        self.schedule.note_sort(SORT_A_KEY.mul_add(f64::from(self.keys), SORT), self.keys > FEW);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod random;
 mod refusals;
+mod start;
 
 use std::fs;
 
@@ -49,13 +50,8 @@ fn defaults() {
     );
     assert_eq!(config.model.update, averages(0.5));
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
-    let run = RunOptions {
-        steps: 20,
-        engine: EngineChoice::Auto,
-        plan: Plan::Auto,
-        precision: Precision::F32,
-        tolerance: None,
-    };
+    let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
+    let run = RunOptions { steps: 20, engine, plan, precision, auto: true, tolerance: None };
     assert_eq!(config.run, run);
     let output = OutputOptions {
         record: Trigger::Every(1),
@@ -112,29 +108,71 @@ fn rules_are_their_systems() {
     assert_eq!(parse(&text).unwrap().model.rule, Rule::Markov { beta: Schedule::Constant(2.0), seed: 5 });
 }
 
-/// A table from a file is the same schedule as one in the config, a value a step.
+/// A table from a file is the same schedule as one in the config, a value a step, whichever program
+/// wrote it.
 #[test]
 fn tables_come_from_files() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("b.csv"), "# beta\n1\n 2.5 # two and a half\n\n4e0\n").unwrap();
+    let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
+    write("b.csv", b"# beta\n1\n 2.5 # two and a half\n\n4e0\n");
+    write("excel.csv", "\u{feff}beta\r\n1;\r\n2.5;\r\n\"4\";\r\n".as_bytes());
+    write("bad.csv", b"1\n2,3\n");
+    write("wide.csv", b"1;2.5;4\n");
+    write("names.csv", b"t,beta\n0,1\n");
     npy::write(&folder.path().join("b.npy"), &Tokens::from_flat(3, 1, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
-    npy::write(&folder.path().join("wide.npy"), &Tokens::from_flat(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
-    fs::write(folder.path().join("bad.csv"), "1\n2,3\n").unwrap();
+    npy::write(&folder.path().join("row.npy"), &Tokens::from_flat(1, 3, vec![1.0, 2.5, 4.0]).unwrap()).unwrap();
+    npy::write(&folder.path().join("square.npy"), &Tokens::from_flat(2, 2, vec![1.0; 4]).unwrap()).unwrap();
     let read = |table: &str| {
         let text = model(&format!("rule = \"softmax\"\nalpha = 1\nbeta = {{ table = {table} }}"));
-        Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.rule)
+        Config::parse(&text.replace("= 9", "= 3"), "c.toml", "c", folder.path(), &[]).map(|c| c.model.rule)
     };
     let beta = Schedule::table(&[1.0, 2.5, 4.0]).unwrap();
-    for table in ["[1, 2.5, 4]", "\"b.csv\"", "\"b.npy\""] {
+    for table in ["[1, 2.5, 4]", "\"b.csv\"", "\"excel.csv\"", "\"b.npy\"", "\"row.npy\""] {
         assert_eq!(read(table).unwrap(), Rule::Softmax { beta: beta.clone() }, "{table}");
     }
     for (table, wanted) in [
-        ("\"bad.csv\"", "bad.csv line 2: \"2,3\" is no number; give one a line"),
-        ("\"wide.npy\"", "its shape is (1, 3); a table has one column"),
+        ("\"bad.csv\"", "bad.csv line 2: \"2,3\" is no number; give one a line, with a decimal point, not a comma"),
+        ("\"wide.csv\"", "wide.csv line 1: \"1;2.5;4\" is no number; give one a line, one under the other"),
+        ("\"names.csv\"", "names.csv line 1: \"t,beta\" is no number"),
+        ("\"square.npy\"", "its shape is (2, 2); a table has one row or one column"),
         ("\"gone.csv\"", "gone.csv"),
     ] {
         let line = read(table).unwrap_err().to_string();
         assert!(line.contains(wanted), "{line}");
+    }
+}
+
+/// A config may be saved with long rows, matrices and tables, moved, and read again: it must be the
+/// same system. A file beside it that was changed must be named, not be computed with.
+#[test]
+fn files_beside_a_config_are_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let rows: Vec<String> = (0..600).map(|i| format!("[{i}, 1]")).collect();
+    let beta: Vec<f64> = (0..1100).map(f64::from).collect();
+    let text = format!(
+        "[tokens]\nrows = [{}]\n[model]\nrule = \"softmax\"\nalpha = 1\nbeta = {{ table = {beta:?} }}\n[run]\nsteps = 9\n",
+        rows.join(", ")
+    );
+    let config = parse(&text).unwrap();
+    let (old, new) = (place.path().join("old"), place.path().join("new"));
+    fs::create_dir(&old).unwrap();
+    config.save(&old).unwrap();
+    fs::rename(&old, &new).unwrap();
+    let path = new.join("config.toml");
+    let begun = Config::load_begun(&path, None).unwrap();
+    assert_eq!((&begun.tokens, &begun.model, begun.identity()), (&config.tokens, &config.model, config.identity()));
+    let again = Config::load(&path, &[]).unwrap();
+    assert_eq!(again.load_tokens().unwrap(), config.load_tokens().unwrap());
+    for name in ["x0.npy", "beta.npy"] {
+        let kept = fs::read(new.join(name)).unwrap();
+        let mut other = kept.clone();
+        *other.last_mut().unwrap() ^= 1;
+        fs::write(new.join(name), other).unwrap();
+        for line in [Config::load(&path, &[]).unwrap_err(), Config::load_begun(&path, None).unwrap_err()] {
+            let line = line.to_string();
+            assert!(line.contains(&format!("{name} is another file than the one")), "{line}");
+        }
+        fs::write(new.join(name), kept).unwrap();
     }
 }
 
@@ -151,13 +189,8 @@ fn overrides() {
         Override::option("--steps", "run.steps", "9"),
     ];
     let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
-    let run = RunOptions {
-        steps: 9,
-        engine: EngineChoice::Cpu,
-        plan: Plan::Tree,
-        precision: Precision::F64,
-        tolerance: None,
-    };
+    let (engine, plan, precision) = (EngineChoice::Cpu, Plan::Tree, Precision::F64);
+    let run = RunOptions { steps: 9, engine, plan, precision, auto: false, tolerance: None };
     assert_eq!(config.run, run);
     assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
 

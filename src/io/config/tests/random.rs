@@ -8,14 +8,10 @@ fn schedules() -> impl Strategy<Value = String> {
     prop_oneof![
         (1e-9f64..1e9).prop_map(|x| format!("{x:?}")),
         (1u32..100).prop_map(|x| x.to_string()),
-        proptest::sample::select(vec![
-            "\"1/(t+1)\"",
-            "\"0.8+0.3*sin(t)\"",
-            "\"2^-t\"",
-            "\"3\"",
-            "{ table = [1, 2.5, 0.25] }"
-        ])
-        .prop_map(str::to_owned),
+        proptest::sample::select(vec!["\"1/(t+1)\"", "\"0.8+0.3*sin(t)\"", "\"2^-t\"", "\"3\"",])
+            .prop_map(str::to_owned),
+        // A value for each of at most 50 steps.
+        proptest::collection::vec(1e-9f64..1e9, 50..55).prop_map(|values| format!("{{ table = {values:?} }}")),
     ]
 }
 

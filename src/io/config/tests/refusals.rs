@@ -103,7 +103,7 @@ fn refusals() {
             "unknown engine \"cuda\"; one of auto, gpu, cpu, reference",
         ),
         (edit("steps = 20", "steps = 20\nplan = \"kd\""), "unknown plan \"kd\"; one of auto, brute, norm, tree"),
-        (edit("steps = 20", "steps = 20\nprecision = \"f16\""), "unknown precision \"f16\"; one of f32, f64"),
+        (edit("steps = 20", "steps = 20\nprecision = \"f16\""), "unknown precision \"f16\"; one of auto, f32, f64"),
         (GOOD.to_owned() + "[output]\nrecord = 3", "output.record must be a text"),
         (GOOD.to_owned() + "[output]\nrecord = \"every 0\"", "output.record: \"every 0\" is no trigger"),
         (GOOD.to_owned() + "[output]\ncheckpoint_seconds = 0", "output.checkpoint_seconds is 0"),
@@ -137,6 +137,12 @@ fn refusals_of_every_rule() {
         (softmax("beta = -1"), "line 6 column 8: model.beta is -1 at step 0; it must be finite and at least 0"),
         (softmax("beta = \"3-t\""), "line 6 column 8: model.beta is -1 at step 4"),
         (softmax("beta = { table = [1, 2, -3] }"), "line 6 column 8: model.beta is -3 at step 2"),
+        (softmax("beta = { table = [1, 2] }"), "line 6 column 8: model.beta has 2 values for 9 steps"),
+        (softmax("beta = { table = [1] }"), "line 6 column 8: model.beta has 1 value for 9 steps"),
+        (
+            softmax("beta = 1\na = { matrix = 2, factor = { table = [1, 2] } }"),
+            "line 7 column 28: model.a.factor has 2 values for 9 steps",
+        ),
         (
             softmax("beta = 1\ndelta = 1"),
             "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, omit, a, q, k, v and causal; the nearest is model.beta",

@@ -26,6 +26,9 @@ impl<W: Width> Search<'_, W> {
         let mut risen = [0u32; LANES];
         let mut scores = [W::Wide::default(); LANES];
         for (place, (key, bits)) in candidates.iter_mut().enumerate() {
+            if place.is_multiple_of(1 << 12) && self.watch.is_left() {
+                break;
+            }
             let first = keys.first[*key as usize];
             let of = *bits & asked;
             tally.redone += u64::from((*bits & twice & known.own).count_ones());

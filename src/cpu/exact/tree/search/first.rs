@@ -50,7 +50,7 @@ impl<W: Width> Search<'_, W> {
                 Order::Space => self.nearest_leaf(lanes, known, &max, tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &max),
             };
-            let Some(leaf) = leaf else { break };
+            let Some(leaf) = leaf.filter(|_| !self.watch.is_left()) else { break };
             self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
         max
@@ -223,6 +223,9 @@ impl<W: Width> Search<'_, W> {
             let most = load::<W, L>(lanes, &self.scratch.scanned.most[seen * width..]);
             if at_least(lanes, &most, attained) & !known.idle == 0 {
                 continue;
+            }
+            if self.watch.is_left() {
+                break;
             }
             let (count, error) = self.approach(lanes, self.scratch.scanned.leaves[seen] as usize);
             let mut top = *attained;

@@ -14,7 +14,7 @@
 use crate::cpu::exact::scores::{FEW_DIMENSIONS, unrolled};
 use crate::cpu::exact::step::PreparedStep;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
-use crate::cpu::exact::tree::search::list::List;
+use crate::cpu::exact::tree::search::list::{List, SIDE};
 use crate::cpu::exact::tree::search::scan::{Cutoffs, Fan, Origin, fan_bounds};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, Lanes};
@@ -97,6 +97,8 @@ pub(crate) struct Group<W: Width> {
 
 /// Buffers for the boxes of the next level and for the keys of a leaf.
 struct Room<W: Width> {
+    /// Bounds computed so far, [`SIDE`] listed keys as one.
+    bounds: u64,
     next: Vec<u32>,
     settled: Settled<W>,
     leaf: List<W>,
@@ -142,6 +144,7 @@ impl<W: Width> Frontier<W> {
         list.clear();
         let mut fits = true;
         if let Some(listed) = listed {
+            room.bounds += listed.keys().len().div_ceil(SIDE) as u64;
             // All fit: there are no more of them than before.
             let settled = &mut self.settled;
             listed.sift(fan, origin, limits, |place, whole| {
@@ -155,12 +158,13 @@ impl<W: Width> Frontier<W> {
         } else {
             fits = self.boxes.first().is_none_or(|&node| node as usize >= keys.tree.first_leaf());
             if fits {
-                let (cloud, d, Room { leaf, settled, .. }) = (keys.cloud, keys.cloud.d, room);
+                let (cloud, d, Room { bounds, leaf, settled, .. }) = (keys.cloud, keys.cloud.d, room);
                 settled.copy(&self.settled);
                 for &node in &self.boxes {
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
                     unrolled!(few d, |d| leaf.fill(range.start, rows, d));
+                    *bounds += (LEAF / SIDE) as u64;
                     leaf.sift(fan, origin, limits, |place, whole| {
                         if whole {
                             settled.add_key(keys, leaf.keys()[place]);
@@ -189,7 +193,7 @@ impl<W: Width> Frontier<W> {
         limits: Cutoffs<W>,
         room: &mut Room<W>,
     ) {
-        let (tree, d, Room { next, settled, .. }) = (keys.tree, keys.cloud.d, room);
+        let (tree, d, Room { bounds, next, settled, .. }) = (keys.tree, keys.cloud.d, room);
         while let Some(&node) = self.boxes.first()
             && (node as usize) < tree.first_leaf()
         {
@@ -199,6 +203,7 @@ impl<W: Width> Frontier<W> {
                 if tree.weight()[child as usize] == 0 {
                     continue;
                 }
+                *bounds += 1;
                 let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
                 let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
                 if limits.inside <= middle - reach {
@@ -234,8 +239,13 @@ impl<W: Width> Group<W> {
     /// The frontier that is the root, at every level.
     pub(crate) fn root(d: usize) -> Self {
         let level = || Level { maxima: Frontier::root(d), strips: Frontier::root(d), best: 0 };
-        let room = Room { next: Vec::new(), settled: Settled::none(d), leaf: List::new(d, LEAF) };
+        let room = Room { bounds: 0, next: Vec::new(), settled: Settled::none(d), leaf: List::new(d, LEAF) };
         Self { levels: [level(), level(), level()], room }
+    }
+
+    /// The bounds computed since the last call.
+    pub(crate) fn take_bounds(&mut self) -> u64 {
+        std::mem::take(&mut self.room.bounds)
     }
 
     /// The level at which packets begin.
@@ -275,7 +285,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
         let listed = outer.and_then(|outer| outer.maxima.list.as_ref());
         inner.best = match listed.and_then(|list| Some(list.keys()[list.best(&fan)?])) {
             Some(best) => best,
-            None => nearest(keys, &fan, outer.map_or(near, |outer| outer.best).min(n - 1)),
+            None => nearest(keys, &fan, outer.map_or(near, |outer| outer.best).min(n - 1), &mut group.room.bounds),
         };
         let origin = Origin { at: &keys.cloud.floats[inner.best as usize * d..][..d], slack };
         let Level { maxima, strips, .. } = inner;
@@ -360,8 +370,8 @@ fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
         StripWidth::Argmax => [0.0; 2],
         StripWidth::Constant(width) => [width as f64; 2],
         StripWidth::QueryNorm { factor } => of_squares(factor, sums(&|k| size(k).map(|q| q * q))),
-        StripWidth::ANorm { factor } => {
-            let scale = (-f64::from(plan.step.matrix_exponent)).exp2();
+        StripWidth::ANorm { factor, parity } => {
+            let scale = f64::from(parity).exp2();
             // Rounding costs the sums far less than the share of their largest term that is taken
             // off.
             let largest = |k: usize| [0.0, fan[k][2].to_f64() * (around[k].to_f64().abs() + around[d + k].to_f64())];
@@ -375,9 +385,10 @@ fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
     [narrowest, if widest == 0.0 { W::default() } else { W::above(1.001 * widest + 2.0) }]
 }
 
-/// A key with a large score for the middle of a fan: by floats alone, since any key will do.
+/// A key with a large score for the middle of a fan: by floats alone, since any key will do. Adds
+/// to the number of `bounds`.
 #[inline(always)]
-fn nearest<W: Width>(keys: &SortedKeys<'_, W>, fan: &[Fan<W>], near: u32) -> u32 {
+fn nearest<W: Width>(keys: &SortedKeys<'_, W>, fan: &[Fan<W>], near: u32, bounds: &mut u64) -> u32 {
     let (tree, d, floats) = (keys.tree, keys.cloud.d, &keys.cloud.floats);
     let score = |key: usize| fan.iter().zip(&floats[key * d..]).fold(W::default(), |sum, (q, &x)| sum + q[0] * x);
     let upper = |node: usize| {
@@ -392,7 +403,9 @@ fn nearest<W: Width>(keys: &SortedKeys<'_, W>, fan: &[Fan<W>], near: u32) -> u32
         if bound <= best || tree.weight()[node] == 0 {
             continue;
         }
+        *bounds += 1;
         if node >= tree.first_leaf() {
+            *bounds += LEAF as u64 / 4;
             for other in tree.range(node) {
                 let score = score(other);
                 if score > best {

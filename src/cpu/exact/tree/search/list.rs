@@ -13,7 +13,7 @@ use crate::cpu::exact::width::Width;
 use crate::space::LEAF;
 
 /// The number of keys whose bounds are computed side by side.
-const SIDE: usize = 16;
+pub(crate) const SIDE: usize = 16;
 
 /// Keys and their coordinates: `[coordinate][key]`.
 pub(crate) struct List<W> {

@@ -33,7 +33,7 @@ mod second;
 
 use crate::cpu::exact::query::{queries, strip_width};
 use crate::cpu::exact::scores::{at_least, unrolled};
-use crate::cpu::exact::step::{PreparedStep, Purpose, Tally};
+use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::{Frontier, Level};
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::list::List;
@@ -61,6 +61,8 @@ pub(crate) struct Search<'a, W: Width> {
     /// At least one and no more than lanes, by ascending `visible`.
     pub(crate) rows: &'a [Row],
     pub(crate) purpose: Purpose<'a, W>,
+    /// Where it says so, the packet is left without a result.
+    pub(crate) watch: &'a Watch<'a>,
 }
 
 /// The members of a strip.
@@ -119,12 +121,15 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) -> Tally {
         let width = VECTORS * L::WIDTH;
-        let mut tally = Tally::default();
+        let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
         self.scratch.sums.clear();
         let mut known = self.gather(lanes);
         let attained = self.first_pass(lanes, &known, &mut tally);
         self.find_candidates(lanes, &known, &attained, &mut tally);
         self.decide_maxima(width, &mut known, &mut tally);
+        if self.watch.is_left() {
+            return tally;
+        }
         // Rows whose scores are all 0 have every key in their strip, and no candidates.
         let wide = match known.strip {
             Strip::Wide => u64::MAX >> (LANES - width),
@@ -136,6 +141,9 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
         }
         if known.strip != Strip::Wide {
             self.take_maximisers(lanes, &known);
+        }
+        if self.watch.is_left() {
+            return tally;
         }
         self.finish(width, &known, &mut tally);
         tally

@@ -117,8 +117,15 @@ impl<W: Width> SearchScratch<W> {
         }
     }
 
+    /// Forgets what packets so far have left, and begins near some key: what a group of rows costs
+    /// must not depend on the rows that its thread had before.
+    pub(crate) fn begin(&mut self, near: u32) {
+        self.origin.next = near;
+        self.winners.keys.clear();
+    }
+
     /// Prepares for packets of rows among the keys below a node, which is a group's or that of a
-    /// part of the group at hand.
+    /// part of the group at hand. Returns the bounds computed for it.
     pub(crate) fn enter(
         &mut self,
         set: InstructionSet,
@@ -126,7 +133,7 @@ impl<W: Width> SearchScratch<W> {
         plan: &PreparedStep<'_, W>,
         node: usize,
         level: usize,
-    ) {
+    ) -> u64 {
         let (near, slack) = (self.origin.next, self.origin.slack);
         let enter = Enter { group: &mut self.group, keys, plan, node, level, near, slack };
         if let Some(origin) = <W as Vectors>::run(set, enter) {
@@ -135,5 +142,6 @@ impl<W: Width> SearchScratch<W> {
                 self.winners.keys.push(origin);
             }
         }
+        self.group.take_bounds()
     }
 }

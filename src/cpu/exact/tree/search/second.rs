@@ -58,7 +58,7 @@ impl<W: Width> Search<'_, W> {
                 Order::Space => self.undecided_leaf(lanes, known, [&low, &high], tally),
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
             };
-            let Some((leaf, active)) = leaf else { break };
+            let Some((leaf, active)) = leaf.filter(|_| !self.watch.is_left()) else { break };
             self.decide_leaf(lanes, leaf, active, known, &threshold, [&low, &high], tally);
         }
     }

@@ -1,5 +1,9 @@
-//! The shaders' wide integers against their Rust twins, on every adapter: `cargo test --test
-//! shaders`.
+//! The shaders: their arithmetic against its Rust twins on every adapter, and every text through
+//! compilers that this machine's drivers do not have: `cargo test --test shaders`.
+
+mod compilers;
+#[cfg(target_os = "linux")]
+mod radv;
 
 use libtest_mimic::{Arguments, Trial};
 use localmax::gpu::twins::{Operands, exponential, functions};
@@ -8,7 +12,13 @@ use localmax::tokens::Precision;
 use pollster::block_on;
 
 fn main() {
-    let mut trials = Vec::new();
+    #[cfg(target_os = "linux")]
+    if radv::compiles() {
+        return;
+    }
+    let mut trials = compilers::trials();
+    #[cfg(target_os = "linux")]
+    trials.extend(radv::trials());
     let adapters = Adapter::all();
     if adapters.is_empty() {
         trials.push(Trial::test("gpu::arithmetic", || Ok(())).with_ignored_flag(true));

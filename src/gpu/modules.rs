@@ -1,0 +1,59 @@
+//! The text of every module, for compilers that are no driver of this machine: `tests/shaders` hands
+//! them all to each.
+
+use std::collections::BTreeSet;
+
+use crate::gpu::device::Module;
+use crate::gpu::peak::MULTIPLY_ADD;
+use crate::gpu::probe::PROBE;
+use crate::gpu::table::Kernel;
+use crate::gpu::wgsl::Parameters;
+use crate::gpu::{exact, real};
+use crate::tokens::Precision;
+
+/// Values of d of every way that texts and loops differ: registers of 16, 8 and 4 rows a thread, one
+/// d past each of their ends, and workgroup memory with and without a rest.
+pub const DIMENSIONS: [usize; 8] = [1, 3, 8, 9, 16, 17, 64, 130];
+
+/// The text of a module.
+#[derive(Clone, Debug)]
+pub struct ModuleText {
+    /// The kernel, with the precision and d that the text is made for.
+    pub name: String,
+    /// The entry point.
+    pub entry: &'static str,
+    /// WGSL.
+    pub source: String,
+    /// Whether it is compiled without a counter in every loop.
+    pub trusted: bool,
+}
+
+/// The modules that runs compile, for these d and both precisions.
+pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
+    let alone = [("multiply_add", MULTIPLY_ADD, true), ("probe", PROBE, false)];
+    let alone =
+        alone.map(|(entry, source, trusted)| ModuleText { name: entry.into(), entry, source: source.into(), trusted });
+    let mut all: Vec<ModuleText> = alone.into();
+    for precision in [Precision::F32, Precision::F64] {
+        add::<exact::Job>(&mut all, "exact", exact::KERNELS, precision, dimensions);
+    }
+    let narrow: Vec<usize> = dimensions.iter().copied().filter(|&d| d <= real::NARROW).collect();
+    add::<real::Job>(&mut all, "real", real::KERNELS, Precision::F32, &narrow);
+    all
+}
+
+fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel], precision: Precision, ds: &[usize]) {
+    for kernel in kernels {
+        let dimensions: BTreeSet<usize> = ds.iter().map(|&d| if kernel.of_every_d { 0 } else { d }).collect();
+        for d in dimensions {
+            let Module { entry, source, trusted, .. } = kernel.module::<J>(precision, d, None);
+            let of_d = if d == 0 { String::new() } else { format!("_d{d}") };
+            all.push(ModuleText {
+                name: format!("{folder}_{entry}_{}{of_d}", precision.name()),
+                entry,
+                source,
+                trusted,
+            });
+        }
+    }
+}

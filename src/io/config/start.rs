@@ -1,0 +1,98 @@
+//! The first state of a config's run: its tokens, the width that they are stored in, and what that
+//! width cannot hold.
+
+use super::{Config, TokenSource};
+use crate::engine;
+use crate::error::Result;
+use crate::exact::{Grid, Loss};
+use crate::tokens::{Precision, Tokens};
+
+/// The first state of a run.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The tokens, on their lattice or their geometry.
+    pub tokens: Tokens,
+    /// The lattice of an exact rule.
+    pub grid: Grid,
+    /// [`Tokens::radius`] of the tokens as given.
+    pub radius: f64,
+    /// Why f64 was chosen where the config leaves the choice.
+    pub why: Option<String>,
+    /// What the lattice loses of the tokens as given.
+    pub lost: Loss,
+    /// The loss in words, with the remedy; `None` if nothing is lost.
+    pub note: Option<String>,
+}
+
+impl Config {
+    /// Reads or draws the tokens, puts them on their lattice or geometry, and settles the precision
+    /// if the config leaves it open: f32, or f64 where f32's lattice is too coarse for the steps or
+    /// for the tokens.
+    ///
+    /// # Errors
+    /// Those of [`Config::load_tokens`]; tokens that no lattice or geometry can hold; steps too
+    /// small for the lattice.
+    pub fn start(&mut self) -> Result<Start> {
+        let is_open = std::mem::take(&mut self.run.auto);
+        let mut given = self.load_tokens()?;
+        if !self.model.is_exact() {
+            let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
+            return Ok(Start { tokens, grid, radius: given.radius(), why: None, lost: Loss::default(), note: None });
+        }
+        let (mut why, mut lost) = (None, None);
+        if is_open {
+            match self.too_coarse(&given)? {
+                Ok(found) => lost = Some(found),
+                Err(reason) => {
+                    why = Some(reason);
+                    self.run.precision = Precision::F64;
+                    if let TokenSource::Cloud(_) = self.tokens {
+                        given = self.load_tokens()?;
+                    }
+                }
+            }
+        }
+        let radius = given.radius();
+        let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
+        grid.require_steps(&self.model, 0..self.run.steps, radius)?;
+        let lost = lost.map_or_else(|| self.loss(&given, grid), Ok)?;
+        let note = (!lost.is_none()).then(|| told(lost, &given, grid));
+        Ok(Start { tokens, grid, radius, why, lost, note })
+    }
+
+    /// What f32's lattice loses of the tokens, or why it is too coarse for this run.
+    fn too_coarse(&self, given: &Tokens) -> Result<std::result::Result<Loss, String>> {
+        let grid = Grid::of(given, Precision::F32);
+        if let Err(error) = grid.require_range(given.largest_magnitude()) {
+            return Ok(Err(error.to_string()));
+        }
+        if let Some(text) = grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius())? {
+            return Ok(Err(text));
+        }
+        let lost = self.loss(given, grid)?;
+        Ok(if lost.is_large() { Err(format!("on the f32 lattice {lost}")) } else { Ok(lost) })
+    }
+
+    /// What a lattice loses of the tokens as given. Rounding is part of drawing a cloud: there only
+    /// a large loss counts, and only of tokens, as no generated coordinate is small but by rounding.
+    fn loss(&self, given: &Tokens, grid: Grid) -> Result<Loss> {
+        let TokenSource::Cloud(cloud) = &self.tokens else { return Ok(grid.loss(given)) };
+        if !Loss::at_most(&grid.snap(given)?).is_large() {
+            return Ok(Loss::default());
+        }
+        let drawn = cloud.tokens(self.seed, Precision::F64)?;
+        let lost = Loss { vanished: 0, ..grid.loss(&drawn) };
+        Ok(if lost.is_large() { lost } else { Loss::default() })
+    }
+}
+
+/// What is lost, and what helps.
+fn told(lost: Loss, given: &Tokens, grid: Grid) -> String {
+    let width = grid.precision.name();
+    let wide = Grid::of(given, Precision::F64).loss(given);
+    if grid.precision == Precision::F32 && wide.is_none() {
+        return format!("{lost}, in {width}; precision = \"f64\" keeps them");
+    }
+    let also = if grid.precision == Precision::F32 { format!("; in f64 {wide}") } else { String::new() };
+    format!("{lost}, in {width}{also}: bring the farthest tokens nearer, or move the origin to the tokens")
+}
