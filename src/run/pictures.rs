@@ -92,7 +92,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
         blocks.push(Block::Heading("Clusters at the end".into()));
         let (head, rows) = limits.table(CLUSTERS);
-        let rest = limits.left_out(CLUSTERS).map_or(String::new(), |rest| format!(" {rest}."));
+        let rest = limits.left_out(rows.len()).map_or(String::new(), |rest| format!(" {rest}."));
         blocks.push(Block::Table(TextTable { caption: format!("{}.{rest}", limits.counts()), head, rows }));
     }
     blocks.push(Block::Heading("Config".into()));
