@@ -251,7 +251,9 @@ fn hold(system: &System, size: Size, path: &Path) -> Verdict {
 /// prove nothing.
 fn must_fail(system: &System, size: Size, path: &Path) -> Verdict {
     match hold(system, size, path) {
-        Ok(()) => Err(format!("{}, {}: no hash tells that its floats are out of bounds", system.name, path.name).into()),
+        Ok(()) => {
+            Err(format!("{}, {}: no hash tells that its floats are out of bounds", system.name, path.name).into())
+        }
         Err(_) => Ok(()),
     }
 }

@@ -37,12 +37,8 @@ impl ModuleText {
 /// The modules that runs compile, for these d and both precisions.
 pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
     let alone = [("multiply_add", MULTIPLY_ADD, true), ("probe", PROBE, false)];
-    let alone = alone.map(|(entry, source, trusted)| ModuleText {
-        name: entry.into(),
-        entry,
-        source: source.into(),
-        trusted,
-    });
+    let alone =
+        alone.map(|(entry, source, trusted)| ModuleText { name: entry.into(), entry, source: source.into(), trusted });
     let mut all: Vec<ModuleText> = alone.into();
     for precision in [Precision::F32, Precision::F64] {
         add::<exact::Job>(&mut all, "exact", exact::KERNELS, precision, dimensions);
@@ -58,7 +54,12 @@ fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel
         for d in dimensions {
             let Module { entry, source, trusted, .. } = kernel.module::<J>(precision, d, None);
             let of_d = if d == 0 { String::new() } else { format!("_d{d}") };
-            all.push(ModuleText { name: format!("{folder}_{entry}_{}{of_d}", precision.name()), entry, source, trusted });
+            all.push(ModuleText {
+                name: format!("{folder}_{entry}_{}{of_d}", precision.name()),
+                entry,
+                source,
+                trusted,
+            });
         }
     }
 }

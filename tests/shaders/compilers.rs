@@ -34,7 +34,8 @@ fn tint() -> Option<PathBuf> {
 fn refusals(package: &Path, texts: &[ModuleText]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     for text in texts {
-        std::fs::write(folder.path().join(format!("{}.{}", text.name, text.entry)), &text.source).expect("a text is written");
+        std::fs::write(folder.path().join(format!("{}.{}", text.name, text.entry)), &text.source)
+            .expect("a text is written");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shaders/tint.mjs");
     let said = Command::new("node").arg(script).arg(package).arg(folder.path()).output().expect("node runs");
