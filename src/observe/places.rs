@@ -28,7 +28,7 @@ pub struct Places {
     pub centres: Points,
     /// How far rounding may keep each place from others.
     pub allowed: Vec<f64>,
-    /// Places that are vertices of K, ascending; never none.
+    /// Places that are vertices of K, ascending; none only where the hull is not known.
     pub vertices: Vec<usize>,
 }
 
@@ -37,11 +37,11 @@ impl Places {
     pub fn of(points: &Points, rounding: &Rounding) -> Self {
         let cloud = Distinct::of(points).in_order();
         let hull = Hull::of(&cloud.points);
-        Self::among(&cloud, &hull, rounding)
+        Self::among(&cloud, Some(&hull), rounding)
     }
 
-    /// The places of distinct tokens, in order, with their hull.
-    pub(super) fn among(cloud: &Distinct, hull: &Hull, rounding: &Rounding) -> Self {
+    /// The places of distinct tokens, in order, with their hull if it is known.
+    pub(super) fn among(cloud: &Distinct, hull: Option<&Hull>, rounding: &Rounding) -> Self {
         let drawn = rounding.drawn(cloud);
         let place = gather(cloud, rounding);
         let elsewhere = |i: u32| {
@@ -53,7 +53,7 @@ impl Places {
             drawn.iter().map(|(i, drawn)| (*i, rounding.allowed(cloud, drawn, elsewhere(*i)))).collect();
         let allowed = |i: u32| drawn.get(&i).copied().unwrap_or(2.0 * rounding.length());
         let (scaled, exponent) = cloud.points.in_range(0);
-        let vertices = hull.standing(&scaled, &place, |i| num::scale(allowed(i), -exponent));
+        let vertices = hull.map(|hull| hull.standing(&scaled, &place, |i| num::scale(allowed(i), -exponent)));
 
         let count = place.iter().max().map_or(0, |&last| last as usize + 1);
         let mut of_place: Vec<Vec<u32>> = vec![Vec::new(); count];
@@ -66,7 +66,7 @@ impl Places {
             ),
             allowed: of_place.iter().map(|of| of.iter().map(|&i| allowed(i)).fold(0.0, f64::max)).collect(),
             members: members(cloud, &place, count),
-            vertices: vertices.into_iter().map(|p| p as usize).collect(),
+            vertices: vertices.unwrap_or_default().into_iter().map(|p| p as usize).collect(),
         }
     }
 

@@ -91,7 +91,7 @@ impl Workbench<'_> {
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
         let Sizes { engine, precision, .. } = *self.sizes;
-        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false };
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false, tolerance: None };
         let first = engine::first_state(model, cloud, precision)?;
         if model.is_exact() {
             first.1.require_steps(model, 0..steps, cloud.radius())?;
@@ -111,8 +111,8 @@ impl Workbench<'_> {
         look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         let mut config = config.clone();
-        let Start { tokens, grid, lost, .. } = config.start()?;
-        if let Some(lost) = lost {
+        let Start { tokens, grid, note, .. } = config.start()?;
+        if let Some(lost) = note {
             *self.note = Some(format!("{}: {lost}", self.at.cell));
         }
         let (run, first) = (&config.run, (tokens, grid));
