@@ -22,7 +22,7 @@ mod model;
 mod operator;
 mod section;
 mod start;
-mod template;
+pub mod template;
 mod trigger;
 mod write;
 
@@ -33,7 +33,6 @@ pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
 pub use start::Start;
-pub use template::template;
 pub use trigger::Trigger;
 
 use crate::choice::{self, EngineChoice, Plan};
