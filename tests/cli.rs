@@ -278,7 +278,7 @@ fn bad_usage_is_refused_in_one_line() {
     folder.refused(&["bench", "--dims", "9000"], &["9000", "8192"]);
     folder.refused(&["bench", "--tokens", "4000000000", "--dims", "8000"], &["bytes"]);
     folder
-        .refused(&["run", "--set", "tokens.scale=1e-46"], &["tokens.scale is 1e-46; in f32 it must be at least 1.17"]);
+        .refused(&["run", "--set", "tokens.scale=1e-46"], &["tokens.scale is 1e-46; in f32 it must be at least 1.18e-38"]);
     folder.refused(&["verify", "my.toml", "--rows", "0"], &["'0'", "--rows", "at least 1", &help("verify")]);
     folder.refused(&["verify", "my.toml", "--rows", "-1"], &["'-1'", "--rows", "at least 1"]);
     folder.refused(&["run", "--verify", "-1"], &["'-1'", "--verify", "whole number from 0 to"]);
