@@ -132,7 +132,14 @@ fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
             seed: arguments.seed,
             tokens: TokenSource::Cloud(cloud.clone()),
             model: Model::averaging(rule, Operator::identity(), Mask::Full, gain),
-            run: RunOptions { steps: arguments.steps, engine, plan: Plan::Auto, precision, auto: false },
+            run: RunOptions {
+                steps: arguments.steps,
+                engine,
+                plan: Plan::Auto,
+                precision,
+                auto: false,
+                tolerance: None,
+            },
             output: OutputOptions {
                 record: Trigger::Every(1),
                 // At most about 200 frames.

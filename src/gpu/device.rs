@@ -356,7 +356,7 @@ impl Device {
 /// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
 /// it, so kernels write first what they read.
 #[allow(unsafe_code)]
-pub(crate) fn compute_pipeline(
+fn compute_pipeline(
     raw: &wgpu::Device,
     entry: &str,
     source: &str,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::gpu::device::{Module, compute_pipeline};
+use crate::gpu::device::Module;
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::probe::PROBE;
 use crate::gpu::table::Kernel;
@@ -24,14 +24,8 @@ pub struct ModuleText {
     pub entry: &'static str,
     /// WGSL.
     pub source: String,
-    trusted: bool,
-}
-
-impl ModuleText {
-    /// Compiles the text as a run does, but for the layout of its buffers, which is the text's own.
-    pub fn compile(&self, raw: &wgpu::Device) -> wgpu::ComputePipeline {
-        compute_pipeline(raw, self.entry, &self.source, self.trusted, None)
-    }
+    /// Whether it is compiled without a counter in every loop.
+    pub trusted: bool,
 }
 
 /// The modules that runs compile, for these d and both precisions.

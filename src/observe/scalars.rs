@@ -25,11 +25,6 @@ use crate::tokens::Tokens;
 
 /// Number of random directions beside those of the axes.
 const DIRECTIONS: usize = 16;
-/// Tokens outside the hull of a few extreme ones beyond which there is no hull: d ≤ 3, d > 3.
-const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
-/// Multiply-adds for a hull in more than three dimensions: some milliseconds.
-const EFFORT: u64 = 1 << 24;
-
 /// Number of tokens up to which each is measured.
 const SAMPLE: usize = 1 << 16;
 /// Number of vertices up to which every pair is measured.
@@ -121,14 +116,14 @@ impl<'a> Observer<'a> {
         let ledger = self.ledger(radius);
         let rise = ledger.record(step, &support);
         let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
-        let most = MOST_OUTSIDE[usize::from(points.d() > 3)];
         let outermost = points.select(&extremes);
-        let hull = Hull::of_few(points, extremes, most, EFFORT);
+        let hull = Hull::of_few(points, Some(extremes));
         let corners = hull.as_ref().filter(|hull| hull.undecided.is_empty()).map(|hull| hull.points(points));
         let diameter = diameter(corners.as_ref().filter(|v| v.n() <= MOST_PAIRED).unwrap_or(&outermost));
         let scores = self.scores(step, points.d());
-        let energy = few.as_ref().and_then(|few| energy(few, self.model, &scores?, self.model.moment(step, 0.0)));
-        let a = self.scores(step, points.d()).filter(|_| self.model.mask == Mask::Full);
+        let at = self.model.moment(step, 0.0);
+        let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
+        let a = scores.filter(|_| self.model.mask == Mask::Full);
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
         let most = if hull.is_some() { SAMPLE } else { (GAPS / keys.coordinates().len()).clamp(1, SAMPLE) };
         let sample = Sample::of(points, few.as_ref().map(|cloud| &cloud.weight[..]), most);
@@ -137,7 +132,7 @@ impl<'a> Observer<'a> {
         let hull = hull.map(|hull| {
             let rounding = Rounding::of(self.model, self.grid, points.d(), step, radius);
             let places = match &few {
-                Some(cloud) => Places::among(cloud, &hull, &rounding),
+                Some(cloud) => Places::among(cloud, Some(&hull), &rounding),
                 None => Places::of(&keys, &rounding),
             };
             self.by_vertices(step, &sample, &places.points(&places.vertices))

@@ -99,7 +99,7 @@ impl Axis {
         let rough = (self.high - self.low) / target.max(1.0);
         let power = 10f64.powi(rough.log10().floor() as i32);
         let steps = [1.0, 2.0, 5.0, 10.0];
-        let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.999).unwrap_or(&10.0);
+        let mut step = power * steps.iter().find(|s| power * **s >= rough * 0.75).unwrap_or(&10.0);
         if self.whole {
             step = step.max(1.0);
         }

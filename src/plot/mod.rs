@@ -26,6 +26,7 @@ mod motion;
 mod page;
 mod picture;
 mod player;
+mod time;
 mod trajectories;
 mod view;
 
@@ -33,7 +34,8 @@ pub use chart::Chart;
 pub use chart::coordinate::Coordinate;
 pub use chart::panels::Panels;
 pub use comparison::Comparison;
-pub use metrics::{Metrics, StepMetrics, Time};
+pub use metrics::{Metrics, StepMetrics};
 pub use picture::{Picture, Size, Tooltip};
 pub use player::Player;
+pub use time::Time;
 pub use trajectories::data::{StripView, Trajectories};

@@ -3,7 +3,7 @@
 use super::axes::coordinate;
 use super::chart::Chart;
 use super::chart::coordinate::Coordinate;
-use super::metrics::{MOST_POINTS, Time};
+use super::time::{MOST_POINTS, Time};
 use crate::num;
 use crate::tokens::Tokens;
 

@@ -15,6 +15,7 @@ use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };
 use crate::run::folder::RunDir;
+use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
 use crate::tokens::Tokens;
 
@@ -28,7 +29,8 @@ const MOST_COORDINATES: usize = 40_000_000;
 
 /// Rows of measures that a picture shows, evenly spread.
 const MOST_ROWS: usize = 1500;
-
+/// Clusters that the report lists.
+const CLUSTERS: usize = 100;
 /// Tokens looked at on either side of the middle one.
 const SOUGHT: usize = 8;
 
@@ -88,6 +90,12 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
             blocks.push(figure("measures", "Measures of the recorded states.", panels.draw(SIZE)?));
         }
     }
+    if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
+        blocks.push(Block::Heading("Clusters at the end".into()));
+        let (head, rows) = limits.table(CLUSTERS);
+        let rest = limits.left_out(rows.len()).map_or(String::new(), |rest| format!(" {rest}."));
+        blocks.push(Block::Table(TextTable { caption: format!("{}.{rest}", limits.counts()), head, rows }));
+    }
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));
     Document { title, subtitle, blocks }.save(&run.plots(), "report")
@@ -129,7 +137,12 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
         let y = if label == "tokens" { Coordinate::counts(label) } else { Coordinate::decades(label, values) };
         let mut chart = Chart::new(heading, time.axis(), y);
         for (((name, _), points), k) in curves.iter().zip(all).zip(0..) {
-            chart = chart.line(*name, points).colour(if label == "tokens" { k + 2 } else { k });
+            // Where every token is a vertex, both counts are one curve.
+            chart = match *name {
+                "vertices" => chart.dashed(*name, points).colour(3),
+                "distinct" => chart.line(*name, points).colour(2),
+                _ => chart.line(*name, points).colour(k),
+            };
         }
         charts.push(chart);
     }

@@ -24,13 +24,13 @@ impl Config {
     }
 
     /// The identity of the system: blake3 of the resolved config's text without `steps`, `engine`,
-    /// `plan` and `checkpoint_seconds`, and of the entries of large matrices and tables. Segments
+    /// `plan`, `tolerance` and `checkpoint_seconds`, and of the entries of large matrices and tables. Segments
     /// of one run agree on it; they may differ in how far they go and in how they are computed. A
     /// file of tokens counts by its path, not by its content: a later segment begins with the state
     /// of a checkpoint.
     pub fn identity(&self) -> blake3::Hash {
         let mut system = self.clone();
-        system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, ..self.run };
+        system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, tolerance: None, ..self.run };
         system.output.checkpoint_seconds = 0.0;
         let Writer { text, files, .. } = Writer::of(&system, usize::MAX);
         let mut hasher = blake3::Hasher::new();
@@ -117,6 +117,9 @@ impl Writer {
         writer.line("engine", quoted(run.engine.name()));
         writer.line("plan", quoted(run.plan.name()));
         writer.line("precision", quoted(if run.auto { "auto" } else { run.precision.name() }));
+        if let Some(tolerance) = run.tolerance {
+            writer.line("tolerance", format!("{tolerance:?}"));
+        }
         writer.table("output");
         writer.line("record", quoted(output.record));
         writer.line("frames", quoted(output.frames));

@@ -107,7 +107,11 @@ impl<'a> Drawing<'a> {
         let alone = weight.iter().filter(|w| **w == 1).count();
         let groups = weight.len() - alone;
         let plural = if groups == 1 { "" } else { "s" };
-        let rest = if alone == 0 { String::new() } else { format!(", {alone} tokens alone") };
+        let rest = if alone == 0 {
+            String::new()
+        } else {
+            format!(", {alone} token{} alone", if alone == 1 { "" } else { "s" })
+        };
         format!("step {}: {groups} cluster{plural}{rest}", last.0)
     }
 

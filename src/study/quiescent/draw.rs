@@ -126,10 +126,11 @@ fn constructed(results: &Results<Row>) -> Result<Panels> {
         // Where v goes as y does, the points show below the line.
         chart = chart.points("v = (10, 0)", heights(0)).colour(1).radius(5.0);
         chart = chart.line("p = (9.89, 8)", heights(1)).colour(2).line("y = (9.89, 0.3)", heights(2)).colour(0);
-        let vertices = results.series(cell, "vertices")?;
-        if let Some(v) = vertices.rows.iter().find(|v| v[0] > 0.0) {
-            chart = chart.level("published radius around the vertex: δ/(2+2α)", v[1] + v[3]).grey();
-            chart = chart.level("radius s(v)/(2+2α)", v[1] + v[2]);
+        let last = frames.last().map_or(0.0, |(t, _)| *t as f64);
+        for v in results.series(cell, "vertices")?.rows.iter().filter(|v| v[0] > 0.0) {
+            let around = |radius: f64| [0.0, last].map(|t| [t, v[1] - radius, v[1] + radius]).to_vec();
+            chart = chart.band("published: within δ/(2+2α) of a vertex", around(v[3])).colour(5).opacity(0.5);
+            chart = chart.band("within s(v)/(2+2α)", around(v[2])).colour(3).opacity(0.6);
         }
         charts.push(chart);
     }
