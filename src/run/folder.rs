@@ -15,7 +15,7 @@ use crate::run::metrics::{self, METRICS, MetricsRow, read_metrics};
 use crate::tokens::{Precision, Tokens};
 
 /// The file of the cluster of every token.
-pub const LABELS: &str = "labels.npy";
+const LABELS: &str = "labels.npy";
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const META: &str = "meta.json";
 pub(crate) const FINAL: &str = "final.npy";
