@@ -131,8 +131,8 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
                 let rule = [Rule::Hardmax, Rule::FrankWolfe, Rule::Localmax { delta, strip }][rule].clone();
                 let gain = Gain::Alpha(Schedule::Constant(10f64.powi(-power)));
                 let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
-                let LeastGain { gamma, .. } = LeastGain::of(&model, 0..steps).unwrap().unwrap();
-                let asked = gamma * cloud.radius() / grid.unit();
+                let least = LeastGain::of(&model, 0..steps).unwrap().unwrap();
+                let asked = least.gamma * cloud.radius() / grid.unit();
                 if let Err(error) = grid.require_steps(&model, 0..steps, cloud.radius()) {
                     assert!(asked < LEAST_MOVE && error.exit_status() == 2, "{error}");
                     refused += 1;
@@ -149,10 +149,10 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
                 }
                 let rows = |state: &State| (0..n).map(|i| state.row(i).to_vec()).collect::<Vec<_>>();
                 cases.push(json!({
-                    "x0": x0, "unit": grid.unit(), "gamma": gamma, "strips": strips,
+                    "x0": x0, "unit": grid.unit(), "gamma": least.gamma, "strips": strips,
                     "states": states.iter().map(rows).collect::<Vec<_>>(),
                 }));
-                runs.push((precision, gamma, states, strips));
+                runs.push((precision, least, states, strips));
             }
         }
     }
@@ -160,19 +160,16 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
     assert!(refused > 2 * 3 * 11 && runs.len() > 3 * 3 * 15, "{refused} refused, {} taken", runs.len());
     let found: Vec<Vec<Vec<f64>>> = python("exact.py", &cases);
     let mut drawn = 0;
-    for ((precision, gamma, states, strips), distances) in runs.iter().zip(found) {
+    for ((precision, least, states, strips), distances) in runs.iter().zip(found) {
         let rests: Vec<bool> = (0..n).map(|i| states.iter().all(|state| state.row(i) == states[0].row(i))).collect();
         let is_drawn: Vec<bool> =
             (0..n).map(|i| !rests[i] && strips.iter().all(|strips| strips[i].iter().all(|&j| rests[j]))).collect();
         drawn += is_drawn.iter().filter(|&&is_drawn| is_drawn).count();
         for (t, of_tokens) in distances.iter().enumerate() {
-            let bound = RunError::after(t as u64, *gamma, *precision);
+            let bound = RunError::after(t as u64, *least, *precision);
             for (i, &distance) in of_tokens.iter().enumerate() {
                 let bound = if is_drawn[i] { bound.drawn_by_resting } else { bound.all };
-                assert!(
-                    distance <= bound,
-                    "{precision:?} γ = {gamma:e}, token {i} at step {t}: {distance}, bound {bound}"
-                );
+                assert!(distance <= bound, "{precision:?} {least:?}, token {i} at step {t}: {distance}, bound {bound}");
             }
         }
     }

@@ -24,7 +24,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         count = rows[at].count;
         for (var k = lane % SHARE; k < D; k += SHARE) {
             let x = row_state[at * D + k];
-            let y = mean(sums[(row - job.slice_first) * D + k], count);
+            let y = mean(sums[(row - job.sums_first) * D + k], count);
             let next = advanced(x, y, job.gain);
             next_state[at * D + k] = next;
             moved |= select(0u, 1u, differ(next, x));

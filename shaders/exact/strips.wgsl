@@ -24,7 +24,7 @@ fn keep_counts(row: u32, lane: u32) {
 }
 
 fn keep_sum(row: u32, k: u32, sum: Sum) {
-    let at = (row - job.slice_first) * D + k;
+    let at = (row - job.sums_first) * D + k;
     if job.tile_first == 0u {
         sums[at] = sum;
     } else {

@@ -95,7 +95,11 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
         Err(error) => error,
     })?;
     let title = "One cloud under four rules of attention";
-    pictures::compare(&runs, title)?.save(&folder, "compare")?;
+    let drawn = pictures::compare(&runs, title).and_then(|picture| picture.save(&folder, "compare"));
+    let kept = || {
+        format!("the four runs are complete in {}; for their picture ask again with another --out", folder.display())
+    };
+    drawn.map_err(|e| e.after(kept()))?;
     for ending in ["svg", "png"] {
         output::print(&format!("wrote      {}\n", folder.join(format!("compare.{ending}")).display()))?;
     }
@@ -128,7 +132,14 @@ fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
             seed: arguments.seed,
             tokens: TokenSource::Cloud(cloud.clone()),
             model: Model::averaging(rule, Operator::identity(), Mask::Full, gain),
-            run: RunOptions { steps: arguments.steps, engine, plan: Plan::Auto, precision, auto: false },
+            run: RunOptions {
+                steps: arguments.steps,
+                engine,
+                plan: Plan::Auto,
+                precision,
+                auto: false,
+                tolerance: None,
+            },
             output: OutputOptions {
                 record: Trigger::Every(1),
                 // At most about 200 frames.

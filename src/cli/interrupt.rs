@@ -1,8 +1,8 @@
 //! Signals that ask the program to end (SIGINT, SIGTERM, SIGHUP, SIGXCPU), and `--wall`, which asks
 //! at a time.
 //!
-//! While nothing would be lost the first one ends the process. From then on it asks a run to end
-//! after the steps in hand. Only a Ctrl-C that comes after a pause ends the process at once: a
+//! While nothing would be lost the first one ends the process. From then on it asks a run to end,
+//! in the middle of a step if need be. Only a Ctrl-C that comes after a pause ends the process at once: a
 //! terminal that closes, `timeout` and batch systems send one signal several times.
 
 use std::io::{self, IsTerminal};
@@ -85,7 +85,7 @@ fn ask(why: &str, is_ctrl_c: bool) {
             flag().raise();
             drop(stage);
             if io::stderr().is_terminal() {
-                output::note(&format!("\n{why}: ending after the steps in hand; Ctrl-C again to end at once"));
+                output::note(&format!("\n{why}: ending; Ctrl-C again to end at once"));
             }
             return;
         }

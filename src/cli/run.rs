@@ -17,10 +17,11 @@ use crate::interrupt::Interrupt;
 use crate::io::config::{Config, Start, template};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
+use crate::run::limits::Limits;
 use crate::run::pictures;
 use crate::run::record::{self, Callbacks, RunResult};
 use crate::run::{Cycle, Progress};
-use crate::run::{Meta, Options, Place, RunDir};
+use crate::run::{Meta, Options, Place, RunDir, Settled};
 
 /// What a process that ends at once loses of a run.
 pub(super) const LOST: &str =
@@ -193,7 +194,7 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
             grid.unit, meta.precision, grid.radius, grid.exponent,
         );
         if let Ok(Some(least)) = LeastGain::of(&config.model, 0..result.steps) {
-            let error = RunError::after(result.steps, least.gamma, config.run.precision);
+            let error = RunError::after(result.steps, least, config.run.precision);
             text += &format!("rounding   {}\n", error.told(grid.unit));
         }
     }
@@ -218,10 +219,19 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
                 "cycle      the state of step {from_step} comes back every {period} steps: tokens move for ever and have no limit\n"
             );
         }
+        (None, None) if meta.settled.is_some() => {
+            let Settled { step, tolerance } = meta.settled.unwrap_or_default();
+            text += &format!(
+                "at rest    within {tolerance:e} from step {step}: no coordinate moved by more, over the first radius\n"
+            );
+        }
         (None, None) if result.last.is_some() => {
             text += "open       tokens may still move: a step limit is not convergence\n";
         }
         (None, None) => {}
+    }
+    if let Some(limits) = &result.limits {
+        text += &clusters(limits);
     }
     if let Some(findings) = &result.findings {
         let of = if before.steps > 0 { " of this part" } else { "" };
@@ -233,6 +243,22 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         };
     }
     text + &format!("hash       {}\n", result.tokens.hash().to_hex())
+}
+
+/// The clusters of the last state: their counts, and the first of them.
+fn clusters(limits: &Limits) -> String {
+    const MOST: usize = 20;
+    let (head, rows) = limits.table(MOST);
+    let mut text = format!("clusters   {}\n", limits.counts());
+    let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let used = |column: usize| rows.iter().any(|row| !row[column].is_empty());
+    for row in [&head].into_iter().chain(&rows).filter(|_| !rows.is_empty()) {
+        let cells: Vec<String> =
+            (0..head.len()).filter(|&c| used(c)).map(|c| format!("{:<1$}", row[c], widths[c])).collect();
+        text += &format!("  {}\n", cells.join("  ").trim_end());
+    }
+    limits.left_out(rows.len()).map_or_else(|| text.clone(), |rest| format!("{text}  {rest}\n"))
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     if config.run.precision != width {
         preflight(config)?;
     }
-    if let Some(lost) = &start.lost {
+    if let Some(lost) = &start.note {
         output::note(lost);
     }
     Ok(start)

@@ -10,7 +10,7 @@ use crate::engine::open::open;
 use crate::engine::step::{Step, Steps};
 use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
-use crate::exact::Grid;
+use crate::exact::{Grid, Loss};
 use crate::model::Model;
 use crate::outcome::StepReport;
 use crate::tokens::{Precision, Tokens};
@@ -42,6 +42,7 @@ pub struct Simulation {
     engine: Box<dyn Engine>,
     steps: Steps,
     grid: Grid,
+    lost: Loss,
     t: u64,
     /// Steps of the next batch, and the most that one may have.
     batch: u64,
@@ -75,16 +76,17 @@ impl Simulation {
     /// A run of `model` from `tokens`, at the precision that they are stored in.
     ///
     /// # Errors
-    /// A model or tokens outside their domain; a first step too small for the lattice; no such engine on this machine, or not enough
-    /// memory.
+    /// A model or tokens outside their domain; a first step too small for the lattice; no such
+    /// engine on this machine, or not enough memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
         if model.is_exact() {
             grid.require_steps(model, 0..1, tokens.radius())?;
         }
+        let lost = if model.is_exact() { Loss::of(tokens, &first) } else { Loss::default() };
         let opened = open(engine, Plan::Auto, model, &first, grid)?;
-        Ok(Self::from_state(model, grid, (first.n(), first.d()), opened.engine, 0))
+        Ok(Self { lost, ..Self::from_state(model, grid, (first.n(), first.d()), opened.engine, 0) })
     }
 
     /// A run of `model` from the n tokens in R^d that an engine holds, after t steps.
@@ -92,7 +94,7 @@ impl Simulation {
         let steps = Steps::new(model, grid, d);
         let largest = (BATCH_PAIRS / ((n * n) as f64 * d as f64)) as u64;
         let (model, largest) = (model.clone(), largest.clamp(1, LARGEST_BATCH));
-        Self { model, engine, steps, grid, t, batch: 1, largest, step_seconds: 0.0 }
+        Self { model, engine, steps, grid, lost: Loss::default(), t, batch: 1, largest, step_seconds: 0.0 }
     }
 
     /// Steps taken so far, counted from the run's start.
@@ -108,6 +110,12 @@ impl Simulation {
     /// The lattice of rules under the integer contract.
     pub fn grid(&self) -> Grid {
         self.grid
+    }
+
+    /// What the lattice lost of the tokens that [`Simulation::new`] was given; tokens stored in f64
+    /// lose less.
+    pub fn lost(&self) -> Loss {
+        self.lost
     }
 
     /// The engine, with the state.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rayon::slice::ParallelSliceMut as _;
+
 use crate::exact::grid::Grid;
 use crate::tokens::Tokens;
 
@@ -78,7 +80,7 @@ fn coincident(tokens: &Tokens) -> Vec<Vec<(u64, usize)>> {
         })
     };
     let mut all: Vec<(u64, usize)> = (0..tokens.n()).map(|i| (hash(i), i)).collect();
-    all.sort_unstable();
+    all.par_sort_unstable();
     let mut groups = Vec::new();
     for same_hash in all.chunk_by(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
         let mut rest = same_hash.to_vec();

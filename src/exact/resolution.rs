@@ -35,6 +35,8 @@ pub struct LeastGain {
     pub gamma: f64,
     /// t.
     pub step: u64,
+    /// Whether every step was looked at.
+    pub of_all: bool,
 }
 
 impl LeastGain {
@@ -59,7 +61,7 @@ impl LeastGain {
         for step in (0..count.min(LOOKED_AT)).map(at).chain((count > 0).then(|| start + count - 1)) {
             let gamma = model.gamma_at(Moment::of_step(step))?;
             if least.is_none_or(|least| gamma < least.gamma) {
-                least = Some(Self { gamma, step });
+                least = Some(Self { gamma, step, of_all: count <= LOOKED_AT });
             }
         }
         Ok(least)
@@ -70,12 +72,11 @@ impl LeastGain {
     fn too_small(self, grid: Grid, radius: f64) -> Option<String> {
         let asked = self.gamma * radius / grid.unit();
         (radius > 0.0 && !num::within(LEAST_MOVE, asked)).then(|| {
+            let asked = if asked < 0.01 { "less than 0.01".to_owned() } else { format!("{asked:.2}") };
+            let (gamma, step, width) = (num::short(self.gamma), self.step, grid.precision.name());
             format!(
-                "γ = {:.3e} at step {} moves a token at the cloud's radius of {radius:.3e} by {asked:.3e} units of the {} \
-                 lattice, where at least {LEAST_MOVE} are needed",
-                self.gamma,
-                self.step,
-                grid.precision.name()
+                "γ = {gamma} at step {step} moves a token at the cloud's radius of {radius:.3e} by {asked} units of the \
+                 {width} lattice, where at least {LEAST_MOVE} are needed"
             )
         })
     }
@@ -125,11 +126,11 @@ pub struct RunError {
 }
 
 impl RunError {
-    /// The bounds after some steps, of which `gamma` is the smallest gain.
-    pub fn after(steps: u64, gamma: f64, precision: Precision) -> Self {
+    /// The bounds after some steps with this smallest gain.
+    pub fn after(steps: u64, least: LeastGain, precision: Precision) -> Self {
         let rho = precision.step_error();
         let all = 0.5 + rho * steps as f64;
-        Self { all, drawn_by_resting: all.min(0.5 + rho / gamma) }
+        Self { all, drawn_by_resting: if least.of_all { all.min(0.5 + rho / least.gamma) } else { all } }
     }
 }
 
@@ -165,12 +166,13 @@ mod tests {
     /// A dip that is overlooked is a stretch of the run in another system.
     #[test]
     fn the_smallest_gain_of_a_schedule_is_found() {
-        assert_eq!(least("0.25", 3..90), Some(LeastGain { gamma: 0.25, step: 3 }));
-        assert_eq!(least("0.5/(t+1)", 0..10), Some(LeastGain { gamma: 0.05, step: 9 }));
+        assert_eq!(least("0.25", 3..90), Some(LeastGain { gamma: 0.25, step: 3, of_all: true }));
+        assert_eq!(least("0.5/(t+1)", 0..10), Some(LeastGain { gamma: 0.05, step: 9, of_all: true }));
         assert_eq!(least("0.5/(t+1)", 0..0), None);
         let dip = "0.5 - 0.4*exp(-(t-70)^2)";
         assert_eq!(least(dip, 0..100).unwrap().step, 70);
-        assert_eq!(least("0.5/(t+1)", 0..3_000_000_000).unwrap().step, 2_999_999_999);
+        let long = least("0.5/(t+1)", 0..3_000_000_000).unwrap();
+        assert!(long.step == 2_999_999_999 && !long.of_all);
         let table = Schedule::table(&[0.5, 0.1, 0.3]).unwrap();
         let of = |steps| LeastGain::of(&hardmax(Gain::Gamma(table.clone())), steps).unwrap().unwrap();
         assert_eq!((of(0..1).gamma, of(0..9).gamma, of(2..1 << 60).gamma, of(7..9).gamma), (0.5, 0.1, 0.3, 0.3));
@@ -188,7 +190,7 @@ mod tests {
             assert_eq!(check(least / 2.0, 0.0), Ok(()));
             let said = check(least / 2.0, 1.0).unwrap_err();
             let remedy = if precision == Precision::F32 { "\"f64\" or \"auto\"" } else { "larger alpha or gamma" };
-            assert!(said.contains("5.120e2") && said.contains("1024") && said.contains(remedy), "{said}");
+            assert!(said.contains("512.00") && said.contains("1024") && said.contains(remedy), "{said}");
         }
     }
 }

@@ -120,6 +120,12 @@ impl Adapter {
         }
     }
 
+    /// Bytes of a card's own memory, which nothing else needs; none where that is this machine's.
+    pub fn card_memory(&self) -> Option<u64> {
+        let own = matches!(self.info.device_type, wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu);
+        self.memory().filter(|_| own)
+    }
+
     /// Features of interest by name, with whether the adapter has them. None is needed to run.
     pub fn features(&self) -> [(&'static str, bool); 3] {
         let has = self.handle.features();

@@ -111,7 +111,16 @@ impl Device {
         raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        Ok(Self { raw, queue, adapter: adapter.clone(), limits, lost, pipelines: Arc::default(), job_layout, hostile: None })
+        Ok(Self {
+            raw,
+            queue,
+            adapter: adapter.clone(),
+            limits,
+            lost,
+            pipelines: Arc::default(),
+            job_layout,
+            hostile: None,
+        })
     }
 
     /// The adapter behind it.
@@ -347,7 +356,7 @@ impl Device {
 /// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
 /// it, so kernels write first what they read.
 #[allow(unsafe_code)]
-pub(crate) fn compute_pipeline(
+fn compute_pipeline(
     raw: &wgpu::Device,
     entry: &str,
     source: &str,

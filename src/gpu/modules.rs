@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::gpu::device::{Module, compute_pipeline};
+use crate::gpu::device::Module;
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::probe::PROBE;
 use crate::gpu::table::Kernel;
@@ -24,25 +24,15 @@ pub struct ModuleText {
     pub entry: &'static str,
     /// WGSL.
     pub source: String,
-    trusted: bool,
-}
-
-impl ModuleText {
-    /// Compiles the text as a run does, but for the layout of its buffers, which is the text's own.
-    pub fn compile(&self, raw: &wgpu::Device) -> wgpu::ComputePipeline {
-        compute_pipeline(raw, self.entry, &self.source, self.trusted, None)
-    }
+    /// Whether it is compiled without a counter in every loop.
+    pub trusted: bool,
 }
 
 /// The modules that runs compile, for these d and both precisions.
 pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
     let alone = [("multiply_add", MULTIPLY_ADD, true), ("probe", PROBE, false)];
-    let alone = alone.map(|(entry, source, trusted)| ModuleText {
-        name: entry.into(),
-        entry,
-        source: source.into(),
-        trusted,
-    });
+    let alone =
+        alone.map(|(entry, source, trusted)| ModuleText { name: entry.into(), entry, source: source.into(), trusted });
     let mut all: Vec<ModuleText> = alone.into();
     for precision in [Precision::F32, Precision::F64] {
         add::<exact::Job>(&mut all, "exact", exact::KERNELS, precision, dimensions);
@@ -58,7 +48,12 @@ fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel
         for d in dimensions {
             let Module { entry, source, trusted, .. } = kernel.module::<J>(precision, d, None);
             let of_d = if d == 0 { String::new() } else { format!("_d{d}") };
-            all.push(ModuleText { name: format!("{folder}_{entry}_{}{of_d}", precision.name()), entry, source, trusted });
+            all.push(ModuleText {
+                name: format!("{folder}_{entry}_{}{of_d}", precision.name()),
+                entry,
+                source,
+                trusted,
+            });
         }
     }
 }

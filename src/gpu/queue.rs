@@ -1,5 +1,7 @@
 //! Dispatches on their way to the device: gathered into submissions of a measured length.
 
+use std::time::Duration;
+
 use bytemuck::Pod;
 
 use crate::clock::Instant;
@@ -23,6 +25,13 @@ pub(crate) struct Dispatch<J> {
     pub(crate) job: J,
 }
 
+/// A submission that the device may still be at.
+struct Flight {
+    index: wgpu::SubmissionIndex,
+    cost: f64,
+    started: Instant,
+}
+
 /// Dispatches not yet submitted, and the measured speed of the device.
 pub(crate) struct Queue<J> {
     device: Device,
@@ -32,6 +41,13 @@ pub(crate) struct Queue<J> {
     cost: f64,
     /// Cost that should take [`SUBMISSION`]; measured by every submission.
     budget: f64,
+    /// The last submission, while the next one is made: the device always has work.
+    flying: Option<Flight>,
+    /// When the last submission that was waited for had ended.
+    landed: Instant,
+    /// Dispatches and submissions so far.
+    #[cfg(test)]
+    pub(crate) counts: [u32; 2],
     /// Looked at between submissions.
     pub(crate) interrupt: Interrupt,
 }
@@ -40,8 +56,19 @@ impl<J: Pod> Queue<J> {
     pub(crate) async fn new(device: &Device) -> Result<Self> {
         let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM).await?;
         let binding = device.job_binding(&jobs, size_of::<J>() as u64).await?;
-        let (device, interrupt) = (device.clone(), Interrupt::default());
-        Ok(Self { device, jobs, binding, waiting: Vec::new(), cost: 0.0, budget: 1e9, interrupt })
+        Ok(Self {
+            device: device.clone(),
+            jobs,
+            binding,
+            waiting: Vec::new(),
+            cost: 0.0,
+            budget: 1e9,
+            flying: None,
+            landed: Instant::now(),
+            #[cfg(test)]
+            counts: [0; 2],
+            interrupt: Interrupt::default(),
+        })
     }
 
     /// Adds a dispatch.
@@ -71,7 +98,8 @@ impl<J: Pod> Queue<J> {
         Ok(is_full)
     }
 
-    /// Submits the waiting dispatches, and waits for their end.
+    /// Submits the waiting dispatches, and waits for the submission before them. What is written and
+    /// read later comes after them on the device.
     pub(crate) async fn submit(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
@@ -92,20 +120,40 @@ impl<J: Pod> Queue<J> {
             }
         }
         let commands = encoder.finish();
-        let started = Instant::now();
+        #[cfg(test)]
+        {
+            self.counts = [self.counts[0] + self.waiting.len() as u32, self.counts[1] + 1];
+        }
+        self.waiting.clear();
+        let (cost, started) = (std::mem::take(&mut self.cost), Instant::now());
         let index = self.device.queue.submit([commands]);
-        self.device.wait(index).await?;
-        let took = started.elapsed();
+        match self.flying.replace(Flight { index, cost, started }) {
+            Some(flight) => self.land(flight).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Submits the waiting dispatches, and waits for the end of everything.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.submit().await?;
+        match self.flying.take() {
+            Some(flight) => self.land(flight).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a submission, and measures the device by it.
+    async fn land(&mut self, flight: Flight) -> Result<()> {
+        self.device.wait(flight.index).await?;
+        let now = Instant::now();
+        let took = now.duration_since(flight.started.max(self.landed)).max(Duration::from_micros(100)).as_secs_f64();
+        self.landed = now;
         // Short submissions say little about the rate; no measurement changes the budget more than
         // fourfold.
-        if self.cost > 0.0 {
-            let measured = self.cost * SUBMISSION / took.as_secs_f64().max(1e-4);
-            if took.as_secs_f64() > SUBMISSION || self.cost > self.budget / 4.0 {
-                self.budget = measured.clamp(self.budget / 4.0, self.budget * 4.0);
-            }
+        if flight.cost > 0.0 && (took > SUBMISSION || flight.cost > self.budget / 4.0) {
+            let measured = flight.cost * SUBMISSION / took;
+            self.budget = measured.clamp(self.budget / 4.0, self.budget * 4.0);
         }
-        self.cost = 0.0;
-        self.waiting.clear();
         Ok(())
     }
 }

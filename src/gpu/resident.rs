@@ -96,7 +96,10 @@ impl<J: Parameters> Resident<J> {
     /// The reports of the steps so far, once they have been taken.
     pub(crate) async fn reports(&mut self, steps: usize) -> Result<Vec<u32>> {
         self.queue.submit().await?;
-        self.read(("reports", 0), steps * REPORT_WORDS as usize).await
+        let words = self.read(("reports", 0), steps * REPORT_WORDS as usize).await?;
+        // Nothing is left to wait for, but the time is taken.
+        self.queue.finish().await?;
+        Ok(words)
     }
 
     /// Adds a dispatch of a kernel over a span; `bound` binds each of its variables.

@@ -41,7 +41,9 @@ impl Function {
         let input = device.buffer("operands", count as u64 * 48, wgpu::BufferUsages::STORAGE).await?;
         let output = device.buffer("results", count as u64 * 16, wgpu::BufferUsages::STORAGE).await?;
         device.write(&input, operands.as_flattened().as_flattened()).await?;
-        device.run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u64, false).await?;
+        device
+            .run_alone(&self.source(precision), "apply", &[&input, &output], count.div_ceil(64) as u64, false)
+            .await?;
         Ok(device.read(&output, count * 4).await?.as_chunks().0.to_vec())
     }
 }

@@ -29,6 +29,7 @@
 //! | V, sphere energy, their increases | [`hegselmann_krause`], [`sphere_energy`], [`IncreaseLedger`] | pairs |
 //! | Frank–Wolfe objective | [`frank_wolfe_objective`] | none |
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
+//! | the end of a run: clusters, vertices, artefacts, labels | [`Limits`] | log; the hull |
 //! | scalars of a run's states, as in measures.csv | [`Observer`] | log |
 //! | principal axes | [`PrincipalAxes`] | a sample |
 
@@ -39,6 +40,7 @@ mod energies;
 mod envelope;
 mod groups;
 mod hull;
+mod limits;
 mod nearest;
 mod places;
 mod points;
@@ -59,6 +61,7 @@ pub use groups::{Group, alone, leaders, moved, strip_histogram};
 #[cfg(feature = "pictures")]
 pub(crate) use hull::planar::vertices as planar_hull;
 pub use hull::{EFFORT, Hull};
+pub use limits::{Limit, Limits};
 pub use nearest::{Nearest, nearest};
 pub use places::Places;
 pub use points::{Distinct, Points};

@@ -63,7 +63,11 @@ impl Rounding {
         let gamma = model.gamma_at(Moment::of_step(step.saturating_sub(1))).unwrap_or(0.0);
         let strips = Steps::new(model, d).at(step).ok().filter(|_| model.mask == Mask::Full).and_then(|step| {
             let stage = step.stages.first()?;
-            let Weights::Strip { delta, form } = stage.weights else { return None };
+            let (delta, form) = match stage.weights {
+                Weights::Strip { delta, form } => (delta, form),
+                Weights::Argmax => (0.0, StripForm::Score),
+                _ => return None,
+            };
             Some(Strips { a: stage.heads.first()?.scores.clone(), form, delta })
         });
         let has_strips = if model.has_strips() { 1.0 } else { 0.0 };
@@ -101,6 +105,11 @@ impl Rounding {
                 (i, strips.map_or_else(one, |strips| strips.of(cloud, i)))
             })
             .collect()
+    }
+
+    /// The other distinct points in the strip of one; `None` in rules without strips.
+    pub(super) fn attended(&self, cloud: &Distinct, i: u32) -> Option<Vec<u32>> {
+        self.strips.as_ref().and_then(|strips| strips.of(cloud, i).others)
     }
 
     /// How far distinct points may lie from the hull of tokens elsewhere, and from other places, by

@@ -25,11 +25,6 @@ use crate::tokens::Tokens;
 
 /// Number of random directions beside those of the axes.
 const DIRECTIONS: usize = 16;
-/// Tokens outside the hull of a few extreme ones beyond which there is no hull: d ≤ 3, d > 3.
-const MOST_OUTSIDE: [usize; 2] = [1 << 19, 1 << 8];
-/// Multiply-adds for a hull in more than three dimensions: some milliseconds.
-const EFFORT: u64 = 1 << 24;
-
 /// Number of tokens up to which each is measured.
 const SAMPLE: usize = 1 << 16;
 /// Number of vertices up to which every pair is measured.
@@ -121,9 +116,8 @@ impl<'a> Observer<'a> {
         let ledger = self.ledger(radius);
         let rise = ledger.record(step, &support);
         let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
-        let most = MOST_OUTSIDE[usize::from(points.d() > 3)];
         let outermost = points.select(&extremes);
-        let hull = Hull::of_few(points, extremes, most, EFFORT);
+        let hull = Hull::of_few(points, Some(extremes));
         let corners = hull.as_ref().filter(|hull| hull.undecided.is_empty()).map(|hull| hull.points(points));
         let diameter = diameter(corners.as_ref().filter(|v| v.n() <= MOST_PAIRED).unwrap_or(&outermost));
         let scores = self.scores(step, points.d());
@@ -138,7 +132,7 @@ impl<'a> Observer<'a> {
         let hull = hull.map(|hull| {
             let rounding = Rounding::of(self.model, self.grid, points.d(), step, radius);
             let places = match &few {
-                Some(cloud) => Places::among(cloud, &hull, &rounding),
+                Some(cloud) => Places::among(cloud, Some(&hull), &rounding),
                 None => Places::of(&keys, &rounding),
             };
             self.by_vertices(step, &sample, &places.points(&places.vertices))

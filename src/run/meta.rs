@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::exact::{self, Grid};
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
+use crate::run::limits::Limits;
 use crate::run::progress::{Cycle, Options, Progress, Segment};
 
 /// The content of meta.json.
@@ -47,10 +48,23 @@ pub struct Meta {
     pub steps: u64,
     /// The step from which on no bit changes, if one was found.
     pub fixed_point: Option<u64>,
+    /// The step whose largest move was the first within `run.tolerance`, and that tolerance.
+    pub settled: Option<Settled>,
     /// The cycle that the run is on, if one was found.
     pub cycle: Option<Cycle>,
+    /// The clusters of the last state; `None` while the run goes on.
+    pub limits: Option<Limits>,
     /// Start and duration.
     pub timings: Timings,
+}
+
+/// The end of a run with `run.tolerance`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Settled {
+    /// The step.
+    pub step: u64,
+    /// The largest move of a coordinate, over the radius of the first state, that ends the run.
+    pub tolerance: f64,
 }
 
 /// The lattice that the tokens live on.
@@ -108,7 +122,9 @@ impl Meta {
             failure: None,
             steps: progress.step,
             fixed_point: progress.fixed_point,
+            settled: progress.settled.zip(config.run.tolerance).map(|(step, tolerance)| Settled { step, tolerance }),
             cycle: progress.cycle,
+            limits: None,
             timings: Timings {
                 started_unix: progress.started_unix,
                 total_seconds: progress.total_seconds,

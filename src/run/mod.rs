@@ -21,6 +21,7 @@ mod effort;
 #[cfg(test)]
 mod faults;
 mod folder;
+pub mod limits;
 mod lock;
 mod measures;
 mod meta;
@@ -40,6 +41,6 @@ pub use effort::EFFORT;
 pub use folder::{Place, RunDir};
 pub use lock::Lock;
 pub use measures::{MEASURES, read_measures};
-pub use meta::{GridFacts, Meta, Timings};
+pub use meta::{GridFacts, Meta, Settled, Timings};
 pub use metrics::{METRICS, MetricsRow, StepSummary, StripSizes, read_metrics};
 pub use progress::{Anchor, Cycle, FrameFile, Options, Progress, Segment, TableMark};

@@ -6,6 +6,7 @@ use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
+use crate::machine;
 use crate::model::{Geometry, Rule, Update};
 use crate::num;
 use crate::observe::Scalars;
@@ -14,6 +15,7 @@ use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };
 use crate::run::folder::RunDir;
+use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
 use crate::tokens::Tokens;
 
@@ -27,7 +29,8 @@ const MOST_COORDINATES: usize = 40_000_000;
 
 /// Rows of measures that a picture shows, evenly spread.
 const MOST_ROWS: usize = 1500;
-
+/// Clusters that the report lists.
+const CLUSTERS: usize = 100;
 /// Tokens looked at on either side of the middle one.
 const SOUGHT: usize = 8;
 
@@ -86,6 +89,12 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         if !panels.charts.is_empty() {
             blocks.push(figure("measures", "Measures of the recorded states.", panels.draw(SIZE)?));
         }
+    }
+    if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
+        blocks.push(Block::Heading("Clusters at the end".into()));
+        let (head, rows) = limits.table(CLUSTERS);
+        let rest = limits.left_out(rows.len()).map_or(String::new(), |rest| format!(" {rest}."));
+        blocks.push(Block::Table(TextTable { caption: format!("{}.{rest}", limits.counts()), head, rows }));
     }
     blocks.push(Block::Heading("Config".into()));
     blocks.push(Block::Table(settings(run)?));
@@ -199,7 +208,9 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
         let have: Vec<String> = files.iter().map(|(s, _)| s.to_string()).collect();
         return Err(Error::input(format!("there is no frame of step {step}; there are {}", have.join(", "))));
     }
-    let affordable = (MOST_COORDINATES / coordinates.max(1)).max(2);
+    // A coordinate is held a few times over, in f64.
+    let free = machine::available_memory().map_or(MOST_COORDINATES, |bytes| bytes as usize / 64);
+    let affordable = (MOST_COORDINATES.min(free) / coordinates.max(1)).max(2);
     let stride = files.len().div_ceil(affordable).max(1);
     let last = files.len() - 1;
     let kept = files.iter().enumerate().filter(|(at, (s, _))| at % stride == 0 || *at == last || Some(*s) == wanted);

@@ -73,6 +73,9 @@ pub struct Progress {
     pub event: bool,
     /// The step from which on no bit changes, if one was found.
     pub fixed_point: Option<u64>,
+    /// The step whose largest move was the first within `run.tolerance`.
+    #[serde(default)]
+    pub settled: Option<u64>,
     /// The recorded state with which later ones are compared.
     #[serde(default)]
     pub anchor: Option<Anchor>,
@@ -104,6 +107,7 @@ impl Progress {
             last: None,
             event: true,
             fixed_point: None,
+            settled: None,
             anchor: None,
             cycle: None,
             started_unix: clock::unix_seconds(),

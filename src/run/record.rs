@@ -12,9 +12,12 @@ use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
+use crate::num;
+use crate::observe;
 use crate::outcome::{Description, Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::folder::{Place, RunDir};
+use crate::run::limits::Limits;
 use crate::run::meta::Meta;
 use crate::run::progress::{Options, Progress};
 use crate::run::recorder::Recorder;
@@ -53,6 +56,8 @@ pub struct RunResult {
     pub saved: Option<u64>,
     /// The run's progress, seconds included.
     pub progress: Progress,
+    /// The clusters of the last state.
+    pub limits: Option<Limits>,
     /// True if `final.npy` holds the last state.
     pub is_final_written: bool,
 }
@@ -202,6 +207,11 @@ pub fn run(
     let written = run.write_final(&result.tokens);
     result.is_final_written = written.is_ok();
     keep_first(&mut result.outcome, written);
+    let grid = Grid { exponent: result.progress.grid_exponent, precision: config.run.precision };
+    let found = observe::Limits::of(&config.model, grid, result.steps, &result.tokens);
+    result.limits = Some(Limits::new(&result.progress, result.steps, &found));
+    let written = run.write_labels(&found.label);
+    keep_first(&mut result.outcome, written);
     if !(is_new && result.reached == 0 && matches!(result.outcome, Outcome::Failed(_))) {
         let written = run.write_meta(&meta(config, &result));
         keep_first(&mut result.outcome, written);
@@ -266,6 +276,7 @@ fn segment(
         findings: None,
         saved: None,
         progress: recorder.progress.clone(),
+        limits: None,
         is_final_written: false,
     };
     result.outcome = steps_of(config, &mut recorder, &mut simulation, verifier.as_mut(), &mut result, callbacks)
@@ -291,13 +302,17 @@ fn steps_of(
     let (output, end) = (&config.output, config.run.steps);
     let Options { verify_every, past_fixed_point, .. } = recorder.progress.options;
     // Killed between its last checkpoint and its last row.
-    if simulation.t() >= end || (recorder.progress.fixed_point.is_some() && !past_fixed_point) {
+    let is_over = recorder.progress.settled.is_some() || (recorder.progress.fixed_point.is_some() && !past_fixed_point);
+    if simulation.t() >= end || is_over {
         recorder.write(&result.tokens, None, false)?;
         return Ok(Outcome::Completed);
     }
     let is_verified = |step: u64| verify_every > 0 && step.is_multiple_of(verify_every);
     let triggers = [output.record, output.frames, output.measures];
-    let due = |step: u64| is_verified(step) || triggers.into_iter().any(|trigger| trigger.may_be_due(step));
+    let farthest = config.run.tolerance.map(|tolerance| tolerance * recorder.progress.radius);
+    let due = |step: u64| {
+        farthest.is_some() || is_verified(step) || triggers.into_iter().any(|trigger| trigger.may_be_due(step))
+    };
     let take = |simulation: &mut Simulation, next: u64| {
         let t = simulation.t();
         let Some(verifier) = verifier.as_deref_mut().filter(|_| is_verified(t)) else { return simulation.take(next) };
@@ -309,6 +324,7 @@ fn steps_of(
     };
     let seconds = recorder.progress.step_seconds;
     let mut outcome = Outcome::Completed;
+    let mut before = farthest.map(|_| result.tokens.clone());
     let look = |simulation: &mut Simulation, standing: &Standing| {
         let Standing { t: step, report, fixed_point, is_last: completed } = *standing;
         let progress = &mut recorder.progress;
@@ -318,9 +334,16 @@ fn steps_of(
         (progress.step, progress.last) = (step, report);
         let effort = simulation.engine().effort();
         let asked = report.map_or(ControlFlow::Continue(()), |r| callbacks.progress(step, &r, effort.as_ref()));
-        let last = completed || asked.is_break();
+        let now = before.is_some().then(|| simulation.tokens()).transpose()?;
+        if let (Some(farthest), Some(from), Some(to)) = (farthest, &before, &now)
+            && num::within(largest_move(from, to), farthest)
+        {
+            recorder.progress.settled = Some(step);
+        }
+        let has_settled = recorder.progress.settled.is_some();
+        let last = completed || asked.is_break() || has_settled;
         if last || recorder.is_any_due() || recorder.must_save() {
-            let tokens = simulation.tokens()?;
+            let tokens = now.clone().map_or_else(|| simulation.tokens(), Ok)?;
             recorder.write(&tokens, effort.as_ref(), true)?;
             if last || recorder.must_save() {
                 recorder.save(&tokens)?;
@@ -329,6 +352,10 @@ fn steps_of(
                 recorder.write(&tokens, effort.as_ref(), false)?;
             }
             (result.steps, result.last, result.effort, result.tokens) = (step, report, effort, tokens);
+        }
+        before = now;
+        if has_settled {
+            return Ok(ControlFlow::Break(()));
         }
         if asked.is_break() && !completed {
             outcome = Outcome::Interrupted;
@@ -351,6 +378,11 @@ fn steps_of(
     }
 }
 
+/// The largest move of a coordinate.
+fn largest_move(from: &Tokens, to: &Tokens) -> f64 {
+    from.to_f64().iter().zip(to.to_f64()).map(|(x, y)| (y - x).abs()).fold(0.0, f64::max)
+}
+
 /// meta.json of a run that has ended.
 fn meta(config: &Config, result: &RunResult) -> Meta {
     let mut meta = Meta::new(config, &result.progress);
@@ -361,6 +393,7 @@ fn meta(config: &Config, result: &RunResult) -> Meta {
     };
     meta.steps = result.steps;
     meta.effort = result.effort;
+    meta.limits.clone_from(&result.limits);
     meta.timings.steps_per_second = result.steps as f64 / meta.timings.step_seconds.max(1e-9);
     meta
 }
@@ -369,10 +402,73 @@ fn meta(config: &Config, result: &RunResult) -> Meta {
 mod tests {
     use super::*;
     use crate::engine::ExactReference;
+    use crate::io::config::Override;
     use crate::model::Rule;
     use crate::run::Place;
     use crate::run::faults::Alone;
     use crate::schedule::Schedule;
+
+    /// A run that is interrupted in the middle of step 4.
+    #[derive(Default)]
+    struct Impatient(Interrupt);
+
+    impl Callbacks for Impatient {
+        fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
+            Alone.reopen(lost, at)
+        }
+
+        fn interrupt(&self) -> Interrupt {
+            self.0.clone()
+        }
+
+        fn progress(&mut self, step: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+            if step == 4 {
+                self.0.raise();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// A signal in the middle of a step must leave a run that ends with the state before the step,
+    /// each row once, and goes on to the same files: whether that state was due or not.
+    #[test]
+    fn a_step_that_is_left_costs_itself_alone() {
+        for record in ["every 1", "every 3", "never"] {
+            let changes = ["run.steps=9", "run.precision=f32", &format!("output.record={record:?}")];
+            let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+            let config = Config::preset("default", &changes).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let run_in = |name: &str, callbacks: &mut dyn Callbacks| {
+                let tokens = config.load_tokens().unwrap();
+                let grid = Grid::of(&tokens, config.run.precision);
+                let tokens = grid.snap(&tokens).unwrap();
+                let engine = Box::new(ExactReference::new(&tokens, grid));
+                let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
+                let place = Place::new(Some(&folder.path().join(name)), "r").unwrap();
+                let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
+                let start = Checkpoint { tokens, progress, frames: Vec::new() };
+                let result = run(&config, &run_dir, start, engine, callbacks).unwrap();
+                (run_dir, result, grid)
+            };
+            let (whole, ..) = run_in("whole", &mut Alone);
+            let (run_dir, result, grid) = run_in("r", &mut Impatient::default());
+            assert!(matches!(result.outcome, Outcome::Interrupted), "{record}: {:?}", result.outcome);
+            assert_eq!((result.steps, result.saved, result.last.map(|r| r.t)), (4, Some(4), Some(3)), "{record}");
+            assert_eq!(run_dir.final_tokens().unwrap(), result.tokens);
+            assert_eq!(run_dir.meta().unwrap()["ended"], "interrupted");
+            let steps: Vec<u64> = run_dir.metrics().unwrap().iter().map(|row| row.step).collect();
+            assert!(steps.is_sorted_by(|a, b| a < b) && steps.last() == Some(&4), "{record}: {steps:?}");
+
+            let found = run_dir.newest_checkpoint(false).unwrap().checkpoint.unwrap();
+            run_dir.cut_back(Some(&found)).unwrap();
+            let engine = Box::new(ExactReference::new(&found.tokens, grid));
+            run(&config, &run_dir, found, engine, &mut Alone).unwrap();
+            for file in ["metrics.csv", "measures.csv", "final.npy"] {
+                let read = |run: &RunDir| std::fs::read(run.path().join(file)).ok();
+                assert!(read(&run_dir) == read(&whole), "{record}: {file}");
+            }
+        }
+    }
 
     /// A schedule that leaves its domain farther on than is checked ahead must not cost the steps
     /// before it.

@@ -164,3 +164,28 @@ impl Statement {
         self.judged(text, format!("at most {allowed:.0e} apart"), Verdict::of(num::within(apart, allowed)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If what only counts, or holds by definition, came out as agreement, a table of claims would say
+    /// that theory was tested where it was not.
+    #[test]
+    fn verdicts_follow_from_the_basis() {
+        let verdict = |basis, failed, tried| {
+            let statement = Statement { sentence: "x > {a}".into(), source: "", basis }.with("a", 1);
+            statement.always(failed, tried, "cases").agrees.name()
+        };
+        for (basis, none, one, nothing) in [
+            (Basis::Proved, "yes", "no", "undecided"),
+            (Basis::Reconstructed, "yes", "no", "undecided"),
+            (Basis::Conjecture, "undecided", "no", "undecided"),
+            (Basis::Counted, "counted", "counted", "counted"),
+            (Basis::Illustration, "illustration", "no", "undecided"),
+        ] {
+            let found = [verdict(basis, 0, 9), verdict(basis, 1, 9), verdict(basis, 0, 0)];
+            assert_eq!(found, [none, one, nothing], "{basis:?}");
+        }
+    }
+}

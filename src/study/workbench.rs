@@ -24,6 +24,8 @@ pub struct At<'a> {
     pub total: u64,
     /// The cell at work.
     pub cell: &'a str,
+    /// A note for the user on what the cell begins with.
+    pub note: Option<&'a str>,
 }
 
 /// A callback that is told the progress and breaks to end the study.
@@ -91,7 +93,7 @@ impl Workbench<'_> {
     ) -> Result<u64> {
         model.validate(cloud.d(), steps.min(1_000_000))?;
         let Sizes { engine, precision, .. } = *self.sizes;
-        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false };
+        let run = RunOptions { steps, engine, plan: Plan::Auto, precision, auto: false, tolerance: None };
         let first = engine::first_state(model, cloud, precision)?;
         if model.is_exact() {
             first.1.require_steps(model, 0..steps, cloud.radius())?;
@@ -111,9 +113,10 @@ impl Workbench<'_> {
         look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
         let mut config = config.clone();
-        let Start { tokens, grid, lost, .. } = config.start()?;
-        if let Some(lost) = lost {
-            *self.note = Some(format!("{}: {lost}", self.at.cell));
+        let Start { tokens, grid, note, .. } = config.start()?;
+        if let Some(lost) = note {
+            let cell = self.at.cell;
+            self.tell(Some(&format!("{cell}: {lost}")))?;
         }
         let (run, first) = (&config.run, (tokens, grid));
         if run.engine == self.sizes.engine {
@@ -164,7 +167,11 @@ impl Workbench<'_> {
     /// # Errors
     /// A signal, as [`Error::Interrupted`].
     pub fn check(&mut self) -> Result<()> {
-        match (self.watch)(&self.at) {
+        self.tell(None)
+    }
+
+    fn tell(&mut self, note: Option<&str>) -> Result<()> {
+        match (self.watch)(&At { note, ..self.at }) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Interrupted(self.at.cell.to_owned())),
         }

@@ -19,7 +19,7 @@ use std::fmt;
 
 use crate::engine::{Engine, Rounding, Simulation, Step, Steps};
 use crate::error::Result;
-use crate::exact::{Grid, RunError};
+use crate::exact::{Grid, LeastGain, RunError};
 use crate::model::{Model, Moment};
 use crate::num;
 use crate::outcome::{StepReport, Strips};
@@ -161,7 +161,7 @@ pub struct Verifier<'a> {
     grid: Grid,
     rows: Vec<usize>,
     steps: Steps,
-    least_gain: f64,
+    least: LeastGain,
     /// Findings so far.
     pub findings: Findings,
 }
@@ -173,7 +173,8 @@ impl<'a> Verifier<'a> {
         let count = rows.unwrap_or(affordable).clamp(1, n);
         let rows = (0..count).map(|r| (r as u128 * n as u128 / count as u128) as usize).collect();
         let findings = Findings { exact: model.is_exact(), ..Findings::default() };
-        Self { model, grid, rows, steps: Steps::new(model, grid, d), least_gain: f64::INFINITY, findings }
+        let least = LeastGain { gamma: f64::INFINITY, step: 0, of_all: true };
+        Self { model, grid, rows, steps: Steps::new(model, grid, d), least, findings }
     }
 
     /// Number of rows that each step looks at.
@@ -222,9 +223,11 @@ impl<'a> Verifier<'a> {
         let spec = crate::real::Steps::new(self.model, before.d()).at(t)?;
         let bounds = ExactBounds::new(self.grid, integers, &spec, &exact);
         let gamma = self.model.gamma_at(Moment::of_step(t))?;
-        self.least_gain = self.least_gain.min(gamma);
+        if gamma < self.least.gamma {
+            self.least = LeastGain { gamma, step: t, of_all: true };
+        }
         self.findings.run = (t == self.findings.steps)
-            .then(|| (RunError::after(t + 1, self.least_gain, self.grid.precision), self.grid.unit()));
+            .then(|| (RunError::after(t + 1, self.least, self.grid.precision), self.grid.unit()));
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];

@@ -34,6 +34,7 @@ const SOFTWARE_TREE: [&str; 8] = [
     "a_zero_token_attends_to_all",
     "causal_rows_do_not_see_later_tokens",
 ];
+const LEAST_LIMITS: [&str; 1] = ["worked_cases"];
 const SMALL_LIMITS: [&str; 1] = ["sampled_rows_of_large_systems_have_the_bits_of_the_contract"];
 
 /// Whether all systems are run: `LOCALMAX_FULL=1`.
@@ -151,9 +152,17 @@ pub(crate) fn all() -> Vec<Factory> {
             &[]
         };
         let brute: &[&str] = if second { second_driver } else { &[] };
-        let windows = (!second).then_some(("_windows", Plan::Brute, small, &SMALL_LIMITS[..]));
+        // What every browser grants, and no feature: 8 storage buffers in a kernel, 16 KiB of workgroup
+        // memory, 256 threads, bindings of 128 MiB.
+        let least = wgpu::Limits::default();
+        let limited = [
+            ("_windows", Plan::Brute, small, &SMALL_LIMITS[..]),
+            ("_least", Plan::Brute, least.clone(), &LEAST_LIMITS[..]),
+            ("_least_tree", Plan::Tree, least, &LEAST_LIMITS[..]),
+        ];
+        let limited = limited.into_iter().filter(|_| !second);
         for (suffix, plan, limits, bodies) in
-            [("", Plan::Brute, whole.clone(), brute), ("_tree", Plan::Tree, whole, tree)].into_iter().chain(windows)
+            [("", Plan::Brute, whole.clone(), brute), ("_tree", Plan::Tree, whole, tree)].into_iter().chain(limited)
         {
             all.push(Factory {
                 bodies,

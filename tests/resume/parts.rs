@@ -14,7 +14,7 @@ use localmax::gpu::{Adapter, Device, Wanted};
 use localmax::io::config::Config;
 use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::run::Progress;
-use localmax::run::checkpoint::Checkpoint;
+use localmax::run::checkpoint::{self, Checkpoint};
 use localmax::run::record::{self, Callbacks, Outcome, RunResult};
 use localmax::run::resume::{self, Request};
 use localmax::run::{Meta, Options, Place, RunDir};
@@ -313,4 +313,47 @@ fn a_lost_device_is_taken_up_once() {
             assert_equal_files(&whole, &path, &format!("{name} {what}"));
         }
     }
+}
+
+/// Half a run by another arithmetic than the other half is no run; one whose arithmetic did not
+/// change must go on.
+#[test]
+fn runs_of_an_earlier_contract_go_on_where_it_is_the_same() {
+    let folder = folder();
+    let a_norm = ["model.strip=a-norm", "model.a=[[2, 0.5], [0.5, 1]]"];
+    let cases: [(&str, &[&str], &str); 5] = [
+        ("default", &[], ""),
+        ("default", &["model.strip=a-norm"], ""),
+        ("default", &["model.a=[[2, 0.5], [0.5, 1]]"], ""),
+        ("default", &a_norm, "begin again"),
+        ("sphere-clusters", &[], ""),
+    ];
+    for (k, (name, changes, wanted)) in cases.into_iter().enumerate() {
+        let config = preset(name, &[changes, &["run.steps=9", "output.checkpoint_seconds=1e-9"]].concat());
+        let path = folder.path().join(k.to_string());
+        begin(&config, &path, Who::Cpu, &mut Ends { at: 4, copy: None });
+        let run = RunDir::open(&path).unwrap();
+        for (step, file) in run.checkpoints().unwrap() {
+            let mut old = checkpoint::read(&file).unwrap();
+            old.progress.segments[0].contract = 1;
+            checkpoint::write(&run.checkpoint_path(step), &old.tokens, &old.frames, &old.progress).unwrap();
+        }
+        let said = resume::look(&run, Request::default()).map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(said.contains(wanted) && said.is_empty() == wanted.is_empty(), "{name} {changes:?}: {said}");
+    }
+}
+
+/// Steps that are added may be too small for the lattice, which those before them were not.
+#[test]
+fn added_steps_are_held_to_the_lattice_too() {
+    let folder = folder();
+    let changes = ["model.alpha=1/(t+1)^2", "run.steps=60", "run.precision=f32"];
+    let config = preset("hardmax-triangle", &changes);
+    let path = folder.path().join("r");
+    begin(&config, &path, Who::Cpu, &mut Ends { at: 20, copy: None });
+    let run = RunDir::open(&path).unwrap();
+    let look = |more| resume::look(&run, Request { more, ..Request::default() });
+    assert!(look(0).is_ok() && look(30).is_ok());
+    let said = look(300).unwrap_err().to_string();
+    assert!(said.contains("at step 359") && said.contains("localmax run"), "{said}");
 }

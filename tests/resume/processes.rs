@@ -167,7 +167,7 @@ fn a_storm_of_kills() {
     assert_whole(folder.path(), &system, 777);
 }
 
-/// SIGTERM and SIGINT end a run after the steps in hand; it goes on as if nothing had been.
+/// SIGTERM and SIGINT end a run at the last whole step; it goes on as if nothing had been.
 #[test]
 fn signals_lose_nothing() {
     let folder = folder();

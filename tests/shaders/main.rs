@@ -2,6 +2,8 @@
 //! compilers that this machine's drivers do not have: `cargo test --test shaders`.
 
 mod compilers;
+#[cfg(target_os = "linux")]
+mod radv;
 
 use libtest_mimic::{Arguments, Trial};
 use localmax::gpu::twins::{Operands, exponential, functions};
@@ -10,7 +12,13 @@ use localmax::tokens::Precision;
 use pollster::block_on;
 
 fn main() {
+    #[cfg(target_os = "linux")]
+    if radv::compiles() {
+        return;
+    }
     let mut trials = compilers::trials();
+    #[cfg(target_os = "linux")]
+    trials.extend(radv::trials());
     let adapters = Adapter::all();
     if adapters.is_empty() {
         trials.push(Trial::test("gpu::arithmetic", || Ok(())).with_ignored_flag(true));

@@ -17,6 +17,9 @@ use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
+/// The cost of a coordinate's mean and move, in multiply-adds.
+const MOVE: f64 = 100.0;
+
 /// n tokens on a device, in rows.
 pub(crate) struct BruteForce {
     resident: Resident<Job>,
@@ -35,7 +38,7 @@ impl BruteForce {
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
     pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        let layout = Layout::new(n, d, grid.precision, matrix, device.limits())?;
+        let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(("extent", 0), "extent", d as u64 * 4).await?;
         let lattice = grid.coordinates(tokens);
@@ -43,6 +46,10 @@ impl BruteForce {
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
         let (supertiles, matrix) = (layout.n.div_ceil(SUPERTILE), StepMatrix::default());
         Ok(Self { resident, grid, layout, supertiles, current: 0, matrix })
+    }
+
+    fn layout(device: &Device, shape: (usize, usize), precision: Precision, matrix: bool) -> Result<Layout> {
+        Layout::new(shape, precision, matrix, device.limits(), device.adapter().card_memory())
     }
 
     /// Looks at an interrupt from now on.
@@ -108,7 +115,8 @@ impl BruteForce {
     /// Device failures.
     pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         let line = self.supertiles as usize * SUPERTILE as usize / 32;
-        let batch = (self.layout.memory.slice_rows as usize).min(rows.len().max(1));
+        // A key is a bit of a mask, and half a bit of the maxima.
+        let batch = (self.layout.memory.slice_rows as usize / 2).min(rows.len().max(1));
         self.resident.hold(("bits", 0), "masks", (batch * line * 4) as u64).await?;
         let base = self.prepare(step, 0).await?;
         let mut masks = Vec::with_capacity(rows.len());
@@ -119,12 +127,12 @@ impl BruteForce {
                 let slice_first = run.start.wrapping_sub(at as u32);
                 at += run.len();
                 let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
-                self.over_keys(&kernels::SCORES, &job, self.supertiles).await?;
-                self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles).await?;
-                self.over_keys(&kernels::MASKS, &job, self.layout.dispatch_tiles).await?;
+                for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::MASKS] {
+                    self.over_keys(kernel, &job).await?;
+                }
                 self.resident.queue.charge(run.len() as f64 * self.row_cost()).await?;
             }
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let words = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(words.chunks_exact(line).map(members));
         }
@@ -138,12 +146,24 @@ impl BruteForce {
         while row < self.layout.n {
             let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows);
             row = range.end;
-            let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
-            self.over_keys(&kernels::SCORES, &job, self.supertiles).await?;
-            self.over_keys(&kernels::PEAKS, &job, self.layout.dispatch_tiles).await?;
-            self.over_keys(&kernels::STRIPS, &job, self.layout.dispatch_tiles).await?;
-            self.push(&kernels::MOVES, job, 0).await?;
+            let sums_first = if self.layout.moves_at_once { 0 } else { range.start };
+            let (row_first, row_end, slice_first) = (range.start, range.end, range.start);
+            let job = Job { row_first, row_end, slice_first, sums_first, ..base };
+            for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::STRIPS] {
+                self.over_keys(kernel, &job).await?;
+            }
+            if !self.layout.moves_at_once {
+                self.push(&kernels::MOVES, job, 0).await?;
+            }
             self.resident.queue.charge(f64::from(range.end - range.start) * self.row_cost()).await?;
+        }
+        let mut row = if self.layout.moves_at_once { 0 } else { self.layout.n };
+        while row < self.layout.n {
+            let cost = MOVE * f64::from(self.layout.d);
+            let range = self.next_rows(row, cost, u32::MAX);
+            row = range.end;
+            self.push(&kernels::MOVES, Job { row_first: range.start, row_end: range.end, ..base }, 0).await?;
+            self.resident.queue.charge(f64::from(range.end - range.start) * cost).await?;
         }
         self.current = 1 - self.current;
         Ok(())
@@ -159,7 +179,7 @@ impl BruteForce {
             TokenMatrix::Dense(_) => (&kernels::DENSE, if wide { 60.0 } else { 12.0 } * d * d),
         };
         let (n, columns, precision) = (self.layout.memory.n, self.layout.memory.d, self.grid.precision);
-        let memory = |device: &Device| Ok(Layout::new(n, columns, precision, true, device.limits())?.memory);
+        let memory = |device: &Device| Ok(Self::layout(device, (n, columns), precision, true)?.memory);
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
         let base = Job { n: self.layout.n, supertiles: self.supertiles, report, ..Job::of(step) };
         let mut row = 0;
@@ -188,15 +208,14 @@ impl BruteForce {
         within(row, rows.min(most), self.layout.window_rows, self.layout.n)
     }
 
-    /// Adds dispatches of a kernel over all keys: window by window, and at most `most` supertiles a
-    /// dispatch.
-    async fn over_keys(&mut self, kernel: &Kernel, job: &Job, most: u32) -> Result<()> {
+    /// Adds dispatches of a kernel over all keys, one a window.
+    async fn over_keys(&mut self, kernel: &Kernel, job: &Job) -> Result<()> {
         let window_tiles = self.layout.window_keys / SUPERTILE;
         // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
         // be set.
         let mut tile = 0;
         while tile < self.supertiles {
-            let tiles = within(tile, most, window_tiles, self.supertiles);
+            let tiles = within(tile, window_tiles, window_tiles, self.supertiles);
             let window = tile / window_tiles;
             let key_base = window * self.layout.window_keys;
             self.push(kernel, Job { tile_first: tiles.start, tile_end: tiles.end, key_base, ..*job }, window).await?;
@@ -250,4 +269,38 @@ fn members(words: &[u32]) -> Vec<u32> {
         .zip(words)
         .flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::adapter::{Adapter, Wanted};
+    use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+    use crate::schedule::Schedule;
+    use pollster::block_on;
+
+    /// A plan that says fewer dispatches than are sent would hide that a card waits for the host.
+    #[test]
+    fn a_step_is_the_dispatches_of_its_plan() {
+        let (n, d) = (3000, 3);
+        let rows: Vec<f64> = (0..n * d).map(|i| ((i * 7919) % 1009) as f64 / 1009.0 - 0.5).collect();
+        let tokens = Tokens::from_flat(n, d, rows).unwrap();
+        let grid = Grid::of(&tokens, Precision::F32);
+        let rule = Rule::Localmax { delta: Schedule::Constant(0.01), strip: StripForm::Score };
+        let (scores, gain) = (Operator::constant(Matrix::Identity), Gain::Alpha(Schedule::Constant(1.0)));
+        let model = Model::averaging(rule, scores, Mask::Full, gain);
+        let step = crate::exact::Steps::new(&model, grid, d).at(0).unwrap();
+        let adapter = Adapter::choose(Wanted::Any).unwrap();
+        for binding in [adapter.limits().max_storage_buffer_binding_size, 48 << 10] {
+            let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..adapter.limits() };
+            let device = Device::open_within(&adapter, limits).unwrap();
+            let counts = block_on(async {
+                let mut state = BruteForce::new(&device, &tokens, grid, false).await?;
+                state.step(std::slice::from_ref(&step)).await?;
+                Ok::<_, Error>([state.resident.queue.counts[0], state.layout.dispatches()])
+            });
+            let [sent, planned] = counts.unwrap();
+            assert_eq!(sent, planned, "with bindings of {binding} bytes");
+        }
+    }
 }

@@ -184,7 +184,9 @@ impl ExactGpu {
             available.map_or(Ok(()), |available| memory.check_total(available))?;
             Ok(memory)
         };
-        let brute = || Layout::new(n, d, precision, matrix, &limits).and_then(|plan| within(plan.memory));
+        let brute = || {
+            Layout::new((n, d), precision, matrix, &limits, adapter.card_memory()).and_then(|plan| within(plan.memory))
+        };
         if !searches(plan, (n, d)) {
             return brute();
         }

@@ -22,7 +22,7 @@ job! {
     /// Rows of this dispatch.
     row_first: u32,
     row_end: u32,
-    /// The row of the first line of `maxima` and `sums`.
+    /// The row of the first line of `maxima`.
     slice_first: u32,
     /// The row at the start of the bound windows of row buffers.
     row_base: u32,
@@ -44,8 +44,8 @@ job! {
     multiple: [u32; 2],
     /// Whether coincident tokens stay keys of their own.
     apart: u32,
-    /// Nothing: `width` has to lie at a multiple of 16 bytes.
-    pad: u32,
+    /// The row of the first line of `sums`.
+    sums_first: u32,
     /// D_i where it is constant, else P.
     width: [u32; 4],
     /// The number of a tree's first leaf.

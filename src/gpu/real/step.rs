@@ -80,7 +80,7 @@ impl RealGpu {
             if let Weights::Strip { .. } = stage.weights {
                 masks.extend(self.strip_members(&job).await?);
             } else {
-                self.resident.queue.submit().await?;
+                self.resident.queue.finish().await?;
                 let records = self.resident.read(("rows", 0), run.len() * ROW_WORDS).await?;
                 masks.extend(records.chunks_exact(ROW_WORDS).map(|record| vec![record[5]]));
             }
@@ -97,7 +97,7 @@ impl RealGpu {
             let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..job };
             self.push(&kernels::SCORE, job, &[]).await?;
             self.push(&kernels::WEIGH, job, &[]).await?;
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let width = self.layout.width as usize;
             let weights = self.resident.read(("scores", 0), count * width).await?;
             for (i, (members, line)) in (job.row_first..).zip(members.iter_mut().zip(weights.chunks_exact(width))) {

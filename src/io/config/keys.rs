@@ -34,7 +34,12 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ("steps", "number of steps", "100"),
             ("engine", "auto, gpu, cpu, reference", "\"auto\""),
             ("plan", "how keys are searched: auto, brute, norm, tree", "\"auto\""),
-            ("precision", "width of the stored tokens: f32, f64, auto; see docs/config.md", "\"f32\""),
+            ("precision", "width of the stored tokens: auto, f32, f64; see docs/config.md", "\"auto\""),
+            (
+                "tolerance",
+                "rules in real numbers: the largest move of a step, over the radius, at which a run ends",
+                "1e-12",
+            ),
         ],
     ),
     (

@@ -95,7 +95,7 @@ pub enum TokenSource {
 }
 
 /// The table `[run]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunOptions {
     /// Steps to take.
     pub steps: u64,
@@ -108,6 +108,9 @@ pub struct RunOptions {
     /// Whether [`Config::start`] may still choose f64 instead: `precision = "auto"`, in an exact
     /// rule whose tokens do not come as f64.
     pub auto: bool,
+    /// The largest move of a coordinate in a step, over the radius of the first state, at which the
+    /// run ends; only for rules in real numbers, which have no fixed point to end at.
+    pub tolerance: Option<f64>,
 }
 
 /// The table `[output]`: when something is written.
@@ -179,7 +182,7 @@ impl Config {
         let tokens = token_source(&document.table("tokens"), &whose)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let mut run = run_options(&document.table("run"), tokens.precision())?;
+        let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"))?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
@@ -323,7 +326,14 @@ fn only(section: &Section<'_>, source: &Field<'_>, keys: &[&str]) -> Result<()> 
     section.allow(keys, source, |_| format!("does not go with {chosen}, which takes {}", keys.join(", ")))
 }
 
-fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
+fn run_options(section: &Section<'_>, found: Precision, model: &Model) -> Result<RunOptions> {
+    let tolerance = section.get("tolerance").map(|field| match field.number()? {
+        _ if model.is_exact() => {
+            Err(field.error(format!(": rule {} has fixed points and ends at one; leave it out", model.name())))
+        }
+        tolerance if tolerance > 0.0 && tolerance.is_finite() => Ok(tolerance),
+        tolerance => Err(field.error(format!(" is {tolerance}; it must be finite and above 0"))),
+    });
     let asked =
         section.or("precision", None, |field| field.parsed(|text| choice::find(text, "precision", &PRECISIONS)))?;
     Ok(RunOptions {
@@ -332,6 +342,7 @@ fn run_options(section: &Section<'_>, found: Precision) -> Result<RunOptions> {
         plan: section.or("plan", Plan::Auto, |field| field.parsed(Plan::parse))?,
         precision: asked.unwrap_or(found),
         auto: asked.is_none(),
+        tolerance: tolerance.transpose()?,
     })
 }
 

@@ -18,8 +18,10 @@ pub struct Start {
     pub radius: f64,
     /// Why f64 was chosen where the config leaves the choice.
     pub why: Option<String>,
-    /// What the lattice loses of the tokens as given, with the remedy; `None` if nothing.
-    pub lost: Option<String>,
+    /// What the lattice loses of the tokens as given.
+    pub lost: Loss,
+    /// The loss in words, with the remedy; `None` if nothing is lost.
+    pub note: Option<String>,
 }
 
 impl Config {
@@ -35,7 +37,7 @@ impl Config {
         let mut given = self.load_tokens()?;
         if !self.model.is_exact() {
             let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
-            return Ok(Start { tokens, grid, radius: given.radius(), why: None, lost: None });
+            return Ok(Start { tokens, grid, radius: given.radius(), why: None, lost: Loss::default(), note: None });
         }
         let (mut why, mut lost) = (None, None);
         if is_open {
@@ -54,7 +56,8 @@ impl Config {
         let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
         grid.require_steps(&self.model, 0..self.run.steps, radius)?;
         let lost = lost.map_or_else(|| self.loss(&given, grid), Ok)?;
-        Ok(Start { tokens, grid, radius, why, lost: (!lost.is_none()).then(|| told(lost, &given, grid)) })
+        let note = (!lost.is_none()).then(|| told(lost, &given, grid));
+        Ok(Start { tokens, grid, radius, why, lost, note })
     }
 
     /// What f32's lattice loses of the tokens, or why it is too coarse for this run.

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Config, OWN_ROWS, RunOptions, TokenSource};
+use super::{Config, LARGEST, OWN_ROWS, RunOptions, TokenSource};
 use crate::choice::{EngineChoice, Plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
 use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
@@ -24,13 +24,13 @@ impl Config {
     }
 
     /// The identity of the system: blake3 of the resolved config's text without `steps`, `engine`,
-    /// `plan` and `checkpoint_seconds`, and of the entries of large matrices and tables. Segments
+    /// `plan`, `tolerance` and `checkpoint_seconds`, and of the entries of large matrices and tables. Segments
     /// of one run agree on it; they may differ in how far they go and in how they are computed. A
     /// file of tokens counts by its path, not by its content: a later segment begins with the state
     /// of a checkpoint.
     pub fn identity(&self) -> blake3::Hash {
         let mut system = self.clone();
-        system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, ..self.run };
+        system.run = RunOptions { steps: 0, engine: EngineChoice::Auto, plan: Plan::Auto, tolerance: None, ..self.run };
         system.output.checkpoint_seconds = 0.0;
         let Writer { text, files, .. } = Writer::of(&system, usize::MAX);
         let mut hasher = blake3::Hasher::new();
@@ -60,7 +60,7 @@ impl Config {
     /// folder. The table `[files]` has the hash of each, and that of the token file if it is known.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file that cannot be written; a text longer than [`Config::load`] reads.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Writer { mut text, files, .. } = Writer::of(self, INLINE);
         let mut hashes = Vec::new();
@@ -76,6 +76,12 @@ impl Config {
         }
         for (name, hash) in hashes.iter().filter(|(name, _)| !name.contains(char::is_control)) {
             let _ = writeln!(text, "{} = \"{}\"", quoted(name), hash.to_hex());
+        }
+        if text.len() as u64 > LARGEST {
+            return Err(Error::input(format!(
+                "config.toml would have {} bytes, and at most {LARGEST} are read; put large values into .npy files",
+                text.len()
+            )));
         }
         atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
     }
@@ -111,6 +117,9 @@ impl Writer {
         writer.line("engine", quoted(run.engine.name()));
         writer.line("plan", quoted(run.plan.name()));
         writer.line("precision", quoted(if run.auto { "auto" } else { run.precision.name() }));
+        if let Some(tolerance) = run.tolerance {
+            writer.line("tolerance", format!("{tolerance:?}"));
+        }
         writer.table("output");
         writer.line("record", quoted(output.record));
         writer.line("frames", quoted(output.frames));

@@ -35,21 +35,26 @@ pub struct Header {
     pub(super) fortran: bool,
 }
 
+/// The bytes of a header in C order; the data begins at a multiple of 64.
+pub(super) fn encoded(dtype: &str, shape: &str) -> Vec<u8> {
+    let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
+    let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
+    let mut bytes = [&MAGIC[..], &[1, 0], &(length as u16).to_le_bytes(), text.as_bytes()].concat();
+    bytes.resize(10 + length - 1, b' ');
+    bytes.push(b'\n');
+    bytes
+}
+
 impl Header {
     /// The header that this program writes for n tokens in R^d: C order, little endian.
     pub fn new(n: usize, d: usize, precision: Precision) -> Self {
         Self { rows: n, columns: d, precision, big_endian: false, fortran: false }
     }
 
-    /// The bytes of a header in C order and little endian; the data begins at a multiple of 64.
+    /// The bytes of a header in C order and little endian.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let (n, d, width) = (self.rows, self.columns, self.precision.bytes());
-        let text = format!("{{'descr': '<f{width}', 'fortran_order': False, 'shape': ({n}, {d}, ), }}");
-        let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
-        let mut bytes = [&MAGIC[..], &[1, 0], &(length as u16).to_le_bytes(), text.as_bytes()].concat();
-        bytes.resize(10 + length - 1, b' ');
-        bytes.push(b'\n');
-        bytes
+        encoded(&format!("<f{width}"), &format!("({n}, {d}, )"))
     }
 
     /// The (n, d) array of floats that a layout is; an error says what it is instead.

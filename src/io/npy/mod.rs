@@ -101,6 +101,18 @@ pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
     })
 }
 
+/// Writes an array of rank 1, int32, whole or not at all.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_labels(path: &Path, labels: &[usize]) -> Result<()> {
+    let written = atomic::write_hashed(path, |file| {
+        file.write_all(&header::encoded("<i4", &format!("({},)", labels.len())))?;
+        labels.iter().try_for_each(|&label| file.write_all(&(label as i32).to_le_bytes()))
+    });
+    written.map(drop)
+}
+
 /// Reads the header, and the entries row-major.
 fn array(path: &Path) -> Result<(Header, Coordinates)> {
     let (header, _, mut file) = open(path, Header::of)?;

@@ -68,12 +68,13 @@ impl Hull {
         Self::of_candidates(&scaled, candidates, exponent, effort)
     }
 
-    /// Computes the hull of a cloud of which at most `most` tokens lie outside the hull of
-    /// `extremes`; `None` for more.
-    pub(super) fn of_few(points: &Points, extremes: Vec<u32>, most: usize, effort: u64) -> Option<Self> {
+    /// Computes the hull of a cloud of which at most 2^19 tokens, 2^8 for d > 3, lie outside the
+    /// hull of `extremes`; `None` for more. It takes a second at most.
+    pub(super) fn of_few(points: &Points, extremes: Option<Vec<u32>>) -> Option<Self> {
         let (scaled, exponent) = points.in_range(reach(points));
-        let candidates = inside::outer(&scaled, Some(extremes));
-        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, effort))
+        let candidates = inside::outer(&scaled, extremes);
+        let most = if points.d() > 3 { 1 << 8 } else { 1 << 19 };
+        (candidates.len() <= most).then(|| Self::of_candidates(&scaled, candidates, exponent, EFFORT >> 6))
     }
 
     fn of_candidates(points: &Points, candidates: Vec<u32>, exponent: i32, effort: u64) -> Self {

@@ -161,7 +161,7 @@ impl TreeSearch {
         }
         (self.mask, self.warm) = (mask, false);
         if mask == Mask::Causal && self.keys < self.n {
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let lattice = self.lattice().await?;
             self.load(&lattice).await?;
         }
@@ -276,7 +276,7 @@ impl TreeSearch {
             self.resident.queue.submit().await?;
             self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
             self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base, None).await?;
-            self.resident.queue.submit().await?;
+            self.resident.queue.finish().await?;
             let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
                 let keys = (0..self.keys as usize).filter(|key| bits[key / 32] >> (key % 32) & 1 == 1);
@@ -378,7 +378,7 @@ impl TreeSearch {
         self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
         self.sides.tokens ^= 1;
         self.sides.marks ^= 1;
-        self.resident.queue.submit().await?;
+        self.resident.queue.finish().await?;
         let sorted = self.resident.read(("sorted", 0), 2).await?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
         self.warm = false;

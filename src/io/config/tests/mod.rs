@@ -51,7 +51,7 @@ fn defaults() {
     assert_eq!(config.model.update, averages(0.5));
     assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
     let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
-    let run = RunOptions { steps: 20, engine, plan, precision, auto: true };
+    let run = RunOptions { steps: 20, engine, plan, precision, auto: true, tolerance: None };
     assert_eq!(config.run, run);
     let output = OutputOptions {
         record: Trigger::Every(1),
@@ -190,7 +190,7 @@ fn overrides() {
     ];
     let config = Config::parse(GOOD, "c.toml", "c", Path::new(""), &options).unwrap();
     let (engine, plan, precision) = (EngineChoice::Cpu, Plan::Tree, Precision::F64);
-    let run = RunOptions { steps: 9, engine, plan, precision, auto: false };
+    let run = RunOptions { steps: 9, engine, plan, precision, auto: false, tolerance: None };
     assert_eq!(config.run, run);
     assert_eq!(config.load_tokens().unwrap().precision(), Precision::F64);
 

@@ -19,7 +19,7 @@ fn f64_is_taken_where_f32_is_too_coarse() {
     for (rows, model, run, wanted, why) in [
         (plain, "alpha = 1", "steps = 9", Precision::F32, ""),
         (plain, "alpha = 1e-4", "steps = 9", Precision::F32, ""),
-        (plain, "alpha = 1e-5", "steps = 9", Precision::F64, "γ = 1.000e-5 at step 0"),
+        (plain, "alpha = 1e-5", "steps = 9", Precision::F64, "γ = 1.00e-5 at step 0"),
         (plain, "alpha = \"1/(t+1)^2\"", "steps = 9", Precision::F32, ""),
         (plain, "alpha = \"1/(t+1)^2\"", "steps = 200", Precision::F64, "at step 199"),
         (plain, "gamma = { table = [0.5, 1e-6, 0.5] }", "steps = 1", Precision::F32, ""),
@@ -39,7 +39,7 @@ fn f64_is_taken_where_f32_is_too_coarse() {
             (wanted, wanted, wanted),
             "{rows} {model} {run}"
         );
-        assert!(start.why.unwrap_or_default().contains(why) && start.lost.is_none());
+        assert!(start.why.unwrap_or_default().contains(why) && start.note.is_none());
         // The run's config says what ran, and takes it again.
         let again = parse(&config.to_toml()).unwrap();
         assert!(!again.run.auto && again.run.precision == wanted);
@@ -52,10 +52,10 @@ fn what_was_asked_for_is_taken_or_refused() {
     let plain = "[[1, 0.5], [-1, 0.25], [0, 1]]";
     let far = "[[1e8, 0], [1, 0], [-1, 0]]";
     let (_, start) = start(far, "alpha = 1", "steps = 9\nprecision = \"f32\"");
-    let lost = start.unwrap().lost.unwrap();
+    let lost = start.unwrap().note.unwrap();
     assert!(lost.starts_with("2 of 3 tokens") && lost.ends_with("in f32; precision = \"f64\" keeps them"), "{lost}");
     let (_, start) = self::start("[[1e40, 0], [1, 0], [-1, 0]]", "alpha = 1", "steps = 9\nprecision = \"f64\"");
-    let lost = start.unwrap().lost.unwrap();
+    let lost = start.unwrap().note.unwrap();
     assert!(lost.contains("in f64: bring the farthest tokens nearer"), "{lost}");
     for (alpha, precision, remedy) in
         [(1e-6, "f32", "\"f64\" or \"auto\""), (1e-14, "f64", "larger alpha"), (1e-14, "auto", "larger alpha")]
@@ -75,7 +75,7 @@ fn clouds_are_lost_where_their_tokens_merge() {
         );
         let mut config = parse(&text).unwrap();
         let start = config.start().unwrap();
-        (config.run.precision, start.lost)
+        (config.run.precision, start.note)
     };
     for kind in ["normal", "polygon", "circle", "line", "ties", "grid"] {
         assert_eq!(of(&format!("kind = \"{kind}\"\nn = 12\nd = 3"), "auto"), (Precision::F32, None), "{kind}");
