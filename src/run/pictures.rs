@@ -64,7 +64,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         caption: caption.to_owned(),
         picture,
     };
-    // Principal axes would show the directions in which a rescaled cloud grows, and hide its clusters.
+    // Principal axes would show where a rescaled cloud grows, and hide its clusters.
     let by_coordinates = matches!(config.model.update, Update::Flow { geometry: Geometry::Rescaled, .. });
     let paths =
         Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
