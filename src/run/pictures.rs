@@ -70,7 +70,7 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
     let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
-    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
+    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player: Box::new(player) });
     if !steps.is_empty() {
         let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
         let picture = metrics.draw(&frames, SIZE);
