@@ -184,6 +184,9 @@ fn take(study: &dyn Planned, folder: &Folder, shard: Option<Shard>) -> Result<()
     interrupt::begin("the cell in hand is lost; `localmax study resume` goes on");
     let mut progress = Bar::new(0);
     let outcome = study.run(folder, shard, &mut |at| {
+        if let Some(note) = at.note {
+            output::note(note);
+        }
         progress.set_total(at.total);
         progress.at(at.done, at.cell);
         interrupt::flow()

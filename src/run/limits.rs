@@ -115,6 +115,8 @@ impl Limits {
     /// The head of the table of clusters, and its first rows.
     pub fn table(&self, most: usize) -> (Vec<String>, Vec<Vec<String>>) {
         let head = ["cluster", "tokens", "kind", "gap", "attends to", "place"].map(String::from);
+        // Tokens that are all alone are no table to read.
+        let most = if self.clusters > most && self.places[0].tokens == 1 { 0 } else { most };
         let rows = self.places.iter().take(most).enumerate().map(|(at, place)| {
             let kind = match (place.vertex, place.in_s) {
                 (Some(true), Some(false)) => "vertex, outside S",
@@ -137,7 +139,7 @@ impl Limits {
                 at.to_string(),
                 place.tokens.to_string(),
                 kind.into(),
-                place.gap.map_or(String::new(), |gap| format!("{gap:.1e}")),
+                place.gap.map_or(String::new(), |gap| if gap == 0.0 { "0".into() } else { format!("{gap:.1e}") }),
                 attends.unwrap_or_default(),
                 coordinates.join("  "),
             ]
@@ -145,9 +147,9 @@ impl Limits {
         (head.to_vec(), rows.collect())
     }
 
-    /// What a table of `most` clusters leaves out.
-    pub fn left_out(&self, most: usize) -> Option<String> {
-        let rest = self.clusters.saturating_sub(most);
+    /// What a table of so many rows leaves out.
+    pub fn left_out(&self, rows: usize) -> Option<String> {
+        let rest = self.clusters.saturating_sub(rows);
         (rest > 0).then(|| format!("{rest} more; meta.json has the first {LISTED}, {LABELS} each token's"))
     }
 }

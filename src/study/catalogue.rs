@@ -247,7 +247,7 @@ fn compute<S: Study>(
             engines: &engines,
             folder,
             cell: at,
-            at: At { done, total, cell: &label },
+            at: At { done, total, cell: &label, note: None },
             watch: &mut |at: &At<'_>| watch(at),
             note: &mut note,
         };

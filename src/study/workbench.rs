@@ -24,6 +24,8 @@ pub struct At<'a> {
     pub total: u64,
     /// The cell at work.
     pub cell: &'a str,
+    /// A note for the user on what the cell begins with.
+    pub note: Option<&'a str>,
 }
 
 /// A callback that is told the progress and breaks to end the study.
@@ -113,7 +115,8 @@ impl Workbench<'_> {
         let mut config = config.clone();
         let Start { tokens, grid, note, .. } = config.start()?;
         if let Some(lost) = note {
-            *self.note = Some(format!("{}: {lost}", self.at.cell));
+            let cell = self.at.cell;
+            self.tell(Some(&format!("{cell}: {lost}")))?;
         }
         let (run, first) = (&config.run, (tokens, grid));
         if run.engine == self.sizes.engine {
@@ -164,7 +167,11 @@ impl Workbench<'_> {
     /// # Errors
     /// A signal, as [`Error::Interrupted`].
     pub fn check(&mut self) -> Result<()> {
-        match (self.watch)(&self.at) {
+        self.tell(None)
+    }
+
+    fn tell(&mut self, note: Option<&str>) -> Result<()> {
+        match (self.watch)(&At { note, ..self.at }) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Interrupted(self.at.cell.to_owned())),
         }
