@@ -130,6 +130,58 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
     }
 }
 
+/// Else the summary would call another number that of the distinct tokens, or an artefact a vertex,
+/// and a file of labels would not say which token is where.
+#[test]
+fn a_run_says_where_its_tokens_are() {
+    let folder = Folder::new();
+    folder.write(
+        "same.toml",
+        "[tokens]\nrows = [[1, 1], [1, 1], [1, 1]]\n[model]\nrule = \"hardmax\"\nalpha = 1.0\n[run]\nsteps = 3\n",
+    );
+    for plan in ["brute", "tree"] {
+        let said = folder.good(&["run", "same.toml", "--engine", "cpu", "--plan", plan, "--no-plot", "--out", plan]);
+        assert!(said.contains("clusters   1 distinct token in 1 cluster, 1 vertex of K, 0 artefacts\n"), "{said}");
+    }
+    let said = folder.good(&["run", "--preset", "non-vertex-limit", "--out", "r"]);
+    assert!(said.contains("5 distinct tokens in 5 clusters, 4 vertices of K, 1 artefact\n"), "{said}");
+    let meta: Value = serde_json::from_slice(&fs::read(folder.path().join("r/meta.json")).unwrap()).unwrap();
+    let limits = &meta["limits"];
+    assert_eq!((&limits["state"], &limits["leaders"]), (&"at rest".into(), &4.into()));
+    let labels = fs::read(folder.path().join("r/labels.npy")).unwrap();
+    let labels: Vec<usize> = labels[labels.len() - 20..].chunks(4).map(|b| b[0] as usize).collect();
+    let artefact = &limits["places"][labels[4]];
+    assert_eq!((&artefact["vertex"], &artefact["in_s"]), (&false.into(), &false.into()));
+    assert!((artefact["gap"].as_f64().unwrap() - 0.0525).abs() < 1e-5);
+    let page = fs::read_to_string(folder.path().join("r/plots/report.md")).unwrap();
+    assert!(page.contains("Clusters at the end") && page.contains("artefact"), "{page}");
+}
+
+/// Else a run that was interrupted would end elsewhere than one that was not, or a rule that has
+/// fixed points would be said to be at rest where it is not.
+#[test]
+fn a_run_in_real_numbers_ends_within_its_tolerance() {
+    let folder = Folder::new();
+    let of = ["run", "--preset", "softmax-collection", "--no-plot", "--engine", "cpu", "--set", "run.tolerance=1e-3"];
+    let said = folder.good(&[&of[..], &["--out", "whole"]].concat());
+    assert!(said.contains("at rest    within 1e-3 from step "), "{said}");
+    let meta = |run: &str| -> Value {
+        serde_json::from_slice(&fs::read(folder.path().join(run).join("meta.json")).unwrap()).unwrap()
+    };
+    let step = meta("whole")["settled"]["step"].as_u64().unwrap();
+    assert!(step > 2 && meta("whole")["steps"] == step && meta("whole")["ended"] == "completed");
+    assert_eq!(meta("whole")["limits"]["state"], "at rest within a tolerance");
+    folder.good(&[&of[..], &["--out", "parts", "--steps", "2"]].concat());
+    assert_eq!(meta("parts")["settled"], Value::Null);
+    folder.good(&["resume", "parts", "--steps", "100000"]);
+    assert_eq!(meta("parts")["settled"], meta("whole")["settled"]);
+    for file in ["final.npy", "labels.npy", "metrics.csv", "measures.csv"] {
+        let read = |run: &str| fs::read(folder.path().join(run).join(file)).unwrap();
+        assert_eq!(read("whole"), read("parts"), "{file}");
+    }
+    folder.refused(&["run", "--set", "run.tolerance=1e-3"], &["run.tolerance", "localmax has fixed points"]);
+}
+
 /// A .npy of either width and order is the same cloud.
 #[test]
 fn tokens_come_from_npy_files() {

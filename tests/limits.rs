@@ -157,6 +157,9 @@ fn a_run_goes_on_without_its_frames() {
     for file in ["final.npy", "metrics.csv"] {
         assert_eq!(read("r", file), read("whole", file), "{file}");
     }
+    fs::remove_dir_all(folder.path("r/frames")).unwrap();
+    folder.expect(0, &["resume", "r", "--steps", "1", "--without-frames"]);
+    assert!(frame(10).exists());
     let rows = String::from_utf8(read("r", "metrics.csv")).unwrap();
     folder.write("r/metrics.csv", rows.replace('\n', "\r\n"));
     let said = folder.expect(2, &["resume", "r", "--steps", "1", "--without-frames"]);

@@ -4,7 +4,7 @@ use localmax::choice::EngineChoice;
 use localmax::engine::Simulation;
 use localmax::exact::Grid;
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
-use localmax::observe::{Directions, Observer, Places, Points, Rounding};
+use localmax::observe::{Directions, Limits, Observer, Places, Points, Rounding};
 use localmax::rng::Stream;
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
@@ -91,6 +91,9 @@ fn the_non_vertex_limit_is_none_however_it_is_turned() {
             assert_eq!((row.distinct, hull.vertices, hull.quiescent), (5, 4, Some(4)), "{told}");
             assert!((hull.distance_max - 1.001_249_219_725).abs() < 1e-5, "{told}");
             assert!((row.gap.unwrap()[1] - 0.0525).abs() < 1e-5, "{told}");
+            let end = Limits::of(&model, grid, step, &tokens);
+            let counts = (end.places.len(), end.vertices(), end.outside(), end.leaders());
+            assert_eq!(counts, (5, Some(4), Some(1), Some(4)), "{told}");
         }
     }
 }

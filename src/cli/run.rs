@@ -14,7 +14,8 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::interrupt::Interrupt;
-use crate::io::config::{Config, Start, template};
+use crate::io::config::template::template;
+use crate::io::config::{Config, Start};
 use crate::outcome::{Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::limits::Limits;
@@ -253,12 +254,12 @@ fn clusters(limits: &Limits) -> String {
     let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let used = |column: usize| rows.iter().any(|row| !row[column].is_empty());
-    for row in [&head].into_iter().chain(&rows) {
+    for row in [&head].into_iter().chain(&rows).filter(|_| !rows.is_empty()) {
         let cells: Vec<String> =
             (0..head.len()).filter(|&c| used(c)).map(|c| format!("{:<1$}", row[c], widths[c])).collect();
         text += &format!("  {}\n", cells.join("  ").trim_end());
     }
-    limits.left_out(MOST).map_or_else(|| text.clone(), |rest| format!("{text}  {rest}\n"))
+    limits.left_out(rows.len()).map_or_else(|| text.clone(), |rest| format!("{text}  {rest}\n"))
 }
 
 #[cfg(test)]

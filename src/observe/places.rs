@@ -56,15 +56,14 @@ impl Places {
         let vertices = hull.map(|hull| hull.standing(&scaled, &place, |i| num::scale(allowed(i), -exponent)));
 
         let count = place.iter().max().map_or(0, |&last| last as usize + 1);
-        let mut of_place: Vec<Vec<u32>> = vec![Vec::new(); count];
-        (0..).zip(&place).for_each(|(i, &p)| of_place[p as usize].push(i));
+        let mut widest = vec![0.0f64; count];
+        for (i, &p) in (0..).zip(&place) {
+            widest[p as usize] = widest[p as usize].max(allowed(i));
+        }
         Self {
             label: cloud.label.iter().map(|&i| place[i as usize] as usize).collect(),
-            centres: Points::unchecked(
-                cloud.points.d(),
-                of_place.iter().flat_map(|of| weighted_mean(cloud, of)).collect(),
-            ),
-            allowed: of_place.iter().map(|of| of.iter().map(|&i| allowed(i)).fold(0.0, f64::max)).collect(),
+            centres: centres(cloud, &place, count),
+            allowed: widest,
             members: members(cloud, &place, count),
             vertices: vertices.unwrap_or_default().into_iter().map(|p| p as usize).collect(),
         }
@@ -80,12 +79,13 @@ impl Places {
 fn gather(cloud: &Distinct, rounding: &Rounding) -> Vec<u32> {
     let mut chains = Chains::of(&cloud.points, 2.0 * rounding.length());
     let roots: Vec<usize> = (0..cloud.len()).map(|i| chains.root(i)).collect();
-    let mut weight: BTreeMap<usize, u64> = BTreeMap::new();
-    roots.iter().zip(&cloud.weight).for_each(|(&root, &w)| *weight.entry(root).or_default() += u64::from(w));
-    let mut order: Vec<(usize, u64)> = weight.into_iter().collect();
-    order.sort_by_key(|&(root, weight)| (Reverse(weight), root));
-    let rank: BTreeMap<usize, u32> = order.iter().zip(0..).map(|(&(root, _), at)| (root, at)).collect();
-    roots.iter().map(|root| rank[root]).collect()
+    let mut weight = vec![0u64; cloud.len()];
+    roots.iter().zip(&cloud.weight).for_each(|(&root, &w)| weight[root] += u64::from(w));
+    let mut order: Vec<usize> = (0..cloud.len()).filter(|&root| weight[root] > 0).collect();
+    order.sort_by_key(|&root| (Reverse(weight[root]), root));
+    let mut rank = vec![0; cloud.len()];
+    (0..).zip(&order).for_each(|(at, &root)| rank[root] = at);
+    roots.iter().map(|&root| rank[root]).collect()
 }
 
 fn members(cloud: &Distinct, place: &[u32], count: usize) -> Vec<Vec<u32>> {
@@ -94,13 +94,21 @@ fn members(cloud: &Distinct, place: &[u32], count: usize) -> Vec<Vec<u32>> {
     members
 }
 
-/// The mean of the tokens at some distinct points, as an offset from the first: that of coincident
+/// The mean of the tokens of every place, as an offset from its first point: that of coincident
 /// tokens is the token.
-fn weighted_mean(cloud: &Distinct, of: &[u32]) -> Vec<f64> {
-    let origin = cloud.points.row(of[0] as usize);
-    let weight = |i: u32| f64::from(cloud.weight[i as usize]);
-    let total: f64 = of.iter().map(|&i| weight(i)).sum();
-    let offset =
-        |k: usize| of.iter().map(|&i| weight(i) / total * (cloud.points.row(i as usize)[k] - origin[k])).sum::<f64>();
-    (0..origin.len()).map(|k| origin[k] + offset(k)).collect()
+fn centres(cloud: &Distinct, place: &[u32], count: usize) -> Points {
+    let d = cloud.points.d();
+    let (mut first, mut total) = (vec![u32::MAX; count], vec![0.0; count]);
+    for (i, &p) in (0..).zip(place) {
+        first[p as usize] = first[p as usize].min(i);
+        total[p as usize] += f64::from(cloud.weight[i as usize]);
+    }
+    let mut x = cloud.points.select(&first).coordinates().to_vec();
+    for (i, &p) in place.iter().enumerate() {
+        let share = f64::from(cloud.weight[i]) / total[p as usize];
+        let origin = cloud.points.row(first[p as usize] as usize);
+        let ways = cloud.points.row(i).iter().zip(origin).map(|(x, o)| share * (x - o));
+        x[p as usize * d..][..d].iter_mut().zip(ways).for_each(|(sum, way)| *sum += way);
+    }
+    Points::unchecked(d, x)
 }

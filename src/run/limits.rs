@@ -1,18 +1,11 @@
 //! The end of a run: the clusters of its last state, as meta.json, the summary and the report have
 //! them, and `labels.npy`, the cluster of every token.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::io::npy;
 use crate::observe;
-use crate::run::folder::RunDir;
 use crate::run::progress::Progress;
 
-/// The file's name in a run's directory.
-pub const LABELS: &str = "labels.npy";
 /// Clusters that meta.json lists.
 const LISTED: usize = 1000;
 /// Coordinates that a table shows.
@@ -115,6 +108,8 @@ impl Limits {
     /// The head of the table of clusters, and its first rows.
     pub fn table(&self, most: usize) -> (Vec<String>, Vec<Vec<String>>) {
         let head = ["cluster", "tokens", "kind", "gap", "attends to", "place"].map(String::from);
+        // Tokens that are all alone are no table to read.
+        let most = if self.clusters > most && self.places[0].tokens == 1 { 0 } else { most };
         let rows = self.places.iter().take(most).enumerate().map(|(at, place)| {
             let kind = match (place.vertex, place.in_s) {
                 (Some(true), Some(false)) => "vertex, outside S",
@@ -137,7 +132,7 @@ impl Limits {
                 at.to_string(),
                 place.tokens.to_string(),
                 kind.into(),
-                place.gap.map_or(String::new(), |gap| format!("{gap:.1e}")),
+                place.gap.map_or(String::new(), |gap| if gap == 0.0 { "0".into() } else { format!("{gap:.1e}") }),
                 attends.unwrap_or_default(),
                 coordinates.join("  "),
             ]
@@ -145,10 +140,10 @@ impl Limits {
         (head.to_vec(), rows.collect())
     }
 
-    /// What a table of `most` clusters leaves out.
-    pub fn left_out(&self, most: usize) -> Option<String> {
-        let rest = self.clusters.saturating_sub(most);
-        (rest > 0).then(|| format!("{rest} more; meta.json has the first {LISTED}, {LABELS} each token's"))
+    /// What a table of so many rows leaves out.
+    pub fn left_out(&self, rows: usize) -> Option<String> {
+        let rest = self.clusters.saturating_sub(rows);
+        (rest > 0).then(|| format!("{rest} more; meta.json has the first {LISTED}, labels.npy each token's"))
     }
 }
 
@@ -159,20 +154,5 @@ fn digits(x: f64) -> String {
         format!("{x:.*}", places.clamp(0, 8) as usize)
     } else {
         format!("{x:.5e}")
-    }
-}
-
-impl RunDir {
-    /// The path of labels.npy.
-    pub fn labels_path(&self) -> PathBuf {
-        self.path().join(LABELS)
-    }
-
-    /// Writes labels.npy, the cluster of every token.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
-        npy::write_labels(&self.labels_path(), labels)
     }
 }

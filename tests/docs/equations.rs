@@ -41,7 +41,7 @@ fn the_equations_are_those_that_are_computed() {
     let waving = json!({ "matrix": a, "factor": "1+0.5*sin(t)" });
     let models = [
         json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3 }),
-        json!({ "rule": "localmax", "alpha": "1/(t+1)", "delta": { "table": [0.4, 0.2] }, "strip": "width", "a": a }),
+        json!({ "rule": "localmax", "alpha": "1/(t+1)", "delta": { "table": [0.4, 0.2, 0.3] }, "strip": "width", "a": a }),
         json!({ "rule": "localmax", "gamma": 0.3, "delta": 0.3, "strip": "a-norm", "a": w, "causal": true }),
         json!({ "rule": "localmax", "alpha": 2.0, "delta": 0.5, "strip": "width", "q": b, "k": c, "v": a }),
         json!({ "rule": "hardmax", "alpha": 1.0, "a": waving }),
