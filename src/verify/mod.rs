@@ -135,7 +135,8 @@ impl fmt::Display for Findings {
                 )?;
             }
         } else {
-            let bound = if bound.is_finite() { format!("bound {bound:.3e}") } else { "no bound exists".into() };
+            let is_bounded = bound.is_finite() && self.rows_unbounded < self.rows;
+            let bound = if is_bounded { format!("bound {bound:.3e}") } else { "no bound exists".into() };
             writeln!(f, "against the mathematics (f64): maximum error {error:.3e} ({bound}), worst {worst}")?;
             let (share, unbounded) = (self.max_share, self.rows_unbounded);
             writeln!(f, "share of bound   {share:.3} at most; {unbounded} rows without a finite bound")?;
