@@ -153,7 +153,9 @@ fn a_polytope_of_any_flatness_has_its_vertices() {
                 // Off by a unit more, as tokens that still move are.
                 let mut shaken = tokens.to_f64();
                 if turn % 2 == 1 {
-                    shaken.iter_mut().for_each(|x| *x += (stream.below(3) as f64 - 1.0) * grid.unit());
+                    for x in &mut shaken {
+                        *x += (stream.below(3) as f64 - 1.0) * grid.unit();
+                    }
                 }
                 let (n, told) = (rows.len(), format!("turn {turn}, R^{k} in R^{d} at {}", precision.name()));
                 let points = Points::new(d, shaken).unwrap();
