@@ -206,7 +206,7 @@ fn strips_far_ahead_are_seen_from_rest_and_from_cycles() {
     );
     let place = |config: &str, step: &str| {
         let said = folder.expect(0, &["strip", config, "--token", "0", "--step", step, "--engine", "cpu", "--json"]);
-        let json = &said[said.find('{').unwrap()..said.rfind('}').unwrap() + 1];
+        let json = &said[said.find('{').unwrap()..=said.rfind('}').unwrap()];
         serde_json::from_str::<Value>(json).unwrap()["x"].clone()
     };
     assert_eq!(place("c.toml", "1000000000000"), place("c.toml", "100"));

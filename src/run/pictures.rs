@@ -64,13 +64,13 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         caption: caption.to_owned(),
         picture,
     };
-    // Principal axes would show the directions in which a rescaled cloud grows, and hide its clusters.
+    // Principal axes would show where a rescaled cloud grows, and hide its clusters.
     let by_coordinates = matches!(config.model.update, Update::Flow { geometry: Geometry::Rescaled, .. });
     let paths =
         Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
     let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
-    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
+    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player: Box::new(player) });
     if !steps.is_empty() {
         let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
         let picture = metrics.draw(&frames, SIZE);
