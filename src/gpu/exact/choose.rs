@@ -25,7 +25,7 @@ const FEWEST: usize = 4096;
 const DIMENSIONS: usize = 16;
 
 /// The cost of a test of the tree, which each thread makes by itself, in pairs of brute force,
-/// which a workgroup shares.
+/// which a workgroup shares: an estimate.
 const TEST: f64 = 16.0;
 
 /// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
