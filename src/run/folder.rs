@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, first_free, input, npy};
 use crate::observe::Scalars;
+use crate::run::limits::LABELS;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
@@ -282,6 +283,14 @@ impl RunDir {
     /// A file that cannot be written.
     pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
         npy::write(&self.path.join(FINAL), tokens).map(drop)
+    }
+
+    /// Writes labels.npy, the cluster of every token of final.npy.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
+        npy::write_labels(&self.path.join(LABELS), labels)
     }
 
     /// The path of final.npy.

@@ -1,14 +1,9 @@
 //! The end of a run: the clusters of its last state, as meta.json, the summary and the report have
 //! them, and `labels.npy`, the cluster of every token.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::io::npy;
 use crate::observe;
-use crate::run::folder::RunDir;
 use crate::run::progress::Progress;
 
 /// The file's name in a run's directory.
@@ -161,20 +156,5 @@ fn digits(x: f64) -> String {
         format!("{x:.*}", places.clamp(0, 8) as usize)
     } else {
         format!("{x:.5e}")
-    }
-}
-
-impl RunDir {
-    /// The path of labels.npy.
-    pub fn labels_path(&self) -> PathBuf {
-        self.path().join(LABELS)
-    }
-
-    /// Writes labels.npy, the cluster of every token.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
-        npy::write_labels(&self.labels_path(), labels)
     }
 }
