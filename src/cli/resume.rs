@@ -10,7 +10,7 @@ use super::source::{count, first_state, named, open_engine, preflight, time};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
-use crate::io::config::Start;
+use crate::io::config::start::Start;
 use crate::run::Progress;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::record;

@@ -10,7 +10,7 @@ use super::progress::Bar;
 use super::source::{Source, first_state, open_engine};
 use crate::engine::{Simulation, Strip, Until};
 use crate::error::Error;
-use crate::io::config::Start;
+use crate::io::config::start::Start;
 use crate::model::Rule;
 use crate::num;
 

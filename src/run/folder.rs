@@ -286,17 +286,12 @@ impl RunDir {
         npy::write(&self.path.join(FINAL), tokens).map(drop)
     }
 
-    /// The path of labels.npy.
-    pub fn labels_path(&self) -> PathBuf {
-        self.path().join(LABELS)
-    }
-
-    /// Writes labels.npy, the cluster of every token.
+    /// Writes labels.npy, the cluster of every token of final.npy.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
-        npy::write_labels(&self.labels_path(), labels)
+        npy::write_labels(&self.path.join(LABELS), labels)
     }
 
     /// The path of final.npy.

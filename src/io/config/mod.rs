@@ -21,7 +21,7 @@ mod keys;
 mod model;
 mod operator;
 mod section;
-mod start;
+pub mod start;
 pub mod template;
 mod trigger;
 mod write;
@@ -32,7 +32,6 @@ use std::sync::Arc;
 pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
-pub use start::Start;
 pub use trigger::Trigger;
 
 use crate::choice::{self, EngineChoice, Plan};

@@ -1,6 +1,7 @@
 //! The choice of the precision, and what is said of a lattice that was asked for.
 
 use super::*;
+use crate::io::config::start::Start;
 
 /// The start of three tokens, or of those in `rows`.
 fn start(rows: &str, model: &str, run: &str) -> (Config, Result<Start>) {
