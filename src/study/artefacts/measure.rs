@@ -80,7 +80,7 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
         tokens: cloud.n() as u64,
         ..Row::default()
     };
-    rest(cell, &last, radius, &mut row)?;
+    rest(cell, &last, radius, &mut row);
     if !last.outside.is_empty() {
         let Last { end, outside, tokens, .. } = &last;
         let flags = (0..tokens.n()).map(|i| vec![f64::from(u8::from(outside.contains(&i))), end.gaps[i]]);
@@ -99,7 +99,7 @@ pub(super) fn row(asked: &Asked<Artefacts>, cell: &Cell, work: &mut Workbench<'_
 }
 
 /// Measures the last state: its places, and the surroundings of the tokens outside S.
-fn rest(cell: &Cell, last: &Last, radius: f64, row: &mut Row) -> Result<()> {
+fn rest(cell: &Cell, last: &Last, radius: f64, row: &mut Row) {
     let Last { end, tokens, outside, masks, unit } = last;
     let places = Places::of(&end.points, &common::together(*unit));
     let corners = places.points(&places.vertices);
@@ -120,7 +120,6 @@ fn rest(cell: &Cell, last: &Last, radius: f64, row: &mut Row) -> Result<()> {
         row.boundary += u64::from(on_boundary(&corners, x));
         row.beyond += u64::from(end.gaps[i] > cell.delta * common::width_unit(cell.form, x, x) + rounding);
     }
-    Ok(())
 }
 
 /// Takes a state to its end.

@@ -56,7 +56,7 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
         if look.last {
             (last.unit, last.settled) = (look.unit(), is_still(look));
             last.limit = support(look.tokens);
-            for group in at_vertices(look)? {
+            for group in at_vertices(look) {
                 hull_groups += 1;
                 if is_closed(look, &group.members, usize::MAX)? {
                     last.groups.push(group);
@@ -86,12 +86,12 @@ pub(super) fn row(asked: &Asked<Quiescent>, cell: &Cell, work: &mut Workbench<'_
 }
 
 /// Groups that are vertices of the hull of all groups, away from the origin.
-fn at_vertices(look: &Look<'_>) -> Result<Vec<Group>> {
+fn at_vertices(look: &Look<'_>) -> Vec<Group> {
     let tolerance = TOGETHER * look.unit();
     let Places { centres, members, vertices: mut corners, .. } =
         Places::of(&Points::of(look.tokens), &together(look.unit()));
     corners.retain(|&c| centres.row(c).iter().any(|x| x.abs() > tolerance));
-    Ok(corners.into_iter().map(|c| Group { members: members[c].clone(), v: centres.row(c).to_vec() }).collect())
+    corners.into_iter().map(|c| Group { members: members[c].clone(), v: centres.row(c).to_vec() }).collect()
 }
 
 /// h_u(t) in some directions.

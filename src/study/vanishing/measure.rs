@@ -36,7 +36,7 @@ pub(super) fn row(asked: &Asked<Vanishing>, cell: &Cell, work: &mut Workbench<'_
         }
         if look.last {
             row.delta_last = delta;
-            ends = at_the_end(own, look, &points, &gaps, &mut row)?;
+            ends = at_the_end(own, look, &points, &gaps, &mut row);
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -49,7 +49,7 @@ pub(super) fn row(asked: &Asked<Vanishing>, cell: &Cell, work: &mut Workbench<'_
 }
 
 /// Measures the last state; returns the gap of every token and its distance to the nearest vertex.
-fn at_the_end(own: &Vanishing, look: &Look<'_>, points: &Points, gaps: &[f64], row: &mut Row) -> Result<Vec<Vec<f64>>> {
+fn at_the_end(own: &Vanishing, look: &Look<'_>, points: &Points, gaps: &[f64], row: &mut Row) -> Vec<Vec<f64>> {
     let places = Places::of(points, &common::together(look.unit()));
     let vertices = places.points(&places.vertices);
     let far = nearest(points, &vertices);
@@ -61,5 +61,5 @@ fn at_the_end(own: &Vanishing, look: &Look<'_>, points: &Points, gaps: &[f64], r
     row.aligned = gaps.iter().filter(|gap| **gap <= NONE).count() as u64;
     row.distance_max = far.iter().map(|near| near.distance).fold(0.0, f64::max);
     row.distance_mean = far.iter().map(|near| near.distance.abs()).sum::<f64>().abs() / far.len() as f64;
-    Ok(gaps.iter().zip(&far).map(|(gap, near)| vec![*gap, near.distance]).collect())
+    gaps.iter().zip(&far).map(|(gap, near)| vec![*gap, near.distance]).collect()
 }
