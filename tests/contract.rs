@@ -25,7 +25,7 @@ fn python<T: serde::de::DeserializeOwned>(script: &str, lines: &[serde_json::Val
         .spawn()
         .expect("python3 runs (tests/run.sh installs it)");
     let mut stdin = child.stdin.take().expect("piped");
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".into()]).collect();
     let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("no panic").expect("the lines are read");

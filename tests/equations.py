@@ -54,7 +54,7 @@ def exponential(a):
 def scalar(value, step, t):
     """A number, an expression in t, or a table with a value a step."""
     if isinstance(value, dict):
-        return value["table"][min(step, len(value["table"]) - 1)]
+        return value["table"][step]
     if isinstance(value, str):
         return eval(value.replace("^", "**"), {"__builtins__": {}}, {**NAMES, "t": t})
     return value

@@ -157,6 +157,9 @@ fn a_run_goes_on_without_its_frames() {
     for file in ["final.npy", "metrics.csv"] {
         assert_eq!(read("r", file), read("whole", file), "{file}");
     }
+    fs::remove_dir_all(folder.path("r/frames")).unwrap();
+    folder.expect(0, &["resume", "r", "--steps", "1", "--without-frames"]);
+    assert!(frame(10).exists());
     let rows = String::from_utf8(read("r", "metrics.csv")).unwrap();
     folder.write("r/metrics.csv", rows.replace('\n', "\r\n"));
     let said = folder.expect(2, &["resume", "r", "--steps", "1", "--without-frames"]);
@@ -203,7 +206,7 @@ fn strips_far_ahead_are_seen_from_rest_and_from_cycles() {
     );
     let place = |config: &str, step: &str| {
         let said = folder.expect(0, &["strip", config, "--token", "0", "--step", step, "--engine", "cpu", "--json"]);
-        let json = &said[said.find('{').unwrap()..said.rfind('}').unwrap() + 1];
+        let json = &said[said.find('{').unwrap()..=said.rfind('}').unwrap()];
         serde_json::from_str::<Value>(json).unwrap()["x"].clone()
     };
     assert_eq!(place("c.toml", "1000000000000"), place("c.toml", "100"));

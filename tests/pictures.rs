@@ -426,7 +426,7 @@ fn pages_hold_any_text_and_stay_small() {
             Block::Text(evil.into()),
             Block::Table(TextTable { caption: evil.into(), head: cell(), rows: vec![cell()] }),
             Block::Figure { name: "f".into(), caption: evil.into(), picture: chart.draw(Size::default()).unwrap() },
-            Block::Player { name: "p".into(), caption: evil.into(), player: Player::new(&frames).unwrap() },
+            Block::Player { name: "p".into(), caption: evil.into(), player: Box::new(Player::new(&frames).unwrap()) },
         ],
     };
     let page = document.html();

@@ -95,7 +95,11 @@ pub(super) fn run(arguments: &Compare) -> Result<()> {
         Err(error) => error,
     })?;
     let title = "One cloud under four rules of attention";
-    pictures::compare(&runs, title)?.save(&folder, "compare")?;
+    let drawn = pictures::compare(&runs, title).and_then(|picture| picture.save(&folder, "compare"));
+    let kept = || {
+        format!("the four runs are complete in {}; for their picture ask again with another --out", folder.display())
+    };
+    drawn.map_err(|e| e.after(kept()))?;
     for ending in ["svg", "png"] {
         output::print(&format!("wrote      {}\n", folder.join(format!("compare.{ending}")).display()))?;
     }

@@ -9,9 +9,10 @@ use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::output;
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 

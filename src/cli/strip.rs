@@ -12,6 +12,7 @@ use crate::engine::{Simulation, Strip, Until};
 use crate::error::Error;
 use crate::io::config::Start;
 use crate::model::Rule;
+use crate::num;
 
 /// Print the strip of one token: the tokens it averages over, with their scores and how far below
 /// the maximum they are
@@ -128,7 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         arguments.step,
         now.row(token),
         config.model.rule.name(),
-        delta,
+        num::short(delta),
         members.len(),
         max,
     );

@@ -69,7 +69,7 @@ pub(super) fn need(
         let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
         ExactGpu::memory(plan, (n, d), precision, matrix, adapter)?
     } else {
-        let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits())?.memory;
+        let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits(), adapter.card_memory())?.memory;
         available.map_or(Ok(()), |available| memory.check_total(available))?;
         memory
     };

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::Model;
 use crate::threads;
-use crate::tokens::Precision;
+use crate::tokens::{Precision, Tokens};
 
 /// Tokens that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,15 @@ pub fn preflight(
 pub fn cpu_memory(n: usize, d: usize, precision: Precision, plan: Plan) -> u64 {
     let engine = ExactCpu::memory(n, d, precision, plan, threads::count());
     Shape { n, d, precision }.read().saturating_add(engine)
+}
+
+/// Checks that this machine has memory for the CPU engine on tokens that exist.
+///
+/// # Errors
+/// [`Error::Memory`] with both numbers.
+pub(super) fn require_cpu(tokens: &Tokens, plan: Plan) -> Result<()> {
+    let shape = Shape { n: tokens.n(), d: tokens.d(), precision: tokens.precision() };
+    shape.require(ExactCpu::memory(shape.n, shape.d, shape.precision, plan, threads::count()))
 }
 
 impl Shape {

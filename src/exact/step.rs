@@ -119,7 +119,7 @@ fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWi
         (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor(0) },
         (_, StripForm::ANorm) => {
             let parity = matrix_exponent.rem_euclid(2);
-            StripWidth::ANorm { factor: factor((matrix_exponent + parity) / 2), parity: parity as u32 }
+            StripWidth::ANorm { factor: factor(matrix_exponent.midpoint(parity)), parity: parity as u32 }
         }
     }
 }

@@ -121,7 +121,7 @@ impl Adapter {
     }
 
     /// Bytes of a card's own memory, which nothing else needs; none where that is this machine's.
-    pub(crate) fn card_memory(&self) -> Option<u64> {
+    pub fn card_memory(&self) -> Option<u64> {
         let own = matches!(self.info.device_type, wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu);
         self.memory().filter(|_| own)
     }

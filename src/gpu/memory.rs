@@ -82,6 +82,15 @@ impl Memory {
     }
 }
 
+/// Bytes of a scratch buffer beside a state of so many bytes: an eighth of a card's memory, if that is
+/// known, and no more than a quarter of what the state leaves, since there are several; at least 128
+/// MiB, where a binding holds them. Rows are taken in slices so that it suffices.
+pub(crate) fn scratch_bytes(limits: &wgpu::Limits, card: Option<u64>, state: u64) -> u64 {
+    let card = card.unwrap_or(0);
+    let share = (card / 8).min(card.saturating_sub(state) / 4);
+    share.max(128 << 20).min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
+}
+
 /// n as an index of tokens in the shaders.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! A system on one line, as pictures and reports head it.
 
 use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
+use crate::num;
 
 impl Model {
     /// Rule and parameters on one line.
@@ -20,7 +21,7 @@ impl Model {
         let how = match &self.update {
             Update::Average { gain: Gain::Alpha(alpha), .. } => format!(", α = {alpha}"),
             Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
-            Update::Flow { dt, integrator, .. } => format!(", {} with dt = {dt}", integrator.name()),
+            Update::Flow { dt, integrator, .. } => format!(", {} with dt = {}", integrator.name(), num::short(*dt)),
         };
         let causal = if self.mask == Mask::Causal { ", causal" } else { "" };
         let name = match self.name() {

@@ -124,7 +124,9 @@ impl Chains {
         let mut firsts = Vec::new();
         for together in order.chunk_by(|&a, &b| cell(a) == cell(b)) {
             firsts.push(together[0]);
-            together.iter().for_each(|&i| self.parent[i as usize] = together[0] as usize);
+            for &i in together {
+                self.parent[i as usize] = together[0] as usize;
+            }
         }
         firsts
     }

@@ -160,12 +160,12 @@ pub(super) fn three_digits(value: f64) -> f64 {
 /// A tick at a pixel of its axis, with the lines of its text.
 type Tick = (f64, Vec<String>);
 
-/// Every k-th tick, for the least k for which no two texts overlap; `length` is that of a text along
-/// the axis.
+/// Every k-th tick, for the least k for which no two texts overlap; `length` is that of a text
+/// along the axis.
 fn apart(ticks: Vec<Tick>, length: impl Fn(&[String]) -> f64) -> Vec<Tick> {
     let fits = |every: usize| {
         let kept: Vec<&Tick> = ticks.iter().step_by(every).collect();
-        let room = |[a, b]: &[&Tick; 2]| (b.0 - a.0).abs() - (length(&a.1) + length(&b.1)) / 2.0;
+        let room = |[a, b]: &[&Tick; 2]| (b.0 - a.0).abs() - length(&a.1).midpoint(length(&b.1));
         kept.array_windows().all(|pair| room(pair) >= 0.0)
     };
     let every = (1..ticks.len()).find(|&every| fits(every)).unwrap_or(ticks.len().max(1));

@@ -54,7 +54,7 @@ pub enum Block {
         /// A text below it.
         caption: String,
         /// The trajectory.
-        player: Player,
+        player: Box<Player>,
     },
 }
 

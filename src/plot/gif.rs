@@ -61,7 +61,8 @@ pub(super) fn animate(player: &Player, title: &str) -> Result<Vec<u8>> {
         let rows = player.positions[f * count..(f + 1) * count].chunks_exact(player.dims);
         rows.map(|p| lens.map(&p.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())).collect()
     };
-    // From the first frame on in which nothing is seen to move any more, the last one stands for all.
+    // From the first frame on in which nothing is seen to move any more, the last one stands for
+    // all.
     let last = player.steps.len() - 1;
     let end = places(last);
     let rests = |f: &usize| places(*f).iter().zip(&end).all(|(p, q)| p.distance(*q) < 0.5);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 | step × x₁ |
 //! | 2 | x₁ × x₂ |
-//! | 3 and more | the first two principal axes of the first and last frame pooled, from their mean; or x₁ × x₂, where asked for |
+//! | 3 and more | the first two principal axes of the first and last frame pooled, or x₁ × x₂ |
 //!
 //! Coordinates are divided by the largest magnitude R before anything is computed, so that 1e300
 //! and 1e-300 draw as 1 does. Tick values are v = (x − offset)/10^k with k and offset 0 where the

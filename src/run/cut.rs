@@ -113,7 +113,7 @@ impl RunDir {
         let advice = if lacks_frames {
             format!("put the frames back, or go on without them with `localmax resume {path} --without-frames`")
         } else {
-            format!("begin again with `localmax run {path}/config.toml --out NEW`")
+            format!("repair that, or begin again with `localmax run {path}/config.toml --out NEW`")
         };
         Err(Error::input(format!("no checkpoint of {path} can be used: {}; {advice}", refused.join("; "))))
     }
@@ -146,6 +146,8 @@ impl RunDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn cut_back(&self, to: Option<&Checkpoint>) -> Result<()> {
+        let frames = self.path().join(FRAMES); // which may have been moved away whole
+        disk::create_folder(&frames).map_err(|e| Error::file(&frames, e))?;
         let step = to.map(|checkpoint| checkpoint.progress.step);
         let (tables, kept) = to.map_or((&[][..], &[][..]), |c| (&c.progress.tables[..], &c.frames[..]));
         // Checkpoints first: a checkpoint must not outlive a file that it needs.
@@ -162,7 +164,7 @@ impl RunDir {
                 remove(&path)?;
             }
         }
-        for folder in [self.path(), &self.path().join(FRAMES), &self.checkpoints_path()] {
+        for folder in [self.path(), &frames, &self.checkpoints_path()] {
             let entries = fs::read_dir(folder).map(|entries| entries.flatten().collect::<Vec<_>>());
             for entry in entries.unwrap_or_default() {
                 if atomic::is_left_over(&entry.file_name().to_string_lossy()) {

@@ -14,6 +14,8 @@ use crate::run::meta::Meta;
 use crate::run::metrics::{self, METRICS, MetricsRow, read_metrics};
 use crate::tokens::{Precision, Tokens};
 
+/// The file of the cluster of every token.
+const LABELS: &str = "labels.npy";
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const META: &str = "meta.json";
 pub(crate) const FINAL: &str = "final.npy";
@@ -282,6 +284,19 @@ impl RunDir {
     /// A file that cannot be written.
     pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
         npy::write(&self.path.join(FINAL), tokens).map(drop)
+    }
+
+    /// The path of labels.npy.
+    pub fn labels_path(&self) -> PathBuf {
+        self.path().join(LABELS)
+    }
+
+    /// Writes labels.npy, the cluster of every token.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
+        npy::write_labels(&self.labels_path(), labels)
     }
 
     /// The path of final.npy.

@@ -1,18 +1,11 @@
 //! The end of a run: the clusters of its last state, as meta.json, the summary and the report have
 //! them, and `labels.npy`, the cluster of every token.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::io::npy;
 use crate::observe;
-use crate::run::folder::RunDir;
 use crate::run::progress::Progress;
 
-/// The file's name in a run's directory.
-pub const LABELS: &str = "labels.npy";
 /// Clusters that meta.json lists.
 const LISTED: usize = 1000;
 /// Coordinates that a table shows.
@@ -150,7 +143,7 @@ impl Limits {
     /// What a table of so many rows leaves out.
     pub fn left_out(&self, rows: usize) -> Option<String> {
         let rest = self.clusters.saturating_sub(rows);
-        (rest > 0).then(|| format!("{rest} more; meta.json has the first {LISTED}, {LABELS} each token's"))
+        (rest > 0).then(|| format!("{rest} more; meta.json has the first {LISTED}, labels.npy each token's"))
     }
 }
 
@@ -161,20 +154,5 @@ fn digits(x: f64) -> String {
         format!("{x:.*}", places.clamp(0, 8) as usize)
     } else {
         format!("{x:.5e}")
-    }
-}
-
-impl RunDir {
-    /// The path of labels.npy.
-    pub fn labels_path(&self) -> PathBuf {
-        self.path().join(LABELS)
-    }
-
-    /// Writes labels.npy, the cluster of every token.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
-        npy::write_labels(&self.labels_path(), labels)
     }
 }

@@ -55,3 +55,29 @@ impl Lock {
         Some(format!("{folder} is on a file system without locks: see to it that no other process writes this run"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::disk::faults::{self, Fault};
+
+    /// A network file system without locks must not keep a run from its folder, nor let two
+    /// processes write it without a word.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_without_locks_is_gone_on_with() {
+        let folder = faults::folder();
+        let path = folder.path().join(".lock");
+        for (number, is_held) in [(37, false), (95, false), (5, true)] {
+            // The second call is the lock's.
+            let (lock, _) = faults::with(1, Fault::Once(number), || Lock::take(&path));
+            match lock {
+                Ok(lock) => assert!(!is_held && lock.note().unwrap().contains("a file system without locks")),
+                Err(error) => assert!(is_held, "{error}"),
+            }
+        }
+        let lock = Lock::take(&path).unwrap();
+        assert_eq!(lock.note(), None);
+        assert!(Lock::take(&path).unwrap_err().to_string().contains("is being written by process"));
+    }
+}

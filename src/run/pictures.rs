@@ -6,6 +6,7 @@ use crate::engine::strip::{Strip, StripsAt, require_token};
 use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
+use crate::machine;
 use crate::model::{Geometry, Rule, Update};
 use crate::num;
 use crate::observe::Scalars;
@@ -63,13 +64,13 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         caption: caption.to_owned(),
         picture,
     };
-    // Principal axes would show the directions in which a rescaled cloud grows, and hide its clusters.
+    // Principal axes would show where a rescaled cloud grows, and hide its clusters.
     let by_coordinates = matches!(config.model.update, Update::Flow { geometry: Geometry::Rescaled, .. });
     let paths =
         Trajectories { title: title.clone(), subtitle: subtitle.clone(), frames: &frames, strip, by_coordinates };
     let mut blocks = vec![figure("trajectories", "The paths of the tokens, from start to end.", paths.draw(SIZE)?)];
     let player = Player::new(&frames)?;
-    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player });
+    blocks.push(Block::Player { name: "trajectory".into(), caption: format!("{title}."), player: Box::new(player) });
     if !steps.is_empty() {
         let metrics = Metrics { title: title.clone(), subtitle: subtitle.clone(), steps: &steps };
         let picture = metrics.draw(&frames, SIZE);
@@ -207,7 +208,9 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
         let have: Vec<String> = files.iter().map(|(s, _)| s.to_string()).collect();
         return Err(Error::input(format!("there is no frame of step {step}; there are {}", have.join(", "))));
     }
-    let affordable = (MOST_COORDINATES / coordinates.max(1)).max(2);
+    // A coordinate is held a few times over, in f64.
+    let free = machine::available_memory().map_or(MOST_COORDINATES, |bytes| bytes as usize / 64);
+    let affordable = (MOST_COORDINATES.min(free) / coordinates.max(1)).max(2);
     let stride = files.len().div_ceil(affordable).max(1);
     let last = files.len() - 1;
     let kept = files.iter().enumerate().filter(|(at, (s, _))| at % stride == 0 || *at == last || Some(*s) == wanted);

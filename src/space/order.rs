@@ -56,11 +56,9 @@ fn norm<I: Coordinate>(row: &[I]) -> f64 {
 }
 
 fn lexicographically<I: Coordinate>(rows: &[I], d: usize, some: &mut [(u64, u32)]) {
-    if some.len() > FEW {
-        some.par_sort_unstable_by(|a, b| row(rows, d, a.1).cmp(row(rows, d, b.1)));
-    } else {
-        some.sort_unstable_by(|a, b| row(rows, d, a.1).cmp(row(rows, d, b.1)));
-    }
+    // Equal rows by their indices: no other order is the same on any number of threads.
+    let by_row = |a: &(u64, u32), b: &(u64, u32)| row(rows, d, a.1).cmp(row(rows, d, b.1)).then(a.1.cmp(&b.1));
+    if some.len() > FEW { some.par_sort_unstable_by(by_row) } else { some.sort_unstable_by(by_row) }
 }
 
 fn in_space<I: Coordinate>(rows: &[I], d: usize, some: &mut [(u64, u32)], depth: usize) {

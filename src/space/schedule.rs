@@ -60,7 +60,10 @@ impl SortSchedule {
 
     /// Whether the costs of the steps so far should be learned before the next one.
     pub fn is_asking(&self) -> bool {
-        self.every.is_none() && self.since > self.known && (self.since >= self.interval || self.watched)
+        // The first step after a sort settles the interval.
+        let settles = self.known == 0 && self.before.is_some();
+        let matters = self.watched || settles || self.since >= self.interval;
+        self.every.is_none() && self.since > self.known && matters
     }
 
     /// Records the cost of the next step not yet known of.

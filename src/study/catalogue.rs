@@ -188,8 +188,8 @@ impl<S: Study> Planned for Asked<S> {
     }
 }
 
-/// The results of a study and its report, once every cell is finished.
-type Concluded<S> = Option<(Results<<S as Study>::Row>, Report)>;
+/// The results of a study whose cells are all there, and its report.
+type Concluded<S> = (Results<<S as Study>::Row>, Report);
 
 impl<S: Study> Asked<S> {
     /// Computes the cells that `folder` lacks; once all are there, with the results and the report.
@@ -198,7 +198,7 @@ impl<S: Study> Asked<S> {
         folder: &Folder,
         shard: Option<Shard>,
         watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
-    ) -> Result<(Outcome, Concluded<S>)> {
+    ) -> Result<(Outcome, Option<Concluded<S>>)> {
         let cells = self.cells()?;
         let mine = |at: usize| shard.is_none_or(|shard| at % shard.of == shard.at - 1);
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;

@@ -109,7 +109,7 @@ impl Report {
 
     /// Adds a trajectory to play, saved as `<name>.gif` too.
     pub fn player(&mut self, name: &str, caption: &str, player: Player) {
-        self.body.push(Block::Player { name: name.to_owned(), caption: caption.to_owned(), player });
+        self.body.push(Block::Player { name: name.to_owned(), caption: caption.to_owned(), player: Box::new(player) });
     }
 
     /// Writes `claims.csv`, the report and its figures; returns the files written.

@@ -105,7 +105,7 @@ impl<'a> ExactBounds<'a> {
             }
             StripWidth::ANorm { parity, .. } => {
                 let parity = parity as i32;
-                let half = (self.matrix_exponent + parity) / 2;
+                let half = self.matrix_exponent.midpoint(parity);
                 let norm = reference::real::dot(&query, state.row(i)).max(0.0).sqrt();
                 let root = num::scale(norm / unit, parity - half);
                 let change = num::scale(kappa * self.lengths[i], parity);

@@ -92,7 +92,7 @@ fn slices(_: &Factory) {
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");
         let steps = localmax::real::Steps::new(&model, d);
         let steps: Vec<_> = (0..2).map(|t| steps.at(t).expect("a step").into()).collect();
-        let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits()).expect("a layout");
+        let whole = RealLayout::new(2500, d, Needs::of(&model), &device.adapter().limits(), None).expect("a layout");
         let small = whole.clone().in_small_slices();
         let run = |layout| {
             let mut state =

@@ -31,7 +31,7 @@ impl Sheet {
             match node {
                 Node::Group(inner) if inner.clip_path().is_none() => self.collect(inner),
                 Node::Text(text) => {
-                    let words = text.chunks().iter().map(|chunk| chunk.text()).collect::<String>();
+                    let words = text.chunks().iter().map(resvg::usvg::TextChunk::text).collect::<String>();
                     let size = text.chunks()[0].spans()[0].font_size().get();
                     self.texts.push((words, size, text.abs_bounding_box()));
                 }

@@ -153,7 +153,7 @@ impl Probed {
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
     let exact = |plan| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter);
-    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits()).and_then(|plan| {
+    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits(), adapter.card_memory()).and_then(|plan| {
         adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         Ok(plan.memory)
     });

@@ -105,7 +105,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether the step is to be left. Once it is, it stays so.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn is_left(&self) -> bool {
         self.interrupt.is_raised() || self.spent.load(Ordering::Relaxed) > self.limit
     }

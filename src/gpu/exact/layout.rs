@@ -2,14 +2,9 @@
 
 use crate::error::Result;
 use crate::gpu::exact::kernels::{SUPERTILE, score_rows};
-use crate::gpu::memory::{Line, Memory, exceeds, index_of};
+use crate::gpu::memory::{Line, Memory, exceeds, index_of, scratch_bytes};
 use crate::gpu::table::LANES;
 use crate::tokens::Precision;
-
-/// Bytes of a scratch buffer, and the share of a card's memory where that is more; rows are taken in
-/// slices so that it suffices.
-const SCRATCH_BYTES: u64 = 128 << 20;
-const SCRATCH_SHARE: u64 = 8;
 
 /// The memory and the slices of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,10 +77,7 @@ impl Layout {
             lines.push(Line::new(("query_filter", 0), "queries as f32", rows * dim * 4));
             lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
         }
-        // No more than half of what the state leaves.
-        let left = card.unwrap_or(0).saturating_sub(lines.iter().map(|line| line.bytes).sum());
-        let share = (card.unwrap_or(0) / SCRATCH_SHARE).min(left / 2);
-        let scratch = share.max(SCRATCH_BYTES).min(binding).min(limits.max_buffer_size);
+        let scratch = scratch_bytes(limits, card, lines.iter().map(|line| line.bytes).sum());
         let moves_at_once = rows * dim * sum <= scratch / 4;
         let fit = scratch / (supertiles * 4).max(if moves_at_once { 0 } else { dim * sum });
         // Whole workgroups of the scores, where a slice holds one.

@@ -1,12 +1,9 @@
 //! The memory of the rules in real numbers, and the slices that keep to it.
 
 use crate::error::Result;
-use crate::gpu::memory::{Line, Memory, exceeds, index_of};
+use crate::gpu::memory::{Line, Memory, exceeds, index_of, scratch_bytes};
 use crate::gpu::real::kernels::{CHUNK, NARROW, TILE};
 use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
-
-/// Most bytes of a scratch buffer; rows are taken in slices so that it suffices.
-const SCRATCH_BYTES: u64 = 128 << 20;
 
 /// The buffers that a model needs beside tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,12 +54,12 @@ pub struct RealLayout {
 }
 
 impl RealLayout {
-    /// The layout for n tokens in R^d.
+    /// The layout for n tokens in R^d; `card` is the memory of a card, if it is known.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
     /// allocate or bind.
-    pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits) -> Result<Self> {
+    pub fn new(n: usize, d: usize, needs: Needs, limits: &wgpu::Limits, card: Option<u64>) -> Result<Self> {
         let mend = "take fewer tokens or --engine cpu";
         let (rows, dim) = (n as u64, d as u64);
         index_of(n, mend)?;
@@ -74,7 +71,8 @@ impl RealLayout {
         }
         let window = (binding / widest / chunk * chunk).min(rows.next_multiple_of(chunk));
         let chunks = rows.div_ceil(chunk);
-        let scratch = SCRATCH_BYTES.min(binding);
+        // X, X', keys and stages.
+        let scratch = scratch_bytes(limits, card, rows * (token * if needs.stages { 6 } else { 3 } + 16));
         let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
         let slice = slice_rows.min(rows.next_multiple_of(tile));
         let wide = needs.choice || d > NARROW;
@@ -137,9 +135,10 @@ mod tests {
         #[test]
         fn slices_fit_the_limits(
             n in 1usize..3_000_000, d in 1usize..2000, choice in any::<bool>(), stages in any::<bool>(), log in 27u32..32,
+            card in any::<bool>(),
         ) {
             let needs = Needs { choice, stages, matrices: 3 };
-            let Ok(layout) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40)) else {
+            let Ok(layout) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40), card.then_some(80 << 30)) else {
                 // Only partial sums of a million tokens in a thousand dimensions.
                 prop_assert!((n as u64).div_ceil(1024) * d as u64 * 4 * 64 > 1 << log);
                 return Ok(());
@@ -159,7 +158,7 @@ mod tests {
     /// Too much memory must be refused with both numbers before anything is allocated.
     #[test]
     fn too_large_is_refused_with_both_numbers() {
-        let error = RealLayout::new(1 << 20, 1024, Needs::default(), &limits(1 << 27, 1 << 31)).unwrap_err();
+        let error = RealLayout::new(1 << 20, 1024, Needs::default(), &limits(1 << 27, 1 << 31), None).unwrap_err();
         assert!(matches!(error, Error::Memory { .. }), "{error}");
         assert!(error.to_string().contains("4294967296") && error.to_string().contains("2147483648"), "{error}");
     }

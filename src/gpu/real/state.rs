@@ -53,7 +53,8 @@ impl RealGpu {
     /// Tokens in f64; [`Error::Memory`] before anything is allocated; device failures.
     pub async fn new(device: &Device, tokens: &Tokens, model: &Model) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        Self::with_layout(device, tokens, model, RealLayout::new(n, d, Needs::of(model), device.limits())?).await
+        let layout = RealLayout::new(n, d, Needs::of(model), device.limits(), device.adapter().card_memory())?;
+        Self::with_layout(device, tokens, model, layout).await
     }
 
     /// Moves tokens to the device, in the slices of a layout: no bit of a result depends on them.

@@ -22,7 +22,7 @@ mod model;
 mod operator;
 mod section;
 mod start;
-mod template;
+pub mod template;
 mod trigger;
 mod write;
 
@@ -33,7 +33,6 @@ pub use document::Override;
 use document::{Item, Place, Source, Table};
 use section::{Field, Section};
 pub use start::Start;
-pub use template::template;
 pub use trigger::Trigger;
 
 use crate::choice::{self, EngineChoice, Plan};
@@ -132,7 +131,7 @@ impl Config {
     /// # Errors
     /// A file that cannot be read; anything wrong in it, with line and column.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self> {
-        Self::load_of(path, overrides, Whose::New)
+        Self::load_of(path, overrides, &Whose::New)
     }
 
     /// Reads the config in a run's folder. Its tokens are known: the file they came from, which may
@@ -141,10 +140,10 @@ impl Config {
     /// # Errors
     /// The errors of [`Config::load`].
     pub fn load_begun(path: &Path, header: Option<npy::Header>) -> Result<Self> {
-        Self::load_of(path, &[], Whose::Begun(header))
+        Self::load_of(path, &[], &Whose::Begun(header))
     }
 
-    fn load_of(path: &Path, overrides: &[Override], whose: Whose) -> Result<Self> {
+    fn load_of(path: &Path, overrides: &[Override], whose: &Whose) -> Result<Self> {
         let text = input::given(path, LARGEST)?;
         let name = path.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -165,10 +164,17 @@ impl Config {
     /// # Errors
     /// Anything wrong in the text, with line and column.
     pub fn parse(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override]) -> Result<Self> {
-        Self::read(text, source, name, folder, overrides, Whose::New)
+        Self::read(text, source, name, folder, overrides, &Whose::New)
     }
 
-    fn read(text: &str, source: &str, name: &str, folder: &Path, overrides: &[Override], whose: Whose) -> Result<Self> {
+    fn read(
+        text: &str,
+        source: &str,
+        name: &str,
+        folder: &Path,
+        overrides: &[Override],
+        whose: &Whose,
+    ) -> Result<Self> {
         let source = Arc::new(Source { name: source.to_owned(), text: text.to_owned() });
         let mut top = Table::parse(&source)?;
         overrides.iter().try_for_each(|change| change.apply(&mut top))?;
@@ -177,9 +183,9 @@ impl Config {
         Self::resolve(&document, name, whose).map_err(|e| top.blame(e))
     }
 
-    fn resolve(document: &Section<'_>, name: &str, whose: Whose) -> Result<Self> {
+    fn resolve(document: &Section<'_>, name: &str, whose: &Whose) -> Result<Self> {
         let seed = document.or("seed", 0, |field| field.count(0))?;
-        let tokens = token_source(&document.table("tokens"), &whose)?;
+        let tokens = token_source(&document.table("tokens"), whose)?;
         let system = document.table("model");
         let model = model::read(&system, seed)?;
         let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
@@ -269,13 +275,12 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
                 let rows = npy::read(&field.file(text)?).map_err(|e| field.value.place.blame(e))?;
                 return Ok(TokenSource::Rows(rows));
             }
-            let (path, header) = match whose {
-                Whose::Begun(Some(header)) => (field.path(text)?, header.clone()),
-                _ => {
-                    let path = field.file(text)?;
-                    let header = npy::header(&path).map_err(|e| field.value.place.blame(e))?;
-                    (path, header)
-                }
+            let (path, header) = if let Whose::Begun(Some(header)) = whose {
+                (field.path(text)?, header.clone())
+            } else {
+                let path = field.file(text)?;
+                let header = npy::header(&path).map_err(|e| field.value.place.blame(e))?;
+                (path, header)
             };
             let d = header.columns;
             (TokenSource::File(path, header, field.known_hash(text)?), d)

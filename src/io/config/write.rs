@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Config, OWN_ROWS, RunOptions, TokenSource};
+use super::{Config, LARGEST, OWN_ROWS, RunOptions, TokenSource};
 use crate::choice::{EngineChoice, Plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
 use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
@@ -60,7 +60,7 @@ impl Config {
     /// folder. The table `[files]` has the hash of each, and that of the token file if it is known.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file that cannot be written; a text longer than [`Config::load`] reads.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Writer { mut text, files, .. } = Writer::of(self, INLINE);
         let mut hashes = Vec::new();
@@ -76,6 +76,12 @@ impl Config {
         }
         for (name, hash) in hashes.iter().filter(|(name, _)| !name.contains(char::is_control)) {
             let _ = writeln!(text, "{} = \"{}\"", quoted(name), hash.to_hex());
+        }
+        if text.len() as u64 > LARGEST {
+            return Err(Error::input(format!(
+                "config.toml would have {} bytes, and at most {LARGEST} are read; put large values into .npy files",
+                text.len()
+            )));
         }
         atomic::write(&folder.join("config.toml"), |file| file.write_all(text.as_bytes()))
     }

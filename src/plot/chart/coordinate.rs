@@ -9,6 +9,7 @@ const LARGEST: f64 = 1e300;
 /// One axis, before its data are known.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
+#[allow(clippy::struct_excessive_bools)] // independent choices of an axis
 pub struct Coordinate {
     pub(super) label: String,
     pub(super) log: bool,

@@ -104,7 +104,7 @@ fn path(asked: &Asked<Rates>, results: &Results<Row>, row: &Row) -> Result<Chart
     for (name, column) in [("farthest token", "all"), ("99 % are within", "most"), ("half are within", "half")] {
         // The last state is the place itself.
         let points: Vec<_> = times.iter().copied().zip(series.column(column)?).filter(|(_, y)| *y > 0.0).collect();
-        // The farthest token and 99 % of the tokens may be one curve: the points show below the line.
+        // The farthest token and 99 % of the tokens may be one curve: points show below a line.
         chart = if column == "all" { chart.points(name, points).radius(5.0) } else { chart.line(name, points) };
     }
     let start = series.column("all")?.first().copied().unwrap_or(1.0);

@@ -56,8 +56,11 @@ fn to_msl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
 }
 
 fn to_hlsl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
-    let options =
-        hlsl::Options { fake_missing_bindings: true, zero_initialize_workgroup_memory: false, ..hlsl::Options::default() };
+    let options = hlsl::Options {
+        fake_missing_bindings: true,
+        zero_initialize_workgroup_memory: false,
+        ..hlsl::Options::default()
+    };
     let (mut text, pipeline) = (String::new(), hlsl::PipelineOptions::default());
     let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None);
     written.map(|_| ()).map_err(|error| format!("HLSL: {error}"))
