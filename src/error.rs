@@ -102,6 +102,7 @@ impl Error {
 
     /// This failure of what comes after a run or its cells: `kept` says what is complete, and how
     /// to do the rest.
+    #[cfg(feature = "studies")]
     pub(crate) fn after(self, kept: String) -> Self {
         let is_resumable = self.is_recoverable_file_error();
         Self::Stopped { failure: Box::new(self), kept, is_resumable }
