@@ -125,7 +125,11 @@ impl<'a> Observer<'a> {
         let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
         let a = scores.filter(|_| self.model.mask == Mask::Full);
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
-        let most = if hull.is_some() { SAMPLE } else { (GAPS / keys.coordinates().len() as u64).clamp(1, SAMPLE as u64) as usize };
+        let most = if hull.is_some() {
+            SAMPLE
+        } else {
+            (GAPS / keys.coordinates().len() as u64).clamp(1, SAMPLE as u64) as usize
+        };
         let sample = Sample::of(points, few.as_ref().map(|cloud| &cloud.weight[..]), most);
         let gap = a.map(|a| sample.mean_and_largest(&Alignment::beside(&sample.points, &a, &keys).gap));
         let sampled = if hull.is_some() || gap.is_some() { sample.tokens() } else { 0 };
