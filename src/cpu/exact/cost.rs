@@ -31,6 +31,20 @@ impl Prices {
         Self { score: lane * (20 + 9 * d as u64), ..Self::of_search::<W>(d, set) }
     }
 
+    /// Prices of a plan that scores every pair in 8 bits.
+    pub(crate) fn of_bytes<W: Width>(d: usize) -> Self {
+        let (d, wide) = (d as u64, W::PRECISION.bytes() as u64 / 4);
+        Self {
+            // The rotation, which every key and every row takes.
+            row: 30_000 + 14_000 * d,
+            score: 10 + 3 * d,
+            bound: 0,
+            shared: 0,
+            exact: 20_000 + 150 * wide * d,
+            sorted: 0.0,
+        }
+    }
+
     /// Prices of a search among keys in order.
     pub(crate) fn of_search<W: Width>(d: usize, set: InstructionSet) -> Self {
         let (d, lane) = (d as u64, 64 / set.packet_rows(W::PRECISION) as u64);
