@@ -47,13 +47,8 @@ fn default() -> usize {
     asked.filter(|threads| *threads > 0).unwrap_or_else(machine::threads)
 }
 
-/// Rows below which a loop over all of them is done before another thread has woken up.
+/// Rows below which work on them is over before another thread has woken up.
 const FEW_ROWS: usize = 1000;
-
-/// The fewest items that a loop over n rows hands to another thread.
-pub(crate) fn fewest(n: usize) -> usize {
-    if n < FEW_ROWS { usize::MAX } else { 1 }
-}
 
 /// Threads that work is handed to.
 #[derive(Debug)]
@@ -90,7 +85,7 @@ impl Pool {
     }
 
     /// As [`Pool::install`] for work on n rows; on the calling thread where they are too few to be
-    /// handed over ([`fewest`]).
+    /// handed over.
     pub(crate) fn install_for<R: Send>(&self, n: usize, work: impl FnOnce() -> R + Send) -> R {
         if matches!(self, Self::Shared) && n < FEW_ROWS { work() } else { self.install(work) }
     }

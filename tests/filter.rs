@@ -11,8 +11,19 @@ use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 
 const CLOUDS: [&str; 13] = [
-    "normal", "sphere", "steep", "low rank", "clusters", "ties", "mirrors", "outlier", "one large", "equal", "all but one",
-    "denormal", "zero",
+    "normal",
+    "sphere",
+    "steep",
+    "low rank",
+    "clusters",
+    "ties",
+    "mirrors",
+    "outlier",
+    "one large",
+    "equal",
+    "all but one",
+    "denormal",
+    "zero",
 ];
 
 /// n tokens in R^d.
@@ -58,7 +69,8 @@ fn agree(at: &str, tokens: &Tokens, grid: Grid, step: &Step, set: Option<Instruc
     for t in 0..2 {
         let masks = [&mut brute, &mut filter].map(|engine| engine.masks(&step, &rows).expect("masks"));
         assert!(masks[0] == masks[1], "{at}, step {t}: masks");
-        let [mut want, got] = [&mut brute, &mut filter].map(|e| e.step(std::slice::from_ref(&step)).expect("a step")[0]);
+        let [mut want, got] =
+            [&mut brute, &mut filter].map(|e| e.step(std::slice::from_ref(&step)).expect("a step")[0]);
         want.redone = got.redone;
         assert_eq!(got, want, "{at}, step {t}");
         assert!(brute.strips().expect("strips") == filter.strips().expect("strips"), "{at}, step {t}: strips");
@@ -99,8 +111,8 @@ fn holds(kinds: &[&str], n: usize, d: usize) {
 /// A key that 8 bits rule out and that was in the strip is another mean, and another run.
 #[test]
 fn eight_bits_rule_out_nothing_that_counts() {
-    for d in [16, 64, 256] {
-        holds(&CLOUDS, 300, d);
-    }
-    holds(&["normal", "steep", "one large"], 200, 768);
+    holds(&CLOUDS, 200, 16);
+    holds(&CLOUDS, 120, 64);
+    holds(&CLOUDS, 60, 256);
+    holds(&["normal", "one large"], 70, 768);
 }

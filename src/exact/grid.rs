@@ -97,7 +97,10 @@ impl Grid {
     /// A shape that does not fit.
     pub fn tokens(self, n: usize, d: usize, coordinates: &[i64]) -> Result<Tokens> {
         if d == 0 || coordinates.len() != n * d {
-            return Err(Error::input(format!("{} coordinates are not those of {n} tokens in R^{d}", coordinates.len())));
+            return Err(Error::input(format!(
+                "{} coordinates are not those of {n} tokens in R^{d}",
+                coordinates.len()
+            )));
         }
         self.tokens_of(n, d, |i| coordinates[i * d..][..d].iter().copied())
     }

@@ -10,6 +10,7 @@
 use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::InstructionSet;
+use crate::tokens::Precision;
 
 /// Prices of the counts of a [`Tally`], in picoseconds of one thread.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +34,14 @@ impl Prices {
 
     /// Prices of a plan that scores every pair in 8 bits.
     pub(crate) fn of_bytes<W: Width>(d: usize) -> Self {
-        let (d, wide) = (d as u64, W::PRECISION.bytes() as u64 / 4);
+        let (d, product) = (d as u64, if W::PRECISION == Precision::F32 { 60 } else { 400 });
         Self {
             // The rotation, which every key and every row takes.
             row: 30_000 + 14_000 * d,
             score: 10 + 3 * d,
             bound: 0,
             shared: 0,
-            exact: 20_000 + 150 * wide * d,
+            exact: 8_000 + product * d,
             sorted: 0.0,
         }
     }

@@ -22,8 +22,8 @@
 
 mod brute;
 mod choose;
-mod coarse;
 pub(crate) mod cloud;
+mod coarse;
 mod cost;
 mod filter;
 mod query;

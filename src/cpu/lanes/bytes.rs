@@ -191,3 +191,59 @@ mod x86 {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys and rows from which sums of four products are made, added to 7.
+    struct Products<'a>(&'a [[u8; 4]], &'a [[i8; 4]]);
+
+    impl ByteJob for Products<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<B: Bytes>(self, b: B) {
+            let most = 2 * B::RANGE as u8;
+            for key in self.0.iter().map(|key| key.map(|x| x.min(most))) {
+                for rows in self.1.chunks_exact(B::WIDTH) {
+                    let quads: Vec<i32> = rows.iter().map(|row| i32::from_le_bytes(row.map(|x| x as u8))).collect();
+                    let sums = b.dot(b.load(&[7; 16]), i32::from_le_bytes(key), b.load(&quads));
+                    let largest = b.max(sums, b.load(&[0; 16]));
+                    let (mut got, mut positive) = ([0; 16], [0; 16]);
+                    b.store(sums, &mut got);
+                    b.store(largest, &mut positive);
+                    for (l, row) in rows.iter().enumerate() {
+                        let sum = key.iter().zip(row).map(|(&k, &r)| i32::from(k) * i32::from(r)).sum::<i32>() + 7;
+                        assert_eq!((got[l], positive[l]), (sum, sum.max(0)), "{key:?} · {row:?}");
+                        assert_eq!(b.at_least(sums, b.load(&[0; 16])) >> l & 1 == 1, sum >= 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An instruction that saturates, as one of them does at 2^15, would give a score that no bound
+    /// covers.
+    #[test]
+    fn products_of_bytes_are_exact_on_every_set() {
+        let mut state = 1u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let mut keys: Vec<[u8; 4]> = (0..40).map(|_| std::array::from_fn(|_| byte())).collect();
+        let mut rows: Vec<[i8; 4]> =
+            (0..46).map(|_| std::array::from_fn(|_| (byte() as i8).clamp(-127, 127))).collect();
+        keys.extend([[0; 4], [255; 4]]);
+        rows.extend([[127; 4], [-127; 4]]);
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+            set.run_bytes(Products(&keys, &rows));
+        }
+        #[cfg(target_arch = "x86_64")]
+        if InstructionSet::Avx512.is_available() {
+            // SAFETY: just asked for; processors with VNNI take the other type.
+            unsafe { x86::Wide::run(Products(&keys, &rows)) };
+        }
+    }
+}

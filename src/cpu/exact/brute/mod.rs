@@ -2,22 +2,23 @@
 //! ([`crate::cpu::exact::brute::packet`]) or in 8 bits first ([`crate::cpu::exact::coarse`]).
 
 pub(crate) mod packet;
+mod pairs;
+
+pub(crate) use pairs::Pairs;
 
 use rayon::prelude::*;
 
 use crate::choice;
-use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::coarse::ByteKeys;
-use crate::cpu::exact::coarse::packet::{BytePacket, ByteScratch};
-use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::cpu::lanes::InstructionSet;
 use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
-use crate::threads::fewest;
+
+/// The cost of scores that one thread computes before another has woken up: 10 microseconds.
+const ALONE: f64 = 1e7;
 
 /// The tokens in their own order, and the strips of the last step.
 pub(crate) struct BruteForce<W: Width> {
@@ -72,12 +73,13 @@ impl<W: Width> BruteForce<W> {
         let (pairs, watch) = (&Pairs::of(cloud, set, self.coarse), &Watch::new(interrupt, limit));
         let (lanes, plan) = (pairs.lanes(), &PreparedStep::new(step));
         let prices = Pairs::<W>::prices(cloud.d, set, self.coarse);
+        let fewest = if prices.of_scores((cloud.n * cloud.n) as u64) < ALONE { usize::MAX } else { 1 };
         let packets = self.next[..cloud.n * cloud.d]
             .par_chunks_mut(lanes * cloud.d)
             .zip(self.strips.argmax.par_chunks_mut(lanes))
             .zip(self.strips.count.par_chunks_mut(lanes))
             .enumerate();
-        let tallies = packets.with_min_len(fewest(cloud.n)).with_max_len(1).map_init(
+        let tallies = packets.with_min_len(fewest).with_max_len(1).map_init(
             || pairs.scratch(),
             |scratch, (packet, ((x, argmax), count))| {
                 if watch.is_left() {
@@ -124,65 +126,5 @@ impl<W: Width> BruteForce<W> {
         let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
         // Every row was put into `sorted`.
         rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
-    }
-}
-
-/// All pairs of a cloud, ready for packets of rows.
-pub(crate) struct Pairs<'a, W: Width> {
-    cloud: &'a Cloud<W>,
-    set: InstructionSet,
-    /// The keys in 8 bits, where scores are computed in them first.
-    bytes: Option<ByteKeys>,
-}
-
-/// Buffers that a thread keeps from packet to packet.
-pub(crate) enum PairScratch<W: Width> {
-    Floats(PacketScratch<W>),
-    Bytes(Box<ByteScratch<W>>),
-}
-
-impl<'a, W: Width> Pairs<'a, W> {
-    /// Prepares a cloud, for scores in 8 bits first if `coarse`.
-    pub(crate) fn of(cloud: &'a Cloud<W>, set: InstructionSet, coarse: bool) -> Self {
-        Self { cloud, set, bytes: coarse.then(|| ByteKeys::of(cloud, set)) }
-    }
-
-    /// Rows in a packet.
-    pub(crate) fn lanes(&self) -> usize {
-        if self.bytes.is_some() { self.set.byte_rows() } else { self.set.packet_rows(W::PRECISION) }
-    }
-
-    /// Prices of the work of packets.
-    pub(crate) fn prices(d: usize, set: InstructionSet, coarse: bool) -> Prices {
-        if coarse { Prices::of_bytes::<W>(d) } else { Prices::of_pairs::<W>(d, set) }
-    }
-
-    pub(crate) fn scratch(&self) -> PairScratch<W> {
-        let (n, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
-        match &self.bytes {
-            Some(keys) => PairScratch::Bytes(Box::new(ByteScratch::new(keys, n, d, lanes))),
-            None => PairScratch::Floats(PacketScratch::new(n, d, lanes)),
-        }
-    }
-
-    /// Computes a packet of rows, ascending and no more than lanes.
-    pub(crate) fn run(
-        &self,
-        plan: &PreparedStep<'_, W>,
-        scratch: &mut PairScratch<W>,
-        rows: &[u32],
-        purpose: Purpose<'_, W>,
-        watch: &Watch<'_>,
-    ) -> Tally {
-        let cloud = self.cloud;
-        match (&self.bytes, scratch) {
-            (Some(keys), PairScratch::Bytes(scratch)) => {
-                self.set.run_bytes(BytePacket { cloud, keys, plan, scratch, rows, purpose, watch })
-            }
-            (None, PairScratch::Floats(scratch)) => {
-                <W as Vectors>::run(self.set, Packet { cloud, plan, scratch, rows, purpose, watch })
-            }
-            _ => unreachable!("a scratch of other pairs"),
-        }
     }
 }

@@ -8,19 +8,16 @@
 // index.
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
-use crate::exact::{StripWidth, TokenMatrix};
+use crate::exact::StripWidth;
 
 use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::cloud::Cloud;
-use crate::cpu::exact::coarse::keys::{Bounds, Rounded, SEGMENTS, largest, round, scale};
+use crate::cpu::exact::coarse::keys::SEGMENTS;
+use crate::cpu::exact::coarse::rows::{NOTHING, RowBuffers, Rows, above, below};
 use crate::cpu::exact::coarse::{ByteKeys, PART};
-use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
-use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{ByteJob, Bytes, LANES, MOST_KEYS, VECTORS};
-
-/// Below every sum of products of bytes, and far enough from the ends of 32 bits.
-const NOTHING: i32 = -(1 << 30);
 
 /// Parts after which a packet asks whether leaving keys early pays, and the share of the products
 /// that it must save.
@@ -29,13 +26,7 @@ const SAVED: u64 = 8;
 
 /// Buffers that a thread keeps from packet to packet.
 pub(crate) struct ByteScratch<W: Width> {
-    /// Queries, row-major.
-    query: Vec<W::Int>,
-    /// `[coordinate][row]` of 16 rows.
-    rotated: Vec<[f32; PART]>,
-    rounded: Vec<[i32; PART]>,
-    /// `[quad][lane]`.
-    rows: Aligned<i32>,
+    rows: RowBuffers<W>,
     /// `[part][lane]`: upper bounds of scores.
     maxima: Aligned<f32>,
     /// Keys, with the lanes in which no earlier score was larger.
@@ -50,12 +41,8 @@ pub(crate) struct ByteScratch<W: Width> {
 
 impl<W: Width> ByteScratch<W> {
     pub(crate) fn new(keys: &ByteKeys, n: usize, d: usize, lanes: usize) -> Self {
-        let quads = keys.rotation.width() / 4;
         Self {
-            query: vec![W::Int::default(); lanes * d],
-            rotated: vec![[0.0; PART]; 4 * quads],
-            rounded: vec![[0; PART]; quads],
-            rows: Aligned::new(quads * lanes),
+            rows: RowBuffers::new(keys, d, lanes),
             maxima: Aligned::new(n.div_ceil(PART) * lanes),
             leaders: Vec::new(),
             partial: vec![W::Int::default(); lanes * d],
@@ -80,64 +67,10 @@ pub(crate) struct BytePacket<'a, W: Width> {
     pub(crate) watch: &'a Watch<'a>,
 }
 
-/// State of the lanes of one packet. Lanes past the last row repeat it.
-struct Rows<W: Width> {
-    /// Lanes with a row of their own.
-    own: u64,
-    /// Keys 0..visible are seen; ascending.
-    visible: [u32; LANES],
-    /// τ, |q|, e and what is left of |Rq| after each segment: see the bounds of this folder.
-    scale: [f32; LANES],
-    norm: [f32; LANES],
-    residual: [f32; LANES],
-    rest: [[f32; LANES]; SEGMENTS],
-    /// What the offset of the keys' bytes adds to sums of the products, after each segment.
-    offset: [[i32; LANES]; SEGMENTS],
-    width: [W::Wide; LANES],
-    /// Not above the row's maximum.
-    floor: [f32; LANES],
-}
-
 /// The largest exact score of each lane so far, and the lowest index that attains it.
 struct Best<W: Width> {
     max: [W::Wide; LANES],
     argmax: [u32; LANES],
-}
-
-impl<W: Width> Rows<W> {
-    /// E of a part, for a lane.
-    #[inline(always)]
-    fn error(&self, l: usize, part: &Bounds) -> f32 {
-        self.norm[l] * part.residual + self.residual[l] * part.norm
-    }
-
-    /// The least sum of products whose score may reach a limit, less `room`; of a segment's end.
-    #[inline(always)]
-    fn thresholds(
-        &self,
-        part: &Bounds,
-        segment: usize,
-        limit: impl Fn(usize) -> f32,
-        room: impl Fn(usize) -> f32,
-    ) -> [i32; LANES] {
-        let mut thresholds = [0; LANES];
-        for l in 0..LANES {
-            let least = (limit(l) - room(l)) / (part.scale * self.scale[l]);
-            // Bounds beyond all sums, which 2^30 is.
-            let least = least.max(NOTHING as f32).min(-NOTHING as f32).floor();
-            thresholds[l] = least as i32 + self.offset[segment][l];
-        }
-        thresholds
-    }
-
-    /// The lanes that see a key.
-    #[inline(always)]
-    fn seen(&self, lanes: usize, key: usize) -> u64 {
-        match self.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
-            LANES.. => 0,
-            first => u64::MAX << first,
-        }
-    }
 }
 
 impl<W: Width> ByteJob for BytePacket<'_, W> {
@@ -147,7 +80,8 @@ impl<W: Width> ByteJob for BytePacket<'_, W> {
     fn run<B: Bytes>(mut self, b: B) -> Tally {
         let lanes = VECTORS * B::WIDTH;
         let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
-        let mut rows = self.gather::<B>();
+        let buffers = &mut self.scratch.rows;
+        let mut rows = Rows::of::<B>(self.cloud, self.keys, self.plan, self.rows, buffers);
         self.find_bounds(b, &mut rows, &mut tally);
         let best = self.find_maxima(b, &rows, &mut tally);
         if self.watch.is_left() {
@@ -176,61 +110,6 @@ impl<W: Width> ByteJob for BytePacket<'_, W> {
 }
 
 impl<W: Width> BytePacket<'_, W> {
-    /// Computes queries, widths, bytes and bounds of the packet's rows.
-    #[inline(always)]
-    fn gather<B: Bytes>(&mut self) -> Rows<W> {
-        let (cloud, step, rotation) = (self.cloud, self.plan.step, &self.keys.rotation);
-        let (d, lanes, count) = (cloud.d, VECTORS * B::WIDTH, self.rows.len());
-        let ByteScratch { query, rotated, rounded, rows: quads, .. } = &mut *self.scratch;
-        let mut rows = Rows {
-            own: u64::MAX >> (64 - count),
-            visible: [0; LANES],
-            scale: [1.0; LANES],
-            norm: [0.0; LANES],
-            residual: [0.0; LANES],
-            rest: [[0.0; LANES]; SEGMENTS],
-            offset: [[0; LANES]; SEGMENTS],
-            width: [W::Wide::default(); LANES],
-            floor: [0.0; LANES],
-        };
-        for (l, query) in query.chunks_exact_mut(d).enumerate() {
-            let i = self.rows[l.min(count - 1)] as usize;
-            let own = cloud.row(i);
-            match &step.matrix {
-                TokenMatrix::Identity => query.copy_from_slice(own),
-                TokenMatrix::Multiple(a) => {
-                    let a = Integer::of(*a);
-                    query.iter_mut().zip(own).for_each(|(q, &x)| *q = W::query(W::product(a, x)));
-                }
-                TokenMatrix::Dense(_) => {
-                    let matrix = self.plan.dense.chunks_exact(d);
-                    query.iter_mut().zip(matrix).for_each(|(q, row)| *q = W::query(W::dot_rows(row, own)));
-                }
-            }
-            rows.visible[l] = step.mask.visible(i, cloud.n) as u32;
-            rows.width[l] = W::wide(strip_width::<W>(step, 1, 0, query, own));
-            rows.floor[l] = below::<W>(W::dot_rows(query, own));
-        }
-        for first in (0..lanes).step_by(PART) {
-            rotation.apply(|row| &query[(first + row) * d..][..d], rotated);
-            let scales = largest(rotated).map(|largest| scale(largest, 127));
-            let Rounded { norm, residual, rest, sums } = round(rotated, rotation, scales, 127, rounded);
-            for (quad, rounded) in quads.chunks_exact_mut(lanes).zip(&*rounded) {
-                quad[first..][..PART].copy_from_slice(rounded);
-            }
-            rows.scale[first..][..PART].copy_from_slice(&scales);
-            for l in 0..PART {
-                rows.norm[first + l] = norm[l];
-                rows.residual[first + l] = residual[l] + (norm[l] + residual[l]) / (1 << 18) as f32;
-                for s in 0..SEGMENTS {
-                    rows.rest[s][first + l] = rest[s][l];
-                    rows.offset[s][first + l] = B::RANGE * sums[s][l];
-                }
-            }
-        }
-        rows
-    }
-
     /// Finds upper bounds of the scores in every part, and lower bounds of the rows' maxima.
     #[inline(always)]
     fn find_bounds<B: Bytes>(&mut self, b: B, rows: &mut Rows<W>, tally: &mut Tally) {
@@ -267,7 +146,7 @@ impl<W: Width> BytePacket<'_, W> {
                     if !early && s < last {
                         continue;
                     }
-                    add_products(b, &self.scratch.rows, keys, from..to, j, &mut sums);
+                    add_products(b, &self.scratch.rows.quads, keys, from..to, j, &mut sums);
                     done += ((to - from) * B::KEYS) as u64;
                     from = to;
                     if s < last && !reaches(b, &sums, &thresholds[s]) {
@@ -370,7 +249,7 @@ impl<W: Width> BytePacket<'_, W> {
             let highs = highs.map(|highs| highs.map(|high| high + 1));
             for j in (0..PART).step_by(B::KEYS) {
                 let mut sums = no_sums(b);
-                add_products(b, &self.scratch.rows, keys, 0..quads, j, &mut sums);
+                add_products(b, &self.scratch.rows.quads, keys, 0..quads, j, &mut sums);
                 for (c, sums) in sums[..B::KEYS].iter().enumerate() {
                     let key = part * PART + j + c;
                     let mut reached = at_least(b, sums, &lows) & rows.own;
@@ -392,7 +271,7 @@ impl<W: Width> BytePacket<'_, W> {
     #[inline(always)]
     fn exact(&self, lane: usize, key: u32) -> W::Wide {
         let d = self.cloud.d;
-        W::dot_rows(&self.scratch.query[lane * d..][..d], self.cloud.row(key as usize))
+        W::dot_rows(&self.scratch.rows.query[lane * d..][..d], self.cloud.row(key as usize))
     }
 
     #[inline(always)]
@@ -452,17 +331,6 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         set &= set - 1;
         Some(bit)
     })
-}
-
-/// A float not above an integer, and one not below.
-#[inline(always)]
-fn below<W: Width>(x: W::Wide) -> f32 {
-    (W::narrow(x) as f32).next_down()
-}
-
-#[inline(always)]
-fn above<W: Width>(x: W::Wide) -> f32 {
-    (W::narrow(x) as f32).next_up()
 }
 
 #[inline(always)]

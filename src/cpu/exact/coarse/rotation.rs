@@ -88,13 +88,15 @@ impl Rotation {
             while half < block.len() {
                 for pair in block.chunks_exact_mut(2 * half) {
                     let (low, high) = pair.split_at_mut(half);
-                    for (a, b) in low.iter_mut().flatten().zip(high.iter_mut().flatten()) {
-                        (*a, *b) = (*a + *b, *a - *b);
+                    for (a, b) in low.iter_mut().zip(high) {
+                        for l in 0..PART {
+                            (a[l], b[l]) = (a[l] + b[l], a[l] - b[l]);
+                        }
                     }
                 }
                 half *= 2;
             }
-            block.iter_mut().flatten().for_each(|x| *x *= root);
+            block.iter_mut().for_each(|row| *row = row.map(|x| x * root));
         }
     }
 }
