@@ -162,7 +162,9 @@ pub(crate) fn round(
             for l in 0..PART {
                 // Adding this rounds to a whole number, which the low bits then hold.
                 const SHIFT: f32 = 12_582_912.0;
-                let near = (row[l] * inverse[l]).max(-range).min(range) + SHIFT;
+                let near = row[l] * inverse[l];
+                let near = if near < range { near } else { range };
+                let near = if near > -range { near } else { -range } + SHIFT;
                 let whole = near.to_bits() as i32 - SHIFT.to_bits() as i32;
                 let off = row[l] - scale[l] * (near - SHIFT);
                 lost[l] += off * off;

@@ -132,9 +132,14 @@ impl<W: Width> BytePacket<'_, W> {
             }
             let (keys, bounds) = self.keys.part(part);
             if early {
+                // Rounded down, as the difference of other numbers than equal ones is to be.
+                let limit = |l: usize| {
+                    let limit = rows.floor[l] - width[l];
+                    limit - limit.abs() / (1 << 22) as f32
+                };
                 for s in 0..last {
                     let room = |l: usize| rows.error(l, bounds) + rows.rest[s][l] * bounds.rest[s];
-                    thresholds[s] = rows.thresholds(bounds, s, |l| (rows.floor[l] - width[l]).next_down(), room);
+                    thresholds[s] = rows.thresholds(bounds, s, limit, room);
                 }
             }
             let nothing = [NOTHING; LANES];

@@ -74,11 +74,10 @@ impl Rotation {
     /// Rotates the rows of 16 tokens, into `[coordinate][token]`.
     #[inline(always)]
     pub(crate) fn apply<'a, I: Integer + 'a>(&self, row: impl Fn(usize) -> &'a [I], into: &mut [[f32; PART]]) {
-        for token in 0..PART {
-            let row = row(token);
-            for (into, &(k, sign)) in into.iter_mut().zip(&self.places) {
-                into[token] = sign * row[k as usize].to_i64() as f32;
-            }
+        // All tokens of a place at once: a line of the cache is then written once.
+        let rows: [&[I]; PART] = std::array::from_fn(row);
+        for (into, &(k, sign)) in into.iter_mut().zip(&self.places) {
+            *into = rows.map(|row| sign * row[k as usize].to_i64() as f32);
         }
         into[self.places.len()..].fill([0.0; PART]);
         for block in self.blocks() {
@@ -88,15 +87,15 @@ impl Rotation {
             while half < block.len() {
                 for pair in block.chunks_exact_mut(2 * half) {
                     let (low, high) = pair.split_at_mut(half);
-                    for (a, b) in low.iter_mut().zip(high) {
-                        for l in 0..PART {
-                            (a[l], b[l]) = (a[l] + b[l], a[l] - b[l]);
-                        }
+                    // Flat, so that vectors run along the tokens and not across them.
+                    let high = high.as_flattened_mut();
+                    for (a, b) in low.as_flattened_mut().iter_mut().zip(high) {
+                        (*a, *b) = (*a + *b, *a - *b);
                     }
                 }
                 half *= 2;
             }
-            block.iter_mut().for_each(|row| *row = row.map(|x| x * root));
+            block.as_flattened_mut().iter_mut().for_each(|x| *x *= root);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of a packet in 8 bits, with the bounds of what that loses.
 // Must be inlined into what is compiled for an instruction set; lanes are best read by index.
-#![allow(clippy::inline_always, clippy::needless_range_loop)]
+#![allow(unsafe_code, clippy::inline_always, clippy::needless_range_loop)]
 
 use crate::exact::TokenMatrix;
 
@@ -149,9 +149,11 @@ impl<W: Width> Rows<W> {
         let inverse = part.scale.recip();
         for l in 0..LANES {
             let least = (limit(l) - room(l)) * (inverse * self.inverse[l]);
-            // Bounds beyond all sums, which 2^30 is.
-            let least = least.max(NOTHING as f32).min(-NOTHING as f32).floor();
-            thresholds[l] = least as i32 + self.offset[segment][l];
+            // No sum is beyond these.
+            let least = if least > NOTHING as f32 { least } else { NOTHING as f32 };
+            let least = if least < -NOTHING as f32 { least } else { -NOTHING as f32 };
+            // SAFETY: it lies between them, so it is a number, and fits.
+            thresholds[l] = unsafe { least.floor().to_int_unchecked::<i32>() } + self.offset[segment][l];
         }
         thresholds
     }
