@@ -88,6 +88,7 @@ impl Stream {
 
 /// Blocks of ChaCha8 (Bernstein, ChaCha, a variant of Salsa20, 2008) side by side, `[word][block]`: of
 /// one key, each with its number (64 bits) in its stream (64 bits).
+#[allow(clippy::needless_range_loop)] // a loop over the blocks is one of vectors
 fn chacha<const N: usize>(key: &[u32; 8], places: [(u64, u64); N]) -> [[u32; N]; 16] {
     let mut start = [[0; N]; 16];
     start[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574].map(|word| [word; N]));

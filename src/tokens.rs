@@ -57,8 +57,8 @@ impl Coordinates {
     /// The errors of `out`.
     pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::F32(all) => in_parts(all, |x| x.to_le_bytes(), |bytes| out.write_all(bytes)),
-            Self::F64(all) => in_parts(all, |x| x.to_le_bytes(), |bytes| out.write_all(bytes)),
+            Self::F32(all) => in_parts(all, f32::to_le_bytes, |bytes| out.write_all(bytes)),
+            Self::F64(all) => in_parts(all, f64::to_le_bytes, |bytes| out.write_all(bytes)),
         }
     }
 }
@@ -69,7 +69,7 @@ fn in_parts<T: Copy, const N: usize, E>(
     bytes: impl Fn(T) -> [u8; N],
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut buffer = [0; PART * 8];
+    let mut buffer = vec![0; PART * N];
     all.chunks(PART).try_for_each(|part| {
         let (into, _) = buffer[..part.len() * N].as_chunks_mut();
         into.iter_mut().zip(part).for_each(|(into, &x)| *into = bytes(x));

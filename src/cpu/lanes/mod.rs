@@ -15,13 +15,11 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod bytes;
+pub(crate) mod bytes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
 mod table;
-
-pub(crate) use bytes::{ByteJob, Bytes};
 
 use crate::error::{Error, Result};
 use crate::tokens::Precision;

@@ -19,7 +19,7 @@ pub(crate) struct Pairs<'a, W: Width> {
 
 /// Buffers that a thread keeps from packet to packet.
 pub(crate) enum PairScratch<W: Width> {
-    Floats(PacketScratch<W>),
+    Floats(Box<PacketScratch<W>>),
     Bytes(Box<ByteScratch<W>>),
 }
 
@@ -43,7 +43,7 @@ impl<'a, W: Width> Pairs<'a, W> {
         let (n, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         match &self.bytes {
             Some(keys) => PairScratch::Bytes(Box::new(ByteScratch::new(keys, n, d, lanes))),
-            None => PairScratch::Floats(PacketScratch::new(n, d, lanes)),
+            None => PairScratch::Floats(Box::new(PacketScratch::new(n, d, lanes))),
         }
     }
 

@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::Cloud;
-use crate::cpu::exact::coarse::PART;
-use crate::cpu::exact::coarse::rotation::{ROTATION, Rotation};
+use crate::cpu::exact::coarse::rotation::{PART, ROTATION, Rotation};
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{ByteJob, Bytes, InstructionSet};
+use crate::cpu::lanes::InstructionSet;
+use crate::cpu::lanes::bytes::{ByteJob, Bytes};
 
 /// The most segments of coordinates: 32, 32, 64, ... up to 2^14.
 pub(crate) const SEGMENTS: usize = 10;

@@ -29,9 +29,7 @@ mod rotation;
 mod rows;
 
 pub(crate) use keys::ByteKeys;
-
-/// Keys that share a scale and bounds.
-pub(crate) const PART: usize = 16;
+pub(crate) use rotation::PART;
 
 /// The least number of dimensions in which scores in 8 bits are worth a look.
 pub(crate) const LEAST_DIMENSION: usize = 16;

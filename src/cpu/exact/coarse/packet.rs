@@ -12,12 +12,13 @@ use crate::exact::StripWidth;
 
 use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::cloud::Cloud;
-use crate::cpu::exact::coarse::keys::SEGMENTS;
+use crate::cpu::exact::coarse::keys::{ByteKeys, SEGMENTS};
+use crate::cpu::exact::coarse::rotation::PART;
 use crate::cpu::exact::coarse::rows::{NOTHING, RowBuffers, Rows, above, below};
-use crate::cpu::exact::coarse::{ByteKeys, PART};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{ByteJob, Bytes, LANES, MOST_KEYS, VECTORS};
+use crate::cpu::lanes::bytes::{ByteJob, Bytes};
+use crate::cpu::lanes::{LANES, MOST_KEYS, VECTORS};
 
 /// Parts after which a packet asks whether leaving keys early pays, and the share of the products
 /// that it must save.
@@ -241,7 +242,8 @@ impl<W: Width> BytePacket<'_, W> {
         let last = self.keys.rotation.ends().count();
         for part in 0..parts {
             let maxima = &self.scratch.maxima[part * lanes..][..lanes];
-            if !maxima.iter().zip(low).fold(false, |any, (max, low)| any | (max >= low)) {
+            // Counted: vectors do not stop at the first.
+            if maxima.iter().zip(low).map(|(max, low)| u32::from(max >= low)).sum::<u32>() == 0 {
                 continue;
             }
             if self.watch.is_left() {

@@ -6,8 +6,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::coarse::PART;
 use crate::cpu::exact::width::{Integer, Width};
+
+/// Keys that share a scale and bounds.
+pub(crate) const PART: usize = 16;
 
 /// Coordinates of the first block, and of the first segment.
 const FIRST: usize = 32;

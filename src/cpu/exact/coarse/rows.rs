@@ -6,12 +6,13 @@ use crate::exact::TokenMatrix;
 
 use crate::cpu::aligned::Aligned;
 use crate::cpu::exact::cloud::Cloud;
-use crate::cpu::exact::coarse::keys::{Bounds, Rounded, SEGMENTS, largest, round, scale};
-use crate::cpu::exact::coarse::{ByteKeys, PART};
+use crate::cpu::exact::coarse::keys::{Bounds, ByteKeys, Rounded, SEGMENTS, largest, round, scale};
+use crate::cpu::exact::coarse::rotation::PART;
 use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::PreparedStep;
 use crate::cpu::exact::width::{Integer, Width};
-use crate::cpu::lanes::{Bytes, LANES, VECTORS};
+use crate::cpu::lanes::bytes::Bytes;
+use crate::cpu::lanes::{LANES, VECTORS};
 
 /// Below every sum of products of bytes, and far enough from the ends of 32 bits.
 pub(super) const NOTHING: i32 = -(1 << 30);
