@@ -37,7 +37,7 @@ fn cloud(kind: &str, n: usize, d: usize) -> Vec<f64> {
         match kind {
             "sphere" => {
                 let norm = sample.iter().map(|x| x * x).sum::<f64>().sqrt();
-                row.iter_mut().for_each(|x| *x /= norm);
+                *row = sample.iter().map(|x| x / norm).collect();
             }
             "steep" => row.iter_mut().enumerate().for_each(|(k, x)| *x /= (k + 1) as f64),
             "low rank" => (0..d).for_each(|k| row[k] = (0..4).map(|b| sample[b] * basis[b][k]).sum()),
