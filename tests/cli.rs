@@ -610,6 +610,27 @@ fn help_completions_and_man() {
     assert!(man.matches(".nf\n").count() == man.matches(".fi\n").count() && !man.contains(".SH EXTRA"));
 }
 
+/// What a user of a new card runs first: it must take every adapter that `doctor` shows, and pass
+/// on those that the other tests pass on.
+#[test]
+fn selftest_takes_every_adapter() {
+    let folder = Folder::new();
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json"])).unwrap();
+    let found: Value = serde_json::from_str(&folder.good(&["selftest", "--json"])).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!(found["passed"], true);
+    let of = |part: &str| lines.iter().filter(|line| line["engine"].as_str().unwrap().contains(part)).count();
+    assert!(of("cpu") >= 40);
+    for adapter in doctor["adapters"].as_array().unwrap() {
+        let name = adapter["name"].as_str().unwrap();
+        assert!(of(name) >= 30, "{name}: {} lines", of(name));
+    }
+    let refused = folder.run(&["selftest", "--adapter", "no such card"]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(error.contains("no engine has \"no such card\" in its name (found: cpu"), "{error}");
+}
+
 /// A machine without any Vulkan driver must still run, say what it has, and measure.
 #[test]
 fn a_machine_without_a_driver_is_served() {
