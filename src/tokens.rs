@@ -69,7 +69,8 @@ fn in_parts<T: Copy, const N: usize, E>(
     bytes: impl Fn(T) -> [u8; N],
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut buffer = vec![0; PART * N];
+    // Small states are hashed by the million: a buffer of a part's size would be most of the work.
+    let mut buffer = vec![0; PART.min(all.len()) * N];
     all.chunks(PART).try_for_each(|part| {
         let (into, _) = buffer[..part.len() * N].as_chunks_mut();
         into.iter_mut().zip(part).for_each(|(into, &x)| *into = bytes(x));

@@ -1,15 +1,19 @@
 //! The table of errors that `localmax verify --table` prints: every engine of this machine beside
 //! the reference, over systems that reach from the first step to late, merged states.
 
+use std::iter;
+
 use anyhow::Result;
 
+use super::selftest;
 use crate::choice::Plan;
-use crate::engine::{self, Engine};
+use crate::engine;
 use crate::exact::Grid;
 use crate::init::{Cloud, CloudSample};
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use crate::schedule::Schedule;
-use crate::tokens::{Precision, Tokens};
+use crate::selftest::{Open, Tested, real_rules};
+use crate::tokens::Precision;
 use crate::verify::{Findings, Verifier};
 
 const STEPS: u64 = 20;
@@ -17,33 +21,6 @@ const STEPS: u64 = 20;
 const REAL_STEPS: u64 = 3;
 /// Normal tokens in R^64 hardly see one another; clusters do.
 const SHAPES: [(usize, usize, Cloud); 2] = [(1000, 3, Cloud::Gaussian), (300, 64, Cloud::Clusters)];
-
-type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> crate::error::Result<Box<dyn Engine>>>;
-
-/// A rule in real numbers of each kind, by name.
-fn real_rules() -> Vec<(&'static str, Model)> {
-    let beta = || Schedule::Constant(4.0);
-    let gain = || Gain::Alpha(Schedule::Constant(0.5));
-    let average = |rule| Model::averaging(rule, Operator::identity(), Mask::Full, gain());
-    let flow = |rule, mask, integrator, geometry| Model {
-        rule,
-        heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
-        mask,
-        update: Update::Flow { dt: 0.1, integrator, geometry },
-        omit: 0.0,
-    };
-    let softmax = || Rule::Softmax { beta: beta() };
-    let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);
-    vec![
-        ("softmax", average(softmax())),
-        ("markov", average(Rule::Markov { beta: beta(), seed: 7 })),
-        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::Full, Integrator::EulerRenorm)),
-        ("sphere, causal, rk4", sphere(softmax(), Mask::Causal, Integrator::Rk4)),
-        ("sphere, USA", sphere(Rule::Exponential { beta: beta(), origin: 1.0 }, Mask::Full, Integrator::Euler)),
-        ("ellipsoid", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Ellipsoid(Matrix::Multiple(4.0)))),
-        ("rescaled", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Rescaled)),
-    ]
-}
 
 /// The rules of the table by name; A is the identity but for the a-norm, whose A is symmetric with
 /// a full first row.
@@ -76,31 +53,6 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
     ])
 }
 
-/// Every engine of this machine.
-fn engines() -> Vec<(String, Open)> {
-    let mut all: Vec<(String, Open)> = vec![
-        ("reference".into(), Box::new(|model, tokens, grid| engine::on_reference(Plan::Auto, model, tokens, grid))),
-        ("cpu".into(), Box::new(|model, tokens, grid| engine::on_cpu(Plan::Auto, model, tokens, grid))),
-    ];
-    add_gpus(&mut all);
-    all
-}
-
-#[cfg(not(feature = "gpu"))]
-fn add_gpus(_: &mut Vec<(String, Open)>) {}
-
-#[cfg(feature = "gpu")]
-fn add_gpus(all: &mut Vec<(String, Open)>) {
-    for adapter in crate::gpu::Adapter::all() {
-        if let Ok(device) = crate::gpu::Device::open(&adapter) {
-            let open = move |model: &Model, tokens: &Tokens, grid: Grid| {
-                engine::on_gpu(&device, Plan::Auto, model, tokens, grid)
-            };
-            all.push((format!("gpu: {}", adapter.name()), Box::new(open)));
-        }
-    }
-}
-
 /// One line of the table.
 fn line(system: &str, n: usize, d: usize, precision: Precision, engine: &str, findings: &Findings) -> String {
     format!(
@@ -121,7 +73,12 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
         "| system | n | d | width | engine | rows off the contract | max error (units) | its bound | where | entries \
          inside the bound |\n|---|--:|--:|---|---|--:|--:|--:|---|--:|\n",
     );
-    let engines = engines();
+    let open: Open = Box::new(engine::on_reference);
+    let reference = Tested { name: "reference".into(), real: &[Precision::F32, Precision::F64], open: Ok(open) };
+    let engines: Vec<(String, Open, &[Precision])> = iter::once(reference)
+        .chain(selftest::engines())
+        .filter_map(|Tested { name, real, open }| Some((name, open.ok()?, real)))
+        .collect();
     let exact = SHAPES.len() * 2 * 4 * engines.len();
     let (mut passed, mut done, total) = (true, 0, (exact + SHAPES.len() * 2 * 7 * engines.len()) as u64);
     for (n, d, kind) in SHAPES {
@@ -130,8 +87,8 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
             let grid = Grid::of(&cloud, precision);
             let cloud = grid.snap(&cloud)?;
             for (name, model) in rules(d)? {
-                for (engine, open) in &engines {
-                    let mut engine_at_work = open(&model, &cloud, grid)?;
+                for (engine, open, _) in &engines {
+                    let mut engine_at_work = open(Plan::Auto, &model, &cloud, grid)?;
                     let mut verifier = Verifier::new(&model, grid, n, d, Some(100));
                     for t in 0..STEPS {
                         verifier.step(engine_at_work.as_mut(), t)?;
@@ -153,14 +110,13 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
             for (name, model) in real_rules() {
                 let start = model.start(&cloud, precision)?;
                 let grid = Grid::of(&start, precision);
-                for (engine, open) in &engines {
+                for (engine, open, real) in &engines {
                     done += 1;
                     progress(done, total);
-                    // A GPU runs these at f32 alone.
-                    if precision == Precision::F64 && engine.starts_with("gpu") {
+                    if !real.contains(&precision) {
                         continue;
                     }
-                    let mut engine_at_work = open(&model, &start, grid)?;
+                    let mut engine_at_work = open(Plan::Auto, &model, &start, grid)?;
                     let mut verifier = Verifier::new(&model, grid, n, d, Some(100));
                     for t in 0..REAL_STEPS {
                         verifier.step(engine_at_work.as_mut(), t)?;

@@ -85,7 +85,7 @@ fn text(line: &Line) -> String {
 }
 
 /// The CPU engine, and every adapter, hardware first.
-fn engines() -> Vec<Tested> {
+pub(super) fn engines() -> Vec<Tested> {
     let mut all = vec![Tested {
         name: "cpu".into(),
         real: &[Precision::F32, Precision::F64],

@@ -1,6 +1,6 @@
 //! The name that a mistyped one was meant to be.
 
-/// What to say of `text`, which is no candidate: the nearest one, or where none is near, all.
+/// Names the candidate nearest to a mistyped text, or all of them where none is near.
 pub(super) fn hint(text: &str, candidates: &[&str], of: impl Fn(&str) -> String) -> String {
     let nearest = nearest(text, candidates.iter().copied());
     let edits = strsim::damerau_levenshtein(nearest, text);

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::tokens::Precision;
 use crate::verify::Verifier;
 use systems::System;
+pub(crate) use systems::real_rules;
 
 /// Steps of the systems under the contract.
 const STEPS: u64 = 8;

@@ -90,11 +90,8 @@ pub(super) fn exact() -> Result<Vec<System>> {
     all.into_iter().map(|(name, model, d, cloud, precision)| System::new(name, model, d, cloud, precision)).collect()
 }
 
-/// The systems in real numbers, one of a kind, at a precision.
-///
-/// # Errors
-/// None that the list as it stands meets.
-pub(super) fn real(precision: Precision) -> Result<Vec<System>> {
+/// A rule in real numbers of each kind, by name.
+pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
     let beta = || Schedule::Constant(4.0);
     let average = |rule| Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
     let flow = |rule, mask, integrator, geometry| Model {
@@ -106,17 +103,24 @@ pub(super) fn real(precision: Precision) -> Result<Vec<System>> {
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);
-    let ellipsoid = Geometry::Ellipsoid(Matrix::Multiple(4.0));
-    let usa = Rule::Exponential { beta: beta(), origin: 1.0 };
-    let all = [
-        ("softmax", average(softmax()), 3),
-        ("softmax", average(softmax()), 64),
-        ("markov", average(Rule::Markov { beta: beta(), seed: 7 }), 3),
-        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::Full, Integrator::EulerRenorm), 3),
-        ("sphere, causal, rk4", sphere(softmax(), Mask::Causal, Integrator::Rk4), 3),
-        ("sphere, USA", sphere(usa, Mask::Full, Integrator::Euler), 16),
-        ("ellipsoid", flow(softmax(), Mask::Full, Integrator::Euler, ellipsoid), 3),
-        ("rescaled", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Rescaled), 3),
-    ];
-    all.into_iter().map(|(name, model, d)| System::new(name, model, d, Cloud::Gaussian, precision)).collect()
+    vec![
+        ("softmax", average(softmax())),
+        ("markov", average(Rule::Markov { beta: beta(), seed: 7 })),
+        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::Full, Integrator::EulerRenorm)),
+        ("sphere, causal, rk4", sphere(softmax(), Mask::Causal, Integrator::Rk4)),
+        ("sphere, USA", sphere(Rule::Exponential { beta: beta(), origin: 1.0 }, Mask::Full, Integrator::Euler)),
+        ("ellipsoid", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Ellipsoid(Matrix::Multiple(4.0)))),
+        ("rescaled", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Rescaled)),
+    ]
+}
+
+/// The systems in real numbers at a precision. Normal tokens in R^64 hardly see one another;
+/// clusters do.
+///
+/// # Errors
+/// None that the list as it stands meets.
+pub(super) fn real(precision: Precision) -> Result<Vec<System>> {
+    let few = real_rules().into_iter().map(|(name, model)| (name, model, 3, Cloud::Gaussian));
+    let many = real_rules().into_iter().take(1).map(|(name, model)| (name, model, 64, Cloud::Clusters));
+    few.chain(many).map(|(name, model, d, cloud)| System::new(name, model, d, cloud, precision)).collect()
 }

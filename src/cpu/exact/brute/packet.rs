@@ -89,7 +89,7 @@ pub(crate) struct Packet<'a, W: Width> {
     /// Ascending, at least one and no more than lanes.
     pub(crate) rows: &'a [u32],
     pub(crate) purpose: Purpose<'a, W>,
-    /// Where it says so, the packet is left without a result.
+    /// Says when to leave the packet without a result.
     pub(crate) watch: &'a Watch<'a>,
 }
 

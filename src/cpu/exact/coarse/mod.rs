@@ -9,12 +9,16 @@
 //! with the residuals r = |Rx − σk| and e = |Rq − τp|, which are measured, and a = |x| + r ≥ |σk|.
 //! p·k is exact. A part of 16 keys has one σ, and the largest r and a of its keys.
 //!
-//! What is measured is measured in f32, with u = 2^-24. The rotation makes at most 14 sums and three
-//! products of each coordinate, so the vector it gives is off by at most 18u·|x|; a residual's
-//! differences are off by 2u·|x| together, and sums of up to 2^14 squares by a factor of 1 + 2^-9.
-//! Hence norms and residuals are taken times 1.002, and residuals get 2^-19·|x| more. Finally E and
-//! what is compared with it meet at most eight roundings of numbers that are no larger than
-//! (|q| + e)·a + E: e gets 2^-18·(|q| + e) more.
+//! Norms and residuals are measured in f32; let u = 2^-24. The rotation rounds a coordinate once to
+//! make it a float, in at most 13 sums, and thrice for its factor: the vector is off by at most
+//! 18u·|x|. The differences of a residual are off by u·|σk| + u·r ≤ 3u·|x| together, as r ≤ |x|, and
+//! sums of up to 2^14 squares by a factor of 1 + 2^-10. Hence norms and residuals are taken times
+//! 1.002, and residuals and rests get 2^-19·|x| = 32u·|x| more.
+//!
+//! A score, E, what is left after a segment, and the limit that they are compared with meet at most
+//! ten roundings of numbers up to 3(|q| + e)·a: 30u·(|q| + e)·a, and e gets 2^-18·(|q| + e), which
+//! is 64u·(|q| + e), more. (A limit beyond these numbers is one that no key of the part reaches, or
+//! that all do, and no rounding changes that.)
 //!
 //! The first passes run over segments of coordinates, those of most energy first. What is left of
 //! a score after a segment is at most the product of what is left of both norms (Cauchy and
@@ -96,12 +100,15 @@ mod tests {
         /// dimension, and with coordinates and rows of any size side by side.
         #[test]
         fn scores_stay_within_their_bounds(
-            d in 1usize..140, seeds in proptest::collection::vec((any::<i64>(), 0u32..54, 0u32..54), 1..40), wide in any::<bool>(),
+            d in 1usize..140,
+            seeds in proptest::collection::vec((any::<i64>(), 0u32..54, 0u32..54), 1..40),
+            wide in any::<bool>(),
         ) {
             let bits = if wide { 10 } else { 39 };
             let row = |&(seed, own, other): &(i64, u32, u32)| {
                 (0..d as i64).map(move |k| {
-                    let x = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(k.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64));
+                    let step = k.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64);
+                    let x = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
                     let x = (x ^ (x >> 29)).wrapping_mul(0x5851_F42D_4C95_7F2D) >> bits;
                     if k % 7 == 3 { x >> other } else { x >> own }
                 })

@@ -67,7 +67,7 @@ impl Rotation {
         })
     }
 
-    /// Where segments of coordinates end, the last one not named: after 32, 64, 128, ...
+    /// The ends of all segments of coordinates but the last: 32, 64, 128, ...
     pub(crate) fn ends(&self) -> impl Iterator<Item = usize> + use<> {
         let width = self.width;
         std::iter::successors(Some(FIRST), |end| Some(2 * end)).take_while(move |&end| end < width)

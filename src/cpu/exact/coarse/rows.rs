@@ -23,7 +23,7 @@ pub(super) struct RowBuffers<W: Width> {
     pub(super) query: Vec<W::Int>,
     /// Their bytes, `[quad of coordinates][lane]`.
     pub(super) quads: Aligned<i32>,
-    /// Of 16 rows: `[coordinate][row]` and `[quad][row]`.
+    /// 16 rows rotated, `[coordinate][row]`, and rounded, `[quad][row]`.
     rotated: Vec<[f32; PART]>,
     rounded: Vec<[i32; PART]>,
 }
@@ -53,7 +53,8 @@ pub(super) struct Rows<W: Width> {
     norm: [f32; LANES],
     residual: [f32; LANES],
     pub(super) rest: [[f32; LANES]; SEGMENTS],
-    /// What the offset of the keys' bytes adds to sums of the products, after each segment.
+    /// The part of a sum of products, after each segment, that comes from the offset of the keys'
+    /// bytes.
     pub(super) offset: [[i32; LANES]; SEGMENTS],
     pub(super) width: [W::Wide; LANES],
     /// Not above the row's maximum.

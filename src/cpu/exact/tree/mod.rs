@@ -21,6 +21,7 @@ use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
+use crate::cpu::exact::tree::search::spare::{Lent, Spare};
 use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
@@ -52,6 +53,7 @@ pub(crate) struct TreeSearch<W: Width> {
     count: Vec<u32>,
     prices: Prices,
     schedule: SortSchedule,
+    scratches: Spare<SearchScratch<W>>,
 }
 
 /// Bytes of n tokens in R^d beside three arrays of their coordinates, a coordinate of this many
@@ -111,6 +113,7 @@ impl<W: Width> TreeSearch<W> {
             count: Vec::new(),
             prices: Prices::of_search::<W>(d, set),
             schedule: SortSchedule::new(upkeep.sort_every, 0.0, true),
+            scratches: Spare::none(),
         };
         state.sort(Keys::of_tokens(tokens, d), mask);
         state
@@ -230,6 +233,11 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
+    /// Buffers for a thread's packets, which begin with a group.
+    fn scratch(&self) -> Lent<'_, SearchScratch<W>> {
+        self.scratches.take(|| SearchScratch::new(self.cloud.d, self.lanes()))
+    }
+
     /// The node above all keys of the group, or part of a group, that begins with a row.
     fn node_of(&self, row: usize, level: usize) -> usize {
         (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
@@ -296,7 +304,7 @@ impl<W: Width> TreeSearch<W> {
             .with_max_len(MOST_GROUPS);
         let tally = groups
             .map_init(
-                || (SearchScratch::new(d, lanes), Vec::with_capacity(lanes)),
+                || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
                     let (mut tally, mut spent) = (Tally::default(), 0);
@@ -367,7 +375,7 @@ impl<W: Width> TreeSearch<W> {
         asked.sort_by_key(|(row, _)| row.visible);
         let tokens = KeyTokens::of(&self.weight, self.n, |i| self.places.of(i));
         let packets = asked.par_chunks(lanes).map_init(
-            || SearchScratch::new(d, lanes),
+            || SearchScratch::new(d, lanes), // asks from the root, which kept buffers have left
             |scratch, asked| {
                 let rows: Vec<Row> = asked.iter().map(|(row, _)| *row).collect();
                 let mut members = vec![Vec::new(); rows.len()];
@@ -391,11 +399,11 @@ impl<W: Width> TreeSearch<W> {
     pub(crate) fn estimate(&self, step: &Step, runs: usize, interrupt: &Interrupt) -> [f64; 2] {
         /// Packets in a run.
         const RUN: usize = 4;
-        let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
+        let (sorted, plan, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.lanes());
         let (all, watch) = (self.cloud.n.div_ceil(lanes), &Watch::new(interrupt, None));
         let runs = runs.min(all);
         let tallies = (0..runs).into_par_iter().map_init(
-            || (SearchScratch::new(d, lanes), Vec::with_capacity(lanes)),
+            || (self.scratch(), Vec::with_capacity(lanes)),
             |(scratch, rows), run| {
                 let first = run * all / runs / RUN * RUN;
                 let last = (first + RUN).min(all);

@@ -30,6 +30,7 @@ mod list;
 mod scan;
 pub(crate) mod scratch;
 mod second;
+pub(crate) mod spare;
 
 use crate::cpu::exact::query::{queries, strip_width};
 use crate::cpu::exact::scores::{at_least, unrolled};
@@ -61,7 +62,7 @@ pub(crate) struct Search<'a, W: Width> {
     /// At least one and no more than lanes, by ascending `visible`.
     pub(crate) rows: &'a [Row],
     pub(crate) purpose: Purpose<'a, W>,
-    /// Where it says so, the packet is left without a result.
+    /// Says when to leave the packet without a result.
     pub(crate) watch: &'a Watch<'a>,
 }
 
