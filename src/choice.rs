@@ -28,6 +28,8 @@ pub enum Plan {
     Auto,
     /// Every pair.
     Brute,
+    /// Every pair in 8 bits, and exactly those that are left.
+    Filter,
     /// Keys in the order of their norms.
     Norm,
     /// A tree of boxes.
@@ -59,7 +61,7 @@ macro_rules! named {
 pub(crate) use named;
 
 named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference"]);
-named!(Plan, "plan", [Auto = "auto", Brute = "brute", Norm = "norm", Tree = "tree"]);
+named!(Plan, "plan", [Auto = "auto", Brute = "brute", Filter = "filter", Norm = "norm", Tree = "tree"]);
 
 /// The value with a name in a table of names; `what` is the kind of value.
 pub(crate) fn find<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {

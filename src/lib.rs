@@ -113,6 +113,8 @@ pub mod rng;
 pub mod run;
 #[doc(hidden)]
 pub mod schedule;
+#[cfg(feature = "cli")]
+pub(crate) mod selftest;
 #[doc(hidden)]
 pub mod space;
 #[cfg(feature = "studies")]

@@ -273,5 +273,5 @@ fn crates_that_round_are_pinned() {
             assert!(!uses, "{} uses {name}, which Cargo.toml does not pin with `=`", file.display());
         }
     }
-    assert!(pinned >= 3 && files.len() > 20, "the manifest or the sources were not read");
+    assert!(pinned >= 2 && files.len() > 20, "the manifest or the sources were not read");
 }

@@ -33,6 +33,7 @@ const MODULES: &[&str] = &[
     "gpu",
     "engine",
     "verify",
+    "selftest",
     "io",
     "plot",
     "run",

@@ -14,6 +14,7 @@ mod presets;
 mod progress;
 mod resume;
 mod run;
+mod selftest;
 mod source;
 mod strip;
 mod study;
@@ -59,6 +60,7 @@ enum Command {
     Run(run::Arguments),
     Resume(resume::Arguments),
     Verify(verify::Arguments),
+    Selftest(selftest::Arguments),
     Bench(bench::Arguments),
     Strip(strip::Arguments),
     Study(study::Arguments),
@@ -102,6 +104,7 @@ impl Cli {
             Command::Run(arguments) => run::run(&arguments),
             Command::Resume(arguments) => resume::run(&arguments),
             Command::Verify(arguments) => verify::run(&arguments),
+            Command::Selftest(arguments) => selftest::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
             Command::Study(arguments) => study::run(&arguments),
