@@ -45,7 +45,11 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
     (
         "output",
         &[
-            ("record", "steps with a row of metrics.csv: every K, log, event, never", "\"every 1\""),
+            (
+                "record",
+                "steps with a row of metrics.csv: every K, log (above 10^5 tokens), event, never",
+                "\"every 1\"",
+            ),
             ("frames", "steps whose tokens are kept in frames/", "\"log\""),
             ("measures", "steps with a row of measures.csv", "\"log\""),
             ("checkpoint_seconds", "seconds between checkpoints", "300.0"),

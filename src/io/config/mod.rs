@@ -189,7 +189,7 @@ impl Config {
         let model = model::read(&system, seed)?;
         let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
-        let output = output_options(&document.table("output"))?;
+        let output = output_options(&document.table("output"), tokens.n())?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
         let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
@@ -199,11 +199,7 @@ impl Config {
 
     /// n.
     pub fn n(&self) -> usize {
-        match &self.tokens {
-            TokenSource::File(_, header, _) => header.rows,
-            TokenSource::Rows(tokens) => tokens.n(),
-            TokenSource::Cloud(cloud) => cloud.n,
-        }
+        self.tokens.n()
     }
 
     /// d.
@@ -253,6 +249,14 @@ impl Config {
 }
 
 impl TokenSource {
+    fn n(&self) -> usize {
+        match self {
+            Self::File(_, header, _) => header.rows,
+            Self::Rows(tokens) => tokens.n(),
+            Self::Cloud(cloud) => cloud.n,
+        }
+    }
+
     /// The width of the data itself.
     fn precision(&self) -> Precision {
         match self {
@@ -350,14 +354,18 @@ fn run_options(section: &Section<'_>, found: Precision, model: &Model) -> Result
     })
 }
 
-fn output_options(section: &Section<'_>) -> Result<OutputOptions> {
+/// The largest number of tokens of which every step is recorded where nothing else is asked for. A
+/// row reads the whole state back and hashes it; above this, that may take as long as the step.
+const RECORDED_EVERY_STEP: usize = 100_000;
+
+fn output_options(section: &Section<'_>, n: usize) -> Result<OutputOptions> {
     let trigger = |key, default| section.or(key, default, |field| field.parsed(Trigger::parse));
     let checkpoint_seconds = section.or("checkpoint_seconds", 300.0, |field| match field.number()? {
         seconds if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
         seconds => Err(field.error(format!(" is {}; it must be finite and above 0", num::short(seconds)))),
     })?;
     Ok(OutputOptions {
-        record: trigger("record", Trigger::Every(1))?,
+        record: trigger("record", if n > RECORDED_EVERY_STEP { Trigger::Log } else { Trigger::Every(1) })?,
         frames: trigger("frames", Trigger::Log)?,
         measures: trigger("measures", Trigger::Log)?,
         checkpoint_seconds,

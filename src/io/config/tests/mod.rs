@@ -63,6 +63,21 @@ fn defaults() {
     assert_eq!(config.load_tokens().unwrap().n(), 40);
 }
 
+/// A run of many tokens that read its state back every step would spend more time on looking than
+/// on computing; one whose saved config did not say so would be resumed at other steps.
+#[test]
+fn many_tokens_are_recorded_at_log_steps() {
+    for (changes, record) in [
+        (&["tokens.n=100000"][..], Trigger::Every(1)),
+        (&["tokens.n=100001"], Trigger::Log),
+        (&["tokens.n=100001", "output.record=every 1"], Trigger::Every(1)),
+    ] {
+        let config = with(changes).unwrap();
+        assert_eq!(config.output.record, record, "{changes:?}");
+        assert_eq!(parse(&config.to_toml()).unwrap().output.record, record, "{changes:?} as saved");
+    }
+}
+
 /// A model of three tokens in the plane.
 fn model(lines: &str) -> String {
     format!("[tokens]\nrows = [[1, 0], [0, 1], [1, 1]]\n[model]\n{lines}\n[run]\nsteps = 9\n")
