@@ -113,6 +113,9 @@ pub mod rng;
 pub mod run;
 #[doc(hidden)]
 pub mod schedule;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod selftest;
 #[doc(hidden)]
 pub mod space;
 #[cfg(feature = "studies")]

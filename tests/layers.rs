@@ -37,6 +37,7 @@ const MODULES: &[&str] = &[
     "plot",
     "run",
     "bench",
+    "selftest",
     "study",
     "cli",
     "main",

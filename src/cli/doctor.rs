@@ -57,6 +57,7 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());
+    text += "           `localmax selftest` tests every engine and adapter on all rules\n";
     for line in gpus.advice() {
         text += &format!("advice     {line}\n");
     }

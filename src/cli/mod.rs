@@ -14,6 +14,7 @@ mod presets;
 mod progress;
 mod resume;
 mod run;
+mod selftest;
 mod source;
 mod strip;
 mod study;
@@ -37,6 +38,7 @@ Examples:
   localmax study compare                            one cloud under four rules, in one picture
   localmax study quiescent                          a convergence study: theory beside measurement, in a report
   localmax bench                                    GPU, CPU and reference in one run
+  localmax selftest                                 does every engine of this machine compute what is promised?
   localmax doctor                                   what this machine has, and advice
 
 Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
@@ -60,6 +62,7 @@ enum Command {
     Resume(resume::Arguments),
     Verify(verify::Arguments),
     Bench(bench::Arguments),
+    Selftest(selftest::Arguments),
     Strip(strip::Arguments),
     Study(study::Arguments),
     Plot(plot::Arguments),
@@ -103,6 +106,7 @@ impl Cli {
             Command::Resume(arguments) => resume::run(&arguments),
             Command::Verify(arguments) => verify::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
+            Command::Selftest(arguments) => selftest::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
             Command::Study(arguments) => study::run(&arguments),
             Command::Plot(arguments) => plot::run(&arguments),
