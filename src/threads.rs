@@ -14,6 +14,9 @@ use crate::machine;
 /// Environment variable with the number of threads of the shared pool.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
+/// Threads that are started at most, on a machine with fewer cores.
+const MOST: usize = 1024;
+
 /// Number of threads of the shared pool.
 static STARTED: OnceLock<Result<usize, String>> = OnceLock::new();
 
@@ -21,12 +24,13 @@ static STARTED: OnceLock<Result<usize, String>> = OnceLock::new();
 /// the environment, or else with one a core.
 ///
 /// # Errors
-/// Threads that cannot be started.
+/// Far more threads than cores; threads that cannot be started.
 pub(crate) fn start(threads: Option<usize>) -> Result<()> {
     if cfg!(target_family = "wasm") {
         return Ok(()); // by itself the pool takes the calling thread where there are no others
     }
     let threads = threads.unwrap_or_else(default);
+    check(threads)?;
     let begin = || match ThreadPoolBuilder::new().num_threads(threads).build_global() {
         Ok(()) => Ok(threads),
         Err(e) if e.source().is_some() => {
@@ -35,6 +39,16 @@ pub(crate) fn start(threads: Option<usize>) -> Result<()> {
         Err(_) => Ok(rayon::current_num_threads()), // a program around this library has started it
     };
     STARTED.get_or_init(begin).as_ref().map(drop).map_err(Error::device)
+}
+
+/// # Errors
+/// More threads than any work here is shared among, unless the machine has as many.
+fn check(threads: usize) -> Result<()> {
+    let (cores, most) = (machine::threads(), MOST.max(machine::threads()));
+    if threads > most {
+        return Err(Error::input(format!("{threads} threads; at most {most}, and one a core, {cores}, is fastest")));
+    }
+    Ok(())
 }
 
 /// Number of threads of the shared pool, or that it would have.
@@ -60,8 +74,9 @@ impl Pool {
     /// The shared pool; this many threads of its own if a number is given.
     ///
     /// # Errors
-    /// 0 threads; threads that cannot be started.
+    /// 0 threads, or far more than cores; threads that cannot be started.
     pub(crate) fn start(threads: Option<usize>) -> Result<Self> {
+        threads.map_or(Ok(()), check)?;
         match threads {
             None => start(None).map(|()| Self::Shared),
             Some(0) => Err(Error::input("0 threads; give at least 1, or leave it out for one a core")),
@@ -109,6 +124,14 @@ mod tests {
     use rayon::prelude::*;
 
     use super::*;
+
+    /// So many threads take longer to start than anyone waits: a number with a digit too many must
+    /// not look like a run that hangs.
+    #[test]
+    fn far_more_threads_than_cores_are_refused() {
+        let error = Pool::start(Some(100_000)).unwrap_err().to_string();
+        assert!(error.starts_with("100000 threads; at most "), "{error}");
+    }
 
     /// A loop must come to the same on the shared threads and on an engine's own.
     #[test]

@@ -82,10 +82,15 @@ impl Model {
     /// hull, the lattice has no bound, and the system runs in floats like the rules that need
     /// `exp`.
     pub fn is_exact(&self) -> bool {
-        let averages_tokens = matches!(&self.heads[..], [head] if head.values.is_identity());
-        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe)
+        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe) && self.stays_in_hull()
+    }
+
+    /// True if tokens move towards averages of the tokens themselves, so that K(t+1) ⊂ K(t): one
+    /// head, V = I, no P, and weights that sum to 1.
+    pub fn stays_in_hull(&self) -> bool {
+        matches!(&self.heads[..], [head] if head.values.is_identity())
             && matches!(self.update, Update::Average { preconditioner: None, .. })
-            && averages_tokens
+            && !matches!(self.rule, Rule::Exponential { .. })
     }
 
     /// True if a row averages the tokens of a strip with equal weights: localmax and hardmax.

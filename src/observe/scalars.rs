@@ -40,10 +40,11 @@ pub struct Scalars {
     /// The largest magnitude of a coordinate.
     pub radius: f64,
     /// The largest rise of a support function above its lowest value in earlier rows, in units in
-    /// the last place of the first row's radius; 0 if none rose.
-    pub rise: f64,
-    /// The largest rise up to this row.
-    pub largest_rise: f64,
+    /// the last place of the first row's radius; 0 if none rose, `None` in systems whose tokens may
+    /// leave their hull.
+    pub rise: Option<f64>,
+    /// The largest rise up to this row; `None` as `rise`.
+    pub largest_rise: Option<f64>,
     /// Number of tokens measured: all n, or 2^16 evenly spaced ones; without a hull as many as 2^32
     /// multiply-adds allow, and 0 under a mask.
     pub sampled: usize,
@@ -113,9 +114,10 @@ impl<'a> Observer<'a> {
         let radius = points.largest_magnitude();
         let (support, extremes): (Vec<f64>, Vec<u32>) =
             self.directions.support(points).into_iter().map(|s| (s.value, s.token)).unzip();
+        let has_hull = self.model.stays_in_hull();
         let ledger = self.ledger(radius);
-        let rise = ledger.record(step, &support);
-        let largest_rise = ledger.largest().map_or(0.0, |rise| rise.ulps);
+        let rise = Some(ledger.record(step, &support)).filter(|_| has_hull);
+        let largest_rise = Some(ledger.largest().map_or(0.0, |rise| rise.ulps)).filter(|_| has_hull);
         let outermost = points.select(&extremes);
         let hull = Hull::of_few(points, Some(extremes));
         let corners = hull.as_ref().filter(|hull| hull.undecided.is_empty()).map(|hull| hull.points(points));
@@ -227,7 +229,7 @@ mod tests {
         let tokens = Tokens::from_flat(8, 2, rows.concat()).unwrap();
         let measure = |mask| Observer::new(&model(mask), 2, grid(Precision::F64)).measure(0, &tokens);
         let found = measure(Mask::Full);
-        assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, 0.0));
+        assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, Some(0.0)));
         assert_eq!(found.support[..4], [1.1, 1.2, 1.0, 1.1]);
         // From (1.1, −1) to (−1.2, 0.9).
         assert!((found.diameter.unwrap() - 2.983_286_778_035_26).abs() < 1e-12 && found.energy.is_none());
@@ -260,6 +262,6 @@ mod tests {
                 assert_eq!(resumed.measure(s as u64, &states[s]), rows[s]);
             }
         }
-        assert!(rows[5].largest_rise > 0.0);
+        assert!(rows[5].largest_rise > Some(0.0));
     }
 }

@@ -294,6 +294,15 @@ impl RunDir {
         npy::write_labels(&self.path.join(LABELS), labels)
     }
 
+    /// Removes labels.npy, which an earlier part of the run may have left.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub(crate) fn remove_labels(&self) -> Result<()> {
+        let path = self.path.join(LABELS);
+        disk::remove(&path).map_err(|e| Error::file(&path, e))
+    }
+
     /// The path of final.npy.
     pub fn final_path(&self) -> PathBuf {
         self.path.join(FINAL)

@@ -91,6 +91,9 @@ impl Limits {
         let counted = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         let mut text = counted(self.distinct, "distinct token", "distinct tokens");
         text += &format!(" in {}", counted(self.clusters, "cluster", "clusters"));
+        if self.clusters < self.distinct {
+            text += &format!(" (tokens within {:.1e} of each other)", self.within);
+        }
         if let Some(vertices) = self.vertices {
             text += &format!(", {}", counted(vertices, "vertex of K", "vertices of K"));
         }

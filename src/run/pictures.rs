@@ -141,6 +141,7 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
             chart = match *name {
                 "vertices" => chart.dashed(*name, points).colour(3),
                 "distinct" => chart.line(*name, points).colour(2),
+                "" => chart.line(*name, points).colour(4), // the legend of all charts has no name for it
                 _ => chart.line(*name, points).colour(k),
             };
         }

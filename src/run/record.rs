@@ -207,11 +207,16 @@ pub fn run(
     let written = run.write_final(&result.tokens);
     result.is_final_written = written.is_ok();
     keep_first(&mut result.outcome, written);
-    let grid = Grid { exponent: result.progress.grid_exponent, precision: config.run.precision };
-    let found = observe::Limits::of(&config.model, grid, result.steps, &result.tokens);
-    result.limits = Some(Limits::new(&result.progress, result.steps, &found));
-    let written = run.write_labels(&found.label);
-    keep_first(&mut result.outcome, written);
+    // The clusters of a large cloud take longer than one who interrupts a run wants to wait.
+    let labels = if let Outcome::Interrupted = result.outcome {
+        run.remove_labels()
+    } else {
+        let grid = Grid { exponent: result.progress.grid_exponent, precision: config.run.precision };
+        let found = observe::Limits::of(&config.model, grid, result.steps, &result.tokens);
+        result.limits = Some(Limits::new(&result.progress, result.steps, &found));
+        run.write_labels(&found.label)
+    };
+    keep_first(&mut result.outcome, labels);
     if !(is_new && result.reached == 0 && matches!(result.outcome, Outcome::Failed(_))) {
         let written = run.write_meta(&meta(config, &result));
         keep_first(&mut result.outcome, written);

@@ -2,7 +2,7 @@
 
 use super::document::{Entry, Item, Table};
 use crate::error::{Error, Result};
-use crate::io::nearest::nearest;
+use crate::io::nearest::{hint, nearest};
 
 /// A key with its meaning and, as TOML, its default, or an example where it has none.
 pub(super) type Key = (&'static str, &'static str, &'static str);
@@ -124,11 +124,12 @@ fn known(table: &str, entry: &Entry) -> Result<()> {
         return Ok(());
     }
     let elsewhere = TABLES.iter().find(|(table, _)| keys(table).any(|known| known == key));
-    Err(unknown(
-        table,
-        entry,
-        &elsewhere.map_or_else(|| dotted(table, nearest(key, keys(table))), |t| dotted(t.0, key)),
-    ))
+    Err(match elsewhere {
+        Some((elsewhere, _)) => {
+            unknown(table, entry, &format!("the nearest known key is {:?}", dotted(elsewhere, key)))
+        }
+        None => unknown(table, entry, &hint(key, &keys(table).collect::<Vec<_>>(), |known| dotted(table, known))),
+    })
 }
 
 fn keys(table: &str) -> impl Iterator<Item = &'static str> + '_ {
@@ -140,14 +141,14 @@ fn keys(table: &str) -> impl Iterator<Item = &'static str> + '_ {
 }
 
 /// The error for an unknown key in a table.
-fn unknown(table: &str, entry: &Entry, nearest: &str) -> Error {
-    entry.place.error(format!("unknown key {:?}; the nearest known key is {nearest:?}", dotted(table, &entry.key)))
+fn unknown(table: &str, entry: &Entry, hint: &str) -> Error {
+    entry.place.error(format!("unknown key {:?}; {hint}", dotted(table, &entry.key)))
 }
 
 /// Rejects unknown keys of a table inside a value.
 pub(super) fn only(name: &str, table: &Table, keys: &[&str]) -> Result<()> {
     match table.entries.iter().find(|entry| !keys.contains(&entry.key.as_str())) {
-        Some(entry) => Err(unknown(name, entry, &dotted(name, nearest(&entry.key, keys.iter().copied())))),
+        Some(entry) => Err(unknown(name, entry, &hint(&entry.key, keys, |known| dotted(name, known)))),
         None => Ok(()),
     }
 }

@@ -30,6 +30,7 @@ fn refusals() {
             "c.toml line 7 column 2: unknown key \"mdoel\"; the nearest known key is \"model\"",
         ),
         (edit("steps = 20", "seed = 1\nsteps = 20"), "unknown key \"run.seed\"; the nearest known key is \"seed\""),
+        (edit("steps = 20", "wibble = 1\nsteps = 20"), "unknown key \"run.wibble\"; the known ones are steps, "),
         (edit("alpha = 0.5\n", ""), "c.toml line 7 column 2: model.alpha is missing"),
         (edit("steps = 20", ""), "c.toml line 11 column 2: run.steps is missing"),
         (edit("[run]\nsteps = 20", ""), "c.toml line 1 column 1: run.steps is missing"),
