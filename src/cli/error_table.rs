@@ -77,21 +77,23 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
 }
 
 /// Every engine of this machine.
-fn engines() -> Vec<(String, Open)> {
+fn engines() -> Result<Vec<(String, Open)>> {
     let mut all: Vec<(String, Open)> = vec![
         ("reference".into(), Box::new(|model, tokens, grid| engine::on_reference(Plan::Auto, model, tokens, grid))),
         ("cpu".into(), Box::new(|model, tokens, grid| engine::on_cpu(Plan::Auto, model, tokens, grid))),
     ];
-    add_gpus(&mut all);
-    all
+    add_gpus(&mut all)?;
+    Ok(all)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn add_gpus(_: &mut Vec<(String, Open)>) {}
+fn add_gpus(_: &mut Vec<(String, Open)>) -> Result<()> {
+    Ok(())
+}
 
 #[cfg(feature = "gpu")]
-fn add_gpus(all: &mut Vec<(String, Open)>) {
-    for adapter in crate::gpu::Adapter::all() {
+fn add_gpus(all: &mut Vec<(String, Open)>) -> Result<()> {
+    for adapter in crate::gpu::Adapter::all_named()? {
         if let Ok(device) = crate::gpu::Device::open(&adapter) {
             let open = move |model: &Model, tokens: &Tokens, grid: Grid| {
                 engine::on_gpu(&device, Plan::Auto, model, tokens, grid)
@@ -99,6 +101,7 @@ fn add_gpus(all: &mut Vec<(String, Open)>) {
             all.push((format!("gpu: {}", adapter.name()), Box::new(open)));
         }
     }
+    Ok(())
 }
 
 /// One line of the table.
@@ -121,7 +124,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
         "| system | n | d | width | engine | rows off the contract | max error (units) | its bound | where | entries \
          inside the bound |\n|---|--:|--:|---|---|--:|--:|--:|---|--:|\n",
     );
-    let engines = engines();
+    let engines = engines()?;
     let exact = SHAPES.len() * 2 * 4 * engines.len();
     let (mut passed, mut done, total) = (true, 0, (exact + SHAPES.len() * 2 * 7 * engines.len()) as u64);
     for (n, d, kind) in SHAPES {

@@ -16,6 +16,7 @@ use crate::selftest::{self, Contender, Line, System, systems};
 #[command(after_help = "Examples:
   localmax selftest                     the CPU engine and every GPU adapter, in turn
   localmax selftest --engines gpu       a new card
+  localmax selftest --adapter 0         the first adapter that `localmax doctor` shows
   localmax selftest --json > me.json    a report to send")]
 pub(super) struct Arguments {
     /// Engines; gpu is every adapter at hand, software drivers included
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut contenders = if wanted("cpu") { vec![cpu()] } else { Vec::new() };
     let mut refused = Vec::new();
     if wanted("gpu") {
-        for found in gpus() {
+        for found in gpus()? {
             match found {
                 Ok(contender) => contenders.push(contender),
                 Err(error) => refused.push(error.to_string()),
@@ -91,17 +92,18 @@ fn cpu() -> Contender {
 
 /// Every adapter, opened, or why it was not.
 #[cfg(feature = "gpu")]
-fn gpus() -> Vec<Result<Contender, Error>> {
+fn gpus() -> Result<Vec<Result<Contender, Error>>> {
     use crate::gpu::{Adapter, Device};
 
-    let adapters = Adapter::all();
+    let adapters = Adapter::all_named()?;
     if adapters.is_empty() {
         output::note("no GPU adapter; `localmax doctor` says what is seen");
     }
-    adapters
-        .into_iter()
-        .map(|adapter| Device::open(&adapter).map(|device| gpu(adapter.name().into(), device)))
-        .collect()
+    let open = |adapter: Adapter| {
+        let name = format!("gpu {} {}", adapter.number(), adapter.name());
+        Device::open(&adapter).map(|device| gpu(name, device))
+    };
+    Ok(adapters.into_iter().map(open).collect())
 }
 
 #[cfg(feature = "gpu")]
@@ -121,6 +123,6 @@ fn gpu(name: String, device: crate::gpu::Device) -> Contender {
 }
 
 #[cfg(not(feature = "gpu"))]
-fn gpus() -> Vec<Result<Contender, Error>> {
-    vec![Err(engine::no_gpu())]
+fn gpus() -> Result<Vec<Result<Contender, Error>>> {
+    Ok(vec![Err(engine::no_gpu())])
 }
