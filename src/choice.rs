@@ -15,7 +15,7 @@ pub(crate) fn take_adapter(name: &str) {
 }
 
 /// The adapter that was named, by `--adapter` or else by `LOCALMAX_ADAPTER`, with what named it.
-#[cfg(feature = "gpu")]
+#[cfg(any(feature = "gpu", feature = "cli"))]
 pub(crate) fn adapter() -> Option<(&'static str, String)> {
     let set = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty()).map(|name| (variable, name));
     ADAPTER.get().map(|name| ("--adapter", name.clone())).or_else(|| set("LOCALMAX_ADAPTER"))
@@ -47,6 +47,8 @@ pub enum Plan {
     Auto,
     /// Every pair.
     Brute,
+    /// Every pair in 8 bits, and exactly those that are left.
+    Filter,
     /// Keys in the order of their norms.
     Norm,
     /// A tree of boxes.
@@ -78,7 +80,7 @@ macro_rules! named {
 pub(crate) use named;
 
 named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference"]);
-named!(Plan, "plan", [Auto = "auto", Brute = "brute", Norm = "norm", Tree = "tree"]);
+named!(Plan, "plan", [Auto = "auto", Brute = "brute", Filter = "filter", Norm = "norm", Tree = "tree"]);
 
 /// The value with a name in a table of names; `what` is the kind of value.
 pub(crate) fn find<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {

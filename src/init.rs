@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use crate::choice::named;
 use crate::error::{Error, Result};
 use crate::num;
-use crate::rng::Stream;
+use crate::rng::{SIDE, Stream};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// A distribution of tokens; its name in configs is in the table of this module.
@@ -168,27 +168,30 @@ impl CloudSample {
         })?;
         all.resize(length, T::default());
         let side = side(self.n as u64, self.d);
-        all.par_chunks_mut(self.d).enumerate().for_each_init(
+        all.par_chunks_mut(SIDE * self.d).enumerate().for_each_init(
             || vec![0.0; self.d],
-            |row, (i, out)| {
-                self.token(seed, i as u64, side, row);
-                for (to, from) in out.iter_mut().zip(row.iter()) {
-                    *to = narrow(self.scale * from);
+            |row, (part, out)| {
+                let streams = Stream::side_by_side(seed, "tokens", (part * SIDE) as u64);
+                for (mut stream, out) in streams.into_iter().zip(out.chunks_exact_mut(self.d)) {
+                    self.token(seed, &mut stream, side, row);
+                    for (to, from) in out.iter_mut().zip(row.iter()) {
+                        *to = narrow(self.scale * from);
+                    }
                 }
             },
         );
         Ok(all)
     }
 
-    /// Token i at scale 1.
-    fn token(&self, seed: u64, i: u64, side: u64, row: &mut [f64]) {
-        let mut stream = Stream::new(seed, "tokens", i);
+    /// The token with this stream at scale 1.
+    fn token(&self, seed: u64, stream: &mut Stream, side: u64, row: &mut [f64]) {
+        let i = stream.index();
         match self.kind {
             Cloud::Gaussian => row.fill_with(|| stream.normal()),
             Cloud::Cube => row.fill_with(|| 2.0 * stream.uniform() - 1.0),
-            Cloud::Sphere => direction(&mut stream, row),
+            Cloud::Sphere => direction(stream, row),
             Cloud::Ball => {
-                direction(&mut stream, row);
+                direction(stream, row);
                 let radius = libm::pow(stream.uniform(), 1.0 / self.d as f64);
                 for x in row.iter_mut() {
                     *x *= radius;

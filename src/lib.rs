@@ -114,8 +114,7 @@ pub mod run;
 #[doc(hidden)]
 pub mod schedule;
 #[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod selftest;
+pub(crate) mod selftest;
 #[doc(hidden)]
 pub mod space;
 #[cfg(feature = "studies")]

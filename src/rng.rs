@@ -5,13 +5,18 @@
 //! Draws inside a step come from a counter instead ([`uniform_at`]): a pure function of (seed,
 //! step, token), cheap on any device.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+/// Streams that [`Stream::side_by_side`] begins at once.
+pub(crate) const SIDE: usize = 8;
 
 /// One stream of draws.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    generator: ChaCha8Rng,
+    key: [u32; 8],
+    index: u64,
+    /// The block at hand, the number of its words that are drawn, and the number of the next one.
+    block: [u32; 16],
+    drawn: usize,
+    next: u64,
     /// The second normal of the last pair.
     spare: Option<f64>,
 }
@@ -19,18 +24,44 @@ pub struct Stream {
 impl Stream {
     /// Stream `index` of `seed` for one purpose (only the first 24 bytes of its name count).
     pub fn new(seed: u64, purpose: &str, index: u64) -> Self {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let name = &purpose.as_bytes()[..purpose.len().min(24)];
-        key[8..][..name.len()].copy_from_slice(name);
-        let mut generator = ChaCha8Rng::from_seed(key);
-        generator.set_stream(index);
-        Self { generator, spare: None }
+        bytes[8..][..name.len()].copy_from_slice(name);
+        let mut key = [0; 8];
+        key.iter_mut().zip(bytes.as_chunks().0).for_each(|(word, bytes)| *word = u32::from_le_bytes(*bytes));
+        Self { key, index, block: [0; 16], drawn: 16, next: 0, spare: None }
+    }
+
+    /// The streams from `first` on, as [`Stream::new`] gives them, with the first block of each
+    /// computed in vectors: most tokens draw no more.
+    pub(crate) fn side_by_side(seed: u64, purpose: &str, first: u64) -> [Self; SIDE] {
+        let stream = Self::new(seed, purpose, first);
+        let places: [_; SIDE] = std::array::from_fn(|l| (0, first + l as u64));
+        let blocks = chacha(&stream.key, places);
+        std::array::from_fn(|l| Self {
+            index: first + l as u64,
+            block: blocks.map(|words| words[l]),
+            drawn: 0,
+            next: 1,
+            ..stream.clone()
+        })
+    }
+
+    /// Its index.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.generator.next_u64()
+        if self.drawn == 16 {
+            self.block = chacha(&self.key, [(self.next, self.index)]).map(|[word]| word);
+            (self.drawn, self.next) = (0, self.next + 1);
+        }
+        let [low, high] = [0, 1].map(|word| u64::from(self.block[self.drawn + word]));
+        self.drawn += 2;
+        high << 32 | low
     }
 
     /// Uniform in [0, 1): 53 random bits.
@@ -49,10 +80,40 @@ impl Stream {
             return value;
         }
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform())); // the logarithm's argument is in (0, 1]
-        let angle = std::f64::consts::TAU * self.uniform();
-        self.spare = Some(radius * libm::sin(angle));
-        radius * libm::cos(angle)
+        let (sin, cos) = libm::sincos(std::f64::consts::TAU * self.uniform());
+        self.spare = Some(radius * sin);
+        radius * cos
     }
+}
+
+/// Blocks of ChaCha8 (Bernstein, ChaCha, a variant of Salsa20, 2008) side by side, `[word][block]`: of
+/// one key, each with its number (64 bits) in its stream (64 bits).
+#[allow(clippy::needless_range_loop)] // a loop over the blocks is one of vectors
+fn chacha<const N: usize>(key: &[u32; 8], places: [(u64, u64); N]) -> [[u32; N]; 16] {
+    let mut start = [[0; N]; 16];
+    start[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574].map(|word| [word; N]));
+    start[4..12].copy_from_slice(&key.map(|word| [word; N]));
+    start[12] = places.map(|(block, _)| block as u32);
+    start[13] = places.map(|(block, _)| (block >> 32) as u32);
+    start[14] = places.map(|(_, stream)| stream as u32);
+    start[15] = places.map(|(_, stream)| (stream >> 32) as u32);
+    let mut words = start;
+    let mut quarter = |[a, b, c, d]: [usize; 4]| {
+        for l in 0..N {
+            for (to, from, by, turn) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
+                words[to][l] = words[to][l].wrapping_add(words[from][l]);
+                words[by][l] = (words[by][l] ^ words[to][l]).rotate_left(turn);
+            }
+        }
+    };
+    for _ in 0..4 {
+        (0..4).for_each(|k| quarter([k, 4 + k, 8 + k, 12 + k]));
+        (0..4).for_each(|k| quarter([k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4]));
+    }
+    for (words, start) in words.iter_mut().zip(start) {
+        words.iter_mut().zip(start).for_each(|(word, start)| *word = word.wrapping_add(start));
+    }
+    words
 }
 
 /// Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC'11): 128 random
@@ -112,6 +173,27 @@ mod tests {
             }
             let error = (count as f64).sqrt().recip();
             assert!(mean.abs() < 5.0 * error / 12f64.sqrt() && product.abs() < 5.0 * error / 12.0);
+        }
+    }
+
+    /// ChaCha8 as another library has it: over blocks, in streams of any number, begun one by one or
+    /// side by side.
+    #[test]
+    fn streams_are_those_of_chacha() {
+        use rand_chacha::rand_core::{Rng, SeedableRng};
+        let mut key = [0; 32];
+        key[0] = 5;
+        key[8..13].copy_from_slice(b"other");
+        for first in [0, 3, u64::from(u32::MAX) - 2] {
+            for (l, mut side) in (0..).zip(Stream::side_by_side(5, "other", first)) {
+                let mut alone = Stream::new(5, "other", first + l);
+                let mut theirs = rand_chacha::ChaCha8Rng::from_seed(key);
+                theirs.set_stream(first + l);
+                for _ in 0..50 {
+                    let bits = theirs.next_u64();
+                    assert_eq!([side.bits(), alone.bits()], [bits; 2], "stream {}", first + l);
+                }
+            }
         }
     }
 

@@ -61,6 +61,9 @@ fn default() -> usize {
     asked.filter(|threads| *threads > 0).unwrap_or_else(machine::threads)
 }
 
+/// Rows below which work on them is over before another thread has woken up.
+const FEW_ROWS: usize = 1000;
+
 /// Threads that work is handed to.
 #[derive(Debug)]
 pub(crate) enum Pool {
@@ -94,6 +97,12 @@ impl Pool {
             Self::Own(pool) => pool.install(work),
             Self::Shared => rayon::scope(|_| work()),
         }
+    }
+
+    /// As [`Pool::install`] for work on n rows; on the calling thread where they are too few to be
+    /// handed over.
+    pub(crate) fn install_for<R: Send>(&self, n: usize, work: impl FnOnce() -> R + Send) -> R {
+        if matches!(self, Self::Shared) && n < FEW_ROWS { work() } else { self.install(work) }
     }
 
     /// Runs `work` once on every thread.

@@ -1,5 +1,6 @@
 //! The state: n tokens in R^d, row i the token x_i.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
 
 use crate::choice::named;
@@ -56,10 +57,34 @@ impl Coordinates {
     /// The errors of `out`.
     pub(crate) fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::F32(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
-            Self::F64(all) => all.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+            Self::F32(all) => in_parts(all, f32::to_le_bytes, |bytes| out.write_all(bytes)),
+            Self::F64(all) => in_parts(all, f64::to_le_bytes, |bytes| out.write_all(bytes)),
         }
     }
+}
+
+/// Hands coordinates over as bytes, many at a time: writers and hashes take long over four.
+fn in_parts<T: Copy, const N: usize, E>(
+    all: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut buffer = vec![0; PART * N];
+    all.chunks(PART).try_for_each(|part| {
+        let (into, _) = buffer[..part.len() * N].as_chunks_mut();
+        into.iter_mut().zip(part).for_each(|(into, &x)| *into = bytes(x));
+        take(into.as_flattened())
+    })
+}
+
+/// Coordinates handled at a time.
+const PART: usize = 1 << 13;
+
+/// The place of the first coordinate that is not finite.
+fn not_finite<T: Copy>(all: &[T], is_finite: impl Fn(T) -> bool) -> Option<usize> {
+    // Whole parts without a branch inside, which vectors look through.
+    let part = all.chunks(PART).position(|part| !part.iter().fold(true, |all, &x| all & is_finite(x)))?;
+    all[part * PART..].iter().position(|&x| !is_finite(x)).map(|at| part * PART + at)
 }
 
 /// n tokens in R^d; n and d at least 1, every coordinate finite.
@@ -82,8 +107,8 @@ impl Tokens {
             return Err(Error::input(format!("tokens of shape ({n}, {d}): n and d must be at least 1")));
         }
         let (length, bad) = match &coordinates {
-            Coordinates::F32(v) => (v.len(), v.iter().position(|x| !x.is_finite())),
-            Coordinates::F64(v) => (v.len(), v.iter().position(|x| !x.is_finite())),
+            Coordinates::F32(v) => (v.len(), not_finite(v, f32::is_finite)),
+            Coordinates::F64(v) => (v.len(), not_finite(v, f64::is_finite)),
         };
         if Some(length) != n.checked_mul(d) {
             return Err(Error::input(format!("tokens of shape ({n}, {d}) need {n}·{d} coordinates, got {length}")));
@@ -203,15 +228,15 @@ impl Tokens {
         hasher.update(&(self.n as u64).to_le_bytes());
         hasher.update(&(self.d as u64).to_le_bytes());
         hasher.update(self.precision().name().as_bytes());
+        let take = |bytes: &[u8]| {
+            hasher.update(bytes);
+            Ok::<_, Infallible>(())
+        };
         // +0.0 turns a negative zero into the positive one: the lattice has one zero.
-        match &self.coordinates {
-            Coordinates::F32(v) => v.iter().for_each(|x| {
-                hasher.update(&(x + 0.0).to_le_bytes());
-            }),
-            Coordinates::F64(v) => v.iter().for_each(|x| {
-                hasher.update(&(x + 0.0).to_le_bytes());
-            }),
-        }
+        let Ok(()) = match &self.coordinates {
+            Coordinates::F32(v) => in_parts(v, |x| (x + 0.0).to_le_bytes(), take),
+            Coordinates::F64(v) => in_parts(v, |x| (x + 0.0).to_le_bytes(), take),
+        };
         hasher.finalize()
     }
 }

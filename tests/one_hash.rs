@@ -139,7 +139,7 @@ fn upkeeps() -> Vec<(String, Upkeep)> {
     INTERVALS.into_iter().flat_map(of).collect()
 }
 
-/// Every instruction set, whose lanes are the rows of a packet, by brute force; searches on them in
+/// Every instruction set, whose lanes are the rows of a packet, by all pairs; searches on them in
 /// turn, on one thread and two.
 fn on_cpu() -> Vec<Path> {
     let sets: Vec<InstructionSet> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
@@ -152,8 +152,10 @@ fn on_cpu() -> Vec<Path> {
         let open: Open = Box::new(move |s| Ok(Box::new(ExactCpu::new(&s.tokens, s.grid, options)?)));
         all.push(Path { name, open });
     };
-    for _ in 0..2 * sets.len() {
-        add("", Plan::Brute, Upkeep::default());
+    for plan in [Plan::Brute, Plan::Filter] {
+        for _ in 0..2 * sets.len() {
+            add("", plan, Upkeep::default());
+        }
     }
     for (name, upkeep) in upkeeps() {
         add(&name, Plan::Tree, upkeep);

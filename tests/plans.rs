@@ -175,7 +175,7 @@ fn survives(mut fresh: impl FnMut() -> Box<dyn Engine>, step: &Step) {
 fn an_interrupted_step_leaves_the_state_whole() {
     let cloud = normal(6000, 3);
     let step: Step = Steps::new(&localmax(0.3, 0.5), cloud.1, 3).at(0).expect("a step").into();
-    for plan in [Plan::Auto, Plan::Brute, Plan::Norm, Plan::Tree] {
+    for plan in [Plan::Auto, Plan::Brute, Plan::Filter, Plan::Norm, Plan::Tree] {
         survives(|| Box::new(cpu(&cloud, Options { plan, ..Options::default() })), &step);
     }
     let device = Device::open(&Adapter::choose(Wanted::Any).expect("an adapter")).expect("a device");

@@ -48,7 +48,7 @@ pub(super) struct Arguments {
           value_parser = ["cpu", "gpu", "reference"])]
     engines: Vec<String>,
     /// Which keys the CPU engine looks at
-    #[arg(long, default_value = "auto", value_parser = ["auto", "brute", "norm", "tree"])]
+    #[arg(long, default_value = "auto", value_parser = ["auto", "brute", "filter", "norm", "tree"])]
     plan: String,
     /// Width of the stored tokens
     #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]

@@ -57,7 +57,7 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());
-    text += "           `localmax selftest` tests every engine and adapter on all rules\n";
+    text += "test       `localmax selftest` says whether each of these computes what it must\n";
     for line in gpus.advice() {
         text += &format!("advice     {line}\n");
     }

@@ -39,7 +39,6 @@ Examples:
   localmax study compare                            one cloud under four rules, in one picture
   localmax study quiescent                          a convergence study: theory beside measurement, in a report
   localmax bench                                    GPU, CPU and reference in one run
-  localmax selftest                                 does every engine of this machine compute what is promised?
   localmax doctor                                   what this machine has, and advice
 
 Exit status: 0 done, 1 a verification failed, 2 bad usage or input, 3 device, 4 interrupted and resumable.";
@@ -65,8 +64,8 @@ enum Command {
     Run(run::Arguments),
     Resume(resume::Arguments),
     Verify(verify::Arguments),
-    Bench(bench::Arguments),
     Selftest(selftest::Arguments),
+    Bench(bench::Arguments),
     Strip(strip::Arguments),
     Study(study::Arguments),
     Plot(plot::Arguments),
@@ -112,8 +111,8 @@ impl Cli {
             Command::Run(arguments) => run::run(&arguments),
             Command::Resume(arguments) => resume::run(&arguments),
             Command::Verify(arguments) => verify::run(&arguments),
-            Command::Bench(arguments) => bench::run(&arguments),
             Command::Selftest(arguments) => selftest::run(&arguments),
+            Command::Bench(arguments) => bench::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
             Command::Study(arguments) => study::run(&arguments),
             Command::Plot(arguments) => plot::run(&arguments),

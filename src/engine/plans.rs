@@ -18,7 +18,7 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
 pub(super) fn only_brute(plan: Plan, who: &str) -> Result<()> {
     match plan {
         Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Norm | Plan::Tree => Err(Error::input(format!(
+        Plan::Filter | Plan::Norm | Plan::Tree => Err(Error::input(format!(
             "{who} has no plan {:?}: it compares every pair; take auto or brute",
             plan.name()
         ))),

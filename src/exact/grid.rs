@@ -1,8 +1,13 @@
 //! Step 0 of the contract: the lattice that the state lives on.
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
+
+/// Coordinates that one thread takes at once, at least.
+const PART: usize = 1 << 13;
 
 /// The lattice u·Z^d with u = 2^(exponent − b), fixed by the first state of a run and never
 /// rescaled.
@@ -68,10 +73,22 @@ impl Grid {
 
     /// Every coordinate on the lattice, row-major.
     pub fn coordinates(self, tokens: &Tokens) -> Vec<i64> {
+        self.coordinates_as(tokens, |x| x)
+    }
+
+    /// Every coordinate on the lattice, row-major, in the integers that `narrow` makes.
+    pub(crate) fn coordinates_as<I: Send>(self, tokens: &Tokens, narrow: impl Fn(i64) -> I + Sync) -> Vec<I> {
+        let of = self.rounded();
         match tokens.coordinates() {
-            Coordinates::F32(v) => v.iter().map(|&x| self.coordinate(f64::from(x))).collect(),
-            Coordinates::F64(v) => v.iter().map(|&x| self.coordinate(x)).collect(),
+            Coordinates::F32(v) => v.par_iter().with_min_len(PART).map(|&x| narrow(of(f64::from(x)))).collect(),
+            Coordinates::F64(v) => v.par_iter().with_min_len(PART).map(|&x| narrow(of(x))).collect(),
         }
+    }
+
+    /// [`Grid::coordinate`], for many.
+    fn rounded(self) -> impl Fn(f64) -> i64 + Copy {
+        let scaled = num::scaling(-self.unit_exponent());
+        move |x| num::nearest_even(scaled(x))
     }
 
     /// Tokens in the stored width from lattice coordinates, row-major.
@@ -79,10 +96,28 @@ impl Grid {
     /// # Errors
     /// A shape that does not fit.
     pub fn tokens(self, n: usize, d: usize, coordinates: &[i64]) -> Result<Tokens> {
-        let reals = coordinates.iter().map(|&c| self.real(c));
+        if d == 0 || coordinates.len() != n * d {
+            return Err(Error::input(format!(
+                "{} coordinates are not those of {n} tokens in R^{d}",
+                coordinates.len()
+            )));
+        }
+        self.tokens_of(n, d, |i| coordinates[i * d..][..d].iter().copied())
+    }
+
+    /// Tokens in the stored width from a function that gives the lattice coordinates of each.
+    ///
+    /// # Errors
+    /// n or d of 0.
+    pub(crate) fn tokens_of<R>(self, n: usize, d: usize, row: impl Fn(usize) -> R + Sync) -> Result<Tokens>
+    where
+        R: Iterator<Item = i64>,
+    {
+        let real = num::scaling(self.unit_exponent());
+        let real = |coordinate: i64| real(coordinate as f64);
         let coordinates = match self.precision {
-            Precision::F32 => Coordinates::F32(reals.map(|x| x as f32).collect()),
-            Precision::F64 => Coordinates::F64(reals.collect()),
+            Precision::F32 => Coordinates::F32(filled(n, d, |i| row(i).map(|x| real(x) as f32))),
+            Precision::F64 => Coordinates::F64(filled(n, d, |i| row(i).map(real))),
         };
         Tokens::from_flat(n, d, coordinates)
     }
@@ -92,7 +127,11 @@ impl Grid {
     /// # Errors
     /// As [`Grid::tokens`].
     pub fn snap(self, tokens: &Tokens) -> Result<Tokens> {
-        self.tokens(tokens.n(), tokens.d(), &self.coordinates(tokens))
+        let (n, d, of) = (tokens.n(), tokens.d(), self.rounded());
+        match tokens.coordinates() {
+            Coordinates::F32(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(f64::from(x)))),
+            Coordinates::F64(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(x))),
+        }
     }
 
     /// True if every coordinate lies on this lattice, and none beyond 2^e: a run never leaves it.
@@ -102,6 +141,19 @@ impl Grid {
             && largest <= num::scale(1.0, self.exponent)
             && self.coordinates(tokens).iter().zip(tokens.to_f64()).all(|(&c, x)| self.real(c) == x)
     }
+}
+
+/// n rows of length d, filled in parallel.
+fn filled<T: Copy + Default + Send, R: Iterator<Item = T>>(
+    n: usize,
+    d: usize,
+    row: impl Fn(usize) -> R + Sync,
+) -> Vec<T> {
+    let mut all = vec![T::default(); n * d];
+    all.par_chunks_mut(d.max(1)).with_min_len(PART.div_ceil(d.max(1))).enumerate().for_each(|(i, into)| {
+        into.iter_mut().zip(row(i)).for_each(|(into, x)| *into = x);
+    });
+    all
 }
 
 #[cfg(test)]

@@ -36,6 +36,22 @@ pub fn scale(x: f64, k: i32) -> f64 {
     libm::scalbn(x, k)
 }
 
+/// `x · 2^k` as [`scale`] has it, for many x that are integers or have integers for results: two
+/// products, which vectors do.
+pub(crate) fn scaling(k: i32) -> impl Fn(f64) -> f64 + Copy {
+    // |k| is below 2200, so both factors are normal. The first product is exact: what it could lose
+    // to underflow is far below a half in the result.
+    let (first, second) = (scale(1.0, k / 2), scale(1.0, k - k / 2));
+    move |x| x * first * second
+}
+
+/// The nearest integer, half to even.
+pub(crate) fn nearest_even(x: f64) -> i64 {
+    // From 2^52 on every float is an integer; below, this sum has no other place to round to.
+    let shift = 4_503_599_627_370_496f64.copysign(x);
+    (if x.abs() < 4_503_599_627_370_496.0 { (x + shift) - shift } else { x }) as i64
+}
+
 /// The least integer e with `magnitude <= 2^e`; 0 for a magnitude of 0.
 pub fn exponent_above(magnitude: f64) -> i32 {
     if magnitude == 0.0 {
@@ -185,6 +201,20 @@ mod tests {
     }
 
     proptest! {
+        /// The lattice by products and sums must be the one by exponents: a token rounded another way
+        /// would be another run.
+        #[test]
+        fn many_are_scaled_and_rounded_as_one(bits in any::<u64>(), k in -60i32..60, e in -1073i32..=1024) {
+            let x = f64::from_bits(bits);
+            prop_assert_eq!(nearest_even(x), x.round_ties_even() as i64);
+            prop_assert_eq!(nearest_even(scale(x, k) / 2.0), (scale(x, k) / 2.0).round_ties_even() as i64);
+            // A coordinate of a cloud with this exponent, to its lattice and back.
+            let x = scale(f64::from_bits(bits >> 12 | 1023 << 52) - 1.0, e - (bits & 63) as i32);
+            let there = scaling(53 - e)(x);
+            prop_assert_eq!(nearest_even(there), scale(x, 53 - e).round_ties_even() as i64);
+            prop_assert_eq!(scaling(e - 53)(there.round()), scale(there.round(), e - 53));
+        }
+
         /// The mean's rounding decides where groups merge.
         #[test]
         fn division_is_nearest_even(a in -1_000_000i128..1_000_000, b in 1i128..1000) {

@@ -1,143 +1,191 @@
-//! The self-test: does each engine of this machine compute what is promised?
+//! The self-test: does an engine of this machine compute what it must?
 //!
-//! An engine takes some steps of each of [`systems()`], under each of its plans. Exact rules must end
-//! in the hash that is kept in this folder, which a test derives anew from the reference; rules in
-//! real numbers must stay within the bounds of [`crate::verify`].
+//! Systems under the contract have one trajectory on every engine. `hashes.txt` keeps a hash of
+//! each, which a test makes again from the reference: an engine passes where it finds the same.
+//! Rules in real numbers are stepped beside the reference, within the bounds that `verify` derives.
 
 mod systems;
+
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::choice::Plan;
 use crate::clock::Instant;
-use crate::engine::{Engine, Step, Steps};
+use crate::engine::{Engine, Steps};
 use crate::error::{Error, Result};
-use crate::exact::Grid;
-use crate::model::Model;
-use crate::tokens::Tokens;
+use crate::tokens::Precision;
 use crate::verify::Verifier;
-pub use systems::{System, systems};
+use systems::System;
 
-/// The hash of each exact system after its steps, and its name, a line each.
+/// Steps of the systems under the contract.
+const STEPS: u64 = 8;
+/// Steps of the rules in real numbers, each beside the reference.
+const REAL_STEPS: u64 = 3;
+/// Rows of these that are checked in every step.
+const ROWS: usize = 100;
+
+/// A line for each system: its hash and its name.
 const HASHES: &str = include_str!("hashes.txt");
 
-/// Rows of a rule in real numbers that are held to their bounds.
-const ROWS: usize = 64;
+/// Opens an engine on a system's first state.
+pub(crate) type Open =
+    Box<dyn Fn(Plan, &crate::model::Model, &crate::tokens::Tokens, crate::exact::Grid) -> Result<Box<dyn Engine>>>;
 
-/// Opens an engine on a system's tokens.
-type Open = Box<dyn Fn(Plan, &Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
-
-/// An engine that is tested.
-pub struct Contender {
-    /// Its name in the report.
+/// An engine to test.
+pub(crate) struct Tested {
+    /// Its name, with the adapter.
     pub name: String,
-    /// Whether it takes a system under a plan.
-    pub takes: fn(&System, Plan) -> bool,
-    /// Opens it.
-    pub open: Open,
+    /// The precisions of its rules in real numbers.
+    pub real: &'static [Precision],
+    /// Makes it; or why it can't be made at all.
+    pub open: std::result::Result<Open, String>,
 }
 
-/// One system on one engine under one plan.
+/// What a system showed on an engine.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
-    /// The engine's name.
+pub(crate) struct Line {
+    /// The engine, with the adapter.
     pub engine: String,
-    /// The system's name.
+    /// The system; the opening of the engine where that failed.
     pub system: String,
-    /// The plan.
+    /// The plan that was asked for.
     pub plan: &'static str,
-    /// Whether it did what is promised.
+    /// Whether it passed.
     pub passed: bool,
-    /// What was right or wrong: a hash, a share of a bound, the first breach.
+    /// What was wrong, or what was compared.
     pub detail: String,
-    /// Seconds, with those of compiling.
+    /// Seconds that it took, with what is compiled on the way.
     pub seconds: f64,
 }
 
-impl std::fmt::Display for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.passed { "PASS" } else { "FAIL" };
-        let Self { engine, system, plan, detail, seconds, .. } = self;
-        write!(f, "{verdict}  {engine}  {plan:5}  {system:34}  {seconds:6.2} s  {detail}")
-    }
-}
-
-/// Tests a contender on some systems; `tell` is called after each line. A device that fails ends its
-/// test there.
+/// Number of lines that an engine makes if it can be opened.
 ///
 /// # Errors
-/// The errors of `tell`; a cloud that cannot be drawn.
-pub fn run(contender: &Contender, systems: &[System], mut tell: impl FnMut(&Line) -> Result<()>) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    for system in systems {
-        let start = system.start()?;
-        for (plan, name) in Plan::ALL.into_iter().filter(|&(plan, _)| (contender.takes)(system, plan)) {
-            let clock = Instant::now();
-            let verdict = check(system, &start, &|| (contender.open)(plan, &system.model, &start.0, start.1));
-            let lost = matches!(verdict, Err(Error::Device(_)));
-            let (passed, detail) = match verdict {
-                Ok(detail) => (true, detail),
+/// As [`test`].
+pub(crate) fn lines(tested: &Tested) -> Result<usize> {
+    let exact = systems::exact()?.iter().map(|system| plans(system).len()).sum::<usize>();
+    let real = tested.real.iter().map(|&precision| Ok(systems::real(precision)?.len())).sum::<Result<usize>>()?;
+    Ok(if tested.open.is_ok() { exact + real } else { 1 })
+}
+
+/// Tests an engine, line by line.
+///
+/// # Errors
+/// Of the list of systems; a failure of the engine is a line.
+pub(crate) fn test(tested: &Tested, mut say: impl FnMut(Line)) -> Result<()> {
+    let line = |system: &str, plan: Plan, (passed, detail), seconds: Duration| Line {
+        engine: tested.name.clone(),
+        system: system.into(),
+        plan: plan.name(),
+        passed,
+        detail,
+        seconds: seconds.as_secs_f64(),
+    };
+    let open = match &tested.open {
+        Ok(open) => open,
+        Err(why) => {
+            say(line("opening", Plan::Auto, (false, why.clone()), Duration::ZERO));
+            return Ok(());
+        }
+    };
+    for system in systems::exact()? {
+        for &plan in plans(&system) {
+            let start = Instant::now();
+            let found = open(plan, &system.model, &system.tokens, system.grid)
+                .and_then(|mut engine| trajectory(engine.as_mut(), &system));
+            let outcome = match found {
+                Ok(hash) if Some(hash.as_str()) == kept(&system.name) => (true, hash),
+                Ok(hash) => (false, format!("{hash}, where {} is right", kept(&system.name).unwrap_or("none kept"))),
                 Err(error) => (false, error.to_string()),
             };
-            let line = Line {
-                engine: contender.name.clone(),
-                system: system.name.clone(),
-                plan: name,
-                passed,
-                detail,
-                seconds: clock.elapsed().as_secs_f64(),
-            };
-            tell(&line)?;
-            lines.push(line);
-            if lost {
-                return Ok(lines);
-            }
+            say(line(&system.name, plan, outcome, start.elapsed()));
         }
     }
-    Ok(lines)
+    for &precision in tested.real {
+        for system in systems::real(precision)? {
+            let start = Instant::now();
+            let found = open(Plan::Auto, &system.model, &system.tokens, system.grid)
+                .and_then(|mut engine| within_bounds(engine.as_mut(), &system));
+            let outcome = found.unwrap_or_else(|error| (false, error.to_string()));
+            say(line(&system.name, Plan::Auto, outcome, start.elapsed()));
+        }
+    }
+    Ok(())
 }
 
-/// What an engine was right in.
-///
-/// # Errors
-/// [`Error::Verification`] with the first breach; device failures.
-fn check(
-    system: &System,
-    (tokens, grid): &(Tokens, Grid),
-    open: &dyn Fn() -> Result<Box<dyn Engine>>,
-) -> Result<String> {
-    let kept = kept(&system.name);
-    if let Some(kept) = kept {
-        let found = hash(system, *grid, open()?.as_mut())?;
-        if found == kept {
-            return Ok(found[..16].into());
+fn plans(system: &System) -> &'static [Plan] {
+    if system.has_tree { &[Plan::Brute, Plan::Tree] } else { &[Plan::Brute] }
+}
+
+/// The hash of a system's trajectory that is kept.
+fn kept(name: &str) -> Option<&'static str> {
+    HASHES.lines().find_map(|line| line.split_once("  ").filter(|(_, kept)| *kept == name)).map(|(hash, _)| hash)
+}
+
+/// A hash of all states, argmaxes and strip sizes of a trajectory, 16 hexadecimal digits.
+fn trajectory(engine: &mut dyn Engine, system: &System) -> Result<String> {
+    let mut steps = Steps::new(&system.model, system.grid, system.tokens.d());
+    let mut hasher = blake3::Hasher::new();
+    for t in 0..STEPS {
+        engine.step(&[steps.at(t)?])?;
+        hasher.update(engine.tokens()?.hash().as_bytes());
+        let strips = engine.strips()?;
+        for v in strips.argmax.iter().chain(&strips.count) {
+            hasher.update(&v.to_le_bytes());
         }
     }
-    let mut verifier = Verifier::new(&system.model, *grid, tokens.n(), tokens.d(), kept.is_none().then_some(ROWS));
-    let mut engine = open()?;
-    for t in 0..system.steps() {
-        verifier.step(engine.as_mut(), t)?;
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
+}
+
+/// Whether some steps stay within the derived bounds.
+fn within_bounds(engine: &mut dyn Engine, system: &System) -> Result<(bool, String)> {
+    let mut verifier = Verifier::new(&system.model, system.grid, system.tokens.n(), system.tokens.d(), Some(ROWS));
+    for t in 0..REAL_STEPS {
+        verifier.step(engine, t)?;
     }
     let findings = &verifier.findings;
-    match (findings.breaches.first(), kept) {
-        (Some(breach), _) => Err(Error::Verification(breach.clone())),
-        (None, Some(_)) => Err(Error::Verification("another hash than the reference's, seen in no single step".into())),
-        (None, None) => Ok(format!("at most {:.3} of its bound", findings.max_share)),
+    Ok(match findings.breaches.first() {
+        _ if findings.passed() => (true, format!("errors up to {:.1e} of their bounds", findings.max_share)),
+        Some(breach) => (false, breach.clone()),
+        None => return Err(Error::device("the check failed without a breach")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{on_cpu, on_reference};
+
+    /// If a kept hash were not the reference's, every engine that is right would fail, and one that
+    /// is wrong might pass.
+    #[test]
+    fn kept_hashes_are_the_reference() {
+        let line = |system: System| {
+            let mut engine = on_reference(Plan::Brute, &system.model, &system.tokens, system.grid).unwrap();
+            format!("{}  {}\n", trajectory(engine.as_mut(), &system).unwrap(), system.name)
+        };
+        let found: String = systems::exact().unwrap().into_iter().map(line).collect();
+        assert!(found == HASHES, "src/selftest/hashes.txt should be\n{found}");
     }
-}
 
-/// The hash of an exact system after its steps, all in one call.
-///
-/// # Errors
-/// Device failures.
-pub fn hash(system: &System, grid: Grid, engine: &mut dyn Engine) -> Result<String> {
-    let mut steps = Steps::new(&system.model, grid, system.d);
-    let steps = (0..system.steps()).map(|t| steps.at(t)).collect::<Result<Vec<Step>>>()?;
-    engine.step(&steps)?;
-    Ok(engine.tokens()?.hash().to_hex().to_string())
-}
+    fn outcomes(open: Open) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let real = &[Precision::F32, Precision::F64];
+        test(&Tested { name: "it".into(), real, open: Ok(open) }, |line| lines.push(line)).unwrap();
+        lines
+    }
 
-/// The hash that is kept of a system; none of rules in real numbers.
-pub fn kept(system: &str) -> Option<&'static str> {
-    HASHES.lines().filter_map(|line| line.split_once("  ")).find(|(_, name)| *name == system).map(|(hash, _)| hash)
+    /// A self-test that passes an engine whose tokens are a few units off would pass a wrong kernel.
+    #[test]
+    fn an_engine_of_another_system_fails() {
+        let right = outcomes(Box::new(on_cpu));
+        assert!(right.iter().all(|line| line.passed), "{right:#?}");
+        let wrong = outcomes(Box::new(|plan, model, tokens, grid| {
+            let moved: Vec<f64> = tokens.to_f64().iter().map(|x| x * 1.000_001).collect();
+            on_cpu(plan, model, &grid.snap(&crate::tokens::Tokens::from_flat(tokens.n(), tokens.d(), moved)?)?, grid)
+        }));
+        let passed: Vec<&str> = wrong.iter().filter(|line| line.passed).map(|line| &*line.system).collect();
+        assert!(wrong.len() == right.len() && passed.iter().all(|name| !name.contains("localmax")), "{passed:?}");
+    }
 }

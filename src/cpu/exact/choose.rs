@@ -6,21 +6,21 @@
 //! is repeated sooner where steps become expensive, and always on keys just sorted and merged. A
 //! step that comes to cost several times its estimate is left in the middle for the other plan.
 
-use rayon::prelude::*;
-
 use crate::choice;
-use crate::cpu::exact::brute::BruteForce;
-use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
+use crate::cpu::exact::brute::{BruteForce, Pairs};
+use crate::cpu::exact::coarse;
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Stepper, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
-use crate::cpu::lanes::{InstructionSet, Vectors};
-use crate::exact::Step;
+use crate::cpu::lanes::InstructionSet;
+use crate::error;
+use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
+use crate::tokens::Tokens;
 
 /// The most runs of packets that are sampled of a search; few, since a search may be dearer than
 /// brute force.
@@ -42,6 +42,11 @@ pub(crate) fn looks_at_norms(d: usize) -> bool {
     (4..=16).contains(&d)
 }
 
+/// True if scores in 8 bits are worth a look.
+fn looks_at_bytes(d: usize, set: InstructionSet) -> bool {
+    d >= coarse::LEAST_DIMENSION && set.has_byte_products()
+}
+
 /// The state under the plan of its last step.
 pub(crate) struct Chooser<W: Width> {
     asked: choice::Plan,
@@ -51,7 +56,9 @@ pub(crate) struct Chooser<W: Width> {
     ledger: Ledger,
     /// The most that the next step may cost under the plan chosen.
     limit: Option<f64>,
-    /// Brute force was left for what tokens that have met cost it. They will not part.
+    /// The cheapest plan that scores all pairs, when last looked at.
+    pairs: choice::Plan,
+    /// All pairs were left for what tokens that have met cost there. They will not part.
     no_brute: bool,
     effort: Option<Effort>,
 }
@@ -64,8 +71,8 @@ enum SearchState<W: Width> {
 }
 
 impl<W: Width> SearchState<W> {
-    fn brute(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
-        Self::Brute(Box::new(BruteForce::of(x, d, set)))
+    fn pairs(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan) -> Self {
+        Self::Brute(Box::new(BruteForce::of(x, d, set, plan == choice::Plan::Filter)))
     }
 
     fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, upkeep: Upkeep, mask: Mask) -> Self {
@@ -114,14 +121,15 @@ impl<W: Width> Chooser<W> {
     /// Builds the state from every token's lattice coordinates, row-major.
     pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan, upkeep: Upkeep) -> Self {
         let state = match asked {
-            choice::Plan::Brute => SearchState::brute(x, d, set),
+            choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
             choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
             choice::Plan::Auto | choice::Plan::Tree => {
                 SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full)
             }
         };
         let ledger = Ledger::default();
-        Self { asked, state, set, upkeep, ledger, limit: None, no_brute: false, effort: None }
+        let pairs = choice::Plan::Brute;
+        Self { asked, state, set, upkeep, ledger, limit: None, pairs, no_brute: false, effort: None }
     }
 
     /// Takes the tokens out and empties the buffers.
@@ -149,11 +157,19 @@ impl<W: Width> Chooser<W> {
         let samples = (n / ROWS_A_RUN).clamp(2, SAMPLES);
         let [tree, sampling] = state.estimate(step, samples, interrupt);
         choosing += sampling;
-        // Brute force runs over all tokens, and is sampled over the distinct ones.
+        // Pairs are of all tokens, and are sampled over the distinct ones.
         let ratio = (n as f64 / state.keys() as f64).powi(2);
-        let [mut brute, sampling] = brute_force(state, step, set, tree / ratio, interrupt);
-        choosing += sampling;
-        brute = if self.no_brute { f64::INFINITY } else { brute * ratio };
+        let mut brute = f64::INFINITY;
+        for plan in [choice::Plan::Brute, choice::Plan::Filter] {
+            if self.no_brute || (plan == choice::Plan::Filter && !looks_at_bytes(d, set)) {
+                continue;
+            }
+            let [cost, sampling] = all_pairs(state, step, set, plan, tree.min(brute) / ratio, interrupt);
+            choosing += sampling;
+            if cost * ratio < brute {
+                (brute, self.pairs) = (cost * ratio, plan);
+            }
+        }
         let mut plan = choice::Plan::Tree;
         if looks_at_norms(d) && tree.min(brute) > 4.0 * choosing {
             let by_norm = TreeSearch::<W>::new(state.tokens(), d, set, Order::Norm, upkeep, step.mask);
@@ -166,7 +182,7 @@ impl<W: Width> Chooser<W> {
         }
         self.limit = match plan {
             choice::Plan::Tree if brute < tree => {
-                self.state = SearchState::brute(self.take_tokens(), d, set);
+                self.state = SearchState::pairs(self.take_tokens(), d, set, self.pairs);
                 Some(PATIENCE * brute)
             }
             choice::Plan::Tree if brute.is_finite() => Some(brute.max(PATIENCE * tree)),
@@ -183,7 +199,7 @@ impl<W: Width> Chooser<W> {
             self.turn_to_tree(step.mask);
         } else {
             let (x, d) = (self.take_tokens(), self.shape().1);
-            self.state = SearchState::brute(x, d, self.set);
+            self.state = SearchState::pairs(x, d, self.set, self.pairs);
         }
     }
 
@@ -196,34 +212,36 @@ impl<W: Width> Chooser<W> {
     }
 }
 
-/// The cost of a step of brute force over the keys of a search, or a lower bound that is far above
-/// `rival`; and that of finding out.
-fn brute_force<W: Width>(
+/// The cost of a step of a plan that scores all pairs, over the keys of a search, or a lower bound
+/// that is far above `rival`; and that of finding out.
+fn all_pairs<W: Width>(
     state: &TreeSearch<W>,
     step: &Step,
     set: InstructionSet,
+    plan: choice::Plan,
     rival: f64,
     interrupt: &Interrupt,
 ) -> [f64; 2] {
-    let (cloud, plan, lanes) = (state.cloud(), &PreparedStep::new(step), set.packet_rows(W::PRECISION));
-    let (prices, watch) = (Prices::of_pairs::<W>(cloud.d, set), &Watch::new(interrupt, None));
-    let pairs = (cloud.n as u64).saturating_mul(cloud.n as u64) / if step.mask == Mask::Causal { 2 } else { 1 };
-    let floor = prices.of_scores(pairs);
+    let (cloud, prepared, coarse) = (state.cloud(), &PreparedStep::new(step), plan == choice::Plan::Filter);
+    let (prices, watch) = (Pairs::<W>::prices(cloud.d, set, coarse), &Watch::new(interrupt, None));
+    let count = (cloud.n as u64).saturating_mul(cloud.n as u64) / if step.mask == Mask::Causal { 2 } else { 1 };
+    // Most keys may be left after few coordinates.
+    let floor = prices.of_scores(count) * if coarse { (32.0 / cloud.d as f64).min(1.0) } else { 1.0 };
     if floor > 4.0 * rival {
         return [floor, 0.0];
     }
-    let mut scratch = PacketScratch::new(cloud.n, cloud.d, lanes);
+    let pairs = Pairs::of(cloud, set, coarse);
+    let (mut scratch, lanes) = (pairs.scratch(), pairs.lanes());
     let mut tally = Tally::default();
     for sample in 0..BRUTE_SAMPLES {
         let count = lanes.min(cloud.n);
         let first = (cloud.n - count) * (sample + 1) / (BRUTE_SAMPLES + 1);
         let rows: Vec<u32> = (first as u32..(first + count) as u32).collect();
-        let (scratch, rows) = (&mut scratch, &rows[..]);
-        let packet = Packet { cloud, plan, scratch, rows, purpose: Purpose::Trial, watch };
-        tally = tally + <W as Vectors>::run(set, packet);
+        tally = tally + pairs.run(prepared, &mut scratch, &rows, Purpose::Trial, watch);
     }
     let cost = prices.of(&tally) as f64;
-    [cost * cloud.n as f64 / tally.rows.max(1) as f64, cost]
+    let preparing = if coarse { prices.of(&Tally { rows: cloud.n as u64, ..Tally::default() }) as f64 } else { 0.0 };
+    [cost * cloud.n as f64 / tally.rows.max(1) as f64, cost + preparing]
 }
 
 impl<W: Width> Stepper for Chooser<W> {
@@ -234,11 +252,12 @@ impl<W: Width> Stepper for Chooser<W> {
         }
     }
 
-    fn coordinates(&self) -> Vec<i64> {
-        let widened = |tokens: &[W::Int]| tokens.par_iter().map(|x| Integer::to_i64(*x)).collect();
+    fn tokens(&self, grid: Grid) -> error::Result<Tokens> {
+        let (n, d) = self.shape();
+        let of = |x: &W::Int| Integer::to_i64(*x);
         match &self.state {
-            SearchState::Brute(state) => widened(state.tokens()),
-            SearchState::TreeSearch(state, _) => widened(&state.tokens()),
+            SearchState::Brute(state) => grid.tokens_of(n, d, |i| state.cloud.row(i).iter().map(of)),
+            SearchState::TreeSearch(state, _) => grid.tokens_of(n, d, |i| state.token(i).iter().map(of)),
         }
     }
 
@@ -256,8 +275,8 @@ impl<W: Width> Stepper for Chooser<W> {
         let (report, tally) = taken?;
         let (plan, rows, prices) = match &self.state {
             SearchState::Brute(state) => {
-                let (n, d) = state.shape();
-                (choice::Plan::Brute, n, Prices::of_pairs::<W>(d, self.set))
+                let (n, _) = state.shape();
+                (state.plan(), n, Pairs::<W>::prices(state.shape().1, self.set, state.plan() == choice::Plan::Filter))
             }
             SearchState::TreeSearch(state, plan) => {
                 self.limit = None;

@@ -10,6 +10,7 @@
 use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::InstructionSet;
+use crate::tokens::Precision;
 
 /// Prices of the counts of a [`Tally`], in picoseconds of one thread.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,20 @@ impl Prices {
     pub(crate) fn of_pairs<W: Width>(d: usize, set: InstructionSet) -> Self {
         let lane = 64 / set.packet_rows(W::PRECISION) as u64;
         Self { score: lane * (20 + 9 * d as u64), ..Self::of_search::<W>(d, set) }
+    }
+
+    /// Prices of a plan that scores every pair in 8 bits.
+    pub(crate) fn of_bytes<W: Width>(d: usize) -> Self {
+        let (d, product) = (d as u64, if W::PRECISION == Precision::F32 { 60 } else { 400 });
+        Self {
+            // The rotation, which every key and every row takes.
+            row: 30_000 + 14_000 * d,
+            score: 10 + 3 * d,
+            bound: 0,
+            shared: 0,
+            exact: 8_000 + product * d,
+            sorted: 0.0,
+        }
     }
 
     /// Prices of a search among keys in order.

@@ -12,6 +12,7 @@
 //! | `step` | a step in a precision's integers, counts of its work, and the watch over it |
 //! | `cost` | what counts of work cost |
 //! | `brute` | the state as tokens; every pair is scored, a packet of rows at a time |
+//! | `coarse` | scores in 8 bits, by which `brute` rules out most pairs in many dimensions |
 //! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `choose` | the choice among brute force, the order of norms and the tree |
@@ -22,6 +23,7 @@
 mod brute;
 mod choose;
 pub(crate) mod cloud;
+mod coarse;
 mod cost;
 mod filter;
 mod query;
@@ -100,12 +102,16 @@ impl ExactCpu {
         let state = 3 * blocks * BLOCK as u64 * d * bytes;
         let lanes = InstructionSet::best().packet_rows(precision) as u64;
         let brute = state + 8 * n + threads * lanes * bytes * (blocks + 6 * (d + 1));
+        // The keys in 8 bits with their bounds, and a packet's bounds of every 16 keys.
+        let parts = n.div_ceil(coarse::PART as u64);
+        let filter = brute + n * (d + 4) + 64 * parts + threads * 64 * (4 * parts + 5 * d * bytes);
         let sorted = state + tree::memory(n, d, bytes) + threads * lanes * bytes * (blocks + 8 * (d + 1));
         match plan {
             choice::Plan::Brute => brute,
+            choice::Plan::Filter => filter,
             choice::Plan::Norm | choice::Plan::Tree => sorted,
             choice::Plan::Auto if choose::looks_at_norms(d as usize) => 2 * sorted,
-            choice::Plan::Auto => sorted.max(brute),
+            choice::Plan::Auto => sorted.max(filter),
         }
     }
 
@@ -135,12 +141,12 @@ impl Engine for ExactCpu {
     }
 
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
-        let (_, d) = self.state.shape();
+        let (n, d) = self.state.shape();
         self.interrupt.clone().whole_steps(steps, |step| {
             let step = step.exact()?;
             // An interrupt leaves the tokens as they were, but the strips are written over.
             self.stepped = false;
-            let taken = self.pool.install(|| self.state.step(step, &self.interrupt));
+            let taken = self.pool.install_for(n, || self.state.step(step, &self.interrupt));
             let (report, tally) = taken.map_err(|_| Error::Interrupted("interrupted".into()))?;
             self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
             self.stepped = true;
@@ -149,8 +155,7 @@ impl Engine for ExactCpu {
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        let (n, d) = self.state.shape();
-        self.grid.tokens(n, d, &self.pool.install(|| self.state.coordinates()))
+        self.pool.install_for(self.state.shape().0, || self.state.tokens(self.grid))
     }
 
     fn effort(&self) -> Option<Effort> {
@@ -173,6 +178,5 @@ impl Engine for ExactCpu {
 }
 
 fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn Stepper> {
-    let x = grid.coordinates(tokens).into_iter().map(W::Int::of).collect();
-    Box::new(Chooser::<W>::new(x, tokens.d(), set, options.plan, options.upkeep))
+    Box::new(Chooser::<W>::new(grid.coordinates_as(tokens, W::Int::of), tokens.d(), set, options.plan, options.upkeep))
 }

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::exact::width::{Integer, Width};
-use crate::exact::{Step, TokenMatrix};
+use crate::error::Result;
+use crate::exact::{Grid, Step, TokenMatrix};
 use crate::interrupt::Interrupt;
 use crate::outcome::{Effort, StepReport, Strips};
+use crate::tokens::Tokens;
 
 /// A step with its matrix in the integers of a precision.
 pub(crate) struct PreparedStep<'a, W: Width> {
@@ -123,8 +125,8 @@ impl<'a> Watch<'a> {
 /// A state that steps, of either precision.
 pub(crate) trait Stepper: Send + Sync {
     fn shape(&self) -> (usize, usize);
-    /// Every token's lattice coordinates, row-major.
-    fn coordinates(&self) -> Vec<i64>;
+    /// The tokens, in the stored width.
+    fn tokens(&self, grid: Grid) -> Result<Tokens>;
     /// Takes a step, whole or not at all.
     fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left>;
     /// Argmax and strip size of every token in the last step.

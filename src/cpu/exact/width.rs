@@ -72,6 +72,10 @@ pub(crate) trait Width:
     fn dots(lanes: usize, q: &[Self::Int], x: &[Self::Int], into: &mut [Self::Wide; LANES]);
     /// Q·X for one lane.
     fn dot(q: &[Self::Int], lanes: usize, lane: usize, x: &[Self::Int]) -> Self::Wide;
+    /// Q·X of two rows.
+    fn dot_rows(q: &[Self::Int], x: &[Self::Int]) -> Self::Wide;
+    /// Adds a row to a sum of few.
+    fn add_rows(sum: &mut [Self::Int], x: &[Self::Int]);
     /// `a·b` of two coordinates.
     fn product(a: Self::Int, b: Self::Int) -> Self::Wide;
     /// `floor((sum + 2^(b−1))/2^b)`.
@@ -187,6 +191,16 @@ macro_rules! width {
             #[inline(always)]
             fn dot(q: &[$int], lanes: usize, lane: usize, x: &[$int]) -> $wide {
                 x.iter().enumerate().map(|(k, &x)| Self::product(q[k * lanes + lane], x)).sum()
+            }
+
+            #[inline(always)]
+            fn dot_rows(q: &[$int], x: &[$int]) -> $wide {
+                q.iter().zip(x).map(|(&q, &x)| Self::product(q, x)).sum()
+            }
+
+            #[inline(always)]
+            fn add_rows(sum: &mut [$int], x: &[$int]) {
+                sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
             }
 
             #[inline(always)]

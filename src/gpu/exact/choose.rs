@@ -159,7 +159,10 @@ impl ExactGpu {
     /// It has not.
     pub fn require(plan: choice::Plan, d: usize) -> Result<()> {
         match plan {
-            choice::Plan::Norm => Err(Error::input("the gpu engine has no plan \"norm\"; take auto, brute or tree")),
+            choice::Plan::Filter | choice::Plan::Norm => {
+                let plan = plan.name();
+                Err(Error::input(format!("the gpu engine has no plan {plan:?}; take auto, brute or tree")))
+            }
             choice::Plan::Tree if d > WIDEST => Err(Error::input(format!(
                 "the gpu engine searches by a tree up to d = {WIDEST}, and d is {d}; take auto, brute or --engine cpu"
             ))),
@@ -352,7 +355,7 @@ fn lost() -> Error {
 /// Whether a tree may take steps.
 fn searches(plan: choice::Plan, (n, d): (usize, usize)) -> bool {
     match plan {
-        choice::Plan::Brute | choice::Plan::Norm => false,
+        choice::Plan::Brute | choice::Plan::Filter | choice::Plan::Norm => false,
         choice::Plan::Tree => true,
         choice::Plan::Auto => n >= FEWEST && d <= DIMENSIONS,
     }

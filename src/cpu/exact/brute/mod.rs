@@ -1,19 +1,24 @@
-//! The state as tokens: a step compares every row with every key, by
-//! [`crate::cpu::exact::brute::packet`].
+//! The state as tokens: a step compares every row with every key, by floats
+//! ([`crate::cpu::exact::brute::packet`]) or in 8 bits first ([`crate::cpu::exact::coarse`]).
 
 pub(crate) mod packet;
+mod pairs;
+
+pub(crate) use pairs::Pairs;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::brute::packet::{Packet, PacketScratch};
+use crate::choice;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::cpu::lanes::InstructionSet;
 use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
+
+/// The cost of scores that one thread computes before another has woken up: 10 microseconds.
+const ALONE: f64 = 1e7;
 
 /// The tokens in their own order, and the strips of the last step.
 pub(crate) struct BruteForce<W: Width> {
@@ -22,37 +27,31 @@ pub(crate) struct BruteForce<W: Width> {
     next: Vec<W::Int>,
     strips: Strips,
     set: InstructionSet,
+    /// Whether scores are computed in 8 bits first.
+    coarse: bool,
 }
 
 impl<W: Width> BruteForce<W> {
     /// Builds the state from every token's lattice coordinates, row-major.
-    pub(crate) fn of(mut x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
+    pub(crate) fn of(mut x: Vec<W::Int>, d: usize, set: InstructionSet, coarse: bool) -> Self {
         let n = x.len() / d;
         let padded = n.next_multiple_of(BLOCK) * d;
         x.resize(padded, W::Int::default());
         let floats = vec![W::default(); padded];
         let cloud = Cloud { n, d, x, floats, largest: Vec::new(), twins: Vec::new() };
         let strips = Strips { argmax: vec![0; n], count: vec![0; n] };
-        let mut state = Self { cloud, next: vec![W::Int::default(); padded], strips, set };
+        let mut state = Self { cloud, next: vec![W::Int::default(); padded], strips, set, coarse };
         state.cloud.refloat();
         state
     }
 
-    fn lanes(&self) -> usize {
-        self.set.packet_rows(W::PRECISION)
-    }
-
-    fn scratch(&self) -> PacketScratch<W> {
-        PacketScratch::new(self.cloud.n, self.cloud.d, self.lanes())
+    /// The plan that it is.
+    pub(crate) fn plan(&self) -> choice::Plan {
+        if self.coarse { choice::Plan::Filter } else { choice::Plan::Brute }
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.cloud.n, self.cloud.d)
-    }
-
-    /// Every token's coordinates, row-major.
-    pub(crate) fn tokens(&self) -> &[W::Int] {
-        &self.cloud.x[..self.cloud.n * self.cloud.d]
     }
 
     /// Takes the tokens out and empties the buffers.
@@ -70,24 +69,25 @@ impl<W: Width> BruteForce<W> {
         interrupt: &Interrupt,
         limit: Option<f64>,
     ) -> Result<(StepReport, Tally), Left> {
-        let (lanes, cloud, set) = (self.lanes(), &self.cloud, self.set);
-        let (plan, watch) = (&PreparedStep::new(step), &Watch::new(interrupt, limit));
-        let prices = Prices::of_pairs::<W>(cloud.d, set);
+        let (cloud, set) = (&self.cloud, self.set);
+        let (pairs, watch) = (&Pairs::of(cloud, set, self.coarse), &Watch::new(interrupt, limit));
+        let (lanes, plan) = (pairs.lanes(), &PreparedStep::new(step));
+        let prices = Pairs::<W>::prices(cloud.d, set, self.coarse);
+        let fewest = if prices.of_scores((cloud.n * cloud.n) as u64) < ALONE { usize::MAX } else { 1 };
         let packets = self.next[..cloud.n * cloud.d]
             .par_chunks_mut(lanes * cloud.d)
             .zip(self.strips.argmax.par_chunks_mut(lanes))
             .zip(self.strips.count.par_chunks_mut(lanes))
             .enumerate();
-        let tallies = packets.with_max_len(1).map_init(
-            || PacketScratch::new(cloud.n, cloud.d, lanes),
+        let tallies = packets.with_min_len(fewest).with_max_len(1).map_init(
+            || pairs.scratch(),
             |scratch, (packet, ((x, argmax), count))| {
                 if watch.is_left() {
                     return Tally::default();
                 }
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
-                let purpose = Purpose::Move { x, argmax, count };
-                let tally = <W as Vectors>::run(set, Packet { cloud, plan, scratch, rows: &rows, purpose, watch });
+                let tally = pairs.run(plan, scratch, &rows, Purpose::Move { x, argmax, count }, watch);
                 watch.spend(prices.of(&tally));
                 tally
             },
@@ -114,12 +114,12 @@ impl<W: Width> BruteForce<W> {
         let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         sorted.sort_unstable();
         sorted.dedup();
-        let packets = sorted.par_chunks(self.lanes()).map_init(
-            || self.scratch(),
+        let pairs = &Pairs::of(&self.cloud, self.set, self.coarse);
+        let packets = sorted.par_chunks(pairs.lanes()).map_init(
+            || pairs.scratch(),
             |scratch, rows| {
                 let mut members = vec![Vec::new(); rows.len()];
-                let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Packet { cloud: &self.cloud, plan, scratch, rows, purpose, watch });
+                pairs.run(plan, scratch, rows, Purpose::Members(&mut members), watch);
                 members
             },
         );

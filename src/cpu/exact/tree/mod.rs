@@ -120,9 +120,14 @@ impl<W: Width> TreeSearch<W> {
     pub(crate) fn tokens(&self) -> Vec<W::Int> {
         let mut all = vec![W::Int::default(); self.n * self.cloud.d];
         all.par_chunks_mut(self.cloud.d).with_min_len(1024).enumerate().for_each(|(i, row)| {
-            row.copy_from_slice(self.cloud.row(self.places.of(i)));
+            row.copy_from_slice(self.token(i));
         });
         all
+    }
+
+    /// A token's coordinates.
+    pub(crate) fn token(&self, i: usize) -> &[W::Int] {
+        self.cloud.row(self.places.of(i))
     }
 
     /// Takes the tokens out and empties the buffers.

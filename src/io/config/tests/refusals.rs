@@ -103,7 +103,10 @@ fn refusals() {
             edit("steps = 20", "steps = 20\nengine = \"cuda\""),
             "unknown engine \"cuda\"; one of auto, gpu, cpu, reference",
         ),
-        (edit("steps = 20", "steps = 20\nplan = \"kd\""), "unknown plan \"kd\"; one of auto, brute, norm, tree"),
+        (
+            edit("steps = 20", "steps = 20\nplan = \"kd\""),
+            "unknown plan \"kd\"; one of auto, brute, filter, norm, tree",
+        ),
         (edit("steps = 20", "steps = 20\nprecision = \"f16\""), "unknown precision \"f16\"; one of auto, f32, f64"),
         (GOOD.to_owned() + "[output]\nrecord = 3", "output.record must be a text"),
         (GOOD.to_owned() + "[output]\nrecord = \"every 0\"", "output.record: \"every 0\" is no trigger"),

@@ -1,0 +1,118 @@
+//! Scores in 8 bits against scores of floats: the same tokens, argmaxes and counts on every row, in
+//! many dimensions and on clouds that are made to be rounded badly.
+
+use localmax::choice::Plan;
+use localmax::cpu::{ExactCpu, InstructionSet, Options};
+use localmax::engine::Engine;
+use localmax::exact::{Grid, Step, Steps};
+use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::rng::Stream;
+use localmax::schedule::Schedule;
+use localmax::tokens::{Precision, Tokens};
+
+const CLOUDS: [&str; 13] = [
+    "normal",
+    "sphere",
+    "steep",
+    "low rank",
+    "clusters",
+    "ties",
+    "mirrors",
+    "outlier",
+    "one large",
+    "equal",
+    "all but one",
+    "denormal",
+    "zero",
+];
+
+/// n tokens in R^d.
+fn cloud(kind: &str, n: usize, d: usize) -> Vec<f64> {
+    let mut draw = Stream::new(7, kind, 0);
+    let mut rows: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| draw.normal()).collect()).collect();
+    let basis: Vec<Vec<f64>> = (0..4).map(|_| (0..d).map(|_| draw.normal()).collect()).collect();
+    for i in 0..n {
+        let (sample, before) = (rows[i].clone(), rows[i.max(1) - 1].clone());
+        let row = &mut rows[i];
+        match kind {
+            "sphere" => {
+                let norm = sample.iter().map(|x| x * x).sum::<f64>().sqrt();
+                *row = sample.iter().map(|x| x / norm).collect();
+            }
+            "steep" => row.iter_mut().enumerate().for_each(|(k, x)| *x /= (k + 1) as f64),
+            "low rank" => (0..d).for_each(|k| row[k] = (0..4).map(|b| sample[b] * basis[b][k]).sum()),
+            "clusters" => row.iter_mut().zip(&basis[i % 4]).for_each(|(x, centre)| *x = centre + 0.05 * *x),
+            "ties" => row.iter_mut().for_each(|x| *x = x.round().clamp(-1.0, 1.0)),
+            "mirrors" if i % 2 == 1 => *row = before.iter().map(|x| -x).collect(),
+            "outlier" if i == n / 2 => row.iter_mut().for_each(|x| *x *= 1e30),
+            "one large" => row[d / 3] *= 1e4,
+            "equal" => row.clone_from(&basis[0]),
+            "all but one" if i != 5 => row.clone_from(&basis[0]),
+            "denormal" if i > 0 => row.iter_mut().for_each(|x| *x *= 1e-310),
+            "zero" => row.fill(0.0),
+            _ => {}
+        }
+    }
+    rows.concat()
+}
+
+fn model(rule: Rule, matrix: Matrix, mask: Mask) -> Model {
+    Model::averaging(rule, Operator::constant(matrix), mask, Gain::Gamma(Schedule::Constant(0.5)))
+}
+
+/// Two steps by all pairs in floats and in 8 bits.
+fn agree(at: &str, tokens: &Tokens, grid: Grid, step: &Step, set: Option<InstructionSet>) {
+    let open = |plan, set| ExactCpu::new(tokens, grid, Options { plan, set, ..Options::default() }).expect("a cpu");
+    let (mut brute, mut filter) = (open(Plan::Brute, None), open(Plan::Filter, set));
+    let step: localmax::engine::Step = step.clone().into();
+    let rows = [0, tokens.n() / 2, tokens.n() - 1];
+    for t in 0..2 {
+        let masks = [&mut brute, &mut filter].map(|engine| engine.masks(&step, &rows).expect("masks"));
+        assert!(masks[0] == masks[1], "{at}, step {t}: masks");
+        let [mut want, got] =
+            [&mut brute, &mut filter].map(|e| e.step(std::slice::from_ref(&step)).expect("a step")[0]);
+        want.redone = got.redone;
+        assert_eq!(got, want, "{at}, step {t}");
+        assert!(brute.strips().expect("strips") == filter.strips().expect("strips"), "{at}, step {t}: strips");
+        assert!(brute.tokens().expect("tokens") == filter.tokens().expect("tokens"), "{at}, step {t}: tokens");
+    }
+    assert_eq!(filter.effort().expect("an effort").plan, Plan::Filter);
+}
+
+fn holds(kinds: &[&str], n: usize, d: usize) {
+    for (at, kind) in kinds.iter().enumerate() {
+        let precision = if at % 3 == 2 { Precision::F64 } else { Precision::F32 };
+        let tokens = Tokens::from_flat(n, d, cloud(kind, n, d)).expect("a cloud");
+        let grid = Grid::of(&tokens, precision);
+        let tokens = grid.snap(&tokens).expect("tokens");
+        let norm = |i: usize| tokens.row(i).iter().map(|x| x * x).sum::<f64>().sqrt();
+        let longest = (0..n).map(norm).fold(0.0, f64::max);
+        let mut draw = Stream::new(3, "matrix", d as u64);
+        let rows: Vec<Vec<f64>> = (0..d).map(|_| (0..d).map(|_| draw.normal()).collect()).collect();
+        let random = Matrix::dense(&rows).expect("square");
+        let strip = |delta: f64, strip| Rule::Localmax { delta: Schedule::Constant(delta), strip };
+        let systems = [
+            (Rule::Hardmax, Matrix::Identity, Mask::Full),
+            (Rule::Hardmax, random.clone(), Mask::Full),
+            (strip(0.1 * longest * longest, StripForm::Score), Matrix::Identity, Mask::Full),
+            (strip(0.2 * longest, StripForm::Width), random, Mask::Causal),
+            (strip(0.1 * longest, StripForm::ANorm), Matrix::multiple(2.5).expect("a factor"), Mask::Full),
+            (Rule::FrankWolfe, Matrix::Identity, Mask::Causal),
+        ];
+        for (which, (rule, matrix, mask)) in systems.into_iter().enumerate() {
+            let step = Steps::new(&model(rule, matrix, mask), grid, d).at(0).expect("a step");
+            let sets = InstructionSet::ALL.map(|set| set.is_available().then_some(set));
+            let set = sets[(at + which) % 4];
+            agree(&format!("{kind}, d = {d}, system {which}, {set:?}"), &tokens, grid, &step, set);
+        }
+    }
+}
+
+/// A key that 8 bits rule out and that was in the strip is another mean, and another run.
+#[test]
+fn eight_bits_rule_out_nothing_that_counts() {
+    holds(&CLOUDS, 200, 16);
+    holds(&CLOUDS, 120, 64);
+    holds(&CLOUDS, 60, 256);
+    holds(&["normal", "one large"], 70, 768);
+}
