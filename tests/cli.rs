@@ -440,7 +440,7 @@ fn an_interrupted_run_is_kept() {
     while fs::read_to_string(&metrics).map_or(0, |text| text.lines().count()) < 8 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(4), "{said}");
@@ -480,7 +480,7 @@ fn a_signal_while_tokens_are_drawn_ends_at_once() {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: interrupted: nothing was begun\n");
@@ -608,6 +608,27 @@ fn help_completions_and_man() {
     let man = folder.good(&["man"]);
     assert!(man.contains(".TH") && man.contains(".SH EXAMPLES\n.nf\n  localmax run ") && man.contains("localmax run"));
     assert!(man.matches(".nf\n").count() == man.matches(".fi\n").count() && !man.contains(".SH EXTRA"));
+}
+
+/// What a user of a new card runs first: it must take every adapter that `doctor` shows, and pass
+/// on those that the other tests pass on.
+#[test]
+fn selftest_takes_every_adapter() {
+    let folder = Folder::new();
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json"])).unwrap();
+    let found: Value = serde_json::from_str(&folder.good(&["selftest", "--json"])).unwrap();
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!(found["passed"], true);
+    let of = |part: &str| lines.iter().filter(|line| line["engine"].as_str().unwrap().contains(part)).count();
+    assert!(of("cpu") >= 40);
+    for adapter in doctor["adapters"].as_array().unwrap() {
+        let name = adapter["name"].as_str().unwrap();
+        assert!(of(name) >= 30, "{name}: {} lines", of(name));
+    }
+    let refused = folder.run(&["selftest", "--adapter", "no such card"]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(error.contains("--adapter no such card: no adapter has") && error.contains("(found: 0 "), "{error}");
 }
 
 /// A machine without any Vulkan driver must still run, say what it has, and measure.

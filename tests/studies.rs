@@ -84,7 +84,7 @@ fn interrupted_studies_end_in_the_same_bytes() -> Outcome {
         assert!(patience.elapsed() < Duration::from_mins(2), "no cell was finished");
         std::thread::sleep(Duration::from_millis(2));
     }
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status()?;
     let status = child.wait()?;
     let rows = fs::read_to_string(at.join("cut/table.csv"))?.lines().count() - 1;
     assert!(status.code() == Some(4) || rows == 90, "{status} after {rows} cells");

@@ -40,7 +40,7 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill {name} {}", self.0.id())]).status().unwrap().success());
     }
 
     fn is_running(&mut self) -> bool {
