@@ -85,7 +85,7 @@ fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let adapters = Adapter::all();
+    let adapters = Adapter::all_named()?;
     if adapters.is_empty() {
         println!("no GPU adapter here; `localmax doctor` says what was looked for");
     }

@@ -1,6 +1,25 @@
 //! Choices of *how* a run is computed. None of them changes a bit of the result.
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Result};
+
+/// The adapter that `--adapter` names, for the whole process.
+static ADAPTER: OnceLock<String> = OnceLock::new();
+
+/// Names the GPU adapter to take from now on: a part of its name, its number in `localmax doctor`, or
+/// its PCI id.
+#[cfg(feature = "cli")]
+pub(crate) fn take_adapter(name: &str) {
+    let _ = ADAPTER.set(name.to_owned()); // the command line is read once
+}
+
+/// The adapter that was named, by `--adapter` or else by `LOCALMAX_ADAPTER`, with what named it.
+#[cfg(any(feature = "gpu", feature = "cli"))]
+pub(crate) fn adapter() -> Option<(&'static str, String)> {
+    let set = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty()).map(|name| (variable, name));
+    ADAPTER.get().map(|name| ("--adapter", name.clone())).or_else(|| set("LOCALMAX_ADAPTER"))
+}
 
 /// The engine that computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

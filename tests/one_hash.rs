@@ -302,7 +302,7 @@ fn main() {
     for system in &systems {
         add("cpu", system, &cpu, hold);
     }
-    let adapters = Adapter::all();
+    let adapters = Adapter::all_named().expect("LOCALMAX_ADAPTER names one that is there");
     let missing = adapters.is_empty();
     for (index, adapter) in adapters.iter().enumerate() {
         let name = adapter.name().split(" (").next().unwrap_or_default().replace(' ', "-").to_lowercase();

@@ -7,7 +7,7 @@ use localmax::cpu::{ExactCpu, Options, RealCpu};
 use localmax::engine::{Engine, Step};
 use localmax::error::Error;
 use localmax::exact::{Grid, Steps};
-use localmax::gpu::{self, Adapter, Device, ExactGpu};
+use localmax::gpu::{self, Adapter, Device, ExactGpu, Wanted};
 use localmax::init::{Cloud, CloudSample};
 use localmax::interrupt::Interrupt;
 use localmax::model::{Gain, Mask, Model, Operator, Rule, StripForm};
@@ -178,7 +178,7 @@ fn an_interrupted_step_leaves_the_state_whole() {
     for plan in [Plan::Auto, Plan::Brute, Plan::Filter, Plan::Norm, Plan::Tree] {
         survives(|| Box::new(cpu(&cloud, Options { plan, ..Options::default() })), &step);
     }
-    let device = Device::open(&Adapter::all()[0]).expect("a device");
+    let device = Device::open(&Adapter::choose(Wanted::Any).expect("an adapter")).expect("a device");
     for plan in [Plan::Brute, Plan::Tree] {
         let options = gpu::Options { plan, ..gpu::Options::default() };
         let open = || ExactGpu::new(&device, &cloud.0, cloud.1, false, options);
@@ -193,7 +193,7 @@ fn an_interrupted_step_leaves_the_state_whole() {
 #[test]
 fn a_gpu_takes_the_same_way_every_time() {
     let cloud = normal(4200, 3);
-    let device = Device::open(&Adapter::all()[0]).expect("a device");
+    let device = Device::open(&Adapter::choose(Wanted::Any).expect("an adapter")).expect("a device");
     let run = || {
         let mut engine = pollster::block_on(ExactGpu::new(&device, &cloud.0, cloud.1, false, gpu::Options::default()))
             .expect("an engine");

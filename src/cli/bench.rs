@@ -145,7 +145,7 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
 fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
     use crate::gpu::{Adapter, Device, fma_peak};
 
-    let (adapters, mut all) = (Adapter::all(), Vec::new());
+    let (adapters, mut all) = (Adapter::all_named()?, Vec::new());
     if adapters.is_empty() {
         return Err(Error::device(
             "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",

@@ -76,7 +76,7 @@ pub(super) fn table(mut progress: impl FnMut(u64, u64)) -> Result<(String, bool)
     let open: Open = Box::new(engine::on_reference);
     let reference = Tested { name: "reference".into(), real: &[Precision::F32, Precision::F64], open: Ok(open) };
     let engines: Vec<(String, Open, &[Precision])> = iter::once(reference)
-        .chain(selftest::engines())
+        .chain(selftest::engines()?)
         .filter_map(|Tested { name, real, open }| Some((name, open.ok()?, real)))
         .collect();
     let exact = SHAPES.len() * 2 * 4 * engines.len();

@@ -26,6 +26,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::choice;
 use crate::threads;
 
 const AFTER_HELP: &str = "\
@@ -53,6 +54,9 @@ pub struct Cli {
     /// Number of threads that compute; otherwise RAYON_NUM_THREADS, or one a core
     #[arg(long, global = true, value_name = "N", value_parser = source::at_least_one)]
     threads: Option<usize>,
+    /// GPU adapter to take: a part of its name, its number in `localmax doctor`, or its PCI id
+    #[arg(long, global = true, value_name = "NAME")]
+    adapter: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +97,9 @@ impl Cli {
     /// Whatever the command could not do; [`exit_status`] says how the process ends.
     pub fn run(self) -> Result<()> {
         interrupt::outlive_file_limits();
+        if let Some(name) = &self.adapter {
+            choice::take_adapter(name);
+        }
         let computes = !matches!(
             self.command,
             Command::Doctor(_) | Command::Presets(_) | Command::Completions(_) | Command::Man(_)

@@ -1,9 +1,7 @@
 //! The adapters of this machine, and the choice of one.
 
+use crate::choice;
 use crate::error::{Error, Result};
-
-/// Picks an adapter by a part of its name, whatever else was asked for.
-pub(crate) const CHOICE_VARIABLE: &str = "LOCALMAX_ADAPTER";
 
 /// Which adapters a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +17,7 @@ pub enum Wanted {
 pub struct Adapter {
     pub(crate) handle: wgpu::Adapter,
     info: wgpu::AdapterInfo,
+    number: usize,
 }
 
 impl Adapter {
@@ -34,7 +33,7 @@ impl Adapter {
             .enumerate_adapters(wgpu::Backends::all())
             .await
             .into_iter()
-            .map(|handle| Self { info: handle.get_info(), handle })
+            .map(|handle| Self { info: handle.get_info(), handle, number: 0 })
             .collect();
         all.sort_by_key(|adapter| match adapter.info.device_type {
             wgpu::DeviceType::DiscreteGpu => 0,
@@ -43,35 +42,64 @@ impl Adapter {
             wgpu::DeviceType::Cpu if adapter.info.name.contains("llvmpipe") => 3,
             wgpu::DeviceType::Cpu => 4,
         });
+        all.iter_mut().enumerate().for_each(|(number, adapter)| adapter.number = number);
         all
     }
 
-    /// The adapter to run on: the one that `LOCALMAX_ADAPTER` names a part of, else the first that
-    /// is wanted.
+    /// The adapters to work on one after another: those that `--adapter` or `LOCALMAX_ADAPTER` names,
+    /// else all.
     ///
     /// # Errors
-    /// None fits; the text lists those there are.
-    pub async fn find(wanted: Wanted) -> Result<Self> {
-        let named = std::env::var(CHOICE_VARIABLE).ok().filter(|name| !name.is_empty());
-        Self::choose_from(Self::find_all().await, wanted, named.as_deref())
+    /// One is named that is not there; the text lists those that are.
+    pub async fn find_named() -> Result<Vec<Self>> {
+        let all = Self::find_all().await;
+        match choice::adapter() {
+            Some((by, name)) => named(all, by, &name),
+            None => Ok(all),
+        }
     }
 
-    fn choose_from(all: Vec<Self>, wanted: Wanted, named: Option<&str>) -> Result<Self> {
-        let found = all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
-        let found = if found.is_empty() { "none".into() } else { found };
-        let fits = |adapter: &Self| match named {
-            Some(part) => adapter.name().to_lowercase().contains(&part.to_lowercase()),
-            None => wanted == Wanted::Any || !adapter.is_software(),
-        };
-        all.into_iter().find(fits).ok_or_else(|| {
-            Error::device(match named {
-                Some(part) => format!("no adapter has {CHOICE_VARIABLE}={part} in its name (found: {found})"),
-                None => format!(
-                    "no {} (found: {found}); install its Vulkan driver (`localmax doctor` says what is seen) or take --engine cpu",
-                    if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" }
-                ),
-            })
+    /// The adapter to run on: the one that `--adapter` or `LOCALMAX_ADAPTER` names, whatever else was
+    /// asked for, or the first that is wanted.
+    ///
+    /// # Errors
+    /// None fits, or several of one name do; the text lists those there are.
+    pub async fn find(wanted: Wanted) -> Result<Self> {
+        Self::choose_from(Self::find_all().await, wanted, choice::adapter())
+    }
+
+    fn choose_from(all: Vec<Self>, wanted: Wanted, asked: Option<(&str, String)>) -> Result<Self> {
+        if let Some((by, name)) = asked {
+            let mut fit = named(all, by, &name)?;
+            let alike = |other: &Self| {
+                let [a, b] = [&fit[0].info, &other.info];
+                a.name == b.name && (a.device_pci_bus_id != b.device_pci_bus_id || a.device_pci_bus_id.is_empty())
+            };
+            if fit[1..].iter().any(alike) {
+                return Err(Error::device(format!(
+                    "{by} {name}: several adapters have this name ({}); give a number or a PCI id",
+                    list(&fit)
+                )));
+            }
+            return Ok(fit.swap_remove(0));
+        }
+        let found = list(&all);
+        all.into_iter().find(|adapter| wanted == Wanted::Any || !adapter.is_software()).ok_or_else(|| {
+            Error::device(format!(
+                "no {} (found: {found}); install its Vulkan driver (`localmax doctor` says what is seen) or take --engine cpu",
+                if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" }
+            ))
         })
+    }
+
+    /// Its place in [`Adapter::find_all`], from 0.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its place on the PCI bus, such as `0000:65:00.0`; empty where none is told.
+    pub fn pci(&self) -> &str {
+        &self.info.device_pci_bus_id
     }
 
     /// The device's name.
@@ -137,6 +165,29 @@ impl Adapter {
     }
 }
 
+/// Those whose number or PCI id this is, or else whose names it is a part of.
+fn named(all: Vec<Adapter>, by: &str, name: &str) -> Result<Vec<Adapter>> {
+    let found = list(&all);
+    let is_it = |adapter: &Adapter| adapter.number.to_string() == name || adapter.pci() == name;
+    let has_it = |adapter: &Adapter| adapter.name().to_lowercase().contains(&name.to_lowercase());
+    let by_number = all.iter().any(is_it);
+    let fit: Vec<_> = all.into_iter().filter(|a| if by_number { is_it(a) } else { has_it(a) }).collect();
+    if fit.is_empty() {
+        return Err(Error::device(format!(
+            "{by} {name}: no adapter has this number, PCI id or text in its name (found: {found})"
+        )));
+    }
+    Ok(fit)
+}
+
+/// Number, name and PCI id of each.
+fn list(all: &[Adapter]) -> String {
+    let one = |a: &Adapter| {
+        format!("{} {} ({}{}{})", a.number, a.name(), a.kind(), if a.pci().is_empty() { "" } else { ", PCI " }, a.pci())
+    };
+    if all.is_empty() { "none".into() } else { all.iter().map(one).collect::<Vec<_>>().join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +197,8 @@ mod tests {
     fn no_adapter_is_a_clear_error() {
         let text = Adapter::choose_from(Vec::new(), Wanted::Any, None).unwrap_err().to_string();
         assert!(text.contains("none") && text.contains("--engine cpu"), "{text}");
-        let text = Adapter::choose_from(Vec::new(), Wanted::Any, Some("H200")).unwrap_err().to_string();
+        let text =
+            Adapter::choose_from(Vec::new(), Wanted::Any, Some(("--adapter", "H200".into()))).unwrap_err().to_string();
         assert!(text.contains("H200"), "{text}");
     }
 

@@ -14,6 +14,14 @@ impl Adapter {
         block_on(Self::find_all())
     }
 
+    /// The adapters to work on one after another: [`Adapter::find_named`].
+    ///
+    /// # Errors
+    /// One is named that is not there; the text lists those that are.
+    pub fn all_named() -> Result<Vec<Self>> {
+        block_on(Self::find_named())
+    }
+
     /// The adapter to run on: [`Adapter::find`].
     ///
     /// # Errors

@@ -73,6 +73,8 @@ pub struct Device {
     job_layout: wgpu::BindGroupLayout,
     /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
     pub(crate) hostile: Option<f32>,
+    /// A text of the shaders, and what stands in its place: a faulty compiler, which tests alone have.
+    fault: Option<(&'static str, &'static str)>,
 }
 
 /// A kernel compiled for one d and precision.
@@ -120,6 +122,7 @@ impl Device {
             pipelines: Arc::default(),
             job_layout,
             hostile: None,
+            fault: None,
         })
     }
 
@@ -133,6 +136,13 @@ impl Device {
     #[must_use]
     pub fn with_hostile_filter(self, share: f32) -> Self {
         Self { pipelines: Arc::default(), hostile: Some(share), ..self }
+    }
+
+    /// This device with kernels of its own, in whose texts `right` is replaced by `wrong`: what a
+    /// self-test must find.
+    #[must_use]
+    pub fn with_fault(self, right: &'static str, wrong: &'static str) -> Self {
+        Self { pipelines: Arc::default(), fault: Some((right, wrong)), ..self }
     }
 
     /// Ends the device as a reset of the driver would: every later call fails, on any clone.
@@ -263,7 +273,10 @@ impl Device {
                 return Ok(pipeline.clone());
             }
             let watch = self.watch();
-            let module = module();
+            let mut module = module();
+            if let Some((right, wrong)) = self.fault {
+                module.source = module.source.replace(right, wrong);
+            }
             let made = self.compiled(&module);
             known.insert(key, made.clone());
             (module.entry, made, watch.end())

@@ -86,7 +86,9 @@ impl Gpus {
         for probed in &self.adapters {
             let a = &probed.adapter;
             let limits = a.limits();
-            text += &format!("\nadapter    {} ({}, {}; {})\n", a.name(), a.kind(), a.backend(), a.driver());
+            let pci = if a.pci().is_empty() { String::new() } else { format!(", PCI {}", a.pci()) };
+            let (number, name, kind, backend) = (a.number(), a.name(), a.kind(), a.backend());
+            text += &format!("\nadapter {number:2} {name} ({kind}, {backend}{pci}; {})\n", a.driver());
             let features: Vec<&str> = a.features().iter().filter(|f| f.1).map(|f| f.0).collect();
             text += &format!(
                 "           features: {}\n",
@@ -130,7 +132,9 @@ impl Probed {
         let features: serde_json::Map<String, Value> =
             self.adapter.features().iter().map(|(name, has)| ((*name).to_owned(), json!(has))).collect();
         json!({
+            "number": self.adapter.number(),
             "name": self.adapter.name(),
+            "pci": self.adapter.pci(),
             "kind": self.adapter.kind(),
             "backend": self.adapter.backend(),
             "driver": self.adapter.driver(),
