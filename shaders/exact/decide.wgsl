@@ -31,34 +31,62 @@ fn filter_score(row: u32, key: u32) -> f32 {
 }
 
 fn supertile_most(row: u32, tile: u32) -> f32 {
-    return maxima[(row - job.slice_first) * job.supertiles + tile];
+    return maxima[maximum_of(row, tile)];
 }
 
 // Threads of a workgroup.
 const ROW_LANES = 32u;
 
-// The supertiles that a row must look into, a batch of them at a time.
+// The blocks that a row must look into, a batch of them at a time, and then a batch of their
+// supertiles.
 const BATCH = 8u * ROW_LANES;
 
+var<workgroup> listed_blocks: array<u32, BATCH>;
 var<workgroup> listed: array<u32, BATCH>;
 var<workgroup> listed_count: atomic<u32>;
 
-// Lists the supertiles from `first` on whose largest filter score reaches `cutoff`, in any order,
-// and returns how many keys they hold. Every thread of the workgroup must come here.
-fn list_keys(row: u32, first: u32, cutoff: f32, lane: u32) -> u32 {
+fn block_count() -> u32 {
+    return (job.tile_end - job.tile_first + job.tiles - 1u) / job.tiles;
+}
+
+fn start_list(lane: u32) {
     workgroupBarrier();
     if lane == 0u {
         atomicStore(&listed_count, 0u);
     }
     workgroupBarrier();
-    let end = min(first + BATCH, job.tile_end);
-    for (var tile = first + lane; tile < end; tile += ROW_LANES) {
-        if supertile_most(row, tile) >= cutoff {
-            listed[atomicAdd(&listed_count, 1u)] = tile;
+}
+
+// Lists the blocks from `first` on whose largest filter score reaches `cutoff`, in any order, and
+// returns how many there are. Every thread of the workgroup must come here.
+fn list_blocks(row: u32, first: u32, cutoff: f32, lane: u32) -> u32 {
+    start_list(lane);
+    for (var block = first + lane; block < min(first + BATCH, block_count()); block += ROW_LANES) {
+        if maxima[maximum_of_block(row, block)] >= cutoff {
+            listed_blocks[atomicAdd(&listed_count, 1u)] = block;
         }
     }
     // Between two barriers of its own, and one value for all as compilers see it, who otherwise
-    // refuse the barriers of the loops over these keys.
+    // refuse the barriers of the loops over these blocks.
+    return workgroupUniformLoad(&listed_count);
+}
+
+// Blocks whose supertiles are listed together.
+fn batch_blocks() -> u32 {
+    return BATCH / job.tiles;
+}
+
+// Lists the supertiles of the listed blocks from `first` to `end`, batch_blocks() at most, that
+// reach `cutoff`, and returns how many keys they hold. Every thread of the workgroup must come here.
+fn list_keys(row: u32, first: u32, end: u32, cutoff: f32, lane: u32) -> u32 {
+    start_list(lane);
+    let tiles = (min(first + batch_blocks(), end) - first) * job.tiles;
+    for (var i = lane; i < tiles; i += ROW_LANES) {
+        let tile = job.tile_first + listed_blocks[first + i / job.tiles] * job.tiles + i % job.tiles;
+        if tile < job.tile_end && supertile_most(row, tile) >= cutoff {
+            listed[atomicAdd(&listed_count, 1u)] = tile;
+        }
+    }
     return workgroupUniformLoad(&listed_count) * SUPERTILE;
 }
 

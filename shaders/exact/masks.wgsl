@@ -11,7 +11,7 @@ fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let cut = cut_of(row);
     let last = visible(row);
-    let words = job.supertiles * SUPERTILE / 32u;
+    let words = (job.n + SUPERTILE - 1u) / SUPERTILE * (SUPERTILE / 32u);
     for (var word = job.tile_first * (SUPERTILE / 32u) + lane; word < job.tile_end * (SUPERTILE / 32u); word += ROW_LANES) {
         var members = 0u;
         if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.low {

@@ -18,15 +18,18 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let last = visible(row);
     var best = LEAST;
     var argmax = NOBODY;
-    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
-        let keys = list_keys(row, batch, cutoff, lane);
-        for (var i = lane; i < keys; i += ROW_LANES) {
-            let key = listed_key(i);
-            if key < last && filter_score(row, key) >= cutoff {
-                let s = exact_score(row, key);
-                if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
-                    best = s;
-                    argmax = key;
+    for (var first_block = 0u; first_block < block_count(); first_block += BATCH) {
+        let blocks = list_blocks(row, first_block, cutoff, lane);
+        for (var batch = 0u; batch < blocks; batch += batch_blocks()) {
+            let keys = list_keys(row, batch, blocks, cutoff, lane);
+            for (var i = lane; i < keys; i += ROW_LANES) {
+                let key = listed_key(i);
+                if key < last && filter_score(row, key) >= cutoff {
+                    let s = exact_score(row, key);
+                    if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
+                        best = s;
+                        argmax = key;
+                    }
                 }
             }
         }

@@ -1,4 +1,19 @@
 // needs: integers
+// The maxima of a row in a window of keys: of each supertile from job.tile_first on, then of each block of
+// job.tiles of them.
+fn line_of(row: u32) -> u32 {
+    let supertiles = job.tile_end - job.tile_first;
+    return (row - job.slice_first) * (supertiles + (supertiles + job.tiles - 1u) / job.tiles);
+}
+
+fn maximum_of(row: u32, tile: u32) -> u32 {
+    return line_of(row) + tile - job.tile_first;
+}
+
+fn maximum_of_block(row: u32, block: u32) -> u32 {
+    return line_of(row) + job.tile_end - job.tile_first + block;
+}
+
 // The record of a row within a step.
 struct Row {
     best: Score,       // m_i

@@ -14,13 +14,14 @@ const FOURS = ROWS / (4u * LANES);
 
 @compute @workgroup_size(64)
 fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let across = (job.tile_end - job.tile_first + TILES - 1u) / TILES;
+    let across = (job.tile_end - job.tile_first + job.tiles - 1u) / job.tiles;
     let index = linear(group, groups);
     let first_row = job.row_first + (index / across) * ROWS;
     if first_row >= job.row_end {
         return;
     }
-    let first_tile = job.tile_first + (index % across) * TILES;
+    let block = index % across;
+    let first_tile = job.tile_first + block * job.tiles;
     var row: array<vec4u, FOURS>;
     var q: array<array<vec4f, D>, FOURS>;
     var peak: array<vec4f, FOURS>;
@@ -32,7 +33,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
         peak[f] = vec4f(LOWEST);
     }
-    for (var tile = first_tile; tile < min(first_tile + TILES, job.tile_end); tile++) {
+    for (var tile = first_tile; tile < min(first_tile + job.tiles, job.tile_end); tile++) {
         let first = tile * SUPERTILE;
         let end = min(first + SUPERTILE, visible(first_row + ROWS - 1u));
         let masked = job.causal == 1u && end > first_row + 1u;
@@ -64,7 +65,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         for (var f = 0u; f < FOURS; f++) {
             for (var r = 0u; r < 4u; r++) {
                 if row[f][r] < job.row_end {
-                    maxima[(row[f][r] - job.slice_first) * job.supertiles + tile] = most[f][r];
+                    maxima[maximum_of(row[f][r], tile)] = most[f][r];
                 }
             }
             peak[f] = max(peak[f], most[f]);
@@ -73,6 +74,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     for (var f = 0u; f < FOURS; f++) {
         for (var r = 0u; r < 4u; r++) {
             if row[f][r] < job.row_end {
+                maxima[maximum_of_block(row[f][r], block)] = peak[f][r];
                 atomicMax(&rows[row[f][r] - job.row_base].peak, ordered(peak[f][r]));
             }
         }

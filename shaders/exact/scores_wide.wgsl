@@ -27,24 +27,25 @@ var<workgroup> most_of: array<f32, SIDE * ACROSS>;
 
 @compute @workgroup_size(64)
 fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let across = (job.tile_end - job.tile_first + TILES - 1u) / TILES;
+    let across = (job.tile_end - job.tile_first + job.tiles - 1u) / job.tiles;
     let index = linear(group, groups);
     let first_row = job.row_first + (index / across) * SIDE;
     if first_row >= job.row_end {
         return;
     }
-    let first_tile = job.tile_first + (index % across) * TILES;
+    let block = index % across;
+    let first_tile = job.tile_first + block * job.tiles;
     let row = first_row + lane;
     var peak = LOWEST;
     let my_row = lane / ACROSS * HELD;
     let my_key = lane % ACROSS;
     let load_four = lane % FOURS;
-    for (var tile = first_tile; tile < min(first_tile + TILES, job.tile_end); tile++) {
+    for (var tile = first_tile; tile < min(first_tile + job.tiles, job.tile_end); tile++) {
         let first = tile * SUPERTILE;
         let end = min(first + SUPERTILE, visible(min(first_row + SIDE, job.row_end) - 1u));
         if end <= first {
             if row < job.row_end {
-                maxima[(row - job.slice_first) * job.supertiles + tile] = LOWEST;
+                maxima[maximum_of(row, tile)] = LOWEST;
             }
             continue;
         }
@@ -93,11 +94,12 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             for (var c = 0u; c < ACROSS; c++) {
                 largest = max(largest, most_of[lane * ACROSS + c]);
             }
-            maxima[(row - job.slice_first) * job.supertiles + tile] = largest;
+            maxima[maximum_of(row, tile)] = largest;
             peak = max(peak, largest);
         }
     }
     if row < job.row_end {
+        maxima[maximum_of_block(row, block)] = peak;
         atomicMax(&rows[row - job.row_base].peak, ordered(peak));
     }
 }

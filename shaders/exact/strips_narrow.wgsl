@@ -14,19 +14,22 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var sum: array<Sum, D>;
     var count = 0u;
     var redone = 0u;
-    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
-        let keys = list_keys(row, batch, cut.low, lane);
-        for (var i = lane; i < keys; i += ROW_LANES) {
-            let key = listed_key(i);
-            if key >= last {
-                continue;
-            }
-            let found = verdict(cut, row, key);
-            redone += found >> 1u;
-            if (found & 1u) == 1u {
-                count += 1u;
-                for (var k = 0u; k < D; k++) {
-                    sum[k] = sum_add(sum[k], key_state[(key - job.key_base) * D + k]);
+    for (var first_block = 0u; first_block < block_count(); first_block += BATCH) {
+        let blocks = list_blocks(row, first_block, cut.low, lane);
+        for (var batch = 0u; batch < blocks; batch += batch_blocks()) {
+            let keys = list_keys(row, batch, blocks, cut.low, lane);
+            for (var i = lane; i < keys; i += ROW_LANES) {
+                let key = listed_key(i);
+                if key >= last {
+                    continue;
+                }
+                let found = verdict(cut, row, key);
+                redone += found >> 1u;
+                if (found & 1u) == 1u {
+                    count += 1u;
+                    for (var k = 0u; k < D; k++) {
+                        sum[k] = sum_add(sum[k], key_state[(key - job.key_base) * D + k]);
+                    }
                 }
             }
         }

@@ -20,34 +20,37 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var sum: array<Sum, OWNED>;
     var count = 0u;
     var redone = 0u;
-    for (var batch = job.tile_first; batch < job.tile_end; batch += BATCH) {
-        let keys = list_keys(row, batch, cut.low, lane);
-        for (var first = 0u; first < keys; first += VOTES * ROW_LANES) {
-            var members = 0u;
-            for (var i = 0u; i < VOTES; i++) {
-                let index = first + i * ROW_LANES + lane;
-                if index < keys {
-                    let key = listed_key(index);
-                    if key < last {
-                        let found = verdict(cut, row, key);
-                        redone += found >> 1u;
-                        members |= (found & 1u) << i;
+    for (var first_block = 0u; first_block < block_count(); first_block += BATCH) {
+        let blocks = list_blocks(row, first_block, cut.low, lane);
+        for (var batch = 0u; batch < blocks; batch += batch_blocks()) {
+            let keys = list_keys(row, batch, blocks, cut.low, lane);
+            for (var first = 0u; first < keys; first += VOTES * ROW_LANES) {
+                var members = 0u;
+                for (var i = 0u; i < VOTES; i++) {
+                    let index = first + i * ROW_LANES + lane;
+                    if index < keys {
+                        let key = listed_key(index);
+                        if key < last {
+                            let found = verdict(cut, row, key);
+                            redone += found >> 1u;
+                            members |= (found & 1u) << i;
+                        }
                     }
                 }
-            }
-            count += countOneBits(members);
-            workgroupBarrier();
-            lane_members[lane] = members;
-            workgroupBarrier();
-            for (var l = 0u; l < ROW_LANES; l++) {
-                var left = lane_members[l];
-                while left != 0u {
-                    let key = listed_key(first + firstTrailingBit(left) * ROW_LANES + l);
-                    left &= left - 1u;
-                    for (var o = 0u; o < OWNED; o++) {
-                        let k = o * ROW_LANES + lane;
-                        if k < D {
-                            sum[o] = sum_add(sum[o], key_state[(key - job.key_base) * D + k]);
+                count += countOneBits(members);
+                workgroupBarrier();
+                lane_members[lane] = members;
+                workgroupBarrier();
+                for (var l = 0u; l < ROW_LANES; l++) {
+                    var left = lane_members[l];
+                    while left != 0u {
+                        let key = listed_key(first + firstTrailingBit(left) * ROW_LANES + l);
+                        left &= left - 1u;
+                        for (var o = 0u; o < OWNED; o++) {
+                            let k = o * ROW_LANES + lane;
+                            if k < D {
+                                sum[o] = sum_add(sum[o], key_state[(key - job.key_base) * D + k]);
+                            }
                         }
                     }
                 }

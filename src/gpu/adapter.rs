@@ -128,6 +128,15 @@ impl Adapter {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
+    /// Seconds that a submission should take: long against its overhead, and where the adapter draws
+    /// the screen, as an integrated one does, a frame of it.
+    pub(crate) fn submission_seconds(&self) -> f64 {
+        match self.info.device_type {
+            wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Other => 0.016,
+            _ => 0.05,
+        }
+    }
+
     /// `vulkan`, `metal` or `dx12`.
     pub fn backend(&self) -> &'static str {
         self.info.backend.to_str()

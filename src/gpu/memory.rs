@@ -15,15 +15,23 @@ pub struct Line {
     pub what: &'static str,
     /// Its size in bytes.
     pub bytes: u64,
+    /// The most bytes that a kernel binds of it. What one allocation does not hold is several, of whole
+    /// windows.
+    pub(crate) window: u64,
 }
 
 /// A buffer's name on the device, beside its number among those of one name.
 pub(crate) type Name = (&'static str, usize);
 
 impl Line {
-    /// A buffer that holds `what`.
+    /// A buffer that holds `what`, bound whole.
     pub(crate) fn new(name: Name, what: &'static str, bytes: u64) -> Self {
-        Self { name: Some(name), what, bytes }
+        Self { name: Some(name), what, bytes, window: bytes }
+    }
+
+    /// This buffer, bound in windows of so many bytes.
+    pub(crate) fn in_windows(self, window: u64) -> Self {
+        Self { window: window.min(self.bytes), ..self }
     }
 }
 
@@ -48,25 +56,18 @@ impl Memory {
         self.lines.iter().map(|line| line.bytes).sum()
     }
 
-    /// Checks every buffer against what the adapter allocates, and those that are bound whole
-    /// against what it binds.
+    /// Checks what is bound of every buffer against what the adapter binds.
     ///
     /// # Errors
     /// [`Error::Memory`] with both numbers.
-    pub(crate) fn check_each(&self, limits: &wgpu::Limits, bound_whole: impl Fn(&str) -> bool) -> Result<()> {
-        let least = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        for line in &self.lines {
-            let available = if bound_whole(line.what) { least } else { limits.max_buffer_size };
-            if line.bytes > available {
-                return Err(exceeds(
-                    &format!("the buffer of {} on this adapter", line.what),
-                    line.bytes,
-                    available,
-                    self.mend,
-                ));
+    pub(crate) fn check_each(&self, limits: &wgpu::Limits) -> Result<()> {
+        let available = largest_binding(limits);
+        match self.lines.iter().find(|line| line.window > available) {
+            Some(Line { what, window, .. }) => {
+                Err(exceeds(&format!("the buffer of {what} on this adapter"), *window, available, self.mend))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Checks the total against the memory there is.
@@ -84,11 +85,16 @@ impl Memory {
 
 /// Bytes of a scratch buffer beside a state of so many bytes: an eighth of a card's memory, if that is
 /// known, and no more than a quarter of what the state leaves, since there are several; at least 128
-/// MiB, where a binding holds them. Rows are taken in slices so that it suffices.
-pub(crate) fn scratch_bytes(limits: &wgpu::Limits, card: Option<u64>, state: u64) -> u64 {
+/// MiB. Rows are taken in slices so that it suffices.
+pub(crate) fn scratch_bytes(card: Option<u64>, state: u64) -> u64 {
     let card = card.unwrap_or(0);
     let share = (card / 8).min(card.saturating_sub(state) / 4);
-    share.max(128 << 20).min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
+    share.max(128 << 20)
+}
+
+/// The most bytes that a kernel binds in one place.
+pub(crate) fn largest_binding(limits: &wgpu::Limits) -> u64 {
+    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
 }
 
 /// n as an index of tokens in the shaders.

@@ -9,11 +9,8 @@ use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
 use crate::interrupt::Interrupt;
 
-/// Seconds that a submission should take: short for a desktop's watchdog, long against its
-/// overhead.
-const SUBMISSION: f64 = 0.1;
-/// Most dispatches in a submission.
-const JOBS: usize = 2048;
+/// Most dispatches in a submission, where a buffer holds their parameters.
+const JOBS: u64 = 2048;
 /// Bytes from one job's parameters to the next: the largest alignment that WebGPU asks for.
 const JOB_STRIDE: u64 = 256;
 
@@ -39,7 +36,10 @@ pub(crate) struct Queue<J> {
     binding: wgpu::BindGroup,
     waiting: Vec<Dispatch<J>>,
     cost: f64,
-    /// Cost that should take [`SUBMISSION`]; measured by every submission.
+    /// Most dispatches in a submission, and the seconds that one should take.
+    most: usize,
+    seconds: f64,
+    /// Cost that should take these seconds; measured by every submission.
     budget: f64,
     /// The last submission, while the next one is made: the device always has work.
     flying: Option<Flight>,
@@ -54,7 +54,8 @@ pub(crate) struct Queue<J> {
 
 impl<J: Pod> Queue<J> {
     pub(crate) async fn new(device: &Device) -> Result<Self> {
-        let jobs = device.buffer("jobs", JOBS as u64 * JOB_STRIDE, wgpu::BufferUsages::UNIFORM).await?;
+        let most = JOBS.min(device.limits().max_buffer_size / JOB_STRIDE);
+        let jobs = device.buffer("jobs", most * JOB_STRIDE, wgpu::BufferUsages::UNIFORM).await?;
         let binding = device.job_binding(&jobs, size_of::<J>() as u64).await?;
         Ok(Self {
             device: device.clone(),
@@ -62,6 +63,8 @@ impl<J: Pod> Queue<J> {
             binding,
             waiting: Vec::new(),
             cost: 0.0,
+            most: most as usize,
+            seconds: device.adapter().submission_seconds(),
             budget: 1e9,
             flying: None,
             landed: Instant::now(),
@@ -74,7 +77,7 @@ impl<J: Pod> Queue<J> {
     /// Adds a dispatch.
     pub(crate) async fn push(&mut self, dispatch: Dispatch<J>) -> Result<()> {
         self.waiting.push(dispatch);
-        if self.waiting.len() == JOBS { self.submit().await } else { Ok(()) }
+        if self.waiting.len() == self.most { self.submit().await } else { Ok(()) }
     }
 
     /// The number of units of that cost that the waiting submission has room for, and that a fresh
@@ -150,8 +153,8 @@ impl<J: Pod> Queue<J> {
         self.landed = now;
         // Short submissions say little about the rate; no measurement changes the budget more than
         // fourfold.
-        if flight.cost > 0.0 && (took > SUBMISSION || flight.cost > self.budget / 4.0) {
-            let measured = flight.cost * SUBMISSION / took;
+        if flight.cost > 0.0 && (took > self.seconds || flight.cost > self.budget / 4.0) {
+            let measured = flight.cost * self.seconds / took;
             self.budget = measured.clamp(self.budget / 4.0, self.budget * 4.0);
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::device::Device;
-use crate::gpu::memory::{Memory, Name};
+use crate::gpu::memory::{Line, Memory, Name};
 use crate::gpu::queue::{Dispatch, Queue};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, fresh};
 use crate::gpu::table::{Kernel, LANES, Span};
@@ -38,7 +38,8 @@ pub(crate) struct Resident<J> {
     pub(crate) queue: Queue<J>,
     precision: Precision,
     d: usize,
-    buffers: HashMap<Name, wgpu::Buffer>,
+    /// The parts of each buffer, all but the last of one size.
+    buffers: HashMap<Name, Vec<wgpu::Buffer>>,
     /// Bind groups by the entry point of a kernel and what it binds.
     bindings: HashMap<(&'static str, Vec<Bound>), wgpu::BindGroup>,
 }
@@ -54,25 +55,32 @@ impl<J: Parameters> Resident<J> {
         let (buffers, bindings) = (HashMap::new(), HashMap::new());
         let mut resident = Self { device, queue, precision, d: memory.d, buffers, bindings };
         resident.hold_all(memory).await?;
-        resident.hold(("reports", 0), "reports", REPORTS as u64 * u64::from(REPORT_WORDS) * 4).await?;
+        resident.hold(Line::new(("reports", 0), "reports", REPORTS as u64 * u64::from(REPORT_WORDS) * 4)).await?;
         Ok(resident)
     }
 
     /// Allocates those buffers of a memory that are not there yet.
     pub(crate) async fn hold_all(&mut self, memory: &Memory) -> Result<()> {
-        for line in &memory.lines {
-            if let Some(name) = line.name {
-                self.hold(name, line.what, line.bytes).await?;
-            }
+        for &line in &memory.lines {
+            self.hold(line).await?;
         }
         Ok(())
     }
 
     /// Allocates a buffer unless there is one of at least this size; one that is too small is
-    /// dropped.
-    pub(crate) async fn hold(&mut self, name: Name, what: &str, bytes: u64) -> Result<()> {
-        if self.buffers.get(&name).is_none_or(|buffer| buffer.size() < bytes) {
-            self.buffers.insert(name, self.device.buffer(what, bytes, wgpu::BufferUsages::STORAGE).await?);
+    /// dropped. It is in parts where one allocation does not hold it.
+    pub(crate) async fn hold(&mut self, line: Line) -> Result<()> {
+        let Some(name) = line.name else { return Ok(()) };
+        let size: u64 = self.buffers.get(&name).map_or(0, |parts| parts.iter().map(wgpu::Buffer::size).sum());
+        if size < line.bytes {
+            let largest = self.device.limits().max_buffer_size;
+            let part = if line.bytes <= largest { line.bytes } else { largest / line.window * line.window };
+            let mut parts = Vec::new();
+            for first in (0..line.bytes).step_by(part as usize) {
+                let bytes = part.min(line.bytes - first);
+                parts.push(self.device.buffer(line.what, bytes, wgpu::BufferUsages::STORAGE).await?);
+            }
+            self.buffers.insert(name, parts);
             self.bindings.retain(|(_, bounds), _| bounds.iter().all(|bound| bound.name != name));
         }
         Ok(())
@@ -80,12 +88,21 @@ impl<J: Parameters> Resident<J> {
 
     /// Fills a buffer from its start.
     pub(crate) async fn write(&self, name: Name, words: &[u32]) -> Result<()> {
-        self.device.write(&self.buffers[&name], words).await
+        let parts = &self.buffers[&name];
+        for (part, words) in parts.iter().zip(words.chunks(parts[0].size() as usize / 4)) {
+            self.device.write(part, words).await?;
+        }
+        Ok(())
     }
 
     /// The first words of a buffer.
     pub(crate) async fn read(&self, name: Name, words: usize) -> Result<Vec<u32>> {
-        self.device.read(&self.buffers[&name], words).await
+        let mut read = Vec::with_capacity(words);
+        for part in &self.buffers[&name] {
+            let left = words - read.len();
+            self.device.read_into(&mut read, part, left.min(part.size() as usize / 4)).await?;
+        }
+        Ok(read)
     }
 
     /// Empties the reports of the next steps.
@@ -125,13 +142,15 @@ impl<J: Parameters> Resident<J> {
     }
 
     fn part(&self, bound: Bound) -> wgpu::BufferBinding<'_> {
-        let buffer = &self.buffers[&bound.name];
-        match bound.window {
-            Some((index, bytes)) if u64::from(index) * bytes < buffer.size() => {
-                let offset = u64::from(index) * bytes;
+        let parts = &self.buffers[&bound.name];
+        let (index, bytes) = bound.window.map_or((0, u64::MAX), |(index, bytes)| (u64::from(index), bytes));
+        let windows = parts[0].size().div_ceil(bytes).max(1);
+        match parts.get((index / windows) as usize) {
+            Some(buffer) if index % windows * bytes < buffer.size() => {
+                let offset = index % windows * bytes;
                 wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(bytes.min(buffer.size() - offset)) }
             }
-            _ => buffer.as_entire_buffer_binding(),
+            _ => parts[0].as_entire_buffer_binding(),
         }
     }
 

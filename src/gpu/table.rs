@@ -125,8 +125,8 @@ fn slots(texts: &[&'static str], hostile: bool) -> Vec<Slot> {
     found.into_iter().map(|(_, slot)| slot).collect()
 }
 
-/// The extent of a dispatch: rows (tokens, keys or counts), keys for each of them, and d
-/// coordinates.
+/// The extent of a dispatch: rows (tokens, keys or counts), keys or blocks of keys for each of them,
+/// and d coordinates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) rows: u64,

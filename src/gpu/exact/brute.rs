@@ -9,6 +9,7 @@ use crate::gpu::exact::job::Job;
 use crate::gpu::exact::kernels::{self, SUPERTILE, score_rows};
 use crate::gpu::exact::layout::{Layout, element_bytes};
 use crate::gpu::exact::matrix::StepMatrix;
+use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
 use crate::gpu::table::{Kernel, Span};
@@ -25,7 +26,6 @@ pub(crate) struct BruteForce {
     resident: Resident<Job>,
     grid: Grid,
     layout: Layout,
-    supertiles: u32,
     /// X and X' are exchanged by every step; which of the buffers is X.
     current: usize,
     matrix: StepMatrix,
@@ -40,12 +40,11 @@ impl BruteForce {
         let (n, d) = (tokens.n(), tokens.d());
         let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
-        resident.hold(("extent", 0), "extent", d as u64 * 4).await?;
+        resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
-        let (supertiles, matrix) = (layout.n.div_ceil(SUPERTILE), StepMatrix::default());
-        Ok(Self { resident, grid, layout, supertiles, current: 0, matrix })
+        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default() })
     }
 
     fn layout(device: &Device, shape: (usize, usize), precision: Precision, matrix: bool) -> Result<Layout> {
@@ -114,16 +113,16 @@ impl BruteForce {
     /// # Errors
     /// Device failures.
     pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        let line = self.supertiles as usize * SUPERTILE as usize / 32;
-        // A key is a bit of a mask, and half a bit of the maxima.
-        let batch = (self.layout.memory.slice_rows as usize / 2).min(rows.len().max(1));
-        self.resident.hold(("bits", 0), "masks", (batch * line * 4) as u64).await?;
+        let line = (self.layout.n.div_ceil(SUPERTILE) * (SUPERTILE / 32)) as usize;
+        let bound = largest_binding(self.resident.device.limits()) as usize / (4 * line);
+        let batch = (self.layout.memory.slice_rows as usize / 2).min(rows.len()).min(bound).max(1);
+        self.resident.hold(Line::new(("bits", 0), "masks", (batch * line * 4) as u64)).await?;
         let base = self.prepare(step, 0).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
             let mut at = 0;
             while at < part.len() {
-                let run = leading_run(&part[at..], u32::MAX, self.layout.window_rows);
+                let run = leading_run(&part[at..], u32::MAX, self.layout.window);
                 let slice_first = run.start.wrapping_sub(at as u32);
                 at += run.len();
                 let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
@@ -181,7 +180,7 @@ impl BruteForce {
         let (n, columns, precision) = (self.layout.memory.n, self.layout.memory.d, self.grid.precision);
         let memory = |device: &Device| Ok(Self::layout(device, (n, columns), precision, true)?.memory);
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
-        let base = Job { n: self.layout.n, supertiles: self.supertiles, report, ..Job::of(step) };
+        let base = Job { n: self.layout.n, tiles: self.layout.tiles, report, ..Job::of(step) };
         let mut row = 0;
         while row < self.layout.n {
             let range = self.next_rows(row, cost + d, u32::MAX);
@@ -205,37 +204,36 @@ impl BruteForce {
         // their own.
         let group = score_rows(self.layout.d.into());
         let rows = self.resident.rows_that_fit(cost, group, group / 4);
-        within(row, rows.min(most), self.layout.window_rows, self.layout.n)
+        within(row, rows.min(most), self.layout.window, self.layout.n)
     }
 
     /// Adds dispatches of a kernel over all keys, one a window.
     async fn over_keys(&mut self, kernel: &Kernel, job: &Job) -> Result<()> {
-        let window_tiles = self.layout.window_keys / SUPERTILE;
+        let Layout { n, window, .. } = self.layout;
         // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
         // be set.
-        let mut tile = 0;
-        while tile < self.supertiles {
-            let tiles = within(tile, window_tiles, window_tiles, self.supertiles);
-            let window = tile / window_tiles;
-            let key_base = window * self.layout.window_keys;
-            self.push(kernel, Job { tile_first: tiles.start, tile_end: tiles.end, key_base, ..*job }, window).await?;
-            tile = tiles.end;
+        for (index, key_base) in (0..).zip((0..n).step_by(window as usize)) {
+            let tile_first = key_base / SUPERTILE;
+            let tile_end = tile_first + window.min(n - key_base).div_ceil(SUPERTILE);
+            self.push(kernel, Job { key_base, tile_first, tile_end, ..*job }, index).await?;
         }
         Ok(())
     }
 
     async fn push(&mut self, kernel: &Kernel, mut job: Job, key_window: u32) -> Result<()> {
-        let Layout { d, window_rows, window_keys, .. } = self.layout;
-        let row_window = job.row_first / window_rows;
-        (job.dims, job.row_base) = (d, row_window * window_rows);
-        let keys = u64::from(job.tile_end - job.tile_first) * u64::from(SUPERTILE);
-        let span = Span { keys, ..Span::of(job.row_end - job.row_first, 0, d) };
+        let Layout { d, window, tiles, .. } = self.layout;
+        let row_window = job.row_first / window;
+        (job.dims, job.row_base) = (d, row_window * window);
+        let blocks = (job.tile_end - job.tile_first).div_ceil(tiles);
+        let span = Span::of(job.row_end - job.row_first, blocks, d);
+        let maxima = self.layout.maxima_bytes();
         let [coordinate, _, record] = element_bytes(self.grid.precision);
         let (state, filter) = (u64::from(d) * coordinate, u64::from(d) * 4);
         let (current, next) = (("tokens", self.current), ("tokens", 1 - self.current));
         let own = self.matrix.is_identity;
-        let rows = |name, line| Bound::window(name, row_window, window_rows, line);
-        let keys = |name, line| Bound::window(name, key_window, window_keys, line);
+        let rows = |name, line| Bound::window(name, row_window, window, line);
+        let keys = |name, line| Bound::window(name, key_window, window, line);
+        let slice = self.layout.memory.slice_rows.min(self.layout.n);
         self.resident
             .push(kernel, span, job, |slot| match slot {
                 "row_state" => rows(current, state),
@@ -246,6 +244,7 @@ impl BruteForce {
                 "state_filter" => rows((slot, 0), filter),
                 "key_filter" => keys(("state_filter", 0), filter),
                 "rows" => rows((slot, 0), record),
+                "maxima" => Bound::window((slot, 0), key_window, slice, maxima),
                 _ => Bound::whole((slot, 0)),
             })
             .await

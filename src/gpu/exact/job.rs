@@ -18,7 +18,8 @@ constants! {
 
 job! {
     n: u32,
-    supertiles: u32,
+    /// Supertiles of a block, which a workgroup of the scores takes, one after the other.
+    tiles: u32,
     /// Rows of this dispatch.
     row_first: u32,
     row_end: u32,

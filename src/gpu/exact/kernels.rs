@@ -9,8 +9,6 @@ use crate::tokens::Precision;
 constants! {
     /// Keys in a supertile, whose largest score says whether a row needs to look inside.
     SUPERTILE: u32 = 64;
-    /// Supertiles that a workgroup of the scores takes, one after the other.
-    TILES: u32 = 4;
     /// Keys of a workgroup of the sort.
     RUN: u32 = 1024;
     /// Counts that a workgroup sums.
@@ -97,8 +95,9 @@ pub(crate) fn score_rows(d: u64) -> u32 {
     }
 }
 
+/// A workgroup for some rows and each block of keys.
 fn scores(span: Span) -> u64 {
-    span.rows.div_ceil(score_rows(span.d).into()) * span.keys.div_ceil((TILES * SUPERTILE).into())
+    span.rows.div_ceil(score_rows(span.d).into()) * span.keys
 }
 
 fn runs(span: Span) -> u64 {

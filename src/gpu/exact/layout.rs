@@ -1,8 +1,8 @@
 //! Every byte and every slice of an engine, computed and checked before anything is allocated.
 
 use crate::error::Result;
-use crate::gpu::exact::kernels::{SUPERTILE, score_rows};
-use crate::gpu::memory::{Line, Memory, exceeds, index_of, scratch_bytes};
+use crate::gpu::exact::kernels::score_rows;
+use crate::gpu::memory::{Line, Memory, exceeds, index_of, largest_binding, scratch_bytes};
 use crate::gpu::table::LANES;
 use crate::tokens::Precision;
 
@@ -15,10 +15,10 @@ pub(crate) struct Layout {
     pub(crate) d: u32,
     /// Every buffer.
     pub(crate) memory: Memory,
-    /// Rows that one binding reaches.
-    pub(crate) window_rows: u32,
-    /// Keys that one binding reaches.
-    pub(crate) window_keys: u32,
+    /// Rows or keys that one binding reaches.
+    pub(crate) window: u32,
+    /// Supertiles of a block, which a workgroup of the scores takes.
+    pub(crate) tiles: u32,
     /// Whether `sums` holds every row, so that all move in one dispatch, or a slice of them.
     pub(crate) moves_at_once: bool,
 }
@@ -29,6 +29,23 @@ pub(crate) const fn element_bytes(precision: Precision) -> [u64; 3] {
         Precision::F32 => [4, 8, 32],
         Precision::F64 => [8, 16, 48],
     }
+}
+
+/// Workgroups of the scores that a step should have at least, so that all of a card works.
+const WORKGROUPS: u64 = 2048;
+/// Most supertiles of a block.
+const MOST_TILES: u32 = 32;
+
+/// Supertiles of a block: as many as leave a step its workgroups of so many rows.
+fn tiles_of(rows: u64, workgroup: u64) -> u64 {
+    let enough = |tiles: &u32| rows.div_ceil(workgroup) * rows.div_ceil(u64::from(LANES) << tiles) >= WORKGROUPS;
+    1 << (1..=MOST_TILES.ilog2()).rev().find(enough).unwrap_or(0)
+}
+
+/// Bytes of a row's maxima over some keys: of their supertiles, then of their blocks.
+fn maxima_bytes(keys: u64, tiles: u64) -> u64 {
+    let supertiles = keys.div_ceil(LANES.into());
+    (supertiles + supertiles.div_ceil(tiles)) * 4
 }
 
 impl Layout {
@@ -52,55 +69,73 @@ impl Layout {
             Precision::F64 => "take fewer tokens, precision f32, or --engine cpu",
         };
         let count = index_of(n, mend)?;
-        let binding = limits.max_storage_buffer_binding_size;
-        let supertiles = rows.div_ceil(u64::from(SUPERTILE));
-
-        // A window must hold one block of rows or keys; blocks keep its offset a multiple of 256
-        // bytes.
+        let binding = largest_binding(limits);
         let lanes = u64::from(LANES);
+        let workgroup = u64::from(score_rows(dim));
+        let tiles = tiles_of(rows, workgroup);
+
+        // A window holds whole supertiles, so that its offset is a multiple of 256 bytes, and so few
+        // that the maxima of a workgroup's rows, or of the fewest where that is too much, can be bound.
         let widest = (dim * coordinate).max(record);
-        let key_block = u64::from(SUPERTILE) * dim * coordinate;
-        if key_block.max(lanes * widest) > binding {
-            return Err(exceeds("one window of tokens on this adapter", key_block.max(lanes * widest), binding, mend));
+        if lanes * widest > binding {
+            return Err(exceeds("one window of tokens on this adapter", lanes * widest, binding, mend));
         }
-        let whole = |fit: u64, block: u64| (fit / block * block).min(rows.next_multiple_of(block)) as u32;
-        let window_rows = whole(binding / widest, lanes);
-        let window_keys = whole(binding / (dim * coordinate), u64::from(SUPERTILE));
+        let whole = |fit: u64, block: u64| (fit / block * block).min(rows.next_multiple_of(block));
+        let block = tiles * lanes;
+        let of_maxima = |slice: u64| binding / (slice * (tiles + 1) * 4) * block;
+        let fewest = if of_maxima(workgroup) < workgroup { lanes } else { workgroup };
+        let window = whole((binding / widest).min(of_maxima(fewest).max(lanes)), lanes);
+        let in_windows = |name, what, line: u64| Line::new(name, what, rows * line).in_windows(window * line);
         let mut lines = vec![
-            Line::new(("tokens", 0), "tokens", rows * dim * coordinate),
-            Line::new(("tokens", 1), "next tokens", rows * dim * coordinate),
-            Line::new(("state_filter", 0), "tokens as f32", rows * dim * 4),
-            Line::new(("rows", 0), "rows", rows * record),
+            in_windows(("tokens", 0), "tokens", dim * coordinate),
+            in_windows(("tokens", 1), "next tokens", dim * coordinate),
+            in_windows(("state_filter", 0), "tokens as f32", dim * 4),
+            in_windows(("rows", 0), "rows", record),
         ];
         if matrix {
-            lines.push(Line::new(("query", 0), "queries", rows * dim * coordinate));
-            lines.push(Line::new(("query_filter", 0), "queries as f32", rows * dim * 4));
+            lines.push(in_windows(("query", 0), "queries", dim * coordinate));
+            lines.push(in_windows(("query_filter", 0), "queries as f32", dim * 4));
             lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
         }
-        let scratch = scratch_bytes(limits, card, lines.iter().map(|line| line.bytes).sum());
-        let moves_at_once = rows * dim * sum <= scratch / 4;
-        let fit = scratch / (supertiles * 4).max(if moves_at_once { 0 } else { dim * sum });
-        // Whole workgroups of the scores, where a slice holds one.
-        let block = u64::from(score_rows(dim)).min((fit / lanes).max(1) * lanes);
-        let slice_rows = whole(fit.max(lanes), block).min(window_rows);
-        let slice = u64::from(slice_rows).min(rows);
-        lines.push(Line::new(("maxima", 0), "supertile maxima", slice * supertiles * 4));
+        let state: u64 = lines.iter().map(|line| line.bytes).sum();
+        let scratch = scratch_bytes(card, state);
+        let of_sums = scratch.min(binding);
+        let moves_at_once = rows * dim * sum <= of_sums / 4;
+        // The maxima of a row, of supertiles and blocks: in a window, and over all keys.
+        let line = |keys: u64| maxima_bytes(keys, tiles);
+        let others = (rows - 1) / window;
+        let bound = line(window.min(rows));
+        let all = others * bound + line(rows - others * window);
+        let fit = (scratch / all).min(binding / bound);
+        let fit = if moves_at_once { fit } else { fit.min(of_sums / (dim * sum)) };
+        // Whole workgroups of the scores, unless a card has no room for one.
+        let has_room = card.is_none_or(|card| state + fewest * all <= card / 8 * 7);
+        let least = if has_room { fewest } else { lanes };
+        let slice_rows = whole(fit.max(least), workgroup.min(fit.max(least) / lanes * lanes)).min(window);
+        let slice = slice_rows.min(rows);
+        lines.push(Line::new(("maxima", 0), "supertile maxima", slice * all).in_windows(slice * bound));
         lines.push(Line::new(("sums", 0), "strip sums", if moves_at_once { rows } else { slice } * dim * sum));
+        let [slice_rows, window, tiles] = [slice_rows, window, tiles].map(|count| count as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
-        memory.check_each(limits, |what| matches!(what, "supertile maxima" | "strip sums" | "matrix"))?;
-        Ok(Self { n: count, d: d as u32, memory, window_rows, window_keys, moves_at_once })
+        memory.check_each(limits)?;
+        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once })
+    }
+
+    /// Bytes of a row's maxima in a window.
+    pub(crate) fn maxima_bytes(&self) -> u64 {
+        maxima_bytes(u64::from(self.window.min(self.n)), self.tiles.into())
     }
 
     /// Dispatches of a step, where no part of it is too long for a submission: two that prepare each
     /// window of rows; scores, peaks and strips of each slice over each window of keys; moves.
     #[cfg(test)]
     pub(crate) fn dispatches(&self) -> u32 {
-        let windows = self.n.div_ceil(self.window_rows);
-        let last = self.n - (windows - 1) * self.window_rows;
+        let windows = self.n.div_ceil(self.window);
+        let last = self.n - (windows - 1) * self.window;
         let slices_of = |rows: u32| rows.div_ceil(self.memory.slice_rows);
-        let slices = (windows - 1) * slices_of(self.window_rows) + slices_of(last);
+        let slices = (windows - 1) * slices_of(self.window) + slices_of(last);
         let moves = if self.moves_at_once { windows } else { slices };
-        2 * windows + 3 * slices * self.n.div_ceil(self.window_keys) + moves
+        2 * windows + 3 * slices * windows + moves
     }
 }
 
@@ -124,24 +159,36 @@ mod tests {
             let limits = limits(1 << log, 1 << 40);
             let layout = Layout::new((n, d), precision, true, &limits, card.then_some(80 << 30)).unwrap();
             let [coordinate, sum, record] = element_bytes(precision);
-            let row = u64::from(layout.window_rows).min(n as u64);
+            let row = u64::from(layout.window).min(n as u64);
             prop_assert!(row * record.max(d as u64 * coordinate) <= 1 << log);
-            prop_assert!(u64::from(layout.window_keys).min(n as u64) * d as u64 * coordinate <= 1 << log);
             let summed = if layout.moves_at_once { n as u64 } else { u64::from(layout.memory.slice_rows).min(n as u64) };
             prop_assert!(summed * d as u64 * sum <= 1 << log);
-            prop_assert_eq!(layout.window_rows % 64, 0);
-            prop_assert_eq!(layout.window_keys % 64, 0);
+            prop_assert_eq!(layout.window % 64, 0);
+            let tiles = u64::from(layout.tiles);
+            let maxima = u64::from(layout.memory.slice_rows) * (row.div_ceil(64) + row.div_ceil(64 * tiles)) * 4;
+            prop_assert!(maxima <= 1 << log);
             prop_assert!(layout.memory.slice_rows > 0 && layout.memory.slice_rows.is_multiple_of(64));
+        }
+    }
+
+    /// States beyond one binding and one buffer once ended at 5·10⁸ coordinates, on a card of any size.
+    #[test]
+    fn states_fill_a_card() {
+        for (n, memory) in [(100_000_000, 16 << 30), (1_000_000_000, 140 << 30)] {
+            // The least that cards of these sizes bind and allocate.
+            let limits = limits((1 << 31) - 1, (1 << 31) - 1);
+            let layout = Layout::new((n, 3), Precision::F32, false, &limits, Some(memory)).unwrap();
+            assert!(layout.memory.check_total(memory).is_ok(), "{}", layout.memory);
         }
     }
 
     /// Too much memory must be refused with both numbers before anything is allocated.
     #[test]
     fn too_large_is_refused_with_both_numbers() {
-        let error = Layout::new((1 << 20, 1024), Precision::F32, false, &limits(1 << 27, 1 << 31), None).unwrap_err();
+        let error = Layout::new((10, 1 << 20), Precision::F32, false, &limits(1 << 27, 1 << 31), None).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Memory { .. }));
-        assert!(text.contains("4294967296") && text.contains("2147483648"), "{text}");
+        assert!(text.contains("268435456") && text.contains("134217728"), "{text}");
         let layout = Layout::new((1000, 3), Precision::F32, false, &limits(1 << 27, 1 << 31), None).unwrap();
         assert!(layout.memory.check_total(layout.memory.total()).is_ok());
         assert!(layout.memory.check_total(layout.memory.total() - 1).is_err());

@@ -1,7 +1,7 @@
 //! The memory of the rules in real numbers, and the slices that keep to it.
 
 use crate::error::Result;
-use crate::gpu::memory::{Line, Memory, exceeds, index_of, scratch_bytes};
+use crate::gpu::memory::{Line, Memory, exceeds, index_of, largest_binding, scratch_bytes};
 use crate::gpu::real::kernels::{CHUNK, NARROW, TILE};
 use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 
@@ -64,7 +64,7 @@ impl RealLayout {
         let (rows, dim) = (n as u64, d as u64);
         index_of(n, mend)?;
         let (token, chunk, tile) = (dim * 4, u64::from(CHUNK), u64::from(TILE));
-        let binding = limits.max_storage_buffer_binding_size;
+        let binding = largest_binding(limits);
         let widest = token.max(16);
         if chunk * widest > binding {
             return Err(exceeds("one window of tokens on this adapter", chunk * widest, binding, mend));
@@ -72,16 +72,17 @@ impl RealLayout {
         let window = (binding / widest / chunk * chunk).min(rows.next_multiple_of(chunk));
         let chunks = rows.div_ceil(chunk);
         // X, X', keys and stages.
-        let scratch = scratch_bytes(limits, card, rows * (token * if needs.stages { 6 } else { 3 } + 16));
+        let scratch = scratch_bytes(card, rows * (token * if needs.stages { 6 } else { 3 } + 16)).min(binding);
         let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
         let slice = slice_rows.min(rows.next_multiple_of(tile));
         let wide = needs.choice || d > NARROW;
         let width = if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk } else { 0 };
+        let in_windows = |name, what, line: u64| Line::new(name, what, rows * line).in_windows(window * line);
         let mut lines = vec![
-            Line::new(("tokens", 0), "tokens", rows * token),
-            Line::new(("tokens", 1), "next tokens", rows * token),
-            Line::new(("keys", 0), "keys", rows * token),
-            Line::new(("traces", 0), "traces", rows * 16),
+            in_windows(("tokens", 0), "tokens", token),
+            in_windows(("tokens", 1), "next tokens", token),
+            in_windows(("keys", 0), "keys", token),
+            in_windows(("traces", 0), "traces", 16),
             Line::new(("rows", 0), "rows of a slice", slice * 32),
             Line::new(("query", 0), "queries of a slice", slice * token),
             Line::new(("outputs", 0), "outputs of a slice", slice * token),
@@ -92,23 +93,19 @@ impl RealLayout {
             lines.push(Line::new(("scores", 0), "scores", slice * width * 4));
         }
         if needs.stages {
-            lines.push(Line::new(("stages", 0), "tokens of a stage", rows * token));
-            lines.push(Line::new(("stages", 1), "tokens of the next stage", rows * token));
-            lines.push(Line::new(("slopes", 0), "sums over stages", rows * token));
+            lines.push(in_windows(("stages", 0), "tokens of a stage", token));
+            lines.push(in_windows(("stages", 1), "tokens of the next stage", token));
+            lines.push(in_windows(("slopes", 0), "sums over stages", token));
         }
         if needs.matrices > 0 {
             lines.push(Line::new(("product", 0), "products of a slice", slice * token));
             lines.push(Line::new(("mean", 0), "means of a slice", slice * token));
-            lines.push(Line { name: None, what: "matrices", bytes: u64::from(needs.matrices) * dim * token });
-        }
-        if needs.matrices > 0 && dim * token > binding {
-            return Err(exceeds("a matrix on this adapter", dim * token, binding, mend));
+            let bytes = u64::from(needs.matrices) * dim * token;
+            lines.push(Line { name: None, what: "matrices", bytes, window: dim * token });
         }
         let [slice_rows, window, width, chunks] = [slice, window, width, chunks].map(|v| v as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
-        memory.check_each(limits, |what| {
-            !what.contains("tokens") && !matches!(what, "keys" | "traces" | "sums over stages" | "matrices")
-        })?;
+        memory.check_each(limits)?;
         Ok(Self { memory, window, width, chunks })
     }
 
@@ -158,8 +155,8 @@ mod tests {
     /// Too much memory must be refused with both numbers before anything is allocated.
     #[test]
     fn too_large_is_refused_with_both_numbers() {
-        let error = RealLayout::new(1 << 20, 1024, Needs::default(), &limits(1 << 27, 1 << 31), None).unwrap_err();
+        let error = RealLayout::new(10, 1 << 20, Needs::default(), &limits(1 << 27, 1 << 31), None).unwrap_err();
         assert!(matches!(error, Error::Memory { .. }), "{error}");
-        assert!(error.to_string().contains("4294967296") && error.to_string().contains("2147483648"), "{error}");
+        assert!(error.to_string().contains("4294967296") && error.to_string().contains("134217728"), "{error}");
     }
 }

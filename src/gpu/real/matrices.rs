@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::Result;
-use crate::gpu::memory::Name;
+use crate::gpu::memory::{Line, Name};
 use crate::gpu::real::job::Job;
 use crate::gpu::resident::Resident;
 use crate::model::Matrix;
@@ -55,7 +55,7 @@ impl Matrices {
         let words: Vec<u32> = entries.iter().map(|&v| (num::scale(v, -exponent) as f32).to_bits()).collect();
         // Waiting dispatches may still read the matrix before.
         resident.queue.submit().await?;
-        resident.hold(role.name(), "matrix", words.len() as u64 * 4).await?;
+        resident.hold(Line::new(role.name(), "matrix", words.len() as u64 * 4)).await?;
         resident.write(role.name(), &words).await?;
         self.0.insert(role, Loaded { matrix: map.matrix.clone(), exponent });
         Ok((num::scale(map.factor, exponent), true))

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::device::Device;
+use crate::gpu::memory::Line;
 use crate::gpu::memory::Name;
 use crate::gpu::real::job::Job;
 use crate::gpu::real::kernels::{NARROW, ROWS, TILE};
@@ -65,10 +66,10 @@ impl RealGpu {
         let Coordinates::F32(x) = tokens.coordinates() else { return Err(needs_single(model)) };
         let (n, d) = (tokens.n(), tokens.d());
         let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
-        resident.hold(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4).await?;
+        resident.hold(Line::new(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)).await?;
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
-            resident.hold(name, name.0, 16).await?;
+            resident.hold(Line::new(name, name.0, 16)).await?;
         }
         resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
         resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;

@@ -45,6 +45,6 @@ pub(crate) fn memory(n: usize, d: usize, precision: Precision, matrix: bool, lim
         lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
     }
     let memory = Memory { n, d, lines, slice_rows, mend };
-    memory.check_each(limits, |_| true)?;
+    memory.check_each(limits)?;
     Ok(memory)
 }

@@ -33,6 +33,7 @@ use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::exact::tree::coding::MortonCode;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
+use crate::gpu::memory::Line;
 use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_WORDS, REPORTS, counter, fresh, report};
 use crate::gpu::resident::{Bound, Resident};
 use crate::gpu::table::{Kernel, LANES, Span};
@@ -269,8 +270,8 @@ impl TreeSearch {
         let base = self.prepare(step, 0).await?;
         let line = self.keys.div_ceil(LEAF as u32) as usize;
         let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
-        self.resident.hold(("wanted", 0), "masks", 4 * batch as u64).await?;
-        self.resident.hold(("bits", 0), "masks", 4 * (batch * line) as u64).await?;
+        self.resident.hold(Line::new(("wanted", 0), "masks", 4 * batch as u64)).await?;
+        self.resident.hold(Line::new(("bits", 0), "masks", 4 * (batch * line) as u64)).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
             self.resident.queue.submit().await?;
