@@ -120,7 +120,8 @@ pub mod space;
 #[cfg(feature = "studies")]
 #[doc(hidden)]
 pub mod study;
-pub(crate) mod threads;
+#[doc(hidden)]
+pub mod threads;
 #[doc(hidden)]
 pub mod tokens;
 #[doc(hidden)]

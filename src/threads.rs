@@ -66,7 +66,7 @@ const FEW_ROWS: usize = 1000;
 
 /// Threads that work is handed to.
 #[derive(Debug)]
-pub(crate) enum Pool {
+pub enum Pool {
     /// The shared pool, or the calling thread on a platform without threads.
     Shared,
     /// Threads of its own.
@@ -78,7 +78,7 @@ impl Pool {
     ///
     /// # Errors
     /// 0 threads, or far more than cores; threads that cannot be started.
-    pub(crate) fn start(threads: Option<usize>) -> Result<Self> {
+    pub fn start(threads: Option<usize>) -> Result<Self> {
         threads.map_or(Ok(()), check)?;
         match threads {
             None => start(None).map(|()| Self::Shared),
@@ -92,7 +92,7 @@ impl Pool {
     }
 
     /// Runs `work`, with what it does in parallel, on these threads.
-    pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self {
             Self::Own(pool) => pool.install(work),
             Self::Shared => rayon::scope(|_| work()),
@@ -101,7 +101,7 @@ impl Pool {
 
     /// As [`Pool::install`] for work on n rows; on the calling thread where they are too few to be
     /// handed over.
-    pub(crate) fn install_for<R: Send>(&self, n: usize, work: impl FnOnce() -> R + Send) -> R {
+    pub fn install_for<R: Send>(&self, n: usize, work: impl FnOnce() -> R + Send) -> R {
         if matches!(self, Self::Shared) && n < FEW_ROWS { work() } else { self.install(work) }
     }
 

@@ -15,7 +15,7 @@ fn cargo(folder: &Path, arguments: &[&str]) -> Command {
     // The folder of this program's own build: what is built there already is not built again.
     let program = std::env::current_exe().expect("a path");
     let target = program.ancestors().nth(3).expect("target/debug/deps/examples");
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = Command::new("cargo"); // by its name: rustup then gives its children the same toolchain
     command.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", target);
     command
 }

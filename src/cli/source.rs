@@ -8,17 +8,14 @@ use anyhow::Result;
 
 use super::output;
 use crate::choice::{EngineChoice, Plan};
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::exact::Grid;
 use crate::io::config::start::Start;
-use crate::io::config::{Config, Override, PRECISIONS, TokenSource};
+use crate::io::config::{Config, Override, PRECISIONS};
 use crate::io::presets;
 use crate::num;
 use crate::tokens::Tokens;
-
-/// Coordinates that take seconds to draw or read.
-const LONG_TO_LOAD: usize = 100_000_000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
@@ -96,57 +93,26 @@ impl Source {
     }
 }
 
-/// The first state of a run: the config's tokens on their lattice, whose precision is settled, or
-/// on their geometry. Says what the lattice loses.
+/// [`Config::first_state`], with its notes on the terminal.
 ///
 /// # Errors
-/// No such engine, or more memory than there is, before anything is allocated; a file that cannot
-/// be read; tokens too large or too small for their lattice, or steps too small.
+/// Those of [`Config::first_state`].
 pub(super) fn first_state(config: &mut Config) -> Result<Start> {
-    preflight(config)?;
-    let coordinates = config.n().saturating_mul(config.d());
-    if coordinates > LONG_TO_LOAD {
-        output::note(&format!("drawing or reading {coordinates} coordinates"));
-    }
-    let (n, d) = (config.n(), config.d());
-    if let TokenSource::File(path, ..) = &config.tokens
-        && d > n
-    {
-        let (path, s) = (path.display(), if n == 1 { "" } else { "s" });
-        output::note(&format!(
-            "{path}: {n} token{s} in R^{d}, a row each; if a column is a token, transpose the array"
-        ));
-    }
-    let width = config.run.precision;
-    let start = config.start()?;
-    if config.run.precision != width {
-        preflight(config)?;
-    }
-    if let Some(lost) = &start.note {
-        output::note(lost);
-    }
-    Ok(start)
+    Ok(config.first_state(&mut output::note)?)
 }
 
-/// Checks that there is the engine that the config asks for, with the memory that it takes, and
-/// says how much.
+/// [`Config::preflight`], with its notes on the terminal.
 ///
 /// # Errors
-/// No such engine, or more memory than there is.
+/// Those of [`Config::preflight`].
 pub(super) fn preflight(config: &Config) -> Result<(), Error> {
-    let (model, run) = (&config.model, &config.run);
-    let memory = engine::preflight(run.engine, run.plan, model, config.n(), config.d(), run.precision)?;
-    if let Some(memory) = memory {
-        output::note(&memory);
-    }
-    Ok(())
+    config.preflight(&mut output::note)
 }
 
-/// The engine that the config asks for, holding a state.
+/// [`Config::open_engine`], with its notes on the terminal.
+///
+/// # Errors
+/// Those of [`Config::open_engine`].
 pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>, Error> {
-    let opened = engine::open(config.run.engine, config.run.plan, &config.model, tokens, grid)?;
-    if let Some(note) = opened.note {
-        output::note(&note);
-    }
-    Ok(opened.engine)
+    config.open_engine(tokens, grid, &mut output::note)
 }

@@ -158,6 +158,16 @@ impl Simulation {
         Ok(Strip { members: members.into_iter().map(|j| j as usize).collect(), ..strip })
     }
 
+    /// Whom each of some tokens attends to in the next step, as the engine decides it: indices,
+    /// ascending.
+    ///
+    /// # Errors
+    /// As [`Simulation::strip`].
+    pub fn masks(&mut self, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        let step = self.steps.at(self.t)?;
+        self.engine.masks(&step, rows)
+    }
+
     /// Takes up to `count` steps, at least one; fewer where the state comes to rest. The last
     /// step's report.
     ///

@@ -1,9 +1,12 @@
 //! Doors for callers that do not await: each waits on the calling thread. In a browser, whose
 //! thread must not wait, the functions behind them are awaited.
 
+use std::sync::OnceLock;
+
 use pollster::block_on;
 
-use crate::error::Result;
+use crate::choice;
+use crate::error::{Error, Result};
 use crate::gpu::adapter::{Adapter, Wanted};
 use crate::gpu::device::Device;
 use crate::gpu::peak::{self, Peak};
@@ -27,7 +30,17 @@ impl Adapter {
     /// # Errors
     /// None fits; the text lists those there are.
     pub fn choose(wanted: Wanted) -> Result<Self> {
-        block_on(Self::find(wanted))
+        // Looking at every driver takes some 10 ms; what is not in a machine does not come.
+        static NO_HARDWARE: OnceLock<String> = OnceLock::new();
+        let is_usual = wanted == Wanted::Hardware && choice::adapter().is_none();
+        if let Some(text) = NO_HARDWARE.get().filter(|_| is_usual) {
+            return Err(Error::device(text.as_str()));
+        }
+        let found = block_on(Self::find(wanted));
+        if let (Err(Error::Device(text)), true) = (&found, is_usual) {
+            let _ = NO_HARDWARE.set(text.clone());
+        }
+        found
     }
 }
 

@@ -60,7 +60,7 @@ fn in_chromium(package: &Path) -> Command {
 /// naga on a folder, in a package beside this one.
 fn translator() -> Command {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new("cargo"); // by its name: rustup then gives its children the same toolchain
     cargo.args(["run", "--quiet", "--locked", "--manifest-path"]).arg(folder.join("tests/translate/Cargo.toml"));
     cargo.arg("--target-dir").arg(folder.join("target/translate")).arg("--");
     cargo

@@ -78,6 +78,29 @@ pub(super) struct Value {
     pub(super) place: Place,
 }
 
+impl Value {
+    /// A value that was all given at one place.
+    fn of(value: &toml::Value, place: &Place) -> Self {
+        let item = match value {
+            toml::Value::Boolean(value) => Item::Boolean(*value),
+            toml::Value::Integer(value) => Item::Integer(*value),
+            toml::Value::Float(value) => Item::Float(*value),
+            toml::Value::String(text) => Item::Text(text.clone()),
+            toml::Value::Datetime(time) => Item::Time(time.to_string()),
+            toml::Value::Array(list) => Item::List(list.iter().map(|value| Self::of(value, place)).collect()),
+            toml::Value::Table(table) => {
+                let entry = |(key, value): (&String, _)| Entry {
+                    key: key.clone(),
+                    place: place.clone(),
+                    value: Self::of(value, place),
+                };
+                Item::Table(Table { entries: table.iter().map(entry).collect() })
+            }
+        };
+        Self { item, place: place.clone() }
+    }
+}
+
 /// A value of TOML.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
@@ -210,6 +233,13 @@ impl Override {
         let parsed = DeValue::parse(value).ok().map(|v| convert(&v, &|_| place.clone())).transpose()?;
         let item = parsed.map_or_else(|| Item::Text(value.to_owned()), |v| v.item);
         Ok(Self { path, value: Value { item, place } })
+    }
+
+    /// Makes an override of a dotted key with a value. Errors call it `place`, which is how the one
+    /// who gave it wrote it.
+    pub fn value(place: &str, key: &str, value: &toml::Value) -> Self {
+        let place = Place::Option(place.into());
+        Self { path: key.split('.').map(str::to_owned).collect(), value: Value::of(value, &place) }
     }
 
     /// Makes an override of an option with a value, such as `--engine cpu` for `run.engine`. Digits

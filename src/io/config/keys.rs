@@ -57,6 +57,20 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
     ),
 ];
 
+/// Every key of a config: its table, its name, its meaning with the rules that take it, and its default,
+/// or an example where it has none.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'static str)> {
+    let keys = TABLES.iter().flat_map(|(table, keys)| {
+        let parameters = PARAMETERS.iter().filter(move |_| *table == "model");
+        keys.iter().chain(parameters).map(move |(key, meaning, value)| (*table, *key, meaning, *value))
+    });
+    keys.map(|(table, key, meaning, value)| {
+        let rules: Vec<&str> = RULES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(rule, _)| *rule).collect();
+        let of = if rules.is_empty() { String::new() } else { format!("; of {}", rules.join(", ")) };
+        (table, key, format!("{meaning}{of}"), value)
+    })
+}
+
 /// The table of hashes, whose keys are paths.
 pub(super) const FILES: &str = "files";
 

@@ -17,7 +17,7 @@
 //! | `write` | the resolved config as text |
 
 mod document;
-mod keys;
+pub mod keys;
 mod model;
 mod operator;
 mod section;
@@ -55,6 +55,8 @@ const OWN_ROWS: &str = "x0.npy";
 enum Whose {
     /// One that is to begin.
     New,
+    /// One that is to begin from these tokens.
+    Given(Tokens),
     /// One that has begun, with the header of its tokens if that is known.
     Begun(Option<npy::Header>),
 }
@@ -166,6 +168,15 @@ impl Config {
         Self::read(text, source, name, folder, overrides, &Whose::New)
     }
 
+    /// Reads a text as [`Config::parse`] does, for a run from tokens in memory, as they would come
+    /// from a file.
+    ///
+    /// # Errors
+    /// The errors of [`Config::parse`]; a table `[tokens]`.
+    pub fn of_tokens(tokens: Tokens, text: &str, name: &str, overrides: &[Override]) -> Result<Self> {
+        Self::read(text, name, name, Path::new(""), overrides, &Whose::Given(tokens))
+    }
+
     fn read(
         text: &str,
         source: &str,
@@ -185,14 +196,16 @@ impl Config {
     fn resolve(document: &Section<'_>, name: &str, whose: &Whose) -> Result<Self> {
         let seed = document.or("seed", 0, |field| field.count(0))?;
         let tokens = token_source(&document.table("tokens"), whose)?;
+        // A config in rows of numbers says nothing of their width; an array of a program does.
+        let width = if let Whose::Given(given) = whose { given.precision() } else { tokens.precision() };
         let system = document.table("model");
         let model = model::read(&system, seed)?;
-        let mut run = run_options(&document.table("run"), tokens.precision(), &model)?;
+        let mut run = run_options(&document.table("run"), width, &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"), tokens.n())?;
         let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
         // A run that an earlier version began may have a shorter table.
-        let tables = || if let Whose::New = whose { config.require_values(config.run.steps) } else { Ok(()) };
+        let tables = || if let Whose::Begun(_) = whose { Ok(()) } else { config.require_values(config.run.steps) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
@@ -267,6 +280,19 @@ impl TokenSource {
 }
 
 fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
+    if let Whose::Given(tokens) = whose {
+        if let Some(entry) = section.first_option() {
+            let key = &entry.key;
+            return Err(entry
+                .place
+                .error(format!("tokens.{key} does not go with tokens that are given; leave out one")));
+        }
+        if tokens.d() > MAX_DIMENSION {
+            let d = tokens.d();
+            return Err(Error::input(format!("tokens in R^{d}; the largest dimension is {MAX_DIMENSION}")));
+        }
+        return Ok(TokenSource::Rows(tokens.clone()));
+    }
     let given = section.alternatives(&["file", "rows", "kind"])?;
     let field = given
         .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;

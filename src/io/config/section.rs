@@ -92,6 +92,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The first key that was given in an option.
+    pub(super) fn first_option(&self) -> Option<&'a Entry> {
+        self.table.entries.iter().find(|entry| entry.place.is_option())
+    }
+
     /// Rejects keys that do not go with a choice. If the choice was made on the command line, such
     /// keys in the file are ignored instead.
     pub(super) fn allow(&self, keys: &[&str], choice: &Field<'_>, why: impl Fn(&str) -> String) -> Result<()> {

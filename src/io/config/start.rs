@@ -2,7 +2,7 @@
 //! width cannot hold.
 
 use super::{Config, TokenSource};
-use crate::engine;
+use crate::engine::{self, Engine};
 use crate::error::Result;
 use crate::exact::{Grid, Loss};
 use crate::tokens::{Precision, Tokens};
@@ -24,7 +24,67 @@ pub struct Start {
     pub note: Option<String>,
 }
 
+/// Coordinates that take seconds to draw or read.
+const LONG_TO_LOAD: usize = 100_000_000;
+
+/// Hears what a person has to know.
+type Note<'a> = &'a mut dyn FnMut(&str);
+
 impl Config {
+    /// Checks that there is the engine that the config asks for, with the memory that it takes, and
+    /// says how much.
+    ///
+    /// # Errors
+    /// No such engine, or more memory than there is.
+    pub fn preflight(&self, note: Note<'_>) -> Result<()> {
+        let run = &self.run;
+        let memory = engine::preflight(run.engine, run.plan, &self.model, self.n(), self.d(), run.precision)?;
+        if let Some(memory) = memory {
+            note(&memory);
+        }
+        Ok(())
+    }
+
+    /// [`Config::start`], after [`Config::preflight`]; says what the lattice loses.
+    ///
+    /// # Errors
+    /// Those of the two, and nothing is allocated before the first was passed.
+    pub fn first_state(&mut self, note: Note<'_>) -> Result<Start> {
+        self.preflight(note)?;
+        let (n, d) = (self.n(), self.d());
+        let coordinates = n.saturating_mul(d);
+        if coordinates > LONG_TO_LOAD {
+            note(&format!("drawing or reading {coordinates} coordinates"));
+        }
+        if let TokenSource::File(path, ..) = &self.tokens
+            && d > n
+        {
+            let (path, s) = (path.display(), if n == 1 { "" } else { "s" });
+            note(&format!("{path}: {n} token{s} in R^{d}, a row each; if a column is a token, transpose the array"));
+        }
+        let width = self.run.precision;
+        let start = self.start()?;
+        if self.run.precision != width {
+            self.preflight(note)?;
+        }
+        if let Some(lost) = &start.note {
+            note(lost);
+        }
+        Ok(start)
+    }
+
+    /// The engine that the config asks for, holding a state.
+    ///
+    /// # Errors
+    /// No such engine, or more memory than there is; device failures.
+    pub fn open_engine(&self, tokens: &Tokens, grid: Grid, note: Note<'_>) -> Result<Box<dyn Engine>> {
+        let opened = engine::open(self.run.engine, self.run.plan, &self.model, tokens, grid)?;
+        if let Some(text) = opened.note {
+            note(&text);
+        }
+        Ok(opened.engine)
+    }
+
     /// Reads or draws the tokens, puts them on their lattice or geometry, and settles the precision
     /// if the config leaves it open: f32, or f64 where f32's lattice is too coarse for the steps or
     /// for the tokens.

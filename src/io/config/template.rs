@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Config;
-use super::keys::{PARAMETERS, RULES, TABLES};
+use super::{Config, keys};
 use crate::error::Result;
 use crate::io::presets::DEFAULT;
 
@@ -15,23 +14,20 @@ use crate::io::presets::DEFAULT;
 pub fn template() -> Result<String> {
     let resolved = Config::preset(DEFAULT, &[])?.to_toml();
     let mut text = "## Every key of a config, with its meaning above it. A key behind a # is not set.\n".to_owned();
-    for (table, keys) in TABLES {
-        if !table.is_empty() {
+    let mut last = "";
+    for (table, key, meaning, value) in keys::all() {
+        if table != last {
             let _ = writeln!(text, "\n[{table}]");
+            last = table;
         }
         let own = resolved.split("\n[").find(|part| part.strip_prefix(table).is_some_and(|rest| rest.starts_with(']')));
         let own = if table.is_empty() { resolved.split("\n[").next() } else { own }.unwrap_or("");
-        let parameters = PARAMETERS.iter().filter(|_| table == "model");
-        for (key, meaning, value) in keys.iter().chain(parameters) {
-            let rules: Vec<&str> = RULES.iter().filter(|(_, keys)| keys.contains(key)).map(|(rule, _)| *rule).collect();
-            let of = if rules.is_empty() { String::new() } else { format!("; of {}", rules.join(", ")) };
-            let _ = writeln!(text, "## {meaning}{of}");
-            let line = own.lines().find(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = ")));
-            let _ = match line {
-                Some(line) => writeln!(text, "{line}"),
-                None => writeln!(text, "# {key} = {value}"),
-            };
-        }
+        let _ = writeln!(text, "## {meaning}");
+        let line = own.lines().find(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = ")));
+        let _ = match line {
+            Some(line) => writeln!(text, "{line}"),
+            None => writeln!(text, "# {key} = {value}"),
+        };
     }
     Ok(text)
 }
@@ -56,7 +52,7 @@ mod tests {
     #[test]
     fn every_line_of_the_template_reads() {
         let text = template().unwrap();
-        for (rule, keys) in RULES {
+        for (rule, keys) in keys::RULES {
             let other =
                 |key: &str| matches!(key, "gamma" | "q" | "k" | "origin") && (keys.contains(&"a") || key == "origin");
             let lines = text.lines().filter_map(|line| line.trim_start_matches("# ").split_once(" = "));

@@ -98,3 +98,49 @@ fn presets_keep_their_precision() {
     }
     assert!(!parse(&model(SPHERE)).unwrap().run.auto);
 }
+
+/// Tokens in memory must run as they would from a file: their width counts, values of a program are
+/// read as those of a text, and a run's folder has them again.
+#[test]
+fn tokens_in_memory_run_as_from_a_file() {
+    let rows = [[1.0, 0.1], [-0.3, 0.7], [0.2, -1.0]];
+    let double = Tokens::from_rows(&rows).unwrap();
+    let single: Vec<f32> = double.to_f64().into_iter().map(|x| x as f32).collect();
+    let single = Tokens::from_flat(3, 2, single).unwrap();
+    let value = |key: &str, value: toml::Value| Override::value("a keyword", key, &value);
+    let keywords = [
+        value("model.rule", "localmax".into()),
+        value("model.alpha", 1.into()),
+        value("model.delta", toml::Value::Table([("table".to_owned(), vec![0.5, 0.25].into())].into_iter().collect())),
+        value("run.steps", 2.into()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (tokens, precision) in [(double, Precision::F64), (single, Precision::F32)] {
+        let path = folder.path().join(format!("{}.npy", precision.name()));
+        npy::write(&path, &tokens).unwrap();
+        let mut given = Config::of_tokens(tokens, "", "x0", &keywords).unwrap();
+        let file = Override::value("a keyword", "tokens.file", &path.display().to_string().into());
+        let changes = [&keywords[..], &[file]].concat();
+        let mut read = Config::parse("", "localmax", "x0", Path::new(""), &changes).unwrap();
+        assert_eq!((given.run.precision, read.run.precision), (precision, precision));
+        assert_eq!(given.start().unwrap().tokens, read.start().unwrap().tokens);
+
+        given.save(folder.path()).unwrap();
+        let again = Config::load_begun(&folder.path().join("config.toml"), None).unwrap();
+        assert_eq!(again.identity(), given.identity());
+    }
+}
+
+/// Two sources of tokens are a mistake where both were asked for; a text's own gives way.
+#[test]
+fn tokens_in_memory_take_the_place_of_a_texts_own() {
+    let tokens = Tokens::from_rows(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).unwrap();
+    let config = Config::of_tokens(tokens.clone(), GOOD, "x0", &[]).unwrap();
+    assert_eq!((config.n(), config.d(), config.seed), (2, 3, 7));
+    let both = [Override::value("n=5", "tokens.n", &5.into())];
+    let error = Config::of_tokens(tokens, GOOD, "x0", &both).unwrap_err().to_string();
+    assert_eq!(error, "n=5: tokens.n does not go with tokens that are given; leave out one");
+    let wide = Tokens::from_flat(1, MAX_DIMENSION + 1, vec![1.0; MAX_DIMENSION + 1]).unwrap();
+    let error = Config::of_tokens(wide, GOOD, "x0", &[]).unwrap_err().to_string();
+    assert!(error.contains(&format!("the largest dimension is {MAX_DIMENSION}")), "{error}");
+}

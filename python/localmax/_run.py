@@ -1,0 +1,358 @@
+"""A run into a folder, and the reader of such folders."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+import warnings
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _arguments, _localmax
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Unpack
+
+    from ._arguments import Keywords, Progress
+    from ._batch import Batch
+
+WHOLE = ("moved", "strip_min", "strip_max", "distinct", "vertices", "sampled", "quiescent", "rows")
+TEXT = ("hash", "plan", "support")
+
+
+class Frames(Mapping[int, "NDArray[Any]"]):
+    """The recorded states by step, read when asked for. `frames[0]`, `frames.steps`, `frames.stack()`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = {int(path.stem.removeprefix("step_")): path for path in sorted(folder.glob("step_*.npy"))}
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """The steps that have a frame, ascending."""
+        return np.array(list(self._paths), dtype=np.int64)
+
+    def stack(self) -> NDArray[Any]:
+        """All frames, (frames, n, d)."""
+        return np.stack(list(self.values()))
+
+    def __getitem__(self, step: int) -> NDArray[Any]:
+        if step not in self._paths:
+            raise KeyError(f"no frame of step {step}; there are {_listed(self._paths)}")
+        found: NDArray[Any] = np.load(self._paths[step])
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __repr__(self) -> str:
+        return f"<frames of the steps {_listed(self._paths)}>"
+
+
+def _listed(steps: Mapping[int, Path]) -> str:
+    shown = [str(step) for step in steps]
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:4], "...", *shown[-3:]])
+
+
+class Run:
+    """What a run came to, as its folder has it. `localmax.run` and `localmax.open` make one.
+
+    Attributes
+    ----------
+    path : Path
+        The folder. Without `out` it is a temporary one, which goes with this object; `save` keeps it.
+    meta : dict
+        Versions, engine, lattice, timings, what was found at the end (`meta.json`).
+    notes : list of str
+        What a person has to know: what the lattice lost, how the engine was chosen.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, notes: list[str] | None = None) -> None:
+        self.path = Path(path)
+        self.notes = notes or []
+        self._temporary: Any = None
+        if not (self.path / "config.toml").is_file():
+            raise FileNotFoundError(f"{self.path} has no run in it: there is no config.toml")
+        self.meta: dict[str, Any] = json.loads((self.path / "meta.json").read_text("utf-8"))
+
+    @property
+    def tokens(self) -> NDArray[Any]:
+        """The last state, (n, d)."""
+        found: NDArray[Any] = np.load(self.path / "final.npy")
+        return found
+
+    @property
+    def t(self) -> int:
+        """Steps taken."""
+        return int(self.meta["steps"])
+
+    @property
+    def hash(self) -> str:
+        """blake3 of the last state: in the exact rules the same on every engine and machine."""
+        return str(self.metrics["hash"][-1])
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no later step can move a token: a fixed point was reached."""
+        return self.meta["fixed_point"] is not None
+
+    @property
+    def frames(self) -> Frames:
+        """The recorded states by step."""
+        return Frames(self.path / "frames")
+
+    @property
+    def metrics(self) -> NDArray[Any]:
+        """`metrics.csv`: step, delta, gamma, moved, strip_min, strip_mean, strip_max, hash, a row each recorded
+        step. Where there is no such thing there is NaN, or -1 among whole numbers."""
+        return _table(self.path / "metrics.csv")
+
+    @property
+    def measures(self) -> NDArray[Any]:
+        """`measures.csv`: radius, vertices, gaps, diameter, energy and more, a row each measured step."""
+        return _table(self.path / "measures.csv")
+
+    @property
+    def effort(self) -> NDArray[Any]:
+        """`effort.csv`: the plan of each recorded step and what it counted."""
+        return _table(self.path / "effort.csv")
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The cluster of every token of the last state, heaviest first."""
+        return np.asarray(np.load(self.path / "labels.npy"), dtype=np.int64)
+
+    @property
+    def clusters(self) -> list[dict[str, Any]]:
+        """The clusters of the last state, heaviest first: tokens, place, vertex, gap, in_s, attends."""
+        limits = self.meta["limits"]
+        return list(limits["places"]) if limits else []
+
+    @property
+    def leaders(self) -> list[dict[str, Any]]:
+        """The clusters that attend to themselves alone."""
+        return [cluster for cluster in self.clusters if cluster["attends"] == 0]
+
+    @property
+    def artefacts(self) -> list[dict[str, Any]]:
+        """The clusters outside S: at rest, artefacts in the sense of Remark 3.1 of arXiv 2509.15958."""
+        return [cluster for cluster in self.clusters if cluster["in_s"] is False]
+
+    @property
+    def config(self) -> str:
+        """The config as TOML, which `localmax run` takes."""
+        return (self.path / "config.toml").read_text("utf-8")
+
+    def save(self, path: str | os.PathLike[str]) -> Run:
+        """Copies the folder to a new place, and returns the run there."""
+        shutil.copytree(self.path, path)
+        return Run(path, notes=self.notes)
+
+    def to_pandas(self, table: str = "metrics") -> Any:
+        """A table (metrics, measures or effort) as a pandas DataFrame."""
+        import pandas
+
+        return pandas.DataFrame(_columns(self._table(table)))
+
+    def to_polars(self, table: str = "metrics") -> Any:
+        """A table (metrics, measures or effort) as a polars DataFrame."""
+        import polars
+
+        return polars.DataFrame(_columns(self._table(table)))
+
+    def _table(self, name: str) -> NDArray[Any]:
+        if name not in ("metrics", "measures", "effort"):
+            raise ValueError(f"there is no table {name!r}; there are metrics, measures and effort")
+        found: NDArray[Any] = getattr(self, name)
+        return found
+
+    def plot(self, ax: Any = None, *, axes: tuple[int, ...] | None = None, most: int = 300, **options: Any) -> Any:
+        """Paths of the tokens through the recorded states, coloured by the cluster they end in.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; otherwise a new figure.
+        axes : tuple of 1 to 3 ints, optional
+            The coordinates to show; otherwise the first three, or the two there are. One is drawn over the step.
+        most : int
+            Paths drawn, evenly among the tokens.
+        **options
+            For matplotlib's `plot`.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from . import _plots
+
+        return _plots.paths(self, ax, axes, most, **options)
+
+    def animate(self, *, axes: tuple[int, ...] | None = None, most: int = 2000, interval: int = 200) -> Any:
+        """The recorded states one after another, `interval` milliseconds each: a FuncAnimation of matplotlib's."""
+        from . import _plots
+
+        return _plots.animation(self, axes, most, interval)
+
+    def report(self) -> Path:
+        """Draws the program's own report, and returns the path of its page."""
+        page = self.path / "plots" / "report.html"
+        if not page.is_file():
+            _localmax.draw(self.path)
+        return page
+
+    def __repr__(self) -> str:
+        meta = self.meta
+        state = "at rest" if self.at_rest else meta["ended"]
+        return f"<localmax.Run: {meta['rule']}, n = {meta['n']}, d = {meta['d']}, {self.t} steps, {state}, {self.path}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        page = escape(self.report().read_text("utf-8"), quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:640px;border:0" title="{escape(repr(self))}"></iframe>'
+
+    def __reduce__(self) -> Any:
+        if self._temporary is not None:
+            raise TypeError(f"{self!r} lives in a temporary folder; give out=..., or send run.tokens")
+        return Run, (self.path,)
+
+
+def _table(path: Path) -> NDArray[Any]:
+    with path.open(newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    columns = [_column(name, [row[at] for row in rows]) for at, name in enumerate(head)]
+    return np.rec.fromarrays(columns, names=head).view(np.ndarray)
+
+
+def _column(name: str, cells: list[str]) -> NDArray[Any]:
+    if name == "step":
+        return np.array(cells, dtype=np.int64)
+    if name in TEXT:
+        return np.array(cells, dtype=np.str_)
+    if name in WHOLE and all("." not in cell for cell in cells):
+        return np.array([int(cell) if cell else -1 for cell in cells], dtype=np.int64)
+    return np.array([float(cell) if cell else np.nan for cell in cells], dtype=np.float64)
+
+
+def _columns(table: NDArray[Any]) -> dict[str, Any]:
+    return {name: table[name] for name in table.dtype.names or ()}
+
+
+@_arguments.documented
+def run(
+    x0: ArrayLike | None = None,
+    rule: str | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    preset: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    verify: int = 0,
+    stop: bool = True,
+    progress: Progress = None,
+    **keys: Unpack[Keywords],
+) -> Run:
+    """Takes tokens to the last step, or to rest, and keeps everything, as `localmax run` does.
+
+    Ctrl-C is heard at once: the folder keeps the run, and `localmax resume` goes on with it.
+
+    Parameters
+    ----------
+    x0 : (n, d) array-like, optional
+        The tokens, a row each; float32 stays float32, all else is taken as float64. Without it, `kind`, `n` and
+        `d` draw a cloud, or the config or preset says; with nothing at all the preset "default" runs. For many
+        clouds at once see `localmax.batch`.
+    rule : str
+        localmax (if there is no config or preset), hardmax, frank-wolfe, softmax, markov, ellipsoid, sphere,
+        rescaled.
+    config : str or path, optional
+        A config for the command line: TOML or the path of a file. Keywords change it.
+    preset : str, optional
+        A preset's name (`localmax.presets()`), instead of a config.
+    out : path, optional
+        The folder of the run, new or empty; otherwise a temporary one that goes with the result.
+    threads : int, optional
+        Threads of its own; otherwise all runs share one a core.
+    verify : int
+        Check sampled rows against the reference every so many steps; 0: never.
+    stop : bool
+        End where no later step can move a token. False goes on to the last step.
+    progress : bool, None or callable
+        A bar of tqdm's, or a function of (t, moved) that is called 20 times a second. None: a bar where somebody
+        looks.
+    **keys
+        Keys of a config with their defaults, or an example where they have none. Arrays stand for matrices and,
+        with one axis, for a value a step. `steps` is 100 where neither config nor preset says.
+
+    KEYS
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        A key, value or shape that does not fit, with the command line's text.
+    OSError, MemoryError, DeviceError, ArithmeticError
+        A file, the memory or the engine asked for is not there; a token that stops being finite.
+
+    Examples
+    --------
+    >>> import localmax
+    >>> run = localmax.run([[1.0, 0.0], [0.8, 0.6], [-1.0, 0.2]], "hardmax", alpha=1.0, steps=20)
+    >>> run.at_rest, len(run.clusters)
+    (True, 3)
+    """
+    given = None if x0 is None else _arguments.tokens(x0)
+    return _take(_arguments.config(given, rule, config, preset, keys), out, threads, verify, stop, progress)
+
+
+def _take(
+    config: _localmax.Config,
+    out: str | os.PathLike[str] | None,
+    threads: int | None,
+    verify: int,
+    stop: bool,
+    progress: Progress,
+) -> Run:
+    folder = Path(tempfile.mkdtemp(prefix="localmax-")) if out is None else Path(out)
+    call, bar = _arguments.bar(progress, config.steps)
+    try:
+        notes = _localmax.record(config, folder, threads, verify, stop, call)
+    except KeyboardInterrupt:
+        raise  # the folder keeps the run: its message says where
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        if bar is not None:
+            bar.close()
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    found = Run(folder, notes=notes)
+    if out is None:
+        found._temporary = weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+    return found
+
+
+def load(config: str | os.PathLike[str], **keys: Unpack[Keywords]) -> Run:
+    """Runs a config of the command line: `localmax.run(config=...)`."""
+    return run(config=config, **keys)
+
+
+def open(path: str | os.PathLike[str]) -> Run:
+    """The run in a folder, whoever made it."""
+    return Run(path)

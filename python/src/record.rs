@@ -1,0 +1,105 @@
+//! A run into a folder, as `localmax run` leaves one.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use localmax::engine::Engine;
+use localmax::exact::Grid;
+use localmax::interrupt::Interrupt;
+use localmax::io::config;
+use localmax::outcome::{Effort, StepReport};
+use localmax::run::checkpoint::Checkpoint;
+use localmax::run::record::{self as recorder, Callbacks};
+use localmax::run::{Options, Place, Progress, RunDir, pictures};
+use localmax::threads::Pool;
+use localmax::{Error, Result};
+use pyo3::prelude::*;
+
+use crate::config::Config;
+use crate::work::{require_threads, watched};
+
+/// A run that Python looks on at.
+struct Watched<'a> {
+    config: &'a config::Config,
+    interrupt: &'a Interrupt,
+    t: &'a AtomicU64,
+    moved: &'a AtomicU64,
+    notes: &'a Mutex<Vec<String>>,
+}
+
+impl Callbacks for Watched<'_> {
+    fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
+        self.note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
+        let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
+        self.config.open_engine(&at.tokens, grid, &mut |text| say(self.notes, text))
+    }
+
+    fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    fn note(&mut self, text: &str) {
+        say(self.notes, text);
+    }
+
+    fn progress(&mut self, step: u64, report: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+        self.t.store(step, Ordering::Relaxed);
+        self.moved.store(report.moved, Ordering::Relaxed);
+        if self.interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn say(notes: &Mutex<Vec<String>>, text: &str) {
+    notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text.to_owned());
+}
+
+/// Takes a run from its first state to its end, in the empty or new folder `out`; `progress(t, moved)` is
+/// called while it works. What a person has to know.
+#[pyfunction]
+#[pyo3(signature = (config, out, threads = None, verify = 0, stop = true, progress = None))]
+pub(crate) fn record(
+    py: Python<'_>,
+    config: &Config,
+    out: PathBuf,
+    threads: Option<usize>,
+    verify: u64,
+    stop: bool,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Vec<String>> {
+    require_threads()?;
+    let mut config = config.inner.clone();
+    let (interrupt, notes) = (Interrupt::default(), Mutex::default());
+    let (t, moved) = (AtomicU64::new(0), AtomicU64::new(0));
+    let seen = || (t.load(Ordering::Relaxed), moved.load(Ordering::Relaxed));
+    let look = || progress.map_or(Ok(()), |call| call.call1(seen()).map(drop));
+    watched(py, &interrupt, look, || {
+        let pool = Pool::start(threads)?;
+        let place = Place::new(Some(&out), &config.name)?;
+        let options = Options { verify_every: verify, past_fixed_point: !stop, no_plot: true };
+        let mut note = |text: &str| say(&notes, text);
+        let start = config.first_state(&mut note)?;
+        let engine = config.open_engine(&start.tokens, start.grid, &mut note)?;
+        let largest = start.tokens.largest_magnitude();
+        let mut progress = Progress::start(&config, options, start.grid, largest, engine.description());
+        progress.half_side = Some(start.radius);
+        let first = Checkpoint { tokens: start.tokens, progress, frames: Vec::new() };
+        let mut watched = Watched { config: &config, interrupt: &interrupt, t: &t, moved: &moved, notes: &notes };
+        pool.install(|| recorder::begin(&config, &place, first, engine, &mut watched)).map(drop)
+    })?;
+    progress.map_or(Ok(()), |call| call.call1(seen()).map(drop))?;
+    Ok(notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// Draws the pictures and the report of a run's folder; the files written.
+#[pyfunction]
+pub(crate) fn draw(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<PathBuf>> {
+    require_threads()?;
+    watched(
+        py,
+        &Interrupt::default(),
+        || Ok(()),
+        || pictures::draw(&RunDir::open(&folder)?, pictures::Choice::default()),
+    )
+}
