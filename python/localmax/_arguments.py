@@ -6,62 +6,16 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from . import _localmax
 
 if TYPE_CHECKING:
-    from typing import Callable
-
     from numpy.typing import ArrayLike, NDArray
-    from typing_extensions import TypedDict
 
-    Schedule = Union[float, str, Sequence[float], NDArray[Any], dict[str, Any]]
-    Matrix = Union[float, str, Sequence[Sequence[float]], NDArray[Any], dict[str, Any]]
-
-    class Keywords(TypedDict, total=False):
-        """Every key of a config. `help(localmax.run)` says what they mean."""
-
-        seed: int
-        file: str | os.PathLike[str]
-        rows: Sequence[Sequence[float]]
-        kind: str
-        n: int
-        d: int
-        scale: float
-        clusters: int
-        spread: float
-        causal: bool
-        alpha: Schedule
-        gamma: Schedule
-        delta: Schedule
-        strip: str
-        beta: Schedule
-        omit: float
-        a: Matrix
-        q: Matrix
-        k: Matrix
-        v: Matrix
-        p: Matrix
-        w: Matrix
-        heads: Sequence[dict[str, Any]]
-        normalized: bool
-        origin: float
-        dt: float
-        integrator: str
-        steps: int
-        engine: str
-        plan: str
-        precision: str
-        tolerance: float
-        record: str
-        frames: str
-        measures: str
-        checkpoint_seconds: float
-
-    Progress = Union[bool, None, Callable[[int, int], object]]
+    from ._types import CloudProgress, Progress
 
 Documented = TypeVar("Documented")
 
@@ -141,7 +95,7 @@ def config(
     keys: dict[str, Any] = {"rule": rule, **given}
     text, path = None, None
     if source is not None:
-        is_file = isinstance(source, os.PathLike) or "\n" not in source and "=" not in source
+        is_file = isinstance(source, os.PathLike) or ("\n" not in source and "=" not in source)
         text, path = (None, os.fspath(source)) if is_file else (os.fspath(source), None)
     elif preset is None:
         has_tokens = any(keys.get(key) is not None for key in ("file", "rows", "kind", "n", "d"))
@@ -174,7 +128,7 @@ def documented(function: Documented) -> Documented:
     return function
 
 
-def bar(progress: Progress, total: int, unit: str = "step") -> tuple[Any, Any]:
+def bar(progress: Progress | CloudProgress, total: int, unit: str = "step") -> tuple[Any, Any]:
     """What to call with the progress, and what to close: a bar of tqdm's in a terminal or a notebook, if there is
     one; nothing where nobody looks."""
     if callable(progress):

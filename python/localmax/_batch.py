@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Unpack
 
-    from ._arguments import Keywords, Progress
+    from ._types import CloudProgress, Keywords
 
 
 class Batch(NamedTuple):
@@ -47,7 +47,7 @@ def batch(
     preset: str | None = None,
     threads: int | None = None,
     stop: bool = True,
-    progress: Progress = None,
+    progress: CloudProgress = None,
     **keys: Unpack[Keywords],
 ) -> Batch:
     """Takes m clouds to their last step, or to rest, side by side: a thread each, on the CPU unless `engine` says
@@ -67,7 +67,7 @@ def batch(
     Examples
     --------
     >>> import localmax
-    >>> ends = localmax.batch(n=32, d=2, seeds=range(5), delta=0.1, steps=1000)
+    >>> ends = localmax.batch(n=32, d=2, seeds=range(5), alpha=1.0, delta=0.1, steps=1000)
     >>> ends.tokens.shape
     (5, 32, 2)
     """

@@ -6,6 +6,28 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Config",
+    "DeviceError",
+    "Simulation",
+    "__version__",
+    "batch",
+    "cli",
+    "clusters",
+    "contraction",
+    "draw",
+    "gaps",
+    "hash",
+    "hegselmann_krause",
+    "keys",
+    "nearest",
+    "presets",
+    "rate",
+    "record",
+    "sphere_energy",
+    "vertices",
+]
+
 __version__: str
 
 class DeviceError(RuntimeError): ...
@@ -30,9 +52,7 @@ class Config:
 @final
 class Simulation:
     def __new__(cls, config: Config, threads: int | None = None) -> Simulation: ...
-    def step(
-        self, count: int = 1, stop: bool = True, progress: Callable[[int, int], object] | None = None
-    ) -> int: ...
+    def step(self, count: int = 1, stop: bool = True, progress: Callable[[int, int], object] | None = None) -> int: ...
     @property
     def tokens(self) -> NDArray[Any]: ...
     @property

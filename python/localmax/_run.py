@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -15,17 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _arguments, _localmax
+from . import _arguments, _localmax, _tables
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Unpack
 
-    from ._arguments import Keywords, Progress
-    from ._batch import Batch
-
-WHOLE = ("moved", "strip_min", "strip_max", "distinct", "vertices", "sampled", "quiescent", "rows")
-TEXT = ("hash", "plan", "support")
+    from ._types import Keywords, Progress
 
 
 class Frames(Mapping[int, "NDArray[Any]"]):
@@ -115,17 +110,17 @@ class Run:
     def metrics(self) -> NDArray[Any]:
         """`metrics.csv`: step, delta, gamma, moved, strip_min, strip_mean, strip_max, hash, a row each recorded
         step. Where there is no such thing there is NaN, or -1 among whole numbers."""
-        return _table(self.path / "metrics.csv")
+        return _tables.read(self.path / "metrics.csv")
 
     @property
     def measures(self) -> NDArray[Any]:
         """`measures.csv`: radius, vertices, gaps, diameter, energy and more, a row each measured step."""
-        return _table(self.path / "measures.csv")
+        return _tables.read(self.path / "measures.csv")
 
     @property
     def effort(self) -> NDArray[Any]:
         """`effort.csv`: the plan of each recorded step and what it counted."""
-        return _table(self.path / "effort.csv")
+        return _tables.read(self.path / "effort.csv")
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -162,13 +157,13 @@ class Run:
         """A table (metrics, measures or effort) as a pandas DataFrame."""
         import pandas
 
-        return pandas.DataFrame(_columns(self._table(table)))
+        return pandas.DataFrame(_tables.columns(self._table(table)))
 
     def to_polars(self, table: str = "metrics") -> Any:
         """A table (metrics, measures or effort) as a polars DataFrame."""
         import polars
 
-        return polars.DataFrame(_columns(self._table(table)))
+        return polars.DataFrame(_tables.columns(self._table(table)))
 
     def _table(self, name: str) -> NDArray[Any]:
         if name not in ("metrics", "measures", "effort"):
@@ -220,33 +215,14 @@ class Run:
         from html import escape
 
         page = escape(self.report().read_text("utf-8"), quote=True)
-        return f'<iframe srcdoc="{page}" style="width:100%;height:640px;border:0" title="{escape(repr(self))}"></iframe>'
+        return (
+            f'<iframe srcdoc="{page}" style="width:100%;height:640px;border:0" title="{escape(repr(self))}"></iframe>'
+        )
 
     def __reduce__(self) -> Any:
         if self._temporary is not None:
             raise TypeError(f"{self!r} lives in a temporary folder; give out=..., or send run.tokens")
         return Run, (self.path,)
-
-
-def _table(path: Path) -> NDArray[Any]:
-    with path.open(newline="", encoding="utf-8") as file:
-        head, *rows = csv.reader(file)
-    columns = [_column(name, [row[at] for row in rows]) for at, name in enumerate(head)]
-    return np.rec.fromarrays(columns, names=head).view(np.ndarray)
-
-
-def _column(name: str, cells: list[str]) -> NDArray[Any]:
-    if name == "step":
-        return np.array(cells, dtype=np.int64)
-    if name in TEXT:
-        return np.array(cells, dtype=np.str_)
-    if name in WHOLE and all("." not in cell for cell in cells):
-        return np.array([int(cell) if cell else -1 for cell in cells], dtype=np.int64)
-    return np.array([float(cell) if cell else np.nan for cell in cells], dtype=np.float64)
-
-
-def _columns(table: NDArray[Any]) -> dict[str, Any]:
-    return {name: table[name] for name in table.dtype.names or ()}
 
 
 @_arguments.documented

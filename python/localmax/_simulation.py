@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _arguments, _localmax
+from . import _arguments, _localmax, _tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self, Unpack
 
-    from ._arguments import Keywords, Progress
+    from ._types import Keywords, Progress
 
 
 class Strip(NamedTuple):
@@ -169,8 +169,7 @@ class Simulation:
     def metrics(self) -> NDArray[Any]:
         """One structured row a step taken: step, delta, gamma, moved, strip_min, strip_mean, strip_max. Where a
         rule has no such thing there is NaN, or -1 among whole numbers."""
-        columns = self._inner.columns()
-        return np.rec.fromarrays(list(columns.values()), names=list(columns)).view(np.ndarray)
+        return _tables.structured(self._inner.columns())
 
     @property
     def strips(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

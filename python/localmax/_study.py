@@ -15,7 +15,8 @@ import numpy as np
 
 
 class Claim(NamedTuple):
-    """A sentence of the theory beside what was measured. `agrees` is yes, no, not reached or measured."""
+    """A sentence of the theory beside what was measured. `agrees` is the verdict: yes, no, or a word such as
+    counted or not reached where there is none."""
 
     claim: str
     source: str

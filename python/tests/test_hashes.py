@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import localmax
 import numpy as np
 import pytest
+
+import localmax
 
 SMALL = {"n": 60, "steps": 12}
 RULES = {
@@ -48,7 +49,9 @@ def test_every_rule(rule: str, engine: str, command, tmp_path: Path) -> None:
     )
     command("run", config, "--out", tmp_path / "r", "--engine", engine, "--no-plot")
     expected = last_hash(tmp_path / "r")
-    arrays = {key: np.array(value) if isinstance(value, list) and key != "heads" else value for key, value in keys.items()}
+    arrays = {
+        key: np.array(value) if isinstance(value, list) and key != "heads" else value for key, value in keys.items()
+    }
     run = localmax.run(rule=rule, kind="normal", d=2, seed=seed, engine=engine, **SMALL, **arrays)
     assert run.hash == expected
     simulation = localmax.Simulation(rule=rule, kind="normal", d=2, seed=seed, engine=engine, **SMALL, **arrays)
@@ -74,7 +77,9 @@ def test_tokens_of_either_width(cloud: np.ndarray, command, tmp_path: Path) -> N
         x0 = cloud.astype(width)
         np.save(tmp_path / "x0.npy", x0)
         words = [f"--set={key}" for key in (f'tokens.file="{tmp_path}/x0.npy"', "run.steps=9")]
-        command("run", "--preset", "default", *words, "--out", tmp_path / width.__name__, "--engine", "cpu", "--no-plot")
+        command(
+            "run", "--preset", "default", *words, "--out", tmp_path / width.__name__, "--engine", "cpu", "--no-plot"
+        )
         run = localmax.run(x0, preset="default", steps=9, engine="cpu")
         assert run.tokens.dtype == width
         assert run.hash == last_hash(tmp_path / width.__name__)

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import localmax
 import pytest
+
+import localmax
 
 ROOT = Path(__file__).resolve().parents[2]
 

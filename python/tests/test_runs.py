@@ -9,10 +9,11 @@ import signal
 import threading
 from pathlib import Path
 
-import localmax
 import matplotlib
 import numpy as np
 import pytest
+
+import localmax
 
 matplotlib.use("agg")
 PLAIN = {"alpha": 0.5, "delta": 0.2, "strip": "width"}
@@ -23,11 +24,13 @@ def test_a_folder_is_the_command_lines(cloud: np.ndarray, command, tmp_path: Pat
     assert run.at_rest and run.t < 300
     command("run", tmp_path / "a" / "config.toml", "--out", tmp_path / "b", "--no-plot")
     again = localmax.open(tmp_path / "b")
-    assert again.hash == run.hash and (again.metrics == run.metrics).all()
+    assert again.hash == run.hash
+    assert (tmp_path / "a" / "metrics.csv").read_bytes() == (tmp_path / "b" / "metrics.csv").read_bytes()
+    np.testing.assert_array_equal(again.measures["gap_max"], run.measures["gap_max"])
     np.testing.assert_array_equal(again.tokens, run.tokens)
     command("plot", tmp_path / "a")
     command("verify", tmp_path / "a" / "config.toml", "--steps", 3)
-    command("resume", tmp_path / "a", "--steps", 310)
+    command("resume", tmp_path / "a", "--steps", 5)
     with pytest.raises(ValueError, match="has a run in it"):
         localmax.run(cloud, out=tmp_path / "a", **PLAIN)
     with pytest.raises(FileNotFoundError, match="no run in it"):
@@ -72,8 +75,8 @@ def test_ctrl_c_leaves_a_run_to_go_on_with(command, tmp_path: Path) -> None:
         localmax.run(out=tmp_path / "r", steps=60, **keys, **PLAIN)
     run = localmax.open(tmp_path / "r")
     assert run.meta["ended"] == "interrupted" and run.t < 60
-    command("resume", tmp_path / "r", "--steps", run.t + 1, "--plan", "tree", "--no-plot")
-    assert localmax.open(tmp_path / "r").t == run.t + 1
+    command("resume", tmp_path / "r", "--plan", "tree")
+    assert localmax.open(tmp_path / "r").t == 60 and run.frames[0].shape == (100_000, 3)
 
 
 def test_batches() -> None:
@@ -129,7 +132,7 @@ def test_observing() -> None:
 
 def test_a_study(tmp_path: Path) -> None:
     study = localmax.study("quiescent", out=tmp_path / "q", quick=True, seeds=1)
-    assert all(claim.agrees in ("yes", "measured", "not reached") for claim in study.claims)
+    assert study.claims and all(claim.agrees != "no" for claim in study.claims)
     assert len(study.to_pandas()) == len(next(iter(study.table.values()))) > 0
     assert study.report.is_file() and "claims" in repr(study) and "<table>" in study._repr_html_()
     with pytest.raises(ValueError, match="did you mean 'quiescent'"):

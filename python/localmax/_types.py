@@ -1,0 +1,55 @@
+"""Types of arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, Union
+
+from numpy.typing import NDArray
+
+Schedule = Union[float, str, Sequence[float], NDArray[Any], dict[str, Any]]
+Matrix = Union[float, str, Sequence[Sequence[float]], NDArray[Any], dict[str, Any]]
+Progress = Union[bool, None, Callable[[int, int], object]]
+CloudProgress = Union[bool, None, Callable[[int], object]]
+
+
+class Keywords(TypedDict, total=False):
+    """Every key of a config. `help(localmax.run)` says what they mean."""
+
+    seed: int
+    file: str | os.PathLike[str]
+    rows: Sequence[Sequence[float]]
+    kind: str
+    n: int
+    d: int
+    scale: float
+    clusters: int
+    spread: float
+    causal: bool
+    alpha: Schedule
+    gamma: Schedule
+    delta: Schedule
+    strip: str
+    beta: Schedule
+    omit: float
+    a: Matrix
+    q: Matrix
+    k: Matrix
+    v: Matrix
+    p: Matrix
+    w: Matrix
+    heads: Sequence[dict[str, Any]]
+    normalized: bool
+    origin: float
+    dt: float
+    integrator: str
+    steps: int
+    engine: str
+    plan: str
+    precision: str
+    tolerance: float
+    record: str
+    frames: str
+    measures: str
+    checkpoint_seconds: float
