@@ -238,6 +238,26 @@ print(*sorted(set(package["features"]) - {"default"}))')
     fi
 }
 
+# The wheel, in an environment of its own, as a user has it: its types, its tests, the pages and the notebook about it.
+check_python() {
+    local folder=target/python
+    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+        lacking "the Python package needs Python 3.10 or newer, this is $(python3 --version): its tests are left out"
+        return 0
+    fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+    [ -x $folder/bin/python ] || python3 -m venv $folder
+    $folder/bin/pip install --quiet --disable-pip-version-check --require-virtualenv 'maturin>=1.16,<2' ruff ||
+        die "pip cannot install maturin: mend what it says above (network), then run this again"
+    rm -f target/wheels/localmax-*.whl
+    $folder/bin/maturin build --quiet --locked -m python/Cargo.toml
+    $folder/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/localmax-*.whl
+    $folder/bin/pip install --quiet --disable-pip-version-check "$(echo target/wheels/localmax-*.whl)[test]"
+    $folder/bin/ruff format --quiet --check python
+    $folder/bin/ruff check --quiet python
+    $folder/bin/python -m pytest -p no:cacheprovider python/tests -c python/pyproject.toml --durations=5 >&2
+}
+
 # What serves the next edit and a debugger is of no use to CI and costs it time.
 if [ "${CI:-}" = true ]; then
     export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_CODEGEN_UNITS=4 CARGO_PROFILE_DEV_DEBUG=false
@@ -250,5 +270,6 @@ stage 'features one by one' check_features
 note "Vulkan drivers: $VK_DRIVER_FILES"
 stage 'tests' python3 tests/timed.py --locked --workspace
 stage 'tests in the documentation' cargo test --locked --workspace --doc
+stage 'the Python package' check_python
 printf '\nSeconds and seconds of processor time of each stage:\n'
 printf '%s\n' "${spent[@]}"

@@ -1,4 +1,4 @@
-"""Attention as a dynamical system: n tokens in R^d that move, step by step, towards an average of the tokens they attend to.
+"""Attention as a dynamical system: n tokens in R^d move, step by step, towards an average of those they attend to.
 
 >>> import localmax
 >>> run = localmax.run(n=300, d=2, kind="normal", alpha=0.5, delta="1/(t+1)", strip="width", steps=200)

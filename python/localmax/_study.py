@@ -110,7 +110,7 @@ def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool =
         else:
             words += [flag, str(value)]
     command = [sys.executable, "-m", "localmax", "study", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().removeprefix("error: ") or f"the study ended with status {done.returncode}"
         raise (ValueError if done.returncode == 2 else RuntimeError)(said)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, Union
+from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
-Schedule = Union[float, str, Sequence[float], NDArray[Any], dict[str, Any]]
-Matrix = Union[float, str, Sequence[Sequence[float]], NDArray[Any], dict[str, Any]]
-Progress = Union[bool, None, Callable[[int, int], object]]
-CloudProgress = Union[bool, None, Callable[[int], object]]
+Schedule = float | str | Sequence[float] | NDArray[Any] | dict[str, Any]
+Matrix = float | str | Sequence[Sequence[float]] | NDArray[Any] | dict[str, Any]
+Progress = bool | None | Callable[[int, int], object]
+CloudProgress = bool | None | Callable[[int], object]
 
 
 class Keywords(TypedDict, total=False):

@@ -53,3 +53,15 @@ def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert blocks
     for block in blocks:
         exec(compile(block.split("```")[0], str(page), "exec"), names)
+
+
+def test_the_notebook() -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    path = ROOT / "docs" / "python" / "strip.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "kept without outputs"
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd="/tmp")
+    pictures = [out for cell in notebook.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+    assert len(pictures) == 3

@@ -84,7 +84,7 @@ def test_batches() -> None:
     x0 = np.random.default_rng(3).normal(size=(7, 25, 2))
     ends = localmax.batch(x0, steps=500, **PLAIN)
     assert ends.tokens.shape == (7, 25, 2) and ends.at_rest.all()
-    for cloud, end, steps, found in zip(x0, ends.tokens, ends.steps, ends.hashes):
+    for cloud, end, steps, found in zip(x0, ends.tokens, ends.steps, ends.hashes, strict=True):
         alone = localmax.Simulation(cloud, **PLAIN).step(500)
         assert (alone.hash, alone.t) == (found, steps)
         np.testing.assert_array_equal(alone.tokens, end)
