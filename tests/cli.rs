@@ -662,6 +662,35 @@ fn a_machine_without_a_driver_is_served() {
     assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
 }
 
+/// The first thing that is asked of a machine with a new card, by a script: one JSON text, in which
+/// every adapter tells its limits and times.
+#[test]
+fn doctor_tells_a_script_what_an_adapter_is() {
+    let folder = Folder::new();
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json"])).unwrap();
+    let sets = doctor["cpu"]["instruction_sets"].as_array().unwrap();
+    assert!(sets.contains(&doctor["cpu"]["instruction_set"]), "{sets:?}");
+    for adapter in doctor["adapters"].as_array().unwrap() {
+        for key in ["name", "kind", "driver", "backend", "pci", "probe"] {
+            assert!(adapter[key].is_string(), "{key}: {adapter}");
+        }
+        let whole = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {adapter}"));
+        let limits = &adapter["limits"];
+        assert!(limits.as_object().unwrap().len() > 30, "{limits}");
+        assert_eq!(whole(&limits["max_buffer_size"]), whole(&adapter["max_buffer_bytes"]));
+        assert!(whole(&limits["max_compute_workgroup_storage_size"]) >= 16384);
+        let subgroups = &adapter["subgroup_sizes"];
+        assert!((1..=whole(&subgroups["most"])).contains(&whole(&subgroups["least"])), "{subgroups}");
+        let tells = &adapter["features"]["cooperative-matrix"];
+        assert_eq!(adapter["cooperative_matrices"].is_array(), tells.as_bool().unwrap(), "{adapter}");
+        if adapter["problem"].is_null() {
+            assert!(adapter["open_seconds"].as_f64().unwrap() > 0.0 && adapter["probe"] == "right");
+            assert!(adapter["compiled"]["seconds"].as_f64().unwrap() > 0.0, "{adapter}");
+            assert!(whole(&adapter["compiled"]["kernels"]) > 20);
+        }
+    }
+}
+
 /// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it
 /// will hold be said.
 #[test]

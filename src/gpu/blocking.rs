@@ -6,6 +6,7 @@ use pollster::block_on;
 use crate::error::Result;
 use crate::gpu::adapter::{Adapter, Wanted};
 use crate::gpu::device::Device;
+use crate::gpu::modules;
 use crate::gpu::peak::{self, Peak};
 
 impl Adapter {
@@ -47,6 +48,14 @@ impl Device {
     pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         block_on(Self::request(adapter, limits))
     }
+}
+
+/// Compiles the kernels of every rule for f32 and d; how many there are.
+///
+/// # Errors
+/// Device failures.
+pub fn compile(device: &Device, d: usize) -> Result<usize> {
+    block_on(modules::compile(device, d))
 }
 
 /// Measures chains of independent multiply-adds; about a second.

@@ -32,8 +32,8 @@ mod wait;
 mod wgsl;
 mod words;
 
-pub use adapter::{Adapter, Wanted};
-pub use blocking::fma_peak;
+pub use adapter::{Adapter, CooperativeMatrix, Wanted};
+pub use blocking::{compile, fma_peak};
 pub use device::Device;
 pub use exact::{ExactGpu, Options};
 pub use manifest::{Manifest, manifests};
