@@ -727,6 +727,9 @@ fn doctor_and_bench_speak() {
     folder.refused(&["bench", "--steps", "0"], &["--steps", "0"]);
     folder.refused(&["bench", "--file", "x0.npy"], &["x0.npy", "no such file"]);
     folder.refused(&["bench", "--file", "x0.npy", "--dims", "3"], &["--file", "--dims"]);
+    folder.refused(&["bench", "--rules", "hardmax", "--delta", "0.2"], &["--delta 0.2", "localmax"]);
+    folder.refused(&["bench", "--delta=-1"], &["delta", "-1"]);
+    folder.refused(&["bench", "--kind", "blob"], &["blob", "clusters"]);
 }
 
 /// A rate that charges a plan with the pairs it ruled out, or that times a cloud that has gathered
