@@ -727,6 +727,33 @@ fn doctor_and_bench_speak() {
     folder.refused(&["bench", "--steps", "0"], &["--steps", "0"]);
     folder.refused(&["bench", "--file", "x0.npy"], &["x0.npy", "no such file"]);
     folder.refused(&["bench", "--file", "x0.npy", "--dims", "3"], &["--file", "--dims"]);
+}
+
+/// What is slow on a card is found by its kernels: each is listed once, with the dispatches that brute
+/// force takes, and the shares are of a whole.
+#[test]
+fn bench_times_the_kernels_of_an_adapter() {
+    let folder = Folder::new();
+    let options = ["bench", "--kernels", "--tokens", "1000", "--dims", "3", "--plan", "brute", "--rules", "localmax"];
+    let json = folder.good(&[&options[..], &["--adapter", "0", "--steps", "6", "--batch", "3", "--json"]].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((report["steps"].as_u64(), report["batch"].as_u64()), (Some(6), Some(3)));
+    let table = &report["tables"][0];
+    let of = |kernel: &Value, key: &str| kernel[key].as_f64().unwrap();
+    let kernels = table["kernels"].as_array().unwrap();
+    for name in ["identity", "widths", "scores", "peaks", "strips", "moves"] {
+        let dispatches: Vec<f64> =
+            kernels.iter().filter(|k| k["name"] == name).map(|k| of(k, "dispatches")).collect();
+        assert!(matches!(dispatches[..], [count] if count >= 1.0), "{name}: {table}");
+    }
+    let shares: f64 = kernels.iter().map(|kernel| of(kernel, "share")).sum();
+    assert!((shares - 1.0).abs() < 1e-9 && of(table, "kernels_ms") > 0.0, "{table}");
+    assert!(of(table, "host_ms") <= of(table, "ms") && of(table, "submissions") > 0.0, "{table}");
+    let text = folder.good(&[&options[..], &["--kind", "ball", "--delta", "0.3"]].concat());
+    for word in ["dispatches a step", "a cloud (ball)", "δ = 0.3", "scores", "submissions a step"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    folder.refused(&["bench", "--kernels", "--engines", "gpu"], &["--kernels", "--engines"]);
     folder.refused(&["bench", "--rules", "hardmax", "--delta", "0.2"], &["--delta 0.2", "localmax"]);
     folder.refused(&["bench", "--delta=-1"], &["delta", "-1"]);
     folder.refused(&["bench", "--kind", "blob"], &["blob", "clusters"]);

@@ -8,6 +8,8 @@
 //! multiply-add loop on the same device, measured before and after the rounds; the higher one
 //! counts.
 
+#[cfg(feature = "gpu")]
+pub mod kernels;
 mod table;
 
 use std::time::Duration;

@@ -26,13 +26,13 @@ fn cells(row: &Row) -> [String; 10] {
 }
 
 /// Three significant digits, without an exponent.
-fn significant(x: f64) -> String {
+pub(super) fn significant(x: f64) -> String {
     let digits = (2.0 - x.abs().max(1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{x:.digits$}")
 }
 
 /// Columns aligned with spaces: those of words to the left, of numbers to the right.
-fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]], words: &[usize]) -> String {
+pub(super) fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]], words: &[usize]) -> String {
     let mut width = head.map(|h| h.chars().count());
     for row in rows {
         for (w, cell) in width.iter_mut().zip(row) {

@@ -29,6 +29,7 @@ use crate::tokens::Precision;
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
   localmax bench --engines cpu,gpu --markdown      a table for a README
+  localmax bench --kernels --tokens 16384 --dims 3 what each kernel of a GPU takes of a step
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
     /// Rules
@@ -71,6 +72,9 @@ pub(super) struct Arguments {
     /// Seconds that an engine may take for one round, roughly; it takes at least one cloud
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
+    /// What each kernel takes of a step, on every GPU adapter that has timestamps; in one round
+    #[arg(long, conflicts_with_all = ["engines", "rounds", "seconds", "markdown"])]
+    kernels: bool,
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -124,14 +128,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         progress.at(done, what);
         done += 1;
     };
-    let contenders = contenders(&arguments.engines, search, precision)?;
-    let report = bench::run(&plan, &contenders, &mut tell)?;
-    let text = if arguments.json {
-        format!("{}\n", serde_json::to_string_pretty(&report)?)
-    } else if arguments.markdown {
-        report.to_markdown()
+    let text = if arguments.kernels {
+        kernels(&plan, search, arguments.json, &mut tell)?
     } else {
-        report.to_text()
+        let contenders = contenders(&arguments.engines, search, precision)?;
+        let report = bench::run(&plan, &contenders, &mut tell)?;
+        if arguments.json {
+            format!("{}\n", serde_json::to_string_pretty(&report)?)
+        } else if arguments.markdown {
+            report.to_markdown()
+        } else {
+            report.to_text()
+        }
     };
     progress.done();
     Ok(output::print(&text)?)
@@ -205,6 +213,31 @@ fn adapters(instead: &str) -> Result<Vec<Adapter>, Error> {
 #[cfg(feature = "gpu")]
 fn limit(adapter: &Adapter) -> f64 {
     if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY }
+}
+
+/// What each kernel takes, on every adapter that can be timed; why, if none can.
+#[cfg(feature = "gpu")]
+fn kernels(plan: &Plan, search: choice::Plan, json: bool, tell: impl FnMut(&str)) -> Result<String> {
+    let (mut devices, mut refused) = (Vec::new(), Vec::new());
+    for adapter in adapters("leave out --kernels")? {
+        match Device::open_timed(&adapter) {
+            Ok(device) => devices.push((device, limit(&adapter))),
+            Err(error) => refused.push(error),
+        }
+    }
+    if devices.is_empty() {
+        return Err(refused.swap_remove(0).into());
+    }
+    for error in refused {
+        output::note(&format!("left out: {error}"));
+    }
+    let report = bench::kernels::run(plan, search, &devices, tell)?;
+    Ok(if json { format!("{}\n", serde_json::to_string_pretty(&report)?) } else { report.to_text() })
+}
+
+#[cfg(not(feature = "gpu"))]
+fn kernels(_: &Plan, _: choice::Plan, _: bool, _: impl FnMut(&str)) -> Result<String> {
+    Err(engine::no_gpu().into())
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -41,6 +41,14 @@ impl Device {
         Self::open_within(adapter, adapter.limits())
     }
 
+    /// Opens an adapter for measurements: [`Device::request_timed`].
+    ///
+    /// # Errors
+    /// As [`Device::open`]; an adapter without timestamps.
+    pub fn open_timed(adapter: &Adapter) -> Result<Self> {
+        block_on(Self::request_timed(adapter))
+    }
+
     /// Opens an adapter within limits: [`Device::request`].
     ///
     /// # Errors
