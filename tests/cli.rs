@@ -703,11 +703,15 @@ fn the_memory_on_an_adapter_is_checked_and_said() {
     let sum: u64 = plan["buffers"].as_array().unwrap().iter().map(|b| b["bytes"].as_u64().unwrap()).sum();
     assert_eq!(plan["total_bytes"].as_u64(), Some(sum));
     let start = ["run", "my.toml", "--engine", "gpu", "--set"];
-    folder.refused(&[&start[..], &["tokens.n=4000000000"]].concat(), &["bytes", "available"]);
+    folder.refused(&[&start[..], &["tokens.n=4000000000"]].concat(), &["bytes", "available", "take at most "]);
     folder.refused(&[&start[..], &["tokens.n=30000000", "--plan", "norm"]].concat(), &["norm", "gpu"]);
     let output = folder.run(&[&start[..], &["tokens.n=1000", "--no-plot"]].concat());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && said.contains(&sum.to_string()) && said.contains("bytes of memory"), "{said}");
+    assert!(said.contains("GPU engine on "), "{said}");
+    let named = folder.run(&[&start[..], &["tokens.n=1000", "--no-plot", "--adapter", "0"]].concat());
+    let said = String::from_utf8(named.stderr).unwrap();
+    assert!(named.status.success() && said.contains("; named by --adapter 0)"), "{said}");
 }
 
 /// What one sees of a machine's adapters, and a measurement on all of them.
@@ -742,8 +746,7 @@ fn bench_times_the_kernels_of_an_adapter() {
     let of = |kernel: &Value, key: &str| kernel[key].as_f64().unwrap();
     let kernels = table["kernels"].as_array().unwrap();
     for name in ["identity", "widths", "scores", "peaks", "strips", "moves"] {
-        let dispatches: Vec<f64> =
-            kernels.iter().filter(|k| k["name"] == name).map(|k| of(k, "dispatches")).collect();
+        let dispatches: Vec<f64> = kernels.iter().filter(|k| k["name"] == name).map(|k| of(k, "dispatches")).collect();
         assert!(matches!(dispatches[..], [count] if count >= 1.0), "{name}: {table}");
     }
     let shares: f64 = kernels.iter().map(|kernel| of(kernel, "share")).sum();

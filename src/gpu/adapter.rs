@@ -105,6 +105,15 @@ impl Adapter {
         })
     }
 
+    /// Why [`Adapter::find`] takes it.
+    pub fn why(&self) -> String {
+        match choice::adapter() {
+            Some((by, name)) => format!("named by {by} {name}"),
+            None if self.is_software() => "first adapter, as there is no hardware".into(),
+            None => "first hardware adapter".into(),
+        }
+    }
+
     /// Its place in [`Adapter::find_all`], from 0.
     pub fn number(&self) -> usize {
         self.number

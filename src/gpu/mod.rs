@@ -40,7 +40,7 @@ pub use blocking::{compile, fma_peak};
 pub use device::Device;
 pub use exact::{ExactGpu, Options};
 pub use manifest::{Manifest, manifests};
-pub use memory::{Line, Memory};
+pub use memory::{Line, Memory, or_largest};
 pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};
 pub use timing::{Dispatches, Timings};

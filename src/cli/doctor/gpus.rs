@@ -10,7 +10,7 @@ use crate::choice;
 use crate::clock::Instant;
 use crate::error::Error;
 use crate::gpu::{
-    Adapter, CooperativeMatrix, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, compile, manifests,
+    Adapter, CooperativeMatrix, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, compile, manifests, or_largest,
 };
 use crate::tokens::Precision;
 
@@ -197,8 +197,9 @@ impl Probed {
 }
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
-    let exact = |plan| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter);
-    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits(), adapter.card_memory()).and_then(|plan| {
+    let exact = |plan| or_largest(n, |n| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter));
+    let real = or_largest(n, |n| {
+        let plan = RealLayout::new(n, d, Needs::default(), &adapter.limits(), adapter.card_memory())?;
         adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         Ok(plan.memory)
     });
