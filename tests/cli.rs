@@ -662,6 +662,35 @@ fn a_machine_without_a_driver_is_served() {
     assert_eq!(bench["rows"].as_array().unwrap().len(), 4, "two rules on the CPU engine and the reference");
 }
 
+/// The first thing that is asked of a machine with a new card, by a script: one JSON text, in which
+/// every adapter tells its limits and times.
+#[test]
+fn doctor_tells_a_script_what_an_adapter_is() {
+    let folder = Folder::new();
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json"])).unwrap();
+    let sets = doctor["cpu"]["instruction_sets"].as_array().unwrap();
+    assert!(sets.contains(&doctor["cpu"]["instruction_set"]), "{sets:?}");
+    for adapter in doctor["adapters"].as_array().unwrap() {
+        for key in ["name", "kind", "driver", "backend", "pci", "probe"] {
+            assert!(adapter[key].is_string(), "{key}: {adapter}");
+        }
+        let whole = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {adapter}"));
+        let limits = &adapter["limits"];
+        assert!(limits.as_object().unwrap().len() > 30, "{limits}");
+        assert_eq!(whole(&limits["max_buffer_size"]), whole(&adapter["max_buffer_bytes"]));
+        assert!(whole(&limits["max_compute_workgroup_storage_size"]) >= 16384);
+        let subgroups = &adapter["subgroup_sizes"];
+        assert!((1..=whole(&subgroups["most"])).contains(&whole(&subgroups["least"])), "{subgroups}");
+        let tells = &adapter["features"]["cooperative-matrix"];
+        assert_eq!(adapter["cooperative_matrices"].is_array(), tells.as_bool().unwrap(), "{adapter}");
+        if adapter["problem"].is_null() {
+            assert!(adapter["open_seconds"].as_f64().unwrap() > 0.0 && adapter["probe"] == "right");
+            assert!(adapter["compiled"]["seconds"].as_f64().unwrap() > 0.0, "{adapter}");
+            assert!(whole(&adapter["compiled"]["kernels"]) > 20);
+        }
+    }
+}
+
 /// What an adapter cannot hold must be refused before minutes go into drawing a cloud, and what it
 /// will hold be said.
 #[test]
@@ -674,11 +703,15 @@ fn the_memory_on_an_adapter_is_checked_and_said() {
     let sum: u64 = plan["buffers"].as_array().unwrap().iter().map(|b| b["bytes"].as_u64().unwrap()).sum();
     assert_eq!(plan["total_bytes"].as_u64(), Some(sum));
     let start = ["run", "my.toml", "--engine", "gpu", "--set"];
-    folder.refused(&[&start[..], &["tokens.n=4000000000"]].concat(), &["bytes", "available"]);
+    folder.refused(&[&start[..], &["tokens.n=4000000000"]].concat(), &["bytes", "available", "take at most "]);
     folder.refused(&[&start[..], &["tokens.n=30000000", "--plan", "norm"]].concat(), &["norm", "gpu"]);
     let output = folder.run(&[&start[..], &["tokens.n=1000", "--no-plot"]].concat());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && said.contains(&sum.to_string()) && said.contains("bytes of memory"), "{said}");
+    assert!(said.contains("GPU engine on "), "{said}");
+    let named = folder.run(&[&start[..], &["tokens.n=1000", "--no-plot", "--adapter", "0"]].concat());
+    let said = String::from_utf8(named.stderr).unwrap();
+    assert!(named.status.success() && said.contains("; named by --adapter 0)"), "{said}");
 }
 
 /// What one sees of a machine's adapters, and a measurement on all of them.
@@ -698,6 +731,35 @@ fn doctor_and_bench_speak() {
     folder.refused(&["bench", "--steps", "0"], &["--steps", "0"]);
     folder.refused(&["bench", "--file", "x0.npy"], &["x0.npy", "no such file"]);
     folder.refused(&["bench", "--file", "x0.npy", "--dims", "3"], &["--file", "--dims"]);
+}
+
+/// What is slow on a card is found by its kernels: each is listed once, with the dispatches that brute
+/// force takes, and the shares are of a whole.
+#[test]
+fn bench_times_the_kernels_of_an_adapter() {
+    let folder = Folder::new();
+    let options = ["bench", "--kernels", "--tokens", "1000", "--dims", "3", "--plan", "brute", "--rules", "localmax"];
+    let json = folder.good(&[&options[..], &["--adapter", "0", "--steps", "6", "--batch", "3", "--json"]].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((report["steps"].as_u64(), report["batch"].as_u64()), (Some(6), Some(3)));
+    let table = &report["tables"][0];
+    let of = |kernel: &Value, key: &str| kernel[key].as_f64().unwrap();
+    let kernels = table["kernels"].as_array().unwrap();
+    for name in ["identity", "widths", "scores", "peaks", "strips", "moves"] {
+        let dispatches: Vec<f64> = kernels.iter().filter(|k| k["name"] == name).map(|k| of(k, "dispatches")).collect();
+        assert!(matches!(dispatches[..], [count] if count >= 1.0), "{name}: {table}");
+    }
+    let shares: f64 = kernels.iter().map(|kernel| of(kernel, "share")).sum();
+    assert!((shares - 1.0).abs() < 1e-9 && of(table, "kernels_ms") > 0.0, "{table}");
+    assert!(of(table, "host_ms") <= of(table, "ms") && of(table, "submissions") > 0.0, "{table}");
+    let text = folder.good(&[&options[..], &["--kind", "ball", "--delta", "0.3"]].concat());
+    for word in ["dispatches a step", "a cloud (ball)", "δ = 0.3", "scores", "submissions a step"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    folder.refused(&["bench", "--kernels", "--engines", "gpu"], &["--kernels", "--engines"]);
+    folder.refused(&["bench", "--rules", "hardmax", "--delta", "0.2"], &["--delta 0.2", "localmax"]);
+    folder.refused(&["bench", "--delta=-1"], &["delta", "-1"]);
+    folder.refused(&["bench", "--kind", "blob"], &["blob", "clusters"]);
 }
 
 /// A rate that charges a plan with the pairs it ruled out, or that times a cloud that has gathered

@@ -8,6 +8,8 @@
 //! multiply-add loop on the same device, measured before and after the rounds; the higher one
 //! counts.
 
+#[cfg(feature = "gpu")]
+pub mod kernels;
 mod table;
 
 use std::time::Duration;
@@ -16,7 +18,7 @@ use serde::Serialize;
 
 use crate::choice::{self, EngineChoice};
 use crate::clock::Instant;
-use crate::engine::{self, Engine, Steps};
+use crate::engine::{self, Engine, Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::init::{Cloud, CloudSample};
@@ -36,10 +38,16 @@ pub struct Plan {
     pub dimensions: Vec<usize>,
     /// Stored width.
     pub precision: Precision,
-    /// Tokens to measure in place of normal clouds of these numbers and dimensions.
+    /// Kind of the clouds.
+    pub kind: Cloud,
+    /// Width of localmax's strips.
+    pub delta: f64,
+    /// Tokens to measure in place of clouds of these numbers and dimensions.
     pub given: Option<Tokens>,
     /// Steps of each cloud that are timed, from the first on.
     pub steps: u64,
+    /// Steps that an engine is asked for at once.
+    pub batch: usize,
     /// Rounds; the median is quoted.
     pub rounds: usize,
     /// Time that one engine may take for the steps of one round, roughly; it takes as many clouds
@@ -52,6 +60,9 @@ pub const RULES: [&str; 6] = ["localmax", "hardmax", "frank-wolfe", "softmax", "
 
 /// Clouds of one round at most.
 pub const MOST_CLOUDS: usize = 64;
+
+/// Width of localmax's strips unless given.
+pub const DELTA: f64 = 0.1;
 
 /// Opens an engine on a cloud.
 pub type Open = Box<dyn Fn(&Model, &Tokens, Grid) -> Result<Box<dyn Engine>>>;
@@ -105,6 +116,12 @@ pub struct Report {
     pub version: &'static str,
     /// Stored width.
     pub precision: &'static str,
+    /// Kind of the clouds; none where tokens were given.
+    pub kind: Option<&'static str>,
+    /// Width of localmax's strips.
+    pub delta: f64,
+    /// Steps that an engine was asked for at once.
+    pub batch: usize,
     /// Engines that took part, with the peak of each where it is known.
     pub engines: Vec<(String, Description, Option<f64>)>,
     /// The measurements.
@@ -113,12 +130,12 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-/// The model that a rule's name stands for here: α = 1; a strip a tenth of a unit wide; β = 1/√d,
-/// the scale of transformers; on the sphere, SA in steps of a tenth.
-fn model(name: &str, d: usize) -> Result<Model> {
+/// The model that a rule's name stands for here: α = 1; a strip of width δ; β = 1/√d, the scale of
+/// transformers; on the sphere, SA in steps of a tenth.
+fn model(name: &str, d: usize, delta: f64) -> Result<Model> {
     let beta = Schedule::Constant(1.0 / (d as f64).sqrt());
     let rule = match name {
-        "localmax" => Rule::Localmax { delta: Schedule::Constant(0.1), strip: StripForm::Score },
+        "localmax" => Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score },
         "hardmax" => Rule::Hardmax,
         "frank-wolfe" => Rule::FrankWolfe,
         "softmax" | "sphere" => Rule::Softmax { beta },
@@ -141,6 +158,7 @@ struct Case<'a> {
     model: Model,
     n: usize,
     d: usize,
+    kind: Cloud,
     given: Option<&'a Tokens>,
     /// Clouds drawn so far, the first with the seed [`SEED`], with their lattices.
     clouds: Vec<(Tokens, Grid)>,
@@ -156,7 +174,7 @@ impl Case<'_> {
             let seed = SEED + self.clouds.len() as u64;
             let drawn = match self.given {
                 Some(tokens) => tokens.clone(),
-                None => CloudSample::new(Cloud::Gaussian, self.n, self.d).tokens(seed, precision)?,
+                None => CloudSample::new(self.kind, self.n, self.d).tokens(seed, precision)?,
             };
             let grid = Grid::of(&drawn, precision);
             let exact = self.model.is_exact();
@@ -172,21 +190,20 @@ impl Case<'_> {
         2.0 * sums * self.d as f64
     }
 
-    /// Adds `steps` steps of a fresh cloud to what a round has spent.
-    fn trial(&mut self, open: &Open, k: usize, steps: u64, precision: Precision, spent: &mut Spent) -> Result<()> {
-        let (n, d, model) = (self.n as f64, self.d, self.model.clone());
-        let (cloud, grid) = self.cloud(k, precision)?;
-        let mut engine = open(&model, cloud, *grid)?;
+    /// An engine on the k-th cloud, and the parameters of its first steps.
+    fn opened(&mut self, open: &Open, k: usize, plan: &Plan) -> Result<(Box<dyn Engine>, Vec<Step>)> {
+        let (d, model) = (self.d, self.model.clone());
+        let (cloud, grid) = self.cloud(k, plan.precision)?;
+        let engine = open(&model, cloud, *grid)?;
         let mut parameters = Steps::new(&model, *grid, d);
-        for t in 0..steps {
-            let step = [parameters.at(t)?];
-            let start = Instant::now();
-            engine.step(&step)?;
-            spent.seconds += start.elapsed().as_secs_f64();
-            spent.steps += 1.0;
-            spent.keys += engine.effort().map_or(n * n, |effort| effort.keys_a_row * effort.rows as f64);
-        }
-        Ok(())
+        let steps = (0..plan.steps).map(|t| parameters.at(t)).collect::<Result<_>>()?;
+        Ok((engine, steps))
+    }
+
+    /// Adds the first steps of a fresh cloud to what a round has spent.
+    fn trial(&mut self, open: &Open, k: usize, plan: &Plan, spent: &mut Spent) -> Result<()> {
+        let (mut engine, steps) = self.opened(open, k, plan)?;
+        spent.take(engine.as_mut(), self.n, &steps, plan.batch)
     }
 }
 
@@ -198,28 +215,35 @@ struct Spent {
     keys: f64,
 }
 
+impl Spent {
+    /// Adds steps of an engine that holds n tokens, so many at once.
+    fn take(&mut self, engine: &mut dyn Engine, n: usize, steps: &[Step], batch: usize) -> Result<()> {
+        let n = n as f64;
+        for steps in steps.chunks(batch) {
+            let start = Instant::now();
+            engine.step(steps)?;
+            self.seconds += start.elapsed().as_secs_f64();
+            self.steps += steps.len() as f64;
+            let keys = engine.effort().map_or(n * n, |effort| effort.keys_a_row * effort.rows as f64);
+            self.keys += keys * steps.len() as f64;
+        }
+        Ok(())
+    }
+}
+
 /// Measures every rule, n and d on every contender, in turn.
 ///
 /// # Errors
 /// An unknown rule; sizes for which there is no memory, before anything is measured; a device that
 /// fails.
 pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)) -> Result<Report> {
-    let sizes: Vec<(usize, usize)> = match &plan.given {
-        Some(tokens) => vec![(tokens.n(), tokens.d())],
-        None => plan.dimensions.iter().flat_map(|&d| plan.tokens.iter().map(move |&n| (n, d))).collect(),
-    };
-    let mut cases = Vec::new();
-    for rule in &plan.rules {
-        for &(n, d) in &sizes {
-            let model = model(rule, d)?;
-            model.validate(d, 1)?;
-            engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
-            cases.push(Case { rule, model, n, d, given: plan.given.as_ref(), clouds: Vec::new() });
-        }
-    }
+    let cases = cases(plan)?;
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
         precision: plan.precision.name(),
+        kind: plan.given.is_none().then(|| plan.kind.name()),
+        delta: plan.delta,
+        batch: plan.batch,
         engines: Vec::new(),
         rows: Vec::new(),
         left_out: Vec::new(),
@@ -233,6 +257,27 @@ pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)
     }
     peaks.enter(contenders, &mut report);
     Ok(report)
+}
+
+/// Every rule on every size.
+///
+/// # Errors
+/// An unknown rule; sizes for which there is no memory.
+fn cases(plan: &Plan) -> Result<Vec<Case<'_>>> {
+    let sizes: Vec<(usize, usize)> = match &plan.given {
+        Some(tokens) => vec![(tokens.n(), tokens.d())],
+        None => plan.dimensions.iter().flat_map(|&d| plan.tokens.iter().map(move |&n| (n, d))).collect(),
+    };
+    let mut cases = Vec::new();
+    for rule in &plan.rules {
+        for &(n, d) in &sizes {
+            let model = model(rule, d, plan.delta)?;
+            model.validate(d, 1)?;
+            engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
+            cases.push(Case { rule, model, n, d, kind: plan.kind, given: plan.given.as_ref(), clouds: Vec::new() });
+        }
+    }
+    Ok(cases)
 }
 
 /// The highest peak of each contender's device so far, in GFLOP/s.
@@ -292,7 +337,7 @@ fn measure(plan: &Plan, contenders: &[Contender], case: &mut Case, report: &mut 
         for (contender, rounds) in &mut running {
             let mut spent = Spent::default();
             for k in 0..MOST_CLOUDS {
-                case.trial(&contender.open, k, plan.steps, plan.precision, &mut spent)?;
+                case.trial(&contender.open, k, plan, &mut spent)?;
                 if spent.seconds >= plan.round_time.as_secs_f64() {
                     break;
                 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Report, Row};
+use super::{DELTA, Report, Row};
+use crate::init::Cloud;
 
 const HEAD: [&str; 10] =
     ["rule", "n", "d", "engine", "ms a step", "from, to", "keys a row", "GFLOP/s", "of peak", "against cpu"];
@@ -25,34 +26,35 @@ fn cells(row: &Row) -> [String; 10] {
 }
 
 /// Three significant digits, without an exponent.
-fn significant(x: f64) -> String {
+pub(super) fn significant(x: f64) -> String {
     let digits = (2.0 - x.abs().max(1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{x:.digits$}")
+}
+
+/// Columns aligned with spaces: those of words to the left, of numbers to the right.
+pub(super) fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]], words: &[usize]) -> String {
+    let mut width = head.map(|h| h.chars().count());
+    for row in rows {
+        for (w, cell) in width.iter_mut().zip(row) {
+            *w = (*w).max(cell.chars().count());
+        }
+    }
+    let line = |row: &[String; N]| -> String {
+        let cells = row
+            .iter()
+            .zip(width)
+            .enumerate()
+            .map(|(c, (cell, w))| if words.contains(&c) { format!("{cell:<w$}") } else { format!("{cell:>w$}") });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    [line(&head.map(str::to_owned))].into_iter().chain(rows.iter().map(line)).collect()
 }
 
 impl Report {
     /// Columns aligned with spaces.
     pub fn to_text(&self) -> String {
         let rows: Vec<[String; 10]> = self.rows.iter().map(cells).collect();
-        let mut width = HEAD.map(|h| h.chars().count());
-        for row in &rows {
-            for (w, cell) in width.iter_mut().zip(row) {
-                *w = (*w).max(cell.chars().count());
-            }
-        }
-        let line = |row: &[String]| -> String {
-            let cells = row
-                .iter()
-                .zip(width)
-                .enumerate()
-                .map(|(c, (cell, w))| if c == 0 || c == 3 { format!("{cell:<w$}") } else { format!("{cell:>w$}") });
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        let mut text = self.preamble("");
-        text += &line(&HEAD.map(str::to_owned));
-        for row in &rows {
-            text += &line(row);
-        }
+        let mut text = self.preamble("") + &aligned(HEAD, &rows, &[0, 3]);
         for reason in &self.left_out {
             let _ = writeln!(text, "left out: {reason}");
         }
@@ -79,10 +81,26 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "{bullet}{} tokens; medians of the first {} of a fresh cloud; rates count the keys that were scored",
+            "{bullet}{} tokens; medians of the first {} of a fresh cloud{}; rates count the keys that were scored",
             self.precision,
-            self.rows.first().map_or("steps".to_owned(), |row| format!("{} steps", row.steps))
+            self.rows.first().map_or("steps".to_owned(), |row| format!("{} steps", row.steps)),
+            self.changed()
         );
+        text
+    }
+
+    /// What is not as it is by default.
+    fn changed(&self) -> String {
+        let mut text = String::new();
+        if let Some(kind) = self.kind.filter(|kind| *kind != Cloud::Gaussian.name()) {
+            text += &format!(" ({kind})");
+        }
+        if self.batch > 1 {
+            text += &format!(", {} at once", self.batch);
+        }
+        if self.delta != DELTA {
+            text += &format!(", δ = {}", self.delta);
+        }
         text
     }
 }

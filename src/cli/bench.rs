@@ -7,12 +7,15 @@ use anyhow::Result;
 
 use super::output;
 use super::progress::Bar;
-use super::source::at_least_one;
+use super::source::{at_least_one, named};
 use crate::bench::{self, Contender, Plan};
 use crate::choice;
 use crate::cpu;
 use crate::engine;
 use crate::error::Error;
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Device, fma_peak};
+use crate::init::Cloud;
 use crate::io::npy;
 use crate::num;
 use crate::tokens::Precision;
@@ -26,6 +29,7 @@ use crate::tokens::Precision;
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
   localmax bench --engines cpu,gpu --markdown      a table for a README
+  localmax bench --kernels --tokens 16384 --dims 3 what each kernel of a GPU takes of a step
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
     /// Rules
@@ -37,12 +41,21 @@ pub(super) struct Arguments {
     /// Dimensions
     #[arg(long, value_delimiter = ',', default_values_t = [3, 64], value_parser = at_least_one)]
     dims: Vec<usize>,
-    /// Tokens to measure in place of normal clouds: an .npy file
-    #[arg(long, conflicts_with_all = ["tokens", "dims"])]
+    /// Kind of the clouds, as in a config
+    #[arg(long, value_name = "CLOUD", default_value = "normal", value_parser = named(&Cloud::ALL))]
+    kind: String,
+    /// Width of localmax's strips (0.1)
+    #[arg(long, value_name = "X")]
+    delta: Option<f64>,
+    /// Tokens to measure in place of clouds: an .npy file
+    #[arg(long, conflicts_with_all = ["tokens", "dims", "kind"])]
     file: Option<PathBuf>,
     /// Steps of each fresh cloud, from the first on; opening is not timed
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     steps: u32,
+    /// Steps that an engine is asked for at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
     /// Engines; gpu is every adapter at hand, software drivers included
     #[arg(long, value_delimiter = ',', default_values = ["cpu", "gpu", "reference"],
           value_parser = ["cpu", "gpu", "reference"])]
@@ -59,6 +72,9 @@ pub(super) struct Arguments {
     /// Seconds that an engine may take for one round, roughly; it takes at least one cloud
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
+    /// What each kernel takes of a step, on every GPU adapter that has timestamps; in one round
+    #[arg(long, conflicts_with_all = ["engines", "rounds", "seconds", "markdown"])]
+    kernels: bool,
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -80,34 +96,53 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         ))
         .into());
     }
+    if let Some(delta) = arguments.delta
+        && !arguments.rules.iter().any(|rule| rule == "localmax")
+    {
+        let delta = num::short(delta);
+        return Err(Error::input(format!(
+            "--delta {delta}: of these rules only localmax has it; name that in --rules"
+        ))
+        .into());
+    }
     let precision = if arguments.precision == "f64" { Precision::F64 } else { Precision::F32 };
     let plan = Plan {
         rules: arguments.rules.clone(),
         tokens: arguments.tokens.clone(),
         dimensions: arguments.dims.clone(),
         precision,
+        kind: Cloud::parse(&arguments.kind)?,
+        delta: arguments.delta.unwrap_or(bench::DELTA),
         given: arguments.file.as_deref().map(npy::read).transpose()?,
         steps: u64::from(arguments.steps),
+        batch: arguments.batch as usize,
         rounds: arguments.rounds as usize,
         round_time: Duration::from_secs_f64(arguments.seconds),
     };
-    let contenders = contenders(&arguments.engines, choice::Plan::parse(&arguments.plan)?, precision)?;
+    let search = choice::Plan::parse(&arguments.plan)?;
     let mut progress = Bar::new(
         (plan.rules.len() * plan.given.as_ref().map_or(plan.tokens.len() * plan.dimensions.len(), |_| 1)) as u64,
     );
     let mut done = 0;
-    let report = bench::run(&plan, &contenders, |what| {
+    let mut tell = |what: &str| {
         progress.at(done, what);
         done += 1;
-    })?;
-    progress.done();
-    Ok(output::print(&if arguments.json {
-        format!("{}\n", serde_json::to_string_pretty(&report)?)
-    } else if arguments.markdown {
-        report.to_markdown()
+    };
+    let text = if arguments.kernels {
+        kernels(&plan, search, arguments.json, &mut tell)?
     } else {
-        report.to_text()
-    })?)
+        let contenders = contenders(&arguments.engines, search, precision)?;
+        let report = bench::run(&plan, &contenders, &mut tell)?;
+        if arguments.json {
+            format!("{}\n", serde_json::to_string_pretty(&report)?)
+        } else if arguments.markdown {
+            report.to_markdown()
+        } else {
+            report.to_text()
+        }
+    };
+    progress.done();
+    Ok(output::print(&text)?)
 }
 
 fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> Result<Vec<Contender>> {
@@ -143,15 +178,8 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
 /// Every adapter that opens, or why there is none at all.
 #[cfg(feature = "gpu")]
 fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
-    use crate::gpu::{Adapter, Device, fma_peak};
-
-    let (adapters, mut all) = (Adapter::all_named()?, Vec::new());
-    if adapters.is_empty() {
-        return Err(Error::device(
-            "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or take --engines cpu",
-        ));
-    }
-    for adapter in adapters {
+    let mut all = Vec::new();
+    for adapter in adapters("take --engines cpu")? {
         let device = match Device::open(&adapter) {
             Ok(device) => device,
             Err(error) => {
@@ -164,10 +192,52 @@ fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
             name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
             open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
             peak: Some(Box::new(move || Ok(fma_peak(&same)?.gflops))),
-            limit: if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY },
+            limit: limit(&adapter),
         });
     }
     Ok(all)
+}
+
+/// The adapter that is named, or all; `instead` is what to do where there is none.
+#[cfg(feature = "gpu")]
+fn adapters(instead: &str) -> Result<Vec<Adapter>, Error> {
+    let adapters = Adapter::all_named()?;
+    if adapters.is_empty() {
+        return Err(Error::device(format!(
+            "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or {instead}"
+        )));
+    }
+    Ok(adapters)
+}
+
+#[cfg(feature = "gpu")]
+fn limit(adapter: &Adapter) -> f64 {
+    if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY }
+}
+
+/// What each kernel takes, on every adapter that can be timed; why, if none can.
+#[cfg(feature = "gpu")]
+fn kernels(plan: &Plan, search: choice::Plan, json: bool, tell: impl FnMut(&str)) -> Result<String> {
+    let (mut devices, mut refused) = (Vec::new(), Vec::new());
+    for adapter in adapters("leave out --kernels")? {
+        match Device::open_timed(&adapter) {
+            Ok(device) => devices.push((device, limit(&adapter))),
+            Err(error) => refused.push(error),
+        }
+    }
+    if devices.is_empty() {
+        return Err(refused.swap_remove(0).into());
+    }
+    for error in refused {
+        output::note(&format!("left out: {error}"));
+    }
+    let report = bench::kernels::run(plan, search, &devices, tell)?;
+    Ok(if json { format!("{}\n", serde_json::to_string_pretty(&report)?) } else { report.to_text() })
+}
+
+#[cfg(not(feature = "gpu"))]
+fn kernels(_: &Plan, _: choice::Plan, _: bool, _: impl FnMut(&str)) -> Result<String> {
+    Err(engine::no_gpu().into())
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -22,7 +22,7 @@ use gpus::Gpus;
     after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take"
 )]
 pub(super) struct Arguments {
-    /// Print JSON
+    /// Print JSON, with every limit, subgroups, and the seconds that kernels take to compile
     #[arg(long)]
     json: bool,
     /// Print the memory plan for N tokens in R^D on every adapter, at precision f32 and with A = I
@@ -38,7 +38,7 @@ fn shape(text: &str) -> Result<(usize, usize), String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let gpus = Gpus::probe(arguments.plan);
+    let gpus = Gpus::probe(arguments.plan, arguments.json);
     if arguments.json {
         return Ok(output::print(&format!("{:#}\n", as_json(&gpus, arguments.plan)))?);
     }
@@ -49,8 +49,7 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!("localmax {version}, contract {}\n\n", exact::VERSION);
     text += &format!("cpu        {} threads, {} kernels\n", threads::count(), InstructionSet::best().name());
-    let have = InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name());
-    text += &format!("           instruction sets here: {}\n", have.collect::<Vec<_>>().join(", "));
+    text += &format!("           instruction sets here: {}\n", instruction_sets().join(", "));
     if let Some((n, d)) = plan {
         let bytes = cpu_plans(n, d).map(|(plan, bytes)| format!("{bytes} bytes ({plan})")).join(", ");
         text += &format!("           n = {n}, d = {d}, f32: a run takes {bytes}; {} available\n", available());
@@ -62,6 +61,11 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
         text += &format!("advice     {line}\n");
     }
     text
+}
+
+/// The names of those that this processor has.
+fn instruction_sets() -> Vec<&'static str> {
+    InstructionSet::ALL.iter().filter(|set| set.is_available()).map(|set| set.name()).collect()
 }
 
 /// Bytes that a run takes on the CPU engine, by plan.
@@ -79,7 +83,10 @@ fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
         "localmax": env!("CARGO_PKG_VERSION"),
         "contract": exact::VERSION,
         "cpu": {
-            "threads": threads::count(), "instruction_set": InstructionSet::best().name(),
+            "threads": threads::count(),
+            "instruction_set": InstructionSet::best().name(),
+            "instruction_sets": instruction_sets(),
+            "available_bytes": machine::available_memory(),
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
         },
         "auto": gpus.default_engine(),

@@ -10,7 +10,7 @@ use crate::engine::step::Step;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
-use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout};
+use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout, or_largest};
 use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
@@ -52,7 +52,7 @@ fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<
     RealGpu::require_single(precision, model)
 }
 
-/// The memory that n tokens in R^d take on an adapter, as text.
+/// The adapter, why it was taken, and the memory that n tokens in R^d take on it, as text.
 ///
 /// # Errors
 /// A plan or a rule that the engine lacks; more memory than the adapter has.
@@ -65,17 +65,22 @@ pub(super) fn need(
 ) -> Result<String> {
     require(plan, model, d, precision)?;
     let available = adapter.memory();
-    let memory = if model.is_exact() {
-        let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-        ExactGpu::memory(plan, (n, d), precision, matrix, adapter)?
-    } else {
+    let memory = or_largest(n, |n| {
+        if model.is_exact() {
+            let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
+            return ExactGpu::memory(plan, (n, d), precision, matrix, adapter);
+        }
         let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits(), adapter.card_memory())?.memory;
         available.map_or(Ok(()), |available| memory.check_total(available))?;
-        memory
-    };
-    let (name, total) = (adapter.name(), memory.total());
+        Ok(memory)
+    })?;
+    let (number, name, kind, why) = (adapter.number(), adapter.name(), adapter.kind(), adapter.why());
     let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
-    Ok(format!("{name}: {total}{of} bytes of memory, {} rows a slice", memory.slice_rows))
+    Ok(format!(
+        "GPU engine on {number} {name} ({kind}; {why}): {}{of} bytes of memory, {} rows a slice",
+        memory.total(),
+        memory.slice_rows
+    ))
 }
 
 fn description(adapter: &Adapter) -> Description {

@@ -20,7 +20,7 @@ struct Shape {
 }
 
 /// Checks that opening will find the engine, and memory for n tokens in R^d, in the
-/// order in which it looks. The memory on an adapter, where one is taken.
+/// order in which it looks. Which adapter it is, why, and the memory on it, where one is taken.
 ///
 /// # Errors
 /// No such engine on this machine, or one without this plan or rule; [`Error::Memory`] with both

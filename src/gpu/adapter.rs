@@ -20,6 +20,19 @@ pub struct Adapter {
     number: usize,
 }
 
+/// A product of an m × k and a k × n matrix, added to an m × n one, that a subgroup computes at once.
+#[derive(Clone, Debug)]
+pub struct CooperativeMatrix {
+    /// m, n and k.
+    pub size: [u32; 3],
+    /// Numbers of the factors, such as `f16`.
+    pub factors: String,
+    /// Numbers of the sum.
+    pub sum: String,
+    /// Whether a sum too large becomes the largest number.
+    pub saturates: bool,
+}
+
 impl Adapter {
     /// Every adapter, hardware first (discrete, integrated, other), then software, of which
     /// lavapipe runs and compiles kernels the fastest. (The loader lists drivers in any order.)
@@ -90,6 +103,15 @@ impl Adapter {
                 if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" }
             ))
         })
+    }
+
+    /// Why [`Adapter::find`] takes it.
+    pub fn why(&self) -> String {
+        match choice::adapter() {
+            Some((by, name)) => format!("named by {by} {name}"),
+            None if self.is_software() => "first adapter, as there is no hardware".into(),
+            None => "first hardware adapter".into(),
+        }
     }
 
     /// Its place in [`Adapter::find_all`], from 0.
@@ -164,13 +186,52 @@ impl Adapter {
     }
 
     /// Features of interest by name, with whether the adapter has them. None is needed to run.
-    pub fn features(&self) -> [(&'static str, bool); 3] {
+    pub fn features(&self) -> [(&'static str, bool); 11] {
+        use wgpu::Features as F;
         let has = self.handle.features();
         [
-            ("timestamp-query", has.contains(wgpu::Features::TIMESTAMP_QUERY)),
-            ("subgroup", has.contains(wgpu::Features::SUBGROUP)),
-            ("shader-f64", has.contains(wgpu::Features::SHADER_F64)),
+            ("timestamp-query", F::TIMESTAMP_QUERY),
+            ("timestamp-query-inside-passes", F::TIMESTAMP_QUERY_INSIDE_PASSES),
+            ("subgroup", F::SUBGROUP),
+            ("subgroup-barrier", F::SUBGROUP_BARRIER),
+            ("shader-f16", F::SHADER_F16),
+            ("shader-f64", F::SHADER_F64),
+            ("shader-int64", F::SHADER_INT64),
+            ("shader-int64-atomic", F::SHADER_INT64_ATOMIC_ALL_OPS),
+            ("cooperative-matrix", F::EXPERIMENTAL_COOPERATIVE_MATRIX),
+            ("passthrough-shaders", F::PASSTHROUGH_SHADERS),
+            ("pipeline-cache", F::PIPELINE_CACHE),
         ]
+        .map(|(name, feature)| (name, has.contains(feature)))
+    }
+
+    /// Every limit that wgpu tells, by its name there.
+    pub fn all_limits(&self) -> Vec<(String, u64)> {
+        // wgpu lists them only as text, one a line: `    max_buffer_size: 1024,`.
+        let text = format!("{:#?}", self.limits());
+        let limit = |line: &str| {
+            let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        text.lines().filter_map(limit).collect()
+    }
+
+    /// Threads of the smallest and the largest subgroup.
+    pub fn subgroup_sizes(&self) -> [u32; 2] {
+        [self.info.subgroup_min_size, self.info.subgroup_max_size]
+    }
+
+    /// Products of matrices that a subgroup computes at once; none where wgpu tells of none.
+    pub fn cooperative_matrices(&self) -> Option<Vec<CooperativeMatrix>> {
+        let told = self.handle.cooperative_matrix_properties();
+        let name = |scalar| format!("{scalar:?}").to_lowercase();
+        let one = |p: &wgpu::CooperativeMatrixProperties| CooperativeMatrix {
+            size: [p.m_size, p.n_size, p.k_size],
+            factors: name(p.ab_type),
+            sum: name(p.cr_type),
+            saturates: p.saturating_accumulation,
+        };
+        (!told.is_empty()).then(|| told.iter().map(one).collect())
     }
 }
 

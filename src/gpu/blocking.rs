@@ -9,6 +9,7 @@ use crate::choice;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{Adapter, Wanted};
 use crate::gpu::device::Device;
+use crate::gpu::modules;
 use crate::gpu::peak::{self, Peak};
 
 impl Adapter {
@@ -53,6 +54,14 @@ impl Device {
         Self::open_within(adapter, adapter.limits())
     }
 
+    /// Opens an adapter for measurements: [`Device::request_timed`].
+    ///
+    /// # Errors
+    /// As [`Device::open`]; an adapter without timestamps.
+    pub fn open_timed(adapter: &Adapter) -> Result<Self> {
+        block_on(Self::request_timed(adapter))
+    }
+
     /// Opens an adapter within limits: [`Device::request`].
     ///
     /// # Errors
@@ -60,6 +69,14 @@ impl Device {
     pub fn open_within(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
         block_on(Self::request(adapter, limits))
     }
+}
+
+/// Compiles the kernels of every rule for f32 and d; how many there are.
+///
+/// # Errors
+/// Device failures.
+pub fn compile(device: &Device, d: usize) -> Result<usize> {
+    block_on(modules::compile(device, d))
 }
 
 /// Measures chains of independent multiply-adds; about a second.

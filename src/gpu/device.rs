@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
+use crate::gpu::timing::Timings;
 use crate::gpu::wait;
 use crate::tokens::Precision;
 
@@ -77,6 +78,10 @@ pub struct Device {
     job_layout: wgpu::BindGroupLayout,
     /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
     pub(crate) hostile: Option<f32>,
+    /// What it did, if that is counted.
+    timings: Option<Arc<Mutex<Timings>>>,
+    /// Whether each dispatch is between two timestamps.
+    pub(crate) is_marked: bool,
     /// A text of the shaders, and what stands in its place: a faulty compiler, which tests alone have.
     fault: Option<(&'static str, &'static str)>,
 }
@@ -85,6 +90,8 @@ pub struct Device {
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
     pub(crate) raw: wgpu::ComputePipeline,
+    /// The entry point.
+    pub(crate) entry: &'static str,
     /// The layout of group 1.
     layout: wgpu::BindGroupLayout,
     /// The buffers of group 1.
@@ -92,14 +99,15 @@ pub(crate) struct Pipeline {
 }
 
 impl Device {
-    /// Opens an adapter within limits.
+    /// Opens an adapter within limits, with features that it has.
     ///
     /// # Errors
     /// The device cannot be opened; limits above the adapter's.
-    pub(crate) async fn connect(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
+    pub(crate) async fn connect(adapter: &Adapter, limits: wgpu::Limits, features: wgpu::Features) -> Result<Self> {
         let name = adapter.name();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
+            required_features: features,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -127,6 +135,8 @@ impl Device {
             staging: Arc::default(),
             job_layout,
             hostile: None,
+            timings: None,
+            is_marked: false,
             fault: None,
         })
     }
@@ -148,6 +158,39 @@ impl Device {
     #[must_use]
     pub fn with_fault(self, right: &'static str, wrong: &'static str) -> Self {
         Self { pipelines: Arc::default(), fault: Some((right, wrong)), ..self }
+    }
+
+    /// This device, and what it does is counted from now on, on any clone.
+    #[must_use]
+    pub(crate) fn counted(self) -> Self {
+        Self { timings: Some(Arc::default()), ..self }
+    }
+
+    /// This device with timestamps around each dispatch of engines that are opened on it. They wait for
+    /// each submission.
+    #[must_use]
+    pub fn marked(&self) -> Self {
+        Self { is_marked: true, ..self.clone() }
+    }
+
+    /// Counts what the device did, if that is counted.
+    pub(crate) fn count(&self, add: impl FnOnce(&mut Timings)) {
+        if let Some(timings) = &self.timings {
+            add(&mut timings.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// What was counted since this was last called.
+    pub fn take_timings(&self) -> Timings {
+        let mut taken = Timings::default();
+        self.count(|timings| taken = std::mem::take(timings));
+        taken
+    }
+
+    /// Submits commands.
+    pub(crate) fn submit(&self, commands: Option<wgpu::CommandBuffer>) -> wgpu::SubmissionIndex {
+        self.count(|timings| timings.submissions += 1);
+        self.queue.submit(commands)
     }
 
     /// Ends the device as a reset of the driver would: every later call fails, on any clone.
@@ -187,7 +230,7 @@ impl Device {
     }
 
     /// Runs `make`, turning a device's refusal into an error.
-    async fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
+    pub(crate) async fn guarded<T>(&self, what: &str, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> Result<T> {
         let watch = self.watch();
         let made = make(&self.raw);
         self.require_accepted(what, bytes, watch.end().await)?;
@@ -213,7 +256,7 @@ impl Device {
         for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
             self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
             if words.len() as u64 * 4 == COPY_BYTES {
-                let index = self.queue.submit([]);
+                let index = self.submit(None);
                 self.wait(index).await?;
             }
         }
@@ -222,7 +265,9 @@ impl Device {
 
     /// Waits for a submission.
     pub(crate) async fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+        let start = Instant::now();
         let waited = wait::end_of(&self.raw, &self.queue, index, PATIENCE).await;
+        self.count(|timings| timings.waited += start.elapsed().as_secs_f64());
         self.check()?;
         waited.map_err(|error| {
             Error::device(format!(
@@ -251,7 +296,7 @@ impl Device {
             let staging = self.staging(length).await?;
             let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, length);
-            let index = self.queue.submit([encoder.finish()]);
+            let index = self.submit(Some(encoder.finish()));
             // An error here is a lost device, which `wait` reports.
             staging.slice(..length).map_async(wgpu::MapMode::Read, |_| ());
             if let Some(before) = flying.replace((index, staging, length)) {
@@ -337,7 +382,7 @@ impl Device {
             immediate_size: 0,
         });
         let raw = compute_pipeline(&self.raw, module.entry, &module.source, module.trusted, Some(&layouts));
-        Pipeline { raw, layout, slots: module.slots.as_slice().into() }
+        Pipeline { raw, entry: module.entry, layout, slots: module.slots.as_slice().into() }
     }
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
@@ -396,7 +441,7 @@ impl Device {
         }
         let commands = encoder.finish();
         let started = Instant::now();
-        let index = self.queue.submit([commands]);
+        let index = self.submit(Some(commands));
         self.wait(index).await?;
         Ok(started.elapsed())
     }

@@ -83,6 +83,33 @@ impl Memory {
     }
 }
 
+/// The memory that n tokens take; where it is refused, the advice names the most tokens that fit.
+///
+/// # Errors
+/// As `memory` says.
+pub fn or_largest(n: usize, memory: impl Fn(usize) -> Result<Memory>) -> Result<Memory> {
+    memory(n).map_err(|error| match error {
+        Error::Memory { what, needed, available, mend } => {
+            let mend = match largest(n, |n| memory(n).is_ok()) {
+                0 => mend,
+                most => mend.replace("fewer tokens", &format!("at most {most} tokens")),
+            };
+            Error::Memory { what, needed, available, mend }
+        }
+        other => other,
+    })
+}
+
+/// The most tokens below `refused` that fit.
+fn largest(refused: usize, fit: impl Fn(usize) -> bool) -> usize {
+    let (mut fits, mut refused) = (0, refused);
+    while refused - fits > 1 {
+        let middle = fits.midpoint(refused);
+        *(if fit(middle) { &mut fits } else { &mut refused }) = middle;
+    }
+    fits
+}
+
 /// Bytes of a scratch buffer beside a state of so many bytes: an eighth of a card's memory, if that is
 /// known, and no more than a quarter of what the state leaves, since there are several; at least 128
 /// MiB. Rows are taken in slices so that it suffices.
@@ -117,5 +144,27 @@ impl fmt::Display for Memory {
             writeln!(f, "{:>16} bytes  {}", line.bytes, line.what)?;
         }
         write!(f, "{:>16} bytes  in all; {} rows a slice", self.total(), self.slice_rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is refused must not have to guess: the number named fits, and one more does not.
+    #[test]
+    fn a_refusal_names_the_most_tokens_that_fit() {
+        let of = |n: usize| {
+            let line = Line::new(("tokens", 0), "tokens", n as u64 * 12);
+            let memory =
+                Memory { n, d: 3, lines: vec![line], slice_rows: 64, mend: "take fewer tokens or --engine cpu" };
+            memory.check_total(1200 * 12 + 5).map(|()| memory)
+        };
+        assert_eq!(or_largest(1200, of).unwrap().total(), 1200 * 12);
+        for n in [1201, 1_000_000, usize::MAX / 12] {
+            let text = or_largest(n, of).unwrap_err().to_string();
+            assert!(text.ends_with("take at most 1200 tokens or --engine cpu"), "{text}");
+        }
+        assert_eq!(largest(5, |_| false), 0);
     }
 }

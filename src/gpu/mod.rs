@@ -8,6 +8,7 @@
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
+//! | `timing`, `marks` | what a device did, where that is counted; timestamps around its dispatches |
 //! | `exact`, `real` | [`ExactGpu`] and [`RealGpu`], the resident tokens of the two arithmetics |
 //! | `twins`, `modules`, `peak` | the shaders' arithmetic in Rust and their texts, for the tests; the device's own peak |
 //! | `blocking` | doors for callers that do not await |
@@ -18,6 +19,7 @@ mod device;
 mod exact;
 mod heap;
 mod manifest;
+mod marks;
 mod memory;
 pub mod modules;
 mod peak;
@@ -27,16 +29,18 @@ mod real;
 mod report;
 mod resident;
 mod table;
+mod timing;
 pub mod twins;
 mod wait;
 mod wgsl;
 mod words;
 
-pub use adapter::{Adapter, Wanted};
-pub use blocking::fma_peak;
+pub use adapter::{Adapter, CooperativeMatrix, Wanted};
+pub use blocking::{compile, fma_peak};
 pub use device::Device;
 pub use exact::{ExactGpu, Options};
 pub use manifest::{Manifest, manifests};
-pub use memory::{Line, Memory};
+pub use memory::{Line, Memory, or_largest};
 pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};
+pub use timing::{Dispatches, Timings};

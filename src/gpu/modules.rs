@@ -1,9 +1,10 @@
-//! The text of every module, for compilers that are no driver of this machine: `tests/shaders` hands
-//! them all to each.
+//! Every module: its text, for compilers that are no driver of this machine (`tests/shaders` hands
+//! them all to each), and compiled by the driver of a device.
 
 use std::collections::BTreeSet;
 
-use crate::gpu::device::Module;
+use crate::error::Result;
+use crate::gpu::device::{Device, Module};
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::probe::PROBE;
 use crate::gpu::table::Kernel;
@@ -40,6 +41,18 @@ pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
     let narrow: Vec<usize> = dimensions.iter().copied().filter(|&d| d <= real::NARROW).collect();
     add::<real::Job>(&mut all, "real", real::KERNELS, Precision::F32, &narrow);
     all
+}
+
+/// Compiles the kernels of every rule for f32 and d; how many there are.
+pub(crate) async fn compile(device: &Device, d: usize) -> Result<usize> {
+    for kernel in exact::KERNELS {
+        kernel.pipeline::<exact::Job>(device, Precision::F32, d).await?;
+    }
+    let real = if d <= real::NARROW { real::KERNELS } else { &[] };
+    for kernel in real {
+        kernel.pipeline::<real::Job>(device, Precision::F32, d).await?;
+    }
+    Ok(exact::KERNELS.len() + real.len())
 }
 
 fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel], precision: Precision, ds: &[usize]) {

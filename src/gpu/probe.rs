@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
 use crate::gpu::device::Device;
+use crate::gpu::marks;
 
 /// The driver probe.
 pub(crate) const PROBE: &str = include_str!("../../shaders/arithmetic/probe.wgsl");
@@ -14,9 +15,21 @@ impl Device {
     /// # Errors
     /// The device cannot be opened, or its driver computes wrongly; limits above the adapter's.
     pub async fn request(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
-        let device = Self::connect(adapter, limits).await?;
+        let device = Self::connect(adapter, limits, wgpu::Features::empty()).await?;
         device.probe().await?;
         Ok(device)
+    }
+
+    /// Opens an adapter as [`Device::request`] does, for measurements: what it does is counted, and it
+    /// has timestamps.
+    ///
+    /// # Errors
+    /// As [`Device::request`]; an adapter without timestamps.
+    pub async fn request_timed(adapter: &Adapter) -> Result<Self> {
+        marks::require(adapter)?;
+        let device = Self::connect(adapter, adapter.limits(), marks::FEATURES).await?;
+        device.probe().await?;
+        Ok(device.counted())
     }
 
     /// Refuses a driver that cuts loops short.

@@ -7,6 +7,7 @@ use bytemuck::Pod;
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::gpu::device::{Device, Pipeline};
+use crate::gpu::marks::Marks;
 use crate::interrupt::Interrupt;
 
 /// Most dispatches in a submission, where a buffer holds their parameters.
@@ -45,9 +46,11 @@ pub(crate) struct Queue<J> {
     flying: Option<Flight>,
     /// When the last submission that was waited for had ended.
     landed: Instant,
-    /// Dispatches and submissions so far.
+    /// Timestamps around each dispatch, where they are asked for.
+    marks: Option<Marks>,
+    /// Dispatches so far.
     #[cfg(test)]
-    pub(crate) counts: [u32; 2],
+    pub(crate) count: u32,
     /// Looked at between submissions.
     pub(crate) interrupt: Interrupt,
 }
@@ -68,8 +71,9 @@ impl<J: Pod> Queue<J> {
             budget: 1e9,
             flying: None,
             landed: Instant::now(),
+            marks: if device.is_marked { Some(Marks::new(device, most as u32).await?) } else { None },
             #[cfg(test)]
-            counts: [0; 2],
+            count: 0,
             interrupt: Interrupt::default(),
         })
     }
@@ -113,25 +117,44 @@ impl<J: Pod> Queue<J> {
         }
         self.device.queue.write_buffer(&self.jobs, 0, &parameters);
         let mut encoder = self.device.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for (offset, dispatch) in (0..).step_by(JOB_STRIDE as usize).zip(&self.waiting) {
+        let mut offsets = (0..).step_by(JOB_STRIDE as usize);
+        let of_pass = if self.marks.is_some() { 1 } else { self.waiting.len() };
+        for (number, dispatches) in (0..).zip(self.waiting.chunks(of_pass)) {
+            let timestamp_writes = self.marks.as_ref().map(|marks| marks.around(number));
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+            for (dispatch, offset) in dispatches.iter().zip(&mut offsets) {
                 pass.set_pipeline(&dispatch.pipeline.raw);
                 pass.set_bind_group(0, &self.binding, &[offset]);
                 pass.set_bind_group(1, &dispatch.binding, &[]);
                 pass.dispatch_workgroups(dispatch.groups[0], dispatch.groups[1], 1);
             }
         }
+        if let Some(marks) = &self.marks {
+            marks.resolve(&mut encoder, self.waiting.len() as u32);
+        }
         let commands = encoder.finish();
         #[cfg(test)]
         {
-            self.counts = [self.counts[0] + self.waiting.len() as u32, self.counts[1] + 1];
+            self.count += self.waiting.len() as u32;
         }
-        self.waiting.clear();
+        let kernels: Vec<_> = self.waiting.drain(..).map(|dispatch| dispatch.pipeline.entry).collect();
         let (cost, started) = (std::mem::take(&mut self.cost), Instant::now());
-        let index = self.device.queue.submit([commands]);
-        match self.flying.replace(Flight { index, cost, started }) {
-            Some(flight) => self.land(flight).await,
+        let index = self.device.submit(Some(commands));
+        if let Some(flight) = self.flying.replace(Flight { index, cost, started }) {
+            self.land(flight).await?;
+        }
+        self.read_marks(&kernels).await
+    }
+
+    /// Waits for the submission of some kernels and reads its timestamps, if it has any.
+    async fn read_marks(&mut self, kernels: &[&'static str]) -> Result<()> {
+        if self.marks.is_some()
+            && let Some(flight) = self.flying.take()
+        {
+            self.land(flight).await?;
+        }
+        match &self.marks {
+            Some(marks) => marks.read(&self.device, kernels).await,
             None => Ok(()),
         }
     }

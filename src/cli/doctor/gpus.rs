@@ -1,24 +1,40 @@
 //! The adapters of this machine and the drivers that the Vulkan loader sees, as `doctor` shows
 //! them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::choice;
+use crate::clock::Instant;
 use crate::error::Error;
-use crate::gpu::{Adapter, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, manifests};
+use crate::gpu::{
+    Adapter, CooperativeMatrix, Device, ExactGpu, Manifest, Memory, Needs, RealLayout, compile, manifests, or_largest,
+};
 use crate::tokens::Precision;
 
 /// Memory that a run may take on an adapter, at precision f32: its key in JSON, what it is, and its
 /// bytes.
 type Plans = [(&'static str, &'static str, Result<Memory, Error>); 3];
 
+/// The d that kernels are compiled for.
+const COMPILED_D: usize = 3;
+
 /// An adapter, with the result of probing it.
 struct Probed {
     adapter: Adapter,
     problem: Option<String>,
+    /// Seconds that it took to open and to probe.
+    open_seconds: f64,
+    compiled: Option<Compiled>,
     plans: Option<Plans>,
+}
+
+/// The kernels of every rule at f32 and [`COMPILED_D`], and the seconds that they took.
+struct Compiled {
+    kernels: usize,
+    seconds: f64,
 }
 
 /// Every adapter, probed, and every driver manifest.
@@ -28,13 +44,10 @@ pub(super) struct Gpus {
 }
 
 impl Gpus {
-    /// Opens every adapter once; plans memory for n tokens in R^d where a shape is given.
-    pub(super) fn probe(shape: Option<(usize, usize)>) -> Self {
-        let probed = |adapter| {
-            let problem = Device::open(&adapter).err().map(|e| e.to_string());
-            let plans = shape.map(|(n, d)| plans(n, d, &adapter));
-            Probed { adapter, problem, plans }
-        };
+    /// Opens every adapter once, and compiles its kernels if that is wanted; plans memory for n tokens
+    /// in R^d where a shape is given.
+    pub(super) fn probe(shape: Option<(usize, usize)>, compiles: bool) -> Self {
+        let probed = |adapter| Probed::new(adapter, shape, compiles);
         Self { adapters: Adapter::all().into_iter().map(probed).collect(), manifests: manifests() }
     }
 
@@ -128,9 +141,28 @@ impl Gpus {
 }
 
 impl Probed {
+    fn new(adapter: Adapter, shape: Option<(usize, usize)>, compiles: bool) -> Self {
+        let start = Instant::now();
+        let opened = Device::open(&adapter);
+        let open_seconds = start.elapsed().as_secs_f64();
+        let compiled = |device: &Device| {
+            let start = Instant::now();
+            compile(device, COMPILED_D).map(|kernels| Compiled { kernels, seconds: start.elapsed().as_secs_f64() })
+        };
+        let result = opened.and_then(|device| compiles.then(|| compiled(&device)).transpose());
+        let plans = shape.map(|(n, d)| plans(n, d, &adapter));
+        let (compiled, problem) = match result {
+            Ok(compiled) => (compiled, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Self { adapter, problem, open_seconds, compiled, plans }
+    }
+
     fn as_json(&self) -> Value {
         let features: serde_json::Map<String, Value> =
             self.adapter.features().iter().map(|(name, has)| ((*name).to_owned(), json!(has))).collect();
+        let [least, most] = self.adapter.subgroup_sizes();
+        let matrices = self.adapter.cooperative_matrices();
         json!({
             "number": self.adapter.number(),
             "name": self.adapter.name(),
@@ -140,9 +172,18 @@ impl Probed {
             "driver": self.adapter.driver(),
             "software": self.adapter.is_software(),
             "features": features,
+            "subgroup_sizes": { "least": least, "most": most },
+            "cooperative_matrices": matrices.map(|all| all.iter().map(matrix_json).collect::<Vec<_>>()),
+            "limits": self.adapter.all_limits().into_iter().collect::<BTreeMap<_, _>>(),
             "memory_bytes": self.adapter.memory(),
+            "own_memory_bytes": self.adapter.card_memory(),
             "max_binding_bytes": self.adapter.limits().max_storage_buffer_binding_size,
             "max_buffer_bytes": self.adapter.limits().max_buffer_size,
+            "open_seconds": self.open_seconds,
+            "compiled": self.compiled.as_ref().map(|Compiled { kernels, seconds }| {
+                json!({ "precision": "f32", "d": COMPILED_D, "kernels": kernels, "seconds": seconds })
+            }),
+            "probe": self.problem.as_deref().unwrap_or("right"),
             "problem": self.problem,
             "plan": self.plans.as_ref().map(|plans| {
                 let mut all = json!({ "precision": "f32", "a": "identity" });
@@ -156,8 +197,9 @@ impl Probed {
 }
 
 fn plans(n: usize, d: usize, adapter: &Adapter) -> Plans {
-    let exact = |plan| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter);
-    let real = RealLayout::new(n, d, Needs::default(), &adapter.limits(), adapter.card_memory()).and_then(|plan| {
+    let exact = |plan| or_largest(n, |n| ExactGpu::memory(plan, (n, d), Precision::F32, false, adapter));
+    let real = or_largest(n, |n| {
+        let plan = RealLayout::new(n, d, Needs::default(), &adapter.limits(), adapter.card_memory())?;
         adapter.memory().map_or(Ok(()), |available| plan.memory.check_total(available))?;
         Ok(plan.memory)
     });
@@ -175,6 +217,11 @@ fn plan_json(memory: &Memory) -> Value {
         "total_bytes": memory.total(),
         "slice_rows": memory.slice_rows,
     })
+}
+
+fn matrix_json(matrix: &CooperativeMatrix) -> Value {
+    let [m, n, k] = matrix.size;
+    json!({ "m": m, "n": n, "k": k, "factors": matrix.factors, "sum": matrix.sum, "saturates": matrix.saturates })
 }
 
 fn indented(text: &str) -> String {

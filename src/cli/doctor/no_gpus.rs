@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 pub(super) struct Gpus;
 
 impl Gpus {
-    pub(super) fn probe(_: Option<(usize, usize)>) -> Self {
+    pub(super) fn probe(_: Option<(usize, usize)>, _: bool) -> Self {
         Self
     }
 

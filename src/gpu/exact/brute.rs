@@ -296,7 +296,7 @@ mod tests {
             let counts = block_on(async {
                 let mut state = BruteForce::new(&device, &tokens, grid, false).await?;
                 state.step(std::slice::from_ref(&step)).await?;
-                Ok::<_, Error>([state.resident.queue.counts[0], state.layout.dispatches()])
+                Ok::<_, Error>([state.resident.queue.count, state.layout.dispatches()])
             });
             let [sent, planned] = counts.unwrap();
             assert_eq!(sent, planned, "with bindings of {binding} bytes");

@@ -1,0 +1,210 @@
+//! What each kernel of a GPU takes of a step.
+//!
+//! The first steps of one cloud are taken twice, each time after one that is not counted: as ever, for
+//! submissions and the host's time; then with two timestamps around each dispatch, for the kernels.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::table::{aligned, significant};
+use super::{Case, Plan, Spent, cases};
+use crate::choice;
+use crate::engine::{self, Steps};
+use crate::error::Result;
+use crate::gpu::{Device, Timings};
+
+/// A kernel's part of a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kernel {
+    /// Its entry point.
+    pub name: &'static str,
+    /// Dispatches a step.
+    pub dispatches: f64,
+    /// Milliseconds a step.
+    pub ms: f64,
+    /// Of the time of all kernels.
+    pub share: f64,
+}
+
+/// The steps of one rule on one cloud.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    /// The rule.
+    pub rule: String,
+    /// Number of tokens.
+    pub n: usize,
+    /// Dimension.
+    pub d: usize,
+    /// The adapter.
+    pub adapter: String,
+    /// Its driver.
+    pub driver: String,
+    /// Kernels, the one that takes longest first.
+    pub kernels: Vec<Kernel>,
+    /// Milliseconds a step of all kernels.
+    pub kernels_ms: f64,
+    /// Milliseconds a step, from call to return, without timestamps.
+    pub ms: f64,
+    /// Those of them in which the host did not wait.
+    pub host_ms: f64,
+    /// Submissions a step, of dispatches and of copies.
+    pub submissions: f64,
+}
+
+/// Everything measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Stored width.
+    pub precision: &'static str,
+    /// Kind of the clouds; none where tokens were given.
+    pub kind: Option<&'static str>,
+    /// Width of localmax's strips.
+    pub delta: f64,
+    /// Steps that were timed, from the first on.
+    pub steps: u64,
+    /// Steps that the engine was asked for at once.
+    pub batch: usize,
+    /// The measurements.
+    pub tables: Vec<Table>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+}
+
+/// Measures every rule, n and d on every device, which must have been opened by
+/// [`Device::open_timed`], beside the multiply-adds of a step that it is given at most.
+///
+/// # Errors
+/// An unknown rule; sizes for which there is no memory, before anything is measured; a device that
+/// fails.
+pub fn run(
+    plan: &Plan,
+    search: choice::Plan,
+    devices: &[(Device, f64)],
+    mut progress: impl FnMut(&str),
+) -> Result<Report> {
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        precision: plan.precision.name(),
+        kind: plan.given.is_none().then(|| plan.kind.name()),
+        delta: plan.delta,
+        steps: plan.steps,
+        batch: plan.batch,
+        tables: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for mut case in cases(plan)? {
+        progress(&format!("{}, n = {}, d = {}", case.rule, case.n, case.d));
+        for (device, limit) in devices {
+            let name = format!("{}: {}, n = {}, d = {}", device.adapter().name(), case.rule, case.n, case.d);
+            if (case.n as f64).powi(2) * case.operations() / 2.0 > *limit {
+                report.left_out.push(format!("{name} (too long)"));
+                continue;
+            }
+            match measure(plan, search, &mut case, device)? {
+                Ok(table) => report.tables.push(table),
+                Err(why) => report.left_out.push(format!("{name} ({why})")),
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// A table, or why the engine does not take the system.
+fn measure(
+    plan: &Plan,
+    search: choice::Plan,
+    case: &mut Case,
+    device: &Device,
+) -> Result<std::result::Result<Table, String>> {
+    let (cloud, grid) = case.cloud(0, plan.precision)?.clone();
+    match engine::on_gpu(device, search, &case.model, &cloud, grid) {
+        Ok(mut engine) => engine.step(&[Steps::new(&case.model, grid, case.d).at(0)?])?,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let mut take = |device: &Device| -> Result<(Spent, Timings)> {
+        let (device, same) = (device.clone(), device.clone());
+        let open: super::Open =
+            Box::new(move |model, tokens, grid| engine::on_gpu(&device, search, model, tokens, grid));
+        let (mut engine, steps) = case.opened(&open, 0, plan)?;
+        let mut spent = Spent::default();
+        same.take_timings();
+        spent.take(engine.as_mut(), case.n, &steps, plan.batch)?;
+        Ok((spent, same.take_timings()))
+    };
+    let (plain, counted) = take(device)?;
+    let (_, marked) = take(&device.marked())?;
+    Ok(Ok(table(case, device, plain, &counted, &marked)))
+}
+
+fn table(case: &Case, device: &Device, plain: Spent, counted: &Timings, marked: &Timings) -> Table {
+    let (steps, adapter) = (plain.steps, device.adapter());
+    let seconds: f64 = marked.kernels.values().map(|dispatches| dispatches.seconds).sum();
+    let mut kernels: Vec<Kernel> = marked
+        .kernels
+        .iter()
+        .map(|(name, dispatches)| Kernel {
+            name,
+            dispatches: dispatches.count as f64 / steps,
+            ms: dispatches.seconds * 1e3 / steps,
+            share: if seconds > 0.0 { dispatches.seconds / seconds } else { 0.0 },
+        })
+        .collect();
+    kernels.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    Table {
+        rule: case.rule.to_owned(),
+        n: case.n,
+        d: case.d,
+        adapter: adapter.name().to_owned(),
+        driver: adapter.driver(),
+        kernels,
+        kernels_ms: seconds * 1e3 / steps,
+        ms: plain.seconds * 1e3 / steps,
+        host_ms: (plain.seconds - counted.waited).max(0.0) * 1e3 / steps,
+        submissions: counted.submissions as f64 / steps,
+    }
+}
+
+impl Report {
+    /// A table for each rule, n, d and adapter.
+    pub fn to_text(&self) -> String {
+        let cloud = self.kind.map_or("the tokens of a file".into(), |kind| format!("a cloud ({kind})"));
+        let mut text = format!(
+            "{} tokens; the first {} steps of {cloud}, {} at once; δ = {}\n",
+            self.precision, self.steps, self.batch, self.delta
+        );
+        for table in &self.tables {
+            text += &table.to_text();
+        }
+        for reason in &self.left_out {
+            let _ = writeln!(text, "\nleft out: {reason}");
+        }
+        text
+    }
+}
+
+impl Table {
+    fn to_text(&self) -> String {
+        let row = |kernel: &str, dispatches: f64, ms: f64, share: f64| {
+            [kernel.to_owned(), format!("{dispatches:.2}"), significant(ms), format!("{:.1} %", share * 100.0)]
+        };
+        let mut rows: Vec<_> = self.kernels.iter().map(|k| row(k.name, k.dispatches, k.ms, k.share)).collect();
+        let share = if self.kernels.is_empty() { 0.0 } else { 1.0 };
+        rows.push(row("all", self.kernels.iter().map(|k| k.dispatches).sum(), self.kernels_ms, share));
+        format!(
+            "\n{}, n = {}, d = {} on {} ({})\n{}{} ms a step in all without timestamps, in {} of them the host works; \
+             {:.2} submissions a step\n",
+            self.rule,
+            self.n,
+            self.d,
+            self.adapter,
+            self.driver,
+            aligned(["kernel", "dispatches a step", "ms a step", "share"], &rows, &[0]),
+            significant(self.ms),
+            significant(self.host_ms),
+            self.submissions
+        )
+    }
+}
