@@ -4,14 +4,12 @@ use serde_json::json;
 
 use super::output;
 use super::progress::Bar;
-use crate::choice::{self, Plan};
+use crate::choice;
 use crate::engine;
 use crate::error::Error;
 use crate::exact;
-use crate::exact::Grid;
-use crate::model::Model;
-use crate::selftest::{self, Line, Open, Tested};
-use crate::tokens::{Precision, Tokens};
+use crate::selftest::{self, Line, Tested};
+use crate::tokens::Precision;
 
 /// Test every engine and adapter of this machine: PASS or FAIL per system, exit 1 on a FAIL
 #[derive(Debug, clap::Args)]
@@ -108,17 +106,17 @@ fn gpus() -> Result<Vec<Tested>, Error> {
 }
 
 #[cfg(feature = "gpu")]
-fn on(device: crate::gpu::Device) -> Open {
-    Box::new(move |plan: Plan, model: &Model, tokens: &Tokens, grid: Grid| {
-        engine::on_gpu(&device, plan, model, tokens, grid)
-    })
+fn on(device: crate::gpu::Device) -> selftest::Open {
+    Box::new(move |plan, model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid))
 }
 
 #[cfg(all(test, feature = "gpu"))]
 mod tests {
     use super::*;
+    use crate::choice::Plan;
     use crate::gpu::{Adapter, Device, Wanted};
     use crate::model::Rule;
+    use crate::selftest::Open;
 
     /// The systems that fail where a text of the shaders is replaced. Some in R³ are on the adapter, by
     /// brute force, and the rest on the CPU: a software driver compiles one for seconds.
