@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import reprlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -141,7 +142,9 @@ def bar(progress: Progress | CloudProgress, total: int, unit: str = "step") -> t
     if not progress:
         return None, None
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a notebook without widgets gets a bar of text
+            from tqdm.auto import tqdm
     except ImportError:
         return None, None
     shown_bar = tqdm(total=total, unit=unit, leave=False, delay=0.5)

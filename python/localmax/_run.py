@@ -139,9 +139,12 @@ class Run:
         return [cluster for cluster in self.clusters if cluster["attends"] == 0]
 
     @property
-    def artefacts(self) -> list[dict[str, Any]]:
-        """The clusters outside S: at rest, artefacts in the sense of Remark 3.1 of arXiv 2509.15958."""
-        return [cluster for cluster in self.clusters if cluster["in_s"] is False]
+    def artefacts(self) -> list[dict[str, Any]] | None:
+        """The clusters of a run at rest that lie outside S: artefacts in the sense of Remark 3.1 of arXiv 2509.15958.
+        None where the run has not come to rest, or where S is not asked for."""
+        if not self.at_rest or any(cluster["in_s"] is None for cluster in self.clusters):
+            return None
+        return [cluster for cluster in self.clusters if not cluster["in_s"]]
 
     @property
     def config(self) -> str:

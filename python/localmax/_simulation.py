@@ -116,6 +116,9 @@ class Simulation:
             A token that stops being finite.
         """
         steps = _count("steps", steps)
+        if progress is False:
+            self._inner.step(steps, stop)
+            return self
         call, bar = _arguments.bar(progress, self.t + steps)
         try:
             self._inner.step(steps, stop, call)
@@ -223,10 +226,9 @@ class Simulation:
 
 
 def _count(name: str, value: int) -> int:
-    count = int(value)
-    if count < 1 or count != value:
+    if value < 1 or value != int(value):
         raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
-    return count
+    return int(value)
 
 
 def hash(x: ArrayLike) -> str:

@@ -50,6 +50,8 @@ pub(crate) fn batch<'py>(
     let look = || progress.map_or(Ok(()), |call| call.call1((done.load(Ordering::Relaxed),)).map(drop));
     let ends = watched(py, &interrupt, look, || {
         let pool = Pool::start(threads)?;
+        all.iter_mut().for_each(on_the_cpu);
+        all.first().map_or(Ok(()), |config| config.preflight(&mut |_| {}))?;
         let one = |(index, config): (usize, config::Config)| {
             let end = take(config, stop, &interrupt).map_err(|error| of_cloud(index, error));
             done.fetch_add(1, Ordering::Relaxed);
@@ -65,11 +67,16 @@ pub(crate) fn batch<'py>(
     Ok((tokens, steps.into_pyarray(py), rest.into_pyarray(py), hashes))
 }
 
-fn take(mut config: config::Config, stop: bool, interrupt: &Interrupt) -> Result<End, Error> {
+/// A card has nothing to share out in a cloud that one thread takes.
+fn on_the_cpu(config: &mut config::Config) {
     if config.run.engine == Engine::Auto {
-        config.run.engine = Engine::Cpu; // a card has nothing to share out in a cloud that a thread takes
+        config.run.engine = Engine::Cpu;
     }
-    let start = config.first_state(&mut |_| {})?;
+}
+
+/// Takes a cloud to its end.
+fn take(mut config: config::Config, stop: bool, interrupt: &Interrupt) -> Result<End, Error> {
+    let start = config.start()?;
     let shape = [start.tokens.n(), start.tokens.d()];
     let mut engine = config.open_engine(&start.tokens, start.grid, &mut |_| {})?;
     engine.heed(interrupt);

@@ -275,7 +275,7 @@ impl Inner {
         );
         // Steps of a batch beyond rest do not count.
         let t = self.stepper.t();
-        self.reports.retain(|report| report.t < t);
+        while self.reports.pop_if(|report| report.t >= t).is_some() {}
         match ended {
             Ok(()) | Err(Error::Interrupted(_)) => Ok(t),
             Err(error) => Err(error),
