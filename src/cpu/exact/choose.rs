@@ -130,8 +130,8 @@ impl<W: Width> Chooser<W> {
         let Options { plan: asked, upkeep, thin, .. } = options;
         let many = x.len() / d >= FEWEST_DIRECTIONS && direction::serves_dimension(d);
         let state = match asked {
-            choice::Plan::Direction => SearchState::Direction(DirectionTable::new(x, d)),
-            choice::Plan::Auto if thin && many => SearchState::Direction(DirectionTable::new(x, d)),
+            choice::Plan::Direction => SearchState::Direction(DirectionTable::new(x, d, set)),
+            choice::Plan::Auto if thin && many => SearchState::Direction(DirectionTable::new(x, d, set)),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
             choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
             choice::Plan::Auto | choice::Plan::Tree => {

@@ -5,6 +5,7 @@
 //! point q/ρ. With `side` cells along each axis of a face, cell i holds the coordinates from
 //! (2i − side)/side to (2i + 2 − side)/side. Corners are scaled by `side`, so they are integers, and
 //! q·side/ρ is a mean of the corners of its cell.
+#![allow(clippy::inline_always)] // places belong into the function of their instruction set
 
 /// The grid of `side` cells along each axis of a face, in D dimensions.
 #[derive(Clone, Copy)]
@@ -69,26 +70,31 @@ impl<const D: usize> Cells<D> {
 
     /// The index of a cell that holds the direction of q, and |q|_inf, which is above 0.
     ///
-    /// The float quotient is off by far less than a cell, and borders are compared in integers.
-    #[inline]
+    /// The float quotient is off by far less than a cell. Borders are compared in integers where it
+    /// can be on the wrong side: fractions below 2^40 differ from borders by 2^-47 or nothing.
+    #[inline(always)]
     pub(super) fn place(self, q: [i64; D]) -> (usize, i64) {
-        let (mut axis, mut size) = (0, q[0].abs());
-        for (k, x) in q.iter().enumerate().skip(1) {
-            axis = if x.abs() > size { k } else { axis };
-            size = size.max(x.abs());
+        // Selections in place of indices, so that vectors do it.
+        let (mut face, mut size, mut turned) = (i64::from(q[0] < 0), q[0].abs(), q);
+        for axis in 1..D {
+            let is_larger = q[axis].abs() > size;
+            face = if is_larger { 2 * axis as i64 + i64::from(q[axis] < 0) } else { face };
+            size = size.max(q[axis].abs());
+            for s in 1..D {
+                turned[s] = if is_larger { q[(axis + s) % D] } else { turned[s] };
+            }
         }
         let (scale, half) = (1.0 / size as f64, self.side as f64 / 2.0);
-        let mut index = 2 * axis + usize::from(q[axis] < 0);
-        for s in 0..D - 1 {
-            let k = axis + 1 + s;
-            let x = q[if k >= D { k - D } else { k }];
+        let index = turned[1..].iter().fold(face, |index, &x| {
             let guess = ((x as f64 * scale + 1.0) * half) as i64;
-            let guess = guess.clamp(0, self.side - 1);
-            let low = (2 * guess - self.side) * size;
-            let at = guess - i64::from(self.side * x < low) + i64::from(self.side * x > low + 2 * size);
-            index = index * self.side as usize + at as usize;
-        }
-        (index, size)
+            let mut at = guess.clamp(0, self.side - 1);
+            if size >= 1 << 40 {
+                let low = (2 * at - self.side) * size;
+                at += i64::from(self.side * x > low + 2 * size) - i64::from(self.side * x < low);
+            }
+            index * self.side + at
+        });
+        (index as usize, size)
     }
 }
 

@@ -6,45 +6,51 @@ use rayon::prelude::*;
 use crate::cpu::exact::direction::cells::{Cell, Cells};
 use crate::cpu::exact::direction::table::Table;
 
-/// For each cell of directions seen from the centre: tokens nearer than that are covered.
-pub(super) struct Cover<const D: usize> {
-    cells: Cells<D>,
-    radii: Vec<i64>,
+/// What pays for the roundings of a radius and of a comparison with it, nine of 2^-53 at most.
+const PAID: f64 = 1.0 - 1e-15;
+
+/// For each cell of directions seen from a centre: tokens nearer than that are covered.
+pub(super) struct Cover {
+    centre: Vec<i64>,
+    side: i64,
+    radii: Vec<f64>,
     /// The least of the radii.
-    least: i64,
+    least: f64,
+    /// The most by which errors below a unit in each coordinate lower a slack.
+    pub(super) unit: f64,
 }
 
-impl<const D: usize> Cover<D> {
-    /// The cover by some keys, given from the centre, on 2^levels cells along each axis of a face;
-    /// `None` where they cover nothing.
-    pub(super) fn new(keys: &[[i64; D]], levels: u32) -> Option<Self> {
-        let table = Table::new(keys, levels)?;
-        let cells = table.cells;
-        let corners: Vec<([i64; D], i64)> = (0..2 * D).flat_map(|face| heights(&table, keys, face)).collect();
-        if corners.iter().any(|&(_, height)| height <= 0) {
-            return None;
-        }
+impl Cover {
+    /// The cover by some keys on 2^levels cells along each axis of a face; `None` where they cover
+    /// nothing.
+    pub(super) fn new<const D: usize>(centre: [i64; D], keys: &[[i64; D]], levels: u32) -> Option<Self> {
+        let keys: Vec<[i64; D]> = keys.iter().map(|key| std::array::from_fn(|k| key[k] - centre[k])).collect();
+        let table = Table::new(&keys, levels)?;
+        let side = table.cells.side;
+        let corners: Vec<([i64; D], i64)> = (0..2 * D).flat_map(|face| heights(&table, &keys, face)).collect();
+        let least = corners.iter().map(|corner| corner.1).min().filter(|&height| height > 0)?;
+        let scale = least as f64 / side as f64 * (1u64 << 52) as f64;
+        let of_corner =
+            |&(corner, height): &([i64; D], i64)| corner.map(|r| (r as f64 * (scale / height as f64)) as i64);
+        let duals: Vec<[i64; D]> = corners.iter().map(of_corner).collect();
+        let table = Table::new(&duals, levels)?;
         let radius = |index| {
-            let cell = cells.cell(index);
-            let radius = |&(corner, height): &([i64; D], i64)| {
-                let highest = cells.highest(cell, corner);
-                if highest > 0 { height as f64 / highest as f64 } else { f64::INFINITY }
-            };
-            let least = corners.iter().map(radius).fold(f64::INFINITY, f64::min);
-            // Four roundings, of 2^-53 each, are paid for.
-            (cells.side as f64 * least * (1.0 - 1e-15)) as i64
+            let highest = |&key: &u32| table.cells.highest(table.cells.cell(index), duals[key as usize]);
+            let highest = table.list(index).iter().map(highest).max().unwrap_or(i64::MAX / 2);
+            PAID * side as f64 * scale / (highest + 4 * D as i64 * side) as f64
         };
-        let radii: Vec<i64> = (0..cells.count()).into_par_iter().with_min_len(64).map(radius).collect();
-        let least = radii.iter().copied().min()?;
-        Some(Self { cells, radii, least })
+        let radii: Vec<f64> = (0..table.cells.count()).into_par_iter().with_min_len(256).map(radius).collect();
+        let unit = (D as i64 * side) as f64 / (PAID * least as f64);
+        let least = radii.iter().copied().fold(f64::INFINITY, f64::min);
+        Some(Self { centre: centre.to_vec(), side, radii, least, unit })
     }
 
-    /// Whether a token, given from the centre, is covered.
+    /// Whether a token is covered with a slack.
     #[inline]
-    pub(super) fn holds(&self, x: [i64; D]) -> bool {
-        let size = x.iter().fold(0, |size, x| x.abs().max(size));
-        // A token at the centre is nearer than any radius, which is at least 0.
-        size < self.least || (size > 0 && size < self.radii[self.cells.place(x).0])
+    pub(super) fn holds<const D: usize>(&self, x: [i64; D], slack: f64) -> bool {
+        let x: [i64; D] = std::array::from_fn(|k| x[k] - self.centre[k]);
+        let (size, share) = (x.iter().fold(0, |size, x| x.abs().max(size)) as f64, 1.0 - slack);
+        size <= self.least * share || size <= self.radii[Cells::<D> { side: self.side }.place(x).0] * share
     }
 }
 
