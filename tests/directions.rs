@@ -144,10 +144,10 @@ fn whole_runs_are_those_of_brute_force() {
             let mut tokens = drawn(cloud, 600, d, precision);
             if k == 12 {
                 // Every token and its mirror image.
-                let rows: Vec<Vec<f64>> = tokens.rows().collect();
-                let images = rows.iter().map(|row| row.iter().map(|x| -x).collect::<Vec<_>>());
-                tokens = Tokens::from_flat(1200, d, rows.iter().cloned().chain(images).flatten().collect())
-                    .expect("a cloud");
+                let rows: Vec<f64> = tokens.rows().flatten().collect();
+                let images = rows.iter().map(|x| -x);
+                let all: Vec<f64> = rows.iter().copied().chain(images).collect();
+                tokens = Tokens::from_flat(1200, d, all).expect("a cloud");
             }
             hold(&format!("run of cloud {k}, gain {l}, d = {d}"), &tokens, precision, &model, 40);
         }

@@ -98,9 +98,14 @@ const SCORES: usize = 16;
 /// The slack that a token must have when leaders at rest are first known.
 const SLACK: f64 = 1.0 / 16.0;
 
-/// log2 of the cells along each axis of a face: of the table, and of the cover.
-const fn levels(d: usize) -> [u32; 2] {
-    if d == 2 { [7, 6] } else { [6, 5] }
+/// log2 of the cells along each axis of a face of the table.
+const fn levels(d: usize) -> u32 {
+    if d == 2 { 7 } else { 6 }
+}
+
+/// The same of the cover: a cell for so many tokens.
+fn cover_levels(d: usize, n: usize) -> u32 {
+    ((n / 96).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
 }
 
 /// Whether a table serves tokens in R^d.
@@ -226,11 +231,12 @@ impl Known {
         centre: [i64; D],
         keys: &mut [Key<W, D>],
         gone: &[([W::Int; D], bool)],
+        levels: u32,
     ) -> Option<Self> {
         keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
         let anchors = || keys.iter().filter(|key| key.is_anchor);
         let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
-        let cover = Cover::new(centre, &places, levels(D)[1])?;
+        let cover = Cover::new(centre, &places, levels)?;
         Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack: SLACK, candidates: Vec::new() })
     }
 
@@ -285,7 +291,7 @@ impl<W: Width> DirectionTable<W> {
         if n <= most {
             return Some((0..n as u32).collect());
         }
-        let [_, levels] = levels(D);
+        let levels = cover_levels(D, n);
         let seeds = self.farthest(Cells::<D> { side: 1 << levels }, centre);
         let (cover, found) = (Cover::new(centre, &seeds, levels)?, AtomicUsize::new(0));
         let outside = self.chunks::<D>().map(|(first, rows)| {
@@ -321,7 +327,7 @@ impl<W: Width> DirectionTable<W> {
             key
         };
         let key_of = candidates.iter().map(of_token).collect();
-        let table = Table::new(&places, levels(D)[0])?;
+        let table = Table::new(&places, levels(D))?;
         let alone = |cell| if let [key] = *table.list(cell) { key } else { MANY };
         let alone = (0..table.cells.count()).map(alone).chain([MANY]).collect();
         Some((Found { keys, table, alone }, key_of))
@@ -452,9 +458,9 @@ impl<W: Width> DirectionTable<W> {
         step: &Step,
         interrupt: &Interrupt,
     ) -> Option<Result<(StepReport, Tally), Left>> {
+        let n = self.strips.count.len();
         let (mut known, centre) = (self.known.take(), centre::<W, D>(&self.x));
-        let (is_first, watch) =
-            (known.is_none(), &Watch::new(interrupt, Some((SCORES * self.strips.count.len().max(FEW)) as f64)));
+        let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
         let old = match &mut known {
             Some(known) => std::mem::take(&mut known.candidates),
             None => self.candidates(centre)?,
@@ -468,7 +474,7 @@ impl<W: Width> DirectionTable<W> {
         };
         let gone: Vec<([W::Int; D], bool)> = rows.found.keys.par_iter().with_min_len(256).map(go).collect();
         if is_first {
-            known = Known::new(centre, &mut rows.found.keys, &gone);
+            known = Known::new(centre, &mut rows.found.keys, &gone, cover_levels(D, n));
         }
         let slack = known.as_ref().map_or(0.0, |known| known.slack_after(step.gain, W::PRECISION));
         known = known.filter(|_| slack > 0.0);
@@ -526,7 +532,7 @@ impl<W: Width> DirectionTable<W> {
                 candidates.extend(old.iter().zip(&key_of).filter(remains).map(|(&i, _)| i));
                 candidates.sort_unstable();
             }
-            let is_small = candidates.len() <= most(self.strips.count.len());
+            let is_small = candidates.len() <= most(n);
             (is_small && known.anchors.iter().all(rests)).then_some(Known { slack, candidates, ..known })
         });
         Some(Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)))
