@@ -72,7 +72,7 @@ enum SearchState<W: Width> {
     /// The tokens, for a plan that scores every pair.
     Brute(Box<BruteForce<W>>),
     /// The tokens, for a table of directions, until a step that it does not serve.
-    Direction(DirectionTable<W>),
+    Direction(Box<DirectionTable<W>>),
     /// The keys in an order by norms or by boxes.
     TreeSearch(Box<TreeSearch<W>>, choice::Plan),
 }
@@ -130,8 +130,8 @@ impl<W: Width> Chooser<W> {
         let Options { plan: asked, upkeep, thin, .. } = options;
         let many = x.len() / d >= FEWEST_DIRECTIONS && direction::serves_dimension(d);
         let state = match asked {
-            choice::Plan::Direction => SearchState::Direction(DirectionTable::new(x, d, set)),
-            choice::Plan::Auto if thin && many => SearchState::Direction(DirectionTable::new(x, d, set)),
+            choice::Plan::Direction => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
+            choice::Plan::Auto if thin && many => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
             choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
             choice::Plan::Auto | choice::Plan::Tree => {

@@ -68,12 +68,9 @@ impl<const D: usize> Cells<D> {
         })
     }
 
-    /// The index of a cell that holds the direction of q, and |q|_inf, which is above 0.
-    ///
-    /// The float quotient is off by far less than a cell. Borders are compared in integers where it
-    /// can be on the wrong side: fractions below 2^40 differ from borders by 2^-47 or nothing.
+    /// The face that the direction of q meets, |q|_inf, and q from the axis of the face on.
     #[inline(always)]
-    pub(super) fn place(self, q: [i64; D]) -> (usize, i64) {
+    pub(super) fn turned(q: [i64; D]) -> (i64, i64, [i64; D]) {
         // Selections in place of indices, so that vectors do it.
         let (mut face, mut size, mut turned) = (i64::from(q[0] < 0), q[0].abs(), q);
         for axis in 1..D {
@@ -84,6 +81,16 @@ impl<const D: usize> Cells<D> {
                 turned[s] = if is_larger { q[(axis + s) % D] } else { turned[s] };
             }
         }
+        (face, size, turned)
+    }
+
+    /// The index of a cell that holds the direction of q, and |q|_inf; any cell if that is 0.
+    ///
+    /// The float quotient is off by far less than a cell. Borders are compared in integers where it
+    /// can be on the wrong side: fractions below 2^40 differ from borders by 2^-47 or nothing.
+    #[inline(always)]
+    pub(super) fn place(self, q: [i64; D]) -> (usize, i64) {
+        let (face, size, turned) = Self::turned(q);
         let (scale, half) = (1.0 / size as f64, self.side as f64 / 2.0);
         let index = turned[1..].iter().fold(face, |index, &x| {
             let guess = ((x as f64 * scale + 1.0) * half) as i64;

@@ -23,11 +23,13 @@
 //! maximum of any q while those keys are where they are, whatever else moves.
 //!
 //! Whether it has follows from the place of x alone ([`cover`]): let x − o be in the cell of corners
-//! v with ρ = |x − o|_inf. Then (x − o)·side/ρ is a mean of the v, so r·(x − o) ≤ ρ/side · max_v
-//! r·v. So ρ ≤ (1 − s) R suffices, where side/R = max r·v/H_r over v and all r. That is a maximum of
-//! queries v among the keys r/H_r, so a table of these finds it. They are scaled to 2^52 and rounded
-//! to integers, off by at most 2 in each coordinate, which R pays for. R is also rounded down for
-//! the roundings of ρ ≤ (1 − s) R: the comparison proves a slack that is above s.
+//! v with ρ = |x − o|_inf. Then (x − o)·side/ρ = Σ μ_v v, a mean with the weights of bilinear
+//! interpolation. Let G_v be max r·v/H_r over all r. Then r·(x − o)/H_r ≤ ρ/side · Σ μ_v G_v, and it
+//! suffices that ρ Σ μ_v G_v ≤ (1 − s) side. G_v is the maximum of the query v among the keys r/H_r,
+//! so a table of these finds it. They are scaled to 2^52 and rounded to integers, off by at most 2 in
+//! each coordinate, which G_v pays for. The weights are off by less than 2^-45, also where a float
+//! quotient on a border falls into the next cell, since the interpolation is continuous; 10^-12 of
+//! the largest G_v pays for that and for all other roundings. The comparison proves a slack above s.
 //!
 //! The keys may be any, and so may o; the cover proves the same whatever they are. In the first step
 //! they are the tokens that are farthest from o in each cell.
@@ -95,8 +97,8 @@ const FEW: usize = 4096;
 const SHARE: usize = 16;
 /// So many scores a row cost as much as a row of the tree at least.
 const SCORES: usize = 16;
-/// The slack that a token must have when leaders at rest are first known.
-const SLACK: f64 = 1.0 / 16.0;
+/// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
+const SLACKS: [f64; 5] = [0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
 
 /// log2 of the cells along each axis of a face of the table.
 const fn levels(d: usize) -> u32 {
@@ -217,11 +219,15 @@ fn total<'a, W: Width, const D: usize>(rows: impl Iterator<Item = &'a [W::Int]>)
     rows.fold([0; D], |sum, row| std::array::from_fn(|k| sum[k] + i128::from(Integer::to_i64(row[k]))))
 }
 
+/// Some tokens, evenly spread.
+fn sample<W: Width, const D: usize>(x: &[W::Int]) -> impl ExactSizeIterator<Item = &[W::Int]> {
+    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW))
+}
+
 /// The mean of some tokens, about.
 fn centre<W: Width, const D: usize>(x: &[W::Int]) -> [i64; D] {
-    let n = x.len() / D;
-    let sample = || x.chunks_exact(D).step_by(n.div_ceil(FEW));
-    total::<W, D>(sample()).map(|sum| (sum / sample().len() as i128) as i64)
+    let count = sample::<W, D>(x).len() as i128;
+    total::<W, D>(sample::<W, D>(x)).map(|sum| (sum / count) as i64)
 }
 
 impl Known {
@@ -231,13 +237,16 @@ impl Known {
         centre: [i64; D],
         keys: &mut [Key<W, D>],
         gone: &[([W::Int; D], bool)],
-        levels: u32,
+        x: &[W::Int],
     ) -> Option<Self> {
         keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
         let anchors = || keys.iter().filter(|key| key.is_anchor);
         let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
-        let cover = Cover::new(centre, &places, levels)?;
-        Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack: SLACK, candidates: Vec::new() })
+        let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D))?;
+        let few = sample::<W, D>(x).len() / (4 * SHARE);
+        let outside = |slack| sample::<W, D>(x).filter(|row| !cover.holds(place::<W, D>(row), slack)).count();
+        let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
+        Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack, candidates: Vec::new() })
     }
 
     /// The slack after a step of tokens that move towards anchors.
@@ -474,7 +483,7 @@ impl<W: Width> DirectionTable<W> {
         };
         let gone: Vec<([W::Int; D], bool)> = rows.found.keys.par_iter().with_min_len(256).map(go).collect();
         if is_first {
-            known = Known::new(centre, &mut rows.found.keys, &gone, cover_levels(D, n));
+            known = Known::new(centre, &mut rows.found.keys, &gone, &self.x);
         }
         let slack = known.as_ref().map_or(0.0, |known| known.slack_after(step.gain, W::PRECISION));
         known = known.filter(|_| slack > 0.0);
@@ -482,7 +491,8 @@ impl<W: Width> DirectionTable<W> {
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
         let chunks = x.par_chunks(CHUNK).zip(next.par_chunks_mut(CHUNK));
         let strips = self.strips.argmax.par_chunks_mut(CHUNK).zip(self.strips.count.par_chunks_mut(CHUNK));
-        let of_chunk = |(chunk, ((x, next), (argmax, count))): (usize, (Moves<'_, [W::Int; D]>, Results<'_>))| {
+        let of_chunk = |(chunk, (moves, results)): (usize, (Moves<'_, [W::Int; D]>, Results<'_>))| {
+            let ((x, next), (argmax, count)) = (moves, results);
             let (mut tally, mut outside) = (Tally::default(), Vec::new());
             if watch.is_left() {
                 return (tally, outside);
@@ -499,9 +509,10 @@ impl<W: Width> DirectionTable<W> {
                     tally.scores += row.scores;
                     tally.redone += row.scores.saturating_sub(1);
                     if let Some((cover, before)) = cover {
-                        let is_covered = match row.is_led {
-                            true => !is_first || cover.holds(place::<W, D>(own), before),
-                            false => cover.holds(place::<W, D>(next), slack),
+                        let is_covered = if row.is_led {
+                            !is_first || cover.holds(place::<W, D>(own), before)
+                        } else {
+                            cover.holds(place::<W, D>(next), slack)
                         };
                         if !is_covered {
                             outside.push((chunk * CHUNK + block * BLOCK + at) as u32);

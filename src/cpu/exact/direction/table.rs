@@ -7,8 +7,11 @@ use crate::cpu::exact::direction::cells::{Cell, Cells};
 /// The most keys that all lists of a table hold together.
 const MOST: usize = 1 << 22;
 
-/// The list of every cell, as indices of keys. A list is never empty, and its first key has the
-/// highest score in the middle of the cell.
+/// So many keys need no second look.
+const FEW: usize = 4;
+
+/// The list of every cell, as indices of keys. A list is never empty, and its first key is about
+/// the highest in the middle of the cell.
 pub(super) struct Table<const D: usize> {
     pub(super) cells: Cells<D>,
     starts: Vec<u32>,
@@ -61,19 +64,27 @@ impl<const D: usize> Lists<D> {
     /// cell above it. False if they are too long.
     fn descend(&mut self, keys: &[[i64; D]], above: &[u32], cell: Cell, level: u32, levels: u32) -> bool {
         let cells = Cells::<D> { side: 1 << level };
+        let steps = &[[0, 0], [1, 0], [0, 1], [1, 1]][..1 << (D - 1)];
         // The first corner and the last add up to twice the middle.
         let (low, high) = (cells.corner(cell, [0, 0]), cells.corner(cell, [1, 1]));
-        let score = |&key: &u32| (0..D).map(|k| (low[k] + high[k]) * keys[key as usize][k]).sum::<i64>();
-        let Some(&top) = above.iter().max_by_key(|key| score(key)) else { return true };
-        let at = keys[top as usize];
-        let mut kept = vec![top];
-        kept.extend(above.iter().filter(|&&key| {
-            let apart = std::array::from_fn(|k| keys[key as usize][k] - at[k]);
+        let top_of = |from: &[u32], q: [i64; D]| {
+            let score = |&key: &u32| (0..D).map(|k| q[k] * keys[key as usize][k]).sum::<i64>();
+            from.iter().copied().max_by_key(score)
+        };
+        let is_kept = |key: u32, top: u32| {
+            let apart = std::array::from_fn(|k| keys[key as usize][k] - keys[top as usize][k]);
             key != top && cells.highest(cell, apart) >= 0
-        }));
+        };
+        let Some(top) = top_of(above, std::array::from_fn(|k| low[k] + high[k])) else { return true };
+        let mut kept = vec![top];
+        kept.extend(above.iter().filter(|&&key| is_kept(key, top)));
+        // Keys around another maximum of the cell are left out by that one.
+        for &step in steps.iter().take_while(|_| above.len() > FEW) {
+            let top = top_of(&kept, cells.corner(cell, step)).unwrap_or(top);
+            kept.retain(|&key| key == top || is_kept(key, top));
+        }
         if level < levels && kept.len() > 1 {
-            let steps = [[0, 0], [1, 0], [0, 1], [1, 1]];
-            return steps[..1 << (D - 1)].iter().all(|step| {
+            return steps.iter().all(|step| {
                 let at = [0, 1].map(|s| 2 * cell.at[s] + step[s]);
                 self.descend(keys, &kept, Cell { at, ..cell }, level + 1, levels)
             });
