@@ -19,7 +19,7 @@
 //!
 //! > q·(x − o) ≤ (1 − s) Σ λ_r H_r ≤ (1 − s) q·(k(c) − o) ≤ (1 − s) h(q), where h(q) = max q·(k − o)
 //!
-//! over the keys, and h(q) ≥ Σ λ_r H_r > 0. I say that x has the *slack* s. With s > 0 it is not the
+//! over the keys, and h(q) ≥ Σ λ_r H_r > 0. Such an x has the *slack* s. With s > 0 it is not the
 //! maximum of any q while those keys are where they are, whatever else moves.
 //!
 //! Whether it has follows from the place of x alone ([`cover`]): let x − o be in the cell of corners
@@ -98,7 +98,7 @@ const SHARE: usize = 16;
 /// So many scores a row cost as much as a row of the tree at least.
 const SCORES: usize = 16;
 /// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
-const SLACKS: [f64; 5] = [0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
+const SLACKS: [f64; 4] = [0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
 
 /// log2 of the cells along each axis of a face of the table.
 const fn levels(d: usize) -> u32 {
@@ -107,7 +107,7 @@ const fn levels(d: usize) -> u32 {
 
 /// The same of the cover: a cell for so many tokens.
 fn cover_levels(d: usize, n: usize) -> u32 {
-    ((n / 96).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
+    ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
 }
 
 /// Whether a table serves tokens in R^d.
@@ -243,7 +243,7 @@ impl Known {
         let anchors = || keys.iter().filter(|key| key.is_anchor);
         let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
         let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D))?;
-        let few = sample::<W, D>(x).len() / (4 * SHARE);
+        let few = sample::<W, D>(x).len() / (2 * SHARE);
         let outside = |slack| sample::<W, D>(x).filter(|row| !cover.holds(place::<W, D>(row), slack)).count();
         let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
         Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack, candidates: Vec::new() })

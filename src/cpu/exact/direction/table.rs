@@ -7,8 +7,9 @@ use crate::cpu::exact::direction::cells::{Cell, Cells};
 /// The most keys that all lists of a table hold together.
 const MOST: usize = 1 << 22;
 
-/// So many keys need no second look.
+/// So few keys need no second look; cells above this level hold too many maxima for one.
 const FEW: usize = 4;
+const SMALL: u32 = 3;
 
 /// The list of every cell, as indices of keys. A list is never empty, and its first key is about
 /// the highest in the middle of the cell.
@@ -78,8 +79,8 @@ impl<const D: usize> Lists<D> {
         let Some(top) = top_of(above, std::array::from_fn(|k| low[k] + high[k])) else { return true };
         let mut kept = vec![top];
         kept.extend(above.iter().filter(|&&key| is_kept(key, top)));
-        // Keys around another maximum of the cell are left out by that one.
-        for &step in steps.iter().take_while(|_| above.len() > FEW) {
+        // Keys around another maximum of a small cell are left out by that one.
+        for &step in steps.iter().filter(|_| level >= SMALL && above.len() > FEW) {
             let top = top_of(&kept, cells.corner(cell, step)).unwrap_or(top);
             kept.retain(|&key| key == top || is_kept(key, top));
         }
