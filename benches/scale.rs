@@ -54,7 +54,8 @@ fn measure(kind: Cloud, n: usize, d: usize, delta: f64, plan: Plan) {
     let model = model(delta * largest_square(&tokens));
     let step = [Steps::new(&model, grid, d).at(0).expect("a step").into()];
     let start = Instant::now();
-    let open = |plan| ExactCpu::new(&tokens, grid, Options { plan, ..Options::default() }).expect("a cpu");
+    let open =
+        |plan| ExactCpu::new(&tokens, grid, Options { plan, thin: delta == 0.0, ..Options::default() }).expect("a cpu");
     let mut cpu = open(plan);
     let build = start.elapsed().as_secs_f64() * 1e3;
     let mut times = Vec::new();
@@ -102,7 +103,8 @@ fn run(n: usize) {
     let model = model(delta[0]);
     let mut steps = Steps::new(&model, grid, 3);
     let start = Instant::now();
-    let mut cpu = ExactCpu::new(&tokens, grid, Options::default()).expect("a cpu");
+    let options = Options { thin: delta[0] == 0.0 && std::env::var("NOTHIN").is_err(), ..Options::default() };
+    let mut cpu = ExactCpu::new(&tokens, grid, options).expect("a cpu");
     for t in 0.. {
         let begun = Instant::now();
         let report = cpu.step(&[steps.at(t).expect("a step").into()]).expect("a step")[0];

@@ -53,6 +53,8 @@ pub enum Plan {
     Norm,
     /// A tree of boxes.
     Tree,
+    /// A table of query directions.
+    Direction,
 }
 
 /// Names the values of an enum, as configs and files write them.
@@ -80,7 +82,11 @@ macro_rules! named {
 pub(crate) use named;
 
 named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Reference = "reference"]);
-named!(Plan, "plan", [Auto = "auto", Brute = "brute", Filter = "filter", Norm = "norm", Tree = "tree"]);
+named!(
+    Plan,
+    "plan",
+    [Auto = "auto", Brute = "brute", Filter = "filter", Norm = "norm", Tree = "tree", Direction = "direction"]
+);
 
 /// The value with a name in a table of names; `what` is the kind of value.
 pub(crate) fn find<T: Copy>(text: &str, what: &str, all: &[(T, &'static str)]) -> Result<T> {

@@ -147,7 +147,7 @@ fn on_cpu() -> Vec<Path> {
     let mut add = |name: &str, plan: Plan, upkeep| {
         let set = sets[all.len() / 2 % sets.len()];
         let threads = all.len() % 2 + 1;
-        let options = cpu::Options { set: Some(set), threads: Some(threads), plan, upkeep };
+        let options = cpu::Options { set: Some(set), threads: Some(threads), plan, upkeep, thin: false };
         let name = format!("cpu, {} on {}, {threads} threads, {name}", plan.name(), set.name());
         let open: Open = Box::new(move |s| Ok(Box::new(ExactCpu::new(&s.tokens, s.grid, options)?)));
         all.push(Path { name, open });

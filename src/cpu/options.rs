@@ -16,6 +16,9 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Plan by which keys are searched.
     pub plan: choice::Plan,
+    /// Whether strips are expected to have width 0: plan `auto` then begins with a table of
+    /// directions, where there is one for the tokens, and sorts none of them.
+    pub thin: bool,
     /// Rules by which a search keeps its keys.
     pub upkeep: Upkeep,
 }

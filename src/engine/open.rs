@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{Adapter, Device, Wanted, on_gpu};
 use crate::engine::interface::Engine;
-use crate::engine::plans::{cpu_plan, reference_plan};
+use crate::engine::plans::{cpu_plan, has_thin_strips, reference_plan};
 use crate::engine::preflight::require_cpu;
 use crate::engine::reference::{ExactReference, RealReference};
 use crate::error::Result;
@@ -101,9 +101,9 @@ pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> R
 /// # Errors
 /// Not enough memory; a plan that the model's arithmetic lacks.
 pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    cpu_plan(plan, model)?;
+    cpu_plan(plan, model, tokens.d())?;
     require_cpu(tokens, plan)?;
-    let options = cpu::Options { plan, ..cpu::Options::default() };
+    let options = cpu::Options { plan, thin: has_thin_strips(model), ..cpu::Options::default() };
     if model.is_exact() {
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
     }

@@ -2,23 +2,45 @@
 
 use crate::choice::Plan;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Mask, Model, Moment};
 
 /// Checks that the reference has this plan.
 pub(super) fn reference_plan(plan: Plan) -> Result<()> {
     only_brute(plan, "the reference")
 }
 
-/// Checks that the CPU engine has this plan for this model.
-pub(super) fn cpu_plan(plan: Plan, model: &Model) -> Result<()> {
-    if model.is_exact() { Ok(()) } else { only_brute(plan, &format!("the cpu engine's {}", model.name())) }
+/// Checks that the CPU engine has this plan for this model of tokens in R^d.
+pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
+    if !model.is_exact() {
+        return only_brute(plan, &format!("the cpu engine's {}", model.name()));
+    }
+    let lacks = if !(2..=3).contains(&d) {
+        format!("for tokens in R^{d}, only in R^2 and R^3")
+    } else if model.mask != Mask::Full {
+        "under a causal mask".into()
+    } else if !has_thin_strips(model) {
+        "for strips of a width above 0, only for delta = 0".into()
+    } else {
+        return Ok(());
+    };
+    match plan {
+        Plan::Direction => Err(Error::input(format!(
+            "the cpu engine has no plan \"direction\" {lacks}; take auto, brute, filter, norm or tree"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether strips have width 0 in the first step.
+pub(super) fn has_thin_strips(model: &Model) -> bool {
+    model.is_exact() && model.delta_at(Moment::of_step(0)).is_ok_and(|delta| delta == 0.0)
 }
 
 /// Refuses the plans that an engine or a rule lacks.
 pub(super) fn only_brute(plan: Plan, who: &str) -> Result<()> {
     match plan {
         Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Filter | Plan::Norm | Plan::Tree => Err(Error::input(format!(
+        Plan::Filter | Plan::Norm | Plan::Tree | Plan::Direction => Err(Error::input(format!(
             "{who} has no plan {:?}: it compares every pair; take auto or brute",
             plan.name()
         ))),

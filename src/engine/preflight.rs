@@ -77,7 +77,7 @@ impl Shape {
     }
 
     fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
-        cpu_plan(plan, model)?;
+        cpu_plan(plan, model, self.d)?;
         self.require(cpu_memory(self.n, self.d, self.precision, plan))?;
         Ok(None)
     }

@@ -10,10 +10,12 @@ use crate::choice;
 use crate::cpu::exact::brute::{BruteForce, Pairs};
 use crate::cpu::exact::coarse;
 use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::direction::{self, DirectionTable};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Stepper, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
+use crate::cpu::options::Options;
 use crate::error;
 use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
@@ -29,6 +31,9 @@ const SAMPLES: usize = 32;
 const ROWS_A_RUN: usize = 1 << 14;
 /// Packets that are sampled of brute force, where all cost about the same.
 const BRUTE_SAMPLES: usize = 2;
+
+/// A table of directions takes about as long as this many rows of it.
+const FEWEST_DIRECTIONS: usize = 1 << 14;
 
 /// Steps cost this many times as much as choosing among plans.
 const SHARE: f64 = 20.0;
@@ -66,6 +71,8 @@ pub(crate) struct Chooser<W: Width> {
 enum SearchState<W: Width> {
     /// The tokens, for a plan that scores every pair.
     Brute(Box<BruteForce<W>>),
+    /// The tokens, for a table of directions, until a step that it does not serve.
+    Direction(Box<DirectionTable<W>>),
     /// The keys in an order by norms or by boxes.
     TreeSearch(Box<TreeSearch<W>>, choice::Plan),
 }
@@ -119,8 +126,12 @@ impl Ledger {
 
 impl<W: Width> Chooser<W> {
     /// Builds the state from every token's lattice coordinates, row-major.
-    pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, asked: choice::Plan, upkeep: Upkeep) -> Self {
+    pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet, options: Options) -> Self {
+        let Options { plan: asked, upkeep, thin, .. } = options;
+        let many = x.len() / d >= FEWEST_DIRECTIONS && direction::serves_dimension(d);
         let state = match asked {
+            choice::Plan::Direction => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
+            choice::Plan::Auto if thin && many => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
             choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
             choice::Plan::Auto | choice::Plan::Tree => {
@@ -136,6 +147,7 @@ impl<W: Width> Chooser<W> {
     fn take_tokens(&mut self) -> Vec<W::Int> {
         match &mut self.state {
             SearchState::Brute(state) => state.take_tokens(),
+            SearchState::Direction(state) => state.take_tokens(),
             SearchState::TreeSearch(state, _) => state.take_tokens(),
         }
     }
@@ -208,7 +220,19 @@ impl<W: Width> Chooser<W> {
         match &mut self.state {
             SearchState::Brute(state) => state.step(step, interrupt, self.limit),
             SearchState::TreeSearch(state, _) => state.step(step, interrupt, self.limit),
+            SearchState::Direction(_) => unreachable!("turned to the tree before"),
         }
+    }
+
+    /// Takes a step by directions, if the state is at that and the step can be; else gives the state
+    /// to the tree for good.
+    fn take_by_direction(&mut self, step: &Step, interrupt: &Interrupt) -> Option<Result<(StepReport, Tally), Left>> {
+        let SearchState::Direction(state) = &mut self.state else { return None };
+        let taken = direction::serves(step).then(|| state.step(step, interrupt)).flatten();
+        if taken.is_none() {
+            self.turn_to_tree(step.mask);
+        }
+        taken
     }
 }
 
@@ -248,6 +272,7 @@ impl<W: Width> Stepper for Chooser<W> {
     fn shape(&self) -> (usize, usize) {
         match &self.state {
             SearchState::Brute(state) => state.shape(),
+            SearchState::Direction(state) => state.shape(),
             SearchState::TreeSearch(state, _) => state.shape(),
         }
     }
@@ -257,33 +282,42 @@ impl<W: Width> Stepper for Chooser<W> {
         let of = |x: &W::Int| Integer::to_i64(*x);
         match &self.state {
             SearchState::Brute(state) => grid.tokens_of(n, d, |i| state.cloud.row(i).iter().map(of)),
+            SearchState::Direction(state) => grid.tokens_of(n, d, |i| state.tokens()[i * d..][..d].iter().map(of)),
             SearchState::TreeSearch(state, _) => grid.tokens_of(n, d, |i| state.token(i).iter().map(of)),
         }
     }
 
     fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
-        if self.asked == choice::Plan::Auto && self.ledger.is_due() {
-            self.choose(step, interrupt);
-        }
-        let taken = match self.take(step, interrupt) {
-            Err(Left::Dear) => {
-                self.turn(step);
-                self.take(step, interrupt)
+        let taken = self.take_by_direction(step, interrupt).unwrap_or_else(|| {
+            if self.asked == choice::Plan::Auto && self.ledger.is_due() {
+                self.choose(step, interrupt);
             }
-            taken => taken,
-        };
+            match self.take(step, interrupt) {
+                Err(Left::Dear) => {
+                    self.turn(step);
+                    self.take(step, interrupt)
+                }
+                taken => taken,
+            }
+        });
         let (report, tally) = taken?;
         let (plan, rows, prices) = match &self.state {
             SearchState::Brute(state) => {
                 let (n, _) = state.shape();
                 (state.plan(), n, Pairs::<W>::prices(state.shape().1, self.set, state.plan() == choice::Plan::Filter))
             }
+            SearchState::Direction(state) => {
+                let (n, d) = state.shape();
+                (choice::Plan::Direction, n, Prices::of_search::<W>(d, self.set))
+            }
             SearchState::TreeSearch(state, plan) => {
                 self.limit = None;
                 (*plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
             }
         };
-        self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
+        if plan != choice::Plan::Direction {
+            self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
+        }
         let a_row = |total: u64| total as f64 / rows.max(1) as f64;
         self.effort = Some(Effort { plan, keys_a_row: a_row(tally.scores), boxes_a_row: a_row(tally.boxes), rows });
         Ok((report, tally))
@@ -292,6 +326,7 @@ impl<W: Width> Stepper for Chooser<W> {
     fn strips(&self) -> Strips {
         match &self.state {
             SearchState::Brute(state) => state.strips(),
+            SearchState::Direction(state) => state.strips(),
             SearchState::TreeSearch(state, _) => state.strips(),
         }
     }
@@ -299,6 +334,7 @@ impl<W: Width> Stepper for Chooser<W> {
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
         match &self.state {
             SearchState::Brute(state) => state.masks(step, rows),
+            SearchState::Direction(state) => state.masks(step, rows),
             SearchState::TreeSearch(state, _) => state.masks(step, rows),
         }
     }

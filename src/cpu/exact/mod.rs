@@ -15,7 +15,8 @@
 //! | `coarse` | scores in 8 bits, by which `brute` rules out most pairs in many dimensions |
 //! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
-//! | `choose` | the choice among brute force, the order of norms and the tree |
+//! | `direction` | the state as tokens; few keys for each cell of query directions, where D = 0 |
+//! | `choose` | the choice among brute force, the order of norms, the tree and the directions |
 //! | `sums` | exact sums over strips |
 //!
 //! Memory is O(n·d) under every plan; [`ExactCpu::memory`] says how much.
@@ -25,6 +26,7 @@ mod choose;
 pub(crate) mod cloud;
 mod coarse;
 mod cost;
+pub(crate) mod direction;
 mod filter;
 mod query;
 pub(crate) mod scores;
@@ -109,7 +111,8 @@ impl ExactCpu {
         match plan {
             choice::Plan::Brute => brute,
             choice::Plan::Filter => filter,
-            choice::Plan::Norm | choice::Plan::Tree => sorted,
+            // Late states of the directions are the tree's.
+            choice::Plan::Norm | choice::Plan::Tree | choice::Plan::Direction => sorted,
             choice::Plan::Auto if choose::looks_at_norms(d as usize) => 2 * sorted,
             choice::Plan::Auto => sorted.max(filter),
         }
@@ -178,5 +181,5 @@ impl Engine for ExactCpu {
 }
 
 fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn Stepper> {
-    Box::new(Chooser::<W>::new(grid.coordinates_as(tokens, W::Int::of), tokens.d(), set, options.plan, options.upkeep))
+    Box::new(Chooser::<W>::new(grid.coordinates_as(tokens, W::Int::of), tokens.d(), set, options))
 }

@@ -257,6 +257,9 @@ width!(f64, i64, i128, F64, 1023, dots_i128, moved_i64);
 /// `rne(sum/count)`, in 64 bits where they suffice.
 #[inline(always)]
 fn nearest_even(sum: i128, count: u32) -> i128 {
+    if count == 1 {
+        return sum;
+    }
     match i64::try_from(sum) {
         Ok(sum) => {
             let count = i64::from(count);

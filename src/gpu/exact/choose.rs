@@ -159,7 +159,7 @@ impl ExactGpu {
     /// It has not.
     pub fn require(plan: choice::Plan, d: usize) -> Result<()> {
         match plan {
-            choice::Plan::Filter | choice::Plan::Norm => {
+            choice::Plan::Filter | choice::Plan::Norm | choice::Plan::Direction => {
                 let plan = plan.name();
                 Err(Error::input(format!("the gpu engine has no plan {plan:?}; take auto, brute or tree")))
             }
@@ -355,7 +355,7 @@ fn lost() -> Error {
 /// Whether a tree may take steps.
 fn searches(plan: choice::Plan, (n, d): (usize, usize)) -> bool {
     match plan {
-        choice::Plan::Brute | choice::Plan::Filter | choice::Plan::Norm => false,
+        choice::Plan::Brute | choice::Plan::Filter | choice::Plan::Norm | choice::Plan::Direction => false,
         choice::Plan::Tree => true,
         choice::Plan::Auto => n >= FEWEST && d <= DIMENSIONS,
     }

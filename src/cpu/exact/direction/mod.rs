@@ -1,0 +1,577 @@
+//! The state as tokens, and a step of width 0 by a table of directions, in the plane and in space.
+//!
+//! Only the direction of a query matters to its maximum. The table has a list of keys for every
+//! cell of directions ([`cells`]), and a row is decided among the keys of its cell: by nothing at
+//! all where there is one, else by exact scores. Lists are in integers of 64 bits, so nothing is
+//! rounded: coordinates are at most 2^53, differences of keys 2^54, corners of cells 2^6 in space
+//! and 2^7 in the plane, so that a product of the two is at most 3·2^60.
+//!
+//! **What a list leaves out.** Let r run over the corners of a cell and q ≠ 0 be a query in it: q is
+//! Σ λ_r r with λ ≥ 0, some λ above 0. Let k be any key, and x one with r·(x − k) < 0 for all r.
+//! Then q·(x − k) = Σ λ_r r·(x − k) < 0, and x is not the maximum of q. Lists leave out such keys
+//! only, for some k of the list. What is left out for a cell is left out for all cells inside it,
+//! which are met by a descent from few large ones to many small ones.
+//!
+//! **What no list needs.** Most tokens are the maximum of no query. Take some keys, a centre o, one
+//! key k(c) for each cell c, and H_r = min r·(k(c) − o) over the cells c with the corner r. Let all
+//! H_r be above 0, and 0 ≤ s < 1. If r·(x − o) ≤ (1 − s) H_r for all corners r of all cells, then for
+//! q = Σ λ_r r ≠ 0 of any cell c
+//!
+//! > q·(x − o) ≤ (1 − s) Σ λ_r H_r ≤ (1 − s) q·(k(c) − o) ≤ (1 − s) h(q), where h(q) = max q·(k − o)
+//!
+//! over the keys, and h(q) ≥ Σ λ_r H_r > 0. Such an x has the *slack* s. With s > 0 it is not the
+//! maximum of any q while those keys are where they are, whatever else moves.
+//!
+//! Whether it has follows from the place of x alone ([`cover`]): let x − o be in the cell of corners
+//! v with ρ = |x − o|_inf. Then (x − o)·side/ρ = Σ μ_v v, a mean with the weights of bilinear
+//! interpolation. Let G_v be max r·v/H_r over all r. Then r·(x − o)/H_r ≤ ρ/side · Σ μ_v G_v, and it
+//! suffices that ρ Σ μ_v G_v ≤ (1 − s) side. G_v is the maximum of the query v among the keys r/H_r,
+//! so a table of these finds it. They are scaled to 2^52 and rounded to integers, off by at most 2 in
+//! each coordinate, which G_v pays for. The weights are off by less than 2^-45, also where a float
+//! quotient on a border falls into the next cell, since the interpolation is continuous; 10^-12 of
+//! the largest G_v pays for that and for all other roundings. The comparison proves a slack above s.
+//!
+//! The keys may be any, and so may o; the cover proves the same whatever they are. In the first step
+//! they are the tokens that are farthest from o in each cell.
+//!
+//! **What lasts.** *Anchors* are tokens that a step left where they were. Let x have the slack s by
+//! keys that are anchors, and let its strip be one of them, k. It moves to x + γ(k − x) + e with |e|
+//! below 1 in each coordinate: a length is rounded to the nearest integer, or up to 1. So
+//!
+//! > q·(x' − o) ≤ (1 − γ)(1 − s) h(q) + γ h(q) + |q|_1, and the slack left is (1 − γ)s − |q|_1/h(q)
+//!
+//! at least. In the cell of q, |q|_1 ≤ Σ λ_r D·side and h(q) ≥ Σ λ_r H_r, so the last term is at most
+//! D·side/min H_r. It is the same for all tokens: one number is the slack of all of them, and no
+//! token is looked at again for as long as it is above 0. Tokens that follow anything else, or tie,
+//! are looked at after the step, when they must have what slack the others have left. Those that
+//! have not are *candidates*, the keys of the next step: each of them is looked at after every step,
+//! until it has. That the anchors are still where they were is compared after every step; where
+//! one is not, everything is found anew. So it is where candidates are too many or the slack is used
+//! up.
+//!
+//! Nothing is asked of A, of the gain or of its change with time: a step is taken towards means of
+//! keys, and that is all. Keys that move at all steps, as they may under a general A, are no anchors.
+//!
+//! **Ties.** Coincident tokens are one key with a weight. q = 0 is in no cell: all keys tie.
+//!
+//! Where tokens are close to the corners of their hull, covers hold few of them, and the slack of
+//! tokens a few units from their leaders is used up: late states are left to the tree, which merges
+//! tokens that have met. A step asks for that before anything moves.
+
+#![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
+
+mod cells;
+mod cover;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::cpu::exact::direction::cells::Cells;
+use crate::cpu::exact::direction::cover::Cover;
+use crate::cpu::exact::direction::table::Table;
+use crate::cpu::exact::query::strip_width;
+use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
+use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::lanes::{InstructionSet, Job, Lanes};
+use crate::exact::{Step, StripWidth, TokenMatrix};
+use crate::interrupt::Interrupt;
+use crate::model::Mask;
+use crate::num;
+use crate::outcome::{StepReport, Strips};
+use crate::tokens::Precision;
+
+/// Rows that a thread takes at once.
+const CHUNK: usize = 4096;
+/// Rows that are moved side by side.
+const BLOCK: usize = 64;
+/// In place of a key: there are several, or q = 0.
+const MANY: u32 = u32::MAX;
+/// So many keys are always put into a table, and of more tokens one in so many.
+const FEW: usize = 4096;
+const SHARE: usize = 16;
+/// So many scores a row cost as much as a row of the tree at least.
+const SCORES: usize = 16;
+/// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
+const SLACKS: [f64; 4] = [0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
+
+/// log2 of the cells along each axis of a face of the table.
+const fn levels(d: usize) -> u32 {
+    if d == 2 { 7 } else { 6 }
+}
+
+/// The same of the cover: a cell for so many tokens.
+fn cover_levels(d: usize, n: usize) -> u32 {
+    ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
+}
+
+/// Whether a table serves tokens in R^d.
+pub(crate) fn serves_dimension(d: usize) -> bool {
+    (2..=3).contains(&d)
+}
+
+/// Whether a table serves a step: of strips of width 0, in which all rows see all keys.
+pub(crate) fn serves(step: &Step) -> bool {
+    let is_thin = match step.width {
+        StripWidth::Argmax => true,
+        StripWidth::Constant(width) => width == 0,
+        StripWidth::QueryNorm { factor } | StripWidth::ANorm { factor, .. } => factor == 0,
+    };
+    is_thin && step.mask == Mask::Full
+}
+
+/// The tokens in their own order, and the strips of the last step.
+pub(crate) struct DirectionTable<W: Width> {
+    d: usize,
+    set: InstructionSet,
+    x: Vec<W::Int>,
+    /// X(t+1) in the making.
+    next: Vec<W::Int>,
+    strips: Strips,
+    /// What is known of X(t) from the steps before.
+    known: Option<Known>,
+}
+
+/// Tokens at rest, and what their hull covers.
+struct Known {
+    anchors: Vec<u32>,
+    cover: Cover,
+    /// All tokens but the candidates have this slack.
+    slack: f64,
+    /// Ascending.
+    candidates: Vec<u32>,
+}
+
+/// A place where tokens are that can be a maximum.
+#[derive(Clone, Copy)]
+struct Key<W: Width, const D: usize> {
+    at: [W::Int; D],
+    weight: u32,
+    /// The least index of the tokens at it.
+    first: u32,
+    /// Whether an anchor is one of them.
+    is_anchor: bool,
+}
+
+/// The keys of a step and their table.
+struct Found<W: Width, const D: usize> {
+    keys: Vec<Key<W, D>>,
+    table: Table<D>,
+    /// The key of each cell that has one; last, of q = 0.
+    alone: Vec<u32>,
+}
+
+impl<W: Width> DirectionTable<W> {
+    /// Builds the state from every token's lattice coordinates, row-major.
+    pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
+        let n = x.len() / d;
+        let strips = Strips { argmax: vec![0; n], count: vec![0; n] };
+        Self { d, set, next: vec![W::Int::default(); x.len()], x, strips, known: None }
+    }
+
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.x.len() / self.d, self.d)
+    }
+
+    /// Every token's coordinates, row-major.
+    pub(crate) fn tokens(&self) -> &[W::Int] {
+        &self.x
+    }
+
+    /// Takes the tokens out and empties the buffers.
+    pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
+        (self.next, self.strips, self.known) = (Vec::new(), Strips::default(), None);
+        std::mem::take(&mut self.x)
+    }
+
+    pub(crate) fn strips(&self) -> Strips {
+        self.strips.clone()
+    }
+
+    /// Takes a step; `None`, before anything moved, where a table does not serve it.
+    pub(crate) fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Option<Result<(StepReport, Tally), Left>> {
+        match self.d {
+            2 => self.step_in::<2>(step, interrupt),
+            3 => self.step_in::<3>(step, interrupt),
+            _ => None,
+        }
+    }
+}
+
+/// The most keys of a table of n tokens.
+fn most(n: usize) -> usize {
+    FEW.max(n / SHARE)
+}
+
+/// A token's place.
+#[inline]
+fn place<W: Width, const D: usize>(row: &[W::Int]) -> [i64; D] {
+    std::array::from_fn(|k| Integer::to_i64(row[k]))
+}
+
+/// The sum of some tokens.
+fn total<'a, W: Width, const D: usize>(rows: impl Iterator<Item = &'a [W::Int]>) -> [i128; D] {
+    rows.fold([0; D], |sum, row| std::array::from_fn(|k| sum[k] + i128::from(Integer::to_i64(row[k]))))
+}
+
+/// Some tokens, evenly spread.
+fn sample<W: Width, const D: usize>(x: &[W::Int]) -> impl ExactSizeIterator<Item = &[W::Int]> {
+    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW))
+}
+
+/// The mean of some tokens, about.
+fn centre<W: Width, const D: usize>(x: &[W::Int]) -> [i64; D] {
+    let count = sample::<W, D>(x).len() as i128;
+    total::<W, D>(sample::<W, D>(x)).map(|sum| (sum / count) as i64)
+}
+
+impl Known {
+    /// What the first step with these keys tells, of which each is gone somewhere: those that are
+    /// still there are the anchors. `None` where they cover nothing.
+    fn new<W: Width, const D: usize>(
+        centre: [i64; D],
+        keys: &mut [Key<W, D>],
+        gone: &[([W::Int; D], bool)],
+        x: &[W::Int],
+    ) -> Option<Self> {
+        keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
+        let anchors = || keys.iter().filter(|key| key.is_anchor);
+        let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
+        let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D))?;
+        let few = sample::<W, D>(x).len() / (2 * SHARE);
+        let outside = |slack| sample::<W, D>(x).filter(|row| !cover.holds(place::<W, D>(row), slack)).count();
+        let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
+        Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack, candidates: Vec::new() })
+    }
+
+    /// The slack after a step of tokens that move towards anchors.
+    fn slack_after(&self, gain: u64, precision: Precision) -> f64 {
+        let rest = (1.0 - 1e-15) - num::scale(gain as f64, -(precision.gain_bits() as i32));
+        (self.slack * rest - self.cover.unit) * (1.0 - 1e-12)
+    }
+}
+
+impl<W: Width> DirectionTable<W> {
+    /// Tokens with their indices, many at a time.
+    fn chunks<const D: usize>(&self) -> impl IndexedParallelIterator<Item = (usize, &[W::Int])> {
+        self.x.par_chunks(CHUNK * D).enumerate().map(|(chunk, rows)| (chunk * CHUNK, rows))
+    }
+
+    /// For each cell of directions from the centre, the farthest token in it, if any.
+    fn farthest<const D: usize>(&self, cells: Cells<D>, centre: [i64; D]) -> Vec<[i64; D]> {
+        type Best = Vec<(f64, u32)>;
+        let none = || (vec![(0.0, 0); cells.count()], 0.0);
+        // `least` is at most the least distance so far: most tokens are nearer.
+        let of_chunk = |(mut best, mut least): (Best, f64), (first, rows): (usize, &[W::Int])| {
+            for (at, row) in rows.chunks_exact(D).enumerate() {
+                let x = place::<W, D>(row);
+                let x: [i64; D] = std::array::from_fn(|k| x[k] - centre[k]);
+                let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
+                if square > least {
+                    let best: &mut (f64, u32) = &mut best[cells.place(x).0];
+                    if square > best.0 {
+                        *best = (square, (first + at) as u32);
+                    }
+                }
+            }
+            least = best.iter().fold(f64::INFINITY, |least, best| best.0.min(least)).max(least);
+            (best, least)
+        };
+        let farther = |a: (Best, f64), b: (Best, f64)| {
+            // Of equal distances the lower index: the number of threads decides nothing.
+            let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
+            (a.0.into_iter().zip(b.0).map(better).collect(), 0.0)
+        };
+        let (best, _) = self.chunks::<D>().with_min_len(16).fold(none, of_chunk).reduce(none, farther);
+        let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
+        found.sort_unstable();
+        found.iter().map(|&i| place::<W, D>(&self.x[i as usize * D..])).collect()
+    }
+
+    /// Tokens among which every maximum is, ascending; `None` if they are too many.
+    fn candidates<const D: usize>(&self, centre: [i64; D]) -> Option<Vec<u32>> {
+        let (n, _) = self.shape();
+        let most = most(n);
+        if n <= most {
+            return Some((0..n as u32).collect());
+        }
+        let levels = cover_levels(D, n);
+        let seeds = self.farthest(Cells::<D> { side: 1 << levels }, centre);
+        let (cover, found) = (Cover::new(centre, &seeds, levels)?, AtomicUsize::new(0));
+        let outside = self.chunks::<D>().map(|(first, rows)| {
+            let mut outside = Vec::new();
+            if found.load(Ordering::Relaxed) <= most {
+                let rows = rows.chunks_exact(D).enumerate();
+                outside.extend(
+                    rows.filter(|(_, row)| !cover.holds(place::<W, D>(row), 0.0)).map(|(at, _)| (first + at) as u32),
+                );
+                found.fetch_add(outside.len(), Ordering::Relaxed);
+            }
+            outside
+        });
+        let outside: Vec<Vec<u32>> = outside.collect();
+        // The count only rises, so it passes the limit exactly if there are more.
+        (found.into_inner() <= most).then(|| outside.concat())
+    }
+
+    /// The keys of the candidates and their table, `None` if that is too large; and for each
+    /// candidate its key.
+    fn find<const D: usize>(&self, candidates: &[u32], anchors: &[u32]) -> Option<(Found<W, D>, Vec<u32>)> {
+        let mut found: HashMap<[i64; D], u32> = HashMap::with_capacity(candidates.len());
+        let (mut keys, mut places) = (Vec::<Key<W, D>>::new(), Vec::new());
+        let of_token = |&i: &u32| {
+            let at = place::<W, D>(&self.x[i as usize * D..]);
+            let key = *found.entry(at).or_insert(keys.len() as u32);
+            if key as usize == keys.len() {
+                places.push(at);
+                keys.push(Key { at: at.map(W::Int::of), weight: 0, first: i, is_anchor: false });
+            }
+            keys[key as usize].weight += 1;
+            keys[key as usize].is_anchor |= anchors.binary_search(&i).is_ok();
+            key
+        };
+        let key_of = candidates.iter().map(of_token).collect();
+        let table = Table::new(&places, levels(D))?;
+        let alone = |cell| if let [key] = *table.list(cell) { key } else { MANY };
+        let alone = (0..table.cells.count()).map(alone).chain([MANY]).collect();
+        Some((Found { keys, table, alone }, key_of))
+    }
+}
+
+/// What a step is told about a row.
+struct Row {
+    argmax: u32,
+    count: u32,
+    /// Whether the strip is one key, of anchors.
+    is_led: bool,
+    /// Scores that were compared.
+    scores: u64,
+}
+
+/// What all rows of a step share.
+struct Rows<'a, W: Width, const D: usize> {
+    x: &'a [W::Int],
+    plan: PreparedStep<'a, W>,
+    found: Found<W, D>,
+    /// The sum of all tokens, for rows of q = 0.
+    total: OnceLock<[i128; D]>,
+}
+
+impl<W: Width, const D: usize> Rows<'_, W, D> {
+    /// Moves a row.
+    #[inline]
+    fn row(&self, own: &[W::Int; D], next: &mut [W::Int; D]) -> Row {
+        let (step, lowest) = (self.plan.step, self.plan.step.width == StripWidth::Argmax);
+        let query: [W::Int; D] = std::array::from_fn(|k| query_coordinate(&self.plan, own, k));
+        let at = query.map(Integer::to_i64);
+        let (cell, size) = self.found.table.cells.place(at);
+        let list = if size == 0 { &[][..] } else { self.found.table.list(cell) };
+        let (sum, of, row) = if size == 0 { self.all(lowest) } else { self.compare(query, lowest, list) };
+        for k in 0..D {
+            next[k] = W::moved(own[k], W::wide(sum[k]), of, step.gain);
+        }
+        row
+    }
+
+    /// What is told about a row of one key.
+    #[inline]
+    fn alone(&self, key: u32) -> Row {
+        let key = &self.found.keys[key as usize];
+        let count = if self.plan.step.width == StripWidth::Argmax { 1 } else { key.weight };
+        Row { argmax: key.first, count, is_led: key.is_anchor, scores: 0 }
+    }
+
+    /// The strip of q = 0, in which all keys are: a sum, of so many.
+    fn all(&self, lowest: bool) -> ([i128; D], u32, Row) {
+        let (count, sum) = if lowest {
+            (1, place::<W, D>(self.x).map(i128::from))
+        } else {
+            ((self.x.len() / D) as u32, *self.total.get_or_init(|| total::<W, D>(self.x.chunks_exact(D))))
+        };
+        (sum, count, Row { argmax: 0, count, is_led: false, scores: 0 })
+    }
+
+    /// A strip by exact scores: a sum, of so many.
+    fn compare(&self, query: [W::Int; D], lowest: bool, list: &[u32]) -> ([i128; D], u32, Row) {
+        let keys = || list.iter().map(|&key| &self.found.keys[key as usize]);
+        let score = |key: &Key<W, D>| W::dot(&query, 1, 0, &key.at);
+        let best = keys().map(score).max();
+        let tied = || keys().filter(|key| Some(score(key)) == best);
+        let first = tied().min_by_key(|key| key.first).expect("a list is never empty");
+        let count = if lowest { 1 } else { tied().map(|key| key.weight).sum() };
+        let is_one = lowest || count == first.weight;
+        let row = Row { argmax: first.first, count, is_led: is_one && first.is_anchor, scores: list.len() as u64 };
+        let place = |key: &Key<W, D>| key.at.map(|x| i128::from(Integer::to_i64(x)));
+        if is_one {
+            return (place(first), 1, row);
+        }
+        let add = |sum: [i128; D], key: &Key<W, D>| {
+            let at = place(key);
+            std::array::from_fn(|k| sum[k] + at[k] * i128::from(key.weight))
+        };
+        (tied().fold([0; D], add), count, row)
+    }
+}
+
+/// A job: moves each of some rows to the key of its cell, where it is alone there.
+struct Block<'a, W: Width, const D: usize> {
+    rows: &'a Rows<'a, W, D>,
+    own: &'a [[W::Int; D]],
+    next: &'a mut [[W::Int; D]],
+    /// The keys of the rows.
+    keys: &'a mut [u32; BLOCK],
+}
+
+impl<W: Width, const D: usize> Job<W, W::Int> for Block<'_, W, D> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, _: L) {
+        let Rows { plan, found, .. } = self.rows;
+        let mut queries = [[W::Int::default(); D]; BLOCK];
+        match plan.step.matrix {
+            TokenMatrix::Identity => queries[..self.own.len()].copy_from_slice(self.own),
+            _ => queries.iter_mut().zip(self.own).for_each(|(query, own)| {
+                *query = std::array::from_fn(|k| query_coordinate(plan, own, k));
+            }),
+        }
+        let (cells, none) = (found.table.cells, found.alone.len() - 1);
+        for (cell, query) in self.keys.iter_mut().zip(queries) {
+            let (index, size) = cells.place(query.map(Integer::to_i64));
+            *cell = if size == 0 { none } else { index } as u32;
+        }
+        let mut to = [[W::Wide::default(); D]; BLOCK];
+        for (key, to) in self.keys.iter_mut().zip(&mut to) {
+            *key = found.alone[*key as usize];
+            if let Some(key) = found.keys.get(*key as usize) {
+                *to = key.at.map(|x| W::product(x, W::Int::one()));
+            }
+        }
+        let (own, to, ones) = (self.own.as_flattened(), to.as_flattened(), [[W::wide(1); D]; BLOCK]);
+        W::moved_lanes(own, to, ones.as_flattened(), plan.step.gain, self.next.as_flattened_mut());
+    }
+}
+
+/// Coordinates of some rows, before and after a step.
+type Moves<'a, A> = (&'a [A], &'a mut [A]);
+/// Argmaxes and strip sizes of some rows.
+type Results<'a> = (&'a mut [u32], &'a mut [u32]);
+
+impl<W: Width> DirectionTable<W> {
+    fn step_in<const D: usize>(
+        &mut self,
+        step: &Step,
+        interrupt: &Interrupt,
+    ) -> Option<Result<(StepReport, Tally), Left>> {
+        let n = self.strips.count.len();
+        let (mut known, centre) = (self.known.take(), centre::<W, D>(&self.x));
+        let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
+        let old = match &mut known {
+            Some(known) => std::mem::take(&mut known.candidates),
+            None => self.candidates(centre)?,
+        };
+        let (found, key_of) = self.find::<D>(&old, known.as_ref().map_or(&[], |known| &known.anchors))?;
+        let mut rows = Rows { x: &self.x, plan: PreparedStep::new(step), found, total: OnceLock::new() };
+        let go = |key: &Key<W, D>| {
+            let mut next = key.at;
+            let is_led = rows.row(&key.at, &mut next).is_led;
+            (next, is_led)
+        };
+        let gone: Vec<([W::Int; D], bool)> = rows.found.keys.par_iter().with_min_len(256).map(go).collect();
+        if is_first {
+            known = Known::new(centre, &mut rows.found.keys, &gone, &self.x);
+        }
+        let slack = known.as_ref().map_or(0.0, |known| known.slack_after(step.gain, W::PRECISION));
+        known = known.filter(|_| slack > 0.0);
+        let (rows, set, cover) = (&rows, self.set, known.as_ref().map(|known| (&known.cover, known.slack)));
+        let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
+        let chunks = x.par_chunks(CHUNK).zip(next.par_chunks_mut(CHUNK));
+        let strips = self.strips.argmax.par_chunks_mut(CHUNK).zip(self.strips.count.par_chunks_mut(CHUNK));
+        let of_chunk = |(chunk, (moves, results)): (usize, (Moves<'_, [W::Int; D]>, Results<'_>))| {
+            let ((x, next), (argmax, count)) = (moves, results);
+            let (mut tally, mut outside) = (Tally::default(), Vec::new());
+            if watch.is_left() {
+                return (tally, outside);
+            }
+            let blocks = x.chunks(BLOCK).zip(next.chunks_mut(BLOCK));
+            let results = argmax.chunks_mut(BLOCK).zip(count.chunks_mut(BLOCK));
+            for (block, ((own, next), (argmax, count))) in blocks.zip(results).enumerate() {
+                let mut keys = [MANY; BLOCK];
+                W::run(set, Block { rows, own, next, keys: &mut keys });
+                for (at, (own, next)) in own.iter().zip(next).enumerate() {
+                    let row = if keys[at] == MANY { rows.row(own, next) } else { rows.alone(keys[at]) };
+                    (argmax[at], count[at]) = (row.argmax, row.count);
+                    tally.moved += u64::from((0..D).any(|k| own[k] != next[k]));
+                    tally.scores += row.scores;
+                    tally.redone += row.scores.saturating_sub(1);
+                    if let Some((cover, before)) = cover {
+                        let is_covered = if row.is_led {
+                            !is_first || cover.holds(place::<W, D>(own), before)
+                        } else {
+                            cover.holds(place::<W, D>(next), slack)
+                        };
+                        if !is_covered {
+                            outside.push((chunk * CHUNK + block * BLOCK + at) as u32);
+                        }
+                    }
+                }
+            }
+            tally.rows = x.len() as u64;
+            watch.spend(tally.scores);
+            (tally, outside)
+        };
+        let (tallies, outside): (Vec<Tally>, Vec<Vec<u32>>) = chunks.zip(strips).enumerate().map(of_chunk).unzip();
+        match watch.end() {
+            Err(Left::Dear) => return None,
+            Err(left) => return Some(Err(left)),
+            Ok(()) => {}
+        }
+        let tally = tallies.into_iter().fold(Tally::default(), |a, b| a + b);
+        std::mem::swap(&mut self.x, &mut self.next);
+        self.known = known.and_then(|known| {
+            let rests = |&i: &u32| self.x[i as usize * D..][..D] == self.next[i as usize * D..][..D];
+            let remains = |&(_, &key): &(&u32, &u32)| {
+                let (next, is_led) = &gone[key as usize];
+                *is_led && !known.cover.holds(place::<W, D>(next), slack)
+            };
+            let mut candidates = outside.concat();
+            if !is_first {
+                candidates.extend(old.iter().zip(&key_of).filter(remains).map(|(&i, _)| i));
+                candidates.sort_unstable();
+            }
+            let is_small = candidates.len() <= most(n);
+            (is_small && known.anchors.iter().all(rests)).then_some(Known { slack, candidates, ..known })
+        });
+        Some(Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)))
+    }
+
+    /// The masks of some rows, by the exact scores of all keys: any step is served.
+    pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        let (plan, (n, d)) = (&PreparedStep::<W>::new(step), self.shape());
+        let mask = |&i: &usize| {
+            let own = &self.x[i * d..][..d];
+            let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
+            let keys = self.x.chunks_exact(d).take(step.mask.visible(i, n));
+            let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
+            let best = scores.iter().copied().max().unwrap_or_default();
+            let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
+            let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
+            if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
+        };
+        rows.par_iter().with_max_len(1).map(mask).collect()
+    }
+}
+
+/// A coordinate of a row's query: step 2 of the contract.
+#[inline]
+fn query_coordinate<W: Width>(plan: &PreparedStep<'_, W>, own: &[W::Int], k: usize) -> W::Int {
+    match plan.step.matrix {
+        TokenMatrix::Identity => own[k],
+        TokenMatrix::Multiple(a) => W::query(W::product(W::Int::of(a), own[k])),
+        TokenMatrix::Dense(_) => W::query(W::dot(&plan.dense[k * own.len()..][..own.len()], 1, 0, own)),
+    }
+}
