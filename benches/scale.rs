@@ -4,7 +4,7 @@
 //! Milliseconds a step are the median of several first steps, each from the same cloud, the sort
 //! counted apart; brute force is this program's own, timed on sampled rows in the same run, and its
 //! strips are compared with the search's. `run=N` takes one cloud (normal, d = 3, delta = 0.01,
-//! alpha = 1) to its fixed point instead.
+//! alpha = 1; or `width=0`, and then `tables=0` for the tree alone) to its fixed point instead.
 
 use std::time::Instant;
 
@@ -103,7 +103,7 @@ fn run(n: usize) {
     let model = model(delta[0]);
     let mut steps = Steps::new(&model, grid, 3);
     let start = Instant::now();
-    let options = Options { thin: delta[0] == 0.0 && std::env::var("NOTHIN").is_err(), ..Options::default() };
+    let options = Options { thin: delta[0] == 0.0 && list::<u8>("tables", "1") == [1], ..Options::default() };
     let mut cpu = ExactCpu::new(&tokens, grid, options).expect("a cpu");
     for t in 0.. {
         let begun = Instant::now();

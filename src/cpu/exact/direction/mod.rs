@@ -460,6 +460,8 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Block<'_, W, D> {
 type Moves<'a, A> = (&'a [A], &'a mut [A]);
 /// Argmaxes and strip sizes of some rows.
 type Results<'a> = (&'a mut [u32], &'a mut [u32]);
+/// Some rows, by the number of their chunk.
+type Chunk<'a, A> = (usize, (Moves<'a, A>, Results<'a>));
 
 impl<W: Width> DirectionTable<W> {
     fn step_in<const D: usize>(
@@ -491,7 +493,7 @@ impl<W: Width> DirectionTable<W> {
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
         let chunks = x.par_chunks(CHUNK).zip(next.par_chunks_mut(CHUNK));
         let strips = self.strips.argmax.par_chunks_mut(CHUNK).zip(self.strips.count.par_chunks_mut(CHUNK));
-        let of_chunk = |(chunk, (moves, results)): (usize, (Moves<'_, [W::Int; D]>, Results<'_>))| {
+        let of_chunk = |(chunk, (moves, results)): Chunk<'_, [W::Int; D]>| {
             let ((x, next), (argmax, count)) = (moves, results);
             let (mut tally, mut outside) = (Tally::default(), Vec::new());
             if watch.is_left() {
