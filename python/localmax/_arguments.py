@@ -3,6 +3,8 @@ own reader does the rest, with its own messages."""
 
 from __future__ import annotations
 
+import difflib
+import operator
 import os
 import reprlib
 import warnings
@@ -22,6 +24,7 @@ Documented = TypeVar("Documented")
 
 TABLES = {name: table for table, name, _, _ in _localmax.keys()}
 SCHEDULES = ("alpha", "gamma", "delta", "beta")
+OWN = ("x0", "rule", "config", "preset", "out", "threads", "verify", "stop", "progress", "seeds")
 
 
 def plain(value: Any, name: str = "") -> Any:
@@ -55,7 +58,13 @@ def keywords(given: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     """Keywords as the reader takes them; those that are None are left out."""
     found = []
     for name, value in given.items():
-        table = TABLES.get(name, "model")
+        if name in OWN and name != "rule":
+            raise ValueError(f"{shown(name, value)}: {name} is no keyword of this function")
+        if name not in TABLES:
+            known = [*TABLES, *OWN]
+            nearest = difflib.get_close_matches(name, known, 1, 0.0) or known
+            raise ValueError(f"{shown(name, value)}: unknown key {name!r}; the nearest known key is {nearest[0]!r}")
+        table = TABLES[name]
         if value is not None:
             found.append((shown(name, value), f"{table}.{name}" if table else name, plain(value, name)))
     return found
@@ -65,6 +74,10 @@ def tokens(x0: ArrayLike, axes: tuple[int, ...] = (2,), name: str = "x0") -> NDA
     """Anything array-like on the host: nested lists, NumPy, and what speaks DLPack (torch, JAX, CuPy). float32
     stays as it is, all else becomes float64."""
     x: Any = x0
+    if isinstance(x, (str, os.PathLike)):
+        raise ValueError(f"{name} is {os.fspath(x)!r}, a path; give file={os.fspath(x)!r}")
+    if np.ma.isMaskedArray(x) and np.ma.getmaskarray(x).any():
+        raise ValueError(f"{name} has masked entries; every coordinate must be given")
     if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
         x = x.detach() if hasattr(x, "detach") else x
         try:
@@ -103,7 +116,7 @@ def config(
         if x0 is None and not has_tokens:
             preset = "default"
         else:
-            keys = {"rule": rule or "localmax", **{k: v for k, v in keys.items() if k != "rule"}}
+            keys = {"rule": "localmax" if rule is None else rule, **{k: v for k, v in keys.items() if k != "rule"}}
             if keys.get("steps") is None:
                 keys["steps"] = 100
             if x0 is None and all(keys.get(key) is None for key in ("file", "rows", "kind")):
@@ -112,6 +125,17 @@ def config(
         with open(path, encoding="utf-8") as file:
             text, path = file.read(), None
     return _localmax.Config(x0, keywords(keys), text, path, preset)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number, or an error that names the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number < 2**63:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return number
 
 
 def documented(function: Documented) -> Documented:

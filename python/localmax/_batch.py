@@ -71,13 +71,18 @@ def batch(
     >>> ends.tokens.shape
     (5, 32, 2)
     """
+    threads = None if threads is None else _arguments.whole("threads", threads, 1)
+    if seeds is not None and "seed" in keys:
+        raise ValueError("seed and seeds are both given; leave out one")
     clouds = None if x0 is None else _arguments.tokens(x0, axes=(3,))
-    if clouds is None and seeds is None:
+    if clouds is None and not len(seeds or ()):
         raise ValueError("neither x0 nor seeds is given; give an (m, n, d) array, or seeds=range(m) and n, d")
     if clouds is not None and seeds is not None and len(clouds) != len(seeds):
         raise ValueError(f"x0 has {len(clouds)} clouds and there are {len(seeds)} seeds; give one a cloud")
     given = None if clouds is None else clouds[0]
-    each: list[dict[str, Any]] = [{}] if seeds is None else [{"seed": int(seed)} for seed in seeds]
+    each: list[dict[str, Any]] = (
+        [{}] if seeds is None else [{"seed": _arguments.whole("a seed", seed, 0)} for seed in seeds]
+    )
     configs = [_arguments.config(given, rule, config, preset, {**keys, **one}) for one in each]
     call, bar = _arguments.bar(progress, len(configs) if clouds is None else len(clouds), "cloud")
     try:

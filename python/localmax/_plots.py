@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _localmax
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,13 +19,12 @@ GREY = "#8c8c8c"
 
 
 def colours(run: Run) -> list[str]:
-    """A colour a token, by the cluster it ends in: one for each of the heaviest clusters of 1 % of the tokens."""
-    try:
-        labels = run.labels
-    except FileNotFoundError:
-        return [COLOURS[0]] * run.meta["n"]
-    least = max(1, len(labels) // 100)
-    heavy = int(np.sum(np.bincount(labels)[: len(COLOURS)] >= least))
+    """A colour a token, by the cluster it ends in, as the program's own pictures have it: one for each of the heaviest
+    clusters, at a tolerance of 2/1000 of the cloud."""
+    extent = float(np.ptp(run.frames[0], axis=0).max()) if 0 in run.frames else float(np.ptp(run.tokens, axis=0).max())
+    labels, weights = _localmax.clusters(run.tokens, 2e-3 * extent)
+    least = 1 if len(labels) <= 12 else max(2, -(-len(labels) // 100))
+    heavy = int(np.sum(weights[: len(COLOURS)] >= least))
     return [COLOURS[label] if label < heavy else GREY for label in labels]
 
 
@@ -37,6 +38,8 @@ def shown_axes(d: int, axes: tuple[int, ...] | None) -> tuple[int, ...]:
 
 def prepared(ax: Any, axes: tuple[int, ...]) -> Any:
     """Axes with their labels, on a new figure if none are given."""
+    if ax is not None and len(axes) == 3 and not hasattr(ax, "set_zlabel"):
+        raise ValueError("ax has two dimensions; give axes=(0, 1), or an ax with projection='3d'")
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -94,6 +97,8 @@ def animation(run: Run, axes: tuple[int, ...] | None, most: int, interval: int) 
     if len(chosen) == 1:
         states = np.concatenate([states, np.zeros_like(states)], axis=2)
     ax = prepared(None, (*chosen, 0)[: max(2, len(chosen))])
+    if len(chosen) < 3:
+        ax.set_aspect("equal", adjustable="box")
     kinds = [colours(run)[token] for token in tokens]
     dots = ax.scatter(*states[0].T, c=kinds, s=8, linewidths=0)
     low, high = states.min(axis=(0, 1)), states.max(axis=(0, 1))

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Frames(Mapping[int, "NDArray[Any]"]):
     """The recorded states by step, read when asked for. `frames[0]`, `frames.steps`, `frames.stack()`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, owner: object = None) -> None:
+        self._owner = owner  # a temporary folder goes with its run
         self._paths = {int(path.stem.removeprefix("step_")): path for path in sorted(folder.glob("step_*.npy"))}
 
     @property
@@ -73,7 +74,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, notes: list[str] | None = None) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self.notes = notes or []
         self._temporary: Any = None
         if not (self.path / "config.toml").is_file():
@@ -82,7 +83,7 @@ class Run:
 
     @property
     def tokens(self) -> NDArray[Any]:
-        """The last state, (n, d)."""
+        """The last state, (n, d). A new array each time."""
         found: NDArray[Any] = np.load(self.path / "final.npy")
         return found
 
@@ -97,6 +98,12 @@ class Run:
         return str(self.metrics["hash"][-1])
 
     @property
+    def unit(self) -> float | None:
+        """The spacing of the lattice that exact tokens live on; None in rules on real numbers."""
+        grid = self.meta["grid"]
+        return None if grid is None else float(grid["unit"])
+
+    @property
     def at_rest(self) -> bool:
         """Whether no later step can move a token: a fixed point was reached."""
         return self.meta["fixed_point"] is not None
@@ -104,7 +111,7 @@ class Run:
     @property
     def frames(self) -> Frames:
         """The recorded states by step."""
-        return Frames(self.path / "frames")
+        return Frames(self.path / "frames", self)
 
     @property
     def metrics(self) -> NDArray[Any]:
@@ -115,40 +122,47 @@ class Run:
     @property
     def measures(self) -> NDArray[Any]:
         """`measures.csv`: radius, vertices, gaps, diameter, energy and more, a row each measured step."""
-        return _tables.read(self.path / "measures.csv")
+        return self._recorded("measures.csv", "output.measures was never")
 
     @property
     def effort(self) -> NDArray[Any]:
         """`effort.csv`: the plan of each recorded step and what it counted."""
-        return _tables.read(self.path / "effort.csv")
+        return self._recorded("effort.csv", "its engine compares every pair")
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """The cluster of every token of the last state, heaviest first."""
+        if self.meta["limits"] is None:
+            raise ValueError(f"the run is {self.meta['ended']} at step {self.t}: its clusters were not looked for")
         return np.asarray(np.load(self.path / "labels.npy"), dtype=np.int64)
 
     @property
-    def clusters(self) -> list[dict[str, Any]]:
-        """The clusters of the last state, heaviest first: tokens, place, vertex, gap, in_s, attends."""
+    def clusters(self) -> list[dict[str, Any]] | None:
+        """The clusters of the last state, heaviest first: tokens, place, vertex, gap, in_s, attends (the number of
+        other clusters in its strip). Tokens are in one where they differ by rounding alone, `meta["limits"]["within"]`:
+        before rest count them with `localmax.observe.clusters(run.tokens, tolerance)`. None for a run that was
+        interrupted."""
         limits = self.meta["limits"]
-        return list(limits["places"]) if limits else []
+        return None if limits is None else list(limits["places"])
 
     @property
-    def leaders(self) -> list[dict[str, Any]]:
+    def leaders(self) -> list[dict[str, Any]] | None:
         """The clusters that attend to themselves alone."""
-        return [cluster for cluster in self.clusters if cluster["attends"] == 0]
+        clusters = self.clusters
+        return None if clusters is None else [cluster for cluster in clusters if cluster["attends"] == 0]
 
     @property
     def artefacts(self) -> list[dict[str, Any]] | None:
         """The clusters of a run at rest that lie outside S: artefacts in the sense of Remark 3.1 of arXiv 2509.15958.
         None where the run has not come to rest, or where S is not asked for."""
-        if not self.at_rest or any(cluster["in_s"] is None for cluster in self.clusters):
+        clusters = self.clusters
+        if not self.at_rest or clusters is None or any(cluster["in_s"] is None for cluster in clusters):
             return None
-        return [cluster for cluster in self.clusters if not cluster["in_s"]]
+        return [cluster for cluster in clusters if not cluster["in_s"]]
 
     @property
     def config(self) -> str:
-        """The config as TOML, which `localmax run` takes."""
+        """The config as TOML. Large arrays stand beside it: `localmax.run(config=run.path / "config.toml")`."""
         return (self.path / "config.toml").read_text("utf-8")
 
     def save(self, path: str | os.PathLike[str]) -> Run:
@@ -167,6 +181,11 @@ class Run:
         import polars
 
         return polars.DataFrame(_tables.columns(self._table(table)))
+
+    def _recorded(self, file: str, otherwise: str) -> NDArray[Any]:
+        if not (self.path / file).is_file():
+            raise ValueError(f"the run has no {file}: {otherwise}")
+        return _tables.read(self.path / file)
 
     def _table(self, name: str) -> NDArray[Any]:
         if name not in ("metrics", "measures", "effort"):
@@ -260,7 +279,9 @@ def run(
     preset : str, optional
         A preset's name (`localmax.presets()`), instead of a config.
     out : path, optional
-        The folder of the run, new or empty; otherwise a temporary one that goes with the result.
+        The folder of the run, new or empty; otherwise a temporary one that goes with the result. It is written
+        so that a power cut loses nothing, which takes some 10 to 100 ms: for thousands of small runs take
+        `localmax.batch`.
     threads : int, optional
         Threads of its own; otherwise all runs share one a core.
     verify : int
@@ -306,14 +327,14 @@ def _take(
     stop: bool,
     progress: Progress,
 ) -> Run:
+    threads = None if threads is None else _arguments.whole("threads", threads, 1)
+    verify = _arguments.whole("verify", verify, 0)
     folder = Path(tempfile.mkdtemp(prefix="localmax-")) if out is None else Path(out)
     call, bar = _arguments.bar(progress, config.steps)
     try:
         notes = _localmax.record(config, folder, threads, verify, stop, call)
-    except KeyboardInterrupt:
-        raise  # the folder keeps the run: its message says where
     except BaseException:
-        if out is None:
+        if out is None and not (folder / "config.toml").is_file():  # else it keeps a run, as the message says
             shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:

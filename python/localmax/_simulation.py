@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,7 +46,9 @@ class Strip(NamedTuple):
 
 
 class Simulation:
-    """n tokens in R^d, stepped in memory.
+    """n tokens in R^d, stepped in memory. Nothing is recorded but `metrics`; `localmax.run` records.
+
+    Threads of Python may share one; each call waits for the one before it. For a copy start anew from `tokens`.
 
     Parameters
     ----------
@@ -91,12 +94,13 @@ class Simulation:
         **keys: Unpack[Keywords],
     ) -> None:
         given = None if x0 is None else _arguments.tokens(x0)
+        threads = None if threads is None else _arguments.whole("threads", threads, 1)
         self._inner = _localmax.Simulation(_arguments.config(given, rule, config, preset, keys), threads)
         for note in self._inner.notes:
             warnings.warn(note, stacklevel=2)
 
     def step(self, steps: int = 1, *, stop: bool = True, progress: Progress = False) -> Self:
-        """Takes some steps, or fewer where no token moves any more.
+        """Takes some steps, or fewer where no token moves any more (`at_rest` says so).
 
         Ctrl-C ends it after the steps that were taken whole, and the simulation can go on.
 
@@ -115,7 +119,7 @@ class Simulation:
         ArithmeticError
             A token that stops being finite.
         """
-        steps = _count("steps", steps)
+        steps = _arguments.whole("steps", steps, 1)
         if progress is False:
             self._inner.step(steps, stop)
             return self
@@ -131,6 +135,11 @@ class Simulation:
     def t(self) -> int:
         """Steps taken."""
         return self._inner.t
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last step moved no token and no later one can."""
+        return self._inner.at_rest
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -181,11 +190,13 @@ class Simulation:
 
     def strip(self, token: int) -> Strip:
         """The strip of a token in the current state. Negative indices count from the end."""
-        return Strip(**self._inner.strip(token))
+        return Strip(**self._inner.strip(operator.index(token)))
 
     def masks(self, rows: Sequence[int]) -> list[NDArray[np.int64]]:
         """Whom each of some tokens attends to in the current state."""
-        return self._inner.masks([int(row) for row in rows])
+        if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows).tolist()
+        return self._inner.masks([operator.index(row) for row in rows])
 
     def verify(self, rows: int | None = None) -> dict[str, Any]:
         """Takes a step and holds some of its rows to the plain reference and to derived bounds.
@@ -196,7 +207,7 @@ class Simulation:
             `passed`, `rows` checked, `largest_error` and its `bound` (in units of the lattice under exact rules),
             `breaches`.
         """
-        return self._inner.verify(rows)
+        return self._inner.verify(None if rows is None else _arguments.whole("rows", rows, 1))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the tokens as `.npy`, which a config's `tokens.file` reads."""
@@ -223,12 +234,6 @@ class Simulation:
     def __repr__(self) -> str:
         n, d = self.shape
         return f"<localmax.Simulation: {self.rule}, n = {n}, d = {d}, t = {self.t}, {self.engine}>"
-
-
-def _count(name: str, value: int) -> int:
-    if value < 1 or value != int(value):
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
-    return int(value)
 
 
 def hash(x: ArrayLike) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,8 @@ import numpy as np
 
 
 class Claim(NamedTuple):
-    """A sentence of the theory beside what was measured. `agrees` is the verdict: yes, no, or a word such as
-    counted or not reached where there is none."""
+    """A sentence of the theory beside what was measured. `agrees` is the verdict: yes or no; or counted (a
+    conjecture's cases), illustration or not reached, which are none."""
 
     claim: str
     source: str
@@ -73,6 +74,10 @@ class Study:
 
 
 def _numbers(cells: list[str]) -> Any:
+    if set(cells) <= {"true", "false"}:
+        return np.array([cell == "true" for cell in cells])
+    if all(cell.isdecimal() for cell in cells):
+        return np.array(cells, dtype=np.int64)
     try:
         return np.array([float(cell) if cell else np.nan for cell in cells])
     except ValueError:
@@ -80,7 +85,8 @@ def _numbers(cells: list[str]) -> Any:
 
 
 def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool = False, **options: Any) -> Study:
-    """Runs an experiment of the program: `localmax study NAME`.
+    """Runs an experiment of the program: `localmax study NAME`. It takes seconds (`quick`) to minutes, without a bar.
+    `localmax.Study(path)` reads its folder again.
 
     Parameters
     ----------
@@ -99,6 +105,8 @@ def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool =
     ValueError
         A study or an option that is not there, with the command line's text.
     """
+    if name in ("compare", "resume") or Path(name).suffix:
+        raise ValueError(f"{name} is no study; for `localmax study {name}` take the command line")
     folder = Path(tempfile.mkdtemp(prefix="localmax-study-")) if out is None else Path(out)
     words = [name, "--out", os.fspath(folder), *(["--quick"] if quick else [])]
     for option, value in options.items():
@@ -112,6 +120,8 @@ def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool =
     command = [sys.executable, "-m", "localmax", "study", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        if out is None and not (folder / "study.toml").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
         said = done.stderr.strip().removeprefix("error: ") or f"the study ended with status {done.returncode}"
         raise (ValueError if done.returncode == 2 else RuntimeError)(said)
     return Study(folder)

@@ -1,6 +1,6 @@
 //! Tokens from NumPy and into it.
 
-use localmax::{Coordinates, Tokens};
+use localmax::{Coordinates, Error, Tokens};
 use numpy::{Element, IntoPyArray, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -46,10 +46,19 @@ fn split<T: Element + Copy>(
     of: impl Fn(Vec<T>) -> Coordinates,
 ) -> PyResult<Vec<Tokens>> {
     let [n, d] = [array.shape()[1], array.shape()[2]];
-    let cloud = |rows: numpy::ndarray::ArrayView2<'_, T>| {
-        Tokens::from_flat(n, d, of(rows.iter().copied().collect())).map_err(raise)
+    let cloud = |(index, rows): (usize, numpy::ndarray::ArrayView2<'_, T>)| {
+        let tokens = Tokens::from_flat(n, d, of(rows.iter().copied().collect()));
+        tokens.map_err(|error| raise(of_cloud(index, error)))
     };
-    array.as_array().outer_iter().map(cloud).collect()
+    array.as_array().outer_iter().enumerate().map(cloud).collect()
+}
+
+/// An input error names the cloud.
+pub(crate) fn of_cloud(index: usize, error: Error) -> Error {
+    match error {
+        Error::Input { .. } => Error::input(format!("cloud {index}: {error}")),
+        error => error,
+    }
 }
 
 /// Coordinates moved into a NumPy array of this shape.

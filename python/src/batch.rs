@@ -53,7 +53,7 @@ pub(crate) fn batch<'py>(
         all.iter_mut().for_each(on_the_cpu);
         all.first().map_or(Ok(()), |config| config.preflight(&mut |_| {}))?;
         let one = |(index, config): (usize, config::Config)| {
-            let end = take(config, stop, &interrupt).map_err(|error| of_cloud(index, error));
+            let end = take(config, stop, &interrupt).map_err(|error| arrays::of_cloud(index, error));
             done.fetch_add(1, Ordering::Relaxed);
             end
         };
@@ -97,14 +97,6 @@ fn take(mut config: config::Config, stop: bool, interrupt: &Interrupt) -> Result
     let tokens = run.tokens()?;
     let hash = tokens.hash().to_hex().to_string();
     Ok(End { coordinates: tokens.into_coordinates(), shape, t: run.t(), at_rest, hash })
-}
-
-/// An input error names the cloud.
-fn of_cloud(index: usize, error: Error) -> Error {
-    match error {
-        Error::Input { .. } => Error::input(format!("cloud {index}: {error}")),
-        error => error,
-    }
 }
 
 /// All clouds in one array, in f64 if one of them is.

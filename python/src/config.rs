@@ -68,7 +68,10 @@ fn read(
 ) -> localmax::Result<config::Config> {
     let preset = preset.map(localmax::io::presets::find).transpose()?;
     match (tokens, text.or(preset.map(|preset| preset.text)), path) {
-        (Some(tokens), text, None) => config::Config::of_tokens(tokens, text.unwrap_or(""), "x0", changes),
+        (Some(tokens), text, None) => {
+            let name = preset.map_or("run", |preset| preset.name);
+            config::Config::of_tokens(tokens, text.unwrap_or(""), name, changes)
+        }
         (_, _, Some(path)) => config::Config::load(path, changes),
         (None, Some(text), None) => {
             let name = preset.map_or("config", |preset| preset.name);

@@ -110,7 +110,7 @@ impl Simulation {
     /// Whom each of some tokens attends to in the current state.
     fn masks<'py>(&self, py: Python<'py>, rows: Vec<isize>) -> PyResult<Vec<Bound<'py, PyArray1<i64>>>> {
         let rows: Vec<usize> = rows.into_iter().map(|row| self.row(row)).collect::<PyResult<_>>()?;
-        let masks = self.with(py, |inner| inner.stepper.masks(&rows))?;
+        let masks = self.heard(py, rows.len(), |inner| inner.stepper.masks(&rows))?;
         Ok(masks.into_iter().map(|keys| indices(keys).into_pyarray(py)).collect())
     }
 
@@ -125,7 +125,7 @@ impl Simulation {
     #[pyo3(signature = (rows = None))]
     fn verify<'py>(&self, py: Python<'py>, rows: Option<usize>) -> PyResult<Bound<'py, PyDict>> {
         let (n, d) = self.shape;
-        let found = self.with(py, |inner| {
+        let found = self.heard(py, n, |inner| {
             let model = inner.stepper.model().clone();
             let mut verifier = Verifier::new(&model, inner.stepper.grid(), n, d, rows);
             inner.reports.push(verifier.advance(&mut inner.stepper)?);
@@ -168,6 +168,13 @@ impl Simulation {
     #[getter]
     fn t(&self, py: Python<'_>) -> u64 {
         self.lock(py).stepper.t()
+    }
+
+    /// Whether no later step can move a token, as far as the last step tells.
+    #[getter]
+    fn at_rest(&self, py: Python<'_>) -> bool {
+        let inner = self.lock(py);
+        inner.stepper.model().is_autonomous() && inner.reports.last().is_some_and(|report| report.moved == 0)
     }
 
     #[getter]
@@ -228,6 +235,33 @@ impl Simulation {
         .map_err(raise)
     }
 
+    /// As [`Simulation::with`], for work on so many rows: what takes long hears Ctrl-C.
+    fn heard<T: Send>(
+        &self,
+        py: Python<'_>,
+        rows: usize,
+        ask: impl FnOnce(&mut Inner) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let (n, d) = self.shape;
+        if (n as f64) * (rows as f64) * (d as f64) <= FEW {
+            return self.with(py, ask);
+        }
+        require_threads()?;
+        let interrupt = Interrupt::default();
+        watched(
+            py,
+            &interrupt,
+            || Ok(()),
+            || {
+                let inner = &mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+                inner.stepper.engine().heed(&interrupt);
+                let found = self.pool.install(|| ask(inner));
+                inner.stepper.engine().heed(&Interrupt::default());
+                found
+            },
+        )
+    }
+
     /// A token's index; negative ones count from the end, as in Python.
     fn row(&self, token: isize) -> PyResult<usize> {
         let n = self.shape.0;
@@ -273,6 +307,7 @@ impl Inner {
                 Ok(if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             },
         );
+        self.stepper.engine().heed(&Interrupt::default()); // one that was raised stays so
         // Steps of a batch beyond rest do not count.
         let t = self.stepper.t();
         while self.reports.pop_if(|report| report.t >= t).is_some() {}

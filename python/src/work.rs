@@ -1,5 +1,6 @@
 //! Long work: other Python threads go on, and Ctrl-C is heard.
 
+use std::io::ErrorKind;
 use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use localmax::Error;
 use localmax::interrupt::Interrupt;
 use pyo3::exceptions::{
-    PyArithmeticError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError, PyValueError,
+    PyArithmeticError, PyFileNotFoundError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError, PyValueError,
 };
 use pyo3::prelude::*;
 
@@ -26,6 +27,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
         Error::Input { .. } => PyValueError::new_err(text),
+        Error::File { cause, .. } if cause.kind() == ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         Error::File { .. } => PyOSError::new_err(text),
         Error::Memory { .. } => PyMemoryError::new_err(text),
         Error::NonFinite { .. } => PyArithmeticError::new_err(text),
@@ -33,7 +35,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::Interrupted(_) => PyKeyboardInterrupt::new_err(text),
         Error::Stopped { failure, .. } => match *failure {
             Error::File { .. } => PyOSError::new_err(text),
-            Error::NonFinite { .. } => PyArithmeticError::new_err(text),
+            Error::NonFinite { .. } | Error::Input { .. } => PyArithmeticError::new_err(text),
             Error::Device(_) => DeviceError::new_err(text),
             _ => PyRuntimeError::new_err(text),
         },
@@ -57,6 +59,17 @@ pub(crate) fn require_threads() -> PyResult<()> {
     ))
 }
 
+/// The exception of a signal says more than the work that it ended, which says what is kept.
+fn ended_by<T>(py: Python<'_>, raised: Option<PyErr>, result: Result<T, Error>) -> PyResult<T> {
+    match (raised, result) {
+        (Some(raised), Err(error @ Error::Interrupted(_))) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            Err(raise(error))
+        }
+        (Some(raised), _) => Err(raised),
+        (None, result) => result.map_err(raise),
+    }
+}
+
 /// Does work in a thread beside Python, which looks for signals and calls `look` meanwhile. A signal
 /// raises the flag, and its exception is raised once the work has ended.
 ///
@@ -77,8 +90,7 @@ pub(crate) fn watched<T: Send>(
         loop {
             let ended = &mut ended;
             match py.detach(move || ended.recv_timeout(LOOK)) {
-                // The exception of a signal says more than the work that it ended.
-                Ok(result) => return raised.map_or_else(|| result.map_err(raise), Err),
+                Ok(result) => return ended_by(py, raised, result),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(PyRuntimeError::new_err("localmax panicked; its message is above: please report it"));

@@ -24,7 +24,11 @@ def fails(message: str, *values: object, error: type[Exception] = ValueError, **
 
 
 def test_errors_are_the_command_lines(cloud: np.ndarray) -> None:
-    fails('alfa=1: unknown key "model.alfa"; the nearest known key is "model.alpha"', cloud, alfa=1, **PLAIN)
+    fails("alfa=1: unknown key 'alfa'; the nearest known key is 'alpha'", cloud, alfa=1, **PLAIN)
+    fails("step=3: unknown key 'step'; the nearest known key is 'steps'", cloud, step=3, **PLAIN)
+    fails("out='r': out is no keyword of this function", cloud, out="r", **PLAIN)
+    for threads in (0, -1, 1.5, "2"):
+        fails(f"threads is {threads!r}; it must be a whole number of at least 1", cloud, threads=threads, **PLAIN)
     fails("model.alpha is -1", cloud, alpha=-1, delta=0.1)
     fails(
         "strip='wide': model.strip: unknown strip \"wide\"; one of score, width, a-norm", cloud, strip="wide", **PLAIN
@@ -51,6 +55,8 @@ def test_wrong_shapes_say_which_and_what(cloud: np.ndarray) -> None:
     fails("x0 has dtype complex128", cloud + 1j, **PLAIN)
     fails("x0 has shape (0, 2)", np.zeros((0, 2)), **PLAIN)
     fails("token 0 coordinate 1 is NaN", [[0.0, np.nan]], **PLAIN)
+    fails("x0 is 'x0.npy', a path; give file='x0.npy'", "x0.npy", **PLAIN)
+    fails("x0 has masked entries", np.ma.masked_array(cloud, cloud > 1), **PLAIN)
     with pytest.raises(ValueError, match=r"x0 has shape \(40, 2\); expected \(m, n, d\)"):
         localmax.batch(cloud, **PLAIN)
 

@@ -66,15 +66,28 @@ def test_a_run_that_fails_leaves_nothing(cloud: np.ndarray, tmp_path: Path) -> N
     with pytest.raises(ValueError, match="model.alpha"):
         localmax.run(cloud, out=tmp_path / "r", alpha="1-t", delta=0.1, steps=5)
     assert not (tmp_path / "r").exists()
+    with pytest.raises(ArithmeticError, match="the state after step 1 is kept in") as caught:
+        localmax.run(cloud, "softmax", alpha=1.0, beta=1.0, v=1e300, steps=50)
+    folder = str(caught.value).split("kept in ")[1].split("/final.npy")[0]
+    assert localmax.open(folder).t == 1
+    quiet = localmax.run(cloud, steps=2, measures="never", **PLAIN)
+    with pytest.raises(ValueError, match="no measures.csv: output.measures was never"):
+        _ = quiet.measures
+    frames = localmax.run(cloud, steps=2, **PLAIN).frames
+    gc.collect()
+    assert frames[0].shape == (40, 2), "frames keep their run"
 
 
 def test_ctrl_c_leaves_a_run_to_go_on_with(command, tmp_path: Path) -> None:
     keys = {"n": 100_000, "d": 3, "kind": "normal", "engine": "cpu", "plan": "brute", "record": "every 1"}
     threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the state is kept in .*go on with `localmax resume"):
         localmax.run(out=tmp_path / "r", steps=60, **keys, **PLAIN)
     run = localmax.open(tmp_path / "r")
     assert run.meta["ended"] == "interrupted" and run.t < 60
+    assert run.clusters is None and run.leaders is None and run.artefacts is None
+    with pytest.raises(ValueError, match="interrupted at step"):
+        _ = run.labels
     command("resume", tmp_path / "r", "--plan", "tree")
     assert localmax.open(tmp_path / "r").t == 60 and run.frames[0].shape == (100_000, 3)
 
@@ -97,8 +110,10 @@ def test_batches() -> None:
         localmax.batch(**PLAIN)
     with pytest.raises(ValueError, match="7 clouds and there are 2 seeds"):
         localmax.batch(x0, seeds=[1, 2], **PLAIN)
+    with pytest.raises(ValueError, match="seed and seeds are both given"):
+        localmax.batch(seed=1, seeds=[1], **PLAIN)
     x0[3, 2, 1] = np.inf
-    with pytest.raises(ValueError, match="token 2 coordinate 1"):
+    with pytest.raises(ValueError, match="cloud 3: token 2 coordinate 1"):
         localmax.batch(x0, **PLAIN)
 
 

@@ -37,6 +37,9 @@ def test_what_it_tells(cloud: np.ndarray) -> None:
     simulation = localmax.Simulation(cloud, engine="cpu", threads=1, **PLAIN)
     assert simulation.step(1000).t < 1000, "it came to rest"
     rest = simulation.t
+    assert (
+        simulation.at_rest and simulation.masks(np.arange(40) < 2)[1].tolist() == simulation.strip(1).members.tolist()
+    )
     assert simulation.step(5, stop=False).t == rest + 5
     metrics = simulation.metrics
     assert metrics["step"].tolist() == list(range(1, rest + 6))
@@ -96,6 +99,7 @@ def test_ctrl_c_keeps_the_state() -> None:
         simulation.step(50)
     assert time.monotonic() - asked[0] < 4
     assert simulation.t == 0 and simulation.hash == before
+    assert simulation.verify(4)["passed"], "what was interrupted is over"
     small = localmax.Simulation(n=50, d=2, kind="normal", engine="cpu", **PLAIN)
     assert small.step(3).t == 3
 
