@@ -38,6 +38,7 @@ const MODULES: &[&str] = &[
     "plot",
     "run",
     "bench",
+    "card",
     "study",
     "cli",
     "main",
