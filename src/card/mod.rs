@@ -52,6 +52,16 @@ pub(crate) struct Stage {
     pub seconds: f64,
 }
 
+impl Stage {
+    /// Whether what failed in it is not what the card computed.
+    pub(crate) fn is_timing(&self) -> bool {
+        [SPEED, KERNELS].contains(&self.name)
+    }
+}
+
+const SPEED: &str = "speed";
+const KERNELS: &str = "kernels";
+
 /// What an adapter is called.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Card {
@@ -113,21 +123,21 @@ impl Results {
     }
 }
 
-/// Takes an adapter through all stages, at small sizes where they are asked for or where the adapter is
-/// software. `keep` has all results after each stage; `tell` is told what is done, of how much, and what comes
-/// next. `facts` are what `doctor` says of the adapter.
+/// Takes an adapter, which opened as this device or did not, through all stages, at small sizes where they are
+/// asked for or where it is software. `facts` are what `doctor` says of it; `keep` has all results after each
+/// stage; `tell` is told what is done, of how much, and what comes next.
 ///
 /// # Errors
 /// Those of `keep`. What fails on the adapter is a stage that failed.
 pub(crate) fn run(
     adapter: &Adapter,
+    opened: &Result<Device, String>,
     is_quick: bool,
     facts: impl FnOnce() -> Value,
     keep: &mut dyn FnMut(&Results) -> Result<()>,
     tell: &mut dyn FnMut(u64, u64, &str),
 ) -> Result<Results> {
     let is_quick = is_quick || adapter.is_software();
-    let opened = Device::open(adapter).map_err(|error| error.to_string());
     let tested = Tested::on_gpu(adapter, opened.clone());
     let sizes = if is_quick { QUICK } else { FULL };
     let timed = speed::count(&sizes);
@@ -142,7 +152,7 @@ pub(crate) fn run(
     work.stage("card", |results| {
         tell("what the card is");
         results.facts = facts();
-        let peaks = match &opened {
+        let peaks = match opened {
             Ok(device) => peaks(device)?,
             Err(why) => return Ok(failed(why)),
         };
@@ -157,22 +167,22 @@ pub(crate) fn run(
         Ok(verdict(results.lines.iter().map(|line| (line.passed, format!("{} ({})", line.system, line.plan))), "lines"))
     })?;
     work.stage("larger systems", |results| {
-        let (Some(peaks), Ok(device)) = (results.peaks, &opened) else {
+        let (Some(peaks), Ok(device)) = (results.peaks, opened) else {
             return Ok(left_out("the card cannot be used"));
         };
         let on_card: Open = on_device(device.clone());
         results.systems = systems::compare(&on_card, &sizes, peaks, &mut tell)?;
         Ok(verdict(results.systems.iter().map(|system| (system.equal, system.system.clone())), "trajectories"))
     })?;
-    work.stage("speed", |results| {
-        let (Some(peaks), Ok(device), None) = (results.peaks, &opened, results.failed()) else {
+    work.stage(SPEED, |results| {
+        let (Some(peaks), Ok(device), None) = (results.peaks, opened, results.failed()) else {
             return Ok(not_timed());
         };
         results.speed = speed::rows(device, &sizes, peaks, &mut tell)?;
         let rows = results.speed.iter().map(|on_plan| on_plan.report.rows.len()).sum::<usize>();
         Ok(passed(format!("{rows} rows")))
     })?;
-    work.stage("kernels", |results| {
+    work.stage(KERNELS, |results| {
         let (Some(peaks), None) = (results.peaks, results.failed()) else { return Ok(not_timed()) };
         let device = match Device::open_timed(adapter) {
             Ok(device) => device,
@@ -232,5 +242,41 @@ impl Work<'_> {
         let (outcome, detail) = work(&mut self.results).unwrap_or_else(|error: Error| failed(&error.to_string()));
         self.results.stages.push(Stage { name, outcome, detail, seconds: start.elapsed().as_secs_f64() });
         (self.keep)(&self.results)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome::{Failed, LeftOut};
+    use super::*;
+    use crate::gpu::Wanted;
+
+    /// A card that cannot be used is a FAIL that is kept, and no time of it is shown.
+    #[test]
+    fn a_card_that_does_not_open_fails_and_is_not_timed() {
+        let adapter = Adapter::choose(Wanted::Any).expect("`bash tests/run.sh drivers` installs a software driver");
+        let (mut kept, mut told) = (Vec::new(), 0);
+        let results = run(
+            &adapter,
+            &Err("wrong sums".into()),
+            true,
+            || Value::Null,
+            &mut |results| {
+                kept.push(results.stages.len());
+                Ok(())
+            },
+            &mut |done, total, _| {
+                assert!(done < total);
+                told += 1;
+            },
+        );
+        let results = results.unwrap();
+        let outcomes: Vec<Outcome> = results.stages.iter().map(|stage| stage.outcome).collect();
+        assert_eq!(outcomes, [Failed, Failed, LeftOut, LeftOut, LeftOut]);
+        assert!(kept == [1, 2, 3, 4, 5] && told == 2, "{kept:?} {told}");
+        let table = results.to_markdown();
+        for words in ["**FAIL**, card: wrong sums", "FAIL: opening (auto): wrong sums", "what is wrong is not timed"] {
+            assert!(table.contains(words), "no {words:?} in {table}");
+        }
     }
 }

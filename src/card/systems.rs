@@ -99,3 +99,28 @@ fn taken(engine: &'static str, open: &Open, plan: Plan, system: &System, steps: 
     };
     Trajectory { engine, plan: plan.name(), hash, error, seconds: start.elapsed().as_secs_f64() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sizes::QUICK;
+    use super::*;
+    use crate::tokens::Tokens;
+
+    /// One coordinate that is off by a few units on the card is another trajectory, in every system.
+    #[test]
+    fn a_wrong_token_is_another_hash() {
+        let sizes = Sizes { systems: &[60], ..QUICK };
+        let peaks = Peaks { card: 1.0, cpu: 1.0 };
+        let compared = |on_card: Open| compare(&on_card, &sizes, peaks, |_| ()).unwrap();
+        let right = compared(Box::new(engine::on_cpu));
+        assert!(right.len() == COUNT && right.iter().all(|system| system.equal), "{right:#?}");
+        let wrong = compared(Box::new(|plan, model, tokens, grid| {
+            let mut moved = tokens.to_f64();
+            moved[7] *= 1.000_001;
+            engine::on_cpu(plan, model, &grid.snap(&Tokens::from_flat(tokens.n(), tokens.d(), moved)?)?, grid)
+        }));
+        assert!(wrong.iter().all(|system| !system.equal), "{wrong:#?}");
+        let broken = compared(Box::new(|_, _, _, _| Err(crate::error::Error::device("lost"))));
+        assert!(broken.iter().all(|system| !system.equal && system.trajectories[1].error.is_some()), "{broken:#?}");
+    }
+}

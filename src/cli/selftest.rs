@@ -25,19 +25,23 @@ use crate::selftest::{self, Line, Tested};
   localmax selftest --adapter nvidia   the adapters with this in their names
   localmax selftest --adapter cpu      the CPU engine alone
   localmax selftest --json > card.json to send with a report
-  localmax selftest --full --out card  everything about a new card, in minutes, into a new folder
+  localmax selftest --full --out card  everything about a new card, into a new folder
 
-Sizes of --full. Exact systems: 12, by brute force and tree, on the card and on the CPU engine, 12 steps of 20000 tokens, or of
-10000, 5000 or 2000 where 20000 would take more than 4 s at a quarter of the slower one's peak. Speed: localmax and softmax in
-R^3, R^16 and R^64 by brute force, localmax and hardmax in R^3 and R^16 by plan auto, each with 10^4, 10^5 and 10^6 tokens, as
-far as its 13 steps take at most 8 s at a quarter of the peak. A step's multiply-adds are counted, and the peak is measured.
-With --quick, and on a software adapter: 3 steps of 1000 tokens; R^3 with 1000 and 3000 tokens, at most 1 s.")]
+--full takes minutes. Its sizes follow from counted multiply-adds, at a quarter of the peak:
+  systems  12, by brute force, tree and the CPU engine: 12 steps of 20000 tokens,
+           or of 10000, 5000 or 2000 where the slower one would need more than 4 s
+  speed    localmax and softmax in R^3, R^16 and R^64 by brute force,
+           localmax and hardmax in R^3 and R^16 by plan auto,
+           10^4, 10^5 and 10^6 tokens, each as far as 13 steps need at most 8 s
+  kernels  the same, by timestamps
+With --quick, and on a software adapter, which is only taken by name (a rehearsal):
+  3 steps of 1000 tokens; 5 steps of 1000 and 3000 tokens in R^3")]
 pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Everything about one card: what it is, this test, larger systems, speed, kernels; without --adapter on the first that
-    /// is hardware
+    /// Everything about one card: facts, this test, larger systems, speed, kernels; without --adapter
+    /// the first that is hardware
     #[arg(long, requires = "out", conflicts_with = "json")]
     full: bool,
     /// Small sizes, in less than a minute on a card
