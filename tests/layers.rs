@@ -38,8 +38,8 @@ const MODULES: &[&str] = &[
     "plot",
     "run",
     "bench",
-    "card",
     "study",
+    "card",
     "cli",
     "main",
 ];

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::tokens::Tokens;
 
-    /// One coordinate that is off by a few units on the card is another trajectory, in every system.
+    /// Tokens that are off by a few units on the card are another trajectory, in every system.
     #[test]
     fn a_wrong_token_is_another_hash() {
         let sizes = Sizes { systems: &[60], ..QUICK };
@@ -115,8 +115,7 @@ mod tests {
         let right = compared(Box::new(engine::on_cpu));
         assert!(right.len() == COUNT && right.iter().all(|system| system.equal), "{right:#?}");
         let wrong = compared(Box::new(|plan, model, tokens, grid| {
-            let mut moved = tokens.to_f64();
-            moved[7] *= 1.000_001;
+            let moved: Vec<f64> = tokens.to_f64().iter().map(|x| x * 1.000_01).collect();
             engine::on_cpu(plan, model, &grid.snap(&Tokens::from_flat(tokens.n(), tokens.d(), moved)?)?, grid)
         }));
         assert!(wrong.iter().all(|system| !system.equal), "{wrong:#?}");
