@@ -68,6 +68,8 @@
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod bench;
+#[cfg(all(feature = "cli", feature = "gpu"))]
+pub(crate) mod card;
 #[doc(hidden)]
 pub mod choice;
 #[cfg(feature = "cli")]

@@ -631,6 +631,87 @@ fn selftest_takes_every_adapter() {
     assert!(error.contains("--adapter no such card: no adapter has") && error.contains("(found: 0 "), "{error}");
 }
 
+/// The first software adapter, by the number that `--adapter` takes.
+fn software(folder: &Folder) -> String {
+    let doctor: Value = serde_json::from_str(&folder.good(&["doctor", "--json"])).unwrap();
+    let is_software = |adapter: &&Value| adapter["software"] == true;
+    let found = doctor["adapters"].as_array().unwrap().iter().find(is_software);
+    found.expect("`bash tests/run.sh drivers` installs a software driver")["number"].to_string()
+}
+
+/// A rehearsal of what is asked of a new card: every stage passes, its trajectories are the CPU engine's, the files
+/// say so, and no older file is touched.
+#[test]
+fn a_new_card_is_rehearsed() {
+    let folder = Folder::new();
+    let adapter = software(&folder);
+    let rehearsal = ["selftest", "--full", "--quick", "--adapter", &adapter, "--out", "card"];
+    let said = folder.good(&rehearsal);
+    let results: Value = serde_json::from_slice(&fs::read(folder.path().join("card/results.json")).unwrap()).unwrap();
+    assert_eq!((&results["is_rehearsal"], &results["sizes"]), (&Value::Bool(true), &Value::from("quick")));
+    assert_eq!(results["facts"]["adapters"][0]["name"], results["card"]["name"]);
+    let stages = results["stages"].as_array().unwrap();
+    assert_eq!(stages.len(), 5);
+    for stage in stages {
+        let (name, outcome) = (stage["name"].as_str().unwrap(), &stage["outcome"]);
+        assert!(outcome == "passed" || (name == "kernels" && outcome == "left_out"), "{stage}");
+        assert!(said.contains(name), "{said}");
+    }
+    assert!(results["peaks"]["card"].as_f64().unwrap() > 0.0 && results["lines"].as_array().unwrap().len() > 30);
+    let table = fs::read_to_string(folder.path().join("card/table.md")).unwrap();
+    let systems = results["systems"].as_array().unwrap();
+    assert_eq!(systems.len(), 12);
+    for system in systems {
+        let trajectories = system["trajectories"].as_array().unwrap();
+        let hash = trajectories[0]["hash"].as_str().unwrap();
+        assert!(system["equal"] == true && trajectories.len() > 1, "{system}");
+        assert!(trajectories.iter().all(|t| t["hash"] == hash) && table.contains(hash), "{system}");
+    }
+    let rows = |plan: &Value| plan["report"]["rows"].as_array().unwrap().clone();
+    let speed: Vec<Value> = results["speed"].as_array().unwrap().iter().flat_map(rows).collect();
+    let of = |cpu: bool| speed.iter().filter(|row| (row["engine"] == "cpu") == cpu).count();
+    assert!(of(false) >= 4 && of(true) >= 4, "{speed:#?}");
+    for words in [&results["card"]["driver"], &results["card"]["name"], &results["date"]] {
+        assert!(table.contains(words.as_str().unwrap()), "no {words} in {table}");
+    }
+    for words in ["verdict: nothing failed", "a rehearsal", "| ms a step |", "of peak"] {
+        assert!(table.contains(words), "no {words:?} in {table}");
+    }
+    folder.refused(&rehearsal, &["card is not empty", "--out"]);
+    folder.refused(&["selftest", "--full"], &["--out"]);
+    folder.refused(&["selftest", "--quick", "--json"], &["--full"]);
+    folder.refused(&["selftest", "--full", "--adapter", "cpu", "--out", "new"], &["--adapter cpu", "doctor"]);
+}
+
+/// Who has to stop keeps every stage that was finished.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_card_keeps_its_stages() {
+    use std::process::Stdio;
+    let folder = Folder::new();
+    let adapter = software(&folder);
+    let child = Command::new(env!("CARGO_BIN_EXE_localmax"))
+        .args(["selftest", "--full", "--adapter", &adapter, "--out", "card"])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("card/table.md").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("interrupted: card has the stages that were finished"), "{said}");
+    let results: Value = serde_json::from_slice(&fs::read(folder.path().join("card/results.json")).unwrap()).unwrap();
+    assert_eq!(results["stages"][0]["outcome"], "passed");
+    let mut files: Vec<_> = fs::read_dir(folder.path().join("card")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["results.json", "table.md"]);
+}
+
 /// A machine without any Vulkan driver must still run, say what it has, and measure.
 #[test]
 fn a_machine_without_a_driver_is_served() {
@@ -652,6 +733,9 @@ fn a_machine_without_a_driver_is_served() {
     let gpu_alone = bare(&["bench", "--engines", "gpu"]);
     assert_eq!(gpu_alone.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&gpu_alone.stderr).contains("--engines cpu") && gpu_alone.stdout.is_empty());
+    let card = bare(&["selftest", "--full", "--out", "card"]);
+    assert_eq!(card.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&card.stderr).contains("no hardware GPU") && !folder.path().join("card").exists());
     assert!(bare(&["run", "--out", "r"]).status.success());
     let gpu = bare(&["run", "--engine", "gpu", "--out", "g"]);
     assert_eq!(gpu.status.code(), Some(3));

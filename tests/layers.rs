@@ -39,6 +39,7 @@ const MODULES: &[&str] = &[
     "run",
     "bench",
     "study",
+    "card",
     "cli",
     "main",
 ];

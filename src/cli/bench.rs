@@ -10,11 +10,10 @@ use super::progress::Bar;
 use super::source::{at_least_one, named};
 use crate::bench::{self, Contender, Plan};
 use crate::choice;
-use crate::cpu;
 use crate::engine;
 use crate::error::Error;
 #[cfg(feature = "gpu")]
-use crate::gpu::{Adapter, Device, fma_peak};
+use crate::gpu::{Adapter, Device};
 use crate::init::Cloud;
 use crate::io::npy;
 use crate::num;
@@ -157,12 +156,7 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
         }
     }
     if wanted("cpu") {
-        all.push(Contender {
-            name: "cpu".into(),
-            open: Box::new(move |model, tokens, grid| engine::on_cpu(plan, model, tokens, grid)),
-            peak: Some(Box::new(move || cpu::fma_peak(precision, cpu::Options::default()))),
-            limit: f64::INFINITY,
-        });
+        all.push(Contender::cpu(plan, precision));
     }
     if wanted("reference") {
         all.push(Contender {
@@ -180,20 +174,10 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
 fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
     let mut all = Vec::new();
     for adapter in adapters("take --engines cpu")? {
-        let device = match Device::open(&adapter) {
-            Ok(device) => device,
-            Err(error) => {
-                output::note(&format!("left out: {error}"));
-                continue;
-            }
-        };
-        let same = device.clone();
-        all.push(Contender {
-            name: if adapter.is_software() { "gpu (software)".into() } else { "gpu".into() },
-            open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
-            peak: Some(Box::new(move || Ok(fma_peak(&same)?.gflops))),
-            limit: limit(&adapter),
-        });
+        match Device::open(&adapter) {
+            Ok(device) => all.push(Contender::gpu(device, plan, limit(&adapter))),
+            Err(error) => output::note(&format!("left out: {error}")),
+        }
     }
     Ok(all)
 }

@@ -79,6 +79,13 @@ fn available() -> String {
 }
 
 fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
+    let mut all = with_machine(gpus, plan);
+    (all["auto"], all["mend"]) = (json!(gpus.default_engine()), json!(gpus.advice()));
+    all
+}
+
+/// The program, the processor and some adapters.
+fn with_machine(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
     let mut all = json!({
         "localmax": env!("CARGO_PKG_VERSION"),
         "contract": exact::VERSION,
@@ -89,9 +96,13 @@ fn as_json(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
             "available_bytes": machine::available_memory(),
             "plan": plan.map(|(n, d)| cpu_plans(n, d).into_iter().collect::<std::collections::BTreeMap<_, _>>()),
         },
-        "auto": gpus.default_engine(),
-        "mend": gpus.advice(),
     });
     gpus.add_to(&mut all);
     all
+}
+
+/// What `--json` says of the machine and of one adapter.
+#[cfg(feature = "gpu")]
+pub(super) fn facts(adapter: &crate::gpu::Adapter) -> Value {
+    with_machine(&Gpus::of(vec![adapter.clone()], None, true), None)
 }

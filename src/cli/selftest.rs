@@ -1,15 +1,22 @@
 //! `localmax selftest`: is every engine of this machine right?
 
+#[cfg_attr(not(feature = "gpu"), path = "selftest/no_full.rs")]
+mod full;
+
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::output;
 use super::progress::Bar;
 use crate::choice;
+#[cfg(not(feature = "gpu"))]
 use crate::engine;
 use crate::error::Error;
 use crate::exact;
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Device};
 use crate::selftest::{self, Line, Tested};
-use crate::tokens::Precision;
 
 /// Test every engine and adapter of this machine: PASS or FAIL per system, exit 1 on a FAIL
 #[derive(Debug, clap::Args)]
@@ -17,14 +24,38 @@ use crate::tokens::Precision;
   localmax selftest                    the CPU engine, then every adapter in turn
   localmax selftest --adapter nvidia   the adapters with this in their names
   localmax selftest --adapter cpu      the CPU engine alone
-  localmax selftest --json > card.json to send with a report")]
+  localmax selftest --json > card.json to send with a report
+  localmax selftest --full --out card  everything about a new card, into a new folder
+
+--full takes minutes. Its sizes follow from counted multiply-adds, at a quarter of the peak:
+  systems  12, by brute force, tree and the CPU engine: 12 steps of 20000 tokens,
+           or of 10000, 5000 or 2000 where the slower one would need more than 4 s
+  speed    localmax and softmax in R^3, R^16 and R^64 by brute force,
+           localmax and hardmax in R^3 and R^16 by plan auto,
+           10^4, 10^5 and 10^6 tokens, each as far as 13 steps need at most 8 s
+  kernels  the same, by timestamps
+With --quick, and on a software adapter, which is only taken by name (a rehearsal):
+  3 steps of 1000 tokens; 5 steps of 1000 and 3000 tokens in R^3")]
 pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Everything about one card: facts, this test, larger systems, speed, kernels; without --adapter
+    /// the first that is hardware
+    #[arg(long, requires = "out", conflicts_with = "json")]
+    full: bool,
+    /// Small sizes, in less than a minute on a card
+    #[arg(long, requires = "full")]
+    quick: bool,
+    /// New folder for results.json and table.md
+    #[arg(long, value_name = "DIR", requires = "full")]
+    out: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(out) = &arguments.out {
+        return Ok(full::run(out, arguments.quick)?);
+    }
     let chosen = engines()?;
     let total = chosen.iter().map(selftest::lines).sum::<crate::error::Result<usize>>()?;
     let mut lines: Vec<Line> = Vec::new();
@@ -76,12 +107,10 @@ fn text(line: &Line) -> String {
 
 /// The CPU engine, and every adapter, hardware first; or the one of them that is named.
 pub(super) fn engines() -> Result<Vec<Tested>, Error> {
-    let cpu =
-        Tested { name: "cpu".into(), real: &[Precision::F32, Precision::F64], open: Ok(Box::new(engine::on_cpu)) };
     match choice::adapter() {
-        Some((_, name)) if name == "cpu" => Ok(vec![cpu]),
+        Some((_, name)) if name == "cpu" => Ok(vec![Tested::on_cpu()]),
         Some(_) => gpus(),
-        None => Ok(std::iter::once(cpu).chain(gpus()?).collect()),
+        None => Ok(std::iter::once(Tested::on_cpu()).chain(gpus()?).collect()),
     }
 }
 
@@ -95,34 +124,25 @@ fn gpus() -> Result<Vec<Tested>, Error> {
 
 #[cfg(feature = "gpu")]
 fn gpus() -> Result<Vec<Tested>, Error> {
-    use crate::gpu::{Adapter, Device};
-
-    let tested = |adapter: Adapter| {
-        let (number, name, kind, driver) = (adapter.number(), adapter.name(), adapter.kind(), adapter.driver());
-        let open = Device::open(&adapter).map(on).map_err(|error| error.to_string());
-        Tested { name: format!("gpu {number} {name} ({kind}; {driver})"), real: &[Precision::F32], open }
-    };
+    let tested = |adapter| Tested::on_gpu(&adapter, Device::open(&adapter).map_err(|error| error.to_string()));
     Ok(Adapter::all_named()?.into_iter().map(tested).collect())
-}
-
-#[cfg(feature = "gpu")]
-fn on(device: crate::gpu::Device) -> selftest::Open {
-    Box::new(move |plan, model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid))
 }
 
 #[cfg(all(test, feature = "gpu"))]
 mod tests {
     use super::*;
     use crate::choice::Plan;
-    use crate::gpu::{Adapter, Device, Wanted};
+    use crate::engine;
+    use crate::gpu::Wanted;
     use crate::model::Rule;
-    use crate::selftest::Open;
+    use crate::selftest::{Open, on_device};
+    use crate::tokens::Precision;
 
     /// The systems that fail where a text of the shaders is replaced. Some in R³ are on the adapter, by
     /// brute force, and the rest on the CPU: a software driver compiles one for seconds.
     fn failed(right: &'static str, wrong: &'static str) -> Vec<String> {
         let adapter = Adapter::choose(Wanted::Any).expect("`bash tests/run.sh drivers` installs a software driver");
-        let gpu = on(Device::open(&adapter).unwrap().with_fault(right, wrong));
+        let gpu = on_device(Device::open(&adapter).unwrap().with_fault(right, wrong));
         let open: Open = Box::new(move |plan, model, tokens, grid| {
             let is_chosen = matches!(model.rule, Rule::Localmax { .. } | Rule::Markov { .. });
             let on_gpu = is_chosen && tokens.d() == 3 && plan != Plan::Tree && tokens.precision() == Precision::F32;

@@ -80,7 +80,9 @@ fn is_run(path: &Path) -> bool {
     [CONFIG, META, METRICS, FINAL].iter().any(|file| path.join(file).exists())
 }
 
-fn check_free(path: &Path) -> Result<()> {
+/// # Errors
+/// A directory that has a run or other files in it.
+pub(crate) fn check_free(path: &Path) -> Result<()> {
     match fs::read_dir(path) {
         Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(occupied(path))),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),

@@ -38,6 +38,8 @@ mod tests;
 
 pub use cut::NewestCheckpoint;
 pub use effort::EFFORT;
+#[cfg(all(feature = "cli", feature = "gpu"))]
+pub(crate) use folder::check_free;
 pub use folder::{Place, RunDir};
 pub use lock::Lock;
 pub use measures::{MEASURES, read_measures};

@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use crate::choice::Plan;
 use crate::clock::Instant;
-use crate::engine::{Engine, Steps};
+use crate::engine::{self, Engine, Steps};
 use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Device};
 use crate::tokens::Precision;
 use crate::verify::Verifier;
-use systems::System;
-pub(crate) use systems::real_rules;
+pub(crate) use systems::{System, real_rules};
 
 /// Steps of the systems under the contract.
 const STEPS: u64 = 8;
@@ -41,6 +42,31 @@ pub(crate) struct Tested {
     pub real: &'static [Precision],
     /// Makes it; or why it can't be made at all.
     pub open: std::result::Result<Open, String>,
+}
+
+impl Tested {
+    /// The CPU engine.
+    pub(crate) fn on_cpu() -> Self {
+        let real = &[Precision::F32, Precision::F64];
+        Self { name: "cpu".into(), real, open: Ok(Box::new(engine::on_cpu)) }
+    }
+
+    /// The GPU engine on an adapter, which opened as this device, or did not.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on_gpu(adapter: &Adapter, opened: Result<Device, String>) -> Self {
+        let (number, name, kind, driver) = (adapter.number(), adapter.name(), adapter.kind(), adapter.driver());
+        Self {
+            name: format!("gpu {number} {name} ({kind}; {driver})"),
+            real: &[Precision::F32],
+            open: opened.map(on_device),
+        }
+    }
+}
+
+/// Opens the GPU engine on a device.
+#[cfg(feature = "gpu")]
+pub(crate) fn on_device(device: Device) -> Open {
+    Box::new(move |plan, model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid))
 }
 
 /// What a system showed on an engine.
@@ -94,7 +120,7 @@ pub(crate) fn test(tested: &Tested, mut say: impl FnMut(Line)) -> Result<()> {
         for &plan in plans(&system) {
             let start = Instant::now();
             let found = open(plan, &system.model, &system.tokens, system.grid)
-                .and_then(|mut engine| trajectory(engine.as_mut(), &system));
+                .and_then(|mut engine| trajectory(engine.as_mut(), &system, STEPS));
             let outcome = match found {
                 Ok(hash) if Some(hash.as_str()) == kept(&system.name) => (true, hash),
                 Ok(hash) => (false, format!("{hash}, where {} is right", kept(&system.name).unwrap_or("none kept"))),
@@ -115,7 +141,8 @@ pub(crate) fn test(tested: &Tested, mut say: impl FnMut(Line)) -> Result<()> {
     Ok(())
 }
 
-fn plans(system: &System) -> &'static [Plan] {
+/// The plans that a system is asked for.
+pub(crate) fn plans(system: &System) -> &'static [Plan] {
     if system.has_tree { &[Plan::Brute, Plan::Tree] } else { &[Plan::Brute] }
 }
 
@@ -124,12 +151,15 @@ fn kept(name: &str) -> Option<&'static str> {
     HASHES.lines().find_map(|line| line.split_once("  ").filter(|(_, kept)| *kept == name)).map(|(hash, _)| hash)
 }
 
-/// A hash of all states, argmaxes and strip sizes of a trajectory, 16 hexadecimal digits.
-fn trajectory(engine: &mut dyn Engine, system: &System) -> Result<String> {
-    let mut steps = Steps::new(&system.model, system.grid, system.tokens.d());
+/// A hash of all states, argmaxes and strip sizes of the first steps, 16 hexadecimal digits.
+///
+/// # Errors
+/// A failure of the engine.
+pub(crate) fn trajectory(engine: &mut dyn Engine, system: &System, steps: u64) -> Result<String> {
+    let mut parameters = Steps::new(&system.model, system.grid, system.tokens.d());
     let mut hasher = blake3::Hasher::new();
-    for t in 0..STEPS {
-        engine.step(&[steps.at(t)?])?;
+    for t in 0..steps {
+        engine.step(&[parameters.at(t)?])?;
         hasher.update(engine.tokens()?.hash().as_bytes());
         let strips = engine.strips()?;
         for v in strips.argmax.iter().chain(&strips.count) {
@@ -164,7 +194,7 @@ mod tests {
     fn kept_hashes_are_the_reference() {
         let line = |system: System| {
             let mut engine = on_reference(Plan::Brute, &system.model, &system.tokens, system.grid).unwrap();
-            format!("{}  {}\n", trajectory(engine.as_mut(), &system).unwrap(), system.name)
+            format!("{}  {}\n", trajectory(engine.as_mut(), &system, STEPS).unwrap(), system.name)
         };
         let found: String = systems::exact().unwrap().into_iter().map(line).collect();
         assert!(found == HASHES, "src/selftest/hashes.txt should be\n{found}");

@@ -13,7 +13,7 @@ const N: usize = 613;
 
 /// A system and its first state.
 #[derive(Debug)]
-pub(super) struct System {
+pub(crate) struct System {
     /// Its name, which `hashes.txt` lists.
     pub name: String,
     /// Whether the engines may be asked for the tree.
@@ -24,8 +24,18 @@ pub(super) struct System {
 }
 
 impl System {
-    fn new(name: &str, model: Model, d: usize, cloud: Cloud, precision: Precision) -> Result<Self> {
-        let tokens = CloudSample::new(cloud, N, d).tokens(7, precision)?;
+    /// A model on the first state that a cloud of n tokens in R^d gives.
+    ///
+    /// # Errors
+    /// A model that does not take these tokens.
+    pub(crate) fn new(
+        name: &str,
+        model: Model,
+        (n, d): (usize, usize),
+        cloud: Cloud,
+        precision: Precision,
+    ) -> Result<Self> {
+        let tokens = CloudSample::new(cloud, n, d).tokens(7, precision)?;
         let tokens = model.start(&tokens, precision)?;
         let grid = Grid::of(&tokens, precision);
         let tokens = if model.is_exact() { grid.snap(&tokens)? } else { tokens };
@@ -87,7 +97,9 @@ pub(super) fn exact() -> Result<Vec<System>> {
         ("frank-wolfe, ties", frank_wolfe(Matrix::Identity), 2, Cloud::Ties, F32),
         ("frank-wolfe, dense A", frank_wolfe(dense(9)?), 9, Cloud::Gaussian, F64),
     ];
-    all.into_iter().map(|(name, model, d, cloud, precision)| System::new(name, model, d, cloud, precision)).collect()
+    all.into_iter()
+        .map(|(name, model, d, cloud, precision)| System::new(name, model, (N, d), cloud, precision))
+        .collect()
 }
 
 /// A rule in real numbers of each kind, by name.
@@ -122,5 +134,5 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
 pub(super) fn real(precision: Precision) -> Result<Vec<System>> {
     let few = real_rules().into_iter().map(|(name, model)| (name, model, 3, Cloud::Gaussian));
     let many = real_rules().into_iter().take(1).map(|(name, model)| (name, model, 64, Cloud::Clusters));
-    few.chain(many).map(|(name, model, d, cloud)| System::new(name, model, d, cloud, precision)).collect()
+    few.chain(many).map(|(name, model, d, cloud)| System::new(name, model, (N, d), cloud, precision)).collect()
 }

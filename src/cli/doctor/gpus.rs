@@ -47,8 +47,13 @@ impl Gpus {
     /// Opens every adapter once, and compiles its kernels if that is wanted; plans memory for n tokens
     /// in R^d where a shape is given.
     pub(super) fn probe(shape: Option<(usize, usize)>, compiles: bool) -> Self {
+        Self::of(Adapter::all(), shape, compiles)
+    }
+
+    /// As [`Gpus::probe`], of some adapters.
+    pub(super) fn of(adapters: Vec<Adapter>, shape: Option<(usize, usize)>, compiles: bool) -> Self {
         let probed = |adapter| Probed::new(adapter, shape, compiles);
-        Self { adapters: Adapter::all().into_iter().map(probed).collect(), manifests: manifests() }
+        Self { adapters: adapters.into_iter().map(probed).collect(), manifests: manifests() }
     }
 
     /// The engine that `auto` takes here.
