@@ -53,7 +53,7 @@ fn five_lines_outside(verb: &str, features: &str) -> String {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(here.join("Cargo.toml")).expect("a manifest");
     let profile =
-        &manifest[manifest.find("[profile.dev]").expect("a profile")..manifest.find("[lints.").expect("lints")];
+        &manifest[manifest.find("[profile.dev]").expect("a profile")..manifest.find("[lints]").expect("lints")];
     let page = std::fs::read_to_string(here.join("README.md")).expect("a page");
     let code = page.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
     let folder = tempfile::tempdir().expect("a folder");
