@@ -26,15 +26,16 @@ impl Interrupt {
         if self.is_raised() { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
     }
 
-    /// Takes steps until one of them is interrupted; the results of those taken whole.
+    /// Takes steps until one of them is interrupted or fails; the results of those taken whole. The
+    /// state is then that before the step that was not, which fails again when it is asked for.
     ///
     /// # Errors
-    /// Those of `take`; [`Error::Interrupted`] only where no step was taken whole.
+    /// Those of `take` and [`Error::Interrupted`], where no step was taken whole.
     pub(crate) fn whole_steps<S, R>(&self, steps: &[S], mut take: impl FnMut(&S) -> Result<R>) -> Result<Vec<R>> {
         let mut taken = Vec::with_capacity(steps.len());
         for step in steps {
             match self.check().and_then(|()| take(step)) {
-                Err(Error::Interrupted(_)) if !taken.is_empty() => break,
+                Err(_) if !taken.is_empty() => break,
                 result => taken.push(result?),
             }
         }

@@ -109,7 +109,7 @@ def config(
     keys: dict[str, Any] = {"rule": rule, **given}
     text, path = None, None
     if source is not None:
-        is_file = isinstance(source, os.PathLike) or ("\n" not in source and "=" not in source)
+        is_file = isinstance(source, os.PathLike) or source.endswith(".toml") or "=" not in source
         text, path = (None, os.fspath(source)) if is_file else (os.fspath(source), None)
     elif preset is None:
         has_tokens = any(keys.get(key) is not None for key in ("file", "rows", "kind", "n", "d"))
@@ -121,9 +121,6 @@ def config(
                 keys["steps"] = 100
             if x0 is None and all(keys.get(key) is None for key in ("file", "rows", "kind")):
                 keys["kind"] = "normal"
-    if path is not None and x0 is not None:
-        with open(path, encoding="utf-8") as file:
-            text, path = file.read(), None
     return _localmax.Config(x0, keywords(keys), text, path, preset)
 
 
@@ -153,7 +150,7 @@ def documented(function: Documented) -> Documented:
     return function
 
 
-def bar(progress: Progress | CloudProgress, total: int, unit: str = "step") -> tuple[Any, Any]:
+def bar(progress: Progress | CloudProgress, total: int, unit: str = "step", initial: int = 0) -> tuple[Any, Any]:
     """What to call with the progress, and what to close: a bar of tqdm's in a terminal or a notebook, if there is
     one; nothing where nobody looks."""
     if callable(progress):
@@ -171,7 +168,7 @@ def bar(progress: Progress | CloudProgress, total: int, unit: str = "step") -> t
             from tqdm.auto import tqdm
     except ImportError:
         return None, None
-    shown_bar = tqdm(total=total, unit=unit, leave=False, delay=0.5)
+    shown_bar = tqdm(total=total, initial=initial, unit=unit, leave=False, delay=0.5)
 
     def call(t: int, moved: int | None = None) -> None:
         if moved is not None:

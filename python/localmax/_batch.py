@@ -86,7 +86,10 @@ def batch(
     configs = [_arguments.config(given, rule, config, preset, {**keys, **one}) for one in each]
     call, bar = _arguments.bar(progress, len(configs) if clouds is None else len(clouds), "cloud")
     try:
-        return Batch(*_localmax.batch(configs, clouds, threads, stop, call))
+        ends = Batch(*_localmax.batch(configs, clouds, threads, stop, call))
     finally:
         if bar is not None:
             bar.close()
+    if call is not None and bar is None:
+        call(len(ends.steps))
+    return ends

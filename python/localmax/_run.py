@@ -84,6 +84,10 @@ class Run:
     @property
     def tokens(self) -> NDArray[Any]:
         """The last state, (n, d). A new array each time."""
+        if not (self.path / "final.npy").is_file():
+            raise ValueError(
+                f"the run in {self.path} has not ended; if it was killed, `localmax resume` goes on with it"
+            )
         found: NDArray[Any] = np.load(self.path / "final.npy")
         return found
 
@@ -333,18 +337,20 @@ def _take(
     call, bar = _arguments.bar(progress, config.steps)
     try:
         notes = _localmax.record(config, folder, threads, verify, stop, call)
-    except BaseException:
-        if out is None and not (folder / "config.toml").is_file():  # else it keeps a run, as the message says
-            shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        if out is None and str(folder) not in str(error):
+            shutil.rmtree(folder, ignore_errors=True)  # its message names a folder that keeps something
         raise
     finally:
         if bar is not None:
             bar.close()
-    for note in notes:
-        warnings.warn(note, stacklevel=3)
     found = Run(folder, notes=notes)
     if out is None:
         found._temporary = weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+    if call is not None and bar is None:
+        call(found.t, int(found.metrics["moved"][-1]))
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
     return found
 
 

@@ -111,8 +111,8 @@ class Simulation:
         stop : bool
             End where no later step can move a token. False counts on.
         progress : bool, None or callable
-            A bar of tqdm's, or a function of (t, moved) that is called 20 times a second. None: a bar where
-            somebody looks.
+            A bar of tqdm's, or a function of (t, moved) that is called 20 times a second; it must not ask this
+            simulation, which is at work. None: a bar where somebody looks.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Simulation:
         if progress is False:
             self._inner.step(steps, stop)
             return self
-        call, bar = _arguments.bar(progress, self.t + steps)
+        call, bar = _arguments.bar(progress, self.t + steps, initial=self.t)
         try:
             self._inner.step(steps, stop, call)
         finally:

@@ -117,7 +117,9 @@ def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool =
             words += [flag, ",".join(str(item) for item in value)]
         else:
             words += [flag, str(value)]
-    command = [sys.executable, "-m", "localmax", "study", *words]
+    # Not -m, which looks into the working folder first.
+    program = "import sys; sys.path.pop(0); from localmax.__main__ import main; main()"
+    command = [sys.executable, "-c", program, "study", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         if out is None and not (folder / "study.toml").is_file():

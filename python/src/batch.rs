@@ -59,7 +59,6 @@ pub(crate) fn batch<'py>(
         };
         pool.install(|| all.into_par_iter().enumerate().with_max_len(1).map(one).collect::<Result<Vec<End>, Error>>())
     })?;
-    progress.map_or(Ok(()), |call| call.call1((done.load(Ordering::Relaxed),)).map(drop))?;
     let shape = ends.first().map_or([0, 0], |end| end.shape);
     let (steps, rest): (Vec<u64>, Vec<bool>) = ends.iter().map(|end| (end.t, end.at_rest)).unzip();
     let hashes = ends.iter().map(|end| end.hash.clone()).collect();

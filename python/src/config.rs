@@ -72,7 +72,8 @@ fn read(
             let name = preset.map_or("run", |preset| preset.name);
             config::Config::of_tokens(tokens, text.unwrap_or(""), name, changes)
         }
-        (_, _, Some(path)) => config::Config::load(path, changes),
+        (Some(tokens), _, Some(path)) => config::Config::load_of_tokens(tokens, path, changes),
+        (None, _, Some(path)) => config::Config::load(path, changes),
         (None, Some(text), None) => {
             let name = preset.map_or("config", |preset| preset.name);
             config::Config::parse(text, name, name, Path::new(""), changes)

@@ -92,6 +92,9 @@ pub(crate) fn gaps<'py>(
 #[pyfunction]
 pub(crate) fn hegselmann_krause(py: Python<'_>, x: &Bound<'_, PyAny>, radius: f64) -> PyResult<(f64, f64)> {
     require_threads()?;
+    if radius.is_nan() || radius < 0.0 {
+        return Err(PyValueError::new_err(format!("radius is {radius}; it must be at least 0")));
+    }
     let tokens = tokens(x)?;
     let energy = py.detach(|| observe::hegselmann_krause(&Distinct::of(&Points::of(&tokens)), radius));
     Ok((energy.value, energy.standard_error))

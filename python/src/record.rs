@@ -88,7 +88,6 @@ pub(crate) fn record(
         let mut watched = Watched { config: &config, interrupt: &interrupt, t: &t, moved: &moved, notes: &notes };
         pool.install(|| recorder::begin(&config, &place, first, engine, &mut watched)).map(drop)
     })?;
-    progress.map_or(Ok(()), |call| call.call1(seen()).map(drop))?;
     Ok(notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use localmax::engine::Until;
 use localmax::interrupt::Interrupt;
@@ -20,9 +22,11 @@ use crate::arrays;
 use crate::config::Config;
 use crate::work::{raise, require_threads, watched};
 
-/// Products of coordinates, by brute force, below which steps are taken on Python's own thread: they
-/// are over before another has woken up.
+/// Products of coordinates, by brute force, below which work is done on Python's own thread: it is
+/// over before a signal could be missed.
 const FEW: f64 = 2e7;
+/// What a step costs beside them.
+const STEP: f64 = 1e5;
 
 /// A run in memory.
 #[pyclass(frozen, module = "localmax")]
@@ -37,6 +41,8 @@ pub(crate) struct Simulation {
 struct Inner {
     stepper: Stepper,
     reports: Vec<StepReport>,
+    /// What ended the device: its state is not to be relied on.
+    lost: Option<String>,
 }
 
 #[pymethods]
@@ -53,7 +59,7 @@ impl Simulation {
             let shape = (start.tokens.n(), start.tokens.d());
             let engine = config.open_engine(&start.tokens, start.grid, &mut note)?;
             let stepper = Stepper::from_state(&config.model, start.grid, shape, engine, 0);
-            let inner = Mutex::new(Inner { stepper, reports: Vec::new() });
+            let inner = Mutex::new(Inner { stepper, reports: Vec::new(), lost: None });
             Ok(Self { shape, toml: config.to_toml(), notes, pool, inner })
         })
         .map_err(raise)
@@ -65,16 +71,19 @@ impl Simulation {
     fn step(&self, py: Python<'_>, count: u64, stop: bool, progress: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
         require_threads()?;
         let (n, d) = self.shape;
-        if (n as f64) * (n as f64) * (d as f64) * (count as f64) <= FEW && progress.is_none() {
+        if ((n as f64) * (n as f64) * (d as f64) + STEP) * (count as f64) <= FEW && progress.is_none() {
             let taken = self.with(py, |inner| inner.take(count, stop, &Interrupt::default(), &Seen::default()));
             py.check_signals()?;
             return taken;
         }
         let (interrupt, seen) = (Interrupt::default(), Seen::default());
-        let look = || progress.map_or(Ok(()), |call| call.call1(seen.read()).map(drop));
+        let look = || match (progress, seen.t.load(Ordering::Relaxed)) {
+            (Some(call), 1..) => call.call1(seen.read()).map(drop),
+            _ => Ok(()), // nothing was taken yet
+        };
         let taken = watched(py, &interrupt, look, || {
             let inner = &mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            self.pool.install(|| inner.take(count, stop, &interrupt, &seen))
+            self.pool.install(|| inner.asked(|inner| inner.take(count, stop, &interrupt, &seen)))
         })?;
         progress.map_or(Ok(()), |call| call.call1(seen.read()).map(drop))?;
         Ok(taken)
@@ -166,15 +175,15 @@ impl Simulation {
     }
 
     #[getter]
-    fn t(&self, py: Python<'_>) -> u64 {
-        self.lock(py).stepper.t()
+    fn t(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |inner| Ok(inner.stepper.t()))
     }
 
     /// Whether no later step can move a token, as far as the last step tells.
     #[getter]
-    fn at_rest(&self, py: Python<'_>) -> bool {
-        let inner = self.lock(py);
-        inner.stepper.model().is_autonomous() && inner.reports.last().is_some_and(|report| report.moved == 0)
+    fn at_rest(&self, py: Python<'_>) -> PyResult<bool> {
+        let rests = |inner: &Inner| inner.reports.last().is_some_and(|report| report.moved == 0);
+        self.with(py, |inner| Ok(inner.stepper.model().is_autonomous() && rests(inner)))
     }
 
     #[getter]
@@ -184,22 +193,21 @@ impl Simulation {
 
     /// The rule's name.
     #[getter]
-    fn rule(&self, py: Python<'_>) -> &'static str {
-        self.lock(py).stepper.model().name()
+    fn rule(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.with(py, |inner| Ok(inner.stepper.model().name()))
     }
 
     /// The lattice's unit; none in rules on real numbers.
     #[getter]
-    fn unit(&self, py: Python<'_>) -> Option<f64> {
-        let inner = self.lock(py);
-        inner.stepper.model().is_exact().then(|| inner.stepper.grid().unit())
+    fn unit(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.with(py, |inner| Ok(inner.stepper.model().is_exact().then(|| inner.stepper.grid().unit())))
     }
 
     /// Engine, device and driver.
     #[getter]
-    fn engine(&self, py: Python<'_>) -> (String, String, String) {
-        let Description { engine, device, driver } = self.lock(py).stepper.engine().description();
-        (engine, device, driver)
+    fn engine(&self, py: Python<'_>) -> PyResult<(String, String, String)> {
+        let Description { engine, device, driver } = self.with(py, |inner| Ok(inner.stepper.engine().description()))?;
+        Ok((engine, device, driver))
     }
 
     #[getter]
@@ -215,24 +223,29 @@ impl Simulation {
 }
 
 impl Simulation {
-    /// Never waits while it holds Python's lock: another thread may be stepping.
-    fn lock<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, Inner> {
-        loop {
-            if let Ok(inner) = self.inner.try_lock() {
-                return inner;
-            }
-            py.detach(|| drop(self.inner.lock().unwrap_or_else(PoisonError::into_inner)));
-            self.inner.clear_poison();
-        }
-    }
-
+    /// Asks the state. Where another thread is stepping this waits for it, without Python's lock, and
+    /// hears signals.
     fn with<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&mut Inner) -> Result<T, Error> + Send) -> PyResult<T> {
         require_threads()?;
-        py.detach(|| {
-            let inner = &mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            self.pool.install_for(self.shape.0, || ask(inner))
-        })
-        .map_err(raise)
+        let mut ask = Some(ask);
+        loop {
+            let found = py.detach(|| {
+                let mut inner = match self.inner.try_lock() {
+                    Ok(inner) => inner,
+                    Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
+                    Err(TryLockError::WouldBlock) => {
+                        thread::sleep(Duration::from_millis(1));
+                        return None;
+                    }
+                };
+                let inner = &mut *inner;
+                ask.take().map(|ask| self.pool.install_for(self.shape.0, || inner.asked(ask)))
+            });
+            if let Some(found) = found {
+                return found.map_err(raise);
+            }
+            py.check_signals()?;
+        }
     }
 
     /// As [`Simulation::with`], for work on so many rows: what takes long hears Ctrl-C.
@@ -255,7 +268,7 @@ impl Simulation {
             || {
                 let inner = &mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
                 inner.stepper.engine().heed(&interrupt);
-                let found = self.pool.install(|| ask(inner));
+                let found = self.pool.install(|| inner.asked(ask));
                 inner.stepper.engine().heed(&Interrupt::default());
                 found
             },
@@ -287,6 +300,18 @@ impl Seen {
 }
 
 impl Inner {
+    /// Asks a state that is whole.
+    fn asked<T>(&mut self, ask: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(lost) = &self.lost {
+            return Err(Error::device(format!("this simulation ended with its device: {lost}")));
+        }
+        let found = ask(self);
+        if let Err(Error::Device(text)) = &found {
+            self.lost = Some(text.clone());
+        }
+        found
+    }
+
     /// Takes `count` steps, or fewer at rest; the number of steps taken since the start.
     fn take(&mut self, count: u64, stop: bool, interrupt: &Interrupt, seen: &Seen) -> Result<u64, Error> {
         self.stepper.engine().heed(interrupt);

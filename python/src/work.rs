@@ -25,6 +25,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// An error of the library as Python's nearest, with the same text.
 pub(crate) fn raise(error: Error) -> PyErr {
     let text = error.to_string();
+    of_kind(&error, text)
+}
+
+fn of_kind(error: &Error, text: String) -> PyErr {
     match error {
         Error::Input { .. } => PyValueError::new_err(text),
         Error::File { cause, .. } if cause.kind() == ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
@@ -33,12 +37,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::NonFinite { .. } => PyArithmeticError::new_err(text),
         Error::Device(_) => DeviceError::new_err(text),
         Error::Interrupted(_) => PyKeyboardInterrupt::new_err(text),
-        Error::Stopped { failure, .. } => match *failure {
-            Error::File { .. } => PyOSError::new_err(text),
-            Error::NonFinite { .. } | Error::Input { .. } => PyArithmeticError::new_err(text),
-            Error::Device(_) => DeviceError::new_err(text),
-            _ => PyRuntimeError::new_err(text),
-        },
+        Error::Stopped { failure, .. } => of_kind(failure, text),
         _ => PyRuntimeError::new_err(text),
     }
 }
@@ -83,7 +82,7 @@ pub(crate) fn watched<T: Send>(
 ) -> PyResult<T> {
     std::thread::scope(|scope| {
         let (done, mut ended) = channel();
-        scope.spawn(move || {
+        let worker = scope.spawn(move || {
             let _ = done.send(work());
         });
         let mut raised = None;
@@ -93,6 +92,7 @@ pub(crate) fn watched<T: Send>(
                 Ok(result) => return ended_by(py, raised, result),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
+                    let _ = worker.join(); // else the scope panics in its turn
                     return Err(PyRuntimeError::new_err("localmax panicked; its message is above: please report it"));
                 }
             }

@@ -1,16 +1,21 @@
 //! Doors for callers that do not await: each waits on the calling thread. In a browser, whose
 //! thread must not wait, the functions behind them are awaited.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pollster::block_on;
 
 use crate::choice;
+use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{Adapter, Wanted};
 use crate::gpu::device::Device;
 use crate::gpu::modules;
 use crate::gpu::peak::{self, Peak};
+
+/// How long it is taken for known that a machine has no hardware adapter.
+const LASTS: Duration = Duration::from_secs(10);
 
 impl Adapter {
     /// Every adapter: [`Adapter::find_all`].
@@ -31,15 +36,17 @@ impl Adapter {
     /// # Errors
     /// None fits; the text lists those there are.
     pub fn choose(wanted: Wanted) -> Result<Self> {
-        // Looking at every driver takes some 10 ms; what is not in a machine does not come.
-        static NO_HARDWARE: OnceLock<String> = OnceLock::new();
+        // Looking at every driver takes some 10 ms, which many small runs would wait for.
+        static NO_HARDWARE: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+        let mut none = NO_HARDWARE.lock().unwrap_or_else(PoisonError::into_inner);
         let is_usual = wanted == Wanted::Hardware && choice::adapter().is_none();
-        if let Some(text) = NO_HARDWARE.get().filter(|_| is_usual) {
-            return Err(Error::device(text.as_str()));
+        match &*none {
+            Some((seen, text)) if is_usual && seen.elapsed() < LASTS => return Err(Error::device(text.as_str())),
+            _ => {}
         }
         let found = block_on(Self::find(wanted));
         if let (Err(Error::Device(text)), true) = (&found, is_usual) {
-            let _ = NO_HARDWARE.set(text.clone());
+            *none = Some((Instant::now(), text.clone()));
         }
         found
     }

@@ -169,12 +169,20 @@ impl Config {
     }
 
     /// Reads a text as [`Config::parse`] does, for a run from tokens in memory, as they would come
-    /// from a file.
+    /// from a file. They take the place of the text's own.
     ///
     /// # Errors
-    /// The errors of [`Config::parse`]; a table `[tokens]`.
+    /// The errors of [`Config::parse`]; an override of tokens.
     pub fn of_tokens(tokens: Tokens, text: &str, name: &str, overrides: &[Override]) -> Result<Self> {
         Self::read(text, name, name, Path::new(""), overrides, &Whose::Given(tokens))
+    }
+
+    /// Reads a file as [`Config::load`] does, for a run from tokens in memory ([`Config::of_tokens`]).
+    ///
+    /// # Errors
+    /// The errors of [`Config::load`]; an override of tokens.
+    pub fn load_of_tokens(tokens: Tokens, path: &Path, overrides: &[Override]) -> Result<Self> {
+        Self::load_of(path, overrides, &Whose::Given(tokens))
     }
 
     fn read(
