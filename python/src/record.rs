@@ -73,7 +73,10 @@ pub(crate) fn record(
     let (interrupt, notes) = (Interrupt::default(), Mutex::default());
     let (t, moved) = (AtomicU64::new(0), AtomicU64::new(0));
     let seen = || (t.load(Ordering::Relaxed), moved.load(Ordering::Relaxed));
-    let look = || progress.map_or(Ok(()), |call| call.call1(seen()).map(drop));
+    let look = || match (progress, t.load(Ordering::Relaxed)) {
+        (Some(call), 1..) => call.call1(seen()).map(drop),
+        _ => Ok(()), // nothing was taken yet
+    };
     watched(py, &interrupt, look, || {
         let pool = Pool::start(threads)?;
         let place = Place::new(Some(&out), &config.name)?;
