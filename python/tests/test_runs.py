@@ -79,7 +79,7 @@ def test_a_run_that_fails_leaves_nothing(cloud: np.ndarray, tmp_path: Path) -> N
 
 
 def test_ctrl_c_leaves_a_run_to_go_on_with(command, tmp_path: Path) -> None:
-    keys = {"n": 100_000, "d": 3, "kind": "normal", "engine": "cpu", "plan": "brute", "record": "every 1"}
+    keys = {"n": 50_000, "d": 3, "kind": "normal", "engine": "cpu", "plan": "brute", "record": "every 1"}
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt, match="the state is kept in .*go on with `localmax resume"):
@@ -91,7 +91,7 @@ def test_ctrl_c_leaves_a_run_to_go_on_with(command, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="interrupted at step"):
         _ = run.labels
     command("resume", tmp_path / "r", "--plan", "tree")
-    assert localmax.open(tmp_path / "r").t == 400 and run.frames[0].shape == (100_000, 3)
+    assert localmax.open(tmp_path / "r").t == 400 and run.frames[0].shape == (50_000, 3)
 
 
 def test_batches() -> None:
