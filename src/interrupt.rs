@@ -30,7 +30,7 @@ impl Interrupt {
     /// state is then that before the step that was not, which fails again when it is asked for.
     ///
     /// # Errors
-    /// Those of `take` and [`Error::Interrupted`], where no step was taken whole.
+    /// The errors of `take` and [`Error::Interrupted`], where no step was taken whole.
     pub(crate) fn whole_steps<S, R>(&self, steps: &[S], mut take: impl FnMut(&S) -> Result<R>) -> Result<Vec<R>> {
         let mut taken = Vec::with_capacity(steps.len());
         for step in steps {

@@ -247,7 +247,7 @@ check_python() {
     fi
     python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
     [ -x $folder/bin/python ] || python3 -m venv $folder
-    $folder/bin/pip install --quiet --disable-pip-version-check --require-virtualenv 'maturin>=1.16,<2' 'ruff>=0.17,<0.18' ||
+    $folder/bin/pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' 'ruff>=0.17,<0.18' ||
         die "pip cannot install maturin: mend what it says above (network), then run this again"
     rm -f target/wheels/localmax-*.whl
     $folder/bin/maturin build --quiet --locked -m python/Cargo.toml

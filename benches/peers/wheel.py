@@ -6,8 +6,8 @@
     target/peers/bin/python benches/peers/wheel.py
 
 Ten steps (from 10^4 tokens on: two) of one cloud of normal tokens in R^3, f32, gamma = 1/2, score strip of delta = 0.1,
-all tools in turn, several rounds; the median with the fastest and the slowest. Compilation and opening are not timed. The
-first step of each is compared with localmax's.
+all tools in turn, several rounds; the median with the fastest and the slowest. Compilation and opening are not timed.
+The first step of each is compared with localmax's.
 """
 
 import argparse

@@ -25,7 +25,7 @@ use crate::work::{raise, require_threads, watched};
 /// Products of coordinates, by brute force, below which work is done on Python's own thread: it is
 /// over before a signal could be missed.
 const FEW: f64 = 2e7;
-/// What a step costs beside them.
+/// The fixed cost of a step, in the same products.
 const STEP: f64 = 1e5;
 
 /// A run in memory.
@@ -41,7 +41,7 @@ pub(crate) struct Simulation {
 struct Inner {
     stepper: Stepper,
     reports: Vec<StepReport>,
-    /// What ended the device: its state is not to be relied on.
+    /// The error of a lost device; the state is undefined after it.
     lost: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Simulation {
         Ok(found)
     }
 
-    /// Whom each of some tokens attends to in the current state.
+    /// The members of the strips of some tokens in the current state.
     fn masks<'py>(&self, py: Python<'py>, rows: Vec<isize>) -> PyResult<Vec<Bound<'py, PyArray1<i64>>>> {
         let rows: Vec<usize> = rows.into_iter().map(|row| self.row(row)).collect::<PyResult<_>>()?;
         let masks = self.heard(py, rows.len(), |inner| inner.stepper.masks(&rows))?;
@@ -215,7 +215,7 @@ impl Simulation {
         &self.toml
     }
 
-    /// What the command line would say on its way: what the lattice lost, how the engine was chosen.
+    /// The notes that the command line would print: on the lattice, and on the choice of the engine.
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
@@ -286,7 +286,7 @@ impl Simulation {
     }
 }
 
-/// How far a run has come, for whoever looks on.
+/// The progress of a run, read by another thread.
 #[derive(Default)]
 struct Seen {
     t: AtomicU64,

@@ -73,7 +73,7 @@ fn ended_by<T>(py: Python<'_>, raised: Option<PyErr>, result: Result<T, Error>) 
 /// raises the flag, and its exception is raised once the work has ended.
 ///
 /// # Errors
-/// Those of the work and of `look`; what a signal raised.
+/// The errors of the work and of `look`; the exception of a signal.
 pub(crate) fn watched<T: Send>(
     py: Python<'_>,
     interrupt: &Interrupt,

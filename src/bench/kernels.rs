@@ -1,4 +1,4 @@
-//! What each kernel of a GPU takes of a step.
+//! The time of each GPU kernel in a step.
 //!
 //! The first steps of one cloud are taken twice, each time after one that is not counted: as ever, for
 //! submissions and the host's time; then with two timestamps around each dispatch, for the kernels.
@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::table::{aligned, significant};
-use super::{Case, Plan, Spent, cases};
+use super::{Case, Plan, Settings, Spent, cases};
 use crate::choice;
 use crate::engine::{self, Steps};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::gpu::{Device, Timings};
 /// A kernel's part of a step.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kernel {
-    /// Its entry point.
+    /// The entry point.
     pub name: &'static str,
     /// Dispatches a step.
     pub dispatches: f64,
@@ -38,7 +38,7 @@ pub struct Table {
     pub d: usize,
     /// The adapter.
     pub adapter: String,
-    /// Its driver.
+    /// The adapter's driver.
     pub driver: String,
     /// Kernels, the one that takes longest first.
     pub kernels: Vec<Kernel>,
@@ -46,7 +46,7 @@ pub struct Table {
     pub kernels_ms: f64,
     /// Milliseconds a step, from call to return, without timestamps.
     pub ms: f64,
-    /// Those of them in which the host did not wait.
+    /// Milliseconds a step in which the host did not wait.
     pub host_ms: f64,
     /// Submissions a step, of dispatches and of copies.
     pub submissions: f64,
@@ -55,18 +55,11 @@ pub struct Table {
 /// Everything measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Version of the program.
-    pub version: &'static str,
-    /// Stored width.
-    pub precision: &'static str,
-    /// Kind of the clouds; none where tokens were given.
-    pub kind: Option<&'static str>,
-    /// Width of localmax's strips.
-    pub delta: f64,
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: Settings,
     /// Steps that were timed, from the first on.
     pub steps: u64,
-    /// Steps that the engine was asked for at once.
-    pub batch: usize,
     /// The measurements.
     pub tables: Vec<Table>,
     /// What was left out, and why.
@@ -85,16 +78,8 @@ pub fn run(
     devices: &[(Device, f64)],
     mut progress: impl FnMut(&str),
 ) -> Result<Report> {
-    let mut report = Report {
-        version: env!("CARGO_PKG_VERSION"),
-        precision: plan.precision.name(),
-        kind: plan.given.is_none().then(|| plan.kind.name()),
-        delta: plan.delta,
-        steps: plan.steps,
-        batch: plan.batch,
-        tables: Vec::new(),
-        left_out: Vec::new(),
-    };
+    let mut report =
+        Report { settings: Settings::of(plan), steps: plan.steps, tables: Vec::new(), left_out: Vec::new() };
     for mut case in cases(plan)? {
         progress(&format!("{}, n = {}, d = {}", case.rule, case.n, case.d));
         for (device, limit) in devices {
@@ -170,10 +155,10 @@ fn table(case: &Case, device: &Device, plain: Spent, counted: &Timings, marked: 
 impl Report {
     /// A table for each rule, n, d and adapter.
     pub fn to_text(&self) -> String {
-        let cloud = self.kind.map_or("the tokens of a file".into(), |kind| format!("a cloud ({kind})"));
+        let cloud = self.settings.kind.map_or("the tokens of a file".into(), |kind| format!("a cloud ({kind})"));
         let mut text = format!(
             "{} tokens; the first {} steps of {cloud}, {} at once; δ = {}\n",
-            self.precision, self.steps, self.batch, self.delta
+            self.settings.precision, self.steps, self.settings.batch, self.settings.delta
         );
         for table in &self.tables {
             text += &table.to_text();

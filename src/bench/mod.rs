@@ -136,9 +136,9 @@ pub struct Row {
     pub against_cpu: Option<f64>,
 }
 
-/// Everything measured.
+/// The program and the plan behind some measurements.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct Settings {
     /// Version of the program.
     pub version: &'static str,
     /// Stored width.
@@ -149,6 +149,26 @@ pub struct Report {
     pub delta: f64,
     /// Steps that an engine was asked for at once.
     pub batch: usize,
+}
+
+impl Settings {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            precision: plan.precision.name(),
+            kind: plan.given.is_none().then(|| plan.kind.name()),
+            delta: plan.delta,
+            batch: plan.batch,
+        }
+    }
+}
+
+/// Everything measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: Settings,
     /// Engines that took part, with the peak of each where it is known.
     pub engines: Vec<(String, Description, Option<f64>)>,
     /// The measurements.
@@ -265,16 +285,8 @@ impl Spent {
 /// fails.
 pub fn run(plan: &Plan, contenders: &[Contender], mut progress: impl FnMut(&str)) -> Result<Report> {
     let cases = cases(plan)?;
-    let mut report = Report {
-        version: env!("CARGO_PKG_VERSION"),
-        precision: plan.precision.name(),
-        kind: plan.given.is_none().then(|| plan.kind.name()),
-        delta: plan.delta,
-        batch: plan.batch,
-        engines: Vec::new(),
-        rows: Vec::new(),
-        left_out: Vec::new(),
-    };
+    let mut report =
+        Report { settings: Settings::of(plan), engines: Vec::new(), rows: Vec::new(), left_out: Vec::new() };
     let mut peaks = Peaks(contenders.iter().map(|_| None).collect());
     peaks.measure(contenders)?;
     for mut case in cases {

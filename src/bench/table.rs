@@ -82,24 +82,24 @@ impl Report {
         let _ = writeln!(
             text,
             "{bullet}{} tokens; medians of the first {} of a fresh cloud{}; rates count the keys that were scored",
-            self.precision,
+            self.settings.precision,
             self.rows.first().map_or("steps".to_owned(), |row| format!("{} steps", row.steps)),
             self.changed()
         );
         text
     }
 
-    /// What is not as it is by default.
+    /// The settings that differ from the defaults.
     fn changed(&self) -> String {
         let mut text = String::new();
-        if let Some(kind) = self.kind.filter(|kind| *kind != Cloud::Gaussian.name()) {
+        if let Some(kind) = self.settings.kind.filter(|kind| *kind != Cloud::Gaussian.name()) {
             text += &format!(" ({kind})");
         }
-        if self.batch > 1 {
-            text += &format!(", {} at once", self.batch);
+        if self.settings.batch > 1 {
+            text += &format!(", {} at once", self.settings.batch);
         }
-        if self.delta != DELTA {
-            text += &format!(", δ = {}", self.delta);
+        if self.settings.delta != DELTA {
+            text += &format!(", δ = {}", self.settings.delta);
         }
         text
     }

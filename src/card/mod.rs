@@ -22,7 +22,7 @@ use sizes::{FULL, Peaks, QUICK};
 use speed::OnPlan;
 use systems::Compared;
 
-/// How a stage ended.
+/// The outcome of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
@@ -47,7 +47,7 @@ impl Outcome {
 pub(crate) struct Stage {
     pub name: &'static str,
     pub outcome: Outcome,
-    /// What was seen, or why it failed or was left out.
+    /// The findings, or why the stage failed or was left out.
     pub detail: String,
     pub seconds: f64,
 }
@@ -62,7 +62,7 @@ impl Stage {
 const SPEED: &str = "speed";
 const KERNELS: &str = "kernels";
 
-/// What an adapter is called.
+/// The names of an adapter and its driver.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Card {
     pub name: String,
@@ -87,7 +87,7 @@ pub(crate) struct Results {
     /// Whether a processor plays the card.
     pub is_rehearsal: bool,
     pub stages: Vec<Stage>,
-    /// What `doctor --json` says of it.
+    /// The adapter in `doctor --json`.
     pub facts: Value,
     pub peaks: Option<Peaks>,
     pub lines: Vec<Line>,
@@ -128,7 +128,7 @@ impl Results {
 /// stage; `tell` is told what is done, of how much, and what comes next.
 ///
 /// # Errors
-/// Those of `keep`. What fails on the adapter is a stage that failed.
+/// The errors of `keep`. What fails on the adapter is a stage that failed.
 pub(crate) fn run(
     adapter: &Adapter,
     opened: &Result<Device, String>,
@@ -195,7 +195,7 @@ pub(crate) fn run(
     Ok(work.results)
 }
 
-/// How a stage ended, and what there is to say.
+/// The outcome of a stage, and its detail.
 type Verdict = (Outcome, String);
 
 fn passed(detail: String) -> Verdict {

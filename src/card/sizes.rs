@@ -1,4 +1,4 @@
-//! How much a card is asked to compute. It follows from counted multiply-adds and the measured peaks, so
+//! The sizes of the work that a card is asked for. They follow from counted multiply-adds and the measured peaks, so
 //! that a slow card has fewer tokens and not fewer results.
 
 use serde::Serialize;
@@ -50,7 +50,7 @@ pub(crate) const QUICK: Sizes = Sizes {
 /// Steps of each cloud that are timed.
 pub(super) const TIMED_STEPS: u64 = 4;
 
-/// What multiply-adds on registers alone reach, in GFLOP/s.
+/// The rate of multiply-adds on registers alone, in GFLOP/s.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Peaks {
     /// The card.

@@ -1,4 +1,4 @@
-//! What is timed on a card: the measurements of `bench`, and its tables of kernels.
+//! The timings of a card: the measurements of `bench`, and its tables of kernels.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::tokens::Precision;
 pub(crate) struct OnPlan<R> {
     /// The plan.
     pub plan: &'static str,
-    /// What was measured.
+    /// The measurements.
     pub report: R,
 }
 
@@ -27,7 +27,7 @@ const RULES: [(Plan, &[&str]); 2] = [(Plan::Brute, &["localmax", "softmax"]), (P
 /// Most dimensions in which something can be ruled out.
 const FEW_DIMENSIONS: usize = 16;
 
-/// What `bench` is asked for on each plan, on a card that takes so many multiply-adds a step.
+/// The measurements that `bench` is asked for on each plan, on a card that takes so many multiply-adds a step.
 fn plans(sizes: &Sizes, most: f64) -> Vec<(Plan, bench::Plan)> {
     let plan = |(search, rules): (Plan, &[&str])| {
         let few = |&d: &usize| search == Plan::Brute || d <= FEW_DIMENSIONS;
@@ -78,7 +78,7 @@ pub(super) fn rows(
     plans(sizes, sizes.most_timed(peaks.card)).into_iter().map(on_plan).collect()
 }
 
-/// What each kernel takes, on a device with timestamps.
+/// The time of each kernel, on a device with timestamps.
 ///
 /// # Errors
 /// As [`rows`].

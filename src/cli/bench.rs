@@ -28,7 +28,7 @@ use crate::tokens::Precision;
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
   localmax bench --engines cpu,gpu --markdown      a table for a README
-  localmax bench --kernels --tokens 16384 --dims 3 what each kernel of a GPU takes of a step
+  localmax bench --kernels --tokens 16384 --dims 3 the time of each GPU kernel in a step
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
     /// Rules
@@ -71,7 +71,7 @@ pub(super) struct Arguments {
     /// Seconds that an engine may take for one round, roughly; it takes at least one cloud
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
-    /// What each kernel takes of a step, on every GPU adapter that has timestamps; in one round
+    /// Time each kernel in a step, on every GPU adapter that has timestamps; in one round
     #[arg(long, conflicts_with_all = ["engines", "rounds", "seconds", "markdown"])]
     kernels: bool,
     /// Print JSON
@@ -199,7 +199,7 @@ fn limit(adapter: &Adapter) -> f64 {
     if adapter.is_software() { SOFTWARE_LIMIT } else { f64::INFINITY }
 }
 
-/// What each kernel takes, on every adapter that can be timed; why, if none can.
+/// The table of kernels, on every adapter that can be timed; why, if none can.
 #[cfg(feature = "gpu")]
 fn kernels(plan: &Plan, search: choice::Plan, json: bool, tell: impl FnMut(&str)) -> Result<String> {
     let (mut devices, mut refused) = (Vec::new(), Vec::new());

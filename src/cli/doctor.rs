@@ -101,7 +101,7 @@ fn with_machine(gpus: &Gpus, plan: Option<(usize, usize)>) -> Value {
     all
 }
 
-/// What `--json` says of the machine and of one adapter.
+/// The JSON of the machine and of one adapter.
 #[cfg(feature = "gpu")]
 pub(super) fn facts(adapter: &crate::gpu::Adapter) -> Value {
     with_machine(&Gpus::of(vec![adapter.clone()], None, true), None)

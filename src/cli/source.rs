@@ -96,7 +96,7 @@ impl Source {
 /// [`Config::first_state`], with its notes on the terminal.
 ///
 /// # Errors
-/// Those of [`Config::first_state`].
+/// The errors of [`Config::first_state`].
 pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     Ok(config.first_state(&mut output::note)?)
 }
@@ -104,7 +104,7 @@ pub(super) fn first_state(config: &mut Config) -> Result<Start> {
 /// [`Config::preflight`], with its notes on the terminal.
 ///
 /// # Errors
-/// Those of [`Config::preflight`].
+/// The errors of [`Config::preflight`].
 pub(super) fn preflight(config: &Config) -> Result<(), Error> {
     config.preflight(&mut output::note)
 }
@@ -112,7 +112,7 @@ pub(super) fn preflight(config: &Config) -> Result<(), Error> {
 /// [`Config::open_engine`], with its notes on the terminal.
 ///
 /// # Errors
-/// Those of [`Config::open_engine`].
+/// The errors of [`Config::open_engine`].
 pub(super) fn open_engine(config: &Config, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>, Error> {
     config.open_engine(tokens, grid, &mut output::note)
 }

@@ -37,8 +37,9 @@ pub trait Engine: Send {
     /// that does not ends every step that it begins.
     fn heed(&mut self, _interrupt: &Interrupt) {}
 
-    /// Applies the steps in order; a GPU may take several in one submission. An interrupt ends it
-    /// after the steps that were taken whole, whose reports it returns.
+    /// Applies the steps in order; a GPU may take several in one submission. An interrupt, and on the
+    /// CPU and the reference a failure, ends it after the steps that were taken whole, whose reports it
+    /// returns.
     ///
     /// # Errors
     /// [`crate::error::Error::Interrupted`] before the first step was taken whole: the state is as

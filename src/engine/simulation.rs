@@ -158,7 +158,7 @@ impl Simulation {
         Ok(Strip { members: members.into_iter().map(|j| j as usize).collect(), ..strip })
     }
 
-    /// Whom each of some tokens attends to in the next step, as the engine decides it: indices,
+    /// The members of the strips of some tokens in the next step, as the engine decides them: indices,
     /// ascending.
     ///
     /// # Errors

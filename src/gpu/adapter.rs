@@ -114,12 +114,12 @@ impl Adapter {
         }
     }
 
-    /// Its place in [`Adapter::find_all`], from 0.
+    /// The adapter's index in [`Adapter::find_all`], from 0.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Its place on the PCI bus, such as `0000:65:00.0`; empty where none is told.
+    /// The adapter's address on the PCI bus, such as `0000:65:00.0`; empty where none is told.
     pub fn pci(&self) -> &str {
         &self.info.device_pci_bus_id
     }
@@ -235,7 +235,7 @@ impl Adapter {
     }
 }
 
-/// Those whose number or PCI id this is, or else whose names it is a part of.
+/// The adapters with this number or PCI id, or else with this text in their names.
 fn named(all: Vec<Adapter>, by: &str, name: &str) -> Result<Vec<Adapter>> {
     let found = list(&all);
     let is_it = |adapter: &Adapter| adapter.number.to_string() == name || adapter.pci() == name;

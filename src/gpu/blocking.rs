@@ -14,7 +14,7 @@ use crate::gpu::device::Device;
 use crate::gpu::modules;
 use crate::gpu::peak::{self, Peak};
 
-/// How long it is taken for known that a machine has no hardware adapter.
+/// The time for which a machine without a hardware adapter is not asked again.
 const LASTS: Duration = Duration::from_secs(10);
 
 impl Adapter {

@@ -78,7 +78,7 @@ pub struct Device {
     job_layout: wgpu::BindGroupLayout,
     /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
     pub(crate) hostile: Option<f32>,
-    /// What it did, if that is counted.
+    /// The counts of a device that is measured.
     timings: Option<Arc<Mutex<Timings>>>,
     /// Whether each dispatch is between two timestamps.
     pub(crate) is_marked: bool,
@@ -180,7 +180,7 @@ impl Device {
         }
     }
 
-    /// What was counted since this was last called.
+    /// The counts since the last call.
     pub fn take_timings(&self) -> Timings {
         let mut taken = Timings::default();
         self.count(|timings| taken = std::mem::take(timings));

@@ -5,7 +5,7 @@ use crate::gpu::adapter::Adapter;
 use crate::gpu::device::Device;
 use crate::gpu::timing::Dispatches;
 
-/// What a device needs to write timestamps.
+/// The features that timestamps need.
 pub(crate) const FEATURES: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
 
 /// Refuses an adapter without timestamps.
@@ -36,7 +36,7 @@ impl Marks {
         Ok(Self { set, ticks })
     }
 
-    /// Those around a dispatch, which is a pass of its own.
+    /// The timestamps around a dispatch, which is a pass of its own.
     pub(crate) fn around(&self, dispatch: u32) -> wgpu::ComputePassTimestampWrites<'_> {
         wgpu::ComputePassTimestampWrites {
             query_set: &self.set,

@@ -1,9 +1,9 @@
-//! What a device did, where that is counted: dispatches, submissions, and the host's waiting.
+//! Counts of a device that is measured: dispatches, submissions, and the host's waiting.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-/// What a device did since it was last asked.
+/// The counts of a device since it was last asked.
 #[derive(Clone, Debug, Default)]
 pub struct Timings {
     /// Each kernel by its entry point; none unless its dispatches are marked.
@@ -17,7 +17,7 @@ pub struct Timings {
 /// Dispatches of a kernel, and their seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dispatches {
-    /// How many.
+    /// The number of dispatches.
     pub count: u64,
     /// From the first of their threads to the last.
     pub seconds: f64,

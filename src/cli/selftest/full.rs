@@ -14,7 +14,7 @@ use crate::run::check_free;
 
 /// All results.
 const RESULTS: &str = "results.json";
-/// What a reader wants to know of them.
+/// The summary of the results.
 const TABLE: &str = "table.md";
 
 pub(super) fn run(out: &Path, is_quick: bool) -> Result<()> {
@@ -47,7 +47,8 @@ fn adapter() -> Result<Adapter> {
             "{by} cpu: --full is for a GPU adapter, beside the CPU engine; name one that `localmax doctor` shows"
         ))),
         None if Adapter::all().iter().all(Adapter::is_software) => Err(Error::device(
-            "no hardware GPU: install its Vulkan driver (`localmax doctor` says what is seen), or rehearse on a software \
+            "no hardware GPU: install its Vulkan driver (`localmax doctor` says what is seen), or rehearse on a \
+             software \
              adapter that is named with --adapter",
         )),
         _ => Adapter::choose(Wanted::Hardware),

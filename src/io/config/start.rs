@@ -48,7 +48,7 @@ impl Config {
     /// [`Config::start`], after [`Config::preflight`]; says what the lattice loses.
     ///
     /// # Errors
-    /// Those of the two, and nothing is allocated before the first was passed.
+    /// The errors of the two; nothing is allocated before the first has passed.
     pub fn first_state(&mut self, note: Note<'_>) -> Result<Start> {
         self.preflight(note)?;
         let (n, d) = (self.n(), self.d());

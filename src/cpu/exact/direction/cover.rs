@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::cpu::exact::direction::cells::{Cell, Cells};
 use crate::cpu::exact::direction::table::Table;
 
-/// What pays for roundings, as a share of the largest gauge.
+/// The allowance for roundings, as a share of the largest gauge.
 const PAID: f64 = 1e-12;
 
 /// A bound of the gauge of a hull about a centre, at every corner of the cells of directions.

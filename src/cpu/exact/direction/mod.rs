@@ -133,7 +133,7 @@ pub(crate) struct DirectionTable<W: Width> {
     /// X(t+1) in the making.
     next: Vec<W::Int>,
     strips: Strips,
-    /// What is known of X(t) from the steps before.
+    /// The certificate of X(t) from the steps before.
     known: Option<Known>,
 }
 
@@ -343,7 +343,7 @@ impl<W: Width> DirectionTable<W> {
     }
 }
 
-/// What a step is told about a row.
+/// The result of a row.
 struct Row {
     argmax: u32,
     count: u32,
@@ -353,7 +353,7 @@ struct Row {
     scores: u64,
 }
 
-/// What all rows of a step share.
+/// The data that all rows of a step share.
 struct Rows<'a, W: Width, const D: usize> {
     x: &'a [W::Int],
     plan: PreparedStep<'a, W>,
@@ -378,7 +378,7 @@ impl<W: Width, const D: usize> Rows<'_, W, D> {
         row
     }
 
-    /// What is told about a row of one key.
+    /// The result of a row of one key.
     #[inline]
     fn alone(&self, key: u32) -> Row {
         let key = &self.found.keys[key as usize];
