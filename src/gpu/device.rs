@@ -17,9 +17,7 @@ use crate::tokens::Precision;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
-const COPY_BYTES: u64 = 32 << 20;
-/// Bytes of the smallest buffer that the host reads from.
-const LEAST_STAGING: u64 = 64 << 10;
+pub(crate) const COPY_BYTES: u64 = 32 << 20;
 
 /// Kernels by the text they are made from, entry point, precision and d.
 type Pipelines = HashMap<Key, Pipeline>;
@@ -74,7 +72,7 @@ pub struct Device {
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
     /// Buffers that the host reads from, while none is read.
-    staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
+    pub(crate) staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
     job_layout: wgpu::BindGroupLayout,
     /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
     pub(crate) hostile: Option<f32>,
@@ -276,76 +274,6 @@ impl Device {
                 PATIENCE.as_secs()
             ))
         })
-    }
-
-    /// The first words of a buffer.
-    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
-        let mut read = Vec::with_capacity(words);
-        self.read_into(&mut read, buffer, words).await?;
-        Ok(read)
-    }
-
-    /// Appends the first words of a buffer: one part is copied on the device while the host takes the
-    /// part before.
-    pub(crate) async fn read_into(&self, read: &mut Vec<u32>, buffer: &wgpu::Buffer, words: usize) -> Result<()> {
-        let bytes = words as u64 * 4;
-        let mut flying = None;
-        let most = COPY_BYTES.min(self.limits.max_buffer_size / 4 * 4);
-        for offset in (0..bytes).step_by(most as usize) {
-            let length = most.min(bytes - offset);
-            let staging = self.staging(length).await?;
-            let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, length);
-            let index = self.submit(Some(encoder.finish()));
-            // An error here is a lost device, which `wait` reports.
-            staging.slice(..length).map_async(wgpu::MapMode::Read, |_| ());
-            if let Some(before) = flying.replace((index, staging, length)) {
-                self.take(read, before).await?;
-            }
-        }
-        match flying {
-            Some(last) => self.take(read, last).await,
-            None => Ok(()),
-        }
-    }
-
-    /// A buffer of at least so many bytes that the host reads from: one that was read before, if it is
-    /// large enough.
-    async fn staging(&self, bytes: u64) -> Result<wgpu::Buffer> {
-        {
-            let mut free = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(at) = free.iter().position(|buffer| buffer.size() >= bytes) {
-                return Ok(free.swap_remove(at));
-            }
-        }
-        let size = bytes.next_power_of_two().clamp(LEAST_STAGING, COPY_BYTES).min(self.limits.max_buffer_size);
-        self.guarded("read-back", size, |raw| {
-            raw.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("read-back"),
-                size,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        })
-        .await
-    }
-
-    /// Waits for a copy, appends its words, and keeps its buffer for the next.
-    async fn take(
-        &self,
-        read: &mut Vec<u32>,
-        (index, staging, length): (wgpu::SubmissionIndex, wgpu::Buffer, u64),
-    ) -> Result<()> {
-        self.wait(index).await?;
-        let mapped = staging
-            .slice(..length)
-            .get_mapped_range()
-            .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter.name())))?;
-        read.extend_from_slice(bytemuck::cast_slice(&mapped));
-        drop(mapped);
-        staging.unmap();
-        self.staging.lock().unwrap_or_else(PoisonError::into_inner).push(staging);
-        Ok(())
     }
 
     /// The pipeline of a module, compiled at its first use.

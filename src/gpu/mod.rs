@@ -4,7 +4,7 @@
 //! | file | has |
 //! |---|---|
 //! | `adapter`, `manifest`, `heap` | the adapters of this machine, their drivers and memory |
-//! | `device`, `probe`, `wait` | an opened adapter, which lives as long as an engine; its probe; waiting for it |
+//! | `device`, `read_back`, `probe`, `wait` | an opened adapter, which lives as long as an engine; reading its buffers; its probe; waiting for it |
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
@@ -25,6 +25,7 @@ pub mod modules;
 mod peak;
 mod probe;
 mod queue;
+mod read_back;
 mod real;
 mod report;
 mod resident;

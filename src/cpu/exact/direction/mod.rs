@@ -62,6 +62,7 @@
 
 mod cells;
 mod cover;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -74,12 +75,13 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::cover::Cover;
+use crate::cpu::exact::direction::rows::{BLOCK, Block, Found, Key, MANY, Rows, place, query_coordinate, total};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::width::{Integer, Width};
-use crate::cpu::lanes::{InstructionSet, Job, Lanes};
-use crate::exact::{Step, StripWidth, TokenMatrix};
+use crate::cpu::lanes::InstructionSet;
+use crate::exact::{Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::num;
@@ -88,10 +90,6 @@ use crate::tokens::Precision;
 
 /// Rows that a thread takes at once.
 const CHUNK: usize = 4096;
-/// Rows that are moved side by side.
-const BLOCK: usize = 64;
-/// In place of a key: there are several, or q = 0.
-const MANY: u32 = u32::MAX;
 /// So many keys are always put into a table, and of more tokens one in so many.
 const FEW: usize = 4096;
 const SHARE: usize = 16;
@@ -147,25 +145,6 @@ struct Known {
     candidates: Vec<u32>,
 }
 
-/// A place where tokens are that can be a maximum.
-#[derive(Clone, Copy)]
-struct Key<W: Width, const D: usize> {
-    at: [W::Int; D],
-    weight: u32,
-    /// The least index of the tokens at it.
-    first: u32,
-    /// Whether an anchor is one of them.
-    is_anchor: bool,
-}
-
-/// The keys of a step and their table.
-struct Found<W: Width, const D: usize> {
-    keys: Vec<Key<W, D>>,
-    table: Table<D>,
-    /// The key of each cell that has one; last, of q = 0.
-    alone: Vec<u32>,
-}
-
 impl<W: Width> DirectionTable<W> {
     /// Builds the state from every token's lattice coordinates, row-major.
     pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
@@ -206,17 +185,6 @@ impl<W: Width> DirectionTable<W> {
 /// The most keys of a table of n tokens.
 fn most(n: usize) -> usize {
     FEW.max(n / SHARE)
-}
-
-/// A token's place.
-#[inline]
-fn place<W: Width, const D: usize>(row: &[W::Int]) -> [i64; D] {
-    std::array::from_fn(|k| Integer::to_i64(row[k]))
-}
-
-/// The sum of some tokens.
-fn total<'a, W: Width, const D: usize>(rows: impl Iterator<Item = &'a [W::Int]>) -> [i128; D] {
-    rows.fold([0; D], |sum, row| std::array::from_fn(|k| sum[k] + i128::from(Integer::to_i64(row[k]))))
 }
 
 /// Some tokens, evenly spread.
@@ -343,119 +311,6 @@ impl<W: Width> DirectionTable<W> {
     }
 }
 
-/// The result of a row.
-struct Row {
-    argmax: u32,
-    count: u32,
-    /// Whether the strip is one key, of anchors.
-    is_led: bool,
-    /// Scores that were compared.
-    scores: u64,
-}
-
-/// The data that all rows of a step share.
-struct Rows<'a, W: Width, const D: usize> {
-    x: &'a [W::Int],
-    plan: PreparedStep<'a, W>,
-    found: Found<W, D>,
-    /// The sum of all tokens, for rows of q = 0.
-    total: OnceLock<[i128; D]>,
-}
-
-impl<W: Width, const D: usize> Rows<'_, W, D> {
-    /// Moves a row.
-    #[inline]
-    fn row(&self, own: &[W::Int; D], next: &mut [W::Int; D]) -> Row {
-        let (step, lowest) = (self.plan.step, self.plan.step.width == StripWidth::Argmax);
-        let query: [W::Int; D] = std::array::from_fn(|k| query_coordinate(&self.plan, own, k));
-        let at = query.map(Integer::to_i64);
-        let (cell, size) = self.found.table.cells.place(at);
-        let list = if size == 0 { &[][..] } else { self.found.table.list(cell) };
-        let (sum, of, row) = if size == 0 { self.all(lowest) } else { self.compare(query, lowest, list) };
-        for k in 0..D {
-            next[k] = W::moved(own[k], W::wide(sum[k]), of, step.gain);
-        }
-        row
-    }
-
-    /// The result of a row of one key.
-    #[inline]
-    fn alone(&self, key: u32) -> Row {
-        let key = &self.found.keys[key as usize];
-        let count = if self.plan.step.width == StripWidth::Argmax { 1 } else { key.weight };
-        Row { argmax: key.first, count, is_led: key.is_anchor, scores: 0 }
-    }
-
-    /// The strip of q = 0, in which all keys are: a sum, of so many.
-    fn all(&self, lowest: bool) -> ([i128; D], u32, Row) {
-        let (count, sum) = if lowest {
-            (1, place::<W, D>(self.x).map(i128::from))
-        } else {
-            ((self.x.len() / D) as u32, *self.total.get_or_init(|| total::<W, D>(self.x.chunks_exact(D))))
-        };
-        (sum, count, Row { argmax: 0, count, is_led: false, scores: 0 })
-    }
-
-    /// A strip by exact scores: a sum, of so many.
-    fn compare(&self, query: [W::Int; D], lowest: bool, list: &[u32]) -> ([i128; D], u32, Row) {
-        let keys = || list.iter().map(|&key| &self.found.keys[key as usize]);
-        let score = |key: &Key<W, D>| W::dot(&query, 1, 0, &key.at);
-        let best = keys().map(score).max();
-        let tied = || keys().filter(|key| Some(score(key)) == best);
-        let first = tied().min_by_key(|key| key.first).expect("a list is never empty");
-        let count = if lowest { 1 } else { tied().map(|key| key.weight).sum() };
-        let is_one = lowest || count == first.weight;
-        let row = Row { argmax: first.first, count, is_led: is_one && first.is_anchor, scores: list.len() as u64 };
-        let place = |key: &Key<W, D>| key.at.map(|x| i128::from(Integer::to_i64(x)));
-        if is_one {
-            return (place(first), 1, row);
-        }
-        let add = |sum: [i128; D], key: &Key<W, D>| {
-            let at = place(key);
-            std::array::from_fn(|k| sum[k] + at[k] * i128::from(key.weight))
-        };
-        (tied().fold([0; D], add), count, row)
-    }
-}
-
-/// A job: moves each of some rows to the key of its cell, where it is alone there.
-struct Block<'a, W: Width, const D: usize> {
-    rows: &'a Rows<'a, W, D>,
-    own: &'a [[W::Int; D]],
-    next: &'a mut [[W::Int; D]],
-    /// The keys of the rows.
-    keys: &'a mut [u32; BLOCK],
-}
-
-impl<W: Width, const D: usize> Job<W, W::Int> for Block<'_, W, D> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes<W, W::Int>>(self, _: L) {
-        let Rows { plan, found, .. } = self.rows;
-        let mut queries = [[W::Int::default(); D]; BLOCK];
-        match plan.step.matrix {
-            TokenMatrix::Identity => queries[..self.own.len()].copy_from_slice(self.own),
-            _ => queries.iter_mut().zip(self.own).for_each(|(query, own)| {
-                *query = std::array::from_fn(|k| query_coordinate(plan, own, k));
-            }),
-        }
-        let (cells, none) = (found.table.cells, found.alone.len() - 1);
-        for (cell, query) in self.keys.iter_mut().zip(queries) {
-            let (index, size) = cells.place(query.map(Integer::to_i64));
-            *cell = if size == 0 { none } else { index } as u32;
-        }
-        let mut to = [[W::Wide::default(); D]; BLOCK];
-        for (key, to) in self.keys.iter_mut().zip(&mut to) {
-            *key = found.alone[*key as usize];
-            if let Some(key) = found.keys.get(*key as usize) {
-                *to = key.at.map(|x| W::product(x, W::Int::one()));
-            }
-        }
-        let (own, to, ones) = (self.own.as_flattened(), to.as_flattened(), [[W::wide(1); D]; BLOCK]);
-        W::moved_lanes(own, to, ones.as_flattened(), plan.step.gain, self.next.as_flattened_mut());
-    }
-}
-
 /// Coordinates of some rows, before and after a step.
 type Moves<'a, A> = (&'a [A], &'a mut [A]);
 /// Argmaxes and strip sizes of some rows.
@@ -565,15 +420,5 @@ impl<W: Width> DirectionTable<W> {
             if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
         };
         rows.par_iter().with_max_len(1).map(mask).collect()
-    }
-}
-
-/// A coordinate of a row's query: step 2 of the contract.
-#[inline]
-fn query_coordinate<W: Width>(plan: &PreparedStep<'_, W>, own: &[W::Int], k: usize) -> W::Int {
-    match plan.step.matrix {
-        TokenMatrix::Identity => own[k],
-        TokenMatrix::Multiple(a) => W::query(W::product(W::Int::of(a), own[k])),
-        TokenMatrix::Dense(_) => W::query(W::dot(&plan.dense[k * own.len()..][..own.len()], 1, 0, own)),
     }
 }

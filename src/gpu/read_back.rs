@@ -1,0 +1,81 @@
+//! Reading buffers of a device: through staging buffers that are kept, two under way at a time.
+
+use std::sync::PoisonError;
+
+use crate::error::{Error, Result};
+use crate::gpu::device::{COPY_BYTES, Device};
+
+/// Bytes of the smallest staging buffer.
+const LEAST_STAGING: u64 = 64 << 10;
+
+impl Device {
+    /// The first words of a buffer.
+    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
+        let mut read = Vec::with_capacity(words);
+        self.read_into(&mut read, buffer, words).await?;
+        Ok(read)
+    }
+
+    /// Appends the first words of a buffer: one part is copied on the device while the host takes the
+    /// part before.
+    pub(crate) async fn read_into(&self, read: &mut Vec<u32>, buffer: &wgpu::Buffer, words: usize) -> Result<()> {
+        let bytes = words as u64 * 4;
+        let mut flying = None;
+        let most = COPY_BYTES.min(self.limits().max_buffer_size / 4 * 4);
+        for offset in (0..bytes).step_by(most as usize) {
+            let length = most.min(bytes - offset);
+            let staging = self.staging(length).await?;
+            let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, length);
+            let index = self.submit(Some(encoder.finish()));
+            // An error here is a lost device, which `wait` reports.
+            staging.slice(..length).map_async(wgpu::MapMode::Read, |_| ());
+            if let Some(before) = flying.replace((index, staging, length)) {
+                self.take(read, before).await?;
+            }
+        }
+        match flying {
+            Some(last) => self.take(read, last).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A buffer of at least so many bytes that the host reads from: one that was read before, if it is
+    /// large enough.
+    async fn staging(&self, bytes: u64) -> Result<wgpu::Buffer> {
+        {
+            let mut free = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = free.iter().position(|buffer| buffer.size() >= bytes) {
+                return Ok(free.swap_remove(at));
+            }
+        }
+        let size = bytes.next_power_of_two().clamp(LEAST_STAGING, COPY_BYTES).min(self.limits().max_buffer_size);
+        self.guarded("read-back", size, |raw| {
+            raw.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("read-back"),
+                size,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
+        .await
+    }
+
+    /// Waits for a copy, appends its words, and keeps its buffer for the next.
+    async fn take(
+        &self,
+        read: &mut Vec<u32>,
+        (index, staging, length): (wgpu::SubmissionIndex, wgpu::Buffer, u64),
+    ) -> Result<()> {
+        self.wait(index).await?;
+        let mapped = staging
+            .slice(..length)
+            .get_mapped_range()
+            .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter().name())))?;
+        read.extend_from_slice(bytemuck::cast_slice(&mapped));
+        drop(mapped);
+        staging.unmap();
+        self.staging.lock().unwrap_or_else(PoisonError::into_inner).push(staging);
+        Ok(())
+    }
+}
