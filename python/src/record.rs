@@ -11,8 +11,9 @@ use localmax::interrupt::Interrupt;
 use localmax::io::config;
 use localmax::outcome::{Effort, StepReport};
 use localmax::run::checkpoint::Checkpoint;
+use localmax::run::opening::{self, Opening};
 use localmax::run::record::{self as recorder, Callbacks};
-use localmax::run::{Options, Place, Progress, RunDir, pictures};
+use localmax::run::{Options, Place, RunDir, pictures};
 use localmax::threads::Pool;
 use localmax::{Error, Result};
 use pyo3::prelude::*;
@@ -81,15 +82,9 @@ pub(crate) fn record(
         let pool = Pool::start(threads)?;
         let place = Place::new(Some(&out), &config.name)?;
         let options = Options { verify_every: verify, past_fixed_point: !stop, no_plot: true };
-        let mut note = |text: &str| say(&notes, text);
-        let start = config.first_state(&mut note)?;
-        let engine = config.open_engine(&start.tokens, start.grid, &mut note)?;
-        let largest = start.tokens.largest_magnitude();
-        let mut progress = Progress::start(&config, options, start.grid, largest, engine.description());
-        progress.half_side = Some(start.radius);
-        let first = Checkpoint { tokens: start.tokens, progress, frames: Vec::new() };
+        let Opening { start, engine, .. } = opening::open(&mut config, options, |text| say(&notes, text))?;
         let mut watched = Watched { config: &config, interrupt: &interrupt, t: &t, moved: &moved, notes: &notes };
-        pool.install(|| recorder::begin(&config, &place, first, engine, &mut watched)).map(drop)
+        pool.install(|| recorder::begin(&config, &place, start, engine, &mut watched)).map(drop)
     })?;
     Ok(notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }

@@ -6,13 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::run;
-use super::source::{count, first_state, named, open_engine, preflight, time};
+use super::source::{count, named, open_engine, preflight, time};
 use super::{interrupt, output};
 use crate::choice::{EngineChoice, Plan};
 use crate::exact::Grid;
-use crate::io::config::start::Start;
-use crate::run::Progress;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::opening::{self, Opening};
 use crate::run::record;
 use crate::run::resume::{self, Request, Resumable};
 use crate::run::{Meta, RunDir, Segment};
@@ -97,11 +95,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         (start, engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
-        let Start { tokens, grid, radius, .. } = first_state(&mut config)?;
-        let engine = open_engine(&config, &tokens, grid)?;
-        let mut progress = Progress::start(&config, options, grid, tokens.largest_magnitude(), engine.description());
-        progress.half_side = Some(radius);
-        (Checkpoint { tokens, progress, frames: Vec::new() }, engine)
+        let Opening { start, engine, .. } = opening::open(&mut config, options, output::note)?;
+        (start, engine)
     };
     start.progress.options = options;
     interrupt::begin(run::LOST);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::progress::Bar;
-use super::source::{Source, count, first_state, open_engine, time};
+use super::source::{Source, count, open_engine, time};
 use super::verify::require_steps;
 use super::{interrupt, output};
 use crate::engine::Engine;
@@ -15,14 +15,14 @@ use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
-use crate::io::config::start::Start;
 use crate::io::config::template::template;
 use crate::outcome::{Effort, StepReport};
+use crate::run::Cycle;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::limits::Limits;
+use crate::run::opening::{self, Opening};
 use crate::run::pictures;
 use crate::run::record::{self, Callbacks, RunResult};
-use crate::run::{Cycle, Progress};
 use crate::run::{Meta, Options, Place, RunDir, Settled};
 
 /// What a process that ends at once loses of a run.
@@ -95,13 +95,8 @@ pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
 /// Takes a new run to its end and prints what it came to.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
     let config = &mut config.clone();
-    let Start { tokens, grid, radius, why, .. } = first_state(config)?;
-    let engine = open_engine(config, &tokens, grid)?;
-    let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
-    progress.half_side = Some(radius);
-
+    let Opening { start, engine, why } = opening::open(config, options, output::note)?;
     interrupt::begin(LOST);
-    let start = Checkpoint { tokens, progress, frames: Vec::new() };
     let mut live = Live::new(config, &start);
     live.before.why = why;
     let result = record::begin(config, place, start, engine, &mut live);
@@ -272,6 +267,7 @@ mod tests {
     use crate::io::config::Override;
     use crate::io::disk::faults::{self, FULL, Fault};
     use crate::outcome::Description;
+    use crate::run::Progress;
 
     /// A full disk must leave either nothing, or a run that says that it can be resumed, and can.
     #[test]

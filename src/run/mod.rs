@@ -26,6 +26,7 @@ mod lock;
 mod measures;
 mod meta;
 mod metrics;
+pub mod opening;
 #[cfg(feature = "pictures")]
 pub mod pictures;
 mod progress;
