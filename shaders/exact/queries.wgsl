@@ -16,7 +16,9 @@ fn multiple(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         var dot = Dot();
         dot_add(&dot, matrix_entry(job.multiple), x);
         let q = query_of(dot_total(&dot));
-        state_filter[at] = coordinate_real(x);
+        if job.filtered == 1u {
+            state_filter[at] = coordinate_real(x);
+        }
         query[at] = q;
         query_filter[at] = coordinate_real(q);
     }
@@ -33,7 +35,9 @@ fn dense(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             dot_add(&dot, matrix_entry(matrix[coordinate * D + k]), row_state[token + k]);
         }
         let q = query_of(dot_total(&dot));
-        state_filter[at] = coordinate_real(row_state[at]);
+        if job.filtered == 1u {
+            state_filter[at] = coordinate_real(row_state[at]);
+        }
         query[at] = q;
         query_filter[at] = coordinate_real(q);
     }

@@ -50,6 +50,10 @@ pub struct Table {
     pub host_ms: f64,
     /// Submissions a step, of dispatches and of copies.
     pub submissions: f64,
+    /// Times a step that the host waited for the device.
+    pub waits: f64,
+    /// Those of them at whose end the device had nothing left to do.
+    pub stalls: f64,
 }
 
 /// Everything measured.
@@ -149,6 +153,8 @@ fn table(case: &Case, device: &Device, plain: Spent, counted: &Timings, marked: 
         ms: plain.seconds * 1e3 / steps,
         host_ms: (plain.seconds - counted.waited).max(0.0) * 1e3 / steps,
         submissions: counted.submissions as f64 / steps,
+        waits: counted.waits as f64 / steps,
+        stalls: counted.stalls as f64 / steps,
     }
 }
 
@@ -180,7 +186,7 @@ impl Table {
         rows.push(row("all", self.kernels.iter().map(|k| k.dispatches).sum(), self.kernels_ms, share));
         format!(
             "\n{}, n = {}, d = {} on {} ({})\n{}{} ms a step in all without timestamps, in {} of them the host works; \
-             {:.2} submissions a step\n",
+             {:.2} submissions a step, {:.2} waits, {:.2} of them with nothing left to do\n",
             self.rule,
             self.n,
             self.d,
@@ -189,7 +195,9 @@ impl Table {
             aligned(["kernel", "dispatches a step", "ms a step", "share"], &rows, &[0]),
             significant(self.ms),
             significant(self.host_ms),
-            self.submissions
+            self.submissions,
+            self.waits,
+            self.stalls
         )
     }
 }

@@ -2,6 +2,7 @@
 //! driver probe.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,21 @@ pub(crate) struct Module {
     pub(crate) trusted: bool,
 }
 
+/// Work that was handed to the device.
+#[derive(Clone, Debug)]
+pub(crate) struct Submission {
+    index: wgpu::SubmissionIndex,
+    /// Its place among all of the device.
+    number: u64,
+}
+
+/// How many submissions there were, and how many of them the host knows to have ended.
+#[derive(Debug, Default)]
+struct Submitted {
+    made: AtomicU64,
+    ended: AtomicU64,
+}
+
 /// Scopes of the errors that a device finds in what is asked of it.
 struct Watch {
     memory: wgpu::ErrorScopeGuard,
@@ -71,6 +87,7 @@ pub struct Device {
     limits: wgpu::Limits,
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
+    submitted: Arc<Submitted>,
     /// Buffers that the host reads from, while none is read.
     pub(crate) staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
     job_layout: wgpu::BindGroupLayout,
@@ -130,6 +147,7 @@ impl Device {
             limits,
             lost,
             pipelines: Arc::default(),
+            submitted: Arc::default(),
             staging: Arc::default(),
             job_layout,
             hostile: None,
@@ -186,9 +204,10 @@ impl Device {
     }
 
     /// Submits commands.
-    pub(crate) fn submit(&self, commands: Option<wgpu::CommandBuffer>) -> wgpu::SubmissionIndex {
+    pub(crate) fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> Submission {
         self.count(|timings| timings.submissions += 1);
-        self.queue.submit(commands)
+        let index = self.queue.submit(commands);
+        Submission { index, number: self.submitted.made.fetch_add(1, Relaxed) + 1 }
     }
 
     /// Ends the device as a reset of the driver would: every later call fails, on any clone.
@@ -254,19 +273,30 @@ impl Device {
         for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
             self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
             if words.len() as u64 * 4 == COPY_BYTES {
-                let index = self.submit(None);
-                self.wait(index).await?;
+                let submission = self.submit(None);
+                self.wait(submission).await?;
             }
         }
         Ok(())
     }
 
-    /// Waits for a submission.
-    pub(crate) async fn wait(&self, index: wgpu::SubmissionIndex) -> Result<()> {
+    /// Waits for a submission, unless it is known to have ended.
+    pub(crate) async fn wait(&self, Submission { index, number }: Submission) -> Result<()> {
+        if number <= self.submitted.ended.load(Relaxed) {
+            return self.check();
+        }
+        let is_last = number == self.submitted.made.load(Relaxed);
         let start = Instant::now();
         let waited = wait::end_of(&self.raw, &self.queue, index, PATIENCE).await;
-        self.count(|timings| timings.waited += start.elapsed().as_secs_f64());
+        self.count(|timings| {
+            timings.waits += 1;
+            timings.stalls += u64::from(is_last);
+            timings.waited += start.elapsed().as_secs_f64();
+        });
         self.check()?;
+        if waited.is_ok() {
+            self.submitted.ended.fetch_max(number, Relaxed);
+        }
         waited.map_err(|error| {
             Error::device(format!(
                 "{} did not answer for {} s ({error}); start again, or take --engine cpu",
@@ -369,8 +399,8 @@ impl Device {
         }
         let commands = encoder.finish();
         let started = Instant::now();
-        let index = self.submit(Some(commands));
-        self.wait(index).await?;
+        let submission = self.submit([commands]);
+        self.wait(submission).await?;
         Ok(started.elapsed())
     }
 }

@@ -6,8 +6,9 @@ use bytemuck::Pod;
 
 use crate::clock::Instant;
 use crate::error::Result;
-use crate::gpu::device::{Device, Pipeline};
+use crate::gpu::device::{Device, Pipeline, Submission};
 use crate::gpu::marks::Marks;
+use crate::gpu::read_back::Reading;
 use crate::interrupt::Interrupt;
 
 /// Most dispatches in a submission, where a buffer holds their parameters.
@@ -23,9 +24,16 @@ pub(crate) struct Dispatch<J> {
     pub(crate) job: J,
 }
 
+/// What a submission holds.
+struct Load {
+    kernels: Vec<&'static str>,
+    cost: f64,
+    started: Instant,
+}
+
 /// A submission that the device may still be at.
 struct Flight {
-    index: wgpu::SubmissionIndex,
+    submission: Submission,
     cost: f64,
     started: Instant,
 }
@@ -108,9 +116,27 @@ impl<J: Pod> Queue<J> {
     /// Submits the waiting dispatches, and waits for the submission before them. What is written and
     /// read later comes after them on the device.
     pub(crate) async fn submit(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
+        if !self.waiting.is_empty() {
+            let (commands, flight) = self.encoded();
+            let submission = self.device.submit([commands]);
+            self.fly(flight, submission).await?;
         }
+        Ok(())
+    }
+
+    /// Submits the waiting dispatches, and a copy of some bytes of a buffer to be read after them.
+    pub(crate) async fn read(&mut self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Reading> {
+        if self.waiting.is_empty() {
+            return self.device.start_reading(None, buffer, offset, bytes).await;
+        }
+        let (commands, flight) = self.encoded();
+        let reading = self.device.start_reading(Some(commands), buffer, offset, bytes).await?;
+        self.fly(flight, reading.submission.clone()).await?;
+        Ok(reading)
+    }
+
+    /// The waiting dispatches as commands.
+    fn encoded(&mut self) -> (wgpu::CommandBuffer, Load) {
         let mut parameters = vec![0u8; self.waiting.len() * JOB_STRIDE as usize];
         for (slot, dispatch) in parameters.chunks_exact_mut(JOB_STRIDE as usize).zip(&self.waiting) {
             slot[..size_of::<J>()].copy_from_slice(bytemuck::bytes_of(&dispatch.job));
@@ -138,12 +164,25 @@ impl<J: Pod> Queue<J> {
             self.count += self.waiting.len() as u32;
         }
         let kernels: Vec<_> = self.waiting.drain(..).map(|dispatch| dispatch.pipeline.entry).collect();
-        let (cost, started) = (std::mem::take(&mut self.cost), Instant::now());
-        let index = self.device.submit(Some(commands));
-        if let Some(flight) = self.flying.replace(Flight { index, cost, started }) {
+        (commands, Load { kernels, cost: std::mem::take(&mut self.cost), started: Instant::now() })
+    }
+
+    /// Waits for the submission before this one.
+    async fn fly(&mut self, Load { kernels, cost, started }: Load, submission: Submission) -> Result<()> {
+        if let Some(flight) = self.flying.replace(Flight { submission, cost, started }) {
             self.land(flight).await?;
         }
         self.read_marks(&kernels).await
+    }
+
+    /// The cost that a submission has room for, by what was measured so far.
+    pub(crate) fn budget(&self) -> f64 {
+        self.budget
+    }
+
+    /// Goes back to a budget of before: work that was left says nothing of the device.
+    pub(crate) fn restore_budget(&mut self, budget: f64) {
+        self.budget = budget;
     }
 
     /// Waits for the submission of some kernels and reads its timestamps, if it has any.
@@ -170,7 +209,7 @@ impl<J: Pod> Queue<J> {
 
     /// Waits for a submission, and measures the device by it.
     async fn land(&mut self, flight: Flight) -> Result<()> {
-        self.device.wait(flight.index).await?;
+        self.device.wait(flight.submission).await?;
         let now = Instant::now();
         let took = now.duration_since(flight.started.max(self.landed)).max(Duration::from_micros(100)).as_secs_f64();
         self.landed = now;

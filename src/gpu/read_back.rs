@@ -3,7 +3,14 @@
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
-use crate::gpu::device::{COPY_BYTES, Device};
+use crate::gpu::device::{COPY_BYTES, Device, Submission};
+
+/// Words on their way from the device, which goes on with what is submitted later.
+pub(crate) struct Reading {
+    pub(crate) submission: Submission,
+    staging: wgpu::Buffer,
+    bytes: u64,
+}
 
 /// Bytes of the smallest staging buffer.
 const LEAST_STAGING: u64 = 64 << 10;
@@ -24,13 +31,8 @@ impl Device {
         let most = COPY_BYTES.min(self.limits().max_buffer_size / 4 * 4);
         for offset in (0..bytes).step_by(most as usize) {
             let length = most.min(bytes - offset);
-            let staging = self.staging(length).await?;
-            let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, length);
-            let index = self.submit(Some(encoder.finish()));
-            // An error here is a lost device, which `wait` reports.
-            staging.slice(..length).map_async(wgpu::MapMode::Read, |_| ());
-            if let Some(before) = flying.replace((index, staging, length)) {
+            let reading = self.start_reading(None, buffer, offset, length).await?;
+            if let Some(before) = flying.replace(reading) {
                 self.take(read, before).await?;
             }
         }
@@ -38,6 +40,23 @@ impl Device {
             Some(last) => self.take(read, last).await,
             None => Ok(()),
         }
+    }
+
+    /// Submits commands, and after them a copy of some bytes of a buffer, at most [`COPY_BYTES`].
+    pub(crate) async fn start_reading(
+        &self,
+        commands: Option<wgpu::CommandBuffer>,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<Reading> {
+        let staging = self.staging(bytes).await?;
+        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+        let submission = self.submit(commands.into_iter().chain([encoder.finish()]));
+        // An error here is a lost device, which `wait` reports.
+        staging.slice(..bytes).map_async(wgpu::MapMode::Read, |_| ());
+        Ok(Reading { submission, staging, bytes })
     }
 
     /// A buffer of at least so many bytes that the host reads from: one that was read before, if it is
@@ -62,14 +81,14 @@ impl Device {
     }
 
     /// Waits for a copy, appends its words, and keeps its buffer for the next.
-    async fn take(
+    pub(crate) async fn take(
         &self,
         read: &mut Vec<u32>,
-        (index, staging, length): (wgpu::SubmissionIndex, wgpu::Buffer, u64),
+        Reading { submission, staging, bytes }: Reading,
     ) -> Result<()> {
-        self.wait(index).await?;
+        self.wait(submission).await?;
         let mapped = staging
-            .slice(..length)
+            .slice(..bytes)
             .get_mapped_range()
             .map_err(|error| Error::device(format!("{}: results cannot be read: {error}", self.adapter().name())))?;
         read.extend_from_slice(bytemuck::cast_slice(&mapped));

@@ -1,6 +1,7 @@
 //! A step's report as the device counts it, word by word.
 
 use crate::gpu::wgsl::constants;
+use crate::gpu::words::pair;
 use crate::outcome::StepReport;
 
 /// Steps whose reports are read back together.
@@ -8,7 +9,7 @@ pub(crate) const REPORTS: usize = 256;
 
 constants! {
     /// Words of a report.
-    REPORT_WORDS: u32 = 12;
+    REPORT_WORDS: u32 = 14;
     /// Tokens that moved.
     REPORT_MOVED: u32 = 0;
     /// Keys of the smallest strip.
@@ -25,6 +26,8 @@ constants! {
     REPORT_KEYS: u32 = 8;
     /// Boxes that a search bounded, in 64 bits.
     REPORT_BOXES: u32 = 10;
+    /// What the keys and boxes of a step must not reach, in 64 bits with a sign.
+    REPORT_LIMIT: u32 = 12;
 }
 
 /// The words of some reports before any row is counted.
@@ -32,6 +35,7 @@ pub(crate) fn fresh(steps: usize) -> Vec<u32> {
     let mut words = [0; REPORT_WORDS as usize];
     words[REPORT_LEAST as usize] = u32::MAX;
     words[REPORT_BAD as usize] = u32::MAX;
+    words[REPORT_LIMIT as usize..].copy_from_slice(&pair(i64::MAX));
     words.repeat(steps)
 }
 

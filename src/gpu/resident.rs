@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::device::Device;
 use crate::gpu::memory::{Line, Memory, Name};
 use crate::gpu::queue::{Dispatch, Queue};
+use crate::gpu::read_back::Reading;
 use crate::gpu::report::{REPORT_WORDS, REPORTS, fresh};
 use crate::gpu::table::{Kernel, LANES, Span};
 use crate::gpu::wgsl::Parameters;
@@ -112,11 +113,29 @@ impl<J: Parameters> Resident<J> {
 
     /// The reports of the steps so far, once they have been taken.
     pub(crate) async fn reports(&mut self, steps: usize) -> Result<Vec<u32>> {
-        self.queue.submit().await?;
-        let words = self.read(("reports", 0), steps * REPORT_WORDS as usize).await?;
+        if steps == 0 {
+            return self.queue.finish().await.map(|()| Vec::new());
+        }
+        let reading = self.start_reading(("reports", 0), 0..steps * REPORT_WORDS as usize).await?;
+        let mut words = Vec::new();
+        self.device.take(&mut words, reading).await?;
         // Nothing is left to wait for, but the time is taken.
         self.queue.finish().await?;
         Ok(words)
+    }
+
+    /// Submits what is waiting, and after it a copy of some words of a small buffer.
+    pub(crate) async fn start_reading(&mut self, name: Name, words: Range<usize>) -> Result<Reading> {
+        self.queue.read(&self.buffers[&name][0], words.start as u64 * 4, words.len() as u64 * 4).await
+    }
+
+    /// Empties reports again, from one on, whatever is still under way.
+    pub(crate) async fn restart_reports(&mut self, steps: Range<usize>) -> Result<()> {
+        self.queue.finish().await?;
+        let first = steps.start as u64 * u64::from(REPORT_WORDS) * 4;
+        let words = fresh(steps.len());
+        self.device.queue.write_buffer(&self.buffers[&("reports", 0)][0], first, bytemuck::cast_slice(&words));
+        Ok(())
     }
 
     /// Adds a dispatch of a kernel over a span; `bound` binds each of its variables.

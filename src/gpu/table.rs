@@ -49,7 +49,7 @@ pub(crate) use part;
 const HOSTILE: &str = "// HOSTILE: ";
 
 /// The parts that others need.
-const PARTS: [Part; 22] = [
+const PARTS: [Part; 23] = [
     part!("arithmetic/compensated"),
     part!("arithmetic/exponential"),
     part!("arithmetic/ordered"),
@@ -66,6 +66,7 @@ const PARTS: [Part; 22] = [
     part!("exact/strips"),
     part!("exact/tree/boxes"),
     part!("exact/tree/fit"),
+    part!("exact/tree/patience"),
     part!("exact/tree/search"),
     part!("exact/tree/sort"),
     part!("exact/tree/summed"),

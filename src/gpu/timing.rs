@@ -10,6 +10,10 @@ pub struct Timings {
     pub kernels: BTreeMap<&'static str, Dispatches>,
     /// Submissions, of dispatches and of copies.
     pub submissions: u64,
+    /// Times that the host waited for the device.
+    pub waits: u64,
+    /// Those of them that left the device without work, since nothing later had been submitted.
+    pub stalls: u64,
     /// Seconds that the host waited for the device.
     pub waited: f64,
 }

@@ -41,7 +41,7 @@ pub use coordinate::Coordinate;
 pub use medians::LEAF;
 pub use merge::Keys;
 pub use order::{Order, order};
-pub use schedule::SortSchedule;
+pub use schedule::{PATIENCE, SortSchedule};
 pub use tree::Tree;
 
 /// Upkeep of the order of keys from step to step; no choice changes a bit of a result.

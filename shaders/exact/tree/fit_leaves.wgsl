@@ -1,9 +1,14 @@
-// needs: exact/tree/fit
-// Fits the boxes of leaves to their keys.
+// needs: exact/tree/fit, exact/tree/patience
+// Fits the boxes of leaves to their keys, and sets the limit of the step.
+
+@group(1) @binding(5) var<storage, read_write> reports: array<atomic<u32>>;
 
 @compute @workgroup_size(64)
 fn fit_leaves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let index = linear(group, groups) * LANES + lane;
+    if index == 0u && is_limited() {
+        set_limit();
+    }
     let leaf = index / D;
     let k = index % D;
     if leaf >= leaves() {

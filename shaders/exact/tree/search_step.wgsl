@@ -1,4 +1,4 @@
-// needs: exact/tree/search, report
+// needs: exact/tree/search, exact/tree/patience
 // A step of each key: its strip's sum, then step 4 of the contract; and the step's report, with
 // multiplicities.
 
@@ -40,7 +40,7 @@ var<workgroup> shares: array<Share, LANES>;
 fn search_step(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     row = job.row_first + linear(group, groups) * LANES + lane;
     var share = Share();
-    if row < job.row_end {
+    if row < job.row_end && !(is_limited() && is_left(job.report)) {
         var likely = NOBODY;
         if job.warm == 1u {
             likely = found[3u * row + 2u];

@@ -180,7 +180,7 @@ impl BruteForce {
         let (n, columns, precision) = (self.layout.memory.n, self.layout.memory.d, self.grid.precision);
         let memory = |device: &Device| Ok(Self::layout(device, (n, columns), precision, true)?.memory);
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
-        let base = Job { n: self.layout.n, tiles: self.layout.tiles, report, ..Job::of(step) };
+        let base = Job { n: self.layout.n, tiles: self.layout.tiles, report, filtered: 1, ..Job::of(step) };
         let mut row = 0;
         while row < self.layout.n {
             let range = self.next_rows(row, cost + d, u32::MAX);

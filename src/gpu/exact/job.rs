@@ -57,6 +57,11 @@ job! {
     warm: u32,
     /// The digit to sort by, the least first.
     digit: u32,
+    /// What the tests of a step must not reach, less those allowed for the step before; 0 for any number.
+    limit: [u32; 2],
+    /// Whether the state is wanted as floats too.
+    filtered: u32,
+    unused: u32,
 }
 
 impl Job {

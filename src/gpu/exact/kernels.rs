@@ -3,7 +3,7 @@
 use crate::gpu::exact::job::{self, Job};
 use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
-use crate::space::LEAF as KEYS_A_LEAF;
+use crate::space::{LEAF as KEYS_A_LEAF, PATIENCE as STEPS_AND_SORTS};
 use crate::tokens::Precision;
 
 constants! {
@@ -19,6 +19,8 @@ constants! {
     HASHED: u32 = 256;
     /// Keys of a leaf of the tree.
     LEAF: u32 = KEYS_A_LEAF as u32;
+    /// A step that costs more than this many times the one before, and some sorts, is left.
+    PATIENCE: u32 = STEPS_AND_SORTS[0];
     /// The largest relative error of an operation on f32, rounded in any direction.
     ROUNDING: f32 = f32::EPSILON;
 }

@@ -13,6 +13,10 @@
 //! `merge_starts`, `merge_keys` and `merge_owners`. All of it stays on the device; the host reads a
 //! few words, and everything only when asked for tokens.
 //!
+//! What a step cost decides on a sort one step late, so that the device has the next step by the time
+//! the host knows. The lag is always the same, whenever the words come back. Only a sort is waited
+//! for: the number of keys sizes all that follows.
+//!
 //! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells
 //! the first and the last token in it.
 //!
@@ -22,7 +26,7 @@
 mod coding;
 mod layout;
 
-use std::ops::Range;
+use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
@@ -34,10 +38,11 @@ use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::exact::tree::coding::MortonCode;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
 use crate::gpu::memory::Line;
-use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_WORDS, REPORTS, counter, fresh, report};
+use crate::gpu::read_back::Reading;
+use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_LIMIT, REPORT_WORDS, REPORTS, counter, report};
 use crate::gpu::resident::{Bound, Resident};
 use crate::gpu::table::{Kernel, LANES, Span};
-use crate::gpu::words::{coordinates, words};
+use crate::gpu::words::{coordinates, pair, words};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
@@ -54,7 +59,7 @@ const BITS_BYTES: u64 = 64 << 20;
 const SORT_A_KEY: f64 = 100.0;
 const SORT: f64 = 2e5;
 
-/// The most keys for which the tests of a step are not read before the next one.
+/// The most keys for which the tests of most steps are not read.
 const FEW: u32 = 1 << 14;
 
 /// Keys scored and boxes bounded by a search, of all rows.
@@ -83,6 +88,41 @@ struct Sides {
     order: usize,
 }
 
+/// Steps whose reports are read together.
+#[derive(Default)]
+struct Batch {
+    /// Steps begun, and those whose reports are read or being read.
+    begun: usize,
+    asked: usize,
+    /// Reports being read, in order.
+    readings: VecDeque<Reading>,
+    /// The words of the reports that are known.
+    words: Vec<u32>,
+    /// What was there before each step.
+    before: Vec<Before>,
+}
+
+/// What a step was begun with.
+struct Before {
+    /// Of the queue.
+    budget: f64,
+    keys: u32,
+    /// Whether the step may be left.
+    is_limited: bool,
+}
+
+impl Batch {
+    /// Steps whose reports are known.
+    fn known(&self) -> usize {
+        self.words.len() / REPORT_WORDS as usize
+    }
+
+    /// Whether a step may turn out to have been left.
+    fn is_open(&self) -> bool {
+        self.before[self.known()..].iter().any(|before| before.is_limited)
+    }
+}
+
 /// Tokens on a device, as keys in order.
 pub(crate) struct TreeSearch {
     resident: Resident<Job>,
@@ -104,6 +144,9 @@ pub(crate) struct TreeSearch {
     /// The tests of the last step, and over how many keys.
     tests: Tests,
     rows: u32,
+    /// Sorts, and steps that were left.
+    #[cfg(test)]
+    counts: [u32; 2],
 }
 
 impl TreeSearch {
@@ -135,9 +178,11 @@ impl TreeSearch {
             keys: n,
             first_key: 0,
             warm: false,
-            schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW),
+            schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW).lagging(1),
             tests: Tests::default(),
             rows: n,
+            #[cfg(test)]
+            counts: [0; 2],
         };
         search.resident.write(("coding", 0), &search.code.words()).await?;
         search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
@@ -162,7 +207,6 @@ impl TreeSearch {
         }
         (self.mask, self.warm) = (mask, false);
         if mask == Mask::Causal && self.keys < self.n {
-            self.resident.queue.finish().await?;
             let lattice = self.lattice().await?;
             self.load(&lattice).await?;
         }
@@ -188,43 +232,26 @@ impl TreeSearch {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
             self.resident.start_reports(group.len()).await?;
-            let (mut known, mut whole) = (0, 0);
-            for step in group {
-                if self.schedule.is_asking() {
-                    self.learn(known..whole).await?;
-                    known = whole;
+            let (mut batch, mut interrupted) = (Batch::default(), None);
+            // Steps that turn out to have been left at the end are taken again, too.
+            while interrupted.is_none() && batch.known() < group.len() {
+                while interrupted.is_none() && batch.begun < group.len() {
+                    match self.one_step(&group[batch.begun], &mut batch).await {
+                        Err(Error::Interrupted(reason)) => interrupted = Some(Error::Interrupted(reason)),
+                        taken => taken?,
+                    }
                 }
-                self.turn_to(step.mask).await?;
-                if self.schedule.is_due() {
-                    self.sort().await?;
-                }
-                match self.one_step(step, whole as u32).await {
-                    Err(Error::Interrupted(_)) if reports.len() + whole > 0 => break,
-                    taken => taken?,
-                }
-                self.schedule.note_step();
-                whole += 1;
+                self.learn_all(&mut batch).await?;
             }
-            let read = self.learn(known..whole).await?;
-            let words = read.chunks_exact(REPORT_WORDS as usize);
+            let words = batch.words.chunks_exact(REPORT_WORDS as usize);
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
-            if whole < group.len() {
-                break;
+            match interrupted {
+                Some(error) if reports.is_empty() => return Err(error),
+                Some(_) => break,
+                None => {}
             }
         }
         Ok(reports)
-    }
-
-    /// Waits for the steps so far and counts the tests of some; returns the words of their reports
-    /// and all before.
-    async fn learn(&mut self, steps: Range<usize>) -> Result<Vec<u32>> {
-        let read = self.resident.reports(steps.end).await?;
-        for words in read.chunks_exact(REPORT_WORDS as usize).skip(steps.start) {
-            self.tests = Tests::of(words);
-            self.schedule.learn(self.tests.total());
-        }
-        self.rows = self.keys;
-        Ok(read)
     }
 
     /// The current tokens, in the stored width.
@@ -267,7 +294,7 @@ impl TreeSearch {
         let owner = self.owners().await?;
         let mut tokens = vec![Vec::new(); self.keys as usize];
         (0..).zip(&owner).for_each(|(token, &key)| tokens[key as usize].push(token));
-        let base = self.prepare(step, 0).await?;
+        let base = self.prepare(step, 0, 0).await?;
         let line = self.keys.div_ceil(LEAF as u32) as usize;
         let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
         self.resident.hold(Line::new(("wanted", 0), "masks", 4 * batch as u64)).await?;
@@ -276,7 +303,7 @@ impl TreeSearch {
         for part in rows.chunks(batch) {
             self.resident.queue.submit().await?;
             self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base, None).await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base).await?;
             self.resident.queue.finish().await?;
             let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
@@ -293,57 +320,128 @@ impl TreeSearch {
         Ok(masks)
     }
 
-    /// Takes a step. One that turns out many times dearer than the one before is left, and taken
-    /// again with sorted keys: tokens have met, and each tests all that it has met.
-    async fn one_step(&mut self, step: &Step, index: u32) -> Result<()> {
+    /// Begins a step, or learns that an earlier one was left.
+    async fn one_step(&mut self, step: &Step, batch: &mut Batch) -> Result<()> {
         self.resident.queue.interrupt.check()?;
-        let patience = self.schedule.patience();
-        let base = self.prepare(step, index).await?;
-        if !self.over_rows(&kernels::SEARCH_STEP, self.keys, base, patience).await? {
-            let mut before = self.resident.reports(index as usize).await?;
-            before.extend(fresh(1));
-            self.resident.write(("reports", 0), &before).await?;
-            self.sort().await?;
-            let base = self.prepare(step, index).await?;
-            self.over_rows(&kernels::SEARCH_STEP, self.keys, base, None).await?;
+        while self.schedule.is_asking() {
+            if !self.learn(batch).await? {
+                return Ok(());
+            }
         }
+        let (is_due, turns) = (self.schedule.is_due(), step.mask != self.mask);
+        if (turns || is_due && batch.is_open()) && !self.learn_all(batch).await? {
+            return Ok(());
+        }
+        self.turn_to(step.mask).await?;
+        if is_due && self.schedule.since() > 0 {
+            self.read_reports(batch).await?;
+            self.sort_keys().await?;
+            self.learn_all(batch).await?;
+            self.note_sort();
+        }
+        let budget = self.resident.queue.budget();
+        // The device adds what it counts in the step before, unless that report is no longer there.
+        let before = if batch.begun == 0 { self.tests.total() } else { 0.0 };
+        let limit = self.schedule.patience_after(before).map_or(0, |patience| patience as i64 + 1);
+        let base = self.prepare(step, batch.begun as u32, limit).await?;
+        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
         self.sides.tokens ^= 1;
         self.warm = true;
+        self.schedule.note_step();
+        batch.begun += 1;
+        batch.before.push(Before { budget, keys: self.keys, is_limited: limit > 0 });
+        if self.schedule.will_ask() {
+            self.read_reports(batch).await?;
+        }
         Ok(())
+    }
+
+    /// Has the reports of the steps so far read.
+    async fn read_reports(&mut self, batch: &mut Batch) -> Result<()> {
+        if batch.begun > batch.asked {
+            let words = [batch.asked, batch.begun].map(|step| step * REPORT_WORDS as usize);
+            batch.readings.push_back(self.resident.start_reading(("reports", 0), words[0]..words[1]).await?);
+            batch.asked = batch.begun;
+        }
+        Ok(())
+    }
+
+    /// Waits for every step, and learns what it cost. False if one was left.
+    async fn learn_all(&mut self, batch: &mut Batch) -> Result<bool> {
+        self.read_reports(batch).await?;
+        while !batch.readings.is_empty() {
+            if !self.learn(batch).await? {
+                return Ok(false);
+            }
+        }
+        // Nothing is left to wait for, but the time is taken.
+        self.resident.queue.finish().await?;
+        Ok(true)
+    }
+
+    /// Waits for the first reports that are being read, and learns what their steps cost. False if a
+    /// step was left: it turned out many times dearer than the one before, since tokens have met, and
+    /// each tests all that it has met. It is then the next to be begun, and its keys are sorted.
+    async fn learn(&mut self, batch: &mut Batch) -> Result<bool> {
+        let Some(reading) = batch.readings.pop_front() else { return Ok(true) };
+        let mut read = Vec::new();
+        self.resident.device.take(&mut read, reading).await?;
+        for words in read.chunks_exact(REPORT_WORDS as usize) {
+            let tests = Tests::of(words);
+            if tests.total() >= counter(words, REPORT_LIMIT) as f64 {
+                self.go_back(batch).await?;
+                return Ok(false);
+            }
+            (self.tests, self.rows) = (tests, batch.before[batch.known()].keys);
+            batch.words.extend_from_slice(words);
+            self.schedule.learn(tests.total());
+        }
+        Ok(true)
+    }
+
+    /// Goes back to the state before the first step that is not known of, and sorts. Steps after one
+    /// that was left have done nothing.
+    async fn go_back(&mut self, batch: &mut Batch) -> Result<()> {
+        #[cfg(test)]
+        {
+            self.counts[1] += 1;
+        }
+        let known = batch.known();
+        self.resident.restart_reports(known..batch.begun).await?;
+        self.resident.queue.restore_budget(batch.before[known].budget);
+        self.sides.tokens ^= (batch.begun - known) % 2;
+        batch.readings.clear();
+        batch.before.truncate(known);
+        (batch.begun, batch.asked) = (known, known);
+        self.sort().await
     }
 
     /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
     /// beforehand: at first as much as a look at every key, then what the last ones did, since the
-    /// queue measures. False if their tests come to more than `patience`; some rows are then left
-    /// out. That depends on the sum of the tests alone, which only rises, not on submissions.
-    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job, patience: Option<f64>) -> Result<bool> {
+    /// queue measures.
+    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;
         while row < count {
             let [fit, _] = self.resident.queue.fit(cost);
             let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
             self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
-            let is_submitted = self.resident.queue.charge(f64::from(end - row) * cost).await?;
+            self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;
-            if let Some(patience) = patience.filter(|_| is_submitted || row == count) {
-                let read = self.resident.reports(base.report as usize + 1).await?;
-                if Tests::of(&read[read.len() - REPORT_WORDS as usize..]).total() > patience {
-                    return Ok(false);
-                }
-            }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Makes queries and fits the tree; returns the parameters that the step's dispatches share.
-    async fn prepare(&mut self, step: &Step, index: u32) -> Result<Job> {
+    async fn prepare(&mut self, step: &Step, index: u32, limit: i64) -> Result<Job> {
         let (n, d, precision) = (self.n as usize, self.d as usize, self.grid.precision);
         let memory = |device: &Device| memory(n, d, precision, true, device.limits());
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
         let leaves = self.keys.div_ceil(LEAF as u32);
         let first_leaf = leaves.next_power_of_two();
         let (first_key, warm) = (self.first_key, u32::from(self.warm));
-        let base = Job { n: self.keys, report: index, first_leaf, first_key, warm, ..Job::of(step) };
+        let base =
+            Job { n: self.keys, report: index, first_leaf, first_key, warm, limit: pair(limit), ..Job::of(step) };
         let all = Job { row_end: self.keys, ..base };
         match step.matrix {
             TokenMatrix::Identity => {}
@@ -360,8 +458,22 @@ impl TreeSearch {
         Ok(base)
     }
 
-    /// Puts the keys in order and merges those that are equal.
+    /// Puts the keys in order and merges those that are equal; all steps before are known of.
     async fn sort(&mut self) -> Result<()> {
+        self.sort_keys().await?;
+        self.note_sort();
+        Ok(())
+    }
+
+    fn note_sort(&mut self) {
+        self.schedule.note_sort(SORT_A_KEY.mul_add(f64::from(self.keys), SORT), self.keys > FEW);
+    }
+
+    async fn sort_keys(&mut self) -> Result<()> {
+        #[cfg(test)]
+        {
+            self.counts[0] += 1;
+        }
         let (n, keys) = (self.n, self.keys);
         let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
         self.push(&kernels::NUMBER, keys, base).await?;
@@ -379,11 +491,12 @@ impl TreeSearch {
         self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
         self.sides.tokens ^= 1;
         self.sides.marks ^= 1;
+        let reading = self.resident.start_reading(("sorted", 0), 0..2).await?;
+        let mut sorted = Vec::new();
+        self.resident.device.take(&mut sorted, reading).await?;
         self.resident.queue.finish().await?;
-        let sorted = self.resident.read(("sorted", 0), 2).await?;
         (self.keys, self.first_key) = (sorted[0], sorted[1]);
         self.warm = false;
-        self.schedule.note_sort(SORT_A_KEY.mul_add(f64::from(self.keys), SORT), self.keys > FEW);
         Ok(())
     }
 

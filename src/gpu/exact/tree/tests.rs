@@ -2,8 +2,11 @@
 
 use pollster::block_on;
 
+use crate::exact::Steps;
 use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::tree::*;
+use crate::model::{Gain, Matrix, Model, Operator, Rule, StripForm};
+use crate::schedule::Schedule;
 use crate::space::{Keys, Order};
 use crate::tokens::Precision;
 
@@ -77,6 +80,91 @@ fn sorted_and_merged_as_on_the_cpu() {
                 assert!(keys.is_sorted_by_key(|key| code(&key.0)), "n = {n}, d = {d}");
             }
             assert_eq!(searched.first_key, owner[0]);
+        }
+    }
+}
+
+/// Steps of localmax at α = 1 of a cloud; below `meeting` tokens creep.
+fn steps_of(n: usize, meeting: u64, count: u64, scores: Operator) -> (Tokens, Grid, Vec<Step>) {
+    let rows: Vec<f64> =
+        (0..n).flat_map(|i| [7919, 104_729, 611_953].map(|p| (i * p % 65_521) as f64 / 65_521.0)).collect();
+    let tokens = Tokens::from_flat(n, 3, rows).expect("tokens");
+    let grid = Grid::of(&tokens, Precision::F32);
+    let rule = Rule::Localmax { delta: Schedule::Constant(0.001), strip: StripForm::Score };
+    let model = Model::averaging(rule, scores, Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
+    let mut steps = Steps::new(&model, grid, 3);
+    let mut at = |t: u64| {
+        let step = steps.at(t).expect("a step");
+        Step { gain: if t < meeting { 1 } else { (1 << 32) - 1 }, ..step }
+    };
+    (tokens, grid, (0..count).map(&mut at).collect())
+}
+
+/// A card that waits for its host between two steps computes half of the time. Which steps are
+/// preceded by a sort must not depend on how many steps are asked for at once, or on what the host
+/// knows by then.
+#[test]
+fn steps_follow_one_another_without_a_wait() {
+    let (tokens, grid, steps) = steps_of(FEW as usize + 100, 0, 21, Operator::constant(Matrix::Identity));
+    for device in devices() {
+        let device = device.counted();
+        let run = |batch: usize| {
+            block_on(async {
+                let mut search = TreeSearch::new(&device, &tokens, grid, false, Upkeep::default()).await?;
+                device.take_timings();
+                let (mut sorts, mut reports) = (Vec::new(), Vec::new());
+                for steps in steps.chunks(batch) {
+                    reports.extend(search.step(steps).await?);
+                    sorts.push((search.counts, search.effort()));
+                }
+                Ok::<_, Error>((sorts, reports, search.tokens().await?.hash(), device.take_timings()))
+            })
+            .expect("a run")
+        };
+        let (one, reports, hash, _) = run(1);
+        for batch in [7, 21] {
+            let (some, also, same, timings) = run(batch);
+            assert_eq!((also, same), (reports.clone(), hash));
+            let expected: Vec<_> = one.iter().skip(batch - 1).step_by(batch).copied().collect();
+            assert_eq!(some, expected, "{batch} steps at once");
+            // Sorts are waited for, and the ends of batches, and the tokens; nothing else.
+            let [sorts, left] = some[some.len() - 1].0;
+            let most = u64::from(sorts + 2 * left) + 21 / batch as u64 + 1;
+            assert!(timings.stalls <= most, "{timings:?}, and {sorts} sorts");
+        }
+    }
+}
+
+/// Tokens that meet in one step all test one another in the next: it must be left, with the one after
+/// it that is under way already, and both taken again to the same state.
+#[test]
+fn a_step_that_turns_dear_is_taken_again() {
+    let turned = Matrix::dense(&[vec![0.5, 0.25, 0.0], vec![-0.25, 0.5, 0.0], vec![0.0, 0.0, 0.75]]).expect("a matrix");
+    for scores in [Matrix::Identity, turned] {
+        let plain = scores == Matrix::Identity;
+        let (tokens, grid, steps) = steps_of(FEW as usize + 100, 12, 18, Operator::constant(scores));
+        for device in devices() {
+            let run = |sort_every, batch: usize| {
+                block_on(async {
+                    let upkeep = Upkeep { sort_every, merge: true };
+                    let mut search = TreeSearch::new(&device, &tokens, grid, !plain, upkeep).await?;
+                    let mut reports = Vec::new();
+                    for steps in steps.chunks(batch) {
+                        reports.extend(search.step(steps).await?);
+                    }
+                    let moved: Vec<_> = reports.iter().map(|r| (r.t, r.moved, r.strip_total)).collect();
+                    Ok::<_, Error>((search.counts, moved, search.tokens().await?.hash()))
+                })
+                .expect("a run")
+            };
+            let (_, reports, hash) = run(Some(1), 18);
+            let (counts, also, same) = run(None, 18);
+            assert_eq!((also, same), (reports.clone(), hash));
+            assert!(counts[1] > 0, "no step was left: {counts:?}");
+            if plain {
+                let batch = 1;
+                assert_eq!(run(None, batch), (counts, reports.clone(), hash), "{batch} steps at once");
+            }
         }
     }
 }
