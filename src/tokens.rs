@@ -81,6 +81,35 @@ fn in_parts<T: Copy, const N: usize, E>(
 /// Coordinates handled at a time.
 const PART: usize = 1 << 13;
 
+/// Bytes that are hashed at a time, and those from which threads share them.
+const HASHED: [usize; 2] = [8 << 20, 256 << 10];
+
+/// Adds coordinates as little-endian bytes to a hash: as they lie, where that is what they are. The
+/// lattice has one zero: what `is_negative_zero` finds is hashed by `bytes`, as the positive one.
+fn add<T: bytemuck::Pod, const N: usize>(
+    hasher: &mut blake3::Hasher,
+    all: &[T],
+    is_negative_zero: impl Fn(T) -> bool,
+    bytes: impl Fn(T) -> [u8; N] + Copy,
+) {
+    for part in all.chunks(HASHED[0] / N) {
+        // No branch inside: vectors look through all of it.
+        if cfg!(target_endian = "little") && !part.iter().fold(false, |any, &x| any | is_negative_zero(x)) {
+            let lying: &[u8] = bytemuck::cast_slice(part);
+            if lying.len() < HASHED[1] {
+                hasher.update(lying)
+            } else {
+                hasher.update_rayon(lying)
+            };
+        } else {
+            let Ok(()) = in_parts(part, bytes, |bytes| {
+                hasher.update(bytes);
+                Ok::<_, Infallible>(())
+            });
+        }
+    }
+}
+
 /// The place of the first coordinate that is not finite.
 fn not_finite<T: Copy>(all: &[T], is_finite: impl Fn(T) -> bool) -> Option<usize> {
     // Whole parts without a branch inside, which vectors look through.
@@ -229,15 +258,40 @@ impl Tokens {
         hasher.update(&(self.n as u64).to_le_bytes());
         hasher.update(&(self.d as u64).to_le_bytes());
         hasher.update(self.precision().name().as_bytes());
-        let take = |bytes: &[u8]| {
-            hasher.update(bytes);
-            Ok::<_, Infallible>(())
-        };
-        // +0.0 turns a negative zero into the positive one: the lattice has one zero.
-        let Ok(()) = match &self.coordinates {
-            Coordinates::F32(v) => in_parts(v, |x| (x + 0.0).to_le_bytes(), take),
-            Coordinates::F64(v) => in_parts(v, |x| (x + 0.0).to_le_bytes(), take),
-        };
+        match &self.coordinates {
+            Coordinates::F32(v) => {
+                add(&mut hasher, v, |x| x.to_bits() == (-0.0f32).to_bits(), |x| (x + 0.0).to_le_bytes())
+            }
+            Coordinates::F64(v) => {
+                add(&mut hasher, v, |x| x.to_bits() == (-0.0f64).to_bits(), |x| (x + 0.0).to_le_bytes())
+            }
+        }
         hasher.finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hash is what two people compare: it must not depend on how many bytes are taken at once, by
+    /// whom, or on the sign of a zero.
+    #[test]
+    fn a_hash_is_of_all_bytes_in_order() {
+        for n in [1, 100, HASHED[1] / 24 + 1, HASHED[0] / 24 + 7] {
+            let mut rows: Vec<f64> = (0..3 * n).map(|i| f64::from(i as u32).sin()).collect();
+            for zero in [0.0, -0.0] {
+                rows[2 * n] = zero;
+                let hash = |precision: Precision, bytes: Vec<u8>| {
+                    let head = [(n as u64).to_le_bytes(), 3u64.to_le_bytes()].concat();
+                    blake3::hash(&[&head[..], precision.name().as_bytes(), &bytes].concat())
+                };
+                let single: Vec<f32> = rows.iter().map(|&x| x as f32).collect();
+                let bytes = single.iter().flat_map(|x| (x + 0.0).to_le_bytes()).collect();
+                assert_eq!(Tokens::from_flat(n, 3, single).unwrap().hash(), hash(Precision::F32, bytes), "n = {n}");
+                let bytes = rows.iter().flat_map(|x| (x + 0.0).to_le_bytes()).collect();
+                assert_eq!(Tokens::from_flat(n, 3, rows.clone()).unwrap().hash(), hash(Precision::F64, bytes));
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
 use crate::gpu::table::{Kernel, Span};
-use crate::gpu::words::{coordinates, words};
+use crate::gpu::words::{tokens, words};
 use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
@@ -91,7 +91,7 @@ impl BruteForce {
         let (n, d) = (self.layout.n as usize, self.layout.d as usize);
         let [bytes, ..] = element_bytes(self.grid.precision);
         let words = self.resident.read(("tokens", self.current), n * d * bytes as usize / 4).await?;
-        self.grid.tokens(n, d, &coordinates(&words, self.grid.precision))
+        tokens(self.grid, (n, d), &words, |i| i)
     }
 
     /// Argmax and strip size of every row in the last step taken, unless masks were asked for

@@ -42,7 +42,7 @@ use crate::gpu::read_back::Reading;
 use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_LIMIT, REPORT_WORDS, REPORTS, counter, report};
 use crate::gpu::resident::{Bound, Resident};
 use crate::gpu::table::{Kernel, LANES, Span};
-use crate::gpu::words::{coordinates, pair, words};
+use crate::gpu::words::{coordinates, pair, tokens, words};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
@@ -259,18 +259,23 @@ impl TreeSearch {
     /// # Errors
     /// Device failures.
     pub(crate) async fn tokens(&self) -> Result<Tokens> {
-        self.grid.tokens(self.n as usize, self.d as usize, &self.lattice().await?)
+        let (rows, owner) = (self.rows_of_keys().await?, self.owners().await?);
+        tokens(self.grid, (self.n as usize, self.d as usize), &rows, |i| owner[i] as usize)
     }
 
     /// The coordinates of every token.
     async fn lattice(&self) -> Result<Vec<i64>> {
         let d = self.d as usize;
-        let [bytes, ..] = element_bytes(self.grid.precision);
-        let rows =
-            self.resident.read(("tokens", self.sides.tokens), self.keys as usize * d * bytes as usize / 4).await?;
-        let rows = coordinates(&rows, self.grid.precision);
+        let rows = coordinates(&self.rows_of_keys().await?, self.grid.precision);
         let owner = self.owners().await?;
         Ok(owner.iter().flat_map(|&key| &rows[key as usize * d..][..d]).copied().collect())
+    }
+
+    /// The words of the coordinates of every key.
+    async fn rows_of_keys(&self) -> Result<Vec<u32>> {
+        let [bytes, ..] = element_bytes(self.grid.precision);
+        let words = self.keys as usize * self.d as usize * bytes as usize / 4;
+        self.resident.read(("tokens", self.sides.tokens), words).await
     }
 
     /// Argmax and strip size of every token in the last step taken, unless masks were asked for
