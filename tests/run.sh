@@ -189,6 +189,8 @@ if [ "$(uname)" = Linux ] && [ -z "${VK_DRIVER_FILES:-}" ]; then
     [ -n "$VK_DRIVER_FILES" ] || die 'no Vulkan driver that computes rightly: install Mesa 23 or newer, or name a manifest in VK_DRIVER_FILES'
 fi
 export VK_DRIVER_FILES=${VK_DRIVER_FILES:-}
+# Kernels that drivers have compiled: not in the folder of the user.
+export LOCALMAX_CACHE=${LOCALMAX_CACHE:-$PWD/target/pipelines}
 if [ "${1:-}" = drivers ]; then
     printf 'export VK_DRIVER_FILES=%q\n' "$VK_DRIVER_FILES"
     exit 0

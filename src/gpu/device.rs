@@ -1,7 +1,7 @@
 //! An opened adapter: buffers with caught errors, submissions with a watchdog, reading back, the
 //! driver probe.
 
-use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
+use crate::gpu::cache::{self, PipelineCache};
+use crate::gpu::pipeline::{Key, Module, Pipeline, Pipelines, bind_group, compute_pipeline, layout};
 use crate::gpu::timing::Timings;
 use crate::gpu::wait;
-use crate::tokens::Precision;
 
 /// Longest wait for one submission. They are cut to a fraction of a second, so this is a device
 /// that hangs.
@@ -19,29 +20,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Bytes copied at a time between host and device.
 pub(crate) const COPY_BYTES: u64 = 32 << 20;
-
-/// Kernels by the text they are made from, entry point, precision and d.
-type Pipelines = HashMap<Key, Pipeline>;
-pub(crate) type Key = (&'static str, &'static str, Precision, usize);
-
-/// A buffer that a kernel binds: the variable's name, and whether the kernel writes to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) name: &'static str,
-    pub(crate) writes: bool,
-}
-
-/// The source of a kernel.
-pub(crate) struct Module {
-    /// The entry point.
-    pub(crate) entry: &'static str,
-    /// The buffers of group 1.
-    pub(crate) slots: Vec<Slot>,
-    pub(crate) source: String,
-    /// Whether it is compiled without naga's counters in every loop, which keep drivers from
-    /// unrolling them.
-    pub(crate) trusted: bool,
-}
 
 /// Work that was handed to the device.
 #[derive(Clone, Debug)]
@@ -87,6 +65,8 @@ pub struct Device {
     limits: wgpu::Limits,
     lost: Arc<Mutex<Option<String>>>,
     pipelines: Arc<Mutex<Pipelines>>,
+    /// Kernels of other processes, where the driver hands them out.
+    cache: Option<Arc<PipelineCache>>,
     submitted: Arc<Submitted>,
     /// Buffers that the host reads from, while none is read.
     pub(crate) staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
@@ -101,25 +81,21 @@ pub struct Device {
     fault: Option<(&'static str, &'static str)>,
 }
 
-/// A kernel compiled for one d and precision.
-#[derive(Clone, Debug)]
-pub(crate) struct Pipeline {
-    pub(crate) raw: wgpu::ComputePipeline,
-    /// The entry point.
-    pub(crate) entry: &'static str,
-    /// The layout of group 1.
-    layout: wgpu::BindGroupLayout,
-    /// The buffers of group 1.
-    pub(crate) slots: Arc<[Slot]>,
-}
-
 impl Device {
-    /// Opens an adapter within limits, with features that it has.
+    /// Opens an adapter within limits, with features that it has; its compiled kernels are kept in a
+    /// folder.
     ///
     /// # Errors
     /// The device cannot be opened; limits above the adapter's.
-    pub(crate) async fn connect(adapter: &Adapter, limits: wgpu::Limits, features: wgpu::Features) -> Result<Self> {
+    pub(crate) async fn connect(
+        adapter: &Adapter,
+        limits: wgpu::Limits,
+        features: wgpu::Features,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let name = adapter.name();
+        let file = folder.and_then(|folder| PipelineCache::path(adapter, folder));
+        let features = if file.is_some() { features | cache::FEATURES } else { features };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
             required_features: features,
@@ -140,13 +116,14 @@ impl Device {
         raw.set_device_lost_callback(move |_, message| keep(&note, format!("the device was lost: {message}")));
         raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&uncaught, one_line(&error))));
         let job_layout = layout(&raw, &[wgpu::BufferBindingType::Uniform]);
-        Ok(Self {
+        let mut device = Self {
             raw,
             queue,
             adapter: adapter.clone(),
             limits,
             lost,
             pipelines: Arc::default(),
+            cache: None,
             submitted: Arc::default(),
             staging: Arc::default(),
             job_layout,
@@ -154,7 +131,19 @@ impl Device {
             timings: None,
             is_marked: false,
             fault: None,
-        })
+        };
+        if let Some(file) = file {
+            let kept = cache::read(&file);
+            // Of another device, they are refused.
+            for kept in [kept.as_deref(), None] {
+                let make = |raw: &wgpu::Device| PipelineCache::new(raw, file.clone(), kept);
+                if let Ok(made) = device.guarded("compiled kernels", 0, make).await {
+                    device.cache = Some(Arc::new(made));
+                    break;
+                }
+            }
+        }
+        Ok(device)
     }
 
     /// The adapter behind it.
@@ -306,41 +295,32 @@ impl Device {
         })
     }
 
-    /// The pipeline of a module, compiled at its first use.
+    /// The pipeline of a module, compiled at its first use. Others may be compiled at the same time.
     pub(crate) async fn pipeline(&self, key: Key, module: impl FnOnce() -> Module) -> Result<Pipeline> {
         let known = || self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        let (entry, made, refusal) = {
-            let mut known = known();
-            if let Some(pipeline) = known.get(&key) {
-                return Ok(pipeline.clone());
-            }
-            let watch = self.watch();
-            let mut module = module();
-            if let Some((right, wrong)) = self.fault {
-                module.source = module.source.replace(right, wrong);
-            }
-            let made = self.compiled(&module);
-            known.insert(key, made.clone());
-            (module.entry, made, watch.end())
-        };
-        let accepted = self.require_accepted(entry, 0, refusal.await);
-        if accepted.is_err() {
-            known().remove(&key);
+        if let Some(pipeline) = known().get(&key) {
+            return Ok(pipeline.clone());
         }
-        accepted.map(|()| made)
+        let mut module = module();
+        if let Some((right, wrong)) = self.fault {
+            module.source = module.source.replace(right, wrong);
+        }
+        let watch = self.watch();
+        let made = Pipeline::new(&self.raw, &self.job_layout, &module, self.cache.as_deref());
+        self.require_accepted(module.entry, 0, watch.end().await)?;
+        Ok(known().entry(key).or_insert(made).clone())
     }
 
-    fn compiled(&self, module: &Module) -> Pipeline {
-        let slots = module.slots.iter();
-        let types: Vec<_> = slots.map(|slot| wgpu::BufferBindingType::Storage { read_only: !slot.writes }).collect();
-        let layout = layout(&self.raw, &types);
-        let layouts = self.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(module.entry),
-            bind_group_layouts: &[Some(&self.job_layout), Some(&layout)],
-            immediate_size: 0,
-        });
-        let raw = compute_pipeline(&self.raw, module.entry, &module.source, module.trusted, Some(&layouts));
-        Pipeline { raw, entry: module.entry, layout, slots: module.slots.as_slice().into() }
+    /// The number of pipelines compiled.
+    pub(crate) fn pipelines(&self) -> usize {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Keeps the compiled kernels for other processes.
+    pub(crate) fn keep_pipelines(&self) {
+        if let Some(cache) = &self.cache {
+            cache.store();
+        }
     }
 
     /// Group 0 of every kernel: one job of a buffer of jobs, by a dynamic offset.
@@ -384,7 +364,7 @@ impl Device {
         let [across, down] = self.spread(groups);
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
-                let pipeline = compute_pipeline(raw, entry, source, trusted, None);
+                let pipeline = compute_pipeline(raw, entry, source, trusted, None, self.cache.as_deref());
                 let whole = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding());
                 let binding = bind_group(raw, entry, &pipeline.get_bind_group_layout(0), whole);
                 (pipeline, binding)
@@ -403,72 +383,6 @@ impl Device {
         self.wait(submission).await?;
         Ok(started.elapsed())
     }
-}
-
-/// A compiled module. A trusted one, where the time goes, does without naga's counters in every
-/// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
-/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked. Workgroup
-/// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
-/// it, so kernels write first what they read.
-#[allow(unsafe_code)]
-fn compute_pipeline(
-    raw: &wgpu::Device,
-    entry: &str,
-    source: &str,
-    trusted: bool,
-    layout: Option<&wgpu::PipelineLayout>,
-) -> wgpu::ComputePipeline {
-    let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
-    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
-    // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
-    // those of a search over the nodes of a tree: one takes bits from a word, the others go from
-    // node to node in depth-first order and never come back to one.
-    let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
-    raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(entry),
-        layout,
-        module: &module,
-        entry_point: Some(entry),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            zero_initialize_workgroup_memory: false,
-            ..wgpu::PipelineCompilationOptions::default()
-        },
-        cache: None,
-    })
-}
-
-/// A layout of buffers; a uniform one has a dynamic offset.
-fn layout(raw: &wgpu::Device, types: &[wgpu::BufferBindingType]) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = (0..)
-        .zip(types)
-        .map(|(binding, &ty)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty,
-                has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform,
-                min_binding_size: None,
-            },
-            count: None,
-        })
-        .collect();
-    raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
-}
-
-/// A group of buffers, in the order of their bindings.
-fn bind_group<'a>(
-    raw: &wgpu::Device,
-    label: &str,
-    layout: &wgpu::BindGroupLayout,
-    buffers: impl IntoIterator<Item = wgpu::BufferBinding<'a>>,
-) -> wgpu::BindGroup {
-    let entries: Vec<_> = (0..)
-        .zip(buffers)
-        .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) })
-        .collect();
-    raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }
 
 fn one_line(error: &wgpu::Error) -> String {

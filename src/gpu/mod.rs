@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `adapter`, `manifest`, `heap` | the adapters of this machine, their drivers and memory |
 //! | `device`, `read_back`, `probe`, `wait` | an opened adapter, which lives as long as an engine; reading its buffers; its probe; waiting for it |
+//! | `pipeline`, `cache` | kernels compiled by a driver; those kept on the disk for other processes |
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
@@ -15,6 +16,7 @@
 
 mod adapter;
 mod blocking;
+mod cache;
 mod device;
 mod exact;
 mod heap;
@@ -23,6 +25,7 @@ mod marks;
 mod memory;
 pub mod modules;
 mod peak;
+mod pipeline;
 mod probe;
 mod queue;
 mod read_back;

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::gpu::device::{Device, Module};
+use crate::gpu::device::Device;
 use crate::gpu::peak::MULTIPLY_ADD;
+use crate::gpu::pipeline::Module;
 use crate::gpu::probe::PROBE;
-use crate::gpu::table::Kernel;
+use crate::gpu::table::{self, Kernel};
 use crate::gpu::wgsl::Parameters;
 use crate::gpu::{exact, real};
 use crate::tokens::Precision;
@@ -45,13 +46,10 @@ pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
 
 /// Compiles the kernels of every rule for f32 and d; how many there are.
 pub(crate) async fn compile(device: &Device, d: usize) -> Result<usize> {
-    for kernel in exact::KERNELS {
-        kernel.pipeline::<exact::Job>(device, Precision::F32, d).await?;
-    }
+    let all = |kernels: &'static [Kernel]| kernels.iter().collect::<Vec<_>>();
+    table::compile::<exact::Job>(device, &all(exact::KERNELS), Precision::F32, d).await?;
     let real = if d <= real::NARROW { real::KERNELS } else { &[] };
-    for kernel in real {
-        kernel.pipeline::<real::Job>(device, Precision::F32, d).await?;
-    }
+    table::compile::<real::Job>(device, &all(real), Precision::F32, d).await?;
     Ok(exact::KERNELS.len() + real.len())
 }
 

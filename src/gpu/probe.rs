@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Adapter;
+use crate::gpu::cache;
 use crate::gpu::device::Device;
 use crate::gpu::marks;
 
@@ -15,7 +16,7 @@ impl Device {
     /// # Errors
     /// The device cannot be opened, or its driver computes wrongly; limits above the adapter's.
     pub async fn request(adapter: &Adapter, limits: wgpu::Limits) -> Result<Self> {
-        let device = Self::connect(adapter, limits, wgpu::Features::empty()).await?;
+        let device = Self::connect(adapter, limits, wgpu::Features::empty(), cache::folder().as_deref()).await?;
         device.probe().await?;
         Ok(device)
     }
@@ -27,7 +28,7 @@ impl Device {
     /// As [`Device::request`]; an adapter without timestamps.
     pub async fn request_timed(adapter: &Adapter) -> Result<Self> {
         marks::require(adapter)?;
-        let device = Self::connect(adapter, adapter.limits(), marks::FEATURES).await?;
+        let device = Self::connect(adapter, adapter.limits(), marks::FEATURES, cache::folder().as_deref()).await?;
         device.probe().await?;
         Ok(device.counted())
     }

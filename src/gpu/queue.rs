@@ -6,8 +6,9 @@ use bytemuck::Pod;
 
 use crate::clock::Instant;
 use crate::error::Result;
-use crate::gpu::device::{Device, Pipeline, Submission};
+use crate::gpu::device::{Device, Submission};
 use crate::gpu::marks::Marks;
+use crate::gpu::pipeline::Pipeline;
 use crate::gpu::read_back::Reading;
 use crate::interrupt::Interrupt;
 

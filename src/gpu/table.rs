@@ -11,10 +11,16 @@
 //! filters the exact score, moved by up to a share of its bound. A share below 1 leaves all bits as
 //! they are, on every device, or a bound is wrong.
 
+#[cfg(not(target_family = "wasm"))]
+use rayon::prelude::*;
+
 use crate::error::Result;
-use crate::gpu::device::{Device, Module, Pipeline, Slot};
+use crate::gpu::device::Device;
+use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::wgsl::{Parameters, constants};
+#[cfg(not(target_family = "wasm"))]
+use crate::threads;
 use crate::tokens::Precision;
 
 constants! {
@@ -217,6 +223,34 @@ impl Kernel {
         let key = (self.part(precision, d).name, self.entry, precision, d);
         device.pipeline(key, || self.module::<J>(precision, d, device.hostile)).await
     }
+}
+
+/// Compiles kernels side by side, where the platform has threads, and keeps them for other processes.
+///
+/// # Errors
+/// A kernel that the device refuses; threads that cannot be started.
+pub(crate) async fn compile<J: Parameters>(
+    device: &Device,
+    kernels: &[&Kernel],
+    precision: Precision,
+    d: usize,
+) -> Result<()> {
+    let before = device.pipelines();
+    #[cfg(not(target_family = "wasm"))]
+    {
+        threads::start(None)?;
+        let one = |kernel: &&Kernel| pollster::block_on(kernel.pipeline::<J>(device, precision, d)).map(drop);
+        // The longest take as long as all others together: one at a time is handed out.
+        kernels.par_iter().with_max_len(1).try_for_each(one)?;
+    }
+    #[cfg(target_family = "wasm")]
+    for kernel in kernels {
+        kernel.pipeline::<J>(device, precision, d).await?;
+    }
+    if device.pipelines() > before {
+        device.keep_pipelines();
+    }
+    Ok(())
 }
 
 /// Makes constants of kernels, one a line, and the list of all, [`ALL`].

@@ -12,7 +12,7 @@ use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
-use crate::gpu::table::{Kernel, Span};
+use crate::gpu::table::{Kernel, Span, compile};
 use crate::gpu::words::{tokens, words};
 use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
@@ -41,6 +41,7 @@ impl BruteForce {
         let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
+        compile::<Job>(device, &kernels::of_brute_force(matrix), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
@@ -295,7 +296,9 @@ mod tests {
             let device = Device::open_within(&adapter, limits).unwrap();
             let counts = block_on(async {
                 let mut state = BruteForce::new(&device, &tokens, grid, false).await?;
+                let compiled = device.pipelines();
                 state.step(std::slice::from_ref(&step)).await?;
+                assert_eq!(device.pipelines(), compiled, "a step waited for a compiler");
                 Ok::<_, Error>([state.resident.queue.count, state.layout.dispatches()])
             });
             let [sent, planned] = counts.unwrap();

@@ -79,6 +79,20 @@ kernels! {
     MERGE_OWNERS = Kernel::new("merge_owners", part!("exact/tree/merge_owners"), Span::threads_of_rows).of_every_d();
 }
 
+/// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity.
+pub(crate) fn of_brute_force(matrix: bool) -> Vec<&'static Kernel> {
+    let queries: &[_] = if matrix { &[&MULTIPLE, &DENSE] } else { &[&IDENTITY] };
+    [queries, &[&SCORES, &STRIPS, &PEAKS, &WIDTHS, &MOVES]].concat()
+}
+
+/// The kernels that a search takes, for a step and a sort.
+pub(crate) fn of_search(matrix: bool) -> Vec<&'static Kernel> {
+    let queries: &[_] = if matrix { &[&MULTIPLE, &DENSE] } else { &[] };
+    let sort: [&Kernel; 8] =
+        [&NUMBER, &SORT_COUNTS, &SORT_SCATTER, &SCAN_COUNTS, &SCAN_BLOCKS, &MERGE_STARTS, &MERGE_KEYS, &MERGE_OWNERS];
+    [&[&SEARCH_STEP, &FIT_LEAVES, &FIT_NODES], queries, &sort].concat()
+}
+
 impl Parameters for Job {
     fn prelude(d: usize) -> String {
         let own = format!("const D: u32 = {d};\nconst ROWS: u32 = {};\n", score_rows(d as u64));

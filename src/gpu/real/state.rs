@@ -7,12 +7,12 @@ use crate::gpu::device::Device;
 use crate::gpu::memory::Line;
 use crate::gpu::memory::Name;
 use crate::gpu::real::job::Job;
-use crate::gpu::real::kernels::{NARROW, ROWS, TILE};
+use crate::gpu::real::kernels::{self, NARROW, ROWS, TILE};
 use crate::gpu::real::layout::{Needs, RealLayout};
 use crate::gpu::real::matrices::{Matrices, Role};
 use crate::gpu::report::REPORTS;
 use crate::gpu::resident::{Bound, Resident, within};
-use crate::gpu::table::{Kernel, Span};
+use crate::gpu::table::{Kernel, Span, compile};
 use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::Strips;
@@ -67,6 +67,7 @@ impl RealGpu {
         let (n, d) = (tokens.n(), tokens.d());
         let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
         resident.hold(Line::new(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)).await?;
+        compile::<Job>(device, &kernels_of(Needs::of(model), d), Precision::F32, d).await?;
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
             resident.hold(Line::new(name, name.0, 16)).await?;
@@ -194,4 +195,16 @@ fn needs_single(model: &Model) -> Error {
     Error::input(format!(
         "the gpu engine runs rule {name} at precision f32 alone; take --precision f32 or --engine cpu"
     ))
+}
+
+/// The kernels that a step takes, but for rare ones, which are compiled where they are met.
+fn kernels_of(needs: Needs, d: usize) -> Vec<&'static Kernel> {
+    let scores: &[&Kernel] = match (needs.choice, d <= NARROW) {
+        (true, _) => &[&kernels::SCORE, &kernels::WEIGH, &kernels::DRAW],
+        (false, true) => &[&kernels::ATTEND],
+        (false, false) => &[&kernels::SCORE, &kernels::WEIGH, &kernels::VALUES],
+    };
+    let matrices: &[&Kernel] = if needs.matrices > 0 { &[&kernels::APPLY] } else { &[] };
+    let all = [&kernels::EXTENT, &kernels::SCALE, &kernels::QUERIES, &kernels::MERGE, &kernels::MEANS, &kernels::MOVES];
+    [scores, matrices, &all].concat()
 }

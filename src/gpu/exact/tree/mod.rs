@@ -25,27 +25,26 @@
 
 mod coding;
 mod layout;
+mod sort;
+mod steps;
 
-use std::collections::VecDeque;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
-use crate::gpu::exact::kernels::{self, BLOCK, HASHED, LEVELS, RADIX, RUN};
+use crate::gpu::exact::kernels::{self, LEVELS};
 use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::exact::tree::coding::MortonCode;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
 use crate::gpu::memory::Line;
-use crate::gpu::read_back::Reading;
-use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, REPORT_LIMIT, REPORT_WORDS, REPORTS, counter, report};
+use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, counter};
 use crate::gpu::resident::{Bound, Resident};
-use crate::gpu::table::{Kernel, LANES, Span};
+use crate::gpu::table::{Kernel, LANES, Span, compile};
 use crate::gpu::words::{coordinates, pair, tokens, words};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
-use crate::outcome::{StepReport, Strips};
+use crate::outcome::Strips;
 use crate::space::{LEAF, SortSchedule, Upkeep};
 use crate::tokens::Tokens;
 
@@ -54,10 +53,6 @@ pub(crate) const WIDEST: usize = 64;
 
 /// Most bytes of the bits of masks at a time.
 const BITS_BYTES: u64 = 64 << 20;
-
-/// The cost of a sort in tests of a box or a key: for each key, and in all.
-const SORT_A_KEY: f64 = 100.0;
-const SORT: f64 = 2e5;
 
 /// The most keys for which the tests of most steps are not read.
 const FEW: u32 = 1 << 14;
@@ -86,41 +81,6 @@ struct Sides {
     tokens: usize,
     marks: usize,
     order: usize,
-}
-
-/// Steps whose reports are read together.
-#[derive(Default)]
-struct Batch {
-    /// Steps begun, and those whose reports are read or being read.
-    begun: usize,
-    asked: usize,
-    /// Reports being read, in order.
-    readings: VecDeque<Reading>,
-    /// The words of the reports that are known.
-    words: Vec<u32>,
-    /// What was there before each step.
-    before: Vec<Before>,
-}
-
-/// What a step was begun with.
-struct Before {
-    /// Of the queue.
-    budget: f64,
-    keys: u32,
-    /// Whether the step may be left.
-    is_limited: bool,
-}
-
-impl Batch {
-    /// Steps whose reports are known.
-    fn known(&self) -> usize {
-        self.words.len() / REPORT_WORDS as usize
-    }
-
-    /// Whether a step may turn out to have been left.
-    fn is_open(&self) -> bool {
-        self.before[self.known()..].iter().any(|before| before.is_limited)
-    }
 }
 
 /// Tokens on a device, as keys in order.
@@ -184,6 +144,7 @@ impl TreeSearch {
             #[cfg(test)]
             counts: [0; 2],
         };
+        compile::<Job>(device, &kernels::of_search(matrix), grid.precision, tokens.d()).await?;
         search.resident.write(("coding", 0), &search.code.words()).await?;
         search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
         search.load(&lattice).await?;
@@ -201,7 +162,7 @@ impl TreeSearch {
 
     /// Makes the keys fit a mask: under a causal one coincident tokens see different keys, and come
     /// apart.
-    async fn turn_to(&mut self, mask: Mask) -> Result<()> {
+    pub(super) async fn turn_to(&mut self, mask: Mask) -> Result<()> {
         if mask == self.mask {
             return Ok(());
         }
@@ -221,37 +182,6 @@ impl TreeSearch {
     /// Distinct tokens searched in the last step, and the tests it took.
     pub(crate) fn effort(&self) -> (u32, Tests) {
         (self.rows, self.tests)
-    }
-
-    /// Applies the steps in order, up to an interrupt.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] before the first was taken whole. Device failures; the state is then
-    /// undefined.
-    pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
-        let mut reports = Vec::with_capacity(steps.len());
-        for group in steps.chunks(REPORTS) {
-            self.resident.start_reports(group.len()).await?;
-            let (mut batch, mut interrupted) = (Batch::default(), None);
-            // Steps that turn out to have been left at the end are taken again, too.
-            while interrupted.is_none() && batch.known() < group.len() {
-                while interrupted.is_none() && batch.begun < group.len() {
-                    match self.one_step(&group[batch.begun], &mut batch).await {
-                        Err(Error::Interrupted(reason)) => interrupted = Some(Error::Interrupted(reason)),
-                        taken => taken?,
-                    }
-                }
-                self.learn_all(&mut batch).await?;
-            }
-            let words = batch.words.chunks_exact(REPORT_WORDS as usize);
-            reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
-            match interrupted {
-                Some(error) if reports.is_empty() => return Err(error),
-                Some(_) => break,
-                None => {}
-            }
-        }
-        Ok(reports)
     }
 
     /// The current tokens, in the stored width.
@@ -325,106 +255,10 @@ impl TreeSearch {
         Ok(masks)
     }
 
-    /// Begins a step, or learns that an earlier one was left.
-    async fn one_step(&mut self, step: &Step, batch: &mut Batch) -> Result<()> {
-        self.resident.queue.interrupt.check()?;
-        while self.schedule.is_asking() {
-            if !self.learn(batch).await? {
-                return Ok(());
-            }
-        }
-        let (is_due, turns) = (self.schedule.is_due(), step.mask != self.mask);
-        if (turns || is_due && batch.is_open()) && !self.learn_all(batch).await? {
-            return Ok(());
-        }
-        self.turn_to(step.mask).await?;
-        if is_due && self.schedule.since() > 0 {
-            self.read_reports(batch).await?;
-            self.sort_keys().await?;
-            self.learn_all(batch).await?;
-            self.note_sort();
-        }
-        let budget = self.resident.queue.budget();
-        // The device adds what it counts in the step before, unless that report is no longer there.
-        let before = if batch.begun == 0 { self.tests.total() } else { 0.0 };
-        let limit = self.schedule.patience_after(before).map_or(0, |patience| patience as i64 + 1);
-        let base = self.prepare(step, batch.begun as u32, limit).await?;
-        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
-        self.sides.tokens ^= 1;
-        self.warm = true;
-        self.schedule.note_step();
-        batch.begun += 1;
-        batch.before.push(Before { budget, keys: self.keys, is_limited: limit > 0 });
-        if self.schedule.will_ask() {
-            self.read_reports(batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Has the reports of the steps so far read.
-    async fn read_reports(&mut self, batch: &mut Batch) -> Result<()> {
-        if batch.begun > batch.asked {
-            let words = [batch.asked, batch.begun].map(|step| step * REPORT_WORDS as usize);
-            batch.readings.push_back(self.resident.start_reading(("reports", 0), words[0]..words[1]).await?);
-            batch.asked = batch.begun;
-        }
-        Ok(())
-    }
-
-    /// Waits for every step, and learns what it cost. False if one was left.
-    async fn learn_all(&mut self, batch: &mut Batch) -> Result<bool> {
-        self.read_reports(batch).await?;
-        while !batch.readings.is_empty() {
-            if !self.learn(batch).await? {
-                return Ok(false);
-            }
-        }
-        // Nothing is left to wait for, but the time is taken.
-        self.resident.queue.finish().await?;
-        Ok(true)
-    }
-
-    /// Waits for the first reports that are being read, and learns what their steps cost. False if a
-    /// step was left: it turned out many times dearer than the one before, since tokens have met, and
-    /// each tests all that it has met. It is then the next to be begun, and its keys are sorted.
-    async fn learn(&mut self, batch: &mut Batch) -> Result<bool> {
-        let Some(reading) = batch.readings.pop_front() else { return Ok(true) };
-        let mut read = Vec::new();
-        self.resident.device.take(&mut read, reading).await?;
-        for words in read.chunks_exact(REPORT_WORDS as usize) {
-            let tests = Tests::of(words);
-            if tests.total() >= counter(words, REPORT_LIMIT) as f64 {
-                self.go_back(batch).await?;
-                return Ok(false);
-            }
-            (self.tests, self.rows) = (tests, batch.before[batch.known()].keys);
-            batch.words.extend_from_slice(words);
-            self.schedule.learn(tests.total());
-        }
-        Ok(true)
-    }
-
-    /// Goes back to the state before the first step that is not known of, and sorts. Steps after one
-    /// that was left have done nothing.
-    async fn go_back(&mut self, batch: &mut Batch) -> Result<()> {
-        #[cfg(test)]
-        {
-            self.counts[1] += 1;
-        }
-        let known = batch.known();
-        self.resident.restart_reports(known..batch.begun).await?;
-        self.resident.queue.restore_budget(batch.before[known].budget);
-        self.sides.tokens ^= (batch.begun - known) % 2;
-        batch.readings.clear();
-        batch.before.truncate(known);
-        (batch.begun, batch.asked) = (known, known);
-        self.sort().await
-    }
-
     /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
     /// beforehand: at first as much as a look at every key, then what the last ones did, since the
     /// queue measures.
-    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
+    pub(super) async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = 0;
         while row < count {
@@ -438,7 +272,7 @@ impl TreeSearch {
     }
 
     /// Makes queries and fits the tree; returns the parameters that the step's dispatches share.
-    async fn prepare(&mut self, step: &Step, index: u32, limit: i64) -> Result<Job> {
+    pub(super) async fn prepare(&mut self, step: &Step, index: u32, limit: i64) -> Result<Job> {
         let (n, d, precision) = (self.n as usize, self.d as usize, self.grid.precision);
         let memory = |device: &Device| memory(n, d, precision, true, device.limits());
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
@@ -463,57 +297,8 @@ impl TreeSearch {
         Ok(base)
     }
 
-    /// Puts the keys in order and merges those that are equal; all steps before are known of.
-    async fn sort(&mut self) -> Result<()> {
-        self.sort_keys().await?;
-        self.note_sort();
-        Ok(())
-    }
-
-    fn note_sort(&mut self) {
-        self.schedule.note_sort(SORT_A_KEY.mul_add(f64::from(self.keys), SORT), self.keys > FEW);
-    }
-
-    async fn sort_keys(&mut self) -> Result<()> {
-        #[cfg(test)]
-        {
-            self.counts[0] += 1;
-        }
-        let (n, keys) = (self.n, self.keys);
-        let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
-        self.push(&kernels::NUMBER, keys, base).await?;
-        let hashed = if self.code.exact { 0..0 } else { HASHED..HASHED + 2 };
-        for digit in hashed.chain(0..self.code.digits) {
-            let base = Job { digit, ..base };
-            self.push(&kernels::SORT_COUNTS, keys, base).await?;
-            self.scan(RADIX * keys.div_ceil(RUN), base).await?;
-            self.push(&kernels::SORT_SCATTER, keys, base).await?;
-            self.sides.order ^= 1;
-        }
-        self.push(&kernels::MERGE_STARTS, keys, base).await?;
-        self.scan(keys, base).await?;
-        self.push(&kernels::MERGE_KEYS, keys, base).await?;
-        self.push(&kernels::MERGE_OWNERS, n, Job { row_end: n, ..base }).await?;
-        self.sides.tokens ^= 1;
-        self.sides.marks ^= 1;
-        let reading = self.resident.start_reading(("sorted", 0), 0..2).await?;
-        let mut sorted = Vec::new();
-        self.resident.device.take(&mut sorted, reading).await?;
-        self.resident.queue.finish().await?;
-        (self.keys, self.first_key) = (sorted[0], sorted[1]);
-        self.warm = false;
-        Ok(())
-    }
-
-    /// Sums up the first `length` counts.
-    async fn scan(&mut self, length: u32, base: Job) -> Result<()> {
-        let job = Job { row_end: length, ..base };
-        self.push(&kernels::SCAN_COUNTS, length, job).await?;
-        self.push(&kernels::SCAN_BLOCKS, length.div_ceil(BLOCK), job).await
-    }
-
     /// Adds a dispatch of a kernel over `items`: keys, tokens, nodes or counts.
-    async fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
+    pub(super) async fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
         job.dims = self.d;
         let Sides { tokens, marks, order } = self.sides;
         let own = self.matrix.is_identity;

@@ -2,6 +2,7 @@
 
 use pollster::block_on;
 
+use crate::error::Error;
 use crate::exact::Steps;
 use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::tree::*;
@@ -112,11 +113,13 @@ fn steps_follow_one_another_without_a_wait() {
             block_on(async {
                 let mut search = TreeSearch::new(&device, &tokens, grid, false, Upkeep::default()).await?;
                 device.take_timings();
+                let compiled = device.pipelines();
                 let (mut sorts, mut reports) = (Vec::new(), Vec::new());
                 for steps in steps.chunks(batch) {
                     reports.extend(search.step(steps).await?);
                     sorts.push((search.counts, search.effort()));
                 }
+                assert_eq!(device.pipelines(), compiled, "a step waited for a compiler");
                 Ok::<_, Error>((sorts, reports, search.tokens().await?.hash(), device.take_timings()))
             })
             .expect("a run")
