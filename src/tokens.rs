@@ -260,10 +260,10 @@ impl Tokens {
         hasher.update(self.precision().name().as_bytes());
         match &self.coordinates {
             Coordinates::F32(v) => {
-                add(&mut hasher, v, |x| x.to_bits() == (-0.0f32).to_bits(), |x| (x + 0.0).to_le_bytes())
+                add(&mut hasher, v, |x| x.to_bits() == (-0.0f32).to_bits(), |x| (x + 0.0).to_le_bytes());
             }
             Coordinates::F64(v) => {
-                add(&mut hasher, v, |x| x.to_bits() == (-0.0f64).to_bits(), |x| (x + 0.0).to_le_bytes())
+                add(&mut hasher, v, |x| x.to_bits() == (-0.0f64).to_bits(), |x| (x + 0.0).to_le_bytes());
             }
         }
         hasher.finalize()

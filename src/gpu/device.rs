@@ -29,7 +29,7 @@ pub(crate) struct Submission {
     number: u64,
 }
 
-/// How many submissions there were, and how many of them the host knows to have ended.
+/// How many submissions there were, and how many of them the host knows to have ended: for counts alone.
 #[derive(Debug, Default)]
 struct Submitted {
     made: AtomicU64,
@@ -269,17 +269,16 @@ impl Device {
         Ok(())
     }
 
-    /// Waits for a submission, unless it is known to have ended.
+    /// Waits for a submission.
     pub(crate) async fn wait(&self, Submission { index, number }: Submission) -> Result<()> {
-        if number <= self.submitted.ended.load(Relaxed) {
-            return self.check();
-        }
+        // It may have ended, but what was asked for since, such as a mapping, still has to be seen to.
+        let has_ended = number <= self.submitted.ended.load(Relaxed);
         let is_last = number == self.submitted.made.load(Relaxed);
         let start = Instant::now();
         let waited = wait::end_of(&self.raw, &self.queue, index, PATIENCE).await;
         self.count(|timings| {
-            timings.waits += 1;
-            timings.stalls += u64::from(is_last);
+            timings.waits += u64::from(!has_ended);
+            timings.stalls += u64::from(!has_ended && is_last);
             timings.waited += start.elapsed().as_secs_f64();
         });
         self.check()?;

@@ -149,7 +149,7 @@ impl SortSchedule {
     pub fn patience_after(&self, cost: f64) -> Option<f64> {
         let may_help = self.watched && self.since > 0 && self.every.is_none();
         let [steps, sorts] = PATIENCE.map(f64::from);
-        may_help.then(|| steps * cost + sorts * self.sort)
+        may_help.then_some(steps * cost + sorts * self.sort)
     }
 }
 
