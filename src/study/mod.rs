@@ -55,6 +55,7 @@ pub mod consensus;
 mod drawing;
 mod folder;
 pub mod lyapunov;
+pub mod phase;
 pub mod quiescent;
 pub mod rates;
 mod records;
