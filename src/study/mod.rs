@@ -48,6 +48,7 @@ mod asked;
 pub mod asymmetric;
 pub mod catalogue;
 pub mod cells;
+pub mod census;
 mod claim;
 mod clouds;
 mod common;
