@@ -6,11 +6,12 @@ use pollster::block_on;
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::plans::only_brute;
+use crate::engine::several::{Part, Several};
 use crate::engine::step::Step;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
-use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout, or_largest};
+use crate::gpu::{Computed, ExactGpu, Needs, Options, RealGpu, RealLayout, Share, or_largest};
 use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
@@ -26,6 +27,30 @@ const SMALLEST_CLOUD: f64 = 1e-30;
 /// Not enough memory; a model without kernels; a plan that the engine lacks; tokens of a rule in real
 /// numbers that are all but 0; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    Ok(part(device, plan, model, tokens, grid)?)
+}
+
+/// The GPU engine on some opened devices, of which each computes a share of the rows of every step. One
+/// that is listed twice computes two.
+///
+/// # Errors
+/// As [`on_gpu`]; no device.
+pub fn on_gpus(devices: &[Device], plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    if let [device] = devices {
+        return on_gpu(device, plan, model, tokens, grid);
+    }
+    let open = |plan| devices.iter().map(|device| part(device, plan, model, tokens, grid)).collect::<Result<Vec<_>>>();
+    let mut parts = open(plan)?;
+    let Some(first) = parts.first() else { return Err(Error::device("no GPU adapter to share rows out over")) };
+    // Under `auto` a device without memory for a tree compares all pairs, and then they all do.
+    if parts.iter().any(|part| part.plan() != first.plan()) {
+        drop(parts);
+        parts = open(Plan::Brute)?;
+    }
+    Ok(Box::new(Several::new(parts, tokens.n())))
+}
+
+fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Part>> {
     require(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
         let largest = tokens.largest_magnitude();
@@ -126,6 +151,24 @@ impl Engine for ExactGpu {
     }
 }
 
+impl Part for ExactGpu {
+    fn plan(&self) -> Plan {
+        self.plan()
+    }
+
+    fn stages(&self, _: &Step) -> Result<usize> {
+        Ok(1)
+    }
+
+    fn compute(&mut self, step: &Step, _: usize, share: Share, is_again: bool) -> Result<Option<Computed>> {
+        block_on(self.compute(step.exact()?, share, is_again))
+    }
+
+    fn accept(&mut self, _: &Step, _: usize, all: &Computed) -> Result<()> {
+        block_on(self.accept(all))
+    }
+}
+
 impl Engine for RealGpu {
     fn description(&self) -> Description {
         description(self.device().adapter())
@@ -154,5 +197,23 @@ impl Engine for RealGpu {
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         block_on(self.masks(step.real()?, rows))
+    }
+}
+
+impl Part for RealGpu {
+    fn plan(&self) -> Plan {
+        Plan::Brute
+    }
+
+    fn stages(&self, step: &Step) -> Result<usize> {
+        Ok(step.real()?.stages.len())
+    }
+
+    fn compute(&mut self, step: &Step, stage: usize, share: Share, _: bool) -> Result<Option<Computed>> {
+        block_on(self.compute(step.real()?, stage, share)).map(Some)
+    }
+
+    fn accept(&mut self, step: &Step, stage: usize, all: &Computed) -> Result<()> {
+        block_on(self.accept(step.real()?, stage, all))
     }
 }
