@@ -77,18 +77,32 @@ fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<
     RealGpu::require_single(precision, model)
 }
 
-/// The adapter, why it was taken, and the memory that n tokens in R^d take on it, as text.
+/// The adapters, why they were taken, and the memory that n tokens in R^d take on each, as text.
 ///
 /// # Errors
-/// A plan or a rule that the engine lacks; more memory than the adapter has.
+/// A plan or a rule that the engine lacks; more memory than an adapter has.
 pub(super) fn need(
-    adapter: &Adapter,
+    adapters: &[Adapter],
     plan: Plan,
     model: &Model,
     (n, d): (usize, usize),
     precision: Precision,
 ) -> Result<String> {
     require(plan, model, d, precision)?;
+    let each = adapters.iter().map(|adapter| need_on(adapter, plan, model, (n, d), precision));
+    let shared =
+        if adapters.len() > 1 { format!(", rows shared by {} adapters,", adapters.len()) } else { String::new() };
+    Ok(format!("GPU engine{shared} on {}", each.collect::<Result<Vec<_>>>()?.join("; ")))
+}
+
+/// One adapter of [`need`].
+fn need_on(
+    adapter: &Adapter,
+    plan: Plan,
+    model: &Model,
+    (n, d): (usize, usize),
+    precision: Precision,
+) -> Result<String> {
     let available = adapter.memory();
     let memory = or_largest(n, |n| {
         if model.is_exact() {
@@ -102,7 +116,7 @@ pub(super) fn need(
     let (number, name, kind, why) = (adapter.number(), adapter.name(), adapter.kind(), adapter.why());
     let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
     Ok(format!(
-        "GPU engine on {number} {name} ({kind}; {why}): {}{of} bytes of memory, {} rows a slice",
+        "{number} {name} ({kind}; {why}): {}{of} bytes of memory, {} rows a slice",
         memory.total(),
         memory.slice_rows
     ))

@@ -19,7 +19,12 @@ impl Device {
 
     /// Appends some words of a buffer: one part is copied on the device while the host takes the
     /// part before.
-    pub(crate) async fn read_into(&self, read: &mut Vec<u32>, buffer: &wgpu::Buffer, words: Range<usize>) -> Result<()> {
+    pub(crate) async fn read_into(
+        &self,
+        read: &mut Vec<u32>,
+        buffer: &wgpu::Buffer,
+        words: Range<usize>,
+    ) -> Result<()> {
         let bytes = words.start as u64 * 4..words.end as u64 * 4;
         let mut flying = None;
         let most = COPY_BYTES.min(self.limits().max_buffer_size / 4 * 4);

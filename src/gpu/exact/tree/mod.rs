@@ -364,13 +364,7 @@ impl TreeSearch {
     /// beforehand: at first as much as a look at every key, then what the last ones did, since the
     /// queue measures. False if their tests come to more than `patience`; some rows are then left
     /// out. That depends on the sum of the tests alone, which only rises, not on submissions.
-    async fn over_rows(
-        &mut self,
-        kernel: &Kernel,
-        rows: Range<u32>,
-        base: Job,
-        patience: Option<f64>,
-    ) -> Result<bool> {
+    async fn over_rows(&mut self, kernel: &Kernel, rows: Range<u32>, base: Job, patience: Option<f64>) -> Result<bool> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
         let mut row = rows.start;
         while row < rows.end {
