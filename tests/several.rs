@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use localmax::choice::Plan;
-use localmax::engine::{Engine, ExactReference, Step, Steps, first_state, on_gpu, on_gpus};
+use localmax::engine::{Engine, ExactReference, Step, Steps, first_state, on_cpu, on_gpu, on_gpus};
 use localmax::error::Error;
 use localmax::exact::Grid;
 use localmax::gpu::{Adapter, Device};
@@ -136,34 +136,52 @@ fn adapters_of_two_makes_share_a_run() {
     }
 }
 
+/// A normal cloud; or one between two tokens so far out that each draws half of the others.
+fn cloud(n: usize, pole: Option<f32>) -> Tokens {
+    let cloud = CloudSample::new(Cloud::Gaussian, n, 3).tokens(7, Precision::F32).expect("a cloud");
+    let mut rows: Vec<f32> = (0..n).flat_map(|i| cloud.row(i)).map(|x| x as f32).collect();
+    if let Some(pole) = pole {
+        rows[..6].copy_from_slice(&[pole, 0.0, 0.0, -pole, 0.0, 0.0]);
+    }
+    Tokens::from_flat(n, 3, rows).expect("a cloud")
+}
+
 /// What decides over plans and sorts is counted over all rows: were it not, devices would hold their
 /// keys in different orders, and rows would go to other tokens.
 #[test]
 fn large_clouds_go_the_same_way_on_all_devices() {
-    // Under `auto`; and so many that costs are watched, and a step in which all meet is left midway.
-    for (n, poles, plan, count) in [(4200, false, Plan::Auto, 3), (17_000, true, Plan::Tree, 2)] {
-        let cloud = CloudSample::new(Cloud::Gaussian, n, 3).tokens(7, Precision::F32).expect("a cloud");
-        let mut rows: Vec<f32> = (0..n).flat_map(|i| cloud.row(i)).map(|x| x as f32).collect();
-        if poles {
-            rows[..6].copy_from_slice(&[1e3, 0.0, 0.0, -1e3, 0.0, 0.0]);
-        }
-        let cloud = Tokens::from_flat(n, 3, rows).expect("a cloud");
-        let model = if poles { Model::hardmax().alpha(1.0) } else { localmax(0.01, StripForm::Score).alpha(0.5) };
-        let model = model.expect("a model");
-        let (tokens, grid) = first_state(&model, &cloud, Precision::F32).expect("tokens");
-        let steps: Vec<Step> =
-            (0..if poles { 3 } else { 24 }).map(|t| Steps::new(&model, grid, 3).at(t).expect("a step")).collect();
-        let mut alone = on_gpu(&devices()[0], plan, &model, &tokens, grid).expect("an engine");
-        let mut shared = on_gpus(&alike(count), plan, &model, &tokens, grid).expect("an engine");
-        for (t, step) in steps.iter().enumerate() {
-            let step = std::slice::from_ref(step);
-            assert_eq!(shared.step(step).expect("a step"), alone.step(step).expect("a step"), "n = {n}, step {t}");
-            assert!(shared.tokens().unwrap().hash() == alone.tokens().unwrap().hash(), "n = {n}, step {t}: tokens");
-            let [got, want] = [&shared, &alone].map(|engine| engine.effort().expect("an effort"));
-            assert_eq!((got.plan, got.rows), (want.plan, want.rows), "n = {n}, step {t}");
-        }
-        assert!(shared.strips().unwrap() == alone.strips().unwrap(), "n = {n}: strips");
+    let model = localmax(0.01, StripForm::Score);
+    let (tokens, grid) = first_state(&model, &cloud(4200, None), Precision::F32).expect("tokens");
+    let mut steps = Steps::new(&model, grid, 3);
+    let mut alone = on_gpu(&devices()[0], Plan::Auto, &model, &tokens, grid).expect("an engine");
+    let mut shared = on_gpus(&alike(3), Plan::Auto, &model, &tokens, grid).expect("an engine");
+    for t in 0..24 {
+        let step = [steps.at(t).expect("a step")];
+        assert_eq!(shared.step(&step).expect("a step"), alone.step(&step).expect("a step"), "step {t}");
+        let [got, want] = [&shared, &alone].map(|engine| engine.effort());
+        assert_eq!(got, want, "step {t}");
     }
+    assert!(shared.tokens().unwrap().hash() == alone.tokens().unwrap().hash(), "other tokens");
+    assert!(shared.strips().unwrap() == alone.strips().unwrap(), "other strips");
+}
+
+/// Where all tokens meet in a step, the next one is left in the middle, on all devices or on none.
+#[test]
+fn a_step_that_turns_out_dear_is_left_on_all_devices() {
+    let n = 17_000; // so many that costs are watched
+    let model = Model::localmax(1e-4).unwrap().gamma(0.9999).unwrap();
+    let (tokens, grid) = first_state(&model, &cloud(n, Some(30.0)), Precision::F32).expect("tokens");
+    let mut steps = Steps::new(&model, grid, 3);
+    let mut right = on_cpu(Plan::Tree, &model, &tokens, grid).expect("an engine");
+    let mut shared = on_gpus(&alike(2), Plan::Tree, &model, &tokens, grid).expect("an engine");
+    for t in 0..3 {
+        let step = [steps.at(t).expect("a step")];
+        let [got, want] = [&mut shared, &mut right].map(|engine| plain(engine.step(&step).expect("a step")));
+        assert_eq!(got, want, "step {t}");
+        assert!(shared.tokens().unwrap().hash() == right.tokens().unwrap().hash(), "step {t}: other tokens");
+    }
+    let effort = shared.effort().expect("an effort");
+    assert!(effort.rows < n / 10, "the step was not left for a sort: {effort:?}");
 }
 
 /// A row of a rule in real numbers sums its keys in one order, whoever computes it: on adapters alike a
