@@ -275,8 +275,11 @@ fn is_list(all: &[Adapter], name: &str) -> bool {
 /// that has two drivers once.
 fn listed(all: &[Adapter], by: &str, names: &str) -> Result<Vec<Adapter>> {
     if names != ALL {
-        let by = format!("{by} {names}:");
-        return names.split(',').map(|name| one_named(all, &by, name.trim())).collect();
+        let one = |name: &str| match name.trim() {
+            "" => Err(Error::device(format!("{by} {names}: an adapter is missing beside a comma; it takes 0,1"))),
+            name => one_named(all, &format!("{by} {names}:"), name),
+        };
+        return names.split(',').map(one).collect();
     }
     let mut cards: Vec<Adapter> = Vec::new();
     for adapter in all.iter().filter(|adapter| !adapter.is_software()) {
