@@ -118,7 +118,9 @@ fn systems() -> Vec<System> {
 fn shares_on_one_adapter_have_the_bits_of_the_whole() {
     for system in systems() {
         for plan in [Plan::Brute, Plan::Tree] {
-            [2, 3].into_iter().for_each(|count| holds(&system, &alike(count), plan));
+            for count in [2, 3] {
+                holds(&system, &alike(count), plan);
+            }
         }
     }
 }
@@ -132,7 +134,9 @@ fn adapters_of_two_makes_share_a_run() {
     // A second driver compiles one kernel for seconds: those of d = 3 and f32.
     let few = systems.iter().filter(|system| system.name.starts_with("hardmax") || system.name.starts_with("a mask"));
     for system in few {
-        [Plan::Brute, Plan::Tree].into_iter().for_each(|plan| holds(system, &all, plan));
+        for plan in [Plan::Brute, Plan::Tree] {
+            holds(system, &all, plan);
+        }
     }
 }
 

@@ -46,7 +46,9 @@ impl Adapter {
     pub fn choose(wanted: Wanted) -> Result<Self> {
         let mut all = Self::choose_together(wanted)?;
         match (all.len(), choice::adapter()) {
-            (2.., Some((by, name))) => Err(Error::input(format!("{by} {name}: this takes one adapter; name one of them"))),
+            (2.., Some((by, name))) => {
+                Err(Error::input(format!("{by} {name}: this takes one adapter; name one of them")))
+            }
             _ => Ok(all.swap_remove(0)),
         }
     }

@@ -108,7 +108,9 @@ mod tests {
         for (moved, least, most, total) in [(3, 2, 9, u64::from(u32::MAX)), (4, 5, 7, 2)] {
             let mut one = fresh(1);
             let words = [(REPORT_MOVED, moved), (REPORT_LEAST, least), (REPORT_MOST, most)];
-            words.into_iter().for_each(|(word, value)| one[word as usize] = value);
+            for (word, value) in words {
+                one[word as usize] = value;
+            }
             for word in [REPORT_TOTAL, REPORT_REDONE, REPORT_KEYS, REPORT_BOXES] {
                 (one[word as usize], one[word as usize + 1]) = (total as u32, (total >> 32) as u32);
             }
