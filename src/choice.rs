@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 static ADAPTER: OnceLock<String> = OnceLock::new();
 
 /// Names the GPU adapter to take from now on: a part of its name, its number in `localmax doctor`, or
-/// its PCI id.
+/// its PCI id; several with commas between them; or `all`.
 #[cfg(feature = "cli")]
 pub(crate) fn take_adapter(name: &str) {
     let _ = ADAPTER.set(name.to_owned()); // the command line is read once

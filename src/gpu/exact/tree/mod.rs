@@ -21,6 +21,7 @@
 
 mod coding;
 mod layout;
+mod share;
 
 use std::ops::Range;
 
@@ -104,6 +105,8 @@ pub(crate) struct TreeSearch {
     /// The tests of the last step, and over how many keys.
     tests: Tests,
     rows: u32,
+    /// The keys that this device took in the last step.
+    own: Range<u32>,
 }
 
 impl TreeSearch {
@@ -138,6 +141,7 @@ impl TreeSearch {
             schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW),
             tests: Tests::default(),
             rows: n,
+            own: 0..n,
         };
         search.resident.write(("coding", 0), &search.code.words()).await?;
         search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
@@ -247,14 +251,15 @@ impl TreeSearch {
     }
 
     /// Argmax and strip size of every token in the last step taken, unless masks were asked for
-    /// since.
+    /// since; size 0 for those of other shares.
     ///
     /// # Errors
     /// Device failures.
     pub(crate) async fn strips(&self) -> Result<Strips> {
         let found = self.resident.read(("found", 0), 3 * self.keys as usize).await?;
         let owner = self.owners().await?;
-        let column = |at: usize| owner.iter().map(|&key| found[3 * key as usize + at]).collect();
+        let is_own = |key: u32| u32::from(self.own.contains(&key));
+        let column = |at: usize| owner.iter().map(|&key| is_own(key) * found[3 * key as usize + at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
@@ -276,7 +281,7 @@ impl TreeSearch {
         for part in rows.chunks(batch) {
             self.resident.queue.submit().await?;
             self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base, None).await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, 0..part.len() as u32, base, None).await?;
             self.resident.queue.finish().await?;
             let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
@@ -299,33 +304,35 @@ impl TreeSearch {
         self.resident.queue.interrupt.check()?;
         let patience = self.schedule.patience();
         let base = self.prepare(step, index).await?;
-        if !self.over_rows(&kernels::SEARCH_STEP, self.keys, base, patience).await? {
+        self.own = 0..self.keys;
+        if !self.over_rows(&kernels::SEARCH_STEP, 0..self.keys, base, patience).await? {
             let mut before = self.resident.reports(index as usize).await?;
             before.extend(fresh(1));
             self.resident.write(("reports", 0), &before).await?;
             self.sort().await?;
             let base = self.prepare(step, index).await?;
-            self.over_rows(&kernels::SEARCH_STEP, self.keys, base, None).await?;
+            self.own = 0..self.keys;
+            self.over_rows(&kernels::SEARCH_STEP, 0..self.keys, base, None).await?;
         }
         self.sides.tokens ^= 1;
         self.warm = true;
         Ok(())
     }
 
-    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
+    /// Some rows, as many a submission as its time allows. What a row costs is unknown
     /// beforehand: at first as much as a look at every key, then what the last ones did, since the
     /// queue measures. False if their tests come to more than `patience`; some rows are then left
     /// out. That depends on the sum of the tests alone, which only rises, not on submissions.
-    async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job, patience: Option<f64>) -> Result<bool> {
+    async fn over_rows(&mut self, kernel: &Kernel, rows: Range<u32>, base: Job, patience: Option<f64>) -> Result<bool> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
-        let mut row = 0;
-        while row < count {
+        let mut row = rows.start;
+        while row < rows.end {
             let [fit, _] = self.resident.queue.fit(cost);
-            let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
+            let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(rows.end);
             self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
             let is_submitted = self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;
-            if let Some(patience) = patience.filter(|_| is_submitted || row == count) {
+            if let Some(patience) = patience.filter(|_| is_submitted || row == rows.end) {
                 let read = self.resident.reports(base.report as usize + 1).await?;
                 if Tests::of(&read[read.len() - REPORT_WORDS as usize..]).total() > patience {
                     return Ok(false);
