@@ -74,6 +74,20 @@ fn clusters_follow_the_law_of_leaders() {
     assert_eq!(table.lines().count(), 1 + 2 * 2 * 2 * 3, "a line for each cloud, dimension, width and n");
 }
 
+/// A cycle is a certificate that a system does not converge: big integers must come to it too.
+#[test]
+fn cycles_of_the_census_come_again_in_big_integers() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = ["--clouds", "600", "--steps", "600", "--tokens", "5"];
+    let outcome = take("census", &options, None, &place.path().join("s"));
+    assert!(outcome.claims.iter().all(|claim| claim.agrees == Verdict::Counted), "{:#?}", outcome.claims);
+    let mut again = std::process::Command::new("python3");
+    again.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cycles.py")).arg(place.path().join("s/cycles.csv"));
+    let said = again.output().expect("Python");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success() && !text.starts_with("0 of"), "{text}{}", String::from_utf8_lossy(&said.stderr));
+}
+
 /// Shards of a job array must leave the very table that one process leaves.
 #[test]
 fn sweeps_are_the_same_in_shards() {

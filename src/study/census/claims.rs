@@ -10,31 +10,32 @@ pub(super) fn judge(asked: &Asked<Census>, rows: &[Row], report: &mut Report) {
     for (rule, family) in pairs(&asked.own.rules, &asked.own.families) {
         let of = || rows.iter().filter(|row| row.rule == *rule && row.family == *family);
         let sum = |of_row: fn(&Row) -> u64| total(of(), of_row);
-        let [all, rests, rounding, cycles, open] = [
+        let [all, rests, small, cycles, open] = [
             sum(|row| row.clouds),
             sum(|row| row.rests),
-            sum(|row| row.rounding),
+            sum(|row| row.small_cycles),
             sum(|row| row.cycles),
             sum(|row| row.open),
         ];
         let longest = of().map(|row| row.longest_rest).max().unwrap_or(0);
         let bound = bound(all - rests, all);
         report.claim(RESTS.with("rule", rule).with("family", family).counted(
-            format!("{rests} of {all}, in at most {longest} steps; {rounding} cycle by roundings, {cycles} by more, {open} open"),
+            format!("{rests} of {all}, in at most {longest} steps; {small} cycle within a thousandth of their size, {cycles} by more, {open} open"),
             format!("with 95 % certainty less than {bound:.2e} of such clouds do not come to rest"),
         ));
-        let numbers = [all, rests, rounding, cycles, open, longest].map(|number| number.to_string());
+        let numbers = [all, rests, small, cycles, open, longest].map(|number| number.to_string());
         lines.push([rule.clone(), family.clone()].into_iter().chain(numbers).chain([format!("{bound:.2e}")]).collect());
     }
-    let head = "rule | A | clouds | at rest | cycle by roundings | cycle by more | open | most steps to rest | bound of the share \
+    let head = "rule | A | clouds | at rest | cycle within a thousandth | cycle by more | open | most steps to rest | bound of the share \
                 that does not rest";
     report.table("The ends of clouds. cycles.csv has every cycle.", head, lines);
-    let (cycles, all) = (total(rows, |row| row.cycles), total(rows, |row| row.clouds));
+    let sum = |of_row: fn(&Row) -> u64| total(rows, of_row);
+    let [all, cycles, in_f64] = [sum(|row| row.clouds), sum(|row| row.cycles), sum(|row| row.cycles_in_f64)];
     let period = rows.iter().map(|row| row.longest_period).max().unwrap_or(0);
-    report.claim(
-        CYCLES
-            .counted(format!("{cycles} of {all}; the longest period of any cycle is {period}"), "cycles.csv has each"),
-    );
+    report.claim(CYCLES.counted(
+        format!("{cycles} of {all}, {in_f64} of them in f64 too; the longest period of any cycle is {period}"),
+        "cycles.csv has each",
+    ));
     let tokens = |text: &str| text.split(['=', ',']).nth(1).and_then(|n| n.trim().parse::<u64>().ok());
     if let Some(row) =
         rows.iter().filter(|row| row.smallest.is_some()).min_by_key(|row| row.smallest.as_deref().and_then(tokens))

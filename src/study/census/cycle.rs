@@ -10,7 +10,7 @@ use crate::study::Sizes;
 use crate::tokens::Tokens;
 
 /// Steps after which a cloud that still moves is watched for a state that repeats.
-const PATIENCE: u64 = 1000;
+const PATIENCE: u64 = 256;
 /// States of a cycle that are compared for its size, from the first on.
 const COMPARED: u64 = 4096;
 

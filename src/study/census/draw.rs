@@ -31,5 +31,5 @@ pub(super) fn figures(asked: &Asked<Census>, results: &Results<Row>, report: &mu
     let values = own.rules.iter().map(|rule| own.families.iter().map(|family| share(rule, family)).collect()).collect();
     let (x, y) = (("A", &own.families[..]), ("rule", &own.rules[..]));
     let heat = Chart::heat("Clouds that cycle", x, y, "share of clouds (%)", false, values).subtitle(subtitle);
-    report.chart("cycles", "By more than roundings.", &heat, [860, 520])
+    report.chart("cycles", "By more than a thousandth of their size.", &heat, [860, 520])
 }

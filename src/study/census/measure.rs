@@ -4,11 +4,12 @@ use rayon::prelude::*;
 
 use super::cycle::{Cycle, End};
 use super::system::System;
-use super::{Cell, Census, ROUNDING, Row};
+use super::{Cell, Census, Row, SMALL};
 use crate::engine::Engines;
 use crate::error::Result;
 use crate::model::{Matrix, Moment};
 use crate::study::{Asked, Report, Results, Sizes, Workbench};
+use crate::tokens::Precision;
 
 /// Clouds that are taken side by side between two looks at the clock and at signals.
 const AT_ONCE: usize = 200;
@@ -27,7 +28,7 @@ pub(super) fn row(asked: &Asked<Census>, cell: &Cell, work: &mut Workbench<'_>) 
         clouds: cell.clouds.end - cell.clouds.start,
         ..Row::default()
     };
-    let (mut times, mut cycles): (Vec<f64>, Vec<Vec<f64>>) = (Vec::new(), Vec::new());
+    let (mut times, mut found_cycles): (Vec<f64>, Vec<Vec<f64>>) = (Vec::new(), Vec::new());
     let mut smallest: Option<(usize, usize, u64)> = None;
     let all: Vec<u64> = cell.clouds.clone().collect();
     for some in all.chunks(AT_ONCE) {
@@ -48,13 +49,16 @@ pub(super) fn row(asked: &Asked<Census>, cell: &Cell, work: &mut Workbench<'_>) 
                 }
                 End::Cycle(Cycle { found, period, units, size }) => {
                     row.longest_period = row.longest_period.max(period);
-                    if units <= ROUNDING {
-                        row.rounding += 1;
+                    if size <= SMALL {
+                        row.small_cycles += 1;
                     } else {
                         row.cycles += 1;
+                        let fine = Sizes { precision: Precision::F64, ..sizes.clone() };
+                        let is_in_f64 = cycles(&System::of(cell, index, sizes)?, engines, &fine)?.is_some();
+                        row.cycles_in_f64 += u64::from(is_in_f64);
                         smallest = smallest.into_iter().chain([(n, d, index)]).min();
                     }
-                    cycles.push(vec![index as f64, found as f64, period as f64, units, size]);
+                    found_cycles.push(vec![index as f64, found as f64, period as f64, units, size]);
                 }
                 End::Open => row.open += 1,
             }
@@ -70,14 +74,14 @@ pub(super) fn row(asked: &Asked<Census>, cell: &Cell, work: &mut Workbench<'_>) 
         &["bucket", "clouds"],
         (0..).zip(times).map(|(k, count)| vec![f64::from(k), count]).collect(),
     )?;
-    work.series("cycles", &["index", "found", "period", "units", "size"], cycles)?;
+    work.series("cycles", &["index", "found", "period", "units", "size"], found_cycles)?;
     Ok(row)
 }
 
-/// Whether a system cycles by more than roundings.
+/// The cycle of a system that cycles by more than a little.
 fn cycles(system: &System, engines: &Engines, sizes: &Sizes) -> Result<Option<Cycle>> {
     let end = End::of(system, engines, sizes)?;
-    Ok(if let End::Cycle(cycle) = end { Some(cycle).filter(|cycle| cycle.units > ROUNDING) } else { None })
+    Ok(if let End::Cycle(cycle) = end { Some(cycle).filter(|cycle| cycle.size > SMALL) } else { None })
 }
 
 /// Leaves out tokens and digits for as long as a system cycles, and describes what is left.
@@ -137,7 +141,7 @@ pub(super) fn list_cycles(asked: &Asked<Census>, results: &Results<Row>, report:
         "size",
     ];
     let mut lines = Vec::new();
-    for (at, row) in results.rows.iter().enumerate().filter(|(_, row)| row.cycles + row.rounding > 0) {
+    for (at, row) in results.rows.iter().enumerate().filter(|(_, row)| row.cycles + row.small_cycles > 0) {
         let clouds = row.first..row.first + row.clouds;
         let cell = Cell { rule: row.rule.clone(), family: row.family.clone(), seed: row.seed, clouds };
         for cycle in results.series(at, "cycles")?.rows {

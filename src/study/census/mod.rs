@@ -9,8 +9,8 @@
 //!
 //! A cell is many clouds of one rule and one kind of A. Each draws its n, d, α, δ, A and tokens from a stream of its
 //! own. Under the integer contract a repeated state is a certificate: no rounding of another machine can lift it. A
-//! cycle of a few units is one of roundings; a larger one is a cycle of the system, unless it shrinks with the lattice.
-//! `cycles.csv` has every cycle as it was drawn; `tests/cycles.py` takes them again in big integers.
+//! small cycle may be one of roundings, between two neighbouring states of the lattice; a large one that is there on the
+//! finer lattice of f64 as well is one of the system. `cycles.csv` has every cycle as it was drawn; `tests/cycles.py` takes them again in big integers.
 
 mod claims;
 mod cycle;
@@ -27,12 +27,12 @@ use crate::tokens::Precision;
 
 sheet! {
     RESTS = Counted("2509.15958, section 7.1, open question 1", "Clouds that come to rest ({rule}, A: {family})");
-    CYCLES = Counted("a state that repeats bit for bit", "Clouds that cycle by more than roundings, over all rules and A");
-    SMALLEST = Counted("found by leaving out tokens while it cycles", "The smallest cloud that cycles by more than roundings");
+    CYCLES = Counted("a state that repeats bit for bit", "Clouds that cycle by more than a thousandth of their size, over all rules and A");
+    SMALLEST = Counted("found by leaving out tokens while it cycles", "The smallest cloud that does");
 }
 
-/// A cycle whose coordinates stay within so many units of the lattice is one of roundings.
-const ROUNDING: f64 = 16.0;
+/// A cycle within this share of the cloud's largest coordinate may be one of roundings.
+const SMALL: f64 = 1e-3;
 /// Clouds of a cell.
 const CELL: u64 = 1000;
 
@@ -62,12 +62,13 @@ columns! { Row:
     first: u64, "Number of the first cloud";
     clouds: u64, "Number of clouds";
     rests: u64, "Clouds that came to rest";
-    rounding: u64, "Clouds that cycle by roundings: no coordinate by more than 16 units of the lattice";
+    small_cycles: u64, "Clouds that cycle within a thousandth of their largest coordinate: by roundings";
     cycles: u64, "Clouds that cycle by more";
+    cycles_in_f64: u64, "Those of them that cycle by more in f64 too";
     open: u64, "Clouds that did neither within the steps";
     longest_rest: u64, "The most steps to rest";
     longest_period: u64, "The longest period";
-    smallest: Option<String>, "The smallest cloud of a cycle that is none of roundings, after leaving out tokens";
+    smallest: Option<String>, "The smallest cloud that cycles by more, after leaving out tokens";
 }
 
 impl Study for Census {
