@@ -1,14 +1,16 @@
 //! Choices of *how* a run is computed. None of them changes a bit of the result.
 
+#[cfg(any(feature = "gpu", feature = "cli"))]
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 
 /// The adapter that `--adapter` names, for the whole process.
+#[cfg(any(feature = "gpu", feature = "cli"))]
 static ADAPTER: OnceLock<String> = OnceLock::new();
 
 /// Names the GPU adapter to take from now on: a part of its name, its number in `localmax doctor`, or
-/// its PCI id.
+/// its PCI id; several with commas between them; or `all`.
 #[cfg(feature = "cli")]
 pub(crate) fn take_adapter(name: &str) {
     let _ = ADAPTER.set(name.to_owned()); // the command line is read once

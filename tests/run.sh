@@ -221,6 +221,14 @@ stage() {
     spent+=("$(printf '%6d %9d  %s' "$wall" $((user + system)) "$title")")
 }
 
+# Checks the library alone; a warning fails.
+check_library() {
+    local said
+    said=$(cargo check --locked --quiet -p localmax --no-default-features "$@" 2>&1) && [ -z "$said" ] && return 0
+    printf '%s\n' "$said" >&2
+    return 1
+}
+
 # Every feature alone, and none: that each part of the library stands without the others.
 check_features() {
     local features feature
@@ -230,13 +238,13 @@ package = next(p for p in json.load(sys.stdin)["packages"] if p["name"] == "loca
 print(*sorted(set(package["features"]) - {"default"}))')
     for feature in '' $features; do
         echo "   ${feature:-none}" >&2
-        cargo check --locked --quiet -p localmax --no-default-features --features "$feature"
+        check_library --features "$feature"
     done
     if [ ! -e "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]; then
         note "the browser's target is left out: 'rustup target add wasm32-unknown-unknown' brings it"
     elif [[ " $features " == *' gpu '* ]]; then
         echo '   gpu in the browser' >&2
-        cargo check --locked --quiet -p localmax --lib --no-default-features --features gpu --target wasm32-unknown-unknown
+        check_library --lib --features gpu --target wasm32-unknown-unknown
     fi
 }
 

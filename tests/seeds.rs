@@ -10,7 +10,7 @@ use localmax::study::catalogue::{CATALOGUE, Entry};
 use localmax::study::{Basis, Claim, Folder, Verdict};
 
 /// Sizes at which a range of seeds takes a second or so without its pictures.
-const SMALL: [(&str, &str); 9] = [
+const SMALL: [(&str, &str); 11] = [
     ("strip", "--tokens 40"),
     ("quiescent", "--tokens 60 --alphas 0.5,3"),
     ("vanishing", "--tokens 30 --steps 600"),
@@ -20,6 +20,8 @@ const SMALL: [(&str, &str); 9] = [
     ("artefacts", "--deltas 0.3"),
     ("cells", "--seeds 2"),
     ("consensus", "--steps 600"),
+    ("phase", "--tokens 1000 --decades 2 --seeds 12 --widths 0,1"),
+    ("census", "--clouds 300"),
 ];
 
 /// The claims of a study at a range of seeds, without a report.

@@ -58,6 +58,36 @@ fn consensus_is_as_proved() {
     assert!(!verdicts(&outcome).contains('n'), "{:#?}", outcome.claims);
 }
 
+/// The law of leaders is a theorem for the first step; its constants and bands are what the study is read for.
+#[test]
+fn clusters_follow_the_law_of_leaders() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = "--engine cpu --tokens 1000 --decades 3 --seeds 30 --dim 3 --clouds ball,normal --widths 0,1";
+    let options: Vec<&str> = options.split(' ').collect();
+    let outcome = take("phase", &options, None, &place.path().join("s"));
+    assert!(!verdicts(&outcome).contains('n'), "{:#?}", outcome.claims);
+    let proved = |claim: &&localmax::study::Claim| claim.basis == localmax::study::Basis::Proved;
+    let laws: Vec<_> = outcome.claims.iter().filter(proved).collect();
+    assert_eq!(laws.len(), 4, "of two clouds in two dimensions");
+    assert!(laws.iter().all(|claim| claim.agrees == Verdict::Yes), "{laws:#?}");
+    let table = std::fs::read_to_string(place.path().join("s/phase.csv")).expect("a table");
+    assert_eq!(table.lines().count(), 1 + 2 * 2 * 2 * 3, "a line for each cloud, dimension, width and n");
+}
+
+/// A cycle is a certificate that a system does not converge: big integers must come to it too.
+#[test]
+fn cycles_of_the_census_come_again_in_big_integers() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = ["--clouds", "600", "--steps", "600", "--tokens", "5"];
+    let outcome = take("census", &options, None, &place.path().join("s"));
+    assert!(outcome.claims.iter().all(|claim| claim.agrees == Verdict::Counted), "{:#?}", outcome.claims);
+    let mut again = std::process::Command::new("python3");
+    again.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cycles.py")).arg(place.path().join("s/cycles.csv"));
+    let said = again.output().expect("Python");
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success() && !text.starts_with("0 of"), "{text}{}", String::from_utf8_lossy(&said.stderr));
+}
+
 /// Shards of a job array must leave the very table that one process leaves.
 #[test]
 fn sweeps_are_the_same_in_shards() {

@@ -119,6 +119,11 @@ def config(
             keys = {"rule": "localmax" if rule is None else rule, **{k: v for k, v in keys.items() if k != "rule"}}
             if keys.get("steps") is None:
                 keys["steps"] = 100
+            if keys["rule"] == "localmax":
+                if keys.get("alpha") is None and keys.get("gamma") is None:
+                    keys["alpha"] = 0.5
+                if keys.get("delta") is None:
+                    keys["delta"] = "1/(t+1)"
             if x0 is None and all(keys.get(key) is None for key in ("file", "rows", "kind")):
                 keys["kind"] = "normal"
     return _localmax.Config(x0, keywords(keys), text, path, preset)

@@ -297,7 +297,8 @@ def run(
         looks.
     **keys
         Keys of a config with their defaults, or an example where they have none. Arrays stand for matrices and,
-        with one axis, for a value a step. `steps` is 100 where neither config nor preset says.
+        with one axis, for a value a step. Where neither config nor preset says, `steps` is 100, and localmax
+        has `alpha` 0.5 and `delta` 1/(t+1).
 
     KEYS
 

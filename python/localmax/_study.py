@@ -91,7 +91,8 @@ def study(name: str, *, out: str | os.PathLike[str] | None = None, quick: bool =
     Parameters
     ----------
     name : str
-        quiescent, strip, vanishing, artefacts, cells, rates, consensus, asymmetric, lyapunov, sweep;
+        quiescent, strip, vanishing, artefacts, cells, rates, consensus, asymmetric, lyapunov, phase, census,
+        sweep;
         `localmax study --help` says what each asks.
     out : path, optional
         The folder; one that holds the same study goes on. Otherwise a temporary one, which stays.

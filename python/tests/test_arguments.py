@@ -35,7 +35,8 @@ def test_errors_are_the_command_lines(cloud: np.ndarray) -> None:
     )
     fails('unknown rule "hardmaxx"', cloud, "hardmaxx", **PLAIN)
     fails("unknown engine", cloud, engine="quantum", **PLAIN)
-    fails("model.delta is missing", cloud, alpha=1.0)
+    fails("model.alpha is missing", cloud, "hardmax")
+    fails("model.delta is missing", cloud, config="[model]\nrule = 'localmax'\nalpha = 1\n[run]\nsteps = 2\n")
     fails("a=<array of shape (3, 3)>: model.a", cloud, a=np.eye(3), **PLAIN)
     fails("tokens.n does not go with tokens that are given", cloud, n=3, **PLAIN)
     fails('unknown preset "defautl"; the nearest is "default"', preset="defautl")
@@ -119,3 +120,11 @@ def test_schedules_and_matrices(cloud: np.ndarray) -> None:
     assert text.step(6, stop=False).hash == table.step(6, stop=False).hash
     with pytest.raises(ValueError, match="model.delta"):
         localmax.Simulation(cloud, alpha=1.0, delta=[0.5, 0.25], steps=3)
+
+
+def test_a_cloud_is_enough(cloud: np.ndarray) -> None:
+    """The first call of a new user has the values that the help shows, and says them in its config."""
+    run = localmax.run(cloud)
+    assert run.hash == localmax.run(cloud, "localmax", alpha=0.5, delta="1/(t+1)", steps=100).hash
+    assert 'delta = "1/(t+1)"' in run.config
+    assert localmax.Simulation(cloud, gamma=0.25).step(3).t == 3

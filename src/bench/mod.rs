@@ -93,14 +93,18 @@ impl Contender {
         }
     }
 
-    /// The GPU engine on a device, up to a number of multiply-adds of a step.
+    /// The GPU engine on devices that share the rows, up to a number of multiply-adds of a step. Its peak
+    /// is the sum of theirs, one after another; one that is listed twice counts once.
     #[cfg(feature = "gpu")]
-    pub fn gpu(device: Device, plan: choice::Plan, limit: f64) -> Self {
-        let same = device.clone();
+    pub fn gpu(devices: Vec<Device>, plan: choice::Plan, limit: f64) -> Self {
+        let is_software = devices.iter().any(|device| device.adapter().is_software());
+        let mut each = devices.clone();
+        each.sort_by_key(|device| device.adapter().number());
+        each.dedup_by_key(|device| device.adapter().number());
         Self {
-            name: if device.adapter().is_software() { "gpu (software)".into() } else { "gpu".into() },
-            open: Box::new(move |model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid)),
-            peak: Some(Box::new(move || Ok(fma_peak(&same)?.gflops))),
+            name: if is_software { "gpu (software)".into() } else { "gpu".into() },
+            open: Box::new(move |model, tokens, grid| engine::on_gpus(&devices, plan, model, tokens, grid)),
+            peak: Some(Box::new(move || each.iter().map(|device| Ok(fma_peak(device)?.gflops)).sum())),
             limit,
         }
     }

@@ -16,7 +16,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::exact;
 use crate::gpu::{Adapter, Device, fma_peak};
-use crate::selftest::{self, Line, Open, Tested, on_device};
+use crate::selftest::{self, Line, Open, Tested, on_devices};
 use crate::tokens::Precision;
 use sizes::{FULL, Peaks, QUICK};
 use speed::OnPlan;
@@ -170,7 +170,7 @@ pub(crate) fn run(
         let (Some(peaks), Ok(device)) = (results.peaks, opened) else {
             return Ok(left_out("the card cannot be used"));
         };
-        let on_card: Open = on_device(device.clone());
+        let on_card: Open = on_devices(vec![device.clone()]);
         results.systems = systems::compare(&on_card, &sizes, peaks, &mut tell)?;
         Ok(verdict(results.systems.iter().map(|system| (system.equal, system.system.clone())), "trajectories"))
     })?;

@@ -71,7 +71,7 @@ pub(super) fn rows(
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<OnPlan<bench::Report>>> {
     let on_plan = |(search, plan): (Plan, bench::Plan)| {
-        let card = Contender::gpu(device.clone(), search, sizes.most_timed(peaks.card));
+        let card = Contender::gpu(vec![device.clone()], search, sizes.most_timed(peaks.card));
         let cpu = Contender { limit: sizes.most_timed(peaks.cpu), ..Contender::cpu(search, plan.precision) };
         Ok(OnPlan { plan: search.name(), report: bench::run(&plan, &[card, cpu], &mut tell)? })
     };

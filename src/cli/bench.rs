@@ -28,6 +28,7 @@ use crate::tokens::Precision;
   localmax bench --rules softmax,sphere            other rules
   localmax bench --plan brute                      every pair, whatever could be ruled out
   localmax bench --engines cpu,gpu --markdown      a table for a README
+  localmax bench --adapter 0,1                     two GPUs that share the rows of every step
   localmax bench --kernels --tokens 16384 --dims 3 the time of each GPU kernel in a step
   localmax bench --json > bench.json")]
 pub(super) struct Arguments {
@@ -169,23 +170,25 @@ fn contenders(engines: &[String], plan: choice::Plan, precision: Precision) -> R
     Ok(all)
 }
 
-/// Every adapter that opens, or why there is none at all.
+/// Every adapter that opens, those of a list as one; or why there is none at all.
 #[cfg(feature = "gpu")]
 fn gpus(plan: choice::Plan) -> Result<Vec<Contender>, Error> {
     let mut all = Vec::new();
-    for adapter in adapters("take --engines cpu")? {
-        match Device::open(&adapter) {
-            Ok(device) => all.push(Contender::gpu(device, plan, limit(&adapter))),
+    for together in adapters("take --engines cpu")? {
+        let limit = together.iter().map(limit).fold(f64::INFINITY, f64::min);
+        match Device::open_all(&together) {
+            Ok(devices) => all.push(Contender::gpu(devices, plan, limit)),
             Err(error) => output::note(&format!("left out: {error}")),
         }
     }
     Ok(all)
 }
 
-/// The adapter that is named, or all; `instead` is what to do where there is none.
+/// The adapters that are named, those of a list together, or all; `instead` is what to do where there is
+/// none.
 #[cfg(feature = "gpu")]
-fn adapters(instead: &str) -> Result<Vec<Adapter>, Error> {
-    let adapters = Adapter::all_named()?;
+fn adapters(instead: &str) -> Result<Vec<Vec<Adapter>>, Error> {
+    let adapters = Adapter::all_together()?;
     if adapters.is_empty() {
         return Err(Error::device(format!(
             "no GPU adapter; install its Vulkan driver (`localmax doctor` says what is seen) or {instead}"
@@ -203,7 +206,7 @@ fn limit(adapter: &Adapter) -> f64 {
 #[cfg(feature = "gpu")]
 fn kernels(plan: &Plan, search: choice::Plan, json: bool, tell: impl FnMut(&str)) -> Result<String> {
     let (mut devices, mut refused) = (Vec::new(), Vec::new());
-    for adapter in adapters("leave out --kernels")? {
+    for adapter in adapters("leave out --kernels")?.concat() {
         match Device::open_timed(&adapter) {
             Ok(device) => devices.push((device, limit(&adapter))),
             Err(error) => refused.push(error),

@@ -54,7 +54,8 @@ pub struct Cli {
     /// Number of threads that compute; otherwise RAYON_NUM_THREADS, or one a core
     #[arg(long, global = true, value_name = "N", value_parser = source::at_least_one)]
     threads: Option<usize>,
-    /// GPU adapter to take: a part of its name, its number in `localmax doctor`, or its PCI id
+    /// GPU adapter to take: a part of its name, its number in `localmax doctor`, or its PCI id; several
+    /// that share the rows of every step: 0,1, or all
     #[arg(long, global = true, value_name = "NAME")]
     adapter: Option<String>,
 }

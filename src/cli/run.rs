@@ -36,7 +36,8 @@ pub(super) const LOST: &str =
   localmax run my.toml --out results/a                     a config, into a directory of your choice
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
   localmax run --template > my.toml                        a config with every key, to fill in
-  localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps")]
+  localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps
+  localmax run my.toml --engine gpu --adapter 0,1          two GPUs, each with half of the rows of every step")]
 pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,

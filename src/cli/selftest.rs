@@ -23,6 +23,7 @@ use crate::selftest::{self, Line, Tested};
 #[command(after_help = "Examples:
   localmax selftest                    the CPU engine, then every adapter in turn
   localmax selftest --adapter nvidia   the adapters with this in their names
+  localmax selftest --adapter 0,1      two adapters that share the rows of every step
   localmax selftest --adapter cpu      the CPU engine alone
   localmax selftest --json > card.json to send with a report
   localmax selftest --full --out card  everything about a new card, into a new folder
@@ -124,8 +125,8 @@ fn gpus() -> Result<Vec<Tested>, Error> {
 
 #[cfg(feature = "gpu")]
 fn gpus() -> Result<Vec<Tested>, Error> {
-    let tested = |adapter| Tested::on_gpu(&adapter, Device::open(&adapter).map_err(|error| error.to_string()));
-    Ok(Adapter::all_named()?.into_iter().map(tested).collect())
+    let tested = |all: Vec<Adapter>| Tested::on_gpus(&all, Device::open_all(&all).map_err(|error| error.to_string()));
+    Ok(Adapter::all_together()?.into_iter().map(tested).collect())
 }
 
 #[cfg(all(test, feature = "gpu"))]
@@ -135,14 +136,14 @@ mod tests {
     use crate::engine;
     use crate::gpu::Wanted;
     use crate::model::Rule;
-    use crate::selftest::{Open, on_device};
+    use crate::selftest::{Open, on_devices};
     use crate::tokens::Precision;
 
     /// The systems that fail where a text of the shaders is replaced. Some in R³ are on the adapter, by
     /// brute force, and the rest on the CPU: a software driver compiles one for seconds.
     fn failed(right: &'static str, wrong: &'static str) -> Vec<String> {
         let adapter = Adapter::choose(Wanted::Any).expect("`bash tests/run.sh drivers` installs a software driver");
-        let gpu = on_device(Device::open(&adapter).unwrap().with_fault(right, wrong));
+        let gpu = on_devices(vec![Device::open(&adapter).unwrap().with_fault(right, wrong)]);
         let open: Open = Box::new(move |plan, model, tokens, grid| {
             let is_chosen = matches!(model.rule, Rule::Localmax { .. } | Rule::Markov { .. });
             let on_gpu = is_chosen && tokens.d() == 3 && plan != Plan::Tree && tokens.precision() == Precision::F32;

@@ -6,11 +6,12 @@ use pollster::block_on;
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::plans::only_brute;
+use crate::engine::several::{Part, Several};
 use crate::engine::step::Step;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
-use crate::gpu::{ExactGpu, Needs, Options, RealGpu, RealLayout, or_largest};
+use crate::gpu::{Computed, ExactGpu, Needs, Options, RealGpu, RealLayout, Share, or_largest};
 use crate::interrupt::Interrupt;
 use crate::model::Model;
 use crate::outcome::{Description, Effort, StepReport, Strips};
@@ -26,6 +27,30 @@ const SMALLEST_CLOUD: f64 = 1e-30;
 /// Not enough memory; a model without kernels; a plan that the engine lacks; tokens of a rule in real
 /// numbers that are all but 0; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    Ok(part(device, plan, model, tokens, grid)?)
+}
+
+/// The GPU engine on some opened devices, of which each computes a share of the rows of every step. One
+/// that is listed twice computes two.
+///
+/// # Errors
+/// As [`on_gpu`]; no device.
+pub fn on_gpus(devices: &[Device], plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    if let [device] = devices {
+        return on_gpu(device, plan, model, tokens, grid);
+    }
+    let open = |plan| devices.iter().map(|device| part(device, plan, model, tokens, grid)).collect::<Result<Vec<_>>>();
+    let mut parts = open(plan)?;
+    let Some(first) = parts.first() else { return Err(Error::device("no GPU adapter to share rows out over")) };
+    // Under `auto` a device without memory for a tree compares all pairs, and then they all do.
+    if parts.iter().any(|part| part.plan() != first.plan()) {
+        drop(parts);
+        parts = open(Plan::Brute)?;
+    }
+    Ok(Box::new(Several::new(parts, tokens.n())))
+}
+
+fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Part>> {
     require(plan, model, tokens.d(), tokens.precision())?;
     if !model.is_exact() {
         let largest = tokens.largest_magnitude();
@@ -52,18 +77,32 @@ fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<
     RealGpu::require_single(precision, model)
 }
 
-/// The adapter, why it was taken, and the memory that n tokens in R^d take on it, as text.
+/// The adapters, why they were taken, and the memory that n tokens in R^d take on each, as text.
 ///
 /// # Errors
-/// A plan or a rule that the engine lacks; more memory than the adapter has.
+/// A plan or a rule that the engine lacks; more memory than an adapter has.
 pub(super) fn need(
-    adapter: &Adapter,
+    adapters: &[Adapter],
     plan: Plan,
     model: &Model,
     (n, d): (usize, usize),
     precision: Precision,
 ) -> Result<String> {
     require(plan, model, d, precision)?;
+    let each = adapters.iter().map(|adapter| need_on(adapter, plan, model, (n, d), precision));
+    let shared =
+        if adapters.len() > 1 { format!(", rows shared by {} adapters,", adapters.len()) } else { String::new() };
+    Ok(format!("GPU engine{shared} on {}", each.collect::<Result<Vec<_>>>()?.join("; ")))
+}
+
+/// One adapter of [`need`].
+fn need_on(
+    adapter: &Adapter,
+    plan: Plan,
+    model: &Model,
+    (n, d): (usize, usize),
+    precision: Precision,
+) -> Result<String> {
     let available = adapter.memory();
     let memory = or_largest(n, |n| {
         if model.is_exact() {
@@ -77,7 +116,7 @@ pub(super) fn need(
     let (number, name, kind, why) = (adapter.number(), adapter.name(), adapter.kind(), adapter.why());
     let of = available.map_or(String::new(), |bytes| format!(" of {bytes}"));
     Ok(format!(
-        "GPU engine on {number} {name} ({kind}; {why}): {}{of} bytes of memory, {} rows a slice",
+        "{number} {name} ({kind}; {why}): {}{of} bytes of memory, {} rows a slice",
         memory.total(),
         memory.slice_rows
     ))
@@ -126,6 +165,24 @@ impl Engine for ExactGpu {
     }
 }
 
+impl Part for ExactGpu {
+    fn plan(&self) -> Plan {
+        self.plan()
+    }
+
+    fn stages(&self, _: &Step) -> Result<usize> {
+        Ok(1)
+    }
+
+    fn compute(&mut self, step: &Step, _: usize, share: Share, is_again: bool) -> Result<Option<Computed>> {
+        block_on(self.compute(step.exact()?, share, is_again))
+    }
+
+    fn accept(&mut self, _: &Step, _: usize, all: &Computed) -> Result<()> {
+        block_on(self.accept(all))
+    }
+}
+
 impl Engine for RealGpu {
     fn description(&self) -> Description {
         description(self.device().adapter())
@@ -154,5 +211,23 @@ impl Engine for RealGpu {
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         block_on(self.masks(step.real()?, rows))
+    }
+}
+
+impl Part for RealGpu {
+    fn plan(&self) -> Plan {
+        Plan::Brute
+    }
+
+    fn stages(&self, step: &Step) -> Result<usize> {
+        Ok(step.real()?.stages.len())
+    }
+
+    fn compute(&mut self, step: &Step, stage: usize, share: Share, _: bool) -> Result<Option<Computed>> {
+        block_on(self.compute(step.real()?, stage, share)).map(Some)
+    }
+
+    fn accept(&mut self, step: &Step, stage: usize, all: &Computed) -> Result<()> {
+        block_on(self.accept(step.real()?, stage, all))
     }
 }

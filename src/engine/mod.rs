@@ -8,6 +8,8 @@ mod open;
 mod plans;
 mod preflight;
 mod reference;
+#[cfg(feature = "gpu")]
+mod several;
 mod simulation;
 pub(crate) mod step;
 pub(crate) mod strip;
@@ -15,7 +17,7 @@ pub(crate) mod strip;
 #[cfg(all(feature = "cli", not(feature = "gpu")))]
 pub(crate) use gpu::no_gpu;
 #[cfg(feature = "gpu")]
-pub use gpu::on_gpu;
+pub use gpu::{on_gpu, on_gpus};
 pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::{cpu_memory, preflight};

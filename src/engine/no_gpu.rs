@@ -24,7 +24,7 @@ pub(super) enum Adapter {}
 pub(super) enum Device {}
 
 impl Adapter {
-    pub(super) fn choose(_: Wanted) -> Result<Self> {
+    pub(super) fn choose_together(_: Wanted) -> Result<Vec<Self>> {
         Err(no_gpu())
     }
 
@@ -38,8 +38,8 @@ impl Adapter {
 }
 
 impl Device {
-    pub(super) fn open(adapter: &Adapter) -> Result<Self> {
-        match *adapter {}
+    pub(super) fn open_all(_: &[Adapter]) -> Result<Vec<Self>> {
+        Err(no_gpu())
     }
 
     pub(super) fn adapter(&self) -> &Adapter {
@@ -47,10 +47,10 @@ impl Device {
     }
 }
 
-pub(super) fn on_gpu(device: &Device, _: Plan, _: &Model, _: &Tokens, _: Grid) -> Result<Box<dyn Engine>> {
-    match *device {}
+pub(super) fn on_gpus(_: &[Device], _: Plan, _: &Model, _: &Tokens, _: Grid) -> Result<Box<dyn Engine>> {
+    Err(no_gpu())
 }
 
-pub(super) fn need(adapter: &Adapter, _: Plan, _: &Model, _: (usize, usize), _: Precision) -> Result<String> {
-    match *adapter {}
+pub(super) fn need(_: &[Adapter], _: Plan, _: &Model, _: (usize, usize), _: Precision) -> Result<String> {
+    Err(no_gpu())
 }

@@ -3,7 +3,7 @@
 use crate::choice::{EngineChoice, Plan};
 use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
-use crate::engine::gpu::{Adapter, Device, Wanted, on_gpu};
+use crate::engine::gpu::{Adapter, Device, Wanted, on_gpus};
 use crate::engine::interface::Engine;
 use crate::engine::plans::{cpu_plan, has_thin_strips, reference_plan};
 use crate::engine::preflight::require_cpu;
@@ -32,11 +32,12 @@ pub fn open(choice: EngineChoice, plan: Plan, model: &Model, tokens: &Tokens, gr
     Engines::find(choice)?.open(plan, model, tokens, grid)
 }
 
-/// The engines of one choice: many may be opened, one after another, on a device that is opened
+/// The engines of one choice: many may be opened, one after another, on devices that are opened
 /// once.
 pub struct Engines {
     choice: EngineChoice,
-    device: Option<Device>,
+    /// The devices that share the rows; none where another engine computes.
+    devices: Vec<Device>,
     /// Why a GPU that was found could not be opened.
     failed: Option<String>,
 }
@@ -47,17 +48,17 @@ impl Engines {
     /// # Errors
     /// A GPU was asked for and none can be opened.
     pub fn find(choice: EngineChoice) -> Result<Self> {
-        let (mut device, mut failed) = (None, None);
+        let (mut devices, mut failed) = (Vec::new(), None);
         match choice {
             EngineChoice::Reference | EngineChoice::Cpu => {}
-            EngineChoice::Gpu => device = Some(Device::open(&Adapter::choose(Wanted::Any)?)?),
-            EngineChoice::Auto => match Adapter::choose(Wanted::Hardware).map(|adapter| Device::open(&adapter)) {
-                Ok(Ok(opened)) => device = Some(opened),
+            EngineChoice::Gpu => devices = Device::open_all(&Adapter::choose_together(Wanted::Any)?)?,
+            EngineChoice::Auto => match Adapter::choose_together(Wanted::Hardware).map(|all| Device::open_all(&all)) {
+                Ok(Ok(opened)) => devices = opened,
                 Ok(Err(error)) => failed = Some(format!("on the CPU engine: {error}")),
                 Err(_) => {} // no hardware GPU
             },
         }
-        Ok(Self { choice, device, failed })
+        Ok(Self { choice, devices, failed })
     }
 
     /// As [`open()`].
@@ -66,17 +67,16 @@ impl Engines {
     /// No engine with this plan or for this model; not enough memory.
     pub fn open(&self, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Opened> {
         let on_cpu = |note| Ok(Opened { engine: on_cpu(plan, model, tokens, grid)?, note });
-        let Some(device) = &self.device else {
+        if self.devices.is_empty() {
             return match self.choice {
                 EngineChoice::Reference => Ok(Opened { engine: on_reference(plan, model, tokens, grid)?, note: None }),
                 _ => on_cpu(self.failed.clone()),
             };
-        };
-        let adapter = device.adapter();
-        let note = adapter
-            .is_software()
-            .then(|| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
-        match on_gpu(device, plan, model, tokens, grid) {
+        }
+        let software = self.devices.iter().map(Device::adapter).find(|adapter| adapter.is_software());
+        let note = software
+            .map(|adapter| format!("{} is a software driver: right, but slower than --engine cpu", adapter.name()));
+        match on_gpus(&self.devices, plan, model, tokens, grid) {
             Ok(engine) => Ok(Opened { engine, note }),
             Err(error) if self.choice == EngineChoice::Auto => on_cpu(Some(format!("on the CPU engine: {error}"))),
             Err(error) => Err(error),

@@ -20,7 +20,7 @@ struct Shape {
 }
 
 /// Checks that opening will find the engine, and memory for n tokens in R^d, in the
-/// order in which it looks. Which adapter it is, why, and the memory on it, where one is taken.
+/// order in which it looks. Which adapters they are, why, and the memory on each, where some are taken.
 ///
 /// # Errors
 /// No such engine on this machine, or one without this plan or rule; [`Error::Memory`] with both
@@ -41,11 +41,13 @@ pub fn preflight(
             Ok(None)
         }
         EngineChoice::Cpu => shape.on_cpu(plan, model),
-        EngineChoice::Gpu => shape.on_gpu(&Adapter::choose(Wanted::Any)?, plan, model).map(Some),
-        EngineChoice::Auto => match Adapter::choose(Wanted::Hardware).and_then(|a| shape.on_gpu(&a, plan, model)) {
-            Ok(memory) => Ok(Some(memory)),
-            Err(_) => shape.on_cpu(plan, model),
-        },
+        EngineChoice::Gpu => shape.on_gpus(&Adapter::choose_together(Wanted::Any)?, plan, model).map(Some),
+        EngineChoice::Auto => {
+            match Adapter::choose_together(Wanted::Hardware).and_then(|a| shape.on_gpus(&a, plan, model)) {
+                Ok(memory) => Ok(Some(memory)),
+                Err(_) => shape.on_cpu(plan, model),
+            }
+        }
     }
 }
 
@@ -82,8 +84,8 @@ impl Shape {
         Ok(None)
     }
 
-    fn on_gpu(self, adapter: &Adapter, plan: Plan, model: &Model) -> Result<String> {
-        let need = gpu::need(adapter, plan, model, (self.n, self.d), self.precision)?;
+    fn on_gpus(self, adapters: &[Adapter], plan: Plan, model: &Model) -> Result<String> {
+        let need = gpu::need(adapters, plan, model, (self.n, self.d), self.precision)?;
         self.require(self.read())?;
         Ok(need)
     }

@@ -1,4 +1,4 @@
-//! The adapters of this machine, and the choice of one.
+//! The adapters of this machine, and the choice among them.
 
 use crate::choice;
 use crate::error::{Error, Result};
@@ -59,48 +59,40 @@ impl Adapter {
         all
     }
 
-    /// The adapters to work on one after another: those that `--adapter` or `LOCALMAX_ADAPTER` names,
-    /// else all.
+    /// The adapters to work on one after another, each alone, or those of a list as one: those that
+    /// `--adapter` or `LOCALMAX_ADAPTER` names, else all.
     ///
     /// # Errors
     /// One is named that is not there; the text lists those that are.
-    pub async fn find_named() -> Result<Vec<Self>> {
+    pub async fn find_named() -> Result<Vec<Vec<Self>>> {
         let all = Self::find_all().await;
+        let alone = |all: Vec<Self>| all.into_iter().map(|adapter| vec![adapter]).collect();
         match choice::adapter() {
-            Some((by, name)) => named(all, by, &name),
-            None => Ok(all),
+            Some((by, name)) if is_list(&all, &name) => Ok(vec![listed(&all, by, &name)?]),
+            Some((by, name)) => Ok(alone(named(&all, by, &name)?)),
+            None => Ok(alone(all)),
         }
     }
 
-    /// The adapter to run on: the one that `--adapter` or `LOCALMAX_ADAPTER` names, whatever else was
-    /// asked for, or the first that is wanted.
+    /// The adapters to share a run out over: those that `--adapter` or `LOCALMAX_ADAPTER` names, whatever
+    /// else was asked for, or the first that is wanted.
     ///
     /// # Errors
     /// None fits, or several of one name do; the text lists those there are.
-    pub async fn find(wanted: Wanted) -> Result<Self> {
-        Self::choose_from(Self::find_all().await, wanted, choice::adapter())
+    pub async fn find(wanted: Wanted) -> Result<Vec<Self>> {
+        Self::choose_from(&Self::find_all().await, wanted, choice::adapter())
     }
 
-    fn choose_from(all: Vec<Self>, wanted: Wanted, asked: Option<(&str, String)>) -> Result<Self> {
+    fn choose_from(all: &[Self], wanted: Wanted, asked: Option<(&str, String)>) -> Result<Vec<Self>> {
         if let Some((by, name)) = asked {
-            let mut fit = named(all, by, &name)?;
-            let alike = |other: &Self| {
-                let [a, b] = [&fit[0].info, &other.info];
-                a.name == b.name && (a.device_pci_bus_id != b.device_pci_bus_id || a.device_pci_bus_id.is_empty())
-            };
-            if fit[1..].iter().any(alike) {
-                return Err(Error::device(format!(
-                    "{by} {name}: several adapters have this name ({}); give a number or a PCI id",
-                    list(&fit)
-                )));
-            }
-            return Ok(fit.swap_remove(0));
+            return if is_list(all, &name) { listed(all, by, &name) } else { Ok(vec![one_named(all, by, &name)?]) };
         }
-        let found = list(&all);
-        all.into_iter().find(|adapter| wanted == Wanted::Any || !adapter.is_software()).ok_or_else(|| {
+        let first = all.iter().find(|adapter| wanted == Wanted::Any || !adapter.is_software());
+        first.map(|adapter| vec![adapter.clone()]).ok_or_else(|| {
             Error::device(format!(
-                "no {} (found: {found}); install its Vulkan driver (`localmax doctor` says what is seen) or take --engine cpu",
-                if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" }
+                "no {} (found: {}); install its Vulkan driver (`localmax doctor` says what is seen) or take --engine cpu",
+                if wanted == Wanted::Any { "GPU adapter" } else { "hardware GPU" },
+                list(all)
             ))
         })
     }
@@ -235,19 +227,73 @@ impl Adapter {
     }
 }
 
+/// Every hardware adapter, as `--adapter` names them.
+const ALL: &str = "all";
+
 /// The adapters with this number or PCI id, or else with this text in their names.
-fn named(all: Vec<Adapter>, by: &str, name: &str) -> Result<Vec<Adapter>> {
-    let found = list(&all);
+fn with_name(all: &[Adapter], name: &str) -> Vec<Adapter> {
     let is_it = |adapter: &Adapter| adapter.number.to_string() == name || adapter.pci() == name;
     let has_it = |adapter: &Adapter| adapter.name().to_lowercase().contains(&name.to_lowercase());
     let by_number = all.iter().any(is_it);
-    let fit: Vec<_> = all.into_iter().filter(|a| if by_number { is_it(a) } else { has_it(a) }).collect();
+    all.iter().filter(|a| if by_number { is_it(a) } else { has_it(a) }).cloned().collect()
+}
+
+/// As [`with_name`], at least one.
+fn named(all: &[Adapter], by: &str, name: &str) -> Result<Vec<Adapter>> {
+    let fit = with_name(all, name);
     if fit.is_empty() {
         return Err(Error::device(format!(
-            "{by} {name}: no adapter has this number, PCI id or text in its name (found: {found})"
+            "{by} {name}: no adapter has this number, PCI id or text in its name (found: {})",
+            list(all)
         )));
     }
     Ok(fit)
+}
+
+/// The adapter with this number, PCI id or text in its name; the first of those that differ in name.
+fn one_named(all: &[Adapter], by: &str, name: &str) -> Result<Adapter> {
+    let mut fit = named(all, by, name)?;
+    let alike = |other: &Adapter| {
+        let [a, b] = [&fit[0].info, &other.info];
+        a.name == b.name && (a.device_pci_bus_id != b.device_pci_bus_id || a.device_pci_bus_id.is_empty())
+    };
+    if fit[1..].iter().any(alike) {
+        return Err(Error::device(format!(
+            "{by} {name}: several adapters have this name ({}); give a number or a PCI id",
+            list(&fit)
+        )));
+    }
+    Ok(fit.swap_remove(0))
+}
+
+/// Whether a text names several adapters to share a run, and not one with a comma in its name.
+fn is_list(all: &[Adapter], name: &str) -> bool {
+    (name == ALL || name.contains(',')) && with_name(all, name).is_empty()
+}
+
+/// The adapters of a list: each that is named, as often as it is; or every hardware adapter, a card
+/// that has two drivers once.
+fn listed(all: &[Adapter], by: &str, names: &str) -> Result<Vec<Adapter>> {
+    if names != ALL {
+        let one = |name: &str| match name.trim() {
+            "" => Err(Error::device(format!("{by} {names}: an adapter is missing beside a comma; it takes 0,1"))),
+            name => one_named(all, &format!("{by} {names}:"), name),
+        };
+        return names.split(',').map(one).collect();
+    }
+    let mut cards: Vec<Adapter> = Vec::new();
+    for adapter in all.iter().filter(|adapter| !adapter.is_software()) {
+        if adapter.pci().is_empty() || cards.iter().all(|card| card.pci() != adapter.pci()) {
+            cards.push(adapter.clone());
+        }
+    }
+    if cards.is_empty() {
+        return Err(Error::device(format!(
+            "{by} {ALL}: no hardware GPU (found: {}); name adapters by number",
+            list(all)
+        )));
+    }
+    Ok(cards)
 }
 
 /// Number, name and PCI id of each.
@@ -265,10 +311,9 @@ mod tests {
     /// Where nothing fits, the user must read what there is and what to do.
     #[test]
     fn no_adapter_is_a_clear_error() {
-        let text = Adapter::choose_from(Vec::new(), Wanted::Any, None).unwrap_err().to_string();
+        let text = Adapter::choose_from(&[], Wanted::Any, None).unwrap_err().to_string();
         assert!(text.contains("none") && text.contains("--engine cpu"), "{text}");
-        let text =
-            Adapter::choose_from(Vec::new(), Wanted::Any, Some(("--adapter", "H200".into()))).unwrap_err().to_string();
+        let text = Adapter::choose_from(&[], Wanted::Any, Some(("--adapter", "H200".into()))).unwrap_err().to_string();
         assert!(text.contains("H200"), "{text}");
     }
 

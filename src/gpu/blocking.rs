@@ -23,19 +23,41 @@ impl Adapter {
         block_on(Self::find_all())
     }
 
-    /// The adapters to work on one after another: [`Adapter::find_named`].
+    /// The adapters to work on one after another: [`Adapter::find_named`], those of a list one by one.
     ///
     /// # Errors
     /// One is named that is not there; the text lists those that are.
     pub fn all_named() -> Result<Vec<Self>> {
+        Ok(Self::all_together()?.concat())
+    }
+
+    /// The adapters to work on one after another, those of a list as one: [`Adapter::find_named`].
+    ///
+    /// # Errors
+    /// One is named that is not there; the text lists those that are.
+    pub fn all_together() -> Result<Vec<Vec<Self>>> {
         block_on(Self::find_named())
     }
 
-    /// The adapter to run on: [`Adapter::find`].
+    /// The adapter to run on, where one is enough: [`Adapter::find`].
+    ///
+    /// # Errors
+    /// None fits, or several are named; the text lists those there are.
+    pub fn choose(wanted: Wanted) -> Result<Self> {
+        let mut all = Self::choose_together(wanted)?;
+        match (all.len(), choice::adapter()) {
+            (2.., Some((by, name))) => {
+                Err(Error::input(format!("{by} {name}: this takes one adapter; name one of them")))
+            }
+            _ => Ok(all.swap_remove(0)),
+        }
+    }
+
+    /// The adapters to share a run out over: [`Adapter::find`].
     ///
     /// # Errors
     /// None fits; the text lists those there are.
-    pub fn choose(wanted: Wanted) -> Result<Self> {
+    pub fn choose_together(wanted: Wanted) -> Result<Vec<Self>> {
         // Looking at every driver takes some 10 ms, which many small runs would wait for.
         static NO_HARDWARE: Mutex<Option<(Instant, String)>> = Mutex::new(None);
         let mut none = NO_HARDWARE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,6 +75,19 @@ impl Adapter {
 }
 
 impl Device {
+    /// Opens some adapters with their own limits, one that is listed twice once.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn open_all(adapters: &[Adapter]) -> Result<Vec<Self>> {
+        let mut opened: Vec<Self> = Vec::with_capacity(adapters.len());
+        for adapter in adapters {
+            let same = opened.iter().find(|device| device.adapter().number() == adapter.number()).cloned();
+            opened.push(same.map_or_else(|| Self::open(adapter), Ok)?);
+        }
+        Ok(opened)
+    }
+
     /// Opens an adapter with its own limits: [`Device::request`].
     ///
     /// # Errors

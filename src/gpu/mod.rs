@@ -9,6 +9,7 @@
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
+//! | `share` | a step's rows shared out over several devices |
 //! | `timing`, `marks` | what a device did, where that is counted; timestamps around its dispatches |
 //! | `exact`, `real` | [`ExactGpu`] and [`RealGpu`], the resident tokens of the two arithmetics |
 //! | `twins`, `modules`, `peak` | the shaders' arithmetic in Rust and their texts, for the tests; the device's own peak |
@@ -32,6 +33,7 @@ mod read_back;
 mod real;
 mod report;
 mod resident;
+mod share;
 mod table;
 mod timing;
 pub mod twins;
@@ -47,4 +49,6 @@ pub use manifest::{Manifest, manifests};
 pub use memory::{Line, Memory, or_largest};
 pub use peak::Peak;
 pub use real::{Needs, RealGpu, RealLayout};
+pub(crate) use resident::require_rows;
+pub(crate) use share::{Computed, Share};
 pub use timing::{Dispatches, Timings};

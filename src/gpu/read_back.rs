@@ -1,5 +1,6 @@
 //! Reading buffers of a device: through staging buffers that are kept, two under way at a time.
 
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use crate::error::{Error, Result};
@@ -19,18 +20,23 @@ impl Device {
     /// The first words of a buffer.
     pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
         let mut read = Vec::with_capacity(words);
-        self.read_into(&mut read, buffer, words).await?;
+        self.read_into(&mut read, buffer, 0..words).await?;
         Ok(read)
     }
 
-    /// Appends the first words of a buffer: one part is copied on the device while the host takes the
+    /// Appends some words of a buffer: one part is copied on the device while the host takes the
     /// part before.
-    pub(crate) async fn read_into(&self, read: &mut Vec<u32>, buffer: &wgpu::Buffer, words: usize) -> Result<()> {
-        let bytes = words as u64 * 4;
+    pub(crate) async fn read_into(
+        &self,
+        read: &mut Vec<u32>,
+        buffer: &wgpu::Buffer,
+        words: Range<usize>,
+    ) -> Result<()> {
+        let bytes = words.start as u64 * 4..words.end as u64 * 4;
         let mut flying = None;
         let most = COPY_BYTES.min(self.limits().max_buffer_size / 4 * 4);
-        for offset in (0..bytes).step_by(most as usize) {
-            let length = most.min(bytes - offset);
+        for offset in bytes.clone().step_by(most as usize) {
+            let length = most.min(bytes.end - offset);
             let reading = self.start_reading(None, buffer, offset, length).await?;
             if let Some(before) = flying.replace(reading) {
                 self.take(read, before).await?;

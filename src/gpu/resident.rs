@@ -98,10 +98,20 @@ impl<J: Parameters> Resident<J> {
 
     /// The first words of a buffer.
     pub(crate) async fn read(&self, name: Name, words: usize) -> Result<Vec<u32>> {
-        let mut read = Vec::with_capacity(words);
+        self.read_some(name, 0..words).await
+    }
+
+    /// Some words of a buffer.
+    pub(crate) async fn read_some(&self, name: Name, words: Range<usize>) -> Result<Vec<u32>> {
+        let mut read = Vec::with_capacity(words.len());
+        let mut first = 0;
         for part in &self.buffers[&name] {
-            let left = words - read.len();
-            self.device.read_into(&mut read, part, left.min(part.size() as usize / 4)).await?;
+            let end = first + part.size() as usize / 4;
+            let inside = words.start.max(first)..words.end.min(end);
+            if !inside.is_empty() {
+                self.device.read_into(&mut read, part, inside.start - first..inside.end - first).await?;
+            }
+            first = end;
         }
         Ok(read)
     }

@@ -31,6 +31,7 @@
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
 //! | the end of a run: clusters, vertices, artefacts, labels | [`Limits`] | log; the hull |
 //! | scalars of a run's states, as in measures.csv | [`Observer`] | log |
+//! | means, shares and power laws of many runs, with intervals | [`Mean`], [`wilson`], [`PowerLaw`] | |
 //! | principal axes | [`PrincipalAxes`] | a sample |
 
 mod alignment;
@@ -49,6 +50,7 @@ mod rank;
 mod rates;
 mod rounding;
 mod scalars;
+mod statistics;
 mod support;
 
 pub use alignment::Alignment;
@@ -70,4 +72,5 @@ pub use rank::{score_rank, threshold_rank};
 pub use rates::{Decay, FLOOR, LEAST, RateFit, Sample, contraction};
 pub use rounding::Rounding;
 pub use scalars::{HullScalars, Observer, Scalars};
+pub use statistics::{Mean, PowerLaw, wilson};
 pub use support::{Directions, Rise, Support, SupportLedger};

@@ -14,6 +14,7 @@
 //! read in a summary, derived and checked there). Frank–Wolfe with γ = 1 − exp(−a(t+1)) has log y ≈
 //! −a t(t+1)/2 (arXiv 2508.09628): the coefficient of t² is [`RateFit::curvature`], −a/2.
 
+use super::statistics::student;
 use crate::error::{Error, Result};
 use crate::num;
 
@@ -175,13 +176,6 @@ fn fit(used: &[Sample], noise: f64) -> RateFit {
         curvature,
         bend: 2.0 * curvature[0].abs() * span / slope.abs().max(f64::MIN_POSITIVE),
     }
-}
-
-/// The 97.5 % point of Student's t: a table, then Cornish and Fisher's expansion, to 0.003.
-fn student(freedom: usize) -> f64 {
-    const TABLE: [f64; 7] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
-    let f = freedom as f64;
-    TABLE.get(freedom.wrapping_sub(1)).copied().unwrap_or(1.959_964 + 2.372_3 / f + 2.822_5 / (f * f))
 }
 
 #[cfg(test)]

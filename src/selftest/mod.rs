@@ -54,19 +54,22 @@ impl Tested {
     /// The GPU engine on an adapter, which opened as this device, or did not.
     #[cfg(feature = "gpu")]
     pub(crate) fn on_gpu(adapter: &Adapter, opened: Result<Device, String>) -> Self {
-        let (number, name, kind, driver) = (adapter.number(), adapter.name(), adapter.kind(), adapter.driver());
-        Self {
-            name: format!("gpu {number} {name} ({kind}; {driver})"),
-            real: &[Precision::F32],
-            open: opened.map(on_device),
-        }
+        Self::on_gpus(std::slice::from_ref(adapter), opened.map(|device| vec![device]))
+    }
+
+    /// The GPU engine on some adapters that share the rows.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on_gpus(adapters: &[Adapter], opened: Result<Vec<Device>, String>) -> Self {
+        let name = |a: &Adapter| format!("{} {} ({}; {})", a.number(), a.name(), a.kind(), a.driver());
+        let names: Vec<String> = adapters.iter().map(name).collect();
+        Self { name: format!("gpu {}", names.join(" + ")), real: &[Precision::F32], open: opened.map(on_devices) }
     }
 }
 
-/// Opens the GPU engine on a device.
+/// Opens the GPU engine on devices that share the rows.
 #[cfg(feature = "gpu")]
-pub(crate) fn on_device(device: Device) -> Open {
-    Box::new(move |plan, model, tokens, grid| engine::on_gpu(&device, plan, model, tokens, grid))
+pub(crate) fn on_devices(devices: Vec<Device>) -> Open {
+    Box::new(move |plan, model, tokens, grid| engine::on_gpus(&devices, plan, model, tokens, grid))
 }
 
 /// What a system showed on an engine.

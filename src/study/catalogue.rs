@@ -12,7 +12,9 @@ use super::report::Report;
 use super::results::Results;
 use super::sizes::Sizes;
 use super::workbench::{At, Workbench};
-use super::{artefacts, asymmetric, cells, consensus, lyapunov, quiescent, rates, strip, sweep, vanishing};
+use super::{
+    artefacts, asymmetric, cells, census, consensus, lyapunov, phase, quiescent, rates, strip, sweep, vanishing,
+};
 use crate::engine::Engines;
 use crate::error::{Error, Result};
 use crate::tokens::Precision;
@@ -28,6 +30,8 @@ pub const CATALOGUE: &[Entry] = &[
     Entry::of::<artefacts::Artefacts>(),
     Entry::of::<cells::Cells>(),
     Entry::of::<consensus::Consensus>(),
+    Entry::of::<phase::Phase>(),
+    Entry::of::<census::Census>(),
     Entry::of::<sweep::Sweep>(),
 ];
 

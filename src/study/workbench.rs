@@ -13,6 +13,7 @@ use crate::exact::Grid;
 use crate::io::config::start::Start;
 use crate::io::config::{Config, RunOptions};
 use crate::model::Model;
+use crate::observe::Limits;
 use crate::outcome::StepReport;
 use crate::tokens::Tokens;
 
@@ -55,6 +56,11 @@ impl Look<'_> {
     pub fn masks(&mut self, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         let step = Steps::new(self.model, self.grid, self.tokens.d()).at(self.t)?;
         self.engine.masks(&step, rows)
+    }
+
+    /// The places of the tokens: which are vertices, and which lie outside S.
+    pub fn limits(&self) -> Limits {
+        Limits::of(self.model, self.grid, self.t, self.tokens)
     }
 
     /// The unit of the lattice that coordinates lie on, in exact rules; rounding is measured by it.

@@ -190,6 +190,43 @@ fn the_memory_on_an_adapter_is_checked_and_said() {
     assert!(named.status.success() && said.contains("; named by --adapter 0)"), "{said}");
 }
 
+/// Who has two cards has one run on both by naming them, with the bits of one, which goes on with the rest.
+#[test]
+fn a_list_of_adapters_shares_a_run() {
+    let folder = Folder::new();
+    folder.write("my.toml", CONFIG);
+    let start = ["run", "my.toml", "--engine", "gpu", "--steps", "6", "--no-plot", "--out"];
+    let run = |out: &str, adapter: &str| folder.run(&[&start[..], &[out, "--adapter", adapter]].concat());
+    let (alone, shared) = (run("alone", "0"), run("shared", "0,0"));
+    let said = String::from_utf8(shared.stderr).unwrap();
+    assert!(alone.status.success() && shared.status.success(), "{said}");
+    assert!(said.contains("rows shared by 2 adapters, on 0 ") && said.contains("named by --adapter 0,0)"), "{said}");
+    let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
+    assert_eq!(read("shared/metrics.csv"), read("alone/metrics.csv"));
+    let meta: Value = serde_json::from_str(&read("shared/meta.json")).unwrap();
+    assert!(meta.to_string().contains("\"2 x "), "{meta}");
+    // It goes on with one of them, or the other way round.
+    folder.good(&["resume", "shared", "--steps", "4", "--adapter", "0"]);
+    folder.good(&["resume", "alone", "--steps", "4", "--adapter", "0, 0,0"]);
+    assert_eq!(read("shared/metrics.csv"), read("alone/metrics.csv"));
+    folder.good(&["verify", "my.toml", "--engine", "gpu", "--steps", "3", "--adapter", "0,0"]);
+    let bench = ["bench", "--engines", "gpu", "--tokens", "200", "--dims", "3", "--rounds", "1", "--seconds", "0.01"];
+    let json = folder.good(&[&bench[..], &["--json", "--adapter", "0,0"]].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let count = |key: &str| report[key].as_array().unwrap().len();
+    assert!((count("engines"), count("rows")) == (1, 2) && json.contains("\"2 x "), "one engine, two rules: {json}");
+    // Every adapter of a list must be there, and be one.
+    for (list, words) in
+        [("0,99", ["0,99: 99: ", "(found: 0 "]), ("0,", ["0,: ", "comma"]), ("all", ["all: no hardware", "0 "])]
+    {
+        let refused = run("refused", list);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(3), "{list}: {error}");
+        assert!(words.into_iter().all(|word| error.contains(word)), "{list}: {error}");
+    }
+    folder.refused(&["selftest", "--full", "--adapter", "0,0", "--out", "card"], &["--adapter 0,0", "one adapter"]);
+}
+
 /// What one sees of a machine's adapters, and a measurement on all of them.
 #[test]
 fn doctor_and_bench_speak() {

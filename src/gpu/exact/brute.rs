@@ -12,9 +12,11 @@ use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
+use crate::gpu::share::{Computed, Share};
 use crate::gpu::table::{Kernel, Span, compile};
 use crate::gpu::words::{tokens, words};
 use crate::interrupt::Interrupt;
+use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
@@ -68,10 +70,11 @@ impl BruteForce {
             self.resident.start_reports(group.len()).await?;
             let mut whole = 0;
             for step in group {
-                match self.one_step(step, whole as u32).await {
+                match self.advance(step, whole as u32, 0..self.layout.n).await {
                     Err(Error::Interrupted(_)) if reports.len() + whole > 0 => break,
                     taken => taken?,
                 }
+                self.current = 1 - self.current;
                 whole += 1;
             }
             let read = self.resident.reports(whole).await?;
@@ -139,12 +142,37 @@ impl BruteForce {
         Ok(masks)
     }
 
-    async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
+    /// Computes a share of the next state.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]: the state is as it was. Device failures.
+    pub(crate) async fn compute(&mut self, step: &Step, share: Share) -> Result<Computed> {
+        let rows = if step.mask == Mask::Causal { share.of_causal(self.layout.n) } else { share.of(self.layout.n) };
+        self.resident.start_reports(1).await?;
+        self.advance(step, 0, rows.clone()).await?;
+        let report = self.resident.reports(1).await?;
+        let [bytes, ..] = element_bytes(self.grid.precision);
+        let line = self.layout.d as usize * bytes as usize / 4;
+        let words = rows.start as usize * line..rows.end as usize * line;
+        Ok(Computed { rows: self.resident.read_some(("tokens", 1 - self.current), words).await?, report })
+    }
+
+    /// Takes the next state, of which every row is given.
+    ///
+    /// # Errors
+    /// Device failures.
+    pub(crate) async fn accept(&mut self, all: &Computed) -> Result<()> {
+        self.current = 1 - self.current;
+        self.resident.write(("tokens", self.current), &all.rows).await
+    }
+
+    /// Computes some rows of the next state.
+    async fn advance(&mut self, step: &Step, report: u32, rows: Range<u32>) -> Result<()> {
         self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report).await?;
-        let mut row = 0;
-        while row < self.layout.n {
-            let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows);
+        let mut row = rows.start;
+        while row < rows.end {
+            let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows, rows.end);
             row = range.end;
             let sums_first = if self.layout.moves_at_once { 0 } else { range.start };
             let (row_first, row_end, slice_first) = (range.start, range.end, range.start);
@@ -157,15 +185,14 @@ impl BruteForce {
             }
             self.resident.queue.charge(f64::from(range.end - range.start) * self.row_cost()).await?;
         }
-        let mut row = if self.layout.moves_at_once { 0 } else { self.layout.n };
-        while row < self.layout.n {
+        let mut row = if self.layout.moves_at_once { rows.start } else { rows.end };
+        while row < rows.end {
             let cost = MOVE * f64::from(self.layout.d);
-            let range = self.next_rows(row, cost, u32::MAX);
+            let range = self.next_rows(row, cost, u32::MAX, rows.end);
             row = range.end;
             self.push(&kernels::MOVES, Job { row_first: range.start, row_end: range.end, ..base }, 0).await?;
             self.resident.queue.charge(f64::from(range.end - range.start) * cost).await?;
         }
-        self.current = 1 - self.current;
         Ok(())
     }
 
@@ -184,7 +211,7 @@ impl BruteForce {
         let base = Job { n: self.layout.n, tiles: self.layout.tiles, report, filtered: 1, ..Job::of(step) };
         let mut row = 0;
         while row < self.layout.n {
-            let range = self.next_rows(row, cost + d, u32::MAX);
+            let range = self.next_rows(row, cost + d, u32::MAX, self.layout.n);
             row = range.end;
             let job = Job { row_first: range.start, row_end: range.end, ..base };
             self.push(kernel, job, 0).await?;
@@ -199,13 +226,13 @@ impl BruteForce {
         f64::from(self.layout.n) * (f64::from(self.layout.d) + 8.0)
     }
 
-    /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
-    fn next_rows(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
+    /// Rows from `row` on, before `end`: no more than the budget still holds, `most`, and the row's window.
+    fn next_rows(&self, row: u32, cost: f64, most: u32, end: u32) -> Range<u32> {
         // Whole workgroups of every kernel, unless so few rows are too long for a submission of
         // their own.
         let group = score_rows(self.layout.d.into());
         let rows = self.resident.rows_that_fit(cost, group, group / 4);
-        within(row, rows.min(most), self.layout.window, self.layout.n)
+        within(row, rows.min(most), self.layout.window, end)
     }
 
     /// Adds dispatches of a kernel over all keys, one a window.

@@ -15,6 +15,7 @@ use crate::gpu::exact::layout::Layout;
 use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
 use crate::gpu::resident::require_rows;
+use crate::gpu::share::{Computed, Share};
 use crate::interrupt::Interrupt;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
@@ -245,13 +246,54 @@ impl ExactGpu {
                 break;
             }
             self.taken = true;
-            let pairs = (self.shape.0 as f64).powi(2);
-            if let Some(trial) = &mut self.trial {
-                let tests = if let Method::Tree(tree) = &self.method { tree.effort().1.total() } else { 0.0 };
-                trial.count(some, TEST * tests, pairs);
-            }
+            self.count(some);
         }
         Ok(reports)
+    }
+
+    /// Counts some steps that were taken, by which the next plan is chosen.
+    fn count(&mut self, steps: usize) {
+        let pairs = (self.shape.0 as f64).powi(2);
+        if let Some(trial) = &mut self.trial {
+            let tests = if let Method::Tree(tree) = &self.method { tree.effort().1.total() } else { 0.0 };
+            trial.count(steps, TEST * tests, pairs);
+        }
+    }
+
+    /// The plan of the next step.
+    pub(crate) fn plan(&self) -> choice::Plan {
+        if matches!(self.method, Method::Tree(_)) { choice::Plan::Tree } else { choice::Plan::Brute }
+    }
+
+    /// Computes a share of the next step, whose other shares are computed by engines that were opened
+    /// alike and go through the same steps. None if it is to be computed again by all of them.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]: the state is as it was. Device failures; the state is then undefined.
+    pub(crate) async fn compute(&mut self, step: &Step, share: Share, is_again: bool) -> Result<Option<Computed>> {
+        self.turn(1).await?;
+        (self.taken, self.strips) = (false, None);
+        match &mut self.method {
+            Method::Brute(state) => state.compute(step, share).await.map(Some),
+            Method::Tree(tree) => tree.compute(step, share, is_again).await,
+            Method::Lost => Err(lost()),
+        }
+    }
+
+    /// Takes the step whose shares are all given.
+    ///
+    /// # Errors
+    /// Device failures; the state is then undefined.
+    pub(crate) async fn accept(&mut self, all: &Computed) -> Result<()> {
+        match &mut self.method {
+            Method::Brute(state) => state.accept(all).await?,
+            Method::Tree(tree) => tree.accept(all).await?,
+            Method::Lost => return Err(lost()),
+        }
+        self.effort = Some(self.last_effort());
+        self.taken = true;
+        self.count(1);
+        Ok(())
     }
 
     /// The current tokens, in the stored width.
@@ -266,7 +308,7 @@ impl ExactGpu {
         }
     }
 
-    /// Argmax and strip size of every row in the last step taken.
+    /// Argmax and strip size of every row in the last step taken; size 0 for rows of other shares.
     ///
     /// # Errors
     /// Device failures; no step taken yet.

@@ -36,6 +36,8 @@ pub struct RealGpu {
     pub(crate) current: usize,
     matrices: Matrices,
     pub(crate) taken: bool,
+    /// The rows that this device took in the last step.
+    pub(crate) own: Range<u32>,
 }
 
 impl std::fmt::Debug for RealGpu {
@@ -75,7 +77,7 @@ impl RealGpu {
         resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
         resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;
         let (n, d) = (n as u32, d as u32);
-        Ok(Self { resident, n, d, layout, current: 0, matrices: Matrices::default(), taken: false })
+        Ok(Self { resident, n, d, layout, current: 0, matrices: Matrices::default(), taken: false, own: 0..n })
     }
 
     /// Whether there are kernels for a model at a precision.
@@ -107,7 +109,7 @@ impl RealGpu {
     }
 
     /// Argmax and number of keys attended to of every row in the last step (first head, first
-    /// stage).
+    /// stage); number 0 for rows of other shares.
     ///
     /// # Errors
     /// Device failures; no step taken yet.
@@ -116,7 +118,9 @@ impl RealGpu {
             return Err(Error::input("no step has been taken yet"));
         }
         let traces = self.resident.read(("traces", 0), self.n as usize * TRACE_WORDS).await?;
-        let column = |at: usize| traces.chunks_exact(TRACE_WORDS).map(|trace| trace[at]).collect();
+        let is_own = |row: u32| u32::from(self.own.contains(&row));
+        let column =
+            |at: usize| (0..).zip(traces.chunks_exact(TRACE_WORDS)).map(|(i, trace)| is_own(i) * trace[at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
@@ -137,9 +141,9 @@ impl RealGpu {
         stage.heads.len() as f64 * f64::from(self.n) * self.pair_cost()
     }
 
-    /// Rows from `row` on: no more than the budget still holds, `most`, and the row's window.
-    pub(crate) fn rows_at(&self, row: u32, cost: f64, most: u32) -> Range<u32> {
-        within(row, self.resident.rows_that_fit(cost, ROWS, ROWS).min(most), self.layout.window, self.n)
+    /// Rows from `row` on, before `end`: no more than the budget still holds, `most`, and the row's window.
+    pub(crate) fn rows_at(&self, row: u32, cost: f64, most: u32, end: u32) -> Range<u32> {
+        within(row, self.resident.rows_that_fit(cost, ROWS, ROWS).min(most), self.layout.window, end)
     }
 
     /// Keys that a slice sees, at most `most` at a time and in one window.

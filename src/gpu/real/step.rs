@@ -1,5 +1,7 @@
 //! Steps and masks: stages, slices of rows, and the reports and members that are read back.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::gpu::memory::Name;
 use crate::gpu::real::job::{Job, STRIP, pair};
@@ -7,6 +9,7 @@ use crate::gpu::real::kernels::{self, ROWS};
 use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
 use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{leading_run, require_rows};
+use crate::gpu::share::{Computed, Share};
 use crate::model::Mask;
 use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
@@ -20,8 +23,7 @@ impl RealGpu {
     pub(crate) async fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for group in steps.chunks(REPORTS) {
-            self.resident.start_reports(group.len()).await?;
-            self.resident.write(("extents", 0), &vec![0; group.len() * STAGES]).await?;
+            self.start(group.len()).await?;
             let mut whole = 0;
             for step in group {
                 match self.one_step(step, whole as u32).await {
@@ -33,10 +35,7 @@ impl RealGpu {
             let read = self.resident.reports(whole).await?;
             self.taken = whole == group.len();
             for (words, step) in read.chunks_exact(REPORT_WORDS as usize).zip(group) {
-                let bad = words[REPORT_BAD as usize];
-                if bad != u32::MAX {
-                    return Err(self.lost(step.t, bad as usize).await?);
-                }
+                self.require_finite(step.t, words).await?;
                 reports.push(report(step.t, words));
             }
             if whole < group.len() {
@@ -46,12 +45,58 @@ impl RealGpu {
         Ok(reports)
     }
 
-    /// The error of a token that stopped being finite, with the value that it took.
-    async fn lost(&self, step: u64, token: usize) -> Result<Error> {
+    /// Computes a share of the rows of a stage of the next step, which is the stage's outcome on every
+    /// device once all of its shares are accepted.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]: the state is as it was. A token of the share that stops being finite;
+    /// device failures; the state is then undefined.
+    pub(crate) async fn compute(&mut self, step: &Step, s: usize, share: Share) -> Result<Computed> {
+        if s == 0 {
+            self.taken = false;
+            self.start(1).await?;
+        }
+        self.own = if step.mask == Mask::Causal { share.of_causal(self.n) } else { share.of(self.n) };
+        self.resident.queue.interrupt.check()?;
+        self.stage(step, s, 0, self.own.clone()).await?;
+        let report = self.resident.reports(1).await?;
+        self.require_finite(step.t, &report).await?;
+        let words = self.own.start as usize * self.d as usize..self.own.end as usize * self.d as usize;
+        let [_, target] = self.ends(step, s);
+        Ok(Computed { rows: self.resident.read_some(target, words).await?, report })
+    }
+
+    /// Takes a stage of which every row is given.
+    ///
+    /// # Errors
+    /// Device failures; the state is then undefined.
+    pub(crate) async fn accept(&mut self, step: &Step, s: usize, all: &Computed) -> Result<()> {
+        let [_, target] = self.ends(step, s);
+        self.resident.write(target, &all.rows).await?;
+        if s + 1 == step.stages.len() {
+            self.current = 1 - self.current;
+            self.taken = true;
+        }
+        Ok(())
+    }
+
+    /// Empties the reports of the next steps.
+    async fn start(&mut self, steps: usize) -> Result<()> {
+        self.own = 0..self.n;
+        self.resident.start_reports(steps).await?;
+        self.resident.write(("extents", 0), &vec![0; steps * STAGES]).await
+    }
+
+    /// Refuses a report of a token that stopped being finite, with the value that it took.
+    async fn require_finite(&self, step: u64, report: &[u32]) -> Result<()> {
+        let token = report[REPORT_BAD as usize] as usize;
+        if token == u32::MAX as usize {
+            return Ok(());
+        }
         let traces = self.resident.read(("traces", 0), (token + 1) * TRACE_WORDS).await?;
         let trace = &traces[token * TRACE_WORDS..];
         let (coordinate, value) = (trace[2] as usize, f64::from(f32::from_bits(trace[3])));
-        Ok(Error::NonFinite { step, token, coordinate, value, is_single: true })
+        Err(Error::NonFinite { step, token, coordinate, value, is_single: true })
     }
 
     /// The keys that the first head attends to at the first stage, of the given rows in the current
@@ -110,25 +155,37 @@ impl RealGpu {
 
     async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {
         self.resident.queue.interrupt.check()?;
-        let last = step.stages.len() - 1;
-        for (s, stage) in step.stages.iter().enumerate() {
-            let source = if s == 0 { ("tokens", self.current) } else { ("stages", (s - 1) % 2) };
-            let target = if s == last { ("tokens", 1 - self.current) } else { ("stages", s % 2) };
-            let base = self.prepare(step, report * STAGES as u32 + s as u32, source).await?;
-            let base = Job { report, ..base };
-            let mut row = 0;
-            while row < self.n {
-                let range = self.rows_at(row, self.row_cost(stage), self.layout.memory.slice_rows);
-                row = range.end;
-                let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
-                for (h, head) in stage.heads.iter().enumerate() {
-                    self.attend(&job, step, stage, head, h, s).await?;
-                }
-                self.advance(&job, step, s, source, target).await?;
-                self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
-            }
+        for s in 0..step.stages.len() {
+            self.stage(step, s, report, 0..self.n).await?;
         }
         self.current = 1 - self.current;
+        Ok(())
+    }
+
+    /// Where a stage has its tokens from, and where they go.
+    fn ends(&self, step: &Step, s: usize) -> [Name; 2] {
+        let source = if s == 0 { ("tokens", self.current) } else { ("stages", (s - 1) % 2) };
+        let is_last = s + 1 == step.stages.len();
+        [source, if is_last { ("tokens", 1 - self.current) } else { ("stages", s % 2) }]
+    }
+
+    /// Computes some rows of a stage.
+    async fn stage(&mut self, step: &Step, s: usize, report: u32, rows: Range<u32>) -> Result<()> {
+        let stage = &step.stages[s];
+        let [source, target] = self.ends(step, s);
+        let base = self.prepare(step, report * STAGES as u32 + s as u32, source).await?;
+        let base = Job { report, ..base };
+        let mut row = rows.start;
+        while row < rows.end {
+            let range = self.rows_at(row, self.row_cost(stage), self.layout.memory.slice_rows, rows.end);
+            row = range.end;
+            let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
+            for (h, head) in stage.heads.iter().enumerate() {
+                self.attend(&job, step, stage, head, h, s).await?;
+            }
+            self.advance(&job, step, s, source, target).await?;
+            self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
+        }
         Ok(())
     }
 
@@ -147,7 +204,7 @@ impl RealGpu {
         for kernel in [&kernels::EXTENT, &kernels::SCALE] {
             let mut row = 0;
             while row < self.n {
-                let range = self.rows_at(row, f64::from(self.d), u32::MAX);
+                let range = self.rows_at(row, f64::from(self.d), u32::MAX, self.n);
                 row = range.end;
                 let job = Job { row_first: range.start, row_end: range.end, ..base };
                 self.push(kernel, job, &[("source", self.window_of(source, range.start))]).await?;

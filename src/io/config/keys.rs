@@ -33,7 +33,7 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
         &[
             ("steps", "number of steps", "100"),
             ("engine", "auto, gpu, cpu, reference", "\"auto\""),
-            ("plan", "how keys are searched: auto, brute, filter, norm, tree", "\"auto\""),
+            ("plan", "how keys are searched: auto, brute, filter, norm, tree, direction", "\"auto\""),
             ("precision", "width of the stored tokens: auto, f32, f64; see docs/config.md", "\"auto\""),
             (
                 "tolerance",

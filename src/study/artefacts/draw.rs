@@ -3,6 +3,7 @@
 use super::{Artefacts, Displaced, Row, Trial};
 use crate::error::Result;
 use crate::model::StripForm;
+use crate::observe::wilson;
 use crate::plot::{Chart, Coordinate, Panels, Player};
 use crate::study::common::{pairs, total};
 use crate::study::drawing::{outline, path, plane, spot, spots};
@@ -71,7 +72,7 @@ fn how_often(asked: &Asked<Artefacts>, rows: &[Row]) -> Panels {
         for &delta in &deltas {
             let of = || rows.iter().filter(|row| kind.has(row) && row.delta == delta);
             let with = of().filter(|row| row.outside > 0).count() as u64;
-            found.push(wilson(delta * aside, with, of().count() as u64));
+            found.push(interval(delta * aside, with, of().count() as u64));
             shares.push((delta * aside, per_cent(total(of(), |row| row.outside), total(of(), |row| row.tokens))));
         }
         let middle: Vec<(f64, f64)> = found.iter().map(|p| (p[0], p[1])).collect();
@@ -88,16 +89,10 @@ fn how_often(asked: &Asked<Artefacts>, rows: &[Row]) -> Panels {
     }
 }
 
-/// δ, a share in per cent, and its 95 % interval by Wilson's formula.
-fn wilson(delta: f64, part: u64, all: u64) -> [f64; 4] {
-    const Z: f64 = 1.96;
-    if all == 0 {
-        return [delta, 0.0, 0.0, 100.0];
-    }
-    let (n, p) = (all as f64, part as f64 / all as f64);
-    let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    [delta, 100.0 * p, 100.0 * (middle - half).max(0.0), 100.0 * (middle + half).min(1.0)]
+/// δ, a share in per cent, and its 95 % interval.
+fn interval(delta: f64, part: u64, all: u64) -> [f64; 4] {
+    let [low, high] = wilson(part, all);
+    [delta, 100.0 * part as f64 / all.max(1) as f64, 100.0 * low, 100.0 * high]
 }
 
 /// The share of tokens that come through a displacement, by its length.

@@ -25,8 +25,11 @@
 
 mod coding;
 mod layout;
+mod share;
 mod sort;
 mod steps;
+
+use std::ops::Range;
 
 use crate::error::Result;
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
@@ -104,6 +107,8 @@ pub(crate) struct TreeSearch {
     /// The tests of the last step, and over how many keys.
     tests: Tests,
     rows: u32,
+    /// The keys that this device took in the last step.
+    own: Range<u32>,
     /// Sorts, and steps that were left.
     #[cfg(test)]
     counts: [u32; 2],
@@ -141,6 +146,7 @@ impl TreeSearch {
             schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW).lagging(1),
             tests: Tests::default(),
             rows: n,
+            own: 0..n,
             #[cfg(test)]
             counts: [0; 2],
         };
@@ -209,14 +215,15 @@ impl TreeSearch {
     }
 
     /// Argmax and strip size of every token in the last step taken, unless masks were asked for
-    /// since.
+    /// since; size 0 for those of other shares.
     ///
     /// # Errors
     /// Device failures.
     pub(crate) async fn strips(&self) -> Result<Strips> {
         let found = self.resident.read(("found", 0), 3 * self.keys as usize).await?;
         let owner = self.owners().await?;
-        let column = |at: usize| owner.iter().map(|&key| found[3 * key as usize + at]).collect();
+        let is_own = |key: u32| u32::from(self.own.contains(&key));
+        let column = |at: usize| owner.iter().map(|&key| is_own(key) * found[3 * key as usize + at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
@@ -238,7 +245,7 @@ impl TreeSearch {
         for part in rows.chunks(batch) {
             self.resident.queue.submit().await?;
             self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, part.len() as u32, base).await?;
+            self.over_rows(&kernels::SEARCH_MEMBERS, 0..part.len() as u32, base).await?;
             self.resident.queue.finish().await?;
             let bits = self.resident.read(("bits", 0), part.len() * line).await?;
             masks.extend(bits.chunks_exact(line).map(|bits| {
@@ -255,15 +262,14 @@ impl TreeSearch {
         Ok(masks)
     }
 
-    /// Rows from 0 to `count`, as many a submission as its time allows. What a row costs is unknown
-    /// beforehand: at first as much as a look at every key, then what the last ones did, since the
-    /// queue measures.
-    pub(super) async fn over_rows(&mut self, kernel: &Kernel, count: u32, base: Job) -> Result<()> {
+    /// Some rows, as many a submission as its time allows. What a row costs is unknown beforehand: at
+    /// first as much as a look at every key, then what the last ones did, since the queue measures.
+    pub(super) async fn over_rows(&mut self, kernel: &Kernel, rows: Range<u32>, base: Job) -> Result<()> {
         let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
-        let mut row = 0;
-        while row < count {
+        let mut row = rows.start;
+        while row < rows.end {
             let [fit, _] = self.resident.queue.fit(cost);
-            let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(count);
+            let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(rows.end);
             self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
             self.resident.queue.charge(f64::from(end - row) * cost).await?;
             row = end;

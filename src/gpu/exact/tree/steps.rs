@@ -101,7 +101,8 @@ impl TreeSearch {
         let before = if batch.begun == 0 { self.tests.total() } else { 0.0 };
         let limit = self.schedule.patience_after(before).map_or(0, |patience| patience as i64 + 1);
         let base = self.prepare(step, batch.begun as u32, limit).await?;
-        self.over_rows(&kernels::SEARCH_STEP, self.keys, base).await?;
+        self.own = 0..self.keys;
+        self.over_rows(&kernels::SEARCH_STEP, 0..self.keys, base).await?;
         self.sides.tokens ^= 1;
         self.warm = true;
         self.schedule.note_step();
