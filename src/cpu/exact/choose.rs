@@ -158,6 +158,9 @@ impl<W: Width> Chooser<W> {
             let (x, d) = (self.take_tokens(), self.shape().1);
             self.state = SearchState::sorted(x, d, self.set, choice::Plan::Tree, self.upkeep, mask);
         }
+        if let SearchState::TreeSearch(state, _) = &mut self.state {
+            state.set_classes(self.asked == choice::Plan::Direction);
+        }
     }
 
     /// Samples every plan and takes the one that costs least.
@@ -312,10 +315,11 @@ impl<W: Width> Stepper for Chooser<W> {
             }
             SearchState::TreeSearch(state, plan) => {
                 self.limit = None;
-                (*plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
+                let plan = if state.had_classes() { choice::Plan::Direction } else { *plan };
+                (plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
             }
         };
-        if plan != choice::Plan::Direction {
+        if !matches!(self.state, SearchState::Direction(_)) {
             self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
         }
         let a_row = |total: u64| total as f64 / rows.max(1) as f64;

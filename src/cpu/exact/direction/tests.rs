@@ -31,8 +31,8 @@ fn holds<const D: usize>(keys: &[[i64; D]], q: [i64; D], nudge: [i64; D]) {
     let mut keys = keys.to_vec();
     keys.sort_unstable();
     keys.dedup();
-    let table = Table::new(&keys, 6).expect("a table");
-    let covers = [1, 2, 4].map(|levels| Cover::new([0; D], &keys, levels));
+    let table = Table::new(&keys, 6, 0).expect("a table");
+    let covers = [1, 2, 4].map(|levels| Cover::new([0; D], &keys, levels, 0));
     for q in queries(q, nudge) {
         let best = keys.iter().map(|&x| dot(q, x)).max().expect("a key");
         let list = table.list(table.cells.place(q).0);
@@ -85,11 +85,11 @@ proptest! {
 fn a_cover_holds_what_it_can() {
     let corner = |k: usize| [0, 1, 2].map(|axis| if k >> axis & 1 == 1 { 1000 } else { -1000 });
     let cube: Vec<[i64; 3]> = (0..8).map(corner).collect();
-    let cover = Cover::new([0; 3], &cube, 4).expect("a cover");
+    let cover = Cover::new([0; 3], &cube, 4, 0).expect("a cover");
     assert!([[0; 3], [800, 0, 0], [850, 850, -850]].iter().all(|&x| cover.holds(x, 0.0)));
     assert!(![[1000; 3], [1000, 0, 0]].iter().any(|&x| cover.holds(x, 0.0)));
     assert!(cover.holds([400, 0, 0], 0.5) && !cover.holds([501, 0, 0], 0.5));
     let flat: Vec<[i64; 3]> = cube[..4].iter().map(|x| [x[0], x[1], 0]).collect();
     let beside: Vec<[i64; 3]> = cube.iter().map(|x| [x[0] + 1000, x[1], x[2]]).collect();
-    assert!(Cover::new([0; 3], &flat, 4).is_none() && Cover::new([0; 3], &beside, 4).is_none());
+    assert!(Cover::new([0; 3], &flat, 4, 0).is_none() && Cover::new([0; 3], &beside, 4, 0).is_none());
 }

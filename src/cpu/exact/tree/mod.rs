@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::direction::classes::{self, Classes, Tokens};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
@@ -54,6 +55,10 @@ pub(crate) struct TreeSearch<W: Width> {
     prices: Prices,
     schedule: SortSchedule,
     scratches: Spare<SearchScratch<W>>,
+    /// Whether rows of thin strips are left to classes of width.
+    has_classes: bool,
+    /// The keys of the classes of the last step, if it had any.
+    candidates: Option<Vec<u32>>,
 }
 
 /// Bytes of n tokens in R^d beside three arrays of their coordinates, a coordinate of this many
@@ -114,6 +119,8 @@ impl<W: Width> TreeSearch<W> {
             prices: Prices::of_search::<W>(d, set),
             schedule: SortSchedule::new(upkeep.sort_every, 0.0, true),
             scratches: Spare::none(),
+            has_classes: false,
+            candidates: None,
         };
         state.sort(Keys::of_tokens(tokens, d), mask);
         state
@@ -157,6 +164,7 @@ impl<W: Width> TreeSearch<W> {
     /// Puts keys in order and rebuilds the tree and the buffers.
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
         self.schedule.note_sort(self.prices.sorted * keys.len() as f64, true);
+        self.candidates = None;
         let d = self.cloud.d;
         let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
@@ -243,20 +251,54 @@ impl<W: Width> TreeSearch<W> {
         (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
     }
 
-    /// Prepares for the packets from this row on, if a group or a part of one begins there. Returns
-    /// the bounds computed for it.
+    /// Prepares for the packet at this row: for its group and the parts of it that are not the ones at hand. Returns
+    /// the bounds computed for them.
     fn enter(
         &self,
         scratch: &mut SearchScratch<W>,
         sorted: &SortedKeys<'_, W>,
         plan: &PreparedStep<'_, W>,
         row: usize,
+        at_hand: &mut [usize; ROWS.len()],
     ) -> u64 {
-        if row.is_multiple_of(ROWS[0]) {
+        if at_hand[0] == usize::MAX {
             scratch.begin(row as u32);
         }
-        let levels = ROWS.iter().enumerate().filter(|(_, rows)| row.is_multiple_of(**rows));
-        levels.map(|(level, _)| scratch.enter(self.set, sorted, plan, self.node_of(row, level), level)).sum()
+        let mut bounds = 0;
+        for (level, at_hand) in at_hand.iter_mut().enumerate() {
+            let node = self.node_of(row, level);
+            if *at_hand != node {
+                bounds += scratch.enter(self.set, sorted, plan, node, level);
+                *at_hand = node;
+            }
+        }
+        bounds
+    }
+
+    /// Lets rows of thin strips be left to classes of width, or not.
+    pub(crate) fn set_classes(&mut self, has_classes: bool) {
+        self.has_classes = has_classes;
+    }
+
+    /// Whether classes took rows of the last step.
+    pub(crate) fn had_classes(&self) -> bool {
+        self.candidates.is_some()
+    }
+
+    /// Moves the rows of classes of width, if there are any, and leaves a count of 0 to the others. Returns the keys of
+    /// the classes, too.
+    fn take_thin<const D: usize>(
+        &self,
+        plan: &PreparedStep<'_, W>,
+        moves: (&mut [W::Int], &mut [u32], &mut [u32]),
+        watch: &Watch<'_>,
+    ) -> Option<(Tally, Vec<u32>)> {
+        let x = &self.cloud.x[..self.cloud.n * D];
+        let tokens = Tokens { x, weight: &self.weight, first: &self.first };
+        let before = self.candidates.as_deref().unwrap_or_default();
+        let classes = Classes::<D>::new(&tokens, plan, before)?;
+        let tally = classes.take(self.set, &tokens, plan, moves, watch);
+        Some((tally, classes.into_candidates()))
     }
 
     /// Lists the rows of the keys from `base` on, by the number of tokens that they see.
@@ -296,6 +338,13 @@ impl<W: Width> TreeSearch<W> {
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
         let (sorted, plan) = (&self.sorted_keys(), &PreparedStep::new(step));
+        let thin = if self.has_classes && classes::serves(step, self.n, d, W::PRECISION) {
+            let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
+            if d == 2 { self.take_thin::<2>(plan, moves, watch) } else { self.take_thin::<3>(plan, moves, watch) }
+        } else {
+            None
+        };
+        let (has_thin, first) = (thin.is_some(), thin.as_ref().map_or(Tally::default(), |thin| thin.0));
         let groups = next[..keys * d]
             .par_chunks_mut(ROWS[0] * d)
             .zip(argmax.par_chunks_mut(ROWS[0]))
@@ -307,14 +356,20 @@ impl<W: Width> TreeSearch<W> {
                 || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
-                    let (mut tally, mut spent) = (Tally::default(), 0);
+                    let (mut tally, mut spent, mut at_hand) = (Tally::default(), 0, [usize::MAX; ROWS.len()]);
                     for (packet, ((x, argmax), count)) in packets.enumerate() {
                         if watch.is_left() {
                             break;
                         }
                         let base = group * ROWS[0] + packet * lanes;
-                        let shared = self.enter(scratch, sorted, plan, base);
                         self.rows(step.mask, base, count.len(), rows);
+                        if has_thin {
+                            rows.retain(|row| count[row.place as usize] == 0);
+                            if rows.is_empty() {
+                                continue;
+                            }
+                        }
+                        let shared = self.enter(scratch, sorted, plan, base, &mut at_hand);
                         let purpose = Purpose::Move { x, argmax, count };
                         let search = Search { keys: sorted, plan, scratch, rows, purpose, watch };
                         tally = tally + Tally { shared, ..<W as Vectors>::run(self.set, search) };
@@ -328,9 +383,11 @@ impl<W: Width> TreeSearch<W> {
                     tally
                 },
             )
-            .reduce(Tally::default, |a, b| a + b);
+            .reduce(Tally::default, |a, b| a + b)
+            + first;
         (self.next, self.argmax, self.count) = (next, argmax, count);
         watch.end()?;
+        self.candidates = thin.map(|thin| thin.1);
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
             std::mem::swap(&mut self.cloud.x, &mut self.next);
