@@ -83,8 +83,14 @@ impl SortSchedule {
 
     /// Whether to sort before the next step.
     pub fn is_due(&self) -> bool {
+        self.is_dear() || (self.since > 0 && self.every.is_none() && self.since >= self.interval)
+    }
+
+    /// Whether to sort before the next step though order is of little use: for what steps cost above the least, or
+    /// since the interval is given.
+    pub fn is_dear(&self) -> bool {
         // Unless watched, when the costs are learned depends on the length of a batch.
-        let dear = || self.since >= self.interval || (self.watched && self.above > self.sort);
+        let dear = || self.watched && self.above > self.sort;
         self.since > 0 && self.every.map_or_else(dear, |every| self.since >= every)
     }
 

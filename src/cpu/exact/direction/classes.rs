@@ -21,27 +21,28 @@
 //!
 //! **Rows.** They are counted into buckets, one for a cell of a class, and decided side by side against keys that are
 //! the same for all of them. At f32 every score, width and sum is an integer below 2^53, so f64 rounds nothing: |q_k| ≤
-//! 2^24 + 1.5, |x_k| ≤ 2^24, d ≤ 3; D ≤ W ρ < 2^52; and sums of up to 2^29 tokens are at most 2^53. isqrt(v) is the floor
+//! 2^24 + 1.5, |x_k| ≤ 2^24, d ≤ 3; D ≤ W ρ < 2^52; and keys are of 2^24 tokens at most, which sum to 2^48. isqrt(v) is the floor
 //! of the float root for v < 2^52: below an integer k by 1/2k at least, which is more than a float below k is off by.
 //! At f64 scores are decided by the bounds of [`crate::cpu::exact::filter`], and a row with an entry that they leave
-//! open by exact scores; coordinates are summed in halves of 27 bits, of up to 2^26 tokens.
+//! open by exact scores; coordinates are summed in halves of 27 bits, which sum to 2^51 at most.
 //!
 //! Rows wider than all classes, and of q = 0, are left to a search.
 
-#![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // kernels belong into the function of their instruction set
 
 use rayon::prelude::*;
 
+use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::direction::candidates::{FEW, centre, cover_levels, farthest, levels, most, outside, sample};
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::packet::{Key, Packets};
+use crate::cpu::exact::direction::packet::{Key, Packets, integer};
 use crate::cpu::exact::direction::rows::{BLOCK, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::{PreparedStep, Tally, Watch};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{InstructionSet, Job, Lanes, Vectors};
-use crate::exact::{Step, StripWidth};
+use crate::exact::{Step, StripWidth, TokenMatrix};
 use crate::model::Mask;
 use crate::tokens::Precision;
 
@@ -49,6 +50,8 @@ use crate::tokens::Precision;
 const TAILS: [f64; 5] = [0.5, 0.125, 0.031_25, 0.007_812_5, 0.001_953_125];
 /// A class that is so little wider than the one before takes its place.
 const NEAR: f64 = 1.3;
+/// Some row is wider than all sampled ones, though by little.
+const MARGIN: f64 = 1.1;
 /// Rows of a cell, about.
 const ROWS: usize = 96;
 /// The widest class, and room for the roundings of a comparison of widths.
@@ -56,22 +59,24 @@ const WIDEST: f64 = (1u64 << 54) as f64;
 const SLACK: f64 = 1.0 + 1.0 / (1u64 << 48) as f64;
 /// Rows that a thread puts into buckets at once.
 const CHUNKS: [usize; 2] = [1 << 14, 1 << 18];
+/// The most tokens behind the keys.
+const TOKENS: u64 = 1 << 24;
 
-/// Whether classes serve a step of so many tokens: of strips of a width above 0, in which all rows see all keys.
-pub(crate) fn serves(step: &Step, n: usize, d: usize, precision: Precision) -> bool {
+/// Whether classes serve a step in R^d: of strips of a width above 0, in which all rows see all keys.
+pub(crate) fn serves(step: &Step, d: usize) -> bool {
     let has_width = match step.width {
         StripWidth::Argmax => false,
         StripWidth::Constant(width) => width > 0,
         StripWidth::QueryNorm { factor } | StripWidth::ANorm { factor, .. } => factor > 0,
     };
-    let tokens = if precision == Precision::F32 { 1 << 29 } else { 1 << 26 };
-    has_width && step.mask == Mask::Full && (2..=3).contains(&d) && n <= tokens
+    has_width && step.mask == Mask::Full && (2..=3).contains(&d)
 }
 
 /// Distinct tokens, or not, with their numbers and least indices.
 pub(crate) struct Tokens<'a, W: Width> {
     /// Row-major.
     pub(crate) x: &'a [W::Int],
+    /// 1 each where it is empty.
     pub(crate) weight: &'a [u32],
     pub(crate) first: &'a [u32],
 }
@@ -100,37 +105,72 @@ struct Plan {
     levels: u32,
 }
 
-/// Not less than the strip width of a row, about.
+/// Floats of some rows, by coordinate.
+type Floats<const N: usize, const D: usize> = [[f64; N]; D];
+
+/// Not less than the strip widths of some rows, from the width of all or the factor of them.
 #[inline(always)]
-fn width_above<const D: usize>(step: &Step, query: [f64; D], own: [f64; D]) -> f64 {
-    let dot = |a: [f64; D], b: [f64; D]| (0..D).map(|k| a[k] * b[k]).sum::<f64>();
+fn widths_above<const N: usize, const D: usize>(
+    step: &Step,
+    width: f64,
+    query: &Floats<N, D>,
+    own: &Floats<N, D>,
+) -> [f64; N] {
+    let mut squares = [0.0; N];
+    match step.width {
+        StripWidth::Argmax | StripWidth::Constant(_) => return [width * SLACK; N],
+        StripWidth::QueryNorm { .. } => {
+            for k in 0..D {
+                (0..N).for_each(|at| squares[at] += query[k][at] * query[k][at]);
+            }
+        }
+        StripWidth::ANorm { parity, .. } => {
+            let (mut off, scale) = ([0.0; N], f64::from(1u32 << parity));
+            for k in 0..D {
+                for at in 0..N {
+                    let product = query[k][at] * own[k][at];
+                    squares[at] += product;
+                    // Products of both signs may cancel.
+                    off[at] += product.abs() * (SLACK - 1.0);
+                }
+            }
+            for at in 0..N {
+                squares[at] = (if squares[at] > 0.0 { squares[at] } else { 0.0 } + off[at]) * scale;
+            }
+        }
+    }
+    squares.map(|square| width * square.sqrt() * SLACK)
+}
+
+/// The width of all strips, or the factor of them.
+fn width_or_factor(step: &Step) -> f64 {
     match step.width {
         StripWidth::Argmax => 0.0,
-        StripWidth::Constant(width) => width as f64 * SLACK,
-        StripWidth::QueryNorm { factor } => factor as f64 * dot(query, query).sqrt() * SLACK,
-        StripWidth::ANorm { factor, parity } => {
-            // Products of both signs may cancel.
-            let off = dot(query.map(f64::abs), own.map(f64::abs)) * (SLACK - 1.0);
-            let square = (dot(query, own).max(0.0) + off) * f64::from(1u32 << parity);
-            factor as f64 * square.sqrt() * SLACK
-        }
+        StripWidth::Constant(width) => width as f64,
+        StripWidth::QueryNorm { factor } | StripWidth::ANorm { factor, .. } => factor as f64,
     }
 }
 
-/// The query of a row, and the row, as floats near them.
-#[inline(always)]
-fn floats<W: Width, const D: usize>(query: [W::Int; D], own: [W::Int; D]) -> [[f64; D]; 2] {
-    [query, own].map(|x| x.map(|x| Integer::to_i64(x) as f64))
+/// The most that D/|q|_inf can be, by |q|_2 ≤ √d |q|_inf.
+fn bound<const D: usize>(step: &Step, factor: f64) -> f64 {
+    let is_own = step.matrix == TokenMatrix::Identity;
+    match step.width {
+        StripWidth::Constant(_) | StripWidth::Argmax => f64::INFINITY,
+        StripWidth::QueryNorm { .. } => factor * (D as f64).sqrt() * SLACK.powi(4),
+        StripWidth::ANorm { parity, .. } if is_own => factor * ((D << parity) as f64).sqrt() * SLACK.powi(4),
+        StripWidth::ANorm { .. } => f64::INFINITY,
+    }
 }
 
 /// The classes that suit the widths of some rows, narrowest first.
 fn plan<W: Width, const D: usize>(x: &[W::Int], prepared: &PreparedStep<'_, W>) -> Vec<Plan> {
-    let n = x.len() / D;
+    let (n, factor) = (x.len() / D, width_or_factor(prepared.step));
     let width = |own: &[W::Int]| {
         let own: [W::Int; D] = std::array::from_fn(|k| own[k]);
-        let [query, own] = floats::<W, D>(std::array::from_fn(|k| query_coordinate(prepared, &own, k)), own);
-        let size = query.iter().fold(0.0, |size: f64, q| size.max(q.abs()));
-        if size > 0.0 { width_above(prepared.step, query, own) / size * SLACK } else { f64::INFINITY }
+        let query = std::array::from_fn(|k| query_coordinate(prepared, &own, k));
+        let [query, own] = [query, own].map(|x: [W::Int; D]| x.map(|x| [Integer::to_i64(x) as f64]));
+        let size = query.iter().fold(0.0, |size: f64, q| size.max(q[0].abs()));
+        if size > 0.0 { widths_above(prepared.step, factor, &query, &own)[0] / size * SLACK } else { f64::INFINITY }
     };
     let mut widths: Vec<f64> = sample::<W, D>(x).map(width).collect();
     widths.sort_unstable_by(f64::total_cmp);
@@ -139,9 +179,12 @@ fn plan<W: Width, const D: usize>(x: &[W::Int], prepared: &PreparedStep<'_, W>) 
     let mut found: Vec<(f64, usize)> = Vec::new();
     let places = TAILS.iter().map(|tail| ((1.0 - tail) * last as f64).ceil() as usize).chain([last]);
     for at in places {
-        let width = widths[at].max(1.0).ceil();
+        let mut width = widths[at].max(1.0).ceil();
         if width > WIDEST {
             break;
+        }
+        if at == last {
+            width = (width * MARGIN).min(bound::<D>(prepared.step, factor)).max(width).ceil();
         }
         match found.last_mut() {
             Some(class) if width <= NEAR * class.0 => *class = (width, at + 1),
@@ -206,11 +249,12 @@ impl<const D: usize> Classes<D> {
             base += cells;
         }
         let key = |(&(_, i), &at): (&(usize, u32), &[i64; D])| {
-            Key::new::<W>(at, tokens.weight[i as usize], tokens.first[i as usize])
+            Key::new::<W>(at, tokens.weight.get(i as usize).copied().unwrap_or(1), tokens.first[i as usize])
         };
-        let keys = candidates.iter().zip(&places).map(key).collect();
-        let candidates = candidates.into_iter().map(|(_, i)| i).collect();
-        (!classes.is_empty()).then_some(Self { classes, keys, candidates })
+        let keys: Vec<Key<D>> = candidates.iter().zip(&places).map(key).collect();
+        let candidates: Vec<u32> = candidates.into_iter().map(|(_, i)| i).collect();
+        let weight: u64 = keys.iter().map(Key::tokens).sum();
+        (!classes.is_empty() && weight <= TOKENS).then_some(Self { classes, keys, candidates })
     }
 
     /// Indices of the tokens that are keys.
@@ -237,11 +281,11 @@ impl<const D: usize> Classes<D> {
         tokens: &Tokens<'_, W>,
         prepared: &PreparedStep<'_, W>,
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
-        watch: &Watch<'_>,
+        (prices, watch): (Prices, &Watch<'_>),
     ) -> Tally {
         let n = count.len();
         let size = n.div_ceil(4 * rayon::current_num_threads()).clamp(CHUNKS[0], CHUNKS[1]);
-        let (buckets, most) = (self.buckets(), self.largest());
+        let (buckets, most, width) = (self.buckets(), self.largest(), width_or_factor(prepared.step));
         let chunks = next.par_chunks_mut(size * D).zip(argmax.par_chunks_mut(size)).zip(count.par_chunks_mut(size));
         let of_chunk =
             |bucket: &mut Vec<u32>, (chunk, ((next, argmax), count)): (usize, ((&mut [W::Int], _), &mut [u32]))| {
@@ -253,16 +297,17 @@ impl<const D: usize> Classes<D> {
                 bucket.clear();
                 bucket.resize(own.len(), buckets);
                 for (rows, bucket) in own.chunks(BLOCK).zip(bucket.chunks_mut(BLOCK)) {
-                    W::run(set, Place { classes: self, prepared, rows, bucket });
+                    W::run(set, Place { classes: self, prepared, width, rows, bucket });
                 }
                 let (starts, order) = sorted(bucket, buckets);
                 order[starts[buckets as usize] as usize..].iter().for_each(|&row| count[row as usize] = 0);
-                let weight = &tokens.weight[first..][..own.len()];
+                let weight = tokens.weight.get(first..first + own.len()).unwrap_or_default();
                 let list = |bucket| self.list(bucket);
                 let next = next.as_chunks_mut().0;
                 let packets = Packets {
                     keys: &self.keys,
                     most,
+                    width,
                     prepared,
                     list,
                     starts: &starts,
@@ -274,10 +319,14 @@ impl<const D: usize> Classes<D> {
                     count,
                 };
                 let tally = f64::run(set, packets);
-                watch.spend(tally.scores);
+                watch.spend(prices.of(&tally));
                 tally
             };
-        chunks.enumerate().map_init(Vec::new, of_chunk).reduce(Tally::default, |a, b| a + b)
+        // Tests of keys for the lists are like bounds.
+        let shared = self.classes.iter().map(|class| class.table.tests).sum();
+        let tables = Tally { shared, ..Tally::default() };
+        watch.spend(prices.of(&tables));
+        chunks.enumerate().map_init(Vec::new, of_chunk).reduce(Tally::default, |a, b| a + b) + tables
     }
 
     /// `max |x_k|` of the keys.
@@ -306,6 +355,7 @@ fn sorted(bucket: &[u32], buckets: u32) -> (Vec<u32>, Vec<u32>) {
 struct Place<'a, W: Width, const D: usize> {
     classes: &'a Classes<D>,
     prepared: &'a PreparedStep<'a, W>,
+    width: f64,
     rows: &'a [[W::Int; D]],
     bucket: &'a mut [u32],
 }
@@ -314,31 +364,56 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Place<'_, W, D> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(self, _: L) {
-        let (prepared, count) = (self.prepared, self.rows.len());
-        let mut queries = [[W::Int::default(); D]; BLOCK];
-        for (query, own) in queries.iter_mut().zip(self.rows) {
-            *query = std::array::from_fn(|k| query_coordinate(prepared, own, k));
-        }
-        let (mut widths, mut sizes) = ([0.0f64; BLOCK], [0.0f64; BLOCK]);
-        for (at, (query, own)) in queries.iter().zip(self.rows).enumerate() {
-            let [query, own] = floats::<W, D>(*query, *own);
-            sizes[at] = query.iter().fold(0.0, |size, q| size.max(q.abs()));
-            widths[at] = width_above(prepared.step, query, own) * SLACK;
-        }
-        // The number of classes that are too narrow.
-        let mut narrow = [0u32; BLOCK];
-        for class in &self.classes.classes {
-            let limit = class.width as f64;
-            for at in 0..BLOCK {
-                narrow[at] += u32::from(widths[at] > limit * sizes[at]);
+        let prepared = self.prepared;
+        let (mut own, mut queries) = ([[W::Int::default(); D]; BLOCK], [[W::Int::default(); D]; BLOCK]);
+        own[..self.rows.len()].copy_from_slice(self.rows);
+        if prepared.step.matrix == TokenMatrix::Identity {
+            queries = own;
+        } else {
+            for (query, own) in queries.iter_mut().zip(self.rows) {
+                *query = std::array::from_fn(|k| query_coordinate(prepared, own, k));
             }
         }
-        for at in 0..count {
-            let Some(class) = self.classes.classes.get(narrow[at] as usize).filter(|_| sizes[at] > 0.0) else {
-                continue;
-            };
-            let (cell, _) = class.table.cells.place(queries[at].map(Integer::to_i64));
-            self.bucket[at] = class.base + cell as u32;
+        let floats = |of: &[[W::Int; D]; BLOCK]| {
+            let mut floats = [[0.0; BLOCK]; D];
+            for k in 0..D {
+                (0..BLOCK).for_each(|at| floats[k][at] = Integer::to_i64(of[at][k]) as f64);
+            }
+            floats
+        };
+        let (query, own) = (floats(&queries), floats(&own));
+        let widths = widths_above(prepared.step, self.width * SLACK, &query, &own);
+        let mut sizes = [0.0; BLOCK];
+        for query in &query {
+            for at in 0..BLOCK {
+                let size = query[at].abs();
+                sizes[at] = if size > sizes[at] { size } else { sizes[at] };
+            }
+        }
+        // Of the narrowest class that is wide enough.
+        let (mut sides, mut bases) = ([1.0; BLOCK], [f64::from(u32::MAX); BLOCK]);
+        for class in self.classes.classes.iter().rev() {
+            let (limit, side, base) = (class.width as f64, class.table.cells.side as f64, f64::from(class.base));
+            for at in 0..BLOCK {
+                let fits = (widths[at] <= limit * sizes[at]) & (sizes[at] > 0.0);
+                sides[at] = if fits { side } else { sides[at] };
+                bases[at] = if fits { base } else { bases[at] };
+            }
+        }
+        let mut buckets = [0i64; BLOCK];
+        if W::PRECISION == Precision::F32 {
+            for at in 0..BLOCK {
+                let cell = Cells::<D>::place_of_floats(sides[at], std::array::from_fn(|k| query[k][at]));
+                buckets[at] = integer(bases[at] + cell);
+            }
+        } else {
+            for at in 0..BLOCK {
+                let (cell, _) = Cells::<D> { side: sides[at] as i64 }.place(queries[at].map(Integer::to_i64));
+                buckets[at] = bases[at] as i64 + cell as i64;
+            }
+        }
+        for (bucket, of) in self.bucket.iter_mut().zip(buckets) {
+            *bucket = i64::from(*bucket).min(of) as u32;
         }
     }
 }

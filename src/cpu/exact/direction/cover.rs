@@ -17,6 +17,8 @@ pub(super) struct Cover {
     gauges: Vec<f64>,
     /// The largest of the gauges.
     most: f64,
+    /// The square of the radius of a ball in the hull, about: r·(x − o) ≤ |r| |x − o|, so it is the least H_r/|r|.
+    ball: f64,
     /// The most by which errors below a unit in each coordinate lower a slack.
     pub(super) unit: f64,
 }
@@ -41,18 +43,25 @@ impl Cover {
         };
         let gauges: Vec<f64> = corners.par_iter().with_min_len(256).map(gauge).collect();
         let most = gauges.iter().copied().fold(0.0, f64::max);
+        let square = |corner: &Corner<D>| {
+            let length = corner.at.iter().map(|&r| (r as f64).powi(2)).sum::<f64>();
+            (corner.height as f64).powi(2) / length
+        };
+        let ball = corners.iter().map(square).fold(f64::INFINITY, f64::min);
         let unit = (D as i64 * side) as f64 / least as f64 * (1.0 + PAID);
-        Some(Self { centre: centre.to_vec(), side, gauges, most, unit })
+        Some(Self { centre: centre.to_vec(), side, gauges, most, ball, unit })
     }
 
     /// Whether a token is covered with a slack.
     #[inline]
     pub(super) fn holds<const D: usize>(&self, x: [i64; D], slack: f64) -> bool {
-        let (face, size, turned) = Cells::<D>::turned(std::array::from_fn(|k| x[k] - self.centre[k]));
-        let (size, share) = (size as f64, (1.0 - slack) * self.side as f64);
-        if size * self.most * (1.0 + PAID) <= share {
+        let x: [i64; D] = std::array::from_fn(|k| x[k] - self.centre[k]);
+        let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
+        if square <= self.ball * (1.0 - slack).powi(2) * (1.0 - PAID) {
             return true;
         }
+        let (face, size, turned) = Cells::<D>::turned(x);
+        let (size, share) = (size as f64, (1.0 - slack) * self.side as f64);
         let (mut at, mut part) = ([0; 2], [0.0; 2]);
         for s in 0..D - 1 {
             let along = (turned[s + 1] as f64 / size + 1.0) * (self.side as f64 / 2.0);

@@ -317,19 +317,24 @@ impl<W: Width> DirectionTable<W> {
         Some(Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)))
     }
 
-    /// The masks of some rows, by the exact scores of all keys: any step is served.
+    /// The masks of some rows.
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let (plan, (n, d)) = (&PreparedStep::<W>::new(step), self.shape());
-        let mask = |&i: &usize| {
-            let own = &self.x[i * d..][..d];
-            let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
-            let keys = self.x.chunks_exact(d).take(step.mask.visible(i, n));
-            let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
-            let best = scores.iter().copied().max().unwrap_or_default();
-            let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
-            let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
-            if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
-        };
-        rows.par_iter().with_max_len(1).map(mask).collect()
+        masks::<W>(&self.x, self.d, step, rows)
     }
+}
+
+/// The masks of some rows of tokens in R^d, by the exact scores of all keys: any step is served.
+pub(crate) fn masks<W: Width>(x: &[W::Int], d: usize, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+    let (plan, n) = (&PreparedStep::<W>::new(step), x.len() / d);
+    let mask = |&i: &usize| {
+        let own = &x[i * d..][..d];
+        let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
+        let keys = x.chunks_exact(d).take(step.mask.visible(i, n));
+        let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
+        let best = scores.iter().copied().max().unwrap_or_default();
+        let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
+        let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
+        if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
+    };
+    rows.par_iter().with_max_len(1).map(mask).collect()
 }

@@ -8,7 +8,7 @@ use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::{PreparedStep, Tally};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, Lanes};
-use crate::exact::StripWidth;
+use crate::exact::{StripWidth, TokenMatrix};
 use crate::tokens::Precision;
 
 /// The most rows of a packet: two vectors.
@@ -17,6 +17,14 @@ const MOST: usize = 16;
 const LOW: u32 = 27;
 /// An index is told by how much less than this it is, so that the least is the largest.
 const LAST: f64 = (1u64 << 32) as f64;
+
+/// The integer that a float below 2^51 is.
+#[inline(always)]
+pub(super) fn integer(x: f64) -> i64 {
+    // Adding SHIFT leaves it in the low bits.
+    const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
+    (x + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64
+}
 
 /// A token that may be in a strip, in floats.
 pub(super) struct Key<const D: usize> {
@@ -43,12 +51,21 @@ impl<const D: usize> Key<D> {
     }
 }
 
+impl<const D: usize> Key<D> {
+    /// The number of tokens at it.
+    pub(super) fn tokens(&self) -> u64 {
+        self.weight as u64
+    }
+}
+
 /// A job: moves the rows of many buckets.
 pub(super) struct Packets<'a, W: Width, const D: usize, F> {
     pub(super) keys: &'a [Key<D>],
     /// `max |x_k|` of them.
     pub(super) most: [f64; D],
     pub(super) prepared: &'a PreparedStep<'a, W>,
+    /// The width of all strips, or the factor of them.
+    pub(super) width: f64,
     /// The keys of a bucket.
     pub(super) list: F,
     /// Where the rows of each bucket begin among all, and end.
@@ -74,6 +91,7 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Job<f64, i64> for Pa
             }
             let list = (self.list)(bucket as u32);
             tally.rows += (end - start) as u64;
+            tally.thin += (end - start) as u64;
             tally.scores += ((end - start) * list.len()) as u64;
             for rows in order[start..end].chunks(2 * L::WIDTH) {
                 if rows.len() > L::WIDTH {
@@ -104,37 +122,52 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Packets<'a, W, D, F>
     fn packet<const R: usize, L: Lanes<f64, i64>>(&mut self, lanes: L, rows: &[u32], list: &[u32], tally: &mut Tally) {
         let (width, gain) = (R * L::WIDTH, self.prepared.step.gain);
         let (mut own, mut query) = ([[W::Int::default(); D]; MOST], [[W::Int::default(); D]; MOST]);
-        let mut floats = [[0.0; MOST]; D];
         for l in 0..width {
             own[l] = self.own[rows[l.min(rows.len() - 1)] as usize];
-            query[l] = std::array::from_fn(|k| query_coordinate(self.prepared, &own[l], k));
-            for k in 0..D {
+        }
+        if self.prepared.step.matrix == TokenMatrix::Identity {
+            query = own;
+        } else {
+            for l in 0..width {
+                query[l] = std::array::from_fn(|k| query_coordinate(self.prepared, &own[l], k));
+            }
+        }
+        let mut floats = [[0.0; MOST]; D];
+        for k in 0..D {
+            for l in 0..width {
                 floats[k][l] = Integer::to_i64(query[l][k]) as f64;
             }
         }
         let strips = self.strips::<R, L>(lanes, &floats, &own, &query, list);
         let (mut sums, mut counts) = ([[W::Wide::default(); D]; MOST], [[W::Wide::default(); D]; MOST]);
         for l in 0..width {
-            counts[l] = [W::wide(i128::from(strips.count[l] as i64)); D];
+            counts[l] = [W::wide(i128::from(integer(strips.count[l]))); D];
             for k in 0..D {
-                let low = strips.low[k][l] as i64;
+                let low = integer(strips.low[k][l]);
                 sums[l][k] = match W::PRECISION {
                     Precision::F32 => W::wide(i128::from(low)),
-                    Precision::F64 => W::wide((i128::from(strips.high[k][l] as i64) << LOW) + i128::from(low)),
+                    Precision::F64 => W::wide((i128::from(integer(strips.high[k][l])) << LOW) + i128::from(low)),
                 };
             }
         }
         let mut next = [[W::Int::default(); D]; MOST];
-        W::moved_lanes(own.as_flattened(), sums.as_flattened(), counts.as_flattened(), gain, next.as_flattened_mut());
+        W::moved_lanes(
+            own[..width].as_flattened(),
+            sums[..width].as_flattened(),
+            counts[..width].as_flattened(),
+            gain,
+            next[..width].as_flattened_mut(),
+        );
         for (l, &row) in rows.iter().enumerate() {
             let row = row as usize;
-            (self.argmax[row], self.count[row]) = ((LAST - strips.rank[l]) as u32, strips.count[l] as u32);
+            (self.argmax[row], self.count[row]) =
+                (integer(LAST - strips.rank[l]) as u32, integer(strips.count[l]) as u32);
             if strips.open >> l & 1 == 1 {
                 (next[l], self.argmax[row], self.count[row]) = self.exactly(&own[l], &query[l], list);
                 tally.redone += list.len() as u64 - 1;
             }
             self.next[row] = next[l];
-            tally.moved += u64::from(next[l] != own[l]) * u64::from(self.weight[row]);
+            tally.moved += u64::from(next[l] != own[l]) * self.weight.get(row).map_or(1, |&weight| u64::from(weight));
         }
     }
 
@@ -165,10 +198,13 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Packets<'a, W, D, F>
         for r in 0..R {
             lanes.store(most[r], &mut top[r * L::WIDTH..]);
         }
-        for l in 0..R * L::WIDTH {
-            if Self::IS_EXACT {
-                low[l] = top[l] - self.exact_width(std::array::from_fn(|k| floats[k][l]), &own[l]);
-            } else {
+        if Self::IS_EXACT {
+            let widths = self.exact_widths::<R, L>(floats, own);
+            for l in 0..R * L::WIDTH {
+                low[l] = top[l] - widths[l];
+            }
+        } else {
+            for l in 0..R * L::WIDTH {
                 let weight = (0..D).map(|k| floats[k][l].abs() * self.most[k]).sum();
                 let width = strip_width::<W>(self.prepared.step, 1, 0, &query[l], &own[l]);
                 let limits = Limits::<f64>::new(top[l], width, error_bound::<f64>(D, weight));
@@ -221,19 +257,30 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Packets<'a, W, D, F>
         }
     }
 
-    /// The strip width at f32.
+    /// The strip widths at f32.
     #[inline(always)]
-    fn exact_width(&self, query: [f64; D], own: &[W::Int; D]) -> f64 {
-        let dot = |with: [f64; D]| (0..D).map(|k| query[k] * with[k]).sum::<f64>();
-        match self.prepared.step.width {
-            StripWidth::Argmax => 0.0,
-            StripWidth::Constant(width) => width as f64,
-            StripWidth::QueryNorm { factor } => factor as f64 * dot(query).sqrt().floor(),
-            StripWidth::ANorm { factor, parity } => {
-                let square = dot(own.map(|x| Integer::to_i64(x) as f64)).max(0.0) * f64::from(1u32 << parity);
-                factor as f64 * square.sqrt().floor()
+    fn exact_widths<const R: usize, L: Lanes<f64, i64>>(
+        &self,
+        floats: &[[f64; MOST]; D],
+        own: &[[W::Int; D]; MOST],
+    ) -> [f64; MOST] {
+        let (mut squares, lanes) = ([0.0; MOST], R * L::WIDTH);
+        let (factor, scale) = match self.prepared.step.width {
+            StripWidth::Argmax | StripWidth::Constant(_) => return [self.width; MOST],
+            StripWidth::QueryNorm { .. } => {
+                for k in 0..D {
+                    (0..lanes).for_each(|l| squares[l] += floats[k][l] * floats[k][l]);
+                }
+                (self.width, 1.0)
             }
-        }
+            StripWidth::ANorm { parity, .. } => {
+                for k in 0..D {
+                    (0..lanes).for_each(|l| squares[l] += floats[k][l] * Integer::to_i64(own[l][k]) as f64);
+                }
+                (self.width, f64::from(1u32 << parity))
+            }
+        };
+        squares.map(|square| factor * (square.max(0.0) * scale).sqrt().floor())
     }
 
     /// A row by exact scores: where it goes, argmax and count.

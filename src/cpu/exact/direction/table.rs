@@ -17,6 +17,8 @@ pub(super) struct Table<const D: usize> {
     pub(super) cells: Cells<D>,
     starts: Vec<u32>,
     members: Vec<u32>,
+    /// Keys that were held against a key above them, once for each pair.
+    pub(super) tests: u64,
 }
 
 impl<const D: usize> Table<D> {
@@ -26,7 +28,8 @@ impl<const D: usize> Table<D> {
         let (cells, parts) = (Cells { side: 1 << levels }, Cells::<D> { side: 2 });
         let all: Vec<u32> = (0..keys.len() as u32).collect();
         let of_part = |part| {
-            let mut lists = Lists { found: Vec::new(), members: Vec::new(), most: MOST / parts.count(), width };
+            let mut lists =
+                Lists { found: Vec::new(), members: Vec::new(), most: MOST / parts.count(), width, tests: 0 };
             lists.descend(keys, &all, parts.cell(part), 1, levels).then_some(lists)
         };
         let lists: Option<Vec<Lists<D>>> = (0..parts.count()).into_par_iter().with_max_len(1).map(of_part).collect();
@@ -43,7 +46,8 @@ impl<const D: usize> Table<D> {
             members.extend_from_slice(&lists[part].members[start..end]);
         }
         starts.push(members.len() as u32);
-        Some(Self { cells, starts, members })
+        let tests = lists.iter().map(|lists| lists.tests).sum();
+        Some(Self { cells, starts, members, tests })
     }
 
     /// The keys of a cell.
@@ -59,6 +63,7 @@ struct Lists<const D: usize> {
     members: Vec<u32>,
     most: usize,
     width: i64,
+    tests: u64,
 }
 
 impl<const D: usize> Lists<D> {
@@ -79,10 +84,12 @@ impl<const D: usize> Lists<D> {
             key != top && cells.highest(cell, apart) >= lowest
         };
         let Some(top) = top_of(above, std::array::from_fn(|k| low[k] + high[k])) else { return true };
+        self.tests += above.len() as u64;
         let mut kept = vec![top];
         kept.extend(above.iter().filter(|&&key| is_kept(key, top)));
         // Keys around another maximum of a small cell are left out by that one.
         for &step in steps.iter().filter(|_| level >= SMALL && above.len() > FEW) {
+            self.tests += kept.len() as u64;
             let top = top_of(&kept, cells.corner(cell, step)).unwrap_or(top);
             kept.retain(|&key| key == top || is_kept(key, top));
         }

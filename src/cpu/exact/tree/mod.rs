@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::direction;
 use crate::cpu::exact::direction::classes::{self, Classes, Tokens};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
@@ -55,6 +56,10 @@ pub(crate) struct TreeSearch<W: Width> {
     prices: Prices,
     schedule: SortSchedule,
     scratches: Spare<SearchScratch<W>>,
+    /// Whether keys are in order. Those of classes of width need none.
+    is_ordered: bool,
+    /// Whether floats and boxes are those of the keys where they are.
+    is_fitted: bool,
     /// Whether rows of thin strips are left to classes of width.
     has_classes: bool,
     /// The keys of the classes of the last step, if it had any.
@@ -101,28 +106,39 @@ impl<W: Width> TreeSearch<W> {
         upkeep: Upkeep,
         mask: Mask,
     ) -> Self {
+        let mut state = Self::unordered(tokens, d, set, order, upkeep);
+        state.sort_again(mask);
+        state
+    }
+
+    /// The same, with keys as they come until a search needs their order.
+    pub(crate) fn unordered(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, upkeep: Upkeep) -> Self {
         let n = tokens.len() / d;
         let identity = || (0..n as u32).collect();
+        let Keys { rows, weight, first } = Keys::of_tokens(tokens, d);
+        let prices = Prices::of_search::<W>(d, set);
         let mut state = Self {
             n,
             set,
             order,
             upkeep,
-            cloud: Cloud { n: 0, d, x: Vec::new(), floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
-            weight: Vec::new(),
-            first: Vec::new(),
+            cloud: Cloud { n, d, x: rows, floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
+            weight,
+            first,
             tree: Tree::default(),
             places: Places { token: identity(), key: identity() },
             next: Vec::new(),
             argmax: Vec::new(),
             count: Vec::new(),
-            prices: Prices::of_search::<W>(d, set),
-            schedule: SortSchedule::new(upkeep.sort_every, 0.0, true),
+            prices,
+            schedule: SortSchedule::new(upkeep.sort_every, prices.sorted * n as f64, true),
             scratches: Spare::none(),
+            is_ordered: false,
+            is_fitted: false,
             has_classes: false,
             candidates: None,
         };
-        state.sort(Keys::of_tokens(tokens, d), mask);
+        state.make_room();
         state
     }
 
@@ -171,37 +187,52 @@ impl<W: Width> TreeSearch<W> {
         drop(moved);
         self.tree = Tree::default(); // frees the old one first
         self.tree = Tree::new(&keys, d);
-        let padded = keys.len().next_multiple_of(BLOCK) * d;
         self.cloud.n = keys.len();
         self.cloud.x = std::mem::take(&mut keys.rows);
-        self.cloud.x.resize(padded, W::Int::default());
-        self.cloud.floats.resize(padded, W::default());
-        self.cloud.floats.truncate(padded);
-        self.next.resize(padded, W::Int::default());
-        self.next.truncate(padded);
-        for results in [&mut self.argmax, &mut self.count] {
-            results.resize(keys.len(), 0);
-            results.truncate(keys.len());
-        }
         (self.weight, self.first) = (keys.weight, keys.first);
+        self.make_room();
+        self.is_ordered = true;
         self.refit();
+    }
+
+    /// Gives every buffer the size of the keys.
+    fn make_room(&mut self) {
+        let (keys, padded) = (self.cloud.n, self.cloud.n.next_multiple_of(BLOCK) * self.cloud.d);
+        self.cloud.x.resize(padded, W::Int::default());
+        self.next.resize(padded, W::Int::default());
+        for results in [&mut self.argmax, &mut self.count] {
+            results.resize(keys, 0);
+        }
     }
 
     /// Computes floats and boxes of keys that moved.
     fn refit(&mut self) {
+        self.is_fitted = true;
+        self.cloud.floats.resize(self.cloud.x.len(), W::default());
         self.cloud.refloat();
         self.tree.refit(&self.cloud.x, &self.weight, W::ROUNDING);
     }
 
+    /// Whether classes of width may take rows of a step.
+    fn tries_classes(&self, step: &Step) -> bool {
+        self.has_classes && classes::serves(step, self.cloud.d)
+    }
+
     /// Sorts if that is due, or if keys are merged that see different keys.
-    fn prepare(&mut self, mask: Mask) {
+    fn prepare(&mut self, step: &Step) {
+        let mask = step.mask;
         let merged = self.cloud.n < self.n;
         if mask == Mask::Causal && merged {
             let tokens = self.tokens();
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.schedule.is_due() || (self.order == Order::Norm && self.schedule.since() > 0) {
+        } else if self.tries_classes(step) && (!self.is_ordered || self.had_classes()) {
+            if self.schedule.is_dear() {
+                self.sort_again(mask);
+            }
+        } else if !self.is_ordered || self.schedule.is_due() || (self.order == Order::Norm && self.schedule.since() > 0)
+        {
             self.sort_again(mask);
         }
     }
@@ -216,7 +247,7 @@ impl<W: Width> TreeSearch<W> {
 
     /// Sorts unless that was just done. Returns what it cost.
     pub(crate) fn refresh(&mut self, mask: Mask) -> f64 {
-        if self.schedule.since() == 0 {
+        if self.schedule.since() == 0 && self.is_ordered {
             return 0.0;
         }
         let cost = self.sort_cost();
@@ -294,10 +325,11 @@ impl<W: Width> TreeSearch<W> {
         watch: &Watch<'_>,
     ) -> Option<(Tally, Vec<u32>)> {
         let x = &self.cloud.x[..self.cloud.n * D];
-        let tokens = Tokens { x, weight: &self.weight, first: &self.first };
+        let weight = if self.cloud.n < self.n { &self.weight[..] } else { &[] };
+        let tokens = Tokens { x, weight, first: &self.first };
         let before = self.candidates.as_deref().unwrap_or_default();
         let classes = Classes::<D>::new(&tokens, plan, before)?;
-        let tally = classes.take(self.set, &tokens, plan, moves, watch);
+        let tally = classes.take(self.set, &tokens, plan, moves, (self.prices, watch));
         Some((tally, classes.into_candidates()))
     }
 
@@ -322,7 +354,7 @@ impl<W: Width> TreeSearch<W> {
         interrupt: &Interrupt,
         limit: Option<f64>,
     ) -> Result<(StepReport, Tally), Left> {
-        self.prepare(step.mask);
+        self.prepare(step);
         let patience = self.schedule.patience();
         match self.search(step, &Watch::new(interrupt, patience.or(limit))) {
             Err(Left::Dear) if patience.is_some() => {
@@ -334,24 +366,70 @@ impl<W: Width> TreeSearch<W> {
     }
 
     fn search(&mut self, step: &Step, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
-        let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
+        let (keys, d) = (self.cloud.n, self.cloud.d);
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
-        let (sorted, plan) = (&self.sorted_keys(), &PreparedStep::new(step));
-        let thin = if self.has_classes && classes::serves(step, self.n, d, W::PRECISION) {
+        let plan = &PreparedStep::new(step);
+        let thin = if self.tries_classes(step) {
             let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
             if d == 2 { self.take_thin::<2>(plan, moves, watch) } else { self.take_thin::<3>(plan, moves, watch) }
         } else {
             None
         };
-        let (has_thin, first) = (thin.is_some(), thin.as_ref().map_or(Tally::default(), |thin| thin.0));
-        let groups = next[..keys * d]
+        let has_thin = thin.is_some();
+        let (first, candidates) = thin.map_or((Tally::default(), None), |(tally, keys)| (tally, Some(keys)));
+        let is_searched = (first.rows as usize) < keys;
+        let is_stale = !has_thin && self.had_classes() && self.schedule.since() > 0;
+        if is_searched && (is_stale || !self.is_ordered) {
+            (self.next, self.argmax, self.count) = (next, argmax, count);
+            watch.end()?;
+            self.sort_again(step.mask);
+            return self.search(step, watch);
+        }
+        if is_searched && !self.is_fitted {
+            self.refit();
+        }
+        let sorted = &self.sorted_keys();
+        let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
+        let tally = first
+            + match is_searched {
+                true => self.search_in_groups(sorted, plan, moves, has_thin, watch),
+                false => Tally::default(),
+            };
+        (self.next, self.argmax, self.count) = (next, argmax, count);
+        watch.end()?;
+        self.candidates = candidates;
+        let report = self.report(step.t, &tally);
+        if tally.moved > 0 {
+            std::mem::swap(&mut self.cloud.x, &mut self.next);
+            self.is_fitted = false;
+            if is_searched {
+                self.refit();
+            }
+            self.schedule.note_step();
+            self.schedule.learn(self.prices.of(&tally) as f64);
+        }
+        Ok((report, tally))
+    }
+
+    /// Moves all rows, or those with a count of 0 if some are moved already, in groups.
+    fn search_in_groups(
+        &self,
+        sorted: &SortedKeys<'_, W>,
+        plan: &PreparedStep<'_, W>,
+        (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
+        has_thin: bool,
+        watch: &Watch<'_>,
+    ) -> Tally {
+        let (d, lanes) = (self.cloud.d, self.lanes());
+        let groups = next
             .par_chunks_mut(ROWS[0] * d)
             .zip(argmax.par_chunks_mut(ROWS[0]))
             .zip(count.par_chunks_mut(ROWS[0]))
             .enumerate()
             .with_max_len(MOST_GROUPS);
-        let tally = groups
+        let step = plan.step;
+        groups
             .map_init(
                 || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
@@ -384,18 +462,6 @@ impl<W: Width> TreeSearch<W> {
                 },
             )
             .reduce(Tally::default, |a, b| a + b)
-            + first;
-        (self.next, self.argmax, self.count) = (next, argmax, count);
-        watch.end()?;
-        self.candidates = thin.map(|thin| thin.1);
-        let report = self.report(step.t, &tally);
-        if tally.moved > 0 {
-            std::mem::swap(&mut self.cloud.x, &mut self.next);
-            self.refit();
-            self.schedule.note_step();
-            self.schedule.learn(self.prices.of(&tally) as f64);
-        }
-        Ok((report, tally))
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
@@ -418,6 +484,9 @@ impl<W: Width> TreeSearch<W> {
     }
 
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        if !self.is_fitted {
+            return direction::masks::<W>(&self.tokens(), self.cloud.d, step, rows);
+        }
         let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
         let never = Interrupt::default();
         let watch = &Watch::new(&never, None);
