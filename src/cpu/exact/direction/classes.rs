@@ -81,10 +81,13 @@ pub(crate) struct Tokens<'a, W: Width> {
     pub(crate) first: &'a [u32],
 }
 
+/// Places, argmaxes and counts of some rows, to be written, by the number of their chunk.
+type Chunk<'a, A> = (usize, ((&'a mut [A], &'a mut [u32]), &'a mut [u32]));
+
 /// The tables of a step.
 pub(crate) struct Classes<const D: usize> {
     /// Narrowest first.
-    classes: Vec<Class<D>>,
+    all: Vec<Class<D>>,
     /// Those of narrow classes first: each class has a table of the first so many.
     keys: Vec<Key<D>>,
     /// Their indices among the tokens.
@@ -155,10 +158,9 @@ fn width_or_factor(step: &Step) -> f64 {
 fn bound<const D: usize>(step: &Step, factor: f64) -> f64 {
     let is_own = step.matrix == TokenMatrix::Identity;
     match step.width {
-        StripWidth::Constant(_) | StripWidth::Argmax => f64::INFINITY,
         StripWidth::QueryNorm { .. } => factor * (D as f64).sqrt() * SLACK.powi(4),
         StripWidth::ANorm { parity, .. } if is_own => factor * ((D << parity) as f64).sqrt() * SLACK.powi(4),
-        StripWidth::ANorm { .. } => f64::INFINITY,
+        _ => f64::INFINITY,
     }
 }
 
@@ -254,7 +256,7 @@ impl<const D: usize> Classes<D> {
         let keys: Vec<Key<D>> = candidates.iter().zip(&places).map(key).collect();
         let candidates: Vec<u32> = candidates.into_iter().map(|(_, i)| i).collect();
         let weight: u64 = keys.iter().map(Key::tokens).sum();
-        (!classes.is_empty() && weight <= TOKENS).then_some(Self { classes, keys, candidates })
+        (!classes.is_empty() && weight <= TOKENS).then_some(Self { all: classes, keys, candidates })
     }
 
     /// Indices of the tokens that are keys.
@@ -264,13 +266,13 @@ impl<const D: usize> Classes<D> {
 
     /// The number of buckets.
     fn buckets(&self) -> u32 {
-        self.classes.last().map_or(0, |class| class.base + class.table.cells.count() as u32)
+        self.all.last().map_or(0, |class| class.base + class.table.cells.count() as u32)
     }
 
     /// The keys of a bucket.
     fn list(&self, bucket: u32) -> &[u32] {
-        let class = self.classes.partition_point(|class| class.base <= bucket) - 1;
-        let class = &self.classes[class];
+        let class = self.all.partition_point(|class| class.base <= bucket) - 1;
+        let class = &self.all[class];
         class.table.list((bucket - class.base) as usize)
     }
 
@@ -287,43 +289,42 @@ impl<const D: usize> Classes<D> {
         let size = n.div_ceil(4 * rayon::current_num_threads()).clamp(CHUNKS[0], CHUNKS[1]);
         let (buckets, most, width) = (self.buckets(), self.largest(), width_or_factor(prepared.step));
         let chunks = next.par_chunks_mut(size * D).zip(argmax.par_chunks_mut(size)).zip(count.par_chunks_mut(size));
-        let of_chunk =
-            |bucket: &mut Vec<u32>, (chunk, ((next, argmax), count)): (usize, ((&mut [W::Int], _), &mut [u32]))| {
-                if watch.is_left() {
-                    return Tally::default();
-                }
-                let first = chunk * size;
-                let own = tokens.x[first * D..][..next.len()].as_chunks().0;
-                bucket.clear();
-                bucket.resize(own.len(), buckets);
-                for (rows, bucket) in own.chunks(BLOCK).zip(bucket.chunks_mut(BLOCK)) {
-                    W::run(set, Place { classes: self, prepared, width, rows, bucket });
-                }
-                let (starts, order) = sorted(bucket, buckets);
-                order[starts[buckets as usize] as usize..].iter().for_each(|&row| count[row as usize] = 0);
-                let weight = tokens.weight.get(first..first + own.len()).unwrap_or_default();
-                let list = |bucket| self.list(bucket);
-                let next = next.as_chunks_mut().0;
-                let packets = Packets {
-                    keys: &self.keys,
-                    most,
-                    width,
-                    prepared,
-                    list,
-                    starts: &starts,
-                    order: &order,
-                    own,
-                    weight,
-                    next,
-                    argmax,
-                    count,
-                };
-                let tally = f64::run(set, packets);
-                watch.spend(prices.of(&tally));
-                tally
+        let of_chunk = |bucket: &mut Vec<u32>, (chunk, ((next, argmax), count)): Chunk<'_, W::Int>| {
+            if watch.is_left() {
+                return Tally::default();
+            }
+            let first = chunk * size;
+            let own = tokens.x[first * D..][..next.len()].as_chunks().0;
+            bucket.clear();
+            bucket.resize(own.len(), buckets);
+            for (rows, bucket) in own.chunks(BLOCK).zip(bucket.chunks_mut(BLOCK)) {
+                W::run(set, Place { classes: self, prepared, width, rows, bucket });
+            }
+            let (starts, order) = sorted(bucket, buckets);
+            order[starts[buckets as usize] as usize..].iter().for_each(|&row| count[row as usize] = 0);
+            let weight = tokens.weight.get(first..first + own.len()).unwrap_or_default();
+            let list = |bucket| self.list(bucket);
+            let next = next.as_chunks_mut().0;
+            let packets = Packets {
+                keys: &self.keys,
+                most,
+                width,
+                prepared,
+                list,
+                starts: &starts,
+                order: &order,
+                own,
+                weight,
+                next,
+                argmax,
+                count,
             };
+            let tally = f64::run(set, packets);
+            watch.spend(prices.of(&tally));
+            tally
+        };
         // Tests of keys for the lists are like bounds.
-        let shared = self.classes.iter().map(|class| class.table.tests).sum();
+        let shared = self.all.iter().map(|class| class.table.tests).sum();
         let tables = Tally { shared, ..Tally::default() };
         watch.spend(prices.of(&tables));
         chunks.enumerate().map_init(Vec::new, of_chunk).reduce(Tally::default, |a, b| a + b) + tables
@@ -338,7 +339,9 @@ impl<const D: usize> Classes<D> {
 /// Rows by their bucket: where each begins, and the rows.
 fn sorted(bucket: &[u32], buckets: u32) -> (Vec<u32>, Vec<u32>) {
     let (mut starts, mut order) = (vec![0u32; buckets as usize + 3], vec![0; bucket.len()]);
-    bucket.iter().for_each(|&bucket| starts[bucket as usize + 2] += 1);
+    for &bucket in bucket {
+        starts[bucket as usize + 2] += 1;
+    }
     for bucket in 2..starts.len() {
         starts[bucket] += starts[bucket - 1];
     }
@@ -392,10 +395,10 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Place<'_, W, D> {
         }
         // Of the narrowest class that is wide enough.
         let (mut sides, mut bases) = ([1.0; BLOCK], [f64::from(u32::MAX); BLOCK]);
-        for class in self.classes.classes.iter().rev() {
+        for class in self.classes.all.iter().rev() {
             let (limit, side, base) = (class.width as f64, class.table.cells.side as f64, f64::from(class.base));
             for at in 0..BLOCK {
-                let fits = (widths[at] <= limit * sizes[at]) & (sizes[at] > 0.0);
+                let fits = widths[at] <= limit * sizes[at] && sizes[at] > 0.0;
                 sides[at] = if fits { side } else { sides[at] };
                 bases[at] = if fits { base } else { bases[at] };
             }
