@@ -160,7 +160,7 @@ fn on_cpu() -> Vec<Path> {
     for (name, upkeep) in upkeeps() {
         add(&name, Plan::Tree, upkeep);
     }
-    for plan in [Plan::Norm, Plan::Auto] {
+    for plan in [Plan::Norm, Plan::Direction, Plan::Auto] {
         add("merged", plan, Upkeep::default());
         add("unmerged", plan, Upkeep { merge: false, ..Upkeep::default() });
     }

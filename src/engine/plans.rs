@@ -18,8 +18,6 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
         format!("for tokens in R^{d}, only in R^2 and R^3")
     } else if model.mask != Mask::Full {
         "under a causal mask".into()
-    } else if !has_thin_strips(model) {
-        "for strips of a width above 0, only for delta = 0".into()
     } else {
         return Ok(());
     };

@@ -134,8 +134,14 @@ impl SortSchedule {
     pub fn is_due(&self) -> bool {
         // The first step after a sort says whether it paid.
         let is_over = self.since >= self.interval && (self.known > 0 || self.before.is_none());
+        self.is_dear() || (self.since > 0 && self.every.is_none() && is_over)
+    }
+
+    /// Whether to sort before the next step though order is of little use: for what steps cost above the least, or
+    /// since the interval is given.
+    pub fn is_dear(&self) -> bool {
         // Unless watched, when the costs are learned depends on the length of a batch.
-        let dear = || is_over || (self.watched && self.above > self.sort);
+        let dear = || self.watched && self.above > self.sort;
         self.since > 0 && self.every.map_or_else(dear, |every| self.since >= every)
     }
 

@@ -10,7 +10,7 @@ use crate::choice;
 use crate::cpu::exact::brute::{BruteForce, Pairs};
 use crate::cpu::exact::coarse;
 use crate::cpu::exact::cost::Prices;
-use crate::cpu::exact::direction::{self, DirectionTable};
+use crate::cpu::exact::direction::{self, DirectionTable, classes};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Stepper, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
@@ -61,6 +61,8 @@ pub(crate) struct Chooser<W: Width> {
     ledger: Ledger,
     /// The most that the next step may cost under the plan chosen.
     limit: Option<f64>,
+    /// What a step of the tree may cost in classes of width, before they are given up until the next choice.
+    rival: Option<f64>,
     /// The cheapest plan that scores all pairs, when last looked at.
     pairs: choice::Plan,
     /// All pairs were left for what tokens that have met cost there. They will not part.
@@ -105,8 +107,11 @@ struct Ledger {
 
 impl Ledger {
     fn is_due(&self) -> bool {
-        let expensive = self.since > 1 && self.last > self.first * 2.0 + self.choosing;
-        !self.chosen || (self.moved && (expensive || self.stepping > self.choosing * SHARE))
+        !self.chosen || (self.moved && (self.is_expensive() || self.stepping > self.choosing * SHARE))
+    }
+
+    fn is_expensive(&self) -> bool {
+        self.since > 1 && self.last > self.first * 2.0 + self.choosing
     }
 
     fn restart(&mut self, choosing: f64) {
@@ -140,7 +145,7 @@ impl<W: Width> Chooser<W> {
         };
         let ledger = Ledger::default();
         let pairs = choice::Plan::Brute;
-        Self { asked, state, set, upkeep, ledger, limit: None, pairs, no_brute: false, effort: None }
+        Self { asked, state, set, upkeep, ledger, limit: None, rival: None, pairs, no_brute: false, effort: None }
     }
 
     /// Takes the tokens out and empties the buffers.
@@ -153,17 +158,27 @@ impl<W: Width> Chooser<W> {
     }
 
     /// Gives the tokens to the tree, if it has not got them.
-    fn turn_to_tree(&mut self, mask: Mask) {
+    fn turn_to_tree(&mut self, step: &Step) {
         if !matches!(self.state, SearchState::TreeSearch(_, choice::Plan::Tree)) {
-            let (x, d) = (self.take_tokens(), self.shape().1);
-            self.state = SearchState::sorted(x, d, self.set, choice::Plan::Tree, self.upkeep, mask);
+            let d = self.shape().1;
+            let x = self.take_tokens();
+            self.state = if self.asked == choice::Plan::Direction && classes::serves(step, d) {
+                let state = TreeSearch::unordered(x, d, self.set, Order::Space, self.upkeep);
+                SearchState::TreeSearch(Box::new(state), choice::Plan::Tree)
+            } else {
+                SearchState::sorted(x, d, self.set, choice::Plan::Tree, self.upkeep, step.mask)
+            };
+        }
+        if let SearchState::TreeSearch(state, _) = &mut self.state {
+            state.set_classes(self.asked == choice::Plan::Direction);
+            self.rival = None;
         }
     }
 
     /// Samples every plan and takes the one that costs least.
     fn choose(&mut self, step: &Step, interrupt: &Interrupt) {
         let ((n, d), set, upkeep) = (self.shape(), self.set, self.upkeep);
-        self.turn_to_tree(step.mask);
+        self.turn_to_tree(step);
         let SearchState::TreeSearch(state, _) = &mut self.state else { return };
         let mut choosing = state.refresh(step.mask);
         let samples = (n / ROWS_A_RUN).clamp(2, SAMPLES);
@@ -200,6 +215,12 @@ impl<W: Width> Chooser<W> {
             choice::Plan::Tree if brute.is_finite() => Some(brute.max(PATIENCE * tree)),
             _ => None,
         };
+        // Classes are tried for a step, and told by its counts.
+        if let SearchState::TreeSearch(state, choice::Plan::Tree) = &mut self.state {
+            let tries = n >= FEWEST_DIRECTIONS && classes::serves(step, d);
+            state.set_classes(tries);
+            self.rival = tries.then_some(tree);
+        }
         self.ledger.restart(choosing);
     }
 
@@ -208,7 +229,7 @@ impl<W: Width> Chooser<W> {
         self.limit = None;
         if let SearchState::Brute(_) = self.state {
             self.no_brute = true;
-            self.turn_to_tree(step.mask);
+            self.turn_to_tree(step);
         } else {
             let (x, d) = (self.take_tokens(), self.shape().1);
             self.state = SearchState::pairs(x, d, self.set, self.pairs);
@@ -230,7 +251,7 @@ impl<W: Width> Chooser<W> {
         let SearchState::Direction(state) = &mut self.state else { return None };
         let taken = direction::serves(step).then(|| state.step(step, interrupt)).flatten();
         if taken.is_none() {
-            self.turn_to_tree(step.mask);
+            self.turn_to_tree(step);
         }
         taken
     }
@@ -289,7 +310,9 @@ impl<W: Width> Stepper for Chooser<W> {
 
     fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
         let taken = self.take_by_direction(step, interrupt).unwrap_or_else(|| {
-            if self.asked == choice::Plan::Auto && self.ledger.is_due() {
+            // A choice asks for a sort, which classes do without.
+            let is_settled = self.rival.is_some() && !self.ledger.is_expensive();
+            if self.asked == choice::Plan::Auto && self.ledger.is_due() && !is_settled {
                 self.choose(step, interrupt);
             }
             match self.take(step, interrupt) {
@@ -301,7 +324,7 @@ impl<W: Width> Stepper for Chooser<W> {
             }
         });
         let (report, tally) = taken?;
-        let (plan, rows, prices) = match &self.state {
+        let (plan, rows, prices) = match &mut self.state {
             SearchState::Brute(state) => {
                 let (n, _) = state.shape();
                 (state.plan(), n, Pairs::<W>::prices(state.shape().1, self.set, state.plan() == choice::Plan::Filter))
@@ -312,10 +335,16 @@ impl<W: Width> Stepper for Chooser<W> {
             }
             SearchState::TreeSearch(state, plan) => {
                 self.limit = None;
-                (*plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
+                let prices = Prices::of_search::<W>(state.shape().1, self.set);
+                let is_lost = |tree: &mut f64| !state.had_classes() || prices.of(&tally) as f64 > *tree;
+                if self.rival.take_if(is_lost).is_some() {
+                    state.set_classes(false);
+                }
+                let plan = if state.had_classes() { choice::Plan::Direction } else { *plan };
+                (plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
             }
         };
-        if plan != choice::Plan::Direction {
+        if !matches!(self.state, SearchState::Direction(_)) {
             self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
         }
         let a_row = |total: u64| total as f64 / rows.max(1) as f64;

@@ -15,7 +15,7 @@ use crate::tokens::Precision;
 /// Prices of the counts of a [`Tally`], in picoseconds of one thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prices {
-    /// A row that is computed, whatever it is compared with.
+    /// A row that is computed, whatever it is compared with; half of it in classes of width.
     row: u64,
     score: u64,
     bound: u64,
@@ -68,7 +68,7 @@ impl Prices {
 
     /// The cost of some work.
     pub(crate) fn of(&self, tally: &Tally) -> u64 {
-        self.row * tally.rows
+        self.row * tally.rows - self.row / 2 * tally.thin
             + self.score * tally.scores
             + self.bound * tally.boxes
             + self.shared * tally.shared

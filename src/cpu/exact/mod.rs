@@ -16,6 +16,7 @@
 //! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `direction` | the state as tokens; few keys for each cell of query directions, where D = 0 |
+//! | `direction::classes` | the same where D > 0, in classes of width; used by `tree` for the rows of thin strips |
 //! | `choose` | the choice among brute force, the order of norms, the tree and the directions |
 //! | `sums` | exact sums over strips |
 //!

@@ -41,6 +41,8 @@ pub(crate) enum Purpose<'a, W: Width> {
 pub(crate) struct Tally {
     /// Rows computed.
     pub(crate) rows: u64,
+    /// Those of them that classes of width decided.
+    pub(crate) thin: u64,
     /// Rows that moved.
     pub(crate) moved: u64,
     /// Entries decided by exact scores, not counting one maximiser a row.
@@ -58,6 +60,7 @@ impl std::ops::Add for Tally {
     fn add(self, other: Self) -> Self {
         Self {
             rows: self.rows + other.rows,
+            thin: self.thin + other.thin,
             moved: self.moved + other.moved,
             redone: self.redone + other.redone,
             scores: self.scores + other.scores,

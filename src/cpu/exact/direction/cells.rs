@@ -103,6 +103,28 @@ impl<const D: usize> Cells<D> {
         });
         (index as usize, size)
     }
+
+    /// The index of a cell, of `side` along each axis, that holds the direction of a query of integers below 2^40 as
+    /// floats; any cell if that is 0. Everything is a float, so that vectors do it.
+    #[inline(always)]
+    pub(super) fn place_of_floats(side: f64, q: [f64; D]) -> f64 {
+        let (mut face, mut size, mut turned) = (if q[0] < 0.0 { 1.0 } else { 0.0 }, q[0].abs(), q);
+        for axis in 1..D {
+            let (is_larger, up) = (q[axis].abs() > size, 2.0 * axis as f64);
+            let here = if q[axis] < 0.0 { up + 1.0 } else { up };
+            face = if is_larger { here } else { face };
+            size = if is_larger { q[axis].abs() } else { size };
+            for s in 1..D {
+                turned[s] = if is_larger { q[(axis + s) % D] } else { turned[s] };
+            }
+        }
+        let (scale, half) = (1.0 / if size > 0.0 { size } else { 1.0 }, side / 2.0);
+        turned[1..].iter().fold(face, |index, x| {
+            let at = ((x * scale + 1.0) * half).floor();
+            let at = if at > side - 1.0 { side - 1.0 } else { at };
+            index * side + if at > 0.0 { at } else { 0.0 }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +136,10 @@ mod tests {
         let cells = Cells::<D> { side };
         let (index, size) = cells.place(q);
         let cell = cells.cell(index);
+        if size < 1 << 40 {
+            let q = q.map(|x| x as f64);
+            assert_eq!(Cells::<D>::place_of_floats(side as f64, q), index as f64);
+        }
         assert_eq!((cells.index(cell), size), (index, q.iter().map(|x| x.abs()).max().unwrap()));
         let (low, high) = (cells.corner(cell, [0, 0]), cells.corner(cell, [1, 1]));
         for k in 0..D {

@@ -17,23 +17,25 @@ pub(super) struct Cover {
     gauges: Vec<f64>,
     /// The largest of the gauges.
     most: f64,
+    /// The square of the radius of a ball in the hull, about: r·(x − o) ≤ |r| |x − o|, so it is the least H_r/|r|.
+    ball: f64,
     /// The most by which errors below a unit in each coordinate lower a slack.
     pub(super) unit: f64,
 }
 
 impl Cover {
-    /// The cover by some keys on 2^levels cells along each axis of a face; `None` where they cover
-    /// nothing.
-    pub(super) fn new<const D: usize>(centre: [i64; D], keys: &[[i64; D]], levels: u32) -> Option<Self> {
+    /// The cover by some keys, for strips of a width in units of the query's largest coordinate, on 2^levels cells
+    /// along each axis of a face; `None` where they cover nothing.
+    pub(super) fn new<const D: usize>(centre: [i64; D], keys: &[[i64; D]], levels: u32, width: i64) -> Option<Self> {
         let keys: Vec<[i64; D]> = keys.iter().map(|key| std::array::from_fn(|k| key[k] - centre[k])).collect();
-        let table = Table::new(&keys, levels)?;
+        let table = Table::new(&keys, levels, 0)?;
         let side = table.cells.side;
-        let corners: Vec<Corner<D>> = (0..2 * D).flat_map(|face| corners(&table, &keys, face)).collect();
+        let corners: Vec<Corner<D>> = (0..2 * D).flat_map(|face| corners(&table, &keys, face, width)).collect();
         let least = corners.iter().map(|corner| corner.height).min().filter(|&height| height > 0)?;
         let scale = least as f64 / side as f64 * (1u64 << 52) as f64;
         let dual = |corner: &Corner<D>| corner.at.map(|r| (r as f64 * (scale / corner.height as f64)).round() as i64);
         let duals: Vec<[i64; D]> = corners.iter().map(dual).collect();
-        let table = Table::new(&duals, levels)?;
+        let table = Table::new(&duals, levels, 0)?;
         let gauge = |corner: &Corner<D>| {
             let product = |&key: &u32| (0..D).map(|k| corner.at[k] * duals[key as usize][k]).sum::<i64>();
             let highest = table.list(corner.cell).iter().map(product).max().unwrap_or(i64::MAX / 2);
@@ -41,18 +43,25 @@ impl Cover {
         };
         let gauges: Vec<f64> = corners.par_iter().with_min_len(256).map(gauge).collect();
         let most = gauges.iter().copied().fold(0.0, f64::max);
+        let square = |corner: &Corner<D>| {
+            let length = corner.at.iter().map(|&r| (r as f64).powi(2)).sum::<f64>();
+            (corner.height as f64).powi(2) / length
+        };
+        let ball = corners.iter().map(square).fold(f64::INFINITY, f64::min);
         let unit = (D as i64 * side) as f64 / least as f64 * (1.0 + PAID);
-        Some(Self { centre: centre.to_vec(), side, gauges, most, unit })
+        Some(Self { centre: centre.to_vec(), side, gauges, most, ball, unit })
     }
 
     /// Whether a token is covered with a slack.
     #[inline]
     pub(super) fn holds<const D: usize>(&self, x: [i64; D], slack: f64) -> bool {
-        let (face, size, turned) = Cells::<D>::turned(std::array::from_fn(|k| x[k] - self.centre[k]));
-        let (size, share) = (size as f64, (1.0 - slack) * self.side as f64);
-        if size * self.most * (1.0 + PAID) <= share {
+        let x: [i64; D] = std::array::from_fn(|k| x[k] - self.centre[k]);
+        let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
+        if square <= self.ball * (1.0 - slack).powi(2) * (1.0 - PAID) {
             return true;
         }
+        let (face, size, turned) = Cells::<D>::turned(x);
+        let (size, share) = (size as f64, (1.0 - slack) * self.side as f64);
         let (mut at, mut part) = ([0; 2], [0.0; 2]);
         for s in 0..D - 1 {
             let along = (turned[s + 1] as f64 / size + 1.0) * (self.side as f64 / 2.0);
@@ -77,12 +86,12 @@ struct Corner<const D: usize> {
     at: [i64; D],
     /// One of the cells.
     cell: usize,
-    /// The least height of their first keys.
+    /// The least height of their first keys, less the width.
     height: i64,
 }
 
 /// The corners of a face.
-fn corners<const D: usize>(table: &Table<D>, keys: &[[i64; D]], face: usize) -> Vec<Corner<D>> {
+fn corners<const D: usize>(table: &Table<D>, keys: &[[i64; D]], face: usize, width: i64) -> Vec<Corner<D>> {
     let (cells, across) = (table.cells, across::<D>(table.cells.side));
     let places = (0..=cells.side).flat_map(|i| (0..=across).map(move |j| [i, j]));
     let corner = |place: [i64; 2]| {
@@ -95,7 +104,7 @@ fn corners<const D: usize>(table: &Table<D>, keys: &[[i64; D]], face: usize) -> 
             (0..D).map(|k| at[k] * key[k]).sum::<i64>()
         };
         let cell = around().next().unwrap_or_default();
-        Corner { at, cell, height: around().map(height).min().unwrap_or_default() }
+        Corner { at, cell, height: around().map(height).min().unwrap_or_default() - width * cells.side }
     };
     places.map(corner).collect()
 }

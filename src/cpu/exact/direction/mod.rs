@@ -60,8 +60,11 @@
 
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
+mod candidates;
 mod cells;
+pub(crate) mod classes;
 mod cover;
+mod packet;
 mod rows;
 mod table;
 #[cfg(test)]
@@ -69,13 +72,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::cells::Cells;
+use crate::cpu::exact::direction::candidates::{
+    CHUNK, FEW, SHARE, candidates, centre, cover_levels, levels, most, sample,
+};
 use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::rows::{BLOCK, Block, Found, Key, MANY, Rows, place, query_coordinate, total};
+use crate::cpu::exact::direction::rows::{BLOCK, Block, Found, Key, MANY, Rows, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
@@ -88,25 +92,10 @@ use crate::num;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::Precision;
 
-/// Rows that a thread takes at once.
-const CHUNK: usize = 4096;
-/// So many keys are always put into a table, and of more tokens one in so many.
-const FEW: usize = 4096;
-const SHARE: usize = 16;
 /// So many scores a row cost as much as a row of the tree at least.
 const SCORES: usize = 16;
 /// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
 const SLACKS: [f64; 4] = [0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
-
-/// log2 of the cells along each axis of a face of the table.
-const fn levels(d: usize) -> u32 {
-    if d == 2 { 7 } else { 6 }
-}
-
-/// The same of the cover: a cell for so many tokens.
-fn cover_levels(d: usize, n: usize) -> u32 {
-    ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
-}
 
 /// Whether a table serves tokens in R^d.
 pub(crate) fn serves_dimension(d: usize) -> bool {
@@ -182,22 +171,6 @@ impl<W: Width> DirectionTable<W> {
     }
 }
 
-/// The most keys of a table of n tokens.
-fn most(n: usize) -> usize {
-    FEW.max(n / SHARE)
-}
-
-/// Some tokens, evenly spread.
-fn sample<W: Width, const D: usize>(x: &[W::Int]) -> impl ExactSizeIterator<Item = &[W::Int]> {
-    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW))
-}
-
-/// The mean of some tokens, about.
-fn centre<W: Width, const D: usize>(x: &[W::Int]) -> [i64; D] {
-    let count = sample::<W, D>(x).len() as i128;
-    total::<W, D>(sample::<W, D>(x)).map(|sum| (sum / count) as i64)
-}
-
 impl Known {
     /// What the first step with these keys tells, of which each is gone somewhere: those that are
     /// still there are the anchors. `None` where they cover nothing.
@@ -210,7 +183,7 @@ impl Known {
         keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
         let anchors = || keys.iter().filter(|key| key.is_anchor);
         let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
-        let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D))?;
+        let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D), 0)?;
         let few = sample::<W, D>(x).len() / (2 * SHARE);
         let outside = |slack| sample::<W, D>(x).filter(|row| !cover.holds(place::<W, D>(row), slack)).count();
         let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
@@ -225,68 +198,6 @@ impl Known {
 }
 
 impl<W: Width> DirectionTable<W> {
-    /// Tokens with their indices, many at a time.
-    fn chunks<const D: usize>(&self) -> impl IndexedParallelIterator<Item = (usize, &[W::Int])> {
-        self.x.par_chunks(CHUNK * D).enumerate().map(|(chunk, rows)| (chunk * CHUNK, rows))
-    }
-
-    /// For each cell of directions from the centre, the farthest token in it, if any.
-    fn farthest<const D: usize>(&self, cells: Cells<D>, centre: [i64; D]) -> Vec<[i64; D]> {
-        type Best = Vec<(f64, u32)>;
-        let none = || (vec![(0.0, 0); cells.count()], 0.0);
-        // `least` is at most the least distance so far: most tokens are nearer.
-        let of_chunk = |(mut best, mut least): (Best, f64), (first, rows): (usize, &[W::Int])| {
-            for (at, row) in rows.chunks_exact(D).enumerate() {
-                let x = place::<W, D>(row);
-                let x: [i64; D] = std::array::from_fn(|k| x[k] - centre[k]);
-                let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
-                if square > least {
-                    let best: &mut (f64, u32) = &mut best[cells.place(x).0];
-                    if square > best.0 {
-                        *best = (square, (first + at) as u32);
-                    }
-                }
-            }
-            least = best.iter().fold(f64::INFINITY, |least, best| best.0.min(least)).max(least);
-            (best, least)
-        };
-        let farther = |a: (Best, f64), b: (Best, f64)| {
-            // Of equal distances the lower index: the number of threads decides nothing.
-            let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
-            (a.0.into_iter().zip(b.0).map(better).collect(), 0.0)
-        };
-        let (best, _) = self.chunks::<D>().with_min_len(16).fold(none, of_chunk).reduce(none, farther);
-        let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
-        found.sort_unstable();
-        found.iter().map(|&i| place::<W, D>(&self.x[i as usize * D..])).collect()
-    }
-
-    /// Tokens among which every maximum is, ascending; `None` if they are too many.
-    fn candidates<const D: usize>(&self, centre: [i64; D]) -> Option<Vec<u32>> {
-        let (n, _) = self.shape();
-        let most = most(n);
-        if n <= most {
-            return Some((0..n as u32).collect());
-        }
-        let levels = cover_levels(D, n);
-        let seeds = self.farthest(Cells::<D> { side: 1 << levels }, centre);
-        let (cover, found) = (Cover::new(centre, &seeds, levels)?, AtomicUsize::new(0));
-        let outside = self.chunks::<D>().map(|(first, rows)| {
-            let mut outside = Vec::new();
-            if found.load(Ordering::Relaxed) <= most {
-                let rows = rows.chunks_exact(D).enumerate();
-                outside.extend(
-                    rows.filter(|(_, row)| !cover.holds(place::<W, D>(row), 0.0)).map(|(at, _)| (first + at) as u32),
-                );
-                found.fetch_add(outside.len(), Ordering::Relaxed);
-            }
-            outside
-        });
-        let outside: Vec<Vec<u32>> = outside.collect();
-        // The count only rises, so it passes the limit exactly if there are more.
-        (found.into_inner() <= most).then(|| outside.concat())
-    }
-
     /// The keys of the candidates and their table, `None` if that is too large; and for each
     /// candidate its key.
     fn find<const D: usize>(&self, candidates: &[u32], anchors: &[u32]) -> Option<(Found<W, D>, Vec<u32>)> {
@@ -304,7 +215,7 @@ impl<W: Width> DirectionTable<W> {
             key
         };
         let key_of = candidates.iter().map(of_token).collect();
-        let table = Table::new(&places, levels(D))?;
+        let table = Table::new(&places, levels(D), 0)?;
         let alone = |cell| if let [key] = *table.list(cell) { key } else { MANY };
         let alone = (0..table.cells.count()).map(alone).chain([MANY]).collect();
         Some((Found { keys, table, alone }, key_of))
@@ -329,7 +240,7 @@ impl<W: Width> DirectionTable<W> {
         let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
         let old = match &mut known {
             Some(known) => std::mem::take(&mut known.candidates),
-            None => self.candidates(centre)?,
+            None => candidates::<W, D>(&self.x, centre)?,
         };
         let (found, key_of) = self.find::<D>(&old, known.as_ref().map_or(&[], |known| &known.anchors))?;
         let mut rows = Rows { x: &self.x, plan: PreparedStep::new(step), found, total: OnceLock::new() };
@@ -406,19 +317,24 @@ impl<W: Width> DirectionTable<W> {
         Some(Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)))
     }
 
-    /// The masks of some rows, by the exact scores of all keys: any step is served.
+    /// The masks of some rows.
     pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let (plan, (n, d)) = (&PreparedStep::<W>::new(step), self.shape());
-        let mask = |&i: &usize| {
-            let own = &self.x[i * d..][..d];
-            let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
-            let keys = self.x.chunks_exact(d).take(step.mask.visible(i, n));
-            let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
-            let best = scores.iter().copied().max().unwrap_or_default();
-            let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
-            let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
-            if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
-        };
-        rows.par_iter().with_max_len(1).map(mask).collect()
+        masks::<W>(&self.x, self.d, step, rows)
     }
+}
+
+/// The masks of some rows of tokens in R^d, by the exact scores of all keys: any step is served.
+pub(crate) fn masks<W: Width>(x: &[W::Int], d: usize, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+    let (plan, n) = (&PreparedStep::<W>::new(step), x.len() / d);
+    let mask = |&i: &usize| {
+        let own = &x[i * d..][..d];
+        let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
+        let keys = x.chunks_exact(d).take(step.mask.visible(i, n));
+        let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
+        let best = scores.iter().copied().max().unwrap_or_default();
+        let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
+        let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
+        if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
+    };
+    rows.par_iter().with_max_len(1).map(mask).collect()
 }

@@ -17,16 +17,19 @@ pub(super) struct Table<const D: usize> {
     pub(super) cells: Cells<D>,
     starts: Vec<u32>,
     members: Vec<u32>,
+    /// Keys that were held against a key above them, once for each pair.
+    pub(super) tests: u64,
 }
 
 impl<const D: usize> Table<D> {
-    /// The table of some distinct keys on 2^levels cells, two at least, along each axis of a face; `None` where
-    /// there is no key, or where the lists would be too long.
-    pub(super) fn new(keys: &[[i64; D]], levels: u32) -> Option<Self> {
+    /// The table of some keys, for strips of a width in units of the query's largest coordinate, on 2^levels cells,
+    /// two at least, along each axis of a face; `None` where there is no key, or where the lists would be too long.
+    pub(super) fn new(keys: &[[i64; D]], levels: u32, width: i64) -> Option<Self> {
         let (cells, parts) = (Cells { side: 1 << levels }, Cells::<D> { side: 2 });
         let all: Vec<u32> = (0..keys.len() as u32).collect();
         let of_part = |part| {
-            let mut lists = Lists { found: Vec::new(), members: Vec::new(), most: MOST / parts.count() };
+            let mut lists =
+                Lists { found: Vec::new(), members: Vec::new(), most: MOST / parts.count(), width, tests: 0 };
             lists.descend(keys, &all, parts.cell(part), 1, levels).then_some(lists)
         };
         let lists: Option<Vec<Lists<D>>> = (0..parts.count()).into_par_iter().with_max_len(1).map(of_part).collect();
@@ -43,7 +46,8 @@ impl<const D: usize> Table<D> {
             members.extend_from_slice(&lists[part].members[start..end]);
         }
         starts.push(members.len() as u32);
-        Some(Self { cells, starts, members })
+        let tests = lists.iter().map(|lists| lists.tests).sum();
+        Some(Self { cells, starts, members, tests })
     }
 
     /// The keys of a cell.
@@ -58,13 +62,16 @@ struct Lists<const D: usize> {
     found: Vec<(Cell, usize, usize)>,
     members: Vec<u32>,
     most: usize,
+    width: i64,
+    tests: u64,
 }
 
 impl<const D: usize> Lists<D> {
-    /// Makes the lists of all cells below one of `level`, from the keys that can be a maximum in the
+    /// Makes the lists of all cells below one of `level`, from the keys that can be in a strip in the
     /// cell above it. False if they are too long.
     fn descend(&mut self, keys: &[[i64; D]], above: &[u32], cell: Cell, level: u32, levels: u32) -> bool {
         let cells = Cells::<D> { side: 1 << level };
+        let lowest = -self.width * cells.side;
         let steps = &[[0, 0], [1, 0], [0, 1], [1, 1]][..1 << (D - 1)];
         // The first corner and the last add up to twice the middle.
         let (low, high) = (cells.corner(cell, [0, 0]), cells.corner(cell, [1, 1]));
@@ -74,13 +81,15 @@ impl<const D: usize> Lists<D> {
         };
         let is_kept = |key: u32, top: u32| {
             let apart = std::array::from_fn(|k| keys[key as usize][k] - keys[top as usize][k]);
-            key != top && cells.highest(cell, apart) >= 0
+            key != top && cells.highest(cell, apart) >= lowest
         };
         let Some(top) = top_of(above, std::array::from_fn(|k| low[k] + high[k])) else { return true };
+        self.tests += above.len() as u64;
         let mut kept = vec![top];
         kept.extend(above.iter().filter(|&&key| is_kept(key, top)));
         // Keys around another maximum of a small cell are left out by that one.
         for &step in steps.iter().filter(|_| level >= SMALL && above.len() > FEW) {
+            self.tests += kept.len() as u64;
             let top = top_of(&kept, cells.corner(cell, step)).unwrap_or(top);
             kept.retain(|&key| key == top || is_kept(key, top));
         }

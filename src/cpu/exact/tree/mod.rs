@@ -11,22 +11,24 @@
 //! carry the range of token indices below them.
 
 pub(crate) mod search;
+mod some;
 mod tokens;
 
 use rayon::prelude::*;
 
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
+use crate::cpu::exact::direction::classes::{self, Classes, Tokens};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::spare::{Lent, Spare};
 use crate::cpu::exact::tree::search::{Row, Search};
-use crate::cpu::exact::tree::tokens::KeyTokens;
+use crate::cpu::exact::tree::tokens::Places;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
-use crate::exact::{Step, StripWidth};
+use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
@@ -54,6 +56,14 @@ pub(crate) struct TreeSearch<W: Width> {
     prices: Prices,
     schedule: SortSchedule,
     scratches: Spare<SearchScratch<W>>,
+    /// Whether keys are in order. Those of classes of width need none.
+    is_ordered: bool,
+    /// Whether floats and boxes are those of the keys where they are.
+    is_fitted: bool,
+    /// Whether rows of thin strips are left to classes of width.
+    has_classes: bool,
+    /// The keys of the classes of the last step, if it had any.
+    candidates: Option<Vec<u32>>,
 }
 
 /// Bytes of n tokens in R^d beside three arrays of their coordinates, a coordinate of this many
@@ -63,27 +73,6 @@ pub(crate) fn memory(n: u64, d: u64, bytes: u64) -> u64 {
     // Keys, tokens and boxes; and while keys are sorted a code, a copy of it and a copy of the
     // rows.
     24 * n + nodes * (6 * d * bytes + 12) + n * (32 + d * bytes)
-}
-
-/// The place of each token's key, in two hops, so that a sort of few keys touches few numbers.
-struct Places {
-    token: Vec<u32>,
-    key: Vec<u32>,
-}
-
-impl Places {
-    fn of(&self, token: usize) -> usize {
-        self.key[self.token[token] as usize] as usize
-    }
-
-    fn follow(&mut self, moved: &[u32], keys: usize) {
-        self.key.par_iter_mut().with_min_len(4096).for_each(|key| *key = moved[*key as usize]);
-        if keys < self.key.len() / 2 {
-            let Self { token, key } = self;
-            token.par_iter_mut().with_min_len(4096).for_each(|place| *place = key[*place as usize]);
-            *key = (0..keys as u32).collect();
-        }
-    }
 }
 
 impl<W: Width> TreeSearch<W> {
@@ -96,26 +85,39 @@ impl<W: Width> TreeSearch<W> {
         upkeep: Upkeep,
         mask: Mask,
     ) -> Self {
+        let mut state = Self::unordered(tokens, d, set, order, upkeep);
+        state.sort_again(mask);
+        state
+    }
+
+    /// The same, with keys as they come until a search needs their order.
+    pub(crate) fn unordered(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, upkeep: Upkeep) -> Self {
         let n = tokens.len() / d;
         let identity = || (0..n as u32).collect();
+        let Keys { rows, weight, first } = Keys::of_tokens(tokens, d);
+        let prices = Prices::of_search::<W>(d, set);
         let mut state = Self {
             n,
             set,
             order,
             upkeep,
-            cloud: Cloud { n: 0, d, x: Vec::new(), floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
-            weight: Vec::new(),
-            first: Vec::new(),
+            cloud: Cloud { n, d, x: rows, floats: Vec::new(), largest: Vec::new(), twins: Vec::new() },
+            weight,
+            first,
             tree: Tree::default(),
             places: Places { token: identity(), key: identity() },
             next: Vec::new(),
             argmax: Vec::new(),
             count: Vec::new(),
-            prices: Prices::of_search::<W>(d, set),
-            schedule: SortSchedule::new(upkeep.sort_every, 0.0, true),
+            prices,
+            schedule: SortSchedule::new(upkeep.sort_every, prices.sorted * n as f64, true),
             scratches: Spare::none(),
+            is_ordered: false,
+            is_fitted: false,
+            has_classes: false,
+            candidates: None,
         };
-        state.sort(Keys::of_tokens(tokens, d), mask);
+        state.make_room();
         state
     }
 
@@ -157,43 +159,59 @@ impl<W: Width> TreeSearch<W> {
     /// Puts keys in order and rebuilds the tree and the buffers.
     fn sort(&mut self, keys: Keys<W::Int>, mask: Mask) {
         self.schedule.note_sort(self.prices.sorted * keys.len() as f64, true);
+        self.candidates = None;
         let d = self.cloud.d;
         let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
         self.places.follow(&moved, keys.len());
         drop(moved);
         self.tree = Tree::default(); // frees the old one first
         self.tree = Tree::new(&keys, d);
-        let padded = keys.len().next_multiple_of(BLOCK) * d;
         self.cloud.n = keys.len();
         self.cloud.x = std::mem::take(&mut keys.rows);
-        self.cloud.x.resize(padded, W::Int::default());
-        self.cloud.floats.resize(padded, W::default());
-        self.cloud.floats.truncate(padded);
-        self.next.resize(padded, W::Int::default());
-        self.next.truncate(padded);
-        for results in [&mut self.argmax, &mut self.count] {
-            results.resize(keys.len(), 0);
-            results.truncate(keys.len());
-        }
         (self.weight, self.first) = (keys.weight, keys.first);
+        self.make_room();
+        self.is_ordered = true;
         self.refit();
+    }
+
+    /// Gives every buffer the size of the keys.
+    fn make_room(&mut self) {
+        let (keys, padded) = (self.cloud.n, self.cloud.n.next_multiple_of(BLOCK) * self.cloud.d);
+        self.cloud.x.resize(padded, W::Int::default());
+        self.next.resize(padded, W::Int::default());
+        for results in [&mut self.argmax, &mut self.count] {
+            results.resize(keys, 0);
+        }
     }
 
     /// Computes floats and boxes of keys that moved.
     fn refit(&mut self) {
+        self.is_fitted = true;
+        self.cloud.floats.resize(self.cloud.x.len(), W::default());
         self.cloud.refloat();
         self.tree.refit(&self.cloud.x, &self.weight, W::ROUNDING);
     }
 
+    /// Whether classes of width may take rows of a step.
+    fn tries_classes(&self, step: &Step) -> bool {
+        self.has_classes && classes::serves(step, self.cloud.d)
+    }
+
     /// Sorts if that is due, or if keys are merged that see different keys.
-    fn prepare(&mut self, mask: Mask) {
+    fn prepare(&mut self, step: &Step) {
+        let mask = step.mask;
         let merged = self.cloud.n < self.n;
         if mask == Mask::Causal && merged {
             let tokens = self.tokens();
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
             self.sort(Keys::of_tokens(tokens, self.cloud.d), mask);
-        } else if self.schedule.is_due() || (self.order == Order::Norm && self.schedule.since() > 0) {
+        } else if self.tries_classes(step) && (!self.is_ordered || self.had_classes()) {
+            if self.schedule.is_dear() {
+                self.sort_again(mask);
+            }
+        } else if !self.is_ordered || self.schedule.is_due() || (self.order == Order::Norm && self.schedule.since() > 0)
+        {
             self.sort_again(mask);
         }
     }
@@ -208,7 +226,7 @@ impl<W: Width> TreeSearch<W> {
 
     /// Sorts unless that was just done. Returns what it cost.
     pub(crate) fn refresh(&mut self, mask: Mask) -> f64 {
-        if self.schedule.since() == 0 {
+        if self.schedule.since() == 0 && self.is_ordered {
             return 0.0;
         }
         let cost = self.sort_cost();
@@ -243,20 +261,55 @@ impl<W: Width> TreeSearch<W> {
         (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
     }
 
-    /// Prepares for the packets from this row on, if a group or a part of one begins there. Returns
-    /// the bounds computed for it.
+    /// Prepares for the packet at this row: for its group and the parts of it that are not the ones at hand. Returns
+    /// the bounds computed for them.
     fn enter(
         &self,
         scratch: &mut SearchScratch<W>,
         sorted: &SortedKeys<'_, W>,
         plan: &PreparedStep<'_, W>,
         row: usize,
+        at_hand: &mut [usize; ROWS.len()],
     ) -> u64 {
-        if row.is_multiple_of(ROWS[0]) {
+        if at_hand[0] == usize::MAX {
             scratch.begin(row as u32);
         }
-        let levels = ROWS.iter().enumerate().filter(|(_, rows)| row.is_multiple_of(**rows));
-        levels.map(|(level, _)| scratch.enter(self.set, sorted, plan, self.node_of(row, level), level)).sum()
+        let mut bounds = 0;
+        for (level, at_hand) in at_hand.iter_mut().enumerate() {
+            let node = self.node_of(row, level);
+            if *at_hand != node {
+                bounds += scratch.enter(self.set, sorted, plan, node, level);
+                *at_hand = node;
+            }
+        }
+        bounds
+    }
+
+    /// Lets rows of thin strips be left to classes of width, or not.
+    pub(crate) fn set_classes(&mut self, has_classes: bool) {
+        self.has_classes = has_classes;
+    }
+
+    /// Whether classes took rows of the last step.
+    pub(crate) fn had_classes(&self) -> bool {
+        self.candidates.is_some()
+    }
+
+    /// Moves the rows of classes of width, if there are any, and leaves a count of 0 to the others. Returns the keys of
+    /// the classes, too.
+    fn take_thin<const D: usize>(
+        &self,
+        plan: &PreparedStep<'_, W>,
+        moves: (&mut [W::Int], &mut [u32], &mut [u32]),
+        watch: &Watch<'_>,
+    ) -> Option<(Tally, Vec<u32>)> {
+        let x = &self.cloud.x[..self.cloud.n * D];
+        let weight = if self.cloud.n < self.n { &self.weight[..] } else { &[] };
+        let tokens = Tokens { x, weight, first: &self.first };
+        let before = self.candidates.as_deref().unwrap_or_default();
+        let classes = Classes::<D>::new(&tokens, plan, before)?;
+        let tally = classes.take(self.set, &tokens, plan, moves, (self.prices, watch));
+        Some((tally, classes.into_candidates()))
     }
 
     /// Lists the rows of the keys from `base` on, by the number of tokens that they see.
@@ -280,7 +333,7 @@ impl<W: Width> TreeSearch<W> {
         interrupt: &Interrupt,
         limit: Option<f64>,
     ) -> Result<(StepReport, Tally), Left> {
-        self.prepare(step.mask);
+        self.prepare(step);
         let patience = self.schedule.patience();
         match self.search(step, &Watch::new(interrupt, patience.or(limit))) {
             Err(Left::Dear) if patience.is_some() => {
@@ -292,29 +345,85 @@ impl<W: Width> TreeSearch<W> {
     }
 
     fn search(&mut self, step: &Step, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
-        let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
+        let (keys, d) = (self.cloud.n, self.cloud.d);
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
-        let (sorted, plan) = (&self.sorted_keys(), &PreparedStep::new(step));
-        let groups = next[..keys * d]
+        let plan = &PreparedStep::new(step);
+        let thin = if self.tries_classes(step) {
+            let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
+            if d == 2 { self.take_thin::<2>(plan, moves, watch) } else { self.take_thin::<3>(plan, moves, watch) }
+        } else {
+            None
+        };
+        let has_thin = thin.is_some();
+        let (first, candidates) = thin.map_or((Tally::default(), None), |(tally, keys)| (tally, Some(keys)));
+        let is_searched = (first.rows as usize) < keys;
+        let is_stale = !has_thin && self.had_classes() && self.schedule.since() > 0;
+        if is_searched && (is_stale || !self.is_ordered) {
+            (self.next, self.argmax, self.count) = (next, argmax, count);
+            watch.end()?;
+            self.sort_again(step.mask);
+            return self.search(step, watch);
+        }
+        if is_searched && !self.is_fitted {
+            self.refit();
+        }
+        let sorted = &self.sorted_keys();
+        let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
+        let tally = first
+            + if is_searched { self.search_in_groups(sorted, plan, moves, has_thin, watch) } else { Tally::default() };
+        (self.next, self.argmax, self.count) = (next, argmax, count);
+        watch.end()?;
+        self.candidates = candidates;
+        let report = self.report(step.t, &tally);
+        if tally.moved > 0 {
+            std::mem::swap(&mut self.cloud.x, &mut self.next);
+            self.is_fitted = false;
+            if is_searched {
+                self.refit();
+            }
+            self.schedule.note_step();
+            self.schedule.learn(self.prices.of(&tally) as f64);
+        }
+        Ok((report, tally))
+    }
+
+    /// Moves all rows, or those with a count of 0 if some are moved already, in groups.
+    fn search_in_groups(
+        &self,
+        sorted: &SortedKeys<'_, W>,
+        plan: &PreparedStep<'_, W>,
+        (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
+        has_thin: bool,
+        watch: &Watch<'_>,
+    ) -> Tally {
+        let (d, lanes) = (self.cloud.d, self.lanes());
+        let groups = next
             .par_chunks_mut(ROWS[0] * d)
             .zip(argmax.par_chunks_mut(ROWS[0]))
             .zip(count.par_chunks_mut(ROWS[0]))
             .enumerate()
             .with_max_len(MOST_GROUPS);
-        let tally = groups
+        let step = plan.step;
+        groups
             .map_init(
                 || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
-                    let (mut tally, mut spent) = (Tally::default(), 0);
+                    let (mut tally, mut spent, mut at_hand) = (Tally::default(), 0, [usize::MAX; ROWS.len()]);
                     for (packet, ((x, argmax), count)) in packets.enumerate() {
                         if watch.is_left() {
                             break;
                         }
                         let base = group * ROWS[0] + packet * lanes;
-                        let shared = self.enter(scratch, sorted, plan, base);
                         self.rows(step.mask, base, count.len(), rows);
+                        if has_thin {
+                            rows.retain(|row| count[row.place as usize] == 0);
+                            if rows.is_empty() {
+                                continue;
+                            }
+                        }
+                        let shared = self.enter(scratch, sorted, plan, base, &mut at_hand);
                         let purpose = Purpose::Move { x, argmax, count };
                         let search = Search { keys: sorted, plan, scratch, rows, purpose, watch };
                         tally = tally + Tally { shared, ..<W as Vectors>::run(self.set, search) };
@@ -328,17 +437,7 @@ impl<W: Width> TreeSearch<W> {
                     tally
                 },
             )
-            .reduce(Tally::default, |a, b| a + b);
-        (self.next, self.argmax, self.count) = (next, argmax, count);
-        watch.end()?;
-        let report = self.report(step.t, &tally);
-        if tally.moved > 0 {
-            std::mem::swap(&mut self.cloud.x, &mut self.next);
-            self.refit();
-            self.schedule.note_step();
-            self.schedule.learn(self.prices.of(&tally) as f64);
-        }
-        Ok((report, tally))
+            .reduce(Tally::default, |a, b| a + b)
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {
@@ -358,75 +457,6 @@ impl<W: Width> TreeSearch<W> {
     pub(crate) fn strips(&self) -> Strips {
         let of = |values: &[u32]| (0..self.n).into_par_iter().map(|i| values[self.places.of(i)]).collect();
         Strips { argmax: of(&self.argmax), count: of(&self.count) }
-    }
-
-    pub(crate) fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
-        let (sorted, plan, d, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.cloud.d, self.lanes());
-        let never = Interrupt::default();
-        let watch = &Watch::new(&never, None);
-        let mut asked: Vec<(Row, usize)> = rows
-            .iter()
-            .enumerate()
-            .map(|(at, &i)| {
-                let visible = step.mask.visible(i, self.n) as u32;
-                (Row { key: self.places.of(i) as u32, visible, place: 0 }, at)
-            })
-            .collect();
-        asked.sort_by_key(|(row, _)| row.visible);
-        let tokens = KeyTokens::of(&self.weight, self.n, |i| self.places.of(i));
-        let packets = asked.par_chunks(lanes).map_init(
-            || SearchScratch::new(d, lanes), // asks from the root, which kept buffers have left
-            |scratch, asked| {
-                let rows: Vec<Row> = asked.iter().map(|(row, _)| *row).collect();
-                let mut members = vec![Vec::new(); rows.len()];
-                let purpose = Purpose::Members(&mut members);
-                <W as Vectors>::run(self.set, Search { keys: sorted, plan, scratch, rows: &rows, purpose, watch });
-                let masks = members.iter().zip(&rows).map(|(keys, row)| match step.width {
-                    StripWidth::Argmax => keys.iter().map(|&key| self.first[key as usize]).collect(),
-                    _ => tokens.below(keys, row.visible),
-                });
-                masks.zip(asked).map(|(mask, (_, at))| (*at, mask)).collect::<Vec<_>>()
-            },
-        );
-        let mut masks = vec![Vec::new(); rows.len()];
-        for (at, mask) in packets.flatten_iter().collect::<Vec<_>>() {
-            masks[at] = mask;
-        }
-        masks
-    }
-
-    /// The cost of a step, estimated from `runs` runs of neighbouring packets; and that of the runs.
-    pub(crate) fn estimate(&self, step: &Step, runs: usize, interrupt: &Interrupt) -> [f64; 2] {
-        /// Packets in a run.
-        const RUN: usize = 4;
-        let (sorted, plan, lanes) = (&self.sorted_keys(), &PreparedStep::new(step), self.lanes());
-        let (all, watch) = (self.cloud.n.div_ceil(lanes), &Watch::new(interrupt, None));
-        let runs = runs.min(all);
-        let tallies = (0..runs).into_par_iter().map_init(
-            || (self.scratch(), Vec::with_capacity(lanes)),
-            |(scratch, rows), run| {
-                let first = run * all / runs / RUN * RUN;
-                let last = (first + RUN).min(all);
-                let (mut tally, mut shared) = (Tally::default(), 0.0);
-                scratch.begin((first * lanes) as u32);
-                for packet in first..last {
-                    let base = packet * lanes;
-                    for (level, &of) in ROWS.iter().enumerate() {
-                        if packet == first || base.is_multiple_of(of) {
-                            let bounds = scratch.enter(self.set, sorted, plan, self.node_of(base, level), level);
-                            shared += bounds as f64 * ((last - first) * lanes).min(of) as f64 / of as f64;
-                        }
-                    }
-                    self.rows(step.mask, base, lanes.min(self.cloud.n - base), rows);
-                    let search = Search { keys: sorted, plan, scratch, rows, purpose: Purpose::Trial, watch };
-                    tally = tally + <W as Vectors>::run(self.set, search);
-                }
-                Tally { shared: shared as u64, ..tally }
-            },
-        );
-        let tally = tallies.reduce(Tally::default, |a, b| a + b);
-        let cost = self.prices.of(&tally) as f64;
-        [cost * self.cloud.n as f64 / tally.rows.max(1) as f64, cost]
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {

@@ -1,5 +1,7 @@
 //! The tokens behind merged keys.
 
+use rayon::prelude::*;
+
 /// The tokens of every key, ascending.
 pub(crate) struct KeyTokens {
     starts: Vec<u32>,
@@ -33,5 +35,26 @@ impl KeyTokens {
         all.retain(|&token| token < visible);
         all.sort_unstable();
         all
+    }
+}
+
+/// The place of each token's key, in two hops, so that a sort of few keys touches few numbers.
+pub(crate) struct Places {
+    pub(crate) token: Vec<u32>,
+    pub(crate) key: Vec<u32>,
+}
+
+impl Places {
+    pub(crate) fn of(&self, token: usize) -> usize {
+        self.key[self.token[token] as usize] as usize
+    }
+
+    pub(crate) fn follow(&mut self, moved: &[u32], keys: usize) {
+        self.key.par_iter_mut().with_min_len(4096).for_each(|key| *key = moved[*key as usize]);
+        if keys < self.key.len() / 2 {
+            let Self { token, key } = self;
+            token.par_iter_mut().with_min_len(4096).for_each(|place| *place = key[*place as usize]);
+            *key = (0..keys as u32).collect();
+        }
     }
 }

@@ -1,0 +1,109 @@
+//! The tokens that no cover holds: few of a large cloud, among which every member of a strip is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::cpu::exact::direction::cells::Cells;
+use crate::cpu::exact::direction::cover::Cover;
+use crate::cpu::exact::direction::rows::{place, total};
+use crate::cpu::exact::width::Width;
+
+/// Rows that a thread takes at once.
+pub(super) const CHUNK: usize = 4096;
+/// So many keys are always put into a table, and of more tokens one in so many.
+pub(super) const FEW: usize = 4096;
+pub(super) const SHARE: usize = 16;
+
+/// log2 of the cells along each axis of a face of the table.
+pub(super) const fn levels(d: usize) -> u32 {
+    if d == 2 { 7 } else { 6 }
+}
+
+/// The same of the cover: a cell for so many tokens.
+pub(super) fn cover_levels(d: usize, n: usize) -> u32 {
+    ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
+}
+
+/// The most keys of a table of n tokens.
+pub(super) fn most(n: usize) -> usize {
+    FEW.max(n / SHARE)
+}
+
+/// Some tokens, evenly spread.
+pub(super) fn sample<W: Width, const D: usize>(x: &[W::Int]) -> impl ExactSizeIterator<Item = &[W::Int]> {
+    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW))
+}
+
+/// The mean of some tokens, about.
+pub(super) fn centre<W: Width, const D: usize>(x: &[W::Int]) -> [i64; D] {
+    let count = sample::<W, D>(x).len() as i128;
+    total::<W, D>(sample::<W, D>(x)).map(|sum| (sum / count) as i64)
+}
+
+/// Tokens with their indices, many at a time.
+fn chunks<W: Width, const D: usize>(x: &[W::Int]) -> impl IndexedParallelIterator<Item = (usize, &[W::Int])> {
+    x.par_chunks(CHUNK * D).enumerate().map(|(chunk, rows)| (chunk * CHUNK, rows))
+}
+
+/// For each cell of directions from the centre, the farthest token in it, if any.
+pub(super) fn farthest<W: Width, const D: usize>(x: &[W::Int], cells: Cells<D>, centre: [i64; D]) -> Vec<[i64; D]> {
+    type Best = Vec<(f64, u32)>;
+    let none = || (vec![(0.0, 0); cells.count()], 0.0);
+    // `least` is at most the least distance so far: most tokens are nearer.
+    let of_chunk = |(mut best, mut least): (Best, f64), (first, rows): (usize, &[W::Int])| {
+        for (at, row) in rows.chunks_exact(D).enumerate() {
+            let x = place::<W, D>(row);
+            let x: [i64; D] = std::array::from_fn(|k| x[k] - centre[k]);
+            let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
+            if square > least {
+                let best: &mut (f64, u32) = &mut best[cells.place(x).0];
+                if square > best.0 {
+                    *best = (square, (first + at) as u32);
+                }
+            }
+        }
+        least = best.iter().fold(f64::INFINITY, |least, best| best.0.min(least)).max(least);
+        (best, least)
+    };
+    let farther = |a: (Best, f64), b: (Best, f64)| {
+        // Of equal distances the lower index: the number of threads decides nothing.
+        let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
+        (a.0.into_iter().zip(b.0).map(better).collect(), 0.0)
+    };
+    let (best, _) = chunks::<W, D>(x).with_min_len(16).fold(none, of_chunk).reduce(none, farther);
+    let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
+    found.sort_unstable();
+    found.iter().map(|&i| place::<W, D>(&x[i as usize * D..])).collect()
+}
+
+/// Tokens that a cover does not hold, ascending; `None` if they are more than `most`.
+pub(super) fn outside<W: Width, const D: usize>(x: &[W::Int], cover: &Cover, most: usize) -> Option<Vec<u32>> {
+    let found = AtomicUsize::new(0);
+    let of_chunk = |(first, rows): (usize, &[W::Int])| {
+        let mut outside = Vec::new();
+        if found.load(Ordering::Relaxed) <= most {
+            let rows = rows.chunks_exact(D).enumerate();
+            outside.extend(
+                rows.filter(|(_, row)| !cover.holds(place::<W, D>(row), 0.0)).map(|(at, _)| (first + at) as u32),
+            );
+            found.fetch_add(outside.len(), Ordering::Relaxed);
+        }
+        outside
+    };
+    let outside: Vec<Vec<u32>> = chunks::<W, D>(x).map(of_chunk).collect();
+    // The count only rises, so it passes the limit exactly if there are more.
+    (found.into_inner() <= most).then(|| outside.concat())
+}
+
+/// Tokens among which every maximum is, ascending; `None` if they are too many.
+pub(super) fn candidates<W: Width, const D: usize>(x: &[W::Int], centre: [i64; D]) -> Option<Vec<u32>> {
+    let n = x.len() / D;
+    let most = most(n);
+    if n <= most {
+        return Some((0..n as u32).collect());
+    }
+    let levels = cover_levels(D, n);
+    let seeds = farthest::<W, D>(x, Cells::<D> { side: 1 << levels }, centre);
+    outside::<W, D>(x, &Cover::new(centre, &seeds, levels, 0)?, most)
+}
