@@ -196,6 +196,13 @@ pub(super) fn mean<'a, R: 'a>(rows: impl IntoIterator<Item = &'a R>, of: impl Fn
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
+/// A value with half of its interval: "25.2 ± 0.3".
+pub(super) fn with_half(value: f64, half: f64) -> String {
+    let digits = if half > 0.0 && half.is_finite() { (1.0 - half.log10().floor()).clamp(0.0, 9.0) as usize } else { 3 };
+    let half = if half.is_finite() { format!("{half:.digits$}") } else { "?".into() };
+    format!("{value:.digits$} ± {half}")
+}
+
 /// The median of some values, missing ones being the largest; `None` where that is a missing one.
 pub(super) fn median(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().map(|value| value.unwrap_or(f64::INFINITY)).collect();

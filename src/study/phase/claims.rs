@@ -1,8 +1,9 @@
 //! Verdicts on the law of leaders, and counts beside it.
 
-use super::measure::{Point, shown};
+use super::measure::Point;
 use super::{CLUSTERS, COLLAPSE, GROWTH, Kind, LAW, LEADERS, OUTSIDE, Phase, REFUTED, RESTS, Row, law};
 use crate::observe::{Mean, PowerLaw};
+use crate::study::common::with_half;
 use crate::study::{Asked, Report, Verdict};
 
 /// A cloud, a dimension and an α: what the widths and numbers of tokens of a figure share.
@@ -64,9 +65,9 @@ fn of_leaders(system @ (cloud, d, _): System<'_>, bare: &[&Point], report: &mut 
         bare.iter().filter_map(|point| Some((point.kind.n as f64, over_law(point)?))).collect();
     if let Some(fit) = PowerLaw::of(&growth) {
         let over = PowerLaw::of(&beside).map_or(String::new(), |fit| {
-            format!("; N over the law of leaders at each n grows as n^b, b = {}", shown(fit.exponent, fit.half))
+            format!("; N over the law of leaders at each n grows as n^b, b = {}", with_half(fit.exponent, fit.half))
         });
-        let text = format!("N = {:.3}·n^b, b = {}{over}", fit.factor, shown(fit.exponent, fit.half));
+        let text = format!("N = {:.3}·n^b, b = {}{over}", fit.factor, with_half(fit.exponent, fit.half));
         let statement = named(GROWTH).with("exponent", format!("{:.4}", law::exponent(system.1)));
         report.claim(statement.counted(text, format!("fitted over {} numbers of tokens, 95 % interval", fit.points)));
     }
@@ -91,9 +92,9 @@ fn limit(d: usize, bare: &[&Point]) -> crate::study::Claim {
     let last = bare[bare.len() - 1].scaled();
     let measured = format!(
         "F(0) = {} against {constant:.4}: {:.1} standard errors off; {} at n = {} as it is",
-        shown(value, 1.96 * error),
+        with_half(value, 1.96 * error),
         (value - constant).abs() / error,
-        shown(last.value, last.half()),
+        with_half(last.value, last.half()),
         bare[bare.len() - 1].kind.n
     );
     let refuted = (value - constant).abs() > REFUTED * error;
@@ -118,7 +119,7 @@ fn collapse(asked: &Asked<Phase>, system: System<'_>, points: &[Point], report: 
             }
         }
         if let Some(fit) = PowerLaw::of(&of) {
-            drifts.push(format!("{} at x = {width}", shown(fit.exponent, fit.half)));
+            drifts.push(format!("{} at x = {width}", with_half(fit.exponent, fit.half)));
         }
     }
     if count > 0 {

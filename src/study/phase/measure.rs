@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Cell, Kind, Phase, Row, law};
 use crate::error::Result;
 use crate::observe::{Mean, wilson};
-use crate::study::common::{is_still, total};
+use crate::study::common::{is_still, total, with_half};
 use crate::study::{Asked, Report, Workbench, clouds};
 
 pub(super) fn row(asked: &Asked<Phase>, Cell { kind, seed }: &Cell, work: &mut Workbench<'_>) -> Result<Row> {
@@ -116,13 +116,6 @@ fn point(kind: Kind, rows: &[&Row]) -> Point {
     }
 }
 
-/// "25.2 ± 0.3".
-pub(super) fn shown(value: f64, half: f64) -> String {
-    let digits = if half > 0.0 && half.is_finite() { (1.0 - half.log10().floor()).clamp(0.0, 6.0) as usize } else { 3 };
-    let half = if half.is_finite() { format!("{half:.digits$}") } else { "?".into() };
-    format!("{value:.digits$} ± {half}")
-}
-
 /// A line for each kind of clouds, to read and as `phase.csv`.
 pub(super) fn tables(points: &[Point], report: &mut Report) {
     let line = |point: &Point| {
@@ -134,9 +127,9 @@ pub(super) fn tables(points: &[Point], report: &mut Report) {
             point.kind.width.to_string(),
             point.kind.n.to_string(),
             point.clouds.to_string(),
-            shown(point.clusters.value, point.clusters.half()),
+            with_half(point.clusters.value, point.clusters.half()),
             point.law.filter(|_| point.kind.width == 0.0).map_or("–".into(), |law| format!("{law:.2}")),
-            shown(scaled.value, scaled.half()),
+            with_half(scaled.value, scaled.half()),
             point.vertices.map_or("–".into(), |vertices| format!("{:.1}", vertices.value)),
             if point.known == 0 { "–".into() } else { format!("{share:.2} ({low:.2} to {high:.2})") },
             if point.known == 0 { "–".into() } else { format!("{:.1e}", point.outside_tokens) },

@@ -10,6 +10,7 @@ mod axes;
 mod base;
 mod figures;
 mod measures;
+mod seeds;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -206,6 +207,9 @@ impl Study for Sweep {
         let meanings = Row::MEANINGS.iter().skip(1).map(|(column, meaning)| vec![(*column).into(), (*meaning).into()]);
         report.table("The measures of a run.", "column | meaning", meanings.collect());
         figures::figures(&axes, &cells, results, own.draws == 0, report)?;
+        if own.draws == 0 {
+            seeds::means(&axes, &cells, &results.rows, report);
+        }
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();
         let rows = cells.iter().zip(rows).map(|(cell, row)| cell.at.iter().cloned().chain(row).collect()).collect();
