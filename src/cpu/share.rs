@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::ranks::{Alone, Ranks as _, Shared};
+use crate::ranks::{Alone, Gathered, Shared};
+use crate::threads::Pool;
 
 /// Counts that ranks add up.
 pub(crate) const COUNTS: usize = 7;
@@ -63,6 +64,11 @@ impl Share {
         interrupt.whole_steps(steps, take)
     }
 
+    /// Runs a step of n rows on a pool, whose threads must not wait for other ranks.
+    pub(crate) fn install<R: Send>(&self, pool: &Pool, n: usize, step: impl FnOnce() -> R + Send) -> R {
+        if self.is_alone() { pool.install_for(n, step) } else { pool.lend(step) }
+    }
+
     /// Whether no rank was interrupted.
     ///
     /// # Errors
@@ -71,7 +77,7 @@ impl Share {
         self.interrupt_of(&self.ranks.all_gather(&[u8::from(self.interrupt.is_raised())])?)
     }
 
-    fn interrupt_of(&self, all: &crate::ranks::Gathered) -> Result<()> {
+    fn interrupt_of(&self, all: &Gathered) -> Result<()> {
         let raised = all.iter().any(|told| told.first() == Some(&1));
         if raised { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
     }
@@ -82,7 +88,12 @@ impl Share {
     /// # Errors
     /// [`Error::Interrupted`] on all ranks, where one was; a rank that cannot be reached, or took another
     /// step.
-    pub(crate) fn gather<X: Word>(&self, is_left: bool, counts: [u64; COUNTS], rows: Rows<'_, X>) -> Result<[u64; COUNTS]> {
+    pub(crate) fn gather<X: Word>(
+        &self,
+        is_left: bool,
+        counts: [u64; COUNTS],
+        rows: Rows<'_, X>,
+    ) -> Result<[u64; COUNTS]> {
         let is_interrupted = self.interrupt.is_raised();
         if self.is_alone() {
             return if is_interrupted { Err(Error::Interrupted("interrupted".into())) } else { Ok(counts) };
@@ -96,10 +107,11 @@ impl Share {
         let all = self.ranks.all_gather(&told)?;
         self.interrupt_of(&all)?;
         let head = 2 + 8 * COUNTS;
-        let apart = || Error::device("the ranks of this run took different steps; start the same program on all of them");
+        let apart =
+            || Error::device("the ranks of this run took different steps; start the same program on all of them");
         let mut sums = [0; COUNTS];
         for told in all.iter() {
-            let counts = told.get(2..head).ok_or_else(apart)?.chunks_exact(8).map(<u64 as Word>::of);
+            let counts = told.get(2..head).ok_or_else(apart)?.chunks_exact(8).map(u64::from_bytes);
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
         if all.iter().all(|told| told[1] == 0) {
@@ -142,7 +154,7 @@ impl<X: Word> Rows<'_, X> {
 
 fn take<X: Word>(from: &mut &[u8], into: &mut [X]) -> Option<()> {
     let (bytes, rest) = from.split_at_checked(into.len() * X::BYTES)?;
-    into.iter_mut().zip(bytes.chunks_exact(X::BYTES)).for_each(|(x, bytes)| *x = X::of(bytes));
+    into.iter_mut().zip(bytes.chunks_exact(X::BYTES)).for_each(|(x, bytes)| *x = X::from_bytes(bytes));
     *from = rest;
     Some(())
 }
@@ -151,7 +163,7 @@ fn take<X: Word>(from: &mut &[u8], into: &mut [X]) -> Option<()> {
 pub(crate) trait Word: Copy {
     const BYTES: usize;
     fn put(self, into: &mut Vec<u8>);
-    fn of(bytes: &[u8]) -> Self;
+    fn from_bytes(bytes: &[u8]) -> Self;
 }
 
 macro_rules! word {
@@ -163,7 +175,7 @@ macro_rules! word {
                 into.extend_from_slice(&self.to_ne_bytes());
             }
 
-            fn of(bytes: &[u8]) -> Self {
+            fn from_bytes(bytes: &[u8]) -> Self {
                 bytes.try_into().map_or_else(|_| Self::default(), <$word>::from_ne_bytes)
             }
         }

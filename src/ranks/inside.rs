@@ -63,7 +63,9 @@ impl Ranks for Inside {
         }
         while meeting.given[self.rank].is_some() {
             if meeting.is_left {
-                return Err(Error::device("another rank of this run has ended; start the run again with `localmax resume`"));
+                return Err(Error::device(
+                    "another rank of this run has ended; start the run again with `localmax resume`",
+                ));
             }
             meeting = self.wait(meeting);
         }
@@ -97,7 +99,8 @@ mod tests {
                         for call in 0..50u8 {
                             let mine = vec![call; (ranks.rank() + call as usize) % 5];
                             let all = ranks.all_gather(&mine).unwrap();
-                            let is_right = |(rank, bytes): (usize, &[u8])| bytes == vec![call; (rank + call as usize) % 5];
+                            let is_right =
+                                |(rank, bytes): (usize, &[u8])| bytes == vec![call; (rank + call as usize) % 5];
                             assert!(all.iter().enumerate().all(is_right), "{size} ranks, call {call}");
                         }
                         if size > 1 && ranks.rank() > 0 {

@@ -150,7 +150,8 @@ mod tests {
     /// More than 2^31 bytes go in rounds: a byte in the wrong place would be another token.
     #[test]
     fn rounds_put_every_byte_in_its_place() {
-        let all: Vec<Vec<u8>> = [0usize, 7, 30, 1].iter().map(|&n| (0..n).map(|i| (10 * n + i) as u8).collect()).collect();
+        let all: Vec<Vec<u8>> =
+            [0usize, 7, 30, 1].iter().map(|&n| (0..n).map(|i| (10 * n + i) as u8).collect()).collect();
         let counts: Vec<usize> = all.iter().map(Vec::len).collect();
         for most in [1, 4, 9, 40, 120, 1000] {
             let mut from = 0;

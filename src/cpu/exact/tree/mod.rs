@@ -26,6 +26,7 @@ use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::tree::tokens::KeyTokens;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::cpu::share::{Rows, Share};
 use crate::exact::{Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
@@ -272,26 +273,21 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    /// Takes a step, unless it is interrupted or comes to cost more than `limit` even with keys that
-    /// were just sorted.
-    pub(crate) fn step(
-        &mut self,
-        step: &Step,
-        interrupt: &Interrupt,
-        limit: Option<f64>,
-    ) -> Result<(StepReport, Tally), Left> {
+    /// Takes a step, of which this rank computes its share, unless it is interrupted or comes to cost more
+    /// than `limit` even with keys that were just sorted.
+    pub(crate) fn step(&mut self, step: &Step, share: &Share, limit: Option<f64>) -> Result<(StepReport, Tally), Left> {
         self.prepare(step.mask);
         let patience = self.schedule.patience();
-        match self.search(step, &Watch::new(interrupt, patience.or(limit))) {
+        match self.search(step, share, &Watch::new(&share.interrupt, patience.or(limit))) {
             Err(Left::Dear) if patience.is_some() => {
                 self.sort_again(step.mask);
-                self.search(step, &Watch::new(interrupt, limit))
+                self.search(step, share, &Watch::new(&share.interrupt, limit))
             }
             taken => taken,
         }
     }
 
-    fn search(&mut self, step: &Step, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
+    fn search(&mut self, step: &Step, share: &Share, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
@@ -306,6 +302,9 @@ impl<W: Width> TreeSearch<W> {
             .map_init(
                 || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
+                    if !share.has(group) {
+                        return Tally::default();
+                    }
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
                     let (mut tally, mut spent) = (Tally::default(), 0);
                     for (packet, ((x, argmax), count)) in packets.enumerate() {
@@ -329,8 +328,10 @@ impl<W: Width> TreeSearch<W> {
                 },
             )
             .reduce(Tally::default, |a, b| a + b);
+        let rows = Rows { chunk: ROWS[0], d, x: &mut next[..keys * d], argmax: &mut argmax, count: &mut count };
+        let tally = watch.gather(share, tally, rows);
         (self.next, self.argmax, self.count) = (next, argmax, count);
-        watch.end()?;
+        let tally = tally?;
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
             std::mem::swap(&mut self.cloud.x, &mut self.next);
