@@ -16,17 +16,16 @@ const MOST: usize = 1 << 30;
 pub struct World {
     rank: usize,
     size: usize,
-    most: usize,
     _universe: Universe,
 }
 
 impl World {
-    /// Joins the other processes, of which a launcher has started so many with this one. The thread that
-    /// calls is the one that may gather.
+    /// Joins the other processes, of which a launcher has started so many with this one, as a variable says.
+    /// The thread that calls is the one that may gather.
     ///
     /// # Errors
     /// An MPI that was begun before, without threads, or that sees other processes.
-    pub fn join(launched: usize) -> Result<Self> {
+    pub fn join(launched: usize, variable: &str) -> Result<Self> {
         let begun = mpi::initialize_with_threading(Threading::Funneled);
         let (universe, threading) = begun.ok_or_else(|| Error::device("MPI was begun before in this process"))?;
         if threading < Threading::Funneled {
@@ -36,18 +35,11 @@ impl World {
         let [rank, size] = [world.rank(), world.size()].map(|count| count as usize);
         if size != launched {
             return Err(Error::device(format!(
-                "{launched} processes were started together, and MPI sees {size}: start them with the mpirun of the MPI \
+                "{launched} processes were started together ({variable}), and MPI sees {size}: start them with the mpirun of the MPI \
                  that localmax was built with, or with srun --mpi=pmix"
             )));
         }
-        Ok(Self { rank, size, most: MOST, _universe: universe })
-    }
-
-    /// Gathers so many bytes at once at most, as a test of more than that does.
-    #[must_use]
-    pub fn in_parts(mut self, most: usize) -> Self {
-        self.most = most;
-        self
+        Ok(Self { rank, size, _universe: universe })
     }
 }
 
@@ -65,7 +57,7 @@ impl Ranks for World {
         let mut counts = vec![0u64; self.size];
         world.all_gather_into(&(mine.len() as u64), &mut counts[..]);
         let counts: Vec<usize> = counts.into_iter().map(|count| count as usize).collect();
-        in_rounds(mine, &counts, self.most, |mine, counts| {
+        in_rounds(mine, &counts, MOST, |mine, counts| {
             // The address of an empty slice is 1, which Open MPI takes for MPI_IN_PLACE: no buffer is empty.
             let mut own = Vec::with_capacity(mine.len() + 1);
             own.extend_from_slice(mine);
