@@ -61,7 +61,7 @@
 //! | `pictures` | pictures and pages of runs |
 //! | `studies` | experiments of many runs, with `pictures` |
 //! | `cli` | the program, with `studies` |
-//! | `mpi` | one run over many processes, with the MPI of the machine |
+//! | `mpi` | one run over many processes, with the MPI of the machine (`docs/clusters.md`) |
 //!
 //! All but `mpi` are on unless `default-features = false`. The pages in the repository's `docs/` have the
 //! equations, the exact arithmetic, the files and the architecture.
