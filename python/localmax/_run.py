@@ -331,8 +331,8 @@ def run(
         A bar of tqdm's, or a function of (t, moved) that is called 20 times a second. None: a bar where somebody
         looks.
     comm : mpi4py communicator, optional
-        `MPI.COMM_WORLD`: its processes share the rows of every step on the CPU engine, with the bits of one. All give the
-        same arguments; rank 0 writes the folder and has the result, all others have None.
+        `MPI.COMM_WORLD`: its processes share the rows of every step on the CPU engine, with the bits of one. All
+        give the same arguments; rank 0 writes the folder and has the result, all others have None.
     **keys
         Keys of a config with their defaults, or an example where they have none. Arrays stand for matrices and,
         with one axis, for a value a step. Where neither config nor preset says, `steps` is 100, and localmax

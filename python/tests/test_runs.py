@@ -43,10 +43,10 @@ class Threads:
     def __init__(self, rank: int, size: int, barrier: threading.Barrier, given: list[object]) -> None:
         self.rank, self.size, self.barrier, self.given = rank, size, barrier, given
 
-    def Get_rank(self) -> int:
+    def Get_rank(self) -> int:  # noqa: N802
         return self.rank
 
-    def Get_size(self) -> int:
+    def Get_size(self) -> int:  # noqa: N802
         return self.size
 
     def allgather(self, mine: object) -> list[object]:
@@ -56,7 +56,7 @@ class Threads:
         self.barrier.wait(60)
         return found
 
-    def Allgatherv(self, mine: bytes, into: tuple[bytearray, list[int]]) -> None:
+    def Allgatherv(self, mine: bytes, into: tuple[bytearray, list[int]]) -> None:  # noqa: N802
         all_bytes, counts = into
         found = self.allgather(bytes(mine))
         assert [len(part) for part in found] == counts

@@ -74,12 +74,7 @@ impl Share {
     /// # Errors
     /// [`Error::Interrupted`] on all ranks, where one was; a rank that cannot be reached.
     pub(crate) fn check(&self) -> Result<()> {
-        self.interrupt_of(&self.ranks.all_gather(&[u8::from(self.interrupt.is_raised())])?)
-    }
-
-    fn interrupt_of(&self, all: &Gathered) -> Result<()> {
-        let raised = all.iter().any(|told| told.first() == Some(&1));
-        if raised { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
+        require_none(&self.ranks.all_gather(&[u8::from(self.interrupt.is_raised())])?)
     }
 
     /// Puts the rows of all ranks in their places and adds up their counts. A rank that has left its rows,
@@ -100,12 +95,12 @@ impl Share {
         }
         let is_left = is_left || is_interrupted;
         let mut told = vec![u8::from(is_interrupted), u8::from(is_left)];
-        counts.iter().for_each(|count| told.extend(count.to_ne_bytes()));
+        told.extend(counts.iter().flat_map(|count| count.to_ne_bytes()));
         if !is_left {
             rows.tell(self.ranks.rank(), self.ranks.size(), &mut told);
         }
         let all = self.ranks.all_gather(&told)?;
-        self.interrupt_of(&all)?;
+        require_none(&all)?;
         let head = 2 + 8 * COUNTS;
         let apart =
             || Error::device("the ranks of this run took different steps; start the same program on all of them");
@@ -120,6 +115,13 @@ impl Share {
         }
         Ok(sums)
     }
+}
+
+/// # Errors
+/// [`Error::Interrupted`]: the first byte of some rank is 1.
+fn require_none(all: &Gathered) -> Result<()> {
+    let raised = all.iter().any(|told| told.first() == Some(&1));
+    if raised { Err(Error::Interrupted("interrupted".into())) } else { Ok(()) }
 }
 
 impl<X: Word> Rows<'_, X> {
