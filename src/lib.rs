@@ -61,8 +61,9 @@
 //! | `pictures` | pictures and pages of runs |
 //! | `studies` | experiments of many runs, with `pictures` |
 //! | `cli` | the program, with `studies` |
+//! | `mpi` | one run over many processes, with the MPI of the machine (`docs/clusters.md`) |
 //!
-//! All are on unless `default-features = false`. The pages in the repository's `docs/` have the
+//! All but `mpi` are on unless `default-features = false`. The pages in the repository's `docs/` have the
 //! equations, the exact arithmetic, the files and the architecture.
 
 #[cfg(feature = "cli")]
@@ -105,6 +106,8 @@ pub mod outcome;
 #[cfg(feature = "pictures")]
 #[doc(hidden)]
 pub mod plot;
+#[doc(hidden)]
+pub mod ranks;
 #[doc(hidden)]
 pub mod real;
 #[doc(hidden)]

@@ -105,6 +105,12 @@ impl Pool {
         if matches!(self, Self::Shared) && n < FEW_ROWS { work() } else { self.install(work) }
     }
 
+    /// As [`Pool::install`], but shared threads are taken only for what is done in parallel: `work` may wait
+    /// for something else in between.
+    pub(crate) fn lend<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        if matches!(self, Self::Shared) { work() } else { self.install(work) }
+    }
+
     /// Runs `work` once on every thread.
     pub(crate) fn broadcast<R: Send>(&self, work: impl Fn() -> R + Sync) -> Vec<R> {
         match self {

@@ -16,6 +16,7 @@ const MODULES: &[&str] = &[
     "clock",
     "threads",
     "interrupt",
+    "ranks",
     "choice",
     "tokens",
     "schedule",

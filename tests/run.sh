@@ -2,8 +2,8 @@
 # Sets up a fresh Debian or Ubuntu machine and runs every test: formatting, lints, documentation, unit and integration
 # tests on the reference, the CPU engine and the Vulkan drivers at hand: every GPU test on one of them, a few on each further
 # software driver. Installs lavapipe if the machine has no driver, so that no GPU test is left out, and fetches
-# SwiftShader as a second one where Debian carries it, headless Chromium for the pages of reports, and Chromium's
-# compiler of shaders from npm.
+# SwiftShader as a second one where Debian carries it, headless Chromium for the pages of reports, Chromium's
+# compiler of shaders from npm, and Open MPI.
 # On other systems it says what to install, and runs with what is there.
 #
 #   bash tests/run.sh            everything; LOCALMAX_FULL=1 before it runs the long sweeps whole
@@ -180,6 +180,20 @@ install_tint() {
     fi
 }
 
+# MPI, and what its crate is built with: one test starts the program with mpirun. Without it that test is not built.
+install_mpi() {
+    local packages=(libopenmpi-dev openmpi-bin libclang-dev)
+    if have apt-get; then
+        dpkg -s "${packages[@]}" >/dev/null 2>&1 || { update && apt install -y --no-install-recommends "${packages[@]}"; } || true
+    fi
+    if have mpicc && have mpirun; then
+        mpi=(--features localmax/mpi)
+    else
+        lacking 'no MPI: runs under mpirun are not tested (Open MPI with its headers, and libclang, mend that)'
+    fi
+}
+mpi=()
+
 if [ "$(uname)" = Linux ] && [ -z "${VK_DRIVER_FILES:-}" ]; then
     install_lavapipe
     fetch_swiftshader
@@ -207,6 +221,7 @@ for part in fmt clippy; do
 done
 install_browser
 install_tint
+install_mpi
 
 # Runs a command under a heading and notes what it took.
 mkdir -p target
@@ -237,6 +252,7 @@ import json, sys
 package = next(p for p in json.load(sys.stdin)["packages"] if p["name"] == "localmax")
 print(*sorted(set(package["features"]) - {"default"}))')
     for feature in '' $features; do
+        [ "$feature" != mpi ] || [ ${#mpi[@]} -gt 0 ] || continue
         echo "   ${feature:-none}" >&2
         check_library --features "$feature"
     done
@@ -278,7 +294,7 @@ stage 'lints, of the fuzz targets too' cargo clippy --locked --workspace --all-t
 stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
 stage 'features one by one' check_features
 note "Vulkan drivers: $VK_DRIVER_FILES"
-stage 'tests' python3 tests/timed.py --locked --workspace
+stage 'tests' python3 tests/timed.py --locked --workspace "${mpi[@]}"
 stage 'tests in the documentation' cargo test --locked --workspace --doc
 stage 'the Python package' check_python
 printf '\nSeconds and seconds of processor time of each stage:\n'

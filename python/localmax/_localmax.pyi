@@ -90,6 +90,7 @@ def record(
     verify: int = 0,
     stop: bool = True,
     progress: Callable[[int, int], object] | None = None,
+    comm: object = None,
 ) -> list[str]: ...
 def draw(folder: str | PathLike[str]) -> list[Path]: ...
 def batch(

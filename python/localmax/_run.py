@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Unpack
 
-    from ._types import Keywords, Progress
+    from ._types import Communicator, Keywords, Progress
 
 
 class Frames(Mapping[int, "NDArray[Any]"]):
@@ -251,6 +251,40 @@ class Run:
         return Run, (self.path,)
 
 
+@overload
+def run(
+    x0: ArrayLike | None = None,
+    rule: str | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    preset: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    verify: int = 0,
+    stop: bool = True,
+    progress: Progress = None,
+    comm: None = None,
+    **keys: Unpack[Keywords],
+) -> Run: ...
+
+
+@overload
+def run(
+    x0: ArrayLike | None = None,
+    rule: str | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    preset: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    verify: int = 0,
+    stop: bool = True,
+    progress: Progress = None,
+    comm: Communicator,
+    **keys: Unpack[Keywords],
+) -> Run | None: ...
+
+
 @_arguments.documented
 def run(
     x0: ArrayLike | None = None,
@@ -263,8 +297,9 @@ def run(
     verify: int = 0,
     stop: bool = True,
     progress: Progress = None,
+    comm: Communicator | None = None,
     **keys: Unpack[Keywords],
-) -> Run:
+) -> Run | None:
     """Takes tokens to the last step, or to rest, and keeps everything, as `localmax run` does.
 
     Ctrl-C is heard at once: the folder keeps the run, and `localmax resume` goes on with it.
@@ -295,6 +330,9 @@ def run(
     progress : bool, None or callable
         A bar of tqdm's, or a function of (t, moved) that is called 20 times a second. None: a bar where somebody
         looks.
+    comm : mpi4py communicator, optional
+        `MPI.COMM_WORLD`: its processes share the rows of every step on the CPU engine, with the bits of one. All
+        give the same arguments; rank 0 writes the folder and has the result, all others have None.
     **keys
         Keys of a config with their defaults, or an example where they have none. Arrays stand for matrices and,
         with one axis, for a value a step. Where neither config nor preset says, `steps` is 100, and localmax
@@ -304,7 +342,7 @@ def run(
 
     Returns
     -------
-    Run
+    Run, or None on a rank other than 0
 
     Raises
     ------
@@ -321,7 +359,7 @@ def run(
     (True, 3)
     """
     given = None if x0 is None else _arguments.tokens(x0)
-    return _take(_arguments.config(given, rule, config, preset, keys), out, threads, verify, stop, progress)
+    return _take(_arguments.config(given, rule, config, preset, keys), out, threads, verify, stop, progress, comm)
 
 
 def _take(
@@ -331,13 +369,17 @@ def _take(
     verify: int,
     stop: bool,
     progress: Progress,
-) -> Run:
+    comm: Communicator | None,
+) -> Run | None:
     threads = None if threads is None else _arguments.whole("threads", threads, 1)
     verify = _arguments.whole("verify", verify, 0)
+    if comm is not None and comm.Get_rank() > 0:
+        _localmax.record(config, "", threads, verify, stop, None, comm)
+        return None
     folder = Path(tempfile.mkdtemp(prefix="localmax-")) if out is None else Path(out)
     call, bar = _arguments.bar(progress, config.steps)
     try:
-        notes = _localmax.record(config, folder, threads, verify, stop, call)
+        notes = _localmax.record(config, folder, threads, verify, stop, call, comm)
     except BaseException as error:
         if out is None and str(folder) not in str(error):
             shutil.rmtree(folder, ignore_errors=True)  # its message names a folder that keeps something

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,15 @@ Schedule = float | str | Sequence[float] | NDArray[Any] | dict[str, Any]
 Matrix = float | str | Sequence[Sequence[float]] | NDArray[Any] | dict[str, Any]
 Progress = bool | None | Callable[[int, int], object]
 CloudProgress = bool | None | Callable[[int], object]
+
+
+class Communicator(Protocol):
+    """What a run needs of mpi4py's communicators."""
+
+    def Get_rank(self) -> int: ...  # noqa: N802
+    def Get_size(self) -> int: ...  # noqa: N802
+    def allgather(self, sendobj: Any, /) -> list[Any]: ...
+    def Allgatherv(self, sendbuf: Any, recvbuf: Any, /) -> None: ...  # noqa: N802
 
 
 class Keywords(TypedDict, total=False):

@@ -6,6 +6,7 @@
 //! | `arrays` | tokens from NumPy and into it |
 //! | `config` | keyword arguments, presets and texts as a config |
 //! | `simulation` | a run in memory, step by step |
+//! | `ranks` | ranks through a communicator of mpi4py's |
 //! | `record` | a run into a folder |
 //! | `batch` | many clouds side by side |
 //! | `observe` | measures of plain arrays |
@@ -17,6 +18,7 @@ mod arrays;
 mod batch;
 mod config;
 mod observe;
+mod ranks;
 mod record;
 mod simulation;
 mod work;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use localmax::engine::Engine;
+use localmax::engine::{Engine, Lead};
 use localmax::exact::Grid;
 use localmax::interrupt::Interrupt;
 use localmax::io::config;
 use localmax::outcome::{Effort, StepReport};
+use localmax::run::among;
 use localmax::run::checkpoint::Checkpoint;
 use localmax::run::opening::{self, Opening};
 use localmax::run::record::{self as recorder, Callbacks};
@@ -19,10 +20,12 @@ use localmax::{Error, Result};
 use pyo3::prelude::*;
 
 use crate::config::Config;
+use crate::ranks;
 use crate::work::{require_threads, watched};
 
 /// A run that Python looks on at.
 struct Watched<'a> {
+    is_alone: bool,
     config: &'a config::Config,
     interrupt: &'a Interrupt,
     t: &'a AtomicU64,
@@ -32,6 +35,9 @@ struct Watched<'a> {
 
 impl Callbacks for Watched<'_> {
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>> {
+        if !self.is_alone {
+            return Err(Error::device("the ranks of a run are not started again"));
+        }
         self.note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
         self.config.open_engine(&at.tokens, grid, &mut |text| say(self.notes, text))
@@ -57,9 +63,11 @@ fn say(notes: &Mutex<Vec<String>>, text: &str) {
 }
 
 /// Takes a run from its first state to its end, in the empty or new folder `out`; `progress(t, moved)` is
-/// called while it works. What a person has to know.
+/// called while it works. What a person has to know. On a rank other than 0 of `comm` nothing is written: it
+/// computes its share.
 #[pyfunction]
-#[pyo3(signature = (config, out, threads = None, verify = 0, stop = true, progress = None))]
+#[pyo3(signature = (config, out, threads = None, verify = 0, stop = true, progress = None, comm = None))]
+#[allow(clippy::too_many_arguments)] // they have names in Python
 pub(crate) fn record(
     py: Python<'_>,
     config: &Config,
@@ -68,8 +76,10 @@ pub(crate) fn record(
     verify: u64,
     stop: bool,
     progress: Option<&Bound<'_, PyAny>>,
+    comm: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<String>> {
     require_threads()?;
+    let ranks = ranks::of(comm)?;
     let mut config = config.inner.clone();
     let (interrupt, notes) = (Interrupt::default(), Mutex::default());
     let (t, moved) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -80,10 +90,22 @@ pub(crate) fn record(
     };
     watched(py, &interrupt, look, || {
         let pool = Pool::start(threads)?;
+        if ranks.rank() > 0 {
+            return pool.install(|| among::follow(&ranks, &interrupt, |_| Ok(config.clone())));
+        }
+        let _lead = Lead::of(&ranks);
         let place = Place::new(Some(&out), &config.name)?;
         let options = Options { verify_every: verify, past_fixed_point: !stop, no_plot: true };
-        let Opening { start, engine, .. } = opening::open(&mut config, options, |text| say(&notes, text))?;
-        let mut watched = Watched { config: &config, interrupt: &interrupt, t: &t, moved: &moved, notes: &notes };
+        let Opening { start, engine, .. } =
+            pool.install(|| opening::open_among(&ranks, &mut config, options, |text| say(&notes, text)))?;
+        let mut watched = Watched {
+            is_alone: ranks.size() == 1,
+            config: &config,
+            interrupt: &interrupt,
+            t: &t,
+            moved: &moved,
+            notes: &notes,
+        };
         pool.install(|| recorder::begin(&config, &place, start, engine, &mut watched)).map(drop)
     })?;
     Ok(notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))

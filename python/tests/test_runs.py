@@ -37,6 +37,50 @@ def test_a_folder_is_the_command_lines(cloud: np.ndarray, command, tmp_path: Pat
         localmax.open(tmp_path)
 
 
+class Threads:
+    """A communicator of mpi4py's form whose ranks are threads of this process."""
+
+    def __init__(self, rank: int, size: int, barrier: threading.Barrier, given: list[object]) -> None:
+        self.rank, self.size, self.barrier, self.given = rank, size, barrier, given
+
+    def Get_rank(self) -> int:  # noqa: N802
+        return self.rank
+
+    def Get_size(self) -> int:  # noqa: N802
+        return self.size
+
+    def allgather(self, mine: object) -> list[object]:
+        self.given[self.rank] = mine
+        self.barrier.wait(60)
+        found = list(self.given)
+        self.barrier.wait(60)
+        return found
+
+    def Allgatherv(self, mine: bytes, into: tuple[bytearray, list[int]]) -> None:  # noqa: N802
+        all_bytes, counts = into
+        found = self.allgather(bytes(mine))
+        assert [len(part) for part in found] == counts
+        all_bytes[:] = b"".join(found)
+
+
+def test_ranks_of_a_communicator_share_a_run(cloud: np.ndarray, tmp_path: Path) -> None:
+    barrier, given, ends = threading.Barrier(3), [None] * 3, [None] * 3
+
+    def rank(index: int) -> None:
+        comm = Threads(index, 3, barrier, given)
+        ends[index] = localmax.run(cloud, out=tmp_path / "three", steps=20, threads=1, comm=comm, **PLAIN)
+
+    ranks = [threading.Thread(target=rank, args=(index,)) for index in range(3)]
+    for thread in ranks:
+        thread.start()
+    for thread in ranks:
+        thread.join()
+    one = localmax.run(cloud, out=tmp_path / "one", steps=20, engine="cpu", **PLAIN)
+    assert ends[1:] == [None, None] and ends[0].hash == one.hash
+    assert (tmp_path / "one" / "metrics.csv").read_bytes() == (tmp_path / "three" / "metrics.csv").read_bytes()
+    assert "on each of 3 ranks" in (tmp_path / "three" / "meta.json").read_text()
+
+
 def test_what_a_run_tells(cloud: np.ndarray, tmp_path: Path) -> None:
     run = localmax.run(cloud, engine="cpu", steps=300, **PLAIN)
     assert run.metrics["step"].tolist() == list(range(run.t + 1)) and run.metrics["moved"][0] == -1

@@ -12,6 +12,7 @@ mod output;
 mod plot;
 mod presets;
 mod progress;
+mod ranks;
 mod resume;
 mod run;
 mod selftest;

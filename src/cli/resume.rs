@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::run;
-use super::source::{count, named, open_engine, preflight, time};
-use super::{interrupt, output};
+use super::source::{count, named, preflight, time};
+use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
+use crate::engine::Lead;
 use crate::exact::Grid;
+use crate::run::among;
 use crate::run::opening::{self, Opening};
 use crate::run::record;
 use crate::run::resume::{self, Request, Resumable};
@@ -52,6 +54,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let ranks = ranks::join()?;
+    if ranks.rank() > 0 {
+        return ranks::follow(&ranks, |tokens| RunDir::open(&arguments.dir)?.config_of(Some(tokens)));
+    }
+    let lead = Lead::of(&ranks);
     let dir = arguments.dir.display();
     interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"), arguments.wall)?;
     let run = RunDir::open(&arguments.dir)?;
@@ -84,9 +91,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 
     let is_new = checkpoint.is_none();
     let (mut start, engine) = if let Some(mut start) = checkpoint {
-        preflight(&config)?;
+        preflight(&among::config(&ranks, &config)?)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
-        let engine = open_engine(&config, &start.tokens, grid)?;
+        let engine = among::open_engine(&ranks, &config, &start.tokens, grid, &mut output::note)?;
         if start.progress.continue_with(engine.description())
             && let [.., before, now] = &start.progress.segments[..]
         {
@@ -95,7 +102,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         (start, engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
-        let Opening { start, engine, .. } = opening::open(&mut config, options, output::note)?;
+        let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, output::note)?;
         (start, engine)
     };
     start.progress.options = options;
@@ -105,7 +112,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
         .and_then(|()| if arguments.steps > 0 { kept.save(run.path()) } else { Ok(()) })
         .map_err(|error| record::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
-    run::go_on(&config, &run, start, engine)?;
+    run::go_on(&ranks, &config, &run, start, engine)?;
+    drop(lead); // before pictures, which are rank 0's alone
     run::draw(&run, options.no_plot)
 }
 

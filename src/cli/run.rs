@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,14 +10,15 @@ use anyhow::Result;
 use super::progress::Bar;
 use super::source::{Source, count, open_engine, time};
 use super::verify::require_steps;
-use super::{interrupt, output};
-use crate::engine::Engine;
+use super::{interrupt, output, ranks};
+use crate::engine::{Engine, Lead};
 use crate::error::Error;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
 use crate::io::config::template::template;
 use crate::outcome::{Effort, StepReport};
+use crate::ranks::{Alone, Shared};
 use crate::run::Cycle;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::limits::Limits;
@@ -37,7 +39,8 @@ pub(super) const LOST: &str =
   localmax run my.toml --set model.alpha=0.1 --steps 1000  with keys changed
   localmax run --template > my.toml                        a config with every key, to fill in
   localmax run --preset large-cloud --verify 50            check sampled rows every 50 steps
-  localmax run my.toml --engine gpu --adapter 0,1          two GPUs, each with half of the rows of every step")]
+  localmax run my.toml --engine gpu --adapter 0,1          two GPUs, each with half of the rows of every step
+  mpirun -n 4 localmax run my.toml --engine cpu            four processes (build with --features mpi)")]
 pub(super) struct Arguments {
     #[command(flatten)]
     source: Source,
@@ -66,6 +69,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.template {
         return Ok(output::print(&template()?)?);
     }
+    let ranks = ranks::join()?;
+    if ranks.rank() > 0 {
+        return ranks::follow(&ranks, |_| arguments.source.config());
+    }
+    let lead = Lead::of(&ranks);
     interrupt::watch("nothing was begun", arguments.wall)?;
     let config = arguments.source.config()?;
     if arguments.verify > 0 {
@@ -77,7 +85,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         past_fixed_point: arguments.past_fixed_point,
         no_plot: arguments.no_plot,
     };
-    let run = take(&config, &place, options)?;
+    let run = take_among(&ranks, &config, &place, options)?;
+    drop(lead); // before pictures, which are rank 0's alone
     draw(&run, options.no_plot)
 }
 
@@ -95,10 +104,16 @@ pub(super) fn draw(run: &RunDir, no_plot: bool) -> Result<()> {
 
 /// Takes a new run to its end and prints what it came to.
 pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<RunDir> {
+    let alone: Shared = Arc::new(Alone);
+    take_among(&alone, config, place, options)
+}
+
+/// As [`take`], on rank 0 of several, which the others follow.
+fn take_among(ranks: &Shared, config: &Config, place: &Place, options: Options) -> Result<RunDir> {
     let config = &mut config.clone();
-    let Opening { start, engine, why } = opening::open(config, options, output::note)?;
+    let Opening { start, engine, why } = opening::open_among(ranks, config, options, output::note)?;
     interrupt::begin(LOST);
-    let mut live = Live::new(config, &start);
+    let mut live = Live::new(ranks, config, &start);
     live.before.why = why;
     let result = record::begin(config, place, start, engine, &mut live);
     live.progress.done();
@@ -108,8 +123,14 @@ pub(super) fn take(config: &Config, place: &Place, options: Options) -> Result<R
 }
 
 /// Takes a run on from `start` to its end and prints what it came to.
-pub(super) fn go_on(config: &Config, run: &RunDir, start: Checkpoint, engine: Box<dyn Engine>) -> Result<()> {
-    let mut live = Live::new(config, &start);
+pub(super) fn go_on(
+    ranks: &Shared,
+    config: &Config,
+    run: &RunDir,
+    start: Checkpoint,
+    engine: Box<dyn Engine>,
+) -> Result<()> {
+    let mut live = Live::new(ranks, config, &start);
     let result = record::go_on(config, run, start, engine, &mut live);
     live.progress.done();
     Ok(output::print(&summary(config, &result?, &live.before))?)
@@ -117,20 +138,24 @@ pub(super) fn go_on(config: &Config, run: &RunDir, start: Checkpoint, engine: Bo
 
 /// A run that a person watches.
 struct Live<'a> {
+    ranks: &'a Shared,
     config: &'a Config,
     progress: Bar,
     before: Before,
 }
 
 impl<'a> Live<'a> {
-    fn new(config: &'a Config, start: &Checkpoint) -> Self {
+    fn new(ranks: &'a Shared, config: &'a Config, start: &Checkpoint) -> Self {
         let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds, why: None };
-        Self { config, progress: Bar::after(before.steps, config.run.steps), before }
+        Self { ranks, config, progress: Bar::after(before.steps, config.run.steps), before }
     }
 }
 
 impl Callbacks for Live<'_> {
     fn reopen(&mut self, lost: &Error, at: &Checkpoint) -> Result<Box<dyn Engine>, Error> {
+        if self.ranks.size() > 1 {
+            return Err(Error::device("the ranks of a run are not started again"));
+        }
         output::note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
         open_engine(self.config, &at.tokens, grid)

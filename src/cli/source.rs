@@ -73,7 +73,7 @@ pub(super) fn at_least_one(text: &str) -> std::result::Result<usize, String> {
 
 impl Source {
     /// The config with every change applied, checked.
-    pub(super) fn config(&self) -> Result<Config> {
+    pub(super) fn config(&self) -> Result<Config, Error> {
         let mut overrides = self.set.iter().map(|text| Override::set(text)).collect::<Result<Vec<_>, Error>>()?;
         let steps = self.steps.map(|t| t.to_string());
         let options = [

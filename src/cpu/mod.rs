@@ -8,6 +8,7 @@
 //! | `exact` | brute force, and the search in a tree of boxes; both give the contract's bits |
 //! | `real` | every other rule, in floats |
 //! | `lanes` | vectors on AVX-512, AVX2, NEON and plain arrays, chosen at run time |
+//! | `share` | what one rank of several computes, and how it hears of the rest |
 //! | `options` | instruction set, threads, plan |
 //! | `peak` | a measurement of the machine's multiply-add peak |
 
@@ -17,6 +18,7 @@ mod lanes;
 mod options;
 mod peak;
 mod real;
+mod share;
 
 pub use exact::{ExactCpu, Work};
 pub use lanes::InstructionSet;

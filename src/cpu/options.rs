@@ -2,6 +2,7 @@
 
 use crate::choice;
 use crate::cpu::lanes::InstructionSet;
+use crate::cpu::share::Share;
 use crate::error::{Error, Result};
 use crate::outcome::Description;
 use crate::space::Upkeep;
@@ -39,9 +40,12 @@ pub(crate) fn require_rows(rows: &[usize], n: usize) -> Result<()> {
 }
 
 /// The engine's description ([`crate::engine::Engine::description`]).
-pub(crate) fn description(set: InstructionSet, pool: &Pool) -> Description {
+pub(crate) fn description(set: InstructionSet, pool: &Pool, share: &Share) -> Description {
     let threads = pool.count();
     let plural = if threads == 1 { "" } else { "s" };
-    let device = format!("{}, {threads} thread{plural}", set.name());
+    let mut device = format!("{}, {threads} thread{plural}", set.name());
+    if !share.is_alone() {
+        device += &format!(" on each of {} ranks", share.size());
+    }
     Description { engine: "cpu".into(), device, driver: String::new() }
 }

@@ -15,6 +15,7 @@
 //!
 //! A directory appears whole, with its config and its meta.json, or not at all.
 
+pub mod among;
 pub mod checkpoint;
 mod cut;
 mod effort;

@@ -1,9 +1,13 @@
 //! The opening of a new run: its first state, and the engine that holds it.
 
+use std::sync::Arc;
+
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::io::config::Config;
 use crate::io::config::start::Start;
+use crate::ranks::{Alone, Shared};
+use crate::run::among;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::progress::{Options, Progress};
 
@@ -21,9 +25,28 @@ pub struct Opening {
 ///
 /// # Errors
 /// The errors of [`Config::first_state`] and [`Config::open_engine`].
-pub fn open(config: &mut Config, options: Options, mut note: impl FnMut(&str)) -> Result<Opening> {
-    let Start { tokens, grid, radius, why, .. } = config.first_state(&mut note)?;
-    let engine = config.open_engine(&tokens, grid, &mut note)?;
+pub fn open(config: &mut Config, options: Options, note: impl FnMut(&str)) -> Result<Opening> {
+    let alone: Shared = Arc::new(Alone);
+    open_among(&alone, config, options, note)
+}
+
+/// As [`open`], on rank 0 of several, which the others follow ([`among::follow`]).
+///
+/// # Errors
+/// As [`open`]; those of [`among::open_engine`].
+pub fn open_among(
+    ranks: &Shared,
+    config: &mut Config,
+    options: Options,
+    mut note: impl FnMut(&str),
+) -> Result<Opening> {
+    let asked = config.run.engine;
+    let mut shared = among::config(ranks, config)?;
+    let Start { tokens, grid, radius, why, .. } = shared.first_state(&mut note)?;
+    let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
+    // The folder of several ranks is that of one.
+    shared.run.engine = asked;
+    *config = shared;
     let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
     progress.half_side = Some(radius);
     Ok(Opening { start: Checkpoint { tokens, progress, frames: Vec::new() }, engine, why })

@@ -596,6 +596,28 @@ fn bad_npy_is_refused_in_one_line() {
     folder.refused(&["run", "c.toml"], &["x.npy"]);
 }
 
+/// Processes that mpirun started would each take the whole run, and write it over and over: a program without MPI says
+/// what to do. What is no share of a run, and a job of one task, goes on.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn one_of_several_ranks_is_refused_without_mpi() {
+    let folder = Folder::new();
+    let run = |command: &[&str], size: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_localmax"));
+        program.args(command).current_dir(folder.path());
+        program.envs([("OMPI_COMM_WORLD_SIZE", size), ("OMPI_COMM_WORLD_RANK", "0")]).output().unwrap()
+    };
+    for command in [&["run"][..], &["resume", "runs/none-1"]] {
+        let output = run(command, "4");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        assert!(said.contains("one of 4 processes") && said.contains("--features mpi"), "{said}");
+    }
+    assert!(folder.names().is_empty());
+    assert!(run(&["presets"], "4").status.success());
+    assert!(run(&["run", "--steps", "1", "--no-plot"], "1").status.success());
+}
+
 /// Help teaches with examples; completions and the man page come from the same definition.
 #[test]
 fn help_completions_and_man() {

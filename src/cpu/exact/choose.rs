@@ -16,6 +16,7 @@ use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::Options;
+use crate::cpu::share::Share;
 use crate::error;
 use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
@@ -237,19 +238,32 @@ impl<W: Width> Chooser<W> {
     }
 
     /// Takes a step under the plan at hand.
-    fn take(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
+    fn take(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
+        // Rows of classes lie in buckets, not in chunks that are dealt out to ranks.
+        if let SearchState::TreeSearch(state, _) = &mut self.state
+            && !share.is_alone()
+        {
+            state.set_classes(false);
+        }
         match &mut self.state {
-            SearchState::Brute(state) => state.step(step, interrupt, self.limit),
-            SearchState::TreeSearch(state, _) => state.step(step, interrupt, self.limit),
+            SearchState::Brute(state) => state.step(step, share, self.limit),
+            SearchState::TreeSearch(state, _) => state.step(step, share, self.limit),
             SearchState::Direction(_) => unreachable!("turned to the tree before"),
         }
     }
 
     /// Takes a step by directions, if the state is at that and the step can be; else gives the state
-    /// to the tree for good.
-    fn take_by_direction(&mut self, step: &Step, interrupt: &Interrupt) -> Option<Result<(StepReport, Tally), Left>> {
+    /// to the tree for good. All ranks take all of it: its rows cost less than to hear of them.
+    fn take_by_direction(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
         let SearchState::Direction(state) = &mut self.state else { return None };
-        let taken = direction::serves(step).then(|| state.step(step, interrupt)).flatten();
+        let mut interrupt = share.interrupt.clone();
+        if !share.is_alone() {
+            match share.check() {
+                Ok(()) => interrupt = Interrupt::default(),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
+        let taken = direction::serves(step).then(|| state.step(step, &interrupt)).flatten();
         if taken.is_none() {
             self.turn_to_tree(step);
         }
@@ -308,17 +322,17 @@ impl<W: Width> Stepper for Chooser<W> {
         }
     }
 
-    fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left> {
-        let taken = self.take_by_direction(step, interrupt).unwrap_or_else(|| {
+    fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
+        let taken = self.take_by_direction(step, share).unwrap_or_else(|| {
             // A choice asks for a sort, which classes do without.
             let is_settled = self.rival.is_some() && !self.ledger.is_expensive();
             if self.asked == choice::Plan::Auto && self.ledger.is_due() && !is_settled {
-                self.choose(step, interrupt);
+                self.choose(step, &share.interrupt);
             }
-            match self.take(step, interrupt) {
+            match self.take(step, share) {
                 Err(Left::Dear) => {
                     self.turn(step);
-                    self.take(step, interrupt)
+                    self.take(step, share)
                 }
                 taken => taken,
             }

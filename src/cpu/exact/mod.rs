@@ -37,6 +37,7 @@ mod tree;
 pub(crate) mod width;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::choice;
 use crate::cpu::exact::choose::Chooser;
@@ -45,12 +46,14 @@ use crate::cpu::exact::step::Stepper;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};
+use crate::cpu::share::Share;
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
 use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::ranks::{Alone, Shared};
 use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
 
@@ -69,7 +72,7 @@ pub struct ExactCpu {
     grid: Grid,
     set: InstructionSet,
     pool: Pool,
-    interrupt: Interrupt,
+    share: Share,
     stepped: bool,
     work: Work,
 }
@@ -87,6 +90,15 @@ impl ExactCpu {
     /// An instruction set that this machine lacks, 0 threads, threads that cannot be started, more
     /// than 2^32 − 1 tokens.
     pub fn new(tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
+        Self::among(Arc::new(Alone), tokens, grid, options)
+    }
+
+    /// As [`ExactCpu::new`], on one of several ranks, all of which open the engine on the same tokens with
+    /// the same options, and take the same steps.
+    ///
+    /// # Errors
+    /// As [`ExactCpu::new`].
+    pub fn among(ranks: Shared, tokens: &Tokens, grid: Grid, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
         let pool = Pool::start(options.threads)?;
@@ -94,8 +106,8 @@ impl ExactCpu {
             Precision::F32 => planned::<f32>(tokens, grid, set, options),
             Precision::F64 => planned::<f64>(tokens, grid, set, options),
         });
-        let (interrupt, work) = (Interrupt::default(), Work::default());
-        Ok(Self { state, grid, set, pool, interrupt, stepped: false, work })
+        let (share, work) = (Share::of(ranks), Work::default());
+        Ok(Self { state, grid, set, pool, share, stepped: false, work })
     }
 
     /// The most bytes that n tokens in R^d take on this many threads.
@@ -137,21 +149,20 @@ impl ExactCpu {
 
 impl Engine for ExactCpu {
     fn description(&self) -> Description {
-        description(self.set, &self.pool)
+        description(self.set, &self.pool, &self.share)
     }
 
     fn heed(&mut self, interrupt: &Interrupt) {
-        self.interrupt = interrupt.clone();
+        self.share.interrupt = interrupt.clone();
     }
 
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
         let (n, d) = self.state.shape();
-        self.interrupt.clone().whole_steps(steps, |step| {
+        self.share.clone().whole_steps(steps, |step| {
             let step = step.exact()?;
             // An interrupt leaves the tokens as they were, but the strips are written over.
             self.stepped = false;
-            let taken = self.pool.install_for(n, || self.state.step(step, &self.interrupt));
-            let (report, tally) = taken.map_err(|_| Error::Interrupted("interrupted".into()))?;
+            let (report, tally) = self.share.install(&self.pool, n, || self.state.step(step, &self.share))?;
             self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
             self.stepped = true;
             Ok(report)

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::exact::width::{Integer, Width};
-use crate::error::Result;
+use crate::cpu::share::{Rows, Share, Word};
+use crate::error::{Error, Result};
 use crate::exact::{Grid, Step, TokenMatrix};
 use crate::interrupt::Interrupt;
 use crate::outcome::{Effort, StepReport, Strips};
@@ -70,13 +71,30 @@ impl std::ops::Add for Tally {
     }
 }
 
-/// Why a step was left in the middle. The state is then the one before the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a step was left in the middle, on all ranks. The state is then the one before the step.
+#[derive(Debug)]
 pub(crate) enum Left {
     /// Somebody asked for an end.
     Interrupted,
     /// It cost more than it was allowed to.
     Dear,
+    /// The other ranks cannot be heard.
+    Apart(Error),
+}
+
+impl From<Error> for Left {
+    fn from(error: Error) -> Self {
+        if let Error::Interrupted(_) = error { Self::Interrupted } else { Self::Apart(error) }
+    }
+}
+
+impl From<Left> for Error {
+    fn from(left: Left) -> Self {
+        match left {
+            Left::Apart(error) => error,
+            Left::Interrupted | Left::Dear => Self::Interrupted("interrupted".into()),
+        }
+    }
 }
 
 /// What is watched for while the packets of a step run, on any number of threads: an interrupt, and
@@ -115,6 +133,19 @@ impl<'a> Watch<'a> {
         self.interrupt.is_raised() || self.spent.load(Ordering::Relaxed) > self.limit
     }
 
+    /// Ends the step on all ranks, once everything is spent: what it took, with all rows in their places.
+    pub(crate) fn gather<X: Word>(&self, share: &Share, tally: Tally, rows: Rows<'_, X>) -> Result<Tally, Left> {
+        let spent = self.spent.load(Ordering::Relaxed);
+        let Tally { rows: computed, moved, redone, scores, boxes, shared, thin } = tally;
+        let counts = [spent, computed, moved, redone, scores, boxes, shared, thin];
+        let [spent, computed, moved, redone, scores, boxes, shared, thin] =
+            share.gather(spent > self.limit, counts, rows)?;
+        if spent > self.limit {
+            return Err(Left::Dear);
+        }
+        Ok(Tally { rows: computed, moved, redone, scores, boxes, shared, thin })
+    }
+
     /// Whether the step was taken whole, once everything is spent.
     pub(crate) fn end(&self) -> Result<(), Left> {
         match self.is_left() {
@@ -131,7 +162,7 @@ pub(crate) trait Stepper: Send + Sync {
     /// The tokens, in the stored width.
     fn tokens(&self, grid: Grid) -> Result<Tokens>;
     /// Takes a step, whole or not at all.
-    fn step(&mut self, step: &Step, interrupt: &Interrupt) -> Result<(StepReport, Tally), Left>;
+    fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left>;
     /// Argmax and strip size of every token in the last step.
     fn strips(&self) -> Strips;
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;

@@ -17,6 +17,7 @@ use crate::space::Coordinate;
 use crate::tokens::Precision;
 
 use crate::cpu::lanes::{LANES, Vectors};
+use crate::cpu::share::Word;
 
 /// Arithmetic of a precision, which is named by its float. Arrays of a packet are laid out
 /// `[coordinate][lane]`.
@@ -94,7 +95,7 @@ pub(crate) trait Width:
 
 /// A coordinate on the lattice.
 pub(crate) trait Integer:
-    Copy + Default + Eq + std::hash::Hash + BitXor<Output = Self> + BitOr<Output = Self> + Send + Sync + 'static
+    Copy + Default + Eq + std::hash::Hash + BitXor<Output = Self> + BitOr<Output = Self> + Word + Send + Sync + 'static
 {
     fn of(x: i64) -> Self;
     fn to_i64(self) -> i64;

@@ -20,6 +20,8 @@ mod kernels;
 mod near;
 mod packet;
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -29,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::{Geometry, Integrator, Mask};
 use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::ranks::{Alone, Shared};
 use crate::real::{Motion, Stage, Step, Weights};
 use crate::threads::Pool;
 use crate::tokens::{Precision, Tokens};
@@ -39,18 +42,24 @@ use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
 use crate::cpu::real::near::Boxes;
 use crate::cpu::real::packet::{StageInput, Worker};
+use crate::cpu::share::{Rows, Share};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 
 /// The CPU engine for every rule in real numbers.
-#[derive(Debug)]
 pub struct RealCpu {
     tokens: Tokens,
     set: InstructionSet,
     pool: Pool,
-    interrupt: Interrupt,
+    share: Share,
     strips: Option<Strips>,
     effort: Option<Effort>,
+}
+
+impl fmt::Debug for RealCpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealCpu").field("set", &self.set).finish_non_exhaustive()
+    }
 }
 
 /// Counts of the work of a step's packets: pairs of rows with keys, and with boxes.
@@ -62,15 +71,15 @@ struct Counters {
 
 impl Engine for RealCpu {
     fn description(&self) -> Description {
-        description(self.set, &self.pool)
+        description(self.set, &self.pool, &self.share)
     }
 
     fn heed(&mut self, interrupt: &Interrupt) {
-        self.interrupt = interrupt.clone();
+        self.share.interrupt = interrupt.clone();
     }
 
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
-        self.interrupt.clone().whole_steps(steps, |step| self.advance(step.real()?))
+        self.share.clone().whole_steps(steps, |step| self.advance(step.real()?))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
@@ -101,21 +110,29 @@ impl RealCpu {
     /// # Errors
     /// As [`crate::cpu::ExactCpu::new`].
     pub fn new(tokens: &Tokens, options: Options) -> Result<Self> {
+        Self::among(Arc::new(Alone), tokens, options)
+    }
+
+    /// As [`RealCpu::new`], on one of several ranks, as [`crate::cpu::ExactCpu::among`].
+    ///
+    /// # Errors
+    /// As [`RealCpu::new`].
+    pub fn among(ranks: Shared, tokens: &Tokens, options: Options) -> Result<Self> {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
-        let (pool, interrupt) = (Pool::start(options.threads)?, Interrupt::default());
-        Ok(Self { tokens: tokens.clone(), set, pool, interrupt, strips: None, effort: None })
+        let (pool, share) = (Pool::start(options.threads)?, Share::of(ranks));
+        Ok(Self { tokens: tokens.clone(), set, pool, share, strips: None, effort: None })
     }
 
     /// Applies one step. Where a token stops being finite, or the step is interrupted, the tokens are
     /// those before the step.
     fn advance(&mut self, step: &Step) -> Result<StepReport> {
         let counters = Counters::default();
-        let (next, strips) = self.pool.install(|| match self.tokens.precision() {
+        let next = || match self.tokens.precision() {
             Precision::F32 => self.next::<f32>(step, &counters),
             Precision::F64 => self.next::<f64>(step, &counters),
-        });
-        self.interrupt.check()?;
+        };
+        let (next, strips) = self.share.install(&self.pool, usize::MAX, next)?;
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
         self.tokens = next;
@@ -148,9 +165,9 @@ impl RealCpu {
     }
 
     /// X(t+1) before it is stored, and the strips of the first head at the first stage.
-    fn next<W: Real>(&self, step: &Step, counters: &Counters) -> (Vec<f64>, Strips) {
+    fn next<W: Real>(&self, step: &Step, counters: &Counters) -> Result<(Vec<f64>, Strips)> {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
-        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters);
+        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters)?;
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 k1.par_chunks_mut(d).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
@@ -161,7 +178,7 @@ impl RealCpu {
                     let stages = [(0.5, 2.0), (0.5, 2.0), (1.0, 1.0)];
                     let mut k = k1.clone();
                     for ((time, weight), stage) in stages.into_iter().zip(&step.stages[1..]) {
-                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), counters).0;
+                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), counters)?.0;
                         k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
                     }
                     for sum in &mut k1 {
@@ -173,7 +190,7 @@ impl RealCpu {
                 next
             }
         };
-        (next, strips)
+        Ok((next, strips))
     }
 
     /// True if keys may be left out, and there are enough for it to matter.
@@ -184,7 +201,13 @@ impl RealCpu {
 
     /// As [`Self::directions_in_order`], with rows and keys in the order of space where some keys
     /// may be left out.
-    fn directions<W: Real>(&self, step: &Step, stage: &Stage, x: &[f64], counters: &Counters) -> (Vec<f64>, Strips) {
+    fn directions<W: Real>(
+        &self,
+        step: &Step,
+        stage: &Stage,
+        x: &[f64],
+        counters: &Counters,
+    ) -> Result<(Vec<f64>, Strips)> {
         if !self.may_omit(step, stage) {
             return self.directions_in_order::<W>(step, stage, x, None, counters);
         }
@@ -193,14 +216,14 @@ impl RealCpu {
         let mut rows = vec![0.0; x.len()];
         let row = |i: u32| i as usize * d..(i as usize + 1) * d;
         rows.par_chunks_mut(d).zip(&order).for_each(|(place, &i)| place.copy_from_slice(&x[row(i)]));
-        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), counters);
+        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), counters)?;
         let (mut all, mut strips) = (rows, seen.clone());
         for ((place, &i), moved) in order.iter().enumerate().zip(moved.chunks_exact(d)) {
             all[row(i)].copy_from_slice(moved);
             strips.argmax[i as usize] = order[seen.argmax[place] as usize];
             strips.count[i as usize] = seen.count[place];
         }
-        (all, strips)
+        Ok((all, strips))
     }
 
     /// The direction of every row at one stage (`y_i − x_i` in an average, the field in a flow),
@@ -212,13 +235,14 @@ impl RealCpu {
         x: &[f64],
         omit: Option<f64>,
         counters: &Counters,
-    ) -> (Vec<f64>, Strips) {
+    ) -> Result<(Vec<f64>, Strips)> {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
         let boxes = omit.map(|omit| Boxes::new(&cloud, omit));
         let lanes = self.set.packet_rows(W::PRECISION);
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
+        let mine = Counters::default();
         let packets = all
             .par_chunks_mut(lanes * d)
             .zip(strips.argmax.par_chunks_mut(lanes))
@@ -227,7 +251,7 @@ impl RealCpu {
         packets.with_max_len(1).for_each_init(
             || (Worker::new(self.set, d), vec![0.0; lanes * d]),
             |(worker, means), (packet, ((y, argmax), count))| {
-                if self.interrupt.is_raised() {
+                if !self.share.has(packet) || self.share.interrupt.is_raised() {
                     return;
                 }
                 let first = (packet * lanes) as u32;
@@ -252,11 +276,16 @@ impl RealCpu {
                     project(&step.motion, stage, cloud.row(i as usize), y);
                 }
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
-                counters.keys.fetch_add(keys, Ordering::Relaxed);
-                counters.boxes.fetch_add(boxes, Ordering::Relaxed);
+                mine.keys.fetch_add(keys, Ordering::Relaxed);
+                mine.boxes.fetch_add(boxes, Ordering::Relaxed);
             },
         );
-        (all, strips)
+        let Strips { argmax, count } = &mut strips;
+        let counts = [mine.keys.into_inner(), mine.boxes.into_inner()];
+        let [keys, boxes] = self.share.gather(false, counts, Rows { chunk: lanes, d, x: &mut all, argmax, count })?;
+        counters.keys.fetch_add(keys, Ordering::Relaxed);
+        counters.boxes.fetch_add(boxes, Ordering::Relaxed);
+        Ok((all, strips))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::InstructionSet;
+use crate::cpu::share::{Rows, Share};
 use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::outcome::{StepReport, Strips};
@@ -62,15 +63,11 @@ impl<W: Width> BruteForce<W> {
         x
     }
 
-    /// Takes a step, unless it is interrupted or comes to cost more than `limit`.
-    pub(crate) fn step(
-        &mut self,
-        step: &Step,
-        interrupt: &Interrupt,
-        limit: Option<f64>,
-    ) -> Result<(StepReport, Tally), Left> {
+    /// Takes a step, of which this rank computes its share, unless it is interrupted or comes to cost more
+    /// than `limit`.
+    pub(crate) fn step(&mut self, step: &Step, share: &Share, limit: Option<f64>) -> Result<(StepReport, Tally), Left> {
         let (cloud, set) = (&self.cloud, self.set);
-        let (pairs, watch) = (&Pairs::of(cloud, set, self.coarse), &Watch::new(interrupt, limit));
+        let (pairs, watch) = (&Pairs::of(cloud, set, self.coarse), &Watch::new(&share.interrupt, limit));
         let (lanes, plan) = (pairs.lanes(), &PreparedStep::new(step));
         let prices = Pairs::<W>::prices(cloud.d, set, self.coarse);
         let fewest = if prices.of_scores((cloud.n * cloud.n) as u64) < ALONE { usize::MAX } else { 1 };
@@ -82,7 +79,7 @@ impl<W: Width> BruteForce<W> {
         let tallies = packets.with_min_len(fewest).with_max_len(1).map_init(
             || pairs.scratch(),
             |scratch, (packet, ((x, argmax), count))| {
-                if watch.is_left() {
+                if !share.has(packet) || watch.is_left() {
                     return Tally::default();
                 }
                 let first = (packet * lanes) as u32;
@@ -93,7 +90,9 @@ impl<W: Width> BruteForce<W> {
             },
         );
         let tally = tallies.reduce(Tally::default, |a, b| a + b);
-        watch.end()?;
+        let (n, d, next) = (cloud.n, cloud.d, &mut self.next);
+        let Strips { argmax, count } = &mut self.strips;
+        let tally = watch.gather(share, tally, Rows { chunk: lanes, d, x: &mut next[..n * d], argmax, count })?;
         std::mem::swap(&mut self.cloud.x, &mut self.next);
         self.cloud.refloat();
         // Equal tokens share exact decisions, which pays once there are many.

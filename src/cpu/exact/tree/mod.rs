@@ -28,8 +28,8 @@ use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::tree::tokens::Places;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::cpu::share::{Rows, Share};
 use crate::exact::Step;
-use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, SortSchedule, Tree, Upkeep};
@@ -325,26 +325,21 @@ impl<W: Width> TreeSearch<W> {
         }
     }
 
-    /// Takes a step, unless it is interrupted or comes to cost more than `limit` even with keys that
-    /// were just sorted.
-    pub(crate) fn step(
-        &mut self,
-        step: &Step,
-        interrupt: &Interrupt,
-        limit: Option<f64>,
-    ) -> Result<(StepReport, Tally), Left> {
+    /// Takes a step, of which this rank computes its share, unless it is interrupted or comes to cost more
+    /// than `limit` even with keys that were just sorted.
+    pub(crate) fn step(&mut self, step: &Step, share: &Share, limit: Option<f64>) -> Result<(StepReport, Tally), Left> {
         self.prepare(step);
         let patience = self.schedule.patience();
-        match self.search(step, &Watch::new(interrupt, patience.or(limit))) {
+        match self.search(step, share, &Watch::new(&share.interrupt, patience.or(limit))) {
             Err(Left::Dear) if patience.is_some() => {
                 self.sort_again(step.mask);
-                self.search(step, &Watch::new(interrupt, limit))
+                self.search(step, share, &Watch::new(&share.interrupt, limit))
             }
             taken => taken,
         }
     }
 
-    fn search(&mut self, step: &Step, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
+    fn search(&mut self, step: &Step, share: &Share, watch: &Watch<'_>) -> Result<(StepReport, Tally), Left> {
         let (keys, d) = (self.cloud.n, self.cloud.d);
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), std::mem::take(&mut self.argmax), std::mem::take(&mut self.count));
@@ -363,17 +358,18 @@ impl<W: Width> TreeSearch<W> {
             (self.next, self.argmax, self.count) = (next, argmax, count);
             watch.end()?;
             self.sort_again(step.mask);
-            return self.search(step, watch);
+            return self.search(step, share, watch);
         }
         if is_searched && !self.is_fitted {
             self.refit();
         }
         let sorted = &self.sorted_keys();
         let moves = (&mut next[..keys * d], &mut argmax[..], &mut count[..]);
-        let tally = first
-            + if is_searched { self.search_in_groups(sorted, plan, moves, has_thin, watch) } else { Tally::default() };
+        let searched = is_searched.then(|| self.search_in_groups(sorted, plan, moves, has_thin, (share, watch)));
+        let rows = Rows { chunk: ROWS[0], d, x: &mut next[..keys * d], argmax: &mut argmax, count: &mut count };
+        let tally = watch.gather(share, first + searched.unwrap_or_default(), rows);
         (self.next, self.argmax, self.count) = (next, argmax, count);
-        watch.end()?;
+        let tally = tally?;
         self.candidates = candidates;
         let report = self.report(step.t, &tally);
         if tally.moved > 0 {
@@ -395,7 +391,7 @@ impl<W: Width> TreeSearch<W> {
         plan: &PreparedStep<'_, W>,
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
         has_thin: bool,
-        watch: &Watch<'_>,
+        (share, watch): (&Share, &Watch<'_>),
     ) -> Tally {
         let (d, lanes) = (self.cloud.d, self.lanes());
         let groups = next
@@ -409,6 +405,9 @@ impl<W: Width> TreeSearch<W> {
             .map_init(
                 || (self.scratch(), Vec::with_capacity(lanes)),
                 |(scratch, rows), (group, ((x, argmax), count))| {
+                    if !share.has(group) {
+                        return Tally::default();
+                    }
                     let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
                     let (mut tally, mut spent, mut at_hand) = (Tally::default(), 0, [usize::MAX; ROWS.len()]);
                     for (packet, ((x, argmax), count)) in packets.enumerate() {

@@ -1,0 +1,257 @@
+//! One engine on several ranks ([`crate::ranks`]): the CPU engine of each, which computes its share of the
+//! rows and holds them all. Rank 0 leads: it is an engine like any other to a run, and what it is asked for
+//! it has the others do too.
+
+use crate::choice::Plan;
+use crate::cpu::{self, ExactCpu, InstructionSet, RealCpu};
+use crate::engine::interface::{Engine, Rounding};
+use crate::engine::plans::{cpu_plan, has_thin_strips};
+use crate::engine::preflight::require_cpu;
+use crate::engine::step::{Step, Steps};
+use crate::error::{Error, Result};
+use crate::exact::{Grid, VERSION};
+use crate::interrupt::Interrupt;
+use crate::model::Model;
+use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::ranks::{Ranks, Shared, agree};
+use crate::tokens::{Coordinates, Precision, Tokens};
+
+/// The CPU engine on one of several ranks, all of which open it alike and then take the same steps.
+///
+/// # Errors
+/// On all ranks, as [`crate::engine::on_cpu`] on one of them; other tokens or another program than rank 0.
+pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    let fits = cpu_plan(plan, model, tokens.d()).and_then(|()| require_cpu(tokens, plan));
+    agree(ranks.as_ref(), fits)?;
+    let set = Some(common_set(ranks.as_ref(), tokens)?);
+    let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+    let opened: Result<Box<dyn Engine>> = if model.is_exact() {
+        ExactCpu::among(ranks.clone(), tokens, grid, options).map(|engine| Box::new(engine) as _)
+    } else {
+        RealCpu::among(ranks.clone(), tokens, options).map(|engine| Box::new(engine) as _)
+    };
+    agree(ranks.as_ref(), opened)
+}
+
+/// The instruction set of all ranks: costs, and the last bits of rules in real numbers, depend on it.
+fn common_set(ranks: &dyn Ranks, tokens: &Tokens) -> Result<InstructionSet> {
+    let best = InstructionSet::best();
+    let what = [tokens.hash().as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), &VERSION.to_ne_bytes()].concat();
+    let has = [best as u8, u8::from(best.has_byte_products())];
+    let all = ranks.all_gather(&[&has[..], &what].concat())?;
+    if let Some(rank) = all.iter().position(|told| told[2..] != all.of(0)[2..]) {
+        return Err(Error::input(format!(
+            "rank {rank} has other tokens than rank 0, or another version of localmax; start the same one on all ranks"
+        )));
+    }
+    let avx2 = |told: &[u8]| told[0] >= InstructionSet::Avx2 as u8;
+    Ok(match best {
+        _ if all.iter().all(|told| told[..2] == has) => best,
+        _ if all.iter().all(avx2) => InstructionSet::Avx2,
+        _ => InstructionSet::Portable,
+    })
+}
+
+/// The state that ranks open an engine on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// What names the system, the same on all ranks.
+    pub system: String,
+    /// The plan.
+    pub plan: Plan,
+    /// The lattice of an exact rule.
+    pub grid: Grid,
+    /// The tokens.
+    pub tokens: Tokens,
+}
+
+/// What rank 0 has the others do.
+#[derive(Debug, PartialEq)]
+enum Order {
+    Open(Start),
+    /// Steps, by their t.
+    Steps(Vec<u64>),
+    End,
+}
+
+impl Order {
+    fn tell(&self, ranks: &dyn Ranks) -> Result<()> {
+        ranks.all_gather(&self.bytes()).map(drop)
+    }
+
+    fn hear(ranks: &dyn Ranks) -> Result<Self> {
+        let other =
+            || Error::device("the ranks of this run are at different places; start the same program on all of them");
+        Self::of(ranks.all_gather(&[])?.of(0)).ok_or_else(other)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::End => vec![b'e'],
+            Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
+            Self::Open(Start { system, plan, grid, tokens }) => {
+                let width = grid.precision.name();
+                let (plan, exponent, n, d) = (plan.name(), grid.exponent, tokens.n(), tokens.d());
+                let mut bytes = format!("o{system} {plan} {width} {exponent} {n} {d}\n").into_bytes();
+                match tokens.coordinates() {
+                    Coordinates::F32(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
+                    Coordinates::F64(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
+                }
+                bytes
+            }
+        }
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (b'e', []) => Some(Self::End),
+            (b's', t) => Some(Self::Steps(
+                t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
+            )),
+            (b'o', start) => {
+                let end = start.iter().position(|byte| *byte == b'\n')?;
+                let mut words = std::str::from_utf8(&start[..end]).ok()?.split(' ');
+                let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
+                let wide = words.next()? == Precision::F64.name();
+                let precision = if wide { Precision::F64 } else { Precision::F32 };
+                let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
+                let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+                let x = &start[end + 1..];
+                let coordinates = if wide {
+                    let of = |x: &[u8]| x.try_into().ok().map(f64::from_ne_bytes);
+                    Coordinates::F64(x.chunks(8).map(of).collect::<Option<_>>()?)
+                } else {
+                    let of = |x: &[u8]| x.try_into().ok().map(f32::from_ne_bytes);
+                    Coordinates::F32(x.chunks(4).map(of).collect::<Option<_>>()?)
+                };
+                Some(Self::Open(Start { system, plan, grid, tokens: Tokens::from_flat(n, d, coordinates).ok()? }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Rank 0, whose end, however it comes, is that of the others.
+pub struct Lead(Shared);
+
+impl Lead {
+    /// Leads the other ranks, which [`follow`].
+    pub fn of(ranks: &Shared) -> Self {
+        Self(ranks.clone())
+    }
+
+    /// Opens an engine on all ranks. It takes steps of `model` alone, of which only their t is told.
+    ///
+    /// # Errors
+    /// As [`on_ranks`]; a rank that does not know the system.
+    pub fn open(ranks: &Shared, start: Start, model: &Model) -> Result<Box<dyn Engine>> {
+        let order = Order::Open(start);
+        order.tell(ranks.as_ref())?;
+        agree(ranks.as_ref(), Ok(()))?;
+        let Order::Open(Start { plan, grid, tokens, .. }) = order else {
+            return Err(Error::device("no engine was asked for"));
+        };
+        let engine = on_ranks(ranks, plan, model, &tokens, grid)?;
+        Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        // In a panic the ranks are anywhere, and the transport ends them.
+        if self.0.size() > 1 && !std::thread::panicking() {
+            let _ = Order::End.tell(self.0.as_ref());
+        }
+    }
+}
+
+/// The engine of rank 0.
+struct Leader {
+    engine: Box<dyn Engine>,
+    ranks: Shared,
+}
+
+impl Engine for Leader {
+    fn description(&self) -> Description {
+        self.engine.description()
+    }
+
+    fn rounding(&self) -> Rounding {
+        self.engine.rounding()
+    }
+
+    fn heed(&mut self, interrupt: &Interrupt) {
+        self.engine.heed(interrupt);
+    }
+
+    fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
+        Order::Steps(steps.iter().map(Step::t).collect()).tell(self.ranks.as_ref())?;
+        self.engine.step(steps)
+    }
+
+    fn tokens(&mut self) -> Result<Tokens> {
+        self.engine.tokens()
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        self.engine.effort()
+    }
+
+    fn strips(&mut self) -> Result<Strips> {
+        self.engine.strips()
+    }
+
+    fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        self.engine.masks(step, rows)
+    }
+}
+
+/// Does on a rank other than 0 what rank 0 asks for, until that ends. `model` is the system that a start
+/// names. A raised `interrupt` ends the run, as on rank 0.
+///
+/// # Errors
+/// Another rank has ended, or cannot be reached. All other errors are those of rank 0, which tells them.
+pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Start) -> Result<Model>) -> Result<()> {
+    let mut held: Option<(Box<dyn Engine>, Steps)> = None;
+    loop {
+        match Order::hear(ranks.as_ref())? {
+            Order::End => return Ok(()),
+            Order::Open(start) => {
+                held = None; // before there is a second one
+                let Ok(model) = agree(ranks.as_ref(), model(&start)) else { continue };
+                let Ok(mut engine) = on_ranks(ranks, start.plan, &model, &start.tokens, start.grid) else { continue };
+                engine.heed(interrupt);
+                held = Some((engine, Steps::new(&model, start.grid, start.tokens.d())));
+            }
+            Order::Steps(t) => {
+                let Some((engine, steps)) = &mut held else { return Err(Error::device("a step of no engine")) };
+                let batch: Vec<Step> = t.into_iter().map(|t| steps.at(t)).collect::<Result<_>>()?;
+                if let Err(error @ Error::Device(_)) = engine.step(&batch) {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An order read as another one would have ranks compute different things.
+    #[test]
+    fn orders_come_as_they_were_told() {
+        let of = |coordinates: Coordinates, precision| {
+            let (system, grid) = ("a1f".into(), Grid { exponent: -3, precision });
+            Order::Open(Start { system, plan: Plan::Tree, grid, tokens: Tokens::from_flat(2, 3, coordinates).unwrap() })
+        };
+        let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
+        let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
+        for order in [Order::End, Order::Steps(vec![7, u64::MAX]), Order::Steps(vec![]), wide, single] {
+            assert_eq!(Order::of(&order.bytes()).unwrap(), order);
+        }
+        for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"oa tree f32 0 2 3\n1234"] {
+            assert!(Order::of(bytes).is_none());
+        }
+    }
+}

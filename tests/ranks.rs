@@ -1,0 +1,363 @@
+//! One run on several ranks: the bits, the effort and the folder of one. Here ranks are threads of one
+//! process; `tests/mpi.rs` has them started by mpirun.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use localmax::choice::Plan;
+use localmax::engine::{Engine, Lead, Start, Steps, first_state, follow, on_cpu, on_ranks};
+use localmax::error::{Error, Result};
+use localmax::exact::Grid;
+use localmax::init::{Cloud, CloudSample};
+use localmax::interrupt::Interrupt;
+use localmax::io::config::{Config, Override};
+use localmax::model::{Integrator, Matrix, Model, StripForm};
+use localmax::outcome::{Effort, StepReport};
+use localmax::ranks::{Alone, Inside, Shared};
+use localmax::run::checkpoint::Checkpoint;
+use localmax::run::opening::{self, Opening};
+use localmax::run::record::{self, Callbacks};
+use localmax::run::resume::{self, Request};
+use localmax::run::{Options, Place, RunDir, among};
+use localmax::tokens::{Precision, Tokens};
+
+/// What every rank makes, in their order.
+fn on_all<T: Send>(size: usize, work: impl Fn(Shared) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let begin = |ranks: Inside| scope.spawn(|| work(Arc::new(ranks)));
+        let begun: Vec<_> = Inside::of(size).into_iter().map(begin).collect();
+        begun.into_iter().map(|rank| rank.join().expect("a rank")).collect()
+    })
+}
+
+/// A system, with its tokens and steps.
+struct System {
+    name: String,
+    model: Model,
+    tokens: Tokens,
+    grid: Grid,
+    steps: u64,
+}
+
+fn cloud(cloud: Cloud, n: usize, d: usize, precision: Precision) -> Tokens {
+    CloudSample::new(cloud, n, d).tokens(7, precision).expect("a cloud")
+}
+
+impl System {
+    fn new(name: &str, model: Model, tokens: &Tokens, steps: u64) -> Self {
+        let (first, grid) = first_state(&model, tokens, tokens.precision()).expect("tokens");
+        let name = format!("{name}, n = {}, d = {}, {}", first.n(), first.d(), grid.precision.name());
+        Self { name, model, tokens: first, grid, steps }
+    }
+
+    /// Hash, report, effort and strips of every step.
+    fn take(&self, engine: &mut dyn Engine) -> Vec<(String, StepReport, Option<Effort>, u64)> {
+        let mut steps = Steps::new(&self.model, self.grid, self.tokens.d());
+        let one = |t| {
+            let report = engine.step(&[steps.at(t).expect("a step")]).expect("a step")[0];
+            let strips = engine.strips().expect("strips");
+            let sum = strips.argmax.iter().zip(&strips.count).zip(1..).map(|((a, c), i)| i * u64::from(a ^ c)).sum();
+            (engine.tokens().expect("tokens").hash().to_hex().to_string(), report, engine.effort(), sum)
+        };
+        (0..self.steps).map(one).collect()
+    }
+
+    fn holds(&self, plan: Plan, sizes: &[usize]) -> Option<Effort> {
+        let mut alone = on_cpu(plan, &self.model, &self.tokens, self.grid).expect("an engine");
+        let right = self.take(alone.as_mut());
+        for &size in sizes {
+            let found = on_all(size, |ranks| {
+                self.take(on_ranks(&ranks, plan, &self.model, &self.tokens, self.grid).expect("an engine").as_mut())
+            });
+            for (rank, found) in found.iter().enumerate() {
+                assert!(*found == right, "{}, plan {}: rank {rank} of {size}", self.name, plan.name());
+            }
+        }
+        right.last().and_then(|step| step.2)
+    }
+}
+
+fn localmax(delta: f64, form: StripForm) -> Model {
+    Model::localmax(delta).unwrap().strip(form).unwrap().alpha(0.5).unwrap()
+}
+
+/// A symmetric positive definite A that mixes coordinates.
+fn matrix(d: usize) -> Matrix {
+    let entry = |r: usize, c: usize| f64::from(u8::from(r == c)) + 1.0 / (d + r + c) as f64;
+    Matrix::dense(&(0..d).map(|r| (0..d).map(|c| entry(r, c)).collect()).collect::<Vec<_>>()).expect("a matrix")
+}
+
+/// Were a row computed twice or by nobody, or against an old key, a run on a cluster would be another one
+/// than on a desk.
+#[test]
+fn ranks_have_the_bits_of_one_process() {
+    use Precision::{F32, F64};
+    let mixed = |delta, form, d| localmax(delta, form).matrix(matrix(d)).unwrap();
+    let small = [
+        System::new("score", localmax(0.1, StripForm::Score), &cloud(Cloud::Gaussian, 203, 1, F32), 5),
+        System::new("hardmax", Model::hardmax().alpha(1.0).unwrap(), &cloud(Cloud::Ties, 203, 2, F64), 5),
+        System::new("width", mixed(0.3, StripForm::Width, 3), &cloud(Cloud::Clusters, 203, 3, F64), 5),
+        System::new("a-norm", mixed(0.5, StripForm::ANorm, 8), &cloud(Cloud::Gaussian, 203, 8, F32), 5),
+        System::new("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), &cloud(Cloud::Gaussian, 131, 40, F32), 5),
+        System::new("causal", localmax(0.3, StripForm::Score).causal(), &cloud(Cloud::Ties, 203, 3, F32), 5),
+        System::new("fewer tokens than ranks", localmax(0.1, StripForm::Score), &cloud(Cloud::Gaussian, 2, 3, F32), 5),
+    ];
+    for system in &small {
+        for plan in [Plan::Auto, Plan::Brute] {
+            system.holds(plan, &[1, 2, 3, 7, 64]);
+        }
+    }
+    small[4].holds(Plan::Filter, &[3]);
+}
+
+/// A search deals groups of a thousand keys, which must be the same ones on all ranks: sorts and merges are
+/// decided by counts over all of them. Late and tied states have few keys, and then none for most ranks.
+#[test]
+fn searches_are_shared_and_sort_alike() {
+    let score = || localmax(0.01, StripForm::Score);
+    let late = {
+        let mut half = on_cpu_of(&score(), &cloud(Cloud::Gaussian, 3000, 3, Precision::F32));
+        half.advance(40).expect("steps");
+        half.tokens().expect("tokens")
+    };
+    for (name, model, tokens, plan) in [
+        ("tree", score(), cloud(Cloud::Gaussian, 5000, 3, Precision::F32), Plan::Tree),
+        ("tied", score(), cloud(Cloud::Ties, 5000, 3, Precision::F32), Plan::Auto),
+        ("late", score(), late, Plan::Tree),
+        ("causal tree", score().causal(), cloud(Cloud::Gaussian, 3000, 2, Precision::F64), Plan::Tree),
+        ("norms", Model::hardmax(), cloud(Cloud::Gaussian, 3000, 8, Precision::F32), Plan::Norm),
+        ("directions", Model::hardmax(), cloud(Cloud::Gaussian, 20_000, 3, Precision::F32), Plan::Auto),
+    ] {
+        let effort = System::new(name, model, &tokens, 8).holds(plan, &[2, 3]).expect("an effort");
+        if name == "directions" {
+            assert_eq!(effort.plan, Plan::Direction);
+        }
+    }
+}
+
+fn on_cpu_of(model: &Model, tokens: &Tokens) -> localmax::Simulation {
+    localmax::Simulation::new(model, tokens, localmax::Engine::Cpu).expect("a run")
+}
+
+/// Where all tokens meet in a step, the next one is left in the middle: on all ranks, at the cost that one
+/// process leaves it at.
+#[test]
+fn a_step_that_turns_out_dear_is_left_on_all_ranks() {
+    let n = 17_000; // so many that costs are watched
+    let mut rows: Vec<f32> = cloud(Cloud::Gaussian, n, 3, Precision::F32).to_f64().iter().map(|&x| x as f32).collect();
+    rows[..6].copy_from_slice(&[30.0, 0.0, 0.0, -30.0, 0.0, 0.0]);
+    let tokens = Tokens::from_flat(n, 3, rows).expect("a cloud");
+    let model = Model::localmax(1e-4).unwrap().gamma(0.9999).unwrap();
+    let effort = System::new("poles", model, &tokens, 3).holds(Plan::Tree, &[2, 5]).expect("an effort");
+    assert!(effort.rows < n / 10, "the step was not left for a sort: {effort:?}");
+}
+
+/// A row of a rule in real numbers sums its keys in one order, whoever computes it.
+#[test]
+fn rules_in_real_numbers_do_not_depend_on_ranks() {
+    use Precision::{F32, F64};
+    let sphere = || Model::sphere(4.0, 0.1).unwrap();
+    for (name, model, tokens) in [
+        ("softmax", Model::softmax(2.0).unwrap(), cloud(Cloud::Gaussian, 203, 3, F32)),
+        ("softmax, keys left out", Model::softmax(40.0).unwrap().omit(1e-6), cloud(Cloud::Gaussian, 3000, 3, F64)),
+        ("causal softmax", Model::softmax(2.0).unwrap().causal(), cloud(Cloud::Gaussian, 150, 40, F64)),
+        ("markov", Model::markov(2.0, 5).unwrap(), cloud(Cloud::Gaussian, 150, 3, F64)),
+        ("sphere", sphere(), cloud(Cloud::Sphere, 300, 3, F64)),
+        ("sphere, four stages", sphere().integrator(Integrator::Rk4).unwrap(), cloud(Cloud::Sphere, 300, 3, F32)),
+    ] {
+        System::new(name, model, &tokens, 3).holds(Plan::Auto, &[1, 2, 7, 64]);
+    }
+}
+
+/// Goes on, whatever happens.
+#[derive(Default)]
+struct Quiet(Interrupt);
+
+impl Callbacks for Quiet {
+    fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
+        Err(Error::device(lost.to_string()))
+    }
+
+    fn interrupt(&self) -> Interrupt {
+        self.0.clone()
+    }
+
+    fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+        if self.0.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn config(steps: u64) -> Config {
+    let changes = [
+        "tokens.n=150",
+        &format!("run.steps={steps}"),
+        "output.checkpoint_seconds=1e-9",
+        "output.frames=\"every 3\"",
+        "output.measures=\"every 2\"",
+    ];
+    let changes: Vec<_> = changes.iter().map(|text| Override::set(text).unwrap()).collect();
+    Config::preset("default", &changes).expect("a config")
+}
+
+/// Takes a new run, or one on from its last checkpoint, on some ranks.
+fn run(size: usize, path: &Path, steps: u64, more: u64) -> Vec<Result<()>> {
+    on_all(size, |ranks| {
+        if ranks.rank() > 0 {
+            return among::follow(&ranks, &Interrupt::default(), |_| Ok(config(steps)));
+        }
+        let _lead = Lead::of(&ranks);
+        if !path.exists() {
+            let mut config = config(steps);
+            let place = Place::new(Some(path), "r")?;
+            let options = Options { verify_every: 4, no_plot: true, ..Options::default() };
+            let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, |_| {})?;
+            return record::begin(&config, &place, start, engine, &mut Quiet::default()).map(drop);
+        }
+        let run = RunDir::open(path)?;
+        let _lock = run.lock()?;
+        let left = resume::look(&run, Request { more, ..Request::default() })?;
+        let mut start = left.checkpoint.expect("a checkpoint");
+        let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
+        let engine = among::open_engine(&ranks, &left.config, &start.tokens, grid, &mut |_| {})?;
+        start.progress.continue_with(engine.description());
+        run.cut_back(Some(&start))?;
+        left.config.save(run.path())?;
+        record::go_on(&left.config, &run, start, engine, &mut Quiet::default()).map(drop)
+    })
+}
+
+/// Every file of a folder, meta.json without what may differ, and without checkpoints, which hold the same.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.strip_prefix(folder).unwrap().display().to_string();
+        let bytes = fs::read(&path).unwrap();
+        if name == "meta.json" {
+            let mut meta: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            for key in ["engine", "segments", "timings"] {
+                assert!(meta.as_object_mut().unwrap().remove(key).is_some(), "{key} of {meta}");
+            }
+            found.insert(name, meta.to_string().into_bytes());
+        } else if name == "effort.csv" {
+            // The last column is a time.
+            let rows = String::from_utf8(bytes).unwrap();
+            let counts: Vec<&str> = rows.lines().filter_map(|row| Some(row.rsplit_once(',')?.0)).collect();
+            found.insert(name, counts.join("\n").into_bytes());
+        } else if name != ".lock" && !name.starts_with("checkpoints") {
+            found.insert(name, bytes);
+        }
+    }
+    found
+}
+
+/// What a run of several ranks leaves is taken for that of one, compared with it, and gone on with.
+#[test]
+fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let all_well = |ends: Vec<Result<()>>| ends.into_iter().for_each(|end| end.expect("a run"));
+    all_well(run(1, &path("whole"), 12, 0));
+    let whole = files(&path("whole"));
+    assert!(
+        whole.contains_key("frames/step_000000000003.npy") && whole.contains_key("effort.csv"),
+        "{:?}",
+        whole.keys()
+    );
+    for size in [2, 7] {
+        let name = format!("on {size}");
+        all_well(run(size, &path(&name), 12, 0));
+        let found = files(&path(&name));
+        for (file, bytes) in &whole {
+            assert!(found.get(file) == Some(bytes), "{size} ranks: {file}");
+        }
+        assert_eq!(found.len(), whole.len());
+        let meta = fs::read_to_string(path(&name).join("meta.json")).unwrap();
+        assert!(meta.contains(&format!("on each of {size} ranks")), "{meta}");
+    }
+    all_well(run(3, &path("parts"), 5, 0));
+    all_well(run(2, &path("parts"), 5, 4));
+    all_well(run(1, &path("parts"), 9, 3));
+    let (parts, skip) = (files(&path("parts")), ["config.toml", "meta.json", "effort.csv"]);
+    for (file, bytes) in whole.iter().filter(|(file, _)| !skip.contains(&file.as_str())) {
+        assert!(parts.get(file) == Some(bytes), "in parts: {file}");
+    }
+}
+
+/// An error on one rank must be told by rank 0 and end all: a job that hangs costs a night.
+#[test]
+fn what_fails_on_one_rank_ends_all() {
+    let tokens = cloud(Cloud::Gaussian, 300, 3, Precision::F32);
+    let system = System::new("score", localmax(0.1, StripForm::Score), &tokens, 4);
+    let start = || Start { system: "s".into(), plan: Plan::Brute, grid: system.grid, tokens: system.tokens.clone() };
+    // A config that one rank cannot read.
+    let ends = on_all(4, |ranks| {
+        if ranks.rank() == 0 {
+            let _lead = Lead::of(&ranks);
+            return Lead::open(&ranks, start(), &system.model).map(drop).map_err(|error| error.to_string());
+        }
+        let fails = ranks.rank() == 2;
+        let model =
+            |_: &Start| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
+        follow(&ranks, &Interrupt::default(), model).map_err(|error| error.to_string())
+    });
+    assert_eq!(ends, [Err("rank 2: there is no such file".into()), Ok(()), Ok(()), Ok(())]);
+    // Other tokens than rank 0's.
+    let ends = on_all(3, |ranks| {
+        let mut tokens = system.tokens.clone();
+        if ranks.rank() == 1 {
+            let (first, _) =
+                first_state(&system.model, &cloud(Cloud::Ties, 300, 3, Precision::F32), Precision::F32).unwrap();
+            tokens = first;
+        }
+        on_ranks(&ranks, Plan::Auto, &system.model, &tokens, system.grid).err().map(|error| error.to_string())
+    });
+    assert!(
+        ends.iter().all(|end| end.as_ref().is_some_and(|text| text.starts_with("rank 1 has other tokens"))),
+        "{ends:?}"
+    );
+    // A rank that is interrupted: all leave the step, and none has taken it.
+    for plan in [Plan::Brute, Plan::Tree] {
+        let ends = on_all(3, |ranks| {
+            let mut engine = on_ranks(&ranks, plan, &system.model, &system.tokens, system.grid).unwrap();
+            let (interrupt, mut steps) = (Interrupt::default(), Steps::new(&system.model, system.grid, 3));
+            engine.heed(&interrupt);
+            engine.step(&[steps.at(0).unwrap()]).unwrap();
+            let before = engine.tokens().unwrap().hash();
+            if ranks.rank() == 1 {
+                interrupt.raise();
+            }
+            let left = engine.step(&[steps.at(1).unwrap()]);
+            (matches!(left, Err(Error::Interrupted(_))), engine.tokens().unwrap().hash() == before)
+        });
+        assert_eq!(ends, [(true, true); 3], "{}", plan.name());
+    }
+    // A rank that is gone.
+    let ends = on_all(3, |ranks| {
+        let mut engine = on_ranks(&ranks, Plan::Brute, &system.model, &system.tokens, system.grid).unwrap();
+        let mut steps = Steps::new(&system.model, system.grid, 3);
+        engine.step(&[steps.at(0).unwrap()]).unwrap();
+        ranks.rank() == 1 || matches!(engine.step(&[steps.at(1).unwrap()]), Err(Error::Device(_)))
+    });
+    assert_eq!(ends, [true; 3]);
+}
+
+/// Engines that have no ranks are refused in one line.
+#[test]
+fn ranks_are_of_the_cpu_engine() {
+    let mut config = config(3);
+    config.run.engine = localmax::Engine::Gpu;
+    let two: Shared = Arc::new(Inside::of(2).remove(0));
+    let error = among::config(&two, &config).unwrap_err().to_string();
+    assert_eq!(error, "run.engine is \"gpu\", and 2 ranks share the rows of the cpu engine alone; take cpu or auto");
+    let alone: Shared = Arc::new(Alone);
+    assert!(among::config(&alone, &config).is_ok());
+}
