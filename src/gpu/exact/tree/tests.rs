@@ -24,7 +24,7 @@ fn devices() -> Vec<Device> {
 type Listed = (Vec<(Vec<i64>, u32, u32)>, Vec<u32>);
 
 fn listed(state: &TreeSearch) -> Listed {
-    let (keys, d) = (state.keys as usize, state.d as usize);
+    let (keys, d) = (state.keys() as usize, state.d as usize);
     let per = if state.grid.precision == Precision::F32 { 1 } else { 2 };
     let read = |name, words| block_on(state.resident.read(name, words)).expect("a buffer");
     let rows = coordinates(&read(("tokens", state.sides.tokens), keys * d * per), state.grid.precision);
