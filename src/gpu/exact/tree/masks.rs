@@ -1,5 +1,7 @@
 //! C_i of single rows, by the decisions of a step.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::exact::{Step, StripWidth};
 use crate::gpu::exact::job::{ARGMAX, Job};
@@ -70,7 +72,7 @@ impl TreeSearch {
         self.resident.queue.finish().await?;
         let line = base.n.div_ceil(LEAF as u32) as usize;
         let bits = self.resident.read(("bits", 0), wanted.len() * line).await?;
-        Ok(bits.chunks_exact(line).map(|bits| members_of(bits, 0)).collect())
+        Ok(bits.chunks_exact(line).map(|bits| members_of(bits, 0..base.n)).collect())
     }
 
     /// The keys of C_i of each wanted key, by the trees of all parts; `owner` has the key of each token.
@@ -98,7 +100,7 @@ impl TreeSearch {
                 match base.width_kind {
                     ARGMAX if part == 0 => members.push(owner[bits[0] as usize]),
                     ARGMAX => {}
-                    _ if is_seen => members.extend(members_of(bits, first)),
+                    _ if is_seen => members.extend(members_of(bits, first..first + keys)),
                     _ => {}
                 }
             }
@@ -108,11 +110,8 @@ impl TreeSearch {
     }
 }
 
-/// The keys whose bits are set, counted from one.
-fn members_of(bits: &[u32], first: u32) -> Vec<u32> {
-    let of_word = |(word, bits): (u32, &u32)| {
-        let bits = *bits;
-        (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| first + 32 * word + i)
-    };
-    (0..).zip(bits).flat_map(of_word).collect()
+/// Those of some keys whose bits are set. In a last word that is not full there may be more.
+fn members_of(bits: &[u32], keys: Range<u32>) -> Vec<u32> {
+    let is_set = |at: usize| bits[at / 32] >> (at % 32) & 1 == 1;
+    keys.enumerate().filter(|&(at, _)| is_set(at)).map(|(_, key)| key).collect()
 }

@@ -5,6 +5,7 @@ use pollster::block_on;
 use crate::error::Error;
 use crate::exact::Steps;
 use crate::gpu::adapter::Adapter;
+use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::tree::*;
 use crate::model::{Gain, Matrix, Model, Operator, Rule, StripForm};
 use crate::schedule::Schedule;
@@ -168,6 +169,81 @@ fn a_step_that_turns_dear_is_taken_again() {
                 let batch = 1;
                 assert_eq!(run(None, batch), (counts, reports.clone(), hash), "{batch} steps at once");
             }
+        }
+    }
+}
+
+/// Limits that hold little more than the reports of steps, and a number of tokens that makes so many
+/// parts under them.
+fn of_parts(d: usize, precision: Precision, parts: u32, adapter: &Adapter) -> (usize, wgpu::Limits) {
+    let bytes = 57 * 256;
+    let (max_storage_buffer_binding_size, max_buffer_size) = (bytes, bytes * 3 / 2);
+    let limits = wgpu::Limits { max_storage_buffer_binding_size, max_buffer_size, ..adapter.limits() };
+    let count = |n: usize| {
+        let layout = Layout::new((n, d), precision, &limits).expect("a layout");
+        Parts::of(n as u32, layout.part).count()
+    };
+    let n = (1..).map(|k| 50 * k + 7).find(|&n| count(n) >= parts).expect("a number");
+    assert_eq!(count(n), parts, "n = {n}, d = {d}");
+    (n, limits)
+}
+
+/// Clouds beyond one binding were refused once. From one part to the next a tie may go to another
+/// token, a key may count twice or a mask may let in too much.
+#[test]
+fn parts_of_the_keys_find_what_brute_force_finds() {
+    let turned = |d: usize| {
+        let entry = |r: usize, c: usize| ((r * 7 + c * 13 + 5) % 11) as f64 / 22.0 - 0.2 + f64::from(u8::from(r == c));
+        Matrix::dense(&(0..d).map(|r| (0..d).map(|c| entry(r, c)).collect()).collect::<Vec<_>>()).expect("square")
+    };
+    let strip = |delta, strip| Rule::Localmax { delta: Schedule::Constant(delta), strip };
+    let (few, many) = (StripForm::Score, StripForm::Width);
+    let cases = [
+        (2, 3, Precision::F32, strip(0.05, few), Mask::Full, false),
+        (5, 3, Precision::F32, strip(0.4, StripForm::ANorm), Mask::Full, true),
+        (5, 2, Precision::F32, strip(0.1, many), Mask::Causal, true),
+        (2, 8, Precision::F64, strip(0.3, many), Mask::Full, true),
+        (5, 3, Precision::F64, strip(0.0, few), Mask::Causal, false),
+        (5, 8, Precision::F32, strip(0.2, few), Mask::Full, false),
+        (2, 2, Precision::F64, strip(0.02, StripForm::ANorm), Mask::Full, false),
+        (5, 2, Precision::F32, Rule::Hardmax, Mask::Full, false),
+        (2, 3, Precision::F32, Rule::Hardmax, Mask::Causal, true),
+        (5, 3, Precision::F32, Rule::FrankWolfe, Mask::Full, true),
+        (2, 2, Precision::F64, Rule::FrankWolfe, Mask::Causal, false),
+    ];
+    for device in devices() {
+        for (parts, d, precision, rule, mask, dense) in &cases {
+            let (d, precision) = (*d, *precision);
+            let (n, limits) = of_parts(d, precision, *parts, device.adapter());
+            let at = format!("n = {n}, {parts} parts, d = {d}, {precision:?}, {rule:?}, {mask:?}, dense {dense}");
+            // Two of three tokens coincide with others, some in other parts; token 0 is at the origin.
+            let kind = |i: usize| if i.is_multiple_of(3) { i } else { i * 7919 % 400 * 3 };
+            let coordinate = |i: usize, k: usize| (kind(i) * (7919 + 104_729 * k) % 65_521) as f64 / 65_521.0 - 0.5;
+            let rows: Vec<f64> = (0..n * d).map(|at| if at < d { 0.0 } else { coordinate(at / d, at % d) }).collect();
+            let tokens = Tokens::from_flat(n, d, rows).expect("tokens");
+            let grid = Grid::of(&tokens, precision);
+            let scores = Operator::constant(if *dense { turned(d) } else { Matrix::Identity });
+            let model = Model::averaging(rule.clone(), scores, *mask, Gain::Alpha(Schedule::Constant(1.0)));
+            let mut steps = Steps::new(&model, grid, d);
+            let steps: Vec<Step> = (0..8).map(|t| steps.at(t).expect("a step")).collect();
+            block_on(async {
+                let small = Device::open_within(device.adapter(), limits)?;
+                let mut brute = BruteForce::new(&device, &tokens, grid, *dense).await?;
+                let mut search = TreeSearch::new(&small, &tokens, grid, *dense, Upkeep::default()).await?;
+                assert_eq!(search.parts.count(), *parts, "{at}");
+                for steps in [&steps[..1], &steps[1..2], &steps[2..]] {
+                    let rows: Vec<usize> = (0..n).step_by(71).chain([1, n - 1]).collect();
+                    assert_eq!(search.masks(&steps[0], &rows).await?, brute.masks(&steps[0], &rows).await?, "{at}");
+                    let (got, want) = (search.step(steps).await?, brute.step(steps).await?);
+                    let known =
+                        |r: &crate::outcome::StepReport| (r.t, r.moved, r.strip_min, r.strip_max, r.strip_total);
+                    assert!(got.iter().map(known).eq(want.iter().map(known)), "{at}: {got:?}, not {want:?}");
+                    assert!(search.strips().await? == brute.strips().await?, "{at}: argmaxes or counts");
+                    assert!(search.tokens().await? == brute.tokens().await?, "{at}");
+                }
+                Ok::<_, Error>(())
+            })
+            .expect("runs");
         }
     }
 }
