@@ -148,10 +148,10 @@ fn a_step_that_turns_dear_is_taken_again() {
         let plain = scores == Matrix::Identity;
         let (tokens, grid, steps) = steps_of(FEW as usize + 100, 12, 18, Operator::constant(scores));
         for device in devices() {
-            let run = |sort_every, batch: usize| {
+            let run = |device: &Device, sort_every, batch: usize| {
                 block_on(async {
                     let upkeep = Upkeep { sort_every, merge: true };
-                    let mut search = TreeSearch::new(&device, &tokens, grid, !plain, upkeep).await?;
+                    let mut search = TreeSearch::new(device, &tokens, grid, !plain, upkeep).await?;
                     let mut reports = Vec::new();
                     for steps in steps.chunks(batch) {
                         reports.extend(search.step(steps).await?);
@@ -161,31 +161,36 @@ fn a_step_that_turns_dear_is_taken_again() {
                 })
                 .expect("a run")
             };
-            let (_, reports, hash) = run(Some(1), 18);
-            let (counts, also, same) = run(None, 18);
+            let (_, reports, hash) = run(&device, Some(1), 18);
+            let (counts, also, same) = run(&device, None, 18);
             assert_eq!((also, same), (reports.clone(), hash));
             assert!(counts[1] > 0, "no step was left: {counts:?}");
             if plain {
                 let batch = 1;
-                assert_eq!(run(None, batch), (counts, reports.clone(), hash), "{batch} steps at once");
+                assert_eq!(run(&device, None, batch), (counts, reports.clone(), hash), "{batch} steps at once");
+                // The same where every part has a say in what a step may cost.
+                let (counts, also, same) = run(&of_small_bindings(device.adapter(), 100 << 10), None, 18);
+                assert_eq!((also, same), (reports, hash), "in parts");
+                assert!(counts[1] > 0, "no step was left in parts: {counts:?}");
             }
         }
     }
 }
 
-/// Limits that hold little more than the reports of steps, and a number of tokens that makes so many
-/// parts under them.
-fn of_parts(d: usize, precision: Precision, parts: u32, adapter: &Adapter) -> (usize, wgpu::Limits) {
-    let bytes = 57 * 256;
+/// An adapter that binds little more than the reports of steps, so that few tokens are in several parts.
+fn of_small_bindings(adapter: &Adapter, bytes: u64) -> Device {
     let (max_storage_buffer_binding_size, max_buffer_size) = (bytes, bytes * 3 / 2);
     let limits = wgpu::Limits { max_storage_buffer_binding_size, max_buffer_size, ..adapter.limits() };
+    Device::open_within(adapter, limits).expect("a device")
+}
+
+/// Tokens that come in so many parts.
+fn tokens_of_parts(d: usize, precision: Precision, parts: u32, device: &Device) -> usize {
     let count = |n: usize| {
-        let layout = Layout::new((n, d), precision, &limits).expect("a layout");
+        let layout = Layout::new((n, d), precision, device.limits()).expect("a layout");
         Parts::of(n as u32, layout.part).count()
     };
-    let n = (1..).map(|k| 50 * k + 7).find(|&n| count(n) >= parts).expect("a number");
-    assert_eq!(count(n), parts, "n = {n}, d = {d}");
-    (n, limits)
+    (1..).map(|k| 50 * k + 7).find(|&n| count(n) == parts).expect("a number")
 }
 
 /// Clouds beyond one binding were refused once. From one part to the next a tie may go to another
@@ -201,20 +206,22 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
     let cases = [
         (2, 3, Precision::F32, strip(0.05, few), Mask::Full, false),
         (5, 3, Precision::F32, strip(0.4, StripForm::ANorm), Mask::Full, true),
-        (5, 2, Precision::F32, strip(0.1, many), Mask::Causal, true),
-        (2, 8, Precision::F64, strip(0.3, many), Mask::Full, true),
-        (5, 3, Precision::F64, strip(0.0, few), Mask::Causal, false),
+        (5, 3, Precision::F32, strip(0.1, many), Mask::Causal, true),
+        (5, 3, Precision::F32, Rule::Hardmax, Mask::Full, false),
+        (2, 3, Precision::F32, Rule::FrankWolfe, Mask::Full, true),
+        (5, 2, Precision::F64, strip(0.0, few), Mask::Causal, false),
+        (2, 2, Precision::F64, strip(0.02, StripForm::ANorm), Mask::Full, true),
+        (5, 2, Precision::F64, Rule::FrankWolfe, Mask::Causal, false),
+        (2, 8, Precision::F32, strip(0.3, many), Mask::Full, true),
         (5, 8, Precision::F32, strip(0.2, few), Mask::Full, false),
-        (2, 2, Precision::F64, strip(0.02, StripForm::ANorm), Mask::Full, false),
-        (5, 2, Precision::F32, Rule::Hardmax, Mask::Full, false),
-        (2, 3, Precision::F32, Rule::Hardmax, Mask::Causal, true),
-        (5, 3, Precision::F32, Rule::FrankWolfe, Mask::Full, true),
-        (2, 2, Precision::F64, Rule::FrankWolfe, Mask::Causal, false),
     ];
     for device in devices() {
+        let small = of_small_bindings(device.adapter(), 57 * 256);
+        let hostile = of_small_bindings(device.adapter(), 57 * 256).with_hostile_filter(0.99);
         for (parts, d, precision, rule, mask, dense) in &cases {
             let (d, precision) = (*d, *precision);
-            let (n, limits) = of_parts(d, precision, *parts, device.adapter());
+            let small = if d == 3 { &small } else { &hostile };
+            let n = tokens_of_parts(d, precision, *parts, small);
             let at = format!("n = {n}, {parts} parts, d = {d}, {precision:?}, {rule:?}, {mask:?}, dense {dense}");
             // Two of three tokens coincide with others, some in other parts; token 0 is at the origin.
             let kind = |i: usize| if i.is_multiple_of(3) { i } else { i * 7919 % 400 * 3 };
@@ -227,10 +234,10 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
             let mut steps = Steps::new(&model, grid, d);
             let steps: Vec<Step> = (0..8).map(|t| steps.at(t).expect("a step")).collect();
             block_on(async {
-                let small = Device::open_within(device.adapter(), limits)?;
                 let mut brute = BruteForce::new(&device, &tokens, grid, *dense).await?;
-                let mut search = TreeSearch::new(&small, &tokens, grid, *dense, Upkeep::default()).await?;
+                let mut search = TreeSearch::new(small, &tokens, grid, *dense, Upkeep::default()).await?;
                 assert_eq!(search.parts.count(), *parts, "{at}");
+                assert!(search.keys() < n as u32, "{at}: none were merged");
                 for steps in [&steps[..1], &steps[1..2], &steps[2..]] {
                     let rows: Vec<usize> = (0..n).step_by(71).chain([1, n - 1]).collect();
                     assert_eq!(search.masks(&steps[0], &rows).await?, brute.masks(&steps[0], &rows).await?, "{at}");
