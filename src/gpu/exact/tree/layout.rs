@@ -126,3 +126,54 @@ fn lines((n, part): (u32, u32), dim: u64, precision: Precision, binding: u64) ->
     }
     (lines, slice as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(binding: u64, buffer: u64) -> wgpu::Limits {
+        wgpu::Limits { max_storage_buffer_binding_size: binding, max_buffer_size: buffer, ..Default::default() }
+    }
+
+    /// A tree once ended where one binding did, on a card of any size.
+    #[test]
+    fn trees_fill_a_card() {
+        let most = (1 << 31) - 1;
+        let of = |n, limits: &wgpu::Limits| Layout::new((n, 3), Precision::F32, limits).unwrap();
+        let card = limits(most, most);
+        for (n, parts, memory) in [(170_000_000, 1, 16 << 30), (180_000_000, 2, 16 << 30), (1_000_000_000, 6, 64 << 30)]
+        {
+            let layout = of(n, &card);
+            assert_eq!(n.div_ceil(layout.part as usize), parts, "n = {n}");
+            assert!(layout.memory(false).check_total(memory).is_ok(), "{}", layout.memory);
+        }
+        // The least that WebGPU grants.
+        assert!(of(1_000_000_000, &limits(128 << 20, 256 << 20)).part > 10_000_000);
+    }
+
+    /// A part that begins between two windows would read its neighbour's keys.
+    #[test]
+    fn parts_begin_where_windows_may() {
+        for (n, d, precision, binding) in [
+            (1_000_003, 3, Precision::F32, 1 << 20),
+            (70_001, 64, Precision::F64, 1 << 20),
+            (5000, 1, Precision::F32, 15_000),
+            (3_000_000, 2, Precision::F64, 1 << 22),
+        ] {
+            let limits = limits(binding, binding + binding / 2);
+            let layout = Layout::new((n, d), precision, &limits).unwrap();
+            assert!(layout.part < n as u32);
+            for line in &layout.memory.lines {
+                assert!(line.window <= binding, "{line:?}");
+                assert!(line.window == line.bytes || line.window.is_multiple_of(256), "{line:?}");
+            }
+        }
+    }
+
+    /// Whoever is refused must be told of what holds more.
+    #[test]
+    fn the_least_part_may_be_too_much() {
+        let refused = Layout::new((1000, 64), Precision::F64, &limits(1 << 14, 1 << 15)).unwrap_err().to_string();
+        assert!(refused.contains("take --plan brute") && refused.contains("16384"), "{refused}");
+    }
+}

@@ -30,6 +30,10 @@ impl TreeSearch {
         }
         for part in 0..self.parts.count() {
             self.sort_part(part).await?;
+            if self.parts.count() > 1 {
+                // All of them in one submission may be too long for it.
+                self.resident.queue.submit().await?;
+            }
         }
         self.sides.tokens ^= 1;
         self.sides.marks ^= 1;

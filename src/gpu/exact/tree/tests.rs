@@ -7,6 +7,7 @@ use crate::exact::Steps;
 use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::tree::*;
+use crate::gpu::share::{Computed, Share};
 use crate::model::{Gain, Matrix, Model, Operator, Rule, StripForm};
 use crate::schedule::Schedule;
 use crate::space::{Keys, Order};
@@ -252,5 +253,41 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
             })
             .expect("runs");
         }
+    }
+}
+
+/// Two devices that share a step hold the same keys in the same parts, whose borders are not those of
+/// the shares.
+#[test]
+fn parts_of_the_keys_are_shared_out() {
+    let (tokens, grid, steps) = steps_of(3000, 0, 8, Operator::constant(Matrix::Identity));
+    for device in devices() {
+        let small = of_small_bindings(device.adapter(), 57 * 256);
+        block_on(async {
+            let mut brute = BruteForce::new(&small, &tokens, grid, false).await?;
+            let open = || TreeSearch::new(&small, &tokens, grid, false, Upkeep::default());
+            let mut both = [open().await?, open().await?];
+            assert_eq!(both[0].parts.count(), 3);
+            for step in &steps {
+                let mut computed = Vec::new();
+                for (index, search) in both.iter_mut().enumerate() {
+                    let share = Share { index, count: 2 };
+                    computed.push(search.compute(step, share, false).await?.expect("a step that is not left"));
+                }
+                let all = Computed::join(computed);
+                let want = brute.step(std::slice::from_ref(step)).await?[0];
+                let got = all.report(step.t);
+                assert_eq!((got.moved, got.strip_total), (want.moved, want.strip_total));
+                let counts = [both[0].strips().await?.count, both[1].strips().await?.count];
+                let joined: Vec<u32> = counts[0].iter().zip(&counts[1]).map(|(a, b)| a + b).collect();
+                assert_eq!(joined, brute.strips().await?.count);
+                for search in &mut both {
+                    search.accept(&all).await?;
+                    assert!(search.tokens().await? == brute.tokens().await?);
+                }
+            }
+            Ok::<_, Error>(())
+        })
+        .expect("a run");
     }
 }
