@@ -56,7 +56,9 @@ impl Parts {
     pub(super) fn among_all(&self, owner: &mut [u32]) {
         let mut before = 0;
         for (owner, &count) in owner.chunks_mut(self.places as usize).zip(&self.keys) {
-            owner.iter_mut().for_each(|key| *key += before);
+            for key in owner {
+                *key += before;
+            }
             before += count;
         }
     }

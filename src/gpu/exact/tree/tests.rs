@@ -191,7 +191,7 @@ fn tokens_of_parts(d: usize, precision: Precision, parts: u32, device: &Device) 
         let layout = Layout::new((n, d), precision, device.limits()).expect("a layout");
         Parts::of(n as u32, layout.part).count()
     };
-    (1..).map(|k| 50 * k + 7).find(|&n| count(n) == parts).expect("a number")
+    (1..200).map(|k| 50 * k + 7).find(|&n| count(n) == parts).expect("a number")
 }
 
 /// Clouds beyond one binding were refused once. From one part to the next a tie may go to another
