@@ -220,8 +220,9 @@ fn sorted(device: &Arc<Limited>) -> Vec<Path> {
     as_they_run(device).into_iter().chain(upkeeps().into_iter().map(of)).collect()
 }
 
-/// Brute force in windows of two more sizes, searches in dispatches of two more shapes.
-fn tiled(adapter: &Adapter) -> Vec<Path> {
+/// Brute force in windows of two more sizes, searches in dispatches of two more shapes; in full, also in
+/// parts.
+fn tiled(adapter: &Adapter, full: bool) -> Vec<Path> {
     let of = |name, bytes, buffer, groups, plan| {
         let whole = adapter.limits();
         let max_buffer_size = whole.max_buffer_size.min(buffer);
@@ -235,13 +236,18 @@ fn tiled(adapter: &Adapter) -> Vec<Path> {
         };
         path(&limited(adapter, name, limits), "", gpu::Options { plan, ..gpu::Options::default() })
     };
-    vec![
+    let mut all = vec![
         of(" in windows", 68 << 10, u64::MAX, 65, Plan::Brute),
         // At n = 3001 all states are in parts, as on a card those beyond the largest buffer are.
         of(" in small windows and parts", 36 << 10, 40 << 10, 65, Plan::Brute),
         of(" in dispatches", u64::MAX, u64::MAX, 65, Plan::Tree),
         of(" in small dispatches", u64::MAX, u64::MAX, 41, Plan::Tree),
-    ]
+    ];
+    if full {
+        // At n = 3001 all states are several trees.
+        all.push(of(" in parts", 35 << 10, 40 << 10, 65, Plan::Tree));
+    }
+    all
 }
 
 /// Steps on a path, to the last hash that there is.
@@ -325,7 +331,7 @@ fn main() {
         let groups = [
             ("", sorted(&device), some, hold as fn(&System, Size, &Path) -> Verdict),
             ("_again_and_again", as_they_run(&device), &one, repeat),
-            ("_tiled", if full || first { tiled(adapter) } else { Vec::new() }, tiles, hold),
+            ("_tiled", if full || first { tiled(adapter, full) } else { Vec::new() }, tiles, hold),
             // On every device that rounds to nearest: the proof for all that round otherwise.
             ("_hostile", hostile(adapter, 0.99), wronged, hold),
             ("_past_its_bounds", hostile(adapter, 3.0), &one, must_fail),

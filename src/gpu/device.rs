@@ -259,8 +259,14 @@ impl Device {
 
     /// Fills a buffer from its start, a part at a time.
     pub(crate) async fn write(&self, buffer: &wgpu::Buffer, words: &[u32]) -> Result<()> {
+        self.write_from(buffer, 0, words).await
+    }
+
+    /// Fills a buffer from one of its words on.
+    pub(crate) async fn write_from(&self, buffer: &wgpu::Buffer, first: usize, words: &[u32]) -> Result<()> {
         for (part, words) in words.chunks(COPY_BYTES as usize / 4).enumerate() {
-            self.queue.write_buffer(buffer, part as u64 * COPY_BYTES, bytemuck::cast_slice(words));
+            let start = first as u64 * 4 + part as u64 * COPY_BYTES;
+            self.queue.write_buffer(buffer, start, bytemuck::cast_slice(words));
             if words.len() as u64 * 4 == COPY_BYTES {
                 let submission = self.submit(None);
                 self.wait(submission).await?;

@@ -31,6 +31,11 @@ impl Bound {
     pub(crate) fn window(name: Name, index: u32, lines: u32, line: u64) -> Self {
         Self { name, window: Some((index, u64::from(lines) * line)) }
     }
+
+    /// The window at `index` of a buffer that is bound in windows, or a buffer that is bound whole.
+    pub(crate) fn part(name: Name, index: u32, line: &Line) -> Self {
+        if line.window < line.bytes { Self { name, window: Some((index, line.window)) } } else { Self::whole(name) }
+    }
 }
 
 /// The buffers of n tokens in R^d, and the queue of their dispatches.
@@ -89,9 +94,20 @@ impl<J: Parameters> Resident<J> {
 
     /// Fills a buffer from its start.
     pub(crate) async fn write(&self, name: Name, words: &[u32]) -> Result<()> {
-        let parts = &self.buffers[&name];
-        for (part, words) in parts.iter().zip(words.chunks(parts[0].size() as usize / 4)) {
-            self.device.write(part, words).await?;
+        self.write_some(name, 0, words).await
+    }
+
+    /// Fills a buffer from one of its words on.
+    pub(crate) async fn write_some(&self, name: Name, first: usize, words: &[u32]) -> Result<()> {
+        let mut start = 0;
+        for part in &self.buffers[&name] {
+            let end = start + part.size() as usize / 4;
+            let inside = first.max(start)..(first + words.len()).min(end);
+            if !inside.is_empty() {
+                let words = &words[inside.start - first..inside.end - first];
+                self.device.write_from(part, inside.start - start, words).await?;
+            }
+            start = end;
         }
         Ok(())
     }

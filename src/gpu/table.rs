@@ -55,7 +55,7 @@ pub(crate) use part;
 const HOSTILE: &str = "// HOSTILE: ";
 
 /// The parts that others need.
-const PARTS: [Part; 23] = [
+const PARTS: [Part; 29] = [
     part!("arithmetic/compensated"),
     part!("arithmetic/exponential"),
     part!("arithmetic/ordered"),
@@ -72,10 +72,16 @@ const PARTS: [Part; 23] = [
     part!("exact/strips"),
     part!("exact/tree/boxes"),
     part!("exact/tree/fit"),
+    part!("exact/tree/members"),
+    part!("exact/tree/part"),
     part!("exact/tree/patience"),
     part!("exact/tree/search"),
+    part!("exact/tree/shares"),
     part!("exact/tree/sort"),
+    part!("exact/tree/sought"),
+    part!("exact/tree/strip"),
     part!("exact/tree/summed"),
+    part!("exact/tree/whole"),
     part!("exact/width"),
     part!("real/records"),
     part!("report"),

@@ -1,4 +1,4 @@
-// needs: dispatch, exact/tree/boxes, exact/width
+// needs: dispatch, exact/tree/boxes
 // HOSTILE needs: exact/hostile
 // A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup
 // memory.
@@ -12,8 +12,9 @@
 //   |s̃ − s| ≤ e = KAPPA·Σ|q_k|(|c_k − o_k| + h_k) for a key in the box (c, h),
 // and with h + KAPPA·(h + |c − o|) in place of h a computed bound q·(c − o) ± |q|·h is a bound.
 //
-// The kernel that searches says what to do with a box or a key of the strip: `take_box`,
-// `take_key`.
+// `row_state`, `marks`, `boxes` and `wholes` are those of the keys that are searched, all or a part;
+// see `exact/tree/whole` and `exact/tree/part`, which also have where scores are measured from. The
+// kernel says what to do with a box or a key of the strip: `take_box`, `take_key`.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;
@@ -27,7 +28,6 @@ var<private> row: u32;
 // The last token that the row sees.
 var<private> horizon: u32;
 var<private> query_real: array<f32, D>;
-var<private> origin_key: u32;
 var<private> origin: array<Coordinate, D>;
 // All scores are 0.
 var<private> idle: bool;
@@ -47,13 +47,6 @@ var<private> redone: u32;
 // long ones.
 fn dims() -> u32 {
     return select(job.dims, D, D <= 8u);
-}
-
-fn measure_from(key: u32) {
-    origin_key = key;
-    for (var k = 0u; k < dims(); k++) {
-        origin[k] = row_state[key * D + k];
-    }
 }
 
 // Whether some key below a node is seen; whether all are.
@@ -112,15 +105,6 @@ fn filter_score(key: u32) -> f32 {
     return s;
 }
 
-fn exact_score(key: u32) -> Score {
-    redone += 1u;
-    var dot = Dot();
-    for (var k = 0u; k < job.dims; k++) {
-        dot_add(&dot, query[row * D + k], apart(row_state[key * D + k], row_state[origin_key * D + k]));
-    }
-    return dot_total(&dot);
-}
-
 fn start_from(key: u32) {
     measure_from(key);
     champion = key;
@@ -160,7 +144,7 @@ fn see_leaf(node: u32) {
             best_known = true;
         }
         let exact = exact_score(key);
-        if less(best, exact) || (!less(exact, best) && marks[key].y < marks[champion].y) {
+        if less(best, exact) || (!less(exact, best) && marks[key].y < champion_token()) {
             champion = key;
             best = exact;
         }
@@ -174,15 +158,8 @@ fn see_leaf(node: u32) {
 
 // The key of the maximum, the one with the least token if several attain it. Depth first, the
 // better half first; `trail` holds a bit a level, set where the other half is still to be looked
-// at. Scores are measured from a key that is likely to be near it, or else from one in the first
-// leaf that is reached.
-fn find_champion(likely: u32) {
-    if likely == NOBODY {
-        measure_from(row);
-        at_least = LOWEST;
-    } else {
-        start_from(likely);
-    }
+// at. If there is no champion yet, scores are measured from a key in the first leaf that is reached.
+fn find_champion() {
     var node = 1u;
     var trail = 0u;
     loop {
@@ -219,10 +196,9 @@ fn find_champion(likely: u32) {
     }
 }
 
-// The strip: what scores at least −D from the champion. A box wholly outside is dropped, one wholly
+// The strip: what scores at least −D from the champion, which scores are measured from. A box wholly outside is dropped, one wholly
 // inside taken whole.
 fn find_strip(width: Score) {
-    measure_from(champion);
     let threshold = minus(Score(), width);
     let real = score_real(threshold);
     var slack = (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
@@ -264,22 +240,11 @@ fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
     }
 }
 
-// Everything of a row, in this order: champion, then strip.
-fn search(likely: u32) {
-    horizon = marks[row].y;
+// Reads a row's query.
+fn read_query() {
     idle = true;
     for (var k = 0u; k < dims(); k++) {
         query_real[k] = coordinate_real(query[row * D + k]);
         idle = idle && query_real[k] == 0.0;
-    }
-    champion = job.first_key;
-    if !idle {
-        champion = NOBODY;
-        find_champion(likely);
-    }
-    if job.width_kind == ARGMAX {
-        take_key(champion);
-    } else {
-        find_strip(width_of(row));
     }
 }

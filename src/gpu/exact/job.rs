@@ -23,7 +23,7 @@ job! {
     /// Rows of this dispatch.
     row_first: u32,
     row_end: u32,
-    /// The row of the first line of `maxima`.
+    /// The row of the first line of `maxima` or `sought`.
     slice_first: u32,
     /// The row at the start of the bound windows of row buffers.
     row_base: u32,
@@ -51,7 +51,7 @@ job! {
     width: [u32; 4],
     /// The number of a tree's first leaf.
     first_leaf: u32,
-    /// The key of token 0.
+    /// The key of token 0; nobody, if it is in another part.
     first_key: u32,
     /// Whether the last step's argmaxes are of these keys.
     warm: u32,

@@ -61,6 +61,16 @@ kernels! {
     SEARCH_STEP = Kernel::new("search_step", part!("exact/tree/search_step"), Span::threads_of_rows).trusted();
     /// By a tree: C_i as bits over keys.
     SEARCH_MEMBERS = Kernel::new("search_members", part!("exact/tree/search_members"), Span::threads_of_rows).trusted();
+    /// Rows before their search through parts of the keys.
+    PART_ROWS = Kernel::new("part_rows", part!("exact/tree/part_rows"), Span::threads_of_rows);
+    /// By the tree of a part: m_i and argmax so far.
+    PART_PEAKS = Kernel::new("part_peaks", part!("exact/tree/part_peaks"), Span::threads_of_rows).trusted();
+    /// By the tree of a part: |C_i| and sums so far.
+    PART_STRIPS = Kernel::new("part_strips", part!("exact/tree/part_strips"), Span::threads_of_rows).trusted();
+    /// By the tree of a part: C_i as bits over its keys.
+    PART_MEMBERS = Kernel::new("part_members", part!("exact/tree/part_members"), Span::threads_of_rows).trusted();
+    /// X' and the report, after a search through parts.
+    PART_MOVES = Kernel::new("part_moves", part!("exact/tree/part_moves"), Span::threads_of_rows);
     /// The order that keys have.
     NUMBER = Kernel::new("number", part!("exact/tree/number"), Span::threads_of_rows).of_every_d();
     /// Digits of each run of keys.
@@ -85,12 +95,13 @@ pub(crate) fn of_brute_force(matrix: bool) -> Vec<&'static Kernel> {
     [queries, &[&SCORES, &STRIPS, &PEAKS, &WIDTHS, &MOVES]].concat()
 }
 
-/// The kernels that a search takes, for a step and a sort.
-pub(crate) fn of_search(matrix: bool) -> Vec<&'static Kernel> {
+/// The kernels that a search takes, for a step and a sort; `parted` is whether its keys are in parts.
+pub(crate) fn of_search(matrix: bool, parted: bool) -> Vec<&'static Kernel> {
+    let search: &[_] = if parted { &[&PART_PEAKS, &PART_STRIPS, &PART_ROWS, &PART_MOVES] } else { &[&SEARCH_STEP] };
     let queries: &[_] = if matrix { &[&MULTIPLE, &DENSE] } else { &[] };
     let sort: [&Kernel; 8] =
         [&NUMBER, &SORT_COUNTS, &SORT_SCATTER, &SCAN_COUNTS, &SCAN_BLOCKS, &MERGE_STARTS, &MERGE_KEYS, &MERGE_OWNERS];
-    [&[&SEARCH_STEP, &FIT_LEAVES, &FIT_NODES], queries, &sort].concat()
+    [search, &[&FIT_LEAVES, &FIT_NODES], queries, &sort].concat()
 }
 
 impl Parameters for Job {

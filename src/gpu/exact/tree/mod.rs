@@ -20,11 +20,25 @@
 //! Under a causal mask coincident tokens see different keys, so none are merged, and a box tells
 //! the first and the last token in it.
 //!
-//! Every buffer is bound whole: an adapter whose bindings are too small for a cloud refuses the
-//! plan.
+//! A kernel reaches the keys of one binding. Of a larger cloud each part is a tree, with keys that are
+//! sorted and merged among themselves: parts are of tokens that follow one another. Rows go through all
+//! parts, twice, a slice of them at a time:
+//!
+//! | kernel | computes |
+//! |---|---|
+//! | `part_rows` | D_i, for rows that know nothing yet |
+//! | `part_peaks` | m_i and argmax of the parts so far |
+//! | `part_strips` | \|C_i\| and sums of the parts so far |
+//! | `part_moves` | X' and the report |
+//!
+//! What is known of a row between two parts is its best key's place, from which the next part measures
+//! scores: no score goes from one to the other. Weights and sums are integers, so that any parts give
+//! the same bits.
 
 mod coding;
 mod layout;
+mod masks;
+mod parts;
 mod share;
 mod sort;
 mod steps;
@@ -32,18 +46,20 @@ mod steps;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
+use crate::exact::{Grid, Step, TokenMatrix};
 use crate::gpu::device::Device;
-use crate::gpu::exact::job::Job;
+use crate::gpu::exact::job::{ARGMAX, Job};
 use crate::gpu::exact::kernels::{self, LEVELS};
 use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::exact::tree::coding::MortonCode;
+use crate::gpu::exact::tree::layout::Layout;
 pub(crate) use crate::gpu::exact::tree::layout::memory;
-use crate::gpu::memory::Line;
+use crate::gpu::exact::tree::parts::Parts;
+use crate::gpu::memory::{Line, Name};
 use crate::gpu::report::{REPORT_BOXES, REPORT_KEYS, counter};
 use crate::gpu::resident::{Bound, Resident};
-use crate::gpu::table::{Kernel, LANES, Span, compile};
+use crate::gpu::table::{Kernel, LANES, NOBODY, Span, compile};
 use crate::gpu::words::{coordinates, pair, tokens, words};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
@@ -53,9 +69,6 @@ use crate::tokens::Tokens;
 
 /// Largest d of the kernels, which hold a token a thread; boxes say little beyond.
 pub(crate) const WIDEST: usize = 64;
-
-/// Most bytes of the bits of masks at a time.
-const BITS_BYTES: u64 = 64 << 20;
 
 /// The most keys for which the tests of most steps are not read.
 const FEW: u32 = 1 << 14;
@@ -89,6 +102,7 @@ struct Sides {
 /// Tokens on a device, as keys in order.
 pub(crate) struct TreeSearch {
     resident: Resident<Job>,
+    layout: Layout,
     grid: Grid,
     n: u32,
     d: u32,
@@ -98,8 +112,8 @@ pub(crate) struct TreeSearch {
     /// The mask of the last step.
     mask: Mask,
     matrix: StepMatrix,
-    /// Distinct tokens, as far as they have been merged, and the one that token 0 is.
-    keys: u32,
+    /// Distinct tokens, as far as they have been merged, and the one that token 0 is, in the first part.
+    parts: Parts,
     first_key: u32,
     /// Whether the argmaxes of the last step are of the keys as they are now.
     warm: bool,
@@ -109,6 +123,8 @@ pub(crate) struct TreeSearch {
     rows: u32,
     /// The keys that this device took in the last step.
     own: Range<u32>,
+    /// The bits of masks, once some were asked for.
+    bits: Option<Line>,
     /// Sorts, and steps that were left.
     #[cfg(test)]
     counts: [u32; 2],
@@ -128,10 +144,12 @@ impl TreeSearch {
         upkeep: Upkeep,
     ) -> Result<Self> {
         let (n, d) = (tokens.n() as u32, tokens.d() as u32);
-        let memory = memory(tokens.n(), tokens.d(), grid.precision, matrix, device.limits())?;
+        let layout = Layout::new((tokens.n(), tokens.d()), grid.precision, device.limits())?;
         let lattice = grid.coordinates(tokens);
+        let parts = Parts::of(n, layout.part);
         let mut search = Self {
-            resident: Resident::new(device, grid.precision, &memory).await?,
+            resident: Resident::new(device, grid.precision, &layout.memory(matrix)).await?,
+            layout,
             grid,
             n,
             d,
@@ -140,17 +158,19 @@ impl TreeSearch {
             sides: Sides::default(),
             mask: Mask::Full,
             matrix: StepMatrix::default(),
-            keys: n,
+            parts,
             first_key: 0,
             warm: false,
             schedule: SortSchedule::new(upkeep.sort_every, 0.0, n > FEW).lagging(1),
             tests: Tests::default(),
             rows: n,
             own: 0..n,
+            bits: None,
             #[cfg(test)]
             counts: [0; 2],
         };
-        compile::<Job>(device, &kernels::of_search(matrix), grid.precision, tokens.d()).await?;
+        let kernels = kernels::of_search(matrix, search.parts.count() > 1);
+        compile::<Job>(device, &kernels, grid.precision, tokens.d()).await?;
         search.resident.write(("coding", 0), &search.code.words()).await?;
         search.resident.write(("lowest", 0), &words(&search.code.lowest, grid.precision)).await?;
         search.load(&lattice).await?;
@@ -159,10 +179,11 @@ impl TreeSearch {
 
     /// Makes every token a key, and sorts.
     async fn load(&mut self, lattice: &[i64]) -> Result<()> {
-        self.keys = self.n;
+        self.parts = Parts::of(self.n, self.layout.part);
         self.resident.write(("tokens", self.sides.tokens), &words(lattice, self.grid.precision)).await?;
         self.resident.write(("marks", self.sides.marks), &(0..self.n).flat_map(|i| [1, i]).collect::<Vec<_>>()).await?;
-        self.resident.write(("owner", 0), &(0..self.n).collect::<Vec<_>>()).await?;
+        let in_part = |token| token % self.layout.part;
+        self.resident.write(("owner", 0), &(0..self.n).map(in_part).collect::<Vec<_>>()).await?;
         self.sort().await
     }
 
@@ -173,7 +194,7 @@ impl TreeSearch {
             return Ok(());
         }
         (self.mask, self.warm) = (mask, false);
-        if mask == Mask::Causal && self.keys < self.n {
+        if mask == Mask::Causal && self.keys() < self.n {
             let lattice = self.lattice().await?;
             self.load(&lattice).await?;
         }
@@ -209,9 +230,29 @@ impl TreeSearch {
 
     /// The words of the coordinates of every key.
     async fn rows_of_keys(&self) -> Result<Vec<u32>> {
+        self.read_keys(("tokens", self.sides.tokens), self.words_of_row(), 0..self.keys()).await
+    }
+
+    /// Words of the coordinates of a key.
+    fn words_of_row(&self) -> usize {
         let [bytes, ..] = element_bytes(self.grid.precision);
-        let words = self.keys as usize * self.d as usize * bytes as usize / 4;
-        self.resident.read(("tokens", self.sides.tokens), words).await
+        self.d as usize * bytes as usize / 4
+    }
+
+    /// The lines, of so many words, of some keys, counted through the parts.
+    async fn read_keys(&self, name: Name, line: usize, keys: Range<u32>) -> Result<Vec<u32>> {
+        let mut read = Vec::with_capacity(keys.len() * line);
+        for (part, keys) in self.parts.split(&keys) {
+            let first = self.parts.first_place(part) as usize;
+            let words = (first + keys.start as usize) * line..(first + keys.end as usize) * line;
+            read.extend(self.resident.read_some(name, words).await?);
+        }
+        Ok(read)
+    }
+
+    /// Number of keys.
+    fn keys(&self) -> u32 {
+        self.parts.total()
     }
 
     /// Argmax and strip size of every token in the last step taken, unless masks were asked for
@@ -220,97 +261,116 @@ impl TreeSearch {
     /// # Errors
     /// Device failures.
     pub(crate) async fn strips(&self) -> Result<Strips> {
-        let found = self.resident.read(("found", 0), 3 * self.keys as usize).await?;
+        let found = self.read_keys(("found", 0), 3, 0..self.keys()).await?;
         let owner = self.owners().await?;
         let is_own = |key: u32| u32::from(self.own.contains(&key));
         let column = |at: usize| owner.iter().map(|&key| is_own(key) * found[3 * key as usize + at]).collect();
         Ok(Strips { argmax: column(0), count: column(1) })
     }
 
-    /// C_i of the given tokens in the current state, by the decisions a step would take.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.turn_to(step.mask).await?;
-        let owner = self.owners().await?;
-        let mut tokens = vec![Vec::new(); self.keys as usize];
-        (0..).zip(&owner).for_each(|(token, &key)| tokens[key as usize].push(token));
-        let base = self.prepare(step, 0, 0).await?;
-        let line = self.keys.div_ceil(LEAF as u32) as usize;
-        let batch = (BITS_BYTES as usize / (4 * line)).clamp(1, rows.len().max(1));
-        self.resident.hold(Line::new(("wanted", 0), "masks", 4 * batch as u64)).await?;
-        self.resident.hold(Line::new(("bits", 0), "masks", 4 * (batch * line) as u64)).await?;
-        let mut masks = Vec::with_capacity(rows.len());
-        for part in rows.chunks(batch) {
-            self.resident.queue.submit().await?;
-            self.resident.write(("wanted", 0), &part.iter().map(|&row| owner[row]).collect::<Vec<_>>()).await?;
-            self.over_rows(&kernels::SEARCH_MEMBERS, 0..part.len() as u32, base).await?;
-            self.resident.queue.finish().await?;
-            let bits = self.resident.read(("bits", 0), part.len() * line).await?;
-            masks.extend(bits.chunks_exact(line).map(|bits| {
-                let keys = (0..self.keys as usize).filter(|key| bits[key / 32] >> (key % 32) & 1 == 1);
-                let of_key = |key: usize| {
-                    let all = &tokens[key];
-                    if step.width == StripWidth::Argmax { &all[..1] } else { all }
-                };
-                let mut mask: Vec<u32> = keys.flat_map(of_key).copied().collect();
-                mask.sort_unstable();
-                mask
-            }));
-        }
-        Ok(masks)
-    }
-
-    /// Some rows, as many a submission as its time allows. What a row costs is unknown beforehand: at
-    /// first as much as a look at every key, then what the last ones did, since the queue measures.
-    pub(super) async fn over_rows(&mut self, kernel: &Kernel, rows: Range<u32>, base: Job) -> Result<()> {
-        let cost = f64::from(self.n) * (f64::from(self.d) + 8.0);
-        let mut row = rows.start;
-        while row < rows.end {
-            let [fit, _] = self.resident.queue.fit(cost);
-            let end = row.saturating_add((fit / LANES * LANES).max(LANES)).min(rows.end);
-            self.push(kernel, end - row, Job { row_first: row, row_end: end, ..base }).await?;
-            self.resident.queue.charge(f64::from(end - row) * cost).await?;
-            row = end;
+    /// A step of the keys that are this device's own, as many a submission as its time allows. What a row
+    /// costs is unknown beforehand: at first as much as a look at every key, then what the last ones did,
+    /// since the queue measures.
+    pub(super) async fn over_own(&mut self, base: Job) -> Result<()> {
+        for (part, rows) in self.parts.split(&self.own) {
+            let mut row = rows.start;
+            while row < rows.end {
+                let end = row.saturating_add(self.rows_that_fit()).min(rows.end);
+                let job = Job { row_first: row, row_end: end, slice_first: row, ..base };
+                if self.parts.count() == 1 {
+                    self.push(&kernels::SEARCH_STEP, end - row, self.of_part(job, part), [part; 2]).await?;
+                } else {
+                    self.find_peaks(job, part).await?;
+                    if job.width_kind != ARGMAX {
+                        self.over_parts(&kernels::PART_STRIPS, job, part).await?;
+                    }
+                    self.push(&kernels::PART_MOVES, end - row, job, [part; 2]).await?;
+                }
+                self.resident.queue.charge(f64::from(end - row) * self.row_cost()).await?;
+                row = end;
+            }
         }
         Ok(())
     }
 
-    /// Makes queries and fits the tree; returns the parameters that the step's dispatches share.
-    pub(super) async fn prepare(&mut self, step: &Step, index: u32, limit: i64) -> Result<Job> {
-        let (n, d, precision) = (self.n as usize, self.d as usize, self.grid.precision);
-        let memory = |device: &Device| memory(n, d, precision, true, device.limits());
-        self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
-        let leaves = self.keys.div_ceil(LEAF as u32);
-        let first_leaf = leaves.next_power_of_two();
-        let (first_key, warm) = (self.first_key, u32::from(self.warm));
-        let base =
-            Job { n: self.keys, report: index, first_leaf, first_key, warm, limit: pair(limit), ..Job::of(step) };
-        let all = Job { row_end: self.keys, ..base };
-        match step.matrix {
-            TokenMatrix::Identity => {}
-            TokenMatrix::Multiple(_) => self.push(&kernels::MULTIPLE, self.keys, all).await?,
-            TokenMatrix::Dense(_) => self.push(&kernels::DENSE, self.keys, all).await?,
+    /// Rows that the next submission has time for.
+    fn rows_that_fit(&self) -> u32 {
+        let [fit, _] = self.resident.queue.fit(self.row_cost());
+        (fit / LANES * LANES).max(LANES).min(self.layout.slice_rows())
+    }
+
+    /// The cost of a row.
+    fn row_cost(&self) -> f64 {
+        f64::from(self.n) * (f64::from(self.d) + 8.0)
+    }
+
+    /// Finds the champions of rows of a part.
+    async fn find_peaks(&mut self, job: Job, part: u32) -> Result<()> {
+        self.push(&kernels::PART_ROWS, job.row_end - job.row_first, job, [part; 2]).await?;
+        self.over_parts(&kernels::PART_PEAKS, job, part).await
+    }
+
+    /// Takes rows of a part through every part that they see.
+    async fn over_parts(&mut self, kernel: &Kernel, job: Job, part: u32) -> Result<()> {
+        let end = if job.causal == 1 { part + 1 } else { self.parts.count() };
+        for keys in 0..end {
+            self.push(kernel, job.row_end - job.row_first, self.of_part(job, keys), [part, keys]).await?;
         }
-        self.push(&kernels::FIT_LEAVES, leaves, base).await?;
-        let mut level = first_leaf;
-        while level > 1 {
-            let above = (level >> LEVELS).max(1);
-            self.push(&kernels::FIT_NODES, level - above, Job { row_first: above, row_end: level, ..base }).await?;
-            level = above;
+        Ok(())
+    }
+
+    /// Makes queries and fits the trees; returns the parameters that the step's dispatches share.
+    pub(super) async fn prepare(&mut self, step: &Step, index: u32, limit: i64) -> Result<Job> {
+        self.matrix.load(&step.matrix, &mut self.resident, |_| Ok(self.layout.memory(true))).await?;
+        let base = Job { report: index, warm: u32::from(self.warm), limit: pair(limit), ..Job::of(step) };
+        for part in 0..self.parts.count() {
+            self.prepare_part(step, base, part).await?;
         }
         Ok(base)
     }
 
-    /// Adds a dispatch of a kernel over `items`: keys, tokens, nodes or counts.
-    pub(super) async fn push(&mut self, kernel: &Kernel, items: u32, mut job: Job) -> Result<()> {
+    async fn prepare_part(&mut self, step: &Step, base: Job, part: u32) -> Result<()> {
+        let base = self.of_part(base, part);
+        let parts = [part; 2];
+        let all = Job { row_end: base.n, ..base };
+        match step.matrix {
+            TokenMatrix::Identity => {}
+            TokenMatrix::Multiple(_) => self.push(&kernels::MULTIPLE, base.n, all, parts).await?,
+            TokenMatrix::Dense(_) => self.push(&kernels::DENSE, base.n, all, parts).await?,
+        }
+        self.push(&kernels::FIT_LEAVES, base.n.div_ceil(LEAF as u32), base, parts).await?;
+        let mut level = base.first_leaf;
+        while level > 1 {
+            let above = (level >> LEVELS).max(1);
+            let job = Job { row_first: above, row_end: level, ..base };
+            self.push(&kernels::FIT_NODES, level - above, job, parts).await?;
+            level = above;
+        }
+        Ok(())
+    }
+
+    /// The parameters of a dispatch over the keys of a part.
+    fn of_part(&self, job: Job, part: u32) -> Job {
+        let keys = self.parts.keys[part as usize];
+        let first_leaf = keys.div_ceil(LEAF as u32).next_power_of_two();
+        Job { n: keys, first_leaf, first_key: if part == 0 { self.first_key } else { NOBODY }, ..job }
+    }
+
+    /// Adds a dispatch of a kernel over `items`: keys, tokens, nodes or counts; of rows of one part, against
+    /// keys of another or the same.
+    pub(super) async fn push(
+        &mut self,
+        kernel: &Kernel,
+        items: u32,
+        mut job: Job,
+        [rows, keys]: [u32; 2],
+    ) -> Result<()> {
         job.dims = self.d;
         let Sides { tokens, marks, order } = self.sides;
-        let own = self.matrix.is_identity;
+        let (own, layout, bits) = (self.matrix.is_identity, &self.layout, self.bits.as_ref());
         self.resident
             .push(kernel, Span::of(items, 0, self.d), job, |slot| {
-                Bound::whole(match slot {
+                let name = match slot {
                     "row_state" => ("tokens", tokens),
                     // The floats that queries are made with lie where X' will.
                     "next_state" | "state_filter" => ("tokens", 1 - tokens),
@@ -320,14 +380,22 @@ impl TreeSearch {
                     "order" => ("order", order),
                     "next_order" => ("order", 1 - order),
                     _ => (slot, 0),
-                })
+                };
+                let part =
+                    if matches!(slot, "row_state" | "marks" | "boxes" | "wholes" | "bits") { keys } else { rows };
+                layout
+                    .line(name)
+                    .or(bits.filter(|_| slot == "bits"))
+                    .map_or(Bound::whole(name), |line| Bound::part(name, part, line))
             })
             .await
     }
 
     /// The key of every token.
     async fn owners(&self) -> Result<Vec<u32>> {
-        self.resident.read(("owner", 0), self.n as usize).await
+        let mut owner = self.resident.read(("owner", 0), self.n as usize).await?;
+        self.parts.among_all(&mut owner);
+        Ok(owner)
     }
 }
 

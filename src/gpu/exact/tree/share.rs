@@ -2,8 +2,6 @@
 
 use crate::error::Result;
 use crate::exact::Step;
-use crate::gpu::exact::kernels;
-use crate::gpu::exact::layout::element_bytes;
 use crate::gpu::exact::tree::{Tests, TreeSearch};
 use crate::gpu::report::{REPORT_LIMIT, counter};
 use crate::gpu::share::{Computed, Share};
@@ -25,16 +23,15 @@ impl TreeSearch {
         let limit = self.schedule.patience_after(self.tests.total()).map_or(0, |patience| patience as i64 + 1);
         self.resident.start_reports(1).await?;
         let base = self.prepare(step, 0, limit).await?;
-        self.own = share.of(self.keys);
-        self.over_rows(&kernels::SEARCH_STEP, self.own.clone(), base).await?;
+        self.own = share.of(self.keys());
+        self.over_own(base).await?;
         let report = self.resident.reports(1).await?;
         if Tests::of(&report).total() >= counter(&report, REPORT_LIMIT) as f64 {
             return Ok(None);
         }
-        let [bytes, ..] = element_bytes(self.grid.precision);
-        let line = self.d as usize * bytes as usize / 4;
-        let words = self.own.start as usize * line..self.own.end as usize * line;
-        Ok(Some(Computed { rows: self.resident.read_some(("tokens", 1 - self.sides.tokens), words).await?, report }))
+        let next = ("tokens", 1 - self.sides.tokens);
+        let rows = self.read_keys(next, self.words_of_row(), self.own.clone()).await?;
+        Ok(Some(Computed { rows, report }))
     }
 
     /// Takes the next state, of which every key is given.
@@ -47,7 +44,14 @@ impl TreeSearch {
         self.schedule.note_step();
         self.tests = Tests::of(&all.report);
         self.schedule.learn(self.tests.total());
-        self.rows = self.keys;
-        self.resident.write(("tokens", self.sides.tokens), &all.rows).await
+        self.rows = self.keys();
+        let (line, mut given) = (self.words_of_row(), 0);
+        for (part, keys) in self.parts.split(&(0..self.keys())) {
+            let words = &all.rows[given..][..keys.len() * line];
+            let first = self.parts.first_place(part) as usize * line;
+            self.resident.write_some(("tokens", self.sides.tokens), first, words).await?;
+            given += words.len();
+        }
+        Ok(())
     }
 }

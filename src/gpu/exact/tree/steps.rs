@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::error::{Error, Result};
 use crate::exact::Step;
-use crate::gpu::exact::kernels;
 use crate::gpu::exact::tree::{Tests, TreeSearch};
 use crate::gpu::read_back::Reading;
 use crate::gpu::report::{REPORT_LIMIT, REPORT_WORDS, REPORTS, counter, report};
@@ -101,13 +100,13 @@ impl TreeSearch {
         let before = if batch.begun == 0 { self.tests.total() } else { 0.0 };
         let limit = self.schedule.patience_after(before).map_or(0, |patience| patience as i64 + 1);
         let base = self.prepare(step, batch.begun as u32, limit).await?;
-        self.own = 0..self.keys;
-        self.over_rows(&kernels::SEARCH_STEP, 0..self.keys, base).await?;
+        self.own = 0..self.keys();
+        self.over_own(base).await?;
         self.sides.tokens ^= 1;
         self.warm = true;
         self.schedule.note_step();
         batch.begun += 1;
-        batch.before.push(Before { budget, keys: self.keys, is_limited: limit > 0 });
+        batch.before.push(Before { budget, keys: self.keys(), is_limited: limit > 0 });
         if self.schedule.will_ask() {
             self.read_reports(batch).await?;
         }
