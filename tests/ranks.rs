@@ -132,7 +132,7 @@ fn searches_are_shared_and_sort_alike() {
         ("norms", Model::hardmax(), cloud(Cloud::Gaussian, 3000, 8, Precision::F32), Plan::Norm),
         ("directions", Model::hardmax(), cloud(Cloud::Gaussian, 20_000, 3, Precision::F32), Plan::Auto),
     ] {
-        let effort = System::new(name, model, &tokens, 8).holds(plan, &[2, 3]).expect("an effort");
+        let effort = System::new(name, model, &tokens, 5).holds(plan, &[2, 3]).expect("an effort");
         if name == "directions" {
             assert_eq!(effort.plan, Plan::Direction);
         }
@@ -173,21 +173,23 @@ fn rules_in_real_numbers_do_not_depend_on_ranks() {
     }
 }
 
-/// Goes on, whatever happens.
-#[derive(Default)]
-struct Quiet(Interrupt);
+/// Goes on, until it is interrupted in the step after this one.
+struct Until(u64, Interrupt);
 
-impl Callbacks for Quiet {
+impl Callbacks for Until {
     fn reopen(&mut self, lost: &Error, _: &Checkpoint) -> Result<Box<dyn Engine>> {
         Err(Error::device(lost.to_string()))
     }
 
     fn interrupt(&self) -> Interrupt {
-        self.0.clone()
+        self.1.clone()
     }
 
-    fn progress(&mut self, _: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
-        if self.0.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn progress(&mut self, step: u64, _: &StepReport, _: Option<&Effort>) -> ControlFlow<()> {
+        if step >= self.0 {
+            self.1.raise();
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -203,8 +205,9 @@ fn config(steps: u64) -> Config {
     Config::preset("default", &changes).expect("a config")
 }
 
-/// Takes a new run, or one on from its last checkpoint, on some ranks.
-fn run(size: usize, path: &Path, steps: u64, more: u64) -> Vec<Result<()>> {
+/// Takes a new run, or one on from its last checkpoint, on some ranks, of which rank 0 is interrupted after
+/// `until`.
+fn run(size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
     on_all(size, |ranks| {
         if ranks.rank() > 0 {
             return among::follow(&ranks, &Interrupt::default(), |_| Ok(config(steps)));
@@ -215,7 +218,7 @@ fn run(size: usize, path: &Path, steps: u64, more: u64) -> Vec<Result<()>> {
             let place = Place::new(Some(path), "r")?;
             let options = Options { verify_every: 4, no_plot: true, ..Options::default() };
             let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, |_| {})?;
-            return record::begin(&config, &place, start, engine, &mut Quiet::default()).map(drop);
+            return record::begin(&config, &place, start, engine, &mut Until(until, Interrupt::default())).map(drop);
         }
         let run = RunDir::open(path)?;
         let _lock = run.lock()?;
@@ -226,7 +229,7 @@ fn run(size: usize, path: &Path, steps: u64, more: u64) -> Vec<Result<()>> {
         start.progress.continue_with(engine.description());
         run.cut_back(Some(&start))?;
         left.config.save(run.path())?;
-        record::go_on(&left.config, &run, start, engine, &mut Quiet::default()).map(drop)
+        record::go_on(&left.config, &run, start, engine, &mut Until(until, Interrupt::default())).map(drop)
     })
 }
 
@@ -265,7 +268,7 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let all_well = |ends: Vec<Result<()>>| ends.into_iter().for_each(|end| end.expect("a run"));
-    all_well(run(1, &path("whole"), 12, 0));
+    all_well(run(1, &path("whole"), 12, 0, 99));
     let whole = files(&path("whole"));
     assert!(
         whole.contains_key("frames/step_000000000003.npy") && whole.contains_key("effort.csv"),
@@ -274,7 +277,7 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     );
     for size in [2, 7] {
         let name = format!("on {size}");
-        all_well(run(size, &path(&name), 12, 0));
+        all_well(run(size, &path(&name), 12, 0, 99));
         let found = files(&path(&name));
         for (file, bytes) in &whole {
             assert!(found.get(file) == Some(bytes), "{size} ranks: {file}");
@@ -283,9 +286,11 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
         let meta = fs::read_to_string(path(&name).join("meta.json")).unwrap();
         assert!(meta.contains(&format!("on each of {size} ranks")), "{meta}");
     }
-    all_well(run(3, &path("parts"), 5, 0));
-    all_well(run(2, &path("parts"), 5, 4));
-    all_well(run(1, &path("parts"), 9, 3));
+    all_well(run(3, &path("parts"), 5, 0, 99));
+    all_well(run(2, &path("parts"), 5, 4, 99));
+    let ends = run(5, &path("parts"), 9, 3, 10);
+    assert!(matches!(ends[0], Err(Error::Interrupted(_))) && ends[1..].iter().all(Result::is_ok), "{ends:?}");
+    all_well(run(1, &path("parts"), 12, 0, 99));
     let (parts, skip) = (files(&path("parts")), ["config.toml", "meta.json", "effort.csv"]);
     for (file, bytes) in whole.iter().filter(|(file, _)| !skip.contains(&file.as_str())) {
         assert!(parts.get(file) == Some(bytes), "in parts: {file}");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::ranks::{Gathered, Ranks};
+use crate::ranks::interface::{Gathered, Ranks};
 
 /// One of several ranks in this process. Where one is dropped, the others' calls fail.
 pub struct Inside {

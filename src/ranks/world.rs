@@ -7,7 +7,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, CommunicatorCollectives as _};
 
 use crate::error::{Error, Result};
-use crate::ranks::{Gathered, Ranks, in_rounds};
+use crate::ranks::interface::{Gathered, Ranks, in_rounds};
 
 /// MPI counts bytes, and where they begin, in 32 bits.
 const MOST: usize = 1 << 30;
