@@ -141,17 +141,20 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def documented(function: Documented) -> Documented:
-    """Puts the table of keys at the mark in a docstring."""
+    """Puts the table of keys at the mark in a docstring, whose indent Python takes away from 3.13 on."""
     lines, last = [], None
     for table, name, meaning, default in _localmax.keys():
         if name == "rule":
             continue
         if table != last:
-            lines.append(f"    [{table}]" if table else "    [at the top]")
+            lines.append(f"[{table}]" if table else "[at the top]")
             last = table
-        lines.append(f"        {name} = {default}")
-        lines.append(f"            {meaning}")
-    function.__doc__ = (function.__doc__ or "").replace("    KEYS", "\n".join(lines))
+        lines.append(f"    {name} = {default}")
+        lines.append(f"        {meaning}")
+    told = function.__doc__ or ""
+    mark = next((line for line in told.splitlines() if line.strip() == "KEYS"), "KEYS")
+    indent = mark.removesuffix("KEYS")
+    function.__doc__ = told.replace(mark, "\n".join(indent + line for line in lines))
     return function
 
 

@@ -160,7 +160,7 @@ impl Study for Phase {
   localmax study phase --quick                                     within a minute
   localmax study phase --tokens 1000000 --decades 5 --dim 2        larger clouds in the plane
   localmax study phase --clouds ball,normal --widths 0             leaders alone, of two kinds of clouds";
-    const SIZES: Sizes = Sizes::new(100_000, 4, 200, 10_000);
+    const SIZES: Sizes = Sizes::new(100_000, 4, 100, 10_000);
 
     type Cell = Cell;
     type Row = Row;
