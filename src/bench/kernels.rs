@@ -52,7 +52,7 @@ pub struct Table {
     pub submissions: f64,
     /// Times a step that the host waited for the device.
     pub waits: f64,
-    /// Those of them at whose end the device had nothing left to do.
+    /// Waits a step that left the device without work.
     pub stalls: f64,
 }
 

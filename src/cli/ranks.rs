@@ -21,14 +21,14 @@ pub(super) fn join() -> Result<Shared, Error> {
     return crate::ranks::World::join(count, variable).map(|world| Arc::new(world) as _);
     #[cfg(not(feature = "mpi"))]
     Err(Error::input(format!(
-        "one of {count} processes that were started together ({variable} = {count}), each of which would take the whole run: \
-         this localmax is built without MPI, so build it with `cargo install localmax --features mpi`, or unset {variable} \
-         for {count} runs that have nothing to do with one another"
+        "one of {count} processes that were started together ({variable} = {count}), each of which would take the \
+         whole run: this localmax is built without MPI, so build it with `cargo install localmax --features mpi`, \
+         or unset {variable} for {count} runs that have nothing to do with one another"
     )))
 }
 
 /// Follows rank 0 through its run, of which `config` is to be the config, given the shape of its tokens.
-/// What there is to say rank 0 says.
+/// Prints nothing: rank 0 speaks for all.
 pub(super) fn follow(ranks: &Shared, config: impl Fn(npy::Header) -> Result<Config, Error>) -> Result<()> {
     interrupt::watch("", None)?;
     interrupt::begin("rank 0 keeps what there is of the run");

@@ -62,7 +62,7 @@ pub(crate) struct Chooser<W: Width> {
     ledger: Ledger,
     /// The most that the next step may cost under the plan chosen.
     limit: Option<f64>,
-    /// What a step of the tree may cost in classes of width, before they are given up until the next choice.
+    /// The cost at which a step in classes of width gives them up until the next choice: that of the tree.
     rival: Option<f64>,
     /// The cheapest plan that scores all pairs, when last looked at.
     pairs: choice::Plan,

@@ -20,14 +20,17 @@ pub(super) fn judge(asked: &Asked<Census>, rows: &[Row], report: &mut Report) {
         let longest = of().map(|row| row.longest_rest).max().unwrap_or(0);
         let bound = bound(all - rests, all);
         report.claim(RESTS.with("rule", rule).with("family", family).counted(
-            format!("{rests} of {all}, in at most {longest} steps; {small} cycle within a thousandth of their size, {cycles} by more, {open} open"),
+            format!(
+                "{rests} of {all}, in at most {longest} steps; {small} cycle within a thousandth of \
+                 their size, {cycles} by more, {open} open"
+            ),
             format!("with 95 % certainty less than {bound:.2e} of such clouds do not come to rest"),
         ));
         let numbers = [all, rests, small, cycles, open, longest].map(|number| number.to_string());
         lines.push([rule.clone(), family.clone()].into_iter().chain(numbers).chain([format!("{bound:.2e}")]).collect());
     }
-    let head = "rule | A | clouds | at rest | cycle within a thousandth | cycle by more | open | most steps to rest | bound of the share \
-                that does not rest";
+    let head = "rule | A | clouds | at rest | cycle within a thousandth | cycle by more | open | most steps to \
+                rest | bound of the share that does not rest";
     report.table("The ends of clouds. cycles.csv has every cycle.", head, lines);
     let sum = |of_row: fn(&Row) -> u64| total(rows, of_row);
     let [all, cycles, in_f64] = [sum(|row| row.clouds), sum(|row| row.cycles), sum(|row| row.cycles_in_f64)];
@@ -36,10 +39,8 @@ pub(super) fn judge(asked: &Asked<Census>, rows: &[Row], report: &mut Report) {
         format!("{cycles} of {all}, {in_f64} of them in f64 too; the longest period of any cycle is {period}"),
         "cycles.csv has each",
     ));
-    let tokens = |text: &str| text.split(['=', ',']).nth(1).and_then(|n| n.trim().parse::<u64>().ok());
-    if let Some(row) =
-        rows.iter().filter(|row| row.smallest.is_some()).min_by_key(|row| row.smallest.as_deref().and_then(tokens))
-    {
+    let cycling = rows.iter().filter(|row| row.smallest_tokens.is_some());
+    if let Some(row) = cycling.min_by_key(|row| row.smallest_tokens) {
         let text = row.smallest.clone().unwrap_or_default();
         report.claim(SMALLEST.counted(format!("{}, A: {}: {text}", row.rule, row.family), "one of the fewest tokens"));
     }

@@ -67,7 +67,8 @@ pub(super) fn row(asked: &Asked<Census>, cell: &Cell, work: &mut Workbench<'_>) 
         work.check()?;
     }
     if let Some((_, _, index)) = smallest {
-        row.smallest = Some(shrunk(System::of(cell, index, sizes)?, engines, sizes)?);
+        let (tokens, told) = shrunk(System::of(cell, index, sizes)?, engines, sizes)?;
+        (row.smallest_tokens, row.smallest) = (Some(tokens), Some(told));
     }
     work.series(
         "times",
@@ -84,8 +85,8 @@ fn cycles(system: &System, engines: &Engines, sizes: &Sizes) -> Result<Option<Cy
     Ok(if let End::Cycle(cycle) = end { Some(cycle).filter(|cycle| cycle.size > SMALL) } else { None })
 }
 
-/// Leaves out tokens and digits for as long as a system cycles, and describes what is left.
-fn shrunk(mut system: System, engines: &Engines, sizes: &Sizes) -> Result<String> {
+/// Leaves out tokens and digits for as long as a system cycles; the number of tokens left, and the system.
+fn shrunk(mut system: System, engines: &Engines, sizes: &Sizes) -> Result<(u64, String)> {
     let mut token = 0;
     while token < system.cloud.n() {
         match system.without(token)? {
@@ -104,7 +105,8 @@ fn shrunk(mut system: System, engines: &Engines, sizes: &Sizes) -> Result<String
     let d = system.cloud.d();
     let delta = system.delta.map_or(String::new(), |delta| format!(", δ = {delta:.6}"));
     let [x, a] = [rows(&system.cloud.to_f64(), d), matrix(&system.model.scores().matrix, d)];
-    Ok(format!("n = {}, d = {d}, period {period}: x = {x}, A = {a}, α = {:.6}{delta}", system.cloud.n(), system.alpha))
+    let (n, alpha) = (system.cloud.n(), system.alpha);
+    Ok((n as u64, format!("n = {n}, d = {d}, period {period}: x = {x}, A = {a}, α = {alpha:.6}{delta}")))
 }
 
 /// Rows of numbers as JSON.

@@ -9,8 +9,9 @@
 //!
 //! A cell is many clouds of one rule and one kind of A. Each draws its n, d, α, δ, A and tokens from a stream of its
 //! own. Under the integer contract a repeated state is a certificate: no rounding of another machine can lift it. A
-//! small cycle may be one of roundings, between two neighbouring states of the lattice; a large one that is there on the
-//! finer lattice of f64 as well is one of the system. `cycles.csv` has every cycle as it was drawn; `tests/cycles.py` takes them again in big integers.
+//! small cycle may be one of roundings, between two neighbouring states of the lattice; a large one that is there on
+//! the finer lattice of f64 as well is one of the system. `cycles.csv` has every cycle as it was drawn;
+//! `tests/cycles.py` takes them again in big integers.
 
 mod claims;
 mod cycle;
@@ -27,7 +28,8 @@ use crate::tokens::Precision;
 
 sheet! {
     RESTS = Counted("2509.15958, section 7.1, open question 1", "Clouds that come to rest ({rule}, A: {family})");
-    CYCLES = Counted("a state that repeats bit for bit", "Clouds that cycle by more than a thousandth of their size, over all rules and A");
+    CYCLES = Counted("a state that repeats bit for bit",
+        "Clouds that cycle by more than a thousandth of their size, over all rules and A");
     SMALLEST = Counted("found by leaving out tokens while it cycles", "The smallest cloud that does");
 }
 
@@ -68,7 +70,8 @@ columns! { Row:
     open: u64, "Clouds that did neither within the steps";
     longest_rest: u64, "The most steps to rest";
     longest_period: u64, "The longest period";
-    smallest: Option<String>, "The smallest cloud that cycles by more, after leaving out tokens";
+    smallest_tokens: Option<u64>, "Number of tokens of the smallest cloud that cycles by more, after leaving out tokens";
+    smallest: Option<String>, "That cloud";
 }
 
 impl Study for Census {

@@ -125,7 +125,8 @@ fn collapse(asked: &Asked<Phase>, system: System<'_>, points: &[Point], report: 
     if count > 0 {
         let residual = 100.0 * (squares / f64::from(count)).sqrt();
         let text = format!(
-            "residual {residual:.1} % (root mean square against the largest n), {:+.1} % at worst, at x = {}; as n^b with b = {}",
+            "residual {residual:.1} % (root mean square against the largest n), {:+.1} % at worst, at \
+             x = {}; as n^b with b = {}",
             100.0 * worst.0,
             worst.1,
             if drifts.is_empty() { "?".into() } else { drifts.join(", ") }

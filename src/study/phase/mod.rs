@@ -34,7 +34,8 @@ sheet! {
         "At δ = 0 as many clusters are left as there are leaders in the first state ({cloud}, d = {d})");
     LAW = Conjecture("the law of leaders and its limit in a ball, C = (2d/(d+1))·Γ(2/(d+1))·c^(−2/(d+1))",
         "F(0) = C = {constant} (d = {d})");
-    GROWTH = Counted("the law of leaders", "Exponent of N over n at δ = 0, against (d−1)/(d+1) = {exponent} ({cloud}, d = {d})");
+    GROWTH = Counted("the law of leaders",
+        "Exponent of N over n at δ = 0, against (d−1)/(d+1) = {exponent} ({cloud}, d = {d})");
     COLLAPSE = Counted("a guess by scaling", "N·n^(−(d−1)/(d+1)) is a function of δ·n^(2/(d+1)) alone (ball, d = {d})");
     OUTSIDE = Counted("2509.15958, section 7.1, open question 3", "Clouds with a limit outside S ({cloud}, d = {d})");
 }

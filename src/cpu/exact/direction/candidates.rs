@@ -20,7 +20,7 @@ pub(super) const fn levels(d: usize) -> u32 {
     if d == 2 { 7 } else { 6 }
 }
 
-/// The same of the cover: a cell for so many tokens.
+/// log2 of the cells along each axis of a face of the cover: about a cell for 24 tokens.
 pub(super) fn cover_levels(d: usize, n: usize) -> u32 {
     ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
 }

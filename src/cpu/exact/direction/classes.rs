@@ -21,8 +21,8 @@
 //!
 //! **Rows.** They are counted into buckets, one for a cell of a class, and decided side by side against keys that are
 //! the same for all of them. At f32 every score, width and sum is an integer below 2^53, so f64 rounds nothing: |q_k| ≤
-//! 2^24 + 1.5, |x_k| ≤ 2^24, d ≤ 3; D ≤ W ρ < 2^52; and keys are of 2^24 tokens at most, which sum to 2^48. isqrt(v) is the floor
-//! of the float root for v < 2^52: below an integer k by 1/2k at least, which is more than a float below k is off by.
+//! 2^24 + 1.5, |x_k| ≤ 2^24, d ≤ 3; D ≤ W ρ < 2^52; and keys are of 2^24 tokens at most, which sum to 2^48.
+//! isqrt(v) is the floor of the float root for v < 2^52: below an integer k by 1/2k at least, which is more than a float below k is off by.
 //! At f64 scores are decided by the bounds of [`crate::cpu::exact::filter`], and a row with an entry that they leave
 //! open by exact scores; coordinates are summed in halves of 27 bits, which sum to 2^51 at most.
 //!
@@ -86,11 +86,11 @@ type Chunk<'a, A> = (usize, ((&'a mut [A], &'a mut [u32]), &'a mut [u32]));
 
 /// The tables of a step.
 pub(crate) struct Classes<const D: usize> {
-    /// Narrowest first.
+    /// Classes, the narrowest first.
     all: Vec<Class<D>>,
-    /// Those of narrow classes first: each class has a table of the first so many.
+    /// Keys of all classes, those of narrow ones first: a class has a table of a leading part of them.
     keys: Vec<Key<D>>,
-    /// Their indices among the tokens.
+    /// Indices of the keys among the tokens.
     candidates: Vec<u32>,
 }
 

@@ -29,7 +29,7 @@ pub(super) fn integer(x: f64) -> i64 {
 /// A token that may be in a strip, in floats.
 pub(super) struct Key<const D: usize> {
     pub(super) x: [f64; D],
-    /// Its coordinates times its weight; at f64 their low halves, and the high ones.
+    /// Coordinates times the weight; at f64 in two halves.
     low: [f64; D],
     high: [f64; D],
     weight: f64,
