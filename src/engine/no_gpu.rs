@@ -28,6 +28,10 @@ impl Adapter {
         Err(no_gpu())
     }
 
+    pub(super) fn is_named() -> bool {
+        false
+    }
+
     pub(super) fn name(&self) -> &str {
         match *self {}
     }

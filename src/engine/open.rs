@@ -46,7 +46,7 @@ impl Engines {
     /// Looks for what `choice` needs.
     ///
     /// # Errors
-    /// A GPU was asked for and none can be opened.
+    /// A GPU was asked for and none can be opened; an adapter is named that is not there.
     pub fn find(choice: EngineChoice) -> Result<Self> {
         let (mut devices, mut failed) = (Vec::new(), None);
         match choice {
@@ -55,6 +55,7 @@ impl Engines {
             EngineChoice::Auto => match Adapter::choose_together(Wanted::Hardware).map(|all| Device::open_all(&all)) {
                 Ok(Ok(opened)) => devices = opened,
                 Ok(Err(error)) => failed = Some(format!("on the CPU engine: {error}")),
+                Err(error) if Adapter::is_named() => return Err(error),
                 Err(_) => {} // no hardware GPU
             },
         }

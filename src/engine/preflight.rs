@@ -42,12 +42,11 @@ pub fn preflight(
         }
         EngineChoice::Cpu => shape.on_cpu(plan, model),
         EngineChoice::Gpu => shape.on_gpus(&Adapter::choose_together(Wanted::Any)?, plan, model).map(Some),
-        EngineChoice::Auto => {
-            match Adapter::choose_together(Wanted::Hardware).and_then(|a| shape.on_gpus(&a, plan, model)) {
-                Ok(memory) => Ok(Some(memory)),
-                Err(_) => shape.on_cpu(plan, model),
-            }
-        }
+        EngineChoice::Auto => match Adapter::choose_together(Wanted::Hardware) {
+            Ok(adapters) => shape.on_gpus(&adapters, plan, model).map(Some).or_else(|_| shape.on_cpu(plan, model)),
+            Err(error) if Adapter::is_named() => Err(error),
+            Err(_) => shape.on_cpu(plan, model),
+        },
     }
 }
 

@@ -97,6 +97,11 @@ impl Adapter {
         })
     }
 
+    /// Whether `--adapter` or `LOCALMAX_ADAPTER` names the adapters to take.
+    pub(crate) fn is_named() -> bool {
+        choice::adapter().is_some()
+    }
+
     /// Why [`Adapter::find`] takes it.
     pub fn why(&self) -> String {
         match choice::adapter() {
