@@ -159,7 +159,7 @@ impl<'a> RealBounds<'a> {
         let c = 4.0 * (state.d as f64 + 4.0) * self.by.rows;
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
         let (scale, off) = match form {
-            StripForm::Score => (1.0, c),
+            StripForm::Score | StripForm::Radius => (form.constant(delta), c * form.constant(delta)),
             StripForm::Width => (length(&query), c * terms),
             StripForm::ANorm => {
                 let square = c * terms * length(x);

@@ -226,7 +226,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let rule = match draw.below(5) {
             0 => Rule::Hardmax,
             1 => Rule::FrankWolfe,
-            form => Rule::Localmax { delta, strip: StripForm::ALL[form - 2].0 },
+            form => Rule::Localmax { delta, strip: StripForm::ALL[..3][form - 2].0 },
         };
         let gain = if rule == Rule::FrankWolfe {
             Gain::Gamma(Schedule::Constant(0.5))

@@ -366,7 +366,7 @@ impl<W: Real> Worker<W> {
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
             let scale = match form {
                 _ if delta == 0.0 => 0.0,
-                StripForm::Score => 1.0,
+                StripForm::Score | StripForm::Radius => form.constant(delta),
                 StripForm::Width => {
                     let query = head.scores.apply(cloud.row(i));
                     dot(&query, &query).sqrt()
