@@ -4,7 +4,9 @@
 use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
 use localmax::exact::Grid;
-use localmax::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
+use localmax::model::{
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update,
+};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
 use localmax::tokens::Tokens;

@@ -66,7 +66,8 @@ fn localmax(section: &Section<'_>) -> Result<Rule> {
             if strip == StripForm::Radius || (epsilon.place.is_option() && !given.place.is_option()) {
                 return Ok(Rule::Localmax { delta: epsilon.schedule()?, strip: StripForm::Radius });
             }
-            Err(given.error(format!(" = {:?} says what delta is measured in, beside model.epsilon; keep one", strip.name())))
+            Err(given
+                .error(format!(" = {:?} says what delta is measured in, beside model.epsilon; keep one", strip.name())))
         }
         (Some(delta), _) => Ok(Rule::Localmax { delta: delta.schedule()?, strip }),
         (None, _) => {
