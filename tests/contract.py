@@ -2,14 +2,14 @@
 
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
-   "frank-wolfe", "gamma": [a value a step], "delta": [a value a step], "causal": false}
+   "frank-wolfe"|"distance"|"radius", "gamma": [a value a step], "delta": [a value a step], "causal": false}
 Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
 """
 
 import json
 import sys
 from fractions import Fraction
-from math import floor, isqrt
+from math import ceil, floor, isqrt
 
 
 def rne(x):
@@ -67,8 +67,14 @@ def run(system):
                 q = [(sum(a * v for a, v in zip(row, x)) + (1 << (b - 1))) >> b for row in matrix]
             visible = state[: i + 1] if system["causal"] else state
             scores = [sum(a * v for a, v in zip(q, y)) for y in visible]
+            if system["strip"] in ("distance", "radius"):
+                scores = [-sum((a - v) ** 2 for a, v in zip(x, y)) for y in visible]
             if system["strip"] in ("hardmax", "frank-wolfe"):
                 width = 0
+            elif system["strip"] == "distance":
+                width = floor(2 * delta / (unit * unit))
+            elif system["strip"] == "radius":
+                width = min(ceil(delta / unit), 1 << (clamp_bits // 2)) ** 2
             elif system["strip"] == "score":
                 width = floor(delta / (unit * unit * power(e_a)))
             elif system["strip"] == "width":

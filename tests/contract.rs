@@ -107,6 +107,42 @@ fn an_independent_program_agrees_to_the_bit() {
     assert_eq!(compared, 2 * 5 * 5 * 41);
 }
 
+/// As above, where scores are distances: a strip is a ball, and the gain may be 1.
+#[test]
+fn an_independent_program_agrees_on_distances() {
+    let steps = 12;
+    for precision in [Precision::F32, Precision::F64] {
+        for (name, form) in [("distance", StripForm::Score), ("radius", StripForm::Radius)] {
+            for kind in 0..4 {
+                let mut draw = draws(kind as u64);
+                let (n, d, causal) = (11 + kind * 4, [1, 2, 3, 2][kind], kind == 3);
+                let size = [1.0, 0.1, 300.0, 1.0][kind];
+                let mut value = || if kind % 2 == 1 { (draw() * 3.0).round() * size } else { draw() * size };
+                let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| value()).collect()).collect();
+                let delta = [0.3, 1.0, 1.0, 1e30][kind] * if name == "radius" { size } else { size * size };
+                let gamma = [1.0, 1.0, 0.3, 1.0][kind];
+                let states: Vec<Vec<Vec<i64>>> = python(
+                    "contract.py",
+                    &[json!({
+                        "precision": precision.name(), "x0": x0, "matrix": null, "causal": causal,
+                        "strip": name, "gamma": vec![gamma; steps], "delta": vec![delta; steps],
+                    })],
+                );
+                let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
+                let grid = Grid::of(&cloud, precision);
+                let model = Model::localmax(delta).unwrap().strip(form).unwrap().distances().gamma(gamma).unwrap();
+                let model = if causal { model.causal() } else { model };
+                let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));
+                assert_eq!(states.len(), steps + 1);
+                for (t, want) in states.iter().enumerate() {
+                    assert_eq!(state.x, want.concat(), "{precision:?} {name} kind {kind}: state {t}");
+                    state = state.step(&all.at(t as u64).unwrap()).0;
+                }
+            }
+        }
+    }
+}
+
 /// Numbers in [−1, 1).
 fn draws(seed: u64) -> impl FnMut() -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

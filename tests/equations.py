@@ -105,6 +105,9 @@ class System:
         top = max(s)
         uniformly = lambda chosen: [float(c) / sum(chosen) for c in chosen]
         if self.rule == "localmax":
+            if "epsilon" in self.model:
+                reach = self.scalar("epsilon", None, step, t)
+                return uniformly([math.sqrt(-2 * v) <= reach for v in s])
             form = self.model.get("strip", "score")
             widths = {"score": 1, "width": math.sqrt(dot(query, query)), "a-norm": math.sqrt(max(0, dot(query, x)))}
             return uniformly([top - v <= self.scalar("delta", None, step, t) * widths[form] for v in s])
@@ -128,7 +131,10 @@ class System:
         """sum_j w_ij points_j, the scores being <a x_i, x_j>."""
         seen = range(i + 1) if self.causal else range(len(x))
         query = apply(a, x[i])
-        w = self.weights([dot(query, x[j]) for j in seen], i, query, x[i], step, t)
+        score = lambda y: dot(query, y)
+        if self.model.get("scores", "inner") == "distance":
+            score = lambda y: -dot(add(x[i], -1, y), add(x[i], -1, y)) / 2
+        w = self.weights([score(x[j]) for j in seen], i, query, x[i], step, t)
         return [sum(w[j] * points[j][k] for j in seen) for k in range(self.d)]
 
     def output(self, x, i, step, t):

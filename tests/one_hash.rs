@@ -147,7 +147,7 @@ fn on_cpu() -> Vec<Path> {
     let mut add = |name: &str, plan: Plan, upkeep| {
         let set = sets[all.len() / 2 % sets.len()];
         let threads = all.len() % 2 + 1;
-        let options = cpu::Options { set: Some(set), threads: Some(threads), plan, upkeep, thin: false };
+        let options = cpu::Options { set: Some(set), threads: Some(threads), plan, upkeep, thin: false, near: false };
         let name = format!("cpu, {} on {}, {threads} threads, {name}", plan.name(), set.name());
         let open: Open = Box::new(move |s| Ok(Box::new(ExactCpu::new(&s.tokens, s.grid, options)?)));
         all.push(Path { name, open });
@@ -216,7 +216,9 @@ fn as_they_run(device: &Arc<Limited>) -> Vec<Path> {
 
 /// The same, and searches sorted at every interval, merged and not.
 fn sorted(device: &Arc<Limited>) -> Vec<Path> {
-    let of = |(name, upkeep): (String, _)| path(device, &name, gpu::Options { plan: Plan::Tree, upkeep });
+    let of = |(name, upkeep): (String, _)| {
+        path(device, &name, gpu::Options { plan: Plan::Tree, upkeep, ..gpu::Options::default() })
+    };
     as_they_run(device).into_iter().chain(upkeeps().into_iter().map(of)).collect()
 }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Documented = TypeVar("Documented")
 
 TABLES = {name: table for table, name, _, _ in _localmax.keys()}
-SCHEDULES = ("alpha", "gamma", "delta", "beta")
+SCHEDULES = ("alpha", "gamma", "delta", "epsilon", "beta")
 OWN = ("x0", "rule", "config", "preset", "out", "threads", "verify", "stop", "progress", "seeds")
 
 
@@ -122,7 +122,7 @@ def config(
             if keys["rule"] == "localmax":
                 if keys.get("alpha") is None and keys.get("gamma") is None:
                     keys["alpha"] = 0.5
-                if keys.get("delta") is None:
+                if keys.get("delta") is None and keys.get("epsilon") is None:
                     keys["delta"] = "1/(t+1)"
             if x0 is None and all(keys.get(key) is None for key in ("file", "rows", "kind")):
                 keys["kind"] = "normal"

@@ -38,7 +38,9 @@ class Keywords(TypedDict, total=False):
     causal: bool
     alpha: Schedule
     gamma: Schedule
+    scores: str
     delta: Schedule
+    epsilon: Schedule
     strip: str
     beta: Schedule
     omit: float

@@ -15,6 +15,8 @@ const CLAMP: Score = vec2u(0u, 0x40000000u);
 // direction, each 2^-23.
 const COORDINATE_ROUNDINGS = 1.0;
 const SCORE_ROUNDINGS = 2.0;
+// The same of a token's own coordinate: f32 holds it.
+const DISTANCE_ROUNDINGS = 0.0;
 
 fn plus(a: Score, b: Score) -> Score {
     return add2(a, b);

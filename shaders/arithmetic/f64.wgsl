@@ -14,6 +14,7 @@ const CLAMP: Score = vec4u(0u, 0u, 0u, 0x40000000u);
 
 const COORDINATE_ROUNDINGS = 4.0;
 const SCORE_ROUNDINGS = 4.0;
+const DISTANCE_ROUNDINGS = 4.0;
 
 fn plus(a: Score, b: Score) -> Score {
     return add4(a, b);

@@ -18,13 +18,22 @@ fn filter_score(row: u32, key: u32) -> f32 {
     for (var k = 0u; k + 4u <= D; k += 4u) {
         let a = q + k;
         let b = x + k;
-        s += dot(
-            vec4f(query_filter[a], query_filter[a + 1u], query_filter[a + 2u], query_filter[a + 3u]),
-            vec4f(key_filter[b], key_filter[b + 1u], key_filter[b + 2u], key_filter[b + 3u]),
-        );
+        let some_q = vec4f(query_filter[a], query_filter[a + 1u], query_filter[a + 2u], query_filter[a + 3u]);
+        let some_x = vec4f(key_filter[b], key_filter[b + 1u], key_filter[b + 2u], key_filter[b + 3u]);
+        if DISTANCE {
+            let between = some_q - some_x;
+            s -= dot(between, between);
+        } else {
+            s += dot(some_q, some_x);
+        }
     }
     for (var k = D / 4u * 4u; k < D; k++) {
-        s += query_filter[q + k] * key_filter[x + k];
+        if DISTANCE {
+            let between = query_filter[q + k] - key_filter[x + k];
+            s -= between * between;
+        } else {
+            s += query_filter[q + k] * key_filter[x + k];
+        }
     }
     // HOSTILE: s = moved(exact_score(row, key), rows[row - job.row_base].error, swing(row, key, 1u));
     return s;

@@ -52,6 +52,13 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 for (var k = 1u; k < D; k++) {
                     s += x[k] * q[f][k];
                 }
+                if DISTANCE {
+                    s = vec4f(0.0);
+                    for (var k = 0u; k < D; k++) {
+                        let between = q[f][k] - vec4f(x[k]);
+                        s -= between * between;
+                    }
+                }
                 // HOSTILE: for (var r = 0u; r < 4u; r++) {
                 // HOSTILE: let i = min(row[f][r], job.row_end - 1u);
                 // HOSTILE: s[r] = moved(exact_score(i, key), rows[i - job.row_base].error, swing(i, key, 0u));

@@ -72,7 +72,12 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 for (var c = 0u; c < HELD; c++) {
                     let x = some_keys[j * STRIDE + my_key + c * ACROSS];
                     for (var r = 0u; r < HELD; r++) {
-                        s[r][c] += dot(q[r], x);
+                        if DISTANCE {
+                            let between = q[r] - x;
+                            s[r][c] -= dot(between, between);
+                        } else {
+                            s[r][c] += dot(q[r], x);
+                        }
                     }
                 }
             }

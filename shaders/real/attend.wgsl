@@ -44,6 +44,13 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             for (var k = 1u; k < D; k++) {
                 score += keys[at + k] * q[k];
             }
+            if DISTANCE {
+                score = vec4f(0.0);
+                for (var k = 0u; k < D; k++) {
+                    let between = q[k] - vec4f(keys[at + k]);
+                    score -= (0.5 * between) * between;
+                }
+            }
             s[j] = opaque4(score);
         }
         if masked {

@@ -42,7 +42,12 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             let at = (key - job.key_base) * job.d;
             var s = 0.0;
             for (var k = 0u; k < job.d; k++) {
-                s += query[line * job.d + k] * keys[at + k];
+                if DISTANCE {
+                    let between = query[line * job.d + k] - keys[at + k];
+                    s -= (0.5 * between) * between;
+                } else {
+                    s += query[line * job.d + k] * keys[at + k];
+                }
             }
             weight[j] = exponential(record.beta * min(s - reference, 0.0));
             mass += weight[j];

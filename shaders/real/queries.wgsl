@@ -25,7 +25,8 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         query[to + k] = q;
         most = max(most, bitcast<u32>(q) & 0x7fffffffu);
     }
-    let own = exponent_above(most);
+    // Distances need one scale for queries and keys.
+    let own = select(exponent_above(most), 0, DISTANCE);
     var square = 0.0;
     var along = 0.0;
     for (var k = 0u; k < job.d; k++) {

@@ -50,7 +50,12 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             }
             for (var r = 0u; r < 8u; r++) {
                 for (var c = 0u; c < 8u; c++) {
-                    s[r][c] += q[r] * x[c];
+                    if DISTANCE {
+                        let between = q[r] - x[c];
+                        s[r][c] -= (0.5 * between) * between;
+                    } else {
+                        s[r][c] += q[r] * x[c];
+                    }
                 }
             }
         }

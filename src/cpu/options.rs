@@ -20,6 +20,8 @@ pub struct Options {
     /// Whether strips are expected to have width 0: plan `auto` then begins with a table of
     /// directions, where there is one for the tokens, and sorts none of them.
     pub thin: bool,
+    /// Whether scores are expected to be distances: the state is then made for them.
+    pub near: bool,
     /// Rules by which a search keeps its keys.
     pub upkeep: Upkeep,
 }

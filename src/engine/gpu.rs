@@ -13,7 +13,7 @@ use crate::exact::Grid;
 pub(super) use crate::gpu::{Adapter, Device, Wanted};
 use crate::gpu::{Computed, ExactGpu, Needs, Options, RealGpu, RealLayout, Share, or_largest};
 use crate::interrupt::Interrupt;
-use crate::model::Model;
+use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
@@ -64,14 +64,21 @@ fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid)
         return Ok(Box::new(block_on(RealGpu::new(device, tokens, model))?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    let options = Options { plan, ..Options::default() };
+    let options = Options { plan, scoring: model.scoring, ..Options::default() };
     Ok(Box::new(block_on(ExactGpu::new(device, tokens, grid, !plain, options))?))
 }
 
 /// Checks that the GPU engine has this model at this precision, and this plan for it.
 fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
-        return ExactGpu::require(plan, d);
+        return match plan {
+            Plan::Auto | Plan::Brute => ExactGpu::require(plan, d),
+            _ if model.scoring == Scoring::Distance => Err(Error::input(format!(
+                "the gpu engine has no plan {:?} where scores are distances; take auto, brute or --engine cpu",
+                plan.name()
+            ))),
+            _ => ExactGpu::require(plan, d),
+        };
     }
     only_brute(plan, &format!("the gpu engine's {}", model.name()))?;
     RealGpu::require_single(precision, model)
@@ -107,6 +114,7 @@ fn need_on(
     let memory = or_largest(n, |n| {
         if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
+            let plan = if model.scoring == Scoring::Distance { Plan::Brute } else { plan };
             return ExactGpu::memory(plan, (n, d), precision, matrix, adapter);
         }
         let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits(), adapter.card_memory())?.memory;

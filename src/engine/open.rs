@@ -10,7 +10,7 @@ use crate::engine::preflight::require_cpu;
 use crate::engine::reference::{ExactReference, RealReference};
 use crate::error::Result;
 use crate::exact::Grid;
-use crate::model::Model;
+use crate::model::{Model, Scoring};
 use crate::tokens::Tokens;
 
 /// An engine, with a note for the user on how it was chosen.
@@ -104,7 +104,8 @@ pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> R
 pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     cpu_plan(plan, model, tokens.d())?;
     require_cpu(tokens, plan)?;
-    let options = cpu::Options { plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+    let near = model.scoring == Scoring::Distance;
+    let options = cpu::Options { plan, thin: has_thin_strips(model), near, ..cpu::Options::default() };
     if model.is_exact() {
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
     }

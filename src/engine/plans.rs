@@ -2,7 +2,7 @@
 
 use crate::choice::Plan;
 use crate::error::{Error, Result};
-use crate::model::{Mask, Model, Moment};
+use crate::model::{Mask, Model, Moment, Scoring};
 
 /// Checks that the reference has this plan.
 pub(super) fn reference_plan(plan: Plan) -> Result<()> {
@@ -13,6 +13,15 @@ pub(super) fn reference_plan(plan: Plan) -> Result<()> {
 pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     if !model.is_exact() {
         return only_brute(plan, &format!("the cpu engine's {}", model.name()));
+    }
+    if model.scoring == Scoring::Distance {
+        return match plan {
+            Plan::Filter | Plan::Norm | Plan::Direction => Err(Error::input(format!(
+                "the cpu engine has no plan {:?} where scores are distances; take auto, brute or tree",
+                plan.name()
+            ))),
+            _ => Ok(()),
+        };
     }
     let lacks = if !(2..=3).contains(&d) {
         format!("for tokens in R^{d}, only in R^2 and R^3")

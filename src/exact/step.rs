@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::grid::Grid;
-use crate::model::{Mask, Matrix, Model, Moment, Rule, StripForm};
+use crate::model::{Mask, Matrix, Model, Moment, Rule, Scoring, StripForm};
 use crate::num;
 
 /// Ã: how queries Q are made from tokens X.
@@ -47,6 +47,8 @@ pub struct Step {
     pub t: u64,
     /// G, below 2^K.
     pub gain: u64,
+    /// s_ij: `Q_i·X_j`, or `−|X_i − X_j|²`, which is twice a score in units of u².
+    pub scoring: Scoring,
     /// Ã.
     pub matrix: TokenMatrix,
     /// eA.
@@ -88,6 +90,7 @@ impl Steps {
         Ok(Step {
             t,
             gain: gain(model.gamma_at(at)?, grid),
+            scoring: model.scoring,
             matrix,
             matrix_exponent,
             width: width(model, model.delta_at(at)?, grid, matrix_exponent),
@@ -112,6 +115,15 @@ fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWi
     let factor = |half: i32| clamped(num::scale(delta, -grid.unit_exponent() - half).round_ties_even());
     match (&model.rule, model.strip_form()) {
         (Rule::FrankWolfe, _) => StripWidth::Argmax,
+        // The root is clamped to 2^(L/2), so that the square is to 2^L.
+        (_, StripForm::Radius) => {
+            let most = num::scale(1.0, (grid.precision.clamp_bits() / 2) as i32);
+            let radius = num::scale(delta, -grid.unit_exponent()).ceil().min(most) as i128;
+            StripWidth::Constant(radius * radius)
+        }
+        (_, StripForm::Score) if model.scoring == Scoring::Distance => {
+            StripWidth::Constant(clamped(num::scale(delta, 1 - 2 * grid.unit_exponent()).floor()))
+        }
         // Hardmax, whose δ is 0, among them.
         (_, StripForm::Score) => {
             StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))

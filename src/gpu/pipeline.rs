@@ -8,7 +8,7 @@ use crate::tokens::Precision;
 
 /// Kernels by the text they are made from, entry point, precision and d.
 pub(crate) type Pipelines = HashMap<Key, Pipeline>;
-pub(crate) type Key = (&'static str, &'static str, Precision, usize);
+pub(crate) type Key = (&'static str, &'static str, Precision, usize, bool);
 
 /// A buffer that a kernel binds: the variable's name, and whether the kernel writes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use crate::gpu::device::Device;
 use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::wgsl::{Parameters, constants};
+use crate::model::Scoring;
 #[cfg(not(target_family = "wasm"))]
 use crate::threads;
 use crate::tokens::Precision;
@@ -178,12 +179,14 @@ pub(crate) struct Kernel {
     pub(crate) groups: fn(Span) -> u64,
     pub(crate) of_every_d: bool,
     trusted: bool,
+    /// Whether scores are distances; the parts branch on the constant DISTANCE.
+    distance: bool,
 }
 
 impl Kernel {
     /// A kernel whose module is made for one d.
     pub(crate) const fn new(entry: &'static str, part: Part, groups: fn(Span) -> u64) -> Self {
-        Self { entry, part, wide: None, groups, of_every_d: false, trusted: false }
+        Self { entry, part, wide: None, groups, of_every_d: false, trusted: false, distance: false }
     }
 
     /// Takes another part where d is above a limit.
@@ -201,6 +204,11 @@ impl Kernel {
         Self { trusted: true, ..self }
     }
 
+    /// The kernel for a score of pairs.
+    pub(crate) fn of(self, scoring: Scoring) -> Self {
+        Self { distance: scoring == Scoring::Distance, ..self }
+    }
+
     fn part(&self, precision: Precision, d: usize) -> Part {
         match self.wide {
             Some((limit, part)) if d > limit(precision) => part,
@@ -211,7 +219,8 @@ impl Kernel {
     /// The text of the kernel for a d; for every d, 0. `hostile` is the share of a hostile filter.
     pub(crate) fn module<J: Parameters>(&self, precision: Precision, d: usize, hostile: Option<f32>) -> Module {
         let texts = with_needs(self.part(precision, d), precision, part!("real/opaque"), hostile.is_some());
-        let mut source = [constants(), report::constants(), J::prelude(d), texts.concat()].concat();
+        let scoring = format!("const DISTANCE: bool = {};\n", self.distance);
+        let mut source = [constants(), report::constants(), scoring, J::prelude(d), texts.concat()].concat();
         if let Some(share) = hostile {
             source = source.replace(HOSTILE, "") + &format!("const HOSTILE_SHARE: f32 = {share:?};\n");
         }
@@ -226,7 +235,7 @@ impl Kernel {
         d: usize,
     ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
-        let key = (self.part(precision, d).name, self.entry, precision, d);
+        let key = (self.part(precision, d).name, self.entry, precision, d, self.distance);
         device.pipeline(key, || self.module::<J>(precision, d, device.hostile)).await
     }
 }
@@ -283,7 +292,9 @@ pub(crate) fn validate(name: &str, source: &str) {
 /// misses none.
 #[cfg(test)]
 pub(crate) fn validate_all<J: Parameters>(kernels: &[Kernel], precision: Precision, d: usize) {
-    for (kernel, hostile) in kernels.iter().flat_map(|kernel| [(kernel, None), (kernel, Some(0.99))]) {
+    let scorings = Scoring::ALL.map(|(scoring, _)| scoring);
+    let all = kernels.iter().flat_map(|kernel| scorings.map(|scoring| kernel.of(scoring)));
+    for (kernel, hostile) in all.flat_map(|kernel| [(kernel, None), (kernel, Some(0.99))]) {
         let module = kernel.module::<J>(precision, if kernel.of_every_d { 0 } else { d }, hostile);
         validate(kernel.entry, &module.source);
         for (binding, slot) in module.slots.iter().enumerate() {

@@ -34,6 +34,8 @@ presets!(
     "frank-wolfe-cells",
     "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",
+    "hegselmann-krause",
+    "blurring-mean-shift",
     "softmax-collection",
     "markov-escape",
     "sphere-clusters",

@@ -5,7 +5,7 @@
 //! rows, a number for its multiple of the identity, or a matrix itself. Values are checked against
 //! their domains where a run starts.
 
-use super::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use super::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
@@ -92,6 +92,36 @@ impl Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::constant(matrix(v)?) }];
         let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
         Ok(flow(rule, heads, dt, Integrator::Euler, Geometry::Rescaled))
+    }
+
+    /// Hegselmann–Krause bounded confidence (2002; arXiv 1406.0819) with radius ε(t) >= 0: `x_i' = mean
+    /// of x_j with |x_i − x_j| <= ε`. It is localmax whose scores are distances, at γ = 1.
+    ///
+    /// # Errors
+    /// A text that is no expression in t.
+    pub fn hegselmann_krause(epsilon: impl TryInto<Schedule, Error: Into<Error>>) -> Result<Self> {
+        Self::localmax(epsilon)?.strip(StripForm::Radius)?.distances().gamma(1.0)
+    }
+
+    /// Gaussian blurring mean shift (Cheng 1995; arXiv 2512.01868) with bandwidth h > 0: `x_i' = Σ_j w_ij
+    /// x_j`, `w_ij ∝ e^{−|x_i − x_j|²/(2h²)}`. It is softmax whose scores are distances, at β = 1/h²
+    /// and γ = 1.
+    ///
+    /// # Errors
+    /// h not finite and above 0.
+    pub fn blurring_mean_shift(h: f64) -> Result<Self> {
+        if !(h.is_finite() && h > 0.0) {
+            return Err(Error::input(format!("the bandwidth h is {h}; it must be finite and above 0")));
+        }
+        Self::softmax(1.0 / (h * h))?.distances().gamma(1.0)
+    }
+
+    /// Scores pairs by distance, `S_ij = −|x_i − x_j|²/2`, in localmax, softmax and markov; γ may then
+    /// be 1.
+    #[must_use]
+    pub fn distances(mut self) -> Self {
+        self.scoring = Scoring::Distance;
+        self
     }
 
     /// Sets the step size α(t) > 0, γ = α/(1+α).
@@ -219,7 +249,8 @@ impl Model {
 }
 
 fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
-    Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry }, omit: 0.0 }
+    let update = Update::Flow { dt, integrator, geometry };
+    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0 }
 }
 
 fn one_head() -> Vec<Head> {

@@ -9,6 +9,8 @@
 //! average:  x_i' = x_i + γ(t)·P(t)(y_i − x_i)            flow:  dx_i/dt = y_i, brought back to the geometry
 //! ```
 //!
+//! Scores may be distances instead, `S_ij = −|x_i − x_j|²/2` ([`Scoring`]).
+//!
 //! | system | rule | update | arXiv |
 //! |---|---|---|---|
 //! | localmax (Eq. 5 of arXiv 2509.15958, reconstructed) | [`Rule::Localmax`] | average | 2509.15958 |
@@ -16,6 +18,8 @@
 //! | SA_inf, Frank–Wolfe | [`Rule::FrankWolfe`] | average, P if given | 2508.09628 |
 //! | SA_beta | [`Rule::Softmax`] | average | 2508.09628 |
 //! | SA_P | [`Rule::Markov`] | average | 2508.09628 |
+//! | Hegselmann–Krause | [`Rule::Localmax`], distances | average, γ = 1 | 1406.0819 |
+//! | blurring mean shift | [`Rule::Softmax`], distances | average, γ = 1 | 2512.01868 |
 //! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 2412.02682 |
 //! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
@@ -30,7 +34,7 @@ mod validate;
 
 pub use matrix::Matrix;
 pub use moment::Moment;
-pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Update};
+pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Scoring, Update};
 pub use strip_form::StripForm;
 
 use crate::error::Result;
@@ -41,11 +45,17 @@ use crate::schedule::Schedule;
 /// widths, 2^62 at b = 24.
 pub const MAX_DIMENSION: usize = 1 << 13;
 
+/// The largest dimension where scores are distances: a square of a distance, d·(2·2^b)², then never
+/// exceeds 2^62 at b = 24, either.
+pub const MAX_DISTANCE_DIMENSION: usize = MAX_DIMENSION / 2;
+
 /// A system.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// The map from scores to weights.
     pub rule: Rule,
+    /// The score of a pair of tokens.
+    pub scoring: Scoring,
     /// Scores and values; at least one.
     pub heads: Vec<Head>,
     /// The keys that a row sees.
@@ -63,7 +73,8 @@ impl Model {
     /// SA_P.
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
-        Self { rule, heads, mask, update: Update::Average { gain, preconditioner: None }, omit: 0.0 }
+        let update = Update::Average { gain, preconditioner: None };
+        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0 }
     }
 
     /// The name of the system in configs (docs/equations.md).
@@ -115,7 +126,7 @@ impl Model {
     ///
     /// # Errors
     /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there,
-    /// and beside a P.
+    /// beside a P, and where scores are distances.
     pub fn gamma_at(&self, at: Moment) -> Result<f64> {
         let Update::Average { gain, preconditioner } = &self.update else { return Ok(1.0) };
         match gain {
@@ -123,20 +134,22 @@ impl Model {
                 let a = checked("alpha", alpha, at, "finite and above 0", |a| a > 0.0)?;
                 Ok(a / (1.0 + a))
             }
-            Gain::Gamma(gamma) if self.rule == Rule::FrankWolfe || preconditioner.is_some() => {
+            Gain::Gamma(gamma)
+                if self.rule == Rule::FrankWolfe || preconditioner.is_some() || self.scoring == Scoring::Distance =>
+            {
                 checked("gamma", gamma, at, "above 0 and at most 1", |g| g > 0.0 && g <= 1.0)
             }
             Gain::Gamma(gamma) => checked("gamma", gamma, at, "above 0 and below 1", |g| g > 0.0 && g < 1.0),
         }
     }
 
-    /// δ, checked; 0 in every other rule than localmax.
+    /// δ, checked, the radius ε in [`StripForm::Radius`]; 0 in every other rule than localmax.
     ///
     /// # Errors
     /// δ below 0 or not finite.
     pub fn delta_at(&self, at: Moment) -> Result<f64> {
-        let Rule::Localmax { delta, .. } = &self.rule else { return Ok(0.0) };
-        checked("delta", delta, at, "finite and at least 0", |v| v >= 0.0)
+        let Rule::Localmax { delta, strip } = &self.rule else { return Ok(0.0) };
+        checked(strip.key(), delta, at, "finite and at least 0", |v| v >= 0.0)
     }
 
     /// β, checked; infinite in the rules that are its limit.
@@ -192,7 +205,7 @@ impl Model {
         let mut all = Vec::new();
         match &self.rule {
             Rule::Hardmax | Rule::FrankWolfe => {}
-            Rule::Localmax { delta, .. } => all.push(("model.delta".to_owned(), delta)),
+            Rule::Localmax { delta, strip } => all.push((format!("model.{}", strip.key()), delta)),
             Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
                 all.push(("model.beta".to_owned(), beta));
             }

@@ -64,6 +64,21 @@ impl Rule {
     }
 }
 
+/// The score of a pair of tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scoring {
+    /// `<A x_i, x_j>`.
+    #[default]
+    Inner,
+    /// `−|x_i − x_j|²/2`: the nearest keys score most, a token itself 0. Localmax then averages a
+    /// ball (Hegselmann–Krause bounded confidence, arXiv 1406.0819), softmax is Gaussian blurring
+    /// mean shift (Cheng 1995).
+    Distance,
+}
+
+named!(Scoring, "scores", [Inner = "inner", Distance = "distance"]);
+
 /// A linear map in time, `factor(t) · matrix`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operator {

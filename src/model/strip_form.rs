@@ -16,9 +16,23 @@ pub enum StripForm {
     Width,
     /// `s_i = sqrt(max(0, <A x_i, x_i>))`: the width form in the norm of A.
     ANorm,
+    /// `s_i = δ/2`, where scores are distances: `|x_i − x_j| <= δ` (units of |x|).
+    Radius,
 }
 
-named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm"]);
+named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm", Radius = "radius"]);
+
+impl StripForm {
+    /// The key of δ in configs.
+    pub fn key(self) -> &'static str {
+        if self == Self::Radius { "epsilon" } else { "delta" }
+    }
+
+    /// s_i where it is no matter of the tokens.
+    pub(crate) fn constant(self, delta: f64) -> f64 {
+        if self == Self::Radius { 0.5 * delta } else { 1.0 }
+    }
+}
 
 impl fmt::Display for StripForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! A system on one line, as pictures and reports head it.
 
-use crate::model::{Gain, Geometry, Mask, Model, Rule, Update};
+use crate::model::{Gain, Geometry, Mask, Model, Rule, Scoring, StripForm, Update};
 use crate::num;
 
 impl Model {
@@ -14,6 +14,7 @@ impl Model {
             (_, Update::Flow { geometry: Geometry::Rescaled, .. }) | (Rule::Hardmax | Rule::FrankWolfe, _) => {
                 String::new()
             }
+            (Rule::Localmax { delta, strip: StripForm::Radius }, _) => format!(", ε = {delta}"),
             (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
             (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
             (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
@@ -23,12 +24,13 @@ impl Model {
             Update::Average { gain: Gain::Gamma(gamma), .. } => format!(", γ = {gamma}"),
             Update::Flow { dt, integrator, .. } => format!(", {} with dt = {}", integrator.name(), num::short(*dt)),
         };
+        let distance = if self.scoring == Scoring::Distance { " by distance" } else { "" };
         let causal = if self.mask == Mask::Causal { ", causal" } else { "" };
         let name = match self.name() {
             "frank-wolfe" => "Frank–Wolfe".to_owned(),
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{what}{how}{causal}")
+        format!("{name}{distance}{what}{how}{causal}")
     }
 }

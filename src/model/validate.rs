@@ -1,6 +1,8 @@
 //! Checks before the first step: every parameter against its domain.
 
-use super::{Geometry, Integrator, MAX_DIMENSION, Matrix, Model, Rule, Update};
+use super::{
+    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Rule, Scoring, StripForm, Update,
+};
 use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Precision, Tokens};
@@ -23,6 +25,7 @@ impl Model {
             square(&self.values_name(h), &head.values.matrix, d)?;
         }
         self.validate_rule()?;
+        self.validate_scoring(d)?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
             Update::Average { .. } => {}
@@ -80,6 +83,42 @@ impl Model {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks what goes with distances, and what with inner products alone.
+    fn validate_scoring(&self, d: usize) -> Result<()> {
+        let form = self.strip_form();
+        if self.scoring == Scoring::Inner {
+            let wanted = "is a distance; it goes with scores = \"distance\"";
+            return if form == StripForm::Radius { refuse("epsilon", wanted) } else { Ok(()) };
+        }
+        let only = "localmax, softmax and markov have it";
+        match (&self.rule, &self.update) {
+            (Rule::Hardmax | Rule::FrankWolfe, Update::Average { .. }) => {
+                let (name, mend) = (self.rule.name(), "take localmax with epsilon");
+                let why = format!("but under {name} a token would follow only itself, and never move");
+                return refuse("scores", format!("is distance {why}; {mend}"));
+            }
+            (_, Update::Flow { geometry: Geometry::Sphere, .. }) => {
+                let why = "but on a sphere inner products give the same weights";
+                return refuse("scores", format!("is distance {why}; leave it out"));
+            }
+            (Rule::Localmax { .. } | Rule::Softmax { .. } | Rule::Markov { .. }, Update::Average { .. }) => {}
+            _ => return refuse("scores", format!("is distance but rule {} has inner products; {only}", self.name())),
+        }
+        if d > MAX_DISTANCE_DIMENSION {
+            let most = format!("; distances have at most d = {MAX_DISTANCE_DIMENSION}");
+            return refuse("scores", format!("is distance and d = {d}{most}"));
+        }
+        if !self.heads.iter().all(|head| head.scores.is_identity()) {
+            let mend = "put a factor into beta or delta, and transform the tokens for another metric";
+            return refuse("a", format!("is given beside scores = \"distance\", which has no A; {mend}"));
+        }
+        if !matches!(form, StripForm::Score | StripForm::Radius) {
+            let mend = "it must be score, or give epsilon instead of delta";
+            return refuse("strip", format!("is {form}, which measures queries, beside scores = \"distance\"; {mend}"));
+        }
+        Ok(())
     }
 
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
@@ -171,7 +210,8 @@ mod tests {
 
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
-        Model { rule, heads, mask: Mask::Full, update: Update::Flow { dt, integrator, geometry }, omit: 0.0 }
+        let update = Update::Flow { dt, integrator, geometry };
+        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0 }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::alignment::scored;
 use super::points::{Distinct, Points};
-use crate::model::{Geometry, Mask, Model, Moment, Rule, Update};
+use crate::model::{Geometry, Mask, Model, Moment, Rule, Scoring, StripForm, Update};
 use crate::num::{dot, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
@@ -55,7 +55,8 @@ pub fn sphere_energy(cloud: &Distinct, beta: f64, origin: f64) -> Energy {
 }
 
 /// The energy of a state under a model that has one: E_β of attention on the sphere with one head,
-/// Q = K = V = I and no mask, or the mean of J under Frank–Wolfe, with `scores` = A. `None` in other
+/// Q = K = V = I and no mask, the mean of J under Frank–Wolfe, with `scores` = A, or V of Hegselmann and
+/// Krause with R = ε under localmax by distance, which never rises at γ = 1 without a mask. `None` in other
 /// models, and beyond the range of f64.
 pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> Option<f64> {
     let (head, weights) = (model.heads.first()?, cloud.weight.iter().map(|&w| f64::from(w)));
@@ -64,6 +65,11 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
             let n: f64 = weights.clone().sum();
             let objective = frank_wolfe_objective(&cloud.points, scores);
             objective.iter().zip(weights).map(|(j, w)| j * w).sum::<f64>() / n
+        }
+        (Rule::Localmax { strip, .. }, Update::Average { .. }) if model.scoring == Scoring::Distance => {
+            let delta = model.delta_at(at).ok()?;
+            let radius = if *strip == StripForm::Radius { delta } else { (2.0 * delta).sqrt() };
+            hegselmann_krause(cloud, radius).value
         }
         (Rule::Softmax { .. } | Rule::Exponential { .. }, Update::Flow { geometry: Geometry::Sphere, .. }) => {
             let is_plain = head.scores.is_identity() && head.values.is_identity();

@@ -22,10 +22,10 @@ use crate::num;
 use crate::real::Linear;
 
 /// The unit s of δ for a token x with the query Ax: a strip holds the scores within δ·s of the
-/// largest.
+/// largest. A radius, which only distances have, counts as it is.
 pub fn width_unit(form: StripForm, query: &[f64], x: &[f64]) -> f64 {
     match form {
-        StripForm::Score => 1.0,
+        StripForm::Score | StripForm::Radius => 1.0,
         StripForm::Width => num::norm(query),
         StripForm::ANorm => num::dot(query, x).max(0.0).sqrt(),
     }

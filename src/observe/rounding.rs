@@ -19,8 +19,8 @@ use rayon::prelude::*;
 use super::points::Distinct;
 use super::quiescent::width_unit;
 use crate::exact::Grid;
-use crate::model::{Mask, Model, Moment, StripForm};
-use crate::num;
+use crate::model::{Mask, Model, Moment, Scoring, StripForm};
+use crate::num::{self, squared_distance};
 use crate::real::{Linear, Steps, Weights};
 
 /// Multiply-adds that the strips of coincident tokens may take; beyond, each is taken to be drawn
@@ -39,6 +39,7 @@ pub struct Rounding {
 #[derive(Clone, Debug)]
 struct Strips {
     a: Linear,
+    scoring: Scoring,
     form: StripForm,
     delta: f64,
 }
@@ -68,7 +69,7 @@ impl Rounding {
                 Weights::Argmax => (0.0, StripForm::Score),
                 _ => return None,
             };
-            Some(Strips { a: stage.heads.first()?.scores.clone(), form, delta })
+            Some(Strips { a: stage.heads.first()?.scores.clone(), scoring: step.scoring, form, delta })
         });
         let has_strips = if model.has_strips() { 1.0 } else { 0.0 };
         Self { within: unit * (1.0 + gamma.recip().min(step as f64)), unit: unit * has_strips, strips }
@@ -127,10 +128,17 @@ impl Strips {
     fn of(&self, cloud: &Distinct, i: u32) -> Drawn {
         let x = cloud.points.row(i as usize);
         let query = self.a.apply(x);
-        let gain = |row: &[f64]| row.iter().zip(x).zip(&query).map(|((y, x), q)| q * (y - x)).sum::<f64>();
+        let gain = |row: &[f64]| match self.scoring {
+            Scoring::Inner => row.iter().zip(x).zip(&query).map(|((y, x), q)| q * (y - x)).sum::<f64>(),
+            Scoring::Distance => -0.5 * squared_distance(row, x),
+        };
         let gains: Vec<f64> = cloud.points.rows().map(gain).collect();
         let top = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let least = top - self.delta * width_unit(self.form, &query, x);
+        let unit = match self.form {
+            StripForm::Radius => self.form.constant(self.delta),
+            form => width_unit(form, &query, x),
+        };
+        let least = top - self.delta * unit;
         let members = (0..cloud.len() as u32).filter(|&j| gains[j as usize] >= least);
         let tokens = members.clone().map(|j| f64::from(cloud.weight[j as usize])).sum();
         Drawn { tokens, others: Some(members.filter(|&j| j != i).collect()) }

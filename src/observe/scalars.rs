@@ -18,7 +18,7 @@ use super::quiescent::QuiescentSets;
 use super::rounding::Rounding;
 use super::support::{Directions, SupportLedger};
 use crate::exact::Grid;
-use crate::model::{Mask, Model};
+use crate::model::{Mask, Model, Scoring};
 use crate::num::{self, squared_distance};
 use crate::real::{Linear, Steps};
 use crate::tokens::Tokens;
@@ -125,7 +125,9 @@ impl<'a> Observer<'a> {
         let scores = self.scores(step, points.d());
         let at = self.model.moment(step, 0.0);
         let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
-        let a = scores.filter(|_| self.model.mask == Mask::Full);
+        // A token is its own nearest key: by distance there are no gaps.
+        let has_gaps = self.model.mask == Mask::Full && self.model.scoring == Scoring::Inner;
+        let a = scores.filter(|_| has_gaps);
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
         let most = if hull.is_some() {
             SAMPLE
@@ -153,7 +155,8 @@ impl<'a> Observer<'a> {
         let quiescent = self.scores(step, vertices.d()).and_then(|a| {
             let at = self.model.moment(step, 0.0);
             let (delta, gamma) = (self.model.delta_at(at).ok()?, self.model.gamma_at(at).ok()?);
-            let has_sets = self.model.has_strips() && self.model.is_exact() && gamma < 1.0;
+            let is_theirs = self.model.has_strips() && self.model.scoring == Scoring::Inner;
+            let has_sets = is_theirs && self.model.is_exact() && gamma < 1.0;
             has_sets.then(|| {
                 let sets = QuiescentSets::new(vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));
                 let labels = sets.label(&sample.points);

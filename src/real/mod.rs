@@ -6,7 +6,7 @@
 //! to compute, for each stage of a step:
 //!
 //! ```text
-//! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i)
+//! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i);  −|x_i − x_j|²/2 where scores are distances
 //! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
 //! ```
 //!
@@ -19,7 +19,7 @@
 use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
-use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, StripForm, Update};
+use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, Scoring, StripForm, Update};
 
 /// A linear map at one time, `factor · matrix`.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +119,8 @@ pub struct Step {
     pub t: u64,
     /// Which keys a row sees.
     pub mask: Mask,
+    /// The score of a pair; the matrices of heads are the identity where it is a distance.
+    pub scoring: Scoring,
     /// One, or the four of rk4.
     pub stages: Vec<Stage>,
     /// Motion of the tokens, given the outputs.
@@ -161,7 +163,7 @@ impl Steps {
             }
         };
         let stages = fractions.iter().map(|&f| self.stage(model.moment(t, f))).collect::<Result<_>>()?;
-        Ok(Step { t, mask: model.mask, stages, motion, omit: model.omit })
+        Ok(Step { t, mask: model.mask, scoring: model.scoring, stages, motion, omit: model.omit })
     }
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
@@ -231,6 +233,7 @@ mod tests {
             heads: vec![crate::model::Head { scores: Operator::identity(), values: Operator::identity() }],
             mask: Mask::Full,
             update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
+            scoring: Scoring::Inner,
             omit: 0.0,
         };
         let step = Steps::new(&model, 3).at(4).unwrap();

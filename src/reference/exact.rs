@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
+use crate::model::Scoring;
 use crate::num;
 use crate::tokens::Tokens;
 
@@ -61,13 +62,21 @@ impl State {
         }
     }
 
+    /// s_ij.
+    fn score(&self, step: &Step, query: &[i64], j: usize) -> i128 {
+        match step.scoring {
+            Scoring::Inner => dot(query, self.row(j)),
+            Scoring::Distance => -squared_distance(query, self.row(j)),
+        }
+    }
+
     /// C_i.
     pub fn strip(&self, step: &Step, i: usize) -> Strip {
         let query = self.query(step, i);
         let visible = step.mask.visible(i, self.n);
-        let (mut max, mut argmax) = (dot(&query, self.row(0)), 0);
+        let (mut max, mut argmax) = (self.score(step, &query, 0), 0);
         for j in 1..visible {
-            let score = dot(&query, self.row(j));
+            let score = self.score(step, &query, j);
             if score > max {
                 (max, argmax) = (score, j);
             }
@@ -75,7 +84,7 @@ impl State {
         let width = self.width(step, &query, i);
         let members = match step.width {
             StripWidth::Argmax => vec![argmax],
-            _ => (0..visible).filter(|&j| dot(&query, self.row(j)) >= max - width).collect(),
+            _ => (0..visible).filter(|&j| self.score(step, &query, j) >= max - width).collect(),
         };
         Strip { max, argmax, width, members }
     }
@@ -122,4 +131,9 @@ impl State {
 /// Exact inner product.
 pub fn dot(a: &[i64], b: &[i64]) -> i128 {
     a.iter().zip(b).map(|(&a, &b)| i128::from(a) * i128::from(b)).sum()
+}
+
+/// Exact square of a distance.
+pub fn squared_distance(a: &[i64], b: &[i64]) -> i128 {
+    a.iter().zip(b).map(|(&a, &b)| (i128::from(a) - i128::from(b)).pow(2)).sum()
 }

@@ -1,7 +1,7 @@
 //! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from
 //! [`crate::real`].
 
-use crate::model::{Geometry, Integrator, StripForm};
+use crate::model::{Geometry, Integrator, Scoring, StripForm};
 use crate::num;
 use crate::outcome::Strips;
 use crate::real::{Head, Motion, Stage, Step, Weights};
@@ -60,7 +60,7 @@ impl State {
         &self.x[i * self.d..][..self.d]
     }
 
-    /// `S_ij = <A x_i, x_j>` for the keys that row i sees.
+    /// S_ij, `<A x_i, x_j>` or `−|x_i − x_j|²/2`, for the keys that row i sees.
     pub fn scores(&self, step: &Step, head: &Head, i: usize) -> Scores {
         self.scores_over(step, head, i, [0, 0])
     }
@@ -72,14 +72,24 @@ impl State {
             return (scores, 0);
         }
         let above = |x: &[f64]| num::exponent_above(num::largest_magnitude(x));
-        let exponents = [above(&head.scores.apply(self.row(i))), above(&self.x)];
+        let exponents = match step.scoring {
+            Scoring::Inner => [above(&head.scores.apply(self.row(i))), above(&self.x)],
+            // A difference may be twice as large.
+            Scoring::Distance => [above(&self.x) + 1; 2],
+        };
         (self.scores_over(step, head, i, exponents), exponents[0] + exponents[1])
     }
 
     /// The scores over two powers of two, of queries and of keys.
     fn scores_over(&self, step: &Step, head: &Head, i: usize, [of_query, of_keys]: [i32; 2]) -> Scores {
         let query: Vec<f64> = head.scores.apply(self.row(i)).iter().map(|&q| num::scale(q, -of_query)).collect();
-        let score = |j| query.iter().zip(self.row(j)).map(|(q, &x)| q * num::scale(x, -of_keys)).sum();
+        let score = |j| -> f64 {
+            let pairs = query.iter().zip(self.row(j)).map(|(&q, &x)| (q, num::scale(x, -of_keys)));
+            match step.scoring {
+                Scoring::Inner => pairs.map(|(q, x)| q * x).sum(),
+                Scoring::Distance => -0.5 * pairs.map(|(q, x)| (q - x) * (q - x)).sum::<f64>(),
+            }
+        };
         let values: Vec<f64> = (0..step.mask.visible(i, self.n)).map(score).collect();
         let (mut max, mut argmax) = (values[0], 0);
         for (j, &score) in values.iter().enumerate() {
@@ -99,7 +109,7 @@ impl State {
         }
         let query = head.scores.apply(self.row(i));
         let scale = match form {
-            StripForm::Score => 1.0,
+            StripForm::Score | StripForm::Radius => form.constant(delta),
             StripForm::Width => dot(&query, &query).sqrt(),
             StripForm::ANorm => dot(&query, self.row(i)).max(0.0).sqrt(),
         };

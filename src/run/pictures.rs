@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{input, npy};
 use crate::machine;
-use crate::model::{Geometry, Rule, Update};
+use crate::model::{Geometry, Rule, Scoring, Update};
 use crate::num;
 use crate::observe::Scalars;
 use crate::plot::document::{Block, Document, TextTable};
@@ -238,7 +238,11 @@ fn strip(config: &Config, frames: &[(u64, Tokens)], choice: Choice) -> Result<St
     }
     let strips = StripsAt::new(&config.model, tokens, *step)?;
     let token = choice.token.unwrap_or_else(|| middle(tokens, |i| strips.size(i) > 1));
-    let Strip { members, query, threshold, .. } = strips.of(token)?;
+    let Strip { members, mut query, threshold, .. } = strips.of(token)?;
+    if config.model.scoring == Scoring::Distance {
+        // No half-plane: a ball is shown by its members.
+        query.fill(f64::NAN);
+    }
     Ok(StripView { step: *step, token, members, query, threshold })
 }
 

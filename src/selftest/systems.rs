@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::exact::Grid;
 use crate::init::{Cloud, CloudSample};
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 
@@ -111,6 +111,7 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
         mask,
         update: Update::Flow { dt: 0.1, integrator, geometry },
+        scoring: Scoring::Inner,
         omit: 0.0,
     };
     let softmax = || Rule::Softmax { beta: beta() };

@@ -27,7 +27,8 @@ const AT_ONCE: usize = 64;
 
 /// Parses names of strip forms on the command line.
 pub(super) fn forms() -> impl TypedValueParser<Value = StripForm> {
-    named("strip form", &StripForm::ALL)
+    // The last, a radius, is for distances.
+    named("strip form", &StripForm::ALL[..3])
 }
 
 /// Checks that a parameter is finite and above 0.

@@ -10,6 +10,10 @@
 //!   √d·κ_i, ω = 1 + ω'; a-norm, k the parity of eA and h = (eA + k)/2: ρ = √<Ax_i,
 //!   x_i>·2^(k−h)/u, P = δ/(u·2^h), ω' = ω = min(√Δ, Δ/ρ) + 1 with Δ = 2^k·κ_i·|X_i|₁ under the
 //!   root.
+//! * **Distances.** s_ij·u²/2 is the score. floor loses under u²/2 of δ; ε is rounded up by under a unit, so
+//!   ε²/2 by under (ε + u/2)u. Near the threshold θ = δ or ε²/2 a score in f64 is off by the share (d + 3)ε
+//!   of it and the threshold by 3ε of it; together at most (2d + 8)ε times θ and what the lattice adds. f64
+//!   holds all of them if u² is normal with room for its digits and Σ(2·max_j|x_jk|)² is finite.
 //! * **f64.** [`crate::reference::real`] itself rounds, by c = (2d + 4)·ε: a score by c·Σ_k
 //!   (|A||x_i|)_k·max_j|x_jk|, a width of 1 by c, |Ax_i| by c·||A||x_i||, the root of the a-norm by
 //!   √ of its score's error; the maximum by as much as a score.
@@ -20,7 +24,9 @@
 //! `tests/bounds.py` computes all of this from this text.
 
 use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
+use crate::model::{Scoring, StripForm};
 use crate::num;
+use crate::real::Weights;
 use crate::reference;
 
 /// ExactBounds of one step.
@@ -36,6 +42,8 @@ pub struct ExactBounds<'a> {
     /// The step in real numbers.
     step: &'a crate::real::Step,
     delta: f64,
+    /// Whether δ is a radius.
+    is_radius: bool,
     /// max_j |x_jk| per coordinate.
     columns: Vec<f64>,
 }
@@ -58,7 +66,8 @@ impl<'a> ExactBounds<'a> {
             matrix_exponent: step.matrix_exponent,
             largest: lengths.iter().copied().fold(0.0, f64::max),
             lengths,
-            delta: if let crate::real::Weights::Strip { delta, .. } = spec.stages[0].weights { delta } else { 0.0 },
+            delta: if let Weights::Strip { delta, .. } = spec.stages[0].weights { delta } else { 0.0 },
+            is_radius: matches!(spec.stages[0].weights, Weights::Strip { form: StripForm::Radius, .. }),
             step: spec,
             columns,
         }
@@ -85,6 +94,9 @@ impl<'a> ExactBounds<'a> {
     pub fn threshold(&self, state: &reference::real::State, i: usize) -> f64 {
         let d = state.d as f64;
         let unit = self.grid.unit();
+        if self.step.scoring == Scoring::Distance {
+            return self.distance(d);
+        }
         let scores = &self.step.stages[0].heads[0].scores;
         let magnitude: Vec<f64> =
             scores.matrix.magnitude(state.row(i)).into_iter().map(|v| (scores.factor * v).abs()).collect();
@@ -115,6 +127,17 @@ impl<'a> ExactBounds<'a> {
         };
         let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
         integer + self.rounding(d, &magnitude)
+    }
+
+    /// The same where scores are distances.
+    fn distance(&self, d: f64) -> f64 {
+        let unit = self.grid.unit();
+        let most = if self.is_radius { 0.5 * self.delta * self.delta } else { self.delta };
+        let integer = if self.is_radius { (self.delta + 0.5 * unit) * unit } else { 0.5 * unit * unit };
+        // Squares of the largest and the least distance, and the threshold.
+        let extent: f64 = self.columns.iter().map(|x| 4.0 * x * x).sum();
+        let held = extent.is_finite() && unit * unit >= f64::MIN_POSITIVE / f64::EPSILON;
+        if held { integer + (2.0 * d + 8.0) * f64::EPSILON / 2.0 * (most + integer) } else { f64::INFINITY }
     }
 
     /// f64 rounding of the mathematics' own scores, maximum and threshold.

@@ -10,9 +10,12 @@
 //!
 //! * **Scores.** Query and key are rounded once, the inner product has d terms:
 //!   Δ = 1.01·[(|A|η + 2(d+2)ρ·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
+//!   By distance, which only averages have, states are equal and stored, a difference rounds once, its
+//!   square and the sum d + 1 times, all terms of one sign: Δ = 0 and a score is off by a share σ =
+//!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products.
 //! * **Softmax.** The logarithms of the weights, up to a common constant, are off by λ_j with |λ_j| ≤ Λ + τ|t_j|, where
 //!   t_j = β(S_ij − max) ≤ 0, Λ = βΔ + 4r + 4(m/T + 2)ε (e^t to 2 ulps; rescalings) and τ = 3.1r + 3ε (difference, β,
-//!   product; the same in the reference). On a GPU a chunk's weights are relative to a reference that the maximum passes by
+//!   product; the same in the reference), and σ. On a GPU a chunk's weights are relative to a reference that the maximum passes by
 //!   e^1.4 at most: |t| of a weight and its rescalings add up to |t_j| + 2.8, each rescaling (5r: e^t and the product) takes away
 //!   1.4 of it or more, and the chunk's own factor has 5r: Λ grows by (5 + 2.8·6.8)r ≤ 25r, τ by 5r/1.4 ≤ 3.7r. Entropy is
 //!   at most ln m, so Σ_j p_j|t_j| ≤ ln m, and with L = max|λ_j| ≤ Λ + τ(C + 2βΔ), C = 80 or 700 where weights are cut off,
@@ -24,7 +27,7 @@
 //! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ +
 //!   4ρβ(qX + |origin|), E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L
 //!   with Λ' for Λ.
-//! * **Choices.** A strip's entry may flip within 2Δ + 3r·(|max| + δs_i) + δ·(error of s_i) of the
+//! * **Choices.** A strip's entry may flip within 2Δ + (3r + 2σ)·(|max| + δs_i) + δ·(error of s_i) of the
 //!   threshold, where, c = 4(d+4)ρ and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i
 //!   where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it is √<Ax_i, x_i>; a maximiser
 //!   may be any key within 2Δ of the maximum; a key may be drawn if u·Σw lies within B of its
@@ -46,7 +49,7 @@
 //! computes all of this from this text.
 
 use crate::engine::Rounding;
-use crate::model::{Geometry, Integrator, Matrix, StripForm};
+use crate::model::{Geometry, Integrator, Matrix, Scoring, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 use crate::reference;
 use crate::reference::real::State;
@@ -140,6 +143,9 @@ impl<'a> RealBounds<'a> {
 
     /// Bound on the error of row i's scores at a stage: Δ.
     pub(super) fn score(&self, s: usize, head: &Head, i: usize) -> f64 {
+        if self.step.scoring == Scoring::Distance {
+            return 0.0;
+        }
         let (state, (largest, _, apart)) = (&self.states[s], self.stages[s]);
         let (x, d) = (state.row(i), state.d as f64);
         let (q, a) = (length(&head.scores.apply(x)), head.scores.factor.abs() * norm(&head.scores.matrix, state.d));
@@ -148,6 +154,14 @@ impl<'a> RealBounds<'a> {
         1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
             + q * apart
             + (d + 4.0) * self.by.width * (q + a * apart) * reach)
+    }
+
+    /// The share of a score by which it is off: σ.
+    fn share(&self, s: usize) -> f64 {
+        match self.step.scoring {
+            Scoring::Inner => 0.0,
+            Scoring::Distance => 1.01 * (self.states[s].d as f64 + 6.0) * (self.by.width + EPSILON),
+        }
     }
 
     /// Distance from the strip's threshold within which a score of row i may be decided either way.
@@ -159,14 +173,15 @@ impl<'a> RealBounds<'a> {
         let c = 4.0 * (state.d as f64 + 4.0) * self.by.rows;
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
         let (scale, off) = match form {
-            StripForm::Score => (1.0, c),
+            StripForm::Score | StripForm::Radius => (form.constant(delta), c * form.constant(delta)),
             StripForm::Width => (length(&query), c * terms),
             StripForm::ANorm => {
                 let square = c * terms * length(x);
                 (reference::real::dot(&query, x).max(0.0).sqrt(), square.sqrt() + square)
             }
         };
-        2.0 * error + 3.0 * self.by.width * (max.abs() + delta * scale) + delta * off
+        let width = max.abs() + delta * scale;
+        2.0 * error + 2.0 * self.share(0) * width + 3.0 * self.by.width * width + delta * off
     }
 
     /// V of row i: how far two sums of probabilities may lie apart.
@@ -174,7 +189,7 @@ impl<'a> RealBounds<'a> {
         let m = self.step.mask.visible(i, self.states[s].n) as f64;
         let error = beta * self.score(s, head, i);
         let spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
-        let slope = 3.1 * self.by.width + 3.0 * EPSILON + self.by.lag.1;
+        let slope = 3.1 * self.by.width + 3.0 * EPSILON + self.by.lag.1 + self.share(s);
         let most = spread + slope * (self.by.cut + 2.0 * error);
         let off = 2.0 * (2.0 * most).exp() * (spread + slope * m.ln()) + 2.0 * m * (2.0 * most - self.by.cut).exp();
         (off.min(2.0), spread, slope, most)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::engine::Rounding;
 use crate::exact::Grid;
-use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, StripForm};
+use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, Scoring, StripForm};
 use crate::real::{Head, Linear, Motion, Stage, Step, Weights};
 use crate::reference;
 use crate::schedule::Schedule;
@@ -137,7 +137,8 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let stages =
         (0..stages).map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone() }).collect();
     let mask = [Mask::Full, Mask::Causal][draw.below(2)];
-    Step { t: 0, mask, stages, motion, omit: [0.0, 1e-3][draw.below(2)] }
+    let scoring = Scoring::Inner;
+    Step { t: 0, mask, scoring, stages, motion, omit: [0.0, 1e-3][draw.below(2)] }
 }
 
 fn is_on_a_sphere(step: &Step) -> bool {
@@ -226,7 +227,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let rule = match draw.below(5) {
             0 => Rule::Hardmax,
             1 => Rule::FrankWolfe,
-            form => Rule::Localmax { delta, strip: StripForm::ALL[form - 2].0 },
+            form => Rule::Localmax { delta, strip: StripForm::ALL[..3][form - 2].0 },
         };
         let gain = if rule == Rule::FrankWolfe {
             Gain::Gamma(Schedule::Constant(0.5))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
+use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Update};
 use localmax::schedule::Schedule;
 use localmax::tokens::Precision;
 use serde_json::Value;
@@ -43,6 +43,7 @@ fn reproduce(factory: &Factory, name: &str) {
             integrator: if p["scheme"] == "rk4+renorm" { Integrator::Rk4 } else { Integrator::EulerRenorm },
             geometry: Geometry::Sphere,
         },
+        scoring: Scoring::Inner,
         omit: 0.0,
     };
     for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-5)] {

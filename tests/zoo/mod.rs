@@ -4,7 +4,9 @@
 use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
 use localmax::exact::Grid;
-use localmax::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, StripForm, Update};
+use localmax::model::{
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update,
+};
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
 use localmax::tokens::Tokens;
@@ -68,6 +70,7 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         heads,
         mask,
         update: Update::Flow { dt: 0.05, integrator, geometry },
+        scoring: Scoring::Inner,
         omit: 0.0,
     };
     match k {

@@ -7,6 +7,7 @@
 //! step that comes to cost several times its estimate is left in the middle for the other plan.
 
 use crate::choice;
+use crate::cpu::exact::ball::{self, BallSearch};
 use crate::cpu::exact::brute::{BruteForce, Pairs};
 use crate::cpu::exact::coarse;
 use crate::cpu::exact::cost::Prices;
@@ -20,7 +21,7 @@ use crate::cpu::share::Share;
 use crate::error;
 use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
-use crate::model::Mask;
+use crate::model::{Mask, Scoring};
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::{Order, Upkeep};
 use crate::tokens::Tokens;
@@ -76,6 +77,8 @@ enum SearchState<W: Width> {
     Brute(Box<BruteForce<W>>),
     /// The tokens, for a table of directions, until a step that it does not serve.
     Direction(Box<DirectionTable<W>>),
+    /// The keys where scores are distances.
+    Ball(Box<BallSearch<W>>),
     /// The keys in an order by norms or by boxes.
     TreeSearch(Box<TreeSearch<W>>, choice::Plan),
 }
@@ -136,6 +139,7 @@ impl<W: Width> Chooser<W> {
         let Options { plan: asked, upkeep, thin, .. } = options;
         let many = x.len() / d >= FEWEST_DIRECTIONS && direction::serves_dimension(d);
         let state = match asked {
+            _ if options.near => SearchState::Ball(Box::new(BallSearch::new(x, d, set, asked))),
             choice::Plan::Direction => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Auto if thin && many => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
@@ -154,7 +158,18 @@ impl<W: Width> Chooser<W> {
         match &mut self.state {
             SearchState::Brute(state) => state.take_tokens(),
             SearchState::Direction(state) => state.take_tokens(),
+            SearchState::Ball(state) => state.take_tokens(),
             SearchState::TreeSearch(state, _) => state.take_tokens(),
+        }
+    }
+
+    /// A token's coordinates.
+    fn token(&self, i: usize) -> &[W::Int] {
+        match &self.state {
+            SearchState::Brute(state) => state.cloud.row(i),
+            SearchState::Direction(state) => &state.tokens()[i * self.shape().1..][..self.shape().1],
+            SearchState::Ball(state) => state.token(i),
+            SearchState::TreeSearch(state, _) => state.token(i),
         }
     }
 
@@ -248,8 +263,29 @@ impl<W: Width> Chooser<W> {
         match &mut self.state {
             SearchState::Brute(state) => state.step(step, share, self.limit),
             SearchState::TreeSearch(state, _) => state.step(step, share, self.limit),
+            SearchState::Ball(_) => unreachable!("turned to the tree before"),
             SearchState::Direction(_) => unreachable!("turned to the tree before"),
         }
+    }
+
+    /// Takes a step of distances, and turns the state to and from what serves them.
+    fn take_by_distance(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
+        let is_near = step.scoring == Scoring::Distance;
+        match &mut self.state {
+            SearchState::Ball(state) if is_near => return Some(state.step(step, share)),
+            SearchState::Ball(_) => {
+                self.turn_to_tree(step);
+                return None;
+            }
+            _ if !is_near => return None,
+            _ => {}
+        }
+        let d = self.shape().1;
+        let x = self.take_tokens();
+        let mut state = Box::new(BallSearch::new(x, d, self.set, self.asked));
+        let taken = state.step(step, share);
+        self.state = SearchState::Ball(state);
+        Some(taken)
     }
 
     /// Takes a step by directions, if the state is at that and the step can be; else gives the state
@@ -308,6 +344,7 @@ impl<W: Width> Stepper for Chooser<W> {
         match &self.state {
             SearchState::Brute(state) => state.shape(),
             SearchState::Direction(state) => state.shape(),
+            SearchState::Ball(state) => state.shape(),
             SearchState::TreeSearch(state, _) => state.shape(),
         }
     }
@@ -315,15 +352,12 @@ impl<W: Width> Stepper for Chooser<W> {
     fn tokens(&self, grid: Grid) -> error::Result<Tokens> {
         let (n, d) = self.shape();
         let of = |x: &W::Int| Integer::to_i64(*x);
-        match &self.state {
-            SearchState::Brute(state) => grid.tokens_of(n, d, |i| state.cloud.row(i).iter().map(of)),
-            SearchState::Direction(state) => grid.tokens_of(n, d, |i| state.tokens()[i * d..][..d].iter().map(of)),
-            SearchState::TreeSearch(state, _) => grid.tokens_of(n, d, |i| state.token(i).iter().map(of)),
-        }
+        grid.tokens_of(n, d, |i| self.token(i).iter().map(of))
     }
 
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
-        let taken = self.take_by_direction(step, share).unwrap_or_else(|| {
+        let taken = self.take_by_distance(step, share).or_else(|| self.take_by_direction(step, share));
+        let taken = taken.unwrap_or_else(|| {
             // A choice asks for a sort, which classes do without.
             let is_settled = self.rival.is_some() && !self.ledger.is_expensive();
             if self.asked == choice::Plan::Auto && self.ledger.is_due() && !is_settled {
@@ -347,6 +381,7 @@ impl<W: Width> Stepper for Chooser<W> {
                 let (n, d) = state.shape();
                 (choice::Plan::Direction, n, Prices::of_search::<W>(d, self.set))
             }
+            SearchState::Ball(state) => (state.plan(), state.keys(), Prices::of_search::<W>(state.shape().1, self.set)),
             SearchState::TreeSearch(state, plan) => {
                 self.limit = None;
                 let prices = Prices::of_search::<W>(state.shape().1, self.set);
@@ -358,7 +393,7 @@ impl<W: Width> Stepper for Chooser<W> {
                 (plan, state.keys(), Prices::of_search::<W>(state.shape().1, self.set))
             }
         };
-        if !matches!(self.state, SearchState::Direction(_)) {
+        if !matches!(self.state, SearchState::Direction(_) | SearchState::Ball(_)) {
             self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
         }
         let a_row = |total: u64| total as f64 / rows.max(1) as f64;
@@ -370,14 +405,23 @@ impl<W: Width> Stepper for Chooser<W> {
         match &self.state {
             SearchState::Brute(state) => state.strips(),
             SearchState::Direction(state) => state.strips(),
+            SearchState::Ball(state) => state.strips(),
             SearchState::TreeSearch(state, _) => state.strips(),
         }
     }
 
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
+        let (n, d) = self.shape();
+        if step.scoring == Scoring::Distance {
+            return ball::masks::<W>(|i| self.token(i), (n, d), step, rows);
+        }
         match &self.state {
             SearchState::Brute(state) => state.masks(step, rows),
             SearchState::Direction(state) => state.masks(step, rows),
+            SearchState::Ball(state) => {
+                let x: Vec<W::Int> = (0..n).flat_map(|i| state.token(i).iter().copied()).collect();
+                TreeSearch::<W>::new(x, d, self.set, Order::Space, self.upkeep, step.mask).masks(step, rows)
+            }
             SearchState::TreeSearch(state, _) => state.masks(step, rows),
         }
     }

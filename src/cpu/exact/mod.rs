@@ -12,6 +12,7 @@
 //! | `step` | a step in a precision's integers, counts of its work, and the watch over it |
 //! | `cost` | what counts of work cost |
 //! | `brute` | the state as tokens; every pair is scored, a packet of rows at a time |
+//! | `ball` | the state as keys where scores are distances: pairs, boxes, or intervals of a line |
 //! | `coarse` | scores in 8 bits, by which `brute` rules out most pairs in many dimensions |
 //! | `tree` | the state as keys in order ([`crate::space`]), coincident tokens merged |
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
@@ -22,6 +23,7 @@
 //!
 //! Memory is O(n·d) under every plan; [`ExactCpu::memory`] says how much.
 
+mod ball;
 mod brute;
 mod choose;
 pub(crate) mod cloud;

@@ -172,3 +172,31 @@ pub(crate) fn scores<W: Width, L: Lanes<W, W::Int>>(
     }
     sums
 }
+
+/// Float squares of the distances of a packet from the keys j, j+1, … (`L::KEYS` of them) of a block.
+#[inline(always)]
+pub(crate) fn squared_distances<W: Width, L: Lanes<W, W::Int>>(
+    lanes: L,
+    query: &[W],
+    keys: &[W],
+    d: usize,
+    j: usize,
+) -> [[L::Floats; VECTORS]; MOST_KEYS] {
+    assert!(query.len() == d * VECTORS * L::WIDTH && (j + L::KEYS) * d <= keys.len());
+    let one = lanes.splat(W::of_one());
+    let mut sums = [[lanes.splat(W::default()); VECTORS]; MOST_KEYS];
+    for k in 0..d {
+        for c in 0..L::KEYS {
+            // SAFETY: (j + c)·d + k < (j + KEYS)·d, as c < KEYS and k < d.
+            let minus = lanes.splat(unsafe { *keys.get_unchecked((j + c) * d + k) }.negated());
+            for r in 0..VECTORS {
+                let at = (k * VECTORS + r) * L::WIDTH;
+                // SAFETY: the slice ends at (k·VECTORS + r + 1)·WIDTH ≤ d·VECTORS·WIDTH.
+                let q = lanes.load(unsafe { query.get_unchecked(at..at + L::WIDTH) });
+                let apart = lanes.mul_add(q, one, minus);
+                sums[c][r] = lanes.mul_add(apart, apart, sums[c][r]);
+            }
+        }
+    }
+    sums
+}

@@ -6,6 +6,9 @@
 //! | f32 | i32, ≤ 2^24 | f32 | i64: d·2^48 ≤ 2^62 |
 //! | f64 | i64, ≤ 2^53 | f64 | i128: d·2^106 ≤ 2^120 |
 //!
+//! A square of a distance, where scores are distances, is at most d·2^(2b+2), and d at most 2^12: 2^62
+//! and 2^120 as well.
+//!
 //! A query may exceed a coordinate's bound by d/2 units (contract, step 2), which every bound here
 //! has room for.
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
@@ -75,6 +78,10 @@ pub(crate) trait Width:
     fn dot(q: &[Self::Int], lanes: usize, lane: usize, x: &[Self::Int]) -> Self::Wide;
     /// Q·X of two rows.
     fn dot_rows(q: &[Self::Int], x: &[Self::Int]) -> Self::Wide;
+    /// |Q − X|² for one lane.
+    fn squared_distance(q: &[Self::Int], lanes: usize, lane: usize, x: &[Self::Int]) -> Self::Wide;
+    /// The part of a sum after another.
+    fn between(before: <Self::Int as Coordinate>::Sum, sum: <Self::Int as Coordinate>::Sum) -> Self::Wide;
     /// Adds a row to a sum of few.
     fn add_rows(sum: &mut [Self::Int], x: &[Self::Int]);
     /// `a·b` of two coordinates.
@@ -197,6 +204,20 @@ macro_rules! width {
             #[inline(always)]
             fn dot_rows(q: &[$int], x: &[$int]) -> $wide {
                 q.iter().zip(x).map(|(&q, &x)| Self::product(q, x)).sum()
+            }
+
+            #[inline(always)]
+            fn squared_distance(q: &[$int], lanes: usize, lane: usize, x: &[$int]) -> $wide {
+                let square = |(k, x): (usize, &$int)| {
+                    // |Q − X| ≤ 2^(b+1)
+                    let apart = q[k * lanes + lane] - x;
+                    Self::product(apart, apart)
+                };
+                x.iter().enumerate().map(square).sum()
+            }
+
+            fn between(before: $wide, sum: $wide) -> $wide {
+                sum - before
             }
 
             #[inline(always)]
@@ -409,5 +430,8 @@ mod tests {
         let mut double = [0; LANES];
         f64::dots(1, &vec![-(1 << 53) - 8192; d], &vec![1 << 53; d], &mut double);
         assert_eq!(double[0], -((1i128 << 53) + 8192) * (1 << 53) * d as i128);
+        let d = crate::model::MAX_DISTANCE_DIMENSION;
+        assert_eq!(f32::squared_distance(&vec![1 << 24; d], 1, 0, &vec![-(1 << 24); d]), 1 << 62);
+        assert_eq!(f64::squared_distance(&vec![1 << 53; d], 1, 0, &vec![-(1 << 53); d]), 1 << 120);
     }
 }

@@ -18,6 +18,7 @@ use crate::cpu::exact::cloud::BLOCK;
 use crate::cpu::exact::scores;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
+use crate::model::Scoring;
 
 /// Keys of a tile: the length of a sum in the stored width.
 pub(crate) const KEYS: usize = 2 * BLOCK;
@@ -83,6 +84,7 @@ pub(crate) struct Score<'a, W> {
     /// `[key][coordinate]`, whole blocks.
     pub(crate) keys: &'a [W],
     pub(crate) d: usize,
+    pub(crate) scoring: Scoring,
     /// Room for a multiple of the keys scored side by side, and for no more than there are.
     pub(crate) tile: &'a mut [W],
     pub(crate) largest: &'a mut [W],
@@ -95,10 +97,17 @@ impl<W: Real> Job<W, W::Int> for Score<'_, W> {
     fn run<L: Lanes<W, W::Int>>(self, lanes: L) {
         let width = VECTORS * L::WIDTH;
         let mut largest = [lanes.splat(W::LOWEST); VECTORS];
+        let (zero, minus_half) = (lanes.splat(W::default()), lanes.splat(W::nearest(-0.5)));
         let blocks = self.keys.chunks_exact(BLOCK * self.d).zip(self.tile.chunks_mut(BLOCK * width));
         for (keys, tile) in blocks {
             for (step, tile) in tile.chunks_exact_mut(L::KEYS * width).enumerate() {
-                let scores = scores::scores(lanes, self.query, keys, self.d, step * L::KEYS);
+                let scores = match self.scoring {
+                    Scoring::Inner => scores::scores(lanes, self.query, keys, self.d, step * L::KEYS),
+                    Scoring::Distance => {
+                        let squares = scores::squared_distances(lanes, self.query, keys, self.d, step * L::KEYS);
+                        squares.map(|lane| lane.map(|square| lanes.mul_add(square, minus_half, zero)))
+                    }
+                };
                 for (score, row) in scores[..L::KEYS].iter().zip(tile.chunks_exact_mut(width)) {
                     for r in 0..VECTORS {
                         largest[r] = lanes.max(largest[r], score[r]);

@@ -151,8 +151,14 @@ impl RealCpu {
     fn members<W: Real>(&self, step: &Step, rows: &[usize], x: &[f64]) -> Vec<Vec<u32>> {
         let cloud = Cloud::<W>::new(self.tokens.d(), x);
         let stage = &step.stages[0];
-        let input =
-            StageInput { t: step.t, mask: step.mask, weights: stage.weights, head: &stage.heads[0], boxes: None };
+        let input = StageInput {
+            t: step.t,
+            mask: step.mask,
+            scoring: step.scoring,
+            weights: stage.weights,
+            head: &stage.heads[0],
+            boxes: None,
+        };
         let mut sorted: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
         sorted.sort_unstable();
         sorted.dedup();
@@ -238,7 +244,7 @@ impl RealCpu {
     ) -> Result<(Vec<f64>, Strips)> {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
-        let boxes = omit.map(|omit| Boxes::new(&cloud, omit));
+        let boxes = omit.map(|omit| Boxes::new(&cloud, omit, step.scoring));
         let lanes = self.set.packet_rows(W::PRECISION);
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
@@ -257,8 +263,8 @@ impl RealCpu {
                 let first = (packet * lanes) as u32;
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {
-                    let input =
-                        StageInput { t: step.t, mask: step.mask, weights: stage.weights, head, boxes: boxes.as_ref() };
+                    let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
+                    let input = StageInput { t, mask, scoring, weights, head, boxes: boxes.as_ref() };
                     let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                         if is_relative(&step.motion) {

@@ -13,6 +13,7 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
+use crate::model::Scoring;
 use crate::num;
 use crate::space::{self, Order};
 
@@ -35,6 +36,7 @@ pub(crate) fn order(x: &[f64], d: usize) -> Vec<u32> {
 /// Boxes around the tiles of a cloud, boxes around those, and so on to a handful.
 pub(crate) struct Boxes {
     d: usize,
+    scoring: Scoring,
     /// ε.
     pub(crate) omit: f64,
     /// `[level][box][centre.., half-width..]`, tiles first.
@@ -80,7 +82,7 @@ impl Ord for OpenBox {
 }
 
 impl Boxes {
-    pub(crate) fn new<W: Real>(cloud: &Cloud<'_, W>, omit: f64) -> Self {
+    pub(crate) fn new<W: Real>(cloud: &Cloud<'_, W>, omit: f64, scoring: Scoring) -> Self {
         let d = cloud.d;
         let tiles = cloud.keys()[..cloud.n * d].par_chunks(KEYS * d).flat_map_iter(|keys| {
             let ends = |k: usize| {
@@ -103,7 +105,7 @@ impl Boxes {
             let above = above.collect();
             levels.push(above);
         }
-        Self { d, omit, levels }
+        Self { d, scoring, omit, levels }
     }
 
     /// The uppermost boxes.
@@ -120,20 +122,29 @@ impl Boxes {
         (first..(first + BRANCHES).min(all)).map(move |index| self.open(level, index, fan, origin))
     }
 
-    /// `max q·(x − o)` over the queries of a fan and the points of a box.
+    /// `max q·(x − o)`, or `max −|q − x|²/2`, over the queries of a fan and the points of a box.
     fn open(&self, level: usize, index: usize, fan: &[Fan], origin: &[f64]) -> OpenBox {
         let (centre, half) = self.levels[level][index * 2 * self.d..][..2 * self.d].split_at(self.d);
         let mut upper = 0.0;
         for (k, [middle, spread, largest]) in fan.iter().enumerate() {
+            if self.scoring == Scoring::Distance {
+                let apart = ((centre[k] - middle).abs() - half[k] - spread).max(0.0);
+                upper -= 0.5 * apart * apart;
+                continue;
+            }
             let distance = centre[k] - origin[k];
             upper += middle * distance + spread * distance.abs() + largest * half[k];
         }
         OpenBox { upper, level, index }
     }
 
-    /// The centre of the first tile: a place among the tokens.
-    pub(crate) fn somewhere(&self) -> &[f64] {
-        &self.levels[0][..self.d]
+    /// The point that scores are measured from: the centre of the first tile, a place among the tokens.
+    /// Distances are not measured from any.
+    pub(crate) fn origin(&self) -> Vec<f64> {
+        match self.scoring {
+            Scoring::Inner => self.levels[0][..self.d].to_vec(),
+            Scoring::Distance => vec![0.0; self.d],
+        }
     }
 }
 

@@ -8,13 +8,13 @@
 //!
 //! Keys and queries are scaled into [−1, 1] by powers of two, keys together and each query alone,
 //! which is exact but for numbers that are 2^-126 (f32) of the largest; β and the limits of strips
-//! are scaled back.
+//! are scaled back. Where scores are distances, queries are scaled as keys are.
 #![allow(clippy::needless_range_loop)] // lanes are best read by index
 
 use crate::cpu::aligned::Aligned;
 use crate::cpu::lanes::{InstructionSet, LANES, MOST_KEYS};
 use crate::cpu::real::cloud::{Cloud, power_of_two};
-use crate::model::{Mask, StripForm};
+use crate::model::{Mask, Scoring, StripForm};
 use crate::num;
 use crate::real::{Head, Weights};
 use crate::rng;
@@ -27,6 +27,7 @@ use crate::cpu::real::near::{Boxes, Fan};
 pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
+    pub(crate) scoring: Scoring,
     pub(crate) weights: Weights,
     pub(crate) head: &'a Head,
     /// Boxes around the keys, where softmax may leave keys out; rows and keys are then in the order
@@ -37,6 +38,7 @@ pub(crate) struct StageInput<'a> {
 /// Computes packets on one thread, in buffers that it keeps from packet to packet.
 pub(crate) struct Worker<W> {
     set: InstructionSet,
+    scoring: Scoring,
     /// Number of lanes.
     width: usize,
     rows: Vec<u32>,
@@ -73,6 +75,7 @@ impl<W: Real> Worker<W> {
         let width = set.packet_rows(W::PRECISION);
         Self {
             set,
+            scoring: Scoring::Inner,
             width,
             rows: Vec::new(),
             visible: [0; LANES],
@@ -190,9 +193,10 @@ impl<W: Real> Worker<W> {
     /// Takes softmax over the keys near the maxima: tiles from the most promising on, until no row
     /// needs the rest.
     fn attend_near(&mut self, cloud: &Cloud<'_, W>, boxes: &Boxes, beta: f64) {
-        let origin = boxes.somewhere();
+        let origin = &boxes.origin()[..];
         // Scores of keys as scaled, q̂ the same for all lanes: a lane's own are these by 2^-scale.
-        let scale = |this: &Self, l: usize| num::scale(1.0, this.exponent[l] - cloud.exponent);
+        let of_keys = if self.scoring == Scoring::Distance { 2 * cloud.exponent } else { cloud.exponent };
+        let scale = |this: &Self, l: usize| num::scale(1.0, this.exponent[l] - of_keys);
         let scales: Vec<f64> = (0..self.width).map(|l| scale(self, l)).collect();
         let mut offsets = vec![0.0; self.width];
         let mut weight = 0.0;
@@ -209,9 +213,11 @@ impl<W: Real> Worker<W> {
                 [0.5 * (low + high), 0.5 * (high - low) + 2.0 * f64::EPSILON * largest, largest]
             })
             .collect();
-        // Rounding: of queries and keys, of the scores on both sides, and of the bounds.
-        let slack = 8.0 * (cloud.d + 4) as f64 * W::ROUNDING * weight;
-        let cut = (cloud.n as f64 / boxes.omit).ln() / num::scale(beta, cloud.exponent) + slack;
+        let cut = (cloud.n as f64 / boxes.omit).ln() / num::scale(beta, of_keys);
+        // Rounding: of queries and keys, of the scores on both sides, and of the bounds. That of a distance is
+        // a share of itself.
+        let extent = if self.scoring == Scoring::Distance { cut } else { weight };
+        let cut = cut + 8.0 * (cloud.d + 4) as f64 * W::ROUNDING * extent;
         let mut open = boxes.top(&fan, origin);
         let mut seen = open.len();
         while let Some(next) = open.pop() {
@@ -244,6 +250,7 @@ impl<W: Real> Worker<W> {
     /// it.
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows = rows.to_vec();
+        self.scoring = input.scoring;
         let beta = match input.weights {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
             Weights::Strip { .. } | Weights::Argmax => 0.0,
@@ -252,7 +259,10 @@ impl<W: Real> Worker<W> {
             let i = rows[l.min(rows.len() - 1)] as usize;
             if l < rows.len() || l == 0 {
                 let query = input.head.scores.apply(cloud.row(i));
-                let exponent = num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
+                let exponent = match input.scoring {
+                    Scoring::Inner => num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs()))),
+                    Scoring::Distance => cloud.exponent,
+                };
                 for (k, &q) in query.iter().enumerate() {
                     self.query[k * self.width + l] = W::nearest(num::scale(q, -exponent));
                 }
@@ -281,9 +291,9 @@ impl<W: Real> Worker<W> {
         let keys = &cloud.keys()[tile * KEYS * cloud.d..][..KEYS * cloud.d];
         let first = tile * KEYS;
         self.keys = (self.visible[self.width - 1] - first).min(KEYS).next_multiple_of(MOST_KEYS);
-        let Self { query, tile: scores, largest, .. } = self;
+        let Self { query, tile: scores, largest, scoring, .. } = self;
         let scores = &mut scores[..self.keys * self.width];
-        W::run(self.set, Score { query, keys, d: cloud.d, tile: scores, largest });
+        W::run(self.set, Score { query, keys, d: cloud.d, scoring: *scoring, tile: scores, largest });
         if self.visible[0] >= first + KEYS {
             return;
         }
@@ -366,7 +376,7 @@ impl<W: Real> Worker<W> {
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
             let scale = match form {
                 _ if delta == 0.0 => 0.0,
-                StripForm::Score => 1.0,
+                StripForm::Score | StripForm::Radius => form.constant(delta),
                 StripForm::Width => {
                     let query = head.scores.apply(cloud.row(i));
                     dot(&query, &query).sqrt()

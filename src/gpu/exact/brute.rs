@@ -16,7 +16,7 @@ use crate::gpu::share::{Computed, Share};
 use crate::gpu::table::{Kernel, Span, compile};
 use crate::gpu::words::{tokens, words};
 use crate::interrupt::Interrupt;
-use crate::model::Mask;
+use crate::model::{Mask, Scoring};
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
@@ -31,23 +31,33 @@ pub(crate) struct BruteForce {
     /// X and X' are exchanged by every step; which of the buffers is X.
     current: usize,
     matrix: StepMatrix,
+    /// The score of a pair in the step at hand.
+    scoring: Scoring,
 }
 
 impl BruteForce {
-    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity.
+    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity, `scoring` the
+    /// score of a pair.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool) -> Result<Self> {
+    pub(crate) async fn new(
+        device: &Device,
+        tokens: &Tokens,
+        grid: Grid,
+        matrix: bool,
+        scoring: Scoring,
+    ) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
         let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
-        compile::<Job>(device, &kernels::of_brute_force(matrix), grid.precision, d).await?;
+        let kernels = kernels::of_brute_force(matrix, scoring);
+        compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
-        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default() })
+        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default(), scoring })
     }
 
     fn layout(device: &Device, shape: (usize, usize), precision: Precision, matrix: bool) -> Result<Layout> {
@@ -199,6 +209,7 @@ impl BruteForce {
     /// Makes queries, filters and widths of all rows; returns the parameters that the step's
     /// dispatches share.
     async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
+        self.scoring = step.scoring;
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
             TokenMatrix::Identity => (&kernels::IDENTITY, d),
@@ -263,7 +274,7 @@ impl BruteForce {
         let keys = |name, line| Bound::window(name, key_window, window, line);
         let slice = self.layout.memory.slice_rows.min(self.layout.n);
         self.resident
-            .push(kernel, span, job, |slot| match slot {
+            .push(&kernel.of(self.scoring), span, job, |slot| match slot {
                 "row_state" => rows(current, state),
                 "key_state" => keys(current, state),
                 "next_state" => rows(next, state),
@@ -302,7 +313,7 @@ fn members(words: &[u32]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::gpu::adapter::{Adapter, Wanted};
-    use crate::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+    use crate::model::{Gain, Matrix, Model, Operator, Rule, StripForm};
     use crate::schedule::Schedule;
     use pollster::block_on;
 
@@ -322,7 +333,7 @@ mod tests {
             let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..adapter.limits() };
             let device = Device::open_within(&adapter, limits).unwrap();
             let counts = block_on(async {
-                let mut state = BruteForce::new(&device, &tokens, grid, false).await?;
+                let mut state = BruteForce::new(&device, &tokens, grid, false, Scoring::Inner).await?;
                 let compiled = device.pipelines();
                 state.step(std::slice::from_ref(&step)).await?;
                 assert_eq!(device.pipelines(), compiled, "a step waited for a compiler");

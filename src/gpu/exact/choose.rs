@@ -17,6 +17,7 @@ use crate::gpu::memory::Memory;
 use crate::gpu::resident::require_rows;
 use crate::gpu::share::{Computed, Share};
 use crate::interrupt::Interrupt;
+use crate::model::Scoring;
 use crate::outcome::{Effort, StepReport, Strips};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
@@ -41,6 +42,8 @@ pub struct Options {
     pub plan: choice::Plan,
     /// The upkeep of a search's keys.
     pub upkeep: Upkeep,
+    /// The score of a pair. Distances are compared by all pairs alone.
+    pub scoring: Scoring,
 }
 
 /// Tokens on a device, under a plan.
@@ -124,7 +127,7 @@ impl ExactGpu {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
         let (mut method, mut trial) = (Method::Lost, None);
-        if searches(options.plan, shape) {
+        if searches(options.plan, shape) && options.scoring == Scoring::Inner {
             match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
                 Ok(tree) => method = Method::Tree(Box::new(tree)),
                 // Asked for, it is an error.
@@ -133,7 +136,7 @@ impl ExactGpu {
             }
         }
         if matches!(method, Method::Lost) {
-            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix).await?));
+            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix, options.scoring).await?));
         } else if options.plan == choice::Plan::Auto {
             trial = Some(Trial::new());
         }
@@ -232,6 +235,7 @@ impl ExactGpu {
             (self.taken, self.strips) = (false, None);
             let taken = match &mut self.method {
                 Method::Brute(state) => state.step(group).await,
+                Method::Tree(_) if group.iter().any(is_by_distance) => return Err(no_tree()),
                 Method::Tree(tree) => tree.step(group).await,
                 Method::Lost => return Err(lost()),
             };
@@ -275,6 +279,7 @@ impl ExactGpu {
         (self.taken, self.strips) = (false, None);
         match &mut self.method {
             Method::Brute(state) => state.compute(step, share).await.map(Some),
+            Method::Tree(_) if is_by_distance(step) => Err(no_tree()),
             Method::Tree(tree) => tree.compute(step, share, is_again).await,
             Method::Lost => Err(lost()),
         }
@@ -336,6 +341,7 @@ impl ExactGpu {
         self.keep_strips().await?;
         match &mut self.method {
             Method::Brute(state) => state.masks(step, rows).await,
+            Method::Tree(_) if is_by_distance(step) => Err(no_tree()),
             Method::Tree(tree) => tree.masks(step, rows).await,
             Method::Lost => Err(lost()),
         }
@@ -382,7 +388,9 @@ impl ExactGpu {
                 let upkeep = self.options.upkeep;
                 Method::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
-                Method::Brute(Box::new(BruteForce::new(&self.device, &tokens, self.grid, self.matrix).await?))
+                Method::Brute(Box::new(
+                    BruteForce::new(&self.device, &tokens, self.grid, self.matrix, self.options.scoring).await?,
+                ))
             };
             self.heed(&self.interrupt.clone());
         }
@@ -392,6 +400,14 @@ impl ExactGpu {
 
 fn lost() -> Error {
     Error::device("the tokens are lost with the device's refusal of a plan; start again")
+}
+
+fn is_by_distance(step: &Step) -> bool {
+    step.scoring == Scoring::Distance
+}
+
+fn no_tree() -> Error {
+    Error::input("a step by distance on tokens that were opened for inner products; give the options its scoring")
 }
 
 /// Whether a tree may take steps.

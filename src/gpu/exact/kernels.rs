@@ -3,6 +3,7 @@
 use crate::gpu::exact::job::{self, Job};
 use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
+use crate::model::Scoring;
 use crate::space::{LEAF as KEYS_A_LEAF, PATIENCE as STEPS_AND_SORTS};
 use crate::tokens::Precision;
 
@@ -90,9 +91,10 @@ kernels! {
 }
 
 /// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity.
-pub(crate) fn of_brute_force(matrix: bool) -> Vec<&'static Kernel> {
-    let queries: &[_] = if matrix { &[&MULTIPLE, &DENSE] } else { &[&IDENTITY] };
-    [queries, &[&SCORES, &STRIPS, &PEAKS, &WIDTHS, &MOVES]].concat()
+pub(crate) fn of_brute_force(matrix: bool, scoring: Scoring) -> Vec<Kernel> {
+    let queries: &[_] = if matrix { &[MULTIPLE, DENSE] } else { &[IDENTITY] };
+    let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES]].concat();
+    all.into_iter().map(|kernel| kernel.of(scoring)).collect()
 }
 
 /// The kernels that a search takes, for a step and a sort; `parted` is whether its keys are in parts.

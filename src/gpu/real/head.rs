@@ -78,7 +78,7 @@ impl RealGpu {
             }
             Weights::Strip { delta, form } => {
                 let (form, unit) = match form {
-                    StripForm::Score => (SCORE, 1.0 / size),
+                    StripForm::Score | StripForm::Radius => (SCORE, form.constant(delta) / size),
                     StripForm::Width => (WIDTH, 1.0),
                     StripForm::ANorm => (A_NORM, 1.0 / size.sqrt()),
                 };

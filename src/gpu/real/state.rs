@@ -14,7 +14,7 @@ use crate::gpu::report::REPORTS;
 use crate::gpu::resident::{Bound, Resident, within};
 use crate::gpu::table::{Kernel, Span, compile};
 use crate::interrupt::Interrupt;
-use crate::model::Model;
+use crate::model::{Model, Scoring};
 use crate::outcome::Strips;
 use crate::real::{Linear, Stage};
 use crate::tokens::{Coordinates, Precision, Tokens};
@@ -35,6 +35,8 @@ pub struct RealGpu {
     /// X and X' are exchanged by every step; which of the buffers is X.
     pub(crate) current: usize,
     matrices: Matrices,
+    /// The score of a pair.
+    scoring: Scoring,
     pub(crate) taken: bool,
     /// The rows that this device took in the last step.
     pub(crate) own: Range<u32>,
@@ -69,7 +71,9 @@ impl RealGpu {
         let (n, d) = (tokens.n(), tokens.d());
         let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
         resident.hold(Line::new(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)).await?;
-        compile::<Job>(device, &kernels_of(Needs::of(model), d), Precision::F32, d).await?;
+        let kernels: Vec<Kernel> =
+            kernels_of(Needs::of(model), d).into_iter().map(|kernel| kernel.of(model.scoring)).collect();
+        compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), Precision::F32, d).await?;
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
             resident.hold(Line::new(name, name.0, 16)).await?;
@@ -77,7 +81,8 @@ impl RealGpu {
         resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
         resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;
         let (n, d) = (n as u32, d as u32);
-        Ok(Self { resident, n, d, layout, current: 0, matrices: Matrices::default(), taken: false, own: 0..n })
+        let (matrices, scoring) = (Matrices::default(), model.scoring);
+        Ok(Self { resident, n, d, layout, scoring, current: 0, matrices, taken: false, own: 0..n })
     }
 
     /// Whether there are kernels for a model at a precision.
@@ -177,7 +182,7 @@ impl RealGpu {
         let span = Span::of(job.row_end - job.row_first, job.key_end.saturating_sub(job.key_first), self.d);
         let token = u64::from(self.d) * 4;
         self.resident
-            .push(kernel, span, job, |slot| {
+            .push(&kernel.of(self.scoring), span, job, |slot| {
                 if let Some((_, bound)) = given.iter().find(|(name, _)| *name == slot) {
                     return *bound;
                 }

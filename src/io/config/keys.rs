@@ -75,10 +75,12 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 17] = [
+pub(super) const PARAMETERS: [Key; 19] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
+    ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
     ("delta", "width of the strip, as alpha is written", "\"1/(t+1)\""),
+    ("epsilon", "with scores = distance instead of delta: keys within this distance, as alpha is written", "0.1"),
     ("strip", "what delta is measured in: score, width, a-norm", "\"score\""),
     ("beta", "the inverse temperature, as alpha is written", "2.0"),
     ("omit", "the largest share of a row's weight that the CPU engine may leave out", "0.0"),
@@ -97,11 +99,11 @@ pub(super) const PARAMETERS: [Key; 17] = [
 
 /// Every rule with its parameters.
 pub(super) const RULES: [(&str, &[&str]); 8] = [
-    ("localmax", &["alpha", "gamma", "delta", "strip", "a", "q", "k", "v"]),
+    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v"]),
     ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "beta", "omit", "a", "q", "k", "v"]),
-    ("markov", &["alpha", "gamma", "beta", "a", "q", "k"]),
+    ("softmax", &["alpha", "gamma", "scores", "beta", "omit", "a", "q", "k", "v"]),
+    ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "dt", "integrator"]),
     ("sphere", &["beta", "omit", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
     ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
@@ -176,9 +178,14 @@ pub(super) fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
     let takes = |candidate: &&&str| keys.contains(*candidate);
     let alike = ALIKE.iter().filter(|group| group.contains(&key)).find_map(|group| group.iter().find(takes));
     let nearest = alike.copied().unwrap_or_else(|| nearest(key, keys.iter().copied()));
+    let why = match (key, rule) {
+        ("scores", "hardmax" | "frank-wolfe") => ", where by distance a token would follow itself alone",
+        ("scores", "sphere") => ", where distances give the same weights",
+        _ => "",
+    };
     let takes = match key {
         "dt" | "integrator" => ", which moves in steps, not in time; it takes",
         _ => ", which takes",
     };
-    format!("is no parameter of {rule}{takes} {} and causal; the nearest is model.{nearest}", keys.join(", "))
+    format!("is no parameter of {rule}{why}{takes} {} and causal; the nearest is model.{nearest}", keys.join(", "))
 }

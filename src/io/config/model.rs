@@ -5,7 +5,7 @@ use super::operator::{operator, scores, two_sided_scores};
 use super::section::{Field, Section};
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
+use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, Scoring, StripForm, Update};
 use crate::schedule::Schedule;
 
 /// Reads the system; `seed` is for the draws of markov.
@@ -24,10 +24,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     let mask = if section.or("causal", false, Field::boolean)? { Mask::Causal } else { Mask::Full };
     let beta = || need(section, "beta", "the inverse temperature, a number or an expression in t of at least 0");
     let rule = match *name {
-        "localmax" => Rule::Localmax {
-            delta: need(section, "delta", "the alignment sensitivity, a number or an expression in t of at least 0")?,
-            strip: section.or("strip", StripForm::Score, |field| field.parsed(StripForm::parse))?,
-        },
+        "localmax" => localmax(section)?,
         "hardmax" => Rule::Hardmax,
         "frank-wolfe" => Rule::FrankWolfe,
         "softmax" => Rule::Softmax { beta: beta()? },
@@ -53,7 +50,31 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
         }
     };
     let omit = section.or("omit", 0.0, Field::number)?;
-    Ok(Model { rule, heads, mask, update, omit })
+    let scoring = section.or("scores", Scoring::Inner, |field| field.parsed(Scoring::parse))?;
+    Ok(Model { rule, scoring, heads, mask, update, omit })
+}
+
+/// Localmax, whose δ is a radius where it is given as `epsilon`.
+fn localmax(section: &Section<'_>) -> Result<Rule> {
+    let strip = section.or("strip", StripForm::Score, |field| field.parsed(StripForm::parse))?;
+    match (section.alternatives(&["delta", "epsilon"])?, section.get("strip")) {
+        (Some(epsilon), None) if epsilon.key == "epsilon" => {
+            Ok(Rule::Localmax { delta: epsilon.schedule()?, strip: StripForm::Radius })
+        }
+        // The file's strip goes with the file's delta.
+        (Some(epsilon), Some(given)) if epsilon.key == "epsilon" => {
+            if strip == StripForm::Radius || (epsilon.place.is_option() && !given.place.is_option()) {
+                return Ok(Rule::Localmax { delta: epsilon.schedule()?, strip: StripForm::Radius });
+            }
+            Err(given
+                .error(format!(" = {:?} says what delta is measured in, beside model.epsilon; keep one", strip.name())))
+        }
+        (Some(delta), _) => Ok(Rule::Localmax { delta: delta.schedule()?, strip }),
+        (None, _) => {
+            let meaning = "the alignment sensitivity, a number or an expression in t of at least 0";
+            Ok(Rule::Localmax { delta: need(section, "delta", meaning)?, strip })
+        }
+    }
 }
 
 /// Names q and k in an error about the matrix A that was made of them.

@@ -9,7 +9,7 @@ use crate::choice::{EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
-use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Update};
+use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
@@ -178,8 +178,12 @@ impl Writer {
                 self.line("integrator", quoted(integrator.name()));
             }
         }
+        if model.scoring != Scoring::Inner {
+            self.line("scores", quoted(model.scoring.name()));
+        }
         let geometry = if let Update::Flow { geometry, .. } = &model.update { Some(geometry) } else { None };
         match &model.rule {
+            Rule::Localmax { delta, strip: StripForm::Radius } => self.scalar_line("epsilon", delta),
             Rule::Localmax { delta, strip } => {
                 self.scalar_line("delta", delta);
                 self.line("strip", quoted(strip.name()));

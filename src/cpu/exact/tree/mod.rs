@@ -12,7 +12,7 @@
 
 pub(crate) mod search;
 mod some;
-mod tokens;
+pub(crate) mod tokens;
 
 use rayon::prelude::*;
 

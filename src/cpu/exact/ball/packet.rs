@@ -1,0 +1,291 @@
+//! One packet of rows: the sums over the keys in their balls.
+//!
+//! **What floats decide.** A square of a distance is computed as s̃ from differences of coordinates, which
+//! floats hold. A difference meets one rounding, its square and the sum at most d + 1 more, in any order,
+//! fused or not; all terms are at least 0, and nothing underflows, as integers are 0 or at least 1. So s̃
+//! is within κs of s, with `κ = 1.01 (d + 8) r`, r the relative error of one rounding, d ≤ 2^12: there is
+//! room for the three roundings of the limits, too. For a ball of the square radius R,
+//!
+//! * s̃ ≤ R(1 − κ): inside it;
+//! * s̃ > R(1 + κ): outside it;
+//! * in between: decided by the exact square.
+//!
+//! **Boxes.** Between the box of the packet's rows, |x − a| ≤ h, and that of a node, |y − c| ≤ g, a
+//! coordinate's distance lies between `|a − c| − h − g` and f = `|a − c| + h + g`. In f64 each of the two takes
+//! at most six roundings of ε = 2^-53 of f, so that `f − 2(h + g) − 8εf` is a lower bound; the roundings of
+//! f itself, of squares, of sums and of R are of relative size, and `1 ± 2^-30` has room for them (d ≤ 2^12).
+#![allow(clippy::inline_always, clippy::needless_range_loop)] // see `brute::packet`
+
+use crate::cpu::aligned::Aligned;
+use crate::cpu::exact::ball::Keys;
+use crate::cpu::exact::cloud::BLOCK;
+use crate::cpu::exact::scores::{at_least, squared_distances, unrolled};
+use crate::cpu::exact::step::{Tally, Watch};
+use crate::cpu::exact::sums::Sums;
+use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
+use crate::space::{Coordinate, LEAF};
+
+/// A row: the key whose coordinates it has, and the number of tokens that it sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) key: u32,
+    pub(crate) visible: u32,
+}
+
+/// Buffers that a thread keeps from packet to packet.
+pub(crate) struct BallScratch<W: Width> {
+    /// `[coordinate][lane]`.
+    query: Aligned<W>,
+    own: Aligned<W::Int>,
+    sums: Sums<W>,
+    /// Sums and number of the tokens in boxes inside the balls of all rows.
+    whole: Vec<<W::Int as Coordinate>::Sum>,
+    count: u32,
+    open: Vec<u32>,
+    /// The box of the rows: centre and half-width of every coordinate.
+    around: Vec<[f64; 2]>,
+}
+
+impl<W: Width> BallScratch<W> {
+    pub(crate) fn new(d: usize, lanes: usize) -> Self {
+        Self {
+            query: Aligned::new(d * lanes),
+            own: Aligned::new(d * lanes),
+            sums: Sums::new(d, lanes),
+            whole: vec![<W::Int as Coordinate>::Sum::default(); d],
+            count: 0,
+            open: Vec::new(),
+            around: vec![[0.0; 2]; d],
+        }
+    }
+}
+
+/// A packet of rows and the square radius of their balls.
+pub(crate) struct BallPacket<'a, W: Width> {
+    pub(crate) keys: &'a Keys<'a, W>,
+    pub(crate) radius: W::Wide,
+    pub(crate) gain: u64,
+    pub(crate) scratch: &'a mut BallScratch<W>,
+    /// At least one and no more than lanes.
+    pub(crate) rows: &'a [Row],
+    /// Their new coordinates, and the sizes of their strips.
+    pub(crate) x: &'a mut [W::Int],
+    pub(crate) count: &'a mut [u32],
+    pub(crate) watch: &'a Watch<'a>,
+}
+
+/// The place of a box to the balls of all rows.
+enum Side {
+    Outside,
+    Inside,
+    Between,
+}
+
+impl<W: Width> Job<W, W::Int> for BallPacket<'_, W> {
+    type Output = Tally;
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(mut self, lanes: L) -> Tally {
+        let width = VECTORS * L::WIDTH;
+        let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
+        self.gather(width);
+        let (d, n) = (self.keys.cloud.d, self.keys.cloud.n);
+        let [low, high] = self.limits();
+        let [low, high] = [[lanes.splat(low); VECTORS], [lanes.splat(high); VECTORS]];
+        if self.keys.tree.is_some() {
+            self.scratch.open.push(1);
+            while let Some(leaf) = self.next_leaf(&mut tally) {
+                if self.watch.is_left() {
+                    return tally;
+                }
+                unrolled!(d, |d| self.scan(lanes, leaf * LEAF, d, [&low, &high], &mut tally));
+            }
+        } else {
+            for first in (0..n).step_by(LEAF) {
+                if self.watch.is_left() {
+                    return tally;
+                }
+                unrolled!(d, |d| self.scan(lanes, first, d, [&low, &high], &mut tally));
+            }
+        }
+        let BallScratch { sums, whole, count, .. } = &mut *self.scratch;
+        if *count > 0 {
+            sums.add_whole(u64::MAX >> (LANES - width), whole.iter().copied(), *count);
+        }
+        self.finish(width, &mut tally);
+        tally
+    }
+}
+
+impl<W: Width> BallPacket<'_, W> {
+    /// Lays out the rows, lanes past the last repeat it, and draws the box around them.
+    #[inline(always)]
+    fn gather(&mut self, lanes: usize) {
+        let BallScratch { query, own, sums, whole, count, open, around } = &mut *self.scratch;
+        sums.clear();
+        open.clear();
+        whole.fill(<W::Int as Coordinate>::Sum::default());
+        *count = 0;
+        let d = self.keys.cloud.d;
+        for l in 0..lanes {
+            let row = self.keys.cloud.row(self.rows[l.min(self.rows.len() - 1)].key as usize);
+            for (k, &x) in row.iter().enumerate() {
+                own[k * lanes + l] = x;
+                query[k * lanes + l] = W::of(x);
+            }
+        }
+        for k in 0..d {
+            let column = &query[k * lanes..][..lanes];
+            let (mut least, mut most) = (column[0], column[0]);
+            for &x in column {
+                least = if x < least { x } else { least };
+                most = if most < x { x } else { most };
+            }
+            // Both are exact in f64, and rounding down to a whole centre is made up for.
+            let centre = (0.5 * (least.to_f64() + most.to_f64())).floor();
+            around[k] = [centre, (most.to_f64() - centre).max(centre - least.to_f64()) * (1.0 + f64::EPSILON)];
+        }
+    }
+
+    /// The limits of squares inside a ball and outside.
+    fn limits(&self) -> [W; 2] {
+        let (radius, d) = (W::approximate(self.radius), self.keys.cloud.d);
+        let slack = 1.01 * (d + 8) as f64 * W::ROUNDING;
+        [W::nearest(radius * (1.0 - slack)), W::nearest(radius * (1.0 + slack))]
+    }
+
+    /// The next leaf on the edge of the balls; boxes outside are dropped, boxes inside summed.
+    #[inline(always)]
+    fn next_leaf(&mut self, tally: &mut Tally) -> Option<usize> {
+        let Some(tree) = self.keys.tree else { return None };
+        let [least, most] = self.visible();
+        while let Some(node) = self.scratch.open.pop() {
+            let node = node as usize;
+            let [first, last] = tree.span()[node];
+            if tree.weight()[node] == 0 || first >= most {
+                continue;
+            }
+            tally.shared += 1;
+            match self.side(&tree.boxes()[node * 2 * self.keys.cloud.d..]) {
+                Side::Outside => {}
+                Side::Inside if last < least => self.take_whole(node),
+                _ if node >= tree.first_leaf() => return Some(node - tree.first_leaf()),
+                _ => self.scratch.open.extend([2 * node as u32, 2 * node as u32 + 1]),
+            }
+        }
+        None
+    }
+
+    /// The least and the largest number of tokens that a row sees.
+    fn visible(&self) -> [u32; 2] {
+        let all = || self.rows.iter().map(|row| row.visible);
+        [all().min().unwrap_or(0), all().max().unwrap_or(0)]
+    }
+
+    #[inline(always)]
+    fn side(&self, node: &[W]) -> Side {
+        let d = self.keys.cloud.d;
+        let (mut near, mut far) = (0.0, 0.0);
+        for (k, &[centre, half]) in self.scratch.around.iter().enumerate() {
+            let extent = half + node[d + k].to_f64();
+            let most = (centre - node[k].to_f64()).abs() + extent;
+            let least = (most - 2.0 * extent - 4.0 * f64::EPSILON * most).max(0.0);
+            near += least * least;
+            far += most * most;
+        }
+        let radius = W::approximate(self.radius);
+        let slack = (-30f64).exp2();
+        if near * (1.0 - slack) > radius {
+            Side::Outside
+        } else if far * (1.0 + slack) < radius {
+            Side::Inside
+        } else {
+            Side::Between
+        }
+    }
+
+    /// Adds all tokens below a node to every row.
+    fn take_whole(&mut self, node: usize) {
+        let Some(tree) = self.keys.tree else { return };
+        for (sum, &of) in self.scratch.whole.iter_mut().zip(tree.sum(node)) {
+            *sum += of;
+        }
+        self.scratch.count += tree.weight()[node];
+    }
+
+    /// Adds the keys of a leaf to the rows that they are near.
+    #[inline(always)]
+    fn scan<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        first: usize,
+        d: usize,
+        [low, high]: [&[L::Floats; VECTORS]; 2],
+        tally: &mut Tally,
+    ) {
+        let (cloud, width) = (self.keys.cloud, VECTORS * L::WIDTH);
+        let count = LEAF.min(cloud.n - first);
+        tally.scores += (count * self.rows.len()) as u64;
+        let block = first / BLOCK * BLOCK;
+        let floats = &cloud.floats[block * d..][..BLOCK * d];
+        let [least, _] = self.visible();
+        let mut light = [(0, 0); LEAF];
+        let mut length = 0;
+        for j in (0..count).step_by(L::KEYS) {
+            let squares = squared_distances(lanes, &self.scratch.query, floats, d, first - block + j);
+            for (c, squares) in squares[..L::KEYS].iter().enumerate().take(count - j) {
+                let mut inside = at_least(lanes, low, squares);
+                let mut band = at_least(lanes, high, squares) & !inside;
+                if inside | band == 0 {
+                    continue;
+                }
+                let key = first + j + c;
+                if band != 0 {
+                    tally.redone += u64::from((band & (u64::MAX >> (LANES - self.rows.len()))).count_ones());
+                    while band != 0 {
+                        let l = band.trailing_zeros() as usize;
+                        let square = W::squared_distance(&self.scratch.own, width, l, cloud.row(key));
+                        inside |= u64::from(square <= self.radius) << l;
+                        band &= band - 1;
+                    }
+                }
+                let token = self.keys.first[key];
+                if token >= least {
+                    for (l, row) in self.rows.iter().enumerate() {
+                        inside &= !(u64::from(row.visible <= token) << l);
+                    }
+                }
+                if inside == 0 {
+                    continue;
+                }
+                let weight = self.keys.weight[key];
+                if weight == 1 {
+                    light[length] = (key as u32, inside);
+                    length += 1;
+                } else {
+                    let sum = cloud.row(key).iter().map(|x| x.times(weight));
+                    self.scratch.sums.add_whole(inside & (u64::MAX >> (LANES - width)), sum, weight);
+                }
+            }
+        }
+        self.scratch.sums.add(lanes, &cloud.x, &light[..length]);
+    }
+
+    /// Writes the result: step 4 of the contract.
+    #[inline(always)]
+    fn finish(&mut self, width: usize, tally: &mut Tally) {
+        let d = self.keys.cloud.d;
+        let BallScratch { sums, own, .. } = &mut *self.scratch;
+        let (next, sizes) = sums.moved(own, self.gain);
+        for (l, row) in self.rows.iter().enumerate() {
+            let to = &mut self.x[l * d..][..d];
+            for (k, x) in to.iter_mut().enumerate() {
+                *x = next[k * width + l];
+            }
+            self.count[l] = W::narrow(sizes[l]) as u32;
+            let is_moved = (0..d).any(|k| to[k] != own[k * width + l]);
+            tally.moved += u64::from(is_moved) * u64::from(self.keys.weight[row.key as usize]);
+        }
+    }
+}
