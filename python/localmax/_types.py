@@ -41,6 +41,7 @@ class Keywords(TypedDict, total=False):
     delta: Schedule
     strip: str
     beta: Schedule
+    weights: str
     omit: float
     a: Matrix
     q: Matrix

@@ -35,6 +35,7 @@ presets!(
     "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",
     "softmax-collection",
+    "sparsemax-strip",
     "markov-escape",
     "sphere-clusters",
     "sphere-metastable",

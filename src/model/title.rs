@@ -15,6 +15,9 @@ impl Model {
                 String::new()
             }
             (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
+            (rule @ (Rule::Sparse { beta, .. } | Rule::Linear { beta, .. }), _) => {
+                format!(", {}, β = {beta}", rule.weights().unwrap_or_default())
+            }
             (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
             (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
         };
