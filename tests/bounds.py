@@ -149,6 +149,26 @@ class Real:
         off = 2 * exp(2 * most) * (spread + slope * log(m)) + 2 * m * exp(2 * most - self.cut)
         return min(2.0, off), spread, slope, most
 
+    def sparse(self, s, head, i):
+        """V of sparse weights."""
+        weights, x, m = self.case["stages"][s]["weights"], self.states[s], self.keys(i)
+        beta, a = weights["beta"], {"sparsemax": 2.0, "entmax15": 1.5}[weights["rule"]]
+        query = apply(head["scores"], x[i])
+        scores = [dot(query, x[j]) for j in range(m)]
+        u = [(a - 1) * beta * (v - max(scores)) for v in scores]
+        low, high = -1.0, 0.0  # the sum of the weights falls from 1 or more to 0
+        for _ in range(200):
+            tau = (low + high) / 2
+            total = math.fsum(max(0.0, v - tau) ** (1 / (a - 1)) for v in u)
+            low, high = (tau, high) if total > 1 else (low, tau)
+        shift = beta * self.score(s, head, i)
+        spread = 1.01 * shift + 12 * self.rho * (1 + 2 * shift)
+        terms = 32 + m / 1024 if self.lag[0] else m
+        sums = 2 * (terms + 8) * self.rho + 2 * (m + 8) * EPSILON
+        near = 2 * (a - 1) * spread + 2 * sums
+        k = sum(v > tau - near for v in u)
+        return min(2.0, 1.01 * (2 * spread * (k if a == 2 else sqrt(k)) + 4 * sums))
+
     def level(self, head, i):
         rest = 2.02 * (self.terms + 3) * self.r + 2 * (self.keys(i) + 8) * EPSILON + 16 * self.rho
         return self.variation(0, head, i)[0] + rest
@@ -163,6 +183,11 @@ class Real:
             return S + eta, 1.0
         if weights["rule"] in ("argmax", "drawn"):
             return eta + 2 * self.rho * mu, 1.0
+        if weights["rule"] in ("sparsemax", "entmax15"):
+            return self.sparse(s, head, i) * R + S + eta, 1.0
+        if weights["rule"] == "linear":
+            shift, M = weights["beta"] * self.score(s, head, i), weights["beta"] * length(apply(head["scores"], self.states[s][i])) * X
+            return (1.01 * shift + 8 * self.rho * M) * mu + M * (S + eta), M
         V, spread, slope, most = self.variation(s, head, i)
         if weights["rule"] == "softmax":
             return (V + 2.02 * self.case["omit"]) * R + S + eta, 1.0

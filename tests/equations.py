@@ -116,6 +116,17 @@ class System:
         if self.rule == "frank-wolfe":
             return [float(j == s.index(top)) for j in range(len(s))]
         beta = self.scalar("beta", 1, step, t)
+        kind = self.model.get("weights", "softmax")
+        if kind in ("linear", "relu"):
+            return [(beta * v if kind == "linear" else max(0, beta * v)) / len(s) for v in s]
+        if kind in ("sparsemax", "entmax15"):
+            half, power = (1, 1) if kind == "sparsemax" else (0.5, 2)
+            weigh = lambda tau: [max(0, half * beta * v - tau) ** power for v in s]
+            low, high = half * beta * top - 1, half * beta * top
+            for _ in range(100):
+                tau = (low + high) / 2
+                low, high = (tau, high) if sum(weigh(tau)) > 1 else (low, tau)
+            return weigh(low)
         if not self.model.get("normalized", True):
             return [math.exp(beta * (v - self.model.get("origin", 0))) / len(s) for v in s]
         e = [math.exp(beta * (v - top)) for v in s]

@@ -43,6 +43,7 @@ class Keywords(TypedDict, total=False):
     epsilon: Schedule
     strip: str
     beta: Schedule
+    weights: str
     omit: float
     a: Matrix
     q: Matrix

@@ -37,6 +37,7 @@ presets!(
     "hegselmann-krause",
     "blurring-mean-shift",
     "softmax-collection",
+    "sparsemax-strip",
     "markov-escape",
     "sphere-clusters",
     "sphere-metastable",

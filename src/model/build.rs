@@ -5,7 +5,9 @@
 //! rows, a number for its multiple of the identity, or a matrix itself. Values are checked against
 //! their domains where a run starts.
 
-use super::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
+use super::{
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Sparse, StripForm, Update,
+};
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
 
@@ -237,6 +239,38 @@ impl Model {
             _ => return self.refuse("origin", "has weights of sum 1"),
         };
         Ok(self)
+    }
+
+    /// Sparse weights in place of softmax's, at its β.
+    ///
+    /// # Errors
+    /// A rule other than [`Model::softmax`]'s and [`Model::sphere`]'s.
+    pub fn sparse(mut self, form: Sparse) -> Result<Self> {
+        self.rule = match self.rule.clone() {
+            Rule::Softmax { beta } if !self.is_fixed_at_one() => Rule::Sparse { beta, form },
+            _ => return self.refuse("weights", "has weights of its own"),
+        };
+        Ok(self)
+    }
+
+    /// Weights `β S_ij / m` in place of softmax's, or `max(0, β S_ij) / m`, m the number of keys that row i
+    /// sees (arXiv 2607.18584 has β = 1). They need not sum to 1.
+    ///
+    /// # Errors
+    /// A rule other than [`Model::sphere`]'s.
+    pub fn linear(mut self, rectified: bool) -> Result<Self> {
+        self.rule = match (&self.update, self.rule.clone()) {
+            (Update::Flow { geometry: Geometry::Sphere, .. }, Rule::Softmax { beta }) => {
+                Rule::Linear { beta, rectified }
+            }
+            _ => return self.refuse("weights", "has weights of sum 1"),
+        };
+        Ok(self)
+    }
+
+    /// True where scores have no β.
+    fn is_fixed_at_one(&self) -> bool {
+        matches!(&self.update, Update::Flow { geometry: Geometry::Ellipsoid(_) | Geometry::Rescaled, .. })
     }
 
     fn average(rule: Rule) -> Self {

@@ -22,12 +22,14 @@
 //! | blurring mean shift | [`Rule::Softmax`], distances | average, γ = 1 | 2512.01868 |
 //! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 2412.02682 |
 //! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
+//! | sparsemax, entmax; linear attention | [`Rule::Sparse`]; [`Rule::Linear`] | average or flow; flow | 1602.02068, 1905.05702, 2607.18584 |
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod build;
 mod matrix;
 mod moment;
 mod parts;
+mod sparse;
 mod strip_form;
 mod title;
 mod validate;
@@ -35,6 +37,7 @@ mod validate;
 pub use matrix::Matrix;
 pub use moment::Moment;
 pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Scoring, Update};
+pub use sparse::Sparse;
 pub use strip_form::StripForm;
 
 use crate::error::Result;
@@ -101,7 +104,7 @@ impl Model {
     pub fn stays_in_hull(&self) -> bool {
         matches!(&self.heads[..], [head] if head.values.is_identity())
             && matches!(self.update, Update::Average { preconditioner: None, .. })
-            && !matches!(self.rule, Rule::Exponential { .. })
+            && !matches!(self.rule, Rule::Exponential { .. } | Rule::Linear { .. })
     }
 
     /// True if a row averages the tokens of a strip with equal weights: localmax and hardmax.
@@ -159,9 +162,11 @@ impl Model {
     pub fn beta_at(&self, at: Moment) -> Result<f64> {
         match &self.rule {
             Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => Ok(f64::INFINITY),
-            Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
-                checked("beta", beta, at, "finite and at least 0", |b| b >= 0.0)
-            }
+            Rule::Softmax { beta }
+            | Rule::Exponential { beta, .. }
+            | Rule::Sparse { beta, .. }
+            | Rule::Linear { beta, .. }
+            | Rule::Markov { beta, .. } => checked("beta", beta, at, "finite and at least 0", |b| b >= 0.0),
         }
     }
 
@@ -206,7 +211,11 @@ impl Model {
         match &self.rule {
             Rule::Hardmax | Rule::FrankWolfe => {}
             Rule::Localmax { delta, strip } => all.push((format!("model.{}", strip.key()), delta)),
-            Rule::Softmax { beta } | Rule::Exponential { beta, .. } | Rule::Markov { beta, .. } => {
+            Rule::Softmax { beta }
+            | Rule::Exponential { beta, .. }
+            | Rule::Sparse { beta, .. }
+            | Rule::Linear { beta, .. }
+            | Rule::Markov { beta, .. } => {
                 all.push(("model.beta".to_owned(), beta));
             }
         }

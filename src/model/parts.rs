@@ -4,6 +4,7 @@ use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
+use crate::model::sparse::Sparse;
 use crate::model::strip_form::StripForm;
 use crate::schedule::Schedule;
 
@@ -41,6 +42,20 @@ pub enum Rule {
         /// The score that weighs 1/m.
         origin: f64,
     },
+    /// β·S_ij projected on weights of sum 1, most of them 0: sparsemax and entmax.
+    Sparse {
+        /// Inverse temperature β(t) >= 0.
+        beta: Schedule,
+        /// Which of them.
+        form: Sparse,
+    },
+    /// `β S_ij / m`, m the number of keys that the row sees (linear attention), or `max(0, β S_ij) / m`.
+    Linear {
+        /// The factor β(t) >= 0.
+        beta: Schedule,
+        /// True for max(0, ·).
+        rectified: bool,
+    },
     /// All weight on one key, drawn with the probabilities of softmax (SA_P of arXiv 2508.09628).
     Markov {
         /// Inverse temperature β(t) >= 0.
@@ -57,9 +72,19 @@ impl Rule {
             Self::Localmax { .. } => "localmax",
             Self::Hardmax => "hardmax",
             Self::FrankWolfe => "frank-wolfe",
-            Self::Softmax { .. } => "softmax",
+            Self::Softmax { .. } | Self::Sparse { .. } => "softmax",
+            Self::Linear { .. } => "linear",
             Self::Exponential { .. } => "exponential",
             Self::Markov { .. } => "markov",
+        }
+    }
+
+    /// The name of the weights in configs, where they are not softmax's.
+    pub fn weights(&self) -> Option<&'static str> {
+        match self {
+            Self::Sparse { form, .. } => Some(form.name()),
+            Self::Linear { rectified, .. } => Some(if *rectified { "relu" } else { "linear" }),
+            _ => None,
         }
     }
 }

@@ -16,6 +16,9 @@ impl Model {
             }
             (Rule::Localmax { delta, strip: StripForm::Radius }, _) => format!(", ε = {delta}"),
             (Rule::Localmax { delta, strip }, _) => format!(", {} strip, δ = {delta}", strip.name()),
+            (rule @ (Rule::Sparse { beta, .. } | Rule::Linear { beta, .. }), _) => {
+                format!(", {}, β = {beta}", rule.weights().unwrap_or_default())
+            }
             (Rule::Exponential { beta, .. }, _) => format!(", unnormalised, β = {beta}"),
             (Rule::Softmax { beta } | Rule::Markov { beta, .. }, _) => format!(", β = {beta}"),
         };

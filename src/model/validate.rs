@@ -63,7 +63,7 @@ impl Model {
         let on_sphere = matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. });
         if self.omit > 0.0 && !(matches!(self.rule, Rule::Softmax { .. }) && (!flows || on_sphere)) {
             let omit = num::short(self.omit);
-            let only = "only weights that sum to 1 in rules softmax and sphere may be left out";
+            let only = "only softmax weights that sum to 1, in rules softmax and sphere, may be left out";
             return refuse("omit", format!("is {omit}: {only}; take it away"));
         }
         match &self.rule {
@@ -73,6 +73,10 @@ impl Model {
             }
             Rule::Exponential { .. } if !flows => {
                 refuse("normalized", "is false but the rule averages; it needs weights that sum to 1")
+            }
+            Rule::Linear { .. } if !flows => {
+                let given = self.rule.weights().unwrap_or_default();
+                refuse("weights", format!("is {given} but the rule averages; it needs weights that sum to 1"))
             }
             Rule::Exponential { origin, .. } if !origin.is_finite() => {
                 refuse("origin", format!("is {origin}; it must be finite"))

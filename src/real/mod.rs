@@ -19,7 +19,7 @@
 use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
-use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, Scoring, StripForm, Update};
+use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, Scoring, Sparse, StripForm, Update};
 
 /// A linear map at one time, `factor · matrix`.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,20 @@ pub enum Weights {
         beta: f64,
         /// The score that weighs 1.
         origin: f64,
+    },
+    /// `max(0, u_j − τ)^{1/(a−1)}`, u_j = (a − 1)·β(S_ij − max), τ such that they sum to 1.
+    Sparse {
+        /// β.
+        beta: f64,
+        /// a.
+        form: Sparse,
+    },
+    /// `βS_ij` over the number of keys seen, or `max(0, βS_ij)`.
+    Linear {
+        /// β.
+        beta: f64,
+        /// max(0, ·).
+        rectified: bool,
     },
     /// 1 on the lowest j with `Σ_{l<=j} e^{β(S_il − max)} > u·Σ_l e^{β(S_il − max)}`, sums in index
     /// order, `u =` [`crate::rng::uniform_at`]`(seed, t, i)`.
@@ -175,6 +189,8 @@ impl Steps {
             Rule::FrankWolfe => Weights::Argmax,
             Rule::Softmax { .. } => Weights::Softmax { beta },
             Rule::Exponential { origin, .. } => Weights::Exponential { beta, origin },
+            Rule::Sparse { form, .. } => Weights::Sparse { beta, form },
+            Rule::Linear { rectified, .. } => Weights::Linear { beta, rectified },
             Rule::Markov { seed, .. } => Weights::Drawn { beta, seed },
         };
         let heads = (0..model.heads.len()).map(|h| self.head(h, moment)).collect::<Result<_>>()?;

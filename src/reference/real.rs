@@ -1,7 +1,7 @@
 //! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from
 //! [`crate::real`].
 
-use crate::model::{Geometry, Integrator, Scoring, StripForm};
+use crate::model::{Geometry, Integrator, Scoring, Sparse, StripForm};
 use crate::num;
 use crate::outcome::Strips;
 use crate::real::{Head, Motion, Stage, Step, Weights};
@@ -137,6 +137,17 @@ impl State {
                 let weights = exponentials(held(beta), num::scale(origin, -over));
                 Attention { argmax, total: values.len() as f64, weights }
             }
+            Weights::Sparse { beta, form } => {
+                let (levels, end) = self.levels(step, head, i, beta, form);
+                let weights: Vec<(usize, f64)> =
+                    levels.iter().map(|u| form.weight(u - end)).enumerate().filter(|(_, w)| *w > 0.0).collect();
+                Attention { argmax, total: weights.iter().map(|(_, w)| w).sum(), weights }
+            }
+            Weights::Linear { beta, rectified } => {
+                let least = if rectified { 0.0 } else { f64::NEG_INFINITY };
+                let weights = values.iter().map(|s| (held(beta) * s).max(least)).enumerate().collect();
+                Attention { argmax, total: values.len() as f64, weights }
+            }
             Weights::Drawn { beta, seed } => {
                 let weights = exponentials(held(beta), max);
                 let total: f64 = weights.iter().map(|(_, w)| w).sum();
@@ -150,6 +161,15 @@ impl State {
                 Attention::uniform(argmax, [drawn.map_or(values.len() - 1, |(j, _)| *j)])
             }
         }
+    }
+
+    /// u_j of row i's sparse weights, and τ.
+    pub fn levels(&self, step: &Step, head: &Head, i: usize, beta: f64, form: Sparse) -> (Vec<f64>, f64) {
+        let (Scores { values, max, .. }, over) = self.held_scores(step, head, i);
+        let beta = num::scale(beta, over).min(f64::MAX);
+        let levels: Vec<f64> = values.iter().map(|s| form.level(beta * (s - max))).collect();
+        let end = threshold(&levels, form);
+        (levels, end)
     }
 
     /// `Σ_j w_ij (x_j − origin)`. Relative to x_i, coincident tokens average to themselves exactly.
@@ -278,6 +298,34 @@ impl State {
     /// `X + time·direction`.
     fn ahead(&self, time: f64, direction: &[f64]) -> Self {
         Self { x: add(&self.x, time, direction), ..*self }
+    }
+}
+
+/// τ of sparse weights at levels of which the largest is 0, by sorting: with the k largest levels above τ, it solves
+/// an equation of degree 1 or 2, and k is the last for which the k-th level is above the solution.
+pub fn threshold(levels: &[f64], form: Sparse) -> f64 {
+    let mut sorted = levels.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let (mut sum, mut squares, mut end) = (0.0, 0.0, -1.0);
+    for (at, &level) in sorted.iter().enumerate() {
+        let k = at as f64 + 1.0;
+        (sum, squares) = (sum + level, squares + level * level);
+        let solution = match form {
+            Sparse::Sparsemax => (sum - 1.0) / k,
+            // Σ(u − τ)² = 1; where no τ solves it, these levels are too far apart.
+            Sparse::Entmax15 => sum / k - ((1.0 - (squares - sum * sum / k)) / k).sqrt(),
+        };
+        if solution.is_nan() || level <= solution {
+            break;
+        }
+        end = solution;
+    }
+    // A step of Newton's method takes away what rounding left in these sums.
+    let above = || levels.iter().map(|u| (u - end).max(0.0));
+    let (first, total): (f64, f64) = (above().sum(), above().map(|v| form.weight(v)).sum());
+    match form {
+        Sparse::Sparsemax => end + (total - 1.0) / above().filter(|v| *v > 0.0).count() as f64,
+        Sparse::Entmax15 => end + (total.sqrt() - 1.0) * total.sqrt() / first,
     }
 }
 

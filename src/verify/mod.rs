@@ -315,7 +315,12 @@ impl<'a> Verifier<'a> {
     ) -> (reference::real::Attention, bool) {
         let (i, weights) = (place.token, step.stages[0].weights);
         let (near, level): (Vec<bool>, _) = match weights {
-            Weights::Softmax { .. } | Weights::Exponential { .. } => return (wanted, false),
+            Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => return (wanted, false),
+            Weights::Sparse { beta, form } => {
+                let (levels, end) = state.levels(step, head, i, beta, form);
+                let (_, bound) = bounds.sparse(0, head, i, beta, form);
+                (levels.iter().map(|u| num::within((u - end).abs(), bound)).collect(), "the least level with a weight")
+            }
             Weights::Strip { .. } | Weights::Argmax => {
                 let scores = state.scores(step, head, i);
                 let threshold = state.threshold(weights, head, i, scores.max);
@@ -339,8 +344,10 @@ impl<'a> Verifier<'a> {
             }
         };
         let choices = near.iter().filter(|&&near| near).count();
-        let chooses_one = !matches!(weights, Weights::Strip { .. });
-        let Some(seen) = seen else { return (wanted, choices > usize::from(chooses_one)) };
+        let chooses_one = matches!(weights, Weights::Argmax | Weights::Drawn { .. });
+        // Weights fall to 0 where a key is left out: either choice has the same mean.
+        let is_sparse = matches!(weights, Weights::Sparse { .. });
+        let Some(seen) = seen else { return (wanted, !is_sparse && choices > usize::from(chooses_one)) };
         let mut in_wanted = vec![false; near.len()];
         wanted.weights.iter().for_each(|(j, _)| in_wanted[*j] = true);
         let mut in_engine = vec![false; near.len()];
@@ -362,6 +369,9 @@ impl<'a> Verifier<'a> {
         let members: Vec<usize> = (0..in_engine.len()).filter(|&j| in_engine[j]).collect();
         if members.is_empty() || (chooses_one && members.len() != 1) {
             self.findings.breach(format!("{place}: {} keys are attended to", members.len()));
+            return (wanted, false);
+        }
+        if is_sparse {
             return (wanted, false);
         }
         (reference::real::Attention::uniform(members[0], members), false)

@@ -27,6 +27,12 @@
 //! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ +
 //!   4ρβ(qX + |origin|), E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L
 //!   with Λ' for Λ.
+//! * **Sparse.** u_j is off by (a − 1)Λ, Λ = 1.01βΔ + 12ρ(1 + 2βΔ), up to a common constant, which moves τ alike; a sum over
+//!   all keys in the search for τ by σ = 2(N + 8)ρ + 2(m + 8)ε, N = m terms on the CPU, 32 + m/1024 on a GPU. As the terms are
+//!   positive and sum to 1, τ is off by (a − 1)Λ + σ, and a key may be weighed or not within ν = 2(a − 1)Λ + 2σ of τ. With
+//!   k = |{j : u_j > τ − ν}|, V = min(2, 1.01(2Λk + 4σ)) for sparsemax, whose weights are off by 2Λ each, and
+//!   min(2, 1.01(2Λ√k + 4σ)) for entmax, as squares of numbers that are off by Λ and sum to at most √k. E = VR + S + η.
+//! * **Linear.** Weights sum to at most M = βqX and are off by βΔ in all: E = (1.01βΔ + 8ρM)μ + M(S + η).
 //! * **Choices.** A strip's entry may flip within 2Δ + (3r + 2σ)·(|max| + δs_i) + δ·(error of s_i) of the
 //!   threshold, where, c = 4(d+4)ρ and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i
 //!   where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it is √<Ax_i, x_i>; a maximiser
@@ -49,7 +55,7 @@
 //! computes all of this from this text.
 
 use crate::engine::Rounding;
-use crate::model::{Geometry, Integrator, Matrix, Scoring, StripForm};
+use crate::model::{Geometry, Integrator, Matrix, Scoring, Sparse, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 use crate::reference;
 use crate::reference::real::State;
@@ -70,6 +76,8 @@ struct Arithmetic {
     lag: (f64, f64),
     /// C.
     cut: f64,
+    /// N for m keys.
+    whole: fn(f64) -> f64,
 }
 
 impl Arithmetic {
@@ -79,10 +87,13 @@ impl Arithmetic {
             Precision::F64 => (EPSILON, 700.0),
         };
         match rounding {
-            Rounding::Double => Self { width: nearest, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut },
+            Rounding::Double => {
+                Self { width: nearest, rows: EPSILON, terms: 128.0, lag: (0.0, 0.0), cut, whole: |m| m }
+            }
             Rounding::Single => {
                 let width = 2.0 * nearest;
-                Self { width, rows: width, terms: 144.0, lag: (25.0 * width, 3.7 * width), cut }
+                let (lag, whole) = ((25.0 * width, 3.7 * width), |m| 32.0 + m / 1024.0);
+                Self { width, rows: width, terms: 144.0, lag, cut, whole }
             }
         }
     }
@@ -195,6 +206,22 @@ impl<'a> RealBounds<'a> {
         (off.min(2.0), spread, slope, most)
     }
 
+    /// V and ν of sparse weights of row i.
+    pub(super) fn sparse(&self, s: usize, head: &Head, i: usize, beta: f64, form: Sparse) -> (f64, f64) {
+        let (levels, end) = self.states[s].levels(self.step, head, i, beta, form);
+        let m = levels.len() as f64;
+        let error = beta * self.score(s, head, i);
+        let spread = 1.01 * error + 12.0 * self.by.rows * (1.0 + 2.0 * error);
+        let sums = 2.0 * ((self.by.whole)(m) + 8.0) * self.by.rows + 2.0 * (m + 8.0) * EPSILON;
+        let near = 2.0 * form.level(spread) + 2.0 * sums;
+        let count = levels.iter().filter(|&&u| u > end - near).count() as f64;
+        let keys = match form {
+            Sparse::Entmax15 => count.sqrt(),
+            _ => count,
+        };
+        ((1.01 * (2.0 * spread * keys + 4.0 * sums)).min(2.0), near)
+    }
+
     /// B/Σw of a draw.
     pub(super) fn level(&self, head: &Head, i: usize, beta: f64) -> f64 {
         let m = self.step.mask.visible(i, self.states[0].n) as f64;
@@ -217,6 +244,15 @@ impl<'a> RealBounds<'a> {
             Weights::Softmax { beta } => {
                 let off = self.variation(s, head, i, beta).0;
                 Mean { error: (off + 2.02 * self.step.omit) * radius + sums * reach + apart, mass: 1.0 }
+            }
+            Weights::Sparse { beta, form } => {
+                let off = self.sparse(s, head, i, beta, form).0;
+                Mean { error: off * radius + sums * reach + apart, mass: 1.0 }
+            }
+            Weights::Linear { beta, .. } => {
+                let error = beta * self.score(s, head, i);
+                let mass = beta * length(&head.scores.apply(self.states[s].row(i))) * largest;
+                Mean { error: (1.01 * error + 8.0 * self.by.rows * mass) * reach + mass * (sums * reach + apart), mass }
             }
             Weights::Exponential { beta, origin } => {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);

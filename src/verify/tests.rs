@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use crate::engine::Rounding;
 use crate::exact::Grid;
-use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, Scoring, StripForm};
+use crate::model::{
+    Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, Scoring, Sparse, StripForm,
+};
 use crate::real::{Head, Linear, Motion, Stage, Step, Weights};
 use crate::reference;
 use crate::schedule::Schedule;
@@ -65,6 +67,8 @@ fn weights(weights: Weights) -> Value {
         Weights::Argmax => json!({"rule": "argmax"}),
         Weights::Softmax { beta } => json!({"rule": "softmax", "beta": beta}),
         Weights::Exponential { beta, origin } => json!({"rule": "exponential", "beta": beta, "origin": origin}),
+        Weights::Sparse { beta, form } => json!({"rule": form.name(), "beta": beta}),
+        Weights::Linear { beta, .. } => json!({"rule": "linear", "beta": beta}),
         Weights::Drawn { beta, .. } => json!({"rule": "drawn", "beta": beta}),
     }
 }
@@ -133,7 +137,10 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
         Weights::Softmax { beta },
         Weights::Exponential { beta: 0.01 * beta, origin: draw.real() },
         Weights::Drawn { beta, seed: 3 },
-    ][draw.below(5)];
+        Weights::Sparse { beta, form: Sparse::Sparsemax },
+        Weights::Sparse { beta, form: Sparse::Entmax15 },
+        Weights::Linear { beta, rectified: false },
+    ][draw.below(8)];
     let stages =
         (0..stages).map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone() }).collect();
     let mask = [Mask::Full, Mask::Causal][draw.below(2)];

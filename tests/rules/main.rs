@@ -10,6 +10,7 @@ mod flows;
 mod frank_wolfe;
 mod markov;
 mod sphere;
+mod weights;
 #[path = "../zoo/mod.rs"]
 mod zoo;
 
@@ -21,7 +22,15 @@ use localmax::tokens::Precision;
 type Body = fn(&Factory);
 
 fn main() {
-    let bodies = [cases::BODIES, frank_wolfe::BODIES, averaging::BODIES, markov::BODIES, sphere::BODIES, flows::BODIES];
+    let bodies = [
+        cases::BODIES,
+        frank_wolfe::BODIES,
+        averaging::BODIES,
+        markov::BODIES,
+        sphere::BODIES,
+        flows::BODIES,
+        weights::BODIES,
+    ];
     let mut trials = Vec::new();
     for factory in factories::all() {
         // The CPU engine meets its bounds in tests/verify, all instruction sets at once.

@@ -5,7 +5,7 @@ use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
 use localmax::exact::Grid;
 use localmax::model::{
-    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update,
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Sparse, StripForm, Update,
 };
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
@@ -56,7 +56,7 @@ fn matrix(seed: u64, d: usize) -> Operator {
 }
 
 /// How many kinds there are.
-pub(crate) const RULES: usize = 10;
+pub(crate) const RULES: usize = 13;
 
 /// The k-th kind of rule.
 pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
@@ -105,6 +105,13 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
             let w = Matrix::dense(&rows).expect("a matrix");
             flow(softmax, two(), Integrator::Rk4, Geometry::Ellipsoid(w))
         }
+        10 => average(Rule::Sparse { beta: b, form: Sparse::Sparsemax }, matrix(5, d)),
+        11 => {
+            let mut model = average(Rule::Sparse { beta: b, form: Sparse::Entmax15 }, Operator::identity());
+            model.heads = two();
+            model
+        }
+        12 => flow(Rule::Linear { beta: b, rectified: true }, two(), Integrator::Euler, Geometry::Sphere),
         _ => {
             let heads = vec![Head { scores: Operator::identity(), values: matrix(6, d) }];
             flow(softmax, heads, Integrator::Rk4, Geometry::Rescaled)

@@ -11,6 +11,7 @@
 //! | `cloud` | the tokens of one stage as kernels read them |
 //! | `kernels` | scores of a tile, its weights, and the weighted sum of its keys |
 //! | `packet` | one packet of rows against all keys that they see |
+//! | `sparse` | weights of few keys |
 //! | `near` | the keys that softmax may leave out |
 //!
 //! Memory is O(n·d); no buffer grows with n².
@@ -19,6 +20,7 @@ mod cloud;
 mod kernels;
 mod near;
 mod packet;
+mod sparse;
 
 use std::fmt;
 use std::sync::Arc;

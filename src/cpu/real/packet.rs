@@ -40,32 +40,34 @@ pub(crate) struct Worker<W> {
     set: InstructionSet,
     scoring: Scoring,
     /// Number of lanes.
-    width: usize,
-    rows: Vec<u32>,
+    pub(super) width: usize,
+    pub(super) rows: Vec<u32>,
     /// Keys 0..visible are seen, by lane.
-    visible: [usize; LANES],
+    pub(super) visible: [usize; LANES],
     query: Aligned<W>,
     /// Scores are S·2^−exponent, by lane.
-    exponent: [i32; LANES],
+    pub(super) exponent: [i32; LANES],
     beta: Aligned<W>,
     /// `[key][lane]`.
-    tile: Aligned<W>,
+    pub(super) tile: Aligned<W>,
     /// Keys of the tile that any lane sees, rounded up to [`MOST_KEYS`].
-    keys: usize,
+    pub(super) keys: usize,
     /// The largest score of every lane in the tile.
     largest: Aligned<W>,
     /// The largest score of every lane in all tiles so far, and the key that attains it.
-    max: Aligned<W>,
+    pub(super) max: Aligned<W>,
     argmax: [u32; LANES],
-    sums: Aligned<W>,
+    pub(super) sums: Aligned<W>,
     factor: [f64; LANES],
     mass: [f64; LANES],
     /// `[coordinate][lane]`.
     total: Aligned<f64>,
     /// `[tile][lane]`: the largest score.
-    marks: Vec<W>,
+    pub(super) marks: Vec<W>,
     /// `[tile][lane]`: sums of weights by the maximum in `marks`.
     masses: Vec<W>,
+    /// By lane: keys with weights, where those are sparse.
+    pub(super) few: Vec<Vec<(u32, f64)>>,
     /// Pairs of rows with keys scored, and with boxes bounded, where keys are left out.
     pub(crate) effort: (u64, u64),
 }
@@ -93,6 +95,7 @@ impl<W: Real> Worker<W> {
             total: Aligned::new(d * width),
             marks: Vec::new(),
             masses: Vec::new(),
+            few: vec![Vec::new(); width],
             effort: (0, 0),
         }
     }
@@ -114,6 +117,12 @@ impl<W: Real> Worker<W> {
                 continue;
             }
             let share = match input.weights {
+                Weights::Sparse { .. } => {
+                    self.mean_of_few(cloud, l, mean);
+                    continue;
+                }
+                // Scores are S·2^−exponent.
+                Weights::Linear { beta, .. } => num::scale(beta, self.exponent[l]) / self.visible[l] as f64,
                 Weights::Exponential { beta, origin } => {
                     let max = num::scale(self.max[l].to_f64(), self.exponent[l]);
                     libm::exp(beta * (max - origin)) / self.visible[l] as f64
@@ -127,7 +136,8 @@ impl<W: Real> Worker<W> {
         let count = |l: usize| match input.weights {
             Weights::Strip { .. } => self.mass[l] as u32,
             Weights::Argmax | Weights::Drawn { .. } => 1,
-            Weights::Softmax { .. } | Weights::Exponential { .. } => self.visible[l] as u32,
+            Weights::Sparse { .. } => self.few[l].len() as u32,
+            Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => self.visible[l] as u32,
         };
         (0..rows.len()).map(|l| (self.argmax[l], count(l))).collect()
     }
@@ -139,6 +149,9 @@ impl<W: Real> Worker<W> {
         match (input.weights, chosen) {
             (_, Some(chosen)) => chosen[..rows.len()].iter().map(|&j| vec![j]).collect(),
             (Weights::Strip { .. }, None) => members,
+            (Weights::Sparse { .. }, None) => {
+                self.few[..rows.len()].iter().map(|few| few.iter().map(|(key, _)| *key).collect()).collect()
+            }
             _ => (0..rows.len()).map(|l| (0..self.visible[l] as u32).collect()).collect(),
         }
     }
@@ -167,7 +180,12 @@ impl<W: Real> Worker<W> {
                         self.accumulate(cloud, tile);
                     }
                 }
-                Weights::Strip { .. } => self.marks.extend_from_slice(&self.largest),
+                Weights::Linear { rectified, .. } => {
+                    self.factor.fill(1.0);
+                    self.plain(rectified);
+                    self.accumulate(cloud, tile);
+                }
+                Weights::Strip { .. } | Weights::Sparse { .. } => self.marks.extend_from_slice(&self.largest),
                 Weights::Drawn { .. } => {
                     self.sums.fill(W::default());
                     if self.matters() {
@@ -180,7 +198,11 @@ impl<W: Real> Worker<W> {
             }
         }
         match input.weights {
-            Weights::Softmax { .. } | Weights::Exponential { .. } => None,
+            Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => None,
+            Weights::Sparse { beta, form } => {
+                self.select(cloud, beta, form);
+                None
+            }
             Weights::Strip { delta, form } => {
                 self.strip(cloud, input.head, delta, form, members);
                 None
@@ -253,7 +275,7 @@ impl<W: Real> Worker<W> {
         self.scoring = input.scoring;
         let beta = match input.weights {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
-            Weights::Strip { .. } | Weights::Argmax => 0.0,
+            Weights::Strip { .. } | Weights::Argmax | Weights::Sparse { .. } | Weights::Linear { .. } => 0.0,
         };
         for l in 0..self.width {
             let i = rows[l.min(rows.len() - 1)] as usize;
@@ -287,7 +309,7 @@ impl<W: Real> Worker<W> {
     }
 
     /// Computes the scores of a tile, −∞ where a lane does not see the key.
-    fn score(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
+    pub(super) fn score(&mut self, cloud: &Cloud<'_, W>, tile: usize) {
         let keys = &cloud.keys()[tile * KEYS * cloud.d..][..KEYS * cloud.d];
         let first = tile * KEYS;
         self.keys = (self.visible[self.width - 1] - first).min(KEYS).next_multiple_of(MOST_KEYS);

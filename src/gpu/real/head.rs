@@ -2,14 +2,14 @@
 
 use crate::error::Result;
 use crate::gpu::real::job::{
-    A_NORM, ADDED, CHOSEN, DENSE, DRAW, Job, MAXIMUM, RECORDED, RELATIVE, SCALE, SCORE, STRIP, WEIGH, WIDTH, pair,
-    product,
+    A_NORM, ADDED, CHOSEN, DENSE, DRAW, ENTMAX, Job, LINEAR, MAXIMUM, RECORDED, RELATIVE, RELU, SCALE, SCORE,
+    SPARSEMAX, STRIP, WEIGH, WIDTH, pair, product,
 };
 use crate::gpu::real::kernels::{self, NARROW};
 use crate::gpu::real::matrices::Role;
 use crate::gpu::real::state::RealGpu;
 use crate::gpu::resident::Bound;
-use crate::model::{Geometry, StripForm};
+use crate::model::{Geometry, Sparse, StripForm};
 use crate::real::{Head, Motion, Stage, Step, Weights};
 
 impl RealGpu {
@@ -29,6 +29,13 @@ impl RealGpu {
             Weights::Softmax { .. } | Weights::Exponential { .. } => {
                 self.over_keys(&job, true).await?;
                 self.push(&kernels::MERGE, Job { flags: record, ..job }, &[]).await?;
+            }
+            Weights::Sparse { .. } | Weights::Linear { .. } => {
+                self.weigh_whole(&Job { flags: record, ..job }).await?;
+                for keys in self.keys_in_parts(&job, u32::MAX) {
+                    let job = Job { key_first: keys.start, key_end: keys.end, group_first: 0, ..job };
+                    self.push(&kernels::VALUES, job, &[]).await?;
+                }
             }
             Weights::Strip { .. } => {
                 self.choose(&job, stage.weights).await?;
@@ -71,6 +78,14 @@ impl RealGpu {
                 (job.origin, job.origin_exponent) = product(origin, 1.0 / size);
                 job.mode = SCALE;
             }
+            Weights::Sparse { beta, form } => {
+                beta_of(beta);
+                job.mode = if form == Sparse::Entmax15 { ENTMAX } else { SPARSEMAX };
+            }
+            Weights::Linear { beta, rectified } => {
+                beta_of(beta);
+                job.mode = if rectified { RELU } else { LINEAR };
+            }
             Weights::Drawn { beta, seed } => {
                 beta_of(beta);
                 job.seed = pair(seed);
@@ -94,6 +109,19 @@ impl RealGpu {
         }
         self.push(&kernels::QUERIES, Job { flags: if matrix { DENSE } else { 0 }, ..job }, &[]).await?;
         Ok(job)
+    }
+
+    /// Makes weights of a slice's scores, all of which are held.
+    pub(crate) async fn weigh_whole(&mut self, job: &Job) -> Result<()> {
+        let mut end = 0;
+        for keys in self.keys_in_parts(job, u32::MAX) {
+            end = keys.end;
+            let job = Job { key_first: keys.start, key_end: keys.end, group_first: 0, ..*job };
+            self.push(&kernels::SCORE, job, &[]).await?;
+            let pairs = f64::from(job.row_end - job.row_first) * f64::from(keys.end - keys.start);
+            self.resident.queue.charge(pairs * self.pair_cost()).await?;
+        }
+        self.push(&kernels::WHOLE, Job { key_first: 0, key_end: end, group_first: 0, ..*job }, &[]).await
     }
 
     /// Finds the key that every row of a slice chooses, or the end of its strip.

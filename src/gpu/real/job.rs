@@ -14,6 +14,14 @@ constants! {
     STRIP: u32 = 3;
     /// A row attends to one key, drawn.
     DRAW: u32 = 4;
+    /// A row attends to the keys near its maximum, by what their levels exceed τ by.
+    SPARSEMAX: u32 = 5;
+    /// The same, by the square of that.
+    ENTMAX: u32 = 6;
+    /// A row attends to all keys, by βS over their number.
+    LINEAR: u32 = 7;
+    /// The same, by max(0, βS).
+    RELU: u32 = 8;
 
     // Values of `form`.
     /// A strip is δ wide.
@@ -52,7 +60,7 @@ constants! {
     // Flags of other kernels.
     /// `queries`: the query is the product, not a multiple of the token.
     DENSE: u32 = 1;
-    /// `merge`: the row's argmax and number of keys are kept.
+    /// `merge`, `whole`: the row's argmax and number of keys are kept.
     RECORDED: u32 = 1;
     /// `apply`, `means`: the result is added to the one before.
     ADDED: u32 = 1;
@@ -84,7 +92,8 @@ job! {
     /// The key at the start of a line of scores.
     group_first: u32,
     causal: u32,
-    /// [`WEIGH`], [`SCALE`], [`MAXIMUM`], [`STRIP`] or [`DRAW`].
+    /// [`WEIGH`], [`SCALE`], [`MAXIMUM`], [`STRIP`], [`DRAW`],
+    /// [`SPARSEMAX`], [`ENTMAX`], [`LINEAR`] or [`RELU`].
     mode: u32,
     flags: u32,
     /// The step's index in `reports`.

@@ -32,6 +32,8 @@ kernels! {
     SCORE = Kernel::new("score", part!("real/scores"), |s| tiles(s.rows) * tiles(s.keys)).of_every_d().trusted();
     /// Weights of chunks.
     WEIGH = Kernel::new("weigh", part!("real/weigh"), |s| s.rows * chunks(s.keys)).of_every_d();
+    /// Weights of whole rows.
+    WHOLE = Kernel::new("whole", part!("real/whole"), |s| s.rows).of_every_d();
     /// Sums of chunks.
     VALUES = Kernel::new("values", part!("real/values"), |s| tiles(s.rows) * chunks(s.keys) * tiles(s.d))
         .of_every_d()

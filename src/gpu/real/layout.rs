@@ -10,6 +10,8 @@ use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
 pub struct Needs {
     /// A rule that chooses keys by their scores.
     pub choice: bool,
+    /// Weights made of all scores of a row at hand.
+    pub whole: bool,
     /// rk4: states of stages and their sum.
     pub stages: bool,
     /// d×d matrices.
@@ -35,8 +37,9 @@ impl Needs {
                 (*integrator == Integrator::Rk4, other)
             }
         };
-        let choice = !matches!(model.rule, Rule::Softmax { .. } | Rule::Exponential { .. });
-        Self { choice, stages, matrices: heads + other }
+        let whole = matches!(model.rule, Rule::Sparse { .. } | Rule::Linear { .. });
+        let choice = !whole && !matches!(model.rule, Rule::Softmax { .. } | Rule::Exponential { .. });
+        Self { choice, whole, stages, matrices: heads + other }
     }
 }
 
@@ -51,6 +54,8 @@ pub struct RealLayout {
     pub width: u32,
     /// Chunks of keys.
     pub chunks: u32,
+    /// Whether all scores of a row are held.
+    whole: bool,
 }
 
 impl RealLayout {
@@ -73,10 +78,18 @@ impl RealLayout {
         let chunks = rows.div_ceil(chunk);
         // X, X', keys and stages.
         let scratch = scratch_bytes(card, rows * (token * if needs.stages { 6 } else { 3 } + 16)).min(binding);
-        let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16) / tile * tile).clamp(tile, window.min(1 << 16));
+        let scores = if needs.whole { chunks * chunk * 4 } else { 0 };
+        let slice_rows =
+            (scratch / (chunks * dim * 4).max(chunks * 16).max(scores) / tile * tile).clamp(tile, window.min(1 << 16));
         let slice = slice_rows.min(rows.next_multiple_of(tile));
-        let wide = needs.choice || d > NARROW;
-        let width = if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk } else { 0 };
+        let wide = needs.choice || needs.whole || d > NARROW;
+        let width = if needs.whole {
+            chunks * chunk
+        } else if wide {
+            (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk
+        } else {
+            0
+        };
         let in_windows = |name, what, line: u64| Line::new(name, what, rows * line).in_windows(window * line);
         let mut lines = vec![
             in_windows(("tokens", 0), "tokens", token),
@@ -106,14 +119,14 @@ impl RealLayout {
         let [slice_rows, window, width, chunks] = [slice, window, width, chunks].map(|v| v as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits)?;
-        Ok(Self { memory, window, width, chunks })
+        Ok(Self { memory, window, width, chunks, whole: needs.whole })
     }
 
     /// This memory in the smallest slices and windows.
     #[must_use]
     pub fn in_small_slices(self) -> Self {
         let memory = Memory { slice_rows: TILE, ..self.memory };
-        Self { memory, window: CHUNK, width: self.width.min(CHUNK), ..self }
+        Self { memory, window: CHUNK, width: if self.whole { self.width } else { self.width.min(CHUNK) }, ..self }
     }
 }
 
@@ -134,7 +147,7 @@ mod tests {
             n in 1usize..3_000_000, d in 1usize..2000, choice in any::<bool>(), stages in any::<bool>(), log in 27u32..32,
             card in any::<bool>(),
         ) {
-            let needs = Needs { choice, stages, matrices: 3 };
+            let needs = Needs { choice, whole: false, stages, matrices: 3 };
             let Ok(layout) = RealLayout::new(n, d, needs, &limits(1 << log, 1 << 40), card.then_some(80 << 30)) else {
                 // Only partial sums of a million tokens in a thousand dimensions.
                 prop_assert!((n as u64).div_ceil(1024) * d as u64 * 4 * 64 > 1 << log);

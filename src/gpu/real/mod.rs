@@ -10,6 +10,7 @@
 //! | `queries` | A x_i scaled by its own power of two, β and δ·s_i in those units |
 //! | `attend` | d ≤ 16: maxima, weights and sums of chunks of 1024 keys, in registers |
 //! | `score`, `weigh`, `values` | the same by 64×64 tiles, through scores of a slice; strips, argmax and draws too |
+//! | `whole` | weights that need all scores of a row at hand: sparse and linear ones |
 //! | `merge` | maximum, argmax, total; the strip's end; the chunk of the key drawn |
 //! | `draw`, `means` | that key; means over the chunks |
 //! | `moves` | projection, integrator, retraction, the report |

@@ -209,6 +209,7 @@ fn needs_single(model: &Model) -> Error {
 /// The kernels that a step takes, but for rare ones, which are compiled where they are met.
 fn kernels_of(needs: Needs, d: usize) -> Vec<&'static Kernel> {
     let scores: &[&Kernel] = match (needs.choice, d <= NARROW) {
+        _ if needs.whole => &[&kernels::SCORE, &kernels::WHOLE, &kernels::VALUES],
         (true, _) => &[&kernels::SCORE, &kernels::WEIGH, &kernels::DRAW],
         (false, true) => &[&kernels::ATTEND],
         (false, false) => &[&kernels::SCORE, &kernels::WEIGH, &kernels::VALUES],

@@ -108,7 +108,7 @@ impl RealGpu {
         let n = self.n as usize;
         require_rows(rows, n)?;
         let stage = &step.stages[0];
-        if let Weights::Softmax { .. } | Weights::Exponential { .. } = stage.weights {
+        if let Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } = stage.weights {
             return Ok(rows.iter().map(|&i| (0..step.mask.visible(i, n) as u32).collect()).collect());
         }
         self.resident.write(("extents", 0), &[0]).await?;
@@ -121,6 +121,11 @@ impl RealGpu {
             at += run.len();
             let job = Job { row_first: run.start, row_end: run.end, slice_first: run.start, ..base };
             let job = self.query(&job, &stage.heads[0], 0, stage.weights).await?;
+            if let Weights::Sparse { .. } = stage.weights {
+                self.weigh_whole(&job).await?;
+                masks.extend(self.members_of(&job, 0..self.n).await?);
+                continue;
+            }
             self.choose(&job, stage.weights).await?;
             if let Weights::Strip { .. } = stage.weights {
                 masks.extend(self.strip_members(&job).await?);
@@ -135,22 +140,28 @@ impl RealGpu {
 
     /// The members of the strips of a slice, whose ends are known.
     async fn strip_members(&mut self, job: &Job) -> Result<Vec<Vec<u32>>> {
-        let count = (job.row_end - job.row_first) as usize;
-        let mut members = vec![Vec::new(); count];
+        let mut members = vec![Vec::new(); (job.row_end - job.row_first) as usize];
         let job = Job { mode: STRIP, ..*job };
         for keys in self.keys_by_scores(&job) {
             let job = Job { key_first: keys.start, key_end: keys.end, group_first: keys.start, ..job };
             self.push(&kernels::SCORE, job, &[]).await?;
             self.push(&kernels::WEIGH, job, &[]).await?;
-            self.resident.queue.finish().await?;
-            let width = self.layout.width as usize;
-            let weights = self.resident.read(("scores", 0), count * width).await?;
-            for (i, (members, line)) in (job.row_first..).zip(members.iter_mut().zip(weights.chunks_exact(width))) {
-                let end = if job.causal == 1 { keys.end.min(i + 1) } else { keys.end };
-                members.extend((keys.start..end).filter(|j| line[(j - keys.start) as usize] != 0));
+            for (members, more) in members.iter_mut().zip(self.members_of(&job, keys).await?) {
+                members.extend(more);
             }
         }
         Ok(members)
+    }
+
+    /// The keys of a part with weights above 0 in the scores of a slice.
+    async fn members_of(&mut self, job: &Job, keys: Range<u32>) -> Result<Vec<Vec<u32>>> {
+        self.resident.queue.finish().await?;
+        let (count, width) = ((job.row_end - job.row_first) as usize, self.layout.width as usize);
+        let weights = self.resident.read(("scores", 0), count * width).await?;
+        let seen = |i: u32| if job.causal == 1 { keys.end.min(i + 1) } else { keys.end };
+        let of =
+            |(i, line): (u32, &[u32])| (keys.start..seen(i)).filter(|j| line[(j - keys.start) as usize] != 0).collect();
+        Ok((job.row_first..).zip(weights.chunks_exact(width)).map(of).collect())
     }
 
     async fn one_step(&mut self, step: &Step, report: u32) -> Result<()> {

@@ -75,7 +75,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 19] = [
+pub(super) const PARAMETERS: [Key; 20] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
@@ -83,6 +83,7 @@ pub(super) const PARAMETERS: [Key; 19] = [
     ("epsilon", "with scores = distance instead of delta: keys within this distance, as alpha is written", "0.1"),
     ("strip", "what delta is measured in: score, width, a-norm", "\"score\""),
     ("beta", "the inverse temperature, as alpha is written", "2.0"),
+    ("weights", "softmax, sparsemax, entmax15, or on the sphere linear and relu", "\"softmax\""),
     ("omit", "the largest share of a row's weight that the CPU engine may leave out", "0.0"),
     ("a", "A of the scores: \"identity\", a number, rows, a file, or { matrix = ..., factor = ... }", "\"identity\""),
     ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
@@ -102,10 +103,10 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
     ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v"]),
     ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "scores", "beta", "omit", "a", "q", "k", "v"]),
+    ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v"]),
     ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "dt", "integrator"]),
-    ("sphere", &["beta", "omit", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
+    ("sphere", &["beta", "weights", "omit", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
     ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
 ];
 

@@ -3,9 +3,10 @@
 use super::keys::{RULES, foreign};
 use super::operator::{operator, scores, two_sided_scores};
 use super::section::{Field, Section};
+use crate::choice;
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, Scoring, StripForm, Update};
+use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, Scoring, Sparse, StripForm, Update};
 use crate::schedule::Schedule;
 
 /// Reads the system; `seed` is for the draws of markov.
@@ -27,7 +28,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
         "localmax" => localmax(section)?,
         "hardmax" => Rule::Hardmax,
         "frank-wolfe" => Rule::FrankWolfe,
-        "softmax" => Rule::Softmax { beta: beta()? },
+        "softmax" => weighted(section, beta()?)?,
         "markov" => Rule::Markov { beta: beta()?, seed },
         "sphere" => sphere_rule(section, beta()?)?,
         _ => Rule::Softmax { beta: Schedule::Constant(1.0) },
@@ -107,12 +108,41 @@ fn gain(section: &Section<'_>) -> Result<Gain> {
 /// SA, or USA where the weights do not sum to 1.
 fn sphere_rule(section: &Section<'_>, beta: Schedule) -> Result<Rule> {
     let normalized = section.or("normalized", true, Field::boolean)?;
+    if let Some(field) = section.get("weights").filter(|_| !normalized) {
+        return Err(field.error(" is given beside normalized = false, which is for softmax weights; leave out one"));
+    }
     match section.get("origin") {
         Some(field) if normalized => Err(field
             .error(" is the score that weighs 1 where the weights do not sum to 1; it goes with normalized = false")),
-        _ if normalized => Ok(Rule::Softmax { beta }),
+        _ if normalized => weighted(section, beta),
         _ => Ok(Rule::Exponential { beta, origin: section.or("origin", 0.0, Field::number)? }),
     }
+}
+
+/// The values of `weights`; none is softmax.
+const WEIGHTS: [(Option<Weights>, &str); 5] = [
+    (None, "softmax"),
+    (Some(Weights::Linear(false)), "linear"),
+    (Some(Weights::Linear(true)), "relu"),
+    (Some(Weights::Sparse(Sparse::Sparsemax)), "sparsemax"),
+    (Some(Weights::Sparse(Sparse::Entmax15)), "entmax15"),
+];
+
+/// Weights in place of softmax's.
+#[derive(Clone, Copy)]
+enum Weights {
+    Sparse(Sparse),
+    Linear(bool),
+}
+
+/// Softmax, or the weights that are named in its place.
+fn weighted(section: &Section<'_>, beta: Schedule) -> Result<Rule> {
+    let read = |field: &Field<'_>| field.parsed(|text| choice::find(text, "weights", &WEIGHTS));
+    Ok(match section.or("weights", None, read)? {
+        None => Rule::Softmax { beta },
+        Some(Weights::Sparse(form)) => Rule::Sparse { beta, form },
+        Some(Weights::Linear(rectified)) => Rule::Linear { beta, rectified },
+    })
 }
 
 fn heads(section: &Section<'_>) -> Result<Vec<Head>> {

@@ -192,11 +192,15 @@ impl Writer {
             // The heads of an ellipsoid and rescaled tokens have no temperature of their own.
             Rule::Softmax { .. } if matches!(geometry, Some(Geometry::Ellipsoid(_) | Geometry::Rescaled)) => {}
             Rule::Softmax { beta } | Rule::Markov { beta, .. } => self.scalar_line("beta", beta),
+            Rule::Sparse { beta, .. } | Rule::Linear { beta, .. } => self.scalar_line("beta", beta),
             Rule::Exponential { beta, origin } => {
                 self.scalar_line("beta", beta);
                 self.line("normalized", "false");
                 self.line("origin", format!("{origin:?}"));
             }
+        }
+        if let Some(weights) = model.rule.weights() {
+            self.line("weights", quoted(weights));
         }
         match geometry {
             Some(Geometry::Ellipsoid(w)) => {

@@ -59,14 +59,14 @@ fn configs() -> impl Strategy<Value = String> {
         (schedules(), strip, gain, a.clone(), v, 0..5).prop_map(|(scalar, strip, gain, a, v, rule)| match rule {
             0 => format!("rule = \"localmax\"\ndelta = {scalar}\nstrip = {strip:?}\n{gain}\n{a}\n{v}"),
             1 => format!("rule = \"hardmax\"\n{gain}\n{a}\n{v}"),
-            2 => format!("rule = \"softmax\"\nbeta = {scalar}\n{gain}\n{a}\n{v}"),
+            2 => format!("rule = \"softmax\"\nbeta = {scalar}\n{gain}\n{a}\n{v}\nweights = \"entmax15\""),
             3 => format!("rule = \"markov\"\nbeta = {scalar}\n{gain}\n{a}"),
             _ => format!("rule = \"frank-wolfe\"\n{gain}\n{a}\n{}", v.replace("v =", "p =")),
         });
     let sphere =
         (schedules(), qk, any::<bool>(), -2f64..2.0, scheme.clone()).prop_map(|(beta, qk, plain, origin, scheme)| {
             let origin = if plain {
-                String::new()
+                "weights = \"relu\"".into()
             } else {
                 format!("normalized = false\norigin = {origin:?}\nv = [[0, 1], [2, 3]]")
             };

@@ -149,14 +149,22 @@ fn refusals_of_every_rule() {
         ),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, omit, a, q, k, v and causal; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, weights, omit, a, q, k, v and causal; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),
             "model.dt is no parameter of softmax, which moves in steps, not in time; it takes alpha",
         ),
         (softmax("beta = 1\nomit = 1"), "model.omit is 1; it must be at least 0 and below 1"),
-        (sphere("normalized = false\nomit = 0.1"), "model.omit is 0.1: only weights that sum to 1"),
+        (sphere("normalized = false\nomit = 0.1"), "model.omit is 0.1: only softmax weights that sum to 1"),
+        (
+            softmax("beta = 1\nweights = \"entmax\""),
+            "unknown weights \"entmax\"; one of softmax, linear, relu, sparsemax, entmax15",
+        ),
+        (softmax("beta = 1\nweights = \"relu\""), "model.weights is relu but the rule averages"),
+        (softmax("beta = 1\nweights = \"sparsemax\"\nomit = 0.1"), "model.omit is 0.1: only softmax weights"),
+        (sphere("normalized = false\nweights = \"linear\""), "model.weights is given beside normalized = false"),
+        (softmax("beta = -1\nweights = \"sparsemax\""), "model.beta is -1 at step 0; it must be finite and at least 0"),
         (softmax("beta = 1\nv = [[1]]"), "line 7 column 5: model.v is 1×1 but the tokens have d = 2; it must be 2×2"),
         (
             softmax("beta = 1\nv = { matrix = 2, factor = \"1/(2-t)\" }"),
