@@ -41,12 +41,12 @@ def scaled(c, a):
 
 
 def exponential(a):
-    """e^a by its series, a divided by 2^20 and squared 20 times."""
+    """e^a by its series, a divided by 2^6 and squared 6 times, each of which doubles what was rounded."""
     term = total = identity(len(a))
-    for k in range(1, 12):
-        term = scaled(1 / k, product(term, scaled(2.0**-20, a)))
+    for k in range(1, 24):
+        term = scaled(1 / k, product(term, scaled(2.0**-6, a)))
         total = [add(x, 1, y) for x, y in zip(total, term)]
-    for _ in range(20):
+    for _ in range(6):
         total = product(total, total)
     return total
 

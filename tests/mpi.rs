@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 /// `mpirun -n SIZE localmax ARGUMENTS`, also as root and on few cores.
 fn mpirun(size: usize, arguments: &[&str], path: &Path) -> Output {
     Command::new("mpirun")
-        .args(["-n", &size.to_string(), env!("CARGO_BIN_EXE_localmax")])
+        .args(["--map-by", ":OVERSUBSCRIBE", "-n", &size.to_string(), env!("CARGO_BIN_EXE_localmax")])
         .args(arguments)
         .arg(path)
         .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), ("RAYON_NUM_THREADS", "1")])
-        .envs(["rmaps_base_oversubscribe", "mpi_yield_when_idle"].map(|name| (format!("OMPI_MCA_{name}"), "1")))
+        .env("OMPI_MCA_mpi_yield_when_idle", "1")
         .env("OMPI_MCA_btl_vader_single_copy_mechanism", "none") // which containers forbid
         .output()
         .expect("mpirun starts: tests/run.sh installs it")

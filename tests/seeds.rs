@@ -20,7 +20,7 @@ const SMALL: [(&str, &str); 11] = [
     ("artefacts", "--deltas 0.3"),
     ("cells", "--seeds 2"),
     ("consensus", "--steps 600"),
-    ("phase", "--tokens 1000 --decades 2 --seeds 12 --widths 0,1"),
+    ("phase", "--tokens 300 --decades 2 --seeds 8 --widths 0,1 --dim 3"),
     ("census", "--clouds 300"),
 ];
 

@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod doctor;
 mod error_table;
+mod import;
 mod interrupt;
 mod man;
 mod output;
@@ -69,6 +70,7 @@ enum Command {
     Selftest(selftest::Arguments),
     Bench(bench::Arguments),
     Strip(strip::Arguments),
+    Import(import::Arguments),
     Study(study::Arguments),
     Plot(plot::Arguments),
     Doctor(doctor::Arguments),
@@ -116,6 +118,7 @@ impl Cli {
             Command::Selftest(arguments) => selftest::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
             Command::Strip(arguments) => strip::run(&arguments),
+            Command::Import(arguments) => import::run(&arguments),
             Command::Study(arguments) => study::run(&arguments),
             Command::Plot(arguments) => plot::run(&arguments),
             Command::Doctor(arguments) => doctor::run(&arguments),

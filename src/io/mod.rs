@@ -9,3 +9,5 @@ pub(crate) mod input;
 mod nearest;
 pub mod npy;
 pub mod presets;
+#[cfg(feature = "cli")]
+pub(crate) mod tensors;

@@ -33,6 +33,9 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// Makes everything smaller for `--quick`: seconds. Options that are given win over it.
     fn quicken(&mut self, sizes: &mut Sizes);
 
+    /// Takes sizes over from what the parameters name.
+    fn settle(_asked: &mut Asked<Self>) {}
+
     /// Lists every cell, in order; the same list for the same question.
     ///
     /// # Errors

@@ -72,6 +72,7 @@ impl Entry {
                     clap::FromArgMatches::update_from_arg_matches(&mut asked.sizes, matches).map_err(failed)?;
                 }
                 asked.own.update_from_arg_matches(matches).map_err(failed)?;
+                S::settle(&mut asked);
                 Ok(Box::new(asked))
             },
             read: |text, source| Ok(Box::new(Asked::<S>::read(text, source)?)),

@@ -1,6 +1,7 @@
 //! The program as its user meets it: commands in a temporary folder, good and bad.
 
 mod cards;
+mod import;
 
 use std::fs;
 use std::path::Path;

@@ -122,7 +122,7 @@ fn assert_whole(folder: &Path, system: &[&str], more: u64) {
 }
 
 /// A run that is killed at any moment, again and again, must lose no more than one interval between
-/// checkpoints.
+/// checkpoints. Every other part is let come as far as a new checkpoint, however slow the machine is.
 ///
 /// The interval is shorter than a step, so that on a machine of any speed a checkpoint is due
 /// wherever the run looks at its clock, which it does at every record at the latest. What a run has
@@ -144,7 +144,10 @@ fn a_storm_of_kills() {
         let new = [&["run"], &system[..], &new].concat();
         let arguments = if is_new { &new[..] } else { &["resume", "r", "--no-plot"] };
         let mut process = Process::start(folder.path(), arguments);
-        std::thread::sleep(Duration::from_micros(stream.random_range(1_000..150_000)));
+        if kill.is_multiple_of(2) {
+            process.wait_until("a new checkpoint", || saved(&run) > before);
+        }
+        std::thread::sleep(Duration::from_micros(stream.random_range(1_000..100_000)));
         process.0.kill().unwrap();
         let (code, said) = process.end();
         assert_eq!(code, None, "kill {kill}: {arguments:?} ended by itself: {said}");
@@ -289,6 +292,7 @@ fn a_hang_up_that_was_ignored_stays_ignored() {
     let line = "trap '' HUP INT; exec \"$0\" run my.toml --out r --no-plot";
     let mut command = Command::new("sh");
     command.args(["-c", line, env!("CARGO_BIN_EXE_localmax")]).current_dir(folder.path());
+    command.env("UCX_DEBUG_SIGNO", "0"); // a library of some MPIs takes SIGHUP before the program begins
     let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     process.wait_until("rows", || rows(&run).len() > 1);
     process.signal("-HUP");

@@ -66,7 +66,8 @@ impl Header {
             _ => {
                 let descr = &layout.descr;
                 return Err(format!(
-                    "dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32)"
+                    "dtype {descr}; float32 or float64 are read, so convert it with .astype(numpy.float32), or float16 with \
+                     `localmax import`"
                 ));
             }
         };
@@ -77,7 +78,11 @@ impl Header {
 
 /// How a number is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Number {
+pub(in crate::io) enum Number {
+    /// The half of IEEE 754.
+    F16,
+    /// The upper half of an f32.
+    Bf16,
     F32,
     F64,
     /// An integer with a sign, of this many bytes.
@@ -92,6 +97,7 @@ impl Number {
         let width = name.get(1..)?.parse().ok();
         let width = width.filter(|width| [1, 2, 4, 8].contains(width))?;
         match (name.as_bytes()[0], width) {
+            (b'f', 2) => Some(Self::F16),
             (b'f', 4) => Some(Self::F32),
             (b'f', 8) => Some(Self::F64),
             (b'i', _) => Some(Self::Signed(width)),
@@ -100,8 +106,9 @@ impl Number {
         }
     }
 
-    pub(super) fn bytes(self) -> usize {
+    pub(in crate::io) fn bytes(self) -> usize {
         match self {
+            Self::F16 | Self::Bf16 => 2,
             Self::F32 => 4,
             Self::F64 => 8,
             Self::Signed(bytes) | Self::Unsigned(bytes) => bytes,
@@ -109,12 +116,14 @@ impl Number {
     }
 
     /// The value of its bytes, little endian.
-    pub(super) fn value(self, bytes: &[u8]) -> f64 {
+    pub(in crate::io) fn value(self, bytes: &[u8]) -> f64 {
         let is_negative = matches!(self, Self::Signed(_)) && bytes.last().is_some_and(|byte| *byte > 0x7f);
         let mut wide = [if is_negative { 0xff } else { 0 }; 8];
         wide[..bytes.len()].copy_from_slice(bytes);
         let bits = u64::from_le_bytes(wide);
         match self {
+            Self::F16 => half(bits as u16),
+            Self::Bf16 => f64::from(f32::from_bits((bits as u32) << 16)),
             Self::F32 => f64::from(f32::from_bits(bits as u32)),
             Self::F64 => f64::from_bits(bits),
             Self::Signed(_) => bits as i64 as f64,
@@ -123,14 +132,26 @@ impl Number {
     }
 }
 
+/// The value of a half: a sign, 5 bits of exponent, 10 of fraction.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
 /// The array that a dictionary promises, of any rank.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub(super) shape: Vec<usize>,
-    pub(super) number: Number,
-    pub(super) big_endian: bool,
-    pub(super) fortran: bool,
-    descr: String,
+pub(in crate::io) struct Layout {
+    pub(in crate::io) shape: Vec<usize>,
+    pub(in crate::io) number: Number,
+    pub(in crate::io) big_endian: bool,
+    pub(in crate::io) fortran: bool,
+    pub(in crate::io) descr: String,
 }
 
 impl Layout {
@@ -175,7 +196,7 @@ impl Layout {
 }
 
 /// Opens a file and leaves it at its first entry; with what `wanted` makes of its layout.
-pub(super) fn open<T>(
+pub(in crate::io) fn open<T>(
     path: &Path,
     wanted: impl FnOnce(&Layout) -> Result<T, String>,
 ) -> Result<(T, Layout, BufReader<File>)> {
@@ -225,7 +246,7 @@ pub(super) fn open<T>(
 }
 
 /// Fills `bytes` from a file; `short` is the message for a file that ends before.
-pub(super) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &str) -> Result<()> {
+pub(in crate::io) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &str) -> Result<()> {
     file.read_exact(bytes).map_err(|e| match e.kind() {
         ErrorKind::UnexpectedEof => bad(path, short),
         _ => Error::file(path, e),
@@ -233,7 +254,7 @@ pub(super) fn fill(bytes: &mut [u8], file: &mut impl Read, path: &Path, short: &
 }
 
 /// The error for the content of a file, on one line.
-pub(super) fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
+pub(in crate::io) fn bad(path: &Path, what: impl std::fmt::Display) -> Error {
     let line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect::<String>();
     Error::input(format!("{}: {}", line(&path.to_string_lossy()), line(&what.to_string())))
 }

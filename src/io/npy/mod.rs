@@ -1,7 +1,7 @@
 //! Arrays in the `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order.
 //! Written in C order, little endian, in the stored width.
 
-mod header;
+pub(super) mod header;
 
 use std::path::Path;
 
