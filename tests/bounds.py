@@ -112,6 +112,8 @@ class Real:
 
     def score(self, s, head, i):
         """Delta."""
+        if self.case["distance"]:
+            return 0.0
         x, (X, _, eta), d = self.states[s][i], self.at[s], self.d
         A, q, terms = norm(head["scores"]), length(apply(head["scores"], x)), length(magnitude(head["scores"], x))
         return 1.01 * (
@@ -119,6 +121,10 @@ class Real:
             + q * eta
             + (d + 4) * self.r * (q + A * eta) * (X + eta)
         )
+
+    def share(self):
+        """sigma."""
+        return 1.01 * (self.d + 6) * (self.r + EPSILON) if self.case["distance"] else 0.0
 
     def threshold(self, head, i):
         weights, x = self.case["stages"][0]["weights"], self.states[0][i]
@@ -129,22 +135,26 @@ class Real:
         largest = max(dot(query, self.states[0][j]) for j in range(self.keys(i)))
         c = 4 * (self.d + 4) * self.rho
         terms = length(magnitude(head["scores"], x))
+        if self.case["distance"]:
+            largest = 0.0
         if weights["form"] == "score":
             scale, off = 1.0, c
+        elif weights["form"] == "radius":
+            scale, off = weights["delta"] / 2, c * weights["delta"] / 2
         elif weights["form"] == "width":
             scale, off = length(query), c * terms
         else:
             square = c * terms * length(x)
             scale, off = sqrt(max(dot(query, x), 0.0)), sqrt(square) + square
         delta = weights["delta"]
-        return error + 3 * self.r * (abs(largest) + delta * scale) + delta * off
+        return error + (3 * self.r + 2 * self.share()) * (abs(largest) + delta * scale) + delta * off
 
     def variation(self, s, head, i):
         """V, Lambda, tau and L."""
         beta, m = self.case["stages"][s]["weights"]["beta"], self.keys(i)
         shift = beta * self.score(s, head, i)
         spread = shift + 4 * self.r + 4 * (m / self.terms + 2) * EPSILON + self.lag[0]
-        slope = 3.1 * self.r + 3 * EPSILON + self.lag[1]
+        slope = 3.1 * self.r + 3 * EPSILON + self.lag[1] + self.share()
         most = spread + slope * (self.cut + 2 * shift)
         off = 2 * exp(2 * most) * (spread + slope * log(m)) + 2 * m * exp(2 * most - self.cut)
         return min(2.0, off), spread, slope, most
@@ -276,7 +286,11 @@ def contract(case):
         c = (2 * d + 4) * EPSILON
         score = c * dot(large, columns)
         # No case leaves the range of f64, where the bound would be infinite.
-        if weights["rule"] == "argmax" or weights["form"] == "score":
+        if case["distance"]:
+            most = delta**2 / 2 if weights["form"] == "radius" else delta
+            lattice = (delta + u / 2) * u if weights["form"] == "radius" else u * u / 2
+            numbers += [lattice + (2 * d + 8) * EPSILON * (most + lattice)]
+        elif weights["rule"] == "argmax" or weights["form"] == "score":
             width, rounding = 1.0, c
         elif weights["form"] == "width":
             root, change = length(query) / u / scale, kappa * sqrt(d)
@@ -288,8 +302,9 @@ def contract(case):
             under = 2**k * kappa * sizes[i]
             change = min(sqrt(under), under / root if root > 0 else inf) + 1
             width, rounding = 0.5 * (root + change) + delta / u / 2.0**h * change, sqrt(score)
-        units = 2 * kappa * max(sizes) + width
-        numbers.append(units * u * u * scale + 2 * score + delta * rounding)
+        if not case["distance"]:
+            units = 2 * kappa * max(sizes) + width
+            numbers.append(units * u * u * scale + 2 * score + delta * rounding)
         for k in range(d):
             members = row["members"]
             spread = max([abs(x[j][k] - x[i][k]) for j in members], default=0.0) / u

@@ -127,15 +127,22 @@ fn motion(draw: &mut Draw, d: usize) -> (Motion, usize) {
 
 fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let (motion, stages) = motion(draw, d);
-    let heads: Vec<Head> =
+    // Averages alone have distances, and then no matrix in their scores.
+    let is_near = matches!(motion, Motion::Average { .. }) && draw.below(2) == 0;
+    let scoring = if is_near { Scoring::Distance } else { Scoring::Inner };
+    let mut heads: Vec<Head> =
         (0..=draw.below(2)).map(|_| Head { scores: draw.linear(d), values: draw.linear(d) }).collect();
     let beta = [0.0, 0.5, 3.0, 300.0][draw.below(4)] / scale.max(1.0).powi(2);
-    let form = StripForm::ALL[draw.below(3)].0;
+    let form =
+        if is_near { [StripForm::Score, StripForm::Radius][draw.below(2)] } else { StripForm::ALL[draw.below(3)].0 };
+    if is_near {
+        heads.iter_mut().for_each(|head| head.scores = Linear { factor: 1.0, matrix: Matrix::Identity });
+    }
     let weights = [
         Weights::Strip { delta: 0.5 + 0.5 * draw.real(), form },
         Weights::Argmax,
         Weights::Softmax { beta },
-        Weights::Exponential { beta: 0.01 * beta, origin: draw.real() },
+        if is_near { Weights::Argmax } else { Weights::Exponential { beta: 0.01 * beta, origin: draw.real() } },
         Weights::Drawn { beta, seed: 3 },
         Weights::Sparse { beta, form: Sparse::Sparsemax },
         Weights::Sparse { beta, form: Sparse::Entmax15 },
@@ -144,7 +151,6 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let stages =
         (0..stages).map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone() }).collect();
     let mask = [Mask::Full, Mask::Causal][draw.below(2)];
-    let scoring = Scoring::Inner;
     Step { t: 0, mask, scoring, stages, motion, omit: [0.0, 1e-3][draw.below(2)] }
 }
 
@@ -207,7 +213,7 @@ fn bounds_in_real_numbers_are_those_derived() {
         let stage = |stage: &Stage| json!({"weights": weights(stage.weights), "heads": stage.heads.iter().map(head).collect::<Vec<_>>()});
         cases.push(json!({
             "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
-            "causal": step.mask == Mask::Causal, "omit": step.omit, "motion": motion, "rows": rows,
+            "distance": step.scoring == Scoring::Distance, "causal": step.mask == Mask::Causal, "omit": step.omit, "motion": motion, "rows": rows,
             "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
             "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
         }));
@@ -241,7 +247,13 @@ fn bounds_of_the_contract_are_those_derived() {
         } else {
             Gain::Alpha(Schedule::Constant(0.5))
         };
-        let model = Model::averaging(rule, scores, Mask::Full, gain);
+        let mut model = Model::averaging(rule, scores, Mask::Full, gain);
+        if let Rule::Localmax { strip, .. } = &mut model.rule
+            && draw.below(3) == 0
+        {
+            *strip = [StripForm::Score, StripForm::Radius][draw.below(2)];
+            (model.scoring, model.heads[0].scores) = (Scoring::Distance, Operator::identity());
+        }
         let precision = [Precision::F32, Precision::F64][draw.below(2)];
         let cloud: Vec<f64> = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
         let cloud = Tokens::from_flat(n, d, cloud).expect("a cloud");
@@ -261,6 +273,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let units = |i: usize| exact.row(i).to_vec();
         cases.push(json!({
             "grid": {"unit": grid.unit(), "state_bits": precision.state_bits(), "gain_bits": precision.gain_bits()},
+            "distance": model.scoring == Scoring::Distance,
             "identity": integers.matrix == crate::exact::TokenMatrix::Identity,
             "matrix_exponent": integers.matrix_exponent, "weights": weights(spec.stages[0].weights),
             "scores": linear(&spec.stages[0].heads[0].scores), "rows": rows,

@@ -263,8 +263,7 @@ impl<W: Width> Chooser<W> {
         match &mut self.state {
             SearchState::Brute(state) => state.step(step, share, self.limit),
             SearchState::TreeSearch(state, _) => state.step(step, share, self.limit),
-            SearchState::Ball(_) => unreachable!("turned to the tree before"),
-            SearchState::Direction(_) => unreachable!("turned to the tree before"),
+            SearchState::Ball(_) | SearchState::Direction(_) => unreachable!("turned to the tree before"),
         }
     }
 

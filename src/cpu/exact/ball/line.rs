@@ -2,11 +2,13 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::ball::CHUNK;
 use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::share::Share;
 use crate::space::{Coordinate, Order, order};
+
+/// Rows of a line in a chunk.
+pub(crate) const CHUNK: usize = 1 << 10;
 
 /// Keys on a line, ascending and all different, with the sums over those before each.
 pub(crate) struct Line<'a, W: Width> {

@@ -19,8 +19,8 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use crate::choice;
-use crate::cpu::exact::ball::line::Line;
-use crate::cpu::exact::ball::packet::{BallPacket, BallScratch, Row};
+use crate::cpu::exact::ball::line::{CHUNK, Line};
+use crate::cpu::exact::ball::packet::{BallPacket, BallScratch, Keys, Row};
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::step::{Left, Tally, Watch};
@@ -32,19 +32,6 @@ use crate::exact::{Step, StripWidth};
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys as Ordered, Order, Tree};
-
-/// Rows of a line in a chunk.
-pub(crate) const CHUNK: usize = 1 << 10;
-
-/// What rows are compared with.
-pub(crate) struct Keys<'a, W: Width> {
-    pub(crate) cloud: &'a Cloud<W>,
-    /// Tokens at each key, and the least index among them.
-    pub(crate) weight: &'a [u32],
-    pub(crate) first: &'a [u32],
-    /// Boxes, if there are any.
-    pub(crate) tree: Option<&'a Tree<W::Int>>,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {

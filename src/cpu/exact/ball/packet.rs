@@ -17,14 +17,23 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `brute::packet`
 
 use crate::cpu::aligned::Aligned;
-use crate::cpu::exact::ball::Keys;
-use crate::cpu::exact::cloud::BLOCK;
+use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::scores::{at_least, squared_distances, unrolled};
 use crate::cpu::exact::step::{Tally, Watch};
 use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
-use crate::space::{Coordinate, LEAF};
+use crate::space::{Coordinate, LEAF, Tree};
+
+/// What rows are compared with.
+pub(crate) struct Keys<'a, W: Width> {
+    pub(crate) cloud: &'a Cloud<W>,
+    /// Tokens at each key, and the least index among them.
+    pub(crate) weight: &'a [u32],
+    pub(crate) first: &'a [u32],
+    /// Boxes, if there are any.
+    pub(crate) tree: Option<&'a Tree<W::Int>>,
+}
 
 /// A row: the key whose coordinates it has, and the number of tokens that it sees.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +167,7 @@ impl<W: Width> BallPacket<'_, W> {
     /// The next leaf on the edge of the balls; boxes outside are dropped, boxes inside summed.
     #[inline(always)]
     fn next_leaf(&mut self, tally: &mut Tally) -> Option<usize> {
-        let Some(tree) = self.keys.tree else { return None };
+        let tree = self.keys.tree?;
         let [least, most] = self.visible();
         while let Some(node) = self.scratch.open.pop() {
             let node = node as usize;
