@@ -1,7 +1,7 @@
 //! Attention on the sphere (arXiv 2312.10794, 2410.06833, 2411.04990).
 
 use localmax::error::Error;
-use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
+use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Terms, Update};
 use localmax::schedule::Schedule;
 
 use crate::Body;
@@ -29,6 +29,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
         mask: Mask::Full,
         update: Update::Flow { dt, integrator, geometry: Geometry::Sphere },
         omit: 0.0,
+        terms: Terms::default(),
     }
 }
 

@@ -91,7 +91,10 @@ fn between(factory: &Factory) {
     let model = |form| Model::softmax(beta).unwrap().sparse(form).unwrap().gamma(0.5).unwrap();
     let soft = Model::softmax(beta).unwrap().gamma(0.5).unwrap();
     let all = [soft, model(Sparse::Entmax15), model(Sparse::Sparsemax)];
-    let runs: Vec<_> = all.iter().map(|model| (factory.run(model, &cloud).masks(), factory.run(model, &cloud).advance(1).rows())).collect();
+    let runs: Vec<_> = all
+        .iter()
+        .map(|model| (factory.run(model, &cloud).masks(), factory.run(model, &cloud).advance(1).rows()))
+        .collect();
     let mut fewer = 0;
     for (i, x) in cloud.iter().enumerate() {
         let (entmax, sparsemax) = (&runs[1].0[i], &runs[2].0[i]);

@@ -79,12 +79,14 @@ impl RealLayout {
         // X, X', keys and stages.
         let scratch = scratch_bytes(card, rows * (token * if needs.stages { 6 } else { 3 } + 16)).min(binding);
         let scores = if needs.whole { chunks * chunk * 4 } else { 0 };
-        let slice_rows = (scratch / (chunks * dim * 4).max(chunks * 16).max(scores) / tile * tile).clamp(tile, window.min(1 << 16));
+        let slice_rows =
+            (scratch / (chunks * dim * 4).max(chunks * 16).max(scores) / tile * tile).clamp(tile, window.min(1 << 16));
         let slice = slice_rows.min(rows.next_multiple_of(tile));
         let wide = needs.choice || needs.whole || d > NARROW;
         let width = if needs.whole {
             chunks * chunk
-        } else if wide { (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk
+        } else if wide {
+            (scratch / (slice * chunk * 4)).clamp(1, chunks) * chunk
         } else {
             0
         };

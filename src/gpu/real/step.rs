@@ -10,6 +10,7 @@ use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
 use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{leading_run, require_rows};
 use crate::gpu::share::{Computed, Share};
+use crate::gpu::table::Kernel;
 use crate::model::Mask;
 use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
@@ -159,9 +160,8 @@ impl RealGpu {
         let (count, width) = ((job.row_end - job.row_first) as usize, self.layout.width as usize);
         let weights = self.resident.read(("scores", 0), count * width).await?;
         let seen = |i: u32| if job.causal == 1 { keys.end.min(i + 1) } else { keys.end };
-        let of = |(i, line): (u32, &[u32])| {
-            (keys.start..seen(i)).filter(|j| line[(j - keys.start) as usize] != 0).collect()
-        };
+        let of =
+            |(i, line): (u32, &[u32])| (keys.start..seen(i)).filter(|j| line[(j - keys.start) as usize] != 0).collect();
         Ok((job.row_first..).zip(weights.chunks_exact(width)).map(of).collect())
     }
 
@@ -195,6 +195,11 @@ impl RealGpu {
             for (h, head) in stage.heads.iter().enumerate() {
                 self.attend(&job, step, stage, head, h, s).await?;
             }
+            self.perceive(&job, step, source).await?;
+            if let Some(length) = stage.length {
+                self.push(&kernels::LENGTHEN, Job { radius: length as f32, ..job }, &[]).await?;
+            }
+            self.shake(&job, step, source).await?;
             self.advance(&job, step, s, source, target).await?;
             self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
         }
@@ -213,7 +218,8 @@ impl RealGpu {
             t: pair(step.t),
             ..Job::default()
         };
-        for kernel in [&kernels::EXTENT, &kernels::SCALE] {
+        let keys: &[&Kernel] = if step.directions { &[&kernels::TURN] } else { &[&kernels::EXTENT, &kernels::SCALE] };
+        for kernel in keys {
             let mut row = 0;
             while row < self.n {
                 let range = self.rows_at(row, f64::from(self.d), u32::MAX, self.n);

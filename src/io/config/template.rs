@@ -53,8 +53,11 @@ mod tests {
     fn every_line_of_the_template_reads() {
         let text = template().unwrap();
         for (rule, keys) in keys::RULES {
-            let other =
-                |key: &str| matches!(key, "gamma" | "q" | "k" | "origin") && (keys.contains(&"a") || key == "origin");
+            // Keys that go with another choice than the one in the template.
+            let other = |key: &str| {
+                matches!(key, "origin" | "switch" | "speed")
+                    || (matches!(key, "gamma" | "q" | "k") && keys.contains(&"a"))
+            };
             let lines = text.lines().filter_map(|line| line.trim_start_matches("# ").split_once(" = "));
             let taken = lines.filter(|(key, _)| keys.contains(key) && !other(key));
             let model: Vec<String> = taken.map(|(key, value)| format!("{key} = {value}")).collect();

@@ -4,7 +4,7 @@ use super::{Case, Cell, Consensus};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
 use crate::io::config::Config;
-use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Update};
+use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Terms, Update};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 use crate::study::Asked;
@@ -65,6 +65,7 @@ fn sphere(beta: f64, dt: f64, scores: Operator, mask: Mask) -> Model {
         mask,
         update: Update::Flow { dt, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
         omit: 0.0,
+        terms: Terms::default(),
     }
 }
 
@@ -88,6 +89,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
         mask: Mask::Full,
         update: Update::Flow { dt, integrator: Integrator::Rk4, geometry: Geometry::Ellipsoid(Matrix::dense(&w)?) },
         omit: 0.0,
+        terms: Terms::default(),
     };
     Ok((model, axes))
 }
