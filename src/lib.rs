@@ -98,6 +98,8 @@ pub mod io;
 pub mod machine;
 pub mod model;
 #[doc(hidden)]
+/// Normal draws of a counter.
+pub mod normal;
 pub mod num;
 #[doc(hidden)]
 pub mod observe;

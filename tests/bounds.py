@@ -88,23 +88,29 @@ class Real:
                 self.products = sqrt(self.d)
             else:
                 self.smallest = sqrt(1.0 if w is None else w)
+        self.keys_at = []
         self.stages()
 
     def stages(self):
         """X, R and eta of each stage; the errors of all directions where there are more stages than one."""
         self.at, self.directions = [], []
         eta = 0.0
-        for s, state in enumerate(self.states):
+        for s, tokens in enumerate(self.states):
+            state, turned = tokens, eta
+            if self.case["directions"]:
+                state = [[v / length(x) for v in x] for x in tokens]
+                turned = 2 * eta / min(map(length, tokens)) + 2 * (self.d + 8) * self.rho
+            self.keys_at.append(state)
             centre = [sum(column) / len(state) for column in zip(*state)]
             radius = max(length([x - c for x, c in zip(row, centre)]) for row in state)
-            self.at.append((max(map(length, state)), 1.01 * radius, eta))
+            self.at.append((max(map(length, state)), 1.01 * radius, turned))
             if len(self.states) == 1:
                 break
             errors = [self.direction(s, i, None) for i in range(len(state))]
             self.directions.append(errors)
             if s < 3:
                 share = [0.5, 0.5, 1.0][s]
-                reach = max(max(map(length, self.states[s + 1])), self.at[s][0])
+                reach = max(max(map(length, self.states[s + 1])), max(map(length, tokens)))
                 eta = 1.01 * share * self.case["motion"]["dt"] * max(errors) + 8 * self.rho * reach
 
     def keys(self, i):
@@ -114,7 +120,7 @@ class Real:
         """Delta."""
         if self.case["distance"]:
             return 0.0
-        x, (X, _, eta), d = self.states[s][i], self.at[s], self.d
+        x, (X, _, eta), d = self.keys_at[s][i], self.at[s], self.d
         A, q, terms = norm(head["scores"]), length(apply(head["scores"], x)), length(magnitude(head["scores"], x))
         return 1.01 * (
             (A * eta + 2 * (d + 2) * self.rho * terms) * (X + eta)
@@ -127,12 +133,12 @@ class Real:
         return 1.01 * (self.d + 6) * (self.r + EPSILON) if self.case["distance"] else 0.0
 
     def threshold(self, head, i):
-        weights, x = self.case["stages"][0]["weights"], self.states[0][i]
+        weights, x = self.case["stages"][0]["weights"], self.keys_at[0][i]
         error = 2 * self.score(0, head, i)
         if weights["rule"] != "strip":
             return error
         query = apply(head["scores"], x)
-        largest = max(dot(query, self.states[0][j]) for j in range(self.keys(i)))
+        largest = max(dot(query, self.keys_at[0][j]) for j in range(self.keys(i)))
         c = 4 * (self.d + 4) * self.rho
         terms = length(magnitude(head["scores"], x))
         if self.case["distance"]:
@@ -161,7 +167,7 @@ class Real:
 
     def sparse(self, s, head, i):
         """V of sparse weights."""
-        weights, x, m = self.case["stages"][s]["weights"], self.states[s], self.keys(i)
+        weights, x, m = self.case["stages"][s]["weights"], self.keys_at[s], self.keys(i)
         beta, a = weights["beta"], {"sparsemax": 2.0, "entmax15": 1.5}[weights["rule"]]
         query = apply(head["scores"], x[i])
         scores = [dot(query, x[j]) for j in range(m)]
@@ -196,13 +202,14 @@ class Real:
         if weights["rule"] in ("sparsemax", "entmax15"):
             return self.sparse(s, head, i) * R + S + eta, 1.0
         if weights["rule"] == "linear":
-            shift, M = weights["beta"] * self.score(s, head, i), weights["beta"] * length(apply(head["scores"], self.states[s][i])) * X
+            shift = weights["beta"] * self.score(s, head, i)
+            M = weights["beta"] * length(apply(head["scores"], self.keys_at[s][i])) * X
             return (1.01 * shift + 8 * self.rho * M) * mu + M * (S + eta), M
         V, spread, slope, most = self.variation(s, head, i)
         if weights["rule"] == "softmax":
             return (V + 2.02 * self.case["omit"]) * R + S + eta, 1.0
         beta, origin = weights["beta"], weights["origin"]
-        top = length(apply(head["scores"], self.states[s][i])) * X
+        top = length(apply(head["scores"], self.keys_at[s][i])) * X
         M = exp(beta * (top - origin))
         more = 4 * self.rho * beta * (top + abs(origin))
         return M * ((exp(most + more) * (spread + more + slope) + exp(-self.cut)) * mu + S + eta), M
@@ -218,6 +225,19 @@ class Real:
             D += V * (2 * X if undecided and undecided[h] else E)
             Y += V * M * X
             values += V
+        if self.case["length"] is not None:
+            c, wanted, y = 8 * (self.d + 4) * self.rho, abs(self.case["length"]), self.case["outputs"][s][i]
+            D = wanted * ((2 * (D + c * (Y + X)) / y if y > 0 else inf) + c)
+            Y = wanted
+        for omega, a in self.case["units"] or []:
+            omega, a, K = abs(omega), length(a), len(self.case["units"])
+            D += omega * a * (a * (eta + (2 * self.d + 24 + K) * self.rho * mu) + 8 * self.rho)
+            Y += omega * a * a * mu
+        if self.case["kappa"] is not None:
+            draws = next(length(row["draws"]) for row in self.case["rows"] if row["token"] == i)
+            strength, square = sqrt(2 / (self.case["kappa"] * self.case["motion"]["dt"])), 1 + mu * mu
+            D += strength * (106 * sqrt(self.d) + 4 * (self.d + 4) * draws) * self.rho * square
+            Y += strength * draws * square
         c = 8 * (self.d + 4) * self.rho
         D += c * (Y + X)
         motion = self.case["motion"]

@@ -8,7 +8,9 @@ Rows of a matrix and lists of numbers are JSON lists; no file is read.
 import json
 import math
 import sys
+from statistics import NormalDist
 
+M = 0xFFFFFFFF
 NAMES = {name: getattr(math, name) for name in ["exp", "sin", "cos", "sqrt"]}
 
 
@@ -70,13 +72,30 @@ def matrix(value, d, step, t):
 
 def uniform(seed, t, i):
     """The draw of token i at step t: Philox4x32-10."""
-    low, high = (lambda x: x & 0xFFFFFFFF), (lambda x: x >> 32)
-    c, k = [low(t), high(t), low(i), high(i)], [low(seed), high(seed)]
+    c = philox([t & M, t >> 32, i & M, i >> 32], [seed & M, seed >> 32])
+    return (((c[1] << 32) | c[0]) >> 11) * 2.0**-53
+
+
+def philox(c, k):
+    low, high = (lambda x: x & M), (lambda x: x >> 32)
     for _ in range(10):
         p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
         c = [high(q) ^ c[1] ^ k[0], low(q), high(p) ^ c[3] ^ k[1], low(p)]
         k = [low(k[0] + 0x9E3779B9), low(k[1] + 0xBB67AE85)]
-    return (((c[1] << 32) | c[0]) >> 11) * 2.0**-53
+    return c
+
+
+def normals(seed, t, i, d):
+    """The draws of token i at step t, by inverting the tail."""
+    words = [w for block in range(1, d // 4 + 2) for w in philox([t & M, t >> 32, i, block], [seed & M, seed >> 32])]
+    draws = []
+    for word in words[:d]:
+        bits = max(word & 0x7FFFFFFF, 1)
+        z = 31 - bits.bit_length()
+        f = ((((bits << z) & 0x3FFFFFFF) >> 7) + 0.5) / 2**23
+        x = -NormalDist().inv_cdf(2.0 ** -(z + 2) * (1 + f))
+        draws.append(-x if word >> 31 else x)
+    return draws
 
 
 class System:
@@ -85,7 +104,8 @@ class System:
         self.rule, self.d = self.model["rule"], len(given["tokens"][0])
         self.causal = self.model.get("causal", False)
         self.flows = self.rule in ["sphere", "ellipsoid", "rescaled"]
-        default = {"sphere": "euler-renorm", "ellipsoid": "rk4", "rescaled": "euler"}.get(self.rule)
+        lengths = self.model.get("normalisation") in ("pre", "peri", "mix")
+        default = {"sphere": "euler" if lengths else "euler-renorm", "ellipsoid": "rk4", "rescaled": "euler"}.get(self.rule)
         self.integrator = self.model.get("integrator", default)
 
     def scalar(self, key, default, step, t):
@@ -152,16 +172,32 @@ class System:
         """y_i before any projection."""
         if self.rule != "ellipsoid":
             y = self.mean(self.scores(step, t), i, x, step, t, x)
-            return apply(self.matrix("v", step, t), y)
+            y = apply(self.matrix("v", step, t), y)
+            kind = self.model.get("normalisation", "post")
+            by = math.sqrt(dot(y, y))
+            by = {"peri": 1 / by, "ngpt": self.scalar("speed", 1, step, t) / by, "cod": (t + 1) ** -0.5}.get(kind, 1)
+            return self.perceived(x[i], [by * v for v in y])
         y = [0.0] * self.d
         for head in self.model["heads"]:
             p, u = (matrix(head.get(key, "identity"), self.d, step, t) for key in "pu")
             y = add(y, 1, apply(u, self.mean(transpose(p), i, x, step, t, x)))
         return y
 
+    def perceived(self, x, y):
+        p = self.model.get("perceptron")
+        if p:
+            sigma = math.tanh if p.get("activation") == "tanh" else lambda s: max(0, s)
+            weights = p["omega"] if isinstance(p["omega"], list) else [p["omega"]] * len(p["a"])
+            for omega, a in zip(weights, p["a"]):
+                y = add(y, omega * sigma(dot(a, x)), a)
+        return y
+
     def field(self, x, step, t):
         """f of every token."""
         f = []
+        if self.has_lengths(step * self.model["dt"]):
+            theta = [[v / math.sqrt(dot(z, z)) for v in z] for z in x]
+            return [self.output(theta, i, step, t) for i in range(len(x))]
         for i, token in enumerate(x):
             if self.rule == "rescaled":
                 v = self.matrix("v", step, t)
@@ -179,11 +215,29 @@ class System:
                 f.append(add(y, -dot(wx, y) / dot(wx, token), token))
         return f
 
-    def retract(self, x):
+    def retract(self, x, time=0):
         if self.rule == "rescaled":
             return x
         w = self.matrix("w", 0, 0)
+        if self.has_lengths(time):
+            return x
         return [[v / math.sqrt(dot(apply(w, token), token)) for v in token] for token in x]
+
+    def has_lengths(self, time):
+        """Whether a step that starts at a time leaves tokens their lengths."""
+        kind = self.model.get("normalisation", "post")
+        return kind in ("pre", "peri") or (kind == "mix" and time >= self.model["switch"])
+
+    def shaken(self, x, moved, step):
+        if "noise" not in self.model:
+            return moved
+        dt = self.model["dt"]
+        strength = math.sqrt(2 * dt / self.scalar("noise", None, step, step * dt))
+        out = []
+        for i, (token, y) in enumerate(zip(x, moved)):
+            xi = normals(self.seed, step, M if self.model.get("common", False) else i, self.d)
+            out.append(add(y, strength, add(xi, -dot(token, xi), token)))
+        return out
 
     def step(self, x, step):
         if not self.flows:
@@ -199,17 +253,17 @@ class System:
         t = step * dt
         ahead = lambda by, f: [add(token, by, k) for token, k in zip(x, f)]
         if self.integrator == "euler-renorm":
-            return self.retract(ahead(dt, [self.output(x, i, step, t) for i in range(len(x))]))
+            return self.retract(self.shaken(x, ahead(dt, [self.output(x, i, step, t) for i in range(len(x))]), step))
         k1 = self.field(x, step, t)
         if self.integrator == "euler":
-            return self.retract(ahead(dt, k1))
+            return self.retract(self.shaken(x, ahead(dt, k1), step), t)
         k2 = self.field(ahead(dt / 2, k1), step, t + dt / 2)
         k3 = self.field(ahead(dt / 2, k2), step, t + dt / 2)
         k4 = self.field(ahead(dt, k3), step, t + dt)
         along = [
             [(a + 2 * b + 2 * c + e) / 6 for a, b, c, e in zip(*rows)] for rows in zip(k1, k2, k3, k4)
         ]
-        return self.retract(ahead(dt, along))
+        return self.retract(ahead(dt, along), t)
 
 
 for line in sys.stdin:

@@ -12,6 +12,7 @@ const MODULES: &[&str] = &[
     "error",
     "num",
     "rng",
+    "normal",
     "machine",
     "clock",
     "threads",

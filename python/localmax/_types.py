@@ -54,6 +54,12 @@ class Keywords(TypedDict, total=False):
     heads: Sequence[dict[str, Any]]
     normalized: bool
     origin: float
+    normalisation: str
+    switch: float
+    speed: Schedule
+    perceptron: dict[str, Any]
+    noise: Schedule
+    common: bool
     dt: float
     integrator: str
     steps: int

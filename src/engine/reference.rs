@@ -121,7 +121,8 @@ impl Engine for RealReference {
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        let (step, state) = (step.real()?, real::State::new(&self.tokens));
+        let step = step.real()?;
+        let state = real::State::new(&self.tokens).attending(step).into_owned();
         let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
         let keys = |i: usize| state.attention(step, stage, head, i).weights.iter().map(|(j, _)| *j as u32).collect();
         Ok(rows.iter().map(|&i| keys(i)).collect())

@@ -6,7 +6,8 @@
 //! their domains where a run starts.
 
 use super::{
-    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Sparse, StripForm, Update,
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme, Scoring, Sparse,
+    StripForm, Terms, Update,
 };
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
@@ -241,6 +242,49 @@ impl Model {
         Ok(self)
     }
 
+    /// Noise of inverse temperature κ(t) > 0 along the sphere, drawn from a seed; one field for all tokens if it
+    /// is `common`.
+    ///
+    /// # Errors
+    /// A text that is no expression in t; a rule other than [`Model::sphere`]'s.
+    pub fn noise(mut self, kappa: impl TryInto<Schedule, Error: Into<Error>>, seed: u64, common: bool) -> Result<Self> {
+        if !matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. }) {
+            return self.refuse("noise", "has no sphere to move along");
+        }
+        self.terms.noise = Some(Noise { kappa: schedule(kappa)?, common, seed });
+        Ok(self)
+    }
+
+    /// A scheme of normalisation in place of post-norm, which the sphere is (arXiv 2510.22026). Where lengths change
+    /// tokens are in R^d, and the integrator becomes [`Integrator::Euler`].
+    ///
+    /// # Errors
+    /// A rule other than [`Model::sphere`]'s.
+    pub fn normalisation(mut self, scheme: Scheme) -> Result<Self> {
+        match &mut self.update {
+            Update::Flow { geometry: geometry @ Geometry::Sphere, integrator, .. } => {
+                if !scheme.keeps_length() {
+                    *integrator = Integrator::Euler;
+                }
+                *geometry = Geometry::Normalised(scheme);
+            }
+            _ => return self.refuse("normalisation", "has no directions"),
+        }
+        Ok(self)
+    }
+
+    /// A perceptron beside attention: f = P(y + Σ_k ω_k σ(<a_k, x>) a_k) (arXiv 2601.21366).
+    ///
+    /// # Errors
+    /// A rule other than [`Model::sphere`]'s.
+    pub fn perceptron(mut self, perceptron: Perceptron) -> Result<Self> {
+        if !matches!(&self.update, Update::Flow { geometry: Geometry::Sphere, .. }) {
+            return self.refuse("perceptron", "has no sphere to move along");
+        }
+        self.terms.perceptron = Some(perceptron);
+        Ok(self)
+    }
+
     /// Sparse weights in place of softmax's, at its β.
     ///
     /// # Errors
@@ -284,7 +328,7 @@ impl Model {
 
 fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0 }
+    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
 }
 
 fn one_head() -> Vec<Head> {

@@ -23,22 +23,29 @@
 //! | attention on an ellipsoid, several heads | [`Rule::Softmax`] | flow, [`Geometry::Ellipsoid`] | 2412.02682 |
 //! | SA, CSA; USA | [`Rule::Softmax`]; [`Rule::Exponential`] | flow, [`Geometry::Sphere`] | 2312.10794, 2410.06833, 2411.04990 |
 //! | sparsemax, entmax; linear attention | [`Rule::Sparse`]; [`Rule::Linear`] | average or flow; flow | 1602.02068, 1905.05702, 2607.18584 |
+//! | pre-, peri-, mixed norm, nGPT, CoD | [`Rule::Softmax`] | flow, [`Geometry::Normalised`] | 2510.22026 |
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod build;
 mod matrix;
 mod moment;
 mod parts;
+mod perceptron;
+mod scheme;
 mod sparse;
 mod strip_form;
+mod terms;
 mod title;
 mod validate;
 
 pub use matrix::Matrix;
 pub use moment::Moment;
 pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Scoring, Update};
+pub use perceptron::{Activation, Perceptron};
+pub use scheme::Scheme;
 pub use sparse::Sparse;
 pub use strip_form::StripForm;
+pub use terms::{Noise, Terms};
 
 use crate::error::Result;
 use crate::model::moment::checked;
@@ -69,6 +76,8 @@ pub struct Model {
     /// then off by at most twice this share of the cloud's radius. 0, which leaves out nothing, in
     /// every other rule.
     pub omit: f64,
+    /// What moves tokens beside attention.
+    pub terms: Terms,
 }
 
 impl Model {
@@ -77,7 +86,7 @@ impl Model {
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
         let update = Update::Average { gain, preconditioner: None };
-        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0 }
+        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default() }
     }
 
     /// The name of the system in configs (docs/equations.md).
@@ -226,6 +235,10 @@ impl Model {
             });
             all.extend(preconditioner.as_ref().map(|p| ("model.p.factor".to_owned(), &p.factor)));
         }
+        all.extend(self.terms.noise.as_ref().map(|noise| ("model.noise".to_owned(), &noise.kappa)));
+        if let Update::Flow { geometry: Geometry::Normalised(Scheme::Ngpt { speed }), .. } = &self.update {
+            all.push(("model.speed".to_owned(), speed));
+        }
         for (h, head) in self.heads.iter().enumerate() {
             all.push((format!("model.{}.factor", self.scores_name(h)), &head.scores.factor));
             all.push((format!("model.{}.factor", self.values_name(h)), &head.values.factor));
@@ -233,10 +246,19 @@ impl Model {
         all
     }
 
+    /// True if steps draw, so that runs of two seeds differ.
+    pub fn draws(&self) -> bool {
+        matches!(self.rule, Rule::Markov { .. }) || self.terms.noise.is_some()
+    }
+
     /// True if every step applies one and the same map, so that a state that a step does not move
     /// is a fixed point.
     pub fn is_autonomous(&self) -> bool {
-        !matches!(self.rule, Rule::Markov { .. })
+        !self.draws()
+            && !matches!(
+                &self.update,
+                Update::Flow { geometry: Geometry::Normalised(Scheme::Mix { .. } | Scheme::Cod), .. }
+            )
             && !matches!(&self.update, Update::Flow { geometry: Geometry::Rescaled, .. })
             && self.schedules().iter().all(|(_, schedule)| schedule.is_constant())
     }

@@ -4,6 +4,7 @@ use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
+use crate::model::scheme::Scheme;
 use crate::model::sparse::Sparse;
 use crate::model::strip_form::StripForm;
 use crate::schedule::Schedule;
@@ -242,6 +243,8 @@ pub enum Geometry {
     Sphere,
     /// xᵀWx = 1, W symmetric positive definite: f = y − x·(xᵀWy)/(xᵀWx), retraction x/sqrt(xᵀWx).
     Ellipsoid(Matrix),
+    /// The directions x/|x|, under a scheme of normalisation: on the sphere, or in R^d.
+    Normalised(Scheme),
     /// z = e^{−tV}x in R^d: f = V Σ_j w_ij (z_j − z_i) with the scores of x = e^{tV}z; no
     /// retraction.
     Rescaled,
@@ -252,18 +255,19 @@ impl Geometry {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Flat => "flat",
-            Self::Sphere => "sphere",
+            Self::Sphere | Self::Normalised(_) => "sphere",
             Self::Ellipsoid(_) => "ellipsoid",
             Self::Rescaled => "rescaled",
         }
     }
 
-    /// Moves x onto the geometry along its ray. The result for a zero token, which has no ray, is
+    /// Moves x onto the geometry at the start of a run along its ray. The result for a zero token, which has no ray, is
     /// not finite.
     pub fn retract(&self, x: &mut [f64]) {
         let square = match self {
             Self::Flat | Self::Rescaled => return,
-            Self::Sphere => x.iter().map(|v| v * v).sum::<f64>(),
+            Self::Normalised(scheme) if !scheme.is_on_sphere(0.0) => return,
+            Self::Sphere | Self::Normalised(_) => x.iter().map(|v| v * v).sum::<f64>(),
             Self::Ellipsoid(w) => w.apply(x).iter().zip(x.iter()).map(|(a, b)| a * b).sum(),
         };
         let norm = square.sqrt();

@@ -28,12 +28,24 @@ impl Model {
             Update::Flow { dt, integrator, .. } => format!(", {} with dt = {}", integrator.name(), num::short(*dt)),
         };
         let distance = if self.scoring == Scoring::Distance { " by distance" } else { "" };
+        let units = self
+            .terms
+            .perceptron
+            .as_ref()
+            .map_or(String::new(), |perceptron| format!(", perceptron of {}", perceptron.omega.len()));
+        let scheme = match &self.update {
+            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => format!(", {} normalisation", scheme.name()),
+            _ => String::new(),
+        };
+        let noise = self.terms.noise.as_ref().map_or(String::new(), |noise| {
+            format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
+        });
         let causal = if self.mask == Mask::Causal { ", causal" } else { "" };
         let name = match self.name() {
             "frank-wolfe" => "Frank–Wolfe".to_owned(),
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{distance}{what}{how}{causal}")
+        format!("{name}{scheme}{distance}{what}{how}{units}{noise}{causal}")
     }
 }

@@ -1,7 +1,8 @@
 //! Checks before the first step: every parameter against its domain.
 
 use super::{
-    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Rule, Scoring, StripForm, Update,
+    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Rule, Scheme, Scoring, StripForm,
+    Update,
 };
 use crate::error::{Error, Result};
 use crate::num;
@@ -26,6 +27,8 @@ impl Model {
         }
         self.validate_rule()?;
         self.validate_scoring(d)?;
+        self.validate_noise()?;
+        self.validate_perceptron(d)?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
             Update::Average { .. } => {}
@@ -43,6 +46,10 @@ impl Model {
             self.gamma_at(at)?;
             self.delta_at(at)?;
             self.beta_at(at)?;
+            if let Update::Flow { geometry: Geometry::Normalised(scheme), .. } = &self.update {
+                scheme.length_at(at)?;
+            }
+            self.terms.noise.as_ref().map_or(Ok(0.0), |noise| noise.kappa_at(at))?;
             for h in 0..self.heads.len() {
                 self.score_factor(h, at)?;
                 self.value_factor(h, at)?;
@@ -125,6 +132,40 @@ impl Model {
         Ok(())
     }
 
+    fn validate_noise(&self) -> Result<()> {
+        let Some(noise) = &self.terms.noise else { return Ok(()) };
+        match &self.update {
+            Update::Flow { geometry: Geometry::Sphere, integrator: Integrator::Rk4, .. } => {
+                refuse("integrator", "is rk4 but model.noise is given, which no order four holds for; take euler")
+            }
+            Update::Flow { geometry: Geometry::Sphere, .. } => Ok(()),
+            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => {
+                let (kappa, name) = (&noise.kappa, scheme.name());
+                refuse("noise", format!("is {kappa} but model.normalisation is {name}; it goes with post alone"))
+            }
+            _ => {
+                let (kappa, name) = (&noise.kappa, self.name());
+                refuse("noise", format!("is {kappa} but rule {name} has no sphere to move along; leave it out"))
+            }
+        }
+    }
+
+    fn validate_perceptron(&self, d: usize) -> Result<()> {
+        let Some(perceptron) = &self.terms.perceptron else { return Ok(()) };
+        let units = perceptron.dimension();
+        match &self.update {
+            Update::Flow { geometry: Geometry::Sphere, .. } if units == d => Ok(()),
+            Update::Flow { geometry: Geometry::Sphere, .. } => {
+                refuse("perceptron.a", format!("has units in R^{units} but the tokens have d = {d}"))
+            }
+            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => {
+                let name = scheme.name();
+                refuse("perceptron", format!("is given but model.normalisation is {name}; it goes with post alone"))
+            }
+            _ => refuse("perceptron", format!("is given but rule {} has no sphere; leave it out", self.name())),
+        }
+    }
+
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
         if !(dt.is_finite() && dt > 0.0) {
             return refuse("dt", format!("is {}; it must be finite and above 0", num::short(dt)));
@@ -145,6 +186,7 @@ impl Model {
                     Err(Error::input("rule rescaled needs one head, softmax weights and a v that is constant in time"))
                 }
             },
+            Geometry::Normalised(scheme) => validate_scheme(scheme, integrator),
             Geometry::Flat | Geometry::Sphere => Ok(()),
         }
     }
@@ -163,7 +205,8 @@ impl Model {
                 geometry.retract(row);
                 // A zero norm gives NaN, one that overflows a zero token.
                 let lost = row.iter().any(|v| !v.is_finite()) || row.iter().all(|&v| v == 0.0);
-                if lost && matches!(geometry, Geometry::Sphere | Geometry::Ellipsoid(_)) {
+                let round = matches!(geometry, Geometry::Sphere | Geometry::Ellipsoid(_) | Geometry::Normalised(_));
+                if lost && round {
                     return Err(Error::input(format!(
                         "token {i} is {:?}, which has no direction; every token of rule {} must be nonzero with a finite norm",
                         tokens.row(i),
@@ -177,6 +220,18 @@ impl Model {
             Precision::F64 => Coordinates::F64(x),
         };
         Tokens::from_flat(n, d, coordinates)
+    }
+}
+
+fn validate_scheme(scheme: &Scheme, integrator: Integrator) -> Result<()> {
+    let name = scheme.name();
+    match scheme {
+        Scheme::Mix { switch } if !switch.is_finite() => refuse("switch", format!("is {switch}; it must be finite")),
+        _ if integrator == Integrator::EulerRenorm && !scheme.keeps_length() => {
+            let why = format!("is euler-renorm but {name} normalisation has no norm to return to");
+            refuse("integrator", format!("{why}; it must be euler or rk4"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -197,7 +252,7 @@ fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Gain, Head, Mask, Operator};
+    use crate::model::{Gain, Head, Mask, Operator, Terms};
     use crate::schedule::Schedule;
 
     fn schedule(text: &str) -> Schedule {
@@ -215,7 +270,7 @@ mod tests {
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
         let update = Update::Flow { dt, integrator, geometry };
-        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0 }
+        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::alignment::scored;
 use super::points::{Distinct, Points};
-use crate::model::{Geometry, Mask, Model, Moment, Rule, Scoring, StripForm, Update};
+use crate::model::{Geometry, Mask, Model, Moment, Perceptron, Rule, Scoring, StripForm, Update};
 use crate::num::{dot, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
@@ -75,11 +75,30 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
             let is_plain = head.scores.is_identity() && head.values.is_identity();
             let beta = model.beta_at(at).ok().filter(|beta| *beta > 0.0);
             let has_energy = is_plain && model.heads.len() == 1 && model.mask == Mask::Full;
-            sphere_energy(cloud, beta.filter(|_| has_energy)?, 0.0).value
+            let beta = beta.filter(|_| has_energy)?;
+            match (&model.terms.perceptron, &model.rule) {
+                (None, _) => sphere_energy(cloud, beta, 0.0).value,
+                // Only without a divisor of its own does a row climb one energy with its perceptron.
+                (Some(perceptron), Rule::Exponential { origin, .. }) => {
+                    sphere_energy(cloud, beta, *origin).value + potential(cloud, perceptron)
+                }
+                _ => return None,
+            }
         }
         _ => return None,
     };
     value.is_finite().then_some(value)
+}
+
+/// ½·mean over tokens of Σ_k ω_k φ(<a_k, x>), φ' = 2σ (arXiv 2601.21366).
+fn potential(cloud: &Distinct, perceptron: &Perceptron) -> f64 {
+    let of = |x: &[f64]| -> f64 {
+        let units = perceptron.units(x.len());
+        units.map(|(omega, a)| omega * perceptron.activation.potential(dot(a, x))).sum()
+    };
+    let weights = cloud.weight.iter().map(|&w| f64::from(w));
+    let n: f64 = weights.clone().sum();
+    cloud.points.rows().zip(weights).map(|(x, w)| w * of(x)).sum::<f64>() / (2.0 * n)
 }
 
 /// J of every point, for B as scores of a Frank–Wolfe model; its duality gap is

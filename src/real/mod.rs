@@ -19,7 +19,11 @@
 use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
-use crate::model::{Geometry, Integrator, Mask, Matrix, Model, Moment, Rule, Scoring, Sparse, StripForm, Update};
+use crate::model::{
+    self, Geometry, Integrator, Mask, Matrix, Model, Moment, Perceptron, Rule, Scheme, Scoring, Sparse, StripForm,
+    Update,
+};
+use crate::normal;
 
 /// A linear map at one time, `factor · matrix`.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +107,8 @@ pub struct Stage {
     pub weights: Weights,
     /// The heads.
     pub heads: Vec<Head>,
+    /// The length that outputs y are brought to, if they are.
+    pub length: Option<f64>,
 }
 
 /// Motion of a token, given its output y.
@@ -126,6 +132,25 @@ pub enum Motion {
     },
 }
 
+/// Noise of one step on a sphere: √(2dt/κ)·P_x ξ is added to every token before its retraction, ξ =
+/// [`crate::normal::normals_at`]`(seed, t, i)`, or without i where all have one ξ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// κ.
+    pub kappa: f64,
+    /// One ξ for all tokens.
+    pub common: bool,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Noise {
+    /// ξ of token i at step t.
+    pub fn draws(&self, t: u64, i: usize, d: usize) -> Vec<f64> {
+        normal::normals_at(self.seed, t, (!self.common).then_some(i as u64), d)
+    }
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -141,6 +166,12 @@ pub struct Step {
     pub motion: Motion,
     /// The largest share of a row's softmax mass that an engine may leave out.
     pub omit: f64,
+    /// Noise.
+    pub noise: Option<Noise>,
+    /// Σ_k ω_k σ(<a_k, x>) a_k, added to outputs.
+    pub perceptron: Option<Perceptron>,
+    /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
+    pub directions: bool,
 }
 
 /// The steps of one run, made on demand.
@@ -172,12 +203,31 @@ impl Steps {
                 (&[0.0], Motion::Average { gamma: model.gamma_at(start)?, preconditioner })
             }
             Update::Flow { dt, integrator, geometry } => {
-                let motion = Motion::Flow { dt: *dt, integrator: *integrator, geometry: geometry.clone() };
+                let geometry = match geometry {
+                    Geometry::Normalised(scheme) if scheme.is_on_sphere(start.time) => Geometry::Sphere,
+                    Geometry::Normalised(_) => Geometry::Flat,
+                    other => other.clone(),
+                };
+                let motion = Motion::Flow { dt: *dt, integrator: *integrator, geometry };
                 (integrator.stages(), motion)
             }
         };
         let stages = fractions.iter().map(|&f| self.stage(model.moment(t, f))).collect::<Result<_>>()?;
-        Ok(Step { t, mask: model.mask, scoring: model.scoring, stages, motion, omit: model.omit })
+        let perceptron = model.terms.perceptron.clone();
+        let directions = self.scheme().is_some_and(|scheme| !scheme.is_on_sphere(start.time));
+        let drawn = |noise: &model::Noise| -> Result<Noise> {
+            Ok(Noise { kappa: noise.kappa_at(start)?, common: noise.common, seed: noise.seed })
+        };
+        let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
+        let (mask, scoring, omit) = (model.mask, model.scoring, model.omit);
+        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, directions })
+    }
+
+    fn scheme(&self) -> Option<&Scheme> {
+        match &self.model.update {
+            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => Some(scheme),
+            _ => None,
+        }
     }
 
     fn stage(&self, moment: Moment) -> Result<Stage> {
@@ -194,13 +244,15 @@ impl Steps {
             Rule::Markov { seed, .. } => Weights::Drawn { beta, seed },
         };
         let heads = (0..model.heads.len()).map(|h| self.head(h, moment)).collect::<Result<_>>()?;
-        Ok(Stage { moment, weights, heads })
+        let length = self.scheme().map_or(Ok(None), |scheme| scheme.length_at(moment))?;
+        Ok(Stage { moment, weights, heads, length })
     }
 
     fn head(&self, h: usize, moment: Moment) -> Result<Head> {
         let (model, head) = (&self.model, &self.model.heads[h]);
         let linear = |factor, matrix: &Matrix| Linear { factor, matrix: matrix.clone() };
-        let values = linear(model.value_factor(h, moment)?, &head.values.matrix);
+        let turned = self.scheme().map_or(1.0, |scheme| scheme.factor_at(moment));
+        let values = linear(turned * model.value_factor(h, moment)?, &head.values.matrix);
         let scores = linear(model.score_factor(h, moment)?, &head.scores.matrix);
         let scores = match model.update {
             Update::Flow { geometry: Geometry::Rescaled, .. } => rescaled(&scores, &values, moment, self.d)?,
@@ -238,7 +290,7 @@ fn rescaled(scores: &Linear, values: &Linear, moment: Moment, d: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Gain, Operator};
+    use crate::model::{Gain, Operator, Terms};
     use crate::schedule::Schedule;
 
     /// If stage times were wrong, rk4 would be of order one for every scheduled parameter.
@@ -251,6 +303,7 @@ mod tests {
             update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
             scoring: Scoring::Inner,
             omit: 0.0,
+            terms: Terms::default(),
         };
         let step = Steps::new(&model, 3).at(4).unwrap();
         let times: Vec<f64> = step.stages.iter().map(|s| s.moment.time).collect();

@@ -1,7 +1,9 @@
 //! The mathematics: every system in f64, on real numbers as far as f64 goes, read aloud from
 //! [`crate::real`].
 
-use crate::model::{Geometry, Integrator, Scoring, Sparse, StripForm};
+use std::borrow::Cow;
+
+use crate::model::{Activation, Geometry, Integrator, Scoring, Sparse, StripForm};
 use crate::num;
 use crate::outcome::Strips;
 use crate::real::{Head, Motion, Stage, Step, Weights};
@@ -53,6 +55,16 @@ impl State {
     /// The tokens, widened.
     pub fn new(tokens: &Tokens) -> Self {
         Self { n: tokens.n(), d: tokens.d(), x: tokens.to_f64() }
+    }
+
+    /// The tokens that rows attend with and to: these, or their directions.
+    pub fn attending(&self, step: &Step) -> Cow<'_, Self> {
+        if !step.directions {
+            return Cow::Borrowed(self);
+        }
+        let mut directions = self.clone();
+        directions.x.chunks_exact_mut(self.d).for_each(|row| Geometry::Sphere.retract(row));
+        Cow::Owned(directions)
     }
 
     /// x_i.
@@ -178,14 +190,34 @@ impl State {
         (0..self.d).map(|k| sum(k) / attention.total).collect()
     }
 
+    /// y_i, given the attention of each head.
+    pub fn output(&self, stage: &Stage, attended: &[Attention]) -> Vec<f64> {
+        let zero = vec![0.0; self.d];
+        let heads = stage.heads.iter().zip(attended);
+        let mut y = heads.fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))));
+        if let Some(length) = stage.length {
+            let norm = dot(&y, &y).sqrt();
+            y.iter_mut().for_each(|y| *y = length * (*y / norm));
+        }
+        y
+    }
+
     /// Direction of row i at one stage, given the attention of each head: `y_i − x_i` in an
     /// average, the field in a flow.
     fn direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);
         let output = || {
-            let zero = vec![0.0; self.d];
-            heads().fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))))
+            let mut y = self.output(stage, attended);
+            for (omega, a) in step.perceptron.iter().flat_map(|p| p.units(self.d).filter(|(omega, _)| *omega != 0.0)) {
+                let s = dot(a, x);
+                let sigma = match step.perceptron.as_ref().map(|p| p.activation) {
+                    Some(Activation::Tanh) => libm::tanh(s),
+                    _ => s.max(0.0),
+                };
+                y = add(&y, omega * sigma, a);
+            }
+            y
         };
         match &step.motion {
             Motion::Average { .. } => {
@@ -198,7 +230,7 @@ impl State {
             }
             Motion::Flow { integrator: Integrator::EulerRenorm, .. } => output(),
             Motion::Flow { geometry, .. } => match geometry {
-                Geometry::Flat => output(),
+                Geometry::Flat | Geometry::Normalised(_) => output(),
                 Geometry::Sphere => {
                     let y = output();
                     add(&y, -dot(x, &y), x)
@@ -218,10 +250,11 @@ impl State {
     /// The direction of every row at one stage, and what its first head attended to.
     fn directions(&self, step: &Step, stage: &Stage) -> (Vec<f64>, Strips) {
         let (mut all, mut strips) = (Vec::with_capacity(self.x.len()), Strips::default());
+        let keys = self.attending(step);
         for i in 0..self.n {
             let attended: Vec<Attention> =
-                stage.heads.iter().map(|head| self.attention(step, stage, head, i)).collect();
-            all.extend(self.direction(step, stage, i, &attended));
+                stage.heads.iter().map(|head| keys.attention(step, stage, head, i)).collect();
+            all.extend(keys.direction(step, stage, i, &attended));
             strips.argmax.push(attended[0].argmax as u32);
             strips.count.push(attended[0].weights.len() as u32);
         }
@@ -257,6 +290,7 @@ impl State {
                     }
                 };
                 let mut next = self.ahead(*dt, &along);
+                next.x.chunks_exact_mut(self.d).enumerate().for_each(|(i, row)| self.shake(step, i, row));
                 next.x.chunks_exact_mut(self.d).for_each(|row| geometry.retract(row));
                 next
             }
@@ -279,11 +313,11 @@ impl State {
     /// Token i after a step and before its retraction, from [`State::stage_states`] and what each
     /// head attends to at the first stage.
     pub fn advanced(states: &[Self], step: &Step, i: usize, attended: &[Attention]) -> Vec<f64> {
-        let k1 = states[0].direction(step, &step.stages[0], i, attended);
+        let k1 = states[0].attending(step).direction(step, &step.stages[0], i, attended);
         let Motion::Flow { dt, integrator, .. } = &step.motion else { return states[0].averaged(step, i, &k1) };
         let along = if *integrator == Integrator::Rk4 {
             let at = |s: usize| {
-                let (state, stage) = (&states[s], &step.stages[s]);
+                let (state, stage) = (states[s].attending(step), &step.stages[s]);
                 let attended: Vec<_> = stage.heads.iter().map(|h| state.attention(step, stage, h, i)).collect();
                 state.direction(step, stage, i, &attended)
             };
@@ -292,7 +326,20 @@ impl State {
         } else {
             k1
         };
-        add(states[0].row(i), *dt, &along)
+        let mut moved = add(states[0].row(i), *dt, &along);
+        states[0].shake(step, i, &mut moved);
+        moved
+    }
+
+    /// Adds √(2dt/κ)·P_x ξ to what token i moves to.
+    fn shake(&self, step: &Step, i: usize, moved: &mut [f64]) {
+        let (Some(noise), Motion::Flow { dt, .. }) = (step.noise, &step.motion) else { return };
+        let (x, draws) = (self.row(i), noise.draws(step.t, i, self.d));
+        let along = dot(x, &draws);
+        let strength = (2.0 * dt / noise.kappa).sqrt();
+        for (moved, (xi, x)) in moved.iter_mut().zip(draws.iter().zip(x)) {
+            *moved += strength * (xi - along * x);
+        }
     }
 
     /// `X + time·direction`.

@@ -4,7 +4,9 @@
 use crate::error::Result;
 use crate::exact::Grid;
 use crate::init::{Cloud, CloudSample};
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
+use crate::model::{
+    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Terms, Update,
+};
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
 
@@ -113,6 +115,7 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
         update: Update::Flow { dt: 0.1, integrator, geometry },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);

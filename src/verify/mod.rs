@@ -266,7 +266,8 @@ impl<'a> Verifier<'a> {
     ) {
         let states = reference::real::State::new(before).stage_states(step);
         let bounds = RealBounds::new(step, &states, before.precision(), rounding);
-        let (state, stage) = (&states[0], &step.stages[0]);
+        let (keys, stage) = (states[0].attending(step), &step.stages[0]);
+        let state = &*keys;
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let place = Place { step: step.t, token: self.rows[r] };

@@ -44,6 +44,12 @@
 //!   its error. Relative to the own token D grows by (1 + Σ|V_h|)(η + cμ); on the sphere to D(1+μ²) + 2.02μYη + cY(1+μ²), on the
 //!   ellipsoid, κ² its condition number, to D(1+κ) + 4κ²Yη/(|x_i| − η) + p·cY(1+κ²); p = √d where W is dense, as
 //!   ||W||x|| ≤ √d·λ_max|x|, and 1 elsewhere.
+//! * **Directions.** Where rows attend with x/|x|, X, R and q are those of the directions, and their η is 2η/min|x_j| +
+//!   2(d+8)ρ. An output that is brought to the length ℓ is off by |ℓ|(2(D + c(Y + X))/|y_i| + c), and bounded by |ℓ|.
+//! * **Perceptron.** σ grows by 1 at most and is 0 at 0. Of K units each adds |ω||a|(|a|(η + (2d + 24 + K)ρμ) + 8ρ) to D, the
+//!   last for tanh, and |ω||a|²μ to Y.
+//! * **Noise.** A draw is off by 16ρ·6.6 and ends at 6.6 ([`crate::normal`]), P_x of it, ν = √(2/(κ·dt)) times, by
+//!   N = ν(106ρ√d + 4(d+4)ρ|ξ|)(1+μ²), which is added to D, as ν|ξ|(1+μ²) is to Y.
 //! * **Stages.** η of a stage is 1.01 times its share of dt times the largest D of the one before,
 //!   and 8ρ times the larger X of the two. The step to v is off by e = 1.01·dt·(weighted D) +
 //!   16ρ(|v| + |x|), or γ|P|D + 8(d+4)ρ(1 + |P|)(|v| + |x|). For any norm, |v/|v| − w/|w|| ≤ 2|v −
@@ -53,6 +59,8 @@
 //!
 //! Norms, κ, σ and R are taken with a hundredth to spare, for their own rounding. `tests/bounds.py`
 //! computes all of this from this text.
+
+use std::borrow::Cow;
 
 use crate::engine::Rounding;
 use crate::model::{Geometry, Integrator, Matrix, Scoring, Sparse, StripForm};
@@ -104,6 +112,8 @@ impl Arithmetic {
 pub(super) struct RealBounds<'a> {
     step: &'a Step,
     states: &'a [State],
+    /// The tokens that rows attend with and to at each stage.
+    keys: Vec<Cow<'a, State>>,
     by: Arithmetic,
     /// κ, and the smallest root of W's eigenvalues.
     condition: f64,
@@ -134,17 +144,26 @@ impl<'a> RealBounds<'a> {
         } else if let Motion::Flow { geometry: Geometry::Ellipsoid(w), .. } = &step.motion {
             smallest = w.entry(0, 0).sqrt();
         }
+        let keys = states.iter().map(|state| state.attending(step)).collect();
         let mut bounds =
-            Self { step, states, by, condition, smallest, products, stages: Vec::new(), directions: Vec::new() };
+            Self { step, states, keys, by, condition, smallest, products, stages: Vec::new(), directions: Vec::new() };
         let mut apart = 0.0;
         for (s, state) in states.iter().enumerate() {
-            bounds.stages.push((longest(&state.x, d), radius(state), apart));
+            let keys = &bounds.keys[s];
+            let turned = if step.directions {
+                let least = state.x.chunks_exact(d).map(length).fold(f64::INFINITY, f64::min);
+                2.0 * apart / least + 2.0 * (d as f64 + 8.0) * by.rows
+            } else {
+                apart
+            };
+            let (most, radius) = (longest(&keys.x, d), radius(keys));
+            bounds.stages.push((most, radius, turned));
             if states.len() > 1 {
                 let all: Vec<f64> = (0..state.n).map(|i| bounds.direction(s, i, None)).collect();
                 let worst = all.iter().copied().fold(0.0, worse);
                 let Motion::Flow { dt, .. } = &step.motion else { break };
                 let share = [0.5, 0.5, 1.0, 0.0][s];
-                let reach = states.get(s + 1).map_or(0.0, |next| longest(&next.x, d)).max(bounds.stages[s].0);
+                let reach = states.get(s + 1).map_or(0.0, |next| longest(&next.x, d)).max(longest(&state.x, d));
                 apart = 1.01 * share * dt * worst + 8.0 * by.rows * reach;
                 bounds.directions.push(all);
             }
@@ -157,7 +176,7 @@ impl<'a> RealBounds<'a> {
         if self.step.scoring == Scoring::Distance {
             return 0.0;
         }
-        let (state, (largest, _, apart)) = (&self.states[s], self.stages[s]);
+        let (state, (largest, _, apart)) = (&self.keys[s], self.stages[s]);
         let (x, d) = (state.row(i), state.d as f64);
         let (q, a) = (length(&head.scores.apply(x)), head.scores.factor.abs() * norm(&head.scores.matrix, state.d));
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
@@ -179,7 +198,7 @@ impl<'a> RealBounds<'a> {
     pub(super) fn threshold(&self, head: &Head, i: usize, weights: Weights, max: f64) -> f64 {
         let error = self.score(0, head, i);
         let Weights::Strip { delta, form } = weights else { return 2.0 * error };
-        let state = &self.states[0];
+        let state = &self.keys[0];
         let (x, query) = (state.row(i), head.scores.apply(state.row(i)));
         let c = 4.0 * (state.d as f64 + 4.0) * self.by.rows;
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
@@ -208,7 +227,7 @@ impl<'a> RealBounds<'a> {
 
     /// V and ν of sparse weights of row i.
     pub(super) fn sparse(&self, s: usize, head: &Head, i: usize, beta: f64, form: Sparse) -> (f64, f64) {
-        let (levels, end) = self.states[s].levels(self.step, head, i, beta, form);
+        let (levels, end) = self.keys[s].levels(self.step, head, i, beta, form);
         let m = levels.len() as f64;
         let error = beta * self.score(s, head, i);
         let spread = 1.01 * error + 12.0 * self.by.rows * (1.0 + 2.0 * error);
@@ -251,18 +270,25 @@ impl<'a> RealBounds<'a> {
             }
             Weights::Linear { beta, .. } => {
                 let error = beta * self.score(s, head, i);
-                let mass = beta * length(&head.scores.apply(self.states[s].row(i))) * largest;
+                let mass = beta * length(&head.scores.apply(self.keys[s].row(i))) * largest;
                 Mean { error: (1.01 * error + 8.0 * self.by.rows * mass) * reach + mass * (sums * reach + apart), mass }
             }
             Weights::Exponential { beta, origin } => {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);
-                let top = length(&head.scores.apply(self.states[s].row(i))) * largest;
+                let top = length(&head.scores.apply(self.keys[s].row(i))) * largest;
                 let mass = (beta * (top - origin)).exp();
                 let more = 4.0 * self.by.rows * beta * (top + origin.abs());
                 let off = (most + more).exp() * (spread + more + slope) + (-self.by.cut).exp();
                 Mean { error: mass * ((off + sums) * reach + apart), mass }
             }
         }
+    }
+
+    /// |y_i| at a stage before it is brought to a length.
+    pub(super) fn output(&self, s: usize, i: usize) -> f64 {
+        let (stage, keys) = (&self.step.stages[s], &self.keys[s]);
+        let attended: Vec<_> = stage.heads.iter().map(|head| keys.attention(self.step, stage, head, i)).collect();
+        length(&keys.output(&Stage { length: None, ..stage.clone() }, &attended))
     }
 
     /// Error of row i's direction at a stage. `undecided` marks heads of which nothing is known but
@@ -280,13 +306,33 @@ impl<'a> RealBounds<'a> {
             values += v;
         }
         let c = 8.0 * (d + 4.0) * self.by.rows;
+        if let Some(wanted) = stage.length {
+            let wanted = wanted.abs();
+            error = wanted * (2.0 * (error + c * (size + largest)) / self.output(s, i) + c);
+            size = wanted;
+        }
         let (x, reach) = (length(state.row(i)), largest + apart);
+        if let Some(perceptron) = &self.step.perceptron {
+            let count = perceptron.omega.len() as f64;
+            for (omega, a) in perceptron.units(state.d) {
+                let (omega, a) = (omega.abs(), length(a));
+                error +=
+                    omega * a * (a * (apart + (2.0 * d + 24.0 + count) * self.by.rows * reach) + 8.0 * self.by.rows);
+                size += omega * a * a * reach;
+            }
+        }
+        if let (Some(noise), Motion::Flow { dt, .. }) = (self.step.noise, &self.step.motion) {
+            let (strength, draws) = ((2.0 / (noise.kappa * dt)).sqrt(), length(&noise.draws(self.step.t, i, state.d)));
+            let square = 1.0 + reach * reach;
+            error += strength * (106.0 * d.sqrt() + 4.0 * (d + 4.0) * draws) * self.by.rows * square;
+            size += strength * draws * square;
+        }
         error += c * (size + largest);
         match &self.step.motion {
             Motion::Average { .. } => error + (1.0 + values) * (apart + c * reach),
             Motion::Flow { integrator: Integrator::EulerRenorm, .. } => error,
             Motion::Flow { geometry, .. } => match geometry {
-                Geometry::Flat => error,
+                Geometry::Flat | Geometry::Normalised(_) => error,
                 Geometry::Rescaled => error + (1.0 + values) * (apart + c * reach),
                 Geometry::Sphere => {
                     let square = 1.0 + reach * reach;

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::engine::Rounding;
 use crate::exact::Grid;
 use crate::model::{
-    Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Rule, Scoring, Sparse, StripForm,
+    Activation, Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Perceptron, Rule, Scoring, Sparse,
+    StripForm,
 };
-use crate::real::{Head, Linear, Motion, Stage, Step, Weights};
+use crate::real::{Head, Linear, Motion, Noise, Stage, Step, Weights};
 use crate::reference;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -148,14 +149,25 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
         Weights::Sparse { beta, form: Sparse::Entmax15 },
         Weights::Linear { beta, rectified: false },
     ][draw.below(8)];
-    let stages =
-        (0..stages).map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone() }).collect();
+    let plain = matches!(motion, Motion::Flow { geometry: Geometry::Flat | Geometry::Sphere, .. });
+    let length = (plain && draw.below(3) == 0).then(|| 0.5 + draw.below(3) as f64);
+    let round = matches!(motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && length.is_none();
+    let perceptron = (round && draw.below(2) == 0).then(|| {
+        let rows: Vec<Vec<f64>> = (0..3).map(|_| draw.reals(d)).collect();
+        Perceptron::new(draw.reals(3), &rows, Activation::Tanh).expect("a perceptron")
+    });
+    let directions = matches!(motion, Motion::Flow { geometry: Geometry::Flat, .. }) && draw.below(2) == 0;
+    let stages: Vec<Stage> = (0..stages)
+        .map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone(), length })
+        .collect();
     let mask = [Mask::Full, Mask::Causal][draw.below(2)];
-    Step { t: 0, mask, scoring, stages, motion, omit: [0.0, 1e-3][draw.below(2)] }
+    let noisy = matches!(&motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && stages.len() == 1;
+    let noise = noisy.then(|| Noise { kappa: 0.5 + draw.below(9) as f64, common: draw.below(2) == 0, seed: 3 });
+    Step { t: 0, mask, scoring, stages, motion, omit: [0.0, 1e-3][draw.below(2)], noise, perceptron, directions }
 }
 
 fn is_on_a_sphere(step: &Step) -> bool {
-    matches!(step.motion, Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. })
+    step.directions || matches!(step.motion, Motion::Flow { geometry: Geometry::Sphere | Geometry::Ellipsoid(_), .. })
 }
 
 /// A bound is worth what its derivation is: what a paper quotes must be what the documentation
@@ -191,14 +203,15 @@ fn bounds_in_real_numbers_are_those_derived() {
                 numbers.extend(stage.heads.iter().map(|head| bounds.score(s, head, i)));
             }
             for head in &first.heads {
-                let max = states[0].scores(&step, head, i).max;
+                let max = states[0].attending(&step).scores(&step, head, i).max;
                 numbers.push(bounds.threshold(head, i, first.weights, max));
             }
             if let Weights::Drawn { beta, .. } = first.weights {
                 numbers.extend(first.heads.iter().map(|head| bounds.level(head, i, beta)));
             }
             numbers.push(bounds.token(i, &before, &after, &undecided));
-            rows.push(json!({"token": i, "before": before, "after": after, "undecided": undecided}));
+            let draws = step.noise.map(|noise| noise.draws(step.t, i, d));
+            rows.push(json!({"draws": draws, "token": i, "before": before, "after": after, "undecided": undecided}));
         }
         let motion = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
@@ -213,8 +226,10 @@ fn bounds_in_real_numbers_are_those_derived() {
         let stage = |stage: &Stage| json!({"weights": weights(stage.weights), "heads": stage.heads.iter().map(head).collect::<Vec<_>>()});
         cases.push(json!({
             "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
-            "distance": step.scoring == Scoring::Distance, "causal": step.mask == Mask::Causal, "omit": step.omit, "motion": motion, "rows": rows,
+            "distance": step.scoring == Scoring::Distance, "causal": step.mask == Mask::Causal, "omit": step.omit, "kappa": step.noise.map(|noise| noise.kappa), "motion": motion, "rows": rows,
             "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
+            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "length": first.length,
+            "outputs": (0..states.len()).map(|s| (0..n).map(|i| bounds.output(s, i)).collect()).collect::<Vec<Vec<f64>>>(),
             "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
         }));
         ours.push(numbers);

@@ -208,6 +208,13 @@ fn ellipsoid_and_rescaled() {
     all_splits("clustering-hyperplane", &["run.precision=f32"], &REAL);
 }
 
+/// Draws go by the step, not by how many were drawn before; and lengths are in the state.
+#[test]
+fn noise_and_lengths() {
+    all_splits("sphere-noise", &["run.precision=f32", "tokens.n=40"], &REAL);
+    all_splits("pre-norm", &["run.precision=f32", "tokens.n=30"], &REAL);
+}
+
 /// An engine whose device is lost in mid-run.
 struct Doomed {
     inner: Box<dyn Engine>,

@@ -59,7 +59,7 @@ fn bounds(factory: &Factory) {
 /// stage sum no other way.
 fn long_sums(factory: &Factory) {
     for (case, (rule, d)) in
-        [(0, 2), (0, 20), (1, 3), (2, 20), (3, 3), (7, 2), (10, 3), (11, 2), (12, 3)].into_iter().enumerate()
+        [(0, 2), (0, 20), (1, 3), (2, 20), (3, 3), (7, 2), (10, 3), (11, 2), (12, 3), (13, 3)].into_iter().enumerate()
     {
         share(factory, rule, rule + 7 * case, 3001, d, Some(40));
     }
@@ -91,6 +91,8 @@ fn slices(_: &Factory) {
         (8, 3, Mask::Causal),
         (10, 3, Mask::Causal),
         (12, 3, Mask::Full),
+        (13, 5, Mask::Full),
+        (15, 3, Mask::Causal),
     ] {
         let model = model(rule, 1.0, d, mask);
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");

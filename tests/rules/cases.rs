@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Update};
+use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Terms, Update};
 use localmax::schedule::Schedule;
 use localmax::tokens::Precision;
 use serde_json::Value;
@@ -45,6 +45,7 @@ fn reproduce(factory: &Factory, name: &str) {
         },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     };
     for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-5)] {
         if precision == Precision::F64 && factory.precision == Precision::F32 {

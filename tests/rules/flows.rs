@@ -1,6 +1,6 @@
 //! Ellipsoids (arXiv 2412.02682), rescaled tokens (2305.05465), and what the integrators promise.
 
-use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Update};
+use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Terms, Update};
 use localmax::schedule::Schedule;
 
 use crate::Body;
@@ -53,7 +53,7 @@ fn heads(d: usize, values: bool) -> Vec<Head> {
 fn flow(heads: Vec<Head>, mask: Mask, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0 }
+    Model { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default() }
 }
 
 /// xᵀWx = 1 to the rounding of one retraction, whatever the heads do.

@@ -9,6 +9,9 @@ mod factories;
 mod flows;
 mod frank_wolfe;
 mod markov;
+mod noise;
+mod normalisation;
+mod perceptron;
 mod sphere;
 mod weights;
 #[path = "../zoo/mod.rs"]
@@ -27,6 +30,9 @@ fn main() {
         frank_wolfe::BODIES,
         averaging::BODIES,
         markov::BODIES,
+        noise::BODIES,
+        normalisation::BODIES,
+        perceptron::BODIES,
         sphere::BODIES,
         flows::BODIES,
         weights::BODIES,
@@ -34,7 +40,11 @@ fn main() {
     let mut trials = Vec::new();
     for factory in factories::all() {
         // The CPU engine meets its bounds in tests/verify, all instruction sets at once.
-        let more = if factory.precision == Precision::F32 { bounds::BODIES } else { &[] };
+        let more = match &factory.name[..] {
+            _ if factory.precision == Precision::F32 => bounds::BODIES,
+            "cpu_portable" => noise::LAWS,
+            _ => &[],
+        };
         for &(name, body) in bodies.iter().copied().flatten().chain(more) {
             let factory = factory.clone();
             let (title, missing) = (format!("{}::{name}", factory.name), factory.make.is_none());

@@ -1,7 +1,7 @@
 //! Attention on the sphere (arXiv 2312.10794, 2410.06833, 2411.04990).
 
 use localmax::error::Error;
-use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Update};
+use localmax::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Terms, Update};
 use localmax::schedule::Schedule;
 
 use crate::Body;
@@ -30,6 +30,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
         update: Update::Flow { dt, integrator, geometry: Geometry::Sphere },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     }
 }
 

@@ -5,7 +5,8 @@ use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
 use localmax::exact::Grid;
 use localmax::model::{
-    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Sparse, StripForm, Update,
+    Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring,
+    Sparse, StripForm, Terms, Update,
 };
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
@@ -56,7 +57,7 @@ fn matrix(seed: u64, d: usize) -> Operator {
 }
 
 /// How many kinds there are.
-pub(crate) const RULES: usize = 13;
+pub(crate) const RULES: usize = 20;
 
 /// The k-th kind of rule.
 pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
@@ -72,6 +73,7 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         update: Update::Flow { dt: 0.05, integrator, geometry },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     };
     match k {
         0 => average(softmax, Operator::identity()),
@@ -112,6 +114,23 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
             model
         }
         12 => flow(Rule::Linear { beta: b, rectified: true }, two(), Integrator::Euler, Geometry::Sphere),
+        13 | 14 => {
+            let integrator = [Integrator::Euler, Integrator::EulerRenorm][k - 13];
+            let noisy = flow(softmax, identity(), integrator, Geometry::Sphere);
+            noisy.noise(4.0, 11, k == 14).expect("a sphere")
+        }
+        15..19 => {
+            let speed = one(0.7);
+            let scheme = [Scheme::Pre, Scheme::Peri, Scheme::Ngpt { speed }, Scheme::Cod][k - 15].clone();
+            let integrator = [Integrator::Rk4, Integrator::Euler, Integrator::EulerRenorm, Integrator::Rk4][k - 15];
+            flow(softmax, two(), integrator, Geometry::Normalised(scheme))
+        }
+        19 => {
+            let units: Vec<Vec<f64>> = (0..3).map(|k| Random(k + 20).vector(d)).collect();
+            let activation = Activation::ALL[d % 2].0;
+            let perceptron = Perceptron::new(vec![0.5, -1.0, 2.0], &units, activation).expect("a perceptron");
+            flow(softmax, identity(), Integrator::Rk4, Geometry::Sphere).perceptron(perceptron).expect("a sphere")
+        }
         _ => {
             let heads = vec![Head { scores: Operator::identity(), values: matrix(6, d) }];
             flow(softmax, heads, Integrator::Rk4, Geometry::Rescaled)

@@ -12,10 +12,12 @@
 //! | `kernels` | scores of a tile, its weights, and the weighted sum of its keys |
 //! | `packet` | one packet of rows against all keys that they see |
 //! | `sparse` | weights of few keys |
+//! | `choose` | strips and draws |
 //! | `near` | the keys that softmax may leave out |
 //!
 //! Memory is O(n·d); no buffer grows with n².
 
+mod choose;
 mod cloud;
 mod kernels;
 mod near;
@@ -31,7 +33,7 @@ use rayon::prelude::*;
 use crate::choice::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::model::{Geometry, Integrator, Mask};
+use crate::model::{Activation, Geometry, Integrator, Mask, Perceptron};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Alone, Shared};
 use crate::real::{Motion, Stage, Step, Weights};
@@ -98,7 +100,10 @@ impl Engine for RealCpu {
 
     fn masks(&mut self, step: &engine::Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
         require_rows(rows, self.tokens.n())?;
-        let (step, x) = (step.real()?, self.tokens.to_f64());
+        let (step, mut x) = (step.real()?, self.tokens.to_f64());
+        if step.directions {
+            x = directions_of(&x, self.tokens.d());
+        }
         Ok(self.pool.install(|| match self.tokens.precision() {
             Precision::F32 => self.members::<f32>(step, rows, &x),
             Precision::F64 => self.members::<f64>(step, rows, &x),
@@ -194,6 +199,15 @@ impl RealCpu {
                     }
                 }
                 let mut next = ahead(&x, *dt, &k1);
+                if let Some(noise) = step.noise {
+                    let strength = (2.0 * dt / noise.kappa).sqrt();
+                    next.par_chunks_mut(d).zip(x.par_chunks(d)).enumerate().for_each(|(i, (next, x))| {
+                        let mut draws = noise.draws(step.t, i, d);
+                        let along = dot(x, &draws);
+                        add(&mut draws, -along, x);
+                        add(next, strength, &draws);
+                    });
+                }
                 next.chunks_exact_mut(d).for_each(|row| geometry.retract(row));
                 next
             }
@@ -216,6 +230,8 @@ impl RealCpu {
         x: &[f64],
         counters: &Counters,
     ) -> Result<(Vec<f64>, Strips)> {
+        let turned = step.directions.then(|| directions_of(x, self.tokens.d()));
+        let x = turned.as_deref().unwrap_or(x);
         if !self.may_omit(step, stage) {
             return self.directions_in_order::<W>(step, stage, x, None, counters);
         }
@@ -281,7 +297,11 @@ impl RealCpu {
                     }
                 }
                 for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
-                    project(&step.motion, stage, cloud.row(i as usize), y);
+                    let x = cloud.row(i as usize);
+                    if let Some(perceptron) = &step.perceptron {
+                        perceive(perceptron, x, y);
+                    }
+                    project(&step.motion, stage, x, y);
                 }
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
                 mine.keys.fetch_add(keys, Ordering::Relaxed);
@@ -302,8 +322,21 @@ fn is_relative(motion: &Motion) -> bool {
     matches!(motion, Motion::Average { .. } | Motion::Flow { geometry: Geometry::Rescaled, .. })
 }
 
+/// `y ← y + Σ_k ω_k σ(<a_k, x>) a_k`; units without a weight leave its bits.
+fn perceive(perceptron: &Perceptron, x: &[f64], y: &mut [f64]) {
+    for (omega, a) in perceptron.units(x.len()).filter(|(omega, _)| *omega != 0.0) {
+        let s = dot(a, x);
+        let sigma = if perceptron.activation == Activation::Tanh { libm::tanh(s) } else { s.max(0.0) };
+        add(y, omega * sigma, a);
+    }
+}
+
 /// Turns the output of the heads into the direction of one row.
 fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
+    if let Some(length) = stage.length {
+        let norm = dot(y, y).sqrt();
+        y.iter_mut().for_each(|y| *y = length * (*y / norm));
+    }
     match motion {
         Motion::Average { .. } => {
             // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is
@@ -314,7 +347,7 @@ fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
         }
         Motion::Flow { integrator: Integrator::EulerRenorm, .. } => {}
         Motion::Flow { geometry, .. } => match geometry {
-            Geometry::Flat | Geometry::Rescaled => {}
+            Geometry::Flat | Geometry::Normalised(_) | Geometry::Rescaled => {}
             Geometry::Sphere => add(y, -dot(x, y), x),
             Geometry::Ellipsoid(w) => {
                 let wx = w.apply(x);
@@ -322,6 +355,13 @@ fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
             }
         },
     }
+}
+
+/// The directions of tokens.
+fn directions_of(x: &[f64], d: usize) -> Vec<f64> {
+    let mut directions = x.to_vec();
+    directions.par_chunks_mut(d).for_each(|row| Geometry::Sphere.retract(row));
+    directions
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

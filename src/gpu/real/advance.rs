@@ -4,16 +4,36 @@ use crate::error::Result;
 use crate::gpu::memory::Name;
 use crate::gpu::real::head::is_relative;
 use crate::gpu::real::job::{
-    ADVANCE, DIRECT, ELLIPSOID, FINISH, FIRST, Job, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, WEIGHTED,
+    ADVANCE, COMMON, DIRECT, ELLIPSOID, FINISH, FIRST, Job, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, TANH,
+    WEIGHTED, pair,
 };
 use crate::gpu::real::kernels;
 use crate::gpu::real::matrices::Role;
 use crate::gpu::real::state::RealGpu;
 use crate::gpu::resident::Bound;
-use crate::model::{Geometry, Integrator};
+use crate::model::{Activation, Geometry, Integrator};
 use crate::real::{Linear, Motion, Step};
 
 impl RealGpu {
+    /// Adds the perceptron to the outputs of a slice.
+    pub(crate) async fn perceive(&mut self, job: &Job, step: &Step, source: Name) -> Result<()> {
+        let Some(perceptron) = &step.perceptron else { return Ok(()) };
+        let flags = if perceptron.activation == Activation::Tanh { TANH } else { 0 };
+        let job = Job { flags, width: perceptron.omega.len() as u32, ..*job };
+        let source = self.window_of(source, job.row_first);
+        self.push(&kernels::PERCEPTRON, job, &[("stage", source)]).await
+    }
+
+    /// Adds the step's noise to the outputs of a slice: ν·P_x ξ, so that dt of it is √(2dt/κ)·P_x ξ.
+    pub(crate) async fn shake(&mut self, job: &Job, step: &Step, source: Name) -> Result<()> {
+        let (Some(noise), Motion::Flow { dt, .. }) = (step.noise, &step.motion) else { return Ok(()) };
+        let flags = if noise.common { COMMON } else { 0 };
+        let gain = (2.0 / (noise.kappa * dt)).sqrt() as f32;
+        let job = Job { flags, gain, seed: pair(noise.seed), ..*job };
+        let source = self.window_of(source, job.row_first);
+        self.push(&kernels::NOISE, job, &[("stage", source)]).await
+    }
+
     /// Moves a slice from its outputs at stage s to the next stage, or to the next step.
     pub(crate) async fn advance(&mut self, job: &Job, step: &Step, s: usize, source: Name, target: Name) -> Result<()> {
         let last = s + 1 == step.stages.len();
@@ -49,7 +69,7 @@ impl RealGpu {
                 let job = Job { gain: gain as f32, weight, radius: 1.0, ..*job };
                 let mut flags = ADVANCE | sums;
                 match geometry {
-                    Geometry::Flat | Geometry::Rescaled => flags |= finish,
+                    Geometry::Flat | Geometry::Normalised(_) | Geometry::Rescaled => flags |= finish,
                     Geometry::Sphere => {
                         flags |= if projected { DIRECT | TANGENT } else { 0 };
                         flags |= if last { FINISH | RETRACT } else { 0 };

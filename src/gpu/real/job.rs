@@ -60,6 +60,10 @@ constants! {
     // Flags of other kernels.
     /// `queries`: the query is the product, not a multiple of the token.
     DENSE: u32 = 1;
+    /// `noise`: one field for all tokens.
+    COMMON: u32 = 1;
+    /// `perceptron`: σ = tanh.
+    TANH: u32 = 1;
     /// `merge`, `whole`: the row's argmax and number of keys are kept.
     RECORDED: u32 = 1;
     /// `apply`, `means`: the result is added to the one before.
@@ -87,7 +91,7 @@ job! {
     key_end: u32,
     /// Chunks in a line of partials.
     chunks: u32,
-    /// Keys in a line of scores.
+    /// Keys in a line of scores; units of a perceptron.
     width: u32,
     /// The key at the start of a line of scores.
     group_first: u32,

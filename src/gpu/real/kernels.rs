@@ -46,6 +46,14 @@ kernels! {
     DRAW = Kernel::new("draw", part!("real/draw"), |s| s.rows).of_every_d();
     /// Means over chunks.
     MEANS = Kernel::new("means", part!("real/means"), Span::threads_of_coordinates).of_every_d();
+    /// Keys of length 1.
+    TURN = Kernel::new("turn", part!("real/directions"), Span::threads_of_rows).of_every_d();
+    /// Outputs of one length.
+    LENGTHEN = Kernel::new("lengthen", part!("real/lengths"), Span::threads_of_rows).of_every_d();
+    /// Perceptron of every row.
+    PERCEPTRON = Kernel::new("perceptron", part!("real/perceptron"), Span::threads_of_rows).of_every_d();
+    /// Noise along the sphere.
+    NOISE = Kernel::new("noise", part!("real/noise"), Span::threads_of_rows).of_every_d();
     /// The motion.
     MOVES = Kernel::new("moves", part!("real/moves"), Span::threads_of_rows).of_every_d();
 }

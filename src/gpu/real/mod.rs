@@ -13,6 +13,8 @@
 //! | `whole` | weights that need all scores of a row at hand: sparse and linear ones |
 //! | `merge` | maximum, argmax, total; the strip's end; the chunk of the key drawn |
 //! | `draw`, `means` | that key; means over the chunks |
+//! | `turn`, `lengthen` | keys that are directions; outputs brought to a length |
+//! | `perceptron`, `noise` | what moves tokens beside attention: units; draws along the sphere |
 //! | `moves` | projection, integrator, retraction, the report |
 //!
 //! No buffer grows with n². A sum runs over keys of a chunk in index order, 8 or 128 at a time, and

@@ -15,6 +15,7 @@ use crate::gpu::resident::{Bound, Resident, within};
 use crate::gpu::table::{Kernel, Span, compile};
 use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
+use crate::normal::TAILS;
 use crate::outcome::Strips;
 use crate::real::{Linear, Stage};
 use crate::tokens::{Coordinates, Precision, Tokens};
@@ -77,6 +78,17 @@ impl RealGpu {
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
             resident.hold(Line::new(name, name.0, 16)).await?;
+        }
+        if model.terms.noise.is_some() {
+            let tails: Vec<u32> = TAILS.as_flattened().iter().map(|&c| (c as f32).to_bits()).collect();
+            resident.hold(Line::new(("tails", 0), "coefficients of normal draws", tails.len() as u64 * 4)).await?;
+            resident.write(("tails", 0), &tails).await?;
+        }
+        if let Some(perceptron) = &model.terms.perceptron {
+            let units = perceptron.units(d).flat_map(|(omega, a)| std::iter::once(omega).chain(a.iter().copied()));
+            let units: Vec<u32> = units.map(|v| (v as f32).to_bits()).collect();
+            resident.hold(Line::new(("units", 0), "units of a perceptron", units.len() as u64 * 4)).await?;
+            resident.write(("units", 0), &units).await?;
         }
         resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
         resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;

@@ -10,6 +10,7 @@ use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
 use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{leading_run, require_rows};
 use crate::gpu::share::{Computed, Share};
+use crate::gpu::table::Kernel;
 use crate::model::Mask;
 use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
@@ -194,6 +195,11 @@ impl RealGpu {
             for (h, head) in stage.heads.iter().enumerate() {
                 self.attend(&job, step, stage, head, h, s).await?;
             }
+            self.perceive(&job, step, source).await?;
+            if let Some(length) = stage.length {
+                self.push(&kernels::LENGTHEN, Job { radius: length as f32, ..job }, &[]).await?;
+            }
+            self.shake(&job, step, source).await?;
             self.advance(&job, step, s, source, target).await?;
             self.resident.queue.charge(f64::from(range.end - range.start) * f64::from(self.d)).await?;
         }
@@ -212,7 +218,8 @@ impl RealGpu {
             t: pair(step.t),
             ..Job::default()
         };
-        for kernel in [&kernels::EXTENT, &kernels::SCALE] {
+        let keys: &[&Kernel] = if step.directions { &[&kernels::TURN] } else { &[&kernels::EXTENT, &kernels::SCALE] };
+        for kernel in keys {
             let mut row = 0;
             while row < self.n {
                 let range = self.rows_at(row, f64::from(self.d), u32::MAX, self.n);

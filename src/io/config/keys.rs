@@ -9,7 +9,7 @@ pub(super) type Key = (&'static str, &'static str, &'static str);
 
 /// Every table with its keys; the empty name is the document. The rules add theirs to `model`.
 pub(super) const TABLES: [(&str, &[Key]); 5] = [
-    ("", &[("seed", "seed of generated tokens and of the draws of markov", "0")]),
+    ("", &[("seed", "seed of generated tokens and of the draws of markov and of noise", "0")]),
     (
         "tokens",
         &[
@@ -75,7 +75,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 20] = [
+pub(super) const PARAMETERS: [Key; 26] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
@@ -94,6 +94,16 @@ pub(super) const PARAMETERS: [Key; 20] = [
     ("heads", "heads of the ellipsoid; p and u are the identity unless given", "[{ p = 1, u = 1 }]"),
     ("normalized", "weights that sum to 1", "true"),
     ("origin", "with normalized = false: subtracted from every score", "0.0"),
+    ("normalisation", "where a layer normalises: post, pre, peri, mix, ngpt, cod", "\"post\""),
+    ("switch", "with normalisation = \"mix\": the time at which post becomes pre", "5.0"),
+    ("speed", "with normalisation = \"ngpt\": the length of a move in a unit of time, as alpha is written", "1.0"),
+    (
+        "perceptron",
+        "a perceptron beside attention; activation is relu or tanh",
+        "{ omega = [0.5], a = [[1, 0]], activation = \"relu\" }",
+    ),
+    ("noise", "inverse temperature of noise along the sphere, as alpha is written", "4.0"),
+    ("common", "with noise: one field for all tokens", "false"),
     ("dt", "length of a step of sphere, ellipsoid and rescaled", "0.1"),
     ("integrator", "euler, rk4, or on sphere and ellipsoid euler-renorm", "\"rk4\""),
 ];
@@ -106,7 +116,27 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
     ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v"]),
     ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "dt", "integrator"]),
-    ("sphere", &["beta", "weights", "omit", "q", "k", "v", "normalized", "origin", "dt", "integrator"]),
+    (
+        "sphere",
+        &[
+            "beta",
+            "weights",
+            "omit",
+            "q",
+            "k",
+            "v",
+            "normalized",
+            "origin",
+            "normalisation",
+            "switch",
+            "speed",
+            "perceptron",
+            "noise",
+            "common",
+            "dt",
+            "integrator",
+        ],
+    ),
     ("rescaled", &["a", "q", "k", "v", "dt", "integrator"]),
 ];
 

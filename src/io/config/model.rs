@@ -1,12 +1,15 @@
 //! The table `[model]`: the rules and their parameters.
 
 use super::keys::{RULES, foreign};
-use super::operator::{operator, scores, two_sided_scores};
+use super::operator::{operator, rows, scores, two_sided_scores};
 use super::section::{Field, Section};
 use crate::choice;
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
-use crate::model::{Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Rule, Scoring, Sparse, StripForm, Update};
+use crate::model::{
+    Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Perceptron, Rule, Scheme, Scoring,
+    Sparse, StripForm, Terms, Update,
+};
 use crate::schedule::Schedule;
 
 /// Reads the system; `seed` is for the draws of markov.
@@ -40,7 +43,11 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     };
     let update = match *name {
         "ellipsoid" => flow(section, Integrator::Rk4, Geometry::Ellipsoid(constant_matrix(section, "w")?))?,
-        "sphere" => flow(section, Integrator::EulerRenorm, Geometry::Sphere)?,
+        "sphere" => {
+            let geometry = sphere(section)?;
+            let is_round = !matches!(&geometry, Geometry::Normalised(scheme) if !scheme.keeps_length());
+            flow(section, if is_round { Integrator::EulerRenorm } else { Integrator::Euler }, geometry)?
+        }
         "rescaled" => {
             require_constant(section, "v", &heads[0].values.factor)?;
             flow(section, Integrator::Euler, Geometry::Rescaled)?
@@ -52,7 +59,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     };
     let omit = section.or("omit", 0.0, Field::number)?;
     let scoring = section.or("scores", Scoring::Inner, |field| field.parsed(Scoring::parse))?;
-    Ok(Model { rule, scoring, heads, mask, update, omit })
+    Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)? })
 }
 
 /// Localmax, whose δ is a radius where it is given as `epsilon`.
@@ -103,6 +110,53 @@ fn gain(section: &Section<'_>) -> Result<Gain> {
             need(section, "alpha", meaning).map(Gain::Alpha)
         }
     }
+}
+
+/// The sphere, or another scheme of normalisation than post.
+fn sphere(section: &Section<'_>) -> Result<Geometry> {
+    const NAMES: [(&str, &str); 6] =
+        [("post", "post"), ("pre", "pre"), ("peri", "peri"), ("mix", "mix"), ("ngpt", "ngpt"), ("cod", "cod")];
+    let read = |field: &Field<'_>| field.parsed(|text| choice::find(text, "normalisation", &NAMES));
+    let name = section.or("normalisation", "post", read)?;
+    for (key, of) in [("switch", "mix"), ("speed", "ngpt")] {
+        if let Some(field) = section.get(key).filter(|_| name != of) {
+            return Err(field.error(format!(" is of normalisation = {of:?}, not of {name:?}; leave it out")));
+        }
+    }
+    Ok(Geometry::Normalised(match name {
+        "pre" => Scheme::Pre,
+        "peri" => Scheme::Peri,
+        "mix" => {
+            Scheme::Mix { switch: section.need("switch", "the time at which post-norm becomes pre-norm")?.number()? }
+        }
+        "ngpt" => Scheme::Ngpt { speed: section.or("speed", Schedule::Constant(1.0), Field::schedule)? },
+        "cod" => Scheme::Cod,
+        _ => return Ok(Geometry::Sphere),
+    }))
+}
+
+/// What moves tokens beside attention.
+fn terms(section: &Section<'_>, seed: u64) -> Result<Terms> {
+    let mut terms = Terms::default();
+    let common = section.or("common", false, Field::boolean)?;
+    match (section.get("noise"), section.get("common")) {
+        (Some(field), _) => terms.noise = Some(Noise { kappa: field.schedule()?, common, seed }),
+        (None, Some(field)) => return Err(field.error(" is of model.noise, which is not given; leave it out")),
+        (None, None) => {}
+    }
+    if let Some(field) = section.get("perceptron") {
+        let parts =
+            field.section("a table { omega = ..., a = ..., activation = ... }", &["omega", "a", "activation"])?;
+        let a = rows(&parts.need("a", "the units a_k, [[...], ...] or \"file.npy\"")?)?;
+        let omega = parts.need("omega", "the weights of the units, a number for all or a list")?;
+        let omega = match omega.number() {
+            Ok(omega) => vec![omega; a.len()],
+            Err(_) => omega.list("a number or a list of numbers")?.iter().map(Field::number).collect::<Result<_>>()?,
+        };
+        let activation = parts.or("activation", Activation::default(), |field| field.parsed(Activation::parse))?;
+        terms.perceptron = Some(Perceptron::new(omega, &a, activation)?);
+    }
+    Ok(terms)
 }
 
 /// SA, or USA where the weights do not sum to 1.

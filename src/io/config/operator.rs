@@ -21,6 +21,17 @@ fn square(field: &Field<'_>) -> Result<Operator> {
     Ok(Operator { matrix: matrix.map_err(|e| field.blame(e))?, factor })
 }
 
+/// Rows of numbers, in the config or in a file.
+pub(super) fn rows(field: &Field<'_>) -> Result<Vec<Vec<f64>>> {
+    match &field.value.item {
+        Item::Text(text) if text.to_ascii_lowercase().ends_with(".npy") => {
+            npy::read_matrix(&field.file(text)?).map_err(|e| field.value.place.blame(e))
+        }
+        Item::List(_) => field.rows(),
+        _ => Err(field.expected("rows [[...], ...] or \"file.npy\"")),
+    }
+}
+
 /// A of the scores `<A x_i, x_j>`: `a`, or `q` and `k` with A = KᵀQ.
 pub(super) fn scores(section: &Section<'_>) -> Result<Operator> {
     match &sources(section)?[..] {

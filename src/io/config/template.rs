@@ -53,10 +53,10 @@ mod tests {
     fn every_line_of_the_template_reads() {
         let text = template().unwrap();
         for (rule, keys) in keys::RULES {
-            let other = |key: &str| match key {
-                "origin" | "epsilon" => true,
-                "gamma" | "q" | "k" => keys.contains(&"a"),
-                _ => false,
+            // Keys that go with another choice than the one in the template.
+            let other = |key: &str| {
+                matches!(key, "origin" | "switch" | "speed" | "epsilon")
+                    || (matches!(key, "gamma" | "q" | "k") && keys.contains(&"a"))
             };
             let lines = text.lines().filter_map(|line| line.trim_start_matches("# ").split_once(" = "));
             let taken = lines.filter(|(key, _)| keys.contains(key) && !other(key));

@@ -9,7 +9,9 @@ use crate::choice::{EngineChoice, Plan};
 use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
-use crate::model::{Gain, Geometry, Head, Mask, Matrix, Model, Operator, Rule, Scoring, StripForm, Update};
+use crate::model::{
+    Gain, Geometry, Head, Mask, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring, StripForm, Update,
+};
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
 
@@ -227,6 +229,25 @@ impl Writer {
         }
         if model.omit > 0.0 {
             self.line("omit", format!("{:?}", model.omit));
+        }
+        if let Some(Geometry::Normalised(scheme)) = geometry {
+            self.line("normalisation", quoted(scheme.name()));
+            match scheme {
+                Scheme::Mix { switch } => self.line("switch", format!("{switch:?}")),
+                Scheme::Ngpt { speed } => self.scalar_line("speed", speed),
+                _ => {}
+            }
+        }
+        if let Some(perceptron) = &model.terms.perceptron {
+            let Perceptron { omega, a, activation, .. } = perceptron;
+            let d = perceptron.dimension();
+            let a = if a.len() > INLINE { self.file("perceptron-a", omega.len(), d, a) } else { rows(d, a) };
+            let activation = quoted(activation.name());
+            self.line("perceptron", format!("{{ omega = {omega:?}, a = {a}, activation = {activation} }}"));
+        }
+        if let Some(noise) = &model.terms.noise {
+            self.scalar_line("noise", &noise.kappa);
+            self.line("common", noise.common);
         }
         self.line("causal", model.mask == Mask::Causal);
     }

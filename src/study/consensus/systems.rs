@@ -4,7 +4,7 @@ use super::{Case, Cell, Consensus};
 use crate::error::Result;
 use crate::init::{Cloud, CloudSample};
 use crate::io::config::Config;
-use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Update};
+use crate::model::{Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Rule, Scoring, Terms, Update};
 use crate::rng::Stream;
 use crate::schedule::Schedule;
 use crate::study::Asked;
@@ -66,6 +66,7 @@ fn sphere(beta: f64, dt: f64, scores: Operator, mask: Mask) -> Model {
         update: Update::Flow { dt, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     }
 }
 
@@ -90,6 +91,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
         update: Update::Flow { dt, integrator: Integrator::Rk4, geometry: Geometry::Ellipsoid(Matrix::dense(&w)?) },
         scoring: Scoring::Inner,
         omit: 0.0,
+        terms: Terms::default(),
     };
     Ok((model, axes))
 }

@@ -23,7 +23,6 @@ use crate::choice::EngineChoice;
 use crate::error::{Error, Result};
 use crate::io::config::{Config, Override, TokenSource};
 use crate::io::presets;
-use crate::model::Rule;
 
 pub use self::measures::Row;
 
@@ -160,9 +159,7 @@ impl Study for Sweep {
         let cells = product(&axes, own.draws, own.draw_seed)?.into_iter().map(cell).collect::<Result<Vec<_>>>()?;
         // Seeds that draw nothing give one run several times.
         let varies = axes.iter().any(|axis| axis.key == "seed" && axis.varies());
-        let draws = |config: &Config| {
-            matches!(config.tokens, TokenSource::Cloud(_)) || matches!(config.model.rule, Rule::Markov { .. })
-        };
+        let draws = |config: &Config| matches!(config.tokens, TokenSource::Cloud(_)) || config.model.draws();
         if varies && !cells.iter().any(|cell| draws(&cell.config)) {
             return Err(Error::input(
                 "several seeds, but the config's tokens are given and its rule draws nothing: every seed would be the \

@@ -70,7 +70,9 @@ fn configs() -> impl Strategy<Value = String> {
             } else {
                 format!("normalized = false\norigin = {origin:?}\nv = [[0, 1], [2, 3]]")
             };
-            format!("rule = \"sphere\"\nbeta = {beta}\n{qk}\ndt = 0.1\n{origin}\n{scheme}")
+            let noise =
+                if scheme.contains("rk4") { String::new() } else { format!("noise = {beta}\ncommon = {plain}") };
+            format!("rule = \"sphere\"\nbeta = {beta}\n{qk}\ndt = 0.1\n{origin}\n{scheme}\n{noise}")
         });
     let ellipsoid =
         (proptest::collection::vec(p, 1..4), scheme.clone(), 1e-3f64..1e3).prop_map(|(heads, scheme, w)| {

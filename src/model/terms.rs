@@ -1,0 +1,38 @@
+//! What moves the tokens of a flow beside attention.
+
+use crate::error::Result;
+use crate::model::moment::{Moment, checked};
+use crate::model::perceptron::Perceptron;
+use crate::schedule::Schedule;
+
+/// The terms of a flow beside attention; none unless given.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Terms {
+    /// Noise on the sphere.
+    pub noise: Option<Noise>,
+    /// A perceptron, on the sphere.
+    pub perceptron: Option<Perceptron>,
+}
+
+/// White noise of strength √(2/κ) along the sphere (arXiv 2512.01868): a step moves x to
+/// `(x + dt·f + √(2dt/κ)·P_x ξ)/|·|`, ξ standard normal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noise {
+    /// κ(t) > 0, the inverse temperature.
+    pub kappa: Schedule,
+    /// True if all tokens feel the same ξ (arXiv 2603.06187).
+    pub common: bool,
+    /// Seed of the draws ([`crate::normal::normals_at`]).
+    pub seed: u64,
+}
+
+impl Noise {
+    /// κ, checked.
+    ///
+    /// # Errors
+    /// κ not above 0 or not finite.
+    pub fn kappa_at(&self, at: Moment) -> Result<f64> {
+        checked("noise", &self.kappa, at, "finite and above 0", |kappa| kappa > 0.0)
+    }
+}
