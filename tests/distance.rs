@@ -52,7 +52,7 @@ fn clouds(n: usize, d: usize) -> Vec<(&'static str, Tokens)> {
     let cube = draw(Cloud::Cube);
     let some = |far: f64| {
         let rows = (0..n).flat_map(|i| {
-            let row = cube.row(i * 7919 % (n / 4 + 1)).to_vec();
+            let row = cube.row(i * 7919 % (n / 4 + 1)).clone();
             let sign = if i % 3 == 0 { -1.0 } else { 1.0 };
             row.into_iter().map(move |x| if i == 1 { far } else { sign * x })
         });

@@ -137,7 +137,9 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let form =
         if is_near { [StripForm::Score, StripForm::Radius][draw.below(2)] } else { StripForm::ALL[draw.below(3)].0 };
     if is_near {
-        heads.iter_mut().for_each(|head| head.scores = Linear { factor: 1.0, matrix: Matrix::Identity });
+        for head in &mut heads {
+            head.scores = Linear { factor: 1.0, matrix: Matrix::Identity };
+        }
     }
     let weights = [
         Weights::Strip { delta: 0.5 + 0.5 * draw.real(), form },

@@ -114,6 +114,11 @@ fn rules_are_their_systems() {
     // x_iᵀ P x_j = <Pᵀ x_i, x_j>
     assert_eq!(ellipsoid.heads[0].scores.matrix, dense([[1.0, 3.0], [2.0, 4.0]]));
     assert_eq!((&ellipsoid.heads[0].values.matrix, ellipsoid.heads.len()), (&Matrix::Multiple(5.0), 2));
+    let near = |lines: &str| read(&format!("scores = \"distance\"\ngamma = 1\n{lines}"));
+    let krause = near("rule = \"localmax\"\nepsilon = 0.1");
+    assert_eq!(krause, Model::hegselmann_krause(0.1).unwrap());
+    assert_eq!(krause, near("rule = \"localmax\"\ndelta = 0.1\nstrip = \"radius\""));
+    assert_eq!(near("rule = \"softmax\"\nbeta = 4"), Model::blurring_mean_shift(0.5).unwrap());
     let wolfe = read("rule = \"frank-wolfe\"\ngamma = \"2/(t+2)\"");
     assert!(wolfe.is_exact() && wolfe.rule == Rule::FrankWolfe);
     assert!(!read("rule = \"frank-wolfe\"\ngamma = 1\np = [[0.6, 0], [0, 0.7]]").is_exact());
@@ -240,6 +245,9 @@ fn overridden_choices() {
     assert_eq!((rows.n(), rows.d()), (2, 2));
     let line = with(&["model.rule=hardmax", "model.delta=1"]).unwrap_err().to_string();
     assert!(line.contains("model.delta is no parameter of hardmax"), "{line}");
+    // A radius takes the place of the file's delta, and of what that was measured in.
+    let krause = with(&["model.scores=distance", "model.epsilon=0.5", "model.gamma=1"]).unwrap();
+    assert_eq!(krause.model, Model::hegselmann_krause(0.5).unwrap());
     let q = with(&["model.q=2", "model.k=3"]).unwrap();
     assert_eq!(q.model.scores().matrix, Matrix::Multiple(6.0));
 }

@@ -75,6 +75,21 @@ fn refusals() {
             "c.toml line 10 column 1: model.delta is no parameter of hardmax, which takes alpha",
         ),
         (edit("\"localmax\"", "\"hardmax\"\nstrip = \"width\""), "model.strip is no parameter of hardmax"),
+        (edit("alpha = 0.5", "alpha = 0.5\nepsilon = 0.1"), "model.epsilon beside model.delta; keep one of them"),
+        (edit("alpha = 0.5", "alpha = 0.5\nscores = \"near\""), "unknown scores \"near\"; one of inner, distance"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nscores = \"distance\"\nstrip = \"width\""),
+            "model.strip is width, which measures queries, beside scores = \"distance\"",
+        ),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nscores = \"distance\"\na = 2"),
+            "model.a is given beside scores = \"distance\", which has no A",
+        ),
+        (edit("alpha = 0.5", "alpha = 0.5\nstrip = \"radius\""), "model.epsilon is a distance; it goes with scores"),
+        (
+            edit("\"localmax\"", "\"hardmax\"\nscores = \"distance\""),
+            "model.scores is no parameter of hardmax, where by distance a token would follow itself alone",
+        ),
         (edit("alpha = 0.5", "alpha = 0.5\nstrip = \"with\""), "unknown strip \"with\"; one of score, width, a-norm"),
         (
             edit("alpha = 0.5", "gamma = 1"),
@@ -149,7 +164,7 @@ fn refusals_of_every_rule() {
         ),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, beta, weights, omit, a, q, k, v and causal; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, weights, omit, a, q, k, v and causal; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),
