@@ -97,11 +97,11 @@ fn batches(values: &[f64]) -> (f64, f64) {
 /// the values at 0. Four standard errors of the runs, and 1/n for R.
 fn law(factory: &Factory) {
     for (d, kappa, time, wanted) in [
-        (2, 3.0, 160.0, 0.724_159),
-        (2, 4.0, 80.0, 0.831_462),
-        (3, 4.0, 160.0, 0.599_839),
-        (5, 9.0, 60.0, 0.0),
-        (2, 1.0, 60.0, 0.0),
+        (2, 3.0, 1000.0, 0.724_159),
+        (2, 4.0, 300.0, 0.831_462),
+        (3, 4.0, 600.0, 0.599_839),
+        (5, 9.0, 150.0, 0.0),
+        (2, 1.0, 100.0, 0.0),
     ] {
         let n = 96usize;
         let law = order(d, kappa);
