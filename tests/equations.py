@@ -175,6 +175,7 @@ class System:
             y = apply(self.matrix("v", step, t), y)
             kind = self.model.get("normalisation", "post")
             by = math.sqrt(dot(y, y))
+            by = by or 1
             by = {"peri": 1 / by, "ngpt": self.scalar("speed", 1, step, t) / by, "cod": (t + 1) ** -0.5}.get(kind, 1)
             return self.perceived(x[i], [by * v for v in y])
         y = [0.0] * self.d

@@ -19,6 +19,10 @@ fn lengthen(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     for (var k = 0u; k < job.d; k++) {
         square += (outputs[line + k] * down) * (outputs[line + k] * down);
     }
+    // 0 has no direction and stays.
+    if most == 0u {
+        return;
+    }
     let length = job.radius * inverseSqrt(square);
     for (var k = 0u; k < job.d; k++) {
         outputs[line + k] = (outputs[line + k] * down) * length;

@@ -197,7 +197,8 @@ impl State {
         let mut y = heads.fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))));
         if let Some(length) = stage.length {
             let norm = dot(&y, &y).sqrt();
-            y.iter_mut().for_each(|y| *y = length * (*y / norm));
+            // 0 has no direction and stays.
+            y.iter_mut().filter(|_| norm > 0.0).for_each(|y| *y = length * (*y / norm));
         }
         y
     }

@@ -38,12 +38,16 @@ fn main() {
         weights::BODIES,
     ];
     let mut trials = Vec::new();
+    let on_cpu = |factory: &Factory| factory.name.starts_with("cpu") && factory.make.is_some();
+    let fastest = factories::all().into_iter().rfind(on_cpu).map(|factory| factory.name);
     for factory in factories::all() {
         // The CPU engine meets its bounds in tests/verify, all instruction sets at once.
-        let more = match &factory.name[..] {
-            _ if factory.precision == Precision::F32 => bounds::BODIES,
-            "cpu_portable" => noise::LAWS,
-            _ => &[],
+        let more = if factory.precision == Precision::F32 {
+            bounds::BODIES
+        } else if Some(&factory.name) == fastest.as_ref() {
+            noise::LAWS
+        } else {
+            &[]
         };
         for &(name, body) in bodies.iter().copied().flatten().chain(more) {
             let factory = factory.clone();

@@ -20,13 +20,12 @@ fn weights(z: &[f64], form: Sparse) -> Vec<f64> {
     let mut sorted = u.clone();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let tau = (1..=u.len())
-        .filter_map(|k| {
+        .find_map(|k| {
             let (mean, count) = (sorted[..k].iter().sum::<f64>() / k as f64, k as f64);
             let spread: f64 = sorted[..k].iter().map(|u| (u - mean) * (u - mean)).sum();
             let tau = if power == 1 { mean - 1.0 / count } else { mean - ((1.0 - spread) / count).sqrt() };
             (sorted[k - 1] > tau && sorted.get(k).is_none_or(|&next| next <= tau)).then_some(tau)
         })
-        .next()
         .expect("one k leaves out the others");
     u.iter().map(|u| (u - tau).max(0.0).powi(power)).collect()
 }

@@ -335,7 +335,8 @@ fn perceive(perceptron: &Perceptron, x: &[f64], y: &mut [f64]) {
 fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
     if let Some(length) = stage.length {
         let norm = dot(y, y).sqrt();
-        y.iter_mut().for_each(|y| *y = length * (*y / norm));
+        // 0 has no direction and stays.
+        y.iter_mut().filter(|_| norm > 0.0).for_each(|y| *y = length * (*y / norm));
     }
     match motion {
         Motion::Average { .. } => {

@@ -85,8 +85,12 @@ fn weigh(few: &mut Vec<(u32, f64)>, form: Sparse) {
         }
         end = next;
     }
-    few.iter_mut().for_each(|(_, level)| *level = form.weight(*level - end));
+    for (_, level) in few.iter_mut() {
+        *level = form.weight(*level - end);
+    }
     few.retain(|(_, weight)| *weight > 0.0);
     let total: f64 = few.iter().map(|(_, weight)| weight).sum();
-    few.iter_mut().for_each(|(_, weight)| *weight /= total);
+    for (_, weight) in few.iter_mut() {
+        *weight /= total;
+    }
 }

@@ -193,8 +193,10 @@ impl Writer {
             Rule::Hardmax | Rule::FrankWolfe => {}
             // The heads of an ellipsoid and rescaled tokens have no temperature of their own.
             Rule::Softmax { .. } if matches!(geometry, Some(Geometry::Ellipsoid(_) | Geometry::Rescaled)) => {}
-            Rule::Softmax { beta } | Rule::Markov { beta, .. } => self.scalar_line("beta", beta),
-            Rule::Sparse { beta, .. } | Rule::Linear { beta, .. } => self.scalar_line("beta", beta),
+            Rule::Softmax { beta }
+            | Rule::Markov { beta, .. }
+            | Rule::Sparse { beta, .. }
+            | Rule::Linear { beta, .. } => self.scalar_line("beta", beta),
             Rule::Exponential { beta, origin } => {
                 self.scalar_line("beta", beta);
                 self.line("normalized", "false");

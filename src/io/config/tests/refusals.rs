@@ -194,7 +194,7 @@ fn refusals_of_every_rule() {
         (sphere("switch = 1"), "model.switch is of normalisation = \"mix\", not of \"post\""),
         (sphere("normalisation = \"pre\"\nspeed = 1"), "model.speed is of normalisation = \"ngpt\", not of \"pre\""),
         (sphere("normalisation = \"ngpt\"\nspeed = \"1/t\""), "model.speed is inf at step 0; it must be finite"),
-        (sphere("normalisation = \"pre\"\nnoise = 1"), "model.noise is 1 but model.normalisation is pre"),
+        (sphere("normalisation = \"pre\"\nnoise = 1"), "model.noise is 1.0 but model.normalisation is pre"),
         (
             sphere("normalisation = \"pre\"\nintegrator = \"euler-renorm\""),
             "model.integrator is euler-renorm but pre normalisation has no norm to return to; it must be euler or rk4",
