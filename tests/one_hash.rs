@@ -174,6 +174,8 @@ struct Limited {
     limits: wgpu::Limits,
     /// The share of their bounds that floats are off by; 0 where they are what the driver makes them.
     hostile: f32,
+    /// Whether threads walk alone, as on a device without subgroups.
+    alone: bool,
     device: OnceLock<Device>,
 }
 
@@ -181,6 +183,7 @@ impl Limited {
     fn device(&self) -> Device {
         let open = || {
             let device = Device::open_within(&self.adapter, self.limits.clone()).expect("a device");
+            let device = if self.alone { device.without_subgroups() } else { device };
             if self.hostile == 0.0 { device } else { device.with_hostile_filter(self.hostile) }
         };
         self.device.get_or_init(open).clone()
@@ -197,14 +200,15 @@ fn path(device: &Arc<Limited>, name: &str, options: gpu::Options) -> Path {
     Path { name, open }
 }
 
-fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits) -> Arc<Limited> {
-    Arc::new(Limited { name, adapter: adapter.clone(), limits, hostile: 0.0, device: OnceLock::new() })
+fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits, alone: bool) -> Arc<Limited> {
+    Arc::new(Limited { name, adapter: adapter.clone(), limits, hostile: 0.0, alone, device: OnceLock::new() })
 }
 
 /// Brute force and searches with floats that are off by a share of their bounds.
 fn hostile(adapter: &Adapter, share: f32) -> Vec<Path> {
     let (name, limits) = (" with a hostile filter", adapter.limits());
-    let device = Limited { name, adapter: adapter.clone(), limits, hostile: share, device: OnceLock::new() };
+    let adapter = adapter.clone();
+    let device = Limited { name, adapter, limits, hostile: share, alone: false, device: OnceLock::new() };
     as_they_run(&Arc::new(device))
 }
 
@@ -222,8 +226,8 @@ fn sorted(device: &Arc<Limited>) -> Vec<Path> {
     as_they_run(device).into_iter().chain(upkeeps().into_iter().map(of)).collect()
 }
 
-/// Brute force in windows of two more sizes, searches in dispatches of two more shapes; in full, also in
-/// parts.
+/// Brute force in windows of two more sizes, searches in dispatches of two more shapes, whose threads walk
+/// alone; in full, also in parts.
 fn tiled(adapter: &Adapter, full: bool) -> Vec<Path> {
     let of = |name, bytes, buffer, groups, plan| {
         let whole = adapter.limits();
@@ -236,7 +240,7 @@ fn tiled(adapter: &Adapter, full: bool) -> Vec<Path> {
             max_compute_workgroups_per_dimension,
             ..whole
         };
-        path(&limited(adapter, name, limits), "", gpu::Options { plan, ..gpu::Options::default() })
+        path(&limited(adapter, name, limits, true), "", gpu::Options { plan, ..gpu::Options::default() })
     };
     let mut all = vec![
         of(" in windows", 68 << 10, u64::MAX, 65, Plan::Brute),
@@ -329,7 +333,7 @@ fn main() {
         let wrong = systems.iter().enumerate().filter(|(at, _)| full || (at % 3 + at / 3) % 3 == 2);
         let some_of_each = wrong.map(|(_, system)| Arc::clone(system)).collect();
         let wronged = if full || first { &some_of_each } else { &one };
-        let device = limited(adapter, "", adapter.limits());
+        let device = limited(adapter, "", adapter.limits(), false);
         let groups = [
             ("", sorted(&device), some, hold as fn(&System, Size, &Path) -> Verdict),
             ("_again_and_again", as_they_run(&device), &one, repeat),

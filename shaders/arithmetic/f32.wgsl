@@ -83,6 +83,26 @@ fn coordinate_real(a: Coordinate) -> f32 {
     return f32(a);
 }
 
+// Coordinates of a box in a vector of words: (centre, half-width) twice, centres as f32, which is exact.
+const BOXED = 2u;
+
+fn boxed(centre: Coordinate, half: f32) -> vec4u {
+    return vec4u(bitcast<u32>(f32(centre)), bitcast<u32>(half), 0u, 0u);
+}
+
+fn centre_of(four: vec4u, k: u32) -> Coordinate {
+    return i32(bitcast<f32>(select(four.x, four.z, k % 2u == 1u)));
+}
+
+fn half_of(four: vec4u, k: u32) -> f32 {
+    return bitcast<f32>(select(four.y, four.w, k % 2u == 1u));
+}
+
+// A centre from an origin, rounded once; the origin is given both ways.
+fn centre_from(four: vec4u, k: u32, origin: Coordinate, origin_real: f32) -> f32 {
+    return bitcast<f32>(select(four.x, four.z, k % 2u == 1u)) - origin_real;
+}
+
 // Exact inner products by 12-bit halves: 32 terms fit i32 parts, then they fold into 64 bits.
 struct Dot {
     total: Score,
@@ -143,6 +163,17 @@ fn constant_width(words: vec4u) -> Score {
 
 fn sum_add(sum: Sum, x: Coordinate) -> Sum {
     return add2(sum, extend2(x));
+}
+
+// Sums of a leaf's keys: 32·2^24 fits an i32.
+alias LeafSum = i32;
+
+fn leaf_sum_add(sum: LeafSum, x: Coordinate) -> LeafSum {
+    return sum + x;
+}
+
+fn leaf_sum_total(sum: LeafSum) -> Sum {
+    return extend2(sum);
 }
 
 // weight·x.

@@ -76,6 +76,26 @@ fn coordinate_real(a: Coordinate) -> f32 {
     return select(real, -real, negative2(a));
 }
 
+// Coordinates of a box in a vector of words: two of the centre, one of the half-width.
+const BOXED = 1u;
+
+fn boxed(centre: Coordinate, half: f32) -> vec4u {
+    return vec4u(centre, bitcast<u32>(half), 0u);
+}
+
+fn centre_of(four: vec4u, k: u32) -> Coordinate {
+    return four.xy;
+}
+
+fn half_of(four: vec4u, k: u32) -> f32 {
+    return bitcast<f32>(four.z);
+}
+
+// A centre from an origin, rounded once; the origin is given both ways.
+fn centre_from(four: vec4u, k: u32, origin: Coordinate, origin_real: f32) -> f32 {
+    return coordinate_real(apart(four.xy, origin));
+}
+
 struct Dot {
     total: Score,
 }
@@ -108,6 +128,17 @@ fn strip_width(factor: vec4u, root: Score) -> Score {
 
 fn constant_width(words: vec4u) -> Score {
     return words;
+}
+
+// Sums of a leaf's keys.
+alias LeafSum = Sum;
+
+fn leaf_sum_add(sum: LeafSum, x: Coordinate) -> LeafSum {
+    return sum_add(sum, x);
+}
+
+fn leaf_sum_total(sum: LeafSum) -> Sum {
+    return sum;
 }
 
 fn weighted(x: Coordinate, weight: u32) -> Sum {

@@ -3,36 +3,23 @@
 // Scores of one row, floating and exact, and the keys in its strip. One workgroup a row, its
 // threads over the keys.
 
-@group(1) @binding(0) var<storage, read> key_filter: array<f32>;
+@group(1) @binding(0) var<storage, read> key_filter: array<vec4f>;
 @group(1) @binding(1) var<storage, read> key_state: array<Coordinate>;
-@group(1) @binding(2) var<storage, read> query_filter: array<f32>;
+@group(1) @binding(2) var<storage, read> query_filter: array<vec4f>;
 @group(1) @binding(3) var<storage, read> query: array<Coordinate>;
 @group(1) @binding(4) var<storage, read> maxima: array<f32>;
 @group(1) @binding(5) var<storage, read_write> rows: array<Row>;
 
 fn filter_score(row: u32, key: u32) -> f32 {
-    let q = (row - job.row_base) * D;
-    let x = (key - job.key_base) * D;
+    let q = (row - job.row_base) * QUADS;
+    let x = (key - job.key_base) * QUADS;
     var s = 0.0;
-    // Four at a time: the loop costs more than the products.
-    for (var k = 0u; k + 4u <= D; k += 4u) {
-        let a = q + k;
-        let b = x + k;
-        let some_q = vec4f(query_filter[a], query_filter[a + 1u], query_filter[a + 2u], query_filter[a + 3u]);
-        let some_x = vec4f(key_filter[b], key_filter[b + 1u], key_filter[b + 2u], key_filter[b + 3u]);
+    for (var c = 0u; c < QUADS; c++) {
         if DISTANCE {
-            let between = some_q - some_x;
+            let between = query_filter[q + c] - key_filter[x + c];
             s -= dot(between, between);
         } else {
-            s += dot(some_q, some_x);
-        }
-    }
-    for (var k = D / 4u * 4u; k < D; k++) {
-        if DISTANCE {
-            let between = query_filter[q + k] - key_filter[x + k];
-            s -= between * between;
-        } else {
-            s += query_filter[q + k] * key_filter[x + k];
+            s += dot(query_filter[q + c], key_filter[x + c]);
         }
     }
     // HOSTILE: s = moved(exact_score(row, key), rows[row - job.row_base].error, swing(row, key, 1u));

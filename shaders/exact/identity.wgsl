@@ -8,6 +8,6 @@
 fn identity(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
     let at = place(group, groups, lane);
     if at != NOBODY {
-        state_filter[at] = coordinate_real(row_state[at]);
+        state_filter[filter_place(at)] = coordinate_real(row_state[at]);
     }
 }

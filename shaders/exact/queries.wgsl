@@ -16,11 +16,11 @@ fn multiple(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         var dot = Dot();
         dot_add(&dot, matrix_entry(job.multiple), x);
         let q = query_of(dot_total(&dot));
-        if job.filtered == 1u {
-            state_filter[at] = coordinate_real(x);
-        }
         query[at] = q;
-        query_filter[at] = coordinate_real(q);
+        if job.filtered == 1u {
+            state_filter[filter_place(at)] = coordinate_real(x);
+            query_filter[filter_place(at)] = coordinate_real(q);
+        }
     }
 }
 
@@ -35,10 +35,10 @@ fn dense(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             dot_add(&dot, matrix_entry(matrix[coordinate * D + k]), row_state[token + k]);
         }
         let q = query_of(dot_total(&dot));
-        if job.filtered == 1u {
-            state_filter[at] = coordinate_real(row_state[at]);
-        }
         query[at] = q;
-        query_filter[at] = coordinate_real(q);
+        if job.filtered == 1u {
+            state_filter[filter_place(at)] = coordinate_real(row_state[at]);
+            query_filter[filter_place(at)] = coordinate_real(q);
+        }
     }
 }

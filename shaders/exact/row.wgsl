@@ -14,6 +14,9 @@ fn maximum_of_block(row: u32, block: u32) -> u32 {
     return line_of(row) + job.tile_end - job.tile_first + block;
 }
 
+// Rows whose strips are summed by strips_dense in the window of keys in hand.
+const DENSE = 1u;
+
 // The record of a row within a step.
 struct Row {
     best: Score,       // m_i
@@ -21,5 +24,5 @@ struct Row {
     error: f32,        // bound on |filter score − score|
     argmax: u32,
     count: u32,        // |C_i|
-    peak: atomic<u32>, // largest filter score, as an ordered integer
+    peak: atomic<u32>, // largest filter score, as an ordered integer; then whether its strip is DENSE
 }

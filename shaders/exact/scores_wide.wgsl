@@ -1,10 +1,11 @@
 // needs: dispatch, exact/row, arithmetic/ordered
 // HOSTILE needs: exact/dot, exact/hostile
 // Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16
-// coordinates deep through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load.
+// coordinates deep through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load. What comes next
+// is read while the products of what is there are added.
 
-@group(1) @binding(0) var<storage, read> key_filter: array<f32>;
-@group(1) @binding(1) var<storage, read> query_filter: array<f32>;
+@group(1) @binding(0) var<storage, read> key_filter: array<vec4f>;
+@group(1) @binding(1) var<storage, read> query_filter: array<vec4f>;
 @group(1) @binding(2) var<storage, read_write> maxima: array<f32>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
 // HOSTILE: @group(1) @binding(4) var<storage, read> key_state: array<Coordinate>;
@@ -13,7 +14,7 @@
 // A supertile's keys by as many rows.
 const SIDE = SUPERTILE;
 // Fours of coordinates at a time.
-const FOURS = 4u;
+const DEEP = 4u;
 // One more than SIDE, so that the stores of a token's fours fall on different banks.
 const STRIDE = SIDE + 1u;
 // Rows and keys of a thread: rows side by side, keys 8 apart, so that its neighbours read
@@ -21,9 +22,9 @@ const STRIDE = SIDE + 1u;
 const HELD = 8u;
 const ACROSS = SIDE / HELD;
 
-var<workgroup> some_queries: array<vec4f, FOURS * STRIDE>;
-var<workgroup> some_keys: array<vec4f, FOURS * STRIDE>;
-var<workgroup> most_of: array<f32, SIDE * ACROSS>;
+var<workgroup> some_queries: array<vec4f, DEEP * STRIDE>;
+var<workgroup> some_keys: array<vec4f, DEEP * STRIDE>;
+var<workgroup> most_of: array<f32, SIDE * ACROSS>; // [part of the keys][row]
 
 @compute @workgroup_size(64)
 fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -35,75 +36,101 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     }
     let block = index % across;
     let first_tile = job.tile_first + block * job.tiles;
+    let last_tile = min(first_tile + job.tiles, job.tile_end);
+    // Supertiles from here on hold nothing that these rows see.
+    let end = visible(min(first_row + SIDE, job.row_end) - 1u);
+    let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
     let row = first_row + lane;
     var peak = LOWEST;
     let my_row = lane / ACROSS * HELD;
     let my_key = lane % ACROSS;
-    let load_four = lane % FOURS;
-    for (var tile = first_tile; tile < min(first_tile + job.tiles, job.tile_end); tile++) {
+    // A lane reads one four of every 16th token.
+    let load_four = lane % DEEP;
+    let load_at = load_four * STRIDE + lane / DEEP;
+    // EACH i: 4
+    let query_at$i = (min(first_row + lane / DEEP + 16u * $i, job.row_end - 1u) - job.row_base) * QUADS;
+    var next_query$i = query_filter[query_at$i + min(load_four, QUADS - 1u)];
+    let key_at$i = (min(first_tile * SUPERTILE + lane / DEEP + 16u * $i, end - 1u) - job.key_base) * QUADS;
+    var next_key$i = key_filter[key_at$i + min(load_four, QUADS - 1u)];
+    // END
+    for (var tile = first_tile; tile < seen_tile; tile++) {
         let first = tile * SUPERTILE;
-        let end = min(first + SUPERTILE, visible(min(first_row + SIDE, job.row_end) - 1u));
-        if end <= first {
-            if row < job.row_end {
-                maxima[maximum_of(row, tile)] = LOWEST;
-            }
-            continue;
-        }
-        var s: array<array<f32, HELD>, HELD>;
-        for (var depth = 0u; depth < D; depth += 4u * FOURS) {
+        // EACH r: 8
+        // EACH c: 8
+        var s$r_$c = 0.0;
+        // END
+        // END
+        for (var four = 0u; four < QUADS; four += DEEP) {
             workgroupBarrier();
-            let k = vec4u(depth + 4u * load_four) + vec4u(0u, 1u, 2u, 3u);
-            let here = min(k, vec4u(D - 1u));
-            let inside = k < vec4u(D);
-            for (var i = lane / FOURS; i < SIDE; i += LANES / FOURS) {
-                let q = (min(first_row + i, job.row_end - 1u) - job.row_base) * D + here;
-                let x = (min(first + i, end - 1u) - job.key_base) * D + here;
-                let four_q = vec4f(query_filter[q.x], query_filter[q.y], query_filter[q.z], query_filter[q.w]);
-                let four_x = vec4f(key_filter[x.x], key_filter[x.y], key_filter[x.z], key_filter[x.w]);
-                some_queries[load_four * STRIDE + i] = select(vec4f(), four_q, inside);
-                some_keys[load_four * STRIDE + i] = select(vec4f(), four_x, inside);
-            }
+            // EACH i: 4
+            some_queries[load_at + 16u * $i] = next_query$i;
+            some_keys[load_at + 16u * $i] = next_key$i;
+            // END
             workgroupBarrier();
-            for (var j = 0u; j < FOURS; j++) {
-                var q: array<vec4f, HELD>;
-                for (var r = 0u; r < HELD; r++) {
-                    q[r] = some_queries[j * STRIDE + my_row + r];
-                }
-                for (var c = 0u; c < HELD; c++) {
-                    let x = some_keys[j * STRIDE + my_key + c * ACROSS];
-                    for (var r = 0u; r < HELD; r++) {
-                        if DISTANCE {
-                            let between = q[r] - x;
-                            s[r][c] -= dot(between, between);
-                        } else {
-                            s[r][c] += dot(q[r], x);
-                        }
-                    }
-                }
+            // The next fours of these tokens, or the first of the next keys. Past the last, some again.
+            let goes_on = four + DEEP < QUADS;
+            let next_four = min(select(0u, four + DEEP, goes_on) + load_four, QUADS - 1u);
+            let next_first = select(first + SUPERTILE, first, goes_on) + lane / DEEP;
+            // EACH i: 4
+            next_query$i = query_filter[query_at$i + next_four];
+            next_key$i = key_filter[(min(next_first + 16u * $i, end - 1u) - job.key_base) * QUADS + next_four];
+            // END
+            for (var j = 0u; j < select(min(DEEP, QUADS - four), DEEP, QUADS % DEEP == 0u); j++) {
+                let query_base = (j * STRIDE + my_row) & 511u;
+                let key_base = (j * STRIDE + my_key) & 511u;
+                // EACH r: 8
+                let q$r = some_queries[query_base + $r];
+                // END
+                // EACH c: 8
+                let x$c = some_keys[key_base + $c * ACROSS];
+                // EACH r: 8
+                // EACH z: PRODUCTS
+                s$r_$c = fma(q$r.w, x$c.w, fma(q$r.z, x$c.z, fma(q$r.y, x$c.y, fma(q$r.x, x$c.x, s$r_$c))));
+                // END
+                // EACH z: DISTANCES
+                let between$r_$c = q$r - x$c;
+                s$r_$c -= dot(between$r_$c, between$r_$c);
+                // END
+                // END
+                // END
             }
         }
-        for (var r = 0u; r < HELD; r++) {
-            let last = min(end, visible(first_row + my_row + r));
-            var most = LOWEST;
-            for (var c = 0u; c < HELD; c++) {
-                // HOSTILE: let i = min(first_row + my_row + r, job.row_end - 1u);
-                // HOSTILE: let key = min(first + my_key + c * ACROSS, end - 1u);
-                // HOSTILE: s[r][c] = moved(exact_score(i, key), rows[i - job.row_base].error, swing(i, key, 0u));
-                most = max(most, select(LOWEST, s[r][c], first + my_key + c * ACROSS < last));
-            }
-            most_of[(my_row + r) * ACROSS + my_key] = most;
+        // EACH r: 8
+        // EACH c: 8
+        // HOSTILE: {
+        // HOSTILE: let token = min(first_row + my_row + $r, job.row_end - 1u);
+        // HOSTILE: let key = min(first + my_key + $c * ACROSS, end - 1u);
+        // HOSTILE: s$r_$c = moved(exact_score(token, key), rows[token - job.row_base].error, swing(token, key, 0u));
+        // HOSTILE: }
+        // END
+        // END
+        if job.causal == 1u && first + SUPERTILE > first_row + 1u {
+            // EACH r: 8
+            // EACH c: 8
+            s$r_$c = select(LOWEST, s$r_$c, first + my_key + $c * ACROSS <= first_row + my_row + $r);
+            // END
+            // END
         }
+        // Past the last key it is met again.
+        // EACH r: 8
+        let left$r = max(max(s$r_0, s$r_1), max(s$r_2, s$r_3));
+        let right$r = max(max(s$r_4, s$r_5), max(s$r_6, s$r_7));
+        most_of[my_key * SIDE + my_row + $r] = max(left$r, right$r);
+        // END
         workgroupBarrier();
         if row < job.row_end {
-            var largest = LOWEST;
-            for (var c = 0u; c < ACROSS; c++) {
-                largest = max(largest, most_of[lane * ACROSS + c]);
-            }
+            var largest = most_of[lane];
+            // EACH c: 1..8
+            largest = max(largest, most_of[$c * SIDE + lane]);
+            // END
             maxima[maximum_of(row, tile)] = largest;
             peak = max(peak, largest);
         }
     }
     if row < job.row_end {
+        for (var tile = seen_tile; tile < last_tile; tile++) {
+            maxima[maximum_of(row, tile)] = LOWEST;
+        }
         maxima[maximum_of_block(row, block)] = peak;
         atomicMax(&rows[row - job.row_base].peak, ordered(peak));
     }

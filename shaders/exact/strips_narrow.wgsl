@@ -1,7 +1,24 @@
 // needs: exact/strips
-// Small d: each thread sums its own keys, then one thread a coordinate joins their sums.
+// Small d: each thread sums its own keys, then one thread a coordinate joins their sums. Where a larger
+// share of supertiles is in reach, every pair is cheaper in strips_dense, and the row is left to it.
 
 var<workgroup> lane_sum: array<Sum, ROW_LANES * D>;
+
+// The supertiles whose largest filter score reaches `cutoff`. Every thread of the workgroup must come here.
+fn tiles_in_reach(row: u32, cutoff: f32, lane: u32) -> u32 {
+    start_list(lane);
+    var count = 0u;
+    for (var block = lane; block < block_count(); block += ROW_LANES) {
+        if maxima[maximum_of_block(row, block)] >= cutoff {
+            let first = job.tile_first + block * job.tiles;
+            for (var tile = first; tile < min(first + job.tiles, job.tile_end); tile++) {
+                count += select(0u, 1u, supertile_most(row, tile) >= cutoff);
+            }
+        }
+    }
+    atomicAdd(&listed_count, count);
+    return workgroupUniformLoad(&listed_count);
+}
 
 @compute @workgroup_size(32)
 fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -10,6 +27,16 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         return;
     }
     let cut = cut_of(row);
+    var is_dense = false;
+    if DENSE_FROM > 0u && job.width_kind != ARGMAX {
+        is_dense = tiles_in_reach(row, cut.low, lane) * DENSE_FROM > job.tile_end - job.tile_first;
+    }
+    if lane == 0u {
+        atomicStore(&rows[row - job.row_base].peak, select(0u, DENSE, is_dense));
+    }
+    if is_dense {
+        return;
+    }
     let last = visible(row);
     var sum: array<Sum, D>;
     var count = 0u;

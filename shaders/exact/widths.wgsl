@@ -29,14 +29,14 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let at = row - job.row_base;
     var norm = 0.0;
     for (var k = 0u; k < D; k++) {
-        norm += abs(query_filter[at * D + k]) * extent[k];
+        norm += abs(query_filter[at * 4u * QUADS + k]) * extent[k];
     }
     rows[at].width = width_of(at);
     rows[at].error = 1.01 * (f32(D) + 1.0 + COORDINATE_ROUNDINGS) * ROUNDING * norm;
     if DISTANCE {
         var square = 0.0;
         for (var k = 0u; k < D; k++) {
-            let most = abs(query_filter[at * D + k]) + extent[k];
+            let most = abs(query_filter[at * 4u * QUADS + k]) + extent[k];
             square += most * most;
         }
         let off = DISTANCE_ROUNDINGS * ROUNDING * sqrt(square);

@@ -73,6 +73,8 @@ pub struct Device {
     job_layout: wgpu::BindGroupLayout,
     /// The share of a hostile filter ([`crate::gpu::table`]), which tests alone have.
     pub(crate) hostile: Option<f32>,
+    /// Whether kernels may ask other threads of their subgroup.
+    pub(crate) has_subgroups: bool,
     /// The counts of a device that is measured.
     timings: Option<Arc<Mutex<Timings>>>,
     /// Whether each dispatch is between two timestamps.
@@ -96,6 +98,9 @@ impl Device {
         let name = adapter.name();
         let file = folder.and_then(|folder| PipelineCache::path(adapter, folder));
         let features = if file.is_some() { features | cache::FEATURES } else { features };
+        // Browsers' texts must say that they use subgroups, in words that other compilers refuse.
+        let subgroups = if cfg!(target_family = "wasm") { wgpu::Features::empty() } else { wgpu::Features::SUBGROUP };
+        let features = features | adapter.handle.features() & subgroups;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
             required_features: features,
@@ -128,6 +133,7 @@ impl Device {
             staging: Arc::default(),
             job_layout,
             hostile: None,
+            has_subgroups: features.contains(wgpu::Features::SUBGROUP),
             timings: None,
             is_marked: false,
             fault: None,
@@ -156,6 +162,13 @@ impl Device {
     #[must_use]
     pub fn with_hostile_filter(self, share: f32) -> Self {
         Self { pipelines: Arc::default(), hostile: Some(share), ..self }
+    }
+
+    /// This device with kernels of its own, whose threads do not ask others of their subgroup, as on a
+    /// device that has none.
+    #[must_use]
+    pub fn without_subgroups(self) -> Self {
+        Self { pipelines: Arc::default(), has_subgroups: false, ..self }
     }
 
     /// This device with kernels of its own, in whose texts `right` is replaced by `wrong`: what a
@@ -367,9 +380,11 @@ impl Device {
         trusted: bool,
     ) -> Result<Duration> {
         let [across, down] = self.spread(groups);
+        let checks =
+            wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
         let (pipeline, binding) = self
             .guarded(entry, 0, |raw| {
-                let pipeline = compute_pipeline(raw, entry, source, trusted, None, self.cache.as_deref());
+                let pipeline = compute_pipeline(raw, entry, source, checks, None, self.cache.as_deref());
                 let whole = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding());
                 let binding = bind_group(raw, entry, &pipeline.get_bind_group_layout(0), whole);
                 (pipeline, binding)

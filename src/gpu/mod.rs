@@ -8,6 +8,7 @@
 //! | `pipeline`, `cache` | kernels compiled by a driver; those kept on the disk for other processes |
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
+//! | `template` | lines of text that stand many times |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
 //! | `share` | a step's rows shared out over several devices |
 //! | `timing`, `marks` | what a device did, where that is counted; timestamps around its dispatches |
@@ -35,6 +36,7 @@ mod report;
 mod resident;
 mod share;
 mod table;
+mod template;
 mod timing;
 pub mod twins;
 mod wait;

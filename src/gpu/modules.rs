@@ -8,7 +8,7 @@ use crate::gpu::device::Device;
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::pipeline::Module;
 use crate::gpu::probe::PROBE;
-use crate::gpu::table::{self, Kernel};
+use crate::gpu::table::{self, Kernel, Variant};
 use crate::gpu::wgsl::Parameters;
 use crate::gpu::{exact, real};
 use crate::tokens::Precision;
@@ -28,13 +28,23 @@ pub struct ModuleText {
     pub source: String,
     /// Whether it is compiled without a counter in every loop.
     pub trusted: bool,
+    /// Whether it is compiled without checks of its indices.
+    pub unchecked: bool,
+    /// Whether it needs subgroups, which no browser is asked for.
+    pub subgroups: bool,
 }
 
 /// The modules that runs compile, for these d and both precisions.
 pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
     let alone = [("multiply_add", MULTIPLY_ADD, true), ("probe", PROBE, false)];
-    let alone =
-        alone.map(|(entry, source, trusted)| ModuleText { name: entry.into(), entry, source: source.into(), trusted });
+    let alone = alone.map(|(entry, source, trusted)| ModuleText {
+        name: entry.into(),
+        entry,
+        source: source.into(),
+        trusted,
+        unchecked: false,
+        subgroups: false,
+    });
     let mut all: Vec<ModuleText> = alone.into();
     for precision in [Precision::F32, Precision::F64] {
         add::<exact::Job>(&mut all, "exact", exact::KERNELS, precision, dimensions);
@@ -47,24 +57,28 @@ pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
 /// Compiles the kernels of every rule for f32 and d; how many there are.
 pub(crate) async fn compile(device: &Device, d: usize) -> Result<usize> {
     let all = |kernels: &'static [Kernel]| kernels.iter().collect::<Vec<_>>();
-    table::compile::<exact::Job>(device, &all(exact::KERNELS), Precision::F32, d).await?;
+    let exact: Vec<_> = exact::KERNELS.iter().filter(|kernel| kernel.is_for(Precision::F32, d)).collect();
+    table::compile::<exact::Job>(device, &exact, Precision::F32, d).await?;
     let real = if d <= real::NARROW { real::KERNELS } else { &[] };
     table::compile::<real::Job>(device, &all(real), Precision::F32, d).await?;
-    Ok(exact::KERNELS.len() + real.len())
+    Ok(exact.len() + real.len())
 }
 
 fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel], precision: Precision, ds: &[usize]) {
     for kernel in kernels {
         let dimensions: BTreeSet<usize> = ds.iter().map(|&d| if kernel.of_every_d { 0 } else { d }).collect();
-        for d in dimensions {
-            let Module { entry, source, trusted, .. } = kernel.module::<J>(precision, d, None);
+        for d in dimensions.into_iter().filter(|&d| kernel.is_for(precision, d)) {
             let of_d = if d == 0 { String::new() } else { format!("_d{d}") };
-            all.push(ModuleText {
-                name: format!("{folder}_{entry}_{}{of_d}", precision.name()),
-                entry,
-                source,
-                trusted,
-            });
+            let mut before = String::new();
+            for (subgroups, how) in [(false, ""), (true, "_together")] {
+                let variant = Variant { subgroups, ..Variant::of(precision) };
+                let Module { entry, source, trusted, unchecked, .. } = kernel.module::<J>(d, variant);
+                if source != before {
+                    before.clone_from(&source);
+                    let name = format!("{folder}_{entry}_{}{of_d}{how}", precision.name());
+                    all.push(ModuleText { name, entry, source, trusted, unchecked, subgroups });
+                }
+            }
         }
     }
 }

@@ -82,7 +82,7 @@ mod tests {
     /// A program that does not validate would only be seen on a machine with a GPU.
     #[test]
     fn programs_without_parameters_validate() {
-        validate("multiply_add", MULTIPLY_ADD);
-        validate("probe", crate::gpu::probe::PROBE);
+        validate("multiply_add", MULTIPLY_ADD, false);
+        validate("probe", crate::gpu::probe::PROBE, false);
     }
 }

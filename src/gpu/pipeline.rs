@@ -27,6 +27,20 @@ pub(crate) struct Module {
     /// Whether it is compiled without naga's counters in every loop, which keep drivers from
     /// unrolling them.
     pub(crate) trusted: bool,
+    /// Whether it is compiled without checks of its indices, which the plan of a step and the text itself
+    /// keep within bounds. Debug builds, and so the tests, have the checks.
+    pub(crate) unchecked: bool,
+}
+
+impl Module {
+    /// The checks that it is compiled with.
+    fn checks(&self) -> wgpu::ShaderRuntimeChecks {
+        wgpu::ShaderRuntimeChecks {
+            force_loop_bounding: !self.trusted,
+            bounds_checks: !self.unchecked || cfg!(debug_assertions),
+            ..wgpu::ShaderRuntimeChecks::checked()
+        }
+    }
 }
 
 /// A kernel compiled for one d and precision.
@@ -57,14 +71,15 @@ impl Pipeline {
             bind_group_layouts: &[Some(jobs), Some(&layout)],
             immediate_size: 0,
         });
-        let raw = compute_pipeline(raw, module.entry, &module.source, module.trusted, Some(&layouts), cache);
+        let raw = compute_pipeline(raw, module.entry, &module.source, module.checks(), Some(&layouts), cache);
         Self { raw, entry: module.entry, layout, slots: module.slots.as_slice().into() }
     }
 }
 
 /// A compiled module. A trusted one, where the time goes, does without naga's counters in every
 /// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
-/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked. Workgroup
+/// keeps them, since unrolled integers only compile longer. Memory accesses stay checked but for those of
+/// unchecked modules, where a clamp of each index costs more than a multiply-add. Workgroup
 /// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
 /// it, so kernels write first what they read.
 #[allow(unsafe_code)]
@@ -72,17 +87,17 @@ pub(crate) fn compute_pipeline(
     raw: &wgpu::Device,
     entry: &str,
     source: &str,
-    trusted: bool,
+    checks: wgpu::ShaderRuntimeChecks,
     layout: Option<&wgpu::PipelineLayout>,
     cache: Option<&PipelineCache>,
 ) -> wgpu::ComputePipeline {
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
-    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: !trusted, ..wgpu::ShaderRuntimeChecks::checked() };
     // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
     // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
     // those of a search over the nodes of a tree: one takes bits from a word, the others go from
-    // node to node in depth-first order and never come back to one.
+    // node to node in depth-first order and never come back to one. Without checks of indices, none
+    // must be past the end: those of unchecked modules are less than what the plan allocates.
     let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
     raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(entry),

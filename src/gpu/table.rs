@@ -10,6 +10,9 @@
 //! filter, which tests alone have: there they take effect, and put into the place of every float that
 //! filters the exact score, moved by up to a share of its bound. A share below 1 leaves all bits as
 //! they are, on every device, or a bound is wrong.
+//!
+//! `// EACH` and `// END` stand around lines that are written out many times: see
+//! [`crate::gpu::template`].
 
 #[cfg(not(target_family = "wasm"))]
 use rayon::prelude::*;
@@ -18,6 +21,7 @@ use crate::error::Result;
 use crate::gpu::device::Device;
 use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
+use crate::gpu::template::unrolled;
 use crate::gpu::wgsl::{Parameters, constants};
 use crate::model::Scoring;
 #[cfg(not(target_family = "wasm"))]
@@ -96,9 +100,31 @@ fn integers(precision: Precision) -> Part {
     }
 }
 
+/// `walk`: whether threads of a subgroup search a tree together.
+fn walk(subgroups: bool) -> Part {
+    if subgroups { part!("exact/tree/together") } else { part!("exact/tree/alone") }
+}
+
+/// What the text of a module is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variant {
+    pub(crate) precision: Precision,
+    /// The share of a hostile filter.
+    pub(crate) hostile: Option<f32>,
+    /// Whether threads may ask others of their subgroup.
+    pub(crate) subgroups: bool,
+}
+
+impl Variant {
+    /// What every device runs.
+    pub(crate) fn of(precision: Precision) -> Self {
+        Self { precision, hostile: None, subgroups: false }
+    }
+}
+
 /// A part behind all that it needs, each once. `opaque` has the functions whose values no
 /// compiler looks through.
-pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part, hostile: bool) -> Vec<&'static str> {
+pub(crate) fn with_needs(part: Part, variant: Variant, opaque: Part) -> Vec<&'static str> {
     fn gather(part: Part, find: &impl Fn(&str) -> Part, hostile: bool, into: &mut Vec<&'static str>) {
         if into.contains(&part.text) {
             return;
@@ -113,12 +139,13 @@ pub(crate) fn with_needs(part: Part, precision: Precision, opaque: Part, hostile
         into.push(part.text);
     }
     let find = |name: &str| match name {
-        "integers" => integers(precision),
+        "integers" => integers(variant.precision),
         "opaque" => opaque,
+        "walk" => walk(variant.subgroups),
         _ => *PARTS.iter().find(|part| part.name == name).unwrap_or_else(|| panic!("no part of the shaders is {name}")),
     };
     let mut texts = Vec::new();
-    gather(part, &find, hostile, &mut texts);
+    gather(part, &find, variant.hostile.is_some(), &mut texts);
     texts
 }
 
@@ -181,12 +208,16 @@ pub(crate) struct Kernel {
     trusted: bool,
     /// Whether scores are distances; the parts branch on the constant DISTANCE.
     distance: bool,
+    unchecked: bool,
+    /// There is none for a d above a limit.
+    most: Option<Limit>,
 }
 
 impl Kernel {
     /// A kernel whose module is made for one d.
     pub(crate) const fn new(entry: &'static str, part: Part, groups: fn(Span) -> u64) -> Self {
-        Self { entry, part, wide: None, groups, of_every_d: false, trusted: false, distance: false }
+        let (wide, most) = (None, None);
+        Self { entry, part, wide, groups, of_every_d: false, trusted: false, distance: false, unchecked: false, most }
     }
 
     /// Takes another part where d is above a limit.
@@ -209,6 +240,21 @@ impl Kernel {
         Self { distance: scoring == Scoring::Distance, ..self }
     }
 
+    /// Ends at a limit of d.
+    pub(crate) const fn up_to(self, limit: Limit) -> Self {
+        Self { most: Some(limit), ..self }
+    }
+
+    /// Whether there is such a kernel at a precision and d.
+    pub(crate) fn is_for(&self, precision: Precision, d: usize) -> bool {
+        self.most.is_none_or(|limit| d <= limit(precision))
+    }
+
+    /// Leaves the checks of indices out of a trusted module: see [`Module::unchecked`].
+    pub(crate) const fn unchecked(self) -> Self {
+        Self { unchecked: true, ..self }
+    }
+
     fn part(&self, precision: Precision, d: usize) -> Part {
         match self.wide {
             Some((limit, part)) if d > limit(precision) => part,
@@ -216,15 +262,26 @@ impl Kernel {
         }
     }
 
-    /// The text of the kernel for a d; for every d, 0. `hostile` is the share of a hostile filter.
-    pub(crate) fn module<J: Parameters>(&self, precision: Precision, d: usize, hostile: Option<f32>) -> Module {
-        let texts = with_needs(self.part(precision, d), precision, part!("real/opaque"), hostile.is_some());
-        let scoring = format!("const DISTANCE: bool = {};\n", self.distance);
-        let mut source = [constants(), report::constants(), scoring, J::prelude(d), texts.concat()].concat();
-        if let Some(share) = hostile {
+    /// The text of the kernel for a d; for every d, 0.
+    pub(crate) fn module<J: Parameters>(&self, d: usize, variant: Variant) -> Module {
+        let texts = with_needs(self.part(variant.precision, d), variant, part!("real/opaque"));
+        let [distances, products] = [self.distance, !self.distance].map(u32::from);
+        let scoring = format!(
+            "const DISTANCE: bool = {};\nconst DISTANCES: u32 = {distances};\nconst PRODUCTS: u32 = {products};\n",
+            self.distance
+        );
+        let prelude = J::prelude(variant.precision, d);
+        let mut source = [constants(), report::constants(), scoring, prelude, texts.concat()].concat();
+        if let Some(share) = variant.hostile {
             source = source.replace(HOSTILE, "") + &format!("const HOSTILE_SHARE: f32 = {share:?};\n");
         }
-        Module { entry: self.entry, slots: slots(&texts, hostile.is_some()), source, trusted: self.trusted }
+        Module {
+            entry: self.entry,
+            slots: slots(&texts, variant.hostile.is_some()),
+            source: unrolled(&source),
+            trusted: self.trusted,
+            unchecked: self.unchecked,
+        }
     }
 
     /// The kernel on a device, compiled at its first use.
@@ -236,7 +293,8 @@ impl Kernel {
     ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
         let key = (self.part(precision, d).name, self.entry, precision, d, self.distance);
-        device.pipeline(key, || self.module::<J>(precision, d, device.hostile)).await
+        let variant = Variant { precision, hostile: device.hostile, subgroups: device.has_subgroups };
+        device.pipeline(key, || self.module::<J>(d, variant)).await
     }
 }
 
@@ -278,25 +336,29 @@ macro_rules! kernels {
 }
 pub(crate) use kernels;
 
-/// Parses and validates a module without any capability beyond the core of WebGPU.
+/// Parses and validates a module without any capability beyond the core of WebGPU, but for subgroups where
+/// it is made for them.
 #[cfg(test)]
-pub(crate) fn validate(name: &str, source: &str) {
+pub(crate) fn validate(name: &str, source: &str, subgroups: bool) {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
     assert!(info.is_ok(), "{name}: {}", info.unwrap_err().emit_to_string(source));
 }
 
-/// Validates the module of each kernel, with a hostile filter too, and that the reader of its buffers
-/// misses none.
+/// Validates the module of each kernel, with a hostile filter and for subgroups too, and that the reader of
+/// its buffers misses none.
 #[cfg(test)]
 pub(crate) fn validate_all<J: Parameters>(kernels: &[Kernel], precision: Precision, d: usize) {
-    let scorings = Scoring::ALL.map(|(scoring, _)| scoring);
-    let all = kernels.iter().flat_map(|kernel| scorings.map(|scoring| kernel.of(scoring)));
-    for (kernel, hostile) in all.flat_map(|kernel| [(kernel, None), (kernel, Some(0.99))]) {
-        let module = kernel.module::<J>(precision, if kernel.of_every_d { 0 } else { d }, hostile);
-        validate(kernel.entry, &module.source);
+    let variants = [(None, false), (Some(0.99), false), (None, true), (Some(0.99), true)];
+    let kernels = kernels.iter().filter(|kernel| kernel.is_for(precision, d));
+    let kernels = kernels.flat_map(|kernel| Scoring::ALL.map(|(scoring, _)| kernel.of(scoring)));
+    for (kernel, (hostile, subgroups)) in kernels.flat_map(|kernel| variants.map(|variant| (kernel, variant))) {
+        let variant = Variant { precision, hostile, subgroups };
+        let module = kernel.module::<J>(if kernel.of_every_d { 0 } else { d }, variant);
+        validate(kernel.entry, &module.source, subgroups);
         for (binding, slot) in module.slots.iter().enumerate() {
             let declared = format!("@group(1) @binding({binding}) var<storage, ");
             let line = module.source.lines().find(|line| line.starts_with(&declared)).expect(&declared);

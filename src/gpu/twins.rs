@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::gpu::device::Device;
-use crate::gpu::table::{Part, part, with_needs};
+use crate::gpu::table::{Part, Variant, part, with_needs};
 use crate::num;
 use crate::rng;
 use crate::tokens::Precision;
@@ -29,7 +29,7 @@ pub type Operands = [[u32; 4]; 3];
 impl Function {
     /// A module that applies the function to consecutive operands in `input`, one a thread.
     fn source(&self, precision: Precision) -> String {
-        with_needs(part!("arithmetic/apply"), precision, OPAQUE, false).concat().replace("// CALL", self.call)
+        with_needs(part!("arithmetic/apply"), Variant::of(precision), OPAQUE).concat().replace("// CALL", self.call)
     }
 
     /// The function's results on a device, for each triple of operands.
@@ -257,7 +257,7 @@ mod tests {
     fn every_call_validates() {
         for precision in [Precision::F32, Precision::F64] {
             for function in functions(precision).into_iter().chain([exponential()]) {
-                validate(function.name, &function.source(precision));
+                validate(function.name, &function.source(precision), false);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The constants that Rust and the shaders share, and the parameters of a dispatch, written once.
 
+use crate::tokens::Precision;
+
 /// The WGSL name and alignment of a type of parameters.
 pub(crate) trait Field {
     const NAME: &'static str;
@@ -26,8 +28,8 @@ fields! {
 /// The parameters of a kernel's dispatch.
 pub(crate) trait Parameters: bytemuck::Pod {
     /// WGSL of these parameters as `job` in group 0, and of the constants that go with them, for
-    /// tokens in R^d.
-    fn prelude(d: usize) -> String;
+    /// tokens in R^d at a precision.
+    fn prelude(precision: Precision, d: usize) -> String;
 }
 
 /// Makes constants for Rust, and `constants()`, which writes them in WGSL.

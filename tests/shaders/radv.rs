@@ -4,7 +4,9 @@
 // Vulkan is asked for pipelines alone; no memory is touched.
 #![allow(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,14 +24,20 @@ const DIMENSIONS: [usize; 4] = [3, 16, 17, 64];
 /// The argument by which this program becomes the one that compiles: drivers read their environment
 /// once.
 const COMPILE: &str = "--compile-every-module";
-/// What the driver says of a module, and its column.
-const COLUMNS: [(&str, &str); 5] = [
+/// What the driver says of a module, or this program of its instructions, and its column.
+const COLUMNS: [(&str, &str); 7] = [
     ("VGPRs", "registers"),
     ("Spilled VGPRs", "spilled"),
     ("LDS size", "workgroup"),
     ("Scratch size", "scratch"),
     ("Code size", "code"),
+    (LOOP, "loop"),
+    (SHARE, "fma"),
 ];
+/// The instructions of a module's main loop, the innermost one with the most multiply-adds; and the share of
+/// those among them.
+const LOOP: &str = "Instructions of the main loop";
+const SHARE: &str = "Multiply-adds among them";
 
 pub(crate) fn trials() -> Vec<Trial> {
     let manifest = manifest();
@@ -57,7 +65,7 @@ fn costs_are_those_kept(family: &str, manifest: &Path) {
         .arg(COMPILE)
         .env("VK_DRIVER_FILES", manifest)
         .env("RADV_FORCE_FAMILY", family)
-        .env("RADV_DEBUG", "shaderstats,nocache")
+        .env("RADV_DEBUG", "asm,shaderstats,nocache")
         .output()
         .expect("this program runs");
     let text = String::from_utf8_lossy(&said.stderr);
@@ -78,22 +86,61 @@ fn costs_are_those_kept(family: &str, manifest: &Path) {
 /// The driver's words as a table: its version, then a line for each module.
 fn table(text: &str) -> String {
     let (mut driver, mut name) = ("", "");
-    let mut costs: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    let mut costs: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
+    let mut lines: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in text.lines() {
         if let Some(version) = line.strip_prefix("driver ") {
             driver = version;
         } else if let Some(module) = line.strip_prefix("module ") {
             name = module;
         } else if let Some((key, value)) = line.split_once(": ").filter(|_| !name.is_empty()) {
-            costs.entry(name).or_default().insert(key.trim(), value.trim());
+            costs.entry(name).or_default().insert(key.trim(), value.trim().into());
+        } else {
+            lines.entry(name).or_default().push(line);
+        }
+    }
+    for (name, costs) in &mut costs {
+        if let Some((all, products)) = main_loop(&lines[name]) {
+            costs.insert(LOOP, all.to_string());
+            costs.insert(SHARE, format!("{} %", products * 100 / all));
         }
     }
     let line = |name: &str, values: [&str; COLUMNS.len()]| {
         format!("{name:28}{}\n", values.map(|value| format!("{value:>10}")).concat())
     };
-    let rows =
-        costs.iter().map(|(name, costs)| line(name, COLUMNS.map(|(key, _)| costs.get(key).copied().unwrap_or("-"))));
+    let rows = costs
+        .iter()
+        .map(|(name, costs)| line(name, COLUMNS.map(|(key, _)| costs.get(key).map_or("-", String::as_str))));
     [format!("{driver}\n"), line("module", COLUMNS.map(|(_, column)| column))].into_iter().chain(rows).collect()
+}
+
+/// The instructions of the main loop in the lines of a module, and the multiply-adds among them, first products
+/// of a sum counted with them. What only tells the processor when to wait takes no slot of a unit.
+fn main_loop(lines: &[&str]) -> Option<(usize, usize)> {
+    let (mut instructions, mut labels, mut loops) = (Vec::new(), HashMap::new(), Vec::new());
+    for line in lines {
+        if let Some(label) = line.strip_suffix(':').filter(|label| label.starts_with("BB")) {
+            labels.insert(label, instructions.len());
+        }
+        let mut words = line.trim_start_matches('\t').split([' ', '\t']);
+        let name = words.next().filter(|name| line.starts_with('\t') && name.contains('_')).unwrap_or_default();
+        let is_hint = ["s_delay_alu", "s_waitcnt", "s_clause", "s_nop"].iter().any(|hint| name.starts_with(hint));
+        if name.is_empty() || is_hint {
+            continue;
+        }
+        let back = words.next().filter(|_| name.contains("branch")).and_then(|label| labels.get(label));
+        loops.extend(back.map(|&first| first..instructions.len() + 1));
+        instructions.push(name);
+    }
+    let is_product = |name: &&&str| ["v_fma", "v_mul_f32", "v_mac_f32"].iter().any(|start| name.starts_with(start));
+    let is_innermost = |at: &Range<usize>| {
+        !loops.iter().any(|other: &Range<usize>| other != at && at.start <= other.start && other.end <= at.end)
+    };
+    let counts = loops.iter().filter(|at| is_innermost(at)).map(|at| {
+        let inside = &instructions[at.clone()];
+        (inside.len(), inside.iter().filter(is_product).count())
+    });
+    counts.filter(|&(_, products)| products > 0).max_by_key(|&(all, products)| (products, Reverse(all)))
 }
 
 /// Compiles every module on the one device there is, if this program was called for that: each name
@@ -162,11 +209,12 @@ unsafe fn compile_all() -> Result<(), vk::Result> {
 /// SPIR-V as wgpu makes it of a module.
 fn spirv(text: &ModuleText) -> Vec<u32> {
     let module = naga::front::wgsl::parse_str(&text.source).expect("a module");
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("a valid module");
+    let info =
+        Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).expect("a valid module");
     let options = spv::Options {
         lang_version: (1, 5),
         bounds_check_policies: BoundsCheckPolicies {
-            index: BoundsCheckPolicy::Restrict,
+            index: if text.unchecked { BoundsCheckPolicy::Unchecked } else { BoundsCheckPolicy::Restrict },
             ..BoundsCheckPolicies::default()
         },
         force_loop_bounding: !text.trusted,

@@ -3,10 +3,9 @@
 // + 1, leaf l the node job.first_leaf + l over the keys 32l to 32l + 31. Nodes past the last key
 // are never looked at.
 
-struct Box {
-    centre: array<Coordinate, D>, // lattice points
-    half: array<f32, D>,          // half-widths, rounded once
-}
+// Vectors of a box: BOXED coordinates to a vector, each a centre, which is a lattice point, and a
+// half-width, rounded once.
+const BOX_FOURS = (D + BOXED - 1u) / BOXED;
 
 // The sum and weight of the keys in a box.
 struct Whole {

@@ -24,3 +24,11 @@ fn start_line(index: u32) {
         bits[line + leaf] = 0u;
     }
 }
+
+fn start_leaf() {}
+
+fn take_of_leaf(key: u32, is_single: bool) {
+    take_key(key);
+}
+
+fn end_leaf() {}

@@ -12,6 +12,7 @@ var<private> record: u32;
 fn measure_from(key: u32) {
     for (var k = 0u; k < dims(); k++) {
         origin[k] = row_state[key * D + k];
+        origin_real[k] = coordinate_real(origin[k]);
         sought[record].origin[k] = origin[k];
     }
 }
@@ -39,6 +40,7 @@ fn go_on() {
     read_query();
     for (var k = 0u; k < dims(); k++) {
         origin[k] = sought[record].origin[k];
+        origin_real[k] = coordinate_real(origin[k]);
     }
     champion = NOBODY;
     at_least = LOWEST;

@@ -1,7 +1,8 @@
-// needs: dispatch, exact/tree/boxes
+// needs: dispatch, exact/tree/boxes, walk
 // HOSTILE needs: exact/hostile
 // A row's maximum and strip among the keys of a tree. One thread a row, no stack, no workgroup
-// memory.
+// memory. Threads of a subgroup walk together where the device has them (`walk`): a row may then pass
+// nodes that only others want, in which it counts, takes and tests nothing.
 //
 // Scores are measured from an origin o, a key: s = Q·(X − o) is exact in integers as it stands, and
 // floats err in proportion to the distance from there, so that they tell keys apart in the tightest
@@ -14,12 +15,13 @@
 //
 // `row_state`, `marks`, `boxes` and `wholes` are those of the keys that are searched, all or a part;
 // see `exact/tree/whole` and `exact/tree/part`, which also have where scores are measured from. The
-// kernel says what to do with a box or a key of the strip: `take_box`, `take_key`.
+// kernel says what to do with a box of the strip, a key, and the keys of a leaf: `take_box`, `take_key`,
+// `start_leaf`, `take_of_leaf`, `end_leaf`.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;
 @group(1) @binding(2) var<storage, read> marks: array<vec2u>;
-@group(1) @binding(3) var<storage, read> boxes: array<Box>;
+@group(1) @binding(3) var<storage, read> boxes: array<vec4u>;
 @group(1) @binding(4) var<storage, read> wholes: array<Whole>;
 
 const KAPPA = 1.01 * (f32(D) + 8.0 + 3.0 * COORDINATE_ROUNDINGS) * ROUNDING;
@@ -29,6 +31,9 @@ var<private> row: u32;
 var<private> horizon: u32;
 var<private> query_real: array<f32, D>;
 var<private> origin: array<Coordinate, D>;
+var<private> origin_real: array<f32, D>;
+// The coordinates of the key in hand.
+var<private> in_hand: array<Coordinate, D>;
 // All scores are 0.
 var<private> idle: bool;
 
@@ -70,11 +75,12 @@ fn bound(node: u32) -> vec2f {
     // HOSTILE: var dot = Dot();
     // HOSTILE: var room = 0.0;
     for (var k = 0u; k < dims(); k++) {
-        let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
-        let half = boxes[node].half[k];
+        let four = boxes[node * BOX_FOURS + k / BOXED];
+        let centre = centre_from(four, k, origin[k], origin_real[k]);
+        let half = half_of(four, k);
         at += query_real[k] * centre;
         reach += abs(query_real[k]) * (half + KAPPA * (half + abs(centre)));
-        // HOSTILE: dot_add(&dot, query[row * D + k], apart(boxes[node].centre[k], origin[k]));
+        // HOSTILE: dot_add(&dot, query[row * D + k], apart(centre_of(four, k), origin[k]));
         // HOSTILE: room += abs(query_real[k]) * (0.4 * half + 0.9 * abs(centre));
     }
     // HOSTILE: at = moved(dot_total(&dot), KAPPA * room, swing(row, node, boxes_seen));
@@ -90,8 +96,8 @@ fn upper(node: u32) -> f32 {
 fn error_in(node: u32) -> f32 {
     var error = 0.0;
     for (var k = 0u; k < dims(); k++) {
-        let centre = coordinate_real(apart(boxes[node].centre[k], origin[k]));
-        error += abs(query_real[k]) * (abs(centre) + boxes[node].half[k]);
+        let four = boxes[node * BOX_FOURS + k / BOXED];
+        error += abs(query_real[k]) * (abs(centre_from(four, k, origin[k], origin_real[k])) + half_of(four, k));
     }
     return KAPPA * error;
 }
@@ -162,33 +168,43 @@ fn see_leaf(node: u32) {
 fn find_champion() {
     var node = 1u;
     var trail = 0u;
+    var wants = true;
     loop {
         var open = false;
         if node >= job.first_leaf {
-            if champion == NOBODY {
-                start_from(first_seen((node - job.first_leaf) * LEAF));
+            if wants {
+                if champion == NOBODY {
+                    start_from(first_seen((node - job.first_leaf) * LEAF));
+                }
+                see_leaf(node);
             }
-            see_leaf(node);
         } else {
             var left = LOWEST;
-            if sees(2u * node) {
+            if wants && sees(2u * node) {
                 left = upper(2u * node);
             }
             var right = LOWEST;
-            if sees(2u * node + 1u) {
+            if wants && sees(2u * node + 1u) {
                 right = upper(2u * node + 1u);
             }
-            open = max(left, right) >= at_least;
+            let wants_left = left > LOWEST && left >= at_least;
+            let wants_right = right > LOWEST && right >= at_least;
+            let go_left = any_wants(wants_left);
+            let go_right = any_wants(wants_right);
+            open = go_left || go_right;
             if open {
-                trail = (trail << 1u) | select(0u, 1u, min(left, right) > LOWEST && min(left, right) >= at_least);
-                node = 2u * node + select(0u, 1u, right > left);
+                let to_right = go_right && (!go_left || first_says(right > left));
+                trail = (trail << 1u) | select(0u, 1u, go_left && go_right);
+                node = 2u * node + select(0u, 1u, to_right);
+                wants = select(wants_left, wants_right, to_right);
             }
         }
         while !open && trail != 0u {
             let up = firstTrailingBit(trail);
             node = (node >> up) ^ 1u;
             trail = (trail >> up) ^ 1u;
-            open = upper(node) >= at_least;
+            wants = (!TOGETHER || sees(node)) && upper(node) >= at_least;
+            open = any_wants(wants);
         }
         if !open {
             break;
@@ -206,18 +222,35 @@ fn find_strip(width: Score) {
     let low = real - slack;
     let high = real + slack;
     var node = 1u;
+    // The depth of a box that the row is done with, while others may look into it; else NOBODY.
+    var done = NOBODY;
     loop {
-        if sees(node) {
-            let b = bound(node);
-            if b.x + b.y >= low {
-                if b.x - b.y >= high && sees_all(node) {
-                    take_box(node);
-                } else if node < job.first_leaf {
-                    node *= 2u;
-                    continue;
-                } else {
-                    see_strip(node, threshold, low, high);
+        let depth = firstLeadingBit(node);
+        if depth <= done {
+            done = NOBODY;
+        }
+        var wants = false;
+        if done == NOBODY {
+            done = depth;
+            if sees(node) {
+                let b = bound(node);
+                if b.x + b.y >= low {
+                    if b.x - b.y >= high && sees_all(node) {
+                        take_box(node);
+                    } else {
+                        wants = true;
+                        done = NOBODY;
+                    }
                 }
+            }
+        }
+        if any_wants(wants) {
+            if node < job.first_leaf {
+                node *= 2u;
+                continue;
+            }
+            if wants {
+                see_strip(node, threshold, low, high);
             }
         }
         node += 1u;
@@ -231,13 +264,22 @@ fn find_strip(width: Score) {
 fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
     let error = error_in(node);
     let first = (node - job.first_leaf) * LEAF;
-    for (var key = first; key < min(first + LEAF, job.n); key++) {
-        var s = filter_score(key);
+    let end = min(first + LEAF, job.n);
+    let is_single = wholes[node].weight == end - first;
+    start_leaf();
+    for (var key = first; key < end; key++) {
+        keys_seen += 1u;
+        var s = 0.0;
+        for (var k = 0u; k < dims(); k++) {
+            in_hand[k] = row_state[key * D + k];
+            s += query_real[k] * coordinate_real(apart(in_hand[k], origin[k]));
+        }
         // HOSTILE: s = moved(exact_score(key), 0.9 * error, swing(row, key, 2u));
         if s + error >= low && sees_key(key) && (s - error >= high || !less(exact_score(key), threshold)) {
-            take_key(key);
+            take_of_leaf(key, is_single);
         }
     }
+    end_leaf();
 }
 
 // Reads a row's query.

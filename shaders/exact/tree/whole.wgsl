@@ -7,6 +7,7 @@ fn measure_from(key: u32) {
     origin_key = key;
     for (var k = 0u; k < dims(); k++) {
         origin[k] = row_state[key * D + k];
+        origin_real[k] = coordinate_real(origin[k]);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::exact::{Grid, Step, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
 use crate::gpu::exact::kernels::{self, SUPERTILE, score_rows};
-use crate::gpu::exact::layout::{Layout, element_bytes};
+use crate::gpu::exact::layout::{Layout, element_bytes, filter_bytes};
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
@@ -52,7 +52,7 @@ impl BruteForce {
         let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
-        let kernels = kernels::of_brute_force(matrix, scoring);
+        let kernels = kernels::of_brute_force(matrix, scoring, grid.precision, d);
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
@@ -141,7 +141,7 @@ impl BruteForce {
                 at += run.len();
                 let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
                 for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::MASKS] {
-                    self.over_keys(kernel, &job).await?;
+                    self.over_keys(&[kernel], &job).await?;
                 }
                 self.resident.queue.charge(run.len() as f64 * self.row_cost()).await?;
             }
@@ -180,6 +180,7 @@ impl BruteForce {
     async fn advance(&mut self, step: &Step, report: u32, rows: Range<u32>) -> Result<()> {
         self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report).await?;
+        let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..1 + usize::from(self.layout.has_dense)];
         let mut row = rows.start;
         while row < rows.end {
             let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows, rows.end);
@@ -187,8 +188,8 @@ impl BruteForce {
             let sums_first = if self.layout.moves_at_once { 0 } else { range.start };
             let (row_first, row_end, slice_first) = (range.start, range.end, range.start);
             let job = Job { row_first, row_end, slice_first, sums_first, ..base };
-            for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::STRIPS] {
-                self.over_keys(kernel, &job).await?;
+            for kernels in [&[&kernels::SCORES][..], &[&kernels::PEAKS], strips] {
+                self.over_keys(kernels, &job).await?;
             }
             if !self.layout.moves_at_once {
                 self.push(&kernels::MOVES, job, 0).await?;
@@ -246,15 +247,17 @@ impl BruteForce {
         within(row, rows.min(most), self.layout.window, end)
     }
 
-    /// Adds dispatches of a kernel over all keys, one a window.
-    async fn over_keys(&mut self, kernel: &Kernel, job: &Job) -> Result<()> {
+    /// Adds dispatches of kernels over all keys, all of them in a window before the next.
+    async fn over_keys(&mut self, kernels: &[&Kernel], job: &Job) -> Result<()> {
         let Layout { n, window, .. } = self.layout;
         // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
         // be set.
         for (index, key_base) in (0..).zip((0..n).step_by(window as usize)) {
             let tile_first = key_base / SUPERTILE;
             let tile_end = tile_first + window.min(n - key_base).div_ceil(SUPERTILE);
-            self.push(kernel, Job { key_base, tile_first, tile_end, ..*job }, index).await?;
+            for kernel in kernels {
+                self.push(kernel, Job { key_base, tile_first, tile_end, ..*job }, index).await?;
+            }
         }
         Ok(())
     }
@@ -267,7 +270,7 @@ impl BruteForce {
         let span = Span::of(job.row_end - job.row_first, blocks, d);
         let maxima = self.layout.maxima_bytes();
         let [coordinate, _, record] = element_bytes(self.grid.precision);
-        let (state, filter) = (u64::from(d) * coordinate, u64::from(d) * 4);
+        let (state, filter) = (u64::from(d) * coordinate, filter_bytes(d.into()));
         let (current, next) = (("tokens", self.current), ("tokens", 1 - self.current));
         let own = self.matrix.is_identity;
         let rows = |name, line| Bound::window(name, row_window, window, line);

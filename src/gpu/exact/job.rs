@@ -59,7 +59,7 @@ job! {
     digit: u32,
     /// What the tests of a step must not reach, less those allowed for the step before; 0 for any number.
     limit: [u32; 2],
-    /// Whether the state is wanted as floats too.
+    /// Whether the state and the queries are wanted as floats too.
     filtered: u32,
     unused: u32,
 }

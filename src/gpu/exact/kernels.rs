@@ -10,6 +10,8 @@ use crate::tokens::Precision;
 constants! {
     /// Keys in a supertile, whose largest score says whether a row needs to look inside.
     SUPERTILE: u32 = 64;
+    /// Keys whose scores a thread has in hand at a time, small d.
+    ABREAST: u32 = 4;
     /// Keys of a workgroup of the sort.
     RUN: u32 = 1024;
     /// Counts that a workgroup sums.
@@ -29,6 +31,10 @@ constants! {
 /// Levels of the tree that one dispatch fits.
 pub(crate) const LEVELS: u32 = 4;
 
+/// One in so many supertiles in reach of a row leave its strip to [`STRIPS_DENSE`]: a pair takes some 7 times
+/// fewer instructions there, in groups of rows of which others may be narrow.
+const DENSE_FROM: u32 = 4;
+
 /// Largest d of the kernels that hold a token in registers.
 const NARROW: usize = 16;
 
@@ -44,12 +50,18 @@ kernels! {
     /// The largest score of each row in each supertile.
     SCORES = Kernel::new("scores", part!("exact/scores_narrow"), scores)
         .above(narrow, part!("exact/scores_wide"))
-        .trusted();
+        .trusted()
+        .unchecked();
     /// m_i and argmax.
     PEAKS = Kernel::new("peaks", part!("exact/peaks"), |span| span.rows);
     /// |C_i| and sums.
     STRIPS = Kernel::new("strips", part!("exact/strips_narrow"), |span| span.rows)
         .above(sums, part!("exact/strips_wide"));
+    /// |C_i| and sums of rows whose strips are wide.
+    STRIPS_DENSE = Kernel::new("strips_dense", part!("exact/strips_dense"), dense)
+        .up_to(dense_limit)
+        .trusted()
+        .unchecked();
     /// C_i as bits.
     MASKS = Kernel::new("masks", part!("exact/masks"), |span| span.rows);
     /// X' and the report.
@@ -91,9 +103,10 @@ kernels! {
 }
 
 /// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity.
-pub(crate) fn of_brute_force(matrix: bool, scoring: Scoring) -> Vec<Kernel> {
+pub(crate) fn of_brute_force(matrix: bool, scoring: Scoring, precision: Precision, d: usize) -> Vec<Kernel> {
     let queries: &[_] = if matrix { &[MULTIPLE, DENSE] } else { &[IDENTITY] };
-    let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES]].concat();
+    let dense: &[_] = if STRIPS_DENSE.is_for(precision, d) { &[STRIPS_DENSE] } else { &[] };
+    let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES], dense].concat();
     all.into_iter().map(|kernel| kernel.of(scoring)).collect()
 }
 
@@ -107,10 +120,30 @@ pub(crate) fn of_search(matrix: bool, parted: bool) -> Vec<&'static Kernel> {
 }
 
 impl Parameters for Job {
-    fn prelude(d: usize) -> String {
-        let own = format!("const D: u32 = {d};\nconst ROWS: u32 = {};\n", score_rows(d as u64));
+    fn prelude(precision: Precision, d: usize) -> String {
+        let rows = score_rows(d as u64);
+        let dense_from = if STRIPS_DENSE.is_for(precision, d) { DENSE_FROM } else { 0 };
+        let fours = rows / (4 * LANES);
+        let own =
+            [("D", d as u32), ("QUADS", quads(d as u64)), ("ROWS", rows), ("FOURS", fours), ("DENSE_FROM", dense_from)];
+        let own = own.map(|(name, value)| format!("const {name}: u32 = {value};\n")).concat();
         [own, constants(), job::constants(), Job::wgsl()].concat()
     }
+}
+
+/// Vectors of four floats that hold the coordinates of a token, for filters.
+pub(crate) fn quads(d: u64) -> u32 {
+    d.div_ceil(4) as u32
+}
+
+/// Largest d of the strips of wide rows, whose keys f32 must hold exactly.
+fn dense_limit(precision: Precision) -> usize {
+    if precision == Precision::F32 { NARROW } else { 0 }
+}
+
+/// Workgroups of [`STRIPS_DENSE`]: a thread has a quarter of the rows that it has in [`SCORES`].
+fn dense(span: Span) -> u64 {
+    span.rows.div_ceil(u64::from(score_rows(span.d) / 4).max(1))
 }
 
 /// Rows that a workgroup of [`SCORES`] takes: what 16, 8 or 4 tokens a thread leave of its

@@ -1,7 +1,7 @@
 //! Every byte and every slice of an engine, computed and checked before anything is allocated.
 
 use crate::error::Result;
-use crate::gpu::exact::kernels::score_rows;
+use crate::gpu::exact::kernels::{STRIPS_DENSE, quads, score_rows};
 use crate::gpu::memory::{Line, Memory, exceeds, index_of, largest_binding, scratch_bytes};
 use crate::gpu::table::LANES;
 use crate::tokens::Precision;
@@ -21,6 +21,8 @@ pub(crate) struct Layout {
     pub(crate) tiles: u32,
     /// Whether `sums` holds every row, so that all move in one dispatch, or a slice of them.
     pub(crate) moves_at_once: bool,
+    /// Whether wide strips have a kernel of their own.
+    pub(crate) has_dense: bool,
 }
 
 /// Bytes of a coordinate, a sum and a row's record on the device.
@@ -29,6 +31,11 @@ pub(crate) const fn element_bytes(precision: Precision) -> [u64; 3] {
         Precision::F32 => [4, 8, 32],
         Precision::F64 => [8, 16, 48],
     }
+}
+
+/// Bytes of a token's floats for filters.
+pub(crate) fn filter_bytes(d: u64) -> u64 {
+    u64::from(quads(d)) * 16
 }
 
 /// Workgroups of the scores that a step should have at least, so that all of a card works.
@@ -76,7 +83,8 @@ impl Layout {
 
         // A window holds whole supertiles, so that its offset is a multiple of 256 bytes, and so few
         // that the maxima of a workgroup's rows, or of the fewest where that is too much, can be bound.
-        let widest = (dim * coordinate).max(record);
+        let filter = filter_bytes(dim);
+        let widest = (dim * coordinate).max(filter).max(record);
         if lanes * widest > binding {
             return Err(exceeds("one window of tokens on this adapter", lanes * widest, binding, mend));
         }
@@ -89,12 +97,12 @@ impl Layout {
         let mut lines = vec![
             in_windows(("tokens", 0), "tokens", dim * coordinate),
             in_windows(("tokens", 1), "next tokens", dim * coordinate),
-            in_windows(("state_filter", 0), "tokens as f32", dim * 4),
+            in_windows(("state_filter", 0), "tokens as f32", filter),
             in_windows(("rows", 0), "rows", record),
         ];
         if matrix {
             lines.push(in_windows(("query", 0), "queries", dim * coordinate));
-            lines.push(in_windows(("query_filter", 0), "queries as f32", dim * 4));
+            lines.push(in_windows(("query_filter", 0), "queries as f32", filter));
             lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
         }
         let state: u64 = lines.iter().map(|line| line.bytes).sum();
@@ -118,7 +126,8 @@ impl Layout {
         let [slice_rows, window, tiles] = [slice_rows, window, tiles].map(|count| count as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits)?;
-        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once })
+        let has_dense = STRIPS_DENSE.is_for(precision, d as usize);
+        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once, has_dense })
     }
 
     /// Bytes of a row's maxima in a window.
@@ -127,7 +136,8 @@ impl Layout {
     }
 
     /// Dispatches of a step, where no part of it is too long for a submission: two that prepare each
-    /// window of rows; scores, peaks and strips of each slice over each window of keys; moves.
+    /// window of rows; scores, peaks and strips of each slice over each window of keys, strips twice where
+    /// wide ones have their own kernel; moves.
     #[cfg(test)]
     pub(crate) fn dispatches(&self) -> u32 {
         let windows = self.n.div_ceil(self.window);
@@ -135,7 +145,8 @@ impl Layout {
         let slices_of = |rows: u32| rows.div_ceil(self.memory.slice_rows);
         let slices = (windows - 1) * slices_of(self.window) + slices_of(last);
         let moves = if self.moves_at_once { windows } else { slices };
-        2 * windows + 3 * slices * windows + moves
+        let kernels = 3 + u32::from(self.has_dense);
+        2 * windows + kernels * slices * windows + moves
     }
 }
 
@@ -202,7 +213,7 @@ mod tests {
         let (card, least) = (limits((1 << 31) - 1, (1 << 32) - 1), limits(1 << 27, 1 << 31));
         let count =
             |n, d, limits, memory| Layout::new((n, d), Precision::F32, false, limits, memory).unwrap().dispatches();
-        for (n, d, most) in [(10_000, 3, 6), (100_000, 256, 10), (1_000_000, 3, 100), (1_000_000, 256, 1000)] {
+        for (n, d, most) in [(10_000, 3, 7), (100_000, 256, 10), (1_000_000, 3, 130), (1_000_000, 256, 1000)] {
             let dispatches = count(n, d, &card, Some(24 << 30));
             assert!(dispatches <= most, "{dispatches} at n = {n}, d = {d}");
         }

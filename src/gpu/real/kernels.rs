@@ -3,6 +3,7 @@
 use crate::gpu::real::job::{self, Job};
 use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
+use crate::tokens::Precision;
 
 constants! {
     /// Keys whose weights are summed before anything is stored. Chunks lie at multiples of this
@@ -59,7 +60,7 @@ kernels! {
 }
 
 impl Parameters for Job {
-    fn prelude(d: usize) -> String {
+    fn prelude(_: Precision, d: usize) -> String {
         [format!("const D: u32 = {d};\n"), constants(), job::constants(), Job::wgsl()].concat()
     }
 }

@@ -24,7 +24,7 @@ fn refusals(source: &str) -> Vec<String> {
         Ok(module) => module,
         Err(error) => return vec![error.emit_to_string(source)],
     };
-    let info = match Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module) {
+    let info = match Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module) {
         Ok(info) => info,
         Err(error) => return vec![error.emit_to_string(source)],
     };

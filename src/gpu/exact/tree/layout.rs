@@ -99,7 +99,8 @@ fn lines((n, part): (u32, u32), dim: u64, precision: Precision, binding: u64) ->
         of_rows(("marks", 1), "next weights", 8),
         of_rows(("owner", 0), "keys of tokens", 4),
         of_rows(("found", 0), "strips", 12),
-        of_nodes(("boxes", 0), "boxes", (dim * (coordinate + 4)).next_multiple_of(coordinate)),
+        // Vectors of two coordinates, or of one.
+        of_nodes(("boxes", 0), "boxes", dim.div_ceil(8 / coordinate) * 16),
         // Sums, then three words.
         of_nodes(("wholes", 0), "sums of boxes", (dim * sum + 12).next_multiple_of(sum)),
         Line::new(("sorted", 0), "number of keys", parts * SORTED_BYTES).in_windows(SORTED_BYTES),
