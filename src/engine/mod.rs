@@ -5,6 +5,7 @@
 mod gpu;
 pub(crate) mod interface;
 mod open;
+mod parted;
 mod plans;
 mod preflight;
 mod ranks;

@@ -38,7 +38,7 @@ pub(super) fn has_thin_strips(model: &Model) -> bool {
 pub(super) fn only_brute(plan: Plan, who: &str) -> Result<()> {
     match plan {
         Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Filter | Plan::Norm | Plan::Tree | Plan::Direction => Err(Error::input(format!(
+        Plan::Filter | Plan::Norm | Plan::Tree | Plan::Direction | Plan::Opened => Err(Error::input(format!(
             "{who} has no plan {:?}: it compares every pair; take auto or brute",
             plan.name()
         ))),

@@ -1,4 +1,5 @@
-//! Ranks: processes that share one run, and the one thing that they do together, to gather bytes.
+//! Ranks: processes that share one run, and the two things that they do together: to gather bytes, and to
+//! join numbers.
 //!
 //! Every rank holds the whole state, computes its share of the rows of a step, and gathers those of the
 //! others; what decides over plans and sorts is added up over all ranks on the way. A row is computed as
@@ -18,7 +19,7 @@ mod launch;
 mod world;
 
 pub use inside::Inside;
-pub use interface::{Alone, Gathered, Ranks, Shared, agree, in_rounds};
+pub use interface::{Alone, Gathered, Join, Ranks, Shared, agree, in_rounds, reduce_by_gather};
 pub use launch::launched;
 #[cfg(feature = "mpi")]
 pub use world::World;
