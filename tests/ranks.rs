@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use localmax::choice::Plan;
-use localmax::engine::{Engine, Lead, Start, Steps, first_state, follow, on_cpu, on_ranks};
+use localmax::engine::{Engine, Lead, Outline, Start, Steps, first_state, follow, on_cpu, on_ranks};
 use localmax::error::{Error, Result};
 use localmax::exact::Grid;
 use localmax::init::{Cloud, CloudSample};
@@ -391,7 +391,7 @@ fn what_fails_on_one_rank_ends_all() {
         }
         let fails = ranks.rank() == 2;
         let model =
-            |_: &Start| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
+            |_: &Outline| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
         follow(&ranks, &Interrupt::default(), model).map_err(|error| error.to_string())
     });
     assert_eq!(ends, [Err("rank 2: there is no such file".into()), Ok(()), Ok(()), Ok(())]);

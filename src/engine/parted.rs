@@ -1,13 +1,13 @@
 //! Ranks that hold a part of the tokens each, as long as that is less talk than to hold all.
 
 use crate::choice::Plan;
-use crate::cpu::{self, ExactCpu, OpenedCpu};
+use crate::cpu::{self, Dealt, ExactCpu, OpenedCpu};
 use crate::engine::interface::Engine;
 use crate::engine::step::Step;
 use crate::error::Result;
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
-use crate::model::Model;
+use crate::model::Mask;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Shared, agree};
 use crate::tokens::{Precision, Tokens};
@@ -30,16 +30,10 @@ enum State {
 }
 
 impl PartedEngine {
-    pub(super) fn open(
-        ranks: &Shared,
-        model: &Model,
-        tokens: &Tokens,
-        grid: Grid,
-        options: cpu::Options,
-    ) -> Result<Self> {
-        let state = State::Parted(OpenedCpu::new(ranks.clone(), tokens, grid, model.mask, options)?);
+    pub(super) fn open(ranks: &Shared, mask: Mask, dealt: Dealt, grid: Grid, options: cpu::Options) -> Result<Self> {
         let coordinate = if grid.precision == Precision::F32 { 4 } else { 8 };
-        let row = (options.plan == Plan::Auto).then_some((coordinate * tokens.d() + 8) as u64);
+        let row = (options.plan == Plan::Auto).then_some((coordinate * dealt.d() + 8) as u64);
+        let state = State::Parted(OpenedCpu::new(ranks.clone(), dealt, grid, mask, options)?);
         Ok(Self { state, ranks: ranks.clone(), grid, options, interrupt: Interrupt::default(), row })
     }
 

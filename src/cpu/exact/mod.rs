@@ -46,6 +46,7 @@ use crate::cpu::exact::choose::Chooser;
 use crate::cpu::exact::cloud::BLOCK;
 pub use crate::cpu::exact::opened::OpenedCpu;
 use crate::cpu::exact::step::Stepper;
+pub use crate::cpu::exact::tree::opened::Dealt;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::choice::Plan;
 use crate::cpu::exact::Work;
 use crate::cpu::exact::tree::TreeSearch;
-use crate::cpu::exact::tree::opened::{Net, Opened, Taken};
+use crate::cpu::exact::tree::opened::{Dealt, Net, Opened, Taken};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};
@@ -47,21 +47,21 @@ impl fmt::Debug for OpenedCpu {
 }
 
 impl OpenedCpu {
-    /// Opens the engine on this rank's part of the tokens, which are moved to the grid. All ranks open it on the
-    /// same tokens with the same options, and take the same steps, whose rows see what `mask` says.
+    /// Opens the engine on what was dealt out to this rank of tokens on the grid. All ranks open it with the same
+    /// options, and take the same steps, whose rows see what `mask` says.
     ///
     /// # Errors
     /// As [`crate::cpu::ExactCpu::new`].
-    pub fn new(ranks: Shared, tokens: &Tokens, grid: Grid, mask: Mask, options: Options) -> Result<Self> {
-        require_countable(tokens.n())?;
+    pub fn new(ranks: Shared, dealt: Dealt, grid: Grid, mask: Mask, options: Options) -> Result<Self> {
+        require_countable(dealt.n)?;
         let set = InstructionSet::choose(options.set)?;
         let pool = Pool::start(options.threads)?;
-        let share = Share::of(ranks);
         let state: Box<dyn Part> = pool.install(|| match grid.precision {
-            Precision::F32 => part::<f32>(tokens, grid, set, mask, options.upkeep, share.ranks()),
-            Precision::F64 => part::<f64>(tokens, grid, set, mask, options.upkeep, share.ranks()),
+            Precision::F32 => Box::new(Opened::<f32>::new(dealt, set, options.upkeep, mask)) as _,
+            Precision::F64 => Box::new(Opened::<f64>::new(dealt, set, options.upkeep, mask)) as _,
         });
-        Ok(Self { state, grid, set, pool, share, stepped: false, work: Work::default(), effort: None, told: 0 })
+        let (share, work) = (Share::of(ranks), Work::default());
+        Ok(Self { state, grid, set, pool, share, stepped: false, work, effort: None, told: 0 })
     }
 
     /// The work of this rank in the last step.
@@ -168,17 +168,6 @@ trait Part: Send + Sync {
     fn strips(&self) -> Vec<u8>;
     /// The masks of some rows among all tokens.
     fn masks(&self, all: &[i64], step: &Step, rows: &[usize]) -> Vec<Vec<u32>>;
-}
-
-fn part<W: Width>(
-    tokens: &Tokens,
-    grid: Grid,
-    set: InstructionSet,
-    mask: Mask,
-    upkeep: Upkeep,
-    ranks: &dyn Ranks,
-) -> Box<dyn Part> {
-    Box::new(Opened::<W>::new(tokens, grid, set, upkeep, mask, (ranks.size(), ranks.rank())))
 }
 
 impl<W: Width> Part for Opened<W> {

@@ -27,6 +27,7 @@ use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::asked::Asked;
 use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
+pub use crate::cpu::exact::tree::opened::deal::Dealt;
 use crate::cpu::exact::tree::opened::known::{Form, Known, OwnKeys};
 pub(crate) use crate::cpu::exact::tree::opened::net::Net;
 use crate::cpu::exact::tree::opened::view::View;
@@ -37,13 +38,12 @@ use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{InstructionSet, LANES, Vectors};
 use crate::error::{Error, Result};
-use crate::exact::{Grid, Step};
+use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Traffic};
 use crate::ranks::Join;
 use crate::space::{Order, Upkeep};
-use crate::tokens::Tokens;
 
 /// Of so many groups of rows one has scouts.
 const SCOUTED: usize = 4;
@@ -81,22 +81,14 @@ fn apart() -> Error {
 }
 
 impl<W: Width> Opened<W> {
-    /// The part of a rank of all tokens, which lie on the grid.
-    pub(crate) fn new(
-        all: &Tokens,
-        grid: Grid,
-        set: InstructionSet,
-        upkeep: Upkeep,
-        mask: Mask,
-        (size, rank): (usize, usize),
-    ) -> Self {
-        let (ids, d) = (deal::part(all, size, rank), all.d());
-        let of = |i: u32| (0..d).map(move |k| <W::Int as Integer>::of(grid.coordinate(all.get(i as usize, k))));
-        let x = ids.iter().flat_map(|&i| of(i)).collect();
+    /// The state of a rank from what was dealt out to it.
+    pub(crate) fn new(dealt: Dealt, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
+        let Dealt { n, d, ids, x } = dealt;
+        let x = x.into_iter().map(<W::Int as Integer>::of).collect();
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
         own.sort_again(mask);
-        Self { n: all.n(), ids, own, mask, warm: Vec::new() }
+        Self { n, ids, own, mask, warm: Vec::new() }
     }
 
     /// The number of all tokens, and their dimension.
