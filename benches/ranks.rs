@@ -2,7 +2,7 @@
 //! number of ranks, which are threads of this process.
 //!
 //! `cargo bench --bench ranks -- [n=1000000] [d=3] [delta=0,0.01] [ranks=4,16,64] [steps=1] [strip=score]
-//! [cloud=gaussian] [plan=opened]`. δ is in units of the largest |x|², or of the largest |x| for other strips than
+//! [cloud=normal] [plan=opened]`. δ is in units of the largest |x|², or of the largest |x| for other strips than
 //! scores. Bytes are the most that a rank received in a step, calls those that all make together; a gather of all
 //! keys is 4·n·d bytes.
 
@@ -14,7 +14,7 @@ use localmax::choice::Plan;
 use localmax::engine::{Steps, first_state, on_ranks};
 use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Model, StripForm};
-use localmax::ranks::{Inside, Ranks as _, Shared};
+use localmax::ranks::{Inside, Shared};
 use localmax::tokens::Precision;
 
 fn given(name: &str, default: &str) -> String {
@@ -28,7 +28,7 @@ fn list<T: std::str::FromStr>(name: &str, default: &str) -> Vec<T> {
 
 fn main() {
     let strip = StripForm::parse(&given("strip", "score")).expect("score, width or a-norm");
-    let cloud = Cloud::parse(&given("cloud", "gaussian")).expect("a cloud");
+    let cloud = Cloud::parse(&given("cloud", "normal")).expect("a cloud");
     let plan = Plan::parse(&given("plan", "opened")).expect("a plan");
     let steps: u64 = list("steps", "1")[0];
     println!("| n | d | δ | ranks | step | bytes | calls | keys a row | boxes a row | s |");

@@ -359,7 +359,7 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     }
     // Each rank with a part of the tokens. Only what names the plan, and what it counts, is its own.
     all_well(run_by(Plan::Opened, 3, &path("opened"), 5, 0, 99));
-    let ends = run_by(Plan::Opened, 2, &path("opened"), 5, 4, 7);
+    let ends = run_by(Plan::Opened, 2, &path("opened"), 5, 7, 7);
     assert!(matches!(ends[0], Err(Error::Interrupted(_))) && ends[1].is_ok(), "{ends:?}");
     all_well(run_by(Plan::Opened, 7, &path("opened"), 12, 0, 99));
     let (opened, own) = (files(&path("opened")), ["config.toml", "meta.json", "effort.csv"]);

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::choice::Plan;
-use crate::cpu::exact::Work;
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::{Dealt, Net, Opened, Taken};
 use crate::cpu::exact::width::{Integer, Width};
@@ -34,7 +33,6 @@ pub struct OpenedCpu {
     pool: Pool,
     share: Share,
     stepped: bool,
-    work: Work,
     effort: Option<Effort>,
     /// Bytes that all ranks have given in the last step.
     told: u64,
@@ -60,13 +58,7 @@ impl OpenedCpu {
             Precision::F32 => Box::new(Opened::<f32>::new(dealt, set, options.upkeep, mask)) as _,
             Precision::F64 => Box::new(Opened::<f64>::new(dealt, set, options.upkeep, mask)) as _,
         });
-        let (share, work) = (Share::of(ranks), Work::default());
-        Ok(Self { state, grid, set, pool, share, stepped: false, work, effort: None, told: 0 })
-    }
-
-    /// The work of this rank in the last step.
-    pub fn work(&self) -> Work {
-        self.work
+        Ok(Self { state, grid, set, pool, share: Share::of(ranks), stepped: false, effort: None, told: 0 })
     }
 
     /// Bytes that all ranks together have given in the last step.
@@ -101,7 +93,7 @@ impl Engine for OpenedCpu {
     }
 
     fn step(&mut self, steps: &[engine::Step]) -> Result<Vec<StepReport>> {
-        let (n, d) = self.state.shape();
+        let n = self.state.shape().0;
         self.share.clone().whole_steps(steps, |step| {
             let step = step.exact()?;
             self.stepped = false;
@@ -111,7 +103,6 @@ impl Engine for OpenedCpu {
             let Taken { report, tally, keys, traffic, told } = taken;
             self.told = told;
             let a_row = |total: u64| total as f64 / keys.max(1) as f64;
-            self.work = Work { scores: tally.scores, flops: 2 * d as u64 * tally.scores };
             self.effort = Some(Effort {
                 plan: Plan::Opened,
                 keys_a_row: a_row(tally.scores),

@@ -80,6 +80,11 @@ pub(crate) struct Known<I: Coordinate> {
 }
 
 impl Form {
+    /// Bits of a coordinate of which nothing is known.
+    pub(crate) fn coordinate_bits(self) -> u32 {
+        bits_of(2 * self.limit as u128)
+    }
+
     fn index_bits(self) -> u32 {
         bits_of(self.n as u128)
     }
@@ -310,10 +315,10 @@ impl<I: Coordinate> Known<I> {
     pub(crate) fn bits_below(&self, id: u32) -> u64 {
         let Item { rank, node, .. } = self.items[id as usize];
         let (form, levels) = (self.form, LEVELS.min(self.depths[rank as usize] - node.ilog2()));
-        let bounds = self.bounds[id as usize * 2 * form.d..].iter().take(2 * form.d);
-        let (low, high): (Vec<&I>, Vec<&I>) = (bounds.clone().take(form.d).collect(), bounds.skip(form.d).collect());
-        let widths = low.iter().zip(high).map(|(low, high)| u64::from(bits_of((high.to_i64() - low.to_i64()) as u128)));
-        let (widths, weight) = (widths.sum::<u64>(), self.weight[id as usize]);
+        let (low, high) = self.bounds[id as usize * 2 * form.d..][..2 * form.d].split_at(form.d);
+        let width = |(low, high): (&I, &I)| u64::from(bits_of((high.to_i64() - low.to_i64()) as u128));
+        let widths: u64 = low.iter().zip(high).map(width).sum();
+        let weight = self.weight[id as usize];
         let count = u64::from(bits_of(weight.into()));
         let range = if form.is_causal { 2 * u64::from(form.index_bits()) } else { 0 };
         if levels == 0 {

@@ -9,48 +9,43 @@
 //!    closed box that bounds do not decide is *needed*; needed boxes are joined over all ranks, and opened by
 //!    their owners. Few rows go first, as scouts, and open most of what all will need.
 //! 3. A row whose threshold cuts so many boxes that it is cheaper to ask is answered by all ranks with the count
-//!    and the sum of its strip ([`asked`]).
+//!    and the sum of its strip ([`answer`]).
 //!
 //! A box is decided by the bounds of [`super::search`], with its margin, and counts and sums are integers: what
 //! ranks find does not depend on how many they are, nor on what is opened.
 
+mod answer;
 mod asked;
 mod bits;
 mod deal;
+mod extras;
 mod known;
 mod net;
+mod round;
 mod view;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
+use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
-use crate::cpu::exact::tree::opened::asked::Asked;
 use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
 pub use crate::cpu::exact::tree::opened::deal::Dealt;
+use crate::cpu::exact::tree::opened::extras::Extras;
 use crate::cpu::exact::tree::opened::known::{Form, Known, OwnKeys};
 pub(crate) use crate::cpu::exact::tree::opened::net::Net;
+use crate::cpu::exact::tree::opened::net::apart;
+use crate::cpu::exact::tree::opened::round::Round;
 use crate::cpu::exact::tree::opened::view::View;
-use crate::cpu::exact::tree::search::group::ROWS;
-use crate::cpu::exact::tree::search::keys::{Marks, SortedKeys};
-use crate::cpu::exact::tree::search::scratch::SearchScratch;
-use crate::cpu::exact::tree::search::{Row, Search};
+use crate::cpu::exact::tree::search::keys::Marks;
 use crate::cpu::exact::width::{Integer, Width};
-use crate::cpu::lanes::{InstructionSet, LANES, Vectors};
-use crate::error::{Error, Result};
+use crate::cpu::lanes::InstructionSet;
+use crate::error::Result;
 use crate::exact::Step;
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Traffic};
 use crate::ranks::Join;
 use crate::space::{Order, Upkeep};
-
-/// Of so many groups of rows one has scouts.
-const SCOUTED: usize = 4;
-
-/// The rows that may be taken to share a box: one that needs boxes of more bits than so many times what it
-/// takes to ask is answered by all ranks.
-const SHARED_BY: u64 = 256;
 
 /// The tokens of one rank.
 pub(crate) struct Opened<W: Width> {
@@ -63,6 +58,8 @@ pub(crate) struct Opened<W: Width> {
     mask: Mask,
     /// The boxes of the own tree that were opened in the last step, and looked below.
     warm: Vec<u32>,
+    /// Whether a step was taken: what it opened, its rows need no scouts for.
+    is_warm: bool,
 }
 
 /// What a step came to on all ranks.
@@ -76,10 +73,6 @@ pub(crate) struct Taken {
     pub(crate) told: u64,
 }
 
-fn apart() -> Error {
-    Error::device("the ranks of this run took different steps; start the same program on all of them")
-}
-
 impl<W: Width> Opened<W> {
     /// The state of a rank from what was dealt out to it.
     pub(crate) fn new(dealt: Dealt, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
@@ -88,7 +81,7 @@ impl<W: Width> Opened<W> {
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
         own.sort_again(mask);
-        Self { n, ids, own, mask, warm: Vec::new() }
+        Self { n, ids, own, mask, warm: Vec::new(), is_warm: false }
     }
 
     /// The number of all tokens, and their dimension.
@@ -129,7 +122,7 @@ impl<W: Width> Opened<W> {
         self.forget(keys);
         let (tally, warm) = taken?;
         let taken = self.total(step.t, &tally, interrupt, net)?;
-        self.warm = warm;
+        (self.warm, self.is_warm) = (warm, true);
         if tally.moved > 0 {
             std::mem::swap(&mut self.own.cloud.x, &mut self.own.next);
             self.own.refit();
@@ -172,13 +165,22 @@ impl<W: Width> Opened<W> {
         self.own.cloud.largest = known.largest();
         let watch = &Watch::new(interrupt, None);
         let (mut tally, mut asked) = (Tally::default(), Vec::new());
-        let mut has_scouts = net.size() > 1;
+        let mut has_scouts = net.size() > 1 && !self.is_warm;
         loop {
             view.fill(&self.own.tree, &known, self.keys() + extras.len() as u32);
             let (marks, touched) = (Marks::on(known.len()), Marks::on(view.ids().len()));
             let (extras_len, touched_now) = (extras.len() as u32, &touched);
-            let round =
-                Round { state: self, view: &view, plan, watch, extras: extras_len, touched: touched_now, has_scouts };
+            let round = Round {
+                own: &self.own,
+                n: self.n,
+                keys: self.keys(),
+                view: &view,
+                plan,
+                watch,
+                extras: extras_len,
+                touched: touched_now,
+                has_scouts,
+            };
             let (work, more) = round.take((&mut *next, &mut *argmax, &mut *count), &marks);
             tally = tally + work;
             asked.extend(more);
@@ -243,15 +245,15 @@ impl<W: Width> Opened<W> {
         told.put(seeds.len() as u128, 16);
         let first = has_first.then(|| own.token(0));
         for row in first.into_iter().chain(seeds.iter().map(|&key| own.cloud.row(key as usize))) {
-            row.iter().for_each(|x| told.put((Integer::to_i64(*x) + form.limit) as u128, 64));
+            row.iter().for_each(|x| told.put((Integer::to_i64(*x) + form.limit) as u128, form.coordinate_bits()));
         }
         form.tell_root(&self.own_keys(), &self.warm, &mut told);
         let all = net.gather(&told.into_bytes())?;
         let mut known = Known::new(form, net.rank());
-        let mut extras = Extras { first: vec![W::Int::default(); d], seeds: Vec::new(), d };
+        let mut extras = Extras { first: vec![W::Int::default(); d], seeds: Vec::new() };
         for bytes in all.iter() {
             let from = &mut Reader::new(bytes);
-            extras.hear(from, form.limit).and_then(|()| known.hear_root(from)).ok_or_else(apart)?;
+            extras.hear(from, form).and_then(|()| known.hear_root(from)).ok_or_else(apart)?;
         }
         Ok((known, extras))
     }
@@ -322,186 +324,5 @@ impl<W: Width> Opened<W> {
         let report = StepReport { t, moved, strip_min, strip_max, strip_total, redone };
         let tally = Tally { rows, thin: 0, moved, redone, scores, boxes, shared };
         Ok(Taken { report, tally, keys, traffic: net.traffic, told: net.told })
-    }
-}
-
-/// Rows of the whole cloud that lie behind a rank's own.
-pub(crate) struct Extras<I> {
-    d: usize,
-    /// Token 0.
-    first: Vec<I>,
-    /// Rows that are far in some direction.
-    seeds: Vec<I>,
-}
-
-impl<I: Integer> Extras<I> {
-    fn len(&self) -> usize {
-        1 + self.seeds.len() / self.d
-    }
-
-    fn hear(&mut self, from: &mut Reader<'_>, limit: i64) -> Option<()> {
-        let has_first = from.flag()?;
-        let seeds = from.get(16)?;
-        let mut row = |into: &mut Vec<I>| {
-            for _ in 0..self.d {
-                into.push(I::of(i64::try_from(from.get(64)?).ok()? - limit));
-            }
-            Some(())
-        };
-        if has_first {
-            self.first.clear();
-            row(&mut self.first)?;
-        }
-        (0..seeds).try_for_each(|_| row(&mut self.seeds))
-    }
-}
-
-/// One search of the rows that are not decided yet.
-struct Round<'a, W: Width> {
-    state: &'a Opened<W>,
-    view: &'a View<W>,
-    plan: &'a PreparedStep<'a, W>,
-    watch: &'a Watch<'a>,
-    /// Keys behind the own ones that are in no tree.
-    extras: u32,
-    /// The boxes of the view that were looked at.
-    touched: &'a Marks,
-    /// Whether few rows go ahead of the others.
-    has_scouts: bool,
-}
-
-impl<W: Width> Round<'_, W> {
-    /// Moves the rows with a count of 0 that can be decided, and marks the boxes that the others need. Returns
-    /// those that are to be asked for.
-    fn take(
-        &self,
-        (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
-        marks: &Marks,
-    ) -> (Tally, Vec<Asked<W>>) {
-        let (own, keys) = (&self.state.own, self.state.keys());
-        let d = own.cloud.d;
-        let sorted = &self.view.sorted_keys(own, keys, self.extras, Some(self.touched));
-        let groups = next[..keys as usize * d]
-            .par_chunks_mut(ROWS[0] * d)
-            .zip(argmax.par_chunks_mut(ROWS[0]))
-            .zip(count.par_chunks_mut(ROWS[0]))
-            .enumerate()
-            .with_max_len(super::MOST_GROUPS);
-        groups
-            .map_init(
-                || own.scratch(),
-                |scratch, (group, ((x, argmax), count))| self.group(sorted, scratch, group, (x, argmax, count), marks),
-            )
-            .reduce(
-                || (Tally::default(), Vec::new()),
-                |mut a, mut b| {
-                    a.1.append(&mut b.1);
-                    (a.0 + b.0, a.1)
-                },
-            )
-    }
-
-    /// The same for a group of rows.
-    fn group(
-        &self,
-        sorted: &SortedKeys<'_, W>,
-        scratch: &mut SearchScratch<W>,
-        group: usize,
-        (x, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
-        marks: &Marks,
-    ) -> (Tally, Vec<Asked<W>>) {
-        let (own, d, lanes) = (&self.state.own, self.state.own.cloud.d, self.state.own.lanes());
-        let (mut tally, mut asked, mut rows) = (Tally::default(), Vec::new(), Vec::with_capacity(lanes));
-        let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
-        let packets = packets.take(match self.has_scouts {
-            true => usize::from(group.is_multiple_of(SCOUTED)),
-            false => usize::MAX,
-        });
-        let mut at_hand = [usize::MAX; ROWS.len()];
-        for (packet, ((x, argmax), count)) in packets.enumerate() {
-            if self.watch.is_left() {
-                break;
-            }
-            let base = group * ROWS[0] + packet * lanes;
-            self.rows(base, count, &mut rows);
-            if rows.is_empty() {
-                continue;
-            }
-            let shared = self.enter(scratch, sorted, base, &mut at_hand);
-            let purpose = Purpose::Move { x, argmax, count: &mut *count };
-            let search = Search { keys: sorted, plan: self.plan, scratch, rows: &rows, purpose, watch: self.watch };
-            tally = tally + Tally { shared, ..<W as Vectors>::run(own.set, search) };
-            if !self.watch.is_left() && !scratch.needs.is_empty() {
-                self.settle(scratch, &rows, count, marks, &mut asked);
-            }
-        }
-        (tally, asked)
-    }
-
-    /// Lists the rows of a packet that are not decided yet, by the number of tokens that they see.
-    fn rows(&self, base: usize, count: &[u32], into: &mut Vec<Row>) {
-        into.clear();
-        for (place, _) in count.iter().enumerate().filter(|(_, count)| **count == 0) {
-            let key = base + place;
-            let visible = self.plan.step.mask.visible(self.state.own.first[key] as usize, self.state.n) as u32;
-            into.push(Row { key: key as u32, visible, place: place as u32 });
-        }
-        if self.plan.step.mask == Mask::Causal {
-            into.sort_by_key(|row| row.visible);
-        }
-    }
-
-    /// Prepares for a packet of rows. Returns the bounds computed for its group.
-    fn enter(
-        &self,
-        scratch: &mut SearchScratch<W>,
-        sorted: &SortedKeys<'_, W>,
-        row: usize,
-        at_hand: &mut [usize; ROWS.len()],
-    ) -> u64 {
-        if at_hand[0] == usize::MAX {
-            scratch.begin(row as u32);
-        }
-        let mut bounds = 0;
-        for (level, at_hand) in at_hand.iter_mut().enumerate() {
-            let node = self.view.node_of(row, level);
-            if *at_hand != node {
-                bounds += scratch.enter(self.state.own.set, sorted, self.plan, node, level);
-                *at_hand = node;
-            }
-        }
-        bounds
-    }
-
-    /// Marks what the rows of a packet need, or has a row asked for that needs too much.
-    fn settle(
-        &self,
-        scratch: &SearchScratch<W>,
-        rows: &[Row],
-        count: &mut [u32],
-        marks: &Marks,
-        asked: &mut Vec<Asked<W>>,
-    ) {
-        let own = u64::MAX >> (LANES - rows.len());
-        let mut bits = [0u64; LANES];
-        for &(node, lanes) in &scratch.needs {
-            let cost = self.view.bits_below(node);
-            (0..rows.len()).filter(|l| lanes >> l & 1 == 1).for_each(|l| bits[l] += cost);
-        }
-        let most = SHARED_BY * asked::bits::<W>(self.state.own.cloud.d);
-        let is_wide = |l: &usize| bits[*l] > most && scratch.maxless >> l & 1 == 0;
-        let wide = (0..rows.len()).filter(is_wide).fold(0u64, |wide, l| wide | 1 << l);
-        for &(node, lanes) in &scratch.needs {
-            if lanes & own & !wide != 0 {
-                marks.set(self.view.id_of(node) as usize);
-            }
-        }
-        if self.has_scouts {
-            return; // others will open much of what these need
-        }
-        for (l, row) in rows.iter().enumerate().filter(|(l, _)| wide >> l & 1 == 1) {
-            asked.push(Asked { key: row.key, visible: row.visible, threshold: scratch.thresholds[l] });
-            count[row.place as usize] = u32::MAX;
-        }
     }
 }

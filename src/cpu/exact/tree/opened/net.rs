@@ -1,6 +1,6 @@
 //! What ranks tell one another in a step, and how much.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Traffic;
 use crate::ranks::{Gathered, Join, Ranks};
 
@@ -45,4 +45,9 @@ impl<'a> Net<'a> {
         self.told += told;
         self.traffic.calls += 1;
     }
+}
+
+/// The error where ranks hear what they do not expect.
+pub(crate) fn apart() -> Error {
+    Error::device("the ranks of this run took different steps; start the same program on all of them")
 }

@@ -10,7 +10,7 @@ use crate::rng::Stream;
 use crate::space::{LEAF, Order, Tree};
 
 /// Directions in which the farthest keys are told first.
-const DIRECTIONS: usize = 64;
+const DIRECTIONS: usize = 512;
 
 /// A tree of own keys on the left, and what is known of other ranks on the right.
 pub(crate) struct View<W: Width> {
