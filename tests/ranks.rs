@@ -201,7 +201,7 @@ fn parts_have_the_bits_of_one_process() {
         ("late", score(0.01), late(2, F64)),
         ("fewer tokens than ranks", score(0.1), cloud(Cloud::Gaussian, 2, 3, F32)),
     ] {
-        System::new(name, model, &tokens, 5).holds_in_parts(&[1, 2, 3, 7, 64]);
+        System::new(name, model, &tokens, 3).holds_in_parts(&[1, 2, 3, 7, 64]);
     }
 }
 

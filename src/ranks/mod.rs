@@ -1,8 +1,8 @@
 //! Ranks: processes that share one run, and the two things that they do together: to gather bytes, and to
 //! join numbers.
 //!
-//! Every rank holds the whole state, computes its share of the rows of a step, and gathers those of the
-//! others; what decides over plans and sorts is added up over all ranks on the way. A row is computed as
+//! Every rank holds the whole state, or under plan `opened` a part of it. It computes its share of the rows of
+//! a step, and hears of the others what it needs: all rows, or boxes and keys; what decides over plans and sorts is added up over all ranks on the way. A row is computed as
 //! one process alone would, so no bit depends on the number of ranks.
 //!
 //! | file | holds |
