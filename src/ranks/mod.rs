@@ -2,8 +2,9 @@
 //! join numbers.
 //!
 //! Every rank holds the whole state, or under plan `opened` a part of it. It computes its share of the rows of
-//! a step, and hears of the others what it needs: all rows, or boxes and keys; what decides over plans and sorts is added up over all ranks on the way. A row is computed as
-//! one process alone would, so no bit depends on the number of ranks.
+//! a step, and hears of the others what it needs: all rows, or boxes and keys. Where all hold the whole state,
+//! what decides over plans and sorts is added up over all ranks on the way. A row is computed as one process
+//! alone would, so no bit depends on the number of ranks.
 //!
 //! | file | holds |
 //! |---|---|
