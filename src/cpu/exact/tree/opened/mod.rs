@@ -58,8 +58,6 @@ pub(crate) struct Opened<W: Width> {
     mask: Mask,
     /// The boxes of the own tree that were opened in the last step, and looked below.
     warm: Vec<u32>,
-    /// Whether a step was taken: what it opened, its rows need no scouts for.
-    is_warm: bool,
 }
 
 /// What a step came to on all ranks.
@@ -81,7 +79,7 @@ impl<W: Width> Opened<W> {
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
         own.sort_again(mask);
-        Self { n, ids, own, mask, warm: Vec::new(), is_warm: false }
+        Self { n, ids, own, mask, warm: Vec::new() }
     }
 
     /// The number of all tokens, and their dimension.
@@ -122,7 +120,7 @@ impl<W: Width> Opened<W> {
         self.forget(keys);
         let (tally, warm) = taken?;
         let taken = self.total(step.t, &tally, interrupt, net)?;
-        (self.warm, self.is_warm) = (warm, true);
+        self.warm = warm;
         if tally.moved > 0 {
             std::mem::swap(&mut self.own.cloud.x, &mut self.own.next);
             self.own.refit();
@@ -165,7 +163,7 @@ impl<W: Width> Opened<W> {
         self.own.cloud.largest = known.largest();
         let watch = &Watch::new(interrupt, None);
         let (mut tally, mut asked) = (Tally::default(), Vec::new());
-        let mut has_scouts = net.size() > 1 && !self.is_warm;
+        let mut has_scouts = net.size() > 1;
         loop {
             view.fill(&self.own.tree, &known, self.keys() + extras.len() as u32);
             let (marks, touched) = (Marks::on(known.len()), Marks::on(view.ids().len()));

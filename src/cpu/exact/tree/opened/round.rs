@@ -14,8 +14,9 @@ use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Vectors};
 use crate::model::Mask;
 
-/// Of so many groups of rows one has scouts, a packet of rows from all over it.
-const SCOUTED: usize = 2;
+/// Of so many groups of rows one has scouts, a packet of neighbours: they share a
+/// key near their maxima, where rows from all over the group would open what better keys rule out.
+const SCOUTED: usize = 4;
 
 /// The rows that may be taken to share a box: one that needs boxes of more bits than so many times what it
 /// takes to ask is answered by all ranks.
@@ -85,14 +86,14 @@ impl<W: Width> Round<'_, W> {
         let base = group * ROWS[0];
         if self.has_scouts {
             if group.is_multiple_of(SCOUTED) {
-                let rows = self.rows(base, ROWS[0] / lanes, count);
+                let rows = self.rows(base, &count[..lanes.min(count.len())]);
                 tally = self.packet(sorted, scratch, &rows, &mut at_hand, (x, argmax, count), marks, &mut asked);
             }
             return (tally, asked);
         }
         let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
         for (packet, ((x, argmax), count)) in packets.enumerate() {
-            let rows = self.rows(base + packet * lanes, 1, count);
+            let rows = self.rows(base + packet * lanes, count);
             tally = tally + self.packet(sorted, scratch, &rows, &mut at_hand, (x, argmax, count), marks, &mut asked);
         }
         (tally, asked)
@@ -121,14 +122,14 @@ impl<W: Width> Round<'_, W> {
         tally
     }
 
-    /// Lists every so many of some rows, if they are not decided yet, by the number of tokens that they see.
-    fn rows(&self, base: usize, stride: usize, count: &[u32]) -> Vec<Row> {
+    /// Lists those of some rows that are not decided yet, by the number of tokens that they see.
+    fn rows(&self, base: usize, count: &[u32]) -> Vec<Row> {
         let of = |place: usize| {
             let key = base + place;
             let visible = self.plan.step.mask.visible(self.own.first[key] as usize, self.n) as u32;
             Row { key: key as u32, visible, place: place as u32 }
         };
-        let mut rows: Vec<Row> = (0..count.len()).step_by(stride).filter(|&place| count[place] == 0).map(of).collect();
+        let mut rows: Vec<Row> = (0..count.len()).filter(|&place| count[place] == 0).map(of).collect();
         if self.plan.step.mask == Mask::Causal {
             rows.sort_by_key(|row| row.visible);
         }
@@ -148,8 +149,7 @@ impl<W: Width> Round<'_, W> {
         }
         let mut bounds = 0;
         for (level, at_hand) in at_hand.iter_mut().enumerate() {
-            // Scouts come from all of their group.
-            let node = self.view.node_of(row, if self.has_scouts { 0 } else { level });
+            let node = self.view.node_of(row, level);
             if *at_hand != node {
                 bounds += scratch.enter(self.own.set, sorted, self.plan, node, level);
                 *at_hand = node;
