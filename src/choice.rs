@@ -57,6 +57,8 @@ pub enum Plan {
     Tree,
     /// A table of query directions.
     Direction,
+    /// A tree of boxes on each of several ranks, opened for all where a row of one needs it.
+    Opened,
 }
 
 /// Names the values of an enum, as configs and files write them.
@@ -87,7 +89,15 @@ named!(EngineChoice, "engine", [Auto = "auto", Gpu = "gpu", Cpu = "cpu", Referen
 named!(
     Plan,
     "plan",
-    [Auto = "auto", Brute = "brute", Filter = "filter", Norm = "norm", Tree = "tree", Direction = "direction"]
+    [
+        Auto = "auto",
+        Brute = "brute",
+        Filter = "filter",
+        Norm = "norm",
+        Tree = "tree",
+        Direction = "direction",
+        Opened = "opened"
+    ]
 );
 
 /// The value with a name in a table of names; `what` is the kind of value.

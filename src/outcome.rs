@@ -62,6 +62,17 @@ pub struct Effort {
     pub boxes_a_row: f64,
     /// Rows computed: one for each token, or for all tokens that were merged where they met.
     pub rows: usize,
+    /// What ranks that hold a part of the tokens each have told one another.
+    pub traffic: Traffic,
+}
+
+/// What a rank of several has received in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Bytes from other ranks. Words that are joined on the way come once.
+    pub bytes: u64,
+    /// Calls, which all ranks make together.
+    pub calls: u64,
 }
 
 /// Engine, device and driver, as meta.json and `doctor` show them.

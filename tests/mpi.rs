@@ -39,6 +39,17 @@ fn a_run_under_mpirun_leaves_the_folder_of_one_process() {
             assert!(one == found, "{size} ranks: {file}");
         }
     }
+    // Each rank with a part of the tokens.
+    for size in [2, 4] {
+        let name = format!("in {size} parts");
+        let parts = ["--plan", "opened", "--verify", "4", "--steps", "8", "--out"];
+        let ended = mpirun(size, &[&["run"][..], &keys, &parts].concat(), &path(&name));
+        assert!(ended.status.success(), "{size} ranks: {ended:?}");
+        for file in ["metrics.csv", "final.npy", "labels.npy", "frames/step_000000000003.npy"] {
+            let [one, found] = ["on 1", &name].map(|run| fs::read(path(run).join(file)).expect("a file"));
+            assert!(one == found, "{size} ranks: {file}");
+        }
+    }
     assert!(fs::read_to_string(path("on 2").join("meta.json")).unwrap().contains("on each of 2 ranks"));
 }
 

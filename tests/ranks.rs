@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::thread;
 
 use localmax::choice::Plan;
-use localmax::engine::{Engine, Lead, Start, Steps, first_state, follow, on_cpu, on_ranks};
+use localmax::engine::{Engine, Lead, Outline, Start, Steps, first_state, follow, on_cpu, on_ranks};
 use localmax::error::{Error, Result};
 use localmax::exact::Grid;
 use localmax::init::{Cloud, CloudSample};
 use localmax::interrupt::Interrupt;
 use localmax::io::config::{Config, Override};
 use localmax::model::{Integrator, Matrix, Model, StripForm};
-use localmax::outcome::{Effort, StepReport};
+use localmax::outcome::{Effort, StepReport, Traffic};
 use localmax::ranks::{Alone, Inside, Shared};
 use localmax::run::checkpoint::Checkpoint;
 use localmax::run::opening::{self, Opening};
@@ -81,6 +81,31 @@ impl System {
     }
 }
 
+/// Hash, strips and what every engine reports alike, of every step.
+fn essence(steps: &[(String, StepReport, Option<Effort>, u64)]) -> Vec<(&str, StepReport, u64)> {
+    steps.iter().map(|(hash, report, _, strips)| (&hash[..], StepReport { redone: 0, ..*report }, *strips)).collect()
+}
+
+impl System {
+    /// Has the bits of one process where every rank holds a part of the tokens. Returns the traffic of each step.
+    fn holds_in_parts(&self, sizes: &[usize]) -> Vec<Traffic> {
+        let mut alone = on_cpu(Plan::Auto, &self.model, &self.tokens, self.grid).expect("an engine");
+        let right = self.take(alone.as_mut());
+        let mut traffic = Vec::new();
+        for &size in sizes {
+            let found = on_all(size, |ranks| {
+                let engine = on_ranks(&ranks, Plan::Opened, &self.model, &self.tokens, self.grid);
+                self.take(engine.expect("an engine").as_mut())
+            });
+            for (rank, found) in found.iter().enumerate() {
+                assert_eq!(essence(found), essence(&right), "{}: rank {rank} of {size}", self.name);
+            }
+            traffic = found[0].iter().filter_map(|step| Some(step.2?.traffic)).collect();
+        }
+        traffic
+    }
+}
+
 fn localmax(delta: f64, form: StripForm) -> Model {
     Model::localmax(delta).unwrap().strip(form).unwrap().alpha(0.5).unwrap()
 }
@@ -139,6 +164,47 @@ fn searches_are_shared_and_sort_alike() {
     }
 }
 
+/// Each rank holds a part of the tokens, and sees of the others what its rows ask for: a box that is opened too
+/// late, told wrongly or counted twice would be another strip.
+#[test]
+fn parts_have_the_bits_of_one_process() {
+    use Precision::{F32, F64};
+    let mixed = |delta, form, d| localmax(delta, form).matrix(matrix(d)).unwrap();
+    let score = |delta| localmax(delta, StripForm::Score);
+    let late = |d, precision| {
+        let mut half = on_cpu_of(&score(0.01), &cloud(Cloud::Gaussian, 3000, d, precision));
+        half.advance(40).expect("steps");
+        half.tokens().expect("tokens")
+    };
+    let twice = {
+        let one = cloud(Cloud::Gaussian, 700, 3, F32).to_f64();
+        Tokens::from_flat(2100, 3, one.iter().chain(&one).chain(&one).copied().collect::<Vec<f64>>()).unwrap()
+    };
+    for (name, model, tokens) in [
+        ("score", score(0.1), cloud(Cloud::Gaussian, 2003, 1, F32)),
+        ("score", score(0.01), cloud(Cloud::Gaussian, 5000, 2, F64)),
+        ("score", score(0.1), cloud(Cloud::Gaussian, 5000, 3, F32)),
+        ("wide score", score(3.0), cloud(Cloud::Gaussian, 5000, 3, F64)),
+        ("matrix", mixed(0.2, StripForm::Score, 3), cloud(Cloud::Clusters, 2003, 3, F32)),
+        ("width", mixed(0.3, StripForm::Width, 3), cloud(Cloud::Clusters, 2003, 3, F64)),
+        ("a-norm", mixed(0.5, StripForm::ANorm, 8), cloud(Cloud::Gaussian, 1003, 8, F32)),
+        ("hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Gaussian, 3000, 3, F32)),
+        ("tied hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Ties, 2003, 2, F64)),
+        ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 531, 40, F32)),
+        ("tied frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Ties, 2003, 3, F32)),
+        ("causal", score(0.3).causal(), cloud(Cloud::Gaussian, 1003, 3, F32)),
+        ("tied causal", score(0.3).causal(), cloud(Cloud::Ties, 1003, 3, F64)),
+        ("causal hardmax", Model::hardmax().causal(), cloud(Cloud::Gaussian, 1003, 2, F32)),
+        ("tied", score(0.01), cloud(Cloud::Ties, 5000, 3, F32)),
+        ("thrice", score(0.1), twice),
+        ("late", score(0.01), late(3, F32)),
+        ("late", score(0.01), late(2, F64)),
+        ("fewer tokens than ranks", score(0.1), cloud(Cloud::Gaussian, 2, 3, F32)),
+    ] {
+        System::new(name, model, &tokens, 3).holds_in_parts(&[1, 2, 3, 7, 64]);
+    }
+}
+
 fn on_cpu_of(model: &Model, tokens: &Tokens) -> localmax::Simulation {
     localmax::Simulation::new(model, tokens, localmax::Engine::Cpu).expect("a run")
 }
@@ -193,8 +259,9 @@ impl Callbacks for Until {
     }
 }
 
-fn config(steps: u64) -> Config {
+fn config(plan: Plan, steps: u64) -> Config {
     let changes = [
+        &format!("run.plan=\"{}\"", plan.name()),
         "tokens.n=150",
         &format!("run.steps={steps}"),
         "output.checkpoint_seconds=1e-9",
@@ -205,16 +272,20 @@ fn config(steps: u64) -> Config {
     Config::preset("default", &changes).expect("a config")
 }
 
+fn run(size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
+    run_by(Plan::Auto, size, path, steps, more, until)
+}
+
 /// Takes a new run, or one on from its last checkpoint, on some ranks, of which rank 0 is interrupted after
 /// `until`.
-fn run(size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
+fn run_by(plan: Plan, size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
     on_all(size, |ranks| {
         if ranks.rank() > 0 {
-            return among::follow(&ranks, &Interrupt::default(), |_| Ok(config(steps)));
+            return among::follow(&ranks, &Interrupt::default(), |_| Ok(config(plan, steps)));
         }
         let _lead = Lead::of(&ranks);
         if !path.exists() {
-            let mut config = config(steps);
+            let mut config = config(plan, steps);
             let place = Place::new(Some(path), "r")?;
             let options = Options { verify_every: 4, no_plot: true, ..Options::default() };
             let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, |_| {})?;
@@ -251,9 +322,9 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             }
             found.insert(name, meta.to_string().into_bytes());
         } else if name == "effort.csv" {
-            // The last column is a time.
+            // The sixth column is a time.
             let rows = String::from_utf8(bytes).unwrap();
-            let counts: Vec<&str> = rows.lines().filter_map(|row| Some(row.rsplit_once(',')?.0)).collect();
+            let counts: Vec<String> = rows.lines().map(|row| row.split(',').take(5).collect()).collect();
             found.insert(name, counts.join("\n").into_bytes());
         } else if name != ".lock" && !name.starts_with("checkpoints") {
             found.insert(name, bytes);
@@ -286,6 +357,15 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
         let meta = fs::read_to_string(path(&name).join("meta.json")).unwrap();
         assert!(meta.contains(&format!("on each of {size} ranks")), "{meta}");
     }
+    // Each rank with a part of the tokens. Only what names the plan, and what it counts, is its own.
+    all_well(run_by(Plan::Opened, 3, &path("opened"), 5, 0, 99));
+    let ends = run_by(Plan::Opened, 2, &path("opened"), 5, 7, 7);
+    assert!(matches!(ends[0], Err(Error::Interrupted(_))) && ends[1].is_ok(), "{ends:?}");
+    all_well(run_by(Plan::Opened, 7, &path("opened"), 12, 0, 99));
+    let (opened, own) = (files(&path("opened")), ["config.toml", "meta.json", "effort.csv"]);
+    for (file, bytes) in whole.iter().filter(|(file, _)| !own.contains(&file.as_str())) {
+        assert!(opened.get(file) == Some(bytes), "opened: {file}");
+    }
     all_well(run(3, &path("parts"), 5, 0, 99));
     all_well(run(2, &path("parts"), 5, 4, 99));
     let ends = run(5, &path("parts"), 9, 3, 10);
@@ -311,7 +391,7 @@ fn what_fails_on_one_rank_ends_all() {
         }
         let fails = ranks.rank() == 2;
         let model =
-            |_: &Start| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
+            |_: &Outline| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
         follow(&ranks, &Interrupt::default(), model).map_err(|error| error.to_string())
     });
     assert_eq!(ends, [Err("rank 2: there is no such file".into()), Ok(()), Ok(()), Ok(())]);
@@ -330,7 +410,7 @@ fn what_fails_on_one_rank_ends_all() {
         "{ends:?}"
     );
     // A rank that is interrupted: all leave the step, and none has taken it.
-    for plan in [Plan::Brute, Plan::Tree] {
+    for plan in [Plan::Brute, Plan::Tree, Plan::Opened] {
         let ends = on_all(3, |ranks| {
             let mut engine = on_ranks(&ranks, plan, &system.model, &system.tokens, system.grid).unwrap();
             let (interrupt, mut steps) = (Interrupt::default(), Steps::new(&system.model, system.grid, 3));
@@ -346,19 +426,21 @@ fn what_fails_on_one_rank_ends_all() {
         assert_eq!(ends, [(true, true); 3], "{}", plan.name());
     }
     // A rank that is gone.
-    let ends = on_all(3, |ranks| {
-        let mut engine = on_ranks(&ranks, Plan::Brute, &system.model, &system.tokens, system.grid).unwrap();
-        let mut steps = Steps::new(&system.model, system.grid, 3);
-        engine.step(&[steps.at(0).unwrap()]).unwrap();
-        ranks.rank() == 1 || matches!(engine.step(&[steps.at(1).unwrap()]), Err(Error::Device(_)))
-    });
-    assert_eq!(ends, [true; 3]);
+    for plan in [Plan::Brute, Plan::Opened] {
+        let ends = on_all(3, |ranks| {
+            let mut engine = on_ranks(&ranks, plan, &system.model, &system.tokens, system.grid).unwrap();
+            let mut steps = Steps::new(&system.model, system.grid, 3);
+            engine.step(&[steps.at(0).unwrap()]).unwrap();
+            ranks.rank() == 1 || matches!(engine.step(&[steps.at(1).unwrap()]), Err(Error::Device(_)))
+        });
+        assert_eq!(ends, [true; 3], "{}", plan.name());
+    }
 }
 
 /// Engines that have no ranks are refused in one line.
 #[test]
 fn ranks_are_of_the_cpu_engine() {
-    let mut config = config(3);
+    let mut config = config(Plan::Auto, 3);
     config.run.engine = localmax::Engine::Gpu;
     let two: Shared = Arc::new(Inside::of(2).remove(0));
     let error = among::config(&two, &config).unwrap_err().to_string();

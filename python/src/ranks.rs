@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use localmax::ranks::{Alone, Gathered, Ranks, Shared, in_rounds};
+use localmax::ranks::{Alone, Gathered, Join, Ranks, Shared, in_rounds, reduce_by_gather};
 use localmax::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
@@ -56,5 +56,31 @@ impl Ranks for Communicator {
                 Ok(all.to_vec())
             })
         })
+    }
+
+    fn reduce(&self, join: Join, words: &mut [u64]) -> Result<()> {
+        let operation = match join {
+            Join::Or => "BOR",
+            Join::Sum => "SUM",
+            Join::Max => "MAX",
+        };
+        let mine: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let joined = self.call(|comm| {
+            // A communicator of mpi4py's has loaded it; another one has no operations of MPI's.
+            let loaded = comm.py().import("sys")?.getattr("modules")?.call_method1("get", ("mpi4py.MPI",))?;
+            if loaded.is_none() || !comm.is_instance(&loaded.getattr("Comm")?)? {
+                return Ok(None);
+            }
+            let (word, operation) = (loaded.getattr("UINT64_T")?, loaded.getattr(operation)?);
+            let all = PyByteArray::new_with(comm.py(), mine.len(), |_| Ok(()))?;
+            let own = PyBytes::new(comm.py(), &mine);
+            comm.call_method1("Allreduce", ((own, &word), (&all, &word), operation))?;
+            Ok(Some(all.to_vec()))
+        })?;
+        let Some(joined) = joined else { return reduce_by_gather(self, join, words) };
+        for (word, bytes) in words.iter_mut().zip(joined.chunks_exact(8)) {
+            *word = bytes.try_into().map_or(0, u64::from_ne_bytes);
+        }
+        Ok(())
     }
 }

@@ -63,12 +63,14 @@ class Threads:
         all_bytes[:] = b"".join(found)
 
 
-def test_ranks_of_a_communicator_share_a_run(cloud: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("plan", ["auto", "opened"])
+def test_ranks_of_a_communicator_share_a_run(cloud: np.ndarray, tmp_path: Path, plan: str) -> None:
     barrier, given, ends = threading.Barrier(3), [None] * 3, [None] * 3
 
     def rank(index: int) -> None:
         comm = Threads(index, 3, barrier, given)
-        ends[index] = localmax.run(cloud, out=tmp_path / "three", steps=20, threads=1, comm=comm, **PLAIN)
+        out, config = tmp_path / "three", {**PLAIN, "plan": plan}
+        ends[index] = localmax.run(cloud, out=out, steps=20, threads=1, comm=comm, **config)
 
     ranks = [threading.Thread(target=rank, args=(index,)) for index in range(3)]
     for thread in ranks:

@@ -229,11 +229,14 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         }
         text += "\n";
     }
-    if let Some(Effort { plan, keys_a_row, boxes_a_row, rows }) = result.effort {
+    if let Some(Effort { plan, keys_a_row, boxes_a_row, rows, traffic }) = result.effort {
         text += &format!(
             "search     plan {}: {rows} rows computed, each against {keys_a_row:.1} keys and {boxes_a_row:.1} boxes on average\n",
             plan.name()
         );
+        if traffic.calls > 0 {
+            text += &format!("ranks      {} bytes in {} calls, from all other ranks\n", traffic.bytes, traffic.calls);
+        }
     }
     match (meta.fixed_point, meta.cycle) {
         (Some(t), _) => text += &format!("at rest    fixed point at step {t}: every later state equals this one\n"),

@@ -20,7 +20,7 @@ mod peak;
 mod real;
 mod share;
 
-pub use exact::{ExactCpu, Work};
+pub use exact::{Dealt, ExactCpu, OpenedCpu, Work};
 pub use lanes::InstructionSet;
 pub use options::Options;
 pub use peak::fma_peak;

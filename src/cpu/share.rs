@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::ranks::{Alone, Gathered, Shared};
+use crate::ranks::{Alone, Gathered, Ranks, Shared};
 use crate::threads::Pool;
 
 /// The share of this process, and the flag that it looks at.
@@ -42,6 +42,11 @@ impl Share {
     /// Whether there is no other rank.
     pub(crate) fn is_alone(&self) -> bool {
         self.ranks.size() == 1
+    }
+
+    /// The ranks themselves.
+    pub(crate) fn ranks(&self) -> &dyn Ranks {
+        self.ranks.as_ref()
     }
 
     /// The number of ranks.
@@ -151,7 +156,7 @@ impl<X: Word> Rows<'_, X> {
     }
 }
 
-fn take<X: Word>(from: &mut &[u8], into: &mut [X]) -> Option<()> {
+pub(crate) fn take<X: Word>(from: &mut &[u8], into: &mut [X]) -> Option<()> {
     let (bytes, rest) = from.split_at_checked(into.len() * X::BYTES)?;
     into.iter_mut().zip(bytes.chunks_exact(X::BYTES)).for_each(|(x, bytes)| *x = X::from_bytes(bytes));
     *from = rest;

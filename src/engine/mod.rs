@@ -5,6 +5,7 @@
 mod gpu;
 pub(crate) mod interface;
 mod open;
+mod parted;
 mod plans;
 mod preflight;
 mod ranks;
@@ -22,7 +23,7 @@ pub use gpu::{on_gpu, on_gpus};
 pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::{cpu_memory, preflight};
-pub use ranks::{Lead, Start, follow, on_ranks};
+pub use ranks::{Lead, Outline, Start, follow, on_ranks};
 pub use reference::{ExactReference, RealReference};
 pub use simulation::{Simulation, Standing, Until, first_state};
 pub use step::{Step, Steps};

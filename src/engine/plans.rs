@@ -16,7 +16,7 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     }
     if model.scoring == Scoring::Distance {
         return match plan {
-            Plan::Filter | Plan::Norm | Plan::Direction => Err(Error::input(format!(
+            Plan::Filter | Plan::Norm | Plan::Direction | Plan::Opened => Err(Error::input(format!(
                 "the cpu engine has no plan {:?} where scores are distances; take auto, brute or tree",
                 plan.name()
             ))),
@@ -47,7 +47,7 @@ pub(super) fn has_thin_strips(model: &Model) -> bool {
 pub(super) fn only_brute(plan: Plan, who: &str) -> Result<()> {
     match plan {
         Plan::Auto | Plan::Brute => Ok(()),
-        Plan::Filter | Plan::Norm | Plan::Tree | Plan::Direction => Err(Error::input(format!(
+        Plan::Filter | Plan::Norm | Plan::Tree | Plan::Direction | Plan::Opened => Err(Error::input(format!(
             "{who} has no plan {:?}: it compares every pair; take auto or brute",
             plan.name()
         ))),

@@ -3,8 +3,9 @@
 //! it has the others do too.
 
 use crate::choice::Plan;
-use crate::cpu::{self, ExactCpu, InstructionSet, RealCpu};
+use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
 use crate::engine::interface::{Engine, Rounding};
+use crate::engine::parted::PartedEngine;
 use crate::engine::plans::{cpu_plan, has_thin_strips};
 use crate::engine::preflight::require_cpu;
 use crate::engine::step::{Step, Steps};
@@ -16,27 +17,90 @@ use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
-/// The CPU engine on one of several ranks, all of which open it alike and then take the same steps.
+/// Tokens from which on ranks hold a part of them each, where the plan is left open: below, all of them take
+/// less than the calls of a step.
+const FEWEST_PARTED: usize = 1 << 16;
+
+/// Dimensions up to which they do: beyond, boxes say so little that all are opened.
+const MOST_PARTED: usize = 8;
+
+/// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
 /// # Errors
 /// On all ranks, as [`crate::engine::on_cpu`] on one of them; other tokens or another program than rank 0.
 pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    let fits = cpu_plan(plan, model, tokens.d()).and_then(|()| require_cpu(tokens, plan));
-    agree(ranks.as_ref(), fits)?;
-    let set = Some(common_set(ranks.as_ref(), tokens)?);
-    let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
-    let opened: Result<Box<dyn Engine>> = if model.is_exact() {
-        ExactCpu::among(ranks.clone(), tokens, grid, options).map(|engine| Box::new(engine) as _)
-    } else {
-        RealCpu::among(ranks.clone(), tokens, options).map(|engine| Box::new(engine) as _)
-    };
-    agree(ranks.as_ref(), opened)
+    Ok(match Member::open(ranks, plan, model, tokens, grid)? {
+        Member::Whole(engine) => engine,
+        Member::Parted(engine) => engine,
+    })
+}
+
+/// Whether ranks hold a part of n tokens in R^d each.
+fn is_parted(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize)) -> bool {
+    model.is_exact()
+        && match plan {
+            Plan::Opened => true,
+            Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
+            _ => false,
+        }
+}
+
+/// The engine of one rank.
+enum Member {
+    /// It holds all tokens.
+    Whole(Box<dyn Engine>),
+    /// It holds a part of them.
+    Parted(Box<PartedEngine>),
+}
+
+impl Member {
+    /// The engine on tokens that all ranks have.
+    fn open(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Self> {
+        let fits = cpu_plan(plan, model, tokens.d()).and_then(|()| require_cpu(tokens, plan));
+        agree(ranks.as_ref(), fits)?;
+        let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
+        let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+        let opened = if !model.is_exact() {
+            RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
+        } else if is_parted(ranks.size(), plan, model, (tokens.n(), tokens.d())) {
+            let dealt = Dealt::of(tokens, grid, ranks.as_ref());
+            PartedEngine::open(ranks, model.mask, dealt, grid, options).map(|engine| Self::Parted(Box::new(engine)))
+        } else {
+            ExactCpu::among(ranks.clone(), tokens, grid, options).map(|engine| Self::Whole(Box::new(engine)))
+        };
+        agree(ranks.as_ref(), opened)
+    }
+
+    /// The engine on a part of the tokens, all of which rank 0 alone has.
+    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
+        let &Outline { plan, grid, n, d, .. } = outline;
+        agree(ranks.as_ref(), cpu_plan(plan, model, d))?;
+        let set = Some(common_set(ranks.as_ref(), &[])?);
+        let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+        let dealt = Dealt::from_first(tokens, (n, d), grid, ranks.as_ref())?;
+        let opened = PartedEngine::open(ranks, model.mask, dealt, grid, options);
+        agree(ranks.as_ref(), opened.map(|engine| Self::Parted(Box::new(engine))))
+    }
+
+    fn engine(&mut self) -> &mut dyn Engine {
+        match self {
+            Self::Whole(engine) => engine.as_mut(),
+            Self::Parted(engine) => engine.as_mut(),
+        }
+    }
+
+    fn as_ref(&self) -> &dyn Engine {
+        match self {
+            Self::Whole(engine) => engine.as_ref(),
+            Self::Parted(engine) => engine.as_ref(),
+        }
+    }
 }
 
 /// The instruction set of all ranks: costs, and the last bits of rules in real numbers, depend on it.
-fn common_set(ranks: &dyn Ranks, tokens: &Tokens) -> Result<InstructionSet> {
+fn common_set(ranks: &dyn Ranks, tokens: &[u8]) -> Result<InstructionSet> {
     let best = InstructionSet::best();
-    let what = [tokens.hash().as_bytes(), env!("CARGO_PKG_VERSION").as_bytes(), &VERSION.to_ne_bytes()].concat();
+    let what = [tokens, env!("CARGO_PKG_VERSION").as_bytes(), &VERSION.to_ne_bytes()].concat();
     let has = [best as u8, u8::from(best.has_byte_products())];
     let all = ranks.all_gather(&[&has[..], &what].concat())?;
     if let Some(rank) = all.iter().position(|told| told[2..] != all.of(0)[2..]) {
@@ -65,12 +129,56 @@ pub struct Start {
     pub tokens: Tokens,
 }
 
+/// What a rank hears of such a state before it has tokens of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// What names the system.
+    pub system: String,
+    /// The plan.
+    pub plan: Plan,
+    /// The lattice of an exact rule; in every rule the precision of the tokens.
+    pub grid: Grid,
+    /// The number of tokens.
+    pub n: usize,
+    /// Their dimension.
+    pub d: usize,
+}
+
+impl Outline {
+    fn of(start: &Start) -> Self {
+        let Start { system, plan, grid, tokens } = start;
+        Self { system: system.clone(), plan: *plan, grid: *grid, n: tokens.n(), d: tokens.d() }
+    }
+
+    fn line(&self) -> String {
+        let Self { system, plan, grid, n, d } = self;
+        format!("{system} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
+    }
+
+    /// The outline at the beginning of some bytes, and what follows it.
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let mut words = std::str::from_utf8(&bytes[..end]).ok()?.split(' ');
+        let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
+        let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
+        let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
+        let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((Self { system, plan, grid, n, d }, &bytes[end + 1..]))
+    }
+}
+
 /// What rank 0 has the others do.
 #[derive(Debug, PartialEq)]
 enum Order {
     Open(Start),
+    /// To open an engine on tokens that rank 0 then deals out.
+    Deal(Outline),
     /// Steps, by their t.
     Steps(Vec<u64>),
+    /// The tokens, of ranks that hold a part of them each.
+    Tokens,
+    /// Argmax and strip size of every token, of such ranks.
+    Strips,
     End,
 }
 
@@ -88,12 +196,13 @@ impl Order {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::End => vec![b'e'],
+            Self::Tokens => vec![b't'],
+            Self::Strips => vec![b'c'],
             Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
-            Self::Open(Start { system, plan, grid, tokens }) => {
-                let width = grid.precision.name();
-                let (plan, exponent, n, d) = (plan.name(), grid.exponent, tokens.n(), tokens.d());
-                let mut bytes = format!("o{system} {plan} {width} {exponent} {n} {d}\n").into_bytes();
-                match tokens.coordinates() {
+            Self::Deal(outline) => [b"d", outline.line().as_bytes()].concat(),
+            Self::Open(start) => {
+                let mut bytes = [b"o", Outline::of(start).line().as_bytes()].concat();
+                match start.tokens.coordinates() {
                     Coordinates::F32(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
                     Coordinates::F64(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
                 }
@@ -105,19 +214,17 @@ impl Order {
     fn of(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first()? {
             (b'e', []) => Some(Self::End),
+            (b't', []) => Some(Self::Tokens),
+            (b'c', []) => Some(Self::Strips),
             (b's', t) => Some(Self::Steps(
                 t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
             )),
+            (b'd', start) => {
+                Outline::split(start).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| Self::Deal(outline))
+            }
             (b'o', start) => {
-                let end = start.iter().position(|byte| *byte == b'\n')?;
-                let mut words = std::str::from_utf8(&start[..end]).ok()?.split(' ');
-                let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
-                let wide = words.next()? == Precision::F64.name();
-                let precision = if wide { Precision::F64 } else { Precision::F32 };
-                let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
-                let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-                let x = &start[end + 1..];
-                let coordinates = if wide {
+                let (Outline { system, plan, grid, n, d }, x) = Outline::split(start)?;
+                let coordinates = if grid.precision == Precision::F64 {
                     let of = |x: &[u8]| x.try_into().ok().map(f64::from_ne_bytes);
                     Coordinates::F64(x.chunks(8).map(of).collect::<Option<_>>()?)
                 } else {
@@ -145,13 +252,21 @@ impl Lead {
     /// # Errors
     /// As [`on_ranks`]; a rank that does not know the system.
     pub fn open(ranks: &Shared, start: Start, model: &Model) -> Result<Box<dyn Engine>> {
-        let order = Order::Open(start);
-        order.tell(ranks.as_ref())?;
-        agree(ranks.as_ref(), Ok(()))?;
-        let Order::Open(Start { plan, grid, tokens, .. }) = order else {
-            return Err(Error::device("no engine was asked for"));
+        let (outline, all) = (Outline::of(&start), ranks.as_ref());
+        let engine = if is_parted(all.size(), outline.plan, model, (outline.n, outline.d)) {
+            let order = Order::Deal(outline);
+            order.tell(all)?;
+            agree(all, Ok(()))?;
+            Member::deal(ranks, &Outline::of(&start), model, Some(&start.tokens))?
+        } else {
+            let order = Order::Open(start);
+            order.tell(all)?;
+            agree(all, Ok(()))?;
+            let Order::Open(Start { plan, grid, tokens, .. }) = order else {
+                return Err(Error::device("no engine was asked for"));
+            };
+            Member::open(ranks, plan, model, &tokens, grid)?
         };
-        let engine = on_ranks(ranks, plan, model, &tokens, grid)?;
         Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
 }
@@ -167,42 +282,52 @@ impl Drop for Lead {
 
 /// The engine of rank 0.
 struct Leader {
-    engine: Box<dyn Engine>,
+    engine: Member,
     ranks: Shared,
+}
+
+impl Leader {
+    /// Has the other ranks take part in a call, where each holds a part of the tokens.
+    fn call(&self, order: &Order) -> Result<()> {
+        if let Member::Parted(_) = self.engine { order.tell(self.ranks.as_ref()) } else { Ok(()) }
+    }
 }
 
 impl Engine for Leader {
     fn description(&self) -> Description {
-        self.engine.description()
+        self.engine.as_ref().description()
     }
 
     fn rounding(&self) -> Rounding {
-        self.engine.rounding()
+        self.engine.as_ref().rounding()
     }
 
     fn heed(&mut self, interrupt: &Interrupt) {
-        self.engine.heed(interrupt);
+        self.engine.engine().heed(interrupt);
     }
 
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         Order::Steps(steps.iter().map(Step::t).collect()).tell(self.ranks.as_ref())?;
-        self.engine.step(steps)
+        self.engine.engine().step(steps)
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        self.engine.tokens()
+        self.call(&Order::Tokens)?;
+        self.engine.engine().tokens()
     }
 
     fn effort(&self) -> Option<Effort> {
-        self.engine.effort()
+        self.engine.as_ref().effort()
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        self.engine.strips()
+        self.call(&Order::Strips)?;
+        self.engine.engine().strips()
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.engine.masks(step, rows)
+        self.call(&Order::Tokens)?;
+        self.engine.engine().masks(step, rows)
     }
 }
 
@@ -211,25 +336,41 @@ impl Engine for Leader {
 ///
 /// # Errors
 /// Another rank has ended, or cannot be reached. All other errors are those of rank 0, which tells them.
-pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Start) -> Result<Model>) -> Result<()> {
-    let mut held: Option<(Box<dyn Engine>, Steps)> = None;
+pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) -> Result<Model>) -> Result<()> {
+    let mut held: Option<(Member, Steps)> = None;
     loop {
         match Order::hear(ranks.as_ref())? {
             Order::End => return Ok(()),
             Order::Open(start) => {
                 held = None; // before there is a second one
-                let Ok(model) = agree(ranks.as_ref(), model(&start)) else { continue };
-                let Ok(mut engine) = on_ranks(ranks, start.plan, &model, &start.tokens, start.grid) else { continue };
-                engine.heed(interrupt);
+                let Ok(model) = agree(ranks.as_ref(), model(&Outline::of(&start))) else { continue };
+                let opened = Member::open(ranks, start.plan, &model, &start.tokens, start.grid);
+                let Ok(mut engine) = opened else { continue };
+                engine.engine().heed(interrupt);
                 held = Some((engine, Steps::new(&model, start.grid, start.tokens.d())));
+            }
+            Order::Deal(outline) => {
+                held = None;
+                let Ok(model) = agree(ranks.as_ref(), model(&outline)) else { continue };
+                let Ok(mut engine) = Member::deal(ranks, &outline, &model, None) else { continue };
+                engine.engine().heed(interrupt);
+                held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
             }
             Order::Steps(t) => {
                 let Some((engine, steps)) = &mut held else { return Err(Error::device("a step of no engine")) };
                 let batch: Vec<Step> = t.into_iter().map(|t| steps.at(t)).collect::<Result<_>>()?;
-                if let Err(error @ Error::Device(_)) = engine.step(&batch) {
+                if let Err(error @ Error::Device(_)) = engine.engine().step(&batch) {
                     return Err(error);
                 }
             }
+            Order::Tokens => match &held {
+                Some((Member::Parted(engine), _)) => engine.give_tokens()?,
+                _ => return Err(Error::device("the tokens of no engine")),
+            },
+            Order::Strips => match &mut held {
+                Some((Member::Parted(engine), _)) => drop(engine.strips()),
+                _ => return Err(Error::device("the strips of no engine")),
+            },
         }
     }
 }
@@ -247,7 +388,15 @@ mod tests {
         };
         let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
         let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
-        for order in [Order::End, Order::Steps(vec![7, u64::MAX]), Order::Steps(vec![]), wide, single] {
+        for order in [
+            Order::End,
+            Order::Tokens,
+            Order::Strips,
+            Order::Steps(vec![7, u64::MAX]),
+            Order::Steps(vec![]),
+            wide,
+            single,
+        ] {
             assert_eq!(Order::of(&order.bytes()).unwrap(), order);
         }
         for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"oa tree f32 0 2 3\n1234"] {

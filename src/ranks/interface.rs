@@ -1,4 +1,4 @@
-//! The trait of ranks, and what they do with the one call that it has.
+//! The trait of ranks, and what they do with its two calls.
 
 use std::sync::Arc;
 
@@ -19,6 +19,62 @@ pub trait Ranks: Send + Sync {
     /// # Errors
     /// [`Error::Device`]: another rank has ended, or cannot be reached.
     fn all_gather(&self, mine: &[u8]) -> Result<Gathered>;
+
+    /// Puts in place of each word what all ranks' words there, of which each gives as many, come to. A
+    /// transport that does this itself receives the words once, not once from every rank.
+    ///
+    /// # Errors
+    /// As [`Ranks::all_gather`]; a rank with more or fewer words.
+    fn reduce(&self, join: Join, words: &mut [u64]) -> Result<()> {
+        reduce_by_gather(self, join, words)
+    }
+}
+
+/// [`Ranks::reduce`] of a transport that can only gather: every rank receives the words of all.
+///
+/// # Errors
+/// As [`Ranks::reduce`].
+pub fn reduce_by_gather(ranks: &(impl Ranks + ?Sized), join: Join, words: &mut [u64]) -> Result<()> {
+    let mine: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    join.all(ranks.all_gather(&mine)?.iter(), words)
+}
+
+/// What becomes of the words of all ranks. None of the three depends on their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// The bits that any rank has.
+    Or,
+    /// The sum, modulo 2^64.
+    Sum,
+    /// The largest.
+    Max,
+}
+
+impl Join {
+    /// Two words as one.
+    pub fn two(self, a: u64, b: u64) -> u64 {
+        match self {
+            Self::Or => a | b,
+            Self::Sum => a.wrapping_add(b),
+            Self::Max => a.max(b),
+        }
+    }
+
+    /// Joins the words of all ranks, as bytes of this machine.
+    pub(super) fn all<'a>(self, all: impl Iterator<Item = &'a [u8]>, words: &mut [u64]) -> Result<()> {
+        words.fill(0);
+        for bytes in all {
+            if bytes.len() != 8 * words.len() {
+                return Err(Error::device(
+                    "the ranks of this run are at different places; start the same program on all of them",
+                ));
+            }
+            for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+                *word = self.two(*word, bytes.try_into().map_or(0, u64::from_ne_bytes));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Ranks that an engine and its caller share.
@@ -27,9 +83,9 @@ pub type Shared = Arc<dyn Ranks>;
 /// The bytes of every rank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gathered {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// Where each rank's bytes end.
-    ends: Vec<usize>,
+    ends: Arc<Vec<usize>>,
 }
 
 impl Gathered {
@@ -39,7 +95,7 @@ impl Gathered {
             *end += count;
             Some(*end)
         });
-        Self { ends: ends.collect(), bytes }
+        Self { ends: Arc::new(ends.collect()), bytes: Arc::new(bytes) }
     }
 
     /// The bytes of one rank.
@@ -69,19 +125,20 @@ pub fn in_rounds(
     if longest <= part {
         return Ok(Gathered::new(gather(mine, counts)?, counts));
     }
-    let mut whole = Gathered::new(vec![0; counts.iter().sum()], counts);
+    let mut whole = vec![0; counts.iter().sum()];
+    let ends = Gathered::new(Vec::new(), counts).ends;
     for from in (0..longest).step_by(part) {
         let of = |count: usize| count.min(from + part).saturating_sub(from);
         let now: Vec<usize> = counts.iter().map(|&count| of(count)).collect();
         let bytes = gather(&mine[mine.len().min(from)..][..of(mine.len())], &now)?;
         let mut at = 0;
         for (rank, &count) in now.iter().enumerate() {
-            let start = whole.ends[rank] - counts[rank] + from.min(counts[rank]);
-            whole.bytes[start..start + count].copy_from_slice(&bytes[at..at + count]);
+            let start = ends[rank] - counts[rank] + from.min(counts[rank]);
+            whole[start..start + count].copy_from_slice(&bytes[at..at + count]);
             at += count;
         }
     }
-    Ok(whole)
+    Ok(Gathered::new(whole, counts))
 }
 
 /// This process alone.

@@ -1,8 +1,10 @@
-//! Ranks: processes that share one run, and the one thing that they do together, to gather bytes.
+//! Ranks: processes that share one run, and the two things that they do together: to gather bytes, and to
+//! join numbers.
 //!
-//! Every rank holds the whole state, computes its share of the rows of a step, and gathers those of the
-//! others; what decides over plans and sorts is added up over all ranks on the way. A row is computed as
-//! one process alone would, so no bit depends on the number of ranks.
+//! Every rank holds the whole state, or under plan `opened` a part of it. It computes its share of the rows of
+//! a step, and hears of the others what it needs: all rows, or boxes and keys. Where all hold the whole state,
+//! what decides over plans and sorts is added up over all ranks on the way. A row is computed as one process
+//! alone would, so no bit depends on the number of ranks.
 //!
 //! | file | holds |
 //! |---|---|
@@ -18,7 +20,7 @@ mod launch;
 mod world;
 
 pub use inside::Inside;
-pub use interface::{Alone, Gathered, Ranks, Shared, agree, in_rounds};
+pub use interface::{Alone, Gathered, Join, Ranks, Shared, agree, in_rounds, reduce_by_gather};
 pub use launch::launched;
 #[cfg(feature = "mpi")]
 pub use world::World;

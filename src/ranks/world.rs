@@ -1,13 +1,14 @@
 //! The processes that MPI has started.
 
 use mpi::Threading;
+use mpi::collective::SystemOperation;
 use mpi::datatype::PartitionMut;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, CommunicatorCollectives as _};
 
 use crate::error::{Error, Result};
-use crate::ranks::interface::{Gathered, Ranks, in_rounds};
+use crate::ranks::interface::{Gathered, Join, Ranks, in_rounds};
 
 /// MPI counts bytes, and where they begin, in 32 bits.
 const MOST: usize = 1 << 30;
@@ -73,6 +74,21 @@ impl Ranks for World {
             world.all_gather_varcount_into(&own[..], &mut PartitionMut::new(&mut all[..], &counts[..], &starts[..]));
             Ok(all)
         })
+    }
+
+    fn reduce(&self, join: Join, words: &mut [u64]) -> Result<()> {
+        let world = SimpleCommunicator::world();
+        let operation = match join {
+            Join::Or => SystemOperation::bitwise_or(),
+            Join::Sum => SystemOperation::sum(),
+            Join::Max => SystemOperation::max(),
+        };
+        // Never empty: see above.
+        for words in words.chunks_mut(MOST / 8) {
+            let mine = words.to_vec();
+            world.all_reduce_into(&mine[..], words, operation);
+        }
+        Ok(())
     }
 }
 

@@ -59,9 +59,8 @@ pub fn open_engine(
 /// As [`engine::follow`].
 pub fn follow(ranks: &Shared, interrupt: &Interrupt, config: impl Fn(npy::Header) -> Result<Config>) -> Result<()> {
     engine::follow(ranks, interrupt, |start| {
-        let tokens = &start.tokens;
-        let mut config = config(npy::Header::new(tokens.n(), tokens.d(), tokens.precision()))?;
-        (config.run.auto, config.run.precision) = (false, tokens.precision());
+        let mut config = config(npy::Header::new(start.n, start.d, start.grid.precision))?;
+        (config.run.auto, config.run.precision) = (false, start.grid.precision);
         if system(&config) == start.system {
             return Ok(config.model);
         }

@@ -17,6 +17,12 @@ pub trait Coordinate: Copy + Default + Ord + Send + Sync + 'static {
     fn float_above(x: f64) -> Self::Float;
     /// The product `weight · self`.
     fn times(self, weight: u32) -> Self::Sum;
+    /// A coordinate from its value.
+    fn of_i64(x: i64) -> Self;
+    /// A sum in 128 bits.
+    fn widened(sum: Self::Sum) -> i128;
+    /// A sum from its value.
+    fn sum_of(x: i128) -> Self::Sum;
 }
 
 macro_rules! coordinate {
@@ -47,6 +53,18 @@ macro_rules! coordinate {
 
             fn times(self, weight: u32) -> $sum {
                 self as $sum * weight as $sum
+            }
+
+            fn of_i64(x: i64) -> Self {
+                x as Self
+            }
+
+            fn widened(sum: $sum) -> i128 {
+                sum.into()
+            }
+
+            fn sum_of(x: i128) -> $sum {
+                x as $sum
             }
         }
     };

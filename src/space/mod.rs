@@ -31,6 +31,7 @@
 //! | list | the few keys that a group has not decided, to be scored one by one |
 
 mod coordinate;
+mod graft;
 mod medians;
 mod merge;
 mod order;
@@ -38,6 +39,7 @@ mod schedule;
 mod tree;
 
 pub use coordinate::Coordinate;
+pub use graft::Graft;
 pub use medians::LEAF;
 pub use merge::Keys;
 pub use order::{Order, order};

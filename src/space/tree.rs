@@ -14,21 +14,23 @@ use super::merge::Keys;
 /// Boxes, weights and sums over runs of keys. See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Tree<I: Coordinate> {
-    d: usize,
-    first_leaf: usize,
-    keys: usize,
+    pub(super) d: usize,
+    pub(super) first_leaf: usize,
+    pub(super) keys: usize,
     /// `[node][low.., high..]`.
-    bounds: Vec<I>,
+    pub(super) bounds: Vec<I>,
     /// `[node][centre.., half-width..]`, half-widths rounded up.
-    boxes: Vec<I::Float>,
+    pub(super) boxes: Vec<I::Float>,
     /// `[node][coordinate]`: exact sums, with weights.
-    sum: Vec<I::Sum>,
+    pub(super) sum: Vec<I::Sum>,
     /// Number of tokens below every node.
-    weight: Vec<u32>,
+    pub(super) weight: Vec<u32>,
     /// The least and the largest first index below every node.
-    span: Vec<[u32; 2]>,
+    pub(super) span: Vec<[u32; 2]>,
+    /// The keys of every leaf that was grafted ([`super::graft`]): those on the right.
+    pub(super) grafts: Vec<std::ops::Range<u32>>,
     /// For every leaf, a bound of the norms of its keys and of all later ones.
-    reach: Vec<I::Float>,
+    pub(super) reach: Vec<I::Float>,
 }
 
 impl<I: Coordinate> Tree<I> {
@@ -60,6 +62,7 @@ impl<I: Coordinate> Tree<I> {
             sum: vec![I::Sum::default(); nodes * d],
             weight,
             span,
+            grafts: Vec::new(),
             reach: vec![I::Float::default(); leaves],
         }
     }
@@ -148,12 +151,20 @@ impl<I: Coordinate> Tree<I> {
         self.reach.len()
     }
 
-    /// Range of the keys below a node.
+    /// Range of the keys below a node, which is a leaf if it was grafted.
     pub fn range(&self, node: usize) -> std::ops::Range<usize> {
+        if let Some(graft) = self.grafted(node) {
+            return graft.start as usize..graft.end as usize;
+        }
         let depth_below = self.first_leaf.ilog2() - node.ilog2();
         let leaf = (node << depth_below) - self.first_leaf;
         let keys = LEAF << depth_below;
         (leaf * LEAF).min(self.keys)..(leaf * LEAF + keys).min(self.keys)
+    }
+
+    /// The lowest and the highest coordinates below a node: `[low.., high..]`.
+    pub fn bounds(&self, node: usize) -> &[I] {
+        &self.bounds[node * 2 * self.d..][..2 * self.d]
     }
 
     /// Centre and half-widths of every node: `[node][centre.., half-width..]`.
@@ -183,7 +194,7 @@ impl<I: Coordinate> Tree<I> {
     }
 }
 
-fn enclose<I: Coordinate>(bounds: &[I], boxes: &mut [I::Float]) {
+pub(super) fn enclose<I: Coordinate>(bounds: &[I], boxes: &mut [I::Float]) {
     let d = bounds.len() / 2;
     for k in 0..d {
         (boxes[k], boxes[d + k]) = I::centre_and_half_width(bounds[k], bounds[d + k]);

@@ -118,7 +118,10 @@ fn a_run_repeats_from_its_own_config_and_on_every_engine() {
         let out = &format!("{engine}-{plan}");
         folder.good(&["run", "my.toml", "--engine", engine, "--plan", plan, "--out", out, "--no-plot"]);
         let effort = fs::read_to_string(folder.path().join(out).join("effort.csv")).unwrap();
-        assert!(effort.starts_with("step,plan,keys_a_row,boxes_a_row,rows,step_seconds\n1,"), "{effort}");
+        assert!(
+            effort.starts_with("step,plan,keys_a_row,boxes_a_row,rows,step_seconds,received,calls\n1,"),
+            "{effort}"
+        );
         assert!(effort.lines().skip(1).all(|line| line.split(',').nth(1) == Some(plan)), "{effort}");
     }
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();

@@ -22,7 +22,7 @@ use crate::error;
 use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
 use crate::model::{Mask, Scoring};
-use crate::outcome::{Effort, StepReport, Strips};
+use crate::outcome::{Effort, StepReport, Strips, Traffic};
 use crate::space::{Order, Upkeep};
 use crate::tokens::Tokens;
 
@@ -144,7 +144,7 @@ impl<W: Width> Chooser<W> {
             choice::Plan::Auto if thin && many => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
             choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
-            choice::Plan::Auto | choice::Plan::Tree => {
+            choice::Plan::Auto | choice::Plan::Tree | choice::Plan::Opened => {
                 SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full)
             }
         };
@@ -396,7 +396,8 @@ impl<W: Width> Stepper for Chooser<W> {
             self.ledger.count(prices.of(&tally) as f64, tally.moved > 0);
         }
         let a_row = |total: u64| total as f64 / rows.max(1) as f64;
-        self.effort = Some(Effort { plan, keys_a_row: a_row(tally.scores), boxes_a_row: a_row(tally.boxes), rows });
+        let (keys_a_row, boxes_a_row, traffic) = (a_row(tally.scores), a_row(tally.boxes), Traffic::default());
+        self.effort = Some(Effort { plan, keys_a_row, boxes_a_row, rows, traffic });
         Ok((report, tally))
     }
 

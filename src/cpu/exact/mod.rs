@@ -18,6 +18,7 @@
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `direction` | the state as tokens; few keys for each cell of query directions, where D = 0 |
 //! | `direction::classes` | the same where D > 0, in classes of width; used by `tree` for the rows of thin strips |
+//! | `tree::opened`, `opened` | a part of the keys on each of several ranks, and boxes of the others' |
 //! | `choose` | the choice among brute force, the order of norms, the tree and the directions |
 //! | `sums` | exact sums over strips |
 //!
@@ -31,6 +32,7 @@ mod coarse;
 mod cost;
 pub(crate) mod direction;
 mod filter;
+mod opened;
 mod query;
 pub(crate) mod scores;
 mod step;
@@ -44,7 +46,9 @@ use std::sync::Arc;
 use crate::choice;
 use crate::cpu::exact::choose::Chooser;
 use crate::cpu::exact::cloud::BLOCK;
+pub use crate::cpu::exact::opened::OpenedCpu;
 use crate::cpu::exact::step::Stepper;
+pub use crate::cpu::exact::tree::opened::Dealt;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};
@@ -127,7 +131,7 @@ impl ExactCpu {
             choice::Plan::Brute => brute,
             choice::Plan::Filter => filter,
             // Late states of the directions are the tree's.
-            choice::Plan::Norm | choice::Plan::Tree | choice::Plan::Direction => sorted,
+            choice::Plan::Norm | choice::Plan::Tree | choice::Plan::Direction | choice::Plan::Opened => sorted,
             choice::Plan::Auto if choose::looks_at_norms(d as usize) => 2 * sorted,
             choice::Plan::Auto => sorted.max(filter),
         }

@@ -33,6 +33,9 @@ pub(crate) enum Purpose<'a, W: Width> {
     Move { x: &'a mut [W::Int], argmax: &'a mut [u32], count: &'a mut [u32] },
     /// The keys in the strips of its rows.
     Members(&'a mut [Vec<u32>]),
+    /// For rows whose thresholds are known, sums of coordinates and number of the keys in their strips: d + 1
+    /// numbers a row.
+    Answer { thresholds: &'a [W::Wide], sums: &'a mut [W::Wide] },
     /// Only the counts of its work.
     Trial,
 }

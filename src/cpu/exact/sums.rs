@@ -125,6 +125,12 @@ impl<W: Width> Sums<W> {
         W::fold(&mut self.partial, &mut self.total);
     }
 
+    /// The sums of a lane, and the number of its keys.
+    pub(crate) fn of_lane(&mut self, lane: usize) -> impl Iterator<Item = W::Wide> {
+        self.fold();
+        self.total.iter().skip(lane).step_by(self.total.len() / (self.d + 1)).copied()
+    }
+
     /// Step 4 of the contract: new coordinates of the lanes from their own, `[coordinate][lane]`,
     /// and the number of keys in each strip.
     #[inline(always)]

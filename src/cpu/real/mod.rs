@@ -34,7 +34,7 @@ use crate::choice::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::{Activation, Geometry, Integrator, Mask, Perceptron};
-use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::outcome::{Description, Effort, StepReport, Strips, Traffic};
 use crate::ranks::{Alone, Shared};
 use crate::real::{Motion, Stage, Step, Weights};
 use crate::threads::Pool;
@@ -151,6 +151,7 @@ impl RealCpu {
             keys_a_row: a_row(counters.keys),
             boxes_a_row: a_row(counters.boxes),
             rows: self.tokens.n(),
+            traffic: Traffic::default(),
         });
         Ok(report)
     }

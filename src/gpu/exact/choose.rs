@@ -18,7 +18,7 @@ use crate::gpu::resident::require_rows;
 use crate::gpu::share::{Computed, Share};
 use crate::interrupt::Interrupt;
 use crate::model::Scoring;
-use crate::outcome::{Effort, StepReport, Strips};
+use crate::outcome::{Effort, StepReport, Strips, Traffic};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
 
@@ -167,7 +167,7 @@ impl ExactGpu {
                 let plan = plan.name();
                 Err(Error::input(format!("the gpu engine has no plan {plan:?}; take auto, brute or tree")))
             }
-            choice::Plan::Tree if d > WIDEST => Err(Error::input(format!(
+            choice::Plan::Tree | choice::Plan::Opened if d > WIDEST => Err(Error::input(format!(
                 "the gpu engine searches by a tree up to d = {WIDEST}, and d is {d}; take auto, brute or --engine cpu"
             ))),
             _ => Ok(()),
@@ -353,16 +353,17 @@ impl ExactGpu {
     }
 
     fn last_effort(&self) -> Effort {
+        let traffic = Traffic::default();
         let (n, _) = self.shape;
         match &self.method {
             Method::Brute(_) | Method::Lost => {
-                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, rows: n }
+                Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, rows: n, traffic }
             }
             Method::Tree(tree) => {
                 let (keys, Tests { keys: scored, boxes }) = tree.effort();
                 let a_row = |total: u64| total as f64 / f64::from(keys.max(1));
                 let (keys_a_row, boxes_a_row) = (a_row(scored), a_row(boxes));
-                Effort { plan: choice::Plan::Tree, keys_a_row, boxes_a_row, rows: keys as usize }
+                Effort { plan: choice::Plan::Tree, keys_a_row, boxes_a_row, rows: keys as usize, traffic }
             }
         }
     }
@@ -414,7 +415,7 @@ fn no_tree() -> Error {
 fn searches(plan: choice::Plan, (n, d): (usize, usize)) -> bool {
     match plan {
         choice::Plan::Brute | choice::Plan::Filter | choice::Plan::Norm | choice::Plan::Direction => false,
-        choice::Plan::Tree => true,
+        choice::Plan::Tree | choice::Plan::Opened => true,
         choice::Plan::Auto => n >= FEWEST && d <= DIMENSIONS,
     }
 }

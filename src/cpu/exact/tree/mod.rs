@@ -10,6 +10,7 @@
 //! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then
 //! carry the range of token indices below them.
 
+pub(crate) mod opened;
 pub(crate) mod search;
 mod some;
 pub(crate) mod tokens;
@@ -246,6 +247,8 @@ impl<W: Width> TreeSearch<W> {
             first: &self.first,
             first_key: self.places.of(0) as u32,
             tree: &self.tree,
+            touched: None,
+            seeds: 0..0,
             order: self.order,
             weighted: self.cloud.n < self.n,
         }

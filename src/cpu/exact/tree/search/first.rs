@@ -38,7 +38,11 @@ impl<W: Width> Search<'_, W> {
         let (mut max, norm) = (load::<W, L>(lanes, &start), load::<W, L>(lanes, &known.norm));
         self.sift(|level| &level.maxima, Cutoffs::above(W::default()));
         let listed = self.scratch.listed.in_use;
-        if !listed {
+        self.scratch.waiting.clear();
+        if listed {
+            let SearchScratch { waiting, group, .. } = &mut *self.scratch;
+            waiting.extend(&group.innermost().maxima.closed);
+        } else {
             if self.keys.order == Order::Space && !known.blind {
                 self.start_from_winners(lanes, &mut max);
             }
@@ -53,7 +57,38 @@ impl<W: Width> Search<'_, W> {
             let Some(leaf) = leaf.filter(|_| !self.watch.is_left()) else { break };
             self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
+        self.need_closed(lanes, known, &max, tally);
         max
+    }
+
+    /// Notes the closed boxes that may hold the maximum of some lane.
+    #[inline(always)]
+    fn need_closed<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        known: &LaneState<W>,
+        attained: &[L::Floats; VECTORS],
+        tally: &mut Tally,
+    ) {
+        let (tree, d, width) = (self.keys.tree, self.keys.cloud.d, VECTORS * L::WIDTH);
+        let one = lanes.splat(W::of_one());
+        self.scratch.needs.clear();
+        for place in 0..self.scratch.waiting.len() {
+            let node = self.scratch.waiting[place];
+            let around = &tree.boxes()[node as usize * 2 * d..][..2 * d];
+            let (query, sizes, origin) =
+                (&self.scratch.queries.floats[..], &self.scratch.queries.sizes[..], self.origin());
+            let (mut upper, reach) = unrolled!(d, |d| bounds(lanes, query, sizes, around, origin, d));
+            for r in 0..VECTORS {
+                upper[r] = lanes.mul_add(one, upper[r], reach[r]);
+            }
+            tally.boxes += self.rows.len() as u64;
+            let reached = at_least(lanes, &upper, attained) & known.seen(width, tree.span()[node as usize][0]);
+            let reached = reached & known.own & !known.idle;
+            if reached != 0 {
+                self.scratch.needs.push((node, reached));
+            }
+        }
     }
 
     /// Opens the boxes that the group begins with, the most promising last.
@@ -151,6 +186,11 @@ impl<W: Width> Search<'_, W> {
             }
             tally.boxes += self.rows.len() as u64;
             if at_least(lanes, &upper, limit) & known.seen(width, tree.span()[node][0]) == 0 {
+                continue;
+            }
+            self.keys.touch(node);
+            if tree.is_closed(node) {
+                self.scratch.waiting.push(node as u32);
                 continue;
             }
             if node >= tree.first_leaf() {

@@ -39,6 +39,8 @@ pub(crate) struct Frontier<W: Width> {
     /// The keys, if they are few.
     pub(crate) list: Option<List<W>>,
     spare: Option<List<W>>,
+    /// The boxes beside the list, whose keys are not known.
+    pub(crate) closed: Vec<u32>,
     /// Keys that are in the strip of every row.
     pub(crate) settled: Settled<W>,
 }
@@ -107,12 +109,17 @@ struct Room<W: Width> {
 impl<W: Width> Frontier<W> {
     fn root(d: usize) -> Self {
         let spare = (d <= FEW_DIMENSIONS).then(|| List::new(d, LISTED));
-        Self { boxes: vec![1], list: None, spare, settled: Settled::none(d) }
+        Self { boxes: vec![1], list: None, spare, closed: Vec::new(), settled: Settled::none(d) }
     }
 
     fn reset(&mut self) {
+        self.begin_below(1);
+    }
+
+    fn begin_below(&mut self, node: u32) {
         self.boxes.clear();
-        self.boxes.push(1);
+        self.boxes.push(node);
+        self.closed.clear();
         self.settled.clear();
         if let Some(list) = self.list.take() {
             self.spare = Some(list);
@@ -145,6 +152,15 @@ impl<W: Width> Frontier<W> {
         let mut fits = true;
         if let Some(listed) = listed {
             room.bounds += listed.keys().len().div_ceil(SIDE) as u64;
+            for &node in all.map_or(&[][..], |all| &all.closed) {
+                room.bounds += 1;
+                let (lower, upper) = reach_of(keys, node, fan, origin);
+                if limits.inside <= lower {
+                    self.settled.add_box(keys, node);
+                } else if limits.outside <= upper {
+                    self.closed.push(node);
+                }
+            }
             // All fit: there are no more of them than before.
             let settled = &mut self.settled;
             listed.sift(fan, origin, limits, |place, whole| {
@@ -161,6 +177,11 @@ impl<W: Width> Frontier<W> {
                 let (cloud, d, Room { bounds, leaf, settled, .. }) = (keys.cloud, keys.cloud.d, room);
                 settled.copy(&self.settled);
                 for &node in &self.boxes {
+                    keys.touch(node as usize);
+                    if keys.tree.is_closed(node as usize) {
+                        self.closed.push(node);
+                        continue;
+                    }
                     let range = keys.tree.range(node as usize);
                     let rows = &cloud.floats[range.start * d..range.end * d];
                     unrolled!(few d, |d| leaf.fill(range.start, rows, d));
@@ -193,7 +214,7 @@ impl<W: Width> Frontier<W> {
         limits: Cutoffs<W>,
         room: &mut Room<W>,
     ) {
-        let (tree, d, Room { bounds, next, settled, .. }) = (keys.tree, keys.cloud.d, room);
+        let (tree, Room { bounds, next, settled, .. }) = (keys.tree, room);
         while let Some(&node) = self.boxes.first()
             && (node as usize) < tree.first_leaf()
         {
@@ -204,11 +225,10 @@ impl<W: Width> Frontier<W> {
                     continue;
                 }
                 *bounds += 1;
-                let around = &tree.boxes()[child as usize * 2 * d..][..2 * d];
-                let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
-                if limits.inside <= middle - reach {
+                let (lower, upper) = reach_of(keys, child, fan, origin);
+                if limits.inside <= lower {
                     settled.add_box(keys, child);
-                } else if limits.outside <= middle + reach {
+                } else if limits.outside <= upper {
                     next.push(child);
                     if next.len() > MOST {
                         return;
@@ -223,16 +243,22 @@ impl<W: Width> Frontier<W> {
     /// A bound on the scores of the fan's queries on this frontier.
     #[inline(always)]
     fn most(&self, keys: &SortedKeys<'_, W>, fan: &[Fan<W>], origin: Origin<'_, W>) -> W {
-        let d = keys.cloud.d;
-        if let Some(list) = &self.list {
-            return list.most(fan, origin);
-        }
-        let upper = |node: &u32| {
-            let (middle, reach) = fan_bounds(fan, &keys.tree.boxes()[*node as usize * 2 * d..][..2 * d], origin, d);
-            middle + reach
+        let (boxes, listed) = match &self.list {
+            Some(list) => (&self.closed, list.most(fan, origin)),
+            None => (&self.boxes, W::LOWEST),
         };
-        self.boxes.iter().map(upper).fold(W::LOWEST, |most, upper| if most < upper { upper } else { most })
+        let upper = |node: &u32| reach_of(keys, *node, fan, origin).1;
+        boxes.iter().map(upper).fold(listed, |most, upper| if most < upper { upper } else { most })
     }
+}
+
+/// Bounds on the scores of a box with the queries of a fan: the least and the largest.
+#[inline(always)]
+fn reach_of<W: Width>(keys: &SortedKeys<'_, W>, node: u32, fan: &[Fan<W>], origin: Origin<'_, W>) -> (W, W) {
+    let d = keys.cloud.d;
+    let around = &keys.tree.boxes()[node as usize * 2 * d..][..2 * d];
+    let (middle, reach) = unrolled!(d, |d| fan_bounds(fan, around, origin, d));
+    (middle - reach, middle + reach)
 }
 
 impl<W: Width> Group<W> {
@@ -241,6 +267,13 @@ impl<W: Width> Group<W> {
         let level = || Level { maxima: Frontier::root(d), strips: Frontier::root(d), best: 0 };
         let room = Room { bounds: 0, next: Vec::new(), settled: Settled::none(d), leaf: List::new(d, LEAF) };
         Self { levels: [level(), level(), level()], room }
+    }
+
+    /// Has packets begin with a node.
+    pub(crate) fn begin_below(&mut self, node: u32) {
+        let Level { maxima, strips, .. } = &mut self.levels[ROWS.len() - 1];
+        maxima.begin_below(node);
+        strips.begin_below(node);
     }
 
     /// The bounds computed since the last call.
@@ -385,6 +418,12 @@ fn widths<W: Width>(keys: &SortedKeys<'_, W>, plan: &PreparedStep<'_, W>, node: 
     [narrowest, if widest == 0.0 { W::default() } else { W::above(1.001 * widest + 2.0) }]
 }
 
+/// A key, of those in the tree, that is far in a direction.
+pub(crate) fn farthest_key<W: Width>(keys: &SortedKeys<'_, W>, direction: &[W]) -> u32 {
+    let fan: Vec<Fan<W>> = direction.iter().map(|&q| [q, W::default(), q.size()]).collect();
+    nearest(keys, &fan, 0, &mut 0)
+}
+
 /// A key with a large score for the middle of a fan: by floats alone, since any key will do. Adds
 /// to the number of `bounds`.
 #[inline(always)]
@@ -398,6 +437,12 @@ fn nearest<W: Width>(keys: &SortedKeys<'_, W>, fan: &[Fan<W>], near: u32, bounds
             .fold(W::default(), |sum, (q, (&c, &h))| sum + q[0] * c + q[0].size() * h)
     };
     let (mut best, mut key) = (score(near as usize), near);
+    for seed in keys.seeds.clone() {
+        let score = score(seed as usize);
+        if score > best {
+            (best, key) = (score, seed);
+        }
+    }
     let mut open = vec![(1, W::LOWEST.size())];
     while let Some((node, bound)) = open.pop() {
         if bound <= best || tree.weight()[node] == 0 {

@@ -125,9 +125,18 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
         let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
         self.scratch.sums.clear();
         let mut known = self.gather(lanes);
-        let attained = self.first_pass(lanes, &known, &mut tally);
-        self.find_candidates(lanes, &known, &attained, &mut tally);
-        self.decide_maxima(width, &mut known, &mut tally);
+        if let Purpose::Answer { thresholds, .. } = &self.purpose {
+            known.strip = Strip::Wide;
+            known.width = [W::Wide::default(); LANES];
+            for l in 0..width {
+                known.max[l] = thresholds[l.min(self.rows.len() - 1)];
+            }
+            self.scratch.needs.clear();
+        } else {
+            let attained = self.first_pass(lanes, &known, &mut tally);
+            self.find_candidates(lanes, &known, &attained, &mut tally);
+            self.decide_maxima(width, &mut known, &mut tally);
+        }
         if self.watch.is_left() {
             return tally;
         }
@@ -137,6 +146,9 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
             Strip::Maximisers => known.idle,
             Strip::Argmax => 0,
         };
+        // A strip begins at a maximum.
+        self.scratch.maxless = self.unsettled(width);
+        let wide = wide & !self.scratch.maxless;
         if wide != 0 {
             self.second_pass(lanes, &known, wide, &mut tally);
         }
@@ -152,6 +164,14 @@ impl<W: Width> Job<W, W::Int> for Search<'_, W> {
 }
 
 impl<W: Width> Search<'_, W> {
+    /// The lanes that need a closed box; those that repeat the last row need what it does.
+    #[inline(always)]
+    fn unsettled(&self, width: usize) -> u64 {
+        let lanes = self.scratch.needs.iter().fold(0, |lanes, (_, of)| lanes | of);
+        let last = self.rows.len() - 1;
+        lanes | if lanes >> last & 1 == 1 { u64::MAX << last & (u64::MAX >> (LANES - width)) } else { 0 }
+    }
+
     #[inline(always)]
     fn gather<L: Lanes<W, W::Int>>(&mut self, set: L) -> LaneState<W> {
         let (cloud, plan, lanes) = (self.keys.cloud, self.plan, VECTORS * L::WIDTH);
@@ -261,11 +281,12 @@ impl<W: Width> Search<'_, W> {
             near[..from.len()].copy_from_slice(from);
             &listed.parts.around[..]
         } else {
-            let floats = &cloud.floats[part * LEAF * cloud.d..][..LEAF * cloud.d];
+            let range = tree.range(tree.first_leaf() + part);
+            let floats = &cloud.floats[range.start * cloud.d..][..LEAF * cloud.d];
             for ((near, &x), &origin) in near.iter_mut().zip(floats).zip(&origin.repeated[..]) {
                 *near = x - origin;
             }
-            keys.extend((part * LEAF) as u32..(part * LEAF + LEAF).min(cloud.n) as u32);
+            keys.extend(range.start as u32..range.end as u32);
             &tree.boxes()[(tree.first_leaf() + part) * 2 * cloud.d..][..2 * cloud.d]
         };
         let (sizes, origin) = (&queries.sizes[..], origin.in_dimension(cloud.d));
@@ -276,6 +297,12 @@ impl<W: Width> Search<'_, W> {
     #[inline(always)]
     fn finish(&mut self, width: usize, known: &LaneState<W>, tally: &mut Tally) {
         let (keys, d) = (self.keys, self.keys.cloud.d);
+        let unsettled = self.unsettled(width);
+        if let Purpose::Answer { sums, .. } = &mut self.purpose {
+            for (l, sums) in sums.chunks_exact_mut(d + 1).enumerate() {
+                sums.iter_mut().zip(self.scratch.sums.of_lane(l)).for_each(|(into, sum)| *into = sum);
+            }
+        }
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let SearchScratch { sums, queries, .. } = &mut *self.scratch;
         let own = &queries.own;
@@ -288,10 +315,13 @@ impl<W: Width> Search<'_, W> {
         }
         for (l, row) in self.rows.iter().enumerate() {
             let at = row.place as usize;
+            argmax[at] = known.argmax[l];
+            if unsettled >> l & 1 == 1 {
+                continue;
+            }
             for (k, x) in x[at * d..][..d].iter_mut().enumerate() {
                 *x = next[k * width + l];
             }
-            argmax[at] = known.argmax[l];
             count[at] = W::narrow(sizes[l]) as u32;
             let weight = if keys.weighted { keys.weight[row.key as usize] } else { 1 };
             tally.moved += u64::from(moved[l] != W::Int::default()) * u64::from(weight);

@@ -23,6 +23,14 @@ pub(crate) struct SearchScratch<W: Width> {
     pub(crate) group: Group<W>,
     /// Boxes to be opened, each with a bound on the scores in it.
     pub(crate) open: Vec<(u32, W)>,
+    /// Closed boxes that may hold a better key.
+    pub(crate) waiting: Vec<u32>,
+    /// Closed boxes without which the lanes in their masks cannot be decided.
+    pub(crate) needs: Vec<(u32, u64)>,
+    /// Those of these lanes whose maximum is not known.
+    pub(crate) maxless: u64,
+    /// The threshold of each lane, if it has a wide strip.
+    pub(crate) thresholds: Vec<W::Wide>,
     /// Boxes to be decided, each for the lanes in its mask.
     pub(crate) undecided: Vec<(u32, u64)>,
     /// Keys that may attain a maximum, each for the lanes in its mask.
@@ -110,6 +118,10 @@ impl<W: Width> SearchScratch<W> {
             scanned: ScannedLeaves { leaves: Vec::new(), most: Vec::new() },
             group: Group::root(d),
             open: Vec::new(),
+            waiting: Vec::new(),
+            needs: Vec::new(),
+            maxless: 0,
+            thresholds: vec![W::SMALLEST; lanes],
             undecided: Vec::new(),
             candidates: Vec::new(),
             sums: Sums::new(d, lanes),
@@ -122,6 +134,12 @@ impl<W: Width> SearchScratch<W> {
     pub(crate) fn begin(&mut self, near: u32) {
         self.origin.next = near;
         self.winners.keys.clear();
+    }
+
+    /// Has packets begin with the boxes below a node, whatever their rows.
+    pub(crate) fn begin_below(&mut self, node: u32) {
+        self.begin(0);
+        self.group.begin_below(node);
     }
 
     /// Prepares for packets of rows among the keys below a node, which is a group's or that of a

@@ -7,6 +7,7 @@
 use crate::cpu::exact::scores::{FEW_DIMENSIONS, at_least, exact, load, unrolled};
 use crate::cpu::exact::step::{Purpose, Tally};
 use crate::cpu::exact::tree::search::first::{least_of, most_of};
+use crate::cpu::exact::tree::search::group::Frontier;
 use crate::cpu::exact::tree::search::scan::{Cutoffs, add_leaf, bounds, fan_bounds, leaf_sets};
 use crate::cpu::exact::tree::search::scratch::{Leaf, SearchScratch};
 use crate::cpu::exact::tree::search::{LaneState, Search, Strip, places};
@@ -38,7 +39,12 @@ impl<W: Width> Search<'_, W> {
             let limit = W::approximate(W::threshold(threshold[l], from[l]));
             let slack = 8.0 * W::ROUNDING * limit.abs();
             (limits[0][l], limits[1][l]) = (W::nearest(limit - slack), W::nearest(limit + slack));
+            if active >> l & 1 == 0 {
+                // Of no weight beside the limits of the others.
+                (limits[0][l], limits[1][l]) = (W::LOWEST.size(), W::LOWEST);
+            }
         }
+        self.scratch.thresholds[..width].copy_from_slice(&threshold[..width]);
         let [low, high] = limits.each_ref().map(|limits| load::<W, L>(lanes, limits));
         let norm = load::<W, L>(lanes, &known.norm);
         let from_list = known.strip == Strip::Wide;
@@ -51,7 +57,12 @@ impl<W: Width> Search<'_, W> {
         self.scratch.listed.in_use = listed;
         let SearchScratch { undecided, group, .. } = &mut *self.scratch;
         undecided.clear();
-        undecided.extend(group.innermost().strips.boxes.iter().map(|&node| (node, active)));
+        let Frontier { boxes, closed, .. } = &group.innermost().strips;
+        undecided.extend(if listed { closed } else { boxes }.iter().map(|&node| (node, active)));
+        if listed && !closed.is_empty() {
+            let none = self.undecided_leaf(lanes, known, [&low, &high], tally);
+            debug_assert!(none.is_none(), "a closed box has no keys to decide");
+        }
         for turn in 0.. {
             let leaf = match self.keys.order {
                 _ if listed => (turn < self.scratch.listed.parts.len()).then_some((turn, active)),
@@ -108,6 +119,11 @@ impl<W: Width> Search<'_, W> {
             }
             let rest = some & !whole;
             if rest == 0 {
+                continue;
+            }
+            self.keys.touch(node);
+            if tree.is_closed(node) {
+                self.scratch.needs.push((node as u32, rest));
                 continue;
             }
             if node >= tree.first_leaf() {
