@@ -42,7 +42,7 @@ pub enum Error {
     Device(String),
     /// A token stopped being finite: the model overflows.
     #[error(
-        "step {step}: token {token} coordinate {coordinate} became {value}; take a smaller scale, gain or β{}",
+        "step {step}: token {token} coordinate {coordinate} became {value}; take a smaller scale, gain, β or dt{}",
         if *is_single { ", or precision f64" } else { "" }
     )]
     NonFinite {

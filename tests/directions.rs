@@ -170,7 +170,7 @@ fn strips_in_classes_are_those_of_brute_force() {
         for l in 0..5 {
             let d = 2 + (k + l) % 2;
             let precision = if (k + l / 2) % 2 == 0 { Precision::F64 } else { Precision::F32 };
-            let strip = StripForm::ALL[(k + 2 * l) % 3].0;
+            let strip = StripForm::OF_PRODUCTS[(k + 2 * l) % 3].0;
             let tokens = drawn(cloud, 200, d, precision);
             let share = [1e-7, 0.003, 0.05, 0.3][(k + l) % 4];
             let rule = wide(&tokens, strip, share);
@@ -187,7 +187,7 @@ fn many_strips_in_classes_are_those_of_brute_force() {
     for (k, cloud) in CLOUDS.into_iter().enumerate() {
         let (d, precision) = (3 - k % 2, if k % 3 == 0 { Precision::F64 } else { Precision::F32 });
         let tokens = drawn(cloud, 9000, d, precision);
-        let rule = wide(&tokens, StripForm::ALL[k % 3].0, [0.01, 0.001][k % 2]);
+        let rule = wide(&tokens, StripForm::OF_PRODUCTS[k % 3].0, [0.01, 0.001][k % 2]);
         let taken =
             hold(&format!("cloud {k}, d = {d}"), &tokens, precision, &model(rule, matrices(d)[k % 3].clone()), 3);
         assert!(taken > 0 || k > 1, "cloud {k}: no step in classes");

@@ -227,7 +227,7 @@ class System:
     def has_lengths(self, time):
         """Whether a step that starts at a time leaves tokens their lengths."""
         kind = self.model.get("normalisation", "post")
-        return kind in ("pre", "peri") or (kind == "mix" and time >= self.model["switch"])
+        return kind in ("pre", "peri") or (kind == "mix" and time >= self.model["switch"] * (1 - 1e-12))
 
     def shaken(self, x, moved, step):
         if "noise" not in self.model:

@@ -119,7 +119,7 @@ impl System {
 fn systems(size: Size) -> Vec<Arc<System>> {
     let mut all = Vec::new();
     for (k, d) in DIMENSIONS.into_iter().enumerate() {
-        for (l, (form, name)) in StripForm::ALL.into_iter().enumerate() {
+        for (l, (form, name)) in StripForm::OF_PRODUCTS.into_iter().enumerate() {
             for (m, start) in STARTS.into_iter().enumerate() {
                 // A Latin third of them in everyday runs.
                 if size.full || (k + l + m) % 3 == 0 {

@@ -155,7 +155,7 @@ fn searches_find_what_brute_force_finds() {
 #[test]
 fn strips_that_rows_share_are_those_of_brute_force() {
     let (n, d) = (1100, 3);
-    for (k, (form, _)) in StripForm::ALL.into_iter().enumerate() {
+    for (k, (form, _)) in StripForm::OF_PRODUCTS.into_iter().enumerate() {
         for (l, (delta, alpha)) in [(0.3, 3.0), (0.05, 1.0), (3e-7, 1.0), (1.5, 0.5)].into_iter().enumerate() {
             let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
             let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(11 + l as u64, precision).expect("a cloud");

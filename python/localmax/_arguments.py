@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Documented = TypeVar("Documented")
 
 TABLES = {name: table for table, name, _, _ in _localmax.keys()}
-SCHEDULES = ("alpha", "gamma", "delta", "epsilon", "beta")
+SCHEDULES = ("alpha", "gamma", "delta", "epsilon", "beta", "noise", "speed")
 OWN = ("x0", "rule", "config", "preset", "out", "threads", "verify", "stop", "progress", "seeds")
 
 

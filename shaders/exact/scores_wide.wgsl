@@ -40,6 +40,8 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     // Supertiles from here on hold nothing that these rows see.
     let end = visible(min(first_row + SIDE, job.row_end) - 1u);
     let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
+    // Past the last key of the window, or that these rows see, it is met again.
+    let last_key = min(end, job.tile_end * SUPERTILE) - 1u;
     let row = first_row + lane;
     var peak = LOWEST;
     let my_row = lane / ACROSS * HELD;
@@ -50,8 +52,11 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     // EACH i: 4
     let query_at$i = (min(first_row + lane / DEEP + 16u * $i, job.row_end - 1u) - job.row_base) * QUADS;
     var next_query$i = query_filter[query_at$i + min(load_four, QUADS - 1u)];
-    let key_at$i = (min(first_tile * SUPERTILE + lane / DEEP + 16u * $i, end - 1u) - job.key_base) * QUADS;
-    var next_key$i = key_filter[key_at$i + min(load_four, QUADS - 1u)];
+    var next_key$i = vec4f();
+    if first_tile < seen_tile {
+        let key = min(first_tile * SUPERTILE + lane / DEEP + 16u * $i, last_key) - job.key_base;
+        next_key$i = key_filter[key * QUADS + min(load_four, QUADS - 1u)];
+    }
     // END
     for (var tile = first_tile; tile < seen_tile; tile++) {
         let first = tile * SUPERTILE;
@@ -73,7 +78,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let next_first = select(first + SUPERTILE, first, goes_on) + lane / DEEP;
             // EACH i: 4
             next_query$i = query_filter[query_at$i + next_four];
-            next_key$i = key_filter[(min(next_first + 16u * $i, end - 1u) - job.key_base) * QUADS + next_four];
+            next_key$i = key_filter[(min(next_first + 16u * $i, last_key) - job.key_base) * QUADS + next_four];
             // END
             for (var j = 0u; j < select(min(DEEP, QUADS - four), DEEP, QUADS % DEEP == 0u); j++) {
                 let query_base = (j * STRIDE + my_row) & 511u;

@@ -48,6 +48,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let tensor = match (&arguments.tensor, &all[..]) {
         (Some(name), _) => tensors::named(file, all, name)?,
         (None, [only]) if only.name.is_empty() => only.clone(),
+        (None, _) if arguments.rows.is_some() || !arguments.index.is_empty() => {
+            return Err(Error::input(format!("{}: name one of its tensors with --tensor", file.display())).into());
+        }
         (None, _) => return Ok(output::print(&listed(&all))?),
     };
     if out.symlink_metadata().is_ok() {
@@ -82,6 +85,7 @@ fn described(tokens: &Tokens) -> String {
     let (n, d, width) = (tokens.n(), tokens.d(), tokens.precision().name());
     let mut lengths: Vec<f64> = tokens.rows().map(|row| norm(&row)).collect();
     lengths.sort_by(f64::total_cmp);
-    let [least, median, most] = [lengths[0], lengths[n / 2], lengths[n - 1]];
-    format!("{n} tokens in R^{d}, {width}, of lengths from {least:.4} to {most:.4}, {median:.4} in the median")
+    let shown = |x: f64| if (1e-3..1e5).contains(&x) || x == 0.0 { format!("{x:.4}") } else { format!("{x:.3e}") };
+    let [least, median, most] = [lengths[0], lengths[n / 2], lengths[n - 1]].map(shown);
+    format!("{n} tokens in R^{d}, {width}, of lengths from {least} to {most}, {median} in the median")
 }

@@ -87,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
                 match config.model.rule {
                     Rule::FrankWolfe => "a token sees its one maximiser, the lowest index among equals",
                     Rule::Markov { .. } => "a token sees one key that is drawn",
+                    Rule::Sparse { .. } => "a token sees the keys near its maximum, with weights that fall to 0",
                     _ => "every key has a weight",
                 }
             }
@@ -107,6 +108,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let Strip { members, scores, max, threshold, delta, .. } = simulation.strip(token)?;
     let inside = max - threshold;
     let form = config.model.strip_form().name();
+    let key = config.model.strip_form().key();
+    let max = max + 0.0; // a distance of 0 has the score -0
     if arguments.json {
         let text = json!({
             "token": token,
@@ -124,7 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(output::print(&format!("{text:#}\n"))?);
     }
     let mut text = format!(
-        "token {token} at step {}: x = {:?}\n{} ({form} strip), delta = {}: {} of {n} tokens score within {inside:.6e} of \
+        "token {token} at step {}: x = {:?}\n{} ({form} strip), {key} = {}: {} of {n} tokens score within {inside:.6e} of \
          the maximum {:.6e}\n\n  token         score   below maximum\n",
         arguments.step,
         now.row(token),

@@ -12,7 +12,7 @@ use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
 use crate::interrupt::Interrupt;
-use crate::model::Model;
+use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
 use crate::tokens::{Coordinates, Precision, Tokens};
@@ -38,6 +38,7 @@ pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid
 /// Whether ranks hold a part of n tokens in R^d each.
 fn is_parted(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize)) -> bool {
     model.is_exact()
+        && model.scoring == Scoring::Inner
         && match plan {
             Plan::Opened => true,
             Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
@@ -59,7 +60,8 @@ impl Member {
         let fits = cpu_plan(plan, model, tokens.d()).and_then(|()| require_cpu(tokens, plan));
         agree(ranks.as_ref(), fits)?;
         let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
-        let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+        let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
+        let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
         } else if is_parted(ranks.size(), plan, model, (tokens.n(), tokens.d())) {
@@ -76,7 +78,8 @@ impl Member {
         let &Outline { plan, grid, n, d, .. } = outline;
         agree(ranks.as_ref(), cpu_plan(plan, model, d))?;
         let set = Some(common_set(ranks.as_ref(), &[])?);
-        let options = cpu::Options { set, plan, thin: has_thin_strips(model), ..cpu::Options::default() };
+        let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
+        let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let dealt = Dealt::from_first(tokens, (n, d), grid, ranks.as_ref())?;
         let opened = PartedEngine::open(ranks, model.mask, dealt, grid, options);
         agree(ranks.as_ref(), opened.map(|engine| Self::Parted(Box::new(engine))))

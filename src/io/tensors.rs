@@ -162,13 +162,21 @@ impl Tensor {
                 leading.len()
             ));
         }
+        let long = leading.iter().filter(|&&size| size > 1).count();
+        let mut named = given.iter();
+        // Axes of one element need none.
+        let given: Vec<usize> = if given.len() == long {
+            leading.iter().map(|&size| if size > 1 { named.next().copied().unwrap_or(0) } else { 0 }).collect()
+        } else {
+            given.to_vec()
+        };
         if given.len() != leading.len() {
             let (has, before) = (given.len(), leading.len());
-            return Err(format!("--index has {has} numbers, and shape {shape} has {before} axes before the last two"));
+            return Err(format!("--index of length {has}, and shape {shape} has {before} axes before the last two"));
         }
         match given.iter().zip(leading).find(|(at, size)| at >= size) {
             Some((at, size)) => Err(format!("--index {at} is outside an axis of {size} in shape {shape}")),
-            None => Ok(given.to_vec()),
+            None => Ok(given),
         }
     }
 
@@ -259,7 +267,7 @@ mod tests {
         for (index, rows, says) in [
             (&[][..], None, "--index 0"),
             (&[2], None, "--index 2 is outside an axis of 2"),
-            (&[0, 0], None, "--index has 2 numbers"),
+            (&[0, 0], None, "--index of length 2"),
             (&[0], Some(2..4), "it has the rows 0..3"),
             (&[0], Some(1..1), "it has the rows 0..3"),
         ] {

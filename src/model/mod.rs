@@ -121,6 +121,14 @@ impl Model {
         matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax)
     }
 
+    /// True if rows have alignment gaps: every token sees every other, and scores are inner products of the tokens
+    /// themselves, neither distances, by which a token is its own nearest key, nor products of directions alone.
+    pub fn has_gaps(&self) -> bool {
+        let of_directions = matches!(&self.update, Update::Flow { geometry: Geometry::Normalised(scheme), .. }
+            if !scheme.keeps_length());
+        self.mask == Mask::Full && self.scoring == Scoring::Inner && !of_directions
+    }
+
     /// A of the first head.
     pub fn scores(&self) -> &Operator {
         &self.heads[0].scores

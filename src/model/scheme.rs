@@ -41,11 +41,12 @@ impl Scheme {
         }
     }
 
-    /// True if tokens have the length 1 in a step that starts at a time.
+    /// True if tokens have the length 1 in a step that starts at a time. A switch that a step meets but for
+    /// rounding is met.
     pub fn is_on_sphere(&self, time: f64) -> bool {
         match self {
             Self::Pre | Self::Peri => false,
-            Self::Mix { switch } => time < *switch,
+            Self::Mix { switch } => time < *switch * (1.0 - 1e-12),
             Self::Ngpt { .. } | Self::Cod => true,
         }
     }

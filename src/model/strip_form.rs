@@ -23,6 +23,9 @@ pub enum StripForm {
 named!(StripForm, "strip", [Score = "score", Width = "width", ANorm = "a-norm", Radius = "radius"]);
 
 impl StripForm {
+    /// Those of inner products, with their names; the other one is for distances.
+    pub const OF_PRODUCTS: [(Self, &str); 3] = [Self::ALL[0], Self::ALL[1], Self::ALL[2]];
+
     /// The key of δ in configs.
     pub fn key(self) -> &'static str {
         if self == Self::Radius { "epsilon" } else { "delta" }

@@ -100,7 +100,7 @@ impl Model {
     fn validate_scoring(&self, d: usize) -> Result<()> {
         let form = self.strip_form();
         if self.scoring == Scoring::Inner {
-            let wanted = "is a distance; it goes with scores = \"distance\"";
+            let wanted = "is a distance, as strip = \"radius\" is; it goes with scores = \"distance\"";
             return if form == StripForm::Radius { refuse("epsilon", wanted) } else { Ok(()) };
         }
         let only = "localmax, softmax and markov have it";
@@ -115,6 +115,10 @@ impl Model {
                 return refuse("scores", format!("is distance {why}; leave it out"));
             }
             (Rule::Localmax { .. } | Rule::Softmax { .. } | Rule::Markov { .. }, Update::Average { .. }) => {}
+            (Rule::Sparse { form, .. }, _) => {
+                let given = format!("model.weights is {}", form.name());
+                return refuse("scores", format!("is distance but {given}; distances go with softmax weights"));
+            }
             _ => return refuse("scores", format!("is distance but rule {} has inner products; {only}", self.name())),
         }
         if d > MAX_DISTANCE_DIMENSION {

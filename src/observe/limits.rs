@@ -12,7 +12,7 @@ use super::places::Places;
 use super::points::{Distinct, Points};
 use super::rounding::Rounding;
 use crate::exact::Grid;
-use crate::model::{Mask, Model, Scoring};
+use crate::model::{Mask, Model};
 use crate::num::{norm, squared_distance};
 use crate::real::{Linear, Steps};
 use crate::tokens::Tokens;
@@ -74,8 +74,7 @@ impl Limits {
         if let Some(a) = scores.as_ref().and_then(|step| Some(&step.stages.first()?.heads.first()?.scores)) {
             let keys =
                 hull.as_ref().map_or_else(|| cloud.points.clone(), |hull| cloud.points.select(&hull.candidates()));
-            let has_gaps = model.scoring == Scoring::Inner;
-            if has_gaps && places.centres.n().saturating_mul(keys.coordinates().len()) <= EFFORT {
+            if model.has_gaps() && places.centres.n().saturating_mul(keys.coordinates().len()) <= EFFORT {
                 let gaps = Alignment::beside(&places.centres, a, &keys);
                 for (p, limit) in found.iter_mut().enumerate() {
                     let best = keys.row(gaps.best[p] as usize);

@@ -18,7 +18,7 @@ use super::quiescent::QuiescentSets;
 use super::rounding::Rounding;
 use super::support::{Directions, SupportLedger};
 use crate::exact::Grid;
-use crate::model::{Mask, Model, Scoring};
+use crate::model::{Model, Scoring};
 use crate::num::{self, squared_distance};
 use crate::real::{Linear, Steps};
 use crate::tokens::Tokens;
@@ -125,9 +125,7 @@ impl<'a> Observer<'a> {
         let scores = self.scores(step, points.d());
         let at = self.model.moment(step, 0.0);
         let energy = few.as_ref().and_then(|few| energy(few, self.model, scores.as_ref()?, at));
-        // A token is its own nearest key: by distance there are no gaps.
-        let has_gaps = self.model.mask == Mask::Full && self.model.scoring == Scoring::Inner;
-        let a = scores.filter(|_| has_gaps);
+        let a = scores.filter(|_| self.model.has_gaps());
         let keys = hull.as_ref().map_or_else(|| points.clone(), |hull| points.select(&hull.candidates()));
         let most = if hull.is_some() {
             SAMPLE
@@ -206,7 +204,7 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Gain, Operator, Rule, StripForm};
+    use crate::model::{Gain, Mask, Operator, Rule, StripForm};
     use crate::schedule::Schedule;
     use crate::tokens::Precision;
 

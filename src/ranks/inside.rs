@@ -128,7 +128,9 @@ mod tests {
                             assert!(all.iter().enumerate().all(is_right), "{size} ranks, call {call}");
                             let (rank, size) = (ranks.rank() as u64, size as u64);
                             let sum = size * u64::from(call) + size * (size - 1) / 2;
-                            for (join, last) in [(Join::Or, 1 << (size - 1)), (Join::Sum, sum), (Join::Max, size - 1)] {
+                            for (join, last) in
+                                [(Join::Or, u64::MAX >> (64 - size)), (Join::Sum, sum), (Join::Max, size - 1)]
+                            {
                                 let mine = [1 << rank, u64::from(call) + rank, rank];
                                 let mut words = [0, mine[join as usize]];
                                 ranks.reduce(join, &mut words).unwrap();

@@ -27,8 +27,7 @@ const AT_ONCE: usize = 64;
 
 /// Parses names of strip forms on the command line.
 pub(super) fn forms() -> impl TypedValueParser<Value = StripForm> {
-    // The last, a radius, is for distances.
-    named("strip form", &StripForm::ALL[..3])
+    named("strip form", &StripForm::OF_PRODUCTS)
 }
 
 /// Checks that a parameter is finite and above 0.

@@ -128,14 +128,17 @@ fn motion(draw: &mut Draw, d: usize) -> (Motion, usize) {
 
 fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let (motion, stages) = motion(draw, d);
-    // Averages alone have distances, and then no matrix in their scores.
+    // Averages alone have distances, and then no matrix in their scores, and no sparse weights.
     let is_near = matches!(motion, Motion::Average { .. }) && draw.below(2) == 0;
     let scoring = if is_near { Scoring::Distance } else { Scoring::Inner };
     let mut heads: Vec<Head> =
         (0..=draw.below(2)).map(|_| Head { scores: draw.linear(d), values: draw.linear(d) }).collect();
     let beta = [0.0, 0.5, 3.0, 300.0][draw.below(4)] / scale.max(1.0).powi(2);
-    let form =
-        if is_near { [StripForm::Score, StripForm::Radius][draw.below(2)] } else { StripForm::ALL[draw.below(3)].0 };
+    let form = if is_near {
+        [StripForm::Score, StripForm::Radius][draw.below(2)]
+    } else {
+        StripForm::OF_PRODUCTS[draw.below(3)].0
+    };
     if is_near {
         for head in &mut heads {
             head.scores = Linear { factor: 1.0, matrix: Matrix::Identity };
@@ -150,7 +153,7 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
         Weights::Sparse { beta, form: Sparse::Sparsemax },
         Weights::Sparse { beta, form: Sparse::Entmax15 },
         Weights::Linear { beta, rectified: false },
-    ][draw.below(8)];
+    ][draw.below(if is_near { 5 } else { 8 })];
     let plain = matches!(motion, Motion::Flow { geometry: Geometry::Flat | Geometry::Sphere, .. });
     let length = (plain && draw.below(3) == 0).then(|| 0.5 + draw.below(3) as f64);
     let round = matches!(motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && length.is_none();
@@ -257,7 +260,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let rule = match draw.below(5) {
             0 => Rule::Hardmax,
             1 => Rule::FrankWolfe,
-            form => Rule::Localmax { delta, strip: StripForm::ALL[..3][form - 2].0 },
+            form => Rule::Localmax { delta, strip: StripForm::OF_PRODUCTS[form - 2].0 },
         };
         let gain = if rule == Rule::FrankWolfe {
             Gain::Gamma(Schedule::Constant(0.5))

@@ -193,7 +193,7 @@ pub(crate) fn combination(k: usize) -> (Shape, Precision, System) {
     let pick = |at: usize, of: usize| (k / at + k) % of;
     let system = System {
         delta: DELTAS[pick(3, 6)],
-        strip: StripForm::ALL[pick(7, 3)].0,
+        strip: StripForm::OF_PRODUCTS[pick(7, 3)].0,
         form: Form::ALL[pick(2, 8)],
         mask: if pick(5, 4) == 0 { Mask::Causal } else { Mask::Full },
         alpha: [0.5, 1e-3, 50.0][pick(11, 3)],

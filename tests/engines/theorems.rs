@@ -32,7 +32,7 @@ const DELTAS: [Option<f64>; 3] = [None, Some(0.05), Some(0.5)];
 fn for_each_system(steps: u64, mut body: impl FnMut(&Case)) {
     for precision in PRECISIONS {
         for (k, delta) in DELTAS.into_iter().enumerate() {
-            let system = System { delta, strip: StripForm::ALL[k].0, ..System::PLAIN };
+            let system = System { delta, strip: StripForm::OF_PRODUCTS[k].0, ..System::PLAIN };
             for (shape, d) in [(Shape::Random, 2), (Shape::Clustered, 5), (Shape::Tied, 3)] {
                 body(&Case::new(shape, 80, d, precision, system, steps));
             }
@@ -160,7 +160,7 @@ fn permutation(factory: &Factory) {
 /// Every score of x = 0 is 0, so its strip is everything, in every form and in hardmax.
 fn zero_token(factory: &Factory) {
     for precision in PRECISIONS {
-        for (form, _) in StripForm::ALL {
+        for (form, _) in StripForm::OF_PRODUCTS {
             for delta in DELTAS {
                 let mut rows = Shape::Random.cloud(70, 3, 5).to_f64();
                 rows[3 * 66..3 * 67].fill(0.0);

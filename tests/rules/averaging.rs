@@ -116,7 +116,7 @@ fn consensus(factory: &Factory) {
 /// strips, both masks.
 fn two_arithmetics(factory: &Factory) {
     let matrix = Matrix::from_query_key(&Random(1).rows(2, 3), &Random(2).rows(2, 3)).expect("a matrix");
-    let strips = StripForm::ALL.map(|(strip, _)| Rule::Localmax { delta: Schedule::Constant(0.1), strip });
+    let strips = StripForm::OF_PRODUCTS.map(|(strip, _)| Rule::Localmax { delta: Schedule::Constant(0.1), strip });
     for rule in strips.into_iter().chain([Rule::Hardmax, Rule::FrankWolfe]) {
         for mask in [Mask::Full, Mask::Causal] {
             let gain = Gain::Alpha(Schedule::Constant(0.5));

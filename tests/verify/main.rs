@@ -115,7 +115,7 @@ proptest! {
         let model = if form == 3 {
             frank_wolfe(matrix)
         } else {
-            let form = StripForm::ALL[form].0;
+            let form = StripForm::OF_PRODUCTS[form].0;
             let delta = if form == StripForm::Score { delta * s * s * m } else { delta * s };
             model(delta, form, matrix, alpha)
         };

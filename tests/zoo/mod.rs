@@ -84,7 +84,8 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         }
         2 => average(Rule::Markov { beta: b, seed: 3 }, Operator::identity()),
         3 => {
-            let mut model = average(Rule::Localmax { delta: one(0.3), strip: StripForm::ALL[d % 3].0 }, matrix(5, d));
+            let mut model =
+                average(Rule::Localmax { delta: one(0.3), strip: StripForm::OF_PRODUCTS[d % 3].0 }, matrix(5, d));
             model.heads[0].values = matrix(6, d);
             model
         }

@@ -142,9 +142,10 @@ impl Engine for OpenedCpu {
     }
 
     fn masks(&mut self, step: &engine::Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
+        // The other ranks are at it: what is wrong with the rows comes after.
+        let all = self.coordinates()?;
         let (step, (n, _)) = (step.exact()?, self.state.shape());
         require_rows(rows, n)?;
-        let all = self.coordinates()?;
         Ok(self.pool.install(|| self.state.masks(&all, step, rows)))
     }
 }

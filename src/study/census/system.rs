@@ -48,7 +48,7 @@ impl System {
         let is_whole = stream.uniform() < 0.5;
         let coordinate = |_| if is_whole { (stream.uniform() * 5.0).floor() - 2.0 } else { stream.normal() };
         let cloud = Tokens::from_flat(n, d, (0..n * d).map(coordinate).collect::<Vec<f64>>())?;
-        let form = StripForm::ALL.iter().find(|(_, name)| *name == cell.rule).map(|(form, _)| *form);
+        let form = StripForm::OF_PRODUCTS.iter().find(|(_, name)| *name == cell.rule).map(|(form, _)| *form);
         let model = match form {
             Some(form) => common::localmax(width, form, &a, alpha),
             None if cell.rule == "hardmax" => common::averaging(Rule::Hardmax, &a, alpha),

@@ -50,7 +50,8 @@ pub(super) fn conclude(asked: &Asked<Strip>, results: &Results<Row>, report: &mu
     let quantiles = |at: usize| {
         let mut values: Vec<f64> = column(at).collect();
         values.sort_by(f64::total_cmp);
-        [0.5, 0.9, 1.0].map(|share| values[(share * (values.len() - 1) as f64).round() as usize])
+        // The least value that this share of the rows does not exceed.
+        [0.5, 0.9, 1.0].map(|share| values[((share * values.len() as f64).ceil() as usize).max(1) - 1])
     };
     let line = |(k, omega): (usize, &f64)| {
         let [widths, keys] = [0, 1].map(|of| quantiles(BEFORE + 2 * k + of));

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
 use crate::io::config::Config;
-use crate::model::{Mask, Model, Update};
+use crate::model::{Model, Update};
 use crate::num::dot;
 use crate::observe::{Alignment, Clusters, Hull, Points};
 use crate::outcome::StepReport;
@@ -102,7 +102,7 @@ pub(super) fn row(at: String, config: &Config, epsilon: f64, work: &mut Workbenc
 /// The largest alignment gap after `t` steps, where every token sees every other.
 fn gap(model: &Model, t: u64, points: &Points, hull: &Hull) -> Result<Option<f64>> {
     let averages = matches!(model.update, Update::Average { .. });
-    if !averages || model.mask != Mask::Full || model.heads.len() != 1 {
+    if !averages || !model.has_gaps() || model.heads.len() != 1 {
         return Ok(None);
     }
     let step = Steps::new(model, points.d()).at(t)?;

@@ -85,7 +85,10 @@ fn refusals() {
             edit("alpha = 0.5", "alpha = 0.5\nscores = \"distance\"\na = 2"),
             "model.a is given beside scores = \"distance\", which has no A",
         ),
-        (edit("alpha = 0.5", "alpha = 0.5\nstrip = \"radius\""), "model.epsilon is a distance; it goes with scores"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nstrip = \"radius\""),
+            "model.epsilon is a distance, as strip = \"radius\" is; it goes with scores",
+        ),
         (
             edit("\"localmax\"", "\"hardmax\"\nscores = \"distance\""),
             "model.scores is no parameter of hardmax, where by distance a token would follow itself alone",

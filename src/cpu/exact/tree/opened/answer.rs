@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
-use crate::cpu::exact::tree::opened::asked::{Asked, put_sum, sum_of, words};
+use crate::cpu::exact::tree::opened::asked::{Asked, put_sum, row_bytes, sum_of, words};
 use crate::cpu::exact::tree::opened::net::{Net, apart};
 use crate::cpu::exact::tree::opened::view::View;
 use crate::cpu::exact::tree::opened::{Opened, view};
@@ -38,7 +38,7 @@ impl<W: Width> Opened<W> {
             ((threshold >> 64) as u64).put(&mut told);
         }
         let all = net.gather(&told)?;
-        let size = d * <W::Int as Word>::BYTES + 20;
+        let size = row_bytes::<W>(d);
         if all.iter().any(|told| told.len() % size != 0) {
             return Err(apart().into());
         }

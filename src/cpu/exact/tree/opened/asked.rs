@@ -11,9 +11,14 @@ pub(crate) struct Asked<W: Width> {
     pub(crate) threshold: W::Wide,
 }
 
+/// Bytes that ask for a row: its query, the tokens that it sees, and its threshold.
+pub(crate) fn row_bytes<W: Width>(d: usize) -> usize {
+    d * <W::Int as Word>::BYTES + 4 + 16
+}
+
 /// Bits that all ranks receive for a row that is asked for.
 pub(crate) fn bits<W: Width>(d: usize) -> u64 {
-    let row = d * <W::Int as Word>::BYTES + 4 + 2 * <W::Int as Word>::BYTES;
+    let row = row_bytes::<W>(d);
     8 * (row + 8 * words::<W>() * (d + 1)) as u64
 }
 
