@@ -206,10 +206,10 @@ pub(crate) struct Kernel {
     pub(crate) groups: fn(Span) -> u64,
     pub(crate) of_every_d: bool,
     trusted: bool,
-    /// Whether scores are distances; the parts branch on the constant DISTANCE.
-    distance: bool,
+    /// The score of a pair; the parts branch on the constant DISTANCE.
+    scoring: Scoring,
     unchecked: bool,
-    /// There is none for a d above a limit.
+    /// The limit of d above which there is no such kernel.
     most: Option<Limit>,
 }
 
@@ -217,7 +217,17 @@ impl Kernel {
     /// A kernel whose module is made for one d.
     pub(crate) const fn new(entry: &'static str, part: Part, groups: fn(Span) -> u64) -> Self {
         let (wide, most) = (None, None);
-        Self { entry, part, wide, groups, of_every_d: false, trusted: false, distance: false, unchecked: false, most }
+        Self {
+            entry,
+            part,
+            wide,
+            groups,
+            of_every_d: false,
+            trusted: false,
+            scoring: Scoring::Inner,
+            unchecked: false,
+            most,
+        }
     }
 
     /// Takes another part where d is above a limit.
@@ -237,7 +247,7 @@ impl Kernel {
 
     /// The kernel for a score of pairs.
     pub(crate) fn of(self, scoring: Scoring) -> Self {
-        Self { distance: scoring == Scoring::Distance, ..self }
+        Self { scoring, ..self }
     }
 
     /// Ends at a limit of d.
@@ -265,10 +275,11 @@ impl Kernel {
     /// The text of the kernel for a d; for every d, 0.
     pub(crate) fn module<J: Parameters>(&self, d: usize, variant: Variant) -> Module {
         let texts = with_needs(self.part(variant.precision, d), variant, part!("real/opaque"));
-        let [distances, products] = [self.distance, !self.distance].map(u32::from);
+        let is_distance = self.scoring == Scoring::Distance;
+        let [distances, products] = [is_distance, !is_distance].map(u32::from);
         let scoring = format!(
-            "const DISTANCE: bool = {};\nconst DISTANCES: u32 = {distances};\nconst PRODUCTS: u32 = {products};\n",
-            self.distance
+            "const DISTANCE: bool = {is_distance};\nconst DISTANCES: u32 = {distances};\n\
+             const PRODUCTS: u32 = {products};\n"
         );
         let prelude = J::prelude(variant.precision, d);
         let mut source = [constants(), report::constants(), scoring, prelude, texts.concat()].concat();
@@ -292,7 +303,7 @@ impl Kernel {
         d: usize,
     ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
-        let key = (self.part(precision, d).name, self.entry, precision, d, self.distance);
+        let key = (self.part(precision, d).name, self.entry, precision, d, self.scoring);
         let variant = Variant { precision, hostile: device.hostile, subgroups: device.has_subgroups };
         device.pipeline(key, || self.module::<J>(d, variant)).await
     }

@@ -179,7 +179,9 @@ impl<W: Width> Part for Opened<W> {
             let mut told = Vec::new();
             while let Some((id, x)) = held.next_if(|(id, _)| (*id as usize) < end) {
                 id.put(&mut told);
-                x.iter().for_each(|x| x.put(&mut told));
+                for x in x {
+                    x.put(&mut told);
+                }
             }
             for mut told in ranks.all_gather(&told)?.iter() {
                 let mut id = [0u32];

@@ -180,7 +180,7 @@ impl BruteForce {
     async fn advance(&mut self, step: &Step, report: u32, rows: Range<u32>) -> Result<()> {
         self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report).await?;
-        let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..1 + usize::from(self.layout.has_dense)];
+        let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..=usize::from(self.layout.has_dense)];
         let mut row = rows.start;
         while row < rows.end {
             let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows, rows.end);

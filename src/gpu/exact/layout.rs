@@ -126,7 +126,7 @@ impl Layout {
         let [slice_rows, window, tiles] = [slice_rows, window, tiles].map(|count| count as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits)?;
-        let has_dense = STRIPS_DENSE.is_for(precision, d as usize);
+        let has_dense = STRIPS_DENSE.is_for(precision, d);
         Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once, has_dense })
     }
 

@@ -87,7 +87,9 @@ mod tests {
             let numbers: Vec<(u128, u32)> =
                 numbers.into_iter().map(|(x, bits)| (if bits == 0 { 0 } else { x >> (128 - bits) }, bits)).collect();
             let mut written = Writer::default();
-            numbers.iter().for_each(|&(x, bits)| written.put(x, bits));
+            for &(x, bits) in &numbers {
+                written.put(x, bits);
+            }
             let bytes = written.into_bytes();
             prop_assert_eq!(bytes.len(), numbers.iter().map(|x| x.1 as usize).sum::<usize>().div_ceil(8));
             let mut read = Reader::new(&bytes);

@@ -49,7 +49,9 @@ impl Dealt {
         if let Some(tokens) = tokens {
             owners.resize(n, 0);
             halve(tokens, ranks.size(), None, &mut |rank, part| {
-                part.iter().for_each(|&i| owners[i as usize] = rank as u32);
+                for &i in part {
+                    owners[i as usize] = rank as u32;
+                }
             });
         }
         let mut dealt = Self { n, d, ids: Vec::new(), x: Vec::new() };
@@ -57,8 +59,8 @@ impl Dealt {
             let end = n.min(start + DEALT);
             let mut told = Vec::new();
             if let Some(tokens) = tokens {
-                for i in start..end {
-                    owners[i].put(&mut told);
+                for (i, owner) in (start..).zip(&owners[start..end]) {
+                    owner.put(&mut told);
                     (0..d).for_each(|k| grid.coordinate(tokens.get(i, k)).put(&mut told));
                 }
             }

@@ -47,6 +47,9 @@ use crate::outcome::{StepReport, Traffic};
 use crate::ranks::Join;
 use crate::space::{Order, Upkeep};
 
+/// The other ranks' roots, and rows of the whole cloud.
+type Met<X> = (Known<X>, Extras<X>);
+
 /// The tokens of one rank.
 pub(crate) struct Opened<W: Width> {
     /// The number of all tokens.
@@ -222,7 +225,7 @@ impl<W: Width> Opened<W> {
 
     /// Tells the other ranks where to begin. Returns their roots, and rows of the whole cloud: that of token 0,
     /// and those that are farthest in some direction.
-    fn meet(&self, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<(Known<W::Int>, Extras<W::Int>), Left> {
+    fn meet(&self, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Met<W::Int>, Left> {
         let (d, own, form) = (self.own.cloud.d, &self.own, self.form());
         // Rows that see different keys begin with none.
         let directions = if net.size() == 1 || form.is_causal { Vec::new() } else { view::directions(d) };
@@ -243,7 +246,9 @@ impl<W: Width> Opened<W> {
         told.put(seeds.len() as u128, 16);
         let first = has_first.then(|| own.token(0));
         for row in first.into_iter().chain(seeds.iter().map(|&key| own.cloud.row(key as usize))) {
-            row.iter().for_each(|x| told.put((Integer::to_i64(*x) + form.limit) as u128, form.coordinate_bits()));
+            for x in row {
+                told.put((Integer::to_i64(*x) + form.limit) as u128, form.coordinate_bits());
+            }
         }
         form.tell_root(&self.own_keys(), &self.warm, &mut told);
         let all = net.gather(&told.into_bytes())?;
