@@ -189,7 +189,7 @@ fn the_memory_on_an_adapter_is_checked_and_said() {
     let said = String::from_utf8(named.stderr).unwrap();
     assert!(named.status.success() && said.contains("; named by --adapter 0)"), "{said}");
     let auto = ["run", "my.toml", "--engine", "auto", "--adapter", "no such card"];
-    folder.refused(&auto, &["--adapter no such card", "(found: 0 "]);
+    folder.refused_with(3, &auto, &["--adapter no such card", "(found: 0 "]);
 }
 
 /// Who has two cards has one run on both by naming them, with the bits of one, which goes on with the rest.
