@@ -62,6 +62,11 @@ def eigenvalues(w):
     return [(a + c) / 2 - half, (a + c) / 2 + half]
 
 
+def bounded(bound):
+    """A bound; where infinity was multiplied by nothing, there is none."""
+    return inf if math.isnan(bound) else bound
+
+
 class Real:
     """A step in real numbers, src/verify/real.rs."""
 
@@ -122,10 +127,13 @@ class Real:
             return 0.0
         x, (X, _, eta), d = self.keys_at[s][i], self.at[s], self.d
         A, q, terms = norm(head["scores"]), length(apply(head["scores"], x)), length(magnitude(head["scores"], x))
-        return 1.01 * (
-            (A * eta + 2 * (d + 2) * self.rho * terms) * (X + eta)
-            + q * eta
-            + (d + 4) * self.r * (q + A * eta) * (X + eta)
+        return bounded(
+            1.01
+            * (
+                (A * eta + 2 * (d + 2) * self.rho * terms) * (X + eta)
+                + q * eta
+                + (d + 4) * self.r * (q + A * eta) * (X + eta)
+            )
         )
 
     def share(self):
@@ -270,7 +278,7 @@ class Real:
                 k, smallest = self.kappa, self.smallest
                 error = 2 * k * error / (smallest * before) + self.products * 2 * (d + 8) * rho * k * k / smallest
         bound = error + 1.01 * self.r * (after + error) + d * 2.0**-126 * self.r
-        return inf if math.isnan(bound) else bound  # infinity times nothing: there is no bound
+        return bounded(bound)
 
 
 def real(case):

@@ -164,6 +164,15 @@ fn searches_are_shared_and_sort_alike() {
     }
 }
 
+/// Parts know nothing of balls: of however many tokens, all ranks hold them all.
+#[test]
+fn balls_have_the_bits_of_one_process() {
+    for (n, d) in [(70_000, 2), (70_000, 1), (500, 3)] {
+        let model = Model::hegselmann_krause(0.05).unwrap();
+        System::new("balls", model, &cloud(Cloud::Gaussian, n, d, Precision::F32), 2).holds(Plan::Auto, &[1, 3]);
+    }
+}
+
 /// Each rank holds a part of the tokens, and sees of the others what its rows ask for: a box that is opened too
 /// late, told wrongly or counted twice would be another strip.
 #[test]

@@ -181,9 +181,11 @@ impl<'a> RealBounds<'a> {
         let (q, a) = (length(&head.scores.apply(x)), head.scores.factor.abs() * norm(&head.scores.matrix, state.d));
         let terms = head.scores.factor.abs() * length(&head.scores.matrix.magnitude(x));
         let reach = largest + apart;
-        1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
-            + q * apart
-            + (d + 4.0) * self.by.width * (q + a * apart) * reach)
+        bounded(
+            1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
+                + q * apart
+                + (d + 4.0) * self.by.width * (q + a * apart) * reach),
+        )
     }
 
     /// The share of a score by which it is off: σ.
@@ -374,12 +376,17 @@ impl<'a> RealBounds<'a> {
             }
             _ => moved,
         };
-        let bound = retracted
-            + 1.01 * self.by.width * (length(after) + retracted)
-            + d * f64::from(f32::MIN_POSITIVE) * self.by.width;
-        // ∞ of something, times nothing: no bound exists.
-        if bound.is_nan() { f64::INFINITY } else { bound }
+        bounded(
+            retracted
+                + 1.01 * self.by.width * (length(after) + retracted)
+                + d * f64::from(f32::MIN_POSITIVE) * self.by.width,
+        )
     }
+}
+
+/// A bound; where infinity was multiplied by nothing, there is none.
+fn bounded(bound: f64) -> f64 {
+    if bound.is_nan() { f64::INFINITY } else { bound }
 }
 
 fn length(x: &[f64]) -> f64 {
