@@ -20,7 +20,7 @@ pub(super) struct PartedEngine {
     grid: Grid,
     options: cpu::Options,
     interrupt: Interrupt,
-    /// Bytes that a gather of one row takes, if it may come to that.
+    /// Bytes that a gather of one row takes, where ranks may turn to gathering all rows.
     row: Option<u64>,
 }
 

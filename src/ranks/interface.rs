@@ -20,8 +20,8 @@ pub trait Ranks: Send + Sync {
     /// [`Error::Device`]: another rank has ended, or cannot be reached.
     fn all_gather(&self, mine: &[u8]) -> Result<Gathered>;
 
-    /// Puts in place of each word what all ranks' words there, of which each gives as many, come to. A
-    /// transport that does this itself receives the words once, not once from every rank.
+    /// Joins the words of all ranks, place by place; each gives as many. A transport that does this itself
+    /// receives the words once, not once from every rank.
     ///
     /// # Errors
     /// As [`Ranks::all_gather`]; a rank with more or fewer words.

@@ -139,7 +139,7 @@ impl Boxes {
     }
 
     /// The point that scores are measured from: the centre of the first tile, a place among the tokens.
-    /// Distances are not measured from any.
+    /// 0 where scores are distances, which need none.
     pub(crate) fn origin(&self) -> Vec<f64> {
         match self.scoring {
             Scoring::Inner => self.levels[0][..self.d].to_vec(),

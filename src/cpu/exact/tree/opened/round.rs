@@ -14,8 +14,8 @@ use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Vectors};
 use crate::model::Mask;
 
-/// Of so many groups of rows one has scouts, a packet of neighbours: they share a
-/// key near their maxima, where rows from all over the group would open what better keys rule out.
+/// Of so many groups of rows one has scouts, a packet of neighbours: they share a key near their maxima, where
+/// rows from all over the group would open what better keys rule out.
 const SCOUTED: usize = 4;
 
 /// The rows that may be taken to share a box: one that needs boxes of more bits than so many times what it
@@ -72,7 +72,7 @@ impl<W: Width> Round<'_, W> {
             )
     }
 
-    /// The same for a group of rows.
+    /// Computes a group of rows, as far as what is known decides them.
     fn group(
         &self,
         sorted: &SortedKeys<'_, W>,
@@ -99,7 +99,7 @@ impl<W: Width> Round<'_, W> {
         (tally, asked)
     }
 
-    /// The same for a packet of rows.
+    /// Computes a packet of rows, as far as what is known decides them.
     #[expect(clippy::too_many_arguments, reason = "what a packet reads, what it is left, and what it writes")]
     fn packet(
         &self,

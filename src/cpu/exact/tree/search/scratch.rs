@@ -27,7 +27,7 @@ pub(crate) struct SearchScratch<W: Width> {
     pub(crate) waiting: Vec<u32>,
     /// Closed boxes without which the lanes in their masks cannot be decided.
     pub(crate) needs: Vec<(u32, u64)>,
-    /// Those of these lanes whose maximum is not known.
+    /// The lanes that need a closed box and whose maximum is not known.
     pub(crate) maxless: u64,
     /// The threshold of each lane, if it has a wide strip.
     pub(crate) thresholds: Vec<W::Wide>,
