@@ -18,10 +18,11 @@
 //!    floor((ÃX + 2^(b−1))/2^b)`. (A zero matrix has eA = 0.)
 //! 3. `s_ij = Q_i·X_j`, or `−|X_i − X_j|²` where scores are distances; `m_i = max s_ij` over
 //!    visible j; j ∈ C_i iff `s_ij ≥ m_i − D_i`, D clamped to 2^L. score: `D = floor(δ/(u²·2^eA))`,
-//!    so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)` with `P = rne(δ/u)`; a-norm: `D_i = P·isqrt(2^k·max(0, Q_i·X_i))`, where k is eA mod 2 and `P
-//!    = rne(δ/(u·2^((eA+k)/2)))`: the powers of A that leave the root whole stand before it, and
-//!    4A with 2δ has the integers of A with δ. Distances: `D = floor(2δ/u²)`, or `D = ceil(ε/u)²`
-//!    where ε is given. Frank–Wolfe: C_i = {the lowest visible j with s_ij = m_i}.
+//!    so 0 for hardmax; width: `D_i = P·isqrt(Q_i·Q_i)` with `P = rne(δ/u)`; a-norm:
+//!    `D_i = P·isqrt(2^k·max(0, Q_i·X_i))`, where k is eA mod 2 and `P = rne(δ/(u·2^((eA+k)/2)))`:
+//!    the powers of A that leave the root whole stand before it, and 4A with 2δ has the integers of
+//!    A with δ. Distances: `D = floor(2δ/u²)`, or `D = ceil(ε/u)²` where ε is given. Frank–Wolfe:
+//!    C_i = {the lowest visible j with s_ij = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
 //!
