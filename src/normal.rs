@@ -6,7 +6,7 @@
 //! itself, and ends at 6.2.
 //!
 //! **Rounding.** Horner's rule in a width of rounding r, with coefficients rounded to it, is off by 16r·Σ_j|c_j| at most,
-//! and Σ_j|c_j| ≤ [`SIZE`].
+//! and Σ_j|c_j| ≤ `SIZE`.
 
 use crate::rng::philox;
 

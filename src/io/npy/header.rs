@@ -81,7 +81,8 @@ impl Header {
 pub(in crate::io) enum Number {
     /// The half of IEEE 754.
     F16,
-    /// The upper half of an f32.
+    /// The upper half of an f32, which no `.npy` file has.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only what is imported is read"))]
     Bf16,
     F32,
     F64,
