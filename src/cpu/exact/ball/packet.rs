@@ -25,7 +25,7 @@ use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::space::{Coordinate, LEAF, Tree};
 
-/// What rows are compared with.
+/// The keys that rows are compared with, and their boxes.
 pub(crate) struct Keys<'a, W: Width> {
     pub(crate) cloud: &'a Cloud<W>,
     /// Tokens at each key, and the least index among them.

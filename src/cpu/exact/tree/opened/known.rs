@@ -1,4 +1,4 @@
-//! What all ranks know of one another's keys: boxes of their trees, some of them opened.
+//! The keys of other ranks as far as this one knows them: boxes of their trees, some of them opened.
 //!
 //! Every box has a number, the same on all ranks: they hear the same bytes, and count what they hear. The first
 //! boxes are the roots, one of each rank. A box is opened by its owner, who tells all others the boxes
@@ -39,7 +39,7 @@ enum State {
     Closed,
     /// The boxes below it are known.
     Opened,
-    /// Its keys are known.
+    /// A leaf whose keys are known.
     Keyed,
 }
 
@@ -51,7 +51,7 @@ struct Item {
     above: u32,
     /// Whether a row looked below it.
     is_used: bool,
-    /// Its keys, among those that this rank has heard of.
+    /// The leaf's keys, by their place among all keys heard of.
     keys: Range<u32>,
 }
 

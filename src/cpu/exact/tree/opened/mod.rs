@@ -63,7 +63,7 @@ pub(crate) struct Opened<W: Width> {
     warm: Vec<u32>,
 }
 
-/// What a step came to on all ranks.
+/// The counts of a step, over all ranks.
 pub(crate) struct Taken {
     pub(crate) report: StepReport,
     pub(crate) tally: Tally,

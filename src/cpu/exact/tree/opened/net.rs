@@ -1,4 +1,4 @@
-//! What ranks tell one another in a step, and how much.
+//! The calls of a step between ranks, and a count of their bytes.
 
 use crate::error::{Error, Result};
 use crate::outcome::Traffic;
