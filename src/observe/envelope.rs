@@ -20,7 +20,7 @@ const SMALL: usize = 32;
 /// Number of points of a box that is worth a thread of its own.
 const PARALLEL: usize = 8192;
 /// Number of points compared at once.
-const WIDE: usize = 16;
+const WIDE: usize = 8;
 
 /// Affine functions `a_v·x + b_v`, one a row.
 pub(super) struct Envelope<'a> {

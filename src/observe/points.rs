@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::num;
 use crate::tokens::{Coordinates, Tokens};
 
+/// Number of hashes that are counted in one table, which stays in a core's cache.
+const HASHED: usize = 1 << 13;
+
 /// n points in R^d, row-major, finite, without negative zeros.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Points {
@@ -187,8 +190,34 @@ fn hash(row: &[f64]) -> u64 {
 /// about n²/2^65, 3e-8 for a million.
 pub(super) fn count_distinct(points: &Points) -> usize {
     let mut hashes: Vec<u64> = points.coordinates().par_chunks(points.d()).with_min_len(4096).map(hash).collect();
-    hashes.par_sort_unstable();
-    hashes.chunk_by(u64::eq).count()
+    let bits = (hashes.len() / HASHED).checked_ilog2().map_or(0, |bits| bits + 1);
+    let part = |hash: u64| hash.checked_shr(64 - bits).unwrap_or(0) as usize;
+    put_in_parts(&mut hashes, 1 << bits, part);
+    let distinct = |hashes: &[u64]| {
+        // Within a part the first bits are equal, and a table wants them different.
+        let mixed = |hash: &u64| hash.rotate_left(32);
+        let mut table = HashTable::with_capacity(hashes.len());
+        for &hash in hashes {
+            table.entry(mixed(&hash), |&other| other == hash, mixed).or_insert(hash);
+        }
+        table.len()
+    };
+    hashes.par_chunk_by(|&a, &b| part(a) == part(b)).map(distinct).sum()
+}
+
+/// Orders hashes by the part of each, in place; within a part in any order.
+fn put_in_parts(hashes: &mut [u64], parts: usize, part: impl Fn(u64) -> usize) {
+    let mut ends = vec![0; parts];
+    hashes.iter().for_each(|&hash| ends[part(hash)] += 1);
+    (1..parts).for_each(|at| ends[at] += ends[at - 1]);
+    let mut next: Vec<usize> = std::iter::once(0).chain(ends.iter().copied()).collect();
+    for (here, &end) in ends.iter().enumerate() {
+        while next[here] < end {
+            let home = part(hashes[next[here]]);
+            hashes.swap(next[here], next[home]);
+            next[home] += 1;
+        }
+    }
 }
 
 /// The mean of some rows of R^d.
