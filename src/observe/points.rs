@@ -258,13 +258,16 @@ mod tests {
         }
     }
 
-    /// If the table lost a row when it grows, coincident tokens would count twice.
+    /// If the table lost a row when it grows, or equal hashes came into two tables, coincident tokens would
+    /// count twice.
     #[test]
     fn every_distinct_row_survives_growth() {
         let n = 130_000;
         let x: Vec<f64> = (0..2 * n).map(|i| f64::from(i % n) / 7.0 - 300.0).collect();
-        let distinct = Distinct::of(&Points::new(1, x).unwrap());
+        let points = Points::new(1, x).unwrap();
+        let distinct = Distinct::of(&points);
         assert_eq!(distinct.len(), n as usize);
+        assert_eq!(count_distinct(&points), n as usize);
         assert!(distinct.weight.iter().all(|&w| w == 2));
     }
 
