@@ -11,6 +11,9 @@ use crate::model::Model;
 use crate::threads;
 use crate::tokens::{Precision, Tokens};
 
+/// Bytes below which a run is let go without a look at the machine's memory.
+const FEW: u64 = 1 << 24;
+
 /// Tokens that do not exist yet.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
@@ -89,8 +92,12 @@ impl Shape {
         Ok(need)
     }
 
-    /// Checks that this machine has this many bytes.
+    /// Checks that this machine has this many bytes; a few are not asked for, which costs more than
+    /// the steps of a small cloud.
     fn require(self, needed: u64) -> Result<()> {
+        if needed < FEW {
+            return Ok(());
+        }
         match machine::available_memory() {
             Some(available) if needed > available => Err(Error::Memory {
                 what: format!("a run of {} tokens in R^{}", self.n, self.d),
