@@ -29,6 +29,10 @@ pub(crate) fn start(threads: Option<usize>) -> Result<()> {
     if cfg!(target_family = "wasm") {
         return Ok(()); // by itself the pool takes the calling thread where there are no others
     }
+    // The number of cores is read from files, which takes longer than the steps of a small cloud.
+    if let (None, Some(started)) = (threads, STARTED.get()) {
+        return started.as_ref().map(drop).map_err(Error::device);
+    }
     let threads = threads.unwrap_or_else(default);
     check(threads)?;
     let begin = || match ThreadPoolBuilder::new().num_threads(threads).build_global() {

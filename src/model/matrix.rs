@@ -187,11 +187,20 @@ impl Matrix {
 
     /// `A x`, plain f64 loops.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        let mut y = vec![0.0; x.len()];
+        self.apply_to(x, &mut y);
+        y
+    }
+
+    /// Writes `A x` to `y`.
+    pub(crate) fn apply_to(&self, x: &[f64], y: &mut [f64]) {
         match self {
-            Self::Identity => x.to_vec(),
-            Self::Multiple(c) => x.iter().map(|v| c * v).collect(),
+            Self::Identity => y.copy_from_slice(x),
+            Self::Multiple(c) => y.iter_mut().zip(x).for_each(|(y, v)| *y = c * v),
             Self::Dense { d, entries } => {
-                entries.chunks_exact(*d).map(|row| row.iter().zip(x).map(|(a, v)| a * v).sum()).collect()
+                for (y, row) in y.iter_mut().zip(entries.chunks_exact(*d)) {
+                    *y = row.iter().zip(x).map(|(a, v)| a * v).sum();
+                }
             }
         }
     }

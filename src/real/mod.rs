@@ -37,7 +37,15 @@ pub struct Linear {
 impl Linear {
     /// `factor · matrix x`.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
-        self.matrix.apply(x).into_iter().map(|v| self.factor * v).collect()
+        let mut y = vec![0.0; x.len()];
+        self.apply_to(x, &mut y);
+        y
+    }
+
+    /// Writes `factor · matrix x` to `y`.
+    pub(crate) fn apply_to(&self, x: &[f64], y: &mut [f64]) {
+        self.matrix.apply_to(x, y);
+        y.iter_mut().for_each(|y| *y *= self.factor);
     }
 }
 

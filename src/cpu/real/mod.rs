@@ -50,6 +50,11 @@ use crate::cpu::share::{Rows, Share};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 
+/// Pairs of a row and a key below which a stage is computed on the thread that asks for it.
+const ALONE: usize = 1 << 17;
+/// Rows that a thread takes at least where little is done to each.
+const FEW: usize = 1024;
+
 /// The CPU engine for every rule in real numbers.
 pub struct RealCpu {
     tokens: Tokens,
@@ -139,7 +144,8 @@ impl RealCpu {
             Precision::F32 => self.next::<f32>(step, &counters),
             Precision::F64 => self.next::<f64>(step, &counters),
         };
-        let (next, strips) = self.share.install(&self.pool, usize::MAX, next)?;
+        let rows = if self.is_alone(step) { 0 } else { usize::MAX };
+        let (next, strips) = self.share.install(&self.pool, rows, next)?;
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
         self.tokens = next;
@@ -172,7 +178,7 @@ impl RealCpu {
         sorted.dedup();
         let packets = sorted
             .par_chunks(self.set.packet_rows(W::PRECISION))
-            .map_init(|| Worker::new(self.set, cloud.d), |worker, rows| worker.members(&cloud, &input, rows));
+            .map_init(|| Worker::new(self.set, cloud.n, cloud.d), |worker, rows| worker.members(&cloud, &input, rows));
         let masks: Vec<Vec<u32>> = packets.flatten_iter().collect();
         // Every row was put into `sorted`.
         rows.iter().map(|&row| masks[sorted.partition_point(|&r| (r as usize) < row)].clone()).collect()
@@ -184,7 +190,7 @@ impl RealCpu {
         let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters)?;
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
-                k1.par_chunks_mut(d).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
+                k1.par_chunks_mut(d).with_min_len(FEW).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
                 ahead(&x, *gamma, &k1)
             }
             Motion::Flow { dt, integrator, geometry } => {
@@ -202,18 +208,26 @@ impl RealCpu {
                 let mut next = ahead(&x, *dt, &k1);
                 if let Some(noise) = step.noise {
                     let strength = (2.0 * dt / noise.kappa).sqrt();
-                    next.par_chunks_mut(d).zip(x.par_chunks(d)).enumerate().for_each(|(i, (next, x))| {
-                        let mut draws = noise.draws(step.t, i, d);
-                        let along = dot(x, &draws);
-                        add(&mut draws, -along, x);
-                        add(next, strength, &draws);
-                    });
+                    next.par_chunks_mut(d).zip(x.par_chunks(d)).with_min_len(FEW).enumerate().for_each(
+                        |(i, (next, x))| {
+                            let mut draws = noise.draws(step.t, i, d);
+                            let along = dot(x, &draws);
+                            add(&mut draws, -along, x);
+                            add(next, strength, &draws);
+                        },
+                    );
                 }
                 next.chunks_exact_mut(d).for_each(|row| geometry.retract(row));
                 next
             }
         };
         Ok((next, strips))
+    }
+
+    /// True if the step is over before another thread has woken up.
+    fn is_alone(&self, step: &Step) -> bool {
+        let heads = step.stages.iter().map(|stage| stage.heads.len()).max().unwrap_or(1);
+        self.tokens.n().saturating_pow(2).saturating_mul(heads) < ALONE
     }
 
     /// True if keys may be left out, and there are enough for it to matter.
@@ -268,14 +282,15 @@ impl RealCpu {
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
         let mine = Counters::default();
+        let fewest = if self.is_alone(step) { usize::MAX } else { 1 };
         let packets = all
             .par_chunks_mut(lanes * d)
             .zip(strips.argmax.par_chunks_mut(lanes))
             .zip(strips.count.par_chunks_mut(lanes))
             .enumerate();
-        packets.with_max_len(1).for_each_init(
-            || (Worker::new(self.set, d), vec![0.0; lanes * d]),
-            |(worker, means), (packet, ((y, argmax), count))| {
+        packets.with_min_len(fewest).with_max_len(1).for_each_init(
+            || (Worker::new(self.set, cloud.n, d), vec![0.0; lanes * d], vec![0.0; d]),
+            |(worker, means, values), (packet, ((y, argmax), count))| {
                 if !self.share.has(packet) || self.share.interrupt.is_raised() {
                     return;
                 }
@@ -289,7 +304,8 @@ impl RealCpu {
                         if is_relative(&step.motion) {
                             add(mean, -1.0, cloud.row(i as usize));
                         }
-                        add(y, 1.0, &head.values.apply(mean));
+                        head.values.apply_to(mean, values);
+                        add(y, 1.0, values);
                     }
                     if h == 0 {
                         for (l, seen) in seen.into_iter().enumerate() {
@@ -362,7 +378,7 @@ fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
 /// The directions of tokens.
 fn directions_of(x: &[f64], d: usize) -> Vec<f64> {
     let mut directions = x.to_vec();
-    directions.par_chunks_mut(d).for_each(|row| Geometry::Sphere.retract(row));
+    directions.par_chunks_mut(d).with_min_len(FEW).for_each(|row| Geometry::Sphere.retract(row));
     directions
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Worker<W> {
     pub(super) rows: Vec<u32>,
     /// Keys 0..visible are seen, by lane.
     pub(super) visible: [usize; LANES],
+    /// A of one row.
+    product: Vec<f64>,
     query: Aligned<W>,
     /// Scores are S·2^−exponent, by lane.
     pub(super) exponent: [i32; LANES],
@@ -72,7 +74,8 @@ pub(crate) struct Worker<W> {
 }
 
 impl<W: Real> Worker<W> {
-    pub(crate) fn new(set: InstructionSet, d: usize) -> Self {
+    /// A worker for clouds of n tokens in R^d.
+    pub(crate) fn new(set: InstructionSet, n: usize, d: usize) -> Self {
         let width = set.packet_rows(W::PRECISION);
         Self {
             set,
@@ -80,10 +83,11 @@ impl<W: Real> Worker<W> {
             width,
             rows: Vec::new(),
             visible: [0; LANES],
+            product: vec![0.0; d],
             query: Aligned::new(d * width),
             exponent: [0; LANES],
             beta: Aligned::new(width),
-            tile: Aligned::new(KEYS * width),
+            tile: Aligned::new(n.next_multiple_of(MOST_KEYS).min(KEYS) * width),
             keys: 0,
             largest: Aligned::new(width),
             max: Aligned::new(width),
@@ -279,13 +283,14 @@ impl<W: Real> Worker<W> {
         for l in 0..self.width {
             let i = rows[l.min(rows.len() - 1)] as usize;
             if l < rows.len() || l == 0 {
-                let query = input.head.scores.apply(cloud.row(i));
+                input.head.scores.apply_to(cloud.row(i), &mut self.product);
                 let exponent = match input.scoring {
-                    Scoring::Inner => num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs()))),
+                    Scoring::Inner => num::exponent_above(self.product.iter().fold(0.0, |m: f64, v| m.max(v.abs()))),
                     Scoring::Distance => cloud.exponent,
                 };
-                for (k, &q) in query.iter().enumerate() {
-                    self.query[k * self.width + l] = W::nearest(num::scale(q, -exponent));
+                let down = power_of_two(-exponent);
+                for (k, &q) in self.product.iter().enumerate() {
+                    self.query[k * self.width + l] = W::nearest(down(q));
                 }
                 self.exponent[l] = exponent + cloud.exponent;
                 let beta = num::scale(beta, self.exponent[l]);
@@ -315,18 +320,21 @@ impl<W: Real> Worker<W> {
         let Self { query, tile: scores, largest, scoring, .. } = self;
         let scores = &mut scores[..self.keys * self.width];
         W::run(self.set, Score { query, keys, d: cloud.d, scoring: *scoring, tile: scores, largest });
-        if self.visible[0] >= first + KEYS {
+        let seen_by_all = self.visible[0].saturating_sub(first);
+        if seen_by_all >= self.keys {
             return;
         }
-        self.largest.fill(W::LOWEST);
-        for (j, row) in self.tile.chunks_exact_mut(self.width).take(self.keys).enumerate() {
+        for (j, row) in self.tile.chunks_exact_mut(self.width).enumerate().take(self.keys).skip(seen_by_all) {
             for l in 0..self.width {
                 if first + j >= self.visible[l] {
                     row[l] = W::LOWEST;
                 }
-                if row[l] > self.largest[l] {
-                    self.largest[l] = row[l];
-                }
+            }
+        }
+        self.largest.fill(W::LOWEST);
+        for row in self.tile.chunks_exact(self.width).take(self.keys) {
+            for (largest, &score) in self.largest.iter_mut().zip(row) {
+                *largest = if score > *largest { score } else { *largest };
             }
         }
     }
