@@ -61,6 +61,12 @@ impl OpenedCpu {
         Ok(Self { state, grid, set, pool, share: Share::of(ranks), stepped: false, effort: None, told: 0 })
     }
 
+    /// Bytes of tokens that are dealt out or gathered, where there are `n`: told, as MPI's copy, and as all ranks have
+    /// them.
+    pub(super) fn slice(n: usize, d: usize) -> u64 {
+        (3 * n.min(GATHERED) as u64).saturating_mul(8 * d as u64 + 4)
+    }
+
     /// Bytes that all ranks together have given in the last step.
     pub fn told(&self) -> u64 {
         self.told
