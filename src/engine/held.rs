@@ -113,9 +113,7 @@ impl Shape {
 
     /// The most bytes that a rank takes beside a part of the tokens where it turns to holding all of them.
     pub(super) fn turned(self, threads: usize) -> u64 {
-        let tokens = self.tokens();
-        let lattice = (self.n as u64).saturating_mul(8 * self.d as u64);
-        Self { is_parted: false, ..self }.bytes(1, threads, When::Open).saturating_add(tokens).saturating_add(lattice)
+        Self { is_parted: false, ..self }.bytes(1, threads, When::Open).saturating_add(self.tokens())
     }
 
     /// Checks on all ranks together that the machine of each has what its ranks need.
