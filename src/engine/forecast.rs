@@ -27,7 +27,7 @@ const MOST: usize = 4;
 /// Bytes that one of 16 ranks hears in the first step of 10^6 normal tokens, by d from 1 on, as `benches/ranks.rs`
 /// counts them; and the power of n that they grow with, from 10^6 to 10^7 in space.
 const THIN: ([f64; MOST], f64) = ([6e3, 8e4, 3.0e5, 6.3e5], 0.3);
-const WIDE: ([f64; MOST], f64) = ([2.8e6, 3.5e6, 1.9e6, 1.8e6], 0.5);
+const WIDE: ([f64; MOST], f64) = ([2.8e6, 3.5e6, 1.1e6, 1.8e6], 0.6);
 
 /// Nanoseconds of one thread (AVX-512) for a row, by d from 1 on.
 const THIN_ROW: [f64; MOST] = [60.0, 60.0, 120.0, 300.0];
@@ -38,7 +38,7 @@ const ROOT: f64 = 350.0;
 
 /// Calls of a step by width.
 const THIN_CALLS: u64 = 20;
-const WIDE_CALLS: u64 = 60;
+const WIDE_CALLS: u64 = 35;
 
 /// Seconds that a call takes there and back, for every doubling of ranks, and seconds a byte: a cluster's network of
 /// 10 GB/s.
