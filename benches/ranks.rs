@@ -5,6 +5,8 @@
 //! [cloud=normal] [plan=opened]`. δ is in units of the largest |x|², or of the largest |x| for other strips than
 //! scores. Bytes are the most that a rank received in a step, calls those that all make together; a gather of all
 //! keys is 4·n·d bytes.
+//!
+//! Built with feature `mpi` and started by mpirun, ranks are its processes: for times.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,6 +17,8 @@ use localmax::engine::{Steps, first_state, on_ranks};
 use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Model, StripForm};
 use localmax::ranks::{Inside, Shared};
+#[cfg(feature = "mpi")]
+use localmax::ranks::{World, launched};
 use localmax::tokens::Precision;
 
 fn given(name: &str, default: &str) -> String {
@@ -26,7 +30,16 @@ fn list<T: std::str::FromStr>(name: &str, default: &str) -> Vec<T> {
     given(name, default).split(',').filter_map(|value| value.parse().ok()).collect()
 }
 
+/// The processes that mpirun has started, if it has.
+fn processes() -> Option<Shared> {
+    #[cfg(feature = "mpi")]
+    return launched().map(|(size, by)| Arc::new(World::join(size, by).expect("the ranks of MPI")) as _);
+    #[cfg(not(feature = "mpi"))]
+    None
+}
+
 fn main() {
+    let world = processes();
     let strip = StripForm::parse(&given("strip", "score")).expect("score, width or a-norm");
     let cloud = Cloud::parse(&given("cloud", "normal")).expect("a cloud");
     let plan = Plan::parse(&given("plan", "opened")).expect("a plan");
@@ -43,9 +56,9 @@ fn main() {
                 let model = Model::localmax(delta * unit).and_then(|model| model.strip(strip)?.alpha(1.0));
                 let model = model.expect("a model");
                 let (first, grid) = first_state(&model, &tokens, Precision::F32).expect("tokens on a lattice");
-                for size in list::<usize>("ranks", "4,16,64") {
-                    let work = |ranks: Inside| {
-                        let ranks: Shared = Arc::new(ranks);
+                let sizes = world.as_ref().map_or_else(|| list("ranks", "4,16,64"), |ranks| vec![ranks.size()]);
+                for size in sizes {
+                    let work = |ranks: Shared| {
                         let mut engine = on_ranks(&ranks, plan, &model, &first, grid).expect("an engine");
                         let mut steps_of = Steps::new(&model, grid, d);
                         let one = |t| {
@@ -57,11 +70,17 @@ fn main() {
                         ranks.all_gather(&[]).expect("all ranks"); // no one ends before the others
                         taken
                     };
-                    let taken: Vec<Vec<_>> = thread::scope(|scope| {
-                        let begun: Vec<_> =
-                            Inside::of(size).into_iter().map(|ranks| scope.spawn(|| work(ranks))).collect();
-                        begun.into_iter().map(|rank| rank.join().expect("a rank")).collect()
-                    });
+                    let taken: Vec<Vec<_>> = match &world {
+                        Some(ranks) => vec![work(ranks.clone())], // of which each sees its own bytes alone
+                        None => thread::scope(|scope| {
+                            let begin = |ranks| scope.spawn(|| work(Arc::new(ranks)));
+                            let begun: Vec<_> = Inside::of(size).into_iter().map(begin).collect();
+                            begun.into_iter().map(|rank| rank.join().expect("a rank")).collect()
+                        }),
+                    };
+                    if world.as_ref().is_some_and(|ranks| ranks.rank() > 0) {
+                        continue;
+                    }
                     for t in 0..steps as usize {
                         let bytes = taken.iter().map(|rank| rank[t].0.traffic.bytes).max().unwrap_or(0);
                         let (effort, seconds) = &taken[0][t];

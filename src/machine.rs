@@ -8,10 +8,26 @@ use std::path::Path;
 /// (`ulimit -v`, `ulimit -d`); `None` if the system does not say.
 pub fn available_memory() -> Option<u64> {
     let read = |name: &str| read_to_string(Path::new("/proc").join(name)).unwrap_or_default();
+    let (limits, status) = (read("self/limits"), read("self/status"));
+    let free = shared_memory()?;
+    Some(left_to_process(&limits, &status).fold(free, u64::min))
+}
+
+/// Bytes that this process and those beside it in its control group can still take together: as
+/// [`available_memory`], without the limits of one process.
+pub fn shared_memory() -> Option<u64> {
+    let read = |name: &str| read_to_string(Path::new("/proc").join(name)).unwrap_or_default();
     let free = kilobytes(&read("meminfo"), "MemAvailable:")?;
-    let (groups, limits, status) = (read("self/cgroup"), read("self/limits"), read("self/status"));
-    let groups = left_in_groups(Path::new("/sys/fs/cgroup"), &groups);
-    Some(groups.into_iter().chain(left_to_process(&limits, &status)).fold(free, u64::min))
+    let groups = left_in_groups(Path::new("/sys/fs/cgroup"), &read("self/cgroup"));
+    Some(groups.into_iter().fold(free, u64::min))
+}
+
+/// A number that processes have in common which take their memory from the same: one system's start, and one
+/// control group.
+pub fn memory_place() -> u64 {
+    let read = |name: &str| read_to_string(Path::new("/proc").join(name)).unwrap_or_default();
+    let hash = blake3::hash([read("sys/kernel/random/boot_id"), read("self/cgroup")].concat().as_bytes());
+    hash.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// The bytes on the line of a text that begins with a name and gives kilobytes.

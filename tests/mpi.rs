@@ -2,19 +2,26 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt as _, SeedableRng as _};
 
 /// `mpirun -n SIZE localmax ARGUMENTS`, also as root and on few cores.
 fn mpirun(size: usize, arguments: &[&str], path: &Path) -> Output {
-    Command::new("mpirun")
+    begin(size, arguments, path).output().expect("mpirun starts: tests/run.sh installs it")
+}
+
+fn begin(size: usize, arguments: &[&str], path: &Path) -> Command {
+    let mut command = Command::new("mpirun");
+    command
         .args(["--map-by", ":OVERSUBSCRIBE", "-n", &size.to_string(), env!("CARGO_BIN_EXE_localmax")])
         .args(arguments)
         .arg(path)
         .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), ("RAYON_NUM_THREADS", "1")])
         .env("OMPI_MCA_mpi_yield_when_idle", "1")
-        .env("OMPI_MCA_btl_vader_single_copy_mechanism", "none") // which containers forbid
-        .output()
-        .expect("mpirun starts: tests/run.sh installs it")
+        .env("OMPI_MCA_btl_vader_single_copy_mechanism", "none"); // which containers forbid
+    command
 }
 
 /// A cluster's run is held to a desk's by its files: another byte in one of them is another result.
@@ -60,4 +67,101 @@ fn an_error_is_said_once_and_ends_all() {
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
     assert!(said.contains("no-such.toml: there is no such file"), "{said}");
+}
+
+/// A machine too small is found before tokens are drawn, by all ranks together, and said once.
+#[test]
+fn a_rank_without_memory_is_named() {
+    let path = tempfile::tempdir().unwrap();
+    let keys = ["run", "--set", "tokens.n=4000000000", "--set", "tokens.d=3", "--no-plot", "--out"];
+    let ended = mpirun(3, &keys, &path.path().join("r"));
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
+    assert!(said.contains("error: rank 0: its part of a run of 4000000000 tokens in R^3 needs "), "{said}");
+    assert!(!path.path().join("r").exists());
+}
+
+/// What `look` finds in the end. Nothing here takes as long as it is given.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_mins(2), "still waiting for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The processes that mpirun has started and that are ranks by now.
+fn ranks_of(mpirun: &Child) -> Vec<u32> {
+    let is_rank = |pid: &u32| {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let parent = format!("PPid:\t{}\n", mpirun.id());
+        read("status").contains(&parent) && read("comm").trim() == "localmax"
+    };
+    let names = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.parse().ok()).filter(is_rank).collect()
+}
+
+/// The step of a run's newest checkpoint.
+fn saved(run: &Path) -> Option<u64> {
+    let names = fs::read_dir(run.join("checkpoints")).ok()?.flatten().map(|entry| entry.file_name());
+    let step = |name: String| name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok();
+    names.filter_map(|name| step(name.to_string_lossy().into_owned())).max()
+}
+
+/// A node that dies takes its rank with it, and with that the job: what it left must go on, on what nodes there are,
+/// to the bytes of a run that nobody disturbed. LOCALMAX_KILLS asks for more kills than these few.
+#[test]
+fn a_run_whose_rank_is_killed_goes_on_on_other_ranks() {
+    let kills: usize = std::env::var("LOCALMAX_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    // Where there is one, a folder that costs no time to bring to the disk.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // A checkpoint is due at every step.
+    let sets = ["tokens.n=2000", "output.frames=every 8", "output.checkpoint_seconds=1e-9", "run.steps=40"];
+    let sets: Vec<&str> = sets.into_iter().flat_map(|set| ["--set", set]).collect();
+    let run = |plan| [&["run", "--engine", "cpu", "--no-plot"][..], &sets, &["--plan", plan, "--out"]].concat();
+    let ended = mpirun(1, &run("tree"), &path("whole"));
+    assert!(ended.status.success(), "{ended:?}");
+    let mut stream = rand_chacha::ChaCha8Rng::seed_from_u64(11);
+    let (mut killed, mut begun) = (0, 0);
+    while killed < kills {
+        begun += 1;
+        assert!(begun <= 3 * kills + 3, "{killed} kills in {begun} runs: most ended first");
+        let (name, plan) = (format!("run {begun}"), ["opened", "tree"][begun % 2]);
+        let mut job = begin(4, &run(plan), &path(&name)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let has_ended = |job: &mut Child| job.try_wait().unwrap().is_some();
+        let ranks = wait_for("four ranks", || {
+            let ranks = ranks_of(&job);
+            (ranks.len() == 4 || has_ended(&mut job)).then_some(ranks)
+        });
+        assert!(!ranks.is_empty(), "the job ended at once");
+        let step = stream.random_range(0..30);
+        wait_for("a step", || (saved(&path(&name)) >= Some(step) || has_ended(&mut job)).then_some(()));
+        let rank = ranks[stream.random_range(0..ranks.len())];
+        Command::new("sh").args(["-c", &format!("kill -9 {rank}")]).stderr(Stdio::null()).status().unwrap();
+        let status = wait_for("a job with a dead rank to end", || job.try_wait().unwrap());
+        if status.success() {
+            continue; // it was faster
+        }
+        wait_for("its ranks to end", || ranks.iter().all(|pid| !is_alive(*pid)).then_some(()));
+        killed += 1;
+        let size = stream.random_range(1..=3);
+        let ended = mpirun(size, &["resume", "--no-plot"], &path(&name));
+        assert!(ended.status.success(), "after kill {killed}, on {size} ranks: {ended:?}");
+        let frames = (0..=40).step_by(8).map(|step| format!("frames/step_{step:012}.npy"));
+        for file in ["metrics.csv", "final.npy", "labels.npy"].map(str::to_owned).into_iter().chain(frames) {
+            let [whole, found] = ["whole", &name].map(|run| fs::read(path(run).join(&file)).expect("a file"));
+            assert!(whole == found, "after kill {killed}, plan {plan}, from step {step} on {size} ranks: {file}");
+        }
+        fs::remove_dir_all(path(&name)).unwrap();
+    }
+}
+
+/// Whether a process is there, and not only its status for who started it.
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| !status.contains("\nState:\tZ"))
 }

@@ -446,6 +446,34 @@ fn what_fails_on_one_rank_ends_all() {
     }
 }
 
+/// A run that its machines cannot hold must end before hours go into it, and say which of them it is. What a rank
+/// holds depends on the plan.
+#[test]
+fn ranks_without_memory_are_refused_before_there_are_tokens() {
+    for (plan, who, mend) in [
+        (
+            Plan::Auto,
+            "rank 0: its part of a run of 4000000000 tokens in R^3 needs ",
+            "take more machines, or fewer tokens",
+        ),
+        (Plan::Tree, "rank 0: its part of a run of 4000000000 tokens in R^3 needs ", "take plan opened, "),
+    ] {
+        let ends = on_all(3, |ranks| {
+            let changes = ["tokens.n=4000000000", "tokens.d=3"].map(|text| Override::set(text).unwrap());
+            let mut config = Config::preset("default", &changes).expect("a config");
+            config.run.plan = plan;
+            if ranks.rank() > 0 {
+                return among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone())).map_err(|e| e.to_string());
+            }
+            let _lead = Lead::of(&ranks);
+            opening::open_among(&ranks, &mut config, Options::default(), |_| {}).map(drop).map_err(|e| e.to_string())
+        });
+        let error = ends[0].as_ref().unwrap_err();
+        assert!(error.starts_with(who) && error.contains(" are available; ") && error.contains(mend), "{error}");
+        assert!(ends[1..].iter().all(Result::is_ok), "{ends:?}");
+    }
+}
+
 /// Engines that have no ranks are refused in one line.
 #[test]
 fn ranks_are_of_the_cpu_engine() {

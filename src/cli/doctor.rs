@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(feature = "gpu"), path = "doctor/no_gpus.rs")]
 mod gpus;
+mod ranks;
 
 use serde_json::{Value, json};
 
@@ -15,11 +16,13 @@ use crate::model::MAX_DIMENSION;
 use crate::threads;
 use crate::tokens::Precision;
 use gpus::Gpus;
+use ranks::Ranks;
 
 /// Show the engines of this machine, probe every adapter, and give advice where one is missing
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take"
+    after_help = "Examples:\n  localmax doctor\n  localmax doctor --plan 1000000,3    the memory a run would take
+  localmax doctor --plan 1000000000,3 --ranks 64    the same on each of 64 ranks, and what they tell one another"
 )]
 pub(super) struct Arguments {
     /// Print JSON, with every limit, subgroups, and the seconds that kernels take to compile
@@ -28,6 +31,9 @@ pub(super) struct Arguments {
     /// Print the memory plan for N tokens in R^D on every adapter, at precision f32 and with A = I
     #[arg(long, value_name = "N,D", value_parser = shape)]
     plan: Option<(usize, usize)>,
+    /// With --plan: what each of R ranks would hold, hear and take, with as many threads as here
+    #[arg(long, value_name = "R", requires = "plan", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    ranks: Option<u32>,
 }
 
 fn shape(text: &str) -> Result<(usize, usize), String> {
@@ -39,13 +45,18 @@ fn shape(text: &str) -> Result<(usize, usize), String> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let gpus = Gpus::probe(arguments.plan, arguments.json);
+    let ranks = arguments.plan.zip(arguments.ranks).map(|(shape, size)| Ranks::new(shape, size as usize));
     if arguments.json {
-        return Ok(output::print(&format!("{:#}\n", as_json(&gpus, arguments.plan)))?);
+        let mut all = as_json(&gpus, arguments.plan);
+        if let Some(ranks) = ranks {
+            all["ranks"] = ranks.as_json();
+        }
+        return Ok(output::print(&format!("{all:#}\n"))?);
     }
-    Ok(output::print(&as_text(&gpus, arguments.plan))?)
+    Ok(output::print(&as_text(&gpus, arguments.plan, ranks.as_ref()))?)
 }
 
-fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
+fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>, ranks: Option<&Ranks>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!("localmax {version}, contract {}\n\n", exact::VERSION);
     text += &format!("cpu        {} threads, {} kernels\n", threads::count(), InstructionSet::best().name());
@@ -53,6 +64,9 @@ fn as_text(gpus: &Gpus, plan: Option<(usize, usize)>) -> String {
     if let Some((n, d)) = plan {
         let bytes = cpu_plans(n, d).map(|(plan, bytes)| format!("{bytes} bytes ({plan})")).join(", ");
         text += &format!("           n = {n}, d = {d}, f32: a run takes {bytes}; {} available\n", available());
+    }
+    if let Some(ranks) = ranks {
+        text += &ranks.text();
     }
     text += &gpus.text();
     text += &format!("\nauto       --engine auto takes {}\n", gpus.default_engine());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::run;
-use super::source::{count, named, preflight, time};
+use super::source::{count, named, time};
 use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
 use crate::engine::Lead;
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 
     let is_new = checkpoint.is_none();
     let (mut start, engine) = if let Some(mut start) = checkpoint {
-        preflight(&among::config(&ranks, &config)?)?;
+        among::preflight(&ranks, &config, &mut output::note)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = among::open_engine(&ranks, &config, &start.tokens, grid, &mut output::note)?;
         if start.progress.continue_with(engine.description())

@@ -101,14 +101,6 @@ pub(super) fn first_state(config: &mut Config) -> Result<Start> {
     Ok(config.first_state(&mut output::note)?)
 }
 
-/// [`Config::preflight`], with its notes on the terminal.
-///
-/// # Errors
-/// The errors of [`Config::preflight`].
-pub(super) fn preflight(config: &Config) -> Result<(), Error> {
-    config.preflight(&mut output::note)
-}
-
 /// [`Config::open_engine`], with its notes on the terminal.
 ///
 /// # Errors

@@ -1,8 +1,10 @@
 //! The engines behind one trait, the choice of one, and the loop that steps it. Below the command
 //! line, the only place that, with [`crate::verify`], sees two engines.
 
+mod forecast;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
+mod held;
 pub(crate) mod interface;
 mod open;
 mod parted;
@@ -16,10 +18,12 @@ mod simulation;
 pub(crate) mod step;
 pub(crate) mod strip;
 
+pub use forecast::{Talk, Width};
 #[cfg(all(feature = "cli", not(feature = "gpu")))]
 pub(crate) use gpu::no_gpu;
 #[cfg(feature = "gpu")]
 pub use gpu::{on_gpu, on_gpus};
+pub use held::rank_memory;
 pub use interface::{Engine, Rounding};
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::{cpu_memory, preflight};

@@ -2,6 +2,7 @@
 
 use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, OpenedCpu};
+use crate::engine::held::{Shape, lacking};
 use crate::engine::interface::Engine;
 use crate::engine::step::Step;
 use crate::error::Result;
@@ -10,7 +11,8 @@ use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Shared, agree};
-use crate::tokens::{Precision, Tokens};
+use crate::threads;
+use crate::tokens::Tokens;
 
 /// The engine of one of these ranks. Where the plan was left open, and a step has come to more bytes than a gather
 /// of all rows, all of them take all tokens from then on.
@@ -20,8 +22,8 @@ pub(super) struct PartedEngine {
     grid: Grid,
     options: cpu::Options,
     interrupt: Interrupt,
-    /// Bytes that a gather of one row takes, where ranks may turn to gathering all rows.
-    row: Option<u64>,
+    /// The run, where ranks may turn to gathering all rows.
+    may_turn: Option<Shape>,
 }
 
 enum State {
@@ -30,11 +32,16 @@ enum State {
 }
 
 impl PartedEngine {
-    pub(super) fn open(ranks: &Shared, mask: Mask, dealt: Dealt, grid: Grid, options: cpu::Options) -> Result<Self> {
-        let coordinate = if grid.precision == Precision::F32 { 4 } else { 8 };
-        let row = (options.plan == Plan::Auto).then_some((coordinate * dealt.d() + 8) as u64);
+    pub(super) fn open(
+        ranks: &Shared,
+        mask: Mask,
+        dealt: Dealt,
+        grid: Grid,
+        (options, shape): (cpu::Options, Shape),
+    ) -> Result<Self> {
+        let may_turn = (options.plan == Plan::Auto).then_some(shape);
         let state = State::Parted(OpenedCpu::new(ranks.clone(), dealt, grid, mask, options)?);
-        Ok(Self { state, ranks: ranks.clone(), grid, options, interrupt: Interrupt::default(), row })
+        Ok(Self { state, ranks: ranks.clone(), grid, options, interrupt: Interrupt::default(), may_turn })
     }
 
     /// As [`OpenedCpu::give_tokens`].
@@ -45,11 +52,15 @@ impl PartedEngine {
         }
     }
 
-    /// Takes all tokens, if the last step was dearer than that. All ranks come to the same.
+    /// Takes all tokens, if the last step was dearer than that and all ranks have the memory. All come to the same.
     fn turn(&mut self) -> Result<()> {
-        let (Some(row), State::Parted(engine)) = (self.row, &mut self.state) else { return Ok(()) };
+        let (Some(shape), State::Parted(engine)) = (self.may_turn, &mut self.state) else { return Ok(()) };
         let Some(effort) = engine.effort() else { return Ok(()) };
-        if engine.told() <= row * effort.rows as u64 {
+        if engine.told() <= shape.row() * effort.rows as u64 {
+            return Ok(());
+        }
+        if lacking(self.ranks.as_ref(), shape.turned(threads::count()))?.is_some() {
+            self.may_turn = None; // dear steps are better than none
             return Ok(());
         }
         let tokens = engine.tokens()?;

@@ -4,10 +4,10 @@
 
 use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
+use crate::engine::held::{Shape, When};
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::parted::PartedEngine;
 use crate::engine::plans::{cpu_plan, has_thin_strips};
-use crate::engine::preflight::require_cpu;
 use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
@@ -16,13 +16,6 @@ use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
 use crate::tokens::{Coordinates, Precision, Tokens};
-
-/// Tokens from which on ranks hold a part of them each, where the plan is left open: below, all of them take
-/// less than the calls of a step.
-const FEWEST_PARTED: usize = 1 << 16;
-
-/// Dimensions up to which they do: beyond, boxes say so little that all are opened.
-const MOST_PARTED: usize = 8;
 
 /// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
@@ -33,17 +26,6 @@ pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid
         Member::Whole(engine) => engine,
         Member::Parted(engine) => engine,
     })
-}
-
-/// Whether ranks hold a part of n tokens in R^d each.
-fn is_parted(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize)) -> bool {
-    model.is_exact()
-        && model.scoring == Scoring::Inner
-        && match plan {
-            Plan::Opened => true,
-            Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
-            _ => false,
-        }
 }
 
 /// The engine of one rank.
@@ -57,16 +39,18 @@ enum Member {
 impl Member {
     /// The engine on tokens that all ranks have.
     fn open(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Self> {
-        let fits = cpu_plan(plan, model, tokens.d()).and_then(|()| require_cpu(tokens, plan));
-        agree(ranks.as_ref(), fits)?;
+        agree(ranks.as_ref(), cpu_plan(plan, model, tokens.d()))?;
+        let shape = Shape::of(ranks.size(), plan, model, (tokens.n(), tokens.d()), tokens.precision());
+        shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
-        } else if is_parted(ranks.size(), plan, model, (tokens.n(), tokens.d())) {
+        } else if shape.is_parted {
             let dealt = Dealt::of(tokens, grid, ranks.as_ref());
-            PartedEngine::open(ranks, model.mask, dealt, grid, options).map(|engine| Self::Parted(Box::new(engine)))
+            PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape))
+                .map(|engine| Self::Parted(Box::new(engine)))
         } else {
             ExactCpu::among(ranks.clone(), tokens, grid, options).map(|engine| Self::Whole(Box::new(engine)))
         };
@@ -77,11 +61,13 @@ impl Member {
     fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
         let &Outline { plan, grid, n, d, .. } = outline;
         agree(ranks.as_ref(), cpu_plan(plan, model, d))?;
+        let shape = Shape::of(ranks.size(), plan, model, (n, d), grid.precision);
+        shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), &[])?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let dealt = Dealt::from_first(tokens, (n, d), grid, ranks.as_ref())?;
-        let opened = PartedEngine::open(ranks, model.mask, dealt, grid, options);
+        let opened = PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape));
         agree(ranks.as_ref(), opened.map(|engine| Self::Parted(Box::new(engine))))
     }
 
@@ -173,6 +159,8 @@ impl Outline {
 /// What rank 0 has the others do.
 #[derive(Debug, PartialEq)]
 enum Order {
+    /// To see whether there is memory for a state.
+    Fit(Shape),
     Open(Start),
     /// To open an engine on tokens that rank 0 then deals out.
     Deal(Outline),
@@ -199,6 +187,7 @@ impl Order {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::End => vec![b'e'],
+            Self::Fit(shape) => [b"f", shape.line().as_bytes()].concat(),
             Self::Tokens => vec![b't'],
             Self::Strips => vec![b'c'],
             Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
@@ -222,6 +211,7 @@ impl Order {
             (b's', t) => Some(Self::Steps(
                 t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
             )),
+            (b'f', shape) => std::str::from_utf8(shape).ok().and_then(Shape::parse).map(Self::Fit),
             (b'd', start) => {
                 Outline::split(start).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| Self::Deal(outline))
             }
@@ -250,13 +240,31 @@ impl Lead {
         Self(ranks.clone())
     }
 
+    /// Checks that the ranks have memory for a run of n tokens in R^d, before there are any.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], with the first rank that lacks it; a plan that the engine lacks.
+    pub fn require(
+        ranks: &Shared,
+        plan: Plan,
+        model: &Model,
+        (n, d): (usize, usize),
+        precision: Precision,
+    ) -> Result<()> {
+        cpu_plan(plan, model, d)?;
+        let shape = Shape::of(ranks.size(), plan, model, (n, d), precision);
+        Order::Fit(shape).tell(ranks.as_ref())?;
+        shape.require(ranks.as_ref(), When::Begin)
+    }
+
     /// Opens an engine on all ranks. It takes steps of `model` alone, of which only their t is told.
     ///
     /// # Errors
     /// As [`on_ranks`]; a rank that does not know the system.
     pub fn open(ranks: &Shared, start: Start, model: &Model) -> Result<Box<dyn Engine>> {
         let (outline, all) = (Outline::of(&start), ranks.as_ref());
-        let engine = if is_parted(all.size(), outline.plan, model, (outline.n, outline.d)) {
+        let shape = (outline.n, outline.d);
+        let engine = if Shape::of(all.size(), outline.plan, model, shape, outline.grid.precision).is_parted {
             let order = Order::Deal(outline);
             order.tell(all)?;
             agree(all, Ok(()))?;
@@ -344,6 +352,10 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) ->
     loop {
         match Order::hear(ranks.as_ref())? {
             Order::End => return Ok(()),
+            Order::Fit(shape) => match shape.require(ranks.as_ref(), When::Begin) {
+                Err(error @ Error::Device(_)) => return Err(error),
+                Ok(()) | Err(_) => {}
+            },
             Order::Open(start) => {
                 held = None; // before there is a second one
                 let Ok(model) = agree(ranks.as_ref(), model(&Outline::of(&start))) else { continue };
@@ -391,8 +403,11 @@ mod tests {
         };
         let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
         let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
+        let model = Model::localmax(0.1).unwrap();
         for order in [
             Order::End,
+            Order::Fit(Shape::of(3, Plan::Opened, &model, (70_000, 4), Precision::F64)),
+            Order::Fit(Shape::of(2, Plan::Auto, &Model::softmax(2.0).unwrap(), (7, 4), Precision::F32)),
             Order::Tokens,
             Order::Strips,
             Order::Steps(vec![7, u64::MAX]),

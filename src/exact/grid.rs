@@ -71,6 +71,12 @@ impl Grid {
         num::scale(coordinate as f64, self.unit_exponent())
     }
 
+    /// [`Grid::real`], for many.
+    pub(crate) fn reals(self) -> impl Fn(i64) -> f64 + Copy {
+        let scaled = num::scaling(self.unit_exponent());
+        move |coordinate| scaled(coordinate as f64)
+    }
+
     /// Every coordinate on the lattice, row-major.
     pub fn coordinates(self, tokens: &Tokens) -> Vec<i64> {
         self.coordinates_as(tokens, |x| x)
@@ -113,8 +119,7 @@ impl Grid {
     where
         R: Iterator<Item = i64>,
     {
-        let real = num::scaling(self.unit_exponent());
-        let real = |coordinate: i64| real(coordinate as f64);
+        let real = self.reals();
         let coordinates = match self.precision {
             Precision::F32 => Coordinates::F32(filled(n, d, |i| row(i).map(|x| real(x) as f32))),
             Precision::F64 => Coordinates::F64(filled(n, d, |i| row(i).map(real))),

@@ -34,6 +34,18 @@ pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
     Ok(config)
 }
 
+/// As [`Config::preflight`], of the memory of all ranks.
+///
+/// # Errors
+/// As there; the first rank without the memory that it needs.
+pub fn preflight(ranks: &Shared, config: &Config, note: &mut dyn FnMut(&str)) -> Result<()> {
+    if ranks.size() == 1 {
+        return config.preflight(note);
+    }
+    let config = self::config(ranks, config)?;
+    Lead::require(ranks, config.run.plan, &config.model, (config.n(), config.d()), config.run.precision)
+}
+
 /// The engine of a run, on all ranks.
 ///
 /// # Errors

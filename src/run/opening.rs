@@ -42,7 +42,8 @@ pub fn open_among(
 ) -> Result<Opening> {
     let asked = config.run.engine;
     let mut shared = among::config(ranks, config)?;
-    let Start { tokens, grid, radius, why, .. } = shared.first_state(&mut note)?;
+    let Start { tokens, grid, radius, why, .. } =
+        shared.first_state_after(&|config, note| among::preflight(ranks, config, note), &mut note)?;
     let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
     // The folder of several ranks is that of one.
     shared.run.engine = asked;

@@ -237,6 +237,19 @@ fn doctor_and_bench_speak() {
     for word in ["cpu ", "adapter", "auto ", "bytes"] {
         assert!(text.contains(word), "no {word:?} in {text}");
     }
+    // The same shared by ranks: parts take less, and tell one another less.
+    let text = folder.good(&["doctor", "--plan", "100000000,3", "--ranks", "64"]);
+    for word in ["on 64 ranks of ", "plan opened: rank 0 takes ", "plan tree, δ = 0: a step takes "] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    let json = folder.good(&["doctor", "--json", "--plan", "100000000,3", "--ranks", "64"]);
+    let ranks = &serde_json::from_str::<Value>(&json).unwrap()["ranks"]["plans"];
+    let [opened, tree] = ["opened", "tree"].map(|plan| &ranks[plan]);
+    assert!(opened["other_bytes"].as_u64().unwrap() * 10 < tree["other_bytes"].as_u64().unwrap(), "{ranks}");
+    let heard = |plan: &Value| plan["steps"]["score_0.01"]["bytes"].as_u64().unwrap();
+    assert!(heard(opened) > 0 && heard(opened) * 10 < heard(tree), "{ranks}");
+    folder.refused(&["doctor", "--ranks", "4"], &["--plan"]);
+    folder.refused(&["doctor", "--plan", "1000,3", "--ranks", "0"], &["0", "1..=1000000"]);
     let small = ["bench", "--tokens", "300", "--dims", "2", "--rounds", "1", "--seconds", "0.01"];
     let text = folder.good(&small);
     assert!(text.contains("hardmax") && text.contains("reference") && text.contains("of peak"), "{text}");

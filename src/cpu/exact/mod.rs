@@ -137,6 +137,26 @@ impl ExactCpu {
         }
     }
 
+    /// The most bytes that one of `size` ranks takes that hold a part of n tokens in R^d each, and hear about this many
+    /// bytes a step. Every part has as many threads.
+    pub fn memory_of_part(
+        (n, size): (usize, usize),
+        d: usize,
+        precision: Precision,
+        threads: usize,
+        heard: u64,
+    ) -> u64 {
+        // Each halving leaves a token more or less.
+        let part = n.min(n.div_ceil(size) + size.ilog2() as usize);
+        let dealt = (part as u64).saturating_mul(8 * d as u64 + 8);
+        // A box of d = 3 that takes 20 bytes to tell takes 350 as it is kept and searched, a key of 8 bytes 70; all
+        // keys, with a box for every 32, about that.
+        let all = (n as u64).saturating_mul((6 * precision.bytes() * d + 32) as u64);
+        let known = if size == 1 { 0 } else { heard.saturating_mul(16).min(all) };
+        let engine = Self::memory(part, d, precision, choice::Plan::Opened, threads);
+        [dealt, OpenedCpu::slice(n, d), known].into_iter().fold(engine, u64::saturating_add)
+    }
+
     /// The instruction set in use.
     pub fn set(&self) -> InstructionSet {
         self.set

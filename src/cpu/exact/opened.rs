@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::choice::Plan;
 use crate::cpu::exact::tree::TreeSearch;
-use crate::cpu::exact::tree::opened::{Dealt, Net, Opened, Taken};
+use crate::cpu::exact::tree::opened::{Dealt, Net, Opened, Taken, apart};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};
@@ -19,7 +19,7 @@ use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared};
 use crate::space::{Order, Upkeep};
 use crate::threads::Pool;
-use crate::tokens::{Precision, Tokens};
+use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// Tokens that are gathered at once.
 const GATHERED: usize = 1 << 18;
@@ -59,6 +59,12 @@ impl OpenedCpu {
             Precision::F64 => Box::new(Opened::<f64>::new(dealt, set, options.upkeep, mask)) as _,
         });
         Ok(Self { state, grid, set, pool, share: Share::of(ranks), stepped: false, effort: None, told: 0 })
+    }
+
+    /// Bytes of tokens that are dealt out or gathered, where there are `n`: told, as MPI's copy, and as all ranks have
+    /// them.
+    pub(super) fn slice(n: usize, d: usize) -> u64 {
+        (3 * n.min(GATHERED) as u64).saturating_mul(8 * d as u64 + 4)
     }
 
     /// Bytes that all ranks together have given in the last step.
@@ -116,8 +122,22 @@ impl Engine for OpenedCpu {
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        let (all, (n, d)) = (self.coordinates()?, self.state.shape());
-        self.pool.install_for(n, || self.grid.tokens_of(n, d, |i| all[i * d..][..d].iter().copied()))
+        // In the stored width at once: rank 0 may have no room for more.
+        let ((n, d), real) = (self.state.shape(), self.grid.reals());
+        let ranks = self.share.ranks();
+        let coordinates = match self.grid.precision {
+            Precision::F32 => {
+                let mut all = vec![0.0; n * d];
+                self.state.gather(ranks, &mut |id, x| put_row(&mut all, id, x, |x| real(x) as f32))?;
+                Coordinates::F32(all)
+            }
+            Precision::F64 => {
+                let mut all = vec![0.0; n * d];
+                self.state.gather(ranks, &mut |id, x| put_row(&mut all, id, x, real))?;
+                Coordinates::F64(all)
+            }
+        };
+        Tokens::from_flat(n, d, coordinates)
     }
 
     fn effort(&self) -> Option<Effort> {
@@ -150,6 +170,12 @@ impl Engine for OpenedCpu {
     }
 }
 
+/// Puts a row of lattice coordinates in its place among all tokens.
+fn put_row<X>(all: &mut [X], id: usize, row: &[i64], real: impl Fn(i64) -> X) {
+    let d = row.len();
+    all[id * d..][..d].iter_mut().zip(row).for_each(|(x, &coordinate)| *x = real(coordinate));
+}
+
 /// A part of the tokens, of either precision.
 trait Part: Send + Sync {
     fn shape(&self) -> (usize, usize);
@@ -174,20 +200,26 @@ impl<W: Width> Part for Opened<W> {
     fn gather(&self, ranks: &dyn Ranks, keep: &mut dyn FnMut(usize, &[i64])) -> Result<()> {
         let (n, d) = self.shape();
         let mut held = self.tokens().peekable();
-        let (mut row, mut kept) = (vec![W::Int::default(); d], vec![0; d]);
+        let (mut ids, mut rows, mut kept) = (Vec::new(), Vec::new(), vec![0; d]);
         for end in (0..n).step_by(GATHERED).map(|start| n.min(start + GATHERED)) {
             let mut told = Vec::new();
+            rows.clear();
             while let Some((id, x)) = held.next_if(|(id, _)| (*id as usize) < end) {
                 id.put(&mut told);
-                for x in x {
-                    x.put(&mut told);
-                }
+                rows.extend_from_slice(x);
             }
+            rows.iter().for_each(|x: &W::Int| x.put(&mut told));
             for mut told in ranks.all_gather(&told)?.iter() {
-                let mut id = [0u32];
-                while take(&mut told, &mut id).is_some() && take(&mut told, &mut row).is_some() {
-                    kept.iter_mut().zip(&row).for_each(|(kept, &x)| *kept = Integer::to_i64(x));
-                    keep(id[0] as usize, &kept);
+                let count = told.len() / (u32::BYTES + d * <W::Int as Word>::BYTES);
+                ids.resize(count, 0u32);
+                rows.resize(count * d, W::Int::default());
+                let is_whole = take(&mut told, &mut ids).is_some() && take(&mut told, &mut rows).is_some();
+                if !is_whole {
+                    return Err(apart());
+                }
+                for (id, row) in ids.iter().zip(rows.chunks_exact(d)) {
+                    kept.iter_mut().zip(row).for_each(|(kept, &x)| *kept = Integer::to_i64(x));
+                    keep(*id as usize, &kept);
                 }
             }
         }

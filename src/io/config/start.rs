@@ -50,7 +50,20 @@ impl Config {
     /// # Errors
     /// The errors of the two; nothing is allocated before the first has passed.
     pub fn first_state(&mut self, note: Note<'_>) -> Result<Start> {
-        self.preflight(note)?;
+        self.first_state_after(&Self::preflight, note)
+    }
+
+    /// As [`Config::first_state`], after another check than [`Config::preflight`], which is made once more where
+    /// tokens turn out to need f64.
+    ///
+    /// # Errors
+    /// The errors of the check and of [`Config::start`].
+    pub fn first_state_after(
+        &mut self,
+        preflight: &dyn Fn(&Self, Note<'_>) -> Result<()>,
+        note: Note<'_>,
+    ) -> Result<Start> {
+        preflight(self, note)?;
         let (n, d) = (self.n(), self.d());
         let coordinates = n.saturating_mul(d);
         if coordinates > LONG_TO_LOAD {
@@ -65,7 +78,7 @@ impl Config {
         let width = self.run.precision;
         let start = self.start()?;
         if self.run.precision != width {
-            self.preflight(note)?;
+            preflight(self, note)?;
         }
         if let Some(lost) = &start.note {
             note(lost);

@@ -32,9 +32,8 @@ use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
 pub use crate::cpu::exact::tree::opened::deal::Dealt;
 use crate::cpu::exact::tree::opened::extras::Extras;
 use crate::cpu::exact::tree::opened::known::{Form, Known, OwnKeys};
-pub(crate) use crate::cpu::exact::tree::opened::net::Net;
-use crate::cpu::exact::tree::opened::net::apart;
-use crate::cpu::exact::tree::opened::round::Round;
+pub(crate) use crate::cpu::exact::tree::opened::net::{Net, apart};
+use crate::cpu::exact::tree::opened::round::{ASIDE, Round};
 use crate::cpu::exact::tree::opened::view::View;
 use crate::cpu::exact::tree::search::keys::Marks;
 use crate::cpu::exact::width::{Integer, Width};
@@ -199,6 +198,7 @@ impl<W: Width> Opened<W> {
                 self.remember(&known, &extras);
             } else if has_scouts {
                 has_scouts = false;
+                count.iter_mut().filter(|count| **count == ASIDE).for_each(|count| *count = 0);
             } else {
                 break;
             }

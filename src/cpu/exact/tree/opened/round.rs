@@ -22,6 +22,9 @@ const SCOUTED: usize = 4;
 /// takes to ask is answered by all ranks.
 const SHARED_BY: u64 = 256;
 
+/// In place of a count: a row that is decided with the others, after the scouts.
+pub(crate) const ASIDE: u32 = u32::MAX - 1;
+
 /// One search of the rows that are not decided yet.
 pub(crate) struct Round<'a, W: Width> {
     /// The keys of this rank, with what is known of others behind them.
@@ -181,10 +184,13 @@ impl<W: Width> Round<'_, W> {
                 marks.set(self.view.id_of(node) as usize);
             }
         }
-        if self.has_scouts {
-            return; // others will open much of what these need
-        }
         for (l, row) in rows.iter().enumerate().filter(|(l, _)| wide >> l & 1 == 1) {
+            if self.has_scouts {
+                // Others will open much of what it needs. Were it to take the rest then, so would the next, and in the
+                // end all that any of them needs would be open.
+                count[row.place as usize] = ASIDE;
+                continue;
+            }
             asked.push(Asked { key: row.key, visible: row.visible, threshold: scratch.thresholds[l] });
             count[row.place as usize] = u32::MAX;
         }

@@ -27,6 +27,8 @@ pub(crate) struct SearchScratch<W: Width> {
     pub(crate) waiting: Vec<u32>,
     /// Closed boxes without which the lanes in their masks cannot be decided.
     pub(crate) needs: Vec<(u32, u64)>,
+    /// The lanes among them whose strips lack one.
+    pub(crate) lacking: u64,
     /// The lanes that need a closed box and whose maximum is not known.
     pub(crate) maxless: u64,
     /// The threshold of each lane, if it has a wide strip.
@@ -120,6 +122,7 @@ impl<W: Width> SearchScratch<W> {
             open: Vec::new(),
             waiting: Vec::new(),
             needs: Vec::new(),
+            lacking: 0,
             maxless: 0,
             thresholds: vec![W::SMALLEST; lanes],
             undecided: Vec::new(),

@@ -55,8 +55,9 @@ impl<W: Width> Search<'_, W> {
         }
         let listed = from_list && self.scratch.listed.in_use;
         self.scratch.listed.in_use = listed;
-        let SearchScratch { undecided, group, .. } = &mut *self.scratch;
+        let SearchScratch { undecided, group, lacking, .. } = &mut *self.scratch;
         undecided.clear();
+        *lacking = 0;
         let Frontier { boxes, closed, .. } = &group.innermost().strips;
         undecided.extend(if listed { closed } else { boxes }.iter().map(|&node| (node, active)));
         if listed && !closed.is_empty() {
@@ -70,6 +71,10 @@ impl<W: Width> Search<'_, W> {
                 Order::Norm => self.next_leaf(lanes, turn, &norm, &low).map(|leaf| (leaf, active)),
             };
             let Some((leaf, active)) = leaf.filter(|_| !self.watch.is_left()) else { break };
+            let active = active & !self.scratch.lacking;
+            if active == 0 {
+                continue;
+            }
             self.decide_leaf(lanes, leaf, active, known, &threshold, [&low, &high], tally);
         }
     }
@@ -124,12 +129,21 @@ impl<W: Width> Search<'_, W> {
             self.keys.touch(node);
             if tree.is_closed(node) {
                 self.scratch.needs.push((node as u32, rest));
+                self.scratch.lacking |= rest;
                 continue;
             }
             if node >= tree.first_leaf() {
-                return Some((node - tree.first_leaf(), rest));
+                // A row that lacks a box is searched for again: all that it lacks is to be known, and no more.
+                let rest = rest & !self.scratch.lacking;
+                if rest != 0 {
+                    return Some((node - tree.first_leaf(), rest));
+                }
+                continue;
             }
-            self.scratch.undecided.extend([(2 * node as u32 + 1, rest), (2 * node as u32, rest)]);
+            // What is known of other ranks is on the right, and comes first.
+            let is_turned = u32::from(node == 1 && tree.grafts() > 0);
+            let [then, first] = [2 * node as u32 + 1 - is_turned, 2 * node as u32 + is_turned];
+            self.scratch.undecided.extend([(then, rest), (first, rest)]);
         }
     }
 

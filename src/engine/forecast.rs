@@ -1,0 +1,101 @@
+//! What a step of several ranks is expected to take: bytes, calls and seconds. A model, for one who plans a run;
+//! nothing is decided by it but how much memory is asked for.
+
+/// The strips that a run has, as far as they rule what ranks tell one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// δ = 0.
+    Thin,
+    /// A score strip of 0.01·max|x|².
+    Wide,
+}
+
+/// What a rank hears in a step, and how long it takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Talk {
+    /// Bytes from other ranks.
+    pub bytes: u64,
+    /// Calls, which all ranks make together.
+    pub calls: u64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Dimensions with figures of their own.
+const MOST: usize = 4;
+
+/// Bytes that one of 16 ranks hears in the first step of 10^6 normal tokens, by d from 1 on, as `benches/ranks.rs`
+/// counts them, or more; and the power of n that they grow with, from 10^6 to 10^7 in space.
+const THIN: ([f64; MOST], f64) = ([6e3, 8e4, 3.0e5, 6.3e5], 0.3);
+const WIDE: ([f64; MOST], f64) = ([2.8e6, 3.5e6, 1.1e6, 1.8e6], 0.6);
+
+/// Nanoseconds of one thread (AVX-512) for a row, by d from 1 on.
+const THIN_ROW: [f64; MOST] = [60.0, 60.0, 120.0, 300.0];
+const WIDE_ROW: [f64; MOST] = [80.0, 250.0, 350.0, 1500.0];
+
+/// Bytes that a rank hears of every rank in any case: its root, and most often the boxes below it.
+const ROOT: f64 = 350.0;
+
+/// Calls of a step by width.
+const THIN_CALLS: u64 = 20;
+const WIDE_CALLS: u64 = 35;
+
+/// Seconds that a call takes there and back, for every doubling of ranks, and seconds a byte: a cluster's network of
+/// 10 GB/s.
+const CALL: f64 = 6e-6;
+const BYTE: f64 = 1e-10;
+
+impl Talk {
+    /// The first step of normal tokens in f32 under plan `opened`.
+    pub fn opened((n, d): (usize, usize), size: usize, threads: usize, width: Width) -> Self {
+        let (at, rows) = (d.clamp(1, MOST) - 1, n as f64 * row(d, width));
+        if size == 1 {
+            return Self::new(rows, 0.0, 0, size, threads);
+        }
+        let ((bytes, growth), calls) = match width {
+            Width::Thin => (THIN, THIN_CALLS),
+            Width::Wide => (WIDE, WIDE_CALLS),
+        };
+        let all = (n * (4 * d + 8)) as f64;
+        // Beyond the dimensions that were measured, boxes say little.
+        let opened = if d > MOST { all } else { bytes[at] * (n as f64 / 1e6).powf(growth) };
+        Self::new(rows, opened.min(all) + ROOT * size as f64, calls, size, threads)
+    }
+
+    /// A step in which all rows are gathered, each of so many bytes.
+    pub fn gathered((n, d): (usize, usize), size: usize, threads: usize, width: Width) -> Self {
+        let bytes = (n * (4 * d + 8)) as f64 * (size - 1) as f64 / size as f64;
+        Self::new(n as f64 * row(d, width), bytes, u64::from(size > 1), size, threads)
+    }
+
+    /// From the nanoseconds of all rows.
+    fn new(rows: f64, bytes: f64, calls: u64, size: usize, threads: usize) -> Self {
+        let talk = calls as f64 * (size as f64).log2() * CALL + bytes * BYTE;
+        Self { bytes: bytes as u64, calls, seconds: rows * 1e-9 / (size * threads) as f64 + talk }
+    }
+}
+
+/// Nanoseconds of one thread for a row; beyond the dimensions that were measured, that of the last.
+fn row(d: usize, width: Width) -> f64 {
+    let rows = if width == Width::Thin { THIN_ROW } else { WIDE_ROW };
+    rows[d.clamp(1, MOST) - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who plans a job by it must not be told that one rank talks to itself, nor that more ranks take longer where
+    /// rows are all that there is to do.
+    #[test]
+    fn more_ranks_take_less_time_and_one_says_nothing() {
+        let of = |size| Talk::opened((100_000_000, 3), size, 2, Width::Wide);
+        assert_eq!((of(1).bytes, of(1).calls, Talk::gathered((1000, 3), 1, 2, Width::Thin).bytes), (0, 0, 0));
+        assert!(of(64).seconds < of(4).seconds && of(4).seconds < of(1).seconds);
+        assert!(of(64).bytes > 10_000_000 && of(64).bytes < 40_000_000);
+        // Nothing is told that a gather of all rows would not tell, but for the roots.
+        let small = Talk::opened((100, 3), 4, 2, Width::Wide);
+        assert_eq!(small.bytes, 2000 + 4 * 350);
+        assert_eq!(Talk::gathered((100, 3), 4, 2, Width::Wide).bytes, 1500);
+    }
+}
