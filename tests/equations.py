@@ -158,15 +158,25 @@ class System:
             total += e[drawn]
         return [float(j == drawn) for j in range(len(s))]
 
+    def seen(self, i, n):
+        """N(i)."""
+        mask, w = self.model.get("mask", "full"), n
+        if isinstance(mask, dict):
+            w = mask["window"]
+        last = i if self.causal or mask == "causal" else i + w
+        return [j for j in range(n) if i - w <= j <= last and (j != i or self.model.get("self", True))]
+
     def mean(self, a, i, x, step, t, points):
         """sum_j w_ij points_j, the scores being <a x_i, x_j>."""
-        seen = range(i + 1) if self.causal else range(len(x))
+        seen = self.seen(i, len(x))
+        if not seen:
+            return [0.0] * self.d
         query = apply(a, x[i])
         score = lambda y: dot(query, y)
         if self.model.get("scores", "inner") == "distance":
             score = lambda y: -dot(add(x[i], -1, y), add(x[i], -1, y)) / 2
         w = self.weights([score(x[j]) for j in seen], i, query, x[i], step, t)
-        return [sum(w[j] * points[j][k] for j in seen) for k in range(self.d)]
+        return [sum(v * points[j][k] for v, j in zip(w, seen)) for k in range(self.d)]
 
     def output(self, x, i, step, t):
         """y_i before any projection."""
@@ -249,7 +259,8 @@ class System:
                 gamma /= 1 + gamma
             p = self.matrix("p", step, step)
             ys = [self.output(x, i, step, step) for i in range(len(x))]
-            return [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+            moved = [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+            return [y if self.seen(i, len(x)) else x[i] for i, y in enumerate(moved)]
         dt = self.model["dt"]
         t = step * dt
         ahead = lambda by, f: [add(token, by, k) for token, k in zip(x, f)]

@@ -36,6 +36,8 @@ class Keywords(TypedDict, total=False):
     clusters: int
     spread: float
     causal: bool
+    mask: str | dict[str, Any]
+    self: bool
     alpha: Schedule
     gamma: Schedule
     scores: str

@@ -35,8 +35,9 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var reference = vec4f(LOWEST);
     var most = vec4f(LOWEST);
     var argmax = vec4u(NOBODY);
-    for (var start = first; start < end; start += KEYS) {
-        let masked = start + KEYS > end || (job.causal == 1u && start + KEYS > first_row + 1u);
+    let begun = select(first, max(first, first_seen(first_row) / KEYS * KEYS), RANGED);
+    for (var start = begun; start < end; start += KEYS) {
+        let masked = RANGED || start + KEYS > end || (job.causal == 1u && start + KEYS > first_row + 1u);
         var s: array<vec4f, KEYS>;
         for (var j = 0u; j < KEYS; j++) {
             let at = (min(start + j, end - 1u) - job.key_base) * D;
@@ -55,7 +56,10 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
         if masked {
             for (var j = 0u; j < KEYS; j++) {
-                let seen = (vec4u(start + j) <= row) | vec4<bool>(job.causal == 0u);
+                var seen = (vec4u(start + j) <= row) | vec4<bool>(job.causal == 0u);
+                if RANGED {
+                    seen = which_see(row, start + j);
+                }
                 s[j] = select(vec4f(LOWEST), s[j], seen & vec4<bool>(start + j < end));
             }
         }
@@ -97,7 +101,7 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
     }
     for (var r = 0u; r < 4u; r++) {
-        if row[r] < job.row_end && first < visible(row[r]) {
+        if row[r] < job.row_end && first < visible(row[r]) && (!RANGED || first + CHUNK > first_seen(row[r])) {
             let at = line[r] * job.chunks + first / CHUNK;
             partials[at] = Partial(reference[r], mass[r], most[r], argmax[r]);
             for (var k = 0u; k < D; k++) {

@@ -22,7 +22,7 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let first = job.key_first + (index % across) * TILE;
     let end = min(min(first + TILE, job.key_end), visible(min(first_row + TILE, job.row_end) - 1u));
-    if end <= first {
+    if end <= first || (RANGED && first + TILE <= first_seen(first_row)) {
         return;
     }
     let my_row = (lane / 8u) * 8u;

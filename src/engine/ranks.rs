@@ -6,7 +6,7 @@ use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::parted::PartedEngine;
-use crate::engine::plans::{cpu_plan, has_thin_strips};
+use crate::engine::plans::{compared_by_pairs, cpu_plan, has_thin_strips};
 use crate::engine::preflight::require_cpu;
 use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid
 fn is_parted(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize)) -> bool {
     model.is_exact()
         && model.scoring == Scoring::Inner
+        && model.mask.is_prefix()
         && match plan {
             Plan::Opened => true,
             Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
@@ -61,6 +62,7 @@ impl Member {
         agree(ranks.as_ref(), fits)?;
         let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
+        let plan = if compared_by_pairs(model).is_some() { Plan::Brute } else { plan };
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))

@@ -202,7 +202,21 @@ impl Model {
     /// Lets token i see tokens 0 to i alone.
     #[must_use]
     pub fn causal(mut self) -> Self {
-        self.mask = Mask::Causal;
+        self.mask.causal = true;
+        self
+    }
+
+    /// Lets token i see tokens i − w to i + w alone, w at least 1; none after its own where it is causal.
+    #[must_use]
+    pub fn window(mut self, w: u32) -> Self {
+        self.mask.window = Some(w);
+        self
+    }
+
+    /// Lets no token see itself. One that then sees no token stays where it is.
+    #[must_use]
+    pub fn without_self(mut self) -> Self {
+        self.mask.own = false;
         self
     }
 
@@ -318,7 +332,7 @@ impl Model {
     }
 
     fn average(rule: Rule) -> Self {
-        Self::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)))
+        Self::averaging(rule, Operator::identity(), Mask::FULL, Gain::Alpha(Schedule::Constant(1.0)))
     }
 
     fn refuse(&self, key: &str, why: &str) -> Result<Self> {
@@ -328,7 +342,7 @@ impl Model {
 
 fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
+    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
 }
 
 fn one_head() -> Vec<Head> {

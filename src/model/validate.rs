@@ -25,6 +25,7 @@ impl Model {
             square(&self.scores_name(h), &head.scores.matrix, d)?;
             square(&self.values_name(h), &head.values.matrix, d)?;
         }
+        self.validate_mask()?;
         self.validate_rule()?;
         self.validate_scoring(d)?;
         self.validate_noise()?;
@@ -132,6 +133,30 @@ impl Model {
         if !matches!(form, StripForm::Score | StripForm::Radius) {
             let mend = "it must be score, or give epsilon instead of delta";
             return refuse("strip", format!("is {form}, which measures queries, beside scores = \"distance\"; {mend}"));
+        }
+        Ok(())
+    }
+
+    fn validate_mask(&self) -> Result<()> {
+        if self.mask.window == Some(0) {
+            let mend = "it must be at least 1, or leave mask out";
+            return refuse("mask.window", format!("is 0, where a token sees itself at most; {mend}"));
+        }
+        let (name, has_ball) = (self.rule.name(), self.rule.beta().is_none());
+        if !self.mask.own && self.scoring == Scoring::Distance && has_ball {
+            let why = format!("scores = \"distance\", where {name} counts from the token itself");
+            return refuse("self", format!("is false beside {why}; leave it out"));
+        }
+        Ok(())
+    }
+
+    /// Checks the mask against the number of tokens.
+    ///
+    /// # Errors
+    /// One token that does not see itself.
+    pub fn validate_count(&self, n: usize) -> Result<()> {
+        if n == 1 && !self.mask.own {
+            return refuse("self", "is false and there is one token, which then sees none; leave it out");
         }
         Ok(())
     }
@@ -264,7 +289,7 @@ mod tests {
     }
 
     fn averaging(rule: Rule, gain: Gain) -> Model {
-        Model::averaging(rule, Operator::identity(), Mask::Full, gain)
+        Model::averaging(rule, Operator::identity(), Mask::FULL, gain)
     }
 
     fn softmax(beta: &str) -> Rule {
@@ -274,7 +299,7 @@ mod tests {
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
         let update = Update::Flow { dt, integrator, geometry };
-        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
+        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {

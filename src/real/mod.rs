@@ -6,7 +6,7 @@
 //! to compute, for each stage of a step:
 //!
 //! ```text
-//! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i);  −|x_i − x_j|²/2 where scores are distances
+//! S^h_ij = factor·<A_h x_i, x_j>        j in mask.keys(i);  −|x_i − x_j|²/2 where scores are distances
 //! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
 //! ```
 //!
@@ -299,7 +299,7 @@ mod tests {
         let model = Model {
             rule: Rule::Softmax { beta: Schedule::parse("1+t").unwrap() },
             heads: vec![crate::model::Head { scores: Operator::identity(), values: Operator::identity() }],
-            mask: Mask::Full,
+            mask: Mask::FULL,
             update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
             scoring: Scoring::Inner,
             omit: 0.0,
@@ -317,7 +317,7 @@ mod tests {
         let model = Model::averaging(
             Rule::FrankWolfe,
             Operator { matrix: Matrix::multiple(-1.0).unwrap(), factor: Schedule::parse("t").unwrap() },
-            Mask::Causal,
+            Mask::CAUSAL,
             Gain::Gamma(Schedule::parse("2/(t+2)").unwrap()),
         );
         let step = Steps::new(&model, 1).at(2).unwrap();

@@ -4,7 +4,7 @@
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU), ε = 2^-53 that of the reference. On a GPU both are 2^-23: WGSL and Vulkan let a device round
 //! to either neighbour. X = max|x_j|, R = max|x_j − centre|,
-//! q = |A x_i|, m the number of keys seen, |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
+//! q = |A x_i|, m the number of keys seen (where it is 0, y_i is 0 and off by nothing), |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
 //! are (0 at the first stage), T the number of terms that follow one another in a sum in the stored width: 128 on the CPU,
 //! where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144 with its lanes.
 //!
@@ -12,7 +12,8 @@
 //!   Δ = 1.01·[(|A|η + 2(d+2)ρ·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
 //!   By distance, which only averages have, states are equal and stored, a difference rounds once, its
 //!   square and the sum d + 1 times, all terms of one sign: Δ = 0 and a score is off by a share σ =
-//!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products.
+//!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products. Where rows do
+//!   not see themselves, the maximum is not 0, and Λ below grows by σβ|max|.
 //! * **Softmax.** The logarithms of the weights, up to a common constant, are off by λ_j with |λ_j| ≤ Λ + τ|t_j|, where
 //!   t_j = β(S_ij − max) ≤ 0, Λ = βΔ + 4r + 4(m/T + 2)ε (e^t to 2 ulps; rescalings) and τ = 3.1r + 3ε (difference, β,
 //!   product; the same in the reference), and σ. On a GPU a chunk's weights are relative to a reference that the maximum passes by
@@ -218,9 +219,12 @@ impl<'a> RealBounds<'a> {
 
     /// V of row i: how far two sums of probabilities may lie apart.
     fn variation(&self, s: usize, head: &Head, i: usize, beta: f64) -> (f64, f64, f64, f64) {
-        let m = self.step.mask.visible(i, self.states[s].n) as f64;
+        let m = self.step.mask.count(i, self.states[s].n) as f64;
         let error = beta * self.score(s, head, i);
-        let spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
+        let mut spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
+        if self.step.scoring == Scoring::Distance && !self.step.mask.own {
+            spread += beta * self.share(s) * self.keys[s].scores(self.step, head, i).max.abs();
+        }
         let slope = 3.1 * self.by.width + 3.0 * EPSILON + self.by.lag.1 + self.share(s);
         let most = spread + slope * (self.by.cut + 2.0 * error);
         let off = 2.0 * (2.0 * most).exp() * (spread + slope * m.ln()) + 2.0 * m * (2.0 * most - self.by.cut).exp();
@@ -245,7 +249,7 @@ impl<'a> RealBounds<'a> {
 
     /// B/Σw of a draw.
     pub(super) fn level(&self, head: &Head, i: usize, beta: f64) -> f64 {
-        let m = self.step.mask.visible(i, self.states[0].n) as f64;
+        let m = self.step.mask.count(i, self.states[0].n) as f64;
         self.variation(0, head, i, beta).0
             + 2.02 * (self.by.terms + 3.0) * self.by.width
             + 2.0 * (m + 8.0) * EPSILON
@@ -255,7 +259,10 @@ impl<'a> RealBounds<'a> {
     fn mean(&self, s: usize, stage: &Stage, head: &Head, i: usize) -> Mean {
         let (largest, radius, apart) = self.stages[s];
         let reach = largest + apart;
-        let m = self.step.mask.visible(i, self.states[s].n) as f64;
+        let m = self.step.mask.count(i, self.states[s].n) as f64;
+        if m == 0.0 {
+            return Mean { error: 0.0, mass: 0.0 };
+        }
         let terms = self.by.terms;
         let sums =
             2.02 * (m.min(terms) + 3.0) * self.by.width + 2.0 * (m + m / terms + 8.0) * EPSILON + 16.0 * self.by.rows;

@@ -77,6 +77,21 @@ fn the_equations_are_those_that_are_computed() {
         json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1 }),
         json!({ "rule": "rescaled", "a": waving, "v": -0.5, "dt": 0.1, "integrator": "rk4", "causal": true }),
         json!({ "rule": "rescaled", "q": b, "k": c, "v": a, "dt": 0.2, "integrator": "rk4" }),
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3, "mask": { "window": 1 } }),
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3, "v": a, "causal": true, "self": false }),
+        json!({ "rule": "localmax", "gamma": 1.0, "scores": "distance", "epsilon": 1.5, "mask": { "window": 2 }, "causal": true }),
+        json!({ "rule": "hardmax", "alpha": 1.0, "a": waving, "self": false }),
+        json!({ "rule": "frank-wolfe", "gamma": 0.4, "p": a, "mask": { "window": 1 }, "causal": true, "self": false }),
+        json!({ "rule": "softmax", "alpha": 0.5, "beta": 2.0, "v": a, "mask": "causal", "self": false }),
+        json!({ "rule": "softmax", "gamma": 1.0, "scores": "distance", "beta": 2.0, "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "softmax", "gamma": 0.4, "beta": 3.0, "weights": "sparsemax", "mask": { "window": 2 } }),
+        json!({ "rule": "markov", "gamma": 0.25, "beta": 1.5, "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "weights": "linear", "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "normalized": false, "mask": { "window": 1 }, "integrator": "rk4" }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "normalisation": "pre", "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "perceptron": { "omega": 0.7, "a": b }, "causal": true, "self": false }),
+        json!({ "rule": "ellipsoid", "w": w, "dt": 0.1, "heads": [{ "p": a }, { "u": a }], "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1, "causal": true, "mask": { "window": 2 }, "self": false }),
     ];
     let folder = tempfile::tempdir().unwrap();
     let system = |model: &Value| json!({ "model": model, "tokens": tokens, "steps": 3, "seed": 11 }).to_string();

@@ -219,7 +219,7 @@ impl RealCpu {
     /// True if keys may be left out, and there are enough for it to matter.
     fn may_omit(&self, step: &Step, stage: &Stage) -> bool {
         let soft = matches!(stage.weights, Weights::Softmax { .. });
-        step.omit > 0.0 && soft && step.mask == Mask::Full && self.tokens.n() > 2 * KEYS
+        step.omit > 0.0 && soft && step.mask == Mask::FULL && self.tokens.n() > 2 * KEYS
     }
 
     /// As [`Self::directions_in_order`], with rows and keys in the order of space where some keys
@@ -299,10 +299,16 @@ impl RealCpu {
                 }
                 for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
                     let x = cloud.row(i as usize);
+                    let stays = step.mask.is_empty(i as usize, cloud.n);
+                    if stays {
+                        y.fill(0.0);
+                    }
                     if let Some(perceptron) = &step.perceptron {
                         perceive(perceptron, x, y);
                     }
-                    project(&step.motion, stage, x, y);
+                    if !(stays && matches!(step.motion, Motion::Average { .. })) {
+                        project(&step.motion, stage, x, y);
+                    }
                 }
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
                 mine.keys.fetch_add(keys, Ordering::Relaxed);

@@ -110,6 +110,10 @@ job! {
     form: u32,
     /// 0, which no compiler knows.
     zero: u32,
+    /// The most places between a row and a key that it sees.
+    window: u32,
+    /// Whether a row sees its own key.
+    own: u32,
     t: [u32; 2],
     seed: [u32; 2],
     /// β of scores scaled by 2^−beta_exponent.

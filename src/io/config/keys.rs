@@ -27,7 +27,15 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ("spread", "their standard deviation, in units of the scale", "0.05"),
         ],
     ),
-    ("model", &[("rule", "the system", "\"localmax\""), ("causal", "token i sees the keys 0 to i only", "false")]),
+    (
+        "model",
+        &[
+            ("rule", "the system", "\"localmax\""),
+            ("causal", "token i sees the keys 0 to i only", "false"),
+            ("mask", "full, causal, or { window = w }: token i sees the keys i - w to i + w", "\"full\""),
+            ("self", "a token sees itself", "true"),
+        ],
+    ),
     (
         "run",
         &[
@@ -218,5 +226,8 @@ pub(super) fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
         "dt" | "integrator" => ", which moves in steps, not in time; it takes",
         _ => ", which takes",
     };
-    format!("is no parameter of {rule}{why}{takes} {} and causal; the nearest is model.{nearest}", keys.join(", "))
+    format!(
+        "is no parameter of {rule}{why}{takes} {}, causal, mask and self; the nearest is model.{nearest}",
+        keys.join(", ")
+    )
 }

@@ -49,7 +49,7 @@ fn defaults() {
         Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
     );
     assert_eq!(config.model.update, averages(0.5));
-    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
+    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::FULL));
     let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
     let run = RunOptions { steps: 20, engine, plan, precision, auto: true, tolerance: None };
     assert_eq!(config.run, run);

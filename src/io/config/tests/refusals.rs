@@ -167,7 +167,7 @@ fn refusals_of_every_rule() {
         ),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, weights, omit, a, q, k, v and causal; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, weights, omit, a, q, k, v, causal, mask and self; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),
@@ -269,7 +269,7 @@ fn refusals_of_every_rule() {
         ),
         (
             ellipsoid("heads = [{}]\nbeta = 1"),
-            "line 8 column 1: model.beta is no parameter of ellipsoid, which takes w, heads, dt, integrator and causal; the nearest is model.heads",
+            "line 8 column 1: model.beta is no parameter of ellipsoid, which takes w, heads, dt, integrator, causal, mask and self; the nearest is model.heads",
         ),
         (ellipsoid("heads = [{}]\na = 1"), "model.a is no parameter of ellipsoid"),
         (sphere("").replace("dt = 0.1", ""), "model.dt is missing: the length of a step"),
