@@ -244,6 +244,10 @@ class Real:
             D += V * (2 * X if undecided and undecided[h] else E)
             Y += V * M * X
             values += V
+        c = 8 * (self.d + 4) * self.rho
+        if self.case["exclusive"]:
+            own = length(apply(heads[0]["values"], self.keys_at[s][i]))
+            D += Y * (values * (eta + c * mu) / own + c) if own > 0 else (inf if Y > 0 else 0)
         if self.case["length"] is not None:
             c, wanted, y = 8 * (self.d + 4) * self.rho, abs(self.case["length"]), self.case["outputs"][s][i]
             D = wanted * ((2 * (D + c * (Y + X)) / y if y > 0 else inf) + c)

@@ -182,7 +182,8 @@ class System:
         """y_i before any projection."""
         if self.rule != "ellipsoid":
             y = self.mean(self.scores(step, t), i, x, step, t, x)
-            y = apply(self.matrix("v", step, t), y)
+            v = self.matrix("v", step, t)
+            y = self.exclusive(apply(v, y), apply(v, x[i]))
             kind = self.model.get("normalisation", "post")
             by = math.sqrt(dot(y, y))
             by = by or 1
@@ -192,7 +193,13 @@ class System:
         for head in self.model["heads"]:
             p, u = (matrix(head.get(key, "identity"), self.d, step, t) for key in "pu")
             y = add(y, 1, apply(u, self.mean(transpose(p), i, x, step, t, x)))
-        return y
+        return self.exclusive(y, apply(u, x[i]))
+
+    def exclusive(self, y, v):
+        """y without what lies along v."""
+        if not self.model.get("exclusive", False) or dot(v, v) == 0:
+            return y
+        return add(y, -dot(y, v) / dot(v, v), v)
 
     def perceived(self, x, y):
         p = self.model.get("perceptron")

@@ -51,6 +51,7 @@ class Keywords(TypedDict, total=False):
     q: Matrix
     k: Matrix
     v: Matrix
+    exclusive: bool
     p: Matrix
     w: Matrix
     heads: Sequence[dict[str, Any]]

@@ -48,6 +48,7 @@ presets!(
     "perceptron",
     "sphere-causal",
     "causal-centres",
+    "exclusive",
     "ellipsoid-consensus",
     "clustering-polytope",
     "clustering-hyperplane",

@@ -220,6 +220,14 @@ impl Model {
         self
     }
 
+    /// Takes from every row's output what lies along its own value (XSA, arXiv 2603.09078); the system runs in real
+    /// numbers.
+    #[must_use]
+    pub fn exclusive(mut self) -> Self {
+        self.terms.exclusive = true;
+        self
+    }
+
     /// Lets an engine leave out a share ω in [0, 1) of every row's softmax mass, which moves a mean
     /// by at most 2ωR, R the radius of the cloud.
     #[must_use]

@@ -111,11 +111,12 @@ impl Model {
     }
 
     /// True if tokens move towards averages of the tokens themselves, so that K(t+1) ⊂ K(t): one
-    /// head, V = I, no P, and weights that sum to 1.
+    /// head, V = I, no P, weights that sum to 1, and nothing taken from the average.
     pub fn stays_in_hull(&self) -> bool {
         matches!(&self.heads[..], [head] if head.values.is_identity())
             && matches!(self.update, Update::Average { preconditioner: None, .. })
             && !matches!(self.rule, Rule::Exponential { .. } | Rule::Linear { .. })
+            && !self.terms.exclusive
     }
 
     /// True if a row averages the tokens of a strip with equal weights: localmax and hardmax.

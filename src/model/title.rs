@@ -41,6 +41,7 @@ impl Model {
             format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
         });
         let Mask { causal, window, own } = self.mask;
+        let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
         let causal = if causal { ", causal" } else { "" };
         let window = window.map_or(String::new(), |w| format!(", window {w}"));
         let own = if own { "" } else { ", without self" };
@@ -49,6 +50,6 @@ impl Model {
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{scheme}{distance}{what}{how}{units}{noise}{causal}{window}{own}")
+        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{causal}{window}{own}")
     }
 }

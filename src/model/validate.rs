@@ -30,6 +30,7 @@ impl Model {
         self.validate_scoring(d)?;
         self.validate_noise()?;
         self.validate_perceptron(d)?;
+        self.validate_exclusive()?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
             Update::Average { .. } => {}
@@ -195,6 +196,22 @@ impl Model {
         }
     }
 
+    fn validate_exclusive(&self) -> Result<()> {
+        let heads = self.heads.len();
+        match (&self.rule, &self.update) {
+            _ if !self.terms.exclusive => Ok(()),
+            _ if heads > 1 => {
+                refuse("exclusive", format!("is true but there are {heads} heads; it goes with the value of one"))
+            }
+            (_, Update::Flow { geometry: Geometry::Rescaled, .. })
+            | (Rule::FrankWolfe | Rule::Markov { .. }, Update::Average { .. }) => {
+                let name = self.name();
+                refuse("exclusive", format!("is true but rule {name} has no output with a value; leave it out"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
         if !(dt.is_finite() && dt > 0.0) {
             return refuse("dt", format!("is {}; it must be finite and above 0", num::short(dt)));
@@ -325,6 +342,8 @@ mod tests {
         growing.heads[0].values.factor = schedule("1+t");
         let mut empty = sphere(0.1, Integrator::Euler);
         empty.heads.clear();
+        let mut several = ellipsoid(Matrix::Identity);
+        several.heads.push(several.heads[0].clone());
         let mut drawn = averaging(Rule::Markov { beta: schedule("1"), seed: 1 }, gamma("0.5"));
         drawn.heads.push(drawn.heads[0].clone());
         for (model, wanted) in [
@@ -356,6 +375,15 @@ mod tests {
             (growing, "a v that is constant in time"),
             (empty, "model.heads is empty"),
             (drawn, "model.heads has 2 heads; rule markov draws from one"),
+            (
+                averaging(Rule::FrankWolfe, gamma("0.5")).exclusive(),
+                "model.exclusive is true but rule frank-wolfe has no",
+            ),
+            (
+                flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).exclusive(),
+                "model.exclusive is true but rule rescaled has no output with a value; leave it out",
+            ),
+            (several.exclusive(), "model.exclusive is true but there are 2 heads; it goes with the value of one"),
         ] {
             let error = model.validate(2, 10).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");

@@ -170,6 +170,8 @@ pub struct Step {
     pub noise: Option<Noise>,
     /// Σ_k ω_k σ(<a_k, x>) a_k, added to outputs.
     pub perceptron: Option<Perceptron>,
+    /// True if outputs lose what lies along the row's own value, V_1 x_i.
+    pub exclusive: bool,
     /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
     pub directions: bool,
 }
@@ -220,7 +222,8 @@ impl Steps {
         };
         let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
         let (mask, scoring, omit) = (model.mask, model.scoring, model.omit);
-        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, directions })
+        let exclusive = model.terms.exclusive;
+        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, exclusive, directions })
     }
 
     fn scheme(&self) -> Option<&Scheme> {

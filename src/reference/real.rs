@@ -204,10 +204,17 @@ impl State {
     }
 
     /// y_i, given the attention of each head.
-    pub fn output(&self, stage: &Stage, attended: &[Attention]) -> Vec<f64> {
+    pub fn output(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let zero = vec![0.0; self.d];
         let heads = stage.heads.iter().zip(attended);
         let mut y = heads.fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))));
+        if step.exclusive {
+            let own = stage.heads[0].values.apply(self.row(i));
+            let square = dot(&own, &own);
+            if square > 0.0 {
+                y = add(&y, -dot(&y, &own) / square, &own);
+            }
+        }
         if let Some(length) = stage.length {
             let norm = dot(&y, &y).sqrt();
             // 0 has no direction and stays.
@@ -222,7 +229,7 @@ impl State {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);
         let output = || {
-            let mut y = self.output(stage, attended);
+            let mut y = self.output(step, stage, i, attended);
             for (omega, a) in step.perceptron.iter().flat_map(|p| p.units(self.d).filter(|(omega, _)| *omega != 0.0)) {
                 let s = dot(a, x);
                 let sigma = match step.perceptron.as_ref().map(|p| p.activation) {
@@ -236,6 +243,7 @@ impl State {
         match &step.motion {
             // A token without keys stays.
             Motion::Average { .. } if attended[0].weights.is_empty() => vec![0.0; self.d],
+            Motion::Average { .. } if step.exclusive => add(&output(), -1.0, x),
             Motion::Average { .. } => {
                 // Σ_h V_h(Σ_j w x_j − x) + (Σ_h V_h x − x): without values of its own, the second
                 // part is exactly 0.

@@ -47,6 +47,8 @@
 //!   ||W||x|| ≤ √d·λ_max|x|, and 1 elsewhere.
 //! * **Directions.** Where rows attend with x/|x|, X, R and q are those of the directions, and their η is 2η/min|x_j| +
 //!   2(d+8)ρ. An output that is brought to the length ℓ is off by |ℓ|(2(D + c(Y + X))/|y_i| + c), and bounded by |ℓ|.
+//! * **Exclusive.** The planes orthogonal to v = V x_i and to another v' are apart by the sine of their angle, at most
+//!   |v − v'|/|v|: D grows by Y·(|V|(η + cμ)/|v| + c), the last for the projection itself. No bound where v = 0.
 //! * **Perceptron.** σ grows by 1 at most and is 0 at 0. Of K units each adds |ω||a|(|a|(η + (2d + 24 + K)ρμ) + 8ρ) to D, the
 //!   last for tanh, and |ω||a|²μ to Y.
 //! * **Noise.** A draw is off by 16ρ·6.6 and ends at 6.6 ([`crate::normal`]), P_x of it, ν = √(2/(κ·dt)) times, by
@@ -297,7 +299,7 @@ impl<'a> RealBounds<'a> {
     pub(super) fn output(&self, s: usize, i: usize) -> f64 {
         let (stage, keys) = (&self.step.stages[s], &self.keys[s]);
         let attended: Vec<_> = stage.heads.iter().map(|head| keys.attention(self.step, stage, head, i)).collect();
-        length(&keys.output(&Stage { length: None, ..stage.clone() }, &attended))
+        length(&keys.output(self.step, &Stage { length: None, ..stage.clone() }, i, &attended))
     }
 
     /// Error of row i's direction at a stage. `undecided` marks heads of which nothing is known but
@@ -315,6 +317,10 @@ impl<'a> RealBounds<'a> {
             values += v;
         }
         let c = 8.0 * (d + 4.0) * self.by.rows;
+        if self.step.exclusive {
+            let (own, reach) = (length(&stage.heads[0].values.apply(self.keys[s].row(i))), largest + apart);
+            error += size * (values * (apart + c * reach) / own + c);
+        }
         if let Some(wanted) = stage.length {
             let wanted = wanted.abs();
             error = wanted * (2.0 * (error + c * (size + largest)) / self.output(s, i) + c);

@@ -78,6 +78,9 @@ fn faults(factory: &Factory) {
     }
 }
 
+/// Rows that see neither themselves nor most keys.
+const WINDOW: Mask = Mask { causal: false, window: Some(300), own: false };
+
 /// If this failed, a result would depend on the memory of the card and on how busy it was.
 fn slices(_: &Factory) {
     let device = Device::open(&Adapter::choose(Wanted::Any).expect("an adapter")).expect("a device");
@@ -93,6 +96,13 @@ fn slices(_: &Factory) {
         (12, 3, Mask::FULL),
         (13, 5, Mask::FULL),
         (15, 3, Mask::CAUSAL),
+        (0, 3, WINDOW),
+        (0, 20, WINDOW),
+        (2, 3, WINDOW),
+        (3, 2, WINDOW),
+        (10, 3, WINDOW),
+        (20, 3, WINDOW),
+        (21, 20, Mask::FULL),
     ] {
         let model = model(rule, 1.0, d, mask);
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");

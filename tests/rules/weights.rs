@@ -48,7 +48,7 @@ fn sorted(factory: &Factory) {
         let end = run.advance(1).rows();
         let mut wanted = Vec::new();
         for i in 0..n {
-            let scores: Vec<f64> = start[..mask.visible(i, n)].iter().map(|x| beta * dot(&start[i], x)).collect();
+            let scores: Vec<f64> = start[mask.range(i, n)].iter().map(|x| beta * dot(&start[i], x)).collect();
             let w = weights(&scores, form);
             assert!((w.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             let mean = |k: usize| w.iter().zip(&start).map(|(w, x)| w * x[k]).sum::<f64>();

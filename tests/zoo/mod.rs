@@ -57,7 +57,7 @@ fn matrix(seed: u64, d: usize) -> Operator {
 }
 
 /// How many kinds there are.
-pub(crate) const RULES: usize = 20;
+pub(crate) const RULES: usize = 22;
 
 /// The k-th kind of rule.
 pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
@@ -131,6 +131,15 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
             let activation = Activation::ALL[d % 2].0;
             let perceptron = Perceptron::new(vec![0.5, -1.0, 2.0], &units, activation).expect("a perceptron");
             flow(softmax, identity(), Integrator::Rk4, Geometry::Sphere).perceptron(perceptron).expect("a sphere")
+        }
+        20 | 21 => {
+            let heads = vec![Head { scores: matrix(5, d), values: matrix(6, d) }];
+            let apart = if k == 20 {
+                Model { heads, ..average(softmax, Operator::identity()) }
+            } else {
+                flow(softmax, heads, Integrator::Rk4, Geometry::Sphere)
+            };
+            apart.exclusive()
         }
         _ => {
             let heads = vec![Head { scores: Operator::identity(), values: matrix(6, d) }];

@@ -286,7 +286,7 @@ impl RealCpu {
                     let input = StageInput { t, mask, scoring, weights, head, boxes: boxes.as_ref() };
                     let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
-                        if is_relative(&step.motion) {
+                        if is_relative(&step.motion) && !step.exclusive {
                             add(mean, -1.0, cloud.row(i as usize));
                         }
                         add(y, 1.0, &head.values.apply(mean));
@@ -303,11 +303,14 @@ impl RealCpu {
                     if stays {
                         y.fill(0.0);
                     }
+                    if step.exclusive {
+                        exclude(&stage.heads[0].values.apply(x), y);
+                    }
                     if let Some(perceptron) = &step.perceptron {
                         perceive(perceptron, x, y);
                     }
                     if !(stays && matches!(step.motion, Motion::Average { .. })) {
-                        project(&step.motion, stage, x, y);
+                        project(step, stage, x, y);
                     }
                 }
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
@@ -338,14 +341,23 @@ fn perceive(perceptron: &Perceptron, x: &[f64], y: &mut [f64]) {
     }
 }
 
+/// `y ← y − <y,v>v/|v|²`, or y where v = 0.
+fn exclude(own: &[f64], y: &mut [f64]) {
+    let square = dot(own, own);
+    if square > 0.0 {
+        add(y, -dot(y, own) / square, own);
+    }
+}
+
 /// Turns the output of the heads into the direction of one row.
-fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
+fn project(step: &Step, stage: &Stage, x: &[f64], y: &mut [f64]) {
     if let Some(length) = stage.length {
         let norm = dot(y, y).sqrt();
         // 0 has no direction and stays.
         y.iter_mut().filter(|_| norm > 0.0).for_each(|y| *y = length * (*y / norm));
     }
-    match motion {
+    match &step.motion {
+        Motion::Average { .. } if step.exclusive => add(y, -1.0, x),
         Motion::Average { .. } => {
             // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is
             // exactly 0.

@@ -180,6 +180,7 @@ impl RealGpu {
 /// and in rescaled flows.
 pub(crate) fn is_relative(step: &Step, stage: &Stage) -> bool {
     match (&step.motion, &stage.heads[..]) {
+        _ if step.exclusive => false,
         (Motion::Average { .. }, [head]) => {
             head.values.matrix.dimension().is_none() && head.values.factor * head.values.matrix.entry(0, 0) == 1.0
         }

@@ -58,7 +58,7 @@ constants! {
     WEIGHTED: u32 = 2048;
 
     // Flags of other kernels.
-    /// `queries`: the query is the product, not a multiple of the token.
+    /// `queries`, `exclude`: the query, or the value, is the product, not a multiple of the token.
     DENSE: u32 = 1;
     /// `noise`: one field for all tokens.
     COMMON: u32 = 1;

@@ -202,6 +202,7 @@ impl RealGpu {
             for (h, head) in stage.heads.iter().enumerate() {
                 self.attend(&job, step, stage, head, h, s).await?;
             }
+            self.exclude(&job, step, stage, source).await?;
             self.perceive(&job, step, source).await?;
             if let Some(length) = stage.length {
                 self.push(&kernels::LENGTHEN, Job { radius: length as f32, ..job }, &[]).await?;

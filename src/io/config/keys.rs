@@ -83,7 +83,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 26] = [
+pub(super) const PARAMETERS: [Key; 27] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
@@ -97,6 +97,7 @@ pub(super) const PARAMETERS: [Key; 26] = [
     ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
     ("k", "as q", "[[1, 0], [0, 1]]"),
     ("v", "V, applied to the average of the tokens", "\"identity\""),
+    ("exclusive", "takes from a row's output what lies along the value of its own token", "false"),
     ("p", "P, applied to the difference from the token", "\"identity\""),
     ("w", "W of the ellipsoid", "\"identity\""),
     ("heads", "heads of the ellipsoid; p and u are the identity unless given", "[{ p = 1, u = 1 }]"),
@@ -118,12 +119,12 @@ pub(super) const PARAMETERS: [Key; 26] = [
 
 /// Every rule with its parameters.
 pub(super) const RULES: [(&str, &[&str]); 8] = [
-    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v"]),
-    ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
+    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v", "exclusive"]),
+    ("hardmax", &["alpha", "gamma", "a", "q", "k", "v", "exclusive"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v"]),
+    ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v", "exclusive"]),
     ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
-    ("ellipsoid", &["w", "heads", "dt", "integrator"]),
+    ("ellipsoid", &["w", "heads", "exclusive", "dt", "integrator"]),
     (
         "sphere",
         &[
@@ -133,6 +134,7 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
             "q",
             "k",
             "v",
+            "exclusive",
             "normalized",
             "origin",
             "normalisation",

@@ -157,7 +157,7 @@ fn sphere(section: &Section<'_>) -> Result<Geometry> {
 
 /// What moves tokens beside attention.
 fn terms(section: &Section<'_>, seed: u64) -> Result<Terms> {
-    let mut terms = Terms::default();
+    let mut terms = Terms { exclusive: section.or("exclusive", false, Field::boolean)?, ..Terms::default() };
     let common = section.or("common", false, Field::boolean)?;
     match (section.get("noise"), section.get("common")) {
         (Some(field), _) => terms.noise = Some(Noise { kappa: field.schedule()?, common, seed }),

@@ -247,6 +247,9 @@ impl Writer {
             let activation = quoted(activation.name());
             self.line("perceptron", format!("{{ omega = {omega:?}, a = {a}, activation = {activation} }}"));
         }
+        if model.terms.exclusive {
+            self.line("exclusive", true);
+        }
         if let Some(noise) = &model.terms.noise {
             self.scalar_line("noise", &noise.kappa);
             self.line("common", noise.common);
