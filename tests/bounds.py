@@ -123,6 +123,9 @@ class Real:
         near = lambda j: j <= last and (w is None or abs(i - j) <= w)
         return [j for j in range(len(self.states[0])) if near(j) and (j != i or self.case["own"])]
 
+    def bias(self, i, j):
+        return self.case["bias"] * ((i - j) / len(self.states[0]))
+
     def keys(self, i):
         return len(self.seen(i))
 
@@ -138,6 +141,7 @@ class Real:
                 (A * eta + 2 * (d + 2) * self.rho * terms) * (X + eta)
                 + q * eta
                 + (d + 4) * self.r * (q + A * eta) * (X + eta)
+                + 8 * self.case["bias"] * self.r
             )
         )
 
@@ -151,7 +155,7 @@ class Real:
         if weights["rule"] != "strip":
             return error
         query = apply(head["scores"], x)
-        largest = max((dot(query, self.keys_at[0][j]) for j in self.seen(i)), default=0.0)
+        largest = max((dot(query, self.keys_at[0][j]) - self.bias(i, j) for j in self.seen(i)), default=0.0)
         c = 4 * (self.d + 4) * self.rho
         terms = length(magnitude(head["scores"], x))
         if self.case["distance"]:
@@ -187,7 +191,7 @@ class Real:
         weights, x, m = self.case["stages"][s]["weights"], self.keys_at[s], self.keys(i)
         beta, a = weights["beta"], {"sparsemax": 2.0, "entmax15": 1.5}[weights["rule"]]
         query = apply(head["scores"], x[i])
-        scores = [dot(query, x[j]) for j in self.seen(i)]
+        scores = [dot(query, x[j]) - self.bias(i, j) for j in self.seen(i)]
         u = [(a - 1) * beta * (v - max(scores)) for v in scores]
         low, high = -1.0, 0.0  # the sum of the weights falls from 1 or more to 0
         for _ in range(200):
@@ -222,7 +226,7 @@ class Real:
             return self.sparse(s, head, i) * R + S + eta, 1.0
         if weights["rule"] == "linear":
             shift = weights["beta"] * self.score(s, head, i)
-            M = weights["beta"] * length(apply(head["scores"], self.keys_at[s][i])) * X
+            M = weights["beta"] * (length(apply(head["scores"], self.keys_at[s][i])) * X + self.case["bias"])
             return (1.01 * shift + 8 * self.rho * M) * mu + M * (S + eta), M
         V, spread, slope, most = self.variation(s, head, i)
         if weights["rule"] == "softmax":

@@ -175,7 +175,8 @@ class System:
         score = lambda y: dot(query, y)
         if self.model.get("scores", "inner") == "distance":
             score = lambda y: -dot(add(x[i], -1, y), add(x[i], -1, y)) / 2
-        w = self.weights([score(x[j]) for j in seen], i, query, x[i], step, t)
+        bias = self.model.get("bias", 0)
+        w = self.weights([score(x[j]) - bias * (i - j) / len(x) for j in seen], i, query, x[i], step, t)
         return [sum(v * points[j][k] for v, j in zip(w, seen)) for k in range(self.d)]
 
     def output(self, x, i, step, t):

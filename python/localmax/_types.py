@@ -45,6 +45,7 @@ class Keywords(TypedDict, total=False):
     epsilon: Schedule
     strip: str
     beta: Schedule
+    bias: float
     weights: str
     omit: float
     a: Matrix

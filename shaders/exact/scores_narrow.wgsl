@@ -34,7 +34,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let end = visible(first_row + ROWS - 1u);
     let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
     // Supertiles before this one, too.
-    let begun_tile = clamp(first_seen(first_row) / SUPERTILE, first_tile, seen_tile);
+    let begun_tile = clamp(first_visible(first_row) / SUPERTILE, first_tile, seen_tile);
     // EACH f: FOURS
     let row$f = vec4u(first_row + lane) + (vec4u(0u, 1u, 2u, 3u) + 4u * $f) * LANES;
     let at$f = (min(row$f, vec4u(job.row_end - 1u)) - job.row_base) * QUADS;

@@ -41,7 +41,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let end = visible(min(first_row + SIDE, job.row_end) - 1u);
     let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
     // Supertiles before this one, too.
-    let begun_tile = clamp(first_seen(first_row) / SUPERTILE, first_tile, seen_tile);
+    let begun_tile = clamp(first_visible(first_row) / SUPERTILE, first_tile, seen_tile);
     // Past the last key of the window, or that these rows see, it is met again.
     let last_key = min(end, job.tile_end * SUPERTILE) - 1u;
     let row = first_row + lane;
@@ -117,7 +117,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let end$r = visible(token$r);
             // EACH c: 8
             let key$r_$c = first + my_key + $c * ACROSS;
-            s$r_$c = select(LOWEST, s$r_$c, (key$r_$c < end$r) & sees(token$r, key$r_$c));
+            s$r_$c = select(LOWEST, s$r_$c, (key$r_$c < end$r) & may_see(token$r, key$r_$c));
             // END
             // END
         } else if job.causal == 1u && first + SUPERTILE > first_row + 1u {

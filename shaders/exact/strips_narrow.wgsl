@@ -47,7 +47,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let keys = list_keys(row, batch, blocks, cut.low, lane);
             for (var i = lane; i < keys; i += ROW_LANES) {
                 let key = listed_key(i);
-                if key >= last || (RANGED && !sees(row, key)) {
+                if key >= last || (RANGED && !may_see(row, key)) {
                     continue;
                 }
                 let found = verdict(cut, row, key);

@@ -27,7 +27,7 @@ fn means(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         }
         value = keys[(key - job.key_base) * job.d + k];
     } else {
-        let first = line * job.chunks + first_seen(row) / CHUNK;
+        let first = line * job.chunks + first_visible(row) / CHUNK;
         let end = line * job.chunks + (visible(row) + CHUNK - 1u) / CHUNK;
         var sum = vec2f(0.0);
         for (var at = first; at < end; at++) {

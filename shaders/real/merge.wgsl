@@ -14,7 +14,7 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let seen = visible(row);
     let line = (row - job.slice_first) * job.chunks;
-    let first = line + first_seen(row) / CHUNK;
+    let first = line + first_visible(row) / CHUNK;
     let end = line + (seen + CHUNK - 1u) / CHUNK;
     var record = rows[row - job.slice_first];
     var most = LOWEST;

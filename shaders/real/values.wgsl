@@ -29,7 +29,7 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         return;
     }
     // Keys before this one have no weights in the rows at hand.
-    let begun = select(first, first_seen(first_row) / LANES * LANES, RANGED);
+    let begun = select(first, first_visible(first_row) / LANES * LANES, RANGED);
     if RANGED && first + CHUNK <= begun {
         return;
     }

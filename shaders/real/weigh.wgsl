@@ -27,14 +27,14 @@ fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     var ended = min(first + CHUNK, job.key_end);
     if RANGED {
         let beside = row - (row - job.row_first) % TILE;
-        begun = clamp(first_seen(beside) / LANES * LANES, first, ended);
+        begun = clamp(first_visible(beside) / LANES * LANES, first, ended);
         ended = clamp(visible(min(beside + TILE, job.row_end) - 1u), begun, ended);
     }
     var most = LOWEST;
     var argmax = NOBODY;
     for (var key = begun + lane; key < end; key += LANES) {
         let s = scores[line + key];
-        if s > most && (!RANGED || sees(row, key)) {
+        if s > most && (!RANGED || may_see(row, key)) {
             most = s;
             argmax = key;
         }
@@ -66,7 +66,7 @@ fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     var mass = 0.0;
     for (var key = begun + lane; key < ended; key += LANES) {
         var weight = 0.0;
-        if key < end && (!RANGED || sees(row, key)) {
+        if key < end && (!RANGED || may_see(row, key)) {
             let s = scores[line + key];
             if job.mode == STRIP {
                 weight = select(0.0, 1.0, s >= record.limit || key == record.key);

@@ -42,10 +42,10 @@ fn over_lanes(value: vec3f, lane: u32) -> vec3f {
 fn over_keys(record: Row, row: u32, line: u32, end: f32, lane: u32) -> vec3f {
     let seen = visible(row);
     var total = vec3f(0.0);
-    for (var first = first_seen(row) / (16u * LANES) * (16u * LANES) + lane; first < seen; first += 16u * LANES) {
+    for (var first = first_visible(row) / (16u * LANES) * (16u * LANES) + lane; first < seen; first += 16u * LANES) {
         var part = vec3f(0.0);
         for (var key = first; key < min(first + 16u * LANES, seen); key += LANES) {
-            if !RANGED || sees(row, key) {
+            if !RANGED || may_see(row, key) {
                 part += above(level(record, scores[line + key]), end);
             }
         }
@@ -65,9 +65,9 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     var record = rows[row - job.slice_first];
     var most = LOWEST;
     var argmax = NOBODY;
-    for (var key = first_seen(row) / LANES * LANES + lane; key < seen; key += LANES) {
+    for (var key = first_visible(row) / LANES * LANES + lane; key < seen; key += LANES) {
         let s = scores[line + key];
-        if s > most && (!RANGED || sees(row, key)) {
+        if s > most && (!RANGED || may_see(row, key)) {
             most = s;
             argmax = key;
         }
@@ -111,12 +111,12 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     var ended = job.key_end;
     if RANGED {
         let beside = row - (row - job.row_first) % TILE;
-        begun = first_seen(beside) / LANES * LANES;
+        begun = first_visible(beside) / LANES * LANES;
         ended = visible(min(beside + TILE, job.row_end) - 1u);
     }
     for (var key = begun + lane; key < ended; key += LANES) {
         var weight = 0.0;
-        if key < seen && (!RANGED || sees(row, key)) {
+        if key < seen && (!RANGED || may_see(row, key)) {
             weight = scores[line + key];
             if sparse {
                 weight = above(level(record, weight), end).z;
@@ -127,7 +127,7 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         scores[line + key] = weight;
     }
     let first = (row - job.slice_first) * job.chunks;
-    for (var chunk = first_seen(row) / CHUNK + lane; chunk < (seen + CHUNK - 1u) / CHUNK; chunk += LANES) {
+    for (var chunk = first_visible(row) / CHUNK + lane; chunk < (seen + CHUNK - 1u) / CHUNK; chunk += LANES) {
         partials[first + chunk].reference = 1.0;
     }
     if lane == 0u {

@@ -191,25 +191,28 @@ impl Span {
     }
 }
 
-/// What a pair of a row and a key is to a kernel; the parts branch on the constants DISTANCE and RANGED.
+/// What a pair of a row and a key is to a kernel; the parts branch on the constants DISTANCE, RANGED and BIASED.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Pairs {
     /// Its score.
     pub(crate) scoring: Scoring,
     /// Whether rows see ranges of keys, or not their own.
     pub(crate) ranged: bool,
+    /// Whether scores have a bias.
+    pub(crate) biased: bool,
 }
 
 impl Pairs {
     /// All that a kernel may be made for.
     #[cfg(test)]
     pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
-        Scoring::ALL.iter().flat_map(|&(scoring, _)| [false, true].map(|ranged| Self { scoring, ranged }))
+        let all = |scoring| [false, true].map(|ranged| [false, true].map(|biased| Self { scoring, ranged, biased }));
+        Scoring::ALL.iter().flat_map(move |&(scoring, _)| all(scoring).concat())
     }
 
     /// Those of a system.
     pub(crate) fn of(scoring: Scoring, mask: Mask) -> Self {
-        Self { scoring, ranged: !mask.is_prefix() }
+        Self { scoring, ranged: !mask.is_prefix(), biased: false }
     }
 }
 
@@ -245,7 +248,7 @@ impl Kernel {
             groups,
             of_every_d: false,
             trusted: false,
-            pairs: Pairs { scoring: Scoring::Inner, ranged: false },
+            pairs: Pairs { scoring: Scoring::Inner, ranged: false, biased: false },
             unchecked: false,
             most,
         }
@@ -296,12 +299,12 @@ impl Kernel {
     /// The text of the kernel for a d; for every d, 0.
     pub(crate) fn module<J: Parameters>(&self, d: usize, variant: Variant) -> Module {
         let texts = with_needs(self.part(variant.precision, d), variant, part!("real/opaque"));
-        let Pairs { scoring, ranged } = self.pairs;
+        let Pairs { scoring, ranged, biased } = self.pairs;
         let is_distance = scoring == Scoring::Distance;
         let [distances, products] = [is_distance, !is_distance].map(u32::from);
         let pairs = format!(
             "const DISTANCE: bool = {is_distance};\nconst DISTANCES: u32 = {distances};\n\
-             const PRODUCTS: u32 = {products};\nconst RANGED: bool = {ranged};\n"
+             const PRODUCTS: u32 = {products};\nconst RANGED: bool = {ranged};\nconst BIASED: bool = {biased};\n"
         );
         let prelude = J::prelude(variant.precision, d);
         let mut source = [constants(), report::constants(), pairs, prelude, texts.concat()].concat();

@@ -48,6 +48,7 @@ presets!(
     "perceptron",
     "sphere-causal",
     "causal-centres",
+    "alibi-circle",
     "exclusive",
     "ellipsoid-consensus",
     "clustering-polytope",

@@ -220,6 +220,13 @@ impl Model {
         self
     }
 
+    /// Sets the linear bias of position, λ in `S_ij = <A x_i, x_j> − λ(i − j)/n` (ALiBi); it goes with a causal mask.
+    #[must_use]
+    pub fn bias(mut self, lambda: f64) -> Self {
+        self.terms.bias = lambda;
+        self
+    }
+
     /// Takes from every row's output what lies along its own value (XSA, arXiv 2603.09078); the system runs in real
     /// numbers.
     #[must_use]

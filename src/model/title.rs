@@ -42,6 +42,10 @@ impl Model {
         });
         let Mask { causal, window, own } = self.mask;
         let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
+        let bias = match self.terms.bias {
+            0.0 => String::new(),
+            lambda => format!(", bias λ = {}", num::short(lambda)),
+        };
         let causal = if causal { ", causal" } else { "" };
         let window = window.map_or(String::new(), |w| format!(", window {w}"));
         let own = if own { "" } else { ", without self" };
@@ -50,6 +54,6 @@ impl Model {
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{causal}{window}{own}")
+        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{bias}{causal}{window}{own}")
     }
 }

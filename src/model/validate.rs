@@ -31,6 +31,7 @@ impl Model {
         self.validate_noise()?;
         self.validate_perceptron(d)?;
         self.validate_exclusive()?;
+        self.validate_bias()?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
             Update::Average { .. } => {}
@@ -193,6 +194,32 @@ impl Model {
                 refuse("perceptron", format!("is given but model.normalisation is {name}; it goes with post alone"))
             }
             _ => refuse("perceptron", format!("is given but rule {} has no sphere; leave it out", self.name())),
+        }
+    }
+
+    fn validate_bias(&self) -> Result<()> {
+        let (lambda, name) = (self.terms.bias, self.name());
+        let given = || format!("is {}", num::short(lambda));
+        match (&self.rule, &self.update) {
+            _ if !(lambda.is_finite() && lambda >= 0.0) => {
+                refuse("bias", format!("{}; it must be finite and at least 0", given()))
+            }
+            _ if lambda == 0.0 => Ok(()),
+            _ if self.rule.beta().is_none() => refuse(
+                "bias",
+                format!("{} but rule {name} has no weights that a bias would shift; leave it out", given()),
+            ),
+            (_, Update::Flow { geometry: Geometry::Rescaled | Geometry::Ellipsoid(_), .. }) => {
+                refuse("bias", format!("{} but rule {name} has no β; softmax, markov and sphere take it", given()))
+            }
+            _ if self.scoring == Scoring::Distance => {
+                refuse("bias", format!("{} beside scores = \"distance\"; it goes with inner products", given()))
+            }
+            _ if !self.mask.causal => {
+                let mend = "give causal = true";
+                refuse("bias", format!("{} without a causal mask, where keys would lie on both sides; {mend}", given()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -383,6 +410,20 @@ mod tests {
                 flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).exclusive(),
                 "model.exclusive is true but rule rescaled has no output with a value; leave it out",
             ),
+            (
+                averaging(Rule::Hardmax, gamma("0.5")).causal().bias(1.0),
+                "model.bias is 1 but rule hardmax has no weights",
+            ),
+            (averaging(softmax("1"), gamma("0.5")).bias(1.0), "model.bias is 1 without a causal mask"),
+            (
+                averaging(softmax("1"), gamma("0.5")).causal().bias(-1.0),
+                "model.bias is -1; it must be finite and at least 0",
+            ),
+            (
+                averaging(softmax("1"), gamma("0.5")).causal().distances().bias(1.0),
+                "model.bias is 1 beside scores = \"distance\"",
+            ),
+            (ellipsoid(Matrix::Identity).causal().bias(1.0), "model.bias is 1 but rule ellipsoid has no β"),
             (several.exclusive(), "model.exclusive is true but there are 2 heads; it goes with the value of one"),
         ] {
             let error = model.validate(2, 10).unwrap_err().to_string();

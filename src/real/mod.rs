@@ -170,6 +170,8 @@ pub struct Step {
     pub noise: Option<Noise>,
     /// Σ_k ω_k σ(<a_k, x>) a_k, added to outputs.
     pub perceptron: Option<Perceptron>,
+    /// λ: scores are less by λ(i − j)/n.
+    pub bias: f64,
     /// True if outputs lose what lies along the row's own value, V_1 x_i.
     pub exclusive: bool,
     /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
@@ -222,8 +224,8 @@ impl Steps {
         };
         let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
         let (mask, scoring, omit) = (model.mask, model.scoring, model.omit);
-        let exclusive = model.terms.exclusive;
-        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, exclusive, directions })
+        let (exclusive, bias) = (model.terms.exclusive, model.terms.bias);
+        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions })
     }
 
     fn scheme(&self) -> Option<&Scheme> {

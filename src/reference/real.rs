@@ -87,7 +87,10 @@ impl State {
         }
         let above = |x: &[f64]| num::exponent_above(num::largest_magnitude(x));
         let exponents = match step.scoring {
-            Scoring::Inner => [above(&head.scores.apply(self.row(i))), above(&self.x)],
+            Scoring::Inner => {
+                let of_bias = num::exponent_above(step.bias) - above(&self.x);
+                [above(&head.scores.apply(self.row(i))).max(of_bias), above(&self.x)]
+            }
             // A difference may be twice as large.
             Scoring::Distance => [above(&self.x) + 1; 2],
         };
@@ -97,9 +100,13 @@ impl State {
     /// The scores over two powers of two, of queries and of keys.
     fn scores_over(&self, step: &Step, head: &Head, i: usize, [of_query, of_keys]: [i32; 2]) -> Scores {
         let query: Vec<f64> = head.scores.apply(self.row(i)).iter().map(|&q| num::scale(q, -of_query)).collect();
-        let score = |j| -> f64 {
+        let score = |j: usize| -> f64 {
             let pairs = query.iter().zip(self.row(j)).map(|(&q, &x)| (q, num::scale(x, -of_keys)));
             match step.scoring {
+                Scoring::Inner if step.bias > 0.0 => {
+                    let bias = step.bias * ((i as f64 - j as f64) / self.n as f64);
+                    pairs.map(|(q, x)| q * x).sum::<f64>() - num::scale(bias, -of_query - of_keys)
+                }
                 Scoring::Inner => pairs.map(|(q, x)| q * x).sum(),
                 Scoring::Distance => -0.5 * pairs.map(|(q, x)| (q - x) * (q - x)).sum::<f64>(),
             }

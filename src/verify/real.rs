@@ -4,12 +4,14 @@
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU), ε = 2^-53 that of the reference. On a GPU both are 2^-23: WGSL and Vulkan let a device round
 //! to either neighbour. X = max|x_j|, R = max|x_j − centre|,
-//! q = |A x_i|, m the number of keys seen (where it is 0, y_i is 0 and off by nothing), |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
-//! are (0 at the first stage), T the number of terms that follow one another in a sum in the stored width: 128 on the CPU,
-//! where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144 with its lanes.
+//! q = |A x_i|, m the number of keys seen (0: y_i is 0 and off by nothing), |·| of a matrix its Frobenius norm, η a bound of
+//! how far apart the two states already are (0 at the first stage), T the number of terms that follow one another in a sum in
+//! the stored width: 128 on the CPU, where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144
+//! with its lanes.
 //!
 //! * **Scores.** Query and key are rounded once, the inner product has d terms:
 //!   Δ = 1.01·[(|A|η + 2(d+2)ρ·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
+//!   A bias, at most λ, is rounded, taken away in one more rounding, and the rounding of both: Δ grows by 8.08λr.
 //!   By distance, which only averages have, states are equal and stored, a difference rounds once, its
 //!   square and the sum d + 1 times, all terms of one sign: Δ = 0 and a score is off by a share σ =
 //!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products. Where rows do
@@ -33,7 +35,7 @@
 //!   positive and sum to 1, τ is off by (a − 1)Λ + σ, and a key may be weighed or not within ν = 2(a − 1)Λ + 2σ of τ. With
 //!   k = |{j : u_j > τ − ν}|, V = min(2, 1.01(2Λk + 4σ)) for sparsemax, whose weights are off by 2Λ each, and
 //!   min(2, 1.01(2Λ√k + 4σ)) for entmax, as squares of numbers that are off by Λ and sum to at most √k. E = VR + S + η.
-//! * **Linear.** Weights sum to at most M = βqX and are off by βΔ in all: E = (1.01βΔ + 8ρM)μ + M(S + η).
+//! * **Linear.** Weights sum to at most M = β(qX + λ) and are off by βΔ in all: E = (1.01βΔ + 8ρM)μ + M(S + η).
 //! * **Choices.** A strip's entry may flip within 2Δ + (3r + 2σ)·(|max| + δs_i) + δ·(error of s_i) of the
 //!   threshold, where, c = 4(d+4)ρ and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i
 //!   where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it is √<Ax_i, x_i>; a maximiser
@@ -187,7 +189,8 @@ impl<'a> RealBounds<'a> {
         bounded(
             1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
                 + q * apart
-                + (d + 4.0) * self.by.width * (q + a * apart) * reach),
+                + (d + 4.0) * self.by.width * (q + a * apart) * reach
+                + 8.0 * self.step.bias * self.by.width),
         )
     }
 
@@ -281,7 +284,8 @@ impl<'a> RealBounds<'a> {
             }
             Weights::Linear { beta, .. } => {
                 let error = beta * self.score(s, head, i);
-                let mass = beta * length(&head.scores.apply(self.keys[s].row(i))) * largest;
+                let top = length(&head.scores.apply(self.keys[s].row(i))) * largest + self.step.bias;
+                let mass = beta * top;
                 Mean { error: (1.01 * error + 8.0 * self.by.rows * mass) * reach + mass * (sums * reach + apart), mass }
             }
             Weights::Exponential { beta, origin } => {
@@ -319,7 +323,11 @@ impl<'a> RealBounds<'a> {
         let c = 8.0 * (d + 4.0) * self.by.rows;
         if self.step.exclusive {
             let (own, reach) = (length(&stage.heads[0].values.apply(self.keys[s].row(i))), largest + apart);
-            error += size * (values * (apart + c * reach) / own + c);
+            error += match own {
+                0.0 if size > 0.0 => f64::INFINITY,
+                0.0 => 0.0,
+                own => size * (values * (apart + c * reach) / own + c),
+            };
         }
         if let Some(wanted) = stage.length {
             let wanted = wanted.abs();

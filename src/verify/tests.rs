@@ -171,11 +171,13 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let noisy = matches!(&motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && stages.len() == 1;
     let noise = noisy.then(|| Noise { kappa: 0.5 + draw.below(9) as f64, common: draw.below(2) == 0, seed: 3 });
     let rescaled = matches!(motion, Motion::Flow { geometry: Geometry::Rescaled, .. });
+    let bias = if is_near || !mask.causal { 0.0 } else { [0.0, 0.7][draw.below(2)] };
     let exclusive = heads.len() == 1 && !rescaled && draw.below(3) == 0;
     Step {
         t: 0,
         mask,
         scoring,
+        bias,
         exclusive,
         stages,
         motion,
@@ -248,7 +250,7 @@ fn bounds_in_real_numbers_are_those_derived() {
             "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
             "distance": step.scoring == Scoring::Distance, "causal": step.mask.causal, "window": step.mask.window, "own": step.mask.own, "omit": step.omit, "kappa": step.noise.map(|noise| noise.kappa), "motion": motion, "rows": rows,
             "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
-            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "exclusive": step.exclusive, "length": first.length,
+            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "exclusive": step.exclusive, "bias": step.bias, "length": first.length,
             "outputs": (0..states.len()).map(|s| (0..n).map(|i| bounds.output(s, i)).collect()).collect::<Vec<Vec<f64>>>(),
             "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
         }));

@@ -103,6 +103,8 @@ fn slices(_: &Factory) {
         (10, 3, WINDOW),
         (20, 3, WINDOW),
         (21, 20, Mask::FULL),
+        (22, 3, Mask::CAUSAL),
+        (23, 20, Mask::CAUSAL),
     ] {
         let model = model(rule, 1.0, d, mask);
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");

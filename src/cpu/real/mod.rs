@@ -163,6 +163,7 @@ impl RealCpu {
             t: step.t,
             mask: step.mask,
             scoring: step.scoring,
+            bias: step.bias,
             weights: stage.weights,
             head: &stage.heads[0],
             boxes: None,
@@ -283,7 +284,8 @@ impl RealCpu {
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {
                     let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
-                    let input = StageInput { t, mask, scoring, weights, head, boxes: boxes.as_ref() };
+                    let bias = step.bias;
+                    let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
                     let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                         if is_relative(&step.motion) && !step.exclusive {

@@ -27,6 +27,7 @@ pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
     pub(crate) scoring: Scoring,
+    pub(crate) bias: f64,
     pub(crate) weights: Weights,
     pub(crate) head: &'a Head,
     /// Boxes around the keys, where softmax may leave keys out; rows and keys are then in the order
@@ -45,6 +46,8 @@ pub(crate) struct Worker<W> {
     begun: [usize; LANES],
     visible: [usize; LANES],
     mask: Mask,
+    /// What a place between row and key takes from a score, by lane, where there is a bias.
+    slope: Option<[f64; LANES]>,
     /// The number of keys that are seen, by lane.
     seen: [usize; LANES],
     /// The first tile that any lane sees.
@@ -88,6 +91,7 @@ impl<W: Real> Worker<W> {
             begun: [0; LANES],
             visible: [0; LANES],
             mask: Mask::FULL,
+            slope: None,
             seen: [0; LANES],
             first_tile: 0,
             query: Aligned::new(d * width),
@@ -293,6 +297,9 @@ impl<W: Real> Worker<W> {
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows = rows.to_vec();
         (self.scoring, self.mask) = (input.scoring, input.mask);
+        self.slope = (input.bias > 0.0).then_some([0.0; LANES]);
+        // Scores are scaled as the bias is, where that is larger.
+        let of_bias = num::exponent_above(input.bias) - cloud.exponent;
         let beta = match input.weights {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
             Weights::Strip { .. } | Weights::Argmax | Weights::Sparse { .. } | Weights::Linear { .. } => 0.0,
@@ -302,13 +309,19 @@ impl<W: Real> Worker<W> {
             if l < rows.len() || l == 0 {
                 let query = input.head.scores.apply(cloud.row(i));
                 let exponent = match input.scoring {
-                    Scoring::Inner => num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs()))),
+                    Scoring::Inner => {
+                        let own = num::exponent_above(query.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
+                        if self.slope.is_some() { own.max(of_bias) } else { own }
+                    }
                     Scoring::Distance => cloud.exponent,
                 };
                 for (k, &q) in query.iter().enumerate() {
                     self.query[k * self.width + l] = W::nearest(num::scale(q, -exponent));
                 }
                 self.exponent[l] = exponent + cloud.exponent;
+                if let Some(slope) = &mut self.slope {
+                    slope[l] = num::scale(input.bias, -self.exponent[l]) / cloud.n as f64;
+                }
                 let beta = num::scale(beta, self.exponent[l]);
                 self.beta[l] = W::nearest(beta.min(-W::LEAST.to_f64()));
                 let range = input.mask.range(i, cloud.n);
@@ -323,6 +336,9 @@ impl<W: Real> Worker<W> {
                 (self.begun[l], self.visible[l], self.seen[l]) =
                     (self.begun[l - 1], self.visible[l - 1], self.seen[l - 1]);
                 self.argmax[l] = self.argmax[l - 1];
+                if let Some(slope) = &mut self.slope {
+                    slope[l] = slope[l - 1];
+                }
             }
         }
         self.max.fill(W::LOWEST);
@@ -341,6 +357,17 @@ impl<W: Real> Worker<W> {
         let Self { query, tile: scores, largest, scoring, .. } = self;
         let scores = &mut scores[..self.keys * self.width];
         W::run(self.set, Score { query, keys, d: cloud.d, scoring: *scoring, tile: scores, largest });
+        if let Some(slope) = &self.slope {
+            self.largest.fill(W::LOWEST);
+            for (j, row) in self.tile.chunks_exact_mut(self.width).take(self.keys).enumerate() {
+                for l in 0..self.width {
+                    let i = self.rows[l.min(self.rows.len() - 1)];
+                    let bias = (f64::from(i) - (first + j) as f64) * slope[l];
+                    row[l] = W::nearest(row[l].to_f64() - bias);
+                    self.largest[l] = if row[l] > self.largest[l] { row[l] } else { self.largest[l] };
+                }
+            }
+        }
         let own = |row: &u32| !self.mask.own && (first..first + KEYS).contains(&(*row as usize));
         if self.begun[self.width - 1] <= first && self.visible[0] >= first + KEYS && !self.rows.iter().any(own) {
             return;

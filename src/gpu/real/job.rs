@@ -123,6 +123,12 @@ job! {
     delta_exponent: i32,
     origin: f32,
     origin_exponent: i32,
+    /// λ/n.
+    bias: f32,
+    bias_exponent: i32,
+    /// λ is at most 2 to this.
+    bias_above: i32,
+    unused: u32,
     /// The factor of a matrix.
     factor: f32,
     /// x' = x + gain·k.

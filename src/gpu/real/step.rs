@@ -121,7 +121,7 @@ impl RealGpu {
             let run = leading_run(&rows[at..], count, self.layout.window);
             at += run.len();
             let job = Job { row_first: run.start, row_end: run.end, slice_first: run.start, ..base };
-            let job = self.query(&job, &stage.heads[0], 0, stage.weights).await?;
+            let job = self.query(&job, &stage.heads[0], 0, stage.weights, step.bias).await?;
             if let Weights::Sparse { .. } = stage.weights {
                 self.weigh_whole(&job).await?;
                 masks.extend(self.members_of(&job, 0..self.n).await?);
@@ -216,7 +216,7 @@ impl RealGpu {
 
     /// Scales the tokens of a stage to keys; returns the parameters that its dispatches share.
     async fn prepare(&mut self, step: &Step, stage: u32, source: Name) -> Result<Job> {
-        (self.mask, self.pairs) = (step.mask, Pairs::of(step.scoring, step.mask));
+        (self.mask, self.pairs) = (step.mask, Pairs { biased: step.bias > 0.0, ..Pairs::of(step.scoring, step.mask) });
         let base = Job {
             n: self.n,
             d: self.d,

@@ -83,7 +83,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 27] = [
+pub(super) const PARAMETERS: [Key; 28] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
@@ -97,6 +97,7 @@ pub(super) const PARAMETERS: [Key; 27] = [
     ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
     ("k", "as q", "[[1, 0], [0, 1]]"),
     ("v", "V, applied to the average of the tokens", "\"identity\""),
+    ("bias", "with causal: lambda, by which scores fall with distance in places, lambda*(i-j)/n", "0.0"),
     ("exclusive", "takes from a row's output what lies along the value of its own token", "false"),
     ("p", "P, applied to the difference from the token", "\"identity\""),
     ("w", "W of the ellipsoid", "\"identity\""),
@@ -122,13 +123,14 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
     ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v", "exclusive"]),
     ("hardmax", &["alpha", "gamma", "a", "q", "k", "v", "exclusive"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v", "exclusive"]),
-    ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
+    ("softmax", &["alpha", "gamma", "scores", "beta", "bias", "weights", "omit", "a", "q", "k", "v", "exclusive"]),
+    ("markov", &["alpha", "gamma", "scores", "beta", "bias", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "exclusive", "dt", "integrator"]),
     (
         "sphere",
         &[
             "beta",
+            "bias",
             "weights",
             "omit",
             "q",

@@ -157,7 +157,8 @@ fn sphere(section: &Section<'_>) -> Result<Geometry> {
 
 /// What moves tokens beside attention.
 fn terms(section: &Section<'_>, seed: u64) -> Result<Terms> {
-    let mut terms = Terms { exclusive: section.or("exclusive", false, Field::boolean)?, ..Terms::default() };
+    let bias = section.or("bias", 0.0, Field::number)?;
+    let mut terms = Terms { exclusive: section.or("exclusive", false, Field::boolean)?, bias, ..Terms::default() };
     let common = section.or("common", false, Field::boolean)?;
     match (section.get("noise"), section.get("common")) {
         (Some(field), _) => terms.noise = Some(Noise { kappa: field.schedule()?, common, seed }),

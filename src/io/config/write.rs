@@ -247,6 +247,9 @@ impl Writer {
             let activation = quoted(activation.name());
             self.line("perceptron", format!("{{ omega = {omega:?}, a = {a}, activation = {activation} }}"));
         }
+        if model.terms.bias > 0.0 {
+            self.line("bias", format!("{:?}", model.terms.bias));
+        }
         if model.terms.exclusive {
             self.line("exclusive", true);
         }
