@@ -27,7 +27,7 @@ fn cloud(n: usize, d: usize) -> Tokens {
 
 fn step(delta: f64, grid: Grid, d: usize) -> Step {
     let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score };
-    let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
+    let model = Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Alpha(Schedule::Constant(1.0)));
     Steps::new(&model, grid, d).at(0).expect("a step in its domain")
 }
 

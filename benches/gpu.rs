@@ -54,7 +54,7 @@ fn processor_seconds() -> Option<f64> {
 
 fn measure(device: &Device, arguments: &Arguments, n: usize, d: usize, peak: f64) -> Result<()> {
     let rule = Rule::Localmax { delta: Schedule::Constant(arguments.delta), strip: StripForm::Score };
-    let model = Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
+    let model = Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Alpha(Schedule::Constant(1.0)));
     let precision = if arguments.f64 { Precision::F64 } else { Precision::F32 };
     let cloud = CloudSample::new(Cloud::Gaussian, n, d).tokens(7, precision)?;
     let grid = Grid::of(&cloud, precision);

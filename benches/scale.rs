@@ -23,7 +23,7 @@ fn model(delta: f64) -> Model {
     Model::averaging(
         Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::Score },
         Operator::constant(Matrix::Identity),
-        Mask::Full,
+        Mask::FULL,
         Gain::Alpha(Schedule::Constant(1.0)),
     )
 }

@@ -118,8 +118,16 @@ class Real:
                 reach = max(max(map(length, self.states[s + 1])), max(map(length, tokens)))
                 eta = 1.01 * share * self.case["motion"]["dt"] * max(errors) + 8 * self.rho * reach
 
+    def seen(self, i):
+        w, last = self.case["window"], i if self.case["causal"] else math.inf
+        near = lambda j: j <= last and (w is None or abs(i - j) <= w)
+        return [j for j in range(len(self.states[0])) if near(j) and (j != i or self.case["own"])]
+
+    def bias(self, i, j):
+        return self.case["bias"] * ((i - j) / len(self.states[0]))
+
     def keys(self, i):
-        return i + 1 if self.case["causal"] else len(self.states[0])
+        return len(self.seen(i))
 
     def score(self, s, head, i):
         """Delta."""
@@ -133,6 +141,7 @@ class Real:
                 (A * eta + 2 * (d + 2) * self.rho * terms) * (X + eta)
                 + q * eta
                 + (d + 4) * self.r * (q + A * eta) * (X + eta)
+                + 8 * self.case["bias"] * self.r
             )
         )
 
@@ -146,7 +155,7 @@ class Real:
         if weights["rule"] != "strip":
             return error
         query = apply(head["scores"], x)
-        largest = max(dot(query, self.keys_at[0][j]) for j in range(self.keys(i)))
+        largest = max((dot(query, self.keys_at[0][j]) - self.bias(i, j) for j in self.seen(i)), default=0.0)
         c = 4 * (self.d + 4) * self.rho
         terms = length(magnitude(head["scores"], x))
         if self.case["distance"]:
@@ -168,6 +177,10 @@ class Real:
         beta, m = self.case["stages"][s]["weights"]["beta"], self.keys(i)
         shift = beta * self.score(s, head, i)
         spread = shift + 4 * self.r + 4 * (m / self.terms + 2) * EPSILON + self.lag[0]
+        if self.case["distance"] and not self.case["own"]:
+            x = self.keys_at[s]
+            nearest = min(length([a - b for a, b in zip(x[i], x[j])]) for j in self.seen(i))
+            spread += beta * self.share() * nearest * nearest / 2
         slope = 3.1 * self.r + 3 * EPSILON + self.lag[1] + self.share()
         most = spread + slope * (self.cut + 2 * shift)
         off = 2 * exp(2 * most) * (spread + slope * log(m)) + 2 * m * exp(2 * most - self.cut)
@@ -178,7 +191,7 @@ class Real:
         weights, x, m = self.case["stages"][s]["weights"], self.keys_at[s], self.keys(i)
         beta, a = weights["beta"], {"sparsemax": 2.0, "entmax15": 1.5}[weights["rule"]]
         query = apply(head["scores"], x[i])
-        scores = [dot(query, x[j]) for j in range(m)]
+        scores = [dot(query, x[j]) - self.bias(i, j) for j in self.seen(i)]
         u = [(a - 1) * beta * (v - max(scores)) for v in scores]
         low, high = -1.0, 0.0  # the sum of the weights falls from 1 or more to 0
         for _ in range(200):
@@ -200,6 +213,8 @@ class Real:
     def mean(self, s, head, i):
         """E and M."""
         weights, (X, R, eta), m = self.case["stages"][s]["weights"], self.at[s], self.keys(i)
+        if m == 0:
+            return 0.0, 0.0
         mu = X + eta
         sums = 2.02 * (min(m, self.terms) + 3) * self.r + 2 * (m + m / self.terms + 8) * EPSILON + 16 * self.rho
         S = sums * mu
@@ -211,7 +226,7 @@ class Real:
             return self.sparse(s, head, i) * R + S + eta, 1.0
         if weights["rule"] == "linear":
             shift = weights["beta"] * self.score(s, head, i)
-            M = weights["beta"] * length(apply(head["scores"], self.keys_at[s][i])) * X
+            M = weights["beta"] * (length(apply(head["scores"], self.keys_at[s][i])) * X + self.case["bias"])
             return (1.01 * shift + 8 * self.rho * M) * mu + M * (S + eta), M
         V, spread, slope, most = self.variation(s, head, i)
         if weights["rule"] == "softmax":
@@ -233,6 +248,10 @@ class Real:
             D += V * (2 * X if undecided and undecided[h] else E)
             Y += V * M * X
             values += V
+        c = 8 * (self.d + 4) * self.rho
+        if self.case["exclusive"]:
+            own = length(apply(heads[0]["values"], self.keys_at[s][i]))
+            D += Y * (values * (eta + c * mu) / own + c) if own > 0 else (inf if Y > 0 else 0)
         if self.case["length"] is not None:
             c, wanted, y = 8 * (self.d + 4) * self.rho, abs(self.case["length"]), self.case["outputs"][s][i]
             D = wanted * ((2 * (D + c * (Y + X)) / y if y > 0 else inf) + c)
@@ -291,7 +310,7 @@ def real(case):
             numbers += [bounds.score(s, head, i) for head in stage["heads"]]
         first = case["stages"][0]
         numbers += [bounds.threshold(head, i) for head in first["heads"]]
-        if first["weights"]["rule"] == "drawn":
+        if first["weights"]["rule"] == "drawn" and bounds.keys(i):
             numbers += [bounds.level(head, i) for head in first["heads"]]
         numbers.append(bounds.token(row))
     return numbers

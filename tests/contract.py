@@ -2,7 +2,8 @@
 
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
-   "frank-wolfe"|"distance"|"radius", "gamma": [a value a step], "delta": [a value a step], "causal": false}
+   "frank-wolfe"|"distance"|"radius", "gamma": [a value a step], "delta": [a value a step], "causal": false,
+   "window": null|w, "self": true}
 Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
 """
 
@@ -65,7 +66,15 @@ def run(system):
             q = x
             if matrix is not None:
                 q = [(sum(a * v for a, v in zip(row, x)) + (1 << (b - 1))) >> b for row in matrix]
-            visible = state[: i + 1] if system["causal"] else state
+            places = [j for j in range(n) if j <= i or not system["causal"]]
+            if system.get("window") is not None:
+                places = [j for j in places if abs(i - j) <= system["window"]]
+            if not system.get("self", True):
+                places = [j for j in places if j != i]
+            if not places:
+                following.append(x)
+                continue
+            visible = [state[j] for j in places]
             scores = [sum(a * v for a, v in zip(q, y)) for y in visible]
             if system["strip"] in ("distance", "radius"):
                 scores = [-sum((a - v) ** 2 for a, v in zip(x, y)) for y in visible]

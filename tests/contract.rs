@@ -93,7 +93,7 @@ fn an_independent_program_agrees_to_the_bit() {
                         None if name == "hardmax" => Rule::Hardmax,
                         None => Rule::FrankWolfe,
                     };
-                    let mask = if causal { Mask::Causal } else { Mask::Full };
+                    let mask = if causal { Mask::CAUSAL } else { Mask::FULL };
                     let gain = match form {
                         None if name == "frank-wolfe" => Gain::Gamma(Schedule::Constant(gamma[t])),
                         _ => Gain::Alpha(Schedule::Constant(alpha)),
@@ -143,6 +143,48 @@ fn an_independent_program_agrees_on_distances() {
     }
 }
 
+/// As above, with windows, and rows that do not see themselves: one without keys stays.
+#[test]
+fn an_independent_program_agrees_on_masks() {
+    let steps = 10;
+    for (at, name) in ["score", "width", "hardmax", "frank-wolfe", "radius"].into_iter().enumerate() {
+        for (k, (causal, window, own)) in
+            [(false, Some(1), true), (true, Some(3), false), (false, None, false), (true, None, false)]
+                .into_iter()
+                .enumerate()
+        {
+            let (precision, own) = ([Precision::F32, Precision::F64][(at + k) % 2], own || name == "radius");
+            let mut draw = draws((at * 4 + k) as u64);
+            let (n, d) = (13, 1 + k % 3);
+            let mut value = || if k % 2 == 1 { (draw() * 3.0).round() } else { draw() };
+            let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| value()).collect()).collect();
+            let states: Vec<Vec<Vec<i64>>> = python(
+                "contract.py",
+                &[json!({
+                    "precision": precision.name(), "x0": x0, "matrix": null, "causal": causal, "window": window,
+                    "self": own, "strip": name, "gamma": vec![0.5; steps], "delta": vec![0.4; steps],
+                })],
+            );
+            let form = StripForm::parse(name).unwrap_or(StripForm::Score);
+            let model = match name {
+                "hardmax" => Model::hardmax(),
+                "frank-wolfe" => Model::frank_wolfe(0.5).unwrap(),
+                "radius" => Model::hegselmann_krause(0.4).unwrap(),
+                _ => Model::localmax(0.4).unwrap().strip(form).unwrap(),
+            };
+            let model = Model { mask: Mask { causal, window, own }, ..model.gamma(0.5).unwrap() };
+            let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
+            let grid = Grid::of(&cloud, precision);
+            let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));
+            assert_eq!(states.len(), steps + 1);
+            for (t, want) in states.iter().enumerate() {
+                assert_eq!(state.x, want.concat(), "{precision:?}, {}: state {t}", model.title());
+                state = state.step(&all.at(t as u64).unwrap()).0;
+            }
+        }
+    }
+}
+
 /// Numbers in [−1, 1).
 fn draws(seed: u64) -> impl FnMut() -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -166,7 +208,7 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
                 let delta = Schedule::Constant(0.3);
                 let rule = [Rule::Hardmax, Rule::FrankWolfe, Rule::Localmax { delta, strip }][rule].clone();
                 let gain = Gain::Alpha(Schedule::Constant(10f64.powi(-power)));
-                let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+                let model = Model::averaging(rule, Operator::identity(), Mask::FULL, gain);
                 let least = LeastGain::of(&model, 0..steps).unwrap().unwrap();
                 let asked = least.gamma * cloud.radius() / grid.unit();
                 if let Err(error) = grid.require_steps(&model, 0..steps, cloud.radius()) {
@@ -232,7 +274,7 @@ fn a_norms_have_the_strips_of_the_equations_at_every_scale() {
             let delta = 0.4 * c.sqrt();
             let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: StripForm::ANorm };
             let gain = Gain::Alpha(Schedule::Constant(1.0));
-            let model = Model::averaging(rule, Operator::constant(Matrix::dense(&a).unwrap()), Mask::Full, gain);
+            let model = Model::averaging(rule, Operator::constant(Matrix::dense(&a).unwrap()), Mask::FULL, gain);
             let step = Steps::new(&model, grid, d).at(0).unwrap();
             let spec = localmax::real::Steps::new(&model, d).at(0).unwrap();
             let (state, real) = (State::new(&tokens, grid), reference::real::State::new(&tokens));

@@ -77,7 +77,7 @@ fn hold(name: &str, tokens: &Tokens, precision: Precision, model: &Model, steps:
 
 fn model(rule: Rule, matrix: Matrix) -> Model {
     let gain = Gain::Gamma(Schedule::Constant(0.5));
-    Model::averaging(rule, Operator::constant(matrix), Mask::Full, gain)
+    Model::averaging(rule, Operator::constant(matrix), Mask::FULL, gain)
 }
 
 fn drawn((kind, change): (Cloud, Change), n: usize, d: usize, precision: Precision) -> Tokens {
@@ -148,7 +148,7 @@ fn whole_runs_are_those_of_brute_force() {
                 3 => (Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score }, Matrix::Identity),
                 _ => (Rule::Hardmax, Matrix::Identity),
             };
-            let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, gain.clone());
+            let model = Model::averaging(rule, Operator::constant(matrix), Mask::FULL, gain.clone());
             let mut tokens = drawn(cloud, 600, d, precision);
             if k == 12 {
                 // Every token and its mirror image.

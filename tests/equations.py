@@ -158,21 +158,33 @@ class System:
             total += e[drawn]
         return [float(j == drawn) for j in range(len(s))]
 
+    def seen(self, i, n):
+        """N(i)."""
+        mask, w = self.model.get("mask", "full"), n
+        if isinstance(mask, dict):
+            w = mask["window"]
+        last = i if self.causal or mask == "causal" else i + w
+        return [j for j in range(n) if i - w <= j <= last and (j != i or self.model.get("self", True))]
+
     def mean(self, a, i, x, step, t, points):
         """sum_j w_ij points_j, the scores being <a x_i, x_j>."""
-        seen = range(i + 1) if self.causal else range(len(x))
+        seen = self.seen(i, len(x))
+        if not seen:
+            return [0.0] * self.d
         query = apply(a, x[i])
         score = lambda y: dot(query, y)
         if self.model.get("scores", "inner") == "distance":
             score = lambda y: -dot(add(x[i], -1, y), add(x[i], -1, y)) / 2
-        w = self.weights([score(x[j]) for j in seen], i, query, x[i], step, t)
-        return [sum(w[j] * points[j][k] for j in seen) for k in range(self.d)]
+        bias = self.model.get("bias", 0)
+        w = self.weights([score(x[j]) - bias * (i - j) / len(x) for j in seen], i, query, x[i], step, t)
+        return [sum(v * points[j][k] for v, j in zip(w, seen)) for k in range(self.d)]
 
     def output(self, x, i, step, t):
         """y_i before any projection."""
         if self.rule != "ellipsoid":
             y = self.mean(self.scores(step, t), i, x, step, t, x)
-            y = apply(self.matrix("v", step, t), y)
+            v = self.matrix("v", step, t)
+            y = self.exclusive(apply(v, y), apply(v, x[i]))
             kind = self.model.get("normalisation", "post")
             by = math.sqrt(dot(y, y))
             by = by or 1
@@ -182,7 +194,13 @@ class System:
         for head in self.model["heads"]:
             p, u = (matrix(head.get(key, "identity"), self.d, step, t) for key in "pu")
             y = add(y, 1, apply(u, self.mean(transpose(p), i, x, step, t, x)))
-        return y
+        return self.exclusive(y, apply(u, x[i]))
+
+    def exclusive(self, y, v):
+        """y without what lies along v."""
+        if not self.model.get("exclusive", False) or dot(v, v) == 0:
+            return y
+        return add(y, -dot(y, v) / dot(v, v), v)
 
     def perceived(self, x, y):
         p = self.model.get("perceptron")
@@ -249,7 +267,8 @@ class System:
                 gamma /= 1 + gamma
             p = self.matrix("p", step, step)
             ys = [self.output(x, i, step, step) for i in range(len(x))]
-            return [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+            moved = [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+            return [y if self.seen(i, len(x)) else x[i] for i, y in enumerate(moved)]
         dt = self.model["dt"]
         t = step * dt
         ahead = lambda by, f: [add(token, by, k) for token, k in zip(x, f)]

@@ -92,12 +92,12 @@ fn holds(kinds: &[&str], n: usize, d: usize) {
         let random = Matrix::dense(&rows).expect("square");
         let strip = |delta: f64, strip| Rule::Localmax { delta: Schedule::Constant(delta), strip };
         let systems = [
-            (Rule::Hardmax, Matrix::Identity, Mask::Full),
-            (Rule::Hardmax, random.clone(), Mask::Full),
-            (strip(0.1 * longest * longest, StripForm::Score), Matrix::Identity, Mask::Full),
-            (strip(0.2 * longest, StripForm::Width), random, Mask::Causal),
-            (strip(0.1 * longest, StripForm::ANorm), Matrix::multiple(2.5).expect("a factor"), Mask::Full),
-            (Rule::FrankWolfe, Matrix::Identity, Mask::Causal),
+            (Rule::Hardmax, Matrix::Identity, Mask::FULL),
+            (Rule::Hardmax, random.clone(), Mask::FULL),
+            (strip(0.1 * longest * longest, StripForm::Score), Matrix::Identity, Mask::FULL),
+            (strip(0.2 * longest, StripForm::Width), random, Mask::CAUSAL),
+            (strip(0.1 * longest, StripForm::ANorm), Matrix::multiple(2.5).expect("a factor"), Mask::FULL),
+            (Rule::FrankWolfe, Matrix::Identity, Mask::CAUSAL),
         ];
         for (which, (rule, matrix, mask)) in systems.into_iter().enumerate() {
             let step = Steps::new(&model(rule, matrix, mask), grid, d).at(0).expect("a step");

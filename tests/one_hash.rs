@@ -92,7 +92,7 @@ impl System {
         };
         let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: form.0 };
         let gain = Gain::Alpha(Schedule::Constant(alpha));
-        let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, gain);
+        let model = Model::averaging(rule, Operator::constant(matrix), Mask::FULL, gain);
         let step = Steps::new(&model, grid, d).at(0).expect("a step");
         let name = format!("d{d}_{}_{start}_{}", form.1, precision.name());
         Self { name, d, tokens, grid, step, expected: OnceLock::new() }

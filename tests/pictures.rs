@@ -47,7 +47,7 @@ fn localmax(delta: f64) -> Rule {
 /// Frames and reports of a run on the reference engine, and the strip of one token at one step.
 fn run(x0: &Tokens, rule: Rule, steps: u64, strip: (u64, usize)) -> (Vec<(u64, Tokens)>, Vec<StepReport>, StripView) {
     let gain = Gain::Alpha(Schedule::Constant(0.5));
-    let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+    let model = Model::averaging(rule, Operator::identity(), Mask::FULL, gain);
     let grid = Grid::of(x0, Precision::F64);
     let mut of_steps = Steps::new(&model, grid, x0.d());
     let mut engine = ExactReference::new(x0, grid);

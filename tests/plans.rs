@@ -23,7 +23,7 @@ use localmax::tokens::{Precision, Tokens};
 const EXACT_A_ROW: u64 = 64;
 
 fn model(rule: Rule, gain: f64) -> Model {
-    Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(gain)))
+    Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(gain)))
 }
 
 fn localmax(delta: f64, gain: f64) -> Model {

@@ -67,7 +67,7 @@ fn matrix(d: usize, generic: bool) -> Matrix {
 }
 
 fn case(shape: Shape, d: usize, delta: f64, generic: bool, precision: Precision, mask: Mask) -> Case {
-    let n = if mask == Mask::Causal { n() / 2 } else { n() };
+    let n = if mask == Mask::CAUSAL { n() / 2 } else { n() };
     case_of(n, shape, d, delta, generic, precision, mask)
 }
 
@@ -143,7 +143,7 @@ fn searches_find_what_brute_force_finds() {
                     continue;
                 }
                 let precision = if (k + l + 2 * m) % 3 == 0 { Precision::F64 } else { Precision::F32 };
-                hold(&case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::Full));
+                hold(&case(shape, d, delta, (k + l + m) % 4 == 1, precision, Mask::FULL));
             }
         }
     }
@@ -173,7 +173,7 @@ fn strips_that_rows_share_are_those_of_brute_force() {
             };
             let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip: form };
             let gain = Gain::Alpha(Schedule::Constant(alpha));
-            let model = Model::averaging(rule, Operator::constant(operator), Mask::Full, gain);
+            let model = Model::averaging(rule, Operator::constant(operator), Mask::FULL, gain);
             let step = Steps::new(&model, grid, d).at(0).expect("a step");
             let name = format!("{form:?}, delta = {delta}, {precision:?}");
             let case = Case { name, tokens: grid.snap(&tokens).expect("tokens"), grid, step };
@@ -204,7 +204,7 @@ fn long_and_short_lists_find_what_brute_force_finds() {
                 continue;
             }
             let precision = if (k + l) % 4 == 3 { Precision::F64 } else { Precision::F32 };
-            hold(&case_of(10_000, shape, 2 + (k + l) % 3, delta, l == 1, precision, Mask::Full));
+            hold(&case_of(10_000, shape, 2 + (k + l) % 3, delta, l == 1, precision, Mask::FULL));
         }
     }
 }
@@ -215,7 +215,7 @@ fn causal_searches_find_what_brute_force_finds() {
     for (k, d) in [1, 2, 3, 8, 20].into_iter().enumerate() {
         for (l, shape) in SHAPES.into_iter().enumerate() {
             let precision = if (k + l) % 2 == 0 { Precision::F64 } else { Precision::F32 };
-            hold(&case(shape, d, DELTAS[(k + l) % 5], (k + l) % 3 == 1, precision, Mask::Causal));
+            hold(&case(shape, d, DELTAS[(k + l) % 5], (k + l) % 3 == 1, precision, Mask::CAUSAL));
         }
     }
 }
@@ -224,10 +224,10 @@ fn causal_searches_find_what_brute_force_finds() {
 /// different keys.
 #[test]
 fn a_mask_may_change() {
-    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);
+    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::FULL);
     let (mut brute, mut tree) = (cpu(&case, Plan::Brute), cpu(&case, Plan::Tree));
     for t in 0..6 {
-        let step = Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
+        let step = Step { mask: if t % 3 == 1 { Mask::CAUSAL } else { Mask::FULL }, ..case.step.clone() };
         let rows: Vec<usize> = (0..case.tokens.n()).step_by(7).collect();
         assert_eq!(
             brute.masks(&step.clone().into(), &rows).expect("masks"),
@@ -264,7 +264,7 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
     {
         for (l, shape) in shapes.into_iter().chain([Shape::Duplicated, Shape::Late]).enumerate() {
             for (m, delta) in DELTAS.into_iter().enumerate() {
-                let mask = if (k + l + m) % 3 == 0 { Mask::Causal } else { Mask::Full };
+                let mask = if (k + l + m) % 3 == 0 { Mask::CAUSAL } else { Mask::FULL };
                 let case = case(shape, d, delta, (k + l + m) % 4 == 1, precision, mask);
                 let (mut brute, mut tree) = (cpu(&case, Plan::Brute), tree(&device, &case));
                 for t in 0..3 {
@@ -287,7 +287,7 @@ fn searches_on_a_gpu_find_what_brute_force_finds() {
 /// Whichever plan a device finds faster, and whenever it changes its mind, no bit changes.
 #[test]
 fn a_gpu_may_choose() {
-    let case = case_of(4500, Shape::Of(Cloud::Ball), 3, 0.2, false, Precision::F32, Mask::Full);
+    let case = case_of(4500, Shape::Of(Cloud::Ball), 3, 0.2, false, Precision::F32, Mask::FULL);
     let mut brute = cpu(&case, Plan::Brute);
     let options = gpu::Options { plan: Plan::Auto, ..gpu::Options::default() };
     let mut auto =
@@ -306,10 +306,10 @@ fn a_gpu_may_choose() {
 /// What a device has merged must come apart too.
 #[test]
 fn a_mask_may_change_on_a_gpu() {
-    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::Full);
+    let case = case(Shape::Duplicated, 3, 0.1, false, Precision::F32, Mask::FULL);
     let (mut brute, mut tree) = (cpu(&case, Plan::Brute), tree(&device(), &case));
     let rows: Vec<usize> = (0..case.tokens.n()).step_by(7).collect();
-    let masked = |t| Step { mask: if t % 3 == 1 { Mask::Causal } else { Mask::Full }, ..case.step.clone() };
+    let masked = |t| Step { mask: if t % 3 == 1 { Mask::CAUSAL } else { Mask::FULL }, ..case.step.clone() };
     for t in 0..6 {
         let step = masked(t);
         take(&mut brute, &step);

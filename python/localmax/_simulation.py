@@ -27,8 +27,10 @@ class Strip(NamedTuple):
     ----------
     members : (k,) int64
         Indices of the tokens attended to, ascending, as the engine decides them.
-    scores : (n,) float64
-        The score of every token that it sees, in the square of the tokens' unit.
+    keys : (m,) int64
+        Indices of the tokens that it sees, ascending.
+    scores : (m,) float64
+        The score of each of these, in the square of the tokens' unit.
     threshold, largest : float
         Where the strip ends, and the largest score.
     query : (d,) float64
@@ -38,6 +40,7 @@ class Strip(NamedTuple):
     """
 
     members: NDArray[np.int64]
+    keys: NDArray[np.int64]
     scores: NDArray[np.float64]
     threshold: float
     largest: float
@@ -85,6 +88,7 @@ class Simulation:
 
     def __init__(
         self,
+        /,
         x0: ArrayLike | None = None,
         rule: str | None = None,
         *,

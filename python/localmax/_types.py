@@ -36,6 +36,8 @@ class Keywords(TypedDict, total=False):
     clusters: int
     spread: float
     causal: bool
+    mask: str | dict[str, Any]
+    self: bool
     alpha: Schedule
     gamma: Schedule
     scores: str
@@ -43,12 +45,14 @@ class Keywords(TypedDict, total=False):
     epsilon: Schedule
     strip: str
     beta: Schedule
+    bias: float
     weights: str
     omit: float
     a: Matrix
     q: Matrix
     k: Matrix
     v: Matrix
+    exclusive: bool
     p: Matrix
     w: Matrix
     heads: Sequence[dict[str, Any]]

@@ -102,12 +102,13 @@ impl Simulation {
         self.with(py, |inner| inner.stepper.hash())
     }
 
-    /// The strip of a token: members, scores, threshold, largest score, query and delta.
+    /// The strip of a token: members, keys, scores, threshold, largest score, query and delta.
     fn strip<'py>(&self, py: Python<'py>, token: isize) -> PyResult<Bound<'py, PyDict>> {
         let token = self.row(token)?;
         let strip = self.with(py, |inner| inner.stepper.strip(token))?;
         let found = PyDict::new(py);
         found.set_item("members", indices(strip.members).into_pyarray(py))?;
+        found.set_item("keys", indices(strip.keys).into_pyarray(py))?;
         found.set_item("scores", strip.scores.into_pyarray(py))?;
         found.set_item("threshold", strip.threshold)?;
         found.set_item("largest", strip.max)?;

@@ -17,7 +17,7 @@ fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.low {
             for (var i = 0u; i < 32u; i++) {
                 let key = word * 32u + i;
-                if key < last {
+                if key < last && (!RANGED || may_see(row, key)) {
                     members |= (verdict(cut, row, key) & 1u) << i;
                 }
             }

@@ -10,6 +10,9 @@
 
 const SHARE = select(LANES, 1u, D <= 16u);
 
+// The count of a lane without a row: one of a mask that may leave rows without keys, or below them all.
+const NO_ROW = select(0u, NOBODY, RANGED);
+
 var<workgroup> lane_moved: array<u32, LANES>;
 var<workgroup> lane_count: array<u32, LANES>;
 
@@ -18,14 +21,17 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let row = job.row_first + linear(group, groups) * (LANES / SHARE) + lane / SHARE;
     let real = row < job.row_end;
     var moved = 0u;
-    var count = 0u;
+    var count = NO_ROW;
     if real {
         let at = row - job.row_base;
         count = rows[at].count;
         for (var k = lane % SHARE; k < D; k += SHARE) {
             let x = row_state[at * D + k];
-            let y = mean(sums[(row - job.sums_first) * D + k], count);
-            let next = advanced(x, y, job.gain);
+            var next = x;
+            if !RANGED || count > 0u {
+                let y = mean(sums[(row - job.sums_first) * D + k], count);
+                next = advanced(x, y, job.gain);
+            }
             next_state[at * D + k] = next;
             moved |= select(0u, 1u, differ(next, x));
         }
@@ -39,7 +45,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         var high = 0u;
         var total = vec2u(0u);
         for (var r = 0u; r < LANES; r += SHARE) {
-            if lane_count[r] == 0u {
+            if lane_count[r] == NO_ROW {
                 continue;
             }
             var any_moved = 0u;
@@ -51,7 +57,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             high = max(high, lane_count[r]);
             total = add2(total, vec2u(lane_count[r], 0u));
         }
-        if high != 0u {
+        if select(high != 0u, low != NOBODY, RANGED) {
             report_rows(total_moved, low, high, total);
         }
     }

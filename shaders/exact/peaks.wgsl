@@ -24,7 +24,7 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             let keys = list_keys(row, batch, blocks, cutoff, lane);
             for (var i = lane; i < keys; i += ROW_LANES) {
                 let key = listed_key(i);
-                if key < last && filter_score(row, key) >= cutoff {
+                if key < last && (!RANGED || may_see(row, key)) && filter_score(row, key) >= cutoff {
                     let s = exact_score(row, key);
                     if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
                         best = s;

@@ -33,6 +33,8 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     // Supertiles from here on hold nothing that these rows see.
     let end = visible(first_row + ROWS - 1u);
     let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
+    // Supertiles before this one, too.
+    let begun_tile = clamp(first_visible(first_row) / SUPERTILE, first_tile, seen_tile);
     // EACH f: FOURS
     let row$f = vec4u(first_row + lane) + (vec4u(0u, 1u, 2u, 3u) + 4u * $f) * LANES;
     let at$f = (min(row$f, vec4u(job.row_end - 1u)) - job.row_base) * QUADS;
@@ -48,13 +50,13 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var peak$f = vec4f(LOWEST);
     // END
     var half = 0u;
-    if first_tile < seen_tile {
-        let key = place_of_key(first_tile, lane, end);
+    if begun_tile < seen_tile {
+        let key = place_of_key(begun_tile, lane, end);
         // EACH c: QUADS
         some_keys[$c * SUPERTILE + lane] = key_filter[key + $c];
         // END
     }
-    for (var tile = first_tile; tile < seen_tile; tile++) {
+    for (var tile = begun_tile; tile < seen_tile; tile++) {
         workgroupBarrier();
         let next = place_of_key(min(tile + 1u, seen_tile - 1u), lane, end);
         // EACH c: QUADS
@@ -64,7 +66,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         var most$f = vec4f(LOWEST);
         // END
         let first = tile * SUPERTILE;
-        let masked = job.causal == 1u && first + SUPERTILE > first_row + 1u;
+        let masked = RANGED || (job.causal == 1u && first + SUPERTILE > first_row + 1u);
         // Past the last key it is met again.
         // EACH m: 2
         if masked == ($m == 1) {
@@ -98,7 +100,11 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 // HOSTILE: s$f_$j[r] = moved(exact_score(token, key), error, swing(token, key, 0u));
                 // HOSTILE: }
                 if $m == 1 {
-                    s$f_$j = select(vec4f(LOWEST), s$f_$j, vec4u(first + i + $j) <= row$f);
+                    if RANGED {
+                        s$f_$j = select(vec4f(LOWEST), s$f_$j, which_see(row$f, first + i + $j));
+                    } else {
+                        s$f_$j = select(vec4f(LOWEST), s$f_$j, vec4u(first + i + $j) <= row$f);
+                    }
                 }
                 // END
                 // EACH p: ABREAST/2
@@ -124,6 +130,9 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     // EACH f: FOURS
     // EACH r: 4
     if row$f[$r] < job.row_end {
+        for (var tile = first_tile; tile < begun_tile; tile++) {
+            maxima[maximum_of(row$f[$r], tile)] = LOWEST;
+        }
         for (var tile = seen_tile; tile < last_tile; tile++) {
             maxima[maximum_of(row$f[$r], tile)] = LOWEST;
         }

@@ -40,6 +40,8 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     // Supertiles from here on hold nothing that these rows see.
     let end = visible(min(first_row + SIDE, job.row_end) - 1u);
     let seen_tile = clamp((end + SUPERTILE - 1u) / SUPERTILE, first_tile, last_tile);
+    // Supertiles before this one, too.
+    let begun_tile = clamp(first_visible(first_row) / SUPERTILE, first_tile, seen_tile);
     // Past the last key of the window, or that these rows see, it is met again.
     let last_key = min(end, job.tile_end * SUPERTILE) - 1u;
     let row = first_row + lane;
@@ -53,12 +55,12 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let query_at$i = (min(first_row + lane / DEEP + 16u * $i, job.row_end - 1u) - job.row_base) * QUADS;
     var next_query$i = query_filter[query_at$i + min(load_four, QUADS - 1u)];
     var next_key$i = vec4f();
-    if first_tile < seen_tile {
-        let key = min(first_tile * SUPERTILE + lane / DEEP + 16u * $i, last_key) - job.key_base;
+    if begun_tile < seen_tile {
+        let key = min(begun_tile * SUPERTILE + lane / DEEP + 16u * $i, last_key) - job.key_base;
         next_key$i = key_filter[key * QUADS + min(load_four, QUADS - 1u)];
     }
     // END
-    for (var tile = first_tile; tile < seen_tile; tile++) {
+    for (var tile = begun_tile; tile < seen_tile; tile++) {
         let first = tile * SUPERTILE;
         // EACH r: 8
         // EACH c: 8
@@ -109,7 +111,16 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         // HOSTILE: }
         // END
         // END
-        if job.causal == 1u && first + SUPERTILE > first_row + 1u {
+        if RANGED {
+            // EACH r: 8
+            let token$r = first_row + my_row + $r;
+            let end$r = visible(token$r);
+            // EACH c: 8
+            let key$r_$c = first + my_key + $c * ACROSS;
+            s$r_$c = select(LOWEST, s$r_$c, (key$r_$c < end$r) & may_see(token$r, key$r_$c));
+            // END
+            // END
+        } else if job.causal == 1u && first + SUPERTILE > first_row + 1u {
             // EACH r: 8
             // EACH c: 8
             s$r_$c = select(LOWEST, s$r_$c, first + my_key + $c * ACROSS <= first_row + my_row + $r);
@@ -133,6 +144,9 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
     }
     if row < job.row_end {
+        for (var tile = first_tile; tile < begun_tile; tile++) {
+            maxima[maximum_of(row, tile)] = LOWEST;
+        }
         for (var tile = seen_tile; tile < last_tile; tile++) {
             maxima[maximum_of(row, tile)] = LOWEST;
         }

@@ -25,7 +25,7 @@ fn keep_counts(row: u32, lane: u32) {
 
 fn keep_sum(row: u32, k: u32, sum: Sum) {
     let at = (row - job.sums_first) * D + k;
-    if job.tile_first == 0u {
+    if job.begins == 1u {
         sums[at] = sum;
     } else {
         sums[at] = sum_join(sums[at], sum);

@@ -28,7 +28,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     }
     let cut = cut_of(row);
     var is_dense = false;
-    if DENSE_FROM > 0u && job.width_kind != ARGMAX {
+    if !RANGED && DENSE_FROM > 0u && job.width_kind != ARGMAX {
         is_dense = tiles_in_reach(row, cut.low, lane) * DENSE_FROM > job.tile_end - job.tile_first;
     }
     if lane == 0u {
@@ -47,7 +47,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             let keys = list_keys(row, batch, blocks, cut.low, lane);
             for (var i = lane; i < keys; i += ROW_LANES) {
                 let key = listed_key(i);
-                if key >= last {
+                if key >= last || (RANGED && !may_see(row, key)) {
                     continue;
                 }
                 let found = verdict(cut, row, key);

@@ -30,7 +30,7 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                     let index = first + i * ROW_LANES + lane;
                     if index < keys {
                         let key = listed_key(index);
-                        if key < last {
+                        if key < last && (!RANGED || may_see(row, key)) {
                             let found = verdict(cut, row, key);
                             redone += found >> 1u;
                             members |= (found & 1u) << i;

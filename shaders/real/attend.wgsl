@@ -25,6 +25,10 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let end = min(min(first + CHUNK, job.key_end), visible(min(first_row + ROWS, job.row_end) - 1u));
     let row = vec4u(first_row + lane) + vec4u(0u, 1u, 2u, 3u) * LANES;
     let line = min(row, vec4u(job.row_end - 1u)) - vec4u(job.slice_first);
+    var slope = vec4f(0.0);
+    if BIASED {
+        slope = vec4f(slope_of(rows[line.x]), slope_of(rows[line.y]), slope_of(rows[line.z]), slope_of(rows[line.w]));
+    }
     let beta = vec4f(rows[line.x].beta, rows[line.y].beta, rows[line.z].beta, rows[line.w].beta);
     var q: array<vec4f, D>;
     var total: array<vec4f, D>;
@@ -35,8 +39,9 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var reference = vec4f(LOWEST);
     var most = vec4f(LOWEST);
     var argmax = vec4u(NOBODY);
-    for (var start = first; start < end; start += KEYS) {
-        let masked = start + KEYS > end || (job.causal == 1u && start + KEYS > first_row + 1u);
+    let begun = select(first, max(first, first_visible(first_row) / KEYS * KEYS), RANGED);
+    for (var start = begun; start < end; start += KEYS) {
+        let masked = RANGED || start + KEYS > end || (job.causal == 1u && start + KEYS > first_row + 1u);
         var s: array<vec4f, KEYS>;
         for (var j = 0u; j < KEYS; j++) {
             let at = (min(start + j, end - 1u) - job.key_base) * D;
@@ -51,11 +56,17 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                     score -= (0.5 * between) * between;
                 }
             }
+            if BIASED {
+                score -= slope * (vec4f(row) - vec4f(f32(start + j)));
+            }
             s[j] = opaque4(score);
         }
         if masked {
             for (var j = 0u; j < KEYS; j++) {
-                let seen = (vec4u(start + j) <= row) | vec4<bool>(job.causal == 0u);
+                var seen = (vec4u(start + j) <= row) | vec4<bool>(job.causal == 0u);
+                if RANGED {
+                    seen = which_see(row, start + j);
+                }
                 s[j] = select(vec4f(LOWEST), s[j], seen & vec4<bool>(start + j < end));
             }
         }
@@ -97,7 +108,7 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         }
     }
     for (var r = 0u; r < 4u; r++) {
-        if row[r] < job.row_end && first < visible(row[r]) {
+        if row[r] < job.row_end && first < visible(row[r]) && (!RANGED || first + CHUNK > first_visible(row[r])) {
             let at = line[r] * job.chunks + first / CHUNK;
             partials[at] = Partial(reference[r], mass[r], most[r], argmax[r]);
             for (var k = 0u; k < D; k++) {

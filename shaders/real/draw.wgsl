@@ -38,7 +38,7 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var j = 0u; j < KEYS_A_LANE; j++) {
         let key = first + lane * KEYS_A_LANE + j;
         weight[j] = 0.0;
-        if key < end {
+        if key < end && (!RANGED || may_see(row, key)) {
             let at = (key - job.key_base) * job.d;
             var s = 0.0;
             for (var k = 0u; k < job.d; k++) {
@@ -48,6 +48,9 @@ fn draw(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
                 } else {
                     s += query[line * job.d + k] * keys[at + k];
                 }
+            }
+            if BIASED {
+                s -= slope_of(record) * (f32(row) - f32(key));
             }
             weight[j] = exponential(record.beta * min(s - reference, 0.0));
             mass += weight[j];

@@ -27,15 +27,17 @@ fn means(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         }
         value = keys[(key - job.key_base) * job.d + k];
     } else {
-        let first = line * job.chunks;
-        let end = first + (visible(row) + CHUNK - 1u) / CHUNK;
+        let first = line * job.chunks + first_visible(row) / CHUNK;
+        let end = line * job.chunks + (visible(row) + CHUNK - 1u) / CHUNK;
         var sum = vec2f(0.0);
         for (var at = first; at < end; at++) {
             sum = compensated(sum, partials[at].reference * sums[at * job.d + k]);
         }
         value = (sum.x + sum.y) * rows[line].share;
     }
-    if (job.flags & RELATIVE) != 0u {
+    if RANGED && seen_keys(row) == 0u {
+        value = 0.0;
+    } else if (job.flags & RELATIVE) != 0u {
         value -= own_keys[(row - job.row_base) * job.d + k];
     }
     value *= power(exponent_above(extents[job.stage]));

@@ -13,11 +13,12 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         return;
     }
     let seen = visible(row);
-    let first = (row - job.slice_first) * job.chunks;
-    let end = first + (seen + CHUNK - 1u) / CHUNK;
+    let line = (row - job.slice_first) * job.chunks;
+    let first = line + first_visible(row) / CHUNK;
+    let end = line + (seen + CHUNK - 1u) / CHUNK;
     var record = rows[row - job.slice_first];
     var most = LOWEST;
-    var argmax = 0u;
+    var argmax = select(0u, row, RANGED);
     var reference = LOWEST;
     for (var at = first; at < end; at++) {
         let partial = partials[at];
@@ -27,7 +28,7 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         }
         reference = max(reference, partial.reference);
     }
-    var count = seen;
+    var count = seen_keys(row);
     var mass = vec2f(0.0);
     if job.mode == MAXIMUM {
         record.max = most;
@@ -53,7 +54,7 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         record.share = 1.0 / total;
         if job.mode == SCALE {
             let origin = scaled(job.origin, job.origin_exponent - record.exponent);
-            record.share = exponential_of_any(record.beta * (reference - origin)) / f32(seen);
+            record.share = exponential_of_any(record.beta * (reference - origin)) / f32(count);
         }
         if job.mode == DRAW {
             let bits = philox(vec4u(job.t, row, 0u), job.seed);
@@ -63,9 +64,9 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             var sum = vec2f(0.0);
             for (var at = first; at < end; at++) {
                 let next = compensated(sum, partials[at].mass * partials[at].reference);
-                if partials[at].reference > 0.0 {
+                if partials[at].reference > 0.0 && (!RANGED || partials[at].mass > 0.0) {
                     // Past the last one only by rounding at the very top.
-                    record.chunk = at - first;
+                    record.chunk = at - line;
                     record.level = ((level - sum.x) - sum.y) / partials[at].reference;
                 }
                 if next.x + next.y > level {
@@ -75,6 +76,12 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             }
             count = 1u;
         }
+    }
+    if RANGED && seen_keys(row) == 0u {
+        // It chooses itself, to stay.
+        record.key = row;
+        argmax = row;
+        count = 0u;
     }
     rows[row - job.slice_first] = record;
     if (job.flags & RECORDED) != 0u {

@@ -12,6 +12,9 @@
 @group(1) @binding(6) var<storage, read_write> traces: array<Trace>;
 @group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;
 
+// The count of a lane without a row.
+const NO_ROW = select(0u, NOBODY, RANGED);
+
 var<workgroup> lane_moved: array<u32, LANES>;
 var<workgroup> lane_count: array<u32, LANES>;
 var<workgroup> lane_bad: array<u32, LANES>;
@@ -27,7 +30,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let at = (row - job.row_base) * job.d;
     let line = (row - job.slice_first) * job.d;
     if real && has(DIRECT) {
-        direct(at, line);
+        direct(row, at, line);
     }
     if real && has(ADVANCE) {
         advance(at, line);
@@ -35,7 +38,7 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     if !has(FINISH) {
         return;
     }
-    lane_count[lane] = 0u;
+    lane_count[lane] = NO_ROW;
     if real {
         if has(RETRACT | WEIGHTED) {
             retract(at, line);
@@ -48,7 +51,14 @@ fn moves(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
 }
 
-fn direct(at: u32, line: u32) {
+fn direct(row: u32, at: u32, line: u32) {
+    if RANGED && !has(TANGENT | ROUND | ELLIPSOID) && seen_keys(row) == 0u {
+        // A token without keys stays.
+        for (var k = 0u; k < job.d; k++) {
+            outputs[line + k] = 0.0;
+        }
+        return;
+    }
     var along = 0.0;
     if has(TANGENT) {
         for (var k = 0u; k < job.d; k++) {
@@ -137,7 +147,7 @@ fn report_lanes() {
     var bad = NOBODY;
     var total = vec2u(0u);
     for (var l = 0u; l < LANES; l++) {
-        if lane_count[l] != 0u {
+        if lane_count[l] != NO_ROW {
             moved += lane_moved[l];
             low = min(low, lane_count[l]);
             high = max(high, lane_count[l]);

@@ -26,7 +26,12 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         most = max(most, bitcast<u32>(q) & 0x7fffffffu);
     }
     // Distances need one scale for queries and keys.
-    let own = select(exponent_above(most), 0, DISTANCE);
+    let extent = exponent_above(extents[job.stage]);
+    var own = select(exponent_above(most), 0, DISTANCE);
+    if BIASED {
+        // Scores are scaled as the bias is, where that is larger.
+        own = clamp(max(own, job.bias_above - 2 * extent), -126, 126);
+    }
     var square = 0.0;
     var along = 0.0;
     for (var k = 0u; k < job.d; k++) {
@@ -35,7 +40,6 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         square += q * q;
         along += q * own_keys[start + k];
     }
-    let extent = exponent_above(extents[job.stage]);
     let exponent = own + 2 * extent;
     // delta·s_i, as scores are scaled.
     var width = 0.0;

@@ -1,3 +1,4 @@
+// needs: arithmetic/powers
 // The records of rows, in the order of their words.
 
 // A row of a slice.
@@ -10,6 +11,11 @@ struct Row {
     key: u32,       // the key it chose
     chunk: u32,     // of the key drawn
     level: f32,     // in that chunk
+}
+
+// What a place between row and key takes from the row's scores.
+fn slope_of(record: Row) -> f32 {
+    return scaled(job.bias, job.bias_exponent - record.exponent);
 }
 
 // The partial result of a row in a chunk. Its weights are relative to `reference`; `merge` puts

@@ -1,9 +1,10 @@
-// needs: dispatch
+// needs: dispatch, real/records
 // Scores of 64 rows by 64 keys, 16 coordinates deep through workgroup memory, 8 by 8 a thread.
 
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> query: array<f32>;
 @group(1) @binding(2) var<storage, read_write> scores: array<f32>;
+@group(1) @binding(3) var<storage, read> rows: array<Row>;
 
 const DEPTH = 16u;
 // One more than TILE, so that transposed stores fall on different banks.
@@ -22,7 +23,7 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
     let first = job.key_first + (index % across) * TILE;
     let end = min(min(first + TILE, job.key_end), visible(min(first_row + TILE, job.row_end) - 1u));
-    if end <= first {
+    if end <= first || (RANGED && first + TILE <= first_visible(first_row)) {
         return;
     }
     let my_row = (lane / 8u) * 8u;
@@ -63,8 +64,15 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     for (var r = 0u; r < 8u; r++) {
         let row = first_row + my_row + r;
         let line = (row - job.slice_first) * job.width + first + my_key - job.group_first;
+        var slope = 0.0;
+        if BIASED {
+            slope = slope_of(rows[min(row, job.row_end - 1u) - job.slice_first]);
+        }
         for (var c = 0u; c < 8u; c++) {
             if row < job.row_end && first + my_key + c < end {
+                if BIASED {
+                    s[r][c] -= slope * (f32(row) - f32(first + my_key + c));
+                }
                 scores[line + c] = s[r][c];
             }
         }

@@ -28,10 +28,15 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     if end <= first {
         return;
     }
+    // Keys before this one have no weights in the rows at hand.
+    let begun = select(first, first_visible(first_row) / LANES * LANES, RANGED);
+    if RANGED && first + CHUNK <= begun {
+        return;
+    }
     let my_row = (lane / 8u) * 8u;
     let my_k = (lane % 8u) * 8u;
     var total: array<array<f32, 8>, 8>;
-    for (var start = first; start < end; start += TERMS) {
+    for (var start = max(first, begun / TERMS * TERMS); start < end; start += TERMS) {
         var part: array<array<f32, 8>, 8>;
         for (var deep = start; deep < min(start + TERMS, end); deep += DEPTH) {
             workgroupBarrier();
@@ -40,7 +45,7 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
                 // keys.
                 let j = (i + lane) % DEPTH;
                 let line = min(first_row + (i + lane) / DEPTH, job.row_end - 1u) - job.slice_first;
-                let seen = deep + j < end;
+                let seen = deep + j < end && deep + j >= begun;
                 let key = min(deep + j, end - 1u);
                 some_weights[j * STRIDE + (i + lane) / DEPTH] = select(0.0, weights[line * job.width + key - job.group_first], seen);
                 let row = (i + lane) / TILE;

@@ -22,11 +22,19 @@ fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let record = rows[row - job.slice_first];
     let line = (row - job.slice_first) * job.width - job.group_first;
     let at = (row - job.slice_first) * job.chunks + first / CHUNK;
+    // The keys that it or rows beside it may see; a lane has the same of them in any slices.
+    var begun = first;
+    var ended = min(first + CHUNK, job.key_end);
+    if RANGED {
+        let beside = row - (row - job.row_first) % TILE;
+        begun = clamp(first_visible(beside) / LANES * LANES, first, ended);
+        ended = clamp(visible(min(beside + TILE, job.row_end) - 1u), begun, ended);
+    }
     var most = LOWEST;
     var argmax = NOBODY;
-    for (var key = first + lane; key < end; key += LANES) {
+    for (var key = begun + lane; key < end; key += LANES) {
         let s = scores[line + key];
-        if s > most {
+        if s > most && (!RANGED || may_see(row, key)) {
             most = s;
             argmax = key;
         }
@@ -55,11 +63,10 @@ fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         return;
     }
     // Keys that the row does not see weigh 0, for the rows beside it that do see them.
-    let chunk_end = min(first + CHUNK, job.key_end);
     var mass = 0.0;
-    for (var key = first + lane; key < chunk_end; key += LANES) {
+    for (var key = begun + lane; key < ended; key += LANES) {
         var weight = 0.0;
-        if key < end {
+        if key < end && (!RANGED || may_see(row, key)) {
             let s = scores[line + key];
             if job.mode == STRIP {
                 weight = select(0.0, 1.0, s >= record.limit || key == record.key);

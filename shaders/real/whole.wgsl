@@ -39,12 +39,15 @@ fn over_lanes(value: vec3f, lane: u32) -> vec3f {
 }
 
 // Sums of `above` over the keys of a row, 16 at a time.
-fn over_keys(record: Row, line: u32, seen: u32, end: f32, lane: u32) -> vec3f {
+fn over_keys(record: Row, row: u32, line: u32, end: f32, lane: u32) -> vec3f {
+    let seen = visible(row);
     var total = vec3f(0.0);
-    for (var first = lane; first < seen; first += 16u * LANES) {
+    for (var first = first_visible(row) / (16u * LANES) * (16u * LANES) + lane; first < seen; first += 16u * LANES) {
         var part = vec3f(0.0);
         for (var key = first; key < min(first + 16u * LANES, seen); key += LANES) {
-            part += above(level(record, scores[line + key]), end);
+            if !RANGED || may_see(row, key) {
+                part += above(level(record, scores[line + key]), end);
+            }
         }
         total += part;
     }
@@ -62,9 +65,9 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     var record = rows[row - job.slice_first];
     var most = LOWEST;
     var argmax = NOBODY;
-    for (var key = lane; key < seen; key += LANES) {
+    for (var key = first_visible(row) / LANES * LANES + lane; key < seen; key += LANES) {
         let s = scores[line + key];
-        if s > most {
+        if s > most && (!RANGED || may_see(row, key)) {
             most = s;
             argmax = key;
         }
@@ -89,7 +92,7 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     if sparse {
         // m < 2^32: what exceeds 1, times its slope, is at most 2^64 / 4^48 in the end.
         for (var step = 0u; step < 48u; step++) {
-            let sums = over_keys(record, line, seen, end, lane);
+            let sums = over_keys(record, row, line, end, lane);
             var next = end + (sums.z - 1.0) / sums.x;
             if job.mode == ENTMAX {
                 let root = sqrt(sums.z);
@@ -102,11 +105,18 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             end = next;
         }
     }
-    let sums = over_keys(record, line, seen, end, lane);
+    let sums = over_keys(record, row, line, end, lane);
     // Keys that the row does not see weigh 0, for the rows beside it that do see them.
-    for (var key = lane; key < job.key_end; key += LANES) {
+    var begun = 0u;
+    var ended = job.key_end;
+    if RANGED {
+        let beside = row - (row - job.row_first) % TILE;
+        begun = first_visible(beside) / LANES * LANES;
+        ended = visible(min(beside + TILE, job.row_end) - 1u);
+    }
+    for (var key = begun + lane; key < ended; key += LANES) {
         var weight = 0.0;
-        if key < seen {
+        if key < seen && (!RANGED || may_see(row, key)) {
             weight = scores[line + key];
             if sparse {
                 weight = above(level(record, weight), end).z;
@@ -117,15 +127,19 @@ fn whole(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         scores[line + key] = weight;
     }
     let first = (row - job.slice_first) * job.chunks;
-    for (var chunk = lane; chunk < (seen + CHUNK - 1u) / CHUNK; chunk += LANES) {
+    for (var chunk = first_visible(row) / CHUNK + lane; chunk < (seen + CHUNK - 1u) / CHUNK; chunk += LANES) {
         partials[first + chunk].reference = 1.0;
     }
     if lane == 0u {
-        record.share = record.beta / f32(seen);
-        var count = seen;
+        var count = seen_keys(row);
+        record.share = record.beta / f32(count);
         if sparse {
             record.share = 1.0 / sums.z;
             count = u32(sums.x);
+        }
+        if RANGED && seen_keys(row) == 0u {
+            best_key[0] = row;
+            count = 0u;
         }
         rows[row - job.slice_first] = record;
         if (job.flags & RECORDED) != 0u {

@@ -196,7 +196,7 @@ fn model(name: &str, d: usize, delta: f64) -> Result<Model> {
         }
     };
     let gain = Gain::Alpha(Schedule::Constant(1.0));
-    let mut model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+    let mut model = Model::averaging(rule, Operator::identity(), Mask::FULL, gain);
     if name == "sphere" {
         model.update = Update::Flow { dt: 0.1, integrator: Integrator::EulerRenorm, geometry: Geometry::Sphere };
     }

@@ -77,7 +77,7 @@ pub(super) fn compare(
             let n = sizes.tokens_of_system(d, precision == Precision::F64, peaks);
             tell(&format!("{name}, n = {n}, d = {d}"));
             let gain = Gain::Alpha(Schedule::Constant(0.5));
-            let model = Model::averaging(rule.clone(), Operator::identity(), Mask::Full, gain);
+            let model = Model::averaging(rule.clone(), Operator::identity(), Mask::FULL, gain);
             let system = System::new(name, model, (n, d), Cloud::Clusters, precision)?;
             let mut trajectories = vec![taken("cpu", &on_cpu, Plan::Auto, &system, sizes.steps)];
             trajectories.extend(plans(&system).iter().map(|&plan| taken("card", on_card, plan, &system, sizes.steps)));

@@ -42,7 +42,7 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
         .collect();
     let model = |rule, matrix| {
         let scores = Operator { matrix, factor: Schedule::Constant(1.0) };
-        Model::averaging(rule, scores, Mask::Full, Gain::Alpha(Schedule::Constant(0.5)))
+        Model::averaging(rule, scores, Mask::FULL, Gain::Alpha(Schedule::Constant(0.5)))
     };
     let localmax = |strip| Rule::Localmax { delta: Schedule::Constant(0.3), strip };
     Ok(vec![

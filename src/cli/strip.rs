@@ -105,7 +105,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut simulation = Simulation::from_state(&config.model, grid, shape, engine, 0);
     go_to(&mut simulation, arguments.step)?;
     let now = simulation.tokens()?;
-    let Strip { members, scores, max, threshold, delta, .. } = simulation.strip(token)?;
+    let Strip { members, keys, scores, max, threshold, delta, .. } = simulation.strip(token)?;
+    // Members are keys of the row.
+    let score = |j: &usize| keys.binary_search(j).map_or(f64::NAN, |at| scores[at]);
     let inside = max - threshold;
     let form = config.model.strip_form().name();
     let key = config.model.strip_form().key();
@@ -121,7 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             "max_score": max,
             "threshold": threshold,
             "members": members,
-            "scores": members.iter().map(|&j| scores[j]).collect::<Vec<_>>(),
+            "scores": members.iter().map(score).collect::<Vec<_>>(),
             "engine": simulation.engine().description().engine,
         });
         return Ok(output::print(&format!("{text:#}\n"))?);
@@ -136,8 +138,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         members.len(),
         max,
     );
-    for &j in members.iter().take(SHOWN) {
-        let score = scores[j];
+    for j in members.iter().take(SHOWN) {
+        let score = score(j);
         text += &format!("{j:>7}  {score:>12.6e}  {:>14.6e}\n", max - score);
     }
     if members.len() > SHOWN {

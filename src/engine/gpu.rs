@@ -5,7 +5,7 @@ use pollster::block_on;
 
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
-use crate::engine::plans::only_brute;
+use crate::engine::plans::{compared_by_pairs, only_brute};
 use crate::engine::several::{Part, Several};
 use crate::engine::step::Step;
 use crate::error::{Error, Result};
@@ -64,13 +64,17 @@ fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid)
         return Ok(Box::new(block_on(RealGpu::new(device, tokens, model))?));
     }
     let plain = model.heads.iter().all(|head| head.scores.is_identity());
-    let options = Options { plan, scoring: model.scoring, ..Options::default() };
+    let plan = if model.mask.is_prefix() { plan } else { Plan::Brute };
+    let options = Options { plan, scoring: model.scoring, mask: model.mask, ..Options::default() };
     Ok(Box::new(block_on(ExactGpu::new(device, tokens, grid, !plain, options))?))
 }
 
 /// Checks that the GPU engine has this model at this precision, and this plan for it.
 fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
+        if let Some(given) = compared_by_pairs(model) {
+            return only_brute(plan, &format!("the gpu engine, where model.{given},"));
+        }
         return match plan {
             Plan::Auto | Plan::Brute => ExactGpu::require(plan, d),
             _ if model.scoring == Scoring::Distance => Err(Error::input(format!(
@@ -114,7 +118,8 @@ fn need_on(
     let memory = or_largest(n, |n| {
         if model.is_exact() {
             let matrix = model.heads.iter().any(|head| !head.scores.is_identity());
-            let plan = if model.scoring == Scoring::Distance { Plan::Brute } else { plan };
+            let by_pairs = model.scoring == Scoring::Distance || !model.mask.is_prefix();
+            let plan = if by_pairs { Plan::Brute } else { plan };
             return ExactGpu::memory(plan, (n, d), precision, matrix, adapter);
         }
         let memory = RealLayout::new(n, d, Needs::of(model), &adapter.limits(), adapter.card_memory())?.memory;

@@ -54,6 +54,7 @@ impl Shape {
         let (is_exact, is_inner) = (model.is_exact(), model.scoring == Scoring::Inner);
         let is_parted = is_exact
             && is_inner
+            && model.mask.is_prefix()
             && match plan {
                 Plan::Opened => true,
                 Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,

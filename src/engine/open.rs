@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{Adapter, Device, Wanted, on_gpus};
 use crate::engine::interface::Engine;
-use crate::engine::plans::{cpu_plan, has_thin_strips, reference_plan};
+use crate::engine::plans::{compared_by_pairs, cpu_plan, has_thin_strips, reference_plan};
 use crate::engine::preflight::require_cpu;
 use crate::engine::reference::{ExactReference, RealReference};
 use crate::error::Result;
@@ -105,6 +105,7 @@ pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<
     cpu_plan(plan, model, tokens.d())?;
     require_cpu(tokens, plan)?;
     let near = model.scoring == Scoring::Distance;
+    let plan = if compared_by_pairs(model).is_some() { Plan::Brute } else { plan };
     let options = cpu::Options { plan, thin: has_thin_strips(model), near, ..cpu::Options::default() };
     if model.is_exact() {
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));

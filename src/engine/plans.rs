@@ -14,7 +14,7 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     if !model.is_exact() {
         return only_brute(plan, &format!("the cpu engine's {}", model.name()));
     }
-    if model.scoring == Scoring::Distance {
+    if model.scoring == Scoring::Distance && model.mask.is_prefix() {
         return match plan {
             Plan::Filter | Plan::Norm | Plan::Direction | Plan::Opened => Err(Error::input(format!(
                 "the cpu engine has no plan {:?} where scores are distances; take auto, brute or tree",
@@ -23,9 +23,12 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
             _ => Ok(()),
         };
     }
+    if let Some(given) = compared_by_pairs(model) {
+        return only_brute(plan, &format!("the cpu engine, where model.{given},"));
+    }
     let lacks = if !(2..=3).contains(&d) {
         format!("for tokens in R^{d}, only in R^2 and R^3")
-    } else if model.mask != Mask::Full {
+    } else if model.mask != Mask::FULL {
         "under a causal mask".into()
     } else {
         return Ok(());
@@ -35,6 +38,15 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
             "the cpu engine has no plan \"direction\" {lacks}; take auto, brute, filter, norm or tree"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// The key by which an exact rule has rows that see ranges of keys, or not their own, which no search serves.
+pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
+    match model.mask {
+        mask if mask.is_prefix() || !model.is_exact() => None,
+        Mask { window: Some(w), .. } => Some(format!("mask is {{ window = {w} }}")),
+        _ => Some("self is false".into()),
     }
 }
 

@@ -80,6 +80,7 @@ impl Simulation {
     /// engine on this machine, or not enough memory.
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
+        model.validate_count(tokens.n())?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
         if model.is_exact() {
             grid.require_steps(model, 0..1, tokens.radius())?;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::real;
-use crate::reference::real::State;
+use crate::reference::real::{Scores, State};
 use crate::tokens::Tokens;
 
 /// The keys that one token attends to (first head, first stage). Scores and threshold are those of
@@ -17,7 +17,9 @@ pub struct Strip {
     pub query: Vec<f64>,
     /// Indices of the keys attended to, ascending.
     pub members: Vec<usize>,
-    /// S_ij of every key that the token sees.
+    /// The keys that the token sees, ascending.
+    pub keys: Vec<usize>,
+    /// S_ij of each of them.
     pub scores: Vec<f64>,
     /// The largest score.
     pub max: f64,
@@ -61,10 +63,10 @@ impl StripsAt {
         let (step, state) = (&self.step, &self.state);
         let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
         let members = state.attention(step, stage, head, token).weights.iter().map(|(j, _)| *j).collect();
-        let scores = state.scores(step, head, token);
-        let threshold = state.threshold(stage.weights, head, token, scores.max);
+        let Scores { keys, values: scores, max, .. } = state.scores(step, head, token);
+        let threshold = state.threshold(stage.weights, head, token, max);
         let query = head.scores.apply(state.row(token));
-        Ok(Strip { token, query, members, scores: scores.values, max: scores.max, threshold, delta: self.delta })
+        Ok(Strip { token, query, members, keys, scores, max, threshold, delta: self.delta })
     }
 }
 

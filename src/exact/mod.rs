@@ -24,7 +24,7 @@
 //!    A with δ. Distances: `D = floor(2δ/u²)`, or `D = ceil(ε/u)²` where ε is given. Frank–Wolfe:
 //!    C_i = {the lowest visible j with s_ij = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
-//!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`.
+//!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`. A row that sees no key has no C_i, and stays.
 //!
 //! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay
 //! coincident; a strip of {self} does not move; permuting tokens permutes the result; a follower of

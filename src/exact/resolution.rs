@@ -156,7 +156,7 @@ mod tests {
     use crate::model::{Mask, Operator, Rule};
 
     fn hardmax(gain: Gain) -> Model {
-        Model::averaging(Rule::Hardmax, Operator::identity(), Mask::Full, gain)
+        Model::averaging(Rule::Hardmax, Operator::identity(), Mask::FULL, gain)
     }
 
     fn least(gamma: &str, steps: Range<u64>) -> Option<LeastGain> {

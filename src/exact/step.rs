@@ -170,7 +170,7 @@ mod tests {
         Model::averaging(
             Rule::Localmax { delta: Schedule::Constant(delta), strip },
             Operator::constant(matrix),
-            Mask::Full,
+            Mask::FULL,
             Gain::Alpha(Schedule::Constant(1.0)),
         )
     }

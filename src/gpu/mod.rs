@@ -34,6 +34,7 @@ mod read_back;
 mod real;
 mod report;
 mod resident;
+mod seen;
 mod share;
 mod table;
 mod template;

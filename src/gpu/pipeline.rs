@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::gpu::cache::PipelineCache;
-use crate::model::Scoring;
+use crate::gpu::table::Pairs;
 use crate::tokens::Precision;
 
 /// Kernels by the text they are made from, entry point, precision and d.
 pub(crate) type Pipelines = HashMap<Key, Pipeline>;
-pub(crate) type Key = (&'static str, &'static str, Precision, usize, Scoring);
+pub(crate) type Key = (&'static str, &'static str, Precision, usize, Pairs);
 
 /// A buffer that a kernel binds: the variable's name, and whether the kernel writes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

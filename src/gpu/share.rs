@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::gpu::report::{REPORT_BAD, REPORT_LEAST, REPORT_LIMIT, REPORT_MOST, REPORT_MOVED, counter, fresh, report};
+use crate::model::Mask;
 use crate::outcome::StepReport;
 
 /// The words of a report that stand alone; the others are counters in 64 bits, two words each.
@@ -22,6 +23,11 @@ impl Share {
     pub(crate) fn of(self, n: u32) -> Range<u32> {
         let bound = |index: usize| (u64::from(n) * index as u64 / self.count as u64) as u32;
         bound(self.index)..bound(self.index + 1)
+    }
+
+    /// Its part of n rows under a mask.
+    pub(crate) fn under(self, mask: Mask, n: u32) -> Range<u32> {
+        if mask.causal && mask.window.is_none() { self.of_causal(n) } else { self.of(n) }
     }
 
     /// Its part of n rows of which row i sees i + 1 keys: as many pairs as the others have, up to a row's.

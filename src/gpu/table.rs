@@ -23,7 +23,7 @@ use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::template::unrolled;
 use crate::gpu::wgsl::{Parameters, constants};
-use crate::model::Scoring;
+use crate::model::{Mask, Scoring};
 #[cfg(not(target_family = "wasm"))]
 use crate::threads;
 use crate::tokens::Precision;
@@ -191,6 +191,31 @@ impl Span {
     }
 }
 
+/// What a pair of a row and a key is to a kernel; the parts branch on the constants DISTANCE, RANGED and BIASED.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Pairs {
+    /// Its score.
+    pub(crate) scoring: Scoring,
+    /// Whether rows see ranges of keys, or not their own.
+    pub(crate) ranged: bool,
+    /// Whether scores have a bias.
+    pub(crate) biased: bool,
+}
+
+impl Pairs {
+    /// All that a kernel may be made for.
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
+        let all = |scoring| [false, true].map(|ranged| [false, true].map(|biased| Self { scoring, ranged, biased }));
+        Scoring::ALL.iter().flat_map(move |&(scoring, _)| all(scoring).concat())
+    }
+
+    /// Those of a system.
+    pub(crate) fn of(scoring: Scoring, mask: Mask) -> Self {
+        Self { scoring, ranged: !mask.is_prefix(), biased: false }
+    }
+}
+
 /// The largest d at a precision.
 type Limit = fn(Precision) -> usize;
 
@@ -206,8 +231,7 @@ pub(crate) struct Kernel {
     pub(crate) groups: fn(Span) -> u64,
     pub(crate) of_every_d: bool,
     trusted: bool,
-    /// The score of a pair; the parts branch on the constant DISTANCE.
-    scoring: Scoring,
+    pairs: Pairs,
     unchecked: bool,
     /// The limit of d above which there is no such kernel.
     most: Option<Limit>,
@@ -224,7 +248,7 @@ impl Kernel {
             groups,
             of_every_d: false,
             trusted: false,
-            scoring: Scoring::Inner,
+            pairs: Pairs { scoring: Scoring::Inner, ranged: false, biased: false },
             unchecked: false,
             most,
         }
@@ -245,9 +269,9 @@ impl Kernel {
         Self { trusted: true, ..self }
     }
 
-    /// The kernel for a score of pairs.
-    pub(crate) fn of(self, scoring: Scoring) -> Self {
-        Self { scoring, ..self }
+    /// The kernel for pairs.
+    pub(crate) fn of(self, pairs: Pairs) -> Self {
+        Self { pairs, ..self }
     }
 
     /// Ends at a limit of d.
@@ -275,14 +299,15 @@ impl Kernel {
     /// The text of the kernel for a d; for every d, 0.
     pub(crate) fn module<J: Parameters>(&self, d: usize, variant: Variant) -> Module {
         let texts = with_needs(self.part(variant.precision, d), variant, part!("real/opaque"));
-        let is_distance = self.scoring == Scoring::Distance;
+        let Pairs { scoring, ranged, biased } = self.pairs;
+        let is_distance = scoring == Scoring::Distance;
         let [distances, products] = [is_distance, !is_distance].map(u32::from);
-        let scoring = format!(
+        let pairs = format!(
             "const DISTANCE: bool = {is_distance};\nconst DISTANCES: u32 = {distances};\n\
-             const PRODUCTS: u32 = {products};\n"
+             const PRODUCTS: u32 = {products};\nconst RANGED: bool = {ranged};\nconst BIASED: bool = {biased};\n"
         );
         let prelude = J::prelude(variant.precision, d);
-        let mut source = [constants(), report::constants(), scoring, prelude, texts.concat()].concat();
+        let mut source = [constants(), report::constants(), pairs, prelude, texts.concat()].concat();
         if let Some(share) = variant.hostile {
             source = source.replace(HOSTILE, "") + &format!("const HOSTILE_SHARE: f32 = {share:?};\n");
         }
@@ -303,7 +328,7 @@ impl Kernel {
         d: usize,
     ) -> Result<Pipeline> {
         let d = if self.of_every_d { 0 } else { d };
-        let key = (self.part(precision, d).name, self.entry, precision, d, self.scoring);
+        let key = (self.part(precision, d).name, self.entry, precision, d, self.pairs);
         let variant = Variant { precision, hostile: device.hostile, subgroups: device.has_subgroups };
         device.pipeline(key, || self.module::<J>(d, variant)).await
     }
@@ -365,7 +390,7 @@ pub(crate) fn validate(name: &str, source: &str, subgroups: bool) {
 pub(crate) fn validate_all<J: Parameters>(kernels: &[Kernel], precision: Precision, d: usize) {
     let variants = [(None, false), (Some(0.99), false), (None, true), (Some(0.99), true)];
     let kernels = kernels.iter().filter(|kernel| kernel.is_for(precision, d));
-    let kernels = kernels.flat_map(|kernel| Scoring::ALL.map(|(scoring, _)| kernel.of(scoring)));
+    let kernels = kernels.flat_map(|kernel| Pairs::all().map(|pairs| kernel.of(pairs)));
     for (kernel, (hostile, subgroups)) in kernels.flat_map(|kernel| variants.map(|variant| (kernel, variant))) {
         let variant = Variant { precision, hostile, subgroups };
         let module = kernel.module::<J>(if kernel.of_every_d { 0 } else { d }, variant);

@@ -202,7 +202,36 @@ impl Model {
     /// Lets token i see tokens 0 to i alone.
     #[must_use]
     pub fn causal(mut self) -> Self {
-        self.mask = Mask::Causal;
+        self.mask.causal = true;
+        self
+    }
+
+    /// Lets token i see tokens i − w to i + w alone, w at least 1; none after its own where it is causal.
+    #[must_use]
+    pub fn window(mut self, w: u32) -> Self {
+        self.mask.window = Some(w);
+        self
+    }
+
+    /// Lets no token see itself. One that then sees no token stays where it is.
+    #[must_use]
+    pub fn without_self(mut self) -> Self {
+        self.mask.own = false;
+        self
+    }
+
+    /// Sets the linear bias of position, λ in `S_ij = <A x_i, x_j> − λ(i − j)/n` (ALiBi); it goes with a causal mask.
+    #[must_use]
+    pub fn bias(mut self, lambda: f64) -> Self {
+        self.terms.bias = lambda;
+        self
+    }
+
+    /// Takes from every row's output what lies along its own value (XSA, arXiv 2603.09078); the system runs in real
+    /// numbers.
+    #[must_use]
+    pub fn exclusive(mut self) -> Self {
+        self.terms.exclusive = true;
         self
     }
 
@@ -318,7 +347,7 @@ impl Model {
     }
 
     fn average(rule: Rule) -> Self {
-        Self::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(1.0)))
+        Self::averaging(rule, Operator::identity(), Mask::FULL, Gain::Alpha(Schedule::Constant(1.0)))
     }
 
     fn refuse(&self, key: &str, why: &str) -> Result<Self> {
@@ -328,7 +357,7 @@ impl Model {
 
 fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
+    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
 }
 
 fn one_head() -> Vec<Head> {

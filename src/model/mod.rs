@@ -27,6 +27,7 @@
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod build;
+mod mask;
 mod matrix;
 mod moment;
 mod parts;
@@ -38,9 +39,10 @@ mod terms;
 mod title;
 mod validate;
 
+pub use mask::Mask;
 pub use matrix::Matrix;
 pub use moment::Moment;
-pub use parts::{Gain, Geometry, Head, Integrator, Mask, Operator, Rule, Scores, Scoring, Update};
+pub use parts::{Gain, Geometry, Head, Integrator, Operator, Rule, Scores, Scoring, Update};
 pub use perceptron::{Activation, Perceptron};
 pub use scheme::Scheme;
 pub use sparse::Sparse;
@@ -68,7 +70,7 @@ pub struct Model {
     pub scoring: Scoring,
     /// Scores and values; at least one.
     pub heads: Vec<Head>,
-    /// The keys that a row sees.
+    /// Which keys a row sees.
     pub mask: Mask,
     /// The move of a token towards its row's output.
     pub update: Update,
@@ -109,11 +111,12 @@ impl Model {
     }
 
     /// True if tokens move towards averages of the tokens themselves, so that K(t+1) ⊂ K(t): one
-    /// head, V = I, no P, and weights that sum to 1.
+    /// head, V = I, no P, weights that sum to 1, and nothing taken from the average.
     pub fn stays_in_hull(&self) -> bool {
         matches!(&self.heads[..], [head] if head.values.is_identity())
             && matches!(self.update, Update::Average { preconditioner: None, .. })
             && !matches!(self.rule, Rule::Exponential { .. } | Rule::Linear { .. })
+            && !self.terms.exclusive
     }
 
     /// True if a row averages the tokens of a strip with equal weights: localmax and hardmax.
@@ -126,7 +129,7 @@ impl Model {
     pub fn has_gaps(&self) -> bool {
         let of_directions = matches!(&self.update, Update::Flow { geometry: Geometry::Normalised(scheme), .. }
             if !scheme.keeps_length());
-        self.mask == Mask::Full && self.scoring == Scoring::Inner && !of_directions
+        self.mask == Mask::FULL && self.scoring == Scoring::Inner && !of_directions
     }
 
     /// A of the first head.
@@ -177,14 +180,8 @@ impl Model {
     /// # Errors
     /// β below 0 or not finite.
     pub fn beta_at(&self, at: Moment) -> Result<f64> {
-        match &self.rule {
-            Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe => Ok(f64::INFINITY),
-            Rule::Softmax { beta }
-            | Rule::Exponential { beta, .. }
-            | Rule::Sparse { beta, .. }
-            | Rule::Linear { beta, .. }
-            | Rule::Markov { beta, .. } => checked("beta", beta, at, "finite and at least 0", |b| b >= 0.0),
-        }
+        let Some(beta) = self.rule.beta() else { return Ok(f64::INFINITY) };
+        checked("beta", beta, at, "finite and at least 0", |b| b >= 0.0)
     }
 
     /// The factor of A_h, checked.
@@ -226,15 +223,8 @@ impl Model {
     pub(crate) fn schedules(&self) -> Vec<(String, &Schedule)> {
         let mut all = Vec::new();
         match &self.rule {
-            Rule::Hardmax | Rule::FrankWolfe => {}
             Rule::Localmax { delta, strip } => all.push((format!("model.{}", strip.key()), delta)),
-            Rule::Softmax { beta }
-            | Rule::Exponential { beta, .. }
-            | Rule::Sparse { beta, .. }
-            | Rule::Linear { beta, .. }
-            | Rule::Markov { beta, .. } => {
-                all.push(("model.beta".to_owned(), beta));
-            }
+            rule => all.extend(rule.beta().map(|beta| ("model.beta".to_owned(), beta))),
         }
         if let Update::Average { gain, preconditioner } = &self.update {
             all.push(match gain {

@@ -80,6 +80,18 @@ impl Rule {
         }
     }
 
+    /// β; `None` in the rules that are its limit.
+    pub(crate) fn beta(&self) -> Option<&Schedule> {
+        match self {
+            Self::Localmax { .. } | Self::Hardmax | Self::FrankWolfe => None,
+            Self::Softmax { beta }
+            | Self::Exponential { beta, .. }
+            | Self::Sparse { beta, .. }
+            | Self::Linear { beta, .. }
+            | Self::Markov { beta, .. } => Some(beta),
+        }
+    }
+
     /// The name of the weights in configs, where they are not softmax's.
     pub fn weights(&self) -> Option<&'static str> {
         match self {
@@ -155,25 +167,6 @@ impl Head {
     /// A head scored by the bilinear form `x_iᵀ P x_j` (arXiv 2412.02682), so A = Pᵀ.
     pub fn bilinear(p: &Operator, u: Operator) -> Self {
         Self { scores: Operator { matrix: p.matrix.transpose(), factor: p.factor.clone() }, values: u }
-    }
-}
-
-/// Which keys a row sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mask {
-    /// All n.
-    Full,
-    /// Keys 0..=i for row i.
-    Causal,
-}
-
-impl Mask {
-    /// Number of keys that row i of n sees; they are keys `0..visible`.
-    pub fn visible(self, i: usize, n: usize) -> usize {
-        match self {
-            Self::Full => n,
-            Self::Causal => i + 1,
-        }
     }
 }
 

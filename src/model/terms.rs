@@ -1,11 +1,11 @@
-//! What moves the tokens of a flow beside attention.
+//! What moves tokens beside attention, or is taken from it.
 
 use crate::error::Result;
 use crate::model::moment::{Moment, checked};
 use crate::model::perceptron::Perceptron;
 use crate::schedule::Schedule;
 
-/// The terms of a flow beside attention; none unless given.
+/// The terms beside attention; none unless given.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Terms {
@@ -13,6 +13,12 @@ pub struct Terms {
     pub noise: Option<Noise>,
     /// A perceptron, on the sphere.
     pub perceptron: Option<Perceptron>,
+    /// λ of the linear bias of position under a causal mask, `S_ij = <A x_i, x_j> − λ(i − j)/n` (ALiBi; arXiv
+    /// 2605.09213); finite and at least 0, which is none.
+    pub bias: f64,
+    /// True for exclusive self attention (arXiv 2603.09078): a row's output y loses what lies along the value v = V x_i
+    /// of its own token, `y − <y,v>v/|v|²`. Nothing is lost where v = 0.
+    pub exclusive: bool,
 }
 
 /// White noise of strength √(2/κ) along the sphere (arXiv 2512.01868): a step moves x to

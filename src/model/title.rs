@@ -40,12 +40,20 @@ impl Model {
         let noise = self.terms.noise.as_ref().map_or(String::new(), |noise| {
             format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
         });
-        let causal = if self.mask == Mask::Causal { ", causal" } else { "" };
+        let Mask { causal, window, own } = self.mask;
+        let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
+        let bias = match self.terms.bias {
+            0.0 => String::new(),
+            lambda => format!(", bias λ = {}", num::short(lambda)),
+        };
+        let causal = if causal { ", causal" } else { "" };
+        let window = window.map_or(String::new(), |w| format!(", window {w}"));
+        let own = if own { "" } else { ", without self" };
         let name = match self.name() {
             "frank-wolfe" => "Frank–Wolfe".to_owned(),
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{scheme}{distance}{what}{how}{units}{noise}{causal}")
+        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{bias}{causal}{window}{own}")
     }
 }

@@ -25,10 +25,13 @@ impl Model {
             square(&self.scores_name(h), &head.scores.matrix, d)?;
             square(&self.values_name(h), &head.values.matrix, d)?;
         }
+        self.validate_mask()?;
         self.validate_rule()?;
         self.validate_scoring(d)?;
         self.validate_noise()?;
         self.validate_perceptron(d)?;
+        self.validate_exclusive()?;
+        self.validate_bias()?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
             Update::Average { .. } => {}
@@ -136,6 +139,30 @@ impl Model {
         Ok(())
     }
 
+    fn validate_mask(&self) -> Result<()> {
+        if self.mask.window == Some(0) {
+            let mend = "it must be at least 1, or leave mask out";
+            return refuse("mask.window", format!("is 0, where a token sees itself at most; {mend}"));
+        }
+        let (name, has_ball) = (self.rule.name(), self.rule.beta().is_none());
+        if !self.mask.own && self.scoring == Scoring::Distance && has_ball {
+            let why = format!("scores = \"distance\", where {name} counts from the token itself");
+            return refuse("self", format!("is false beside {why}; leave it out"));
+        }
+        Ok(())
+    }
+
+    /// Checks the mask against the number of tokens.
+    ///
+    /// # Errors
+    /// One token that does not see itself.
+    pub fn validate_count(&self, n: usize) -> Result<()> {
+        if n == 1 && !self.mask.own {
+            return refuse("self", "is false and there is one token, which then sees none; leave it out");
+        }
+        Ok(())
+    }
+
     fn validate_noise(&self) -> Result<()> {
         let Some(noise) = &self.terms.noise else { return Ok(()) };
         match &self.update {
@@ -167,6 +194,48 @@ impl Model {
                 refuse("perceptron", format!("is given but model.normalisation is {name}; it goes with post alone"))
             }
             _ => refuse("perceptron", format!("is given but rule {} has no sphere; leave it out", self.name())),
+        }
+    }
+
+    fn validate_bias(&self) -> Result<()> {
+        let (lambda, name) = (self.terms.bias, self.name());
+        let given = || format!("is {}", num::short(lambda));
+        match (&self.rule, &self.update) {
+            _ if !(lambda.is_finite() && lambda >= 0.0) => {
+                refuse("bias", format!("{}; it must be finite and at least 0", given()))
+            }
+            _ if lambda == 0.0 => Ok(()),
+            _ if self.rule.beta().is_none() => refuse(
+                "bias",
+                format!("{} but rule {name} has no weights that a bias would shift; leave it out", given()),
+            ),
+            (_, Update::Flow { geometry: Geometry::Rescaled | Geometry::Ellipsoid(_), .. }) => {
+                refuse("bias", format!("{} but rule {name} has no β; softmax, markov and sphere take it", given()))
+            }
+            _ if self.scoring == Scoring::Distance => {
+                refuse("bias", format!("{} beside scores = \"distance\"; it goes with inner products", given()))
+            }
+            _ if !self.mask.causal => {
+                let mend = "give causal = true";
+                refuse("bias", format!("{} without a causal mask, where keys would lie on both sides; {mend}", given()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_exclusive(&self) -> Result<()> {
+        let heads = self.heads.len();
+        match (&self.rule, &self.update) {
+            _ if !self.terms.exclusive => Ok(()),
+            _ if heads > 1 => {
+                refuse("exclusive", format!("is true but there are {heads} heads; it goes with the value of one"))
+            }
+            (_, Update::Flow { geometry: Geometry::Rescaled, .. })
+            | (Rule::FrankWolfe | Rule::Markov { .. }, Update::Average { .. }) => {
+                let name = self.name();
+                refuse("exclusive", format!("is true but rule {name} has no output with a value; leave it out"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -264,7 +333,7 @@ mod tests {
     }
 
     fn averaging(rule: Rule, gain: Gain) -> Model {
-        Model::averaging(rule, Operator::identity(), Mask::Full, gain)
+        Model::averaging(rule, Operator::identity(), Mask::FULL, gain)
     }
 
     fn softmax(beta: &str) -> Rule {
@@ -274,7 +343,7 @@ mod tests {
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
         let update = Update::Flow { dt, integrator, geometry };
-        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::Full, update, omit: 0.0, terms: Terms::default() }
+        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {
@@ -300,6 +369,8 @@ mod tests {
         growing.heads[0].values.factor = schedule("1+t");
         let mut empty = sphere(0.1, Integrator::Euler);
         empty.heads.clear();
+        let mut several = ellipsoid(Matrix::Identity);
+        several.heads.push(several.heads[0].clone());
         let mut drawn = averaging(Rule::Markov { beta: schedule("1"), seed: 1 }, gamma("0.5"));
         drawn.heads.push(drawn.heads[0].clone());
         for (model, wanted) in [
@@ -331,6 +402,29 @@ mod tests {
             (growing, "a v that is constant in time"),
             (empty, "model.heads is empty"),
             (drawn, "model.heads has 2 heads; rule markov draws from one"),
+            (
+                averaging(Rule::FrankWolfe, gamma("0.5")).exclusive(),
+                "model.exclusive is true but rule frank-wolfe has no",
+            ),
+            (
+                flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).exclusive(),
+                "model.exclusive is true but rule rescaled has no output with a value; leave it out",
+            ),
+            (
+                averaging(Rule::Hardmax, gamma("0.5")).causal().bias(1.0),
+                "model.bias is 1 but rule hardmax has no weights",
+            ),
+            (averaging(softmax("1"), gamma("0.5")).bias(1.0), "model.bias is 1 without a causal mask"),
+            (
+                averaging(softmax("1"), gamma("0.5")).causal().bias(-1.0),
+                "model.bias is -1; it must be finite and at least 0",
+            ),
+            (
+                averaging(softmax("1"), gamma("0.5")).causal().distances().bias(1.0),
+                "model.bias is 1 beside scores = \"distance\"",
+            ),
+            (ellipsoid(Matrix::Identity).causal().bias(1.0), "model.bias is 1 but rule ellipsoid has no β"),
+            (several.exclusive(), "model.exclusive is true but there are 2 heads; it goes with the value of one"),
         ] {
             let error = model.validate(2, 10).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");

@@ -74,8 +74,8 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
         (Rule::Softmax { .. } | Rule::Exponential { .. }, Update::Flow { geometry: Geometry::Sphere, .. }) => {
             let is_plain = head.scores.is_identity() && head.values.is_identity();
             let beta = model.beta_at(at).ok().filter(|beta| *beta > 0.0);
-            let is_still = model.terms.noise.is_none();
-            let has_energy = is_plain && is_still && model.heads.len() == 1 && model.mask == Mask::Full;
+            let is_still = model.terms.noise.is_none() && !model.terms.exclusive;
+            let has_energy = is_plain && is_still && model.heads.len() == 1 && model.mask == Mask::FULL;
             let beta = beta.filter(|_| has_energy)?;
             match (&model.terms.perceptron, &model.rule) {
                 (None, _) => sphere_energy(cloud, beta, 0.0).value,

@@ -70,7 +70,7 @@ impl Limits {
                 attends: None,
             })
             .collect();
-        let scores = Steps::new(model, d).at(step).ok().filter(|_| model.is_exact() && model.mask == Mask::Full);
+        let scores = Steps::new(model, d).at(step).ok().filter(|_| model.is_exact() && model.mask == Mask::FULL);
         if let Some(a) = scores.as_ref().and_then(|step| Some(&step.stages.first()?.heads.first()?.scores)) {
             let keys =
                 hull.as_ref().map_or_else(|| cloud.points.clone(), |hull| cloud.points.select(&hull.candidates()));

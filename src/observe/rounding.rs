@@ -62,7 +62,7 @@ impl Rounding {
         let unit = grid.unit() * (d as f64).sqrt();
         // A gain that cannot be told is one that forgets nothing.
         let gamma = model.gamma_at(Moment::of_step(step.saturating_sub(1))).unwrap_or(0.0);
-        let strips = Steps::new(model, d).at(step).ok().filter(|_| model.mask == Mask::Full).and_then(|step| {
+        let strips = Steps::new(model, d).at(step).ok().filter(|_| model.mask == Mask::FULL).and_then(|step| {
             let stage = step.stages.first()?;
             let (delta, form) = match stage.weights {
                 Weights::Strip { delta, form } => (delta, form),

@@ -229,7 +229,7 @@ mod tests {
             [[1.0, 1.0], [1.1, -1.0], [-1.2, 0.9], [-1.0, -1.1], [1.05, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]];
         let tokens = Tokens::from_flat(8, 2, rows.concat()).unwrap();
         let measure = |mask| Observer::new(&model(mask), 2, grid(Precision::F64)).measure(0, &tokens);
-        let found = measure(Mask::Full);
+        let found = measure(Mask::FULL);
         assert_eq!((found.distinct, found.radius, found.rise), (5, 1.2, Some(0.0)));
         assert_eq!(found.support[..4], [1.1, 1.2, 1.0, 1.1]);
         // From (1.1, −1) to (−1.2, 0.9).
@@ -240,14 +240,14 @@ mod tests {
         assert!((hull.distance_mean - hull.distance_max / 8.0).abs() < 1e-12);
         let [mean, largest] = found.gap.unwrap();
         assert!((largest - 0.0525).abs() < 1e-12 && mean >= largest / 8.0 - 1e-15, "{hull:?}");
-        assert_eq!(measure(Mask::Causal).gap, None);
+        assert_eq!(measure(Mask::CAUSAL).gap, None);
     }
 
     /// If recalled rows gave another ledger, a resumed run would not write an uninterrupted one's
     /// bytes.
     #[test]
     fn recalled_rows_are_as_good_as_measured_ones() {
-        let model = model(Mask::Full);
+        let model = model(Mask::FULL);
         let states: Vec<Tokens> = (0..6)
             .map(|s| {
                 let x: Vec<f64> = (0..40).map(|i| ((i * i + 3 * s) % 17) as f64 / 17.0 - 0.4).collect();

@@ -6,7 +6,7 @@
 //! to compute, for each stage of a step:
 //!
 //! ```text
-//! S^h_ij = factor·<A_h x_i, x_j>        j < mask.visible(i);  −|x_i − x_j|²/2 where scores are distances
+//! S^h_ij = factor·<A_h x_i, x_j>        j in mask.keys(i);  −|x_i − x_j|²/2 where scores are distances
 //! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
 //! ```
 //!
@@ -178,6 +178,10 @@ pub struct Step {
     pub noise: Option<Noise>,
     /// Σ_k ω_k σ(<a_k, x>) a_k, added to outputs.
     pub perceptron: Option<Perceptron>,
+    /// λ: scores are less by λ(i − j)/n.
+    pub bias: f64,
+    /// True if outputs lose what lies along the row's own value, V_1 x_i.
+    pub exclusive: bool,
     /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
     pub directions: bool,
 }
@@ -228,7 +232,8 @@ impl Steps {
         };
         let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
         let (mask, scoring, omit) = (model.mask, model.scoring, model.omit);
-        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, directions })
+        let (exclusive, bias) = (model.terms.exclusive, model.terms.bias);
+        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions })
     }
 
     fn scheme(&self) -> Option<&Scheme> {
@@ -307,7 +312,7 @@ mod tests {
         let model = Model {
             rule: Rule::Softmax { beta: Schedule::parse("1+t").unwrap() },
             heads: vec![crate::model::Head { scores: Operator::identity(), values: Operator::identity() }],
-            mask: Mask::Full,
+            mask: Mask::FULL,
             update: Update::Flow { dt: 0.5, integrator: Integrator::Rk4, geometry: Geometry::Sphere },
             scoring: Scoring::Inner,
             omit: 0.0,
@@ -325,7 +330,7 @@ mod tests {
         let model = Model::averaging(
             Rule::FrankWolfe,
             Operator { matrix: Matrix::multiple(-1.0).unwrap(), factor: Schedule::parse("t").unwrap() },
-            Mask::Causal,
+            Mask::CAUSAL,
             Gain::Gamma(Schedule::parse("2/(t+2)").unwrap()),
         );
         let step = Steps::new(&model, 1).at(2).unwrap();

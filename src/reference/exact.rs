@@ -22,9 +22,9 @@ pub struct State {
 /// The strip of one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strip {
-    /// m_i.
+    /// m_i; 0 where the row sees no key.
     pub max: i128,
-    /// The lowest index that attains it.
+    /// The lowest index that attains it; i itself where the row sees no key.
     pub argmax: usize,
     /// D_i.
     pub width: i128,
@@ -73,18 +73,19 @@ impl State {
     /// C_i.
     pub fn strip(&self, step: &Step, i: usize) -> Strip {
         let query = self.query(step, i);
-        let visible = step.mask.visible(i, self.n);
-        let (mut max, mut argmax) = (self.score(step, &query, 0), 0);
-        for j in 1..visible {
+        let width = self.width(step, &query, i);
+        let keys: Vec<usize> = step.mask.keys(i, self.n).collect();
+        let Some(&first) = keys.first() else { return Strip { max: 0, argmax: i, width, members: keys } };
+        let (mut max, mut argmax) = (self.score(step, &query, first), first);
+        for &j in &keys {
             let score = self.score(step, &query, j);
             if score > max {
                 (max, argmax) = (score, j);
             }
         }
-        let width = self.width(step, &query, i);
         let members = match step.width {
             StripWidth::Argmax => vec![argmax],
-            _ => (0..visible).filter(|&j| self.score(step, &query, j) >= max - width).collect(),
+            _ => keys.into_iter().filter(|&j| self.score(step, &query, j) >= max - width).collect(),
         };
         Strip { max, argmax, width, members }
     }
@@ -103,8 +104,11 @@ impl State {
         }
     }
 
-    /// X'_i, given C_i.
+    /// X'_i, given C_i: X_i where that is empty.
     pub fn moved(&self, step: &Step, i: usize, members: &[usize]) -> Vec<i64> {
+        if members.is_empty() {
+            return self.row(i).to_vec();
+        }
         (0..self.d)
             .map(|k| {
                 let sum: i128 = members.iter().map(|&j| i128::from(self.row(j)[k])).sum();

@@ -24,11 +24,13 @@ pub struct State {
 /// The scores of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// S_ij for visible j.
+    /// The keys j that the row sees, ascending.
+    pub keys: Vec<usize>,
+    /// S_ij for each of them.
     pub values: Vec<f64>,
-    /// max_j S_ij.
+    /// max_j S_ij; 0 where the row sees no key.
     pub max: f64,
-    /// The lowest index that attains it.
+    /// The lowest key that attains it; i itself where the row sees no key.
     pub argmax: usize,
 }
 
@@ -37,7 +39,7 @@ pub struct Scores {
 pub struct Attention {
     /// The lowest index that attains the maximal score.
     pub argmax: usize,
-    /// Key and weight, keys ascending; keys that the rule leaves out are not listed.
+    /// Key and weight, keys ascending; keys that the rule leaves out are not listed. None where the row sees no key.
     pub weights: Vec<(usize, f64)>,
     /// Divisor of the weights.
     pub total: f64,
@@ -85,7 +87,10 @@ impl State {
         }
         let above = |x: &[f64]| num::exponent_above(num::largest_magnitude(x));
         let exponents = match step.scoring {
-            Scoring::Inner => [above(&head.scores.apply(self.row(i))), above(&self.x)],
+            Scoring::Inner => {
+                let of_bias = num::exponent_above(step.bias) - above(&self.x);
+                [above(&head.scores.apply(self.row(i))).max(of_bias), above(&self.x)]
+            }
             // A difference may be twice as large.
             Scoring::Distance => [above(&self.x) + 1; 2],
         };
@@ -95,21 +100,26 @@ impl State {
     /// The scores over two powers of two, of queries and of keys.
     fn scores_over(&self, step: &Step, head: &Head, i: usize, [of_query, of_keys]: [i32; 2]) -> Scores {
         let query: Vec<f64> = head.scores.apply(self.row(i)).iter().map(|&q| num::scale(q, -of_query)).collect();
-        let score = |j| -> f64 {
+        let score = |j: usize| -> f64 {
             let pairs = query.iter().zip(self.row(j)).map(|(&q, &x)| (q, num::scale(x, -of_keys)));
             match step.scoring {
+                Scoring::Inner if step.bias > 0.0 => {
+                    let bias = step.bias * ((i as f64 - j as f64) / self.n as f64);
+                    pairs.map(|(q, x)| q * x).sum::<f64>() - num::scale(bias, -of_query - of_keys)
+                }
                 Scoring::Inner => pairs.map(|(q, x)| q * x).sum(),
                 Scoring::Distance => -0.5 * pairs.map(|(q, x)| (q - x) * (q - x)).sum::<f64>(),
             }
         };
-        let values: Vec<f64> = (0..step.mask.visible(i, self.n)).map(score).collect();
-        let (mut max, mut argmax) = (values[0], 0);
-        for (j, &score) in values.iter().enumerate() {
+        let keys: Vec<usize> = step.mask.keys(i, self.n).collect();
+        let values: Vec<f64> = keys.iter().copied().map(score).collect();
+        let (mut max, mut argmax) = (values.first().copied().unwrap_or(0.0), keys.first().copied().unwrap_or(i));
+        for (&j, &score) in keys.iter().zip(&values) {
             if score > max {
                 (max, argmax) = (score, j);
             }
         }
-        Scores { values, max, argmax }
+        Scores { keys, values, max, argmax }
     }
 
     /// The score at which row i's strip ends: `max − δ·s_i`, and the maximum itself in rules
@@ -130,15 +140,21 @@ impl State {
 
     /// The weights of row i.
     pub fn attention(&self, step: &Step, stage: &Stage, head: &Head, i: usize) -> Attention {
-        let (Scores { values, max, argmax }, over) = self.held_scores(step, head, i);
+        let (Scores { keys, values, max, argmax }, over) = self.held_scores(step, head, i);
+        if keys.is_empty() {
+            return Attention { argmax, weights: Vec::new(), total: 1.0 };
+        }
         let exponentials = |beta: f64, origin: f64| -> Vec<(usize, f64)> {
-            values.iter().map(|s| libm::exp(beta * (s - origin))).enumerate().collect()
+            keys.iter().copied().zip(values.iter().map(|s| libm::exp(beta * (s - origin)))).collect()
         };
         let held = |beta: f64| num::scale(beta, over).min(f64::MAX);
         match stage.weights {
             Weights::Strip { .. } => {
                 let threshold = max + num::scale(self.threshold(stage.weights, head, i, 0.0), -over);
-                Attention::uniform(argmax, (0..values.len()).filter(|&j| values[j] >= threshold))
+                Attention::uniform(
+                    argmax,
+                    keys.into_iter().zip(values).filter(|(_, s)| *s >= threshold).map(|(j, _)| j),
+                )
             }
             Weights::Argmax => Attention::uniform(argmax, [argmax]),
             Weights::Softmax { beta } => {
@@ -151,14 +167,18 @@ impl State {
             }
             Weights::Sparse { beta, form } => {
                 let (levels, end) = self.levels(step, head, i, beta, form);
-                let weights: Vec<(usize, f64)> =
-                    levels.iter().map(|u| form.weight(u - end)).enumerate().filter(|(_, w)| *w > 0.0).collect();
+                let weights: Vec<(usize, f64)> = keys
+                    .into_iter()
+                    .zip(levels.iter().map(|u| form.weight(u - end)))
+                    .filter(|(_, w)| *w > 0.0)
+                    .collect();
                 Attention { argmax, total: weights.iter().map(|(_, w)| w).sum(), weights }
             }
             Weights::Linear { beta, rectified } => {
                 let least = if rectified { 0.0 } else { f64::NEG_INFINITY };
-                let weights = values.iter().map(|s| (held(beta) * s).max(least)).enumerate().collect();
-                Attention { argmax, total: values.len() as f64, weights }
+                let total = values.len() as f64;
+                let weights = keys.into_iter().zip(values.iter().map(|s| (held(beta) * s).max(least))).collect();
+                Attention { argmax, total, weights }
             }
             Weights::Drawn { beta, seed } => {
                 let weights = exponentials(held(beta), max);
@@ -170,12 +190,12 @@ impl State {
                     cumulative > level
                 });
                 // u < 1 leaves the last sum above the level, but for rounding at the very top.
-                Attention::uniform(argmax, [drawn.map_or(values.len() - 1, |(j, _)| *j)])
+                Attention::uniform(argmax, [drawn.map_or(keys[keys.len() - 1], |(j, _)| *j)])
             }
         }
     }
 
-    /// u_j of row i's sparse weights, and τ.
+    /// u_j of row i's sparse weights, in the order of its keys, and τ.
     pub fn levels(&self, step: &Step, head: &Head, i: usize, beta: f64, form: Sparse) -> (Vec<f64>, f64) {
         let (Scores { values, max, .. }, over) = self.held_scores(step, head, i);
         let beta = num::scale(beta, over).min(f64::MAX);
@@ -191,10 +211,17 @@ impl State {
     }
 
     /// y_i, given the attention of each head.
-    pub fn output(&self, stage: &Stage, attended: &[Attention]) -> Vec<f64> {
+    pub fn output(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let zero = vec![0.0; self.d];
         let heads = stage.heads.iter().zip(attended);
         let mut y = heads.fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))));
+        if step.exclusive {
+            let own = stage.heads[0].values.apply(self.row(i));
+            let square = dot(&own, &own);
+            if square > 0.0 {
+                y = add(&y, -dot(&y, &own) / square, &own);
+            }
+        }
         if let Some(length) = stage.length {
             let norm = dot(&y, &y).sqrt();
             // 0 has no direction and stays.
@@ -209,7 +236,7 @@ impl State {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);
         let output = || {
-            let mut y = self.output(stage, attended);
+            let mut y = self.output(step, stage, i, attended);
             for (omega, a) in step.perceptron.iter().flat_map(|p| p.units(self.d).filter(|(omega, _)| *omega != 0.0)) {
                 let s = dot(a, x);
                 let sigma = match step.perceptron.as_ref().map(|p| p.activation) {
@@ -221,6 +248,9 @@ impl State {
             y
         };
         match &step.motion {
+            // A token without keys stays.
+            Motion::Average { .. } if attended[0].weights.is_empty() => vec![0.0; self.d],
+            Motion::Average { .. } if step.exclusive => add(&output(), -1.0, x),
             Motion::Average { .. } => {
                 // Σ_h V_h(Σ_j w x_j − x) + (Σ_h V_h x − x): without values of its own, the second
                 // part is exactly 0.

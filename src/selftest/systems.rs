@@ -41,7 +41,7 @@ impl System {
         let tokens = model.start(&tokens, precision)?;
         let grid = Grid::of(&tokens, precision);
         let tokens = if model.is_exact() { grid.snap(&tokens)? } else { tokens };
-        let has_tree = model.is_exact() && model.mask == Mask::Full && d <= 16;
+        let has_tree = model.is_exact() && model.mask == Mask::FULL && d <= 16;
         Ok(Self { name: format!("{name}, d = {d}, {}", precision.name()), has_tree, model, tokens, grid })
     }
 }
@@ -73,20 +73,20 @@ pub(super) fn exact() -> Result<Vec<System>> {
     let localmax = |delta, strip| Rule::Localmax { delta: Schedule::Constant(delta), strip };
     let score = |delta, mask| averaging(localmax(delta, StripForm::Score), Matrix::Identity, mask, 0.5);
     let width = |d, delta| {
-        Ok::<_, crate::error::Error>(averaging(localmax(delta, StripForm::Width), dense(d)?, Mask::Full, 1.0))
+        Ok::<_, crate::error::Error>(averaging(localmax(delta, StripForm::Width), dense(d)?, Mask::FULL, 1.0))
     };
     let norm = |d, delta| {
-        Ok::<_, crate::error::Error>(averaging(localmax(delta, StripForm::ANorm), positive(d)?, Mask::Full, 0.25))
+        Ok::<_, crate::error::Error>(averaging(localmax(delta, StripForm::ANorm), positive(d)?, Mask::FULL, 0.25))
     };
-    let hardmax = |matrix| averaging(Rule::Hardmax, matrix, Mask::Full, 1.0);
-    let frank_wolfe = |matrix| averaging(Rule::FrankWolfe, matrix, Mask::Full, 0.5);
+    let hardmax = |matrix| averaging(Rule::Hardmax, matrix, Mask::FULL, 1.0);
+    let frank_wolfe = |matrix| averaging(Rule::FrankWolfe, matrix, Mask::FULL, 0.5);
     let all: [(&str, Model, usize, Cloud, Precision); 17] = [
-        ("localmax, score, normal", score(0.5, Mask::Full), 3, Cloud::Gaussian, F32),
-        ("localmax, score, normal", score(0.5, Mask::Full), 3, Cloud::Gaussian, F64),
-        ("localmax, score, ties", score(0.25, Mask::Full), 2, Cloud::Ties, F32),
-        ("localmax, score, wide", score(4.0, Mask::Full), 1, Cloud::Gaussian, F32),
-        ("localmax, score, causal", score(1.0, Mask::Causal), 4, Cloud::Gaussian, F32),
-        ("localmax, score, clusters", score(0.1, Mask::Full), 64, Cloud::Clusters, F32),
+        ("localmax, score, normal", score(0.5, Mask::FULL), 3, Cloud::Gaussian, F32),
+        ("localmax, score, normal", score(0.5, Mask::FULL), 3, Cloud::Gaussian, F64),
+        ("localmax, score, ties", score(0.25, Mask::FULL), 2, Cloud::Ties, F32),
+        ("localmax, score, wide", score(4.0, Mask::FULL), 1, Cloud::Gaussian, F32),
+        ("localmax, score, causal", score(1.0, Mask::CAUSAL), 4, Cloud::Gaussian, F32),
+        ("localmax, score, clusters", score(0.1, Mask::FULL), 64, Cloud::Clusters, F32),
         ("localmax, width, normal", width(3, 0.3)?, 3, Cloud::Gaussian, F32),
         ("localmax, width, clusters", width(17, 0.3)?, 17, Cloud::Clusters, F32),
         ("localmax, width, ball", width(8, 0.2)?, 8, Cloud::Ball, F64),
@@ -107,7 +107,7 @@ pub(super) fn exact() -> Result<Vec<System>> {
 /// A rule in real numbers of each kind, by name.
 pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
     let beta = || Schedule::Constant(4.0);
-    let average = |rule| Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
+    let average = |rule| Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Alpha(Schedule::Constant(0.5)));
     let flow = |rule, mask, integrator, geometry| Model {
         rule,
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
@@ -122,11 +122,11 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
     vec![
         ("softmax", average(softmax())),
         ("markov", average(Rule::Markov { beta: beta(), seed: 7 })),
-        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::Full, Integrator::EulerRenorm)),
-        ("sphere, causal, rk4", sphere(softmax(), Mask::Causal, Integrator::Rk4)),
-        ("sphere, USA", sphere(Rule::Exponential { beta: beta(), origin: 1.0 }, Mask::Full, Integrator::Euler)),
-        ("ellipsoid", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Ellipsoid(Matrix::Multiple(4.0)))),
-        ("rescaled", flow(softmax(), Mask::Full, Integrator::Euler, Geometry::Rescaled)),
+        ("sphere, SA, euler-renorm", sphere(softmax(), Mask::FULL, Integrator::EulerRenorm)),
+        ("sphere, causal, rk4", sphere(softmax(), Mask::CAUSAL, Integrator::Rk4)),
+        ("sphere, USA", sphere(Rule::Exponential { beta: beta(), origin: 1.0 }, Mask::FULL, Integrator::Euler)),
+        ("ellipsoid", flow(softmax(), Mask::FULL, Integrator::Euler, Geometry::Ellipsoid(Matrix::Multiple(4.0)))),
+        ("rescaled", flow(softmax(), Mask::FULL, Integrator::Euler, Geometry::Rescaled)),
     ]
 }
 

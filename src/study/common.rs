@@ -41,7 +41,7 @@ pub(super) fn positive(option: &str, value: f64) -> Result<()> {
 /// A model that averages under `rule`, with the scores of A and a constant α.
 pub(super) fn averaging(rule: Rule, a: &Matrix, alpha: f64) -> Model {
     let gain = Gain::Alpha(Schedule::Constant(alpha));
-    Model::averaging(rule, Operator::constant(a.clone()), Mask::Full, gain)
+    Model::averaging(rule, Operator::constant(a.clone()), Mask::FULL, gain)
 }
 
 /// Localmax with the scores of A and constant δ and α.

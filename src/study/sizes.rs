@@ -97,7 +97,7 @@ impl Sizes {
         // Whatever the engine and the rule: the memory of a plain run of these tokens on the CPU.
         let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
         let gain = Gain::Alpha(Schedule::Constant(1.0));
-        let model = Model::averaging(rule, Operator::identity(), Mask::Full, gain);
+        let model = Model::averaging(rule, Operator::identity(), Mask::FULL, gain);
         engine::preflight(EngineChoice::Cpu, Plan::Auto, &model, self.tokens, self.dim, self.precision).map(drop)
     }
 }

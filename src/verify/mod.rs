@@ -315,6 +315,13 @@ impl<'a> Verifier<'a> {
         seen: Option<&[u32]>,
     ) -> (reference::real::Attention, bool) {
         let (i, weights) = (place.token, step.stages[0].weights);
+        let keys = state.scores(step, head, i).keys;
+        if keys.is_empty() {
+            if seen.is_some_and(|seen| !seen.is_empty()) {
+                self.findings.breach(format!("{place}: keys are attended to, and this row sees none"));
+            }
+            return (wanted, false);
+        }
         let (near, level): (Vec<bool>, _) = match weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => return (wanted, false),
             Weights::Sparse { beta, form } => {
@@ -350,24 +357,26 @@ impl<'a> Verifier<'a> {
         let is_sparse = matches!(weights, Weights::Sparse { .. });
         let Some(seen) = seen else { return (wanted, !is_sparse && choices > usize::from(chooses_one)) };
         let mut in_wanted = vec![false; near.len()];
-        wanted.weights.iter().for_each(|(j, _)| in_wanted[*j] = true);
+        let place_of = |j: usize| keys.binary_search(&j).ok();
+        wanted.weights.iter().filter_map(|(j, _)| place_of(*j)).for_each(|at| in_wanted[at] = true);
         let mut in_engine = vec![false; near.len()];
         for &j in seen {
-            match in_engine.get_mut(j as usize) {
-                Some(key) => *key = true,
+            match place_of(j as usize) {
+                Some(at) => in_engine[at] = true,
                 None => self.findings.breach(format!("{place}: key {j} is not seen by this row")),
             }
         }
-        for (j, near) in near.into_iter().enumerate() {
-            let differs = in_engine[j] != in_wanted[j];
+        for (at, near) in near.into_iter().enumerate() {
+            let differs = in_engine[at] != in_wanted[at];
             self.findings.entries += 1;
             self.findings.entries_inside += u64::from(near);
             self.findings.entries_differing += u64::from(differs);
             if differs && !near {
+                let j = keys[at];
                 self.findings.breach(format!("{place}: key {j} is farther from {level} than rounding reaches"));
             }
         }
-        let members: Vec<usize> = (0..in_engine.len()).filter(|&j| in_engine[j]).collect();
+        let members: Vec<usize> = keys.iter().zip(&in_engine).filter(|(_, is_in)| **is_in).map(|(j, _)| *j).collect();
         if members.is_empty() || (chooses_one && members.len() != 1) {
             self.findings.breach(format!("{place}: {} keys are attended to", members.len()));
             return (wanted, false);
@@ -398,7 +407,7 @@ impl<'a> Verifier<'a> {
         let unbounded = bound == f64::INFINITY;
         self.findings.rows_unbounded += u64::from(unbounded);
         let mut member = members.iter().peekable();
-        for (j, score) in scores.values.iter().enumerate() {
+        for (&j, score) in scores.keys.iter().zip(&scores.values) {
             let inside = unbounded || num::within((score - threshold).abs(), bound);
             let in_engine = member.next_if(|&&m| m == j).is_some();
             let differs = in_engine != wanted.next_if_eq(&j).is_some();
@@ -411,7 +420,11 @@ impl<'a> Verifier<'a> {
             }
         }
         if members.is_empty() {
-            return self.findings.breach(format!("{place}: an empty strip"));
+            // A row without keys stays, which the contract's face has looked at.
+            if !scores.keys.is_empty() {
+                self.findings.breach(format!("{place}: an empty strip"));
+            }
+            return;
         }
         let unit = self.grid.unit();
         let attention = reference::real::Attention::uniform(members[0], members.iter().copied());

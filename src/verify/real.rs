@@ -4,15 +4,18 @@
 //! r = 2^-24 or 2^-53 is the rounding of the stored width that an engine computes weights in, ρ that of what it does once a row
 //! ([`Rounding`]: 2^-53 on the CPU), ε = 2^-53 that of the reference. On a GPU both are 2^-23: WGSL and Vulkan let a device round
 //! to either neighbour. X = max|x_j|, R = max|x_j − centre|,
-//! q = |A x_i|, m the number of keys seen, |·| of a matrix its Frobenius norm, η a bound of how far apart the two states already
-//! are (0 at the first stage), T the number of terms that follow one another in a sum in the stored width: 128 on the CPU,
-//! where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144 with its lanes.
+//! q = |A x_i|, m the number of keys seen (0: y_i is 0 and off by nothing), |·| of a matrix its Frobenius norm, η a bound of
+//! how far apart the two states already are (0 at the first stage), T the number of terms that follow one another in a sum in
+//! the stored width: 128 on the CPU, where f64 takes over, 136 = 8 + 1024/8 = 128 + 1024/128 in a chunk of keys on a GPU, 144
+//! with its lanes.
 //!
 //! * **Scores.** Query and key are rounded once, the inner product has d terms:
 //!   Δ = 1.01·[(|A|η + 2(d+2)ρ·||A||x_i||)(X+η) + qη + (d+4)r(q+|A|η)(X+η)].
+//!   A bias, at most λ, is rounded, taken away in one more rounding, and the rounding of both: Δ grows by 8.08λr.
 //!   By distance, which only averages have, states are equal and stored, a difference rounds once, its
 //!   square and the sum d + 1 times, all terms of one sign: Δ = 0 and a score is off by a share σ =
-//!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products.
+//!   1.01(d+6)(r + ε) of itself, which is that share of t_j, as the maximum is 0; σ = 0 for inner products. Where rows do
+//!   not see themselves, the maximum is not 0, and Λ below grows by σβ|max|.
 //! * **Softmax.** The logarithms of the weights, up to a common constant, are off by λ_j with |λ_j| ≤ Λ + τ|t_j|, where
 //!   t_j = β(S_ij − max) ≤ 0, Λ = βΔ + 4r + 4(m/T + 2)ε (e^t to 2 ulps; rescalings) and τ = 3.1r + 3ε (difference, β,
 //!   product; the same in the reference), and σ. On a GPU a chunk's weights are relative to a reference that the maximum passes by
@@ -32,7 +35,7 @@
 //!   positive and sum to 1, τ is off by (a − 1)Λ + σ, and a key may be weighed or not within ν = 2(a − 1)Λ + 2σ of τ. With
 //!   k = |{j : u_j > τ − ν}|, V = min(2, 1.01(2Λk + 4σ)) for sparsemax, whose weights are off by 2Λ each, and
 //!   min(2, 1.01(2Λ√k + 4σ)) for entmax, as squares of numbers that are off by Λ and sum to at most √k. E = VR + S + η.
-//! * **Linear.** Weights sum to at most M = βqX and are off by βΔ in all: E = (1.01βΔ + 8ρM)μ + M(S + η).
+//! * **Linear.** Weights sum to at most M = β(qX + λ) and are off by βΔ in all: E = (1.01βΔ + 8ρM)μ + M(S + η).
 //! * **Choices.** A strip's entry may flip within 2Δ + (3r + 2σ)·(|max| + δs_i) + δ·(error of s_i) of the
 //!   threshold, where, c = 4(d+4)ρ and a_i = ||A||x_i||, s_i is off by c where it is 1, by c·a_i
 //!   where it is |Ax_i|, and by √(c·a_i|x_i|) + c·a_i|x_i| where it is √<Ax_i, x_i>; a maximiser
@@ -46,6 +49,8 @@
 //!   ||W||x|| ≤ √d·λ_max|x|, and 1 elsewhere.
 //! * **Directions.** Where rows attend with x/|x|, X, R and q are those of the directions, and their η is 2η/min|x_j| +
 //!   2(d+8)ρ. An output that is brought to the length ℓ is off by |ℓ|(2(D + c(Y + X))/|y_i| + c), and bounded by |ℓ|.
+//! * **Exclusive.** The planes orthogonal to v = V x_i and to another v' are apart by the sine of their angle, at most
+//!   |v − v'|/|v|: D grows by Y·(|V|(η + cμ)/|v| + c), the last for the projection itself. No bound where v = 0.
 //! * **Perceptron.** σ grows by 1 at most and is 0 at 0. Of K units each adds |ω||a|(|a|(η + (2d + 24 + K)ρμ) + 8ρ) to D, the
 //!   last for tanh, and |ω||a|²μ to Y.
 //! * **Noise.** A draw is off by 16ρ·6.6 and ends at 6.6 ([`crate::normal`]), P_x of it, ν = √(2/(κ·dt)) times, by
@@ -184,7 +189,8 @@ impl<'a> RealBounds<'a> {
         bounded(
             1.01 * ((a * apart + 2.0 * (d + 2.0) * self.by.rows * terms) * reach
                 + q * apart
-                + (d + 4.0) * self.by.width * (q + a * apart) * reach),
+                + (d + 4.0) * self.by.width * (q + a * apart) * reach
+                + 8.0 * self.step.bias * self.by.width),
         )
     }
 
@@ -218,9 +224,12 @@ impl<'a> RealBounds<'a> {
 
     /// V of row i: how far two sums of probabilities may lie apart.
     fn variation(&self, s: usize, head: &Head, i: usize, beta: f64) -> (f64, f64, f64, f64) {
-        let m = self.step.mask.visible(i, self.states[s].n) as f64;
+        let m = self.step.mask.count(i, self.states[s].n) as f64;
         let error = beta * self.score(s, head, i);
-        let spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
+        let mut spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
+        if self.step.scoring == Scoring::Distance && !self.step.mask.own {
+            spread += beta * self.share(s) * self.keys[s].scores(self.step, head, i).max.abs();
+        }
         let slope = 3.1 * self.by.width + 3.0 * EPSILON + self.by.lag.1 + self.share(s);
         let most = spread + slope * (self.by.cut + 2.0 * error);
         let off = 2.0 * (2.0 * most).exp() * (spread + slope * m.ln()) + 2.0 * m * (2.0 * most - self.by.cut).exp();
@@ -245,7 +254,7 @@ impl<'a> RealBounds<'a> {
 
     /// B/Σw of a draw.
     pub(super) fn level(&self, head: &Head, i: usize, beta: f64) -> f64 {
-        let m = self.step.mask.visible(i, self.states[0].n) as f64;
+        let m = self.step.mask.count(i, self.states[0].n) as f64;
         self.variation(0, head, i, beta).0
             + 2.02 * (self.by.terms + 3.0) * self.by.width
             + 2.0 * (m + 8.0) * EPSILON
@@ -255,7 +264,10 @@ impl<'a> RealBounds<'a> {
     fn mean(&self, s: usize, stage: &Stage, head: &Head, i: usize) -> Mean {
         let (largest, radius, apart) = self.stages[s];
         let reach = largest + apart;
-        let m = self.step.mask.visible(i, self.states[s].n) as f64;
+        let m = self.step.mask.count(i, self.states[s].n) as f64;
+        if m == 0.0 {
+            return Mean { error: 0.0, mass: 0.0 };
+        }
         let terms = self.by.terms;
         let sums =
             2.02 * (m.min(terms) + 3.0) * self.by.width + 2.0 * (m + m / terms + 8.0) * EPSILON + 16.0 * self.by.rows;
@@ -272,7 +284,8 @@ impl<'a> RealBounds<'a> {
             }
             Weights::Linear { beta, .. } => {
                 let error = beta * self.score(s, head, i);
-                let mass = beta * length(&head.scores.apply(self.keys[s].row(i))) * largest;
+                let top = length(&head.scores.apply(self.keys[s].row(i))) * largest + self.step.bias;
+                let mass = beta * top;
                 Mean { error: (1.01 * error + 8.0 * self.by.rows * mass) * reach + mass * (sums * reach + apart), mass }
             }
             Weights::Exponential { beta, origin } => {
@@ -290,7 +303,7 @@ impl<'a> RealBounds<'a> {
     pub(super) fn output(&self, s: usize, i: usize) -> f64 {
         let (stage, keys) = (&self.step.stages[s], &self.keys[s]);
         let attended: Vec<_> = stage.heads.iter().map(|head| keys.attention(self.step, stage, head, i)).collect();
-        length(&keys.output(&Stage { length: None, ..stage.clone() }, &attended))
+        length(&keys.output(self.step, &Stage { length: None, ..stage.clone() }, i, &attended))
     }
 
     /// Error of row i's direction at a stage. `undecided` marks heads of which nothing is known but
@@ -308,6 +321,14 @@ impl<'a> RealBounds<'a> {
             values += v;
         }
         let c = 8.0 * (d + 4.0) * self.by.rows;
+        if self.step.exclusive {
+            let (own, reach) = (length(&stage.heads[0].values.apply(self.keys[s].row(i))), largest + apart);
+            error += match own {
+                0.0 if size > 0.0 => f64::INFINITY,
+                0.0 => 0.0,
+                own => size * (values * (apart + c * reach) / own + c),
+            };
+        }
         if let Some(wanted) = stage.length {
             let wanted = wanted.abs();
             error = wanted * (2.0 * (error + c * (size + largest)) / self.output(s, i) + c);

@@ -165,10 +165,27 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let stages: Vec<Stage> = (0..stages)
         .map(|_| Stage { moment: Moment { step: 0, time: 0.0 }, weights, heads: heads.clone(), length })
         .collect();
-    let mask = [Mask::Full, Mask::Causal][draw.below(2)];
+    let is_ball = is_near && matches!(weights, Weights::Strip { .. });
+    let window = [None, None, Some(1), Some(3)][draw.below(4)];
+    let mask = Mask { causal: draw.below(2) == 0, window, own: is_ball || draw.below(3) > 0 };
     let noisy = matches!(&motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && stages.len() == 1;
     let noise = noisy.then(|| Noise { kappa: 0.5 + draw.below(9) as f64, common: draw.below(2) == 0, seed: 3 });
-    Step { t: 0, mask, scoring, stages, motion, omit: [0.0, 1e-3][draw.below(2)], noise, perceptron, directions }
+    let rescaled = matches!(motion, Motion::Flow { geometry: Geometry::Rescaled, .. });
+    let bias = if is_near || !mask.causal { 0.0 } else { [0.0, 0.7][draw.below(2)] };
+    let exclusive = heads.len() == 1 && !rescaled && draw.below(3) == 0;
+    Step {
+        t: 0,
+        mask,
+        scoring,
+        bias,
+        exclusive,
+        stages,
+        motion,
+        omit: [0.0, 1e-3][draw.below(2)],
+        noise,
+        perceptron,
+        directions,
+    }
 }
 
 fn is_on_a_sphere(step: &Step) -> bool {
@@ -211,7 +228,7 @@ fn bounds_in_real_numbers_are_those_derived() {
                 let max = states[0].attending(&step).scores(&step, head, i).max;
                 numbers.push(bounds.threshold(head, i, first.weights, max));
             }
-            if let Weights::Drawn { beta, .. } = first.weights {
+            if let (Weights::Drawn { beta, .. }, false) = (first.weights, step.mask.is_empty(i, n)) {
                 numbers.extend(first.heads.iter().map(|head| bounds.level(head, i, beta)));
             }
             numbers.push(bounds.token(i, &before, &after, &undecided));
@@ -231,9 +248,9 @@ fn bounds_in_real_numbers_are_those_derived() {
         let stage = |stage: &Stage| json!({"weights": weights(stage.weights), "heads": stage.heads.iter().map(head).collect::<Vec<_>>()});
         cases.push(json!({
             "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
-            "distance": step.scoring == Scoring::Distance, "causal": step.mask == Mask::Causal, "omit": step.omit, "kappa": step.noise.map(|noise| noise.kappa), "motion": motion, "rows": rows,
+            "distance": step.scoring == Scoring::Distance, "causal": step.mask.causal, "window": step.mask.window, "own": step.mask.own, "omit": step.omit, "kappa": step.noise.map(|noise| noise.kappa), "motion": motion, "rows": rows,
             "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
-            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "length": first.length,
+            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "exclusive": step.exclusive, "bias": step.bias, "length": first.length,
             "outputs": (0..states.len()).map(|s| (0..n).map(|i| bounds.output(s, i)).collect()).collect::<Vec<Vec<f64>>>(),
             "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
         }));
@@ -267,7 +284,7 @@ fn bounds_of_the_contract_are_those_derived() {
         } else {
             Gain::Alpha(Schedule::Constant(0.5))
         };
-        let mut model = Model::averaging(rule, scores, Mask::Full, gain);
+        let mut model = Model::averaging(rule, scores, Mask::FULL, gain);
         if let Rule::Localmax { strip, .. } = &mut model.rule
             && draw.below(3) == 0
         {

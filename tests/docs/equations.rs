@@ -38,6 +38,7 @@ fn the_equations_are_those_that_are_computed() {
         (json!([[0.9, 0.3, 0.0], [-0.2, 1.1, 0.4], [0.1, 0.0, 0.7]]), json!([[0.5, 0.1, 0.2], [0.0, 0.8, -0.1]]));
     let (w, c) =
         (json!([[2.0, 0.3, 0.1], [0.3, 1.0, 0.0], [0.1, 0.0, 1.5]]), json!([[0.4, -0.3, 0.2], [0.6, 0.1, 0.0]]));
+    let c3 = json!([[0.4, -0.3, 0.2], [0.6, 0.1, 0.0], [0.0, 0.5, 0.9]]);
     let waving = json!({ "matrix": a, "factor": "1+0.5*sin(t)" });
     let models = [
         json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3 }),
@@ -77,6 +78,33 @@ fn the_equations_are_those_that_are_computed() {
         json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1 }),
         json!({ "rule": "rescaled", "a": waving, "v": -0.5, "dt": 0.1, "integrator": "rk4", "causal": true }),
         json!({ "rule": "rescaled", "q": b, "k": c, "v": a, "dt": 0.2, "integrator": "rk4" }),
+        json!({ "rule": "softmax", "alpha": 0.5, "beta": 2.0, "bias": 1.5, "causal": true, "a": a }),
+        json!({ "rule": "markov", "gamma": 0.25, "beta": 1.5, "bias": 2.5, "causal": true, "mask": { "window": 2 } }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "bias": 2.0, "normalized": false, "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "bias": 2.0, "weights": "sparsemax", "causal": true }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "bias": 0.5, "weights": "linear", "causal": true, "integrator": "rk4" }),
+        json!({ "rule": "softmax", "alpha": 0.5, "beta": 2.0, "v": waving, "exclusive": true }),
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3, "exclusive": true, "causal": true }),
+        json!({ "rule": "hardmax", "alpha": 0.5, "v": a, "exclusive": true, "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "v": a, "exclusive": true, "integrator": "rk4" }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "v": a, "exclusive": true, "normalisation": "peri" }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "v": a, "exclusive": true, "perceptron": { "omega": 0.7, "a": b } }),
+        json!({ "rule": "ellipsoid", "w": w, "dt": 0.1, "heads": [{ "p": a, "u": c3 }], "exclusive": true, "integrator": "euler" }),
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3, "mask": { "window": 1 } }),
+        json!({ "rule": "localmax", "alpha": 0.5, "delta": 0.3, "v": a, "causal": true, "self": false }),
+        json!({ "rule": "localmax", "gamma": 1.0, "scores": "distance", "epsilon": 1.5, "mask": { "window": 2 }, "causal": true }),
+        json!({ "rule": "hardmax", "alpha": 1.0, "a": waving, "self": false }),
+        json!({ "rule": "frank-wolfe", "gamma": 0.4, "p": a, "mask": { "window": 1 }, "causal": true, "self": false }),
+        json!({ "rule": "softmax", "alpha": 0.5, "beta": 2.0, "v": a, "mask": "causal", "self": false }),
+        json!({ "rule": "softmax", "gamma": 1.0, "scores": "distance", "beta": 2.0, "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "softmax", "gamma": 0.4, "beta": 3.0, "weights": "sparsemax", "mask": { "window": 2 } }),
+        json!({ "rule": "markov", "gamma": 0.25, "beta": 1.5, "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "weights": "linear", "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "normalized": false, "mask": { "window": 1 }, "integrator": "rk4" }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "normalisation": "pre", "causal": true, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "perceptron": { "omega": 0.7, "a": b }, "causal": true, "self": false }),
+        json!({ "rule": "ellipsoid", "w": w, "dt": 0.1, "heads": [{ "p": a }, { "u": a }], "mask": { "window": 1 }, "self": false }),
+        json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1, "causal": true, "mask": { "window": 2 }, "self": false }),
     ];
     let folder = tempfile::tempdir().unwrap();
     let system = |model: &Value| json!({ "model": model, "tokens": tokens, "steps": 3, "seed": 11 }).to_string();

@@ -150,7 +150,7 @@ fn the_page_of_configs_names_keys_rules_and_presets() {
         let text = refused(&["run", "--set", &format!("model.rule={rule}"), "--set", other]);
         // A cloud may have the name of a rule.
         let rows: String = config.lines().filter(|line| line.starts_with(&format!("| `{rule}` |"))).collect();
-        require(&rows, &format!("key of {rule}"), names(&text, "takes ", " and causal"));
+        require(&rows, &format!("key of {rule}"), names(&text, "takes ", ", causal"));
     }
     let clusters = ["--set", "tokens.kind=clusters", "--set", "tokens.n=20", "--steps", "1", "--no-plot"];
     good(folder, &[&["run", "--out", "r"], &clusters[..]].concat());

@@ -140,7 +140,7 @@ impl System {
         delta: Some(0.1),
         strip: StripForm::Width,
         form: Form::Identity,
-        mask: Mask::Full,
+        mask: Mask::FULL,
         alpha: 0.5,
         scheduled: false,
     };
@@ -195,7 +195,7 @@ pub(crate) fn combination(k: usize) -> (Shape, Precision, System) {
         delta: DELTAS[pick(3, 6)],
         strip: StripForm::OF_PRODUCTS[pick(7, 3)].0,
         form: Form::ALL[pick(2, 8)],
-        mask: if pick(5, 4) == 0 { Mask::Causal } else { Mask::Full },
+        mask: if pick(5, 4) == 0 { Mask::CAUSAL } else { Mask::FULL },
         alpha: [0.5, 1e-3, 50.0][pick(11, 3)],
         scheduled: pick(13, 2) == 1,
     };

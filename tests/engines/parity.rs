@@ -126,7 +126,7 @@ static LATE: LazyLock<Vec<Expected>> = LazyLock::new(|| {
     let mut all = Vec::new();
     for (k, delta) in DELTAS.into_iter().enumerate() {
         for (l, precision) in [Precision::F32, Precision::F64].into_iter().enumerate() {
-            for (m, mask) in [Mask::Full, Mask::Causal].into_iter().enumerate() {
+            for (m, mask) in [Mask::FULL, Mask::CAUSAL].into_iter().enumerate() {
                 let form = Form::ALL[(k + l + m) % 4];
                 let system = System { delta, mask, form, alpha: 1.0, ..System::PLAIN };
                 all.push(Expected::new(Case::new(Shape::Random, 150, 2 + (k + l) % 2, precision, system, 70)));

@@ -306,7 +306,7 @@ fn follower(factory: &Factory) {
 /// If a later token could be felt, the causal mask would leak.
 fn causal(factory: &Factory) {
     for precision in PRECISIONS {
-        let system = System { mask: Mask::Causal, delta: Some(0.4), ..System::PLAIN };
+        let system = System { mask: Mask::CAUSAL, delta: Some(0.4), ..System::PLAIN };
         let case = Case::new(Shape::Random, 150, 3, precision, system, 10);
         let prefix = Tokens::from_flat(70, 3, case.tokens.to_f64()[..210].to_vec()).expect("a prefix");
         let (mut all, mut first) = (factory.engine(&case.tokens, case.grid), factory.engine(&prefix, case.grid));

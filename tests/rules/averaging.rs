@@ -20,7 +20,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
 
 fn softmax(beta: f64, gamma: f64) -> Model {
     let rule = Rule::Softmax { beta: Schedule::Constant(beta) };
-    Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(gamma)))
+    Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(gamma)))
 }
 
 /// Two tokens on a line by hand: x = 1, y = −1, so x sees e^β and e^{−β}.
@@ -44,7 +44,7 @@ fn high_beta(factory: &Factory) {
             Random(4).rows(30, 3).iter().map(|x| x.iter().map(|v| scale * v).collect()).collect();
         let gain = Gain::Gamma(Schedule::Constant(0.25));
         let soft = softmax(1e7, 0.25);
-        let hard = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::Full, gain);
+        let hard = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::FULL, gain);
         let (soft, hard) = (factory.run(&soft, &cloud).advance(3).rows(), factory.run(&hard, &cloud).advance(3).rows());
         assert_near("three steps", &soft, &hard, 64.0 * factory.unit() * scale);
     }
@@ -118,7 +118,7 @@ fn two_arithmetics(factory: &Factory) {
     let matrix = Matrix::from_query_key(&Random(1).rows(2, 3), &Random(2).rows(2, 3)).expect("a matrix");
     let strips = StripForm::OF_PRODUCTS.map(|(strip, _)| Rule::Localmax { delta: Schedule::Constant(0.1), strip });
     for rule in strips.into_iter().chain([Rule::Hardmax, Rule::FrankWolfe]) {
-        for mask in [Mask::Full, Mask::Causal] {
+        for mask in [Mask::FULL, Mask::CAUSAL] {
             let gain = Gain::Alpha(Schedule::Constant(0.5));
             let exact = Model::averaging(rule.clone(), Operator::constant(matrix.clone()), mask, gain);
             let mut real = exact.clone();
@@ -138,7 +138,7 @@ fn two_arithmetics(factory: &Factory) {
 /// lattice could not hold.
 fn values(factory: &Factory) {
     let gain = Gain::Gamma(Schedule::Constant(0.25));
-    let mut model = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::Full, gain);
+    let mut model = Model::averaging(Rule::Hardmax, Operator::identity(), Mask::FULL, gain);
     let turn = Matrix::dense(&[vec![0.0, -1.0], vec![1.0, 0.0]]).expect("a matrix");
     model.heads[0].values = Operator::constant(Matrix::Multiple(2.0));
     let cloud = [vec![2.0, 0.0], vec![1.0, 0.0]];
@@ -163,7 +163,7 @@ fn causal(factory: &Factory) {
     ];
     for rule in rules {
         let gain = Gain::Alpha(Schedule::Constant(1.0));
-        let model = Model::averaging(rule, Operator::identity(), Mask::Causal, gain);
+        let model = Model::averaging(rule, Operator::identity(), Mask::CAUSAL, gain);
         let mut cloud = Random(7).rows(20, 3);
         cloud[0][0] = 1.0; // the same lattice for the prefix
         let all = factory.run(&model, &cloud).advance(8).rows();

@@ -21,7 +21,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
 fn share(factory: &Factory, rule: usize, case: usize, n: usize, d: usize, rows: Option<usize>) -> f64 {
     let pick = |at: usize, of: usize| (case / at + case) % of;
     let beta = [0.0, 1.0, 100.0, 1e4][pick(3, 4)];
-    let mask = if pick(7, 3) == 0 { Mask::Causal } else { Mask::Full };
+    let mask = if pick(7, 3) == 0 { Mask::CAUSAL } else { Mask::FULL };
     let model = model(rule, beta, d, mask);
     model.validate(d, 3).expect("a valid model");
     let tokens = model.start(&cloud(pick(11, 4), n, d), factory.precision).expect("a start");
@@ -67,8 +67,8 @@ fn long_sums(factory: &Factory) {
 
 /// A bound so wide that it let β be off by 1 in 1000 would say nothing.
 fn faults(factory: &Factory) {
-    let right = model(0, 1.0, 3, Mask::Full);
-    let wrong = [model(0, 1.0, 3, Mask::Full), model(0, 1.001, 3, Mask::Full), model(0, 1.0, 3, Mask::Causal)];
+    let right = model(0, 1.0, 3, Mask::FULL);
+    let wrong = [model(0, 1.0, 3, Mask::FULL), model(0, 1.001, 3, Mask::FULL), model(0, 1.0, 3, Mask::CAUSAL)];
     let tokens = right.start(&cloud(0, 64, 3), factory.precision).expect("a start");
     let make = factory.make.as_ref().expect("ignored trials do not run");
     for (k, model) in wrong.iter().enumerate() {
@@ -78,21 +78,33 @@ fn faults(factory: &Factory) {
     }
 }
 
+/// Rows that see neither themselves nor most keys.
+const WINDOW: Mask = Mask { causal: false, window: Some(300), own: false };
+
 /// If this failed, a result would depend on the memory of the card and on how busy it was.
 fn slices(_: &Factory) {
     let device = Device::open(&Adapter::choose(Wanted::Any).expect("an adapter")).expect("a device");
     for (rule, d, mask) in [
-        (0, 3, Mask::Full),
-        (0, 20, Mask::Causal),
-        (1, 3, Mask::Causal),
-        (2, 3, Mask::Full),
-        (3, 2, Mask::Causal),
-        (5, 3, Mask::Full),
-        (8, 3, Mask::Causal),
-        (10, 3, Mask::Causal),
-        (12, 3, Mask::Full),
-        (13, 5, Mask::Full),
-        (15, 3, Mask::Causal),
+        (0, 3, Mask::FULL),
+        (0, 20, Mask::CAUSAL),
+        (1, 3, Mask::CAUSAL),
+        (2, 3, Mask::FULL),
+        (3, 2, Mask::CAUSAL),
+        (5, 3, Mask::FULL),
+        (8, 3, Mask::CAUSAL),
+        (10, 3, Mask::CAUSAL),
+        (12, 3, Mask::FULL),
+        (13, 5, Mask::FULL),
+        (15, 3, Mask::CAUSAL),
+        (0, 3, WINDOW),
+        (0, 20, WINDOW),
+        (2, 3, WINDOW),
+        (3, 2, WINDOW),
+        (10, 3, WINDOW),
+        (20, 3, WINDOW),
+        (21, 20, Mask::FULL),
+        (22, 3, Mask::CAUSAL),
+        (23, 20, Mask::CAUSAL),
     ] {
         let model = model(rule, 1.0, d, mask);
         let tokens = model.start(&cloud(0, 2500, d), Precision::F32).expect("a start");

@@ -37,7 +37,7 @@ fn reproduce(factory: &Factory, name: &str) {
     let model = Model {
         rule: Rule::Softmax { beta: Schedule::Constant(beta) },
         heads: vec![Head { scores: Operator::constant(scores), values: Operator::identity() }],
-        mask: if case["model"] == "causal_CSA" { Mask::Causal } else { Mask::Full },
+        mask: if case["model"] == "causal_CSA" { Mask::CAUSAL } else { Mask::FULL },
         update: Update::Flow {
             dt: p["dt"].as_f64().expect("dt"),
             integrator: if p["scheme"] == "rk4+renorm" { Integrator::Rk4 } else { Integrator::EulerRenorm },

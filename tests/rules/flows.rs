@@ -62,7 +62,7 @@ fn invariant(factory: &Factory) {
         for d in [1, 2, 5] {
             let w = positive(d);
             let geometry = Geometry::Ellipsoid(w.clone());
-            let model = flow(heads(d, true), Mask::Full, 0.1, integrator, geometry);
+            let model = flow(heads(d, true), Mask::FULL, 0.1, integrator, geometry);
             let mut run = factory.run(&model, &Random(2).rows(9, d));
             for t in 0..40 {
                 for x in run.rows() {
@@ -78,7 +78,7 @@ fn invariant(factory: &Factory) {
 /// Two formulas for one geometry.
 fn round(factory: &Factory) {
     for integrator in [Integrator::Euler, Integrator::Rk4, Integrator::EulerRenorm] {
-        let of = |geometry| flow(heads(3, true), Mask::Full, 0.05, integrator, geometry);
+        let of = |geometry| flow(heads(3, true), Mask::FULL, 0.05, integrator, geometry);
         let (sphere, ellipsoid) = (of(Geometry::Sphere), of(Geometry::Ellipsoid(Matrix::Identity)));
         let cloud = Random(2).rows(9, 3);
         let a = factory.run(&sphere, &cloud).advance(20).rows();
@@ -96,7 +96,7 @@ fn round(factory: &Factory) {
 
 /// A2: several heads, P(t) bounded, U = I, all tokens in an open hemisphere.
 fn consensus(factory: &Factory) {
-    let model = flow(heads(3, false), Mask::Full, 0.1, Integrator::Rk4, Geometry::Ellipsoid(positive(3)));
+    let model = flow(heads(3, false), Mask::FULL, 0.1, Integrator::Rk4, Geometry::Ellipsoid(positive(3)));
     let mut cloud = Random(2).rows(9, 3);
     for x in &mut cloud {
         x[0] = 0.3 + x[0].abs();
@@ -109,7 +109,7 @@ fn consensus(factory: &Factory) {
 fn causal(factory: &Factory) {
     let mut heads = heads(3, false);
     heads[1].values.matrix = Matrix::multiple(0.5).expect("finite");
-    let model = flow(heads, Mask::Causal, 0.1, Integrator::Rk4, Geometry::Ellipsoid(positive(3)));
+    let model = flow(heads, Mask::CAUSAL, 0.1, Integrator::Rk4, Geometry::Ellipsoid(positive(3)));
     let mut run = factory.run(&model, &Random(2).rows(6, 3));
     let start = run.rows();
     let end = run.advance(600).rows();
@@ -136,7 +136,7 @@ fn orders(factory: &Factory) {
             }
             let end = |steps: u64| {
                 let dt = 0.5 / steps as f64;
-                let model = flow(heads.clone(), Mask::Full, dt, integrator, geometry.clone());
+                let model = flow(heads.clone(), Mask::FULL, dt, integrator, geometry.clone());
                 factory.run(&model, &Random(9).rows(5, 2)).advance(steps).rows()
             };
             let error = |a: &[Vec<f64>], b: &[Vec<f64>]| -> f64 { a.iter().zip(b).map(|(a, b)| distance(a, b)).sum() };
@@ -159,7 +159,7 @@ fn rescaled(factory: &Factory) {
     let v = dense(&[vec![growth, -turn], vec![turn, growth]]);
     let a = dense(&[vec![1.0, 0.3], vec![0.0, 0.7]]);
     let cloud = Random(12).rows(7, 2);
-    let of = |geometry| flow(plain(a.clone(), v.clone()), Mask::Full, 0.005, Integrator::Rk4, geometry);
+    let of = |geometry| flow(plain(a.clone(), v.clone()), Mask::FULL, 0.005, Integrator::Rk4, geometry);
     let (tokens, scaled) = (of(Geometry::Flat), of(Geometry::Rescaled));
     let x = factory.run(&tokens, &cloud).advance(400).rows();
     let z = factory.run(&scaled, &cloud).advance(400).rows();
@@ -178,7 +178,7 @@ fn authors(factory: &Factory) {
     let cloud: Vec<Vec<f64>> = Random(31).rows(n, 2).iter().map(|x| x.iter().map(|v| 5.0 * v).collect()).collect();
     let v = [1.0, -0.5];
     let values = dense(&[vec![1.0, 0.0], vec![0.0, -0.5]]);
-    let model = flow(plain(Matrix::Identity, values), Mask::Full, dt, Integrator::Euler, Geometry::Rescaled);
+    let model = flow(plain(Matrix::Identity, values), Mask::FULL, dt, Integrator::Euler, Geometry::Rescaled);
     let mut run = factory.run(&model, &cloud);
     let mut z = cloud.clone();
     for step in 0..50 {
@@ -219,7 +219,7 @@ fn authors(factory: &Factory) {
 /// and the mean square stays below d/(2t).
 fn origin(factory: &Factory) {
     let values = Matrix::multiple(-1.0).expect("finite");
-    let model = flow(plain(Matrix::Identity, values), Mask::Full, 0.05, Integrator::Rk4, Geometry::Flat);
+    let model = flow(plain(Matrix::Identity, values), Mask::FULL, 0.05, Integrator::Rk4, Geometry::Flat);
     let mut run = factory.run(&model, &Random(14).rows(10, 3));
     for t in [10.0, 20.0, 40.0, 80.0, 160.0] {
         let rows = run.advance((20.0 * t) as u64 - run.t).rows();

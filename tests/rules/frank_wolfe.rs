@@ -18,7 +18,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
 
 fn model(matrix: Matrix, gamma: &str) -> Model {
     let gain = Gain::Gamma(Schedule::parse(gamma).expect("gamma"));
-    Model::averaging(Rule::FrankWolfe, Operator::constant(matrix), Mask::Full, gain)
+    Model::averaging(Rule::FrankWolfe, Operator::constant(matrix), Mask::FULL, gain)
 }
 
 const GAMMAS: [&str; 3] = ["0.3", "2/(t+2)", "1-exp(-0.25*(t+1))"];

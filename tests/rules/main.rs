@@ -5,6 +5,7 @@
 mod averaging;
 mod bounds;
 mod cases;
+mod exclusive;
 mod factories;
 mod flows;
 mod frank_wolfe;
@@ -27,6 +28,7 @@ type Body = fn(&Factory);
 fn main() {
     let bodies = [
         cases::BODIES,
+        exclusive::BODIES,
         frank_wolfe::BODIES,
         averaging::BODIES,
         markov::BODIES,

@@ -11,7 +11,7 @@ pub(crate) const BODIES: &[(&str, Body)] =
 
 fn model(beta: f64, gamma: f64, seed: u64) -> Model {
     let rule = Rule::Markov { beta: Schedule::Constant(beta), seed };
-    Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(gamma)))
+    Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(gamma)))
 }
 
 /// F8's exact case: tokens on the vertices of a triangle leave with p = q/(1+q), q = 2e^{−3β/2}, a

@@ -26,7 +26,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
     Model {
         rule,
         heads: vec![Head { scores: Operator::identity(), values: Operator::identity() }],
-        mask: Mask::Full,
+        mask: Mask::FULL,
         update: Update::Flow { dt, integrator, geometry: Geometry::Sphere },
         scoring: Scoring::Inner,
         omit: 0.0,
@@ -134,7 +134,7 @@ fn causal(factory: &Factory) {
         let scores = Matrix::from_query_key(&random.rows(3, 3), &random.rows(3, 3)).expect("a matrix");
         let mut model = model(softmax(2.0), 0.1, Integrator::Rk4);
         model.heads[0].scores = Operator::constant(scores);
-        model.mask = Mask::Causal;
+        model.mask = Mask::CAUSAL;
         let mut run = factory.run(&model, &random.rows(6, 3));
         let start = run.rows();
         let end = run.advance(800).rows();

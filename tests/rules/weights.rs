@@ -33,11 +33,11 @@ fn weights(z: &[f64], form: Sparse) -> Vec<f64> {
 /// One step against the sort, weights of sum 1, and the keys that are attended to. A wrong τ would show in every mean.
 fn sorted(factory: &Factory) {
     for (form, d, beta, mask) in [
-        (Sparse::Sparsemax, 3, 2.0, Mask::Full),
-        (Sparse::Sparsemax, 20, 0.01, Mask::Causal),
-        (Sparse::Entmax15, 3, 4.0, Mask::Causal),
-        (Sparse::Entmax15, 2, 0.01, Mask::Full),
-        (Sparse::Entmax15, 3, 300.0, Mask::Full),
+        (Sparse::Sparsemax, 3, 2.0, Mask::FULL),
+        (Sparse::Sparsemax, 20, 0.01, Mask::CAUSAL),
+        (Sparse::Entmax15, 3, 4.0, Mask::CAUSAL),
+        (Sparse::Entmax15, 2, 0.01, Mask::FULL),
+        (Sparse::Entmax15, 3, 300.0, Mask::FULL),
     ] {
         let n = 150;
         let cloud = Random(d as u64).rows(n, d);
@@ -48,7 +48,7 @@ fn sorted(factory: &Factory) {
         let end = run.advance(1).rows();
         let mut wanted = Vec::new();
         for i in 0..n {
-            let scores: Vec<f64> = start[..mask.visible(i, n)].iter().map(|x| beta * dot(&start[i], x)).collect();
+            let scores: Vec<f64> = start[mask.range(i, n)].iter().map(|x| beta * dot(&start[i], x)).collect();
             let w = weights(&scores, form);
             assert!((w.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             let mean = |k: usize| w.iter().zip(&start).map(|(w, x)| w * x[k]).sum::<f64>();

@@ -98,7 +98,7 @@ fn config(text: &str) -> Config {
 fn rows_unbounded(tokens: &Tokens, matrix: Matrix) -> u64 {
     let grid = Grid::of(tokens, tokens.precision());
     let rule = Rule::Localmax { delta: Schedule::Constant(0.3), strip: StripForm::Width };
-    let model = Model::averaging(rule, Operator::constant(matrix), Mask::Full, Gain::Alpha(Schedule::Constant(0.5)));
+    let model = Model::averaging(rule, Operator::constant(matrix), Mask::FULL, Gain::Alpha(Schedule::Constant(0.5)));
     let mut engine = ExactReference::new(&grid.snap(tokens).unwrap(), grid);
     let mut verifier = Verifier::new(&model, grid, tokens.n(), tokens.d(), None);
     for t in 0..3 {

@@ -87,7 +87,7 @@ const HONEST: Counts = Counts { entries: 9, inside: 1, differing: 0, breaches: 0
 /// seen are there.
 #[test]
 fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
-    let model = halving(strip(0.25), &[0.5], Mask::Full);
+    let model = halving(strip(0.25), &[0.5], Mask::FULL);
     assert!(!model.is_exact());
     let x = [1.0, 0.5, -1.0];
     // Scores of token 1: 0.5, 0.25 and −0.5; 0.25 lies on its threshold. Its strip's mean is 0.75,
@@ -109,7 +109,7 @@ fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
     let unseen = found(&model, 0, &x, &[0.75, 0.4375, -0.75], &[&[0, 3], &[0, 1], &[2]]);
     assert_eq!(counts(&unseen), Counts { breaches: 1, ..HONEST }, "{unseen}");
     says(&unseen, "token 0 at step 0: key 3 is not seen by this row");
-    let causal = halving(strip(0.25), &[0.5], Mask::Causal);
+    let causal = halving(strip(0.25), &[0.5], Mask::CAUSAL);
     let causal = found(&causal, 0, &x, &[0.75, 0.4375, -0.75], &[&[0], &[0, 1], &[2]]);
     assert_eq!(counts(&causal), Counts { entries: 6, ..HONEST }, "{causal}");
 }
@@ -117,7 +117,7 @@ fn a_strip_in_real_numbers_is_the_engines_own_only_at_its_edge() {
 /// A maximum attained twice may be either key, but one of them, and no other.
 #[test]
 fn a_maximiser_is_one_of_those_that_attain_the_maximum() {
-    let model = halving(Rule::FrankWolfe, &[0.5], Mask::Full);
+    let model = halving(Rule::FrankWolfe, &[0.5], Mask::FULL);
     let (x, after) = ([1.0, 1.0, -1.0], [0.75, 0.75, -0.75]);
     // Each of the two equal tokens attains its maximum at both of them, the third at itself.
     let tied = Counts { inside: 5, ..HONEST };
@@ -139,7 +139,7 @@ fn a_maximiser_is_one_of_those_that_attain_the_maximum() {
 #[test]
 fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
     let (seed, beta) = (3, 1.5);
-    let model = halving(Rule::Markov { beta: Schedule::Constant(beta), seed }, &[0.5], Mask::Full);
+    let model = halving(Rule::Markov { beta: Schedule::Constant(beta), seed }, &[0.5], Mask::FULL);
     let x = [0.875, 0.5, -0.75, 0.25, -0.125, 0.625, -0.375, 0.8125];
     let narrow =
         |x: &[f64]| Tokens::from_flat(x.len(), 1, Coordinates::F32(x.iter().map(|&v| v as f32).collect())).unwrap();
@@ -201,7 +201,7 @@ fn a_drawn_key_is_a_neighbour_only_at_the_edge() {
 fn a_head_that_is_not_shown_is_unknown_only_where_it_has_a_choice() {
     // Token 1 has a key on the edge of its strip, the others none.
     let x = [1.0, 0.5, -1.0];
-    let model = halving(strip(0.25), &[0.5, 0.25], Mask::Full);
+    let model = halving(strip(0.25), &[0.5, 0.25], Mask::FULL);
     let masks: [&[u32]; 3] = [&[0], &[0, 1], &[2]];
     let honest = [0.875, 0.53125, -0.875];
     assert!(found(&model, 0, &x, &honest, &masks).passed());
@@ -215,7 +215,7 @@ fn a_head_that_is_not_shown_is_unknown_only_where_it_has_a_choice() {
         assert_eq!(found(&model, 0, &x, &other, &masks).breach_count, 1);
     }
     // One maximiser is no choice, two are.
-    let model = halving(Rule::FrankWolfe, &[0.5, 0.25], Mask::Full);
+    let model = halving(Rule::FrankWolfe, &[0.5, 0.25], Mask::FULL);
     for (x, free) in [([1.0, 0.5], false), ([1.0, 1.0], true)] {
         let after = [0.5 * x[0] + 0.375, 0.5 * x[1] + 0.375];
         assert!(found(&model, 0, &x, &after, &[&[0], &[0]]).passed());
@@ -226,7 +226,7 @@ fn a_head_that_is_not_shown_is_unknown_only_where_it_has_a_choice() {
 /// The largest error, its place and its share of the bound are what a paper quotes.
 #[test]
 fn errors_are_measured_where_they_are_largest() {
-    let model = halving(strip(0.25), &[0.5], Mask::Full);
+    let model = halving(strip(0.25), &[0.5], Mask::FULL);
     let x = [1.0, 0.5, -1.0];
     let masks: [&[u32]; 3] = [&[0], &[0, 1], &[2]];
     let findings = found(&model, 7, &x, &[0.75 + 1e-3, 0.4375 - 1e-2, -0.75 + 1e-3], &masks);
@@ -244,7 +244,7 @@ fn errors_are_measured_where_they_are_largest() {
     assert_eq!((exact.max_error, exact.max_share, exact.rows_unbounded), (0.0, 0.0, 0));
     // Weights of the unnormalised rule may be larger than any number where no key's is.
     let rule = Rule::Exponential { beta: Schedule::Constant(30.0), origin: 1.0 };
-    let model = halving(rule, &[0.5], Mask::Causal);
+    let model = halving(rule, &[0.5], Mask::CAUSAL);
     let grid = Grid::of(&line(&[1.0, 30.0]), Precision::F64);
     let mut verifier = Verifier::new(&model, grid, 2, 1, Some(1));
     let states = vec![line(&[1.0, 30.0]), line(&[0.75, 30.0])];
@@ -256,7 +256,7 @@ fn errors_are_measured_where_they_are_largest() {
 /// Both faces of the contract see what is not theirs.
 #[test]
 fn the_contract_and_the_mathematics_are_counted_apart() {
-    let model = Model::averaging(strip(0.25), Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(0.5)));
+    let model = Model::averaging(strip(0.25), Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(0.5)));
     let x = [1.0, 0.5, -1.0];
     let unit = Grid::of(&line(&x), Precision::F64).unit();
     let after = [1.0, 0.625, -1.0];
@@ -291,7 +291,7 @@ fn the_contract_and_the_mathematics_are_counted_apart() {
 #[test]
 fn findings_are_told_in_full() {
     assert!(!Findings::default().passed(), "nothing was looked at");
-    let model = Model::averaging(strip(0.25), Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(0.5)));
+    let model = Model::averaging(strip(0.25), Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(0.5)));
     let all: Vec<u32> = (0..12).collect();
     let many = found(&model, 0, &[1.0; 12], &[0.5; 12], &[&all[..]; 12]);
     assert_eq!((many.breach_count, many.breaches.len()), (24, 10));

@@ -19,13 +19,13 @@ use proptest::prelude::*;
 /// The maximiser alone, with Frank–Wolfe's own gain.
 fn frank_wolfe(matrix: Matrix) -> Model {
     let gain = Gain::Gamma(Schedule::parse("2/(t+2)").unwrap());
-    Model::averaging(Rule::FrankWolfe, Operator::constant(matrix), Mask::Full, gain)
+    Model::averaging(Rule::FrankWolfe, Operator::constant(matrix), Mask::FULL, gain)
 }
 
 fn model(delta: f64, strip: StripForm, matrix: Matrix, alpha: f64) -> Model {
     let gain = Gain::Alpha(Schedule::Constant(alpha));
     let rule = Rule::Localmax { delta: Schedule::Constant(delta), strip };
-    Model::averaging(rule, Operator::constant(matrix), Mask::Full, gain)
+    Model::averaging(rule, Operator::constant(matrix), Mask::FULL, gain)
 }
 
 type Fault = fn(&mut Vec<f32>, &mut Strips, &mut Vec<Vec<u32>>);

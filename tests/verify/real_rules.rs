@@ -25,7 +25,7 @@ fn no_rule_exceeds_its_bound() {
                 }
                 let pick = |at: usize, of: usize| (case / at + case) % of;
                 let beta = [0.0, 1.0, 100.0, 1e4][pick(3, 4)];
-                let mask = if pick(7, 3) == 0 { Mask::Causal } else { Mask::Full };
+                let mask = if pick(7, 3) == 0 { Mask::CAUSAL } else { Mask::FULL };
                 let wide = pick(5, 2);
                 let precision = [Precision::F32, Precision::F64][wide];
                 let model = model(rule, beta, d, mask);
@@ -51,9 +51,9 @@ fn no_rule_exceeds_its_bound() {
 #[test]
 fn small_faults_are_breaches() {
     for (precision, fault) in [(Precision::F32, 1e-3), (Precision::F64, 1e-10)] {
-        let right = model(0, 1.0, 3, Mask::Full);
+        let right = model(0, 1.0, 3, Mask::FULL);
         let wrong =
-            [model(0, 1.0, 3, Mask::Full), model(0, 1.0 + fault, 3, Mask::Full), model(0, 1.0, 3, Mask::Causal)];
+            [model(0, 1.0, 3, Mask::FULL), model(0, 1.0 + fault, 3, Mask::FULL), model(0, 1.0, 3, Mask::CAUSAL)];
         let tokens = right.start(&cloud(0, 64, 3), precision).expect("a start");
         for (k, model) in wrong.iter().enumerate() {
             let inner = Box::new(RealCpu::new(&tokens, Options::default()).expect("an engine"));
@@ -67,7 +67,7 @@ fn small_faults_are_breaches() {
 #[test]
 fn threads_change_no_bit() {
     for rule in 0..RULES {
-        let model = model(rule, 1.0, 3, Mask::Causal);
+        let model = model(rule, 1.0, 3, Mask::CAUSAL);
         let tokens = model.start(&cloud(0, 300, 3), Precision::F32).expect("a start");
         let run = |threads| {
             let options = Options { set: None, threads: Some(threads), ..Options::default() };

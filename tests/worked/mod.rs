@@ -43,7 +43,7 @@ pub(crate) fn case(name: &str) -> Case {
         model: Model::averaging(
             rule,
             Operator::identity(),
-            Mask::Full,
+            Mask::FULL,
             Gain::Alpha(Schedule::Constant(params["alpha"].as_f64().unwrap())),
         ),
         x0: cloud(&data["x0"]),

@@ -143,9 +143,9 @@ impl<W: Width> Chooser<W> {
             choice::Plan::Direction => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Auto if thin && many => SearchState::Direction(Box::new(DirectionTable::new(x, d, set))),
             choice::Plan::Brute | choice::Plan::Filter => SearchState::pairs(x, d, set, asked),
-            choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::Full),
+            choice::Plan::Norm => SearchState::sorted(x, d, set, asked, upkeep, Mask::FULL),
             choice::Plan::Auto | choice::Plan::Tree | choice::Plan::Opened => {
-                SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::Full)
+                SearchState::sorted(x, d, set, choice::Plan::Tree, upkeep, Mask::FULL)
             }
         };
         let ledger = Ledger::default();
@@ -287,6 +287,19 @@ impl<W: Width> Chooser<W> {
         Some(taken)
     }
 
+    /// Takes a step of rows that see ranges of keys, or not their own: pair by pair.
+    fn take_by_ranges(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
+        if step.mask.is_prefix() {
+            return None;
+        }
+        self.limit = None;
+        if !matches!(&self.state, SearchState::Brute(state) if state.plan() == choice::Plan::Brute) {
+            let d = self.shape().1;
+            self.state = SearchState::pairs(self.take_tokens(), d, self.set, choice::Plan::Brute);
+        }
+        Some(self.take(step, share))
+    }
+
     /// Takes a step by directions, if the state is at that and the step can be; else gives the state
     /// to the tree for good. All ranks take all of it: its rows cost less than to hear of them.
     fn take_by_direction(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
@@ -318,7 +331,7 @@ fn all_pairs<W: Width>(
 ) -> [f64; 2] {
     let (cloud, prepared, coarse) = (state.cloud(), &PreparedStep::new(step), plan == choice::Plan::Filter);
     let (prices, watch) = (Pairs::<W>::prices(cloud.d, set, coarse), &Watch::new(interrupt, None));
-    let count = (cloud.n as u64).saturating_mul(cloud.n as u64) / if step.mask == Mask::Causal { 2 } else { 1 };
+    let count = step.mask.pairs(cloud.n);
     // Most keys may be left after few coordinates.
     let floor = prices.of_scores(count) * if coarse { (32.0 / cloud.d as f64).min(1.0) } else { 1.0 };
     if floor > 4.0 * rival {
@@ -355,7 +368,9 @@ impl<W: Width> Stepper for Chooser<W> {
     }
 
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
-        let taken = self.take_by_distance(step, share).or_else(|| self.take_by_direction(step, share));
+        let taken = self.take_by_distance(step, share);
+        let taken = taken.or_else(|| self.take_by_ranges(step, share));
+        let taken = taken.or_else(|| self.take_by_direction(step, share));
         let taken = taken.unwrap_or_else(|| {
             // A choice asks for a sort, which classes do without.
             let is_settled = self.rival.is_some() && !self.ledger.is_expensive();
@@ -416,6 +431,13 @@ impl<W: Width> Stepper for Chooser<W> {
             return ball::masks::<W>(|i| self.token(i), (n, d), step, rows);
         }
         match &self.state {
+            SearchState::Brute(state) if step.mask.is_prefix() || state.plan() == choice::Plan::Brute => {
+                state.masks(step, rows)
+            }
+            _ if !step.mask.is_prefix() => {
+                let x = (0..n).flat_map(|i| self.token(i).iter().copied()).collect();
+                BruteForce::<W>::of(x, d, self.set, false).masks(step, rows)
+            }
             SearchState::Brute(state) => state.masks(step, rows),
             SearchState::Direction(state) => state.masks(step, rows),
             SearchState::Ball(state) => {

@@ -101,14 +101,14 @@ pub(crate) fn block_maxima<W: Width, L: Lanes<W, W::Int>>(
     max
 }
 
-/// The largest float score of each lane among the first `visible` keys of a block.
+/// The largest float score of each lane among the keys of a block that it sees.
 #[inline(always)]
 pub(crate) fn block_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
     lanes: L,
     query: &[W],
     keys: &[W],
     d: usize,
-    visible: &[u32; LANES],
+    seen: &[u64; BLOCK],
 ) -> [L::Floats; VECTORS] {
     let (mut one, mut most) = ([W::default(); LANES], [W::LOWEST; LANES]);
     for j in (0..BLOCK).step_by(L::KEYS) {
@@ -117,7 +117,7 @@ pub(crate) fn block_maxima_seen<W: Width, L: Lanes<W, W::Int>>(
                 lanes.store(score[r], &mut one[r * L::WIDTH..]);
             }
             for l in 0..VECTORS * L::WIDTH {
-                let better = ((j + c) as u32) < visible[l] && one[l] > most[l];
+                let better = seen[j + c] >> l & 1 == 1 && one[l] > most[l];
                 most[l] = if better { one[l] } else { most[l] };
             }
         }

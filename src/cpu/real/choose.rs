@@ -38,8 +38,9 @@ impl<W: Real> Worker<W> {
             limits[l] = W::nearest(limit.max(W::LEAST.to_f64()));
         }
         self.factor.fill(1.0);
-        for tile in 0..self.marks.len() / self.width {
-            if (0..self.width).all(|l| self.marks[tile * self.width + l] < limits[l]) {
+        for at in 0..self.marks.len() / self.width {
+            let tile = self.first_tile + at;
+            if (0..self.width).all(|l| self.marks[at * self.width + l] < limits[l]) {
                 continue;
             }
             self.score(cloud, tile);
@@ -80,15 +81,18 @@ impl<W: Real> Worker<W> {
                 before += if crossed { 0.0 } else { mass(tile) };
                 crossed
             });
-            inside[l] = tile.map_or((tiles - 1, f64::INFINITY), |tile| (tile, level - before));
+            // A lane that sees no key has no tile either.
+            let last = tiles.saturating_sub(1);
+            inside[l] = tile.map_or((last, f64::INFINITY), |tile| (tile, level - before));
         }
-        for tile in 0..tiles {
-            if (0..self.rows.len()).all(|l| inside[l].0 != tile) {
+        for at in 0..tiles {
+            if (0..self.rows.len()).all(|l| inside[l].0 != at) {
                 continue;
             }
+            let tile = self.first_tile + at;
             self.score(cloud, tile);
             self.weigh(true);
-            for l in (0..self.rows.len()).filter(|&l| inside[l].0 == tile) {
+            for l in (0..self.rows.len()).filter(|&l| inside[l].0 == at) {
                 let (mut sum, mut key) = (0.0, 0);
                 for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
                     if row[l] > W::default() && sum <= inside[l].1 {

@@ -169,6 +169,7 @@ impl RealCpu {
             t: step.t,
             mask: step.mask,
             scoring: step.scoring,
+            bias: step.bias,
             weights: stage.weights,
             head: &stage.heads[0],
             boxes: None,
@@ -233,7 +234,7 @@ impl RealCpu {
     /// True if keys may be left out, and there are enough for it to matter.
     fn may_omit(&self, step: &Step, stage: &Stage) -> bool {
         let soft = matches!(stage.weights, Weights::Softmax { .. });
-        step.omit > 0.0 && soft && step.mask == Mask::Full && self.tokens.n() > 2 * KEYS
+        step.omit > 0.0 && soft && step.mask == Mask::FULL && self.tokens.n() > 2 * KEYS
     }
 
     /// As [`Self::directions_in_order`], with rows and keys in the order of space where some keys
@@ -298,10 +299,11 @@ impl RealCpu {
                 let rows: Vec<u32> = (first..first + count.len() as u32).collect();
                 for (h, head) in stage.heads.iter().enumerate() {
                     let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
-                    let input = StageInput { t, mask, scoring, weights, head, boxes: boxes.as_ref() };
+                    let bias = step.bias;
+                    let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
                     let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
-                        if is_relative(&step.motion) {
+                        if is_relative(&step.motion) && !step.exclusive {
                             add(mean, -1.0, cloud.row(i as usize));
                         }
                         head.values.apply_to(mean, values);
@@ -315,10 +317,19 @@ impl RealCpu {
                 }
                 for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
                     let x = cloud.row(i as usize);
+                    let stays = step.mask.is_empty(i as usize, cloud.n);
+                    if stays {
+                        y.fill(0.0);
+                    }
+                    if step.exclusive {
+                        exclude(&stage.heads[0].values.apply(x), y);
+                    }
                     if let Some(perceptron) = &step.perceptron {
                         perceive(perceptron, x, y);
                     }
-                    project(&step.motion, stage, x, y);
+                    if !(stays && matches!(step.motion, Motion::Average { .. })) {
+                        project(step, stage, x, y);
+                    }
                 }
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
                 mine.keys.fetch_add(keys, Ordering::Relaxed);
@@ -348,14 +359,23 @@ fn perceive(perceptron: &Perceptron, x: &[f64], y: &mut [f64]) {
     }
 }
 
+/// `y ← y − <y,v>v/|v|²`, or y where v = 0.
+fn exclude(own: &[f64], y: &mut [f64]) {
+    let square = dot(own, own);
+    if square > 0.0 {
+        add(y, -dot(y, own) / square, own);
+    }
+}
+
 /// Turns the output of the heads into the direction of one row.
-fn project(motion: &Motion, stage: &Stage, x: &[f64], y: &mut [f64]) {
+fn project(step: &Step, stage: &Stage, x: &[f64], y: &mut [f64]) {
     if let Some(length) = stage.length {
         let norm = dot(y, y).sqrt();
         // 0 has no direction and stays.
         y.iter_mut().filter(|_| norm > 0.0).for_each(|y| *y = length * (*y / norm));
     }
-    match motion {
+    match &step.motion {
+        Motion::Average { .. } if step.exclusive => add(y, -1.0, x),
         Motion::Average { .. } => {
             // Σ_h V_h(mean − x) + (Σ_h V_h x − x): without values of its own, the second part is
             // exactly 0.

@@ -27,6 +27,7 @@ pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
     pub(crate) scoring: Scoring,
+    pub(crate) bias: f64,
     pub(crate) weights: Weights,
     pub(crate) head: &'a Head,
     /// Boxes around the keys, where softmax may leave keys out; rows and keys are then in the order
@@ -41,8 +42,16 @@ pub(crate) struct Worker<W> {
     /// Number of lanes.
     pub(super) width: usize,
     pub(super) rows: Vec<u32>,
-    /// Keys 0..visible are seen, by lane.
-    pub(super) visible: [usize; LANES],
+    /// Keys begun..visible are seen, by lane, both ascending, but for the row's own where the mask says so.
+    begun: [usize; LANES],
+    visible: [usize; LANES],
+    mask: Mask,
+    /// What a place between row and key takes from a score, by lane, where there is a bias.
+    slope: Option<[f64; LANES]>,
+    /// The number of keys that are seen, by lane.
+    seen: [usize; LANES],
+    /// The first tile that any lane sees.
+    pub(super) first_tile: usize,
     /// A of one row.
     product: Vec<f64>,
     query: Aligned<W>,
@@ -82,7 +91,12 @@ impl<W: Real> Worker<W> {
             scoring: Scoring::Inner,
             width,
             rows: Vec::new(),
+            begun: [0; LANES],
             visible: [0; LANES],
+            mask: Mask::FULL,
+            slope: None,
+            seen: [0; LANES],
+            first_tile: 0,
             product: vec![0.0; d],
             query: Aligned::new(d * width),
             exponent: [0; LANES],
@@ -115,6 +129,10 @@ impl<W: Real> Worker<W> {
         let chosen = self.attend(cloud, input, rows, None);
         let (d, up) = (cloud.d, power_of_two(cloud.exponent));
         for (l, mean) in means.chunks_exact_mut(d).enumerate() {
+            if self.seen[l] == 0 {
+                mean.fill(0.0);
+                continue;
+            }
             if let Some(chosen) = &chosen {
                 mean.copy_from_slice(cloud.row(chosen[l] as usize));
                 continue;
@@ -125,10 +143,10 @@ impl<W: Real> Worker<W> {
                     continue;
                 }
                 // Scores are S·2^−exponent.
-                Weights::Linear { beta, .. } => num::scale(beta, self.exponent[l]) / self.visible[l] as f64,
+                Weights::Linear { beta, .. } => num::scale(beta, self.exponent[l]) / self.seen[l] as f64,
                 Weights::Exponential { beta, origin } => {
                     let max = num::scale(self.max[l].to_f64(), self.exponent[l]);
-                    libm::exp(beta * (max - origin)) / self.visible[l] as f64
+                    libm::exp(beta * (max - origin)) / self.seen[l] as f64
                 }
                 _ => 1.0 / self.mass[l],
             };
@@ -137,12 +155,18 @@ impl<W: Real> Worker<W> {
             }
         }
         let count = |l: usize| match input.weights {
+            _ if self.seen[l] == 0 => 0,
             Weights::Strip { .. } => self.mass[l] as u32,
             Weights::Argmax | Weights::Drawn { .. } => 1,
             Weights::Sparse { .. } => self.few[l].len() as u32,
-            Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => self.visible[l] as u32,
+            Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } => self.seen[l] as u32,
         };
         (0..rows.len()).map(|l| (self.argmax[l], count(l))).collect()
+    }
+
+    /// The keys that a row attends to where that is all that it sees.
+    fn all_keys(&self, cloud: &Cloud<'_, W>, l: usize) -> Vec<u32> {
+        self.mask.keys(self.rows[l] as usize, cloud.n).map(|j| j as u32).collect()
     }
 
     /// The keys that each row attends to.
@@ -150,12 +174,14 @@ impl<W: Real> Worker<W> {
         let mut members = vec![Vec::new(); rows.len()];
         let chosen = self.attend(cloud, input, rows, Some(&mut members));
         match (input.weights, chosen) {
-            (_, Some(chosen)) => chosen[..rows.len()].iter().map(|&j| vec![j]).collect(),
+            (_, Some(chosen)) => {
+                (0..rows.len()).map(|l| if self.seen[l] == 0 { Vec::new() } else { vec![chosen[l]] }).collect()
+            }
             (Weights::Strip { .. }, None) => members,
             (Weights::Sparse { .. }, None) => {
                 self.few[..rows.len()].iter().map(|few| few.iter().map(|(key, _)| *key).collect()).collect()
             }
-            _ => (0..rows.len()).map(|l| (0..self.visible[l] as u32).collect()).collect(),
+            _ => (0..rows.len()).map(|l| self.all_keys(cloud, l)).collect(),
         }
     }
 
@@ -172,8 +198,7 @@ impl<W: Real> Worker<W> {
             self.attend_near(cloud, boxes, beta);
             return None;
         }
-        let tiles = self.visible[self.width - 1].div_ceil(KEYS);
-        for tile in 0..tiles {
+        for tile in self.first_tile..self.visible[self.width - 1].div_ceil(KEYS) {
             self.score(cloud, tile);
             self.raise(tile);
             match input.weights {
@@ -275,7 +300,10 @@ impl<W: Real> Worker<W> {
     /// it.
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows = rows.to_vec();
-        self.scoring = input.scoring;
+        (self.scoring, self.mask) = (input.scoring, input.mask);
+        self.slope = (input.bias > 0.0).then_some([0.0; LANES]);
+        // Scores are scaled as the bias is, where that is larger.
+        let of_bias = num::exponent_above(input.bias) - cloud.exponent;
         let beta = match input.weights {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
             Weights::Strip { .. } | Weights::Argmax | Weights::Sparse { .. } | Weights::Linear { .. } => 0.0,
@@ -285,7 +313,10 @@ impl<W: Real> Worker<W> {
             if l < rows.len() || l == 0 {
                 input.head.scores.apply_to(cloud.row(i), &mut self.product);
                 let exponent = match input.scoring {
-                    Scoring::Inner => num::exponent_above(self.product.iter().fold(0.0, |m: f64, v| m.max(v.abs()))),
+                    Scoring::Inner => {
+                        let own = num::exponent_above(self.product.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
+                        if self.slope.is_some() { own.max(of_bias) } else { own }
+                    }
                     Scoring::Distance => cloud.exponent,
                 };
                 let down = power_of_two(-exponent);
@@ -293,23 +324,34 @@ impl<W: Real> Worker<W> {
                     self.query[k * self.width + l] = W::nearest(down(q));
                 }
                 self.exponent[l] = exponent + cloud.exponent;
+                if let Some(slope) = &mut self.slope {
+                    slope[l] = num::scale(input.bias, -self.exponent[l]) / cloud.n as f64;
+                }
                 let beta = num::scale(beta, self.exponent[l]);
                 self.beta[l] = W::nearest(beta.min(-W::LEAST.to_f64()));
-                self.visible[l] = input.mask.visible(i, cloud.n);
+                let range = input.mask.range(i, cloud.n);
+                (self.begun[l], self.visible[l]) = (range.start, range.end);
+                self.seen[l] = input.mask.count(i, cloud.n);
+                self.argmax[l] = if input.mask.own { 0 } else { i as u32 };
             } else {
                 for k in 0..cloud.d {
                     self.query[k * self.width + l] = self.query[k * self.width + l - 1];
                 }
                 (self.exponent[l], self.beta[l]) = (self.exponent[l - 1], self.beta[l - 1]);
-                self.visible[l] = self.visible[l - 1];
+                (self.begun[l], self.visible[l], self.seen[l]) =
+                    (self.begun[l - 1], self.visible[l - 1], self.seen[l - 1]);
+                self.argmax[l] = self.argmax[l - 1];
+                if let Some(slope) = &mut self.slope {
+                    slope[l] = slope[l - 1];
+                }
             }
         }
         self.max.fill(W::LOWEST);
-        self.argmax.fill(0);
         self.mass.fill(0.0);
         self.total.fill(0.0);
         self.marks.clear();
         self.masses.clear();
+        self.first_tile = self.begun[0] / KEYS;
     }
 
     /// Computes the scores of a tile, −∞ where a lane does not see the key.
@@ -320,13 +362,27 @@ impl<W: Real> Worker<W> {
         let Self { query, tile: scores, largest, scoring, .. } = self;
         let scores = &mut scores[..self.keys * self.width];
         W::run(self.set, Score { query, keys, d: cloud.d, scoring: *scoring, tile: scores, largest });
-        let seen_by_all = self.visible[0].saturating_sub(first);
+        if let Some(slope) = &self.slope {
+            self.largest.fill(W::LOWEST);
+            for (j, row) in self.tile.chunks_exact_mut(self.width).take(self.keys).enumerate() {
+                for l in 0..self.width {
+                    let i = self.rows[l.min(self.rows.len() - 1)];
+                    let bias = (f64::from(i) - (first + j) as f64) * slope[l];
+                    row[l] = W::nearest(row[l].to_f64() - bias);
+                    self.largest[l] = if row[l] > self.largest[l] { row[l] } else { self.largest[l] };
+                }
+            }
+        }
+        let own = |row: &u32| !self.mask.own && (first..first + KEYS).contains(&(*row as usize));
+        let is_prefix = self.begun[self.width - 1] <= first && !self.rows.iter().any(own);
+        let seen_by_all = if is_prefix { self.visible[0].saturating_sub(first) } else { 0 };
         if seen_by_all >= self.keys {
             return;
         }
         for (j, row) in self.tile.chunks_exact_mut(self.width).enumerate().take(self.keys).skip(seen_by_all) {
             for l in 0..self.width {
-                if first + j >= self.visible[l] {
+                let (key, i) = (first + j, self.rows[l.min(self.rows.len() - 1)] as usize);
+                if key >= self.visible[l] || key < self.begun[l] || !self.mask.sees(i, key) {
                     row[l] = W::LOWEST;
                 }
             }

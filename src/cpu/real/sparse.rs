@@ -17,19 +17,20 @@ impl<W: Real> Worker<W> {
         self.few.iter_mut().for_each(Vec::clear);
         let betas: Vec<f64> = (0..self.width).map(|l| num::scale(beta, self.exponent[l]).min(f64::MAX)).collect();
         let level = |this: &Self, l: usize, score: W| form.level(betas[l] * (score.to_f64() - this.max[l].to_f64()));
-        for tile in 0..self.marks.len() / self.width {
-            let reaches = |l: usize| level(self, l, self.marks[tile * self.width + l]) > -1.0;
+        for at in 0..self.marks.len() / self.width {
+            let reaches = |l: usize| level(self, l, self.marks[at * self.width + l]) > -1.0;
             if !(0..self.rows.len()).any(reaches) {
                 continue;
             }
+            let tile = self.first_tile + at;
             self.score(cloud, tile);
             let mut few = std::mem::take(&mut self.few);
             for (j, row) in self.tile.chunks_exact(self.width).take(self.keys).enumerate() {
                 for (l, few) in few.iter_mut().enumerate().take(self.rows.len()) {
-                    // Keys past the last one that the lane sees have the score −∞, or pad the last tile.
+                    // Keys that the lane does not see have the score −∞.
                     let key = tile * KEYS + j;
                     let level = level(self, l, row[l]);
-                    if level > -1.0 && key < self.visible[l] {
+                    if level > -1.0 {
                         few.push((key as u32, level));
                     }
                 }

@@ -12,11 +12,12 @@ use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
+use crate::gpu::seen::{keys_a_row, slice_rows};
 use crate::gpu::share::{Computed, Share};
-use crate::gpu::table::{Kernel, Span, compile};
+use crate::gpu::table::{Kernel, Pairs, Span, compile};
 use crate::gpu::words::{tokens, words};
 use crate::interrupt::Interrupt;
-use crate::model::{Mask, Scoring};
+use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::tokens::{Precision, Tokens};
 
@@ -31,33 +32,27 @@ pub(crate) struct BruteForce {
     /// X and X' are exchanged by every step; which of the buffers is X.
     current: usize,
     matrix: StepMatrix,
-    /// The score of a pair in the step at hand.
-    scoring: Scoring,
+    /// The pairs of the step at hand.
+    pairs: Pairs,
 }
 
 impl BruteForce {
-    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity, `scoring` the
-    /// score of a pair.
+    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity, `pairs` what
+    /// steps will compare.
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub(crate) async fn new(
-        device: &Device,
-        tokens: &Tokens,
-        grid: Grid,
-        matrix: bool,
-        scoring: Scoring,
-    ) -> Result<Self> {
+    pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, pairs: Pairs) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
         let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
-        let kernels = kernels::of_brute_force(matrix, scoring, grid.precision, d);
+        let kernels = kernels::of_brute_force(matrix, pairs, grid.precision, d);
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
-        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default(), scoring })
+        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default(), pairs })
     }
 
     fn layout(device: &Device, shape: (usize, usize), precision: Precision, matrix: bool) -> Result<Layout> {
@@ -118,8 +113,10 @@ impl BruteForce {
         let line = record as usize / 4;
         // best, width, error, argmax, count, peak: the last three words before the record's end.
         let rows = self.resident.read(("rows", 0), self.layout.n as usize * line).await?;
-        let column = |back: usize| rows.chunks_exact(line).map(|row| row[line - back]).collect();
-        Ok(Strips { argmax: column(3), count: column(2) })
+        // A row without keys is its own argmax.
+        let argmax = |(i, row): (u32, &[u32])| if row[line - 2] == 0 { i } else { row[line - 3] };
+        let argmax = (0..).zip(rows.chunks_exact(line)).map(argmax).collect();
+        Ok(Strips { argmax, count: rows.chunks_exact(line).map(|row| row[line - 2]).collect() })
     }
 
     /// C_i of the given rows in the current state, by the decisions a step would take.
@@ -141,9 +138,9 @@ impl BruteForce {
                 at += run.len();
                 let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
                 for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::MASKS] {
-                    self.over_keys(&[kernel], &job).await?;
+                    self.over_keys(&[kernel], &job, 0..self.layout.n).await?;
                 }
-                self.resident.queue.charge(run.len() as f64 * self.row_cost()).await?;
+                self.resident.queue.charge(run.len() as f64 * self.row_cost(Mask::FULL)).await?;
             }
             self.resident.queue.finish().await?;
             let words = self.resident.read(("bits", 0), part.len() * line).await?;
@@ -157,7 +154,7 @@ impl BruteForce {
     /// # Errors
     /// [`Error::Interrupted`]: the state is as it was. Device failures.
     pub(crate) async fn compute(&mut self, step: &Step, share: Share) -> Result<Computed> {
-        let rows = if step.mask == Mask::Causal { share.of_causal(self.layout.n) } else { share.of(self.layout.n) };
+        let rows = share.under(step.mask, self.layout.n);
         self.resident.start_reports(1).await?;
         self.advance(step, 0, rows.clone()).await?;
         let report = self.resident.reports(1).await?;
@@ -180,21 +177,24 @@ impl BruteForce {
     async fn advance(&mut self, step: &Step, report: u32, rows: Range<u32>) -> Result<()> {
         self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report).await?;
-        let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..=usize::from(self.layout.has_dense)];
+        let has_dense = self.layout.has_dense && !self.pairs.ranged;
+        let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..=usize::from(has_dense)];
+        let cost = self.row_cost(step.mask);
+        let most = slice_rows(step.mask, self.layout.memory.slice_rows);
         let mut row = rows.start;
         while row < rows.end {
-            let range = self.next_rows(row, self.row_cost(), self.layout.memory.slice_rows, rows.end);
+            let range = self.next_rows(row, cost, most, rows.end);
             row = range.end;
             let sums_first = if self.layout.moves_at_once { 0 } else { range.start };
             let (row_first, row_end, slice_first) = (range.start, range.end, range.start);
             let job = Job { row_first, row_end, slice_first, sums_first, ..base };
             for kernels in [&[&kernels::SCORES][..], &[&kernels::PEAKS], strips] {
-                self.over_keys(kernels, &job).await?;
+                self.over_keys(kernels, &job, self.seen(&job, step.mask)).await?;
             }
             if !self.layout.moves_at_once {
                 self.push(&kernels::MOVES, job, 0).await?;
             }
-            self.resident.queue.charge(f64::from(range.end - range.start) * self.row_cost()).await?;
+            self.resident.queue.charge(f64::from(range.end - range.start) * cost).await?;
         }
         let mut row = if self.layout.moves_at_once { rows.start } else { rows.end };
         while row < rows.end {
@@ -210,7 +210,7 @@ impl BruteForce {
     /// Makes queries, filters and widths of all rows; returns the parameters that the step's
     /// dispatches share.
     async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
-        self.scoring = step.scoring;
+        self.pairs = Pairs::of(step.scoring, step.mask);
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
             TokenMatrix::Identity => (&kernels::IDENTITY, d),
@@ -234,8 +234,18 @@ impl BruteForce {
     }
 
     /// Cost of one row's scores, in multiply-adds and their like.
-    fn row_cost(&self) -> f64 {
-        f64::from(self.layout.n) * (f64::from(self.layout.d) + 8.0)
+    fn row_cost(&self, mask: Mask) -> f64 {
+        keys_a_row(mask, self.layout.n) * (f64::from(self.layout.d) + 8.0)
+    }
+
+    /// The keys that a slice sees, in whole supertiles.
+    fn seen(&self, job: &Job, mask: Mask) -> Range<u32> {
+        let n = self.layout.n;
+        if mask.is_prefix() {
+            return 0..n;
+        }
+        let [first, last] = [job.row_first, job.row_end - 1].map(|row| mask.range(row as usize, n as usize));
+        first.start as u32 / SUPERTILE * SUPERTILE..last.end as u32
     }
 
     /// Rows from `row` on, before `end`: no more than the budget still holds, `most`, and the row's window.
@@ -247,16 +257,20 @@ impl BruteForce {
         within(row, rows.min(most), self.layout.window, end)
     }
 
-    /// Adds dispatches of kernels over all keys, all of them in a window before the next.
-    async fn over_keys(&mut self, kernels: &[&Kernel], job: &Job) -> Result<()> {
+    /// Adds dispatches of kernels over some keys, all of them in a window before the next.
+    async fn over_keys(&mut self, kernels: &[&Kernel], job: &Job, seen: Range<u32>) -> Result<()> {
         let Layout { n, window, .. } = self.layout;
         // Supertiles past the last row's own are invisible to a causal slice, but their maxima must
         // be set.
         for (index, key_base) in (0..).zip((0..n).step_by(window as usize)) {
-            let tile_first = key_base / SUPERTILE;
-            let tile_end = tile_first + window.min(n - key_base).div_ceil(SUPERTILE);
+            let keys = key_base.max(seen.start)..key_base.saturating_add(window).min(seen.end);
+            if keys.is_empty() {
+                continue;
+            }
+            let (tile_first, tile_end) = (keys.start / SUPERTILE, keys.end.div_ceil(SUPERTILE));
+            let begins = u32::from(keys.start == seen.start);
             for kernel in kernels {
-                self.push(kernel, Job { key_base, tile_first, tile_end, ..*job }, index).await?;
+                self.push(kernel, Job { key_base, tile_first, tile_end, begins, ..*job }, index).await?;
             }
         }
         Ok(())
@@ -277,7 +291,7 @@ impl BruteForce {
         let keys = |name, line| Bound::window(name, key_window, window, line);
         let slice = self.layout.memory.slice_rows.min(self.layout.n);
         self.resident
-            .push(&kernel.of(self.scoring), span, job, |slot| match slot {
+            .push(&kernel.of(self.pairs), span, job, |slot| match slot {
                 "row_state" => rows(current, state),
                 "key_state" => keys(current, state),
                 "next_state" => rows(next, state),
@@ -329,14 +343,14 @@ mod tests {
         let grid = Grid::of(&tokens, Precision::F32);
         let rule = Rule::Localmax { delta: Schedule::Constant(0.01), strip: StripForm::Score };
         let (scores, gain) = (Operator::constant(Matrix::Identity), Gain::Alpha(Schedule::Constant(1.0)));
-        let model = Model::averaging(rule, scores, Mask::Full, gain);
+        let model = Model::averaging(rule, scores, Mask::FULL, gain);
         let step = crate::exact::Steps::new(&model, grid, d).at(0).unwrap();
         let adapter = Adapter::choose(Wanted::Any).unwrap();
         for binding in [adapter.limits().max_storage_buffer_binding_size, 48 << 10] {
             let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..adapter.limits() };
             let device = Device::open_within(&adapter, limits).unwrap();
             let counts = block_on(async {
-                let mut state = BruteForce::new(&device, &tokens, grid, false, Scoring::Inner).await?;
+                let mut state = BruteForce::new(&device, &tokens, grid, false, Pairs::default()).await?;
                 let compiled = device.pipelines();
                 state.step(std::slice::from_ref(&step)).await?;
                 assert_eq!(device.pipelines(), compiled, "a step waited for a compiler");

@@ -16,8 +16,9 @@ use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
 use crate::gpu::resident::require_rows;
 use crate::gpu::share::{Computed, Share};
+use crate::gpu::table::Pairs;
 use crate::interrupt::Interrupt;
-use crate::model::Scoring;
+use crate::model::{Mask, Scoring};
 use crate::outcome::{Effort, StepReport, Strips, Traffic};
 use crate::space::Upkeep;
 use crate::tokens::{Precision, Tokens};
@@ -44,6 +45,14 @@ pub struct Options {
     pub upkeep: Upkeep,
     /// The score of a pair. Distances are compared by all pairs alone.
     pub scoring: Scoring,
+    /// Which keys rows see. Ranges are compared pair by pair.
+    pub mask: Mask,
+}
+
+impl Options {
+    fn pairs(&self) -> Pairs {
+        Pairs::of(self.scoring, self.mask)
+    }
 }
 
 /// Tokens on a device, under a plan.
@@ -127,7 +136,7 @@ impl ExactGpu {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
         let (mut method, mut trial) = (Method::Lost, None);
-        if searches(options.plan, shape) && options.scoring == Scoring::Inner {
+        if searches(options.plan, shape) && options.pairs() == Pairs::default() {
             match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
                 Ok(tree) => method = Method::Tree(Box::new(tree)),
                 // Asked for, it is an error.
@@ -136,7 +145,7 @@ impl ExactGpu {
             }
         }
         if matches!(method, Method::Lost) {
-            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix, options.scoring).await?));
+            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix, options.pairs()).await?));
         } else if options.plan == choice::Plan::Auto {
             trial = Some(Trial::new());
         }
@@ -235,7 +244,7 @@ impl ExactGpu {
             (self.taken, self.strips) = (false, None);
             let taken = match &mut self.method {
                 Method::Brute(state) => state.step(group).await,
-                Method::Tree(_) if group.iter().any(is_by_distance) => return Err(no_tree()),
+                Method::Tree(_) if group.iter().any(is_by_pairs) => return Err(no_tree()),
                 Method::Tree(tree) => tree.step(group).await,
                 Method::Lost => return Err(lost()),
             };
@@ -279,7 +288,7 @@ impl ExactGpu {
         (self.taken, self.strips) = (false, None);
         match &mut self.method {
             Method::Brute(state) => state.compute(step, share).await.map(Some),
-            Method::Tree(_) if is_by_distance(step) => Err(no_tree()),
+            Method::Tree(_) if is_by_pairs(step) => Err(no_tree()),
             Method::Tree(tree) => tree.compute(step, share, is_again).await,
             Method::Lost => Err(lost()),
         }
@@ -341,7 +350,7 @@ impl ExactGpu {
         self.keep_strips().await?;
         match &mut self.method {
             Method::Brute(state) => state.masks(step, rows).await,
-            Method::Tree(_) if is_by_distance(step) => Err(no_tree()),
+            Method::Tree(_) if is_by_pairs(step) => Err(no_tree()),
             Method::Tree(tree) => tree.masks(step, rows).await,
             Method::Lost => Err(lost()),
         }
@@ -390,7 +399,7 @@ impl ExactGpu {
                 Method::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
                 Method::Brute(Box::new(
-                    BruteForce::new(&self.device, &tokens, self.grid, self.matrix, self.options.scoring).await?,
+                    BruteForce::new(&self.device, &tokens, self.grid, self.matrix, self.options.pairs()).await?,
                 ))
             };
             self.heed(&self.interrupt.clone());
@@ -403,12 +412,12 @@ fn lost() -> Error {
     Error::device("the tokens are lost with the device's refusal of a plan; start again")
 }
 
-fn is_by_distance(step: &Step) -> bool {
-    step.scoring == Scoring::Distance
+fn is_by_pairs(step: &Step) -> bool {
+    Pairs::of(step.scoring, step.mask) != Pairs::default()
 }
 
 fn no_tree() -> Error {
-    Error::input("a step by distance on tokens that were opened for inner products; give the options its scoring")
+    Error::input("a step of pairs on tokens that were opened for a search; give the options its scoring and its mask")
 }
 
 /// Whether a tree may take steps.

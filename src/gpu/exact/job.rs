@@ -3,7 +3,6 @@
 use crate::exact::{Step, StripWidth, TokenMatrix};
 use crate::gpu::wgsl::{constants, job};
 use crate::gpu::words::pair;
-use crate::model::Mask;
 
 constants! {
     /// D_i is `width`.
@@ -61,7 +60,13 @@ job! {
     limit: [u32; 2],
     /// Whether the state and the queries are wanted as floats too.
     filtered: u32,
-    unused: u32,
+    /// The most places between a row and a key that it sees.
+    window: u32,
+    /// Whether a row sees its own key.
+    own: u32,
+    /// Whether the keys of this dispatch are the first of its rows.
+    begins: u32,
+    unused: [u32; 2],
 }
 
 impl Job {
@@ -74,7 +79,9 @@ impl Job {
             StripWidth::Argmax => (ARGMAX, 0, 0),
         };
         Self {
-            causal: u32::from(step.mask == Mask::Causal),
+            causal: u32::from(step.mask.causal),
+            window: step.mask.window.unwrap_or(u32::MAX),
+            own: u32::from(step.mask.own),
             width_kind,
             parity,
             gain: pair(step.gain as i64),

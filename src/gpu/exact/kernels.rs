@@ -1,9 +1,8 @@
 //! The kernels of the rules of the contract, one line each.
 
 use crate::gpu::exact::job::{self, Job};
-use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
+use crate::gpu::table::{Kernel, LANES, Pairs, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
-use crate::model::Scoring;
 use crate::space::{LEAF as KEYS_A_LEAF, PATIENCE as STEPS_AND_SORTS};
 use crate::tokens::Precision;
 
@@ -103,11 +102,11 @@ kernels! {
 }
 
 /// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity.
-pub(crate) fn of_brute_force(matrix: bool, scoring: Scoring, precision: Precision, d: usize) -> Vec<Kernel> {
+pub(crate) fn of_brute_force(matrix: bool, pairs: Pairs, precision: Precision, d: usize) -> Vec<Kernel> {
     let queries: &[_] = if matrix { &[MULTIPLE, DENSE] } else { &[IDENTITY] };
-    let dense: &[_] = if STRIPS_DENSE.is_for(precision, d) { &[STRIPS_DENSE] } else { &[] };
+    let dense: &[_] = if STRIPS_DENSE.is_for(precision, d) && !pairs.ranged { &[STRIPS_DENSE] } else { &[] };
     let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES], dense].concat();
-    all.into_iter().map(|kernel| kernel.of(scoring)).collect()
+    all.into_iter().map(|kernel| kernel.of(pairs)).collect()
 }
 
 /// The kernels that a search takes, for a step and a sort; `parted` is whether its keys are in parts.

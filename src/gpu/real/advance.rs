@@ -4,17 +4,33 @@ use crate::error::Result;
 use crate::gpu::memory::Name;
 use crate::gpu::real::head::is_relative;
 use crate::gpu::real::job::{
-    ADVANCE, COMMON, DIRECT, ELLIPSOID, FINISH, FIRST, Job, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT, TANH,
-    WEIGHTED, pair,
+    ADVANCE, COMMON, DENSE, DIRECT, ELLIPSOID, FINISH, FIRST, Job, LAST, PRODUCT, RETRACT, ROUND, SUMMED, TANGENT,
+    TANH, WEIGHTED, pair,
 };
 use crate::gpu::real::kernels;
 use crate::gpu::real::matrices::Role;
 use crate::gpu::real::state::RealGpu;
 use crate::gpu::resident::Bound;
 use crate::model::{Activation, Geometry, Integrator};
-use crate::real::{Linear, Motion, Step};
+use crate::real::{Linear, Motion, Stage, Step};
 
 impl RealGpu {
+    /// Takes from the outputs of a slice what lies along the values of its own tokens.
+    pub(crate) async fn exclude(&mut self, job: &Job, step: &Step, stage: &Stage, source: Name) -> Result<()> {
+        if !step.exclusive {
+            return Ok(());
+        }
+        let source = self.window_of(source, job.row_first);
+        // A factor of the value changes nothing.
+        let (_, matrix) = self.load(Role::Values(0), &stage.heads[0].values).await?;
+        if matrix {
+            let source_base = job.row_first / self.layout.window * self.layout.window;
+            self.apply(Job { flags: 0, factor: 1.0, source_base, ..*job }, source, Role::Values(0), "product").await?;
+        }
+        let flags = if matrix { DENSE } else { 0 };
+        self.push(&kernels::EXCLUDE, Job { flags, ..*job }, &[("stage", source)]).await
+    }
+
     /// Adds the perceptron to the outputs of a slice.
     pub(crate) async fn perceive(&mut self, job: &Job, step: &Step, source: Name) -> Result<()> {
         let Some(perceptron) = &step.perceptron else { return Ok(()) };

@@ -24,7 +24,7 @@ impl RealGpu {
         s: usize,
     ) -> Result<()> {
         let record = if h == 0 && s == 0 { RECORDED } else { 0 };
-        let job = self.query(job, head, h, stage.weights).await?;
+        let job = self.query(job, head, h, stage.weights, step.bias).await?;
         match stage.weights {
             Weights::Softmax { .. } | Weights::Exponential { .. } => {
                 self.over_keys(&job, true).await?;
@@ -62,11 +62,13 @@ impl RealGpu {
     }
 
     /// Makes the queries of a slice; returns the job with the numbers of its rule and head.
-    pub(crate) async fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights) -> Result<Job> {
+    pub(crate) async fn query(&mut self, job: &Job, head: &Head, h: usize, weights: Weights, bias: f64) -> Result<Job> {
         let (factor, matrix) = self.load(Role::Scores(h), &head.scores).await?;
         // Scores that are all 0 have any factor.
         let (sign, size) = if factor == 0.0 { (0.0, 1.0) } else { (factor.signum(), factor.abs()) };
         let mut job = Job { factor: sign as f32, ..*job };
+        (job.bias, job.bias_exponent) = product(bias / f64::from(self.n), 1.0 / size);
+        job.bias_above = product(bias, 1.0 / size).1 + 1;
         let mut beta_of = |beta: f64| (job.beta, job.beta_exponent) = product(beta, size);
         match weights {
             Weights::Softmax { beta } => {
@@ -180,6 +182,7 @@ impl RealGpu {
 /// and in rescaled flows.
 pub(crate) fn is_relative(step: &Step, stage: &Stage) -> bool {
     match (&step.motion, &stage.heads[..]) {
+        _ if step.exclusive => false,
         (Motion::Average { .. }, [head]) => {
             head.values.matrix.dimension().is_none() && head.values.factor * head.values.matrix.entry(0, 0) == 1.0
         }

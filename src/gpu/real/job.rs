@@ -58,7 +58,7 @@ constants! {
     WEIGHTED: u32 = 2048;
 
     // Flags of other kernels.
-    /// `queries`: the query is the product, not a multiple of the token.
+    /// `queries`, `exclude`: the query, or the value, is the product, not a multiple of the token.
     DENSE: u32 = 1;
     /// `noise`: one field for all tokens.
     COMMON: u32 = 1;
@@ -110,6 +110,10 @@ job! {
     form: u32,
     /// 0, which no compiler knows.
     zero: u32,
+    /// The most places between a row and a key that it sees.
+    window: u32,
+    /// Whether a row sees its own key.
+    own: u32,
     t: [u32; 2],
     seed: [u32; 2],
     /// β of scores scaled by 2^−beta_exponent.
@@ -119,6 +123,12 @@ job! {
     delta_exponent: i32,
     origin: f32,
     origin_exponent: i32,
+    /// λ/n.
+    bias: f32,
+    bias_exponent: i32,
+    /// λ is at most 2 to this.
+    bias_above: i32,
+    unused: u32,
     /// The factor of a matrix.
     factor: f32,
     /// x' = x + gain·k.

@@ -51,6 +51,8 @@ kernels! {
     TURN = Kernel::new("turn", part!("real/directions"), Span::threads_of_rows).of_every_d();
     /// Outputs of one length.
     LENGTHEN = Kernel::new("lengthen", part!("real/lengths"), Span::threads_of_rows).of_every_d();
+    /// Outputs without what lies along own values.
+    EXCLUDE = Kernel::new("exclude", part!("real/exclude"), Span::threads_of_rows).of_every_d();
     /// Perceptron of every row.
     PERCEPTRON = Kernel::new("perceptron", part!("real/perceptron"), Span::threads_of_rows).of_every_d();
     /// Noise along the sphere.

@@ -14,6 +14,7 @@
 //! | `merge` | maximum, argmax, total; the strip's end; the chunk of the key drawn |
 //! | `draw`, `means` | that key; means over the chunks |
 //! | `turn`, `lengthen` | keys that are directions; outputs brought to a length |
+//! | `exclude` | outputs without what lies along own values |
 //! | `perceptron`, `noise` | what moves tokens beside attention: units; draws along the sphere |
 //! | `moves` | projection, integrator, retraction, the report |
 //!

@@ -7,14 +7,15 @@ use crate::gpu::device::Device;
 use crate::gpu::memory::Line;
 use crate::gpu::memory::Name;
 use crate::gpu::real::job::Job;
-use crate::gpu::real::kernels::{self, NARROW, ROWS, TILE};
+use crate::gpu::real::kernels::{self, CHUNK, NARROW, ROWS, TILE};
 use crate::gpu::real::layout::{Needs, RealLayout};
 use crate::gpu::real::matrices::{Matrices, Role};
 use crate::gpu::report::REPORTS;
 use crate::gpu::resident::{Bound, Resident, within};
-use crate::gpu::table::{Kernel, Span, compile};
+use crate::gpu::seen::keys_a_row;
+use crate::gpu::table::{Kernel, Pairs, Span, compile};
 use crate::interrupt::Interrupt;
-use crate::model::{Model, Scoring};
+use crate::model::{Mask, Model};
 use crate::normal::TAILS;
 use crate::outcome::Strips;
 use crate::real::{Linear, Stage};
@@ -36,8 +37,9 @@ pub struct RealGpu {
     /// X and X' are exchanged by every step; which of the buffers is X.
     pub(crate) current: usize,
     matrices: Matrices,
-    /// The score of a pair.
-    scoring: Scoring,
+    /// The pairs of the step at hand.
+    pub(crate) pairs: Pairs,
+    pub(crate) mask: Mask,
     pub(crate) taken: bool,
     /// The rows that this device took in the last step.
     pub(crate) own: Range<u32>,
@@ -72,8 +74,8 @@ impl RealGpu {
         let (n, d) = (tokens.n(), tokens.d());
         let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
         resident.hold(Line::new(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)).await?;
-        let kernels: Vec<Kernel> =
-            kernels_of(Needs::of(model), d).into_iter().map(|kernel| kernel.of(model.scoring)).collect();
+        let pairs = Pairs { biased: model.terms.bias > 0.0, ..Pairs::of(model.scoring, model.mask) };
+        let kernels: Vec<Kernel> = kernels_of(Needs::of(model), d).into_iter().map(|kernel| kernel.of(pairs)).collect();
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), Precision::F32, d).await?;
         // Kernels bind these even for a model that does without.
         for name in [("scores", 0), ("stages", 0), ("stages", 1), ("slopes", 0), ("product", 0), ("mean", 0)] {
@@ -93,8 +95,8 @@ impl RealGpu {
         resident.write(("tokens", 0), bytemuck::cast_slice(x)).await?;
         resident.write(("traces", 0), &[0, 0, u32::MAX, 0].repeat(n)).await?;
         let (n, d) = (n as u32, d as u32);
-        let (matrices, scoring) = (Matrices::default(), model.scoring);
-        Ok(Self { resident, n, d, layout, scoring, current: 0, matrices, taken: false, own: 0..n })
+        let (matrices, mask) = (Matrices::default(), model.mask);
+        Ok(Self { resident, n, d, layout, pairs, mask, current: 0, matrices, taken: false, own: 0..n })
     }
 
     /// Whether there are kernels for a model at a precision.
@@ -136,9 +138,11 @@ impl RealGpu {
         }
         let traces = self.resident.read(("traces", 0), self.n as usize * TRACE_WORDS).await?;
         let is_own = |row: u32| u32::from(self.own.contains(&row));
-        let column =
-            |at: usize| (0..).zip(traces.chunks_exact(TRACE_WORDS)).map(|(i, trace)| is_own(i) * trace[at]).collect();
-        Ok(Strips { argmax: column(0), count: column(1) })
+        let rows = || (0..).zip(traces.chunks_exact(TRACE_WORDS));
+        let count: Vec<u32> = rows().map(|(i, trace)| is_own(i) * trace[1]).collect();
+        // A row without keys is its own argmax.
+        let argmax = rows().zip(&count).map(|((i, trace), &count)| if count == 0 { i } else { trace[0] }).collect();
+        Ok(Strips { argmax, count })
     }
 
     /// The number that a map multiplies by, and whether it also has a matrix, which then is on the
@@ -155,7 +159,7 @@ impl RealGpu {
 
     /// Cost of a row of a stage.
     pub(crate) fn row_cost(&self, stage: &Stage) -> f64 {
-        stage.heads.len() as f64 * f64::from(self.n) * self.pair_cost()
+        stage.heads.len() as f64 * keys_a_row(self.mask, self.n) * self.pair_cost()
     }
 
     /// Rows from `row` on, before `end`: no more than the budget still holds, `most`, and the row's window.
@@ -163,11 +167,12 @@ impl RealGpu {
         within(row, self.resident.rows_that_fit(cost, ROWS, ROWS).min(most), self.layout.window, end)
     }
 
-    /// Keys that a slice sees, at most `most` at a time and in one window.
+    /// Keys that a slice sees, from the first of a chunk on, at most `most` at a time and in one window.
     pub(crate) fn keys_in_parts(&self, job: &Job, most: u32) -> Vec<Range<u32>> {
-        let end = if job.causal == 1 { job.row_end } else { self.n };
+        let [first, last] = [job.row_first, job.row_end - 1].map(|row| self.mask.range(row as usize, self.n as usize));
+        let end = last.end as u32;
         let mut parts = Vec::new();
-        let mut key = 0;
+        let mut key = first.start as u32 / CHUNK * CHUNK;
         while key < end {
             parts.push(within(key, most, self.layout.window, end));
             key = parts.last().map_or(end, |part| part.end);
@@ -194,7 +199,7 @@ impl RealGpu {
         let span = Span::of(job.row_end - job.row_first, job.key_end.saturating_sub(job.key_first), self.d);
         let token = u64::from(self.d) * 4;
         self.resident
-            .push(&kernel.of(self.scoring), span, job, |slot| {
+            .push(&kernel.of(self.pairs), span, job, |slot| {
                 if let Some((_, bound)) = given.iter().find(|(name, _)| *name == slot) {
                     return *bound;
                 }

@@ -9,9 +9,9 @@ use crate::gpu::real::kernels::{self, ROWS};
 use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
 use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{leading_run, require_rows};
+use crate::gpu::seen::slice_rows;
 use crate::gpu::share::{Computed, Share};
-use crate::gpu::table::Kernel;
-use crate::model::Mask;
+use crate::gpu::table::{Kernel, Pairs};
 use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
 
@@ -57,7 +57,7 @@ impl RealGpu {
             self.taken = false;
             self.start(1).await?;
         }
-        self.own = if step.mask == Mask::Causal { share.of_causal(self.n) } else { share.of(self.n) };
+        self.own = share.under(step.mask, self.n);
         self.resident.queue.interrupt.check()?;
         self.stage(step, s, 0, self.own.clone()).await?;
         let report = self.resident.reports(1).await?;
@@ -110,7 +110,7 @@ impl RealGpu {
         require_rows(rows, n)?;
         let stage = &step.stages[0];
         if let Weights::Softmax { .. } | Weights::Exponential { .. } | Weights::Linear { .. } = stage.weights {
-            return Ok(rows.iter().map(|&i| (0..step.mask.visible(i, n) as u32).collect()).collect());
+            return Ok(rows.iter().map(|&i| step.mask.keys(i, n).map(|j| j as u32).collect()).collect());
         }
         self.resident.write(("extents", 0), &[0]).await?;
         let base = self.prepare(step, 0, ("tokens", self.current)).await?;
@@ -121,7 +121,7 @@ impl RealGpu {
             let run = leading_run(&rows[at..], count, self.layout.window);
             at += run.len();
             let job = Job { row_first: run.start, row_end: run.end, slice_first: run.start, ..base };
-            let job = self.query(&job, &stage.heads[0], 0, stage.weights).await?;
+            let job = self.query(&job, &stage.heads[0], 0, stage.weights, step.bias).await?;
             if let Weights::Sparse { .. } = stage.weights {
                 self.weigh_whole(&job).await?;
                 masks.extend(self.members_of(&job, 0..self.n).await?);
@@ -133,7 +133,11 @@ impl RealGpu {
             } else {
                 self.resident.queue.finish().await?;
                 let records = self.resident.read(("rows", 0), run.len() * ROW_WORDS).await?;
-                masks.extend(records.chunks_exact(ROW_WORDS).map(|record| vec![record[5]]));
+                let mask = step.mask;
+                let of = |(i, record): (u32, &[u32])| {
+                    if mask.is_empty(i as usize, n) { Vec::new() } else { vec![record[5]] }
+                };
+                masks.extend((run.start..).zip(records.chunks_exact(ROW_WORDS)).map(of));
             }
         }
         Ok(masks)
@@ -159,9 +163,11 @@ impl RealGpu {
         self.resident.queue.finish().await?;
         let (count, width) = ((job.row_end - job.row_first) as usize, self.layout.width as usize);
         let weights = self.resident.read(("scores", 0), count * width).await?;
-        let seen = |i: u32| if job.causal == 1 { keys.end.min(i + 1) } else { keys.end };
-        let of =
-            |(i, line): (u32, &[u32])| (keys.start..seen(i)).filter(|j| line[(j - keys.start) as usize] != 0).collect();
+        let (mask, n) = (self.mask, self.n as usize);
+        let of = |(i, line): (u32, &[u32])| {
+            let seen = mask.keys(i as usize, n).map(|j| j as u32).filter(|j| keys.contains(j));
+            seen.filter(|j| line[(j - job.group_first) as usize] != 0).collect()
+        };
         Ok((job.row_first..).zip(weights.chunks_exact(width)).map(of).collect())
     }
 
@@ -189,12 +195,14 @@ impl RealGpu {
         let base = Job { report, ..base };
         let mut row = rows.start;
         while row < rows.end {
-            let range = self.rows_at(row, self.row_cost(stage), self.layout.memory.slice_rows, rows.end);
+            let most = slice_rows(step.mask, self.layout.memory.slice_rows);
+            let range = self.rows_at(row, self.row_cost(stage), most, rows.end);
             row = range.end;
             let job = Job { row_first: range.start, row_end: range.end, slice_first: range.start, ..base };
             for (h, head) in stage.heads.iter().enumerate() {
                 self.attend(&job, step, stage, head, h, s).await?;
             }
+            self.exclude(&job, step, stage, source).await?;
             self.perceive(&job, step, source).await?;
             if let Some(length) = stage.length {
                 self.push(&kernels::LENGTHEN, Job { radius: length as f32, ..job }, &[]).await?;
@@ -208,12 +216,15 @@ impl RealGpu {
 
     /// Scales the tokens of a stage to keys; returns the parameters that its dispatches share.
     async fn prepare(&mut self, step: &Step, stage: u32, source: Name) -> Result<Job> {
+        (self.mask, self.pairs) = (step.mask, Pairs { biased: step.bias > 0.0, ..Pairs::of(step.scoring, step.mask) });
         let base = Job {
             n: self.n,
             d: self.d,
             chunks: self.layout.chunks,
             width: self.layout.width,
-            causal: u32::from(step.mask == Mask::Causal),
+            causal: u32::from(step.mask.causal),
+            window: step.mask.window.unwrap_or(u32::MAX),
+            own: u32::from(step.mask.own),
             stage,
             t: pair(step.t),
             ..Job::default()

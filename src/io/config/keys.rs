@@ -27,7 +27,15 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ("spread", "their standard deviation, in units of the scale", "0.05"),
         ],
     ),
-    ("model", &[("rule", "the system", "\"localmax\""), ("causal", "token i sees the keys 0 to i only", "false")]),
+    (
+        "model",
+        &[
+            ("rule", "the system", "\"localmax\""),
+            ("causal", "token i sees the keys 0 to i only", "false"),
+            ("mask", "full, causal, or { window = w }: token i sees the keys i - w to i + w", "\"full\""),
+            ("self", "a token sees itself", "true"),
+        ],
+    ),
     (
         "run",
         &[
@@ -75,7 +83,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 26] = [
+pub(super) const PARAMETERS: [Key; 28] = [
     ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
@@ -89,6 +97,8 @@ pub(super) const PARAMETERS: [Key; 26] = [
     ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
     ("k", "as q", "[[1, 0], [0, 1]]"),
     ("v", "V, applied to the average of the tokens", "\"identity\""),
+    ("bias", "with causal: lambda, by which scores fall with distance in places, lambda*(i-j)/n", "0.0"),
+    ("exclusive", "takes from a row's output what lies along the value of its own token", "false"),
     ("p", "P, applied to the difference from the token", "\"identity\""),
     ("w", "W of the ellipsoid", "\"identity\""),
     ("heads", "heads of the ellipsoid; p and u are the identity unless given", "[{ p = 1, u = 1 }]"),
@@ -110,21 +120,23 @@ pub(super) const PARAMETERS: [Key; 26] = [
 
 /// Every rule with its parameters.
 pub(super) const RULES: [(&str, &[&str]); 8] = [
-    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v"]),
-    ("hardmax", &["alpha", "gamma", "a", "q", "k", "v"]),
+    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v", "exclusive"]),
+    ("hardmax", &["alpha", "gamma", "a", "q", "k", "v", "exclusive"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "scores", "beta", "weights", "omit", "a", "q", "k", "v"]),
-    ("markov", &["alpha", "gamma", "scores", "beta", "a", "q", "k"]),
-    ("ellipsoid", &["w", "heads", "dt", "integrator"]),
+    ("softmax", &["alpha", "gamma", "scores", "beta", "bias", "weights", "omit", "a", "q", "k", "v", "exclusive"]),
+    ("markov", &["alpha", "gamma", "scores", "beta", "bias", "a", "q", "k"]),
+    ("ellipsoid", &["w", "heads", "exclusive", "dt", "integrator"]),
     (
         "sphere",
         &[
             "beta",
+            "bias",
             "weights",
             "omit",
             "q",
             "k",
             "v",
+            "exclusive",
             "normalized",
             "origin",
             "normalisation",
@@ -218,5 +230,8 @@ pub(super) fn foreign(key: &str, rule: &str, keys: &[&str]) -> String {
         "dt" | "integrator" => ", which moves in steps, not in time; it takes",
         _ => ", which takes",
     };
-    format!("is no parameter of {rule}{why}{takes} {} and causal; the nearest is model.{nearest}", keys.join(", "))
+    format!(
+        "is no parameter of {rule}{why}{takes} {}, causal, mask and self; the nearest is model.{nearest}",
+        keys.join(", ")
+    )
 }

@@ -232,11 +232,12 @@ impl Config {
         }
     }
 
-    /// Checks the model against the tokens' dimension, and its schedules a million steps ahead.
+    /// Checks the model against the tokens' number and dimension, and its schedules a million steps ahead.
     ///
     /// # Errors
     /// The errors of [`Model::validate`].
     pub fn validate(&self) -> Result<()> {
+        self.model.validate_count(self.n())?;
         self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
     }
 

@@ -1,5 +1,6 @@
 //! The table `[model]`: the rules and their parameters.
 
+use super::document::Item;
 use super::keys::{RULES, foreign};
 use super::operator::{operator, rows, scores, two_sided_scores};
 use super::section::{Field, Section};
@@ -22,10 +23,10 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
         let nearest = nearest(text, names.into_iter());
         return Err(field.error(format!(": unknown rule {text:?}; the nearest is {nearest:?}, and all are {all}")));
     };
-    let allowed = [&["rule", "causal"], *keys].concat();
+    let allowed = [&["rule", "causal", "mask", "self"], *keys].concat();
     section.allow(&allowed, &field, |key| foreign(key, name, keys))?;
 
-    let mask = if section.or("causal", false, Field::boolean)? { Mask::Causal } else { Mask::Full };
+    let mask = mask(section)?;
     let beta = || need(section, "beta", "the inverse temperature, a number or an expression in t of at least 0");
     let rule = match *name {
         "localmax" => localmax(section)?,
@@ -60,6 +61,25 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     let omit = section.or("omit", 0.0, Field::number)?;
     let scoring = section.or("scores", Scoring::Inner, |field| field.parsed(Scoring::parse))?;
     Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)? })
+}
+
+/// Which keys a row sees.
+fn mask(section: &Section<'_>) -> Result<Mask> {
+    const NAMES: [(bool, &str); 2] = [(false, "full"), (true, "causal")];
+    let causal = section.or("causal", false, Field::boolean)?;
+    let mut mask = Mask { causal, own: section.or("self", true, Field::boolean)?, ..Mask::FULL };
+    let Some(field) = section.get("mask") else { return Ok(mask) };
+    if let Item::Text(name) = &field.value.item {
+        mask.causal = field.parsed(|text| choice::find(text, "mask", &NAMES))?;
+        if section.get("causal").is_some() && mask.causal != causal {
+            return Err(field.error(format!(" is {name:?} beside model.causal = {causal}; keep one of them")));
+        }
+        return Ok(mask);
+    }
+    let parts = field.section("\"full\", \"causal\" or a table { window = w }", &["window"])?;
+    let window = parts.need("window", "the most places between a token and a key that it sees")?.count(1)?;
+    mask.window = Some(u32::try_from(window).unwrap_or(u32::MAX));
+    Ok(mask)
 }
 
 /// Localmax, whose δ is a radius where it is given as `epsilon`.
@@ -137,7 +157,8 @@ fn sphere(section: &Section<'_>) -> Result<Geometry> {
 
 /// What moves tokens beside attention.
 fn terms(section: &Section<'_>, seed: u64) -> Result<Terms> {
-    let mut terms = Terms::default();
+    let bias = section.or("bias", 0.0, Field::number)?;
+    let mut terms = Terms { exclusive: section.or("exclusive", false, Field::boolean)?, bias, ..Terms::default() };
     let common = section.or("common", false, Field::boolean)?;
     match (section.get("noise"), section.get("common")) {
         (Some(field), _) => terms.noise = Some(Noise { kappa: field.schedule()?, common, seed }),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
 use crate::model::{
-    Gain, Geometry, Head, Mask, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring, StripForm, Update,
+    Gain, Geometry, Head, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring, StripForm, Update,
 };
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
@@ -247,11 +247,23 @@ impl Writer {
             let activation = quoted(activation.name());
             self.line("perceptron", format!("{{ omega = {omega:?}, a = {a}, activation = {activation} }}"));
         }
+        if model.terms.bias > 0.0 {
+            self.line("bias", format!("{:?}", model.terms.bias));
+        }
+        if model.terms.exclusive {
+            self.line("exclusive", true);
+        }
         if let Some(noise) = &model.terms.noise {
             self.scalar_line("noise", &noise.kappa);
             self.line("common", noise.common);
         }
-        self.line("causal", model.mask == Mask::Causal);
+        self.line("causal", model.mask.causal);
+        if let Some(window) = model.mask.window {
+            self.line("mask", format!("{{ window = {window} }}"));
+        }
+        if !model.mask.own {
+            self.line("self", false);
+        }
     }
 
     fn heads(&mut self, heads: &[Head]) {

@@ -183,7 +183,7 @@ impl First {
 }
 
 fn at_finite_beta(rule: Rule) -> Model {
-    Model::averaging(rule, Operator::identity(), Mask::Full, Gain::Gamma(Schedule::Constant(GAMMA)))
+    Model::averaging(rule, Operator::identity(), Mask::FULL, Gain::Gamma(Schedule::Constant(GAMMA)))
 }
 
 /// Follows a token inside a corner under attention at β.

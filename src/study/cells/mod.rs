@@ -117,7 +117,7 @@ impl Cells {
         } else {
             Schedule::Constant(self.gamma)
         };
-        Ok(Model::averaging(Rule::FrankWolfe, Operator::constant(b.clone()), Mask::Full, Gain::Gamma(gamma)))
+        Ok(Model::averaging(Rule::FrankWolfe, Operator::constant(b.clone()), Mask::FULL, Gain::Gamma(gamma)))
     }
 
     fn gamma(&self, growing: bool, t: u64) -> f64 {

@@ -27,7 +27,7 @@ impl System {
     pub(super) fn of(asked: &Asked<Consensus>, cell: &Cell) -> Result<Option<Self>> {
         let (d, dt, steps) = (asked.sizes.dim, asked.own.dt, asked.sizes.steps);
         let cloud = CloudSample::new(Cloud::Sphere, asked.sizes.tokens, d).tokens(cell.seed, Precision::F64)?;
-        let on_sphere = |beta: f64| sphere(beta, dt, Operator::identity(), Mask::Full);
+        let on_sphere = |beta: f64| sphere(beta, dt, Operator::identity(), Mask::FULL);
         Ok(Some(match cell.case {
             Case::Sphere(beta) => Self { model: on_sphere(beta), cloud, steps, axes: None },
             Case::Hemisphere(beta) => Self { model: on_sphere(beta), cloud: hemisphere(&cloud)?, steps, axes: None },
@@ -39,7 +39,7 @@ impl System {
                 let mut stream = Stream::new(cell.seed, "queries", 0);
                 let (q, k) = (near_identity(d, &mut stream), near_identity(d, &mut stream));
                 let scores = Operator::constant(Matrix::from_query_key(&q, &k)?);
-                Self { model: sphere(CAUSAL_BETA, dt, scores, Mask::Causal), cloud, steps, axes: None }
+                Self { model: sphere(CAUSAL_BETA, dt, scores, Mask::CAUSAL), cloud, steps, axes: None }
             }
             Case::Plateau => {
                 let config = Config::preset("sphere-metastable", &[])?;
@@ -87,7 +87,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
     let model = Model {
         rule: Rule::Softmax { beta: Schedule::Constant(1.0) },
         heads: vec![head("1+0.5*sin(t)")?, head("1")?],
-        mask: Mask::Full,
+        mask: Mask::FULL,
         update: Update::Flow { dt, integrator: Integrator::Rk4, geometry: Geometry::Ellipsoid(Matrix::dense(&w)?) },
         scoring: Scoring::Inner,
         omit: 0.0,

@@ -9,12 +9,12 @@
 //!
 //! Keys of a tree or a line are put in order and merged before every step in which they moved: tokens of one
 //! group meet at once where γ = 1. Under a causal mask coincident tokens see different keys and are not
-//! merged.
+//! merged. In a window rows are compared pair by pair, with keys in the order of tokens.
 
 pub(crate) mod line;
 pub(crate) mod packet;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rayon::prelude::*;
 
@@ -116,8 +116,9 @@ impl<W: Width> BallSearch<W> {
             compared < Prices::of_search::<W>(d, self.set).sorted * keys as f64
         };
         match self.asked {
+            _ if !mask.is_prefix() => Way::Pairs,
             choice::Plan::Brute => Way::Pairs,
-            _ if d == 1 && mask == Mask::Full => Way::Line,
+            _ if d == 1 && mask == Mask::FULL => Way::Line,
             choice::Plan::Auto if pairs() => Way::Pairs,
             _ => Way::Tree,
         }
@@ -129,7 +130,9 @@ impl<W: Width> BallSearch<W> {
             return;
         }
         let d = self.cloud.d;
-        if mask == Mask::Causal && self.keys() < self.n {
+        // Pairs of ranges are of keys in the order of their tokens.
+        let is_moved = !mask.is_prefix() && self.way != Way::Pairs;
+        if mask != Mask::FULL && (self.keys() < self.n || is_moved) {
             let tokens = self.take_tokens();
             *self = Self::new(tokens, d, self.set, self.asked);
         }
@@ -145,7 +148,7 @@ impl<W: Width> BallSearch<W> {
             Way::Tree => {
                 let [weight, first] = [&mut self.weight, &mut self.first].map(std::mem::take);
                 let keys = Ordered { rows: std::mem::take(&mut self.cloud.x), weight, first };
-                let (keys, places) = keys.ordered(d, Order::Space, mask == Mask::Full);
+                let (keys, places) = keys.ordered(d, Order::Space, mask == Mask::FULL);
                 self.places.follow(&places, keys.len());
                 self.tree = Tree::new(&keys, d);
                 (self.cloud.x, self.weight, self.first) = (keys.rows, keys.weight, keys.first);
@@ -163,20 +166,37 @@ impl<W: Width> BallSearch<W> {
         self.next.resize(padded, W::Int::default());
         self.count.resize(self.cloud.n, 0);
         self.argmax.clone_from(&self.first);
-        if self.way == Way::Pairs || mask == Mask::Causal {
-            self.find_lowest();
+        if self.way == Way::Pairs || mask == Mask::CAUSAL {
+            self.find_lowest(mask);
         }
         self.ready = Some(mask);
     }
 
-    /// Makes the argmax of every key the least index of a token at its place: all of these tokens see it.
-    fn find_lowest(&mut self) {
+    /// Makes the argmax of every key the least index of a token at its place that it sees: of all, but in a
+    /// window.
+    fn find_lowest(&mut self, mask: Mask) {
+        if mask.window.is_some() {
+            return self.find_lowest_in_window(mask);
+        }
         let mut lowest: HashMap<&[W::Int], u32> = HashMap::with_capacity(self.cloud.n);
         for (row, &first) in self.cloud.x.chunks_exact(self.cloud.d).zip(&self.first) {
             lowest.entry(row).and_modify(|least| *least = first.min(*least)).or_insert(first);
         }
         for (row, argmax) in self.cloud.x.chunks_exact(self.cloud.d).zip(&mut self.argmax) {
             *argmax = lowest[row];
+        }
+    }
+
+    /// The same of keys in the order of their tokens, which see no token before their window.
+    fn find_lowest_in_window(&mut self, mask: Mask) {
+        let mut places: HashMap<&[W::Int], VecDeque<u32>> = HashMap::with_capacity(self.cloud.n);
+        for (i, (row, argmax)) in self.cloud.x.chunks_exact(self.cloud.d).zip(&mut self.argmax).enumerate() {
+            let (at, start) = (places.entry(row).or_default(), mask.range(i, self.n).start);
+            at.push_back(i as u32);
+            while at.front().is_some_and(|&first| (first as usize) < start) {
+                at.pop_front();
+            }
+            *argmax = at.front().map_or(i as u32, |&first| first);
         }
     }
 
@@ -200,7 +220,8 @@ impl<W: Width> BallSearch<W> {
     }
 
     fn row(&self, mask: Mask, key: usize) -> Row {
-        Row { key: key as u32, visible: mask.visible(self.first[key] as usize, self.n) as u32 }
+        let range = mask.range(self.first[key] as usize, self.n);
+        Row { key: key as u32, first: range.start as u32, visible: range.end as u32 }
     }
 
     /// Takes a step, of which this rank computes its share, unless it is interrupted.
@@ -274,7 +295,7 @@ pub(crate) fn masks<'a, W: Width>(
     let is_near = |x: &[W::Int], j: usize| W::squared_distance(x, 1, 0, token(j)) <= radius;
     let mask = |&i: &usize| {
         let x = &token(i)[..d];
-        (0..step.mask.visible(i, n)).filter(|&j| is_near(x, j)).map(|j| j as u32).collect()
+        step.mask.range(i, n).filter(|&j| is_near(x, j)).map(|j| j as u32).collect()
     };
     rows.par_iter().map(mask).collect()
 }

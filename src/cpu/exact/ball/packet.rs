@@ -35,10 +35,11 @@ pub(crate) struct Keys<'a, W: Width> {
     pub(crate) tree: Option<&'a Tree<W::Int>>,
 }
 
-/// A row: the key whose coordinates it has, and the number of tokens that it sees.
+/// A row: the key whose coordinates it has, and the tokens that it sees, from `first` to `visible`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) key: u32,
+    pub(crate) first: u32,
     pub(crate) visible: u32,
 }
 
@@ -111,7 +112,7 @@ impl<W: Width> Job<W, W::Int> for BallPacket<'_, W> {
                 unrolled!(d, |d| self.scan(lanes, leaf * LEAF, d, [&low, &high], &mut tally));
             }
         } else {
-            for first in (0..n).step_by(LEAF) {
+            for first in self.seen(n).step_by(LEAF) {
                 if self.watch.is_left() {
                     return tally;
                 }
@@ -186,7 +187,17 @@ impl<W: Width> BallPacket<'_, W> {
         None
     }
 
-    /// The least and the largest number of tokens that a row sees.
+    /// The keys that some row sees, from a leaf's first on. Rows that do not see the first key are in the order of
+    /// tokens, as keys are.
+    fn seen(&self, n: usize) -> std::ops::Range<usize> {
+        match self.rows {
+            [row, .., last] if row.first > 0 => row.first as usize / LEAF * LEAF..last.visible as usize,
+            [row] if row.first > 0 => row.first as usize / LEAF * LEAF..row.visible as usize,
+            _ => 0..n,
+        }
+    }
+
+    /// The ends of the tokens that rows see, the least and the largest.
     fn visible(&self) -> [u32; 2] {
         let all = || self.rows.iter().map(|row| row.visible);
         [all().min().unwrap_or(0), all().max().unwrap_or(0)]
@@ -239,6 +250,7 @@ impl<W: Width> BallPacket<'_, W> {
         let block = first / BLOCK * BLOCK;
         let floats = &cloud.floats[block * d..][..BLOCK * d];
         let [least, _] = self.visible();
+        let most = self.rows.iter().map(|row| row.first).max().unwrap_or(0);
         let mut light = [(0, 0); LEAF];
         let mut length = 0;
         for j in (0..count).step_by(L::KEYS) {
@@ -260,9 +272,9 @@ impl<W: Width> BallPacket<'_, W> {
                     }
                 }
                 let token = self.keys.first[key];
-                if token >= least {
+                if token >= least || token < most {
                     for (l, row) in self.rows.iter().enumerate() {
-                        inside &= !(u64::from(row.visible <= token) << l);
+                        inside &= !(u64::from(row.visible <= token || token < row.first) << l);
                     }
                 }
                 if inside == 0 {

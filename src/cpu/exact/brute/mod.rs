@@ -70,7 +70,7 @@ impl<W: Width> BruteForce<W> {
         let (pairs, watch) = (&Pairs::of(cloud, set, self.coarse), &Watch::new(&share.interrupt, limit));
         let (lanes, plan) = (pairs.lanes(), &PreparedStep::new(step));
         let prices = Pairs::<W>::prices(cloud.d, set, self.coarse);
-        let fewest = if prices.of_scores((cloud.n * cloud.n) as u64) < ALONE { usize::MAX } else { 1 };
+        let fewest = if prices.of_scores(step.mask.pairs(cloud.n)) < ALONE { usize::MAX } else { 1 };
         let packets = self.next[..cloud.n * cloud.d]
             .par_chunks_mut(lanes * cloud.d)
             .zip(self.strips.argmax.par_chunks_mut(lanes))

@@ -10,6 +10,8 @@
 // index.
 #![allow(clippy::inline_always, clippy::needless_range_loop)]
 
+use std::ops::Range;
+
 use crate::exact::StripWidth;
 
 use crate::cpu::aligned::Aligned;
@@ -23,6 +25,9 @@ use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::sums::Sums;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
+
+/// No key.
+const NOBODY: u32 = u32::MAX;
 
 /// Buffers that a thread keeps from packet to packet, laid out `[coordinate][lane]` if not said
 /// otherwise.
@@ -97,8 +102,10 @@ pub(crate) struct Packet<'a, W: Width> {
 struct Rows<W: Width> {
     /// Lanes with a row of their own.
     own: u64,
-    /// Keys 0..visible are seen; ascending.
+    /// Keys first..visible are seen, both ascending, but for the row's own where it sees none of itself.
+    first: [u32; LANES],
     visible: [u32; LANES],
+    own_key: [u32; LANES],
     error: [W; LANES],
     width: [W::Wide; LANES],
     max: [W::Wide; LANES],
@@ -106,19 +113,40 @@ struct Rows<W: Width> {
 }
 
 impl<W: Width> Rows<W> {
-    /// How many blocks some of this many lanes sees, and how many all of them see whole.
+    /// The blocks that some of this many lanes sees, and those that all of them see whole, maybe none.
     #[inline(always)]
-    fn blocks(&self, lanes: usize) -> [usize; 2] {
-        [(self.visible[lanes - 1] as usize).div_ceil(BLOCK), self.visible[0] as usize / BLOCK]
+    fn blocks(&self, lanes: usize) -> [Range<usize>; 2] {
+        let whole = if self.own_key[0] == NOBODY {
+            (self.first[lanes - 1] as usize).div_ceil(BLOCK)..self.visible[0] as usize / BLOCK
+        } else {
+            0..0
+        };
+        [self.first[0] as usize / BLOCK..(self.visible[lanes - 1] as usize).div_ceil(BLOCK), whole]
+    }
+
+    /// The lanes whose maximum is known: all that see a key.
+    fn found(&self, lanes: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..lanes).filter(|&l| self.max[l] > W::SMALLEST)
     }
 
     /// The lanes that see a key.
     #[inline(always)]
     fn seen(&self, lanes: usize, key: usize) -> u64 {
-        match self.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
-            LANES.. => 0,
+        let ended = match self.visible[..lanes].partition_point(|&visible| visible as usize <= key) {
+            LANES.. => return 0,
             first => u64::MAX << first,
+        };
+        let begun = match self.first[..lanes].partition_point(|&first| first as usize <= key) {
+            LANES.. => u64::MAX,
+            end => (1 << end) - 1,
+        };
+        let mut seen = ended & begun;
+        if self.own_key[0] != NOBODY {
+            for l in 0..lanes {
+                seen &= !(u64::from(self.own_key[l] as usize == key) << l);
+            }
         }
+        seen
     }
 }
 
@@ -138,12 +166,12 @@ impl<W: Width> Job<W, W::Int> for Packet<'_, W> {
             return tally;
         }
         if self.plan.step.width == StripWidth::Argmax {
-            let own: Vec<(u32, u64)> = (0..self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
+            let own: Vec<(u32, u64)> = rows.found(self.rows.len()).map(|l| (rows.argmax[l], 1 << l)).collect();
             self.take_all(lanes, &own);
         } else {
             self.decide_band(lanes, &rows);
         }
-        tally.redone -= self.rows.len() as u64;
+        tally.redone -= rows.found(self.rows.len()).count() as u64;
         if self.watch.is_left() {
             return tally;
         }
@@ -164,10 +192,14 @@ impl<W: Width> Packet<'_, W> {
         let (cloud, step) = (self.cloud, self.plan.step);
         let PacketScratch { query, query_floats, own, .. } = self.scratch;
         let count = self.rows.len();
-        let mut visible = [0; LANES];
+        let (mut first, mut visible, mut own_key) = ([0; LANES], [0; LANES], [NOBODY; LANES]);
         for l in 0..lanes {
             let i = self.rows[l.min(count - 1)] as usize;
-            visible[l] = step.mask.visible(i, cloud.n) as u32;
+            let range = step.mask.range(i, cloud.n);
+            (first[l], visible[l]) = (range.start as u32, range.end as u32);
+            if !step.mask.own {
+                own_key[l] = i as u32;
+            }
             for (k, &x) in cloud.row(i).iter().enumerate() {
                 own[k * lanes + l] = x;
             }
@@ -176,11 +208,13 @@ impl<W: Width> Packet<'_, W> {
         let weight = weights(cloud, lanes, query_floats);
         let mut rows = Rows {
             own: u64::MAX >> (LANES - count),
+            first,
             visible,
+            own_key,
             error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
             width: [W::Wide::default(); LANES],
             max: [W::SMALLEST; LANES],
-            argmax: [0; LANES],
+            argmax: own_key.map(|own| if own == NOBODY { 0 } else { own }),
         };
         for l in 0..lanes {
             rows.width[l] = W::wide(strip_width::<W>(step, lanes, l, query, own));
@@ -199,17 +233,21 @@ impl<W: Width> Packet<'_, W> {
         let (d, width) = (self.cloud.d, VECTORS * L::WIDTH);
         let [blocks, whole] = rows.blocks(width);
         let mut row_max = [lanes.splat(W::LOWEST); VECTORS];
-        for block in 0..blocks {
+        tally.scores += ((blocks.end * BLOCK).min(self.cloud.n) - blocks.start * BLOCK) as u64 * self.rows.len() as u64;
+        for block in blocks {
             if self.watch.is_left() {
                 break;
             }
             let keys = &self.cloud.floats[block * BLOCK * d..][..BLOCK * d];
             let query = &self.scratch.query_floats[..];
-            let max = if block < whole {
+            let max = if whole.contains(&block) {
                 unrolled!(d, |d| block_maxima(lanes, query, keys, d))
             } else {
-                let visible = rows.visible.map(|visible| visible.saturating_sub((block * BLOCK) as u32));
-                block_maxima_seen(lanes, query, keys, d, &visible)
+                let mut seen = [0; BLOCK];
+                for j in 0..BLOCK {
+                    seen[j] = rows.seen(width, block * BLOCK + j);
+                }
+                block_maxima_seen(lanes, query, keys, d, &seen)
             };
             let into = &mut self.scratch.maxima[block * width..][..width];
             for r in 0..VECTORS {
@@ -217,7 +255,6 @@ impl<W: Width> Packet<'_, W> {
                 row_max[r] = lanes.max(row_max[r], max[r]);
             }
         }
-        tally.scores += ((blocks * BLOCK).min(self.cloud.n) * self.rows.len()) as u64;
         row_max
     }
 
@@ -259,7 +296,7 @@ impl<W: Width> Packet<'_, W> {
         let [blocks, whole] = rows.blocks(width);
         self.scratch.candidates.clear();
         self.scratch.band.clear();
-        for block in 0..blocks {
+        for block in blocks {
             let max = load::<W, L>(lanes, &self.scratch.maxima[block * width..][..width]);
             if at_least(lanes, &max, low) == 0 {
                 continue;
@@ -273,7 +310,7 @@ impl<W: Width> Packet<'_, W> {
             let [mut inside, mut band, mut candidates] =
                 unrolled!(d, |d| block_sets(lanes, query, keys, d, [low, high, top]));
             tally.scores += (BLOCK.min(self.cloud.n - block * BLOCK) * self.rows.len()) as u64;
-            if block >= whole {
+            if !whole.contains(&block) {
                 for j in 0..BLOCK {
                     let seen = rows.seen(width, block * BLOCK + j);
                     inside[j] &= seen;
@@ -417,6 +454,11 @@ impl<W: Width> Packet<'_, W> {
                     }
                     argmax[l] = rows.argmax[l];
                     count[l] = W::narrow(sizes[l]) as u32;
+                    if count[l] == 0 {
+                        // It sees no key, and stays.
+                        (0..d).for_each(|k| row[k] = own[k * lanes + l]);
+                        continue;
+                    }
                     tally.moved += u64::from(row.iter().enumerate().any(|(k, &x)| x != own[k * lanes + l]));
                 }
             }

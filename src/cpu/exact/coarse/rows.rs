@@ -107,7 +107,7 @@ impl<W: Width> Rows<W> {
         }
         for (l, query) in query.chunks_exact(d).enumerate() {
             let own = cloud.row(token(l));
-            rows.visible[l] = step.mask.visible(token(l), cloud.n) as u32;
+            rows.visible[l] = step.mask.range(token(l), cloud.n).end as u32;
             rows.width[l] = W::wide(strip_width::<W>(step, 1, 0, query, own));
             rows.floor[l] = below::<W>(W::dot_rows(query, own));
         }

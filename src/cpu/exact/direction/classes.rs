@@ -69,7 +69,7 @@ pub(crate) fn serves(step: &Step, d: usize) -> bool {
         StripWidth::Constant(width) => width > 0,
         StripWidth::QueryNorm { factor } | StripWidth::ANorm { factor, .. } => factor > 0,
     };
-    has_width && step.mask == Mask::Full && (2..=3).contains(&d)
+    has_width && step.mask == Mask::FULL && (2..=3).contains(&d)
 }
 
 /// Distinct tokens, or not, with their numbers and least indices.

@@ -109,7 +109,7 @@ pub(crate) fn serves(step: &Step) -> bool {
         StripWidth::Constant(width) => width == 0,
         StripWidth::QueryNorm { factor } | StripWidth::ANorm { factor, .. } => factor == 0,
     };
-    is_thin && step.mask == Mask::Full
+    is_thin && step.mask == Mask::FULL
 }
 
 /// The tokens in their own order, and the strips of the last step.
@@ -329,7 +329,7 @@ pub(crate) fn masks<W: Width>(x: &[W::Int], d: usize, step: &Step, rows: &[usize
     let mask = |&i: &usize| {
         let own = &x[i * d..][..d];
         let query: Vec<W::Int> = (0..d).map(|k| query_coordinate(plan, own, k)).collect();
-        let keys = x.chunks_exact(d).take(step.mask.visible(i, n));
+        let keys = x.chunks_exact(d).take(step.mask.range(i, n).end);
         let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
         let best = scores.iter().copied().max().unwrap_or_default();
         let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));

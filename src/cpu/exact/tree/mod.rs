@@ -162,7 +162,7 @@ impl<W: Width> TreeSearch<W> {
         self.schedule.note_sort(self.prices.sorted * keys.len() as f64, true);
         self.candidates = None;
         let d = self.cloud.d;
-        let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::Full);
+        let (mut keys, moved) = keys.ordered(d, self.order, self.upkeep.merge && mask == Mask::FULL);
         self.places.follow(&moved, keys.len());
         drop(moved);
         self.tree = Tree::default(); // frees the old one first
@@ -202,7 +202,7 @@ impl<W: Width> TreeSearch<W> {
     fn prepare(&mut self, step: &Step) {
         let mask = step.mask;
         let merged = self.cloud.n < self.n;
-        if mask == Mask::Causal && merged {
+        if mask == Mask::CAUSAL && merged {
             let tokens = self.tokens();
             let identity = || (0..self.n as u32).collect();
             self.places = Places { token: identity(), key: identity() };
@@ -320,10 +320,10 @@ impl<W: Width> TreeSearch<W> {
         into.clear();
         into.extend((0..count).map(|place| {
             let key = base + place;
-            let visible = mask.visible(self.first[key] as usize, self.n) as u32;
+            let visible = mask.range(self.first[key] as usize, self.n).end as u32;
             Row { key: key as u32, visible, place: place as u32 }
         }));
-        if mask == Mask::Causal {
+        if mask == Mask::CAUSAL {
             into.sort_by_key(|row| row.visible);
         }
     }

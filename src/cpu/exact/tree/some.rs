@@ -27,7 +27,7 @@ impl<W: Width> TreeSearch<W> {
             .iter()
             .enumerate()
             .map(|(at, &i)| {
-                let visible = step.mask.visible(i, self.n) as u32;
+                let visible = step.mask.range(i, self.n).end as u32;
                 (Row { key: self.places.of(i) as u32, visible, place: 0 }, at)
             })
             .collect();

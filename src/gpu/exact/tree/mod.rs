@@ -156,7 +156,7 @@ impl TreeSearch {
             upkeep,
             code: MortonCode::of(&lattice, tokens.d()),
             sides: Sides::default(),
-            mask: Mask::Full,
+            mask: Mask::FULL,
             matrix: StepMatrix::default(),
             parts,
             first_key: 0,
@@ -194,7 +194,7 @@ impl TreeSearch {
             return Ok(());
         }
         (self.mask, self.warm) = (mask, false);
-        if mask == Mask::Causal && self.keys() < self.n {
+        if mask == Mask::CAUSAL && self.keys() < self.n {
             let lattice = self.lattice().await?;
             self.load(&lattice).await?;
         }

@@ -52,7 +52,7 @@ impl TreeSearch {
     async fn sort_part(&mut self, part: u32) -> Result<()> {
         let (n, keys) = (self.parts.tokens(part, self.n), self.parts.keys[part as usize]);
         let parts = [part; 2];
-        let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::Causal), ..Job::default() };
+        let base = Job { n: keys, apart: u32::from(!self.upkeep.merge || self.mask == Mask::CAUSAL), ..Job::default() };
         self.push(&kernels::NUMBER, keys, base, parts).await?;
         let hashed = if self.code.exact { 0..0 } else { HASHED..HASHED + 2 };
         for digit in hashed.chain(0..self.code.digits) {

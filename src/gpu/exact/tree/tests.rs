@@ -8,7 +8,8 @@ use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::tree::*;
 use crate::gpu::share::{Computed, Share};
-use crate::model::{Gain, Matrix, Model, Operator, Rule, Scoring, StripForm};
+use crate::gpu::table::Pairs;
+use crate::model::{Gain, Matrix, Model, Operator, Rule, StripForm};
 use crate::schedule::Schedule;
 use crate::space::{Keys, Order};
 use crate::tokens::Precision;
@@ -94,7 +95,7 @@ fn steps_of(n: usize, meeting: u64, count: u64, scores: Operator) -> (Tokens, Gr
     let tokens = Tokens::from_flat(n, 3, rows).expect("tokens");
     let grid = Grid::of(&tokens, Precision::F32);
     let rule = Rule::Localmax { delta: Schedule::Constant(0.001), strip: StripForm::Score };
-    let model = Model::averaging(rule, scores, Mask::Full, Gain::Alpha(Schedule::Constant(1.0)));
+    let model = Model::averaging(rule, scores, Mask::FULL, Gain::Alpha(Schedule::Constant(1.0)));
     let mut steps = Steps::new(&model, grid, 3);
     let mut at = |t: u64| {
         let step = steps.at(t).expect("a step");
@@ -205,16 +206,16 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
     let strip = |delta, strip| Rule::Localmax { delta: Schedule::Constant(delta), strip };
     let (few, many) = (StripForm::Score, StripForm::Width);
     let cases = [
-        (2, 3, Precision::F32, strip(0.05, few), Mask::Full, false),
-        (5, 3, Precision::F32, strip(0.4, StripForm::ANorm), Mask::Full, true),
-        (5, 3, Precision::F32, strip(0.1, many), Mask::Causal, true),
-        (5, 3, Precision::F32, Rule::Hardmax, Mask::Full, false),
-        (2, 3, Precision::F32, Rule::FrankWolfe, Mask::Full, true),
-        (5, 2, Precision::F64, strip(0.0, few), Mask::Causal, false),
-        (2, 2, Precision::F64, strip(0.02, StripForm::ANorm), Mask::Full, true),
-        (5, 2, Precision::F64, Rule::FrankWolfe, Mask::Causal, false),
-        (2, 8, Precision::F32, strip(0.3, many), Mask::Full, true),
-        (5, 8, Precision::F32, strip(0.2, few), Mask::Full, false),
+        (2, 3, Precision::F32, strip(0.05, few), Mask::FULL, false),
+        (5, 3, Precision::F32, strip(0.4, StripForm::ANorm), Mask::FULL, true),
+        (5, 3, Precision::F32, strip(0.1, many), Mask::CAUSAL, true),
+        (5, 3, Precision::F32, Rule::Hardmax, Mask::FULL, false),
+        (2, 3, Precision::F32, Rule::FrankWolfe, Mask::FULL, true),
+        (5, 2, Precision::F64, strip(0.0, few), Mask::CAUSAL, false),
+        (2, 2, Precision::F64, strip(0.02, StripForm::ANorm), Mask::FULL, true),
+        (5, 2, Precision::F64, Rule::FrankWolfe, Mask::CAUSAL, false),
+        (2, 8, Precision::F32, strip(0.3, many), Mask::FULL, true),
+        (5, 8, Precision::F32, strip(0.2, few), Mask::FULL, false),
     ];
     for device in devices() {
         let small = of_small_bindings(device.adapter(), 57 * 256);
@@ -235,7 +236,7 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
             let mut steps = Steps::new(&model, grid, d);
             let steps: Vec<Step> = (0..8).map(|t| steps.at(t).expect("a step")).collect();
             block_on(async {
-                let mut brute = BruteForce::new(&device, &tokens, grid, *dense, Scoring::Inner).await?;
+                let mut brute = BruteForce::new(&device, &tokens, grid, *dense, Pairs::default()).await?;
                 let mut search = TreeSearch::new(small, &tokens, grid, *dense, Upkeep::default()).await?;
                 assert_eq!(search.parts.count(), *parts, "{at}");
                 assert!(search.keys() < n as u32, "{at}: none were merged");
@@ -264,7 +265,7 @@ fn parts_of_the_keys_are_shared_out() {
     for device in devices() {
         let small = of_small_bindings(device.adapter(), 57 * 256);
         block_on(async {
-            let mut brute = BruteForce::new(&small, &tokens, grid, false, Scoring::Inner).await?;
+            let mut brute = BruteForce::new(&small, &tokens, grid, false, Pairs::default()).await?;
             let open = || TreeSearch::new(&small, &tokens, grid, false, Upkeep::default());
             let mut both = [open().await?, open().await?];
             assert_eq!(both[0].parts.count(), 3);

@@ -49,7 +49,7 @@ fn defaults() {
         Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
     );
     assert_eq!(config.model.update, averages(0.5));
-    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::Full));
+    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::FULL));
     let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
     let run = RunOptions { steps: 20, engine, plan, precision, auto: true, tolerance: None };
     assert_eq!(config.run, run);
@@ -310,9 +310,10 @@ fn resolved_files_run_again() {
     let (folder, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let cloud = CloudSample::new(Cloud::Gaussian, 40, 40).tokens(1, Precision::F64).unwrap();
     npy::write(&folder.path().join("x 0.npy"), &cloud).unwrap();
-    let text = GOOD
-        .replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x 0.npy\"")
-        .replace("alpha = 0.5", "alpha = 0.5\na = \"x 0.npy\"\ncausal = true");
+    let text = GOOD.replace("kind = \"normal\"\nn = 40\nd = 3", "file = \"x 0.npy\"").replace(
+        "alpha = 0.5",
+        "alpha = 0.5\na = \"x 0.npy\"\nmask = { window = 7 }\nself = false\nexclusive = true\ncausal = true",
+    );
     let config = Config::parse(&text, "c.toml", "config", folder.path(), &[]).unwrap();
     config.save(run.path()).unwrap();
     assert!(run.path().join("a.npy").exists(), "1600 entries do not belong into a config");

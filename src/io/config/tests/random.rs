@@ -88,8 +88,9 @@ fn configs() -> impl Strategy<Value = String> {
     (tokens, rule, any::<(bool, u32, u32)>(), 1e-3f64..1e6).prop_map(
         |(tokens, rule, (causal, seed, steps), seconds)| {
             format!(
-                "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\ncausal = {causal}\n\
+                "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\ncausal = {causal}\nmask = {{ window = {} }}\n\
              [run]\nsteps = {}\n[output]\ncheckpoint_seconds = {seconds:?}\n",
+                seed % 9 + 1,
                 steps % 50
             )
         },

@@ -101,6 +101,29 @@ fn refusals() {
         (edit("alpha = 0.5", "alpha = 0.5\ngamma = 0.5"), "c.toml line 10 column 1: model.gamma beside model.alpha"),
         (edit("alpha = 0.5", "alpha = 0.5\nbeta = 1"), "model.beta is no parameter of localmax"),
         (edit("alpha = 0.5", "alpha = 0.5\ncausal = 1"), "model.causal must be true or false"),
+        (edit("alpha = 0.5", "alpha = 0.5\nself = 1"), "model.self must be true or false"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nmask = { window = 0 }"),
+            "c.toml line 10 column 19: model.mask.window must be a whole number of at least 1, found the whole number 0",
+        ),
+        (edit("alpha = 0.5", "alpha = 0.5\nmask = { window = -3 }"), "model.mask.window must be a whole number"),
+        (edit("alpha = 0.5", "alpha = 0.5\nmask = {}"), "model.mask.window is missing: the most places"),
+        (edit("alpha = 0.5", "alpha = 0.5\nmask = { windw = 3 }"), "unknown key \"model.mask.windw\""),
+        (edit("alpha = 0.5", "alpha = 0.5\nmask = 3"), "model.mask must be \"full\", \"causal\" or a table"),
+        (edit("alpha = 0.5", "alpha = 0.5\nmask = \"wide\""), "model.mask: unknown mask \"wide\"; one of full, causal"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\ncausal = true\nmask = \"full\""),
+            "model.mask is \"full\" beside model.causal = true; keep one of them",
+        ),
+        (
+            edit("n = 40", "n = 1").replace("alpha = 0.5", "alpha = 0.5\nself = false"),
+            "model.self is false and there is one",
+        ),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nself = false\nscores = \"distance\""),
+            "model.self is false beside scores = \"distance\", where localmax counts from the token itself",
+        ),
+        (edit("alpha = 0.5", "alpha = 0.5\nexclusive = 2"), "model.exclusive must be true or false"),
         (a("[[1,0],[0,1]]"), "c.toml line 10 column 5: model.a is 2×2 but the tokens have d = 3"),
         (a("[[1,0],[0]]"), "model.a: row 1 of a matrix has 1 entries"),
         (a("[[1,0,0],[0,1,0]]"), "it must be square"),
@@ -167,7 +190,7 @@ fn refusals_of_every_rule() {
         ),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, weights, omit, a, q, k, v and causal; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, bias, weights, omit, a, q, k, v, exclusive, causal, mask and self; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),
@@ -269,7 +292,7 @@ fn refusals_of_every_rule() {
         ),
         (
             ellipsoid("heads = [{}]\nbeta = 1"),
-            "line 8 column 1: model.beta is no parameter of ellipsoid, which takes w, heads, dt, integrator and causal; the nearest is model.heads",
+            "line 8 column 1: model.beta is no parameter of ellipsoid, which takes w, heads, exclusive, dt, integrator, causal, mask and self; the nearest is model.heads",
         ),
         (ellipsoid("heads = [{}]\na = 1"), "model.a is no parameter of ellipsoid"),
         (sphere("").replace("dt = 0.1", ""), "model.dt is missing: the length of a step"),

@@ -67,7 +67,7 @@ impl<W: Width> Opened<W> {
         }
         self.own.cloud.n = first + many;
         view::pad(&mut self.own.cloud, keys as usize);
-        if plan.step.mask == Mask::Causal {
+        if plan.step.mask == Mask::CAUSAL {
             rows.sort_by_key(|(row, _)| row.visible);
         }
         let (lanes, width) = (self.own.lanes(), words::<W>() * (d + 1));

@@ -136,7 +136,7 @@ impl<W: Width> Opened<W> {
     /// against all that it has met.
     fn is_crowded(&self) -> bool {
         let (keys, d) = (self.own.cloud.n, self.own.cloud.d);
-        if self.mask == Mask::Causal || !self.own.upkeep.merge || keys < 2 {
+        if self.mask == Mask::CAUSAL || !self.own.upkeep.merge || keys < 2 {
             return false;
         }
         let x = &self.own.cloud.x[..keys * d];
@@ -218,7 +218,7 @@ impl<W: Width> Opened<W> {
         Form {
             d: self.own.cloud.d,
             n: self.n,
-            is_causal: self.mask == Mask::Causal,
+            is_causal: self.mask == Mask::CAUSAL,
             limit: 2 << W::PRECISION.state_bits(),
         }
     }

@@ -129,11 +129,11 @@ impl<W: Width> Round<'_, W> {
     fn rows(&self, base: usize, count: &[u32]) -> Vec<Row> {
         let of = |place: usize| {
             let key = base + place;
-            let visible = self.plan.step.mask.visible(self.own.first[key] as usize, self.n) as u32;
+            let visible = self.plan.step.mask.range(self.own.first[key] as usize, self.n).end as u32;
             Row { key: key as u32, visible, place: place as u32 }
         };
         let mut rows: Vec<Row> = (0..count.len()).filter(|&place| count[place] == 0).map(of).collect();
-        if self.plan.step.mask == Mask::Causal {
+        if self.plan.step.mask == Mask::CAUSAL {
             rows.sort_by_key(|row| row.visible);
         }
         rows

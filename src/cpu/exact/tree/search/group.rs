@@ -308,7 +308,7 @@ impl<W: Width> Job<W, W::Int> for Enter<'_, W> {
         let Self { group, keys, plan, node, level, near, slack } = self;
         let (outer, inner) = group.levels.split_at_mut(level);
         let (outer, inner) = (outer.last(), &mut inner[0]);
-        if keys.order != Order::Space || plan.step.mask != Mask::Full {
+        if keys.order != Order::Space || plan.step.mask != Mask::FULL {
             inner.maxima.reset();
             inner.strips.reset();
             return None;

@@ -1,0 +1,104 @@
+//! Which keys a row sees.
+
+use std::ops::Range;
+
+/// Which keys a row sees: a range of them that holds its own, all or without its own.
+///
+/// A row without keys stays where it is: attention adds nothing to what moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mask {
+    /// True if a row sees no key after its own.
+    pub causal: bool,
+    /// The most places between a row and a key that it sees, at least 1; any number if `None`.
+    pub window: Option<u32>,
+    /// True if a row sees its own key.
+    pub own: bool,
+}
+
+impl Default for Mask {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
+impl Mask {
+    /// All n keys.
+    pub const FULL: Self = Self { causal: false, window: None, own: true };
+
+    /// Keys 0..=i for row i.
+    pub const CAUSAL: Self = Self { causal: true, ..Self::FULL };
+
+    /// The range of row i of n, its own key in it also where the row does not see that.
+    pub fn range(self, i: usize, n: usize) -> Range<usize> {
+        let reach = self.window.map_or(n, |w| w as usize);
+        let ahead = if self.causal { 0 } else { reach };
+        i.saturating_sub(reach)..n.min(i.saturating_add(ahead).saturating_add(1))
+    }
+
+    /// True if row i sees key j of its range.
+    pub fn sees(self, i: usize, j: usize) -> bool {
+        self.own || i != j
+    }
+
+    /// The keys that row i of n sees, ascending.
+    pub fn keys(self, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone {
+        self.range(i, n).filter(move |&j| self.sees(i, j))
+    }
+
+    /// Number of keys that row i of n sees.
+    pub fn count(self, i: usize, n: usize) -> usize {
+        self.range(i, n).len() - usize::from(!self.own)
+    }
+
+    /// True if row i of n sees no key.
+    pub fn is_empty(self, i: usize, n: usize) -> bool {
+        self.count(i, n) == 0
+    }
+
+    /// True if rows see the keys from the first on, their own among them. The searches of the engines are for
+    /// these masks; the others are compared pair by pair.
+    pub fn is_prefix(self) -> bool {
+        self.window.is_none() && self.own
+    }
+
+    /// The most keys that a range of n holds.
+    pub(crate) fn reach(self, n: usize) -> usize {
+        self.range(n / 2, n).len().max(self.range(n - 1, n).len())
+    }
+
+    /// The pairs of n rows with the keys of their ranges.
+    pub(crate) fn pairs(self, n: usize) -> u64 {
+        let (n, reach) = (n as u64, self.window.map_or(n as u64, u64::from).min(n as u64 - 1));
+        // Of the pairs before the own key, those of the first `reach` rows are cut off at key 0.
+        let before = reach * (n - reach) + reach * reach.saturating_sub(1) / 2;
+        n + before * if self.causal { 1 } else { 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A price or a divisor that counts other pairs than are compared would choose wrong plans and weights.
+    #[test]
+    fn counts_are_of_the_keys() {
+        for n in 1..9 {
+            for window in [None, Some(1), Some(2), Some(5), Some(u32::MAX)] {
+                for (causal, own) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let mask = Mask { causal, window, own };
+                    let is_seen = |i: usize, j: usize| {
+                        (!causal || j <= i) && window.is_none_or(|w| i.abs_diff(j) <= w as usize) && (own || i != j)
+                    };
+                    for i in 0..n {
+                        let keys: Vec<usize> = (0..n).filter(|&j| is_seen(i, j)).collect();
+                        assert_eq!(mask.keys(i, n).collect::<Vec<_>>(), keys, "{mask:?}, row {i} of {n}");
+                        assert_eq!((mask.count(i, n), mask.is_empty(i, n)), (keys.len(), keys.is_empty()));
+                    }
+                    let ranges = || (0..n).map(|i| mask.range(i, n).len());
+                    assert_eq!(ranges().sum::<usize>() as u64, mask.pairs(n), "{mask:?}, n = {n}");
+                    assert_eq!(ranges().max(), Some(mask.reach(n)), "{mask:?}, n = {n}");
+                }
+            }
+        }
+    }
+}
