@@ -353,10 +353,11 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) ->
     loop {
         match Order::hear(ranks.as_ref())? {
             Order::End => return Ok(()),
-            Order::Fit(shape) => match shape.require(ranks.as_ref(), When::Begin) {
-                Err(error @ Error::Device(_)) => return Err(error),
-                Ok(()) | Err(_) => {}
-            },
+            Order::Fit(shape) => {
+                if let Err(error @ Error::Device(_)) = shape.require(ranks.as_ref(), When::Begin) {
+                    return Err(error);
+                }
+            }
             Order::Open(start) => {
                 held = None; // before there is a second one
                 let Ok(model) = agree(ranks.as_ref(), model(&Outline::of(&start))) else { continue };

@@ -208,7 +208,9 @@ pub(super) fn count_distinct(points: &Points) -> usize {
 /// Orders hashes by the part of each, in place; within a part in any order.
 fn put_in_parts(hashes: &mut [u64], parts: usize, part: impl Fn(u64) -> usize) {
     let mut ends = vec![0; parts];
-    hashes.iter().for_each(|&hash| ends[part(hash)] += 1);
+    for &hash in &*hashes {
+        ends[part(hash)] += 1;
+    }
     (1..parts).for_each(|at| ends[at] += ends[at - 1]);
     let mut next: Vec<usize> = std::iter::once(0).chain(ends.iter().copied()).collect();
     for (here, &end) in ends.iter().enumerate() {

@@ -239,10 +239,14 @@ mod tests {
                 // All are as long as the longest, but for rounding.
                 for row in x.chunks_exact_mut(d) {
                     let length = norm(row).max(1e-300);
-                    row.iter_mut().for_each(|x| *x /= length);
+                    for x in row {
+                        *x /= length;
+                    }
                 }
             }
-            x.iter_mut().for_each(|x| *x = num::scale(*x, scale));
+            for x in &mut x {
+                *x = num::scale(*x, scale);
+            }
             let points = Points::new(d, x).unwrap();
             let directions = Directions::new(d, random, seed);
             for (j, support) in directions.support(&points).iter().enumerate() {

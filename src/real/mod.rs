@@ -45,7 +45,9 @@ impl Linear {
     /// Writes `factor · matrix x` to `y`.
     pub(crate) fn apply_to(&self, x: &[f64], y: &mut [f64]) {
         self.matrix.apply_to(x, y);
-        y.iter_mut().for_each(|y| *y *= self.factor);
+        for y in y {
+            *y *= self.factor;
+        }
     }
 }
 

@@ -178,7 +178,7 @@ impl State {
                 let least = if rectified { 0.0 } else { f64::NEG_INFINITY };
                 let total = values.len() as f64;
                 let weights = keys.into_iter().zip(values.iter().map(|s| (held(beta) * s).max(least))).collect();
-                Attention { argmax, total, weights }
+                Attention { argmax, weights, total }
             }
             Weights::Drawn { beta, seed } => {
                 let weights = exponentials(held(beta), max);

@@ -208,7 +208,9 @@ impl<W: Width> Part for Opened<W> {
                 id.put(&mut told);
                 rows.extend_from_slice(x);
             }
-            rows.iter().for_each(|x: &W::Int| x.put(&mut told));
+            for x in &rows {
+                x.put(&mut told);
+            }
             for mut told in ranks.all_gather(&told)?.iter() {
                 let count = told.len() / (u32::BYTES + d * <W::Int as Word>::BYTES);
                 ids.resize(count, 0u32);
