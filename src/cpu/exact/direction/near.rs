@@ -48,7 +48,7 @@ const SEARCHED: f64 = 16.0;
 
 /// A row of a packet.
 struct Row<W: Width, const D: usize> {
-    row: u32,
+    place: u32,
     own: [W::Int; D],
     /// The query and its least score, or those of the complement.
     query: [W::Int; D],
@@ -92,7 +92,7 @@ pub(crate) fn take<W: Width, const D: usize>(
     }
     let row = |&row: &u32| Row::new(classes, prepared, keys[row as usize], row);
     let mut rows: Vec<Row<W, D>> = asked.par_iter().with_min_len(256).map(row).collect();
-    rows.par_sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound).then(a.row.cmp(&b.row)));
+    rows.par_sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound).then(a.place.cmp(&b.place)));
     let (lanes, least) = (set.packet_rows(W::PRECISION), |rows: &[Row<W, D>]| rows.last().map_or(0.0, |row| row.bound));
     let mut squares: Vec<f64> = sample::<W, D>(tokens.x).map(square::<W>).collect();
     squares.sort_unstable_by(f64::total_cmp);
@@ -141,7 +141,7 @@ pub(crate) fn take<W: Width, const D: usize>(
     for ((moves, tally), rows) in packets.into_iter().zip(rows.chunks(lanes)) {
         all = all + tally;
         for ((to, size), row) in moves.into_iter().zip(rows) {
-            let at = row.row as usize;
+            let at = row.place as usize;
             next[at * D..][..D].copy_from_slice(&to);
             (argmax[at], count[at]) = (row.argmax, size);
             all.moved += u64::from(to != row.own);
@@ -160,7 +160,7 @@ fn square<W: Width>(row: &[W::Int]) -> f64 {
 }
 
 impl<W: Width, const D: usize> Row<W, D> {
-    fn new(classes: &Classes<D>, prepared: &PreparedStep<'_, W>, own: [W::Int; D], row: u32) -> Self {
+    fn new(classes: &Classes<D>, prepared: &PreparedStep<'_, W>, own: [W::Int; D], place: u32) -> Self {
         let query: [W::Int; D] = std::array::from_fn(|k| query_coordinate(prepared, &own, k));
         let (most, argmax) = classes.maximum::<W>(&query);
         let width = strip_width::<W>(prepared.step, 1, 0, &query, &own);
@@ -169,7 +169,7 @@ impl<W: Width, const D: usize> Row<W, D> {
         let (query, least) =
             if is_complement { (query.map(|q| W::Int::of(-Integer::to_i64(q))), 1 - least) } else { (query, least) };
         let bound = (least as f64).powi(2) / square::<W>(&query) * (1.0 - PAID);
-        Self { row, own, query, least: W::wide(least), is_complement, bound, argmax }
+        Self { place, own, query, least: W::wide(least), is_complement, bound, argmax }
     }
 }
 

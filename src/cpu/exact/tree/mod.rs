@@ -267,8 +267,8 @@ impl<W: Width> TreeSearch<W> {
         self.candidates.is_some()
     }
 
-    /// Moves the rows of classes of width, if there are any, and rows near the origin, if that is cheap; leaves a count of
-    /// 0 to the others. Returns the keys of the classes, too.
+    /// Moves the rows of classes of width, if there are any, and rows near the origin, if that is cheap; leaves a count
+    /// of 0 to the others. Returns the keys of the classes, too.
     fn take_thin<const D: usize>(
         &self,
         plan: &PreparedStep<'_, W>,
