@@ -194,6 +194,48 @@ fn many_strips_in_classes_are_those_of_brute_force() {
     }
 }
 
+/// Rows near the origin beside brute force: a bin that is not read, a complement of one key more, or a score that is
+/// decided by a float would be another strip. Strips hold from a few keys to all; tokens are at the origin, a unit
+/// from it, mirrored, far away or flat.
+#[test]
+fn rows_near_the_origin_are_those_of_brute_force() {
+    let near: Change = |i, x| {
+        for x in x {
+            *x *= [0.0, 1e-7, 1e-3, 0.1, 1.0][i % 5];
+        }
+    };
+    let mirrored: Change = |i, x| x[0] = x[0].abs() * if i % 2 == 0 { 1.0 } else { -1.0 };
+    let clouds = CLOUDS.into_iter().chain([(Cloud::Gaussian, near), (Cloud::Cube, near), (Cloud::Ball, mirrored)]);
+    for (k, cloud) in clouds.enumerate() {
+        for l in 0..5 {
+            let (d, precision) = (2 + (k + l) % 2, [Precision::F32, Precision::F64][(k / 2 + l) % 2]);
+            let tokens = drawn(cloud, 500, d, precision);
+            let strip = StripForm::OF_PRODUCTS[if l == 4 { k % 3 } else { 0 }].0;
+            let rule = wide(&tokens, strip, [0.02, 0.1, 0.4, 1.2, 0.05][(k + l) % 5]);
+            let name = format!("cloud {k}, d = {d}, matrix {l}, {precision:?}, {strip:?}");
+            hold(&name, &tokens, precision, &model(rule, matrices(d)[l].clone()), 4);
+        }
+    }
+}
+
+/// No tree is made for rows near the origin: their keys are read as they come. If one were, the first step of a large
+/// cloud would be mostly a sort.
+#[test]
+fn rows_near_the_origin_need_no_tree() {
+    for (d, precision) in [(2, Precision::F32), (3, Precision::F32), (3, Precision::F64)] {
+        let tokens = drawn(CLOUDS[0], 9000, d, precision);
+        let model = model(wide(&tokens, StripForm::Score, 0.03), Matrix::Identity);
+        hold(&format!("d = {d}"), &tokens, precision, &model, 1);
+        let grid = Grid::of(&tokens, precision);
+        let options = Options { plan: Plan::Direction, ..Options::default() };
+        let mut cpu = ExactCpu::new(&tokens, grid, options).expect("a cpu");
+        let report = cpu.step(&[Steps::new(&model, grid, d).at(0).expect("a step").into()]).expect("a step")[0];
+        let effort = cpu.effort().expect("an effort");
+        assert!(report.strip_max > 2000, "{report:?} has no row near the origin");
+        assert!(effort.plan == Plan::Direction && effort.boxes_a_row == 0.0, "{effort:?}");
+    }
+}
+
 /// Localmax of a width that is a share of the longest token's, in the form's unit.
 fn wide(tokens: &Tokens, strip: StripForm, share: f64) -> Rule {
     let longest = tokens.rows().map(|x| x.iter().map(|x| x * x).sum::<f64>()).fold(0.0, f64::max).sqrt();

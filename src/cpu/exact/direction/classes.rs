@@ -26,9 +26,11 @@
 //! At f64 scores are decided by the bounds of [`crate::cpu::exact::filter`], and a row with an entry that they leave
 //! open by exact scores; coordinates are summed in halves of 27 bits, which sum to 2^51 at most.
 //!
-//! Rows wider than all classes, and of q = 0, are left to a search.
+//! Rows wider than all classes, and of q = 0, are left to [`super::near`] or to a search.
 
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // kernels belong into the function of their instruction set
+
+use std::cmp::Reverse;
 
 use rayon::prelude::*;
 
@@ -47,18 +49,18 @@ use crate::model::Mask;
 use crate::tokens::Precision;
 
 /// Shares of the rows that are wider than a class.
-const TAILS: [f64; 5] = [0.5, 0.125, 0.031_25, 0.007_812_5, 0.001_953_125];
+const TAILS: [f64; 4] = [0.5, 0.125, 0.031_25, 0.007_812_5];
 /// A class that is so little wider than the one before takes its place.
 const NEAR: f64 = 1.3;
 /// Some row is wider than all sampled ones, though by little.
 const MARGIN: f64 = 1.1;
 /// Rows of a cell, about.
-const ROWS: usize = 96;
+const ROWS: usize = 768;
 /// The widest class, and room for the roundings of a comparison of widths.
 const WIDEST: f64 = (1u64 << 54) as f64;
 const SLACK: f64 = 1.0 + 1.0 / (1u64 << 48) as f64;
 /// Rows that a thread puts into buckets at once.
-const CHUNKS: [usize; 2] = [1 << 14, 1 << 18];
+const CHUNKS: [usize; 2] = [1 << 14, 1 << 17];
 /// The most tokens behind the keys.
 const TOKENS: u64 = 1 << 24;
 
@@ -330,8 +332,22 @@ impl<const D: usize> Classes<D> {
         chunks.enumerate().map_init(Vec::new, of_chunk).reduce(Tally::default, |a, b| a + b) + tables
     }
 
+    /// The maximum of a query among all tokens, and the least index of those that attain it.
+    pub(super) fn maximum<W: Width>(&self, query: &[W::Int; D]) -> (W::Wide, u32) {
+        let table = &self.all[0].table;
+        let (cell, size) = table.cells.place(query.map(Integer::to_i64));
+        if size == 0 {
+            return (W::Wide::default(), 0);
+        }
+        let score = |&key: &u32| {
+            let key = &self.keys[key as usize];
+            (W::dot_rows(query, &key.x.map(|x| W::Int::of(x as i64))), Reverse(key.first))
+        };
+        table.list(cell).iter().map(score).max().map_or((W::Wide::default(), 0), |(most, first)| (most, first.0))
+    }
+
     /// `max |x_k|` of the keys.
-    fn largest(&self) -> [f64; D] {
+    pub(super) fn largest(&self) -> [f64; D] {
         self.keys.iter().fold([0.0; D], |most, key| std::array::from_fn(|k| most[k].max(key.x[k].abs())))
     }
 }

@@ -64,6 +64,7 @@ mod candidates;
 mod cells;
 pub(crate) mod classes;
 mod cover;
+pub(crate) mod near;
 mod packet;
 mod rows;
 mod table;

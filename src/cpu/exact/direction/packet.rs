@@ -34,7 +34,7 @@ pub(super) struct Key<const D: usize> {
     high: [f64; D],
     weight: f64,
     rank: f64,
-    first: u32,
+    pub(super) first: u32,
 }
 
 impl<const D: usize> Key<D> {

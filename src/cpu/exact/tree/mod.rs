@@ -10,6 +10,7 @@
 //! Under a causal mask coincident tokens see different keys, so nothing is merged there; boxes then
 //! carry the range of token indices below them.
 
+mod groups;
 pub(crate) mod opened;
 pub(crate) mod search;
 mod some;
@@ -20,23 +21,20 @@ use rayon::prelude::*;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::direction::classes::{self, Classes, Tokens};
-use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Tally, Watch};
+use crate::cpu::exact::direction::near;
+use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::spare::{Lent, Spare};
-use crate::cpu::exact::tree::search::{Row, Search};
 use crate::cpu::exact::tree::tokens::Places;
 use crate::cpu::exact::width::Width;
-use crate::cpu::lanes::{InstructionSet, Vectors};
+use crate::cpu::lanes::InstructionSet;
 use crate::cpu::share::{Rows, Share};
 use crate::exact::Step;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys, LEAF, Order, SortSchedule, Tree, Upkeep};
-
-/// The most groups that a thread takes at once: some take a hundred times as long as others.
-const MOST_GROUPS: usize = 16;
 
 /// The tokens as keys in order.
 pub(crate) struct TreeSearch<W: Width> {
@@ -259,35 +257,6 @@ impl<W: Width> TreeSearch<W> {
         self.scratches.take(|| SearchScratch::new(self.cloud.d, self.lanes()))
     }
 
-    /// The node above all keys of the group, or part of a group, that begins with a row.
-    fn node_of(&self, row: usize, level: usize) -> usize {
-        (self.tree.first_leaf() + row / LEAF) >> (ROWS[level] / LEAF).ilog2().min(self.tree.first_leaf().ilog2())
-    }
-
-    /// Prepares for the packet at this row: for its group and the parts of it that are not the ones at hand. Returns
-    /// the bounds computed for them.
-    fn enter(
-        &self,
-        scratch: &mut SearchScratch<W>,
-        sorted: &SortedKeys<'_, W>,
-        plan: &PreparedStep<'_, W>,
-        row: usize,
-        at_hand: &mut [usize; ROWS.len()],
-    ) -> u64 {
-        if at_hand[0] == usize::MAX {
-            scratch.begin(row as u32);
-        }
-        let mut bounds = 0;
-        for (level, at_hand) in at_hand.iter_mut().enumerate() {
-            let node = self.node_of(row, level);
-            if *at_hand != node {
-                bounds += scratch.enter(self.set, sorted, plan, node, level);
-                *at_hand = node;
-            }
-        }
-        bounds
-    }
-
     /// Lets rows of thin strips be left to classes of width, or not.
     pub(crate) fn set_classes(&mut self, has_classes: bool) {
         self.has_classes = has_classes;
@@ -298,12 +267,12 @@ impl<W: Width> TreeSearch<W> {
         self.candidates.is_some()
     }
 
-    /// Moves the rows of classes of width, if there are any, and leaves a count of 0 to the others. Returns the keys of
-    /// the classes, too.
+    /// Moves the rows of classes of width, if there are any, and rows near the origin, if that is cheap; leaves a count
+    /// of 0 to the others. Returns the keys of the classes, too.
     fn take_thin<const D: usize>(
         &self,
         plan: &PreparedStep<'_, W>,
-        moves: (&mut [W::Int], &mut [u32], &mut [u32]),
+        (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
         watch: &Watch<'_>,
     ) -> Option<(Tally, Vec<u32>)> {
         let x = &self.cloud.x[..self.cloud.n * D];
@@ -311,21 +280,13 @@ impl<W: Width> TreeSearch<W> {
         let tokens = Tokens { x, weight, first: &self.first };
         let before = self.candidates.as_deref().unwrap_or_default();
         let classes = Classes::<D>::new(&tokens, plan, before)?;
-        let tally = classes.take(self.set, &tokens, plan, moves, (self.prices, watch));
-        Some((tally, classes.into_candidates()))
-    }
-
-    /// Lists the rows of the keys from `base` on, by the number of tokens that they see.
-    fn rows(&self, mask: Mask, base: usize, count: usize, into: &mut Vec<Row>) {
-        into.clear();
-        into.extend((0..count).map(|place| {
-            let key = base + place;
-            let visible = mask.range(self.first[key] as usize, self.n).end as u32;
-            Row { key: key as u32, visible, place: place as u32 }
-        }));
-        if mask == Mask::CAUSAL {
-            into.sort_by_key(|row| row.visible);
+        let mut tally = classes.take(self.set, &tokens, plan, (next, argmax, count), (self.prices, watch));
+        if (tally.rows as usize) < self.cloud.n && self.cloud.n == self.n {
+            let (moves, ordering) = ((next, argmax, count), if self.is_ordered { 0.0 } else { self.sort_cost() });
+            let near = near::take(self.set, (&classes, &tokens), plan, moves, (self.prices, ordering, watch));
+            tally = tally + near.unwrap_or_default();
         }
+        Some((tally, classes.into_candidates()))
     }
 
     /// Takes a step, of which this rank computes its share, unless it is interrupted or comes to cost more
@@ -385,61 +346,6 @@ impl<W: Width> TreeSearch<W> {
             self.schedule.learn(self.prices.of(&tally) as f64);
         }
         Ok((report, tally))
-    }
-
-    /// Moves all rows, or those with a count of 0 if some are moved already, in groups.
-    fn search_in_groups(
-        &self,
-        sorted: &SortedKeys<'_, W>,
-        plan: &PreparedStep<'_, W>,
-        (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
-        has_thin: bool,
-        (share, watch): (&Share, &Watch<'_>),
-    ) -> Tally {
-        let (d, lanes) = (self.cloud.d, self.lanes());
-        let groups = next
-            .par_chunks_mut(ROWS[0] * d)
-            .zip(argmax.par_chunks_mut(ROWS[0]))
-            .zip(count.par_chunks_mut(ROWS[0]))
-            .enumerate()
-            .with_max_len(MOST_GROUPS);
-        let step = plan.step;
-        groups
-            .map_init(
-                || (self.scratch(), Vec::with_capacity(lanes)),
-                |(scratch, rows), (group, ((x, argmax), count))| {
-                    if !share.has(group) {
-                        return Tally::default();
-                    }
-                    let packets = x.chunks_mut(lanes * d).zip(argmax.chunks_mut(lanes)).zip(count.chunks_mut(lanes));
-                    let (mut tally, mut spent, mut at_hand) = (Tally::default(), 0, [usize::MAX; ROWS.len()]);
-                    for (packet, ((x, argmax), count)) in packets.enumerate() {
-                        if watch.is_left() {
-                            break;
-                        }
-                        let base = group * ROWS[0] + packet * lanes;
-                        self.rows(step.mask, base, count.len(), rows);
-                        if has_thin {
-                            rows.retain(|row| count[row.place as usize] == 0);
-                            if rows.is_empty() {
-                                continue;
-                            }
-                        }
-                        let shared = self.enter(scratch, sorted, plan, base, &mut at_hand);
-                        let purpose = Purpose::Move { x, argmax, count };
-                        let search = Search { keys: sorted, plan, scratch, rows, purpose, watch };
-                        tally = tally + Tally { shared, ..<W as Vectors>::run(self.set, search) };
-                        let cost = self.prices.of(&tally);
-                        if cost - spent > watch.grain() {
-                            watch.spend(cost - spent);
-                            spent = cost;
-                        }
-                    }
-                    watch.spend(self.prices.of(&tally) - spent);
-                    tally
-                },
-            )
-            .reduce(Tally::default, |a, b| a + b)
     }
 
     fn report(&self, t: u64, tally: &Tally) -> StepReport {

@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
+use crate::cpu::exact::tree::TreeSearch;
+use crate::cpu::exact::tree::groups::MOST_GROUPS;
 use crate::cpu::exact::tree::opened::asked::{self, Asked};
 use crate::cpu::exact::tree::opened::view::View;
 use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::{Marks, SortedKeys};
 use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{Row, Search};
-use crate::cpu::exact::tree::{MOST_GROUPS, TreeSearch};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Vectors};
 use crate::model::Mask;

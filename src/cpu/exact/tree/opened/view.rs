@@ -3,7 +3,8 @@
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::known::Known;
-use crate::cpu::exact::tree::search::group::{ROWS, farthest_key};
+use crate::cpu::exact::tree::search::fan::farthest_key;
+use crate::cpu::exact::tree::search::group::ROWS;
 use crate::cpu::exact::tree::search::keys::{Marks, SortedKeys};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::rng::Stream;

@@ -23,6 +23,7 @@
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `packet`
 
 mod decide;
+pub(crate) mod fan;
 mod first;
 pub(crate) mod group;
 pub(crate) mod keys;
