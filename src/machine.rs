@@ -22,11 +22,15 @@ pub fn shared_memory() -> Option<u64> {
     Some(groups.into_iter().fold(free, u64::min))
 }
 
-/// A number that processes have in common which take their memory from the same: one system's start, and one
-/// control group.
+/// A number that processes have in common which take their memory from the same: one system's start, one name of
+/// the host, which containers have of their own, and one control group, but for the one that a batch system makes for
+/// each task.
 pub fn memory_place() -> u64 {
     let read = |name: &str| read_to_string(Path::new("/proc").join(name)).unwrap_or_default();
-    let hash = blake3::hash([read("sys/kernel/random/boot_id"), read("self/cgroup")].concat().as_bytes());
+    let of_task = |line: &str| line.split("/task_").next().unwrap_or_default().to_owned();
+    let groups: String = read("self/cgroup").lines().map(of_task).collect();
+    let place = [read("sys/kernel/random/boot_id"), read("sys/kernel/hostname"), groups];
+    let hash = blake3::hash(place.concat().as_bytes());
     hash.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 

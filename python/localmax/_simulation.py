@@ -27,25 +27,25 @@ class Strip(NamedTuple):
     ----------
     members : (k,) int64
         Indices of the tokens attended to, ascending, as the engine decides them.
-    keys : (m,) int64
-        Indices of the tokens that it sees, ascending.
     scores : (m,) float64
-        The score of each of these, in the square of the tokens' unit.
+        The score of each token that it sees, in the square of the tokens' unit.
     threshold, largest : float
         Where the strip ends, and the largest score.
     query : (d,) float64
         A x_i.
     delta : float
         The width at this step, in the unit of the strip's form; 0 in rules without strips.
+    keys : (m,) int64
+        Indices of the tokens that it sees, ascending.
     """
 
     members: NDArray[np.int64]
-    keys: NDArray[np.int64]
     scores: NDArray[np.float64]
     threshold: float
     largest: float
     query: NDArray[np.float64]
     delta: float
+    keys: NDArray[np.int64]
 
 
 class Simulation:

@@ -1,5 +1,5 @@
-//! What a step of several ranks is expected to take: bytes, calls and seconds. A model, for one who plans a run;
-//! nothing is decided by it but how much memory is asked for.
+//! What a step of several ranks is expected to take: bytes, calls and seconds. A model, for one who plans a run,
+//! and for how much memory its ranks are checked to have.
 
 /// The strips that a run has, as far as they rule what ranks tell one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Talk {
             Width::Thin => (THIN, THIN_CALLS),
             Width::Wide => (WIDE, WIDE_CALLS),
         };
-        let all = (n * (4 * d + 8)) as f64;
+        let all = n as f64 * (4 * d + 8) as f64;
         // Beyond the dimensions that were measured, boxes say little.
         let opened = if d > MOST { all } else { bytes[at] * (n as f64 / 1e6).powf(growth) };
         Self::new(rows, opened.min(all) + ROOT * size as f64, calls, size, threads)
@@ -64,7 +64,7 @@ impl Talk {
 
     /// A step in which all rows are gathered, each of so many bytes.
     pub fn gathered((n, d): (usize, usize), size: usize, threads: usize, width: Width) -> Self {
-        let bytes = (n * (4 * d + 8)) as f64 * (size - 1) as f64 / size as f64;
+        let bytes = n as f64 * (4 * d + 8) as f64 * (size - 1) as f64 / size as f64;
         Self::new(n as f64 * row(d, width), bytes, u64::from(size > 1), size, threads)
     }
 

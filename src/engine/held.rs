@@ -3,6 +3,8 @@
 use crate::choice::Plan;
 use crate::cpu::ExactCpu;
 use crate::engine::forecast::{Talk, Width};
+use crate::engine::plans::taken;
+use crate::engine::preflight::cpu_engine;
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::{Model, Scoring};
@@ -28,15 +30,16 @@ pub(super) struct Shape {
     pub(super) size: usize,
     /// Whether each of them holds a part of the tokens.
     pub(super) is_parted: bool,
-    /// Whether the rule is exact.
+    /// Whether the rule is exact, and whether plan `opened` serves it.
     pub(super) is_exact: bool,
+    pub(super) may_part: bool,
 }
 
 /// Bytes that rank 0, and each other of `size` ranks, takes of a run of n tokens in R^d at precision f32, with this
 /// many threads each: under plan `opened`, or with all tokens on all ranks under plan `tree`.
 pub fn rank_memory((n, d): (usize, usize), size: usize, threads: usize, is_parted: bool) -> [u64; 2] {
     let plan = if is_parted { Plan::Opened } else { Plan::Tree };
-    let shape = Shape { n, d, precision: Precision::F32, plan, size, is_parted, is_exact: true };
+    let shape = Shape { n, d, precision: Precision::F32, plan, size, is_parted, is_exact: true, may_part: true };
     [0, 1].map(|rank| shape.bytes(rank, threads, When::Begin))
 }
 
@@ -51,22 +54,22 @@ pub(super) enum When {
 
 impl Shape {
     pub(super) fn of(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> Self {
-        let (is_exact, is_inner) = (model.is_exact(), model.scoring == Scoring::Inner);
-        let is_parted = is_exact
-            && is_inner
-            && model.mask.is_prefix()
+        let is_exact = model.is_exact();
+        let may_part = is_exact && model.scoring == Scoring::Inner && model.mask.is_prefix();
+        let is_parted = may_part
             && match plan {
                 Plan::Opened => true,
                 Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
                 _ => false,
             };
-        Self { n, d, precision, plan, size, is_parted, is_exact }
+        Self { n, d, precision, plan: taken(plan, model), size, is_parted, is_exact, may_part }
     }
 
     /// Words that tell another rank of it.
     pub(super) fn line(self) -> String {
-        let Self { n, d, precision, plan, size, is_parted, is_exact } = self;
-        format!("{n} {d} {} {} {size} {} {}", precision.name(), plan.name(), u8::from(is_parted), u8::from(is_exact))
+        let Self { n, d, precision, plan, size, is_parted, is_exact, may_part } = self;
+        let flags = [is_parted, is_exact, may_part].map(|flag| u8::from(flag).to_string()).join(" ");
+        format!("{n} {d} {} {} {size} {flags}", precision.name(), plan.name())
     }
 
     /// What such words tell.
@@ -76,7 +79,7 @@ impl Shape {
         let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
         let (plan, size) = (Plan::parse(words.next()?).ok()?, words.next()?.parse().ok()?);
         let mut flag = || words.next().map(|word| word == "1");
-        Some(Self { n, d, precision, plan, size, is_parted: flag()?, is_exact: flag()? })
+        Some(Self { n, d, precision, plan, size, is_parted: flag()?, is_exact: flag()?, may_part: flag()? })
     }
 
     /// Bytes that a gather of one row takes.
@@ -90,14 +93,17 @@ impl Shape {
         (self.n as u64).saturating_mul(self.d as u64).saturating_mul(self.precision.bytes() as u64)
     }
 
-    /// The most bytes that a rank takes from some moment on.
+    /// Bytes that a rank takes from some moment on: the most that its engine holds, and of what it hears under plan
+    /// `opened` as much as strips of 0.01·max|x|² bring to normal tokens, or all.
     pub(super) fn bytes(self, rank: usize, threads: usize, when: When) -> u64 {
         // Those of the last row that was written, and those of the next.
         let written = if rank == 0 { self.tokens().saturating_mul(2) } else { 0 };
         if self.is_parted {
             // They are in the first's place.
             let begun = if rank == 0 && when == When::Begin { self.tokens() } else { 0 };
-            let heard = Talk::opened((self.n, self.d), self.size, 1, Width::Wide).bytes.min(self.row() * self.n as u64);
+            // Told in f32.
+            let heard = Talk::opened((self.n, self.d), self.size, 1, Width::Wide).bytes;
+            let heard = (heard * self.precision.bytes() as u64 / 4).min(self.row() * self.n as u64);
             let part = ExactCpu::memory_of_part((self.n, self.size), self.d, self.precision, threads, heard);
             return written.saturating_add(begun).saturating_add(part);
         }
@@ -108,7 +114,7 @@ impl Shape {
             When::Open => 0,
         };
         let gathered = (self.n as u64).saturating_mul(2 * self.row());
-        let engine = ExactCpu::memory(self.n, self.d, self.precision, self.plan, threads);
+        let engine = cpu_engine(self.is_exact, self.plan, (self.n, self.d), self.precision, threads);
         written.saturating_add(engine).saturating_add(begun.max(gathered))
     }
 
@@ -139,7 +145,7 @@ impl Shape {
         let mut mend = match (size, self.is_parted) {
             (1, _) => "take fewer tokens".to_owned(),
             (_, true) => "take more machines, or fewer tokens".to_owned(),
-            (_, false) if self.is_exact && self.plan != Plan::Auto => {
+            (_, false) if self.may_part && self.plan != Plan::Auto => {
                 "take plan opened, under which a rank holds a part of the tokens, or fewer of them".to_owned()
             }
             (_, false) => "take fewer ranks on a machine, or fewer tokens".to_owned(),
@@ -230,14 +236,15 @@ mod tests {
         let one = Lack { rank: 2, beside: 1, needed: 95, available: 90 };
         assert_eq!(
             told(4, Plan::Auto, Precision::F32, one),
-            "rank 2: its part of a run of 100000 tokens in R^3 needs 95 bytes, 90 are available; take more machines, or \
-             fewer tokens"
+            "rank 2: its part of a run of 100000 tokens in R^3 needs 95 bytes, 90 are available; take more machines, \
+             or fewer tokens"
         );
         let two = Lack { rank: 1, beside: 2, needed: 195, available: 100 };
         assert_eq!(
             told(4, Plan::Tree, Precision::F64, two),
             "rank 1: its machine's part (2 of 4 ranks) of a run of 100000 tokens in R^3 needs 195 bytes, 100 are \
-             available; take plan opened, under which a rank holds a part of the tokens, or fewer of them, or precision f32"
+             available; take plan opened, under which a rank holds a part of the tokens, or fewer of them, or \
+             precision f32"
         );
     }
 }

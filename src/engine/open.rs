@@ -5,7 +5,7 @@ use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{Adapter, Device, Wanted, on_gpus};
 use crate::engine::interface::Engine;
-use crate::engine::plans::{compared_by_pairs, cpu_plan, has_thin_strips, reference_plan};
+use crate::engine::plans::{cpu_plan, has_thin_strips, reference_plan, taken};
 use crate::engine::preflight::require_cpu;
 use crate::engine::reference::{ExactReference, RealReference};
 use crate::error::Result;
@@ -103,9 +103,9 @@ pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> R
 /// Not enough memory; a plan that the model's arithmetic lacks.
 pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     cpu_plan(plan, model, tokens.d())?;
-    require_cpu(tokens, plan)?;
+    require_cpu(tokens, plan, model)?;
     let near = model.scoring == Scoring::Distance;
-    let plan = if compared_by_pairs(model).is_some() { Plan::Brute } else { plan };
+    let plan = taken(plan, model);
     let options = cpu::Options { plan, thin: has_thin_strips(model), near, ..cpu::Options::default() };
     if model.is_exact() {
         return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));

@@ -50,6 +50,11 @@ pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     }
 }
 
+/// The plan that the CPU engine takes where this one is asked for.
+pub(super) fn taken(plan: Plan, model: &Model) -> Plan {
+    if compared_by_pairs(model).is_some() { Plan::Brute } else { plan }
+}
+
 /// Whether strips have width 0 in the first step.
 pub(super) fn has_thin_strips(model: &Model) -> bool {
     model.is_exact() && model.delta_at(Moment::of_step(0)).is_ok_and(|delta| delta == 0.0)

@@ -2,9 +2,9 @@
 //! there is.
 
 use crate::choice::{EngineChoice, Plan};
-use crate::cpu::ExactCpu;
+use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{self, Adapter, Wanted};
-use crate::engine::plans::{cpu_plan, reference_plan};
+use crate::engine::plans::{cpu_plan, reference_plan, taken};
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::Model;
@@ -64,9 +64,20 @@ pub fn cpu_memory(n: usize, d: usize, precision: Precision, plan: Plan) -> u64 {
 ///
 /// # Errors
 /// [`Error::Memory`] with both numbers.
-pub(super) fn require_cpu(tokens: &Tokens, plan: Plan) -> Result<()> {
+pub(super) fn require_cpu(tokens: &Tokens, plan: Plan, model: &Model) -> Result<()> {
     let shape = Shape { n: tokens.n(), d: tokens.d(), precision: tokens.precision() };
-    shape.require(ExactCpu::memory(shape.n, shape.d, shape.precision, plan, threads::count()))
+    shape.require(shape.engine(plan, model))
+}
+
+/// The most bytes that the CPU engine takes for n tokens in R^d, of the arithmetic that a rule has.
+pub(super) fn cpu_engine(
+    is_exact: bool,
+    plan: Plan,
+    (n, d): (usize, usize),
+    precision: Precision,
+    threads: usize,
+) -> u64 {
+    if is_exact { ExactCpu::memory(n, d, precision, plan, threads) } else { RealCpu::memory(n, d, precision, threads) }
 }
 
 impl Shape {
@@ -80,9 +91,14 @@ impl Shape {
         self.tokens(2 * self.precision.bytes())
     }
 
+    fn engine(self, plan: Plan, model: &Model) -> u64 {
+        let plan = taken(plan, model);
+        cpu_engine(model.is_exact(), plan, (self.n, self.d), self.precision, threads::count())
+    }
+
     fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
         cpu_plan(plan, model, self.d)?;
-        self.require(cpu_memory(self.n, self.d, self.precision, plan))?;
+        self.require(self.read().saturating_add(self.engine(plan, model)))?;
         Ok(None)
     }
 

@@ -7,7 +7,7 @@ use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
 use crate::engine::held::{Shape, When};
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::parted::PartedEngine;
-use crate::engine::plans::{compared_by_pairs, cpu_plan, has_thin_strips};
+use crate::engine::plans::{cpu_plan, has_thin_strips, taken};
 use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
@@ -44,7 +44,7 @@ impl Member {
         shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
-        let plan = if compared_by_pairs(model).is_some() { Plan::Brute } else { plan };
+        let plan = taken(plan, model);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))

@@ -27,8 +27,8 @@
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`. A row that sees no key has no C_i, and stays.
 //!
 //! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay
-//! coincident; a strip of {self} does not move; permuting tokens permutes the result; a follower of
-//! a fixed leader arrives exactly; groups with a common strip merge in finite time. No coordinate
+//! coincident where they see the same keys; a strip of {self} does not move; permuting tokens
+//! permutes the result; a follower of a fixed leader arrives exactly; groups with a common strip merge in finite time. No coordinate
 //! can become non-finite. Cycles are possible, if rare: two tokens that draw each other, an odd
 //! number of units apart and mirrored, change places for ever once that number is one.
 //!

@@ -8,7 +8,7 @@ const SLICE: u32 = 1 << 12;
 /// The most keys that a row is compared with, of n.
 pub(crate) fn keys_a_row(mask: Mask, n: u32) -> f64 {
     let all = f64::from(n);
-    if mask.window.is_none() { all } else { (mask.reach(n as usize) as f64 + f64::from(SLICE)).min(all) }
+    if mask.window.is_none() { all } else { (mask.reach(n as usize) as f64 + f64::from(slice_rows(mask, n))).min(all) }
 }
 
 /// The rows of a slice, at most `most`.

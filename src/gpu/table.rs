@@ -210,9 +210,9 @@ impl Pairs {
         Scoring::ALL.iter().flat_map(move |&(scoring, _)| all(scoring).concat())
     }
 
-    /// Those of a system.
-    pub(crate) fn of(scoring: Scoring, mask: Mask) -> Self {
-        Self { scoring, ranged: !mask.is_prefix(), biased: false }
+    /// Those of a system, whose bias is 0 in exact rules.
+    pub(crate) fn of(scoring: Scoring, mask: Mask, bias: f64) -> Self {
+        Self { scoring, ranged: !mask.is_prefix(), biased: bias > 0.0 }
     }
 }
 

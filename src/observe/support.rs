@@ -77,8 +77,8 @@ impl Directions {
 
     /// h_u of the points in every direction; O(n·d·[`Directions::len`]) at most.
     ///
-    /// <u, x> <= |x|, so a point whose length is less than every h_u is nowhere extreme. That of
-    /// a few points is no more than that of all.
+    /// <u, x> <= |x|, so a point whose length is less than every h_u is nowhere extreme. The h_u of some of
+    /// the points are lower bounds of those of all.
     pub fn support(&self, points: &Points) -> Vec<Support> {
         let (d, count) = (self.d, self.len() - 2 * self.d);
         let padded = count.div_ceil(WIDE) * WIDE;

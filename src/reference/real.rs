@@ -217,6 +217,9 @@ impl State {
         let mut y = heads.fold(zero.clone(), |y, (head, a)| add(&y, 1.0, &head.values.apply(&self.drawn(a, &zero))));
         if step.exclusive {
             let own = stage.heads[0].values.apply(self.row(i));
+            // Scaled, so that no square overflows or vanishes.
+            let exponent = num::exponent_above(num::largest_magnitude(&own));
+            let own: Vec<f64> = own.iter().map(|&v| num::scale(v, -exponent)).collect();
             let square = dot(&own, &own);
             if square > 0.0 {
                 y = add(&y, -dot(&y, &own) / square, &own);

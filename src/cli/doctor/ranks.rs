@@ -37,7 +37,8 @@ impl Ranks {
         let ((n, d), Self { size, threads, .. }) = (self.shape, self);
         let s = |count: usize| if count == 1 { "" } else { "s" };
         let mut text = format!(
-            "\nranks      n = {n}, d = {d}, f32, on {size} rank{} of {threads} thread{}; steps are expected by a model\n",
+            "\nranks      n = {n}, d = {d}, f32, on {size} rank{} of {threads} thread{}; steps are expected by a \
+             model\n",
             s(*size),
             s(*threads)
         );
@@ -45,7 +46,8 @@ impl Ranks {
             text += &format!("           plan {name}: rank 0 takes {first} bytes, every other {other}\n");
             for (what, Talk { bytes, calls, seconds }) in NAMES.iter().zip(steps) {
                 text += &format!(
-                    "           plan {name}, {what}: a step takes {seconds:.2e} s; a rank hears {bytes} bytes in {calls} call{}\n",
+                    "           plan {name}, {what}: a step takes {seconds:.2e} s; a rank hears {bytes} bytes in \
+                     {calls} call{}\n",
                     s(*calls as usize)
                 );
             }

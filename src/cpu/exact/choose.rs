@@ -430,14 +430,12 @@ impl<W: Width> Stepper for Chooser<W> {
         if step.scoring == Scoring::Distance {
             return ball::masks::<W>(|i| self.token(i), (n, d), step, rows);
         }
+        let is_brute = matches!(&self.state, SearchState::Brute(state) if state.plan() == choice::Plan::Brute);
+        if !step.mask.is_prefix() && !is_brute {
+            let x = (0..n).flat_map(|i| self.token(i).iter().copied()).collect();
+            return BruteForce::<W>::of(x, d, self.set, false).masks(step, rows);
+        }
         match &self.state {
-            SearchState::Brute(state) if step.mask.is_prefix() || state.plan() == choice::Plan::Brute => {
-                state.masks(step, rows)
-            }
-            _ if !step.mask.is_prefix() => {
-                let x = (0..n).flat_map(|i| self.token(i).iter().copied()).collect();
-                BruteForce::<W>::of(x, d, self.set, false).masks(step, rows)
-            }
             SearchState::Brute(state) => state.masks(step, rows),
             SearchState::Direction(state) => state.masks(step, rows),
             SearchState::Ball(state) => {

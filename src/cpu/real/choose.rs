@@ -81,9 +81,7 @@ impl<W: Real> Worker<W> {
                 before += if crossed { 0.0 } else { mass(tile) };
                 crossed
             });
-            // A lane that sees no key has no tile either.
-            let last = tiles.saturating_sub(1);
-            inside[l] = tile.map_or((last, f64::INFINITY), |tile| (tile, level - before));
+            inside[l] = tile.map_or((tiles - 1, f64::INFINITY), |tile| (tile, level - before));
         }
         for at in 0..tiles {
             if (0..self.rows.len()).all(|l| inside[l].0 != at) {

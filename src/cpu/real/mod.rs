@@ -34,6 +34,7 @@ use crate::choice::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::{Activation, Geometry, Integrator, Mask, Perceptron};
+use crate::num;
 use crate::outcome::{Description, Effort, StepReport, Strips, Traffic};
 use crate::ranks::{Alone, Shared};
 use crate::real::{Motion, Stage, Step, Weights};
@@ -42,7 +43,7 @@ use crate::tokens::{Precision, Tokens};
 
 use crate::cpu::lanes::InstructionSet;
 use crate::cpu::options::{Options, description, require_countable, require_rows};
-use crate::cpu::real::cloud::Cloud;
+use crate::cpu::real::cloud::{Cloud, power_of_two};
 use crate::cpu::real::kernels::{KEYS, Real};
 use crate::cpu::real::near::Boxes;
 use crate::cpu::real::packet::{StageInput, Worker};
@@ -51,7 +52,7 @@ use crate::engine::interface::Engine;
 use crate::engine::step as engine;
 
 /// Pairs of a row and a key below which a stage is computed on the thread that asks for it.
-const ALONE: usize = 1 << 17;
+const ALONE: u64 = 1 << 17;
 /// Rows that a thread takes at least where little is done to each.
 const FEW: usize = 1024;
 
@@ -134,6 +135,17 @@ impl RealCpu {
         let set = InstructionSet::choose(options.set)?;
         let (pool, share) = (Pool::start(options.threads)?, Share::of(ranks));
         Ok(Self { tokens: tokens.clone(), set, pool, share, strips: None, effort: None })
+    }
+
+    /// The most bytes that n tokens in R^d take on this many threads: as stored, before and after a step; as scaled
+    /// keys; and in f64, as they are, turned, in order, before their step is stored, and in four slopes.
+    pub fn memory(n: usize, d: usize, precision: Precision, threads: usize) -> u64 {
+        let (n, d, bytes) = (n as u64, d as u64, precision.bytes() as u64);
+        let lanes = InstructionSet::best().packet_rows(precision) as u64;
+        let worker = lanes * (8 * KEYS as u64 + 24 * d);
+        // Marks of every tile, in rules with two passes.
+        let tiles = n.div_ceil(KEYS as u64) * lanes * 2 * bytes;
+        n.saturating_mul(d * (3 * bytes + 8 * 8) + 24).saturating_add(threads as u64 * (worker + tiles))
     }
 
     /// Applies one step. Where a token stops being finite, or the step is interrupted, the tokens are
@@ -228,7 +240,7 @@ impl RealCpu {
     /// True if the step is over before another thread has woken up.
     fn is_alone(&self, step: &Step) -> bool {
         let heads = step.stages.iter().map(|stage| stage.heads.len()).max().unwrap_or(1);
-        self.tokens.n().saturating_pow(2).saturating_mul(heads) < ALONE
+        step.mask.pairs(self.tokens.n()).saturating_mul(heads as u64) < ALONE
     }
 
     /// True if keys may be left out, and there are enough for it to matter.
@@ -359,11 +371,13 @@ fn perceive(perceptron: &Perceptron, x: &[f64], y: &mut [f64]) {
     }
 }
 
-/// `y ← y − <y,v>v/|v|²`, or y where v = 0.
+/// `y ← y − <y,v>v/|v|²`, or y where v = 0; v is scaled, so that no square overflows or vanishes.
 fn exclude(own: &[f64], y: &mut [f64]) {
-    let square = dot(own, own);
+    let down = power_of_two(-num::exponent_above(num::largest_magnitude(own)));
+    let own: Vec<f64> = own.iter().map(|&v| down(v)).collect();
+    let square = dot(&own, &own);
     if square > 0.0 {
-        add(y, -dot(y, own) / square, own);
+        add(y, -dot(y, &own) / square, &own);
     }
 }
 

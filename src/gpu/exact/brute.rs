@@ -210,7 +210,7 @@ impl BruteForce {
     /// Makes queries, filters and widths of all rows; returns the parameters that the step's
     /// dispatches share.
     async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
-        self.pairs = Pairs::of(step.scoring, step.mask);
+        self.pairs = Pairs::of(step.scoring, step.mask, 0.0);
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
             TokenMatrix::Identity => (&kernels::IDENTITY, d),

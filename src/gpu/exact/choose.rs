@@ -51,7 +51,7 @@ pub struct Options {
 
 impl Options {
     fn pairs(&self) -> Pairs {
-        Pairs::of(self.scoring, self.mask)
+        Pairs::of(self.scoring, self.mask, 0.0)
     }
 }
 
@@ -413,7 +413,7 @@ fn lost() -> Error {
 }
 
 fn is_by_pairs(step: &Step) -> bool {
-    Pairs::of(step.scoring, step.mask) != Pairs::default()
+    Pairs::of(step.scoring, step.mask, 0.0) != Pairs::default()
 }
 
 fn no_tree() -> Error {

@@ -74,7 +74,7 @@ impl RealGpu {
         let (n, d) = (tokens.n(), tokens.d());
         let mut resident = Resident::new(device, Precision::F32, &layout.memory).await?;
         resident.hold(Line::new(("extents", 0), "extents", (REPORTS * STAGES + 1) as u64 * 4)).await?;
-        let pairs = Pairs { biased: model.terms.bias > 0.0, ..Pairs::of(model.scoring, model.mask) };
+        let pairs = Pairs::of(model.scoring, model.mask, model.terms.bias);
         let kernels: Vec<Kernel> = kernels_of(Needs::of(model), d).into_iter().map(|kernel| kernel.of(pairs)).collect();
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), Precision::F32, d).await?;
         // Kernels bind these even for a model that does without.

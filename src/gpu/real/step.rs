@@ -165,8 +165,10 @@ impl RealGpu {
         let weights = self.resident.read(("scores", 0), count * width).await?;
         let (mask, n) = (self.mask, self.n as usize);
         let of = |(i, line): (u32, &[u32])| {
-            let seen = mask.keys(i as usize, n).map(|j| j as u32).filter(|j| keys.contains(j));
-            seen.filter(|j| line[(j - job.group_first) as usize] != 0).collect()
+            let range = mask.range(i as usize, n);
+            let seen = keys.start.max(range.start as u32)..keys.end.min(range.end as u32);
+            let has_weight = |j: &u32| line[(j - job.group_first) as usize] != 0;
+            seen.filter(|&j| mask.sees(i as usize, j as usize)).filter(has_weight).collect()
         };
         Ok((job.row_first..).zip(weights.chunks_exact(width)).map(of).collect())
     }
@@ -216,7 +218,7 @@ impl RealGpu {
 
     /// Scales the tokens of a stage to keys; returns the parameters that its dispatches share.
     async fn prepare(&mut self, step: &Step, stage: u32, source: Name) -> Result<Job> {
-        (self.mask, self.pairs) = (step.mask, Pairs { biased: step.bias > 0.0, ..Pairs::of(step.scoring, step.mask) });
+        (self.mask, self.pairs) = (step.mask, Pairs::of(step.scoring, step.mask, step.bias));
         let base = Job {
             n: self.n,
             d: self.d,

@@ -116,8 +116,7 @@ impl<W: Width> BallSearch<W> {
             compared < Prices::of_search::<W>(d, self.set).sorted * keys as f64
         };
         match self.asked {
-            _ if !mask.is_prefix() => Way::Pairs,
-            choice::Plan::Brute => Way::Pairs,
+            asked if asked == choice::Plan::Brute || !mask.is_prefix() => Way::Pairs,
             _ if d == 1 && mask == Mask::FULL => Way::Line,
             choice::Plan::Auto if pairs() => Way::Pairs,
             _ => Way::Tree,

@@ -1,18 +1,21 @@
-//! Rows near the origin, whose strips hold a large share of the cloud: packets of alike rows that read the same keys.
+//! Rows near the origin, whose strips hold a large share of the cloud: packets of alike rows that read the same
+//! keys.
 //!
-//! Let q be a query, m its maximum, which a list of [`Classes`] tells, and T = m − D. Its strip is all x of q·x ≥ T.
+//! Let q be a query, m its maximum, which a list of [`Classes`] tells, and T = m − D. Its strip is all x of q·x ≥
+//! T.
 //!
-//! **Complements.** Scores are integers, so the keys outside the strip are those of −q·x ≥ 1 − T. Where T ≤ 0, the row
-//! asks for these, and its strip is all keys less what is found. So every T is at least 1.
+//! **Complements.** Scores are integers, so the keys outside the strip are those of −q·x ≥ 1 − T. Where T ≤ 0, the
+//! row asks for these, and its strip is all keys less what is found. So every T is at least 1.
 //!
-//! **What a row reads.** q·x ≥ T ≥ 1 takes |x| ≥ T/|q|. Keys are in bins by |x|², the longest first, and a row reads
-//! them up to the bin of B = (T/|q|)² (1 − 2^-46). The bin of a square is a difference times a number, clamped and
-//! cut to an integer: float operations that are monotone each, so that a key is read if its square as computed is at
-//! least B as computed. In f64 |x|² meets at most 2d roundings and B at most 2d + 8, those of its integers to floats among them;
-//! 2^-46 pays for 2^7 of them. Where q = 0, B is infinite, and no key is read.
+//! **What a row reads.** q·x ≥ T ≥ 1 takes |x| ≥ T/|q|. Keys are in bins by |x|², the longest first, and a row
+//! reads them up to the bin of B = (T/|q|)² (1 − 2^-46). The bin of a square is a difference times a number,
+//! clamped and cut to an integer: float operations that are monotone each, so that a key is read if its square as
+//! computed is at least B as computed. In f64 |x|² meets at most 2d roundings and B at most 2d + 8, those of its
+//! integers to floats among them; 2^-46 pays for 2^7 of them. Where q = 0, B is infinite, and no key is read.
 //!
-//! **Scores** are floats from the origin, off by E at most ([`crate::cpu::exact::filter`]): with s̃ ≥ T + E a key is
-//! in, with s̃ < T − E it is out, and exact scores decide in between. Sums are of integers, in any order of the keys.
+//! **Scores** are floats from the origin, off by E at most ([`crate::cpu::exact::filter`]): with s̃ ≥ T + E a key
+//! is in, with s̃ < T − E it is out, and exact scores decide in between. Sums are of integers, in any order of the
+//! keys.
 //!
 //! A row reads a share of all keys, where a search reads those along the surface of its strip. So this is for few
 //! rows, or where keys are not in order. A sample of the keys tells.
