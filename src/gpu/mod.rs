@@ -8,6 +8,7 @@
 //! | `pipeline`, `cache` | kernels compiled by a driver; those kept on the disk for other processes |
 //! | `memory` | the buffers of an engine, checked before anything is allocated |
 //! | `wgsl`, `table` | what Rust and the shaders share; kernels, joined from parts of text |
+//! | `pairs` | what kernels for pairs of a row and a key are made for |
 //! | `template` | lines of text that stand many times |
 //! | `resident`, `queue`, `report` | buffers that stay on the device, dispatches over them, reports of steps |
 //! | `share` | a step's rows shared out over several devices |
@@ -26,6 +27,7 @@ mod manifest;
 mod marks;
 mod memory;
 pub mod modules;
+mod pairs;
 mod peak;
 mod pipeline;
 mod probe;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::gpu::cache::PipelineCache;
-use crate::gpu::table::Pairs;
+use crate::gpu::pairs::Pairs;
 use crate::tokens::Precision;
 
 /// Kernels by the text they are made from, entry point, precision and d.

@@ -19,12 +19,13 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::gpu::device::Device;
+use crate::gpu::pairs::Pairs;
 use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::template::unrolled;
 use crate::gpu::wgsl::{Parameters, constants};
-use crate::model::{Mask, Scoring};
 #[cfg(not(target_family = "wasm"))]
+use crate::model::Scoring;
 use crate::threads;
 use crate::tokens::Precision;
 
@@ -188,31 +189,6 @@ impl Span {
     /// Workgroups with a thread for each coordinate of each row.
     pub(crate) fn threads_of_coordinates(self) -> u64 {
         (self.rows * self.d).div_ceil(LANES.into())
-    }
-}
-
-/// What a pair of a row and a key is to a kernel; the parts branch on the constants DISTANCE, RANGED and BIASED.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Pairs {
-    /// Its score.
-    pub(crate) scoring: Scoring,
-    /// Whether rows see ranges of keys, or not their own.
-    pub(crate) ranged: bool,
-    /// Whether scores have a bias.
-    pub(crate) biased: bool,
-}
-
-impl Pairs {
-    /// All that a kernel may be made for.
-    #[cfg(test)]
-    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
-        let all = |scoring| [false, true].map(|ranged| [false, true].map(|biased| Self { scoring, ranged, biased }));
-        Scoring::ALL.iter().flat_map(move |&(scoring, _)| all(scoring).concat())
-    }
-
-    /// Those of a system, whose bias is 0 in exact rules.
-    pub(crate) fn of(scoring: Scoring, mask: Mask, bias: f64) -> Self {
-        Self { scoring, ranged: !mask.is_prefix(), biased: bias > 0.0 }
     }
 }
 

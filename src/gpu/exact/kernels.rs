@@ -1,7 +1,8 @@
 //! The kernels of the rules of the contract, one line each.
 
 use crate::gpu::exact::job::{self, Job};
-use crate::gpu::table::{Kernel, LANES, Pairs, Span, kernels, part};
+use crate::gpu::pairs::Pairs;
+use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
 use crate::gpu::wgsl::{Parameters, constants};
 use crate::space::{LEAF as KEYS_A_LEAF, PATIENCE as STEPS_AND_SORTS};
 use crate::tokens::Precision;

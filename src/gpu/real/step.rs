@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::memory::Name;
+use crate::gpu::pairs::Pairs;
 use crate::gpu::real::job::{Job, STRIP, pair};
 use crate::gpu::real::kernels::{self, ROWS};
 use crate::gpu::real::state::{ROW_WORDS, RealGpu, STAGES, TRACE_WORDS};
@@ -11,7 +12,7 @@ use crate::gpu::report::{REPORT_BAD, REPORT_WORDS, REPORTS, report};
 use crate::gpu::resident::{leading_run, require_rows};
 use crate::gpu::seen::slice_rows;
 use crate::gpu::share::{Computed, Share};
-use crate::gpu::table::{Kernel, Pairs};
+use crate::gpu::table::Kernel;
 use crate::outcome::StepReport;
 use crate::real::{Step, Weights};
 
