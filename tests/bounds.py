@@ -234,7 +234,7 @@ class Real:
         beta, origin = weights["beta"], weights["origin"]
         top = length(apply(head["scores"], self.keys_at[s][i])) * X
         M = exp(beta * (top - origin))
-        more = 4 * self.rho * beta * (top + abs(origin))
+        more = 4 * self.rho * beta * (top + self.case["bias"] + abs(origin))
         return M * ((exp(most + more) * (spread + more + slope) + exp(-self.cut)) * mu + S + eta), M
 
     def direction(self, s, i, undecided):

@@ -28,7 +28,7 @@
 //!   factor, a sum that carries what it loses, a division (5ρ) and the way back to x: with μ = X +
 //!   η, S = [2.02(min(m, T) + 3)r + 2(m + m/T + 8)ε + 16ρ]μ. Mean: E = VR + S + η.
 //! * **Unnormalised.** Weights are at most M = e^{β(qX − origin)} and off by e^λ: with Λ' = Λ +
-//!   4ρβ(qX + |origin|), E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L
+//!   4ρβ(qX + λ + |origin|), E = M·[(e^{L'}(Λ' + τ) + e^{−C})μ + S + η], as w_j|t_j| ≤ w_max/e; L' is L
 //!   with Λ' for Λ.
 //! * **Sparse.** u_j is off by (a − 1)Λ, Λ = 1.01βΔ + 12ρ(1 + 2βΔ), up to a common constant, which moves τ alike; a sum over
 //!   all keys in the search for τ by σ = 2(N + 8)ρ + 2(m + 8)ε, N = m terms on the CPU, 32 + m/1024 on a GPU. As the terms are
@@ -292,7 +292,7 @@ impl<'a> RealBounds<'a> {
                 let (_, spread, slope, most) = self.variation(s, head, i, beta);
                 let top = length(&head.scores.apply(self.keys[s].row(i))) * largest;
                 let mass = (beta * (top - origin)).exp();
-                let more = 4.0 * self.by.rows * beta * (top + origin.abs());
+                let more = 4.0 * self.by.rows * beta * (top + self.step.bias + origin.abs());
                 let off = (most + more).exp() * (spread + more + slope) + (-self.by.cut).exp();
                 Mean { error: mass * ((off + sums) * reach + apart), mass }
             }
