@@ -120,8 +120,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             "rule": config.model.rule.name(),
             "strip": form,
             "delta": delta,
-            "max_score": max,
-            "threshold": threshold,
+            "sees": keys.len(),
+            "max_score": (!keys.is_empty()).then_some(max),
+            "threshold": (!keys.is_empty()).then_some(threshold),
             "members": members,
             "scores": members.iter().map(score).collect::<Vec<_>>(),
             "engine": simulation.engine().description().engine,
@@ -129,14 +130,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(output::print(&format!("{text:#}\n"))?);
     }
     let mut text = format!(
-        "token {token} at step {}: x = {:?}\n{} ({form} strip), {key} = {}: {} of {n} tokens score within {inside:.6e} of \
-         the maximum {:.6e}\n\n  token         score   below maximum\n",
+        "token {token} at step {}: x = {:?}\n{} ({form} strip), {key} = {}: ",
         arguments.step,
         now.row(token),
         config.model.rule.name(),
         num::short(delta),
+    );
+    if keys.is_empty() {
+        return Ok(output::print(&format!("{text}it sees no token, and stays\n"))?);
+    }
+    let seen = if keys.len() == n { format!("{n} tokens") } else { format!("the {} tokens that it sees", keys.len()) };
+    text += &format!(
+        "{} of {seen} score within {inside:.6e} of the maximum {max:.6e}\n\n  token         score   below maximum\n",
         members.len(),
-        max,
     );
     for j in members.iter().take(SHOWN) {
         let score = score(j);

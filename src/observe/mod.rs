@@ -72,5 +72,5 @@ pub use rank::{score_rank, threshold_rank};
 pub use rates::{Decay, FLOOR, LEAST, RateFit, Sample, contraction};
 pub use rounding::Rounding;
 pub use scalars::{HullScalars, Observer, Scalars};
-pub use statistics::{Mean, PowerLaw, wilson};
+pub use statistics::{Mean, PowerLaw, at_most, wilson};
 pub use support::{Directions, Rise, Support, SupportLedger};

@@ -43,7 +43,8 @@ impl Ranks {
             s(*threads)
         );
         for Plan { name, memory: [first, other], steps } in &self.plans {
-            text += &format!("           plan {name}: rank 0 takes {first} bytes, every other {other}\n");
+            let others = if *size == 1 { String::new() } else { format!(", every other {other}") };
+            text += &format!("           plan {name}: rank 0 takes {first} bytes{others}\n");
             for (what, Talk { bytes, calls, seconds }) in NAMES.iter().zip(steps) {
                 text += &format!(
                     "           plan {name}, {what}: a step takes {seconds:.2e} s; a rank hears {bytes} bytes in \

@@ -71,8 +71,8 @@ fn mask(section: &Section<'_>) -> Result<Mask> {
     let Some(field) = section.get("mask") else { return Ok(mask) };
     if let Item::Text(name) = &field.value.item {
         mask.causal = field.parsed(|text| choice::find(text, "mask", &NAMES))?;
-        if section.get("causal").is_some() && mask.causal != causal {
-            return Err(field.error(format!(" is {name:?} beside model.causal = {causal}; keep one of them")));
+        if causal && !mask.causal {
+            return Err(field.error(format!(" is {name:?} beside model.causal = true; keep one of them")));
         }
         return Ok(mask);
     }

@@ -1,7 +1,7 @@
 //! What is counted, with bounds.
 
 use super::{CYCLES, Census, RESTS, Row, SMALLEST};
-use crate::observe::wilson;
+use crate::observe::at_most;
 use crate::study::common::{pairs, total};
 use crate::study::{Asked, Report};
 
@@ -18,7 +18,7 @@ pub(super) fn judge(asked: &Asked<Census>, rows: &[Row], report: &mut Report) {
             sum(|row| row.open),
         ];
         let longest = of().map(|row| row.longest_rest).max().unwrap_or(0);
-        let bound = bound(all - rests, all);
+        let bound = at_most(all - rests, all);
         report.claim(RESTS.with("rule", rule).with("family", family).counted(
             format!(
                 "{rests} of {all}, in at most {longest} steps; {small} cycle within a thousandth of \
@@ -44,10 +44,4 @@ pub(super) fn judge(asked: &Asked<Census>, rows: &[Row], report: &mut Report) {
         let text = row.smallest.clone().unwrap_or_default();
         report.claim(SMALLEST.counted(format!("{}, A: {}: {text}", row.rule, row.family), "one of the fewest tokens"));
     }
-}
-
-/// What a share of `part` of `all` is below with 95 % certainty: exactly where none was seen, and else the upper end of
-/// Wilson's interval.
-fn bound(part: u64, all: u64) -> f64 {
-    if part == 0 && all > 0 { 1.0 - libm::pow(0.05, 1.0 / all as f64) } else { wilson(part, all)[1] }
 }
