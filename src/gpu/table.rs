@@ -24,8 +24,8 @@ use crate::gpu::pipeline::{Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::template::unrolled;
 use crate::gpu::wgsl::{Parameters, constants};
-#[cfg(not(target_family = "wasm"))]
 use crate::model::Scoring;
+#[cfg(not(target_family = "wasm"))]
 use crate::threads;
 use crate::tokens::Precision;
 

@@ -62,6 +62,7 @@ impl Mask {
     }
 
     /// The most keys that a range of n holds.
+    #[cfg(any(feature = "gpu", test))]
     pub(crate) fn reach(self, n: usize) -> usize {
         self.range(n / 2, n).len().max(self.range(n - 1, n).len())
     }
