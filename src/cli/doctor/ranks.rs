@@ -1,4 +1,4 @@
-//! What a run on several ranks would take, as `doctor` shows it.
+//! The lines of `doctor` about a run on several ranks: its memory, bytes and seconds.
 
 use serde_json::{Value, json};
 

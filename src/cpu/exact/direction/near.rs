@@ -44,7 +44,7 @@ const RUN: usize = 1 << 15;
 const TILE: usize = 96;
 /// Vectors of lanes that are scored side by side.
 const SIDE: usize = 2;
-/// What pays for the roundings of a bound.
+/// Share by which a bound is lowered, for its roundings.
 const PAID: f64 = 1.0 / (1u64 << 46) as f64;
 /// For a row that is near the origin a search takes as long as so many scores, times n^(1 − 1/d).
 const SEARCHED: f64 = 16.0;
@@ -73,7 +73,7 @@ struct Bins {
 /// Some keys in the order of their bins, and what is told of them all.
 struct Run<W: Width, const D: usize> {
     x: Vec<[W::Int; D]>,
-    /// Where each bin ends.
+    /// End of each bin in `x`.
     ends: [u32; BINS + 1],
     sum: [<W::Int as Coordinate>::Sum; D],
     largest: [i64; D],

@@ -15,8 +15,8 @@ use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Vectors};
 use crate::model::Mask;
 
-/// Of so many groups of rows one has scouts, a packet of neighbours: they share a key near their maxima, where
-/// rows from all over the group would open what better keys rule out.
+/// Number of groups of rows to one that is searched first, by a packet of neighbours (its scouts). Neighbours share
+/// a key near their maxima; rows from all over a group would open boxes that better keys rule out.
 const SCOUTED: usize = 4;
 
 /// The rows that may be taken to share a box: one that needs boxes of more bits than so many times what it

@@ -1,5 +1,5 @@
-//! What is known of the rows below a node before any of them is looked at: a box around their queries, bounds on the
-//! widths of their strips, and a key near their maxima.
+//! Bounds shared by the rows below a node: a box around their queries, bounds on the widths of their strips, and a
+//! key near their maxima.
 #![allow(clippy::inline_always)] // see `packet`
 
 use crate::cpu::exact::step::PreparedStep;
