@@ -186,7 +186,7 @@ impl<W: Width> BallSearch<W> {
         }
     }
 
-    /// Finds the lowest of coincident tokens that each row sees, where rows see windows: keys are in the order of tokens.
+    /// Finds the lowest of the coincident tokens that each row sees in its window; keys are in the order of tokens.
     fn find_lowest_in_window(&mut self, mask: Mask) {
         let mut places: HashMap<&[W::Int], VecDeque<u32>> = HashMap::with_capacity(self.cloud.n);
         for (i, (row, argmax)) in self.cloud.x.chunks_exact(self.cloud.d).zip(&mut self.argmax).enumerate() {
