@@ -11,6 +11,7 @@ import sys
 from statistics import NormalDist
 
 M = 0xFFFFFFFF
+M64 = 2**64 - 1
 NAMES = {name: getattr(math, name) for name in ["exp", "sin", "cos", "sqrt"]}
 
 
@@ -62,12 +63,30 @@ def scalar(value, step, t):
     return value
 
 
-def matrix(value, d, step, t):
+def matrix(value, d, step, t, key, seed):
+    if isinstance(value, dict) and "random" in value:
+        return scaled(scalar(value.get("factor", 1), step, t), drawn(value, d, step // value.get("every", M), key, seed))
     if isinstance(value, dict):
-        return scaled(scalar(value.get("factor", 1), step, t), matrix(value["matrix"], d, step, t))
+        return scaled(scalar(value.get("factor", 1), step, t), matrix(value["matrix"], d, step, t, key, seed))
     if value == "identity":
         return identity(d)
     return value if isinstance(value, list) else scaled(value, identity(d))
+
+
+def drawn(law, d, index, key, seed):
+    """Matrix `index` of a key."""
+    hash = 0xCBF29CE484222325
+    for byte in key.encode():
+        hash = (hash ^ byte) * 0x100000001B3 & M64
+    rows = [normals(seed ^ hash, index, row, d) for row in range(2 * d)]
+    g, s = rows[:d], law.get("scale", 1)
+    if law["random"] == "product":
+        return scaled(s * s, product(g, transpose(rows[d:])))
+    if law["random"] == "gaussian":
+        return scaled(s, g)
+    if law["random"] == "ginibre":
+        return scaled(s / math.sqrt(d), g)
+    return scaled(s / math.sqrt(2 * d), [add(r, 1, c) for r, c in zip(g, transpose(g))])
 
 
 def uniform(seed, t, i):
@@ -112,7 +131,7 @@ class System:
         return scalar(self.model.get(key, default), step, t)
 
     def matrix(self, key, step, t):
-        return matrix(self.model.get(key, "identity"), self.d, step, t)
+        return matrix(self.model.get(key, "identity"), self.d, step, t, key, self.seed)
 
     def scores(self, step, t):
         """A of S_ij = <A x_i, x_j>."""
@@ -191,9 +210,13 @@ class System:
             by = {"peri": 1 / by, "ngpt": self.scalar("speed", 1, step, t) / by, "cod": (t + 1) ** -0.5}.get(kind, 1)
             return self.perceived(x[i], [by * v for v in y])
         y = [0.0] * self.d
-        for head in self.model["heads"]:
-            p, u = (matrix(head.get(key, "identity"), self.d, step, t) for key in "pu")
-            y = add(y, 1, apply(u, self.mean(transpose(p), i, x, step, t, x)))
+        heads = self.model["heads"]
+        heads = heads if isinstance(heads, list) else [heads] * heads["count"]
+        for h, head in enumerate(heads):
+            of = lambda key: matrix(head.get(key, "identity"), self.d, step, t, f"heads[{h}].{key}", self.seed)
+            p, u = of("p"), of("u")
+            a = p if isinstance(head.get("p"), dict) and "random" in head["p"] else transpose(p)
+            y = add(y, 1, apply(u, self.mean(a, i, x, step, t, x)))
         return self.exclusive(y, apply(u, x[i]))
 
     def exclusive(self, y, v):

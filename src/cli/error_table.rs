@@ -41,7 +41,7 @@ fn rules(d: usize) -> Result<Vec<(&'static str, Model)>> {
         })
         .collect();
     let model = |rule, matrix| {
-        let scores = Operator { matrix, factor: Schedule::Constant(1.0) };
+        let scores = Operator::constant(matrix);
         Model::averaging(rule, scores, Mask::FULL, Gain::Alpha(Schedule::Constant(0.5)))
     };
     let localmax = |strip| Rule::Localmax { delta: Schedule::Constant(0.3), strip };

@@ -59,13 +59,13 @@ pub struct Step {
     pub mask: Mask,
 }
 
-/// The steps of one run, made on demand. Ã is made anew only when its factor changes.
+/// The steps of one run, made on demand. Ã is made anew only when its factor or its matrix changes.
 #[derive(Clone, Debug)]
 pub struct Steps {
     model: Model,
     grid: Grid,
     d: usize,
-    last: Option<(f64, TokenMatrix, i32)>,
+    last: Option<((f64, u64), TokenMatrix, i32)>,
 }
 
 impl Steps {
@@ -82,11 +82,12 @@ impl Steps {
         let (model, grid) = (&self.model, self.grid);
         let at = Moment::of_step(t);
         let factor = model.score_factor(0, at)?;
+        let of = (factor, model.scores().random().map_or(0, |random| random.index(t)));
         let (matrix, matrix_exponent) = match self.last.take() {
-            Some((f, matrix, exponent)) if f == factor => (matrix, exponent),
-            _ => quantise(&model.scores().matrix, factor, grid, self.d, at)?,
+            Some((made, matrix, exponent)) if made == of => (matrix, exponent),
+            _ => quantise(&model.scores().matrix_at(t, self.d), factor, grid, self.d, at)?,
         };
-        self.last = Some((factor, matrix.clone(), matrix_exponent));
+        self.last = Some((of, matrix.clone(), matrix_exponent));
         Ok(Step {
             t,
             gain: gain(model.gamma_at(at)?, grid),

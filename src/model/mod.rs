@@ -32,6 +32,7 @@ mod matrix;
 mod moment;
 mod parts;
 mod perceptron;
+mod random;
 mod scheme;
 mod sparse;
 mod strip_form;
@@ -42,8 +43,9 @@ mod validate;
 pub use mask::Mask;
 pub use matrix::Matrix;
 pub use moment::Moment;
-pub use parts::{Gain, Geometry, Head, Integrator, Operator, Rule, Scores, Scoring, Update};
+pub use parts::{Gain, Geometry, Head, Integrator, Operator, Rule, Scores, Scoring, Source, Update};
 pub use perceptron::{Activation, Perceptron};
+pub use random::{Ensemble, Random};
 pub use scheme::Scheme;
 pub use sparse::Sparse;
 pub use strip_form::StripForm;
@@ -244,15 +246,29 @@ impl Model {
         all
     }
 
+    /// Every operator: A and V of every head, and P.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = &Operator> {
+        let p = match &self.update {
+            Update::Average { preconditioner, .. } => preconditioner.as_ref(),
+            Update::Flow { .. } => None,
+        };
+        self.heads.iter().flat_map(|head| [&head.scores, &head.values]).chain(p)
+    }
+
     /// True if steps draw, so that runs of two seeds differ.
     pub fn draws(&self) -> bool {
-        matches!(self.rule, Rule::Markov { .. }) || self.terms.noise.is_some()
+        matches!(self.rule, Rule::Markov { .. })
+            || self.terms.noise.is_some()
+            || self.operators().any(|operator| operator.random().is_some())
     }
 
     /// True if every step applies one and the same map, so that a state that a step does not move
     /// is a fixed point.
     pub fn is_autonomous(&self) -> bool {
-        !self.draws()
+        let is_drawn_anew = |operator: &Operator| operator.random().is_some_and(|random| random.every().is_some());
+        !matches!(self.rule, Rule::Markov { .. })
+            && self.terms.noise.is_none()
+            && !self.operators().any(is_drawn_anew)
             && !matches!(
                 &self.update,
                 Update::Flow { geometry: Geometry::Normalised(Scheme::Mix { .. } | Scheme::Cod), .. }

@@ -4,6 +4,7 @@ use crate::choice::named;
 use crate::error::Result;
 use crate::model::matrix::Matrix;
 use crate::model::moment::{Moment, checked};
+use crate::model::random::Random;
 use crate::model::scheme::Scheme;
 use crate::model::sparse::Sparse;
 use crate::model::strip_form::StripForm;
@@ -117,11 +118,20 @@ pub enum Scoring {
 
 named!(Scoring, "scores", [Inner = "inner", Distance = "distance"]);
 
+/// Where the matrix of an operator comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// One matrix for all steps.
+    Constant(Matrix),
+    /// Drawn.
+    Random(Random),
+}
+
 /// A linear map in time, `factor(t) · matrix`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operator {
-    /// The constant part.
-    pub matrix: Matrix,
+    /// The matrix.
+    pub source: Source,
     /// The factor in time; 1 if none was given.
     pub factor: Schedule,
 }
@@ -132,7 +142,12 @@ pub type Scores = Operator;
 impl Operator {
     /// An operator that does not change in time.
     pub fn constant(matrix: Matrix) -> Self {
-        Self { matrix, factor: Schedule::Constant(1.0) }
+        Self::scaled(matrix, Schedule::Constant(1.0))
+    }
+
+    /// A matrix times a factor in time.
+    pub fn scaled(matrix: Matrix, factor: Schedule) -> Self {
+        Self { source: Source::Constant(matrix), factor }
     }
 
     /// The identity operator.
@@ -142,7 +157,45 @@ impl Operator {
 
     /// True if this is the identity at every time.
     pub fn is_identity(&self) -> bool {
-        self.matrix == Matrix::Identity && self.factor == Schedule::Constant(1.0)
+        self.matrix() == Some(&Matrix::Identity) && self.factor == Schedule::Constant(1.0)
+    }
+
+    /// The matrix of all steps; `None` where it is drawn.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        match &self.source {
+            Source::Constant(matrix) => Some(matrix),
+            Source::Random(_) => None,
+        }
+    }
+
+    /// What draws the matrix; `None` where it is given.
+    pub fn random(&self) -> Option<&Random> {
+        match &self.source {
+            Source::Constant(_) => None,
+            Source::Random(random) => Some(random),
+        }
+    }
+
+    /// The matrix of step t for tokens in R^d.
+    pub fn matrix_at(&self, t: u64, d: usize) -> Matrix {
+        match &self.source {
+            Source::Constant(matrix) => matrix.clone(),
+            Source::Random(random) => random.at(t, d),
+        }
+    }
+
+    /// True if the matrix has d×d entries of its own.
+    pub fn is_dense(&self) -> bool {
+        self.matrix().is_none_or(|matrix| matrix.dimension().is_some())
+    }
+
+    /// The transpose, where the matrix is given.
+    pub(crate) fn transposed(&self) -> Self {
+        let source = match &self.source {
+            Source::Constant(matrix) => Source::Constant(matrix.transpose()),
+            drawn @ Source::Random(_) => drawn.clone(),
+        };
+        Self { source, factor: self.factor.clone() }
     }
 
     /// The factor at a moment, checked; `name` is the key of the operator.
@@ -164,9 +217,10 @@ pub struct Head {
 }
 
 impl Head {
-    /// A head scored by the bilinear form `x_iᵀ P x_j` (arXiv 2412.02682), so A = Pᵀ.
+    /// A head scored by the bilinear form `x_iᵀ P x_j` (arXiv 2412.02682), so A = Pᵀ. A drawn P, whose law is that of
+    /// its transpose, is drawn as A.
     pub fn bilinear(p: &Operator, u: Operator) -> Self {
-        Self { scores: Operator { matrix: p.matrix.transpose(), factor: p.factor.clone() }, values: u }
+        Self { scores: p.transposed(), values: u }
     }
 }
 

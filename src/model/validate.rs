@@ -1,8 +1,8 @@
 //! Checks before the first step: every parameter against its domain.
 
 use super::{
-    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Rule, Scheme, Scoring, StripForm,
-    Update,
+    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Operator, Rule, Scheme, Scoring,
+    StripForm, Update,
 };
 use crate::error::{Error, Result};
 use crate::num;
@@ -22,8 +22,8 @@ impl Model {
             return refuse("heads", "is empty; it must have at least one head { p, u }");
         }
         for (h, head) in self.heads.iter().enumerate() {
-            square(&self.scores_name(h), &head.scores.matrix, d)?;
-            square(&self.values_name(h), &head.values.matrix, d)?;
+            square(&self.scores_name(h), &head.scores, d)?;
+            square(&self.values_name(h), &head.values, d)?;
         }
         self.validate_mask()?;
         self.validate_rule()?;
@@ -33,7 +33,7 @@ impl Model {
         self.validate_exclusive()?;
         self.validate_bias()?;
         match &self.update {
-            Update::Average { preconditioner: Some(p), .. } => square("p", &p.matrix, d)?,
+            Update::Average { preconditioner: Some(p), .. } => square("p", p, d)?,
             Update::Average { .. } => {}
             Update::Flow { dt, integrator, geometry } => self.validate_flow(d, *dt, *integrator, geometry)?,
         }
@@ -250,10 +250,11 @@ impl Model {
         }
         match geometry {
             Geometry::Ellipsoid(w) => {
-                square("w", w, d)?;
+                is_square("w", w.dimension(), d)?;
                 w.require_positive_definite("w")
             }
             Geometry::Rescaled => match &self.heads[..] {
+                _ if self.draws() => Err(Error::input("rule rescaled takes no random matrices")),
                 [head] if matches!(self.rule, Rule::Softmax { .. }) && head.values.factor.is_constant() => Ok(()),
                 _ => {
                     Err(Error::input("rule rescaled needs one head, softmax weights and a v that is constant in time"))
@@ -308,8 +309,12 @@ fn validate_scheme(scheme: &Scheme, integrator: Integrator) -> Result<()> {
     }
 }
 
-fn square(name: &str, matrix: &Matrix, d: usize) -> Result<()> {
-    match matrix.dimension() {
+fn square(name: &str, operator: &Operator, d: usize) -> Result<()> {
+    is_square(name, operator.matrix().and_then(Matrix::dimension), d)
+}
+
+fn is_square(name: &str, rows: Option<usize>, d: usize) -> Result<()> {
+    match rows {
         Some(rows) if rows != d => {
             refuse(name, format!("is {rows}×{rows} but the tokens have d = {d}; it must be {d}×{d}"))
         }
@@ -318,7 +323,7 @@ fn square(name: &str, matrix: &Matrix, d: usize) -> Result<()> {
 }
 
 /// Fails at a key of the table `model`.
-fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
+pub(super) fn refuse<T>(key: &str, text: impl Into<String>) -> Result<T> {
     Err(Error::at_key(format!("model.{key}"), text))
 }
 
@@ -358,7 +363,7 @@ mod tests {
         let ellipsoid = |w| flow(softmax("1"), 0.1, Integrator::Rk4, Geometry::Ellipsoid(w));
         let preconditioned = |matrix, factor| {
             let mut model = averaging(Rule::FrankWolfe, gamma("1"));
-            let p = Operator { matrix, factor: schedule(factor) };
+            let p = Operator::scaled(matrix, schedule(factor));
             model.update = Update::Average { gain: gamma("1"), preconditioner: Some(p) };
             model
         };

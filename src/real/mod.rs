@@ -20,8 +20,8 @@ use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
 use crate::model::{
-    self, Geometry, Integrator, Mask, Matrix, Model, Moment, Perceptron, Rule, Scheme, Scoring, Sparse, StripForm,
-    Update,
+    self, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Perceptron, Rule, Scheme, Scoring, Sparse,
+    StripForm, Update,
 };
 use crate::normal;
 
@@ -211,7 +211,7 @@ impl Steps {
         let (fractions, motion): (&[f64], _) = match &model.update {
             Update::Average { preconditioner, .. } => {
                 let preconditioner = match preconditioner {
-                    Some(p) => Linear { factor: p.factor_at("p", start)?, matrix: p.matrix.clone() },
+                    Some(p) => Linear { factor: p.factor_at("p", start)?, matrix: p.matrix_at(t, self.d) },
                     None => Linear { factor: 1.0, matrix: Matrix::Identity },
                 };
                 (&[0.0], Motion::Average { gamma: model.gamma_at(start)?, preconditioner })
@@ -265,10 +265,10 @@ impl Steps {
 
     fn head(&self, h: usize, moment: Moment) -> Result<Head> {
         let (model, head) = (&self.model, &self.model.heads[h]);
-        let linear = |factor, matrix: &Matrix| Linear { factor, matrix: matrix.clone() };
+        let linear = |factor, of: &Operator| Linear { factor, matrix: of.matrix_at(moment.step, self.d) };
         let turned = self.scheme().map_or(1.0, |scheme| scheme.factor_at(moment));
-        let values = linear(turned * model.value_factor(h, moment)?, &head.values.matrix);
-        let scores = linear(model.score_factor(h, moment)?, &head.scores.matrix);
+        let values = linear(turned * model.value_factor(h, moment)?, &head.values);
+        let scores = linear(model.score_factor(h, moment)?, &head.scores);
         let scores = match model.update {
             Update::Flow { geometry: Geometry::Rescaled, .. } => rescaled(&scores, &values, moment, self.d)?,
             _ => scores,
@@ -331,7 +331,7 @@ mod tests {
     fn discrete_rules_count_steps() {
         let model = Model::averaging(
             Rule::FrankWolfe,
-            Operator { matrix: Matrix::multiple(-1.0).unwrap(), factor: Schedule::parse("t").unwrap() },
+            Operator::scaled(Matrix::multiple(-1.0).unwrap(), Schedule::parse("t").unwrap()),
             Mask::CAUSAL,
             Gain::Gamma(Schedule::parse("2/(t+2)").unwrap()),
         );

@@ -272,7 +272,7 @@ fn bounds_of_the_contract_are_those_derived() {
         let (n, d) = (1 + draw.below(7), 1 + draw.below(4));
         let scale = [1.0, 300.0, 1e-3][draw.below(3)];
         let factor = Schedule::Constant(1.0 + 0.5 * draw.real());
-        let scores = Operator { matrix: draw.matrix(d), factor };
+        let scores = Operator::scaled(draw.matrix(d), factor);
         let delta = Schedule::Constant([0.0, 1.0, 1e-4][draw.below(3)] * scale);
         let rule = match draw.below(5) {
             0 => Rule::Hardmax,

@@ -105,6 +105,12 @@ fn the_equations_are_those_that_are_computed() {
         json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "perceptron": { "omega": 0.7, "a": b }, "causal": true, "self": false }),
         json!({ "rule": "ellipsoid", "w": w, "dt": 0.1, "heads": [{ "p": a }, { "u": a }], "mask": { "window": 1 }, "self": false }),
         json!({ "rule": "rescaled", "a": a, "v": w, "dt": 0.1, "causal": true, "mask": { "window": 2 }, "self": false }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "v": { "random": "gaussian", "scale": 0.7, "every": 1 } }),
+        json!({ "rule": "sphere", "beta": 2.0, "dt": 0.2, "a": { "random": "goe", "factor": "1+t" }, "integrator": "rk4" }),
+        json!({ "rule": "ellipsoid", "dt": 0.2, "heads": { "count": 2, "p": { "random": "product", "scale": 0.5, "every": 2 },
+            "u": { "random": "ginibre", "every": 1 } }, "integrator": "euler-renorm" }),
+        json!({ "rule": "hardmax", "alpha": 1.0, "a": { "random": "gaussian", "every": 1 } }),
+        json!({ "rule": "frank-wolfe", "gamma": 0.4, "p": { "random": "goe", "scale": 0.3 } }),
     ];
     let folder = tempfile::tempdir().unwrap();
     let system = |model: &Value| json!({ "model": model, "tokens": tokens, "steps": 3, "seed": 11 }).to_string();
@@ -134,7 +140,8 @@ fn the_equations_are_those_that_are_computed() {
         let found = numbers(&folder.path().join(out).join("final.npy"));
         for (x, y) in found.iter().zip(wanted.concat()) {
             // Draws are polynomials within 2e-7 of the inverse.
-            let within = if model.get("noise").is_some() { 1e-6 } else { 1e-11 };
+            let within =
+                if model.get("noise").is_some() || model.to_string().contains("random") { 1e-6 } else { 1e-11 };
             assert!((x - y).abs() < within, "{model}: {x} where the equations give {y}");
         }
         assert_eq!(found.len(), 15);

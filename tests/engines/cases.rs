@@ -153,7 +153,7 @@ impl System {
             Some(..0.0) => Rule::FrankWolfe,
             Some(delta) => Rule::Localmax { delta: constant(delta * swing), strip: self.strip },
         };
-        let scores = Scores { matrix: self.form.matrix(d), factor: constant(swing) };
+        let scores = Scores::scaled(self.form.matrix(d), constant(swing));
         Model::averaging(rule, scores, self.mask, Gain::Alpha(constant(self.alpha * swing)))
     }
 

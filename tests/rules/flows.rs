@@ -43,9 +43,9 @@ fn heads(d: usize, values: bool) -> Vec<Head> {
     [("1+0.5*sin(t)", "1"), ("exp(-t/5)", "1+0.25*cos(3*t)")]
         .into_iter()
         .map(|(p, u)| {
-            let p = Operator { matrix: dense(&random.rows(d, d)), factor: schedule(p) };
+            let p = Operator::scaled(dense(&random.rows(d, d)), schedule(p));
             let matrix = if values { dense(&random.rows(d, d)) } else { Matrix::Identity };
-            Head::bilinear(&p, Operator { matrix, factor: schedule(u) })
+            Head::bilinear(&p, Operator::scaled(matrix, schedule(u)))
         })
         .collect()
 }
@@ -108,7 +108,7 @@ fn consensus(factory: &Factory) {
 /// A3: auto-regressive, U = cI, P(t) arbitrary: token 0 does not move, all others converge to it.
 fn causal(factory: &Factory) {
     let mut heads = heads(3, false);
-    heads[1].values.matrix = Matrix::multiple(0.5).expect("finite");
+    heads[1].values = Operator::scaled(Matrix::multiple(0.5).expect("finite"), heads[1].values.factor.clone());
     let model = flow(heads, Mask::CAUSAL, 0.1, Integrator::Rk4, Geometry::Ellipsoid(positive(3)));
     let mut run = factory.run(&model, &Random(2).rows(6, 3));
     let start = run.rows();

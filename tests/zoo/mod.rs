@@ -5,8 +5,8 @@ use localmax::engine::{Engine, Rounding, Step};
 use localmax::error::Result;
 use localmax::exact::Grid;
 use localmax::model::{
-    Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring,
-    Sparse, StripForm, Terms, Update,
+    self, Activation, Ensemble, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Operator, Perceptron, Rule,
+    Scheme, Scoring, Source, Sparse, StripForm, Terms, Update,
 };
 use localmax::outcome::{Description, StepReport, Strips};
 use localmax::schedule::Schedule;
@@ -56,8 +56,14 @@ fn matrix(seed: u64, d: usize) -> Operator {
     Operator::constant(Matrix::dense(&rows).expect("a matrix"))
 }
 
+fn random(ensemble: Ensemble, d: usize, key: &str) -> Operator {
+    let scale = if ensemble == Ensemble::Gaussian { (d as f64).sqrt().recip() } else { 0.8 };
+    let random = model::Random::new(ensemble, scale, Some(2), 5, key).expect("a law");
+    Operator { source: Source::Random(random), factor: Schedule::Constant(1.0) }
+}
+
 /// How many kinds there are.
-pub(crate) const RULES: usize = 25;
+pub(crate) const RULES: usize = 27;
 
 /// The k-th kind of rule.
 pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
@@ -131,6 +137,19 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
             let activation = Activation::ALL[d % 2].0;
             let perceptron = Perceptron::new(vec![0.5, -1.0, 2.0], &units, activation).expect("a perceptron");
             flow(softmax, identity(), Integrator::Rk4, Geometry::Sphere).perceptron(perceptron).expect("a sphere")
+        }
+        25 => {
+            let mut model = average(softmax, random(Ensemble::Gaussian, d, "a"));
+            model.heads[0].values = random(Ensemble::Goe, d, "v");
+            model
+        }
+        26 => {
+            let head = |key: &str| Head {
+                scores: random(Ensemble::Product, d, key),
+                values: random(Ensemble::Ginibre, d, key),
+            };
+            let heads = ["heads[0].p", "heads[1].p"].map(head).to_vec();
+            flow(softmax, heads, Integrator::EulerRenorm, Geometry::Ellipsoid(Matrix::Identity))
         }
         22 => average(softmax, Operator::identity()).causal().bias(1.5),
         23 => average(Rule::Markov { beta: b, seed: 3 }, matrix(5, d)).causal().bias(0.7),

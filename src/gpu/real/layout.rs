@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::gpu::memory::{Line, Memory, exceeds, index_of, largest_binding, scratch_bytes};
 use crate::gpu::real::kernels::{CHUNK, NARROW, TILE};
-use crate::model::{Geometry, Integrator, Matrix, Model, Rule, Update};
+use crate::model::{Geometry, Integrator, Model, Rule, Update};
 
 /// The buffers that a model needs beside tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,17 +21,14 @@ pub struct Needs {
 impl Needs {
     /// The needs of a model.
     pub fn of(model: &Model) -> Self {
-        let is_dense = |matrix: &Matrix| u32::from(matrix.dimension().is_some());
-        let heads: u32 = model.heads.iter().map(|h| is_dense(&h.scores.matrix) + is_dense(&h.values.matrix)).sum();
+        let dense = model.operators().filter(|operator| operator.is_dense()).count() as u32;
         let (stages, other) = match &model.update {
-            Update::Average { preconditioner, .. } => {
-                (false, preconditioner.as_ref().map_or(0, |p| is_dense(&p.matrix)))
-            }
+            Update::Average { .. } => (false, 0),
             Update::Flow { integrator, geometry, .. } => {
                 let other = match geometry {
-                    Geometry::Ellipsoid(w) => is_dense(w),
+                    Geometry::Ellipsoid(w) => u32::from(w.dimension().is_some()),
                     // e^{tVᵀ}Ae^{tV}.
-                    Geometry::Rescaled => is_dense(&model.heads[0].values.matrix),
+                    Geometry::Rescaled => u32::from(model.heads[0].values.is_dense()),
                     _ => 0,
                 };
                 (*integrator == Integrator::Rk4, other)
@@ -39,7 +36,7 @@ impl Needs {
         };
         let whole = matches!(model.rule, Rule::Sparse { .. } | Rule::Linear { .. });
         let choice = !whole && !matches!(model.rule, Rule::Softmax { .. } | Rule::Exponential { .. });
-        Self { choice, whole, stages, matrices: heads + other }
+        Self { choice, whole, stages, matrices: dense + other }
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) type Key = (&'static str, &'static str, &'static str);
 
 /// Every table with its keys; the empty name is the document. The rules add theirs to `model`.
 pub(super) const TABLES: [(&str, &[Key]); 5] = [
-    ("", &[("seed", "seed of generated tokens and of the draws of markov and of noise", "0")]),
+    ("", &[("seed", "seed of generated tokens, of random matrices, and of the draws of markov and of noise", "0")]),
     (
         "tokens",
         &[
@@ -93,15 +93,24 @@ pub(super) const PARAMETERS: [Key; 28] = [
     ("beta", "the inverse temperature, as alpha is written", "2.0"),
     ("weights", "softmax, sparsemax, entmax15, or on the sphere linear and relu", "\"softmax\""),
     ("omit", "the largest share of a row's weight that the CPU engine may leave out", "0.0"),
-    ("a", "A of the scores: \"identity\", a number, rows, a file, or { matrix = ..., factor = ... }", "\"identity\""),
+    (
+        "a",
+        "A of the scores: \"identity\", a number, rows, a file, { matrix = ..., factor = ... }, or a random one, \
+         { random = \"gaussian\", scale = 1.0, every = 1 }",
+        "\"identity\"",
+    ),
     ("q", "with k instead of a: A is the product of k transposed and q", "[[1, 0], [0, 1]]"),
     ("k", "as q", "[[1, 0], [0, 1]]"),
-    ("v", "V, applied to the average of the tokens", "\"identity\""),
+    ("v", "V, applied to the average of the tokens, as a is written", "\"identity\""),
     ("bias", "with causal: lambda, by which scores fall with distance in places, lambda*(i-j)/n", "0.0"),
     ("exclusive", "takes from a row's output what lies along the value of its own token", "false"),
-    ("p", "P, applied to the difference from the token", "\"identity\""),
+    ("p", "P, applied to the difference from the token, as a is written", "\"identity\""),
     ("w", "W of the ellipsoid", "\"identity\""),
-    ("heads", "heads of the ellipsoid; p and u are the identity unless given", "[{ p = 1, u = 1 }]"),
+    (
+        "heads",
+        "heads of the ellipsoid, or { count = 4, p = ..., u = ... }; p and u are written as a, the identity unless given",
+        "[{ p = 1, u = 1 }]",
+    ),
     ("normalized", "weights that sum to 1", "true"),
     ("origin", "with normalized = false: subtracted from every score", "0.0"),
     ("normalisation", "where a layer normalises: post, pre, peri, mix, ngpt, cod", "\"post\""),
@@ -133,6 +142,7 @@ pub(super) const RULES: [(&str, &[&str]); 8] = [
             "bias",
             "weights",
             "omit",
+            "a",
             "q",
             "k",
             "v",

@@ -2,14 +2,14 @@
 
 use super::document::Item;
 use super::keys::{RULES, foreign};
-use super::operator::{operator, rows, scores, two_sided_scores};
+use super::operator::{given, operator, rows, scores, two_sided_scores};
 use super::section::{Field, Section};
 use crate::choice;
 use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
 use crate::model::{
-    Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Perceptron, Rule, Scheme, Scoring,
-    Sparse, StripForm, Terms, Update,
+    Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme,
+    Scoring, Source, Sparse, StripForm, Terms, Update,
 };
 use crate::schedule::Schedule;
 
@@ -38,9 +38,9 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
         _ => Rule::Softmax { beta: Schedule::Constant(1.0) },
     };
     let heads = match *name {
-        "ellipsoid" => heads(section)?,
-        "rescaled" => vec![Head { scores: two_sided_scores(section)?, values: operator(section, "v")? }],
-        _ => vec![Head { scores: scores(section)?, values: operator(section, "v")? }],
+        "ellipsoid" => heads(section, seed)?,
+        "rescaled" => vec![Head { scores: two_sided_scores(section)?, values: given(section, "v")? }],
+        _ => vec![Head { scores: scores(section, seed)?, values: operator(section, "v", seed)? }],
     };
     let update = match *name {
         "ellipsoid" => flow(section, Integrator::Rk4, Geometry::Ellipsoid(constant_matrix(section, "w")?))?,
@@ -54,7 +54,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
             flow(section, Integrator::Euler, Geometry::Rescaled)?
         }
         _ => {
-            let preconditioner = section.get("p").map(|_| operator(section, "p")).transpose()?;
+            let preconditioner = section.get("p").map(|_| operator(section, "p", seed)).transpose()?;
             Update::Average { gain: gain(section)?, preconditioner }
         }
     };
@@ -220,15 +220,24 @@ fn weighted(section: &Section<'_>, beta: Schedule) -> Result<Rule> {
     })
 }
 
-fn heads(section: &Section<'_>) -> Result<Vec<Head>> {
+fn heads(section: &Section<'_>, seed: u64) -> Result<Vec<Head>> {
     let meaning = "give heads = [{ p = ..., u = ... }, ...]; p and u are the identity unless given";
-    let heads = section.need("heads", meaning)?.list("a list of tables, [{ p = ..., u = ... }, ...]")?;
+    let heads = section.need("heads", meaning)?;
+    if let Item::Table(_) = &heads.value.item {
+        const KEYS: [&str; 3] = ["count", "p", "u"];
+        let of = |h: usize| heads.clone().at(h).section("a table", &KEYS);
+        let count =
+            heads.section("a table", &KEYS)?.need("count", "the number of heads that p and u are for")?.count(1)?;
+        let head = |h| Ok(Head::bilinear(&operator(&of(h)?, "p", seed)?, operator(&of(h)?, "u", seed)?));
+        return (0..count as usize).map(head).collect();
+    }
+    let heads = heads.list("a list of tables, [{ p = ..., u = ... }, ...], or { count = ..., p = ..., u = ... }")?;
     heads
         .into_iter()
         .enumerate()
         .map(|(h, head)| {
             let head = head.at(h).section("a table { p = ..., u = ... }", &["p", "u"])?;
-            Ok(Head::bilinear(&operator(&head, "p")?, operator(&head, "u")?))
+            Ok(Head::bilinear(&operator(&head, "p", seed)?, operator(&head, "u", seed)?))
         })
         .collect()
 }
@@ -240,12 +249,11 @@ fn flow(section: &Section<'_>, usual: Integrator, geometry: Geometry) -> Result<
 }
 
 fn constant_matrix(section: &Section<'_>, key: &str) -> Result<Matrix> {
-    let given = operator(section, key)?;
-    require_constant(section, key, &given.factor)?;
-    match (given.matrix, given.factor) {
-        (matrix, Schedule::Constant(1.0)) => Ok(matrix),
-        (matrix, factor) => matrix.times(factor.at(0, 0.0)),
-    }
+    let Operator { source: Source::Constant(matrix), factor } = given(section, key)? else {
+        return Ok(Matrix::Identity);
+    };
+    require_constant(section, key, &factor)?;
+    if factor == Schedule::Constant(1.0) { Ok(matrix) } else { matrix.times(factor.at(0, 0.0)) }
 }
 
 fn require_constant(section: &Section<'_>, key: &str, factor: &Schedule) -> Result<()> {

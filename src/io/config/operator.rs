@@ -4,21 +4,46 @@ use super::document::Item;
 use super::section::{Field, Section};
 use crate::error::{Error, Result};
 use crate::io::npy;
-use crate::model::{Matrix, Operator};
+use crate::model::{Ensemble, Matrix, Operator, Random, Source};
 use crate::schedule::Schedule;
 
-/// The square matrix of a key; the identity if the key is absent.
-pub(super) fn operator(section: &Section<'_>, key: &str) -> Result<Operator> {
-    section.or(key, Operator::identity(), square)
+/// The square matrix of a key, given or drawn from the seed; the identity if the key is absent.
+pub(super) fn operator(section: &Section<'_>, key: &str, seed: u64) -> Result<Operator> {
+    section.or(key, Operator::identity(), |field| square(field, seed))
 }
 
-fn square(field: &Field<'_>) -> Result<Operator> {
+/// The square matrix of a key that must not be drawn; the identity if the key is absent.
+pub(super) fn given(section: &Section<'_>, key: &str) -> Result<Operator> {
+    section.or(key, Operator::identity(), given_square)
+}
+
+fn square(field: &Field<'_>, seed: u64) -> Result<Operator> {
+    if is_random(field) { random(field, seed) } else { given_square(field) }
+}
+
+fn is_random(field: &Field<'_>) -> bool {
+    matches!(&field.value.item, Item::Table(table) if table.entry("random").is_some())
+}
+
+/// A matrix drawn from a law.
+fn random(field: &Field<'_>, seed: u64) -> Result<Operator> {
+    let parts = field.section("a table", &["random", "scale", "every", "factor"])?;
+    let ensemble = parts.need("random", "the law of the matrix")?.parsed(Ensemble::parse)?;
+    let scale = parts.or("scale", 1.0, Field::number)?;
+    let every = parts.get("every").map(|every| every.count(1)).transpose()?;
+    let factor = parts.or("factor", Schedule::Constant(1.0), Field::schedule)?;
+    let key = field.name.strip_prefix("model.").unwrap_or(&field.name);
+    let random = Random::new(ensemble, scale, every, seed, key).map_err(|e| field.value.place.blame(e))?;
+    Ok(Operator { source: Source::Random(random), factor })
+}
+
+fn given_square(field: &Field<'_>) -> Result<Operator> {
     let Given { matrix, factor, field } = Given::read(field)?;
     let matrix = match matrix {
         Shape::Multiple(c) => Matrix::multiple(c),
         Shape::Rows(rows) => Matrix::dense(&rows),
     };
-    Ok(Operator { matrix: matrix.map_err(|e| field.blame(e))?, factor })
+    Ok(Operator::scaled(matrix.map_err(|e| field.blame(e))?, factor))
 }
 
 /// Rows of numbers, in the config or in a file.
@@ -33,10 +58,10 @@ pub(super) fn rows(field: &Field<'_>) -> Result<Vec<Vec<f64>>> {
 }
 
 /// A of the scores `<A x_i, x_j>`: `a`, or `q` and `k` with A = KᵀQ.
-pub(super) fn scores(section: &Section<'_>) -> Result<Operator> {
+pub(super) fn scores(section: &Section<'_>, seed: u64) -> Result<Operator> {
     match &sources(section)?[..] {
         [] => Ok(Operator::identity()),
-        [a] => square(a),
+        [a] => square(a, seed),
         [q, k, ..] => bilinear(q, k),
     }
 }
@@ -56,7 +81,7 @@ fn bilinear(q: &Field<'_>, k: &Field<'_>) -> Result<Operator> {
     let changed = if q.place.is_option() { q } else { k };
     let blame = |e| changed.value.place.blame(Error::input(format!("{name}: {e}")));
     let factor = left.factor.times(&right.factor).map_err(blame)?;
-    Ok(Operator { matrix: query_key(left.matrix, right.matrix).map_err(blame)?, factor })
+    Ok(Operator::scaled(query_key(left.matrix, right.matrix).map_err(blame)?, factor))
 }
 
 /// The given keys: none, `a`, or `q` and `k`. Those on the command line replace those in the file.
@@ -93,6 +118,10 @@ enum Shape {
 
 impl<'a> Given<'a> {
     fn read(field: &Field<'a>) -> Result<Self> {
+        if is_random(field) {
+            let why = "q, k, w, and a and v of rescaled";
+            return Err(field.error(format!(" must not be drawn: {why} are given; other matrices may be random")));
+        }
         let forms = "\"identity\", a number, [[...], ...], \"file.npy\" or { matrix = ..., factor = \"...\" }";
         let matrix = match &field.value.item {
             Item::Integer(_) | Item::Float(_) => Shape::Multiple(field.number()?),

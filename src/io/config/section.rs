@@ -33,7 +33,7 @@ struct Beside<'a> {
 /// A value under its dotted name.
 #[derive(Clone)]
 pub(super) struct Field<'a> {
-    name: String,
+    pub(super) name: String,
     pub(super) key: &'a str,
     /// Place of the key.
     pub(super) place: &'a Place,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::init::{Cloud, CloudSample};
 use crate::io::{atomic, input, npy};
 use crate::model::{
-    Gain, Geometry, Head, Matrix, Model, Operator, Perceptron, Rule, Scheme, Scoring, StripForm, Update,
+    Gain, Geometry, Head, Matrix, Model, Operator, Perceptron, Random, Rule, Scheme, Scoring, Source, StripForm, Update,
 };
 use crate::schedule::Schedule;
 use crate::tokens::Tokens;
@@ -215,8 +215,12 @@ impl Writer {
             // A was made of q and k, or of a from both sides; it is written as q, with the identity
             // for k.
             Some(_) => {
-                self.operator_line("q", model.scores());
-                self.line("k", quoted("identity"));
+                if model.scores().random().is_some() {
+                    self.operator_line("a", model.scores());
+                } else {
+                    self.operator_line("q", model.scores());
+                    self.line("k", quoted("identity"));
+                }
                 self.operator_line("v", &model.heads[0].values);
             }
             None => {
@@ -272,8 +276,7 @@ impl Writer {
             .enumerate()
             .map(|(h, head)| {
                 // A head is scored by x_iᵀ p x_j, so its A is pᵀ.
-                let p = Operator { matrix: head.scores.matrix.transpose(), factor: head.scores.factor.clone() };
-                let p = self.operator(&format!("heads-{h}-p"), &p);
+                let p = self.operator(&format!("heads-{h}-p"), &head.scores.transposed());
                 format!("    {{ p = {p}, u = {} }},\n", self.operator(&format!("heads-{h}-u"), &head.values))
             })
             .collect();
@@ -281,7 +284,10 @@ impl Writer {
     }
 
     fn operator(&mut self, name: &str, operator: &Operator) -> String {
-        let matrix = self.matrix(name, &operator.matrix);
+        let matrix = match &operator.source {
+            Source::Constant(matrix) => self.matrix(name, matrix),
+            Source::Random(random) => return self.random(name, random, &operator.factor),
+        };
         match &operator.factor {
             Schedule::Constant(1.0) => matrix,
             factor => {
@@ -289,6 +295,17 @@ impl Writer {
                 format!("{{ matrix = {matrix}, factor = {factor} }}")
             }
         }
+    }
+
+    fn random(&mut self, name: &str, random: &Random, factor: &Schedule) -> String {
+        let mut parts = format!("random = {}, scale = {:?}", quoted(random.ensemble().name()), random.scale());
+        if let Some(every) = random.every() {
+            parts += &format!(", every = {every}");
+        }
+        if *factor != Schedule::Constant(1.0) {
+            parts += &format!(", factor = {}", self.scalar(&format!("{name}-factor"), factor));
+        }
+        format!("{{ {parts} }}")
     }
 
     fn matrix(&mut self, name: &str, matrix: &Matrix) -> String {

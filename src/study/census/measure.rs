@@ -104,7 +104,7 @@ fn shrunk(mut system: System, engines: &Engines, sizes: &Sizes) -> Result<(u64, 
     let period = cycles(&system, engines, sizes)?.map_or(0, |cycle| cycle.period);
     let d = system.cloud.d();
     let delta = system.delta.map_or(String::new(), |delta| format!(", δ = {delta:.6}"));
-    let [x, a] = [rows(&system.cloud.to_f64(), d), matrix(&system.model.scores().matrix, d)];
+    let [x, a] = [rows(&system.cloud.to_f64(), d), matrix(&system.model.scores().matrix_at(0, d), d)];
     let (n, alpha) = (system.cloud.n(), system.alpha);
     Ok((n as u64, format!("n = {n}, d = {d}, period {period}: x = {x}, A = {a}, α = {alpha:.6}{delta}")))
 }
@@ -153,7 +153,7 @@ pub(super) fn list_cycles(asked: &Asked<Census>, results: &Results<Row>, report:
             let mut line = vec![row.rule.clone(), row.family.clone(), row.seed.to_string(), cycle[0].to_string()];
             line.extend([asked.sizes.precision.name().to_owned(), system.alpha.to_string(), gamma.to_string()]);
             line.push(system.delta.map_or(String::new(), |delta| delta.to_string()));
-            line.extend([rows(&system.cloud.to_f64(), d), matrix(&system.model.scores().matrix, d)]);
+            line.extend([rows(&system.cloud.to_f64(), d), matrix(&system.model.scores().matrix_at(0, d), d)]);
             line.extend(cycle[1..].iter().map(f64::to_string));
             lines.push(line);
         }

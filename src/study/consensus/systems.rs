@@ -81,7 +81,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
     let axes: Vec<f64> = (1..=d).map(|k| k as f64).collect();
     let w: Vec<Vec<f64>> = (0..d).map(|r| (0..d).map(|c| if r == c { axes[r] } else { 0.0 }).collect()).collect();
     let mut head = |factor: &str| -> Result<Head> {
-        let p = Operator { matrix: Matrix::dense(&near_identity(d, &mut stream))?, factor: Schedule::parse(factor)? };
+        let p = Operator::scaled(Matrix::dense(&near_identity(d, &mut stream))?, Schedule::parse(factor)?);
         Ok(Head::bilinear(&p, Operator::identity()))
     };
     let model = Model {

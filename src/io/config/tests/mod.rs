@@ -49,7 +49,7 @@ fn defaults() {
         Rule::Localmax { delta: Schedule::parse("1/(t+1)").unwrap(), strip: StripForm::Score }
     );
     assert_eq!(config.model.update, averages(0.5));
-    assert_eq!((&config.model.scores().matrix, config.model.mask), (&Matrix::Identity, Mask::FULL));
+    assert_eq!((config.model.scores().matrix(), config.model.mask), (Some(&Matrix::Identity), Mask::FULL));
     let (engine, plan, precision) = (EngineChoice::Auto, Plan::Auto, Precision::F32);
     let run = RunOptions { steps: 20, engine, plan, precision, auto: true, tolerance: None };
     assert_eq!(config.run, run);
@@ -105,15 +105,15 @@ fn rules_are_their_systems() {
     let rescaled = read(&format!("{RESCALED}\na = [[1, 2], [0, 3]]\nv = 2"));
     assert_eq!(flow(&rescaled), (0.1, Integrator::Euler, Geometry::Rescaled));
     // <A x, A y> = <AᵀA x, y>
-    assert_eq!(rescaled.scores().matrix, dense([[1.0, 2.0], [2.0, 13.0]]));
+    assert_eq!(rescaled.scores().matrix(), Some(&dense([[1.0, 2.0], [2.0, 13.0]])));
     let ellipsoid = read(&format!(
         "{}\nw = {{ matrix = 2, factor = 3 }}",
         ELLIPSOID.replace("{}", "{ p = [[1, 2], [3, 4]], u = 5 }, {}")
     ));
     assert_eq!(flow(&ellipsoid), (0.1, Integrator::Rk4, Geometry::Ellipsoid(Matrix::Multiple(6.0))));
     // x_iᵀ P x_j = <Pᵀ x_i, x_j>
-    assert_eq!(ellipsoid.heads[0].scores.matrix, dense([[1.0, 3.0], [2.0, 4.0]]));
-    assert_eq!((&ellipsoid.heads[0].values.matrix, ellipsoid.heads.len()), (&Matrix::Multiple(5.0), 2));
+    assert_eq!(ellipsoid.heads[0].scores.matrix(), Some(&dense([[1.0, 3.0], [2.0, 4.0]])));
+    assert_eq!((ellipsoid.heads[0].values.matrix(), ellipsoid.heads.len()), (Some(&Matrix::Multiple(5.0)), 2));
     let near = |lines: &str| read(&format!("scores = \"distance\"\ngamma = 1\n{lines}"));
     let krause = near("rule = \"localmax\"\nepsilon = 0.1");
     assert_eq!(krause, Model::hegselmann_krause(0.1).unwrap());
@@ -249,7 +249,7 @@ fn overridden_choices() {
     let krause = with(&["model.scores=distance", "model.epsilon=0.5", "model.gamma=1"]).unwrap();
     assert_eq!(krause.model, Model::hegselmann_krause(0.5).unwrap());
     let q = with(&["model.q=2", "model.k=3"]).unwrap();
-    assert_eq!(q.model.scores().matrix, Matrix::Multiple(6.0));
+    assert_eq!(q.model.scores().matrix(), Some(&Matrix::Multiple(6.0)));
 }
 
 /// Matrices in all their forms, files relative to the config.
@@ -263,12 +263,12 @@ fn matrices() {
         Config::parse(&text, "c.toml", "c", folder.path(), &[]).map(|c| c.model.scores().clone())
     };
     let entries = |model: &str| {
-        let matrix = read(model).unwrap().matrix;
+        let matrix = read(model).unwrap().matrix_at(0, 2);
         [matrix.entry(0, 0), matrix.entry(0, 1), matrix.entry(1, 0), matrix.entry(1, 1)]
     };
-    assert_eq!(read("a = \"identity\"").unwrap().matrix, Matrix::Identity);
-    assert_eq!(read("a = 1").unwrap().matrix, Matrix::Identity);
-    assert_eq!(read("a = -2.5").unwrap().matrix, Matrix::Multiple(-2.5));
+    assert_eq!(read("a = \"identity\"").unwrap().matrix(), Some(&Matrix::Identity));
+    assert_eq!(read("a = 1").unwrap().matrix(), Some(&Matrix::Identity));
+    assert_eq!(read("a = -2.5").unwrap().matrix(), Some(&Matrix::Multiple(-2.5)));
     assert_eq!(entries("a = [[1, 2], [3, 4]]"), [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(entries("a = \"m.npy\""), [1.0, 2.0, 3.0, 4.0]);
     // <Q x, K y> = <A x, y> with A = KᵀQ
