@@ -8,14 +8,22 @@ fn linear(group: vec3u, groups: vec3u) -> u32 {
 // The end of the keys that row i sees.
 fn visible(row: u32) -> u32 {
     if RANGED {
+        if job.fixed_keys > 0u {
+            return job.n;
+        }
         let here = min(row, job.n - 1u);
         return here + min(select(job.window, 0u, job.causal == 1u), job.n - 1u - here) + 1u;
     }
     return select(job.n, min(row + 1u, job.n), job.causal == 1u);
 }
 
-// The first of them. Its own key lies between them, also where a row does not see that.
+// The first of them. Its own key lies between them, also where a row does not see that, but for fixed keys: tokens see all
+// of them, and they see nothing.
 fn first_visible(row: u32) -> u32 {
+    if job.fixed_keys > 0u {
+        let first = job.n - job.fixed_keys;
+        return select(job.n, first, row < first);
+    }
     return select(0u, row - min(row, job.window), RANGED);
 }
 

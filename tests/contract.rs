@@ -172,7 +172,7 @@ fn an_independent_program_agrees_on_masks() {
                 "radius" => Model::hegselmann_krause(0.4).unwrap(),
                 _ => Model::localmax(0.4).unwrap().strip(form).unwrap(),
             };
-            let model = Model { mask: Mask { causal, window, own }, ..model.gamma(0.5).unwrap() };
+            let model = Model { mask: Mask { causal, window, own, ..Mask::FULL }, ..model.gamma(0.5).unwrap() };
             let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
             let grid = Grid::of(&cloud, precision);
             let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));

@@ -26,7 +26,7 @@ fn devices() -> &'static [Device] {
 }
 
 fn masks() -> [Mask; 7] {
-    let mask = |causal, window, own| Mask { causal, window, own };
+    let mask = |causal, window, own| Mask { causal, window, own, ..Mask::FULL };
     [
         mask(false, Some(1), true),
         mask(true, Some(3), true),
@@ -132,7 +132,7 @@ fn exact_rules_have_one_hash() {
 #[test]
 fn long_rows_of_keys_have_one_hash() {
     let tokens = cloud(Cloud::Clusters, 9000, 2);
-    let mask = |window, causal| Mask { window: Some(window), causal, own: causal };
+    let mask = |window, causal| Mask { window: Some(window), causal, own: causal, ..Mask::FULL };
     for (m, mask) in [mask(5, false), mask(700, true)].into_iter().enumerate() {
         let model = with(mask, Model::localmax(0.2).unwrap());
         let grid = Grid::of(&tokens, [Precision::F32, Precision::F64][m]);

@@ -5,6 +5,7 @@ use pollster::block_on;
 
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
+use crate::engine::keys::with_keys;
 use crate::engine::plans::{compared_by_pairs, only_brute};
 use crate::engine::several::{Part, Several};
 use crate::engine::step::Step;
@@ -27,7 +28,7 @@ const SMALLEST_CLOUD: f64 = 1e-30;
 /// Not enough memory; a model without kernels; a plan that the engine lacks; tokens of a rule in real
 /// numbers that are all but 0; device failures.
 pub fn on_gpu(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
-    Ok(part(device, plan, model, tokens, grid)?)
+    with_keys(model, tokens, grid, |tokens| Ok(part(device, plan, model, tokens, grid)?))
 }
 
 /// The GPU engine on some opened devices, of which each computes a share of the rows of every step. One
@@ -39,6 +40,10 @@ pub fn on_gpus(devices: &[Device], plan: Plan, model: &Model, tokens: &Tokens, g
     if let [device] = devices {
         return on_gpu(device, plan, model, tokens, grid);
     }
+    with_keys(model, tokens, grid, |tokens| several(devices, plan, model, tokens, grid))
+}
+
+fn several(devices: &[Device], plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     let open = |plan| devices.iter().map(|device| part(device, plan, model, tokens, grid)).collect::<Result<Vec<_>>>();
     let mut parts = open(plan)?;
     let Some(first) = parts.first() else { return Err(Error::device("no GPU adapter to share rows out over")) };

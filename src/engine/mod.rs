@@ -6,6 +6,7 @@ mod forecast;
 mod gpu;
 mod held;
 pub(crate) mod interface;
+mod keys;
 mod open;
 mod parted;
 mod plans;
@@ -21,10 +22,11 @@ pub(crate) mod strip;
 pub use forecast::{Talk, Width};
 #[cfg(all(feature = "cli", not(feature = "gpu")))]
 pub(crate) use gpu::no_gpu;
-#[cfg(feature = "gpu")]
 pub use gpu::{on_gpu, on_gpus};
 pub use held::rank_memory;
 pub use interface::{Engine, Rounding};
+#[cfg(feature = "gpu")]
+pub(crate) use keys::join;
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use preflight::{cpu_memory, preflight};
 pub use ranks::{Lead, Outline, Start, follow, on_ranks};

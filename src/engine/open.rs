@@ -5,6 +5,7 @@ use crate::cpu;
 use crate::cpu::{ExactCpu, RealCpu};
 use crate::engine::gpu::{Adapter, Device, Wanted, on_gpus};
 use crate::engine::interface::Engine;
+use crate::engine::keys::with_keys;
 use crate::engine::plans::{cpu_plan, has_thin_strips, reference_plan, taken};
 use crate::engine::preflight::require_cpu;
 use crate::engine::reference::{ExactReference, RealReference};
@@ -91,10 +92,12 @@ impl Engines {
 /// A plan other than brute force.
 pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     reference_plan(plan)?;
-    if model.is_exact() {
-        return Ok(Box::new(ExactReference::new(tokens, grid)));
-    }
-    Ok(Box::new(RealReference::new(tokens)))
+    with_keys(model, tokens, grid, |tokens| {
+        if model.is_exact() {
+            return Ok(Box::new(ExactReference::new(tokens, grid)));
+        }
+        Ok(Box::new(RealReference::new(tokens)))
+    })
 }
 
 /// The CPU engine, in the arithmetic of the model.
@@ -103,12 +106,14 @@ pub fn on_reference(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> R
 /// Not enough memory; a plan that the model's arithmetic lacks.
 pub fn on_cpu(plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     cpu_plan(plan, model, tokens.d())?;
-    require_cpu(tokens, plan, model)?;
     let near = model.scoring == Scoring::Distance;
     let plan = taken(plan, model);
     let options = cpu::Options { plan, thin: has_thin_strips(model), near, ..cpu::Options::default() };
-    if model.is_exact() {
-        return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
-    }
-    Ok(Box::new(RealCpu::new(tokens, options)?))
+    with_keys(model, tokens, grid, |tokens| {
+        require_cpu(tokens, plan, model)?;
+        if model.is_exact() {
+            return Ok(Box::new(ExactCpu::new(tokens, grid, options)?));
+        }
+        Ok(Box::new(RealCpu::new(tokens, options)?))
+    })
 }

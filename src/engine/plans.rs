@@ -24,7 +24,7 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
         };
     }
     if let Some(given) = compared_by_pairs(model) {
-        return only_brute(plan, &format!("the cpu engine, where model.{given},"));
+        return only_brute(plan, &format!("the cpu engine, where {given},"));
     }
     let lacks = if !(2..=3).contains(&d) {
         format!("for tokens in R^{d}, only in R^2 and R^3")
@@ -41,12 +41,13 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     }
 }
 
-/// The key by which an exact rule has rows that see ranges of keys, or not their own, which no search serves.
+/// The key by which an exact rule has rows that see ranges of keys, or not their own, or fixed ones, which no search serves.
 pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     match model.mask {
         mask if mask.is_prefix() || !model.is_exact() => None,
-        Mask { window: Some(w), .. } => Some(format!("mask is {{ window = {w} }}")),
-        _ => Some("self is false".into()),
+        Mask { fixed: 1.., .. } => Some("keys are fixed".into()),
+        Mask { window: Some(w), .. } => Some(format!("model.mask is {{ window = {w} }}")),
+        _ => Some("model.self is false".into()),
     }
 }
 

@@ -36,7 +36,8 @@ pub fn preflight(
     d: usize,
     precision: Precision,
 ) -> Result<Option<String>> {
-    let shape = Shape { n, d, precision };
+    // An engine holds fixed keys like tokens.
+    let shape = Shape { n: n.saturating_add(model.mask.fixed as usize), d, precision };
     match choice {
         EngineChoice::Reference => {
             reference_plan(plan)?;

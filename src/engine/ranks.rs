@@ -22,10 +22,22 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 /// # Errors
 /// On all ranks, as [`crate::engine::on_cpu`] on one of them; other tokens or another program than rank 0.
 pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
+    require_tokens_alone(model)?;
     Ok(match Member::open(ranks, plan, model, tokens, grid)? {
         Member::Whole(engine) => engine,
         Member::Parted(engine) => engine,
     })
+}
+
+/// Refuses fixed keys.
+fn require_tokens_alone(model: &Model) -> Result<()> {
+    match &model.keys {
+        Some(keys) => {
+            let mend = "run it without mpirun, or with one rank";
+            Err(Error::input(format!("tokens.keys has {} fixed keys, which ranks do not share yet: {mend}", keys.n())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The engine of one rank.
@@ -252,6 +264,7 @@ impl Lead {
         (n, d): (usize, usize),
         precision: Precision,
     ) -> Result<()> {
+        require_tokens_alone(model)?;
         cpu_plan(plan, model, d)?;
         let shape = Shape::of(ranks.size(), plan, model, (n, d), precision);
         Order::Fit(shape).tell(ranks.as_ref())?;

@@ -28,11 +28,11 @@ const HORIZON: u64 = 256;
 /// # Errors
 /// Tokens too large or too small for their lattice, or that no geometry can hold.
 pub fn first_state(model: &Model, cloud: &Tokens, precision: Precision) -> Result<(Tokens, Grid)> {
-    let grid = Grid::of(cloud, precision);
+    let grid = Grid::of(model.widest(cloud), precision);
     if !model.is_exact() {
         return Ok((model.start(cloud, precision)?, grid));
     }
-    grid.require_range(cloud.largest_magnitude())?;
+    grid.require_range(model.widest(cloud).largest_magnitude())?;
     Ok((grid.snap(cloud)?, grid))
 }
 

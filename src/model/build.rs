@@ -9,8 +9,11 @@ use super::{
     Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme, Scoring, Sparse,
     StripForm, Terms, Update,
 };
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
+use crate::tokens::Tokens;
 
 /// The constructors of every rule; α = 1, A = V = I, no mask.
 impl Model {
@@ -220,6 +223,15 @@ impl Model {
         self
     }
 
+    /// Has tokens attend to fixed keys in place of one another: cross attention, retrieval from a modern Hopfield
+    /// network (softmax, γ = 1), mean shift on a fixed density (by distance). In rules that average.
+    #[must_use]
+    pub fn fixed_keys(mut self, keys: Tokens) -> Self {
+        self.mask.fixed = u32::try_from(keys.n()).unwrap_or(u32::MAX);
+        self.keys = Some(Arc::new(keys));
+        self
+    }
+
     /// Sets the linear bias of position, λ in `S_ij = <A x_i, x_j> − λ(i − j)/n` (ALiBi); it goes with a causal mask.
     #[must_use]
     pub fn bias(mut self, lambda: f64) -> Self {
@@ -357,7 +369,16 @@ impl Model {
 
 fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
+    Model {
+        rule,
+        scoring: Scoring::Inner,
+        heads,
+        mask: Mask::FULL,
+        update,
+        omit: 0.0,
+        terms: Terms::default(),
+        keys: None,
+    }
 }
 
 fn one_head() -> Vec<Head> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Which keys a row sees: a range of them that holds its own, all or without its own.
+/// Which keys a row sees: a range of them that holds its own, all or without its own; or the fixed keys.
 ///
 /// A row without keys stays where it is: attention adds nothing to what moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,9 @@ pub struct Mask {
     pub window: Option<u32>,
     /// True if a row sees its own key.
     pub own: bool,
+    /// The number of fixed keys, which come last, see nothing, and are all that the others see; 0 where every token is
+    /// a key. They go with no other mask.
+    pub fixed: u32,
 }
 
 impl Default for Mask {
@@ -23,13 +26,18 @@ impl Default for Mask {
 
 impl Mask {
     /// All n keys.
-    pub const FULL: Self = Self { causal: false, window: None, own: true };
+    pub const FULL: Self = Self { causal: false, window: None, own: true, fixed: 0 };
 
     /// Keys 0..=i for row i.
     pub const CAUSAL: Self = Self { causal: true, ..Self::FULL };
 
-    /// The range of row i of n, its own key in it also where the row does not see that.
+    /// The range of row i of n, its own key in it also where the row does not see that. Ranges begin and end no sooner
+    /// than those of rows before.
     pub fn range(self, i: usize, n: usize) -> Range<usize> {
+        if self.fixed > 0 {
+            let first = n - self.fixed as usize;
+            return if i < first { first..n } else { n..n };
+        }
         let reach = self.window.map_or(n, |w| w as usize);
         let ahead = if self.causal { 0 } else { reach };
         i.saturating_sub(reach)..n.min(i.saturating_add(ahead).saturating_add(1))
@@ -58,17 +66,20 @@ impl Mask {
     /// True if rows see the keys from the first on, their own among them. The searches of the engines are for
     /// these masks; the others are compared pair by pair.
     pub fn is_prefix(self) -> bool {
-        self.window.is_none() && self.own
+        self.window.is_none() && self.own && self.fixed == 0
     }
 
     /// The most keys that a range of n holds.
     #[cfg(any(feature = "gpu", test))]
     pub(crate) fn reach(self, n: usize) -> usize {
-        self.range(n / 2, n).len().max(self.range(n - 1, n).len())
+        [0, n / 2, n - 1].into_iter().map(|i| self.range(i, n).len()).max().unwrap_or(0)
     }
 
     /// The pairs of n rows with the keys of their ranges.
     pub(crate) fn pairs(self, n: usize) -> u64 {
+        if self.fixed > 0 {
+            return u64::from(self.fixed) * (n as u64 - u64::from(self.fixed));
+        }
         let (n, reach) = (n as u64, self.window.map_or(n as u64, u64::from).min(n as u64 - 1));
         // Of the pairs before the own key, those of the first `reach` rows are cut off at key 0.
         let before = reach * (n - reach) + reach * reach.saturating_sub(1) / 2;
@@ -80,13 +91,25 @@ impl Mask {
 mod tests {
     use super::*;
 
+    /// A row that saw another key, or none, would be drawn elsewhere; a key that saw one would move.
+    #[test]
+    fn tokens_see_fixed_keys_and_keys_see_nothing() {
+        let (mask, n) = (Mask { fixed: 3, ..Mask::FULL }, 7);
+        for i in 0..n {
+            let keys: Vec<usize> = if i < 4 { vec![4, 5, 6] } else { vec![] };
+            assert_eq!(mask.keys(i, n).collect::<Vec<_>>(), keys);
+            assert_eq!((mask.count(i, n), mask.is_empty(i, n)), (keys.len(), i >= 4));
+        }
+        assert_eq!((mask.pairs(n), mask.reach(n), mask.is_prefix()), (12, 3, false));
+    }
+
     /// A price or a divisor that counts other pairs than are compared would choose wrong plans and weights.
     #[test]
     fn counts_are_of_the_keys() {
         for n in 1..9 {
             for window in [None, Some(1), Some(2), Some(5), Some(u32::MAX)] {
                 for (causal, own) in [(false, false), (false, true), (true, false), (true, true)] {
-                    let mask = Mask { causal, window, own };
+                    let mask = Mask { causal, window, own, ..Mask::FULL };
                     let is_seen = |i: usize, j: usize| {
                         (!causal || j <= i) && window.is_none_or(|w| i.abs_diff(j) <= w as usize) && (own || i != j)
                     };

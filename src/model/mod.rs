@@ -51,9 +51,12 @@ pub use sparse::Sparse;
 pub use strip_form::StripForm;
 pub use terms::{Noise, Terms};
 
+use std::sync::Arc;
+
 use crate::error::Result;
 use crate::model::moment::checked;
 use crate::schedule::Schedule;
+use crate::tokens::Tokens;
 
 /// The largest dimension: a gap of two scores, 2·d·2^(2b), then never exceeds the clamp of strip
 /// widths, 2^62 at b = 24.
@@ -82,6 +85,8 @@ pub struct Model {
     pub omit: f64,
     /// What moves tokens beside attention.
     pub terms: Terms,
+    /// Fixed keys in R^d, which tokens attend to in place of one another; [`Mask::fixed`] has their number.
+    pub keys: Option<Arc<Tokens>>,
 }
 
 impl Model {
@@ -90,7 +95,7 @@ impl Model {
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
         let update = Update::Average { gain, preconditioner: None };
-        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default() }
+        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default(), keys: None }
     }
 
     /// The name of the system in configs (docs/equations.md).
@@ -109,12 +114,17 @@ impl Model {
     /// hull, the lattice has no bound, and the system runs in floats like the rules that need
     /// `exp`.
     pub fn is_exact(&self) -> bool {
-        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe) && self.stays_in_hull()
+        matches!(self.rule, Rule::Localmax { .. } | Rule::Hardmax | Rule::FrankWolfe) && self.averages()
     }
 
     /// True if tokens move towards averages of the tokens themselves, so that K(t+1) ⊂ K(t): one
     /// head, V = I, no P, weights that sum to 1, and nothing taken from the average.
     pub fn stays_in_hull(&self) -> bool {
+        self.keys.is_none() && self.averages()
+    }
+
+    /// True if tokens move towards averages of keys, with weights that sum to 1: inside the hull of tokens and keys.
+    fn averages(&self) -> bool {
         matches!(&self.heads[..], [head] if head.values.is_identity())
             && matches!(self.update, Update::Average { preconditioner: None, .. })
             && !matches!(self.rule, Rule::Exponential { .. } | Rule::Linear { .. })
@@ -132,6 +142,14 @@ impl Model {
         let of_directions = matches!(&self.update, Update::Flow { geometry: Geometry::Normalised(scheme), .. }
             if !scheme.keeps_length());
         self.mask == Mask::FULL && self.scoring == Scoring::Inner && !of_directions
+    }
+
+    /// Of the tokens and the fixed keys those with the largest coordinate, which a lattice has to hold.
+    pub(crate) fn widest<'a>(&'a self, tokens: &'a Tokens) -> &'a Tokens {
+        match &self.keys {
+            Some(keys) if keys.largest_magnitude() > tokens.largest_magnitude() => keys,
+            _ => tokens,
+        }
     }
 
     /// A of the first head.
@@ -160,7 +178,10 @@ impl Model {
                 Ok(a / (1.0 + a))
             }
             Gain::Gamma(gamma)
-                if self.rule == Rule::FrankWolfe || preconditioner.is_some() || self.scoring == Scoring::Distance =>
+                if self.rule == Rule::FrankWolfe
+                    || preconditioner.is_some()
+                    || self.scoring == Scoring::Distance
+                    || self.keys.is_some() =>
             {
                 checked("gamma", gamma, at, "above 0 and at most 1", |g| g > 0.0 && g <= 1.0)
             }

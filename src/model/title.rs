@@ -40,7 +40,7 @@ impl Model {
         let noise = self.terms.noise.as_ref().map_or(String::new(), |noise| {
             format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
         });
-        let Mask { causal, window, own } = self.mask;
+        let Mask { causal, window, own, fixed } = self.mask;
         let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
         let bias = match self.terms.bias {
             0.0 => String::new(),
@@ -49,11 +49,12 @@ impl Model {
         let causal = if causal { ", causal" } else { "" };
         let window = window.map_or(String::new(), |w| format!(", window {w}"));
         let own = if own { "" } else { ", without self" };
+        let fixed = if fixed == 0 { String::new() } else { format!(", {fixed} fixed keys") };
         let name = match self.name() {
             "frank-wolfe" => "Frank–Wolfe".to_owned(),
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{bias}{causal}{window}{own}")
+        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{bias}{causal}{window}{own}{fixed}")
     }
 }

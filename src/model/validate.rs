@@ -1,7 +1,7 @@
 //! Checks before the first step: every parameter against its domain.
 
 use super::{
-    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Matrix, Model, Operator, Rule, Scheme, Scoring,
+    Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Mask, Matrix, Model, Operator, Rule, Scheme, Scoring,
     StripForm, Update,
 };
 use crate::error::{Error, Result};
@@ -26,6 +26,7 @@ impl Model {
             square(&self.values_name(h), &head.values, d)?;
         }
         self.validate_mask()?;
+        self.validate_keys(d)?;
         self.validate_rule()?;
         self.validate_scoring(d)?;
         self.validate_noise()?;
@@ -152,11 +153,40 @@ impl Model {
         Ok(())
     }
 
+    fn validate_keys(&self, d: usize) -> Result<()> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let refuse = |text: String| Err(Error::at_key("tokens.keys", text));
+        let alone = Mask { fixed: self.mask.fixed, ..Mask::FULL };
+        if keys.d() != d {
+            return refuse(format!("has keys in R^{} but the tokens have d = {d}", keys.d()));
+        }
+        if let Update::Flow { .. } = self.update {
+            let only = "localmax, hardmax, frank-wolfe, softmax and markov take fixed keys";
+            return refuse(format!("is given but rule {} moves in time; {only}", self.name()));
+        }
+        if self.scoring == Scoring::Distance && self.rule.beta().is_none() {
+            let why = "scores = \"distance\" in localmax, whose strip begins at the token itself";
+            return refuse(format!("is given beside {why}; softmax takes both"));
+        }
+        if self.mask != alone {
+            return refuse("is given beside model.causal, mask or self; every token sees all fixed keys".into());
+        }
+        Ok(())
+    }
+
     /// Checks the mask against the number of tokens.
     ///
     /// # Errors
-    /// One token that does not see itself.
+    /// One token that does not see itself; more tokens and keys than there are numbers for.
     pub fn validate_count(&self, n: usize) -> Result<()> {
+        let keys = self.mask.fixed as usize;
+        if n.saturating_add(keys) > u32::MAX as usize {
+            let most = u32::MAX;
+            return Err(Error::at_key(
+                "tokens.keys",
+                format!("has {keys} keys beside {n} tokens; at most {most} in all"),
+            ));
+        }
         if n == 1 && !self.mask.own {
             return refuse("self", "is false and there is one token, which then sees none; leave it out");
         }
@@ -348,7 +378,16 @@ mod tests {
     fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
         let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
         let update = Update::Flow { dt, integrator, geometry };
-        Model { rule, scoring: Scoring::Inner, heads, mask: Mask::FULL, update, omit: 0.0, terms: Terms::default() }
+        Model {
+            rule,
+            scoring: Scoring::Inner,
+            heads,
+            mask: Mask::FULL,
+            update,
+            omit: 0.0,
+            terms: Terms::default(),
+            keys: None,
+        }
     }
 
     fn dense(rows: &[&[f64]]) -> Matrix {

@@ -23,11 +23,14 @@ use crate::model::{Geometry, Mask, Model, Moment, Perceptron, Rule, Scoring, Str
 use crate::num::{dot, squared_distance};
 use crate::real::Linear;
 use crate::rng::Stream;
+use crate::tokens::Tokens;
 
 /// Number of distinct tokens up to which every pair counts.
 pub const ALL_PAIRS: usize = 8192;
 /// Number of pairs drawn from larger clouds.
 const DRAWN: usize = 1 << 20;
+/// Most pairs of a distinct token and a fixed key that an energy is summed over.
+const MOST_KEYED: u64 = 1 << 26;
 /// Rounding of a sum over all pairs, relative to it.
 const ROUNDING: f64 = 1e-13;
 
@@ -60,6 +63,9 @@ pub fn sphere_energy(cloud: &Distinct, beta: f64, origin: f64) -> Energy {
 /// models, and beyond the range of f64.
 pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> Option<f64> {
     let (head, weights) = (model.heads.first()?, cloud.weight.iter().map(|&w| f64::from(w)));
+    if let Some(keys) = &model.keys {
+        return retrieval_energy(cloud, model, keys, at);
+    }
     let value = match (&model.rule, &model.update) {
         (Rule::FrankWolfe, Update::Average { .. }) => {
             let n: f64 = weights.clone().sum();
@@ -88,6 +94,36 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
         }
         _ => return None,
     };
+    value.is_finite().then_some(value)
+}
+
+/// The mean over tokens of −(1/β)·log Σ_j e^{βS_ij}, and of |x_i|²/2 with inner products: the energy of a modern Hopfield
+/// network (arXiv 2008.02217), or −log of a kernel density, which a step of softmax at any γ never raises. At A = V = I and β
+/// above 0.
+fn retrieval_energy(cloud: &Distinct, model: &Model, keys: &Tokens, at: Moment) -> Option<f64> {
+    let (head, d) = (model.heads.first()?, cloud.points.d());
+    let is_plain = model.heads.len() == 1 && head.scores.is_identity() && head.values.is_identity();
+    let is_soft =
+        matches!((&model.rule, &model.update), (Rule::Softmax { .. }, Update::Average { preconditioner: None, .. }))
+            && !model.terms.exclusive;
+    let beta = model.beta_at(at).ok().filter(|beta| *beta > 0.0 && is_plain && is_soft)?;
+    if cloud.len() as u64 * keys.n() as u64 > MOST_KEYED {
+        return None;
+    }
+    let keys = keys.to_f64();
+    let of = |x: &[f64]| {
+        let score = |key: &[f64]| match model.scoring {
+            Scoring::Inner => dot(x, key),
+            Scoring::Distance => -x.iter().zip(key).map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / 2.0,
+        };
+        let most = keys.chunks_exact(d).map(score).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = keys.chunks_exact(d).map(|key| libm::exp(beta * (score(key) - most))).sum();
+        let own = if model.scoring == Scoring::Inner { dot(x, x) / 2.0 } else { 0.0 };
+        own - most - libm::log(sum) / beta
+    };
+    let weights = cloud.weight.iter().map(|&w| f64::from(w));
+    let n: f64 = weights.clone().sum();
+    let value = cloud.points.rows().zip(weights).map(|(x, w)| w * of(x)).sum::<f64>() / n;
     value.is_finite().then_some(value)
 }
 

@@ -319,6 +319,7 @@ mod tests {
             scoring: Scoring::Inner,
             omit: 0.0,
             terms: Terms::default(),
+            keys: None,
         };
         let step = Steps::new(&model, 3).at(4).unwrap();
         let times: Vec<f64> = step.stages.iter().map(|s| s.moment.time).collect();

@@ -116,6 +116,7 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
         scoring: Scoring::Inner,
         omit: 0.0,
         terms: Terms::default(),
+        keys: None,
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);

@@ -17,7 +17,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::engine::{Engine, Rounding, Simulation, Step, Steps};
+use crate::engine::{self, Engine, Rounding, Simulation, Step, Steps};
 use crate::error::Result;
 use crate::exact::{Grid, LeastGain, RunError};
 use crate::model::{Model, Moment};
@@ -191,11 +191,20 @@ impl<'a> Verifier<'a> {
     pub fn step(&mut self, engine: &mut dyn Engine, t: u64) -> Result<StepReport> {
         let step = self.steps.at(t)?;
         let before = engine.tokens()?;
-        let masks = engine.masks(&step, &self.rows)?;
+        let mut masks = engine.masks(&step, &self.rows)?;
         let report = engine.step(std::slice::from_ref(&step))?.remove(0);
         let after = engine.tokens()?;
+        // Fixed keys come after the tokens.
+        let first = if self.model.keys.is_some() { before.n() as u32 } else { 0 };
+        masks.iter_mut().flatten().for_each(|key| *key += first);
+        let before = engine::join(self.model, before, self.grid)?;
+        let after = engine::join(self.model, after, self.grid)?;
         match &step {
-            Step::Exact(integers) => self.lattice(integers, &before, &after, &engine.strips()?, &masks)?,
+            Step::Exact(integers) => {
+                let mut strips = engine.strips()?;
+                strips.argmax.iter_mut().for_each(|key| *key += first);
+                self.lattice(integers, &before, &after, &strips, &masks)?;
+            }
             Step::Real(step) => self.real(step, engine.rounding(), &before, &after, &masks),
         }
         Ok(report)

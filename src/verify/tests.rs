@@ -167,7 +167,7 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
         .collect();
     let is_ball = is_near && matches!(weights, Weights::Strip { .. });
     let window = [None, None, Some(1), Some(3)][draw.below(4)];
-    let mask = Mask { causal: draw.below(2) == 0, window, own: is_ball || draw.below(3) > 0 };
+    let mask = Mask { causal: draw.below(2) == 0, window, own: is_ball || draw.below(3) > 0, ..Mask::FULL };
     let noisy = matches!(&motion, Motion::Flow { geometry: Geometry::Sphere, .. }) && stages.len() == 1;
     let noise = noisy.then(|| Noise { kappa: 0.5 + draw.below(9) as f64, common: draw.below(2) == 0, seed: 3 });
     let rescaled = matches!(motion, Motion::Flow { geometry: Geometry::Rescaled, .. });

@@ -31,6 +31,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
         scoring: Scoring::Inner,
         omit: 0.0,
         terms: Terms::default(),
+        keys: None,
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         scoring: Scoring::Inner,
         omit: 0.0,
         terms: Terms::default(),
+        keys: None,
     };
     match k {
         0 => average(softmax, Operator::identity()),

@@ -332,7 +332,7 @@ impl<W: Real> Worker<W> {
                 let range = input.mask.range(i, cloud.n);
                 (self.begun[l], self.visible[l]) = (range.start, range.end);
                 self.seen[l] = input.mask.count(i, cloud.n);
-                self.argmax[l] = if input.mask.own { 0 } else { i as u32 };
+                self.argmax[l] = if input.mask.is_prefix() { 0 } else { i as u32 };
             } else {
                 for k in 0..cloud.d {
                     self.query[k * self.width + l] = self.query[k * self.width + l - 1];

@@ -66,7 +66,9 @@ job! {
     own: u32,
     /// Whether the keys of this dispatch are the first of its rows.
     begins: u32,
-    unused: [u32; 2],
+    /// The number of fixed keys, which come last; 0 where every token is a key.
+    fixed_keys: u32,
+    unused: u32,
 }
 
 impl Job {
@@ -82,6 +84,7 @@ impl Job {
             causal: u32::from(step.mask.causal),
             window: step.mask.window.unwrap_or(u32::MAX),
             own: u32::from(step.mask.own),
+            fixed_keys: step.mask.fixed,
             width_kind,
             parity,
             gain: pair(step.gain as i64),

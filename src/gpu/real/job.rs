@@ -128,7 +128,8 @@ job! {
     bias_exponent: i32,
     /// λ is at most 2 to this.
     bias_above: i32,
-    unused: u32,
+    /// The number of fixed keys, which come last; 0 where every token is a key.
+    fixed_keys: u32,
     /// The factor of a matrix.
     factor: f32,
     /// x' = x + gain·k.

@@ -228,6 +228,7 @@ impl RealGpu {
             causal: u32::from(step.mask.causal),
             window: step.mask.window.unwrap_or(u32::MAX),
             own: u32::from(step.mask.own),
+            fixed_keys: step.mask.fixed,
             stage,
             t: pair(step.t),
             ..Job::default()

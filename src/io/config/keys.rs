@@ -25,6 +25,11 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ("scale", "unit of length of a generated cloud", "1.0"),
             ("clusters", "number of clusters of the cloud clusters", "5"),
             ("spread", "their standard deviation, in units of the scale", "0.05"),
+            (
+                "keys",
+                "fixed keys, an (m, d) array or rows: tokens attend to them in place of one another",
+                "\"keys.npy\"",
+            ),
         ],
     ),
     (

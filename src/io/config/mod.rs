@@ -207,7 +207,10 @@ impl Config {
         // A config in rows of numbers says nothing of their width; an array of a program does.
         let width = if let Whose::Given(given) = whose { given.precision() } else { tokens.precision() };
         let system = document.table("model");
-        let model = model::read(&system, seed)?;
+        let mut model = model::read(&system, seed)?;
+        if let Some(field) = document.table("tokens").get("keys") {
+            model = model.fixed_keys(fixed_keys(&field)?);
+        }
         let mut run = run_options(&document.table("run"), width, &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
         let output = output_options(&document.table("output"), tokens.n())?;
@@ -290,7 +293,7 @@ impl TokenSource {
 
 fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
     if let Whose::Given(tokens) = whose {
-        if let Some(entry) = section.first_option() {
+        if let Some(entry) = section.first_option("keys") {
             let key = &entry.key;
             return Err(entry
                 .place
@@ -308,7 +311,7 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
     let (source, d) = match field.key {
         "file" => {
             let text = field.text("the path of an .npy file")?;
-            only(section, &field, &["file"])?;
+            only(section, &field, &["file", "keys"])?;
             if let (Whose::Begun(_), OWN_ROWS) = (whose, text) {
                 let rows = npy::read(&field.file(text)?).map_err(|e| field.value.place.blame(e))?;
                 return Ok(TokenSource::Rows(rows));
@@ -324,7 +327,7 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
             (TokenSource::File(path, header, field.known_hash(text)?), d)
         }
         "rows" => {
-            only(section, &field, &["rows"])?;
+            only(section, &field, &["rows", "keys"])?;
             let rows = field.rows()?;
             let (n, d) = (rows.len(), rows.first().map_or(0, Vec::len));
             if let Some(i) = rows.iter().position(|row| row.len() != d) {
@@ -338,8 +341,8 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
         }
         _ => {
             let kind = field.parsed(Cloud::parse)?;
-            let keys = ["kind", "n", "d", "scale", "clusters", "spread"];
-            only(section, &field, &keys[..if kind == Cloud::Clusters { 6 } else { 4 }])?;
+            let keys = ["kind", "n", "d", "scale", "keys", "clusters", "spread"];
+            only(section, &field, &keys[..if kind == Cloud::Clusters { 7 } else { 5 }])?;
             let cloud = CloudSample {
                 kind,
                 n: section.need("n", "the number of tokens")?.count(1)? as usize,
@@ -358,6 +361,22 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
         return Err(field.error(format!(": d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
     }
     Ok(source)
+}
+
+/// Fixed keys, in the config or in a file.
+fn fixed_keys(field: &Field<'_>) -> Result<Tokens> {
+    if let Item::Text(text) = &field.value.item {
+        return npy::read(&field.file(text)?).map_err(|e| field.value.place.blame(e));
+    }
+    let rows = field.rows()?;
+    let d = rows.first().map_or(0, Vec::len);
+    if let Some(j) = rows.iter().position(|row| row.len() != d) {
+        let count = rows[j].len();
+        return Err(
+            field.error(format!(": key {j} has {count} coordinates where key 0 has {d}; every key needs the same"))
+        );
+    }
+    Tokens::from_flat(rows.len(), d, rows.concat()).map_err(|e| field.blame(e))
 }
 
 /// Rejects keys that do not go with the chosen source of tokens.

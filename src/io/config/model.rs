@@ -60,7 +60,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     };
     let omit = section.or("omit", 0.0, Field::number)?;
     let scoring = section.or("scores", Scoring::Inner, |field| field.parsed(Scoring::parse))?;
-    Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)? })
+    Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)?, keys: None })
 }
 
 /// Which keys a row sees.

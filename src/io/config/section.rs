@@ -92,9 +92,9 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The first key that was given in an option.
-    pub(super) fn first_option(&self) -> Option<&'a Entry> {
-        self.table.entries.iter().find(|entry| entry.place.is_option())
+    /// The first key but `other` that was given in an option.
+    pub(super) fn first_option(&self, other: &str) -> Option<&'a Entry> {
+        self.table.entries.iter().find(|entry| entry.place.is_option() && entry.key != other)
     }
 
     /// Rejects keys that do not go with a choice. If the choice was made on the command line, such

@@ -135,8 +135,9 @@ impl Config {
 
     /// What f32's lattice loses of the tokens, or why it is too coarse for this run.
     fn too_coarse(&self, given: &Tokens) -> Result<std::result::Result<Loss, String>> {
-        let grid = Grid::of(given, Precision::F32);
-        if let Err(error) = grid.require_range(given.largest_magnitude()) {
+        let widest = self.model.widest(given);
+        let grid = Grid::of(widest, Precision::F32);
+        if let Err(error) = grid.require_range(widest.largest_magnitude()) {
             return Ok(Err(error.to_string()));
         }
         if let Some(text) = grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius())? {

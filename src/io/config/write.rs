@@ -112,6 +112,9 @@ impl Writer {
         writer.line("seed", seed);
         writer.table("tokens");
         writer.tokens(tokens);
+        if let Some(keys) = &model.keys {
+            writer.keys(keys);
+        }
         writer.table("model");
         writer.model(model);
         writer.table("run");
@@ -168,6 +171,12 @@ impl Writer {
                 }
             }
         }
+    }
+
+    fn keys(&mut self, keys: &Tokens) {
+        let (d, entries) = (keys.d(), keys.to_f64());
+        let keys = if entries.len() > INLINE { self.file("keys", keys.n(), d, &entries) } else { rows(d, &entries) };
+        self.line("keys", keys);
     }
 
     fn model(&mut self, model: &Model) {

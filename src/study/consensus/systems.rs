@@ -67,6 +67,7 @@ fn sphere(beta: f64, dt: f64, scores: Operator, mask: Mask) -> Model {
         scoring: Scoring::Inner,
         omit: 0.0,
         terms: Terms::default(),
+        keys: None,
     }
 }
 
@@ -92,6 +93,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
         scoring: Scoring::Inner,
         omit: 0.0,
         terms: Terms::default(),
+        keys: None,
     };
     Ok((model, axes))
 }

@@ -193,10 +193,12 @@ impl<W: Width> Packet<'_, W> {
         let PacketScratch { query, query_floats, own, .. } = self.scratch;
         let count = self.rows.len();
         let (mut first, mut visible, mut own_key) = ([0; LANES], [0; LANES], [NOBODY; LANES]);
+        let mut argmax = [0; LANES];
         for l in 0..lanes {
             let i = self.rows[l.min(count - 1)] as usize;
             let range = step.mask.range(i, cloud.n);
             (first[l], visible[l]) = (range.start as u32, range.end as u32);
+            argmax[l] = if step.mask.is_prefix() { 0 } else { i as u32 };
             if !step.mask.own {
                 own_key[l] = i as u32;
             }
@@ -214,7 +216,7 @@ impl<W: Width> Packet<'_, W> {
             error: weight.map(|weight| filter::error_bound(cloud.d, weight)),
             width: [W::Wide::default(); LANES],
             max: [W::SMALLEST; LANES],
-            argmax: own_key.map(|own| if own == NOBODY { 0 } else { own }),
+            argmax,
         };
         for l in 0..lanes {
             rows.width[l] = W::wide(strip_width::<W>(step, lanes, l, query, own));
