@@ -8,9 +8,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::choice::named;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::matrix::Matrix;
-use crate::model::validate::refuse;
 use crate::normal::normals_at;
 use crate::num;
 
@@ -59,10 +58,10 @@ impl Random {
     pub fn new(ensemble: Ensemble, scale: f64, every: Option<u64>, seed: u64, key: &str) -> Result<Self> {
         if !(scale.is_finite() && scale >= 0.0) {
             let text = format!("is {}; it must be finite and at least 0", num::short(scale));
-            return refuse(&format!("{key}.scale"), text);
+            return Err(Error::at_key(format!("model.{key}.scale"), text));
         }
         if every == Some(0) {
-            return refuse(&format!("{key}.every"), "is 0; it must be at least 1");
+            return Err(Error::at_key(format!("model.{key}.every"), "is 0; it must be at least 1"));
         }
         Ok(Self { ensemble, scale, every, seed, key: key.to_owned(), last: Arc::default() })
     }

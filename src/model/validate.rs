@@ -353,7 +353,7 @@ fn is_square(name: &str, rows: Option<usize>, d: usize) -> Result<()> {
 }
 
 /// Fails at a key of the table `model`.
-pub(super) fn refuse<T>(key: &str, text: impl Into<String>) -> Result<T> {
+fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
     Err(Error::at_key(format!("model.{key}"), text))
 }
 
