@@ -20,8 +20,13 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 pub(crate) fn join(model: &Model, tokens: Tokens, grid: Grid) -> Result<Tokens> {
     let Some(keys) = &model.keys else { return Ok(tokens) };
     let keys = if model.is_exact() { grid.snap(keys)? } else { model.start(keys, tokens.precision())? };
-    let (mut all, keys) = (tokens.to_f64(), keys.to_f64());
-    all.extend(keys);
+    concat(&tokens, &keys)
+}
+
+/// Tokens, and keys after them, in the width of the tokens.
+pub(super) fn concat(tokens: &Tokens, keys: &Tokens) -> Result<Tokens> {
+    let mut all = tokens.to_f64();
+    all.extend(keys.to_f64());
     let count = all.len() / tokens.d();
     let coordinates = match tokens.precision() {
         Precision::F32 => Coordinates::F32(all.into_iter().map(|x| x as f32).collect()),

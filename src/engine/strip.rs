@@ -1,5 +1,6 @@
 //! The strip of one token: whom it attends to, with the scores that decide it (2509.15958, Z_i).
 
+use crate::engine::keys::concat;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::real;
@@ -31,7 +32,11 @@ pub struct Strip {
 
 /// The strips of a state at one step.
 pub(crate) struct StripsAt {
+    /// The tokens, and fixed keys after them.
     state: State,
+    n: usize,
+    /// The number of the first key.
+    first: usize,
     step: real::Step,
     delta: f64,
 }
@@ -44,7 +49,11 @@ impl StripsAt {
     pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
         let step = real::Steps::new(model, tokens.d()).at(t)?;
         let delta = model.delta_at(step.stages[0].moment)?;
-        Ok(Self { state: State::new(tokens), step, delta })
+        let (state, first) = match &model.keys {
+            Some(keys) => (State::new(&concat(tokens, keys)?), tokens.n()),
+            None => (State::new(tokens), 0),
+        };
+        Ok(Self { state, n: tokens.n(), first, step, delta })
     }
 
     /// Number of keys that a token attends to.
@@ -59,11 +68,12 @@ impl StripsAt {
     /// # Errors
     /// A token beyond the last.
     pub(crate) fn of(&self, token: usize) -> Result<Strip> {
-        require_token(token, self.state.n)?;
-        let (step, state) = (&self.step, &self.state);
+        require_token(token, self.n)?;
+        let (step, state, first) = (&self.step, &self.state, self.first);
         let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
-        let members = state.attention(step, stage, head, token).weights.iter().map(|(j, _)| *j).collect();
+        let members = state.attention(step, stage, head, token).weights.iter().map(|(j, _)| j - first).collect();
         let Scores { keys, values: scores, max, .. } = state.scores(step, head, token);
+        let keys = keys.into_iter().map(|j| j - first).collect();
         let threshold = state.threshold(stage.weights, head, token, max);
         let query = head.scores.apply(state.row(token));
         Ok(Strip { token, query, members, keys, scores, max, threshold, delta: self.delta })

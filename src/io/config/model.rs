@@ -70,10 +70,18 @@ fn mask(section: &Section<'_>) -> Result<Mask> {
     let mut mask = Mask { causal, own: section.or("self", true, Field::boolean)?, ..Mask::FULL };
     let Some(field) = section.get("mask") else { return Ok(mask) };
     if let Item::Text(name) = &field.value.item {
-        mask.causal = field.parsed(|text| choice::find(text, "mask", &NAMES))?;
-        if causal && !mask.causal {
-            return Err(field.error(format!(" is {name:?} beside model.causal = true; keep one of them")));
-        }
+        let named = choice::find(name, "mask", &NAMES).map_err(|_| {
+            let forms = "\"full\", \"causal\", or a table, { window = 5 }";
+            field.error(format!(" is {name:?}; it must be {forms}"))
+        })?;
+        // What the command line says replaces what the file says.
+        let given = section.get("causal").map(|causal| causal.place.is_option());
+        mask.causal = match (given, field.place.is_option()) {
+            (Some(true), false) => causal,
+            (Some(false), true) | (None, _) => named,
+            _ if causal == named => named,
+            _ => return Err(field.error(format!(" is {name:?} beside model.causal = {causal}; keep one of them"))),
+        };
         return Ok(mask);
     }
     let parts = field.section("\"full\", \"causal\" or a table { window = w }", &["window"])?;

@@ -284,6 +284,19 @@ fn matrices() {
     assert!(line.contains("gone.npy"), "{line}");
 }
 
+/// Who says a mask on the command line means it, whatever the file says.
+#[test]
+fn a_mask_on_the_command_line_replaces_that_of_the_file() {
+    let read = |file: &str, change: &str| {
+        let text = GOOD.replace("alpha = 0.5", &format!("alpha = 0.5\n{file}"));
+        Config::parse(&text, "c.toml", "c", Path::new("."), &[Override::set(change).unwrap()]).map(|c| c.model.mask)
+    };
+    assert_eq!(read("causal = true", "model.mask=full").unwrap(), Mask::FULL);
+    assert_eq!(read("mask = \"causal\"", "model.causal=false").unwrap(), Mask::FULL);
+    assert_eq!(read("mask = \"full\"", "model.causal=true").unwrap(), Mask::CAUSAL);
+    assert!(read("mask = \"full\"\ncausal = true", "seed=1").is_err());
+}
+
 /// Without a word about precision, a float64 file keeps its bits.
 #[test]
 fn precision_follows_the_file() {
