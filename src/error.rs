@@ -100,6 +100,15 @@ impl Error {
         Self::File { path: path.into(), cause }
     }
 
+    /// This error, of cloud c of many, which its text then names.
+    #[must_use]
+    pub fn of_cloud(self, c: usize) -> Self {
+        match self {
+            Self::Input { .. } | Self::NonFinite { .. } => Self::input(format!("cloud {c}: {self}")),
+            error => error,
+        }
+    }
+
     /// This failure of what comes after a run or its cells: `kept` says what is complete, and how
     /// to do the rest.
     #[cfg(feature = "studies")]

@@ -180,6 +180,42 @@ impl Tokens {
         Self::from_flat(x.len() / d, d, coordinates)
     }
 
+    /// The tokens of clouds of one shape and width, cloud after cloud.
+    ///
+    /// # Errors
+    /// No clouds, or clouds of unequal shape or width.
+    pub fn stacked(clouds: Vec<Self>) -> Result<Self> {
+        let Some(first) = clouds.first() else { return Err(Error::input("no clouds; at least 1")) };
+        let (shape, precision) = ((first.n, first.d), first.precision());
+        let unlike = |cloud: &Self| (cloud.n, cloud.d, cloud.precision()) != (shape.0, shape.1, precision);
+        if let Some(c) = clouds.iter().position(unlike) {
+            let found = (clouds[c].n, clouds[c].d);
+            return Err(Error::input(format!("cloud {c} has the shape {found:?} and cloud 0 {shape:?}; all need one")));
+        }
+        let (n, d) = (shape.0 * clouds.len(), shape.1);
+        let coordinates = match precision {
+            Precision::F32 => Coordinates::F32(
+                clouds
+                    .into_iter()
+                    .flat_map(|c| if let Coordinates::F32(x) = c.coordinates { x } else { Vec::new() })
+                    .collect(),
+            ),
+            Precision::F64 => Coordinates::F64(clouds.iter().flat_map(Self::to_f64).collect()),
+        };
+        Ok(Self { n, d, coordinates })
+    }
+
+    /// Cloud c of m, which share the tokens evenly, cloud after cloud.
+    pub fn cloud(&self, c: usize, m: usize) -> Self {
+        let n = self.n / m;
+        let range = c * n * self.d..(c + 1) * n * self.d;
+        let coordinates = match &self.coordinates {
+            Coordinates::F32(x) => Coordinates::F32(x[range].to_vec()),
+            Coordinates::F64(x) => Coordinates::F64(x[range].to_vec()),
+        };
+        Self { n, d: self.d, coordinates }
+    }
+
     /// Number of tokens.
     pub fn n(&self) -> usize {
         self.n
@@ -231,6 +267,18 @@ impl Tokens {
         match &self.coordinates {
             Coordinates::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Coordinates::F64(v) => v.clone(),
+        }
+    }
+
+    /// Number of tokens of which some coordinate is another in `other`, of one shape and width.
+    pub(crate) fn count_unlike(&self, other: &Self) -> usize {
+        fn count<T: PartialEq>(a: &[T], b: &[T], d: usize) -> usize {
+            a.chunks_exact(d).zip(b.chunks_exact(d)).filter(|(a, b)| a != b).count()
+        }
+        match (&self.coordinates, &other.coordinates) {
+            (Coordinates::F32(a), Coordinates::F32(b)) => count(a, b, self.d),
+            (Coordinates::F64(a), Coordinates::F64(b)) => count(a, b, self.d),
+            _ => self.n,
         }
     }
 

@@ -31,6 +31,7 @@ class Keywords(TypedDict, total=False):
     rows: Sequence[Sequence[float]]
     kind: str
     n: int
+    clouds: int
     d: int
     scale: float
     clusters: int

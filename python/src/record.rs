@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use localmax::engine::{Engine, Lead};
-use localmax::exact::Grid;
 use localmax::interrupt::Interrupt;
 use localmax::io::config;
 use localmax::outcome::{Effort, StepReport};
+use localmax::ranks::{Alone, Shared};
 use localmax::run::among;
 use localmax::run::checkpoint::Checkpoint;
 use localmax::run::opening::{self, Opening};
@@ -39,8 +39,8 @@ impl Callbacks for Watched<'_> {
             return Err(Error::device("the ranks of a run are not started again"));
         }
         self.note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
-        let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
-        self.config.open_engine(&at.tokens, grid, &mut |text| say(self.notes, text))
+        let alone: Shared = Arc::new(Alone);
+        opening::reopen(&alone, self.config, at, &mut |text| say(self.notes, text))
     }
 
     fn interrupt(&self) -> Interrupt {

@@ -131,6 +131,7 @@ fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
             name: rule.name().to_owned(),
             seed: arguments.seed,
             tokens: TokenSource::Cloud(cloud.clone()),
+            clouds: None,
             model: Model::averaging(rule, Operator::identity(), Mask::FULL, gain),
             run: RunOptions {
                 steps: arguments.steps,

@@ -10,7 +10,6 @@ use super::source::{count, named, time};
 use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
 use crate::engine::Lead;
-use crate::exact::Grid;
 use crate::run::among;
 use crate::run::opening::{self, Opening};
 use crate::run::record;
@@ -89,11 +88,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         config.run.plan = Plan::parse(plan)?;
     }
 
+    if options.verify_every > 0 {
+        config.require_one_cloud("--verify")?;
+    }
     let is_new = checkpoint.is_none();
     let (mut start, engine) = if let Some(mut start) = checkpoint {
         among::preflight(&ranks, &config, &mut output::note)?;
-        let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
-        let engine = among::open_engine(&ranks, &config, &start.tokens, grid, &mut output::note)?;
+        let engine = opening::reopen(&ranks, &config, &start, &mut output::note)?;
         if start.progress.continue_with(engine.description())
             && let [.., before, now] = &start.progress.segments[..]
         {

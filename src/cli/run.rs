@@ -8,24 +8,23 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::progress::Bar;
-use super::source::{Source, count, open_engine, time};
+use super::source::{Source, count, time};
 use super::verify::require_steps;
 use super::{interrupt, output, ranks};
 use crate::engine::{Engine, Lead};
 use crate::error::Error;
-use crate::exact::{Grid, LeastGain, RunError};
+use crate::exact::{LeastGain, RunError};
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
 use crate::io::config::template::template;
 use crate::outcome::{Effort, StepReport};
 use crate::ranks::{Alone, Shared};
-use crate::run::Cycle;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::limits::Limits;
 use crate::run::opening::{self, Opening};
 use crate::run::pictures;
 use crate::run::record::{self, Callbacks, RunResult};
-use crate::run::{Meta, Options, Place, RunDir, Settled};
+use crate::run::{Cycle, Ends, Meta, Options, Place, RunDir, Settled};
 
 /// What a process that ends at once loses of a run.
 pub(super) const LOST: &str =
@@ -157,8 +156,7 @@ impl Callbacks for Live<'_> {
             return Err(Error::device("the ranks of a run are not started again"));
         }
         output::note(&format!("{lost}; once more, from the checkpoint of step {}", at.progress.step));
-        let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
-        open_engine(self.config, &at.tokens, grid)
+        opening::reopen(self.ranks, self.config, at, &mut output::note)
     }
 
     fn interrupt(&self) -> Interrupt {
@@ -195,9 +193,10 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     let meta = Meta::new(config, &result.progress);
     let strip = meta.strip.map_or(String::new(), |form| format!(", {form} strip"));
     let mut text = format!(
-        "{}: {}{strip}, n = {}, d = {}, {} in {:.3} s on {} ({})",
+        "{}: {}{strip}, {}n = {}, d = {}, {} in {:.3} s on {} ({})",
         config.name,
         meta.rule,
+        meta.clouds.as_ref().map_or(String::new(), |of| format!("{}, ", counted(of.count as u64, "cloud"))),
         meta.n,
         meta.d,
         counted(result.steps - before.steps, "step"),
@@ -210,7 +209,8 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     }
     text += "\n";
     let strips = result.last.filter(|_| config.model.has_strips());
-    if let Some(grid) = &meta.grid {
+    // Every cloud has a lattice of its own.
+    if let Some(grid) = meta.grid.as_ref().filter(|_| config.clouds.is_none()) {
         let why = before.why.as_ref().map_or(String::new(), |why| format!(", since {why}"));
         text += &format!(
             "lattice    unit {:.3e} ({}{why}), coordinates up to {:.6e} (at most 2^{})\n",
@@ -222,9 +222,9 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
         }
     }
     if let Some(last) = result.last {
-        text += &format!("last step  {} of {} tokens moved", last.moved, meta.n);
+        text += &format!("last step  {} of {} tokens moved", last.moved, config.rows());
         if let Some(r) = strips {
-            let mean = r.strip_total as f64 / meta.n as f64;
+            let mean = r.strip_total as f64 / config.rows() as f64;
             text += &format!("; strips hold {} to {} tokens, {mean:.2} on average", r.strip_min, r.strip_max);
         }
         text += "\n";
@@ -258,6 +258,10 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
     }
     if let Some(limits) = &result.limits {
         text += &clusters(limits);
+    }
+    if let Some(Ends { count, at_rest, clusters: Some([least, median, most]) }) = &result.ends {
+        text +=
+            &format!("clouds     {at_rest} of {count} at rest; {median} clusters in the median, {least} to {most}\n");
     }
     if let Some(findings) = &result.findings {
         let of = if before.steps > 0 { " of this part" } else { "" };
@@ -293,6 +297,7 @@ mod tests {
     use std::io::{self, ErrorKind};
 
     use super::*;
+    use crate::exact::Grid;
     use crate::io::config::Override;
     use crate::io::disk::faults::{self, FULL, Fault};
     use crate::outcome::Description;

@@ -59,6 +59,17 @@ pub trait Engine: Send {
         None
     }
 
+    /// Pairs of a row and a key, by what they cost, in a step of all n tokens.
+    fn pairs(&self, n: usize) -> f64 {
+        (n as f64).powi(2)
+    }
+
+    /// The step from which on no bit changes of each of many clouds, where it is known; nothing of
+    /// one cloud.
+    fn rests(&self) -> Vec<Option<u64>> {
+        Vec::new()
+    }
+
     /// Argmax and number of keys attended to of every row in the last step taken (first head, first
     /// stage).
     ///

@@ -1,6 +1,7 @@
 //! The engines behind one trait, the choice of one, and the loop that steps it. Below the command
 //! line, the only place that, with [`crate::verify`], sees two engines.
 
+mod clouds;
 mod forecast;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
@@ -19,6 +20,7 @@ mod simulation;
 pub(crate) mod step;
 pub(crate) mod strip;
 
+pub use clouds::{Clouds, of_clouds};
 pub use forecast::{Talk, Width};
 #[cfg(all(feature = "cli", not(feature = "gpu")))]
 pub(crate) use gpu::no_gpu;

@@ -93,7 +93,7 @@ impl Simulation {
     /// A run of `model` from the n tokens in R^d that an engine holds, after t steps.
     pub fn from_state(model: &Model, grid: Grid, (n, d): (usize, usize), engine: Box<dyn Engine>, t: u64) -> Self {
         let steps = Steps::new(model, grid, d);
-        let largest = (BATCH_PAIRS / ((n * n) as f64 * d as f64)) as u64;
+        let largest = (BATCH_PAIRS / (engine.pairs(n) * d as f64)) as u64;
         let (model, largest) = (model.clone(), largest.clamp(1, LARGEST_BATCH));
         Self { model, engine, steps, grid, lost: Loss::default(), t, batch: 1, largest, step_seconds: 0.0 }
     }

@@ -51,7 +51,7 @@ impl LeastGain {
         let Range { start, end } = steps;
         // A constant has one value, and a table keeps its last.
         let varying = match schedule {
-            Schedule::Constant(_) => 1,
+            Schedule::Constant(_) | Schedule::Clouds(_) => 1,
             Schedule::Table(values) => (values.len() as u64).saturating_sub(start).max(1),
             _ => u64::MAX,
         };

@@ -27,6 +27,7 @@
 //! | z = e^{−tV}x | [`Rule::Softmax`] | flow, [`Geometry::Rescaled`] | 2305.05465 |
 
 mod build;
+mod clouds;
 mod mask;
 mod matrix;
 mod moment;

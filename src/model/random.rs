@@ -76,6 +76,16 @@ impl Random {
         self.scale
     }
 
+    /// The seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The matrices of another seed.
+    pub(crate) fn with_seed(&self, seed: u64) -> Self {
+        Self { seed, last: Arc::default(), ..self.clone() }
+    }
+
     /// Steps from a matrix to the next; `None` if there is only one.
     pub fn every(&self) -> Option<u64> {
         self.every

@@ -26,6 +26,7 @@
 //! | clusters: count, weights; centres, diameters | [`Clusters`], [`Clusters::groups`] | log; hulls |
 //! | distinct tokens | [`Distinct`] | none |
 //! | rank of the score matrix | [`score_rank`], [`threshold_rank`] | d²; n² |
+//! | pairs in nearly one direction, their groups | [`near_pairs`], [`near_groups`] | n² |
 //! | V, sphere energy, their increases | [`hegselmann_krause`], [`sphere_energy`], [`IncreaseLedger`] | pairs |
 //! | Frank–Wolfe objective | [`frank_wolfe_objective`] | none |
 //! | rates beside 1/(1+α) | [`RateFit`], [`contraction`] | |
@@ -42,6 +43,7 @@ mod envelope;
 mod groups;
 mod hull;
 mod limits;
+mod near;
 mod nearest;
 mod places;
 mod points;
@@ -64,6 +66,7 @@ pub use groups::{Group, alone, leaders, moved, strip_histogram};
 pub(crate) use hull::planar::vertices as planar_hull;
 pub use hull::{EFFORT, Hull};
 pub use limits::{Limit, Limits};
+pub use near::{NEAR, near_groups, near_pairs};
 pub use nearest::{Nearest, nearest};
 pub use places::Places;
 pub use points::{Distinct, Points};

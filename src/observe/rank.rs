@@ -57,6 +57,26 @@ pub fn threshold_rank(cloud: &Distinct, a: &Linear, threshold: f64) -> Option<us
     Some(rank_modulo_prime(rows))
 }
 
+/// The rank of the matrix of ones where row i has the columns of set i, below n, in words of 64: their number where
+/// no two of them meet.
+pub(super) fn rank_of_sets(mut sets: Vec<Vec<u64>>, n: usize) -> usize {
+    sets.sort_unstable();
+    sets.dedup();
+    let mut all = vec![0; n.div_ceil(64)];
+    let mut is_met = false;
+    for set in &sets {
+        for (all, word) in all.iter_mut().zip(set) {
+            is_met |= *all & word != 0;
+            *all |= word;
+        }
+    }
+    if !is_met {
+        return sets.iter().filter(|set| set.iter().any(|word| *word != 0)).count();
+    }
+    let row = |set: &Vec<u64>| (0..n).map(|j| set[j / 64] >> (j % 64) & 1).collect();
+    rank_modulo_prime(sets.iter().map(row).collect())
+}
+
 const PRIME: u64 = (1 << 61) - 1;
 
 fn times(a: u64, b: u64) -> u64 {

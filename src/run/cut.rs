@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::{atomic, disk, input};
 use crate::run::checkpoint;
 use crate::run::checkpoint::Checkpoint;
+use crate::run::clouds::CLOUDS;
 use crate::run::effort::EFFORT;
 use crate::run::folder::{FINAL, FRAMES, RunDir, numbered};
 use crate::run::measures::MEASURES;
@@ -21,7 +22,7 @@ const KEPT: usize = 2;
 /// Most bytes of a frame's header. No more than a frame is read of a file.
 const LONGEST_FRAME_HEADER: u64 = 4096;
 /// The tables that a run appends to.
-const TABLES: [&str; 3] = [METRICS, MEASURES, EFFORT];
+const TABLES: [&str; 4] = [METRICS, MEASURES, CLOUDS, EFFORT];
 
 /// The newest checkpoint that a run can go on from.
 #[derive(Debug)]

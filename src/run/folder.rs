@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::config::Config;
 use crate::io::{atomic, disk, first_free, input, npy};
 use crate::observe::Scalars;
+use crate::run::clouds::CLOUDS;
 use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
@@ -209,6 +210,11 @@ impl RunDir {
         self.path.join(MEASURES)
     }
 
+    /// The path of clouds.csv.
+    pub fn clouds_path(&self) -> PathBuf {
+        self.path.join(CLOUDS)
+    }
+
     /// Reads the rows of measures, each with its step.
     ///
     /// # Errors
@@ -224,9 +230,12 @@ impl RunDir {
     /// The errors of [`Config::load`].
     pub fn config(&self) -> Result<Config> {
         let meta = self.meta().unwrap_or_default();
-        let count = |key: &str| meta[key].as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
+        let count_in = |of: &serde_json::Value, key: &str| of[key].as_u64().and_then(|v| usize::try_from(v).ok());
+        let count = |key: &str| count_in(&meta, key).filter(|v| *v > 0);
         let precision = if meta["precision"] == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
-        self.config_of(count("n").zip(count("d")).map(|(n, d)| npy::Header::new(n, d, precision)))
+        let clouds = count_in(&meta["clouds"], "count").unwrap_or(1);
+        let shape = count("n").zip(count("d")).and_then(|(n, d)| Some((n.checked_mul(clouds)?, d)));
+        self.config_of(shape.map(|(rows, d)| npy::Header::new(rows, d, precision)))
     }
 
     /// Reads the resolved config of a run, whose tokens have the shape of `tokens` if that is
@@ -280,20 +289,20 @@ impl RunDir {
         metrics::rows(&self.metrics_path())?.next().transpose()
     }
 
-    /// Writes final.npy, the last tokens.
+    /// Writes final.npy, the last tokens, of so many clouds if there are many.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn write_final(&self, tokens: &Tokens) -> Result<()> {
-        npy::write(&self.path.join(FINAL), tokens).map(drop)
+    pub fn write_final(&self, tokens: &Tokens, clouds: Option<usize>) -> Result<()> {
+        npy::write_stacked(&self.path.join(FINAL), tokens, clouds).map(drop)
     }
 
     /// Writes labels.npy, the cluster of every token of final.npy.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub(crate) fn write_labels(&self, labels: &[usize]) -> Result<()> {
-        npy::write_labels(&self.path.join(LABELS), labels)
+    pub(crate) fn write_labels(&self, labels: &[usize], clouds: Option<usize>) -> Result<()> {
+        npy::write_labels(&self.path.join(LABELS), labels, clouds)
     }
 
     /// Removes labels.npy, which an earlier part of the run may have left.
@@ -310,12 +319,12 @@ impl RunDir {
         self.path.join(FINAL)
     }
 
-    /// Reads final.npy, the last tokens.
+    /// Reads final.npy, the last tokens, cloud after cloud where there are many.
     ///
     /// # Errors
-    /// The errors of [`npy::read`].
+    /// The errors of [`npy::read_stacked`].
     pub fn final_tokens(&self) -> Result<Tokens> {
-        npy::read(&self.path.join(FINAL))
+        npy::read_stacked(&self.path.join(FINAL))
     }
 
     /// The path of the frame of a step. Paths sort as steps do.
@@ -327,16 +336,16 @@ impl RunDir {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn write_frame(&self, step: u64, tokens: &Tokens) -> Result<blake3::Hash> {
-        npy::write(&self.frame_path(step), tokens)
+    pub fn write_frame(&self, step: u64, tokens: &Tokens, clouds: Option<usize>) -> Result<blake3::Hash> {
+        npy::write_stacked(&self.frame_path(step), tokens, clouds)
     }
 
-    /// The tokens at a step that has a frame.
+    /// The tokens at a step that has a frame, cloud after cloud where there are many.
     ///
     /// # Errors
-    /// As [`npy::read`].
+    /// As [`npy::read_stacked`].
     pub fn frame(&self, step: u64) -> Result<Tokens> {
-        npy::read(&self.frame_path(step))
+        npy::read_stacked(&self.frame_path(step))
     }
 
     /// The paths of all frames, by step.

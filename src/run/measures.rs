@@ -111,13 +111,13 @@ pub(crate) struct Measures<'a> {
 
 impl<'a> Measures<'a> {
     /// Opens the table of a run's directory, and restores the observer from its rows; `None` if
-    /// nothing is measured.
+    /// nothing is measured, or of many clouds.
     ///
     /// # Errors
     /// The errors of [`TableWriter::open`] and [`read_measures`].
     pub(crate) fn open(config: &'a Config, folder: &Path, progress: &Progress) -> Result<Option<Self>> {
         let mark = progress.mark(MEASURES);
-        if mark.is_none() && config.output.measures == Trigger::Never {
+        if config.clouds.is_some() || mark.is_none() && config.output.measures == Trigger::Never {
             return Ok(None);
         }
         let table = TableWriter::open(folder, mark)?;

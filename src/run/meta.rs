@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::exact::{self, Grid};
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
+use crate::run::clouds::Ends;
 use crate::run::limits::Limits;
 use crate::run::progress::{Cycle, Options, Progress, Segment};
 
@@ -23,7 +24,9 @@ pub struct Meta {
     pub plan: String,
     /// The work of the last step; `None` for engines that do not tell.
     pub effort: Option<Effort>,
-    /// n.
+    /// The clouds of a run of many; `None` of one.
+    pub clouds: Option<Ends>,
+    /// n, of one cloud.
     pub n: usize,
     /// d.
     pub d: usize,
@@ -33,7 +36,7 @@ pub struct Meta {
     pub strip: Option<&'static str>,
     /// Stored width.
     pub precision: &'static str,
-    /// The lattice; `None` for systems in real numbers.
+    /// The lattice, of many clouds that of the first; `None` for systems in real numbers.
     pub grid: Option<GridFacts>,
     /// The engine of each range of steps.
     pub segments: Vec<Segment>,
@@ -52,7 +55,7 @@ pub struct Meta {
     pub settled: Option<Settled>,
     /// The cycle that the run is on, if one was found.
     pub cycle: Option<Cycle>,
-    /// The clusters of the last state; `None` while the run goes on.
+    /// The clusters of the last state; `None` while the run goes on, and of many clouds.
     pub limits: Option<Limits>,
     /// Start and duration.
     pub timings: Timings,
@@ -108,6 +111,7 @@ impl Meta {
             options: progress.options,
             plan: config.run.plan.name().to_owned(),
             effort: None,
+            clouds: Ends::known(config, progress),
             n: config.n(),
             d: config.d(),
             rule: config.model.name(),

@@ -6,9 +6,10 @@
 //! | `meta.json` | versions, engine, lattice, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row for each recorded step ([`MetricsRow`]) |
 //! | `measures.csv` | scalar measures of states at their own trigger ([`crate::observe::Scalars`]) |
+//! | `clouds.csv` | in their place, a row for each cloud of a run of many |
 //! | `effort.csv` | the work of each of those steps; may differ between equal runs |
-//! | `frames/step_000000000012.npy` | the tokens at a step, (n, d) |
-//! | `final.npy` | the last tokens, (n, d) |
+//! | `frames/step_000000000012.npy` | the tokens at a step, (n, d), or (m, n, d) of m clouds |
+//! | `final.npy` | the last tokens, as in frames |
 //! | `checkpoints/step_000000000012.safetensors` | the last two states from which the run can go on ([`crate::run::checkpoint`]) |
 //! | `plots/` | pictures |
 //! | `.lock` | the id of the process that wrote the run last; locked while it writes ([`Lock`]) |
@@ -17,6 +18,7 @@
 
 pub mod among;
 pub mod checkpoint;
+pub(crate) mod clouds;
 mod cut;
 mod effort;
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use clouds::{CLOUDS, CloudRow, Ends, read_clouds};
 pub use cut::NewestCheckpoint;
 pub use effort::EFFORT;
 #[cfg(all(feature = "cli", feature = "gpu"))]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::exact::Grid;
 use crate::io::config::Config;
+use crate::io::config::clouds::Starts;
 use crate::io::config::start::Start;
 use crate::ranks::{Alone, Shared};
 use crate::run::among;
@@ -40,6 +42,9 @@ pub fn open_among(
     options: Options,
     mut note: impl FnMut(&str),
 ) -> Result<Opening> {
+    if config.clouds.is_some() {
+        return open_clouds(ranks, config, options, &mut note);
+    }
     let asked = config.run.engine;
     let mut shared = among::config(ranks, config)?;
     let Start { tokens, grid, radius, why, .. } =
@@ -51,4 +56,46 @@ pub fn open_among(
     let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
     progress.half_side = Some(radius);
     Ok(Opening { start: Checkpoint { tokens, progress, frames: Vec::new() }, engine, why })
+}
+
+/// Opens a new run of many clouds, which no ranks share.
+fn open_clouds(ranks: &Shared, config: &mut Config, options: Options, note: &mut dyn FnMut(&str)) -> Result<Opening> {
+    require_one_rank(ranks, config)?;
+    if options.verify_every > 0 {
+        config.require_one_cloud("--verify")?;
+    }
+    config.preflight(note)?;
+    let Starts { tokens, lattices, why } = config.starts(note)?;
+    let engine = config.open_clouds(&tokens, &lattices, &[])?;
+    let (grid, radius) = (config.grids(&lattices)[0], tokens.largest_magnitude());
+    let mut progress = Progress::start(config, options, grid, radius, engine.description());
+    progress.half_side = Some(lattices.iter().map(|of| of.half_side).fold(0.0, f64::max));
+    progress.rests = vec![None; lattices.len()];
+    progress.lattices = lattices;
+    Ok(Opening { start: Checkpoint { tokens, progress, frames: Vec::new() }, engine, why })
+}
+
+/// # Errors
+/// Many clouds on several ranks.
+fn require_one_rank(ranks: &Shared, config: &Config) -> Result<()> {
+    if ranks.size() == 1 { Ok(()) } else { config.require_one_cloud("a run on several ranks") }
+}
+
+/// The engine of a run that goes on from a checkpoint.
+///
+/// # Errors
+/// As [`among::open_engine`].
+pub fn reopen(
+    ranks: &Shared,
+    config: &Config,
+    from: &Checkpoint,
+    note: &mut dyn FnMut(&str),
+) -> Result<Box<dyn Engine>> {
+    let Checkpoint { tokens, progress, .. } = from;
+    if config.clouds.is_some() {
+        require_one_rank(ranks, config)?;
+        return config.open_clouds(tokens, &progress.lattices, &progress.rests);
+    }
+    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+    among::open_engine(ranks, config, tokens, grid, note)
 }

@@ -14,6 +14,7 @@ use crate::plot::document::{Block, Document, TextTable};
 use crate::plot::{
     Chart, Comparison, Coordinate, Metrics, Panels, Picture, Player, Size, StepMetrics, StripView, Time, Trajectories,
 };
+use crate::run::clouds::{CloudRow, read_clouds};
 use crate::run::folder::RunDir;
 use crate::run::limits::Limits;
 use crate::run::metrics::MetricsRow;
@@ -50,11 +51,13 @@ pub struct Choice {
 /// Files that are missing or damaged; a token or a frame that the run does not have.
 pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
     let config = run.config()?;
-    let frames = frames(run, choice.step, config.n().saturating_mul(config.d()))?;
+    let frames = frames(run, choice.step, config.rows().saturating_mul(config.d()), config.clouds.unwrap_or(1))?;
     let meta = run.meta()?;
     let word = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").to_owned();
     let (name, engine) = (word(&meta["name"]), word(&meta["engine"]["engine"]));
-    let title = config.model.title();
+    let title = config
+        .clouds
+        .map_or_else(|| config.model.title(), |m| format!("{}, cloud 0 of {m}", config.model.of_cloud(0).title()));
     let last = frames.last().map_or(0, |(step, _)| *step);
     let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
     let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
@@ -89,6 +92,10 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         if !panels.charts.is_empty() {
             blocks.push(figure("measures", "Measures of the recorded states.", panels.draw(SIZE)?));
         }
+    }
+    if config.clouds.is_some() && run.clouds_path().exists() {
+        let panels = clouds(&read_clouds(&run.clouds_path())?, config.model.title(), subtitle.clone());
+        blocks.push(figure("clouds", "All clouds, at the recorded states.", panels.draw(SIZE)?));
     }
     if let Ok(limits) = serde_json::from_value::<Limits>(meta["limits"].clone()) {
         blocks.push(Block::Heading("Clusters at the end".into()));
@@ -150,6 +157,44 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
     Panels { title, subtitle, charts, columns: 2 }
 }
 
+/// All clouds over the step: their clusters, near pairs, and how many are at rest.
+fn clouds(rows: &[CloudRow], title: String, subtitle: String) -> Panels {
+    let states: Vec<&[CloudRow]> = rows.chunk_by(|a, b| a.step == b.step).collect();
+    let time = Time::of(&states.iter().map(|rows| rows[0].step).collect::<Vec<_>>());
+    let kept: Vec<&[CloudRow]> = num::evenly(states.len(), MOST_ROWS).map(|at| states[at]).collect();
+    let over = |of: &dyn Fn(&[CloudRow]) -> f64| -> Vec<(f64, f64)> {
+        kept.iter().map(|rows| (time.at(rows[0].step), of(rows))).collect()
+    };
+    let clusters = |share: f64| {
+        over(&|rows: &[CloudRow]| {
+            let mut counts: Vec<usize> = rows.iter().map(|row| row.clusters).collect();
+            counts.sort_unstable();
+            counts[(share * (counts.len() - 1) as f64).round() as usize] as f64
+        })
+    };
+    let band = clusters(0.1).into_iter().zip(clusters(0.9)).map(|((t, low), (_, high))| [t, low, high]).collect();
+    let mut charts = vec![
+        Chart::new("Clusters of a cloud", time.axis(), Coordinate::counts("clusters"))
+            .band("tenth to ninth in ten", band)
+            .colour(2)
+            .line("median", clusters(0.5))
+            .colour(2),
+    ];
+    let percent = |label: &str| Coordinate::linear(label).within(-2.0, 102.0);
+    if rows.iter().any(|row| row.near.is_some()) {
+        let mean = |rows: &[CloudRow]| 100.0 * rows.iter().filter_map(|row| row.near).sum::<f64>() / rows.len() as f64;
+        let chart = Chart::new("Pairs of tokens in nearly one direction", time.axis(), percent("pairs (%)"));
+        charts.push(chart.line("", over(&mean)).colour(4));
+    }
+    if rows.iter().any(|row| row.rest.is_some()) {
+        let at_rest =
+            |rows: &[CloudRow]| 100.0 * rows.iter().filter(|row| row.rest.is_some()).count() as f64 / rows.len() as f64;
+        charts
+            .push(Chart::new("Clouds at rest", time.axis(), percent("clouds (%)")).line("", over(&at_rest)).colour(1));
+    }
+    Panels { title, subtitle, charts, columns: 2 }
+}
+
 /// The config's keys and values, shortened where they are tables of numbers.
 fn settings(run: &RunDir) -> Result<TextTable> {
     const LONGEST: usize = 120;
@@ -179,7 +224,8 @@ fn settings(run: &RunDir) -> Result<TextTable> {
 pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
     let read = runs.iter().map(|run| {
         let config = run.config()?;
-        let frames = frames(run, None, config.n().saturating_mul(config.d()).saturating_mul(runs.len()))?;
+        config.require_one_cloud("a comparison")?;
+        let frames = frames(run, None, config.n().saturating_mul(config.d()).saturating_mul(runs.len()), 1)?;
         Ok((config, run.meta()?["engine"]["engine"].as_str().unwrap_or("unknown").to_owned(), frames))
     });
     let read = read.collect::<Result<Vec<_>>>()?;
@@ -199,7 +245,7 @@ pub fn compare(runs: &[RunDir], title: &str) -> Result<Picture> {
 }
 
 /// The frames to draw: first, last, the one asked for, and as many between as memory allows.
-fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(u64, Tokens)>> {
+fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize, clouds: usize) -> Result<Vec<(u64, Tokens)>> {
     let files = run.frames()?;
     if files.is_empty() {
         let path = run.path().display();
@@ -215,7 +261,8 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize) -> Result<Vec<(
     let stride = files.len().div_ceil(affordable).max(1);
     let last = files.len() - 1;
     let kept = files.iter().enumerate().filter(|(at, (s, _))| at % stride == 0 || *at == last || Some(*s) == wanted);
-    kept.map(|(_, (step, path))| Ok((*step, npy::read(path)?))).collect()
+    // Of many clouds the first is shown.
+    kept.map(|(_, (step, path))| Ok((*step, npy::read_stacked(path)?.cloud(0, clouds)))).collect()
 }
 
 /// A rule without strips shows none, and says so to who has asked for one.

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exact::{self, Grid};
 use crate::io::config::Config;
+use crate::io::config::clouds::Lattice;
 use crate::io::input;
 use crate::outcome::{Description, StepReport};
 
@@ -61,6 +62,12 @@ pub struct Progress {
     /// Half the longest side of the initial tokens' box; not in runs of the contract's version 1.
     #[serde(default)]
     pub half_side: Option<f64>,
+    /// The lattice of every cloud, in a run of many.
+    #[serde(default)]
+    pub lattices: Vec<Lattice>,
+    /// The step from which on no bit of a cloud changes, where it is known, of each of many.
+    #[serde(default)]
+    pub rests: Vec<Option<u64>>,
     /// The engine of each range of steps.
     pub segments: Vec<Segment>,
     /// Marks of the tables written so far.
@@ -102,6 +109,8 @@ impl Progress {
             grid_exponent: grid.exponent,
             radius,
             half_side: None,
+            lattices: Vec::new(),
+            rests: Vec::new(),
             segments: vec![Segment::new(0, engine)],
             tables: Vec::new(),
             last: None,
@@ -123,6 +132,10 @@ impl Progress {
         let checks = [
             (i64::try_from(self.step).is_ok(), "its step is no number of steps"),
             ((-1100..=1100).contains(&self.grid_exponent), "its lattice is beyond the range of numbers"),
+            (
+                self.lattices.iter().all(|of| (-1100..=1100).contains(&of.exponent) && is_duration(of.half_side)),
+                "a cloud's lattice is beyond the range of numbers",
+            ),
             (is_duration(self.radius) && self.half_side.is_none_or(is_duration), "its radius is no length"),
             (is_duration(self.total_seconds) && is_duration(self.step_seconds), "its times are no durations"),
             (self.tables.iter().all(|mark| in_folder(&mark.file)), "its tables lie outside the run"),

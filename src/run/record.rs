@@ -16,6 +16,7 @@ use crate::num;
 use crate::observe;
 use crate::outcome::{Description, Effort, StepReport};
 use crate::run::checkpoint::Checkpoint;
+use crate::run::clouds::Ends;
 use crate::run::folder::{Place, RunDir};
 use crate::run::limits::Limits;
 use crate::run::meta::Meta;
@@ -56,8 +57,10 @@ pub struct RunResult {
     pub saved: Option<u64>,
     /// The run's progress, seconds included.
     pub progress: Progress,
-    /// The clusters of the last state.
+    /// The clusters of the last state, of one cloud.
     pub limits: Option<Limits>,
+    /// The ends of many clouds.
+    pub ends: Option<Ends>,
     /// True if `final.npy` holds the last state.
     pub is_final_written: bool,
 }
@@ -204,17 +207,21 @@ pub fn run(
             Err(second) => result.outcome = Outcome::Failed(Error::device(format!("{lost}; once more: {second}"))),
         }
     }
-    let written = run.write_final(&result.tokens);
+    let written = run.write_final(&result.tokens, config.clouds);
     result.is_final_written = written.is_ok();
     keep_first(&mut result.outcome, written);
     // The clusters of a large cloud take longer than one who interrupts a run wants to wait.
     let labels = if let Outcome::Interrupted = result.outcome {
         run.remove_labels()
+    } else if config.clouds.is_some() {
+        let (ends, labels) = Ends::of(config, &result.progress, result.steps, &result.tokens);
+        result.ends = ends;
+        run.write_labels(&labels, config.clouds)
     } else {
         let grid = Grid { exponent: result.progress.grid_exponent, precision: config.run.precision };
         let found = observe::Limits::of(&config.model, grid, result.steps, &result.tokens);
         result.limits = Some(Limits::new(&result.progress, result.steps, &found));
-        run.write_labels(&found.label)
+        run.write_labels(&found.label, None)
     };
     keep_first(&mut result.outcome, labels);
     if !(is_new && result.reached == 0 && matches!(result.outcome, Outcome::Failed(_))) {
@@ -282,6 +289,7 @@ fn segment(
         saved: None,
         progress: recorder.progress.clone(),
         limits: None,
+        ends: None,
         is_final_written: false,
     };
     result.outcome = steps_of(config, &mut recorder, &mut simulation, verifier.as_mut(), &mut result, callbacks)
@@ -336,7 +344,7 @@ fn steps_of(
         progress.step_seconds = seconds + simulation.step_seconds();
         progress.fixed_point = progress.fixed_point.or(fixed_point);
         progress.event = !matches!((&report, &progress.last), (Some(now), Some(before)) if now.is_like(before));
-        (progress.step, progress.last) = (step, report);
+        (progress.step, progress.last, progress.rests) = (step, report, simulation.engine().rests());
         let effort = simulation.engine().effort();
         let asked = report.map_or(ControlFlow::Continue(()), |r| callbacks.progress(step, &r, effort.as_ref()));
         let now = before.is_some().then(|| simulation.tokens()).transpose()?;
@@ -399,6 +407,9 @@ fn meta(config: &Config, result: &RunResult) -> Meta {
     meta.steps = result.steps;
     meta.effort = result.effort;
     meta.limits.clone_from(&result.limits);
+    if result.ends.is_some() {
+        meta.clouds.clone_from(&result.ends);
+    }
     meta.timings.steps_per_second = result.steps as f64 / meta.timings.step_seconds.max(1e-9);
     meta
 }

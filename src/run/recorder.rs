@@ -6,6 +6,7 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::io::config::{Config, Trigger};
 use crate::outcome::Effort;
+use crate::run::clouds::Clouds;
 use crate::run::effort::{self, EFFORT};
 use crate::run::folder::RunDir;
 use crate::run::measures::Measures;
@@ -19,8 +20,10 @@ pub(crate) struct Recorder<'a> {
     config: &'a Config,
     run: &'a RunDir,
     metrics: TableWriter<metrics::Record>,
-    /// `None` if nothing is measured.
+    /// `None` if nothing is measured, and of many clouds.
     measures: Option<Measures<'a>>,
+    /// `None` of one cloud.
+    clouds: Option<Clouds<'a>>,
     /// `None` until an engine has an effort to tell.
     efforts: Option<TableWriter<effort::Record>>,
     /// Frames that were due; the frame of a run's last state need not be.
@@ -44,6 +47,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<Self> {
         let metrics = TableWriter::open(run.path(), progress.mark(METRICS))?;
         let measures = Measures::open(config, run.path(), &progress)?;
+        let clouds = Clouds::open(config, run.path(), &progress)?;
         let efforts = progress.mark(EFFORT).map(|mark| TableWriter::open(run.path(), Some(mark))).transpose()?;
         let saved = progress.mark(METRICS).map(|_| progress.step);
         let (started, before) = (Instant::now(), progress.total_seconds);
@@ -52,6 +56,7 @@ impl<'a> Recorder<'a> {
             run,
             metrics,
             measures,
+            clouds,
             efforts,
             frames,
             progress,
@@ -66,6 +71,7 @@ impl<'a> Recorder<'a> {
     fn marks(&mut self) -> Result<Vec<TableMark>> {
         let mut marks = vec![self.metrics.mark()?];
         marks.extend(self.measures.as_mut().map(|measures| measures.table.mark()).transpose()?);
+        marks.extend(self.clouds.as_mut().map(|clouds| clouds.table.mark()).transpose()?);
         marks.extend(self.efforts.as_mut().map(TableWriter::mark).transpose()?);
         Ok(marks)
     }
@@ -74,6 +80,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.metrics.flush()?;
         self.measures.as_mut().map_or(Ok(()), |measures| measures.table.flush())?;
+        self.clouds.as_mut().map_or(Ok(()), |clouds| clouds.table.flush())?;
         self.efforts.as_mut().map_or(Ok(()), TableWriter::flush)
     }
 
@@ -125,8 +132,13 @@ impl<'a> Recorder<'a> {
         {
             measures.write(step, tokens)?;
         }
+        if self.is_due(output.measures) == is_due
+            && let Some(clouds) = &mut self.clouds
+        {
+            clouds.write(&self.progress, tokens)?;
+        }
         if self.is_due(output.frames) == is_due {
-            let hash = self.run.write_frame(step, tokens)?;
+            let hash = self.run.write_frame(step, tokens, self.config.clouds)?;
             if is_due {
                 self.frames.push(FrameFile { step, hash });
             }

@@ -132,7 +132,8 @@ fn without_checkpoint(
 fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) -> Result<()> {
     let Checkpoint { tokens, progress, .. } = checkpoint;
     if progress.config != config.identity().to_hex().as_str()
-        || (tokens.n(), tokens.d(), tokens.precision()) != (config.n(), config.d(), config.run.precision)
+        || (tokens.n(), tokens.d(), tokens.precision()) != (config.rows(), config.d(), config.run.precision)
+        || [progress.lattices.len(), progress.rests.len()] != [config.clouds.unwrap_or(0); 2]
     {
         let (path, step) = (run.path().display(), progress.step);
         return Err(Error::input(format!(
@@ -149,8 +150,14 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
              version {VERSION} takes otherwise: begin again with `localmax run {path}/config.toml --out NEW`"
         )));
     }
-    let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    if model.is_exact() && !grid.holds(tokens) {
+    let holds = || match config.clouds {
+        None => Grid { exponent: progress.grid_exponent, precision: config.run.precision }.holds(tokens),
+        Some(m) => {
+            let grids = config.grids(&progress.lattices);
+            grids.iter().enumerate().all(|(c, grid)| grid.holds(&tokens.cloud(c, m)))
+        }
+    };
+    if model.is_exact() && !holds() {
         return Err(Error::input(format!(
             "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
             run.checkpoint_path(progress.step).display()
@@ -168,7 +175,18 @@ fn require_steps(run: &RunDir, config: &Config, progress: &Progress, more: u64) 
         None => (end - more, progress.radius),
     };
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    let fits = if config.model.is_exact() { grid.require_steps(&config.model, from..end, radius) } else { Ok(()) };
+    let steps = from..end;
+    let fits = if !config.model.is_exact() {
+        Ok(())
+    } else if config.clouds.is_none() {
+        grid.require_steps(&config.model, steps, radius)
+    } else {
+        let grids = config.grids(&progress.lattices).into_iter().zip(&progress.lattices).enumerate();
+        grids.into_iter().try_for_each(|(c, (grid, of))| {
+            let fits = grid.require_steps(&config.model.of_cloud(c), steps.clone(), of.half_side);
+            fits.map_err(|error| error.of_cloud(c))
+        })
+    };
     let path = run.path().display();
     fits.map_err(|error| {
         Error::input(format!("{error}, in a run begun anew: `localmax run {path}/config.toml --out NEW`"))

@@ -1,6 +1,7 @@
 //! A scalar parameter over time: a number, an expression in the time t (the step's number in the
-//! discrete rules, step·dt in the flows), or a table with a value a step. Elementary functions come
-//! from `libm`, so a schedule has the same bits on every platform.
+//! discrete rules, step·dt in the flows), or a table with a value a step; or a constant for each of
+//! many clouds. Elementary functions come from `libm`, so a schedule has the same bits on every
+//! platform.
 
 mod expression;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::num;
 
 /// Largest number of values in a table.
 pub const LONGEST_TABLE: usize = 1_000_000;
@@ -28,6 +30,9 @@ pub enum Schedule {
     /// Value s during step s, the last value ever after ([`Schedule::covers`] tells where that is).
     /// At least one value; in a flow all stages of a step have one value.
     Table(Arc<[f64]>),
+    /// Value c at every step for cloud c of many ([`Schedule::of_cloud`]); by itself it is that of
+    /// cloud 0. At least one value.
+    Clouds(Arc<[f64]>),
 }
 
 impl Schedule {
@@ -48,6 +53,33 @@ impl Schedule {
         }
     }
 
+    /// Makes a parameter with a value a cloud.
+    ///
+    /// # Errors
+    /// No values, more than [`LONGEST_TABLE`], or a value that is not finite.
+    pub fn clouds(values: &[f64]) -> Result<Self> {
+        match Self::table(values).map_err(|_| values.iter().position(|v| !v.is_finite())) {
+            Ok(_) => Ok(Self::Clouds(values.into())),
+            Err(Some(c)) => Err(Error::input(format!("the value of cloud {c} is {}; it must be finite", values[c]))),
+            Err(None) => {
+                Err(Error::input(format!("{} values for clouds; from 1 to {LONGEST_TABLE} are read", values.len())))
+            }
+        }
+    }
+
+    /// The parameter of cloud c.
+    pub fn of_cloud(&self, c: usize) -> Self {
+        match self {
+            Self::Clouds(values) => Self::Constant(values[c.min(values.len() - 1)]),
+            other => other.clone(),
+        }
+    }
+
+    /// The values of the clouds, if there is one for each.
+    pub fn by_cloud(&self) -> Option<&[f64]> {
+        if let Self::Clouds(values) = self { Some(values) } else { None }
+    }
+
     /// Reads a number or an expression in t, such as `1/(t+1)`; an expression without t is a
     /// constant.
     ///
@@ -64,6 +96,7 @@ impl Schedule {
         match self {
             Self::Constant(value) => *value,
             Self::Expression(expression) => expression.at(t),
+            Self::Clouds(values) => values[0],
             Self::Table(values) => values[usize::try_from(step).map_or(values.len() - 1, |s| s.min(values.len() - 1))],
         }
     }
@@ -71,7 +104,7 @@ impl Schedule {
     /// The product of two schedules at every step and time; of two tables, as far as both reach.
     ///
     /// # Errors
-    /// The product of a table and an expression, which is neither.
+    /// The product of a table and an expression, which is neither, or of one with a value a cloud.
     pub fn times(&self, other: &Self) -> Result<Self> {
         match (self, other) {
             (Self::Constant(1.0), kept) | (kept, Self::Constant(1.0)) => Ok(kept.clone()),
@@ -80,6 +113,9 @@ impl Schedule {
             }
             (Self::Table(one), Self::Table(two)) => {
                 Self::table(&one.iter().zip(two.iter()).map(|(a, b)| a * b).collect::<Vec<_>>())
+            }
+            (Self::Clouds(_), _) | (_, Self::Clouds(_)) => {
+                Err(Error::input("values by cloud cannot be multiplied by another parameter; give the products"))
             }
             (Self::Table(_), _) | (_, Self::Table(_)) => {
                 Err(Error::input("a table and an expression cannot be multiplied; give both as tables"))
@@ -97,6 +133,7 @@ impl Schedule {
         let expression = match self {
             Self::Constant(value) => return Some(*value),
             Self::Table(values) => return values.last().copied(),
+            Self::Clouds(values) => return values.first().copied(),
             Self::Expression(expression) => expression,
         };
         let limit = expression.at(f64::INFINITY);
@@ -110,7 +147,7 @@ impl Schedule {
     /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         match self {
-            Self::Constant(_) => true,
+            Self::Constant(_) | Self::Clouds(_) => true,
             Self::Expression(_) => false,
             Self::Table(values) => values.len() == 1,
         }
@@ -165,6 +202,10 @@ impl fmt::Display for Schedule {
             Self::Constant(value) => write!(f, "{value:?}"),
             Self::Expression(expression) => f.write_str(expression.text()),
             Self::Table(values) => write!(f, "a table of {} values", values.len()),
+            Self::Clouds(values) => {
+                let (least, most) = num::range(values.iter().copied());
+                write!(f, "{least:?} to {most:?} by cloud")
+            }
         }
     }
 }

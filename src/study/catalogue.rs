@@ -13,7 +13,8 @@ use super::results::Results;
 use super::sizes::Sizes;
 use super::workbench::{At, Workbench};
 use super::{
-    artefacts, asymmetric, cells, census, consensus, lyapunov, phase, quiescent, rates, strip, sweep, vanishing,
+    artefacts, asymmetric, cells, census, consensus, diagram, lyapunov, phase, quiescent, rates, strip, sweep,
+    vanishing,
 };
 use crate::engine::Engines;
 use crate::error::{Error, Result};
@@ -30,6 +31,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry::of::<artefacts::Artefacts>(),
     Entry::of::<cells::Cells>(),
     Entry::of::<consensus::Consensus>(),
+    Entry::of::<diagram::Diagram>(),
     Entry::of::<phase::Phase>(),
     Entry::of::<census::Census>(),
     Entry::of::<sweep::Sweep>(),

@@ -53,6 +53,7 @@ mod claim;
 mod clouds;
 mod common;
 pub mod consensus;
+pub mod diagram;
 mod drawing;
 mod folder;
 pub mod lyapunov;

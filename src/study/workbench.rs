@@ -7,7 +7,7 @@ use super::results::{Series, write_frames};
 use super::sizes::Sizes;
 use crate::choice::Plan;
 use crate::engine::{self, Simulation, Until};
-use crate::engine::{Engine, Engines, Steps};
+use crate::engine::{Clouds, Engine, Engines, Steps};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::io::config::start::Start;
@@ -108,6 +108,36 @@ impl Workbench<'_> {
         self.take(self.engines, &run, model, first, due, look)
     }
 
+    /// Takes many clouds of one shape through `model`, side by side, as [`Workbench::simulate`] takes one. The
+    /// tokens that `look` sees are those of all, cloud after cloud.
+    ///
+    /// # Errors
+    /// As [`Workbench::simulate`].
+    pub fn simulate_clouds(
+        &mut self,
+        model: &Model,
+        clouds: Vec<Tokens>,
+        steps: u64,
+        due: impl Fn(u64) -> bool,
+        mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<u64> {
+        let Sizes { engine, precision, .. } = *self.sizes;
+        let (mut firsts, mut grids) = (Vec::new(), Vec::new());
+        for (c, cloud) in clouds.into_iter().enumerate() {
+            let model = model.of_cloud(c);
+            model.validate(cloud.d(), steps.min(1_000_000))?;
+            let (first, grid) = engine::first_state(&model, &cloud, precision)?;
+            if model.is_exact() {
+                grid.require_steps(&model, 0..steps, cloud.radius())?;
+            }
+            firsts.push(first);
+            grids.push(grid);
+        }
+        let first = Tokens::stacked(firsts)?;
+        let opened = Clouds::open(engine, Plan::Auto, model, &first, &grids, &[])?;
+        self.go(Box::new(opened), steps, model, (first, grids[0]), due, &mut look)
+    }
+
     /// Simulates the system of a config as [`Workbench::simulate`] does, with the config's tokens,
     /// steps, engine, plan and precision.
     ///
@@ -141,12 +171,23 @@ impl Workbench<'_> {
         due: impl Fn(u64) -> bool,
         mut look: impl FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<u64> {
-        let steps = run.steps;
         let opened = engines.open(run.plan, model, &first, grid)?;
         if opened.note.is_some() {
             *self.note = opened.note;
         }
-        let mut simulation = Simulation::from_state(model, grid, (first.n(), first.d()), opened.engine, 0);
+        self.go(opened.engine, run.steps, model, (first, grid), due, &mut look)
+    }
+
+    fn go(
+        &mut self,
+        engine: Box<dyn Engine>,
+        steps: u64,
+        model: &Model,
+        (first, grid): (Tokens, Grid),
+        due: impl Fn(u64) -> bool,
+        look: &mut dyn FnMut(&mut Look<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<u64> {
+        let mut simulation = Simulation::from_state(model, grid, (first.n(), first.d()), engine, 0);
         let start = self.at.done;
         let begun =
             Look { t: 0, tokens: &first, report: None, last: steps == 0, engine: simulation.engine(), model, grid };

@@ -64,6 +64,25 @@ pub struct RealCpu {
     share: Share,
     strips: Option<Strips>,
     effort: Option<Effort>,
+    /// The tools of small clouds, in either width.
+    kept: (Option<Tools<f32>>, Option<Tools<f64>>),
+}
+
+/// What a thread computes packets with. Small clouds keep them from step to step: to make them takes as long as a
+/// packet.
+struct Tools<W> {
+    worker: Worker<W>,
+    rows: Vec<u32>,
+    /// Means of the rows, and the values of one.
+    means: Vec<f64>,
+    values: Vec<f64>,
+}
+
+impl<W: Real> Tools<W> {
+    fn new(set: InstructionSet, n: usize, d: usize) -> Self {
+        let lanes = set.packet_rows(W::PRECISION);
+        Self { worker: Worker::new(set, n, d), rows: Vec::new(), means: vec![0.0; lanes * d], values: vec![0.0; d] }
+    }
 }
 
 impl fmt::Debug for RealCpu {
@@ -134,7 +153,7 @@ impl RealCpu {
         require_countable(tokens.n())?;
         let set = InstructionSet::choose(options.set)?;
         let (pool, share) = (Pool::start(options.threads)?, Share::of(ranks));
-        Ok(Self { tokens: tokens.clone(), set, pool, share, strips: None, effort: None })
+        Ok(Self { tokens: tokens.clone(), set, pool, share, strips: None, effort: None, kept: (None, None) })
     }
 
     /// The most bytes that n tokens in R^d take on this many threads: as stored, before and after a step; as scaled
@@ -152,14 +171,17 @@ impl RealCpu {
     /// those before the step.
     fn advance(&mut self, step: &Step) -> Result<StepReport> {
         let counters = Counters::default();
+        let (mut single, mut double) = std::mem::take(&mut self.kept);
         let next = || match self.tokens.precision() {
-            Precision::F32 => self.next::<f32>(step, &counters),
-            Precision::F64 => self.next::<f64>(step, &counters),
+            Precision::F32 => self.next::<f32>(step, &counters, &mut single),
+            Precision::F64 => self.next::<f64>(step, &counters, &mut double),
         };
         let rows = if self.is_alone(step) { 0 } else { usize::MAX };
-        let (next, strips) = self.share.install(&self.pool, rows, next)?;
+        let next = self.share.install(&self.pool, rows, next);
+        self.kept = (single, double);
+        let (next, strips) = next?;
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
-        let moved = (0..next.n()).filter(|&i| (0..next.d()).any(|k| next.get(i, k) != self.tokens.get(i, k))).count();
+        let moved = self.tokens.count_unlike(&next);
         self.tokens = next;
         let report = StepReport::new(step.t, moved as u64, strips.count.iter().copied(), 0);
         self.strips = Some(strips);
@@ -198,9 +220,14 @@ impl RealCpu {
     }
 
     /// X(t+1) before it is stored, and the strips of the first head at the first stage.
-    fn next<W: Real>(&self, step: &Step, counters: &Counters) -> Result<(Vec<f64>, Strips)> {
+    fn next<W: Real>(
+        &self,
+        step: &Step,
+        counters: &Counters,
+        kept: &mut Option<Tools<W>>,
+    ) -> Result<(Vec<f64>, Strips)> {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
-        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters)?;
+        let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters, kept)?;
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 k1.par_chunks_mut(d).with_min_len(FEW).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
@@ -211,7 +238,7 @@ impl RealCpu {
                     let stages = [(0.5, 2.0), (0.5, 2.0), (1.0, 1.0)];
                     let mut k = k1.clone();
                     for ((time, weight), stage) in stages.into_iter().zip(&step.stages[1..]) {
-                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), counters)?.0;
+                        k = self.directions::<W>(step, stage, &ahead(&x, time * dt, &k), counters, kept)?.0;
                         k1.iter_mut().zip(&k).for_each(|(sum, k)| *sum += weight * k);
                     }
                     for sum in &mut k1 {
@@ -257,18 +284,19 @@ impl RealCpu {
         stage: &Stage,
         x: &[f64],
         counters: &Counters,
+        kept: &mut Option<Tools<W>>,
     ) -> Result<(Vec<f64>, Strips)> {
         let turned = step.directions.then(|| directions_of(x, self.tokens.d()));
         let x = turned.as_deref().unwrap_or(x);
         if !self.may_omit(step, stage) {
-            return self.directions_in_order::<W>(step, stage, x, None, counters);
+            return self.directions_in_order::<W>(step, stage, x, None, counters, kept);
         }
         let d = self.tokens.d();
         let order = near::order(x, d);
         let mut rows = vec![0.0; x.len()];
         let row = |i: u32| i as usize * d..(i as usize + 1) * d;
         rows.par_chunks_mut(d).zip(&order).for_each(|(place, &i)| place.copy_from_slice(&x[row(i)]));
-        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), counters)?;
+        let (moved, seen) = self.directions_in_order::<W>(step, stage, &rows, Some(step.omit), counters, kept)?;
         let (mut all, mut strips) = (rows, seen.clone());
         for ((place, &i), moved) in order.iter().enumerate().zip(moved.chunks_exact(d)) {
             all[row(i)].copy_from_slice(moved);
@@ -287,6 +315,7 @@ impl RealCpu {
         x: &[f64],
         omit: Option<f64>,
         counters: &Counters,
+        kept: &mut Option<Tools<W>>,
     ) -> Result<(Vec<f64>, Strips)> {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
@@ -295,25 +324,20 @@ impl RealCpu {
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
         let mine = Counters::default();
-        let fewest = if self.is_alone(step) { usize::MAX } else { 1 };
-        let packets = all
-            .par_chunks_mut(lanes * d)
-            .zip(strips.argmax.par_chunks_mut(lanes))
-            .zip(strips.count.par_chunks_mut(lanes))
-            .enumerate();
-        packets.with_min_len(fewest).with_max_len(1).for_each_init(
-            || (Worker::new(self.set, cloud.n, d), vec![0.0; lanes * d], vec![0.0; d]),
-            |(worker, means, values), (packet, ((y, argmax), count))| {
+        let compute =
+            |tools: &mut Tools<W>, (packet, ((y, argmax), count)): (usize, ((&mut [f64], &mut [u32]), &mut [u32]))| {
+                let Tools { worker, rows, means, values } = tools;
                 if !self.share.has(packet) || self.share.interrupt.is_raised() {
                     return;
                 }
                 let first = (packet * lanes) as u32;
-                let rows: Vec<u32> = (first..first + count.len() as u32).collect();
+                rows.clear();
+                rows.extend(first..first + count.len() as u32);
                 for (h, head) in stage.heads.iter().enumerate() {
                     let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
                     let bias = step.bias;
                     let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
-                    let seen = worker.means(&cloud, &input, &rows, &mut means[..y.len()]);
+                    let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
                     for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                         if is_relative(&step.motion) && !step.exclusive {
                             add(mean, -1.0, cloud.row(i as usize));
@@ -346,9 +370,17 @@ impl RealCpu {
                 let (keys, boxes) = std::mem::take(&mut worker.effort);
                 mine.keys.fetch_add(keys, Ordering::Relaxed);
                 mine.boxes.fetch_add(boxes, Ordering::Relaxed);
-            },
-        );
+            };
         let Strips { argmax, count } = &mut strips;
+        if self.is_alone(step) {
+            let tools = kept.get_or_insert_with(|| Tools::new(self.set, cloud.n, d));
+            let rows = argmax.chunks_mut(lanes).zip(count.chunks_mut(lanes));
+            let packets = all.chunks_mut(lanes * d).zip(rows).map(|(y, (argmax, count))| ((y, argmax), count));
+            packets.enumerate().for_each(|packet| compute(tools, packet));
+        } else {
+            let rows = all.par_chunks_mut(lanes * d).zip(argmax.par_chunks_mut(lanes)).zip(count.par_chunks_mut(lanes));
+            rows.enumerate().with_max_len(1).for_each_init(|| Tools::new(self.set, cloud.n, d), compute);
+        }
         let counts = [mine.keys.into_inner(), mine.boxes.into_inner()];
         let [keys, boxes] = self.share.gather(false, counts, Rows { chunk: lanes, d, x: &mut all, argmax, count })?;
         counters.keys.fetch_add(keys, Ordering::Relaxed);

@@ -299,7 +299,8 @@ impl<W: Real> Worker<W> {
     /// Computes the queries of the rows, and resets everything else. Lanes past the last row repeat
     /// it.
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
-        self.rows = rows.to_vec();
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
         (self.scoring, self.mask) = (input.scoring, input.mask);
         self.slope = (input.bias > 0.0).then_some([0.0; LANES]);
         // Scores are scaled as the bias is, where that is larger.

@@ -22,6 +22,7 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ),
             ("n", "number of tokens", "300"),
             ("d", "dimension", "2"),
+            ("clouds", "number of clouds of this kind, or of an (m, n, d) file, in one run", "8"),
             ("scale", "unit of length of a generated cloud", "1.0"),
             ("clusters", "number of clusters of the cloud clusters", "5"),
             ("spread", "their standard deviation, in units of the scale", "0.05"),
@@ -89,7 +90,11 @@ pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
 pub(super) const PARAMETERS: [Key; 28] = [
-    ("alpha", "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step", "0.5"),
+    (
+        "alpha",
+        "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step or a cloud",
+        "0.5",
+    ),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
     ("scores", "inner, or distance: −|x_i − x_j|²/2; a gain of 1 is then allowed", "\"inner\""),
     ("delta", "width of the strip, as alpha is written", "\"1/(t+1)\""),

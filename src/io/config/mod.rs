@@ -11,11 +11,14 @@
 //! | `document` | TOML in which every value knows its line and column, or its option of the command line |
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
+//! | `clouds`, `count` | many clouds in one run, and their number |
 //! | `start` | the first state, and the choice of its precision |
 //! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
 //! | `write` | the resolved config as text |
 
+pub mod clouds;
+mod count;
 mod document;
 pub mod keys;
 mod model;
@@ -74,6 +77,8 @@ pub struct Config {
     pub seed: u64,
     /// The source of the initial tokens.
     pub tokens: TokenSource,
+    /// m, where the run is of m clouds ([`clouds`]).
+    pub clouds: Option<usize>,
     /// The system.
     pub model: Model,
     /// The table `[run]`.
@@ -86,11 +91,11 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
     /// An `.npy` file (absolute path), with the header that was read, and the blake3 of its bytes
-    /// if the config has it.
+    /// if the config has it. Its rows are those of all clouds.
     File(PathBuf, npy::Header, Option<blake3::Hash>),
     /// Given row by row.
     Rows(Tokens),
-    /// Drawn from the seed.
+    /// Drawn from the seed; each of many clouds from its own.
     Cloud(CloudSample),
 }
 
@@ -203,7 +208,7 @@ impl Config {
 
     fn resolve(document: &Section<'_>, name: &str, whose: &Whose) -> Result<Self> {
         let seed = document.or("seed", 0, |field| field.count(0))?;
-        let tokens = token_source(&document.table("tokens"), whose)?;
+        let (tokens, clouds) = token_source(&document.table("tokens"), whose)?;
         // A config in rows of numbers says nothing of their width; an array of a program does.
         let width = if let Whose::Given(given) = whose { given.precision() } else { tokens.precision() };
         let system = document.table("model");
@@ -213,17 +218,22 @@ impl Config {
         }
         let mut run = run_options(&document.table("run"), width, &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;
-        let output = output_options(&document.table("output"), tokens.n())?;
-        let config = Self { name: name.to_owned(), seed, tokens, model, run, output };
+        let output = output_options(&document.table("output"), tokens.rows(clouds))?;
+        let config = Self { name: name.to_owned(), seed, tokens, clouds, model, run, output };
         // A run that an earlier version began may have a shorter table.
         let tables = || if let Whose::Begun(_) = whose { Ok(()) } else { config.require_values(config.run.steps) };
         config.validate().and_then(|()| tables()).map_err(|e| model::rename(e, &system))?;
         Ok(config)
     }
 
-    /// n.
+    /// n, of one cloud.
     pub fn n(&self) -> usize {
-        self.tokens.n()
+        self.rows() / self.clouds.unwrap_or(1)
+    }
+
+    /// Number of tokens of all clouds.
+    pub fn rows(&self) -> usize {
+        self.tokens.rows(self.clouds)
     }
 
     /// d.
@@ -238,10 +248,14 @@ impl Config {
     /// Checks the model against the tokens' number and dimension, and its schedules a million steps ahead.
     ///
     /// # Errors
-    /// The errors of [`Model::validate`].
+    /// The errors of [`Model::validate`], of every cloud.
     pub fn validate(&self) -> Result<()> {
         self.model.validate_count(self.n())?;
-        self.model.validate(self.d(), self.run.steps.min(CHECKED_AHEAD))
+        self.model.validate_clouds(self.clouds)?;
+        self.model.of_cloud(0).validate(self.d(), self.run.steps.min(CHECKED_AHEAD))?;
+        // What changes in time is the same in all clouds.
+        let others = if self.model.is_by_cloud() { 1..self.clouds.unwrap_or(1) } else { 0..0 };
+        others.into_iter().try_for_each(|c| self.model.of_cloud(c).validate(self.d(), self.run.steps.min(1)))
     }
 
     /// Checks that every table has a value for each of the steps `0..steps`.
@@ -252,7 +266,8 @@ impl Config {
         self.model.schedules().iter().try_for_each(|(key, schedule)| schedule.covers(key, steps))
     }
 
-    /// Reads or draws the initial tokens, as they are before a lattice rounds them.
+    /// Reads or draws the initial tokens, of all clouds of a file and of the first that is drawn, as they are before a
+    /// lattice rounds them.
     ///
     /// # Errors
     /// A file whose shape has changed or that holds a coordinate that is not finite; more memory
@@ -260,7 +275,7 @@ impl Config {
     pub fn load_tokens(&self) -> Result<Tokens> {
         match &self.tokens {
             TokenSource::File(path, header, _) => {
-                let tokens = npy::read(path)?;
+                let tokens = if self.clouds.is_some() { npy::read_stacked(path)? } else { npy::read(path)? };
                 if (tokens.n(), tokens.d()) == (header.rows, header.columns) {
                     return Ok(tokens);
                 }
@@ -274,11 +289,12 @@ impl Config {
 }
 
 impl TokenSource {
-    fn n(&self) -> usize {
+    /// Number of tokens of all clouds.
+    fn rows(&self, clouds: Option<usize>) -> usize {
         match self {
             Self::File(_, header, _) => header.rows,
             Self::Rows(tokens) => tokens.n(),
-            Self::Cloud(cloud) => cloud.n,
+            Self::Cloud(cloud) => cloud.n.saturating_mul(clouds.unwrap_or(1)),
         }
     }
 
@@ -291,7 +307,7 @@ impl TokenSource {
     }
 }
 
-fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
+fn token_source(section: &Section<'_>, whose: &Whose) -> Result<(TokenSource, Option<usize>)> {
     if let Whose::Given(tokens) = whose {
         if let Some(entry) = section.first_option("keys") {
             let key = &entry.key;
@@ -303,24 +319,26 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
             let d = tokens.d();
             return Err(Error::input(format!("tokens in R^{d}; the largest dimension is {MAX_DIMENSION}")));
         }
-        return Ok(TokenSource::Rows(tokens.clone()));
+        return Ok((TokenSource::Rows(tokens.clone()), None));
     }
+    let clouds = count::clouds(section)?;
     let given = section.alternatives(&["file", "rows", "kind"])?;
     let field = given
         .ok_or_else(|| section.missing("kind", "give file = \"x0.npy\", or kind, n and d, or rows = [[...], ...]"))?;
     let (source, d) = match field.key {
         "file" => {
             let text = field.text("the path of an .npy file")?;
-            only(section, &field, &["file", "keys"])?;
+            only(section, &field, &["file", "clouds", "keys"])?;
             if let (Whose::Begun(_), OWN_ROWS) = (whose, text) {
                 let rows = npy::read(&field.file(text)?).map_err(|e| field.value.place.blame(e))?;
-                return Ok(TokenSource::Rows(rows));
+                return Ok((TokenSource::Rows(rows), clouds));
             }
             let (path, header) = if let Whose::Begun(Some(header)) = whose {
                 (field.path(text)?, header.clone())
             } else {
                 let path = field.file(text)?;
-                let header = npy::header(&path).map_err(|e| field.value.place.blame(e))?;
+                let header = npy::stacked_header(&path).map_err(|e| field.value.place.blame(e))?;
+                count::require(&field, &header, clouds)?;
                 (path, header)
             };
             let d = header.columns;
@@ -341,8 +359,8 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
         }
         _ => {
             let kind = field.parsed(Cloud::parse)?;
-            let keys = ["kind", "n", "d", "scale", "keys", "clusters", "spread"];
-            only(section, &field, &keys[..if kind == Cloud::Clusters { 7 } else { 5 }])?;
+            let keys = ["kind", "n", "d", "clouds", "scale", "keys", "clusters", "spread"];
+            only(section, &field, &keys[..if kind == Cloud::Clusters { 8 } else { 6 }])?;
             let cloud = CloudSample {
                 kind,
                 n: section.need("n", "the number of tokens")?.count(1)? as usize,
@@ -360,7 +378,8 @@ fn token_source(section: &Section<'_>, whose: &Whose) -> Result<TokenSource> {
         let field = section.get("d").filter(|_| field.key == "kind").unwrap_or(field);
         return Err(field.error(format!(": d = {d} exceeds the largest dimension, {MAX_DIMENSION}")));
     }
-    Ok(source)
+    count::require_countable(section, source.rows(clouds))?;
+    Ok((source, clouds))
 }
 
 /// Fixed keys, in the config or in a file.

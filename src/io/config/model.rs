@@ -269,6 +269,9 @@ fn require_constant(section: &Section<'_>, key: &str, factor: &Schedule) -> Resu
         Some(field) if !factor.is_constant() => {
             Err(field.error(format!(" has the factor {factor}, which changes in time; it must be constant")))
         }
+        Some(field) if factor.by_cloud().is_some() => {
+            Err(field.error(format!(" has the factor {factor}; it must be one number")))
+        }
         _ => Ok(()),
     }
 }

@@ -227,6 +227,10 @@ impl<'a> Field<'a> {
     pub(super) fn schedule(&self) -> Result<Schedule> {
         let forms = "a number or an expression in t, such as \"1/(t+1)\", or { table = \"file.csv\" }";
         match &self.value.item {
+            Item::Table(table) if table.entry("clouds").is_some() => {
+                let values = self.section(forms, &["clouds"])?.need("clouds", "a value a cloud")?.values()?;
+                Schedule::clouds(&values).map_err(|e| self.blame(e))
+            }
             Item::Text(text) => Schedule::parse(text).map_err(|e| self.blame(e)),
             Item::Integer(_) | Item::Float(_) => self.number().map(Schedule::Constant),
             _ => {
@@ -236,12 +240,16 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A list of numbers, one a step, or the file that holds them.
+    /// A table with a value a step.
     fn table(&self) -> Result<Schedule> {
+        Schedule::table(&self.values()?).map_err(|e| self.blame(e))
+    }
+
+    /// A list of numbers, or those of the file that holds them.
+    fn values(&self) -> Result<Vec<f64>> {
         let what = "a list of numbers, a .csv or a .npy";
         let Item::Text(text) = &self.value.item else {
-            let values = self.list(what)?.iter().map(Self::number).collect::<Result<Vec<_>>>()?;
-            return Schedule::table(&values).map_err(|e| self.blame(e));
+            return self.list(what)?.iter().map(Self::number).collect();
         };
         let path = self.file(text)?;
         let values = match path.extension().and_then(|e| e.to_str()) {
@@ -249,9 +257,7 @@ impl<'a> Field<'a> {
             Some("csv") => csv_column(&path),
             _ => return Err(self.error(format!(": {text:?} is neither a .csv nor a .npy file"))),
         };
-        let table =
-            |values: Vec<f64>| Schedule::table(&values).map_err(|e| Error::input(format!("{}: {e}", path.display())));
-        values.and_then(table).map_err(|e| self.value.place.blame(e))
+        values.map_err(|e| self.value.place.blame(e))
     }
 }
 

@@ -38,7 +38,8 @@ impl Config {
     /// No such engine, or more memory than there is.
     pub fn preflight(&self, note: Note<'_>) -> Result<()> {
         let run = &self.run;
-        let memory = engine::preflight(run.engine, run.plan, &self.model, self.n(), self.d(), run.precision)?;
+        let choice = engine::of_clouds(run.engine, self.clouds);
+        let memory = engine::preflight(choice, run.plan, &self.model, self.rows(), self.d(), run.precision)?;
         if let Some(memory) = memory {
             note(&memory);
         }
@@ -103,9 +104,10 @@ impl Config {
     /// for the tokens.
     ///
     /// # Errors
-    /// Those of [`Config::load_tokens`]; tokens that no lattice or geometry can hold; steps too
+    /// A run of many clouds ([`Config::starts`]). Those of [`Config::load_tokens`]; tokens that no lattice or geometry can hold; steps too
     /// small for the lattice.
     pub fn start(&mut self) -> Result<Start> {
+        self.require_one_cloud("what is asked for")?;
         let is_open = std::mem::take(&mut self.run.auto);
         let mut given = self.load_tokens()?;
         if !self.model.is_exact() {

@@ -107,11 +107,14 @@ struct Writer {
 
 impl Writer {
     fn of(config: &Config, rows_inline: usize) -> Self {
-        let Config { seed, tokens, model, run, output, .. } = config;
+        let Config { seed, tokens, clouds, model, run, output, .. } = config;
         let mut writer = Self { text: String::new(), files: Vec::new(), rows_inline };
         writer.line("seed", seed);
         writer.table("tokens");
         writer.tokens(tokens);
+        if let Some(m) = clouds {
+            writer.line("clouds", m);
+        }
         if let Some(keys) = &model.keys {
             writer.keys(keys);
         }
@@ -334,6 +337,10 @@ impl Writer {
                 format!("{{ table = {} }}", self.file(name, values.len(), 1, values))
             }
             Schedule::Table(values) => format!("{{ table = {values:?} }}"),
+            Schedule::Clouds(values) if values.len() > INLINE => {
+                format!("{{ clouds = {} }}", self.file(name, values.len(), 1, values))
+            }
+            Schedule::Clouds(values) => format!("{{ clouds = {values:?} }}"),
         }
     }
 

@@ -25,7 +25,9 @@ const KEYS: [&str; 3] = ["descr", "fortran_order", "shape"];
 /// The shape and layout of the array in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// n.
+    /// m of an array (m, n, d), clouds of n tokens each.
+    pub clouds: Option<usize>,
+    /// n, or m·n.
     pub rows: usize,
     /// d.
     pub columns: usize,
@@ -48,13 +50,19 @@ pub(super) fn encoded(dtype: &str, shape: &str) -> Vec<u8> {
 impl Header {
     /// The header that this program writes for n tokens in R^d: C order, little endian.
     pub fn new(n: usize, d: usize, precision: Precision) -> Self {
-        Self { rows: n, columns: d, precision, big_endian: false, fortran: false }
+        Self { clouds: None, rows: n, columns: d, precision, big_endian: false, fortran: false }
+    }
+
+    /// As [`Header::new`], of an array (m, n/m, d) where there are m clouds.
+    pub(super) fn stacked(clouds: Option<usize>, n: usize, d: usize, precision: Precision) -> Self {
+        Self { clouds, ..Self::new(n, d, precision) }
     }
 
     /// The bytes of a header in C order and little endian.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let (n, d, width) = (self.rows, self.columns, self.precision.bytes());
-        encoded(&format!("<f{width}"), &format!("({n}, {d}, )"))
+        let shape = self.clouds.map_or_else(|| format!("({n}, {d}, )"), |m| format!("({m}, {}, {d})", n / m));
+        encoded(&format!("<f{width}"), &shape)
     }
 
     /// The (n, d) array of floats that a layout is; an error says what it is instead.
@@ -72,7 +80,22 @@ impl Header {
             }
         };
         let [rows, columns] = layout.rectangle()?;
-        Ok(Self { rows, columns, precision, big_endian, fortran })
+        Ok(Self { clouds: None, rows, columns, precision, big_endian, fortran })
+    }
+
+    /// As [`Header::of`], or the (m, n, d) array of m clouds that a layout is.
+    pub(super) fn of_stacked(layout: &Layout) -> Result<Self, String> {
+        let [m, n, d] = layout.shape[..] else { return Self::of(layout) };
+        if m == 0 || n == 0 || d == 0 {
+            return Err(format!("an array of shape ({m}, {n}, {d}); m, n and d must be at least 1"));
+        }
+        if layout.fortran {
+            return Err(format!(
+                "an array of shape ({m}, {n}, {d}) in Fortran order; save numpy.ascontiguousarray of it"
+            ));
+        }
+        let flat = Layout { shape: vec![m * n, d], ..layout.clone() };
+        Self::of(&flat).map(|header| Self { clouds: Some(m), ..header })
     }
 }
 

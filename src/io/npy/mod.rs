@@ -1,4 +1,4 @@
-//! Arrays in the `.npy` format: (n, d), float32 or float64, either byte order, C or Fortran order.
+//! Arrays in the `.npy` format: (n, d), or (m, n, d) for m clouds, float32 or float64, either byte order, C or Fortran order.
 //! Written in C order, little endian, in the stored width.
 
 pub(super) mod header;
@@ -11,6 +11,14 @@ use header::{Layout, bad, fill, open};
 use super::atomic;
 use crate::error::Result;
 use crate::tokens::{Coordinates, Precision, Tokens};
+
+/// Reads and checks the header alone, of an array (n, d), or (m, n, d): m clouds.
+///
+/// # Errors
+/// As [`header`].
+pub fn stacked_header(path: &Path) -> Result<Header> {
+    open(path, Header::of_stacked).map(|(header, ..)| header)
+}
 
 /// Reads and checks the header alone.
 ///
@@ -25,7 +33,23 @@ pub fn header(path: &Path) -> Result<Header> {
 /// # Errors
 /// The errors of `header`; a coordinate that is not finite.
 pub fn read(path: &Path) -> Result<Tokens> {
-    let (header, coordinates) = array(path)?;
+    array(path, Header::of)
+}
+
+/// As [`read`], or the tokens of all clouds of an array (m, n, d), cloud after cloud.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_stacked(path: &Path) -> Result<Tokens> {
+    array(path, Header::of_stacked)
+}
+
+fn array(path: &Path, wanted: impl FnOnce(&Layout) -> Result<Header, String>) -> Result<Tokens> {
+    let (header, _, mut file) = open(path, wanted)?;
+    let coordinates = match header.precision {
+        Precision::F32 => Coordinates::F32(entries(path, &header, &mut file, f32::from_le_bytes)?),
+        Precision::F64 => Coordinates::F64(entries(path, &header, &mut file, f64::from_le_bytes)?),
+    };
     Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
 }
 
@@ -94,33 +118,33 @@ fn reserved<T>(path: &Path, shape: impl std::fmt::Display, count: usize) -> Resu
 /// # Errors
 /// A file that cannot be written.
 pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
-    let header = Header::new(tokens.n(), tokens.d(), tokens.precision());
+    write_stacked(path, tokens, None)
+}
+
+/// As [`write`], as an array (m, n, d) where the tokens are those of m clouds.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_stacked(path: &Path, tokens: &Tokens, clouds: Option<usize>) -> Result<blake3::Hash> {
+    let header = Header::stacked(clouds, tokens.n(), tokens.d(), tokens.precision());
     atomic::write_hashed(path, |file| {
         file.write_all(&header.bytes())?;
         tokens.coordinates().write_to(file)
     })
 }
 
-/// Writes an array of rank 1, int32, whole or not at all.
+/// Writes an array of rank 1, int32, whole or not at all; of shape (m, n) where it is of m clouds.
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write_labels(path: &Path, labels: &[usize]) -> Result<()> {
+pub fn write_labels(path: &Path, labels: &[usize], clouds: Option<usize>) -> Result<()> {
+    let count = labels.len();
+    let shape = clouds.map_or_else(|| format!("({count},)"), |m| format!("({m}, {})", count / m));
     let written = atomic::write_hashed(path, |file| {
-        file.write_all(&header::encoded("<i4", &format!("({},)", labels.len())))?;
+        file.write_all(&header::encoded("<i4", &shape))?;
         labels.iter().try_for_each(|&label| file.write_all(&(label as i32).to_le_bytes()))
     });
     written.map(drop)
-}
-
-/// Reads the header, and the entries row-major.
-fn array(path: &Path) -> Result<(Header, Coordinates)> {
-    let (header, _, mut file) = open(path, Header::of)?;
-    let coordinates = match header.precision {
-        Precision::F32 => Coordinates::F32(entries(path, &header, &mut file, f32::from_le_bytes)?),
-        Precision::F64 => Coordinates::F64(entries(path, &header, &mut file, f64::from_le_bytes)?),
-    };
-    Ok((header, coordinates))
 }
 
 /// Reads the entries row-major, whatever their order in the file; `convert` takes little-endian
