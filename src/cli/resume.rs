@@ -9,7 +9,7 @@ use super::run;
 use super::source::{count, named, time};
 use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
-use crate::engine::Lead;
+use crate::engine::{Lead, When};
 use crate::exact::Grid;
 use crate::run::among;
 use crate::run::opening::{self, Opening};
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 
     let is_new = checkpoint.is_none();
     let (mut start, engine) = if let Some(mut start) = checkpoint {
-        among::preflight(&ranks, &config, &mut output::note)?;
+        among::preflight(&ranks, &config, When::Open, &mut output::note)?;
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
         let engine = among::open_engine(&ranks, &config, &start.tokens, grid, &mut output::note)?;
         if start.progress.continue_with(engine.description())

@@ -3,11 +3,12 @@
 //! it has the others do too.
 
 use crate::choice::Plan;
-use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
-use crate::engine::held::{Shape, When};
+use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, OpenedCpu, RealCpu};
+use crate::engine::held::Shape;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::parted::PartedEngine;
 use crate::engine::plans::{cpu_plan, has_thin_strips, taken};
+use crate::engine::preflight::When;
 use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
@@ -49,7 +50,7 @@ impl Member {
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
         } else if shape.is_parted {
-            let dealt = Dealt::of(tokens, grid, ranks.as_ref());
+            let dealt = Dealt::of(tokens, ranks.as_ref())?;
             PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape))
                 .map(|engine| Self::Parted(Box::new(engine)))
         } else {
@@ -58,18 +59,24 @@ impl Member {
         agree(ranks.as_ref(), opened)
     }
 
-    /// The engine on a part of the tokens, all of which rank 0 alone has.
-    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
-        let &Outline { plan, grid, n, d, .. } = outline;
-        agree(ranks.as_ref(), cpu_plan(plan, model, d))?;
-        let shape = Shape::of(ranks.size(), plan, model, (n, d), grid.precision);
+    /// The engine on what was dealt out to each rank, which its lattice rounds.
+    fn hold(ranks: &Shared, plan: Plan, model: &Model, dealt: Dealt, grid: Grid) -> Result<Self> {
+        agree(ranks.as_ref(), cpu_plan(plan, model, dealt.d()))?;
+        let shape = Shape::of(ranks.size(), plan, model, (dealt.n(), dealt.d()), grid.precision);
         shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), &[])?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
-        let dealt = Dealt::from_first(tokens, (n, d), grid, ranks.as_ref())?;
         let opened = PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape));
         agree(ranks.as_ref(), opened.map(|engine| Self::Parted(Box::new(engine))))
+    }
+
+    /// The engine on a part of the tokens, all of which rank 0 alone has.
+    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
+        let &Outline { plan, grid, n, d, .. } = outline;
+        Shape::of(ranks.size(), plan, model, (n, d), grid.precision).require(ranks.as_ref(), When::Open)?;
+        let dealt = Dealt::from_first(tokens, (n, d), grid.precision, ranks.as_ref())?;
+        Self::hold(ranks, plan, model, dealt, grid)
     }
 
     fn engine(&mut self) -> &mut dyn Engine {
@@ -145,6 +152,11 @@ impl Outline {
         format!("{system} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
     }
 
+    /// The outline that some bytes are.
+    fn only(bytes: &[u8]) -> Option<Self> {
+        Self::split(bytes).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| outline)
+    }
+
     /// The outline at the beginning of some bytes, and what follows it.
     fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
@@ -161,10 +173,13 @@ impl Outline {
 #[derive(Debug, PartialEq)]
 enum Order {
     /// To see whether there is memory for a state.
-    Fit(Shape),
+    Fit(Shape, When),
     Open(Start),
     /// To open an engine on tokens that rank 0 then deals out.
     Deal(Outline),
+    /// To read or draw a stretch of a first state, and to open an engine on what is dealt out of it. Its grid has
+    /// no exponent yet.
+    Begin(Outline),
     /// Steps, by their t.
     Steps(Vec<u64>),
     /// The tokens, of ranks that hold a part of them each.
@@ -188,11 +203,13 @@ impl Order {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::End => vec![b'e'],
-            Self::Fit(shape) => [b"f", shape.line().as_bytes()].concat(),
+            Self::Fit(shape, When::Begin) => [b"f", shape.line().as_bytes()].concat(),
+            Self::Fit(shape, When::Open) => [b"g", shape.line().as_bytes()].concat(),
             Self::Tokens => vec![b't'],
             Self::Strips => vec![b'c'],
             Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
             Self::Deal(outline) => [b"d", outline.line().as_bytes()].concat(),
+            Self::Begin(outline) => [b"b", outline.line().as_bytes()].concat(),
             Self::Open(start) => {
                 let mut bytes = [b"o", Outline::of(start).line().as_bytes()].concat();
                 match start.tokens.coordinates() {
@@ -212,10 +229,10 @@ impl Order {
             (b's', t) => Some(Self::Steps(
                 t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
             )),
-            (b'f', shape) => std::str::from_utf8(shape).ok().and_then(Shape::parse).map(Self::Fit),
-            (b'd', start) => {
-                Outline::split(start).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| Self::Deal(outline))
-            }
+            (b'f', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Begin)),
+            (b'g', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Open)),
+            (b'd', start) => Outline::only(start).map(Self::Deal),
+            (b'b', start) => Outline::only(start).map(Self::Begin),
             (b'o', start) => {
                 let (Outline { system, plan, grid, n, d }, x) = Outline::split(start)?;
                 let coordinates = if grid.precision == Precision::F64 {
@@ -241,7 +258,7 @@ impl Lead {
         Self(ranks.clone())
     }
 
-    /// Checks that the ranks have memory for a run of n tokens in R^d, before there are any.
+    /// Checks that the ranks have memory for a run of n tokens in R^d beside those that there are.
     ///
     /// # Errors
     /// [`Error::Memory`], with the first rank that lacks it; a plan that the engine lacks.
@@ -251,11 +268,39 @@ impl Lead {
         model: &Model,
         (n, d): (usize, usize),
         precision: Precision,
+        when: When,
     ) -> Result<()> {
         cpu_plan(plan, model, d)?;
         let shape = Shape::of(ranks.size(), plan, model, (n, d), precision);
-        Order::Fit(shape).tell(ranks.as_ref())?;
-        shape.require(ranks.as_ref(), When::Begin)
+        if shape.is_parted {
+            OpenedCpu::require(n)?;
+        }
+        Order::Fit(shape, when).tell(ranks.as_ref())?;
+        shape.require(ranks.as_ref(), when)
+    }
+
+    /// Whether each rank holds a part of the tokens of such a run.
+    pub fn is_parted(ranks: &Shared, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> bool {
+        Shape::of(ranks.size(), plan, model, (n, d), precision).is_parted
+    }
+
+    /// Has the other ranks begin a run ([`Systems::part`]), which this one then does too, up to [`Lead::hold`]. The
+    /// exponent of the outline's grid says nothing.
+    ///
+    /// # Errors
+    /// A rank that cannot be reached.
+    pub fn begin(ranks: &Shared, outline: Outline) -> Result<()> {
+        Order::Begin(outline).tell(ranks.as_ref())
+    }
+
+    /// Opens an engine on what was dealt out to each rank. It takes steps of `model` alone, of which only their t is
+    /// told.
+    ///
+    /// # Errors
+    /// As [`on_ranks`].
+    pub fn hold(ranks: &Shared, plan: Plan, model: &Model, dealt: Dealt, grid: Grid) -> Result<Box<dyn Engine>> {
+        let engine = Member::hold(ranks, plan, model, dealt, grid)?;
+        Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
 
     /// Opens an engine on all ranks. It takes steps of `model` alone, of which only their t is told.
@@ -343,24 +388,47 @@ impl Engine for Leader {
     }
 }
 
-/// Does on a rank other than 0 what rank 0 asks for, until that ends. `model` is the system that a start
-/// names. A raised `interrupt` ends the run, as on rank 0.
+/// What a rank other than 0 knows of the systems that rank 0 names.
+pub trait Systems {
+    /// The system.
+    ///
+    /// # Errors
+    /// One that this rank does not know.
+    fn model(&self, outline: &Outline) -> Result<Model>;
+
+    /// The system, with what is dealt out to this rank of its first state, and the lattice of that: made by all ranks
+    /// together.
+    ///
+    /// # Errors
+    /// One that some rank does not know, or cannot begin; the same on all ranks.
+    fn part(&self, outline: &Outline, ranks: &dyn Ranks) -> Result<(Model, Dealt, Grid)> {
+        agree(ranks, Err(Error::input(format!("no first state of {} is known", outline.system))))
+    }
+}
+
+impl<F: Fn(&Outline) -> Result<Model>> Systems for F {
+    fn model(&self, outline: &Outline) -> Result<Model> {
+        self(outline)
+    }
+}
+
+/// Does on a rank other than 0 what rank 0 asks for, until that ends. A raised `interrupt` ends the run, as on rank 0.
 ///
 /// # Errors
 /// Another rank has ended, or cannot be reached. All other errors are those of rank 0, which tells them.
-pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) -> Result<Model>) -> Result<()> {
+pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> Result<()> {
     let mut held: Option<(Member, Steps)> = None;
     loop {
         match Order::hear(ranks.as_ref())? {
             Order::End => return Ok(()),
-            Order::Fit(shape) => {
-                if let Err(error @ Error::Device(_)) = shape.require(ranks.as_ref(), When::Begin) {
+            Order::Fit(shape, when) => {
+                if let Err(error @ Error::Device(_)) = shape.require(ranks.as_ref(), when) {
                     return Err(error);
                 }
             }
             Order::Open(start) => {
                 held = None; // before there is a second one
-                let Ok(model) = agree(ranks.as_ref(), model(&Outline::of(&start))) else { continue };
+                let Ok(model) = agree(ranks.as_ref(), systems.model(&Outline::of(&start))) else { continue };
                 let opened = Member::open(ranks, start.plan, &model, &start.tokens, start.grid);
                 let Ok(mut engine) = opened else { continue };
                 engine.engine().heed(interrupt);
@@ -368,10 +436,18 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) ->
             }
             Order::Deal(outline) => {
                 held = None;
-                let Ok(model) = agree(ranks.as_ref(), model(&outline)) else { continue };
+                let Ok(model) = agree(ranks.as_ref(), systems.model(&outline)) else { continue };
                 let Ok(mut engine) = Member::deal(ranks, &outline, &model, None) else { continue };
                 engine.engine().heed(interrupt);
                 held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
+            }
+            Order::Begin(outline) => {
+                held = None;
+                let Ok((model, dealt, grid)) = systems.part(&outline, ranks.as_ref()) else { continue };
+                let d = dealt.d();
+                let Ok(mut engine) = Member::hold(ranks, outline.plan, &model, dealt, grid) else { continue };
+                engine.engine().heed(interrupt);
+                held = Some((engine, Steps::new(&model, grid, d)));
             }
             Order::Steps(t) => {
                 let Some((engine, steps)) = &mut held else { return Err(Error::device("a step of no engine")) };
@@ -399,17 +475,21 @@ mod tests {
     /// An order read as another one would have ranks compute different things.
     #[test]
     fn orders_come_as_they_were_told() {
-        let of = |coordinates: Coordinates, precision| {
+        let start = |coordinates: Coordinates, precision| {
             let (system, grid) = ("a1f".into(), Grid { exponent: -3, precision });
-            Order::Open(Start { system, plan: Plan::Tree, grid, tokens: Tokens::from_flat(2, 3, coordinates).unwrap() })
+            Start { system, plan: Plan::Tree, grid, tokens: Tokens::from_flat(2, 3, coordinates).unwrap() }
         };
+        let of = |coordinates, precision| Order::Open(start(coordinates, precision));
+        let start_of = || start(Coordinates::F32(vec![0.0; 6]), Precision::F32);
         let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
         let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
         let model = Model::localmax(0.1).unwrap();
         for order in [
             Order::End,
-            Order::Fit(Shape::of(3, Plan::Opened, &model, (70_000, 4), Precision::F64)),
-            Order::Fit(Shape::of(2, Plan::Auto, &Model::softmax(2.0).unwrap(), (7, 4), Precision::F32)),
+            Order::Fit(Shape::of(3, Plan::Opened, &model, (70_000, 4), Precision::F64), When::Begin),
+            Order::Fit(Shape::of(2, Plan::Auto, &Model::softmax(2.0).unwrap(), (7, 4), Precision::F32), When::Open),
+            Order::Deal(Outline::of(&start_of())),
+            Order::Begin(Outline::of(&start_of())),
             Order::Tokens,
             Order::Strips,
             Order::Steps(vec![7, u64::MAX]),

@@ -39,7 +39,7 @@ use crate::cpu::exact::tree::search::keys::Marks;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::error::Result;
-use crate::exact::Step;
+use crate::exact::{Grid, Step};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Traffic};
@@ -75,9 +75,9 @@ pub(crate) struct Taken {
 
 impl<W: Width> Opened<W> {
     /// The state of a rank from what was dealt out to it.
-    pub(crate) fn new(dealt: Dealt, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
-        let Dealt { n, d, ids, x } = dealt;
-        let x = x.into_iter().map(<W::Int as Integer>::of).collect();
+    pub(crate) fn new(dealt: Dealt, grid: Grid, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
+        let Dealt { n, d, ids, x, .. } = dealt;
+        let x = grid.coordinates_as(&x, <W::Int as Integer>::of);
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
         own.sort_again(mask);
