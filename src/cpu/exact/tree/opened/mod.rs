@@ -39,7 +39,7 @@ use crate::cpu::exact::tree::search::keys::Marks;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::error::Result;
-use crate::exact::{Grid, Step};
+use crate::exact::{Grid, Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Traffic};
@@ -159,7 +159,7 @@ impl<W: Width> Opened<W> {
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
     ) -> Result<(Tally, Vec<u32>), Left> {
         let plan = &PreparedStep::new(step);
-        let (mut known, extras) = self.meet(interrupt, net)?;
+        let (mut known, extras) = self.meet(step, interrupt, net)?;
         let mut view = View::new(&self.own.tree, &known);
         self.remember(&known, &extras);
         self.own.cloud.largest = known.largest();
@@ -214,19 +214,20 @@ impl<W: Width> Opened<W> {
         self.own.tree.range(1).end as u32
     }
 
-    fn form(&self) -> Form {
+    fn form(&self, step: &Step) -> Form {
         Form {
             d: self.own.cloud.d,
             n: self.n,
             is_causal: self.mask == Mask::CAUSAL,
+            has_sums: !matches!(step.width, StripWidth::Constant(0) | StripWidth::Argmax),
             limit: 2 << W::PRECISION.state_bits(),
         }
     }
 
     /// Tells the other ranks where to begin. Returns their roots, and rows of the whole cloud: that of token 0,
     /// and those that are farthest in some direction.
-    fn meet(&self, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Met<W::Int>, Left> {
-        let (d, own, form) = (self.own.cloud.d, &self.own, self.form());
+    fn meet(&self, step: &Step, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Met<W::Int>, Left> {
+        let (d, own, form) = (self.own.cloud.d, &self.own, self.form(step));
         // Rows that see different keys begin with none.
         let directions = if net.size() == 1 || form.is_causal { Vec::new() } else { view::directions(d) };
         let farthest = view::farthest(&self.own, &directions);
@@ -263,11 +264,12 @@ impl<W: Width> Opened<W> {
 
     /// Opens boxes for all.
     fn open(&self, known: &mut Known<W::Int>, needed: &[usize], net: &mut Net<'_>) -> Result<()> {
-        let (own, form, me) = (&self.own_keys(), self.form(), net.rank());
+        let (own, form, me) = (&self.own_keys(), known.form(), net.rank());
         let mut told = Writer::default();
-        for (rank, node) in needed.iter().map(|&id| known.owner(id)) {
+        for &id in needed {
+            let (rank, node) = known.owner(id);
             if rank == me {
-                form.tell_below(own, node, &[], &mut told);
+                form.tell_below(own, &known.above(id), node, &[], &mut told);
             }
         }
         let all = net.gather(&told.into_bytes())?;
