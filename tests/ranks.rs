@@ -185,6 +185,11 @@ fn parts_have_the_bits_of_one_process() {
         half.advance(40).expect("steps");
         half.tokens().expect("tokens")
     };
+    let late_by = |model: &Model, d| {
+        let mut half = on_cpu_of(model, &cloud(Cloud::Gaussian, 3000, d, F32));
+        half.advance(15).expect("steps");
+        half.tokens().expect("tokens")
+    };
     let twice = {
         let one = cloud(Cloud::Gaussian, 700, 3, F32).to_f64();
         Tokens::from_flat(2100, 3, one.iter().chain(&one).chain(&one).copied().collect::<Vec<f64>>()).unwrap()
@@ -199,7 +204,16 @@ fn parts_have_the_bits_of_one_process() {
         ("a-norm", mixed(0.5, StripForm::ANorm, 8), cloud(Cloud::Gaussian, 1003, 8, F32)),
         ("hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Gaussian, 3000, 3, F32)),
         ("tied hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Ties, 2003, 2, F64)),
+        // By a table of directions, as long as few tokens can be a maximum; and by boxes without sums.
+        ("hardmax", Model::hardmax(), cloud(Cloud::Gaussian, 20_000, 3, F32)),
+        ("mixed hardmax", Model::hardmax().matrix(matrix(2)).unwrap(), cloud(Cloud::Ball, 9000, 2, F64)),
+        ("hardmax on a sphere", Model::hardmax(), cloud(Cloud::Sphere, 9000, 3, F32)),
+        ("late hardmax", Model::hardmax(), late_by(&Model::hardmax(), 3)),
+        ("hardmax", Model::hardmax(), cloud(Cloud::Gaussian, 3000, 4, F64)),
+        ("tied hardmax", Model::hardmax(), cloud(Cloud::Ties, 2003, 4, F32)),
+        ("tied hardmax", Model::hardmax(), cloud(Cloud::Ties, 2003, 1, F32)),
         ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 531, 40, F32)),
+        ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 9000, 3, F32)),
         ("tied frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Ties, 2003, 3, F32)),
         ("causal", score(0.3).causal(), cloud(Cloud::Gaussian, 1003, 3, F32)),
         ("tied causal", score(0.3).causal(), cloud(Cloud::Ties, 1003, 3, F64)),

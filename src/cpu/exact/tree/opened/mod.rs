@@ -11,6 +11,8 @@
 //! 3. A row whose threshold cuts so many boxes that it is cheaper to ask is answered by all ranks with the count
 //!    and the sum of its strip ([`answer`]).
 //!
+//! A step whose strips have no width needs none of that in the plane and in space ([`thin`]).
+//!
 //! A box is decided by the bounds of [`super::search`], with its margin, and counts and sums are integers: what
 //! ranks find does not depend on how many they are, nor on what is opened.
 
@@ -22,10 +24,12 @@ mod extras;
 mod known;
 mod net;
 mod round;
+mod thin;
 mod view;
 
 use rayon::prelude::*;
 
+use crate::cpu::exact::direction;
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
@@ -60,6 +64,8 @@ pub(crate) struct Opened<W: Width> {
     mask: Mask,
     /// The boxes of the own tree that were opened in the last step, and looked below.
     warm: Vec<u32>,
+    /// Whether a table of directions has served every step so far that has no widths.
+    has_table: bool,
 }
 
 /// The counts of a step, over all ranks.
@@ -80,8 +86,7 @@ impl<W: Width> Opened<W> {
         let x = grid.coordinates_as(&x, <W::Int as Integer>::of);
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
-        own.sort_again(mask);
-        Self { n, ids, own, mask, warm: Vec::new() }
+        Self { n, ids, own, mask, warm: Vec::new(), has_table: true }
     }
 
     /// The number of all tokens, and their dimension.
@@ -109,9 +114,26 @@ impl<W: Width> Opened<W> {
 
     /// Takes a step, whole or not at all, on all ranks.
     pub(crate) fn step(&mut self, step: &Step, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Taken, Left> {
+        if self.has_table && direction::serves(step) {
+            let mut next = std::mem::take(&mut self.own.next);
+            let (mut argmax, mut count) = (std::mem::take(&mut self.own.argmax), std::mem::take(&mut self.own.count));
+            let tally = self.take_thin(step, interrupt, net, (&mut next, &mut argmax, &mut count));
+            (self.own.next, self.own.argmax, self.own.count) = (next, argmax, count);
+            if let Some(tally) = tally? {
+                let taken = self.total(step.t, &tally, interrupt, net)?;
+                std::mem::swap(&mut self.own.cloud.x, &mut self.own.next);
+                self.own.is_fitted = false;
+                self.own.schedule.note_step();
+                return Ok(taken);
+            }
+            self.has_table = false;
+        }
         self.own.prepare(step);
         if self.is_crowded() {
             self.own.sort_again(self.mask);
+        }
+        if !self.own.is_fitted {
+            self.own.refit();
         }
         let keys = self.own.cloud.n;
         let mut next = std::mem::take(&mut self.own.next);
