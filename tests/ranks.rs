@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use localmax::choice::Plan;
-use localmax::engine::{Engine, Lead, Outline, Start, Steps, first_state, follow, on_cpu, on_ranks};
+use localmax::engine::{Engine, Lead, Outline, Steps, first_state, follow, on_cpu, on_ranks};
 use localmax::error::{Error, Result};
 use localmax::exact::Grid;
 use localmax::init::{Cloud, CloudSample};
@@ -482,12 +482,14 @@ fn a_first_state_in_stretches_is_that_of_one_process() {
 fn what_fails_on_one_rank_ends_all() {
     let tokens = cloud(Cloud::Gaussian, 300, 3, Precision::F32);
     let system = System::new("score", localmax(0.1, StripForm::Score), &tokens, 4);
-    let start = || Start { system: "s".into(), plan: Plan::Brute, grid: system.grid, tokens: system.tokens.clone() };
+    let outline = Outline::of("s".into(), Plan::Brute, system.grid, &system.tokens);
     // A config that one rank cannot read.
     let ends = on_all(4, |ranks| {
         if ranks.rank() == 0 {
             let _lead = Lead::of(&ranks);
-            return Lead::open(&ranks, start(), &system.model).map(drop).map_err(|error| error.to_string());
+            return Lead::open(&ranks, &outline, &system.tokens, &system.model)
+                .map(drop)
+                .map_err(|error| error.to_string());
         }
         let fails = ranks.rank() == 2;
         let model =

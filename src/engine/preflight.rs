@@ -11,9 +11,6 @@ use crate::model::Model;
 use crate::threads;
 use crate::tokens::{Precision, Tokens};
 
-/// Bytes below which a run is let go without a look at the machine's memory.
-const FEW: u64 = 1 << 24;
-
 /// When bytes are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -120,14 +117,10 @@ impl Shape {
         Ok(need)
     }
 
-    /// Checks that this machine has this many bytes; a few are not asked for, which costs more than
-    /// the steps of a small cloud.
+    /// Checks that this machine has this many bytes.
     fn require(self, needed: u64) -> Result<()> {
-        if needed < FEW {
-            return Ok(());
-        }
-        match machine::available_memory() {
-            Some(available) if needed > available => Err(Error::Memory {
+        match machine::lacking(needed) {
+            Some(available) => Err(Error::Memory {
                 what: format!("a run of {} tokens in R^{}", self.n, self.d),
                 needed,
                 available,
@@ -136,7 +129,7 @@ impl Shape {
                     Precision::F64 => "take fewer tokens or precision f32".into(),
                 },
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

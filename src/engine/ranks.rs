@@ -2,10 +2,13 @@
 //! rows and holds them all. Rank 0 leads: it is an engine like any other to a run, and what it is asked for
 //! it has the others do too.
 
+use std::borrow::Cow;
+
 use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, OpenedCpu, RealCpu};
 use crate::engine::held::Shape;
 use crate::engine::interface::{Engine, Rounding};
+use crate::engine::orders::{Order, Outline};
 use crate::engine::parted::PartedEngine;
 use crate::engine::plans::{cpu_plan, has_thin_strips, taken};
 use crate::engine::preflight::When;
@@ -16,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::{Precision, Tokens};
 
 /// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
@@ -113,142 +116,6 @@ fn common_set(ranks: &dyn Ranks, tokens: &[u8]) -> Result<InstructionSet> {
     })
 }
 
-/// The state that ranks open an engine on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// What names the system, the same on all ranks.
-    pub system: String,
-    /// The plan.
-    pub plan: Plan,
-    /// The lattice of an exact rule.
-    pub grid: Grid,
-    /// The tokens.
-    pub tokens: Tokens,
-}
-
-/// What a rank hears of such a state before it has tokens of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
-    /// What names the system.
-    pub system: String,
-    /// The plan.
-    pub plan: Plan,
-    /// The lattice of an exact rule; in every rule the precision of the tokens.
-    pub grid: Grid,
-    /// The number of tokens.
-    pub n: usize,
-    /// Their dimension.
-    pub d: usize,
-}
-
-impl Outline {
-    fn of(start: &Start) -> Self {
-        let Start { system, plan, grid, tokens } = start;
-        Self { system: system.clone(), plan: *plan, grid: *grid, n: tokens.n(), d: tokens.d() }
-    }
-
-    fn line(&self) -> String {
-        let Self { system, plan, grid, n, d } = self;
-        format!("{system} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
-    }
-
-    /// The outline that some bytes are.
-    fn only(bytes: &[u8]) -> Option<Self> {
-        Self::split(bytes).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| outline)
-    }
-
-    /// The outline at the beginning of some bytes, and what follows it.
-    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let mut words = std::str::from_utf8(&bytes[..end]).ok()?.split(' ');
-        let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
-        let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
-        let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
-        let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some((Self { system, plan, grid, n, d }, &bytes[end + 1..]))
-    }
-}
-
-/// What rank 0 has the others do.
-#[derive(Debug, PartialEq)]
-enum Order {
-    /// To see whether there is memory for a state.
-    Fit(Shape, When),
-    Open(Start),
-    /// To open an engine on tokens that rank 0 then deals out.
-    Deal(Outline),
-    /// To read or draw a stretch of a first state, and to open an engine on what is dealt out of it. Its grid has
-    /// no exponent yet.
-    Begin(Outline),
-    /// Steps, by their t.
-    Steps(Vec<u64>),
-    /// The tokens, of ranks that hold a part of them each.
-    Tokens,
-    /// Argmax and strip size of every token, of such ranks.
-    Strips,
-    End,
-}
-
-impl Order {
-    fn tell(&self, ranks: &dyn Ranks) -> Result<()> {
-        ranks.all_gather(&self.bytes()).map(drop)
-    }
-
-    fn hear(ranks: &dyn Ranks) -> Result<Self> {
-        let other =
-            || Error::device("the ranks of this run are at different places; start the same program on all of them");
-        Self::of(ranks.all_gather(&[])?.of(0)).ok_or_else(other)
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        match self {
-            Self::End => vec![b'e'],
-            Self::Fit(shape, When::Begin) => [b"f", shape.line().as_bytes()].concat(),
-            Self::Fit(shape, When::Open) => [b"g", shape.line().as_bytes()].concat(),
-            Self::Tokens => vec![b't'],
-            Self::Strips => vec![b'c'],
-            Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
-            Self::Deal(outline) => [b"d", outline.line().as_bytes()].concat(),
-            Self::Begin(outline) => [b"b", outline.line().as_bytes()].concat(),
-            Self::Open(start) => {
-                let mut bytes = [b"o", Outline::of(start).line().as_bytes()].concat();
-                match start.tokens.coordinates() {
-                    Coordinates::F32(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
-                    Coordinates::F64(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
-                }
-                bytes
-            }
-        }
-    }
-
-    fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first()? {
-            (b'e', []) => Some(Self::End),
-            (b't', []) => Some(Self::Tokens),
-            (b'c', []) => Some(Self::Strips),
-            (b's', t) => Some(Self::Steps(
-                t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
-            )),
-            (b'f', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Begin)),
-            (b'g', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Open)),
-            (b'd', start) => Outline::only(start).map(Self::Deal),
-            (b'b', start) => Outline::only(start).map(Self::Begin),
-            (b'o', start) => {
-                let (Outline { system, plan, grid, n, d }, x) = Outline::split(start)?;
-                let coordinates = if grid.precision == Precision::F64 {
-                    let of = |x: &[u8]| x.try_into().ok().map(f64::from_ne_bytes);
-                    Coordinates::F64(x.chunks(8).map(of).collect::<Option<_>>()?)
-                } else {
-                    let of = |x: &[u8]| x.try_into().ok().map(f32::from_ne_bytes);
-                    Coordinates::F32(x.chunks(4).map(of).collect::<Option<_>>()?)
-                };
-                Some(Self::Open(Start { system, plan, grid, tokens: Tokens::from_flat(n, d, coordinates).ok()? }))
-            }
-            _ => None,
-        }
-    }
-}
-
 /// Rank 0, whose end, however it comes, is that of the others.
 pub struct Lead(Shared);
 
@@ -307,22 +174,16 @@ impl Lead {
     ///
     /// # Errors
     /// As [`on_ranks`]; a rank that does not know the system.
-    pub fn open(ranks: &Shared, start: Start, model: &Model) -> Result<Box<dyn Engine>> {
-        let (outline, all) = (Outline::of(&start), ranks.as_ref());
-        let shape = (outline.n, outline.d);
-        let engine = if Shape::of(all.size(), outline.plan, model, shape, outline.grid.precision).is_parted {
-            let order = Order::Deal(outline);
-            order.tell(all)?;
+    pub fn open(ranks: &Shared, outline: &Outline, tokens: &Tokens, model: &Model) -> Result<Box<dyn Engine>> {
+        let (all, &Outline { plan, grid, n, d, .. }) = (ranks.as_ref(), outline);
+        let engine = if Self::is_parted(ranks, plan, model, (n, d), grid.precision) {
+            Order::Deal(outline.clone()).tell(all)?;
             agree(all, Ok(()))?;
-            Member::deal(ranks, &Outline::of(&start), model, Some(&start.tokens))?
+            Member::deal(ranks, outline, model, Some(tokens))?
         } else {
-            let order = Order::Open(start);
-            order.tell(all)?;
+            Order::Open(outline.clone(), Cow::Borrowed(tokens)).tell(all)?;
             agree(all, Ok(()))?;
-            let Order::Open(Start { plan, grid, tokens, .. }) = order else {
-                return Err(Error::device("no engine was asked for"));
-            };
-            Member::open(ranks, plan, model, &tokens, grid)?
+            Member::open(ranks, plan, model, tokens, grid)?
         };
         Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
@@ -426,13 +287,12 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> 
                     return Err(error);
                 }
             }
-            Order::Open(start) => {
+            Order::Open(outline, tokens) => {
                 held = None; // before there is a second one
-                let Ok(model) = agree(ranks.as_ref(), systems.model(&Outline::of(&start))) else { continue };
-                let opened = Member::open(ranks, start.plan, &model, &start.tokens, start.grid);
-                let Ok(mut engine) = opened else { continue };
+                let Ok(model) = agree(ranks.as_ref(), systems.model(&outline)) else { continue };
+                let Ok(mut engine) = Member::open(ranks, outline.plan, &model, &tokens, outline.grid) else { continue };
                 engine.engine().heed(interrupt);
-                held = Some((engine, Steps::new(&model, start.grid, start.tokens.d())));
+                held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
             }
             Order::Deal(outline) => {
                 held = None;
@@ -464,43 +324,6 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> 
                 Some((Member::Parted(engine), _)) => drop(engine.strips()),
                 _ => return Err(Error::device("the strips of no engine")),
             },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An order read as another one would have ranks compute different things.
-    #[test]
-    fn orders_come_as_they_were_told() {
-        let start = |coordinates: Coordinates, precision| {
-            let (system, grid) = ("a1f".into(), Grid { exponent: -3, precision });
-            Start { system, plan: Plan::Tree, grid, tokens: Tokens::from_flat(2, 3, coordinates).unwrap() }
-        };
-        let of = |coordinates, precision| Order::Open(start(coordinates, precision));
-        let start_of = || start(Coordinates::F32(vec![0.0; 6]), Precision::F32);
-        let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
-        let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
-        let model = Model::localmax(0.1).unwrap();
-        for order in [
-            Order::End,
-            Order::Fit(Shape::of(3, Plan::Opened, &model, (70_000, 4), Precision::F64), When::Begin),
-            Order::Fit(Shape::of(2, Plan::Auto, &Model::softmax(2.0).unwrap(), (7, 4), Precision::F32), When::Open),
-            Order::Deal(Outline::of(&start_of())),
-            Order::Begin(Outline::of(&start_of())),
-            Order::Tokens,
-            Order::Strips,
-            Order::Steps(vec![7, u64::MAX]),
-            Order::Steps(vec![]),
-            wide,
-            single,
-        ] {
-            assert_eq!(Order::of(&order.bytes()).unwrap(), order);
-        }
-        for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"oa tree f32 0 2 3\n1234"] {
-            assert!(Order::of(bytes).is_none());
         }
     }
 }

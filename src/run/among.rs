@@ -3,7 +3,7 @@
 
 use crate::choice::EngineChoice;
 use crate::cpu::Dealt;
-use crate::engine::{self, Engine, Lead, Outline, Start, Systems, When};
+use crate::engine::{self, Engine, Lead, Outline, Systems, When};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
@@ -64,8 +64,8 @@ pub fn open_engine(
         return config.open_engine(tokens, grid, note);
     }
     let config = self::config(ranks, config)?;
-    let start = Start { system: system(&config), plan: config.run.plan, grid, tokens: tokens.clone() };
-    Lead::open(ranks, start, &config.model)
+    let outline = Outline::of(system(&config), config.run.plan, grid, tokens);
+    Lead::open(ranks, &outline, tokens, &config.model)
 }
 
 /// The first state of a run of which each rank holds a part, and the engine on it.
