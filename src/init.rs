@@ -17,6 +17,8 @@
 //! | `grid` | point i of an integer lattice around 0, times s |
 //! | `ties` | uniform in {−2, −1, 0, 1, 2}^d, times s: equal scores and coincident tokens |
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::choice::named;
@@ -142,6 +144,15 @@ impl CloudSample {
     /// A parameter outside its domain; a scale below the precision's normal numbers; more memory
     /// than there is.
     pub fn tokens(&self, seed: u64, precision: Precision) -> Result<Tokens> {
+        let coordinates = self.rows(seed, precision, 0..self.n)?;
+        Tokens::from_flat(self.n, self.d, coordinates)
+    }
+
+    /// Draws some of the tokens: their coordinates, row-major.
+    ///
+    /// # Errors
+    /// As [`CloudSample::tokens`].
+    pub fn rows(&self, seed: u64, precision: Precision, rows: Range<usize>) -> Result<Coordinates> {
         self.validate()?;
         let least = match precision {
             Precision::F32 => f64::from(f32::MIN_POSITIVE),
@@ -151,27 +162,35 @@ impl CloudSample {
             let (scale, least, name) = (num::short(self.scale), num::short(least), precision.name());
             return Err(Error::input(format!("tokens.scale is {scale}; in {name} it must be at least {least}")));
         }
+        let first = rows.start;
         let coordinates = match precision {
-            Precision::F32 => Coordinates::F32(self.fill(seed, |x| x as f32)?),
-            Precision::F64 => Coordinates::F64(self.fill(seed, |x| x)?),
+            Precision::F32 => Coordinates::F32(self.fill(seed, rows, |x| x as f32)?),
+            Precision::F64 => Coordinates::F64(self.fill(seed, rows, |x| x)?),
         };
-        Tokens::from_flat(self.n, self.d, coordinates)
+        coordinates.require_finite(first, self.d)?;
+        Ok(coordinates)
     }
 
-    /// Every coordinate, row-major, tokens in parallel.
-    fn fill<T: Copy + Default + Send>(&self, seed: u64, narrow: impl Fn(f64) -> T + Sync) -> Result<Vec<T>> {
-        let length = self.n * self.d;
+    /// Every coordinate of some tokens, row-major, tokens in parallel.
+    fn fill<T: Copy + Default + Send>(
+        &self,
+        seed: u64,
+        rows: Range<usize>,
+        narrow: impl Fn(f64) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let length = rows.len() * self.d;
         let mut all: Vec<T> = Vec::new();
         all.try_reserve_exact(length).map_err(|_| {
             let bytes = length * size_of::<T>();
-            Error::input(format!("tokens of shape ({}, {}) need {bytes} bytes, more than there is", self.n, self.d))
+            let shape = (rows.len(), self.d);
+            Error::input(format!("tokens of shape {shape:?} need {bytes} bytes, more than there is"))
         })?;
         all.resize(length, T::default());
         let side = side(self.n as u64, self.d);
         all.par_chunks_mut(self.d).enumerate().for_each_init(
             || vec![0.0; self.d],
             |row, (i, out)| {
-                self.token(seed, i as u64, side, row);
+                self.token(seed, (rows.start + i) as u64, side, row);
                 for (to, from) in out.iter_mut().zip(row.iter()) {
                     *to = narrow(self.scale * from);
                 }

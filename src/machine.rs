@@ -13,6 +13,15 @@ pub fn available_memory() -> Option<u64> {
     Some(left_to_process(&limits, &status).fold(free, u64::min))
 }
 
+/// Bytes below which a machine's memory is not looked at.
+const FEW: u64 = 1 << 24;
+
+/// The bytes that a new allocation can still take, if they are fewer than `needed`; a few are not asked for, which costs
+/// more than the steps of a small cloud.
+pub fn lacking(needed: u64) -> Option<u64> {
+    if needed < FEW { None } else { available_memory().filter(|&available| needed > available) }
+}
+
 /// Bytes that this process and those beside it in its control group can still take together: as
 /// [`available_memory`], without the limits of one process.
 pub fn shared_memory() -> Option<u64> {
@@ -86,6 +95,13 @@ pub fn threads() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is asked for beyond all memory lacks some; what costs nothing is never looked for.
+    #[test]
+    fn only_much_can_lack_memory() {
+        assert_eq!(lacking(FEW - 1), None);
+        assert_eq!(lacking(u64::MAX).is_some(), available_memory().is_some());
+    }
 
     /// A container's or a job's limit is what ends a process there, whatever its host has free.
     #[test]

@@ -51,6 +51,57 @@ impl From<Vec<f64>> for Coordinates {
 }
 
 impl Coordinates {
+    /// The number of coordinates.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(all) => all.len(),
+            Self::F64(all) => all.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stored width.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::F32(_) => Precision::F32,
+            Self::F64(_) => Precision::F64,
+        }
+    }
+
+    /// A coordinate, widened.
+    pub fn get(&self, at: usize) -> f64 {
+        match self {
+            Self::F32(all) => f64::from(all[at]),
+            Self::F64(all) => all[at],
+        }
+    }
+
+    /// The largest magnitude; 0 of none.
+    pub fn largest_magnitude(&self) -> f64 {
+        match self {
+            Self::F32(all) => f64::from(all.iter().fold(0.0f32, |m, x| m.max(x.abs()))),
+            Self::F64(all) => all.iter().fold(0.0f64, |m, x| m.max(x.abs())),
+        }
+    }
+
+    /// Checks the coordinates of tokens in R^d from token `first` on.
+    ///
+    /// # Errors
+    /// The first that is not finite, by its token.
+    pub(crate) fn require_finite(&self, first: usize, d: usize) -> Result<()> {
+        let bad = match self {
+            Self::F32(all) => not_finite(all, f32::is_finite),
+            Self::F64(all) => not_finite(all, f64::is_finite),
+        };
+        let Some(at) = bad else { return Ok(()) };
+        let (i, k, x) = (first + at / d, at % d, self.get(at));
+        Err(Error::input(format!("token {i} coordinate {k} is {x}; every coordinate must be finite")))
+    }
+
     /// Writes the coordinates row-major as little-endian bytes.
     ///
     /// # Errors
@@ -136,22 +187,12 @@ impl Tokens {
         if n == 0 || d == 0 {
             return Err(Error::input(format!("tokens of shape ({n}, {d}): n and d must be at least 1")));
         }
-        let (length, bad) = match &coordinates {
-            Coordinates::F32(v) => (v.len(), not_finite(v, f32::is_finite)),
-            Coordinates::F64(v) => (v.len(), not_finite(v, f64::is_finite)),
-        };
+        let length = coordinates.len();
         if Some(length) != n.checked_mul(d) {
             return Err(Error::input(format!("tokens of shape ({n}, {d}) need {n}·{d} coordinates, got {length}")));
         }
-        let tokens = Self { n, d, coordinates };
-        if let Some(at) = bad {
-            let (i, k) = (at / d, at % d);
-            return Err(Error::input(format!(
-                "token {i} coordinate {k} is {}; every coordinate must be finite",
-                tokens.get(i, k)
-            )));
-        }
-        Ok(tokens)
+        coordinates.require_finite(0, d)?;
+        Ok(Self { n, d, coordinates })
     }
 
     /// Tokens from their rows, stored as f64.
@@ -228,10 +269,7 @@ impl Tokens {
 
     /// Stored width.
     pub fn precision(&self) -> Precision {
-        match self.coordinates {
-            Coordinates::F32(_) => Precision::F32,
-            Coordinates::F64(_) => Precision::F64,
-        }
+        self.coordinates.precision()
     }
 
     /// The coordinates, row-major.
@@ -244,12 +282,18 @@ impl Tokens {
         self.coordinates
     }
 
+    /// The coordinates of some tokens, row-major.
+    pub fn stretch(&self, rows: std::ops::Range<usize>) -> Coordinates {
+        let within = rows.start * self.d..rows.end * self.d;
+        match &self.coordinates {
+            Coordinates::F32(all) => Coordinates::F32(all[within].to_vec()),
+            Coordinates::F64(all) => Coordinates::F64(all[within].to_vec()),
+        }
+    }
+
     /// Coordinate k of token i.
     pub fn get(&self, i: usize, k: usize) -> f64 {
-        match &self.coordinates {
-            Coordinates::F32(v) => f64::from(v[i * self.d + k]),
-            Coordinates::F64(v) => v[i * self.d + k],
-        }
+        self.coordinates.get(i * self.d + k)
     }
 
     /// Token i, widened to f64.
@@ -293,10 +337,7 @@ impl Tokens {
 
     /// The largest magnitude of a coordinate, R.
     pub fn largest_magnitude(&self) -> f64 {
-        match &self.coordinates {
-            Coordinates::F32(v) => f64::from(v.iter().fold(0.0f32, |m, x| m.max(x.abs()))),
-            Coordinates::F64(v) => v.iter().fold(0.0f64, |m, x| m.max(x.abs())),
-        }
+        self.coordinates.largest_magnitude()
     }
 
     /// blake3 of n, d, the width and the coordinates as little-endian bytes: one line that two

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
+
+mod waiting;
+
+use waiting::wait_for;
 
 /// `mpirun -n SIZE localmax ARGUMENTS`, also as root and on few cores.
 fn mpirun(size: usize, arguments: &[&str], path: &Path) -> Output {
@@ -69,6 +72,27 @@ fn an_error_is_said_once_and_ends_all() {
     assert!(said.contains("no-such.toml: there is no such file"), "{said}");
 }
 
+/// Ranks share the CPU engine: one that took a card alone would compute the run R times.
+#[test]
+fn cards_under_ranks_are_refused_in_one_line() {
+    let path = tempfile::tempdir().unwrap();
+    for (command, place) in [("run", "--out"), ("resume", "--no-plot")] {
+        let mut arguments = vec![command, "--engine", "gpu"];
+        if command == "run" {
+            arguments.extend(["--set", "tokens.n=50", "--no-plot"]);
+        } else {
+            let whole = ["run", "--engine", "cpu", "--set", "tokens.n=50", "--steps", "3", "--no-plot", "--out"];
+            assert!(mpirun(2, &whole, &path.path().join("r")).status.success());
+            arguments.extend(["--steps", "2"]);
+        }
+        arguments.push(place);
+        let ended = mpirun(2, &arguments, &path.path().join("r"));
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{command}: {said}");
+        assert!(said.contains("is \"gpu\", and 2 ranks share the rows of the cpu engine alone"), "{command}: {said}");
+    }
+}
+
 /// A machine too small is found before tokens are drawn, by all ranks together, and said once.
 #[test]
 fn a_rank_without_memory_is_named() {
@@ -79,18 +103,6 @@ fn a_rank_without_memory_is_named() {
     assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
     assert!(said.contains("error: rank 0: its part of a run of 4000000000 tokens in R^3 needs "), "{said}");
     assert!(!path.path().join("r").exists());
-}
-
-/// What `look` finds in the end. Nothing here takes as long as it is given.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < Duration::from_mins(2), "still waiting for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The processes that mpirun has started and that are ranks by now.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use localmax::choice::Plan;
-use localmax::engine::{Engine, Lead, Outline, Start, Steps, first_state, follow, on_cpu, on_ranks};
+use localmax::engine::{Engine, Lead, Outline, Steps, first_state, follow, on_cpu, on_ranks};
 use localmax::error::{Error, Result};
 use localmax::exact::Grid;
 use localmax::init::{Cloud, CloudSample};
@@ -185,6 +185,11 @@ fn parts_have_the_bits_of_one_process() {
         half.advance(40).expect("steps");
         half.tokens().expect("tokens")
     };
+    let late_by = |model: &Model, d| {
+        let mut half = on_cpu_of(model, &cloud(Cloud::Gaussian, 3000, d, F32));
+        half.advance(15).expect("steps");
+        half.tokens().expect("tokens")
+    };
     let twice = {
         let one = cloud(Cloud::Gaussian, 700, 3, F32).to_f64();
         Tokens::from_flat(2100, 3, one.iter().chain(&one).chain(&one).copied().collect::<Vec<f64>>()).unwrap()
@@ -199,7 +204,16 @@ fn parts_have_the_bits_of_one_process() {
         ("a-norm", mixed(0.5, StripForm::ANorm, 8), cloud(Cloud::Gaussian, 1003, 8, F32)),
         ("hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Gaussian, 3000, 3, F32)),
         ("tied hardmax", Model::hardmax().alpha(1.0).unwrap(), cloud(Cloud::Ties, 2003, 2, F64)),
+        // By a table of directions, as long as few tokens can be a maximum; and by boxes without sums.
+        ("hardmax", Model::hardmax(), cloud(Cloud::Gaussian, 20_000, 3, F32)),
+        ("mixed hardmax", Model::hardmax().matrix(matrix(2)).unwrap(), cloud(Cloud::Ball, 9000, 2, F64)),
+        ("hardmax on a sphere", Model::hardmax(), cloud(Cloud::Sphere, 9000, 3, F32)),
+        ("late hardmax", Model::hardmax(), late_by(&Model::hardmax(), 3)),
+        ("hardmax", Model::hardmax(), cloud(Cloud::Gaussian, 3000, 4, F64)),
+        ("tied hardmax", Model::hardmax(), cloud(Cloud::Ties, 2003, 4, F32)),
+        ("tied hardmax", Model::hardmax(), cloud(Cloud::Ties, 2003, 1, F32)),
         ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 531, 40, F32)),
+        ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 9000, 3, F32)),
         ("tied frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Ties, 2003, 3, F32)),
         ("causal", score(0.3).causal(), cloud(Cloud::Gaussian, 1003, 3, F32)),
         ("tied causal", score(0.3).causal(), cloud(Cloud::Ties, 1003, 3, F64)),
@@ -386,22 +400,101 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     }
 }
 
+/// The first state of a run on some ranks: its tokens, its config and what is said of them.
+fn first(size: usize, config: &Config) -> Result<(Tokens, i32, Precision, Option<String>, Vec<String>)> {
+    let mut ends = on_all(size, |ranks| {
+        let mut config = config.clone();
+        if ranks.rank() > 0 {
+            among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone()))?;
+            return Ok(None);
+        }
+        let (_lead, mut notes) = (Lead::of(&ranks), Vec::new());
+        let note = |text: &str| notes.push(text.to_owned());
+        let Opening { start, why, .. } = opening::open_among(&ranks, &mut config, Options::default(), note)?;
+        let exponent = start.progress.grid_exponent;
+        assert_eq!(start.progress.radius, start.tokens.largest_magnitude());
+        Ok(Some((start.tokens, exponent, config.run.precision, why, notes)))
+    });
+    ends.swap_remove(0).map(|first| first.expect("rank 0 has it"))
+}
+
+/// Ranks that each read or draw a stretch of the tokens must come to the lattice, the precision and the words of one
+/// process: a run that takes f64 on a cluster and f32 on a desk is another run.
+#[test]
+fn a_first_state_in_stretches_is_that_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, tokens: &Tokens, is_columns: bool| {
+        let path = folder.path().join(name);
+        let (n, d) = (tokens.n(), tokens.d());
+        let head = format!(
+            "{{'descr': '>f8', 'fortran_order': {}, 'shape': ({n}, {d}), }}",
+            ["False", "True"][usize::from(is_columns)]
+        );
+        let head = format!("{head:117}\n");
+        let at = |at: usize| if is_columns { tokens.get(at % n, at / n) } else { tokens.get(at / d, at % d) };
+        let body = (0..n * d).flat_map(|place| at(place).to_be_bytes());
+        let start = b"\x93NUMPY\x01\x00".iter().copied().chain((head.len() as u16).to_le_bytes()).chain(head.bytes());
+        fs::write(&path, start.chain(body).collect::<Vec<u8>>()).unwrap();
+        format!("tokens={{file={:?}}}", path.display().to_string())
+    };
+    let wide = cloud(Cloud::Gaussian, 2003, 3, Precision::F64);
+    let mut far: Vec<f64> =
+        cloud(Cloud::Ties, 3000, 2, Precision::F64).to_f64().iter().map(|x| 1.0 + x * 1e-9).collect();
+    far[7] = 1e6;
+    let far = |scale: f64| {
+        let mut far = far.clone();
+        far[7] *= scale;
+        Tokens::from_flat(3000, 2, far).unwrap()
+    };
+    let kind = |kind: &str, n: usize, more: &str| format!("tokens={{kind={kind:?}, n={n}, d=3{more}}}");
+    let (mut wider, mut said) = (0, 0);
+    for tokens in [
+        kind("normal", 70_000, ""),
+        kind("ties", 5000, ""),
+        kind("clusters", 5000, ", spread=1e-8"),
+        kind("clusters", 5000, ", spread=0.0"),
+        kind("grid", 5000, ""),
+        file("rows.npy", &wide, false),
+        file("columns.npy", &wide, true),
+        file("merged.npy", &far(1.0), true),
+        file("lost.npy", &far(1e9), false),
+        "tokens={rows=[[1.0, 2.0], [3.0, 4.0], [1e-9, 0.0]]}".to_owned(),
+    ] {
+        let changes = [tokens.as_str(), "run.plan=opened", "run.engine=cpu"].map(|text| Override::set(text).unwrap());
+        let config = Config::preset("default", &changes).expect("a config");
+        let one = first(1, &config);
+        for size in [2, 3, 7] {
+            match (&one, first(size, &config)) {
+                (Ok(one), Ok(found)) => assert_eq!(&found, one, "{tokens} on {size} ranks"),
+                (Err(one), Err(found)) => assert_eq!(found.to_string(), one.to_string(), "{tokens} on {size} ranks"),
+                (one, found) => panic!("{tokens} on {size} ranks: {one:?}, {found:?}"),
+            }
+        }
+        if let Ok((_, _, _, why, notes)) = one {
+            (wider, said) = (wider + usize::from(why.is_some()), said + notes.len());
+        }
+    }
+    assert!(wider >= 2 && said >= 1, "{wider} in f64, {said} with a note");
+}
+
 /// An error on one rank must be told by rank 0 and end all: a job that hangs costs a night.
 #[test]
 fn what_fails_on_one_rank_ends_all() {
     let tokens = cloud(Cloud::Gaussian, 300, 3, Precision::F32);
     let system = System::new("score", localmax(0.1, StripForm::Score), &tokens, 4);
-    let start = || Start { system: "s".into(), plan: Plan::Brute, grid: system.grid, tokens: system.tokens.clone() };
+    let outline = Outline::of("s".into(), Plan::Brute, system.grid, &system.tokens);
     // A config that one rank cannot read.
     let ends = on_all(4, |ranks| {
         if ranks.rank() == 0 {
             let _lead = Lead::of(&ranks);
-            return Lead::open(&ranks, start(), &system.model).map(drop).map_err(|error| error.to_string());
+            return Lead::open(&ranks, &outline, &system.tokens, &system.model)
+                .map(drop)
+                .map_err(|error| error.to_string());
         }
         let fails = ranks.rank() == 2;
         let model =
             |_: &Outline| if fails { Err(Error::input("there is no such file")) } else { Ok(system.model.clone()) };
-        follow(&ranks, &Interrupt::default(), model).map_err(|error| error.to_string())
+        follow(&ranks, &Interrupt::default(), &model).map_err(|error| error.to_string())
     });
     assert_eq!(ends, [Err("rank 2: there is no such file".into()), Ok(()), Ok(()), Ok(())]);
     // Other tokens than rank 0's.

@@ -51,7 +51,7 @@ pub(crate) fn batch<'py>(
     let ends = watched(py, &interrupt, look, || {
         let pool = Pool::start(threads)?;
         all.iter_mut().for_each(on_the_cpu);
-        all.first().map_or(Ok(()), |config| config.preflight(&mut |_| {}))?;
+        all.first().map_or(Ok(()), |config| config.preflight(localmax::engine::When::Begin, &mut |_| {}))?;
         let one = |(index, config): (usize, config::Config)| {
             let end = take(config, stop, &interrupt).map_err(|error| arrays::of_cloud(index, error));
             done.fetch_add(1, Ordering::Relaxed);

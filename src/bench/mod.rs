@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::choice::{self, EngineChoice};
 use crate::clock::Instant;
 use crate::cpu;
-use crate::engine::{self, Engine, Step, Steps};
+use crate::engine::{self, Engine, Step, Steps, When};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 #[cfg(feature = "gpu")]
@@ -319,7 +319,7 @@ fn cases(plan: &Plan) -> Result<Vec<Case<'_>>> {
         for &(n, d) in &sizes {
             let model = model(rule, d, plan.delta)?;
             model.validate(d, 1)?;
-            engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision)?;
+            engine::preflight(EngineChoice::Cpu, choice::Plan::Brute, &model, n, d, plan.precision, When::Begin)?;
             cases.push(Case { rule, model, n, d, kind: plan.kind, given: plan.given.as_ref(), clouds: Vec::new() });
         }
     }

@@ -9,7 +9,7 @@ use super::run;
 use super::source::{count, named, time};
 use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
-use crate::engine::Lead;
+use crate::engine::{Lead, When};
 use crate::run::among;
 use crate::run::opening::{self, Opening};
 use crate::run::record;
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let is_new = checkpoint.is_none();
     let (mut start, engine) = if let Some(mut start) = checkpoint {
-        among::preflight(&ranks, &config, &mut output::note)?;
+        among::preflight(&ranks, &config, When::Open, &mut output::note)?;
         let engine = opening::reopen(&ranks, &config, &start, &mut output::note)?;
         if start.progress.continue_with(engine.description())
             && let [.., before, now] = &start.progress.segments[..]

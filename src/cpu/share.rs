@@ -186,4 +186,4 @@ macro_rules! word {
     )*};
 }
 
-word!(i32 i64 u32 u64 f64);
+word!(i32 i64 u32 u64 f32 f64);

@@ -1,10 +1,10 @@
 //! What each of several ranks holds, and whether their machines have it.
 
 use crate::choice::Plan;
-use crate::cpu::ExactCpu;
+use crate::cpu::{ExactCpu, OpenedCpu};
 use crate::engine::forecast::{Talk, Width};
 use crate::engine::plans::taken;
-use crate::engine::preflight::cpu_engine;
+use crate::engine::preflight::{When, cpu_engine};
 use crate::error::{Error, Result};
 use crate::machine;
 use crate::model::{Model, Scoring};
@@ -43,15 +43,6 @@ pub fn rank_memory((n, d): (usize, usize), size: usize, threads: usize, is_parte
     [0, 1].map(|rank| shape.bytes(rank, threads, When::Begin))
 }
 
-/// When bytes are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
-    /// Before there are tokens.
-    Begin,
-    /// Where rank 0, or every rank, has the tokens.
-    Open,
-}
-
 impl Shape {
     pub(super) fn of(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> Self {
         let is_exact = model.is_exact();
@@ -59,7 +50,7 @@ impl Shape {
         let is_parted = may_part
             && match plan {
                 Plan::Opened => true,
-                Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED,
+                Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED && OpenedCpu::require(n).is_ok(),
                 _ => false,
             };
         Self { n, d, precision, plan: taken(plan, model), size, is_parted, is_exact, may_part }
@@ -99,13 +90,11 @@ impl Shape {
         // Those of the last row that was written, and those of the next.
         let written = if rank == 0 { self.tokens().saturating_mul(2) } else { 0 };
         if self.is_parted {
-            // They are in the first's place.
-            let begun = if rank == 0 && when == When::Begin { self.tokens() } else { 0 };
             // Told in f32.
             let heard = Talk::opened((self.n, self.d), self.size, 1, Width::Wide).bytes;
             let heard = (heard * self.precision.bytes() as u64 / 4).min(self.row() * self.n as u64);
             let part = ExactCpu::memory_of_part((self.n, self.size), self.d, self.precision, threads, heard);
-            return written.saturating_add(begun).saturating_add(part);
+            return written.saturating_add(part);
         }
         // The tokens come to the others as bytes; so they leave rank 0, and then MPI's own copy.
         let begun = match when {

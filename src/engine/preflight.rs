@@ -11,10 +11,16 @@ use crate::model::Model;
 use crate::threads;
 use crate::tokens::{Precision, Tokens};
 
-/// Bytes below which a run is let go without a look at the machine's memory.
-const FEW: u64 = 1 << 24;
+/// When bytes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before there are tokens.
+    Begin,
+    /// Where this process, rank 0 or every rank has the tokens.
+    Open,
+}
 
-/// Tokens that do not exist yet.
+/// Tokens by their number and dimension.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     n: usize,
@@ -22,7 +28,7 @@ struct Shape {
     precision: Precision,
 }
 
-/// Checks that opening will find the engine, and memory for n tokens in R^d, in the
+/// Checks that opening will find the engine, and memory for n tokens in R^d beside those that there are, in the
 /// order in which it looks. Which adapters they are, why, and the memory on each, where some are taken.
 ///
 /// # Errors
@@ -35,21 +41,24 @@ pub fn preflight(
     n: usize,
     d: usize,
     precision: Precision,
+    when: When,
 ) -> Result<Option<String>> {
     // An engine holds fixed keys like tokens.
     let shape = Shape { n: n.saturating_add(model.mask.fixed as usize), d, precision };
+    let read = if when == When::Begin { shape.read() } else { 0 };
+    let on_gpus = |adapters: &[Adapter]| shape.on_gpus(adapters, plan, model, read).map(Some);
     match choice {
         EngineChoice::Reference => {
             reference_plan(plan)?;
-            shape.require(shape.read().saturating_add(shape.tokens(16)))?;
+            shape.require(shape.tokens(16).saturating_add(read))?;
             Ok(None)
         }
-        EngineChoice::Cpu => shape.on_cpu(plan, model),
-        EngineChoice::Gpu => shape.on_gpus(&Adapter::choose_together(Wanted::Any)?, plan, model).map(Some),
+        EngineChoice::Cpu => shape.on_cpu(plan, model, read),
+        EngineChoice::Gpu => on_gpus(&Adapter::choose_together(Wanted::Any)?),
         EngineChoice::Auto => match Adapter::choose_together(Wanted::Hardware) {
-            Ok(adapters) => shape.on_gpus(&adapters, plan, model).map(Some).or_else(|_| shape.on_cpu(plan, model)),
+            Ok(adapters) => on_gpus(&adapters).or_else(|_| shape.on_cpu(plan, model, read)),
             Err(error) if Adapter::is_named() => Err(error),
-            Err(_) => shape.on_cpu(plan, model),
+            Err(_) => shape.on_cpu(plan, model, read),
         },
     }
 }
@@ -97,26 +106,22 @@ impl Shape {
         cpu_engine(model.is_exact(), plan, (self.n, self.d), self.precision, threads::count())
     }
 
-    fn on_cpu(self, plan: Plan, model: &Model) -> Result<Option<String>> {
+    fn on_cpu(self, plan: Plan, model: &Model, read: u64) -> Result<Option<String>> {
         cpu_plan(plan, model, self.d)?;
-        self.require(self.read().saturating_add(self.engine(plan, model)))?;
+        self.require(self.engine(plan, model).saturating_add(read))?;
         Ok(None)
     }
 
-    fn on_gpus(self, adapters: &[Adapter], plan: Plan, model: &Model) -> Result<String> {
+    fn on_gpus(self, adapters: &[Adapter], plan: Plan, model: &Model, read: u64) -> Result<String> {
         let need = gpu::need(adapters, plan, model, (self.n, self.d), self.precision)?;
-        self.require(self.read())?;
+        self.require(read)?;
         Ok(need)
     }
 
-    /// Checks that this machine has this many bytes; a few are not asked for, which costs more than
-    /// the steps of a small cloud.
+    /// Checks that this machine has this many bytes.
     fn require(self, needed: u64) -> Result<()> {
-        if needed < FEW {
-            return Ok(());
-        }
-        match machine::available_memory() {
-            Some(available) if needed > available => Err(Error::Memory {
+        match machine::lacking(needed) {
+            Some(available) => Err(Error::Memory {
                 what: format!("a run of {} tokens in R^{}", self.n, self.d),
                 needed,
                 available,
@@ -125,7 +130,7 @@ impl Shape {
                     Precision::F64 => "take fewer tokens or precision f32".into(),
                 },
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

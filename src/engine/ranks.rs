@@ -2,12 +2,16 @@
 //! rows and holds them all. Rank 0 leads: it is an engine like any other to a run, and what it is asked for
 //! it has the others do too.
 
+use std::borrow::Cow;
+
 use crate::choice::Plan;
-use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, RealCpu};
-use crate::engine::held::{Shape, When};
+use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, OpenedCpu, RealCpu};
+use crate::engine::held::Shape;
 use crate::engine::interface::{Engine, Rounding};
+use crate::engine::orders::{Order, Outline};
 use crate::engine::parted::PartedEngine;
 use crate::engine::plans::{cpu_plan, has_thin_strips, taken};
+use crate::engine::preflight::When;
 use crate::engine::step::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
@@ -15,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::{Precision, Tokens};
 
 /// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
@@ -61,7 +65,7 @@ impl Member {
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
         } else if shape.is_parted {
-            let dealt = Dealt::of(tokens, grid, ranks.as_ref());
+            let dealt = Dealt::of(tokens, ranks.as_ref())?;
             PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape))
                 .map(|engine| Self::Parted(Box::new(engine)))
         } else {
@@ -70,18 +74,24 @@ impl Member {
         agree(ranks.as_ref(), opened)
     }
 
-    /// The engine on a part of the tokens, all of which rank 0 alone has.
-    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
-        let &Outline { plan, grid, n, d, .. } = outline;
-        agree(ranks.as_ref(), cpu_plan(plan, model, d))?;
-        let shape = Shape::of(ranks.size(), plan, model, (n, d), grid.precision);
+    /// The engine on what was dealt out to each rank, which its lattice rounds.
+    fn hold(ranks: &Shared, plan: Plan, model: &Model, dealt: Dealt, grid: Grid) -> Result<Self> {
+        agree(ranks.as_ref(), cpu_plan(plan, model, dealt.d()))?;
+        let shape = Shape::of(ranks.size(), plan, model, (dealt.n(), dealt.d()), grid.precision);
         shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), &[])?);
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
-        let dealt = Dealt::from_first(tokens, (n, d), grid, ranks.as_ref())?;
         let opened = PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape));
         agree(ranks.as_ref(), opened.map(|engine| Self::Parted(Box::new(engine))))
+    }
+
+    /// The engine on a part of the tokens, all of which rank 0 alone has.
+    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
+        let &Outline { plan, grid, n, d, .. } = outline;
+        Shape::of(ranks.size(), plan, model, (n, d), grid.precision).require(ranks.as_ref(), When::Open)?;
+        let dealt = Dealt::from_first(tokens, (n, d), grid.precision, ranks.as_ref())?;
+        Self::hold(ranks, plan, model, dealt, grid)
     }
 
     fn engine(&mut self) -> &mut dyn Engine {
@@ -118,132 +128,6 @@ fn common_set(ranks: &dyn Ranks, tokens: &[u8]) -> Result<InstructionSet> {
     })
 }
 
-/// The state that ranks open an engine on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// What names the system, the same on all ranks.
-    pub system: String,
-    /// The plan.
-    pub plan: Plan,
-    /// The lattice of an exact rule.
-    pub grid: Grid,
-    /// The tokens.
-    pub tokens: Tokens,
-}
-
-/// What a rank hears of such a state before it has tokens of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
-    /// What names the system.
-    pub system: String,
-    /// The plan.
-    pub plan: Plan,
-    /// The lattice of an exact rule; in every rule the precision of the tokens.
-    pub grid: Grid,
-    /// The number of tokens.
-    pub n: usize,
-    /// Their dimension.
-    pub d: usize,
-}
-
-impl Outline {
-    fn of(start: &Start) -> Self {
-        let Start { system, plan, grid, tokens } = start;
-        Self { system: system.clone(), plan: *plan, grid: *grid, n: tokens.n(), d: tokens.d() }
-    }
-
-    fn line(&self) -> String {
-        let Self { system, plan, grid, n, d } = self;
-        format!("{system} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
-    }
-
-    /// The outline at the beginning of some bytes, and what follows it.
-    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let mut words = std::str::from_utf8(&bytes[..end]).ok()?.split(' ');
-        let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
-        let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
-        let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
-        let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some((Self { system, plan, grid, n, d }, &bytes[end + 1..]))
-    }
-}
-
-/// What rank 0 has the others do.
-#[derive(Debug, PartialEq)]
-enum Order {
-    /// To see whether there is memory for a state.
-    Fit(Shape),
-    Open(Start),
-    /// To open an engine on tokens that rank 0 then deals out.
-    Deal(Outline),
-    /// Steps, by their t.
-    Steps(Vec<u64>),
-    /// The tokens, of ranks that hold a part of them each.
-    Tokens,
-    /// Argmax and strip size of every token, of such ranks.
-    Strips,
-    End,
-}
-
-impl Order {
-    fn tell(&self, ranks: &dyn Ranks) -> Result<()> {
-        ranks.all_gather(&self.bytes()).map(drop)
-    }
-
-    fn hear(ranks: &dyn Ranks) -> Result<Self> {
-        let other =
-            || Error::device("the ranks of this run are at different places; start the same program on all of them");
-        Self::of(ranks.all_gather(&[])?.of(0)).ok_or_else(other)
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        match self {
-            Self::End => vec![b'e'],
-            Self::Fit(shape) => [b"f", shape.line().as_bytes()].concat(),
-            Self::Tokens => vec![b't'],
-            Self::Strips => vec![b'c'],
-            Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
-            Self::Deal(outline) => [b"d", outline.line().as_bytes()].concat(),
-            Self::Open(start) => {
-                let mut bytes = [b"o", Outline::of(start).line().as_bytes()].concat();
-                match start.tokens.coordinates() {
-                    Coordinates::F32(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
-                    Coordinates::F64(x) => bytes.extend(x.iter().flat_map(|x| x.to_ne_bytes())),
-                }
-                bytes
-            }
-        }
-    }
-
-    fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first()? {
-            (b'e', []) => Some(Self::End),
-            (b't', []) => Some(Self::Tokens),
-            (b'c', []) => Some(Self::Strips),
-            (b's', t) => Some(Self::Steps(
-                t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
-            )),
-            (b'f', shape) => std::str::from_utf8(shape).ok().and_then(Shape::parse).map(Self::Fit),
-            (b'd', start) => {
-                Outline::split(start).filter(|(_, rest)| rest.is_empty()).map(|(outline, _)| Self::Deal(outline))
-            }
-            (b'o', start) => {
-                let (Outline { system, plan, grid, n, d }, x) = Outline::split(start)?;
-                let coordinates = if grid.precision == Precision::F64 {
-                    let of = |x: &[u8]| x.try_into().ok().map(f64::from_ne_bytes);
-                    Coordinates::F64(x.chunks(8).map(of).collect::<Option<_>>()?)
-                } else {
-                    let of = |x: &[u8]| x.try_into().ok().map(f32::from_ne_bytes);
-                    Coordinates::F32(x.chunks(4).map(of).collect::<Option<_>>()?)
-                };
-                Some(Self::Open(Start { system, plan, grid, tokens: Tokens::from_flat(n, d, coordinates).ok()? }))
-            }
-            _ => None,
-        }
-    }
-}
-
 /// Rank 0, whose end, however it comes, is that of the others.
 pub struct Lead(Shared);
 
@@ -253,7 +137,7 @@ impl Lead {
         Self(ranks.clone())
     }
 
-    /// Checks that the ranks have memory for a run of n tokens in R^d, before there are any.
+    /// Checks that the ranks have memory for a run of n tokens in R^d beside those that there are.
     ///
     /// # Errors
     /// [`Error::Memory`], with the first rank that lacks it; a plan that the engine lacks.
@@ -263,34 +147,56 @@ impl Lead {
         model: &Model,
         (n, d): (usize, usize),
         precision: Precision,
+        when: When,
     ) -> Result<()> {
         require_tokens_alone(model)?;
         cpu_plan(plan, model, d)?;
         let shape = Shape::of(ranks.size(), plan, model, (n, d), precision);
-        Order::Fit(shape).tell(ranks.as_ref())?;
-        shape.require(ranks.as_ref(), When::Begin)
+        if shape.is_parted {
+            OpenedCpu::require(n)?;
+        }
+        Order::Fit(shape, when).tell(ranks.as_ref())?;
+        shape.require(ranks.as_ref(), when)
+    }
+
+    /// Whether each rank holds a part of the tokens of such a run.
+    pub fn is_parted(ranks: &Shared, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> bool {
+        Shape::of(ranks.size(), plan, model, (n, d), precision).is_parted
+    }
+
+    /// Has the other ranks begin a run ([`Systems::part`]), which this one then does too, up to [`Lead::hold`]. The
+    /// exponent of the outline's grid says nothing.
+    ///
+    /// # Errors
+    /// A rank that cannot be reached.
+    pub fn begin(ranks: &Shared, outline: Outline) -> Result<()> {
+        Order::Begin(outline).tell(ranks.as_ref())
+    }
+
+    /// Opens an engine on what was dealt out to each rank. It takes steps of `model` alone, of which only their t is
+    /// told.
+    ///
+    /// # Errors
+    /// As [`on_ranks`].
+    pub fn hold(ranks: &Shared, plan: Plan, model: &Model, dealt: Dealt, grid: Grid) -> Result<Box<dyn Engine>> {
+        let engine = Member::hold(ranks, plan, model, dealt, grid)?;
+        Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
 
     /// Opens an engine on all ranks. It takes steps of `model` alone, of which only their t is told.
     ///
     /// # Errors
     /// As [`on_ranks`]; a rank that does not know the system.
-    pub fn open(ranks: &Shared, start: Start, model: &Model) -> Result<Box<dyn Engine>> {
-        let (outline, all) = (Outline::of(&start), ranks.as_ref());
-        let shape = (outline.n, outline.d);
-        let engine = if Shape::of(all.size(), outline.plan, model, shape, outline.grid.precision).is_parted {
-            let order = Order::Deal(outline);
-            order.tell(all)?;
+    pub fn open(ranks: &Shared, outline: &Outline, tokens: &Tokens, model: &Model) -> Result<Box<dyn Engine>> {
+        let (all, &Outline { plan, grid, n, d, .. }) = (ranks.as_ref(), outline);
+        let engine = if Self::is_parted(ranks, plan, model, (n, d), grid.precision) {
+            Order::Deal(outline.clone()).tell(all)?;
             agree(all, Ok(()))?;
-            Member::deal(ranks, &Outline::of(&start), model, Some(&start.tokens))?
+            Member::deal(ranks, outline, model, Some(tokens))?
         } else {
-            let order = Order::Open(start);
-            order.tell(all)?;
+            Order::Open(outline.clone(), Cow::Borrowed(tokens)).tell(all)?;
             agree(all, Ok(()))?;
-            let Order::Open(Start { plan, grid, tokens, .. }) = order else {
-                return Err(Error::device("no engine was asked for"));
-            };
-            Member::open(ranks, plan, model, &tokens, grid)?
+            Member::open(ranks, plan, model, tokens, grid)?
         };
         Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
@@ -356,35 +262,65 @@ impl Engine for Leader {
     }
 }
 
-/// Does on a rank other than 0 what rank 0 asks for, until that ends. `model` is the system that a start
-/// names. A raised `interrupt` ends the run, as on rank 0.
+/// What a rank other than 0 knows of the systems that rank 0 names.
+pub trait Systems {
+    /// The system.
+    ///
+    /// # Errors
+    /// One that this rank does not know.
+    fn model(&self, outline: &Outline) -> Result<Model>;
+
+    /// The system, with what is dealt out to this rank of its first state, and the lattice of that: made by all ranks
+    /// together.
+    ///
+    /// # Errors
+    /// One that some rank does not know, or cannot begin; the same on all ranks.
+    fn part(&self, outline: &Outline, ranks: &dyn Ranks) -> Result<(Model, Dealt, Grid)> {
+        agree(ranks, Err(Error::input(format!("no first state of {} is known", outline.system))))
+    }
+}
+
+impl<F: Fn(&Outline) -> Result<Model>> Systems for F {
+    fn model(&self, outline: &Outline) -> Result<Model> {
+        self(outline)
+    }
+}
+
+/// Does on a rank other than 0 what rank 0 asks for, until that ends. A raised `interrupt` ends the run, as on rank 0.
 ///
 /// # Errors
 /// Another rank has ended, or cannot be reached. All other errors are those of rank 0, which tells them.
-pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) -> Result<Model>) -> Result<()> {
+pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> Result<()> {
     let mut held: Option<(Member, Steps)> = None;
     loop {
         match Order::hear(ranks.as_ref())? {
             Order::End => return Ok(()),
-            Order::Fit(shape) => {
-                if let Err(error @ Error::Device(_)) = shape.require(ranks.as_ref(), When::Begin) {
+            Order::Fit(shape, when) => {
+                if let Err(error @ Error::Device(_)) = shape.require(ranks.as_ref(), when) {
                     return Err(error);
                 }
             }
-            Order::Open(start) => {
+            Order::Open(outline, tokens) => {
                 held = None; // before there is a second one
-                let Ok(model) = agree(ranks.as_ref(), model(&Outline::of(&start))) else { continue };
-                let opened = Member::open(ranks, start.plan, &model, &start.tokens, start.grid);
-                let Ok(mut engine) = opened else { continue };
+                let Ok(model) = agree(ranks.as_ref(), systems.model(&outline)) else { continue };
+                let Ok(mut engine) = Member::open(ranks, outline.plan, &model, &tokens, outline.grid) else { continue };
                 engine.engine().heed(interrupt);
-                held = Some((engine, Steps::new(&model, start.grid, start.tokens.d())));
+                held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
             }
             Order::Deal(outline) => {
                 held = None;
-                let Ok(model) = agree(ranks.as_ref(), model(&outline)) else { continue };
+                let Ok(model) = agree(ranks.as_ref(), systems.model(&outline)) else { continue };
                 let Ok(mut engine) = Member::deal(ranks, &outline, &model, None) else { continue };
                 engine.engine().heed(interrupt);
                 held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
+            }
+            Order::Begin(outline) => {
+                held = None;
+                let Ok((model, dealt, grid)) = systems.part(&outline, ranks.as_ref()) else { continue };
+                let d = dealt.d();
+                let Ok(mut engine) = Member::hold(ranks, outline.plan, &model, dealt, grid) else { continue };
+                engine.engine().heed(interrupt);
+                held = Some((engine, Steps::new(&model, grid, d)));
             }
             Order::Steps(t) => {
                 let Some((engine, steps)) = &mut held else { return Err(Error::device("a step of no engine")) };
@@ -401,39 +337,6 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, model: impl Fn(&Outline) ->
                 Some((Member::Parted(engine), _)) => drop(engine.strips()),
                 _ => return Err(Error::device("the strips of no engine")),
             },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An order read as another one would have ranks compute different things.
-    #[test]
-    fn orders_come_as_they_were_told() {
-        let of = |coordinates: Coordinates, precision| {
-            let (system, grid) = ("a1f".into(), Grid { exponent: -3, precision });
-            Order::Open(Start { system, plan: Plan::Tree, grid, tokens: Tokens::from_flat(2, 3, coordinates).unwrap() })
-        };
-        let wide = of(Coordinates::F64((0..6).map(|x| f64::from(x).sqrt()).collect()), Precision::F64);
-        let single = of(Coordinates::F32((0..6).map(|x| x as f32 / 3.0).collect()), Precision::F32);
-        let model = Model::localmax(0.1).unwrap();
-        for order in [
-            Order::End,
-            Order::Fit(Shape::of(3, Plan::Opened, &model, (70_000, 4), Precision::F64)),
-            Order::Fit(Shape::of(2, Plan::Auto, &Model::softmax(2.0).unwrap(), (7, 4), Precision::F32)),
-            Order::Tokens,
-            Order::Strips,
-            Order::Steps(vec![7, u64::MAX]),
-            Order::Steps(vec![]),
-            wide,
-            single,
-        ] {
-            assert_eq!(Order::of(&order.bytes()).unwrap(), order);
-        }
-        for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"oa tree f32 0 2 3\n1234"] {
-            assert!(Order::of(bytes).is_none());
         }
     }
 }

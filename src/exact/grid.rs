@@ -19,10 +19,20 @@ pub struct Grid {
     pub precision: Precision,
 }
 
+/// What becomes of numbers, on all threads.
+fn each<X: Copy + Sync, Y: Send>(all: &[X], of: impl Fn(X) -> Y + Sync) -> Vec<Y> {
+    all.par_iter().with_min_len(PART).map(|&x| of(x)).collect()
+}
+
 impl Grid {
     /// The lattice of a cloud, at the precision that its run stores.
     pub fn of(tokens: &Tokens, precision: Precision) -> Self {
-        Self { exponent: num::exponent_above(tokens.largest_magnitude()), precision }
+        Self::above(tokens.largest_magnitude(), precision)
+    }
+
+    /// The lattice of tokens whose largest coordinate has this magnitude.
+    pub fn above(largest: f64, precision: Precision) -> Self {
+        Self { exponent: num::exponent_above(largest), precision }
     }
 
     /// Checks that nothing on the lattice leaves the range of floats.
@@ -79,20 +89,20 @@ impl Grid {
 
     /// Every coordinate on the lattice, row-major.
     pub fn coordinates(self, tokens: &Tokens) -> Vec<i64> {
-        self.coordinates_as(tokens, |x| x)
+        self.coordinates_as(tokens.coordinates(), |x| x)
     }
 
     /// Every coordinate on the lattice, row-major, in the integers that `narrow` makes.
-    pub(crate) fn coordinates_as<I: Send>(self, tokens: &Tokens, narrow: impl Fn(i64) -> I + Sync) -> Vec<I> {
-        let of = self.rounded();
-        match tokens.coordinates() {
-            Coordinates::F32(v) => v.par_iter().with_min_len(PART).map(|&x| narrow(of(f64::from(x)))).collect(),
-            Coordinates::F64(v) => v.par_iter().with_min_len(PART).map(|&x| narrow(of(x))).collect(),
+    pub(crate) fn coordinates_as<I: Send>(self, x: &Coordinates, narrow: impl Fn(i64) -> I + Sync) -> Vec<I> {
+        let of = self.nearest();
+        match x {
+            Coordinates::F32(v) => each(v, |x| narrow(of(f64::from(x)))),
+            Coordinates::F64(v) => each(v, |x| narrow(of(x))),
         }
     }
 
     /// [`Grid::coordinate`], for many.
-    fn rounded(self) -> impl Fn(f64) -> i64 + Copy {
+    fn nearest(self) -> impl Fn(f64) -> i64 + Copy {
         let scaled = num::scaling(-self.unit_exponent());
         move |x| num::nearest_even(scaled(x))
     }
@@ -132,10 +142,18 @@ impl Grid {
     /// # Errors
     /// As [`Grid::tokens`].
     pub fn snap(self, tokens: &Tokens) -> Result<Tokens> {
-        let (n, d, of) = (tokens.n(), tokens.d(), self.rounded());
-        match tokens.coordinates() {
-            Coordinates::F32(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(f64::from(x)))),
-            Coordinates::F64(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(x))),
+        Tokens::from_flat(tokens.n(), tokens.d(), self.rounded(tokens.coordinates()))
+    }
+
+    /// Coordinates moved to the lattice, in the stored width.
+    pub fn rounded(self, x: &Coordinates) -> Coordinates {
+        let (of, real) = (self.nearest(), self.reals());
+        let moved = |x: f64| real(of(x));
+        match (x, self.precision) {
+            (Coordinates::F32(v), Precision::F32) => Coordinates::F32(each(v, |x| moved(f64::from(x)) as f32)),
+            (Coordinates::F32(v), Precision::F64) => Coordinates::F64(each(v, |x| moved(f64::from(x)))),
+            (Coordinates::F64(v), Precision::F32) => Coordinates::F32(each(v, |x| moved(x) as f32)),
+            (Coordinates::F64(v), Precision::F64) => Coordinates::F64(each(v, moved)),
         }
     }
 

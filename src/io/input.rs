@@ -29,6 +29,14 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, bytes))
 }
 
+/// What tells a file from another one of its name on another machine: its length and when it was changed, as bytes.
+pub(crate) fn identity(path: &Path) -> Result<Vec<u8>> {
+    let failed = |e| Error::file(path, e);
+    let facts = fs::metadata(path).map_err(failed)?;
+    let changed = facts.modified().map_err(failed)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok([u128::from(facts.len()), changed.as_nanos()].map(u128::to_ne_bytes).concat())
+}
+
 /// The bytes of an open file, of which there must be at most `most`.
 pub(crate) fn whole(file: &File, path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut all = Vec::new();

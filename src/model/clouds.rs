@@ -80,9 +80,7 @@ impl Model {
         }
         all
     }
-}
 
-impl Model {
     /// Every operator, as [`Model::operators`] lists them.
     fn operators_mut(&mut self) -> impl Iterator<Item = &mut Operator> {
         let p = match &mut self.update {
@@ -95,7 +93,6 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     /// A parameter that is left out here would have the value of cloud 0 in every cloud.
     #[test]

@@ -51,6 +51,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The most bytes that [`Limits::of`] takes of n tokens in R^d, as measured from d = 1 to 8 where all are distinct.
+    pub fn memory(n: usize, d: usize) -> u64 {
+        (n as u64).saturating_mul(48 * d as u64 + 290)
+    }
+
     /// Looks at the state after `step` steps of a run of `model` on `grid`. O(n log n), and little
     /// once tokens coincide.
     pub fn of(model: &Model, grid: Grid, step: u64, tokens: &Tokens) -> Self {

@@ -1,14 +1,17 @@
-//! A run on several ranks ([`crate::ranks`]): rank 0 reads and writes all of its files, and gives the others
-//! the tokens; they read the config alone.
+//! A run on several ranks ([`crate::ranks`]): rank 0 writes all of its files. The others read the config, and where
+//! each holds a part of the tokens a stretch of these; otherwise rank 0 gives them the tokens.
 
 use crate::choice::EngineChoice;
-use crate::engine::{self, Engine, Lead, Start};
+use crate::cpu::Dealt;
+use crate::engine::{self, Engine, Lead, Outline, Systems, When};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
+use crate::io::config::start::Settled;
 use crate::io::npy;
-use crate::ranks::Shared;
+use crate::model::Model;
+use crate::ranks::{Ranks, Shared, agree};
 use crate::tokens::Tokens;
 
 /// The config of a run on these ranks, of which several share the rows of the CPU engine.
@@ -38,12 +41,12 @@ pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
 ///
 /// # Errors
 /// As there; the first rank without the memory that it needs.
-pub fn preflight(ranks: &Shared, config: &Config, note: &mut dyn FnMut(&str)) -> Result<()> {
+pub fn preflight(ranks: &Shared, config: &Config, when: When, note: &mut dyn FnMut(&str)) -> Result<()> {
     if ranks.size() == 1 {
-        return config.preflight(note);
+        return config.preflight(when, note);
     }
     let config = self::config(ranks, config)?;
-    Lead::require(ranks, config.run.plan, &config.model, (config.n(), config.d()), config.run.precision)
+    Lead::require(ranks, config.run.plan, &config.model, (config.n(), config.d()), config.run.precision, when)
 }
 
 /// The engine of a run, on all ranks.
@@ -61,8 +64,31 @@ pub fn open_engine(
         return config.open_engine(tokens, grid, note);
     }
     let config = self::config(ranks, config)?;
-    let start = Start { system: system(&config), plan: config.run.plan, grid, tokens: tokens.clone() };
-    Lead::open(ranks, start, &config.model)
+    let outline = Outline::of(system(&config), config.run.plan, grid, tokens);
+    Lead::open(ranks, &outline, tokens, &config.model)
+}
+
+/// The first state of a run of which each rank holds a part, and the engine on it.
+///
+/// # Errors
+/// As [`Config::start`] and [`open_engine`], on any rank.
+pub(super) fn begin_parted(
+    ranks: &Shared,
+    config: &mut Config,
+    note: &mut dyn FnMut(&str),
+) -> Result<(Settled, Box<dyn Engine>)> {
+    preflight(ranks, config, When::Begin, note)?;
+    config.announce(note);
+    let (n, d, plan) = (config.n(), config.d(), config.run.plan);
+    let grid = Grid { exponent: 0, precision: config.run.precision };
+    Lead::begin(ranks, Outline { system: begun(config), plan, grid, n, d })?;
+    agree(ranks.as_ref(), Ok(()))?;
+    let (dealt, settled) = config.start_among(ranks.as_ref())?;
+    if let Some(lost) = &settled.note {
+        note(lost);
+    }
+    let engine = Lead::hold(ranks, plan, &config.model, dealt, settled.grid)?;
+    Ok((settled, engine))
 }
 
 /// Follows rank 0 through its run, of which `config` is to be the config, given the shape of its tokens.
@@ -70,14 +96,42 @@ pub fn open_engine(
 /// # Errors
 /// As [`engine::follow`].
 pub fn follow(ranks: &Shared, interrupt: &Interrupt, config: impl Fn(npy::Header) -> Result<Config>) -> Result<()> {
-    engine::follow(ranks, interrupt, |start| {
-        let mut config = config(npy::Header::new(start.n, start.d, start.grid.precision))?;
-        (config.run.auto, config.run.precision) = (false, start.grid.precision);
-        if system(&config) == start.system {
-            return Ok(config.model);
+    engine::follow(ranks, interrupt, &Known(config))
+}
+
+/// The config of a rank other than 0.
+struct Known<F>(F);
+
+impl<F: Fn(npy::Header) -> Result<Config>> Known<F> {
+    /// The config, if `name` gives it the name that rank 0 has told.
+    fn config(&self, told: &Outline, name: impl Fn(&mut Config) -> String) -> Result<Config> {
+        let mut config = self.0(npy::Header::new(told.n, told.d, told.grid.precision))?;
+        if name(&mut config) == told.system {
+            return Ok(config);
         }
         Err(Error::input("the config is another one than that of rank 0; have all ranks read the same file"))
-    })
+    }
+}
+
+impl<F: Fn(npy::Header) -> Result<Config>> Systems for Known<F> {
+    fn model(&self, told: &Outline) -> Result<Model> {
+        let named = |config: &mut Config| {
+            (config.run.auto, config.run.precision) = (false, told.grid.precision);
+            system(config)
+        };
+        self.config(told, named).map(|config| config.model)
+    }
+
+    fn part(&self, told: &Outline, ranks: &dyn Ranks) -> Result<(Model, Dealt, Grid)> {
+        let mut config = agree(ranks, self.config(told, |config| begun(config)))?;
+        let (dealt, settled) = config.start_among(ranks)?;
+        Ok((config.model, dealt, settled.grid))
+    }
+}
+
+/// What names a system whose precision may not be settled yet.
+fn begun(config: &Config) -> String {
+    format!("{}-{}-{}", system(config), config.run.precision.name(), config.run.auto)
 }
 
 /// What names a system.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Lead, When};
 use crate::error::Result;
 use crate::exact::Grid;
 use crate::io::config::Config;
 use crate::io::config::clouds::Starts;
-use crate::io::config::start::Start;
+use crate::io::config::start::{Settled, Start};
 use crate::ranks::{Alone, Shared};
 use crate::run::among;
 use crate::run::checkpoint::Checkpoint;
@@ -47,9 +47,17 @@ pub fn open_among(
     }
     let asked = config.run.engine;
     let mut shared = among::config(ranks, config)?;
-    let Start { tokens, grid, radius, why, .. } =
-        shared.first_state_after(&|config, note| among::preflight(ranks, config, note), &mut note)?;
-    let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
+    let run = &shared.run;
+    let is_parted = Lead::is_parted(ranks, run.plan, &shared.model, (shared.n(), shared.d()), run.precision);
+    let (tokens, grid, radius, why, engine) = if is_parted && ranks.size() > 1 {
+        let (Settled { grid, radius, why, .. }, mut engine) = among::begin_parted(ranks, &mut shared, &mut note)?;
+        (engine.tokens()?, grid, radius, why, engine)
+    } else {
+        let Start { tokens, grid, radius, why, .. } =
+            shared.first_state_after(&|config, note| among::preflight(ranks, config, When::Begin, note), &mut note)?;
+        let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
+        (tokens, grid, radius, why, engine)
+    };
     // The folder of several ranks is that of one.
     shared.run.engine = asked;
     *config = shared;
@@ -64,7 +72,7 @@ fn open_clouds(ranks: &Shared, config: &mut Config, options: Options, note: &mut
     if options.verify_every > 0 {
         config.require_one_cloud("--verify")?;
     }
-    config.preflight(note)?;
+    config.preflight(When::Begin, note)?;
     let Starts { tokens, lattices, why } = config.starts(note)?;
     let engine = config.open_clouds(&tokens, &lattices, &[])?;
     let (grid, radius) = (config.grids(&lattices)[0], tokens.largest_magnitude());

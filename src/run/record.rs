@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
 use crate::io::config::Config;
+use crate::machine;
 use crate::num;
 use crate::observe;
 use crate::outcome::{Description, Effort, StepReport};
@@ -211,12 +212,18 @@ pub fn run(
     result.is_final_written = written.is_ok();
     keep_first(&mut result.outcome, written);
     // The clusters of a large cloud take longer than one who interrupts a run wants to wait.
+    let (n, needed) = (config.n(), observe::Limits::memory(config.n(), config.d()));
     let labels = if let Outcome::Interrupted = result.outcome {
         run.remove_labels()
     } else if config.clouds.is_some() {
         let (ends, labels) = Ends::of(config, &result.progress, result.steps, &result.tokens);
         result.ends = ends;
         run.write_labels(&labels, config.clouds)
+    } else if let Some(available) = machine::lacking(needed) {
+        callbacks.note(&format!(
+            "the clusters of {n} tokens, and labels.npy, are left out: they take {needed} bytes, {available} are available"
+        ));
+        run.remove_labels()
     } else {
         let grid = Grid { exponent: result.progress.grid_exponent, precision: config.run.precision };
         let found = observe::Limits::of(&config.model, grid, result.steps, &result.tokens);

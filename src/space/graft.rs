@@ -36,6 +36,7 @@ impl<I: Coordinate> Tree<I> {
             weight: vec![0; nodes],
             span: vec![[u32::MAX, 0]; nodes],
             grafts: Vec::new(),
+            lacks_sums: false,
             reach: Vec::new(),
         };
         let root = 2 * half / self.first_leaf;
@@ -57,13 +58,15 @@ impl<I: Coordinate> Tree<I> {
         tree
     }
 
-    /// Puts leaves on the right, in this order, and takes away those that were there. There must be room.
-    pub fn graft<'a>(&mut self, leaves: impl Iterator<Item = Graft<'a, I>>)
+    /// Puts leaves on the right, in this order, and takes away those that were there. There must be room. The leaves may
+    /// come without their sums.
+    pub fn graft<'a>(&mut self, leaves: impl Iterator<Item = Graft<'a, I>>, have_sums: bool)
     where
         I: 'a,
     {
         let (d, half) = (self.d, self.first_leaf / 2);
         self.grafts.clear();
+        self.lacks_sums = !have_sums;
         for (node, leaf) in (self.first_leaf + half..2 * self.first_leaf).zip(leaves) {
             self.bounds[node * 2 * d..][..2 * d].copy_from_slice(leaf.bounds);
             enclose::<I>(leaf.bounds, &mut self.boxes[node * 2 * d..][..2 * d]);
@@ -104,6 +107,12 @@ impl<I: Coordinate> Tree<I> {
     #[inline]
     pub fn is_closed(&self, node: usize) -> bool {
         self.grafted(node).is_some_and(Range::is_empty)
+    }
+
+    /// Whether the sum of a node is known: it is on the left, or what was grafted came with sums.
+    #[inline]
+    pub fn has_sum(&self, node: usize) -> bool {
+        !self.lacks_sums || (node > 1 && node >> (node.ilog2() - 1) == 2)
     }
 
     /// Makes a node from the two below it.
@@ -148,7 +157,7 @@ mod tests {
             let bounds: Vec<[i64; 4]> = theirs.chunks(2).map(|x| [x[0] - 1, x[1], x[0], x[1] + 2]).collect();
             let sums: Vec<[i128; 2]> = theirs.chunks(2).map(|x| [i128::from(x[0]), i128::from(x[1])]).collect();
             let mut tree = own.beside(others as usize);
-            for _ in 0..2 {
+            for have_sums in [false, true] {
                 let of = |(i, (bounds, sum)): (usize, (&'static [i64; 4], &'static [i128; 2]))| Graft {
                     bounds,
                     sum,
@@ -157,7 +166,11 @@ mod tests {
                     keys: if i % 2 == 0 { 0..0 } else { 9..12 },
                 };
                 let (bounds, sums) = (bounds.clone().leak(), sums.clone().leak());
-                tree.graft(bounds.iter().zip(&*sums).enumerate().map(of));
+                tree.graft(bounds.iter().zip(&*sums).enumerate().map(of), have_sums);
+                assert_eq!(
+                    [1, 2, 3, 5, 6, 11, 12].map(|node| tree.has_sum(node)),
+                    [have_sums, true, have_sums, true, have_sums, true, have_sums]
+                );
                 assert_eq!(tree.grafts(), others as usize);
             }
             assert_eq!(tree.weight()[1] as i64, mine + 3 * others);

@@ -29,6 +29,8 @@ pub struct Tree<I: Coordinate> {
     pub(super) span: Vec<[u32; 2]>,
     /// The keys of every leaf that was grafted ([`super::graft`]): those on the right.
     pub(super) grafts: Vec<std::ops::Range<u32>>,
+    /// Whether those came without their sums.
+    pub(super) lacks_sums: bool,
     /// For every leaf, a bound of the norms of its keys and of all later ones.
     pub(super) reach: Vec<I::Float>,
 }
@@ -63,6 +65,7 @@ impl<I: Coordinate> Tree<I> {
             weight,
             span,
             grafts: Vec::new(),
+            lacks_sums: false,
             reach: vec![I::Float::default(); leaves],
         }
     }

@@ -98,6 +98,15 @@ impl Sizes {
         let rule = Rule::Localmax { delta: Schedule::Constant(0.0), strip: StripForm::Score };
         let gain = Gain::Alpha(Schedule::Constant(1.0));
         let model = Model::averaging(rule, Operator::identity(), Mask::FULL, gain);
-        engine::preflight(EngineChoice::Cpu, Plan::Auto, &model, self.tokens, self.dim, self.precision).map(drop)
+        engine::preflight(
+            EngineChoice::Cpu,
+            Plan::Auto,
+            &model,
+            self.tokens,
+            self.dim,
+            self.precision,
+            engine::When::Begin,
+        )
+        .map(drop)
     }
 }

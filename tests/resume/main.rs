@@ -5,6 +5,9 @@ mod damage;
 mod parts;
 #[cfg(unix)]
 mod processes;
+#[cfg(unix)]
+#[path = "../waiting/mod.rs"]
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -220,7 +220,8 @@ fn noise_and_lengths() {
 fn random_matrices_and_fixed_keys() {
     all_splits("random-layers", &["run.precision=f32", "tokens.n=30"], &REAL);
     all_splits("retrieval", &["run.precision=f32", "tokens.n=30"], &REAL);
-    let fixed = ["tokens.n=40", "tokens.keys=[[1, 0], [0.5, 0.8], [-1, 0.2]]", "model.a={ random = \"goe\", every = 2 }"];
+    let fixed =
+        ["tokens.n=40", "tokens.keys=[[1, 0], [0.5, 0.8], [-1, 0.2]]", "model.a={ random = \"goe\", every = 2 }"];
     all_splits("default", &fixed, &EXACT);
 }
 

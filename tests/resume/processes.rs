@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use localmax::io::config::{Config, Override};
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::waiting::wait_for;
 use crate::{assert_equal_files, folder};
 
 /// Tokens that turn round on a circle for ever: every step is a new state, and any slip stays
@@ -17,18 +18,6 @@ const TURNING: &str = "[tokens]\nkind = \"circle\"\nn = 8\nd = 2\n\n[model]\nrul
     [output]\nrecord = \"every 50\"\nframes = \"every 1000\"\ncheckpoint_seconds = 0.02\n";
 /// How many steps its rows are apart.
 const RECORD: u64 = 50;
-
-/// What `look` finds in the end. Nothing here takes as long as it is given.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < Duration::from_mins(2), "still waiting for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 /// A process that does not outlive its test, however that ends.
 struct Process(Child);

@@ -19,6 +19,7 @@
 //! | `direction` | the state as tokens; few keys for each cell of query directions, where D = 0 |
 //! | `direction::classes` | the same where D > 0, in classes of width; used by `tree` for the rows of thin strips |
 //! | `direction::near` | rows near the origin, wider than all classes, against the keys that are long enough |
+//! | `direction::among` | a table for keys of which each of several ranks holds a part |
 //! | `tree::opened`, `opened` | a part of the keys on each of several ranks, and boxes of the others' |
 //! | `choose` | the choice among brute force, the order of norms, the tree and the directions |
 //! | `sums` | exact sums over strips |
@@ -147,8 +148,7 @@ impl ExactCpu {
         threads: usize,
         heard: u64,
     ) -> u64 {
-        // Each halving leaves a token more or less.
-        let part = n.min(n.div_ceil(size) + size.ilog2() as usize);
+        let part = Dealt::most(n, size);
         let dealt = (part as u64).saturating_mul(8 * d as u64 + 8);
         // A box of d = 3 that takes 20 bytes to tell takes 350 as it is kept and searched, a key of 8 bytes 70; all
         // keys, with a box for every 32, about that.
@@ -220,5 +220,5 @@ impl Engine for ExactCpu {
 }
 
 fn planned<W: Width>(tokens: &Tokens, grid: Grid, set: InstructionSet, options: Options) -> Box<dyn Stepper> {
-    Box::new(Chooser::<W>::new(grid.coordinates_as(tokens, W::Int::of), tokens.d(), set, options))
+    Box::new(Chooser::<W>::new(grid.coordinates_as(tokens.coordinates(), W::Int::of), tokens.d(), set, options))
 }

@@ -7,7 +7,7 @@ use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::{Dealt, Net, Opened, Taken, apart};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
-use crate::cpu::options::{Options, description, require_countable, require_rows};
+use crate::cpu::options::{Options, description, require_rows};
 use crate::cpu::share::{Share, Word, take};
 use crate::engine::interface::Engine;
 use crate::engine::step as engine;
@@ -45,20 +45,32 @@ impl fmt::Debug for OpenedCpu {
 }
 
 impl OpenedCpu {
-    /// Opens the engine on what was dealt out to this rank of tokens on the grid. All ranks open it with the same
+    /// Opens the engine on what was dealt out to this rank, which is moved to the grid. All ranks open it with the same
     /// options, and take the same steps, whose rows see what `mask` says.
     ///
     /// # Errors
     /// As [`crate::cpu::ExactCpu::new`].
     pub fn new(ranks: Shared, dealt: Dealt, grid: Grid, mask: Mask, options: Options) -> Result<Self> {
-        require_countable(dealt.n)?;
+        Self::require(dealt.n)?;
         let set = InstructionSet::choose(options.set)?;
         let pool = Pool::start(options.threads)?;
         let state: Box<dyn Part> = pool.install(|| match grid.precision {
-            Precision::F32 => Box::new(Opened::<f32>::new(dealt, set, options.upkeep, mask)) as _,
-            Precision::F64 => Box::new(Opened::<f64>::new(dealt, set, options.upkeep, mask)) as _,
+            Precision::F32 => Box::new(Opened::<f32>::new(dealt, grid, set, options.upkeep, mask)) as _,
+            Precision::F64 => Box::new(Opened::<f64>::new(dealt, grid, set, options.upkeep, mask)) as _,
         });
         Ok(Self { state, grid, set, pool, share: Share::of(ranks), stepped: false, effort: None, told: 0 })
+    }
+
+    /// Checks that n tokens can be held in parts: the two largest counts mark rows.
+    ///
+    /// # Errors
+    /// More tokens.
+    pub fn require(n: usize) -> Result<()> {
+        const MOST: usize = u32::MAX as usize - 2;
+        if n <= MOST {
+            return Ok(());
+        }
+        Err(Error::input(format!("n = {n} tokens; plan opened takes at most {MOST}, so take plan tree, or fewer")))
     }
 
     /// Bytes of tokens that are dealt out or gathered, where there are `n`: told, as MPI's copy, and as all ranks have

@@ -273,6 +273,11 @@ impl Config {
     /// A file whose shape has changed or that holds a coordinate that is not finite; more memory
     /// than there is.
     pub fn load_tokens(&self) -> Result<Tokens> {
+        self.load_at(self.run.precision)
+    }
+
+    /// As [`Config::load_tokens`]; a cloud is drawn in this precision.
+    pub(super) fn load_at(&self, precision: Precision) -> Result<Tokens> {
         match &self.tokens {
             TokenSource::File(path, header, _) => {
                 let tokens = if self.clouds.is_some() { npy::read_stacked(path)? } else { npy::read(path)? };
@@ -283,7 +288,7 @@ impl Config {
                 Err(Error::input(format!("{}: its shape was {before:?} and now is {now:?}", path.display())))
             }
             TokenSource::Rows(tokens) => Ok(tokens.clone()),
-            TokenSource::Cloud(cloud) => cloud.tokens(self.seed, self.run.precision),
+            TokenSource::Cloud(cloud) => cloud.tokens(self.seed, precision),
         }
     }
 }

@@ -2,9 +2,13 @@
 //! width cannot hold.
 
 use super::{Config, TokenSource};
-use crate::engine::{self, Engine};
-use crate::error::Result;
+use crate::cpu::Dealt;
+use crate::engine::{self, Engine, When};
+use crate::error::{Error, Result};
 use crate::exact::{Grid, Loss};
+use crate::io::{input, npy};
+use crate::num;
+use crate::ranks::{Join, Ranks, agree};
 use crate::tokens::{Precision, Tokens};
 
 /// The first state of a run.
@@ -36,10 +40,10 @@ impl Config {
     ///
     /// # Errors
     /// No such engine, or more memory than there is.
-    pub fn preflight(&self, note: Note<'_>) -> Result<()> {
+    pub fn preflight(&self, when: When, note: Note<'_>) -> Result<()> {
         let run = &self.run;
         let choice = engine::of_clouds(run.engine, self.clouds);
-        let memory = engine::preflight(choice, run.plan, &self.model, self.rows(), self.d(), run.precision)?;
+        let memory = engine::preflight(choice, run.plan, &self.model, self.rows(), self.d(), run.precision, when)?;
         if let Some(memory) = memory {
             note(&memory);
         }
@@ -51,7 +55,7 @@ impl Config {
     /// # Errors
     /// The errors of the two; nothing is allocated before the first has passed.
     pub fn first_state(&mut self, note: Note<'_>) -> Result<Start> {
-        self.first_state_after(&Self::preflight, note)
+        self.first_state_after(&|config, note| config.preflight(When::Begin, note), note)
     }
 
     /// As [`Config::first_state`], after another check than [`Config::preflight`], which is made once more where
@@ -65,6 +69,20 @@ impl Config {
         note: Note<'_>,
     ) -> Result<Start> {
         preflight(self, note)?;
+        self.announce(note);
+        let width = self.run.precision;
+        let start = self.start()?;
+        if self.run.precision != width {
+            preflight(self, note)?;
+        }
+        if let Some(lost) = &start.note {
+            note(lost);
+        }
+        Ok(start)
+    }
+
+    /// Says what a person has to know before tokens are read or drawn.
+    pub fn announce(&self, note: Note<'_>) {
         let (n, d) = (self.n(), self.d());
         let coordinates = n.saturating_mul(d);
         if coordinates > LONG_TO_LOAD {
@@ -76,15 +94,6 @@ impl Config {
             let (path, s) = (path.display(), if n == 1 { "" } else { "s" });
             note(&format!("{path}: {n} token{s} in R^{d}, a row each; if a column is a token, transpose the array"));
         }
-        let width = self.run.precision;
-        let start = self.start()?;
-        if self.run.precision != width {
-            preflight(self, note)?;
-        }
-        if let Some(lost) = &start.note {
-            note(lost);
-        }
-        Ok(start)
     }
 
     /// The engine that the config asks for, holding a state.
@@ -104,71 +113,221 @@ impl Config {
     /// for the tokens.
     ///
     /// # Errors
-    /// A run of many clouds ([`Config::starts`]). Those of [`Config::load_tokens`]; tokens that no lattice or geometry can hold; steps too
-    /// small for the lattice.
+    /// A run of many clouds ([`Config::starts`]). Those of [`Config::load_tokens`]; tokens that no lattice or geometry can
+    /// hold; steps too small for the lattice.
     pub fn start(&mut self) -> Result<Start> {
         self.require_one_cloud("what is asked for")?;
-        let is_open = std::mem::take(&mut self.run.auto);
-        let mut given = self.load_tokens()?;
         if !self.model.is_exact() {
+            self.run.auto = false;
+            let given = self.load_tokens()?;
             let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
             return Ok(Start { tokens, grid, radius: given.radius(), why: None, lost: Loss::default(), note: None });
         }
+        let (given, Settled { grid, radius, why, lost, note, .. }) = self.settle(&Self::load_at)?;
+        Ok(Start { tokens: grid.snap(&given)?, grid, radius, why, lost, note })
+    }
+
+    /// As [`Config::start`] of an exact rule, on all of several ranks together, each of which reads or draws a stretch
+    /// of the tokens and is then dealt a part of them, as they are before their lattice rounds them.
+    ///
+    /// # Errors
+    /// As [`Config::start`], the same on all ranks.
+    pub fn start_among(&mut self, ranks: &dyn Ranks) -> Result<(Dealt, Settled)> {
+        let load = |config: &Self, precision| config.load_part(precision, ranks).map(|part| Part { part, ranks });
+        self.settle(&load).map(|(given, settled)| (given.part, settled))
+    }
+
+    /// As [`Config::load_at`], a part of the tokens on each of several ranks.
+    ///
+    /// # Errors
+    /// As there, on all ranks; a file that is another one on some rank.
+    fn load_part(&self, precision: Precision, ranks: &dyn Ranks) -> Result<Dealt> {
+        let (n, d) = (self.n(), self.d());
+        let rows = Dealt::share(n, ranks);
+        if let TokenSource::File(path, ..) = &self.tokens {
+            let seen = agree(ranks, input::identity(path))?;
+            let all = ranks.all_gather(&seen)?;
+            if let Some(rank) = all.iter().position(|seen| seen != all.of(0)) {
+                let path = path.display();
+                return Err(Error::input(format!(
+                    "{path}: rank {rank} sees another file there than rank 0; put it on a disk that all ranks share"
+                )));
+            }
+        }
+        let own = match &self.tokens {
+            TokenSource::File(path, ..) => npy::read_rows(path, rows.clone()),
+            TokenSource::Rows(tokens) => Ok(tokens.stretch(rows.clone())),
+            TokenSource::Cloud(cloud) => cloud.rows(self.seed, precision, rows.clone()),
+        };
+        Dealt::of_stretches(rows.start, &agree(ranks, own)?, (n, d), ranks)
+    }
+
+    /// Settles the precision and the lattice of an exact rule, with the tokens as `load` has them in a precision.
+    fn settle<G: Given>(&mut self, load: &dyn Fn(&Self, Precision) -> Result<G>) -> Result<(G, Settled)> {
+        let is_open = std::mem::take(&mut self.run.auto);
+        let mut given = load(self, self.run.precision)?;
         let (mut why, mut lost) = (None, None);
         if is_open {
-            match self.too_coarse(&given)? {
+            match self.too_coarse(&given, load)? {
                 Ok(found) => lost = Some(found),
                 Err(reason) => {
                     why = Some(reason);
                     self.run.precision = Precision::F64;
                     if let TokenSource::Cloud(_) = self.tokens {
-                        given = self.load_tokens()?;
+                        given = load(self, self.run.precision)?;
                     }
                 }
             }
         }
-        let radius = given.radius();
-        let (tokens, grid) = engine::first_state(&self.model, &given, self.run.precision)?;
+        let (largest, radius) = (self.largest(&given)?, given.radius()?);
+        let grid = Grid::above(largest, self.run.precision);
+        grid.require_range(largest)?;
         grid.require_steps(&self.model, 0..self.run.steps, radius)?;
-        let lost = lost.map_or_else(|| self.loss(&given, grid), Ok)?;
-        let note = (!lost.is_none()).then(|| told(lost, &given, grid));
-        Ok(Start { tokens, grid, radius, why, lost, note })
+        let lost = lost.map_or_else(|| self.loss(&given, grid, load), Ok)?;
+        let note = if lost.is_none() { None } else { Some(told(lost, &given, grid)?) };
+        Ok((given, Settled { grid, largest: grid.real(grid.coordinate(largest)), radius, why, lost, note }))
+    }
+
+    /// The largest coordinate that the lattice has to hold, of the tokens as given or of fixed keys.
+    fn largest<G: Given>(&self, given: &G) -> Result<f64> {
+        let keys = self.model.keys.as_ref().map_or(0.0, |keys| keys.largest_magnitude());
+        Ok(given.largest()?.max(keys))
     }
 
     /// What f32's lattice loses of the tokens, or why it is too coarse for this run.
-    fn too_coarse(&self, given: &Tokens) -> Result<std::result::Result<Loss, String>> {
-        let widest = self.model.widest(given);
-        let grid = Grid::of(widest, Precision::F32);
-        if let Err(error) = grid.require_range(widest.largest_magnitude()) {
+    fn too_coarse<G: Given>(
+        &self,
+        given: &G,
+        load: &dyn Fn(&Self, Precision) -> Result<G>,
+    ) -> Result<std::result::Result<Loss, String>> {
+        let largest = self.largest(given)?;
+        let grid = Grid::above(largest, Precision::F32);
+        if let Err(error) = grid.require_range(largest) {
             return Ok(Err(error.to_string()));
         }
-        if let Some(text) = grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius())? {
+        if let Some(text) = grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius()?)? {
             return Ok(Err(text));
         }
-        let lost = self.loss(given, grid)?;
+        let lost = self.loss(given, grid, load)?;
         Ok(if lost.is_large() { Err(format!("on the f32 lattice {lost}")) } else { Ok(lost) })
     }
 
     /// What a lattice loses of the tokens as given. Rounding is part of drawing a cloud: there only
     /// a large loss counts, and only of tokens, as no generated coordinate is small but by rounding.
-    fn loss(&self, given: &Tokens, grid: Grid) -> Result<Loss> {
-        let TokenSource::Cloud(cloud) = &self.tokens else { return Ok(grid.loss(given)) };
-        if !Loss::at_most(&grid.snap(given)?).is_large() {
+    fn loss<G: Given>(&self, given: &G, grid: Grid, load: &dyn Fn(&Self, Precision) -> Result<G>) -> Result<Loss> {
+        let TokenSource::Cloud(_) = &self.tokens else { return given.loss(grid) };
+        if !given.at_most(grid)?.is_large() {
             return Ok(Loss::default());
         }
-        let drawn = cloud.tokens(self.seed, Precision::F64)?;
-        let lost = Loss { vanished: 0, ..grid.loss(&drawn) };
+        let drawn = load(self, Precision::F64)?;
+        let lost = Loss { vanished: 0, ..drawn.loss(grid)? };
         Ok(if lost.is_large() { lost } else { Loss::default() })
     }
 }
 
+/// What is settled of a run's first state by its tokens as given.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The lattice.
+    pub grid: Grid,
+    /// The largest magnitude of a coordinate on it.
+    pub largest: f64,
+    /// [`Tokens::radius`] of the tokens as given.
+    pub radius: f64,
+    /// Why f64 was chosen where the config leaves the choice.
+    pub why: Option<String>,
+    /// What the lattice loses.
+    pub lost: Loss,
+    /// The loss in words, with the remedy.
+    pub note: Option<String>,
+}
+
+/// Tokens as given: all of them, or a part on each of several ranks, which ask together.
+trait Given {
+    /// [`Tokens::largest_magnitude`].
+    fn largest(&self) -> Result<f64>;
+    /// [`Tokens::radius`].
+    fn radius(&self) -> Result<f64>;
+    /// [`Grid::loss`].
+    fn loss(&self, grid: Grid) -> Result<Loss>;
+    /// [`Loss::at_most`] of what the lattice makes of them.
+    fn at_most(&self, grid: Grid) -> Result<Loss>;
+}
+
+impl Given for Tokens {
+    fn largest(&self) -> Result<f64> {
+        Ok(self.largest_magnitude())
+    }
+
+    fn radius(&self) -> Result<f64> {
+        Ok(self.radius())
+    }
+
+    fn loss(&self, grid: Grid) -> Result<Loss> {
+        Ok(grid.loss(self))
+    }
+
+    fn at_most(&self, grid: Grid) -> Result<Loss> {
+        Ok(Loss::at_most(&grid.snap(self)?))
+    }
+}
+
+/// What was dealt out to one of several ranks.
+struct Part<'a> {
+    part: Dealt,
+    ranks: &'a dyn Ranks,
+}
+
+impl Part<'_> {
+    fn among(&self, grid: Grid, has_given: bool) -> Result<Loss> {
+        let (given, d) = (self.part.coordinates(), self.part.d());
+        let held = grid.rounded(given);
+        let is_shared = |i: usize| self.part.is_at_edge(grid, |k| held.get(i * d + k));
+        Loss::among(self.ranks, (self.part.n(), d), has_given.then_some(given), &held, is_shared)
+    }
+}
+
+impl Given for Part<'_> {
+    fn largest(&self) -> Result<f64> {
+        // Numbers of one sign are in order as their bits are.
+        let mut largest = [self.part.coordinates().largest_magnitude().to_bits()];
+        self.ranks.reduce(Join::Max, &mut largest)?;
+        Ok(f64::from_bits(largest[0]))
+    }
+
+    fn radius(&self) -> Result<f64> {
+        let (x, d) = (self.part.coordinates(), self.part.d());
+        let ends = |k: usize| num::range((k..x.len()).step_by(d).map(|at| x.get(at)));
+        let told: Vec<u8> = (0..d).flat_map(|k| <[f64; 2]>::from(ends(k))).flat_map(f64::to_ne_bytes).collect();
+        let mut sides = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
+        for told in self.ranks.all_gather(&told)?.iter() {
+            let ends: Vec<f64> = told.as_chunks::<8>().0.iter().map(|x| f64::from_ne_bytes(*x)).collect();
+            for ((low, high), ends) in sides.iter_mut().zip(ends.chunks_exact(2)) {
+                (*low, *high) = (low.min(ends[0]), high.max(ends[1]));
+            }
+        }
+        Ok(sides.into_iter().map(|(low, high)| 0.5 * high - 0.5 * low).fold(0.0, f64::max))
+    }
+
+    fn loss(&self, grid: Grid) -> Result<Loss> {
+        if grid.require_range(self.largest()?).is_err() {
+            return Ok(Loss::whole(self.part.n(), self.part.d()));
+        }
+        self.among(grid, true)
+    }
+
+    fn at_most(&self, grid: Grid) -> Result<Loss> {
+        self.among(grid, false)
+    }
+}
+
 /// What is lost, and what helps.
-fn told(lost: Loss, given: &Tokens, grid: Grid) -> String {
+fn told(lost: Loss, given: &impl Given, grid: Grid) -> Result<String> {
     let width = grid.precision.name();
-    let wide = Grid::of(given, Precision::F64).loss(given);
+    let wide = given.loss(Grid::above(given.largest()?, Precision::F64))?;
     if grid.precision == Precision::F32 && wide.is_none() {
-        return format!("{lost}, in {width}; precision = \"f64\" keeps them");
+        return Ok(format!("{lost}, in {width}; precision = \"f64\" keeps them"));
     }
     let also = if grid.precision == Precision::F32 { format!("; in f64 {wide}") } else { String::new() };
-    format!("{lost}, in {width}{also}: bring the farthest tokens nearer, or move the origin to the tokens")
+    Ok(format!("{lost}, in {width}{also}: bring the farthest tokens nearer, or move the origin to the tokens"))
 }

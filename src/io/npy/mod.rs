@@ -3,13 +3,15 @@
 
 pub(super) mod header;
 
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 pub use header::Header;
 use header::{Layout, bad, fill, open};
 
 use super::atomic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// Reads and checks the header alone, of an array (n, d), or (m, n, d): m clouds.
@@ -46,11 +48,23 @@ pub fn read_stacked(path: &Path) -> Result<Tokens> {
 
 fn array(path: &Path, wanted: impl FnOnce(&Layout) -> Result<Header, String>) -> Result<Tokens> {
     let (header, _, mut file) = open(path, wanted)?;
-    let coordinates = match header.precision {
-        Precision::F32 => Coordinates::F32(entries(path, &header, &mut file, f32::from_le_bytes)?),
-        Precision::F64 => Coordinates::F64(entries(path, &header, &mut file, f64::from_le_bytes)?),
-    };
+    let coordinates = coordinates(path, &header, &mut file, 0..header.rows)?;
     Tokens::from_flat(header.rows, header.columns, coordinates).map_err(|e| bad(path, e))
+}
+
+/// Reads the tokens `rows` of a file: their coordinates, row-major, in the file's own width.
+///
+/// # Errors
+/// As [`read`]; a file with fewer tokens.
+pub fn read_rows(path: &Path, rows: Range<usize>) -> Result<Coordinates> {
+    let (header, layout, mut file) = open(path, Header::of)?;
+    if rows.end > header.rows {
+        return Err(bad(path, format!("its shape is {}; it had {} tokens", layout.shown(), rows.end)));
+    }
+    let first = rows.start;
+    let coordinates = coordinates(path, &header, &mut file, rows)?;
+    coordinates.require_finite(first, header.columns).map_err(|e| bad(path, e))?;
+    Ok(coordinates)
 }
 
 /// Reads the rows of a matrix of floats or integers, widened to f64.
@@ -147,25 +161,42 @@ pub fn write_labels(path: &Path, labels: &[usize], clouds: Option<usize>) -> Res
     written.map(drop)
 }
 
-/// Reads the entries row-major, whatever their order in the file; `convert` takes little-endian
-/// bytes.
+/// Reads the coordinates of some tokens, in the file's own width.
+fn coordinates(path: &Path, header: &Header, file: &mut (impl Read + Seek), rows: Range<usize>) -> Result<Coordinates> {
+    Ok(match header.precision {
+        Precision::F32 => Coordinates::F32(entries(path, header, file, rows, f32::from_le_bytes)?),
+        Precision::F64 => Coordinates::F64(entries(path, header, file, rows, f64::from_le_bytes)?),
+    })
+}
+
+/// Reads the entries of some rows, row-major, whatever their order in the file, which is at its first entry;
+/// `convert` takes little-endian bytes.
 fn entries<T: Copy + Default, const WIDTH: usize>(
     path: &Path,
     header: &Header,
-    file: &mut impl std::io::Read,
+    file: &mut (impl Read + Seek),
+    rows: Range<usize>,
     convert: impl Fn([u8; WIDTH]) -> T,
 ) -> Result<Vec<T>> {
-    let (n, d) = (header.rows, header.columns);
-    let length = n * d;
-    let mut all = reserved(path, format!("({n}, {d})"), length)?;
-    all.resize(length, T::default());
+    let (n, d) = (rows.len(), header.columns);
+    let mut all = reserved(path, format!("({n}, {d})"), n * d)?;
+    all.resize(n * d, T::default());
+    // Stretches of the file with these rows in them: one, or one a column.
+    let (stretches, length, apart) = if header.fortran { (d, n, header.rows) } else { (1, n * d, header.rows * d) };
+    let before = if header.fortran { rows.start } else { rows.start * d };
+    let failed = |e| Error::file(path, e);
+    let start = file.stream_position().map_err(failed)?;
     let mut bytes = [0; WIDTH];
-    for at in 0..length {
-        fill(&mut bytes, file, path, SHORTER)?;
-        if header.big_endian {
-            bytes.reverse();
+    for stretch in 0..stretches {
+        let place = start + (WIDTH * (stretch * apart + before)) as u64;
+        file.seek(SeekFrom::Start(place)).map_err(failed)?;
+        for at in 0..length {
+            fill(&mut bytes, file, path, SHORTER)?;
+            if header.big_endian {
+                bytes.reverse();
+            }
+            all[if header.fortran { at * d + stretch } else { at }] = convert(bytes);
         }
-        all[if header.fortran { (at % n) * d + at / n } else { at }] = convert(bytes);
     }
     Ok(all)
 }

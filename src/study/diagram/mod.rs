@@ -90,6 +90,7 @@ impl Asked<Diagram> {
             update: Update::Flow { dt: self.own.dt, integrator: Integrator::EulerRenorm, geometry: Geometry::Sphere },
             omit: 0.0,
             terms: Terms::default(),
+            keys: None,
         }
     }
 }

@@ -48,6 +48,18 @@ fn chunks<W: Width, const D: usize>(x: &[W::Int]) -> impl IndexedParallelIterato
 
 /// For each cell of directions from the centre, the farthest token in it, if any.
 pub(super) fn farthest<W: Width, const D: usize>(x: &[W::Int], cells: Cells<D>, centre: [i64; D]) -> Vec<[i64; D]> {
+    let best = farthest_in::<W, D>(x, cells, centre);
+    let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
+    found.sort_unstable();
+    found.iter().map(|&i| place::<W, D>(&x[i as usize * D..])).collect()
+}
+
+/// For each cell the square of the farthest token's distance from the centre, and the token; 0 without one.
+pub(super) fn farthest_in<W: Width, const D: usize>(
+    x: &[W::Int],
+    cells: Cells<D>,
+    centre: [i64; D],
+) -> Vec<(f64, u32)> {
     type Best = Vec<(f64, u32)>;
     let none = || (vec![(0.0, 0); cells.count()], 0.0);
     // `least` is at most the least distance so far: most tokens are nearer.
@@ -71,10 +83,7 @@ pub(super) fn farthest<W: Width, const D: usize>(x: &[W::Int], cells: Cells<D>, 
         let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
         (a.0.into_iter().zip(b.0).map(better).collect(), 0.0)
     };
-    let (best, _) = chunks::<W, D>(x).with_min_len(16).fold(none, of_chunk).reduce(none, farther);
-    let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
-    found.sort_unstable();
-    found.iter().map(|&i| place::<W, D>(&x[i as usize * D..])).collect()
+    chunks::<W, D>(x).with_min_len(16).fold(none, of_chunk).reduce(none, farther).0
 }
 
 /// Tokens that a cover does not hold, ascending; `None` if they are more than `most`.

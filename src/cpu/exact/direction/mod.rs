@@ -60,6 +60,7 @@
 
 #![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
 
+pub(crate) mod among;
 mod candidates;
 mod cells;
 pub(crate) mod classes;
@@ -216,10 +217,7 @@ impl<W: Width> DirectionTable<W> {
             key
         };
         let key_of = candidates.iter().map(of_token).collect();
-        let table = Table::new(&places, levels(D), 0)?;
-        let alone = |cell| if let [key] = *table.list(cell) { key } else { MANY };
-        let alone = (0..table.cells.count()).map(alone).chain([MANY]).collect();
-        Some((Found { keys, table, alone }, key_of))
+        Some((Found::new(keys, Table::new(&places, levels(D), 0)?), key_of))
     }
 }
 
@@ -244,7 +242,9 @@ impl<W: Width> DirectionTable<W> {
             None => candidates::<W, D>(&self.x, centre)?,
         };
         let (found, key_of) = self.find::<D>(&old, known.as_ref().map_or(&[], |known| &known.anchors))?;
-        let mut rows = Rows { x: &self.x, plan: PreparedStep::new(step), found, total: OnceLock::new() };
+        let zero = place::<W, D>(&self.x).map(i128::from);
+        let (plan, total) = (PreparedStep::new(step), OnceLock::new());
+        let mut rows = Rows { n: n as u32, zero, x: &self.x, plan, found, total };
         let go = |key: &Key<W, D>| {
             let mut next = key.at;
             let is_led = rows.row(&key.at, &mut next).is_led;

@@ -32,6 +32,15 @@ pub(super) struct Found<W: Width, const D: usize> {
     pub(super) alone: Vec<u32>,
 }
 
+impl<W: Width, const D: usize> Found<W, D> {
+    /// Keys with their table.
+    pub(super) fn new(keys: Vec<Key<W, D>>, table: Table<D>) -> Self {
+        let alone = |cell| if let [key] = *table.list(cell) { key } else { MANY };
+        let alone = (0..table.cells.count()).map(alone).chain([MANY]).collect();
+        Self { keys, table, alone }
+    }
+}
+
 /// A token's place.
 #[inline]
 pub(super) fn place<W: Width, const D: usize>(row: &[W::Int]) -> [i64; D] {
@@ -55,6 +64,10 @@ pub(super) struct Row {
 
 /// The data that all rows of a step share.
 pub(super) struct Rows<'a, W: Width, const D: usize> {
+    /// The number of all tokens, and token 0.
+    pub(super) n: u32,
+    pub(super) zero: [i128; D],
+    /// All tokens, where their sum is not known yet.
     pub(super) x: &'a [W::Int],
     pub(super) plan: PreparedStep<'a, W>,
     pub(super) found: Found<W, D>,
@@ -89,9 +102,9 @@ impl<W: Width, const D: usize> Rows<'_, W, D> {
     /// The strip of q = 0, in which all keys are: a sum, of so many.
     fn all(&self, lowest: bool) -> ([i128; D], u32, Row) {
         let (count, sum) = if lowest {
-            (1, place::<W, D>(self.x).map(i128::from))
+            (1, self.zero)
         } else {
-            ((self.x.len() / D) as u32, *self.total.get_or_init(|| total::<W, D>(self.x.chunks_exact(D))))
+            (self.n, *self.total.get_or_init(|| total::<W, D>(self.x.chunks_exact(D))))
         };
         (sum, count, Row { argmax: 0, count, is_led: false, scores: 0 })
     }

@@ -110,7 +110,10 @@ fn refusals() {
         (edit("alpha = 0.5", "alpha = 0.5\nmask = {}"), "model.mask.window is missing: the most places"),
         (edit("alpha = 0.5", "alpha = 0.5\nmask = { windw = 3 }"), "unknown key \"model.mask.windw\""),
         (edit("alpha = 0.5", "alpha = 0.5\nmask = 3"), "model.mask must be \"full\", \"causal\" or a table"),
-        (edit("alpha = 0.5", "alpha = 0.5\nmask = \"wide\""), "model.mask is \"wide\"; it must be \"full\", \"causal\", or a table"),
+        (
+            edit("alpha = 0.5", "alpha = 0.5\nmask = \"wide\""),
+            "model.mask is \"wide\"; it must be \"full\", \"causal\", or a table",
+        ),
         (
             edit("alpha = 0.5", "alpha = 0.5\ncausal = true\nmask = \"full\""),
             "model.mask is \"full\" beside model.causal = true; keep one of them",

@@ -1,18 +1,27 @@
 //! Which tokens a rank holds.
 //!
 //! The cloud is halved along its widest axis, and each part again, until there is one for every rank: neighbours
-//! come to one rank, which then needs little of the others.
+//! come to one rank, which then needs little of the others. The halves are those of a sample that all ranks know,
+//! so that none must have all tokens.
+
+use std::ops::Range;
 
 use crate::cpu::share::{Word, take};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::ranks::Ranks;
-use crate::tokens::Tokens;
+use crate::rng::Stream;
+use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// Tokens that are dealt out at once.
 const DEALT: usize = 1 << 18;
 
-/// The tokens of one of several ranks, on their lattice.
+/// Tokens of the sample, at least, and for every rank; all, where there are fewer. Of a thousand tokens a half is
+/// found within three in a hundred.
+const SAMPLE: usize = 1 << 16;
+const SAMPLED: usize = 1 << 10;
+
+/// The tokens of one of several ranks, as they were given.
 #[derive(Clone, Debug)]
 pub struct Dealt {
     /// The number of all tokens, and their dimension.
@@ -21,7 +30,9 @@ pub struct Dealt {
     /// The tokens held, ascending.
     pub(crate) ids: Vec<u32>,
     /// Their coordinates, row-major.
-    pub(crate) x: Vec<i64>,
+    pub(crate) x: Coordinates,
+    /// The cuts around this part, each as an axis and a coordinate.
+    edges: Vec<(usize, f64)>,
 }
 
 impl Dealt {
@@ -30,92 +41,238 @@ impl Dealt {
         self.d
     }
 
-    /// The part of this rank, where all ranks have all tokens.
-    pub fn of(tokens: &Tokens, grid: Grid, ranks: &dyn Ranks) -> Self {
-        let mut ids = Vec::new();
-        halve(tokens, ranks.size(), Some(ranks.rank()), &mut |_, part| ids = part.to_vec());
-        ids.sort_unstable();
-        let of = |i: u32| (0..tokens.d()).map(move |k| grid.coordinate(tokens.get(i as usize, k)));
-        let x = ids.iter().flat_map(|&i| of(i)).collect();
-        Self { n: tokens.n(), d: tokens.d(), ids, x }
+    /// The number of all tokens.
+    pub fn n(&self) -> usize {
+        self.n
     }
 
-    /// The part of this rank of n tokens in R^d, all of which rank 0 alone has.
+    /// The tokens held, ascending.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// The coordinates of the tokens held, row-major.
+    pub fn coordinates(&self) -> &Coordinates {
+        &self.x
+    }
+
+    /// The most tokens that one of `size` ranks is expected to be dealt.
+    pub(crate) fn most(n: usize, size: usize) -> usize {
+        // Each halving leaves a token more or less, and those of a sample some.
+        let drawn = if n > sample(size) { n / size / 10 } else { 0 };
+        n.min(n.div_ceil(size) + size.ilog2() as usize + drawn)
+    }
+
+    /// The share of the tokens that a rank gives where nothing else says which: a stretch as long as any other's.
+    pub fn share(n: usize, ranks: &dyn Ranks) -> Range<usize> {
+        let at = |rank: usize| (n as u128 * rank as u128 / ranks.size() as u128) as usize;
+        at(ranks.rank())..at(ranks.rank() + 1)
+    }
+
+    /// The part of this rank, where all ranks have all tokens.
     ///
     /// # Errors
-    /// A rank that cannot be reached.
-    pub fn from_first(tokens: Option<&Tokens>, (n, d): (usize, usize), grid: Grid, ranks: &dyn Ranks) -> Result<Self> {
-        let mut owners = Vec::new();
-        if let Some(tokens) = tokens {
-            owners.resize(n, 0);
-            halve(tokens, ranks.size(), None, &mut |rank, part| {
-                for &i in part {
-                    owners[i as usize] = rank as u32;
-                }
-            });
-        }
-        let mut dealt = Self { n, d, ids: Vec::new(), x: Vec::new() };
-        for start in (0..n).step_by(DEALT) {
-            let end = n.min(start + DEALT);
-            let mut told = Vec::new();
-            if let Some(tokens) = tokens {
-                for (i, owner) in (start..).zip(&owners[start..end]) {
-                    owner.put(&mut told);
-                    (0..d).for_each(|k| grid.coordinate(tokens.get(i, k)).put(&mut told));
-                }
+    /// As [`Dealt::of_stretches`].
+    pub fn of(tokens: &Tokens, ranks: &dyn Ranks) -> Result<Self> {
+        let rows = Self::share(tokens.n(), ranks);
+        Self::of_stretches(rows.start, &tokens.stretch(rows), (tokens.n(), tokens.d()), ranks)
+    }
+
+    /// The part of this rank of n tokens in R^d, all of which rank 0 alone has, in a width that all know.
+    ///
+    /// # Errors
+    /// As [`Dealt::of_stretches`].
+    pub fn from_first(
+        tokens: Option<&Tokens>,
+        (n, d): (usize, usize),
+        precision: Precision,
+        ranks: &dyn Ranks,
+    ) -> Result<Self> {
+        let none = match precision {
+            Precision::F32 => Coordinates::F32(Vec::new()),
+            Precision::F64 => Coordinates::F64(Vec::new()),
+        };
+        let (first, x) = tokens.map_or((n, &none), |tokens| (0, tokens.coordinates()));
+        Self::of_stretches(first, x, (n, d), ranks)
+    }
+
+    /// The part of this rank of n tokens in R^d, of which each rank has a stretch, from token `first` on; these follow
+    /// one another as the ranks do, and are of one width.
+    ///
+    /// # Errors
+    /// A rank that cannot be reached; stretches that are not all tokens.
+    pub fn of_stretches(first: usize, x: &Coordinates, (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
+        let own = first..first + x.len() / d;
+        let (cuts, rank) = (Cuts::of_sample(own.clone(), x, (n, d), ranks)?, ranks.rank());
+        let (mut ids, edges) = (Vec::new(), cuts.around(rank));
+        let apart = || Error::device("the ranks have dealt out other tokens than there are; start the run again");
+        let x = match x {
+            Coordinates::F32(x) => {
+                let mut kept: Vec<f32> = Vec::new();
+                exchange(own, x, (n, d), ranks, &cuts, &mut ids, &mut kept)?.ok_or_else(apart)?;
+                Coordinates::F32(kept)
             }
-            let all = ranks.all_gather(&told)?;
-            let (mut told, mut owner, mut row) = (all.of(0), [0u32], vec![0i64; d]);
-            for i in start..end {
-                let is_told = take(&mut told, &mut owner).is_some() && take(&mut told, &mut row).is_some();
-                if !is_told {
-                    return Err(Error::device("rank 0 has dealt out too few tokens; start the run again"));
+            Coordinates::F64(x) => {
+                let mut kept: Vec<f64> = Vec::new();
+                exchange(own, x, (n, d), ranks, &cuts, &mut ids, &mut kept)?.ok_or_else(apart)?;
+                Coordinates::F64(kept)
+            }
+        };
+        Ok(Self { n, d, ids, x, edges })
+    }
+
+    /// Whether a token of this part, given by its coordinates on a lattice, may be one there with a token of another
+    /// part: it lies on a cut.
+    pub fn is_at_edge(&self, grid: Grid, held: impl Fn(usize) -> f64) -> bool {
+        self.edges.iter().any(|&(axis, x)| grid.coordinate(held(axis)) == grid.coordinate(x))
+    }
+}
+
+/// Has every rank give its tokens, in order, and keeps those of this one. `None` if they were not n.
+fn exchange<X: Word + Into<f64> + Default>(
+    own: Range<usize>,
+    x: &[X],
+    (n, d): (usize, usize),
+    ranks: &dyn Ranks,
+    cuts: &Cuts,
+    ids: &mut Vec<u32>,
+    kept: &mut Vec<X>,
+) -> Result<Option<()>> {
+    let (mut owner, mut row) = ([0u32], vec![X::default(); d]);
+    for start in (0..n).step_by(DEALT) {
+        let end = n.min(start + DEALT);
+        let mut told = Vec::new();
+        for i in start.max(own.start)..end.min(own.end) {
+            let row = &x[(i - own.start) * d..][..d];
+            (cuts.owner(i as u32, |k| row[k].into()) as u32).put(&mut told);
+            row.iter().for_each(|x| x.put(&mut told));
+        }
+        let mut id = start;
+        for mut told in ranks.all_gather(&told)?.iter() {
+            while !told.is_empty() {
+                if take(&mut told, &mut owner).and_then(|()| take(&mut told, &mut row)).is_none() {
+                    return Ok(None);
                 }
                 if owner[0] as usize == ranks.rank() {
-                    dealt.ids.push(i as u32);
-                    dealt.x.extend(&row);
+                    ids.push(id as u32);
+                    kept.extend_from_slice(&row);
                 }
+                id += 1;
             }
         }
-        Ok(dealt)
+        if id != end {
+            return Ok(None);
+        }
+    }
+    Ok(Some(()))
+}
+
+/// The cuts of space into a part for each of some ranks: that at a rank is between the ranks below it and those from it
+/// on, among the ranks that earlier cuts leave together.
+struct Cuts {
+    size: usize,
+    cuts: Vec<Cut>,
+}
+
+/// What is below a token goes to the lower ranks: along an axis, equal ones by index.
+#[derive(Clone, Copy, Default)]
+struct Cut {
+    axis: usize,
+    x: f64,
+    id: u32,
+}
+
+impl Cut {
+    fn has_below(self, id: u32, x: f64) -> bool {
+        x.total_cmp(&self.x).then(id.cmp(&self.id)).is_lt()
     }
 }
 
-/// Calls `give` with every rank and its tokens, or with one rank alone.
-fn halve(tokens: &Tokens, size: usize, only: Option<usize>, give: &mut impl FnMut(usize, &[u32])) {
-    let mut ids: Vec<u32> = (0..tokens.n() as u32).collect();
-    halve_part(tokens, &mut ids, 0..size, only, give);
+impl Cuts {
+    /// The cuts that halve a sample of tokens, of which every rank tells those that it has.
+    fn of_sample(own: Range<usize>, x: &Coordinates, (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
+        let size = ranks.size();
+        // One of every so many tokens, drawn, as clouds may be laid out in periods.
+        let stretch = n.div_ceil(sample(size));
+        let sampled = (0..n.div_ceil(stretch)).map(|at| {
+            let (start, end) = (at * stretch, n.min((at + 1) * stretch));
+            start + Stream::new(1, "sample", at as u64).below((end - start) as u64) as usize
+        });
+        let sampled: Vec<usize> = sampled.collect();
+        let mut told = Vec::new();
+        for i in sampled.iter().filter(|&i| own.contains(i)) {
+            (0..d).for_each(|k| x.get((i - own.start) * d + k).put(&mut told));
+        }
+        let all = ranks.all_gather(&told)?;
+        let mut rows = Vec::with_capacity(sampled.len() * d);
+        for told in all.iter() {
+            rows.extend(told.chunks_exact(f64::BYTES).map(f64::from_bytes));
+        }
+        if rows.len() != sampled.len() * d {
+            return Err(Error::device("the ranks have other tokens than there are; start the run again"));
+        }
+        let mut cuts = Self { size, cuts: vec![Cut::default(); size] };
+        let mut order: Vec<u32> = (0..sampled.len() as u32).collect();
+        cuts.halve(&sampled, &rows, d, &mut order, 0..size);
+        Ok(cuts)
+    }
+
+    /// Finds the cuts between some ranks, by the tokens that come to them.
+    fn halve(&mut self, ids: &[usize], rows: &[f64], d: usize, part: &mut [u32], ranks: Range<usize>) {
+        if ranks.len() == 1 {
+            return;
+        }
+        let middle = middle(&ranks);
+        let at = (part.len() as u128 * (middle - ranks.start) as u128 / ranks.len() as u128) as usize;
+        let of = |i: u32, k: usize| rows[i as usize * d + k];
+        if let Some(&first) = part.first() {
+            let extent = |k: usize| {
+                let ends = part.iter().map(|&i| of(i, k));
+                let (low, high) = ends.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+                high - low
+            };
+            let extents: Vec<f64> = (0..d).map(extent).collect();
+            let axis = (0..d).max_by(|&a, &b| extents[a].total_cmp(&extents[b])).unwrap_or(0);
+            part.select_nth_unstable_by(at, |&a, &b| of(a, axis).total_cmp(&of(b, axis)).then(a.cmp(&b)));
+            let here = part.get(at).copied().unwrap_or(first);
+            self.cuts[middle] = Cut { axis, x: of(here, axis), id: ids[here as usize] as u32 };
+        }
+        let (low, high) = part.split_at_mut(at);
+        self.halve(ids, rows, d, low, ranks.start..middle);
+        self.halve(ids, rows, d, high, middle..ranks.end);
+    }
+
+    /// The rank of a token.
+    fn owner(&self, id: u32, x: impl Fn(usize) -> f64) -> usize {
+        let mut ranks = 0..self.size;
+        while ranks.len() > 1 {
+            let middle = middle(&ranks);
+            let cut = self.cuts[middle];
+            ranks = if cut.has_below(id, x(cut.axis)) { ranks.start..middle } else { middle..ranks.end };
+        }
+        ranks.start
+    }
+
+    /// The cuts that a rank's part lies beside.
+    fn around(&self, rank: usize) -> Vec<(usize, f64)> {
+        let (mut ranks, mut edges) = (0..self.size, Vec::new());
+        while ranks.len() > 1 {
+            let middle = middle(&ranks);
+            edges.push((self.cuts[middle].axis, self.cuts[middle].x));
+            ranks = if rank < middle { ranks.start..middle } else { middle..ranks.end };
+        }
+        edges
+    }
 }
 
-fn halve_part(
-    tokens: &Tokens,
-    ids: &mut [u32],
-    ranks: std::ops::Range<usize>,
-    only: Option<usize>,
-    give: &mut impl FnMut(usize, &[u32]),
-) {
-    if only.is_some_and(|only| !ranks.contains(&only)) {
-        return;
-    }
-    if ranks.len() == 1 {
-        return give(ranks.start, ids);
-    }
-    let of = |i: u32, k: usize| tokens.get(i as usize, k);
-    let left = ranks.len() / 2;
-    let at = (ids.len() as u128 * left as u128 / ranks.len() as u128) as usize;
-    if at < ids.len() {
-        let extent = |k: usize| {
-            let ends = ids.iter().map(|&i| of(i, k));
-            let (low, high) = ends.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
-            high - low
-        };
-        let extents: Vec<f64> = (0..tokens.d()).map(extent).collect();
-        let axis = (0..tokens.d()).max_by(|&a, &b| extents[a].total_cmp(&extents[b])).unwrap_or(0);
-        ids.select_nth_unstable_by(at, |&a, &b| of(a, axis).total_cmp(&of(b, axis)).then(a.cmp(&b)));
-    }
-    let (low, high) = ids.split_at_mut(at);
-    halve_part(tokens, low, ranks.start..ranks.start + left, only, give);
-    halve_part(tokens, high, ranks.start + left..ranks.end, only, give);
+/// The tokens of the sample that cuts among so many ranks are found by.
+fn sample(size: usize) -> usize {
+    SAMPLE.max(SAMPLED * size)
+}
+
+/// The first rank of the upper half of some.
+fn middle(ranks: &Range<usize>) -> usize {
+    ranks.start + ranks.len() / 2
 }
 
 #[cfg(test)]
@@ -123,22 +280,27 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::init::{Cloud, CloudSample};
     use crate::ranks::Inside;
-    use crate::tokens::Precision;
 
-    /// A token of nobody would be lost, one of two ranks counted twice.
+    /// A token of nobody would be lost, one of two ranks counted twice; a rank with more than its part would lack
+    /// memory.
     #[test]
     fn every_token_is_dealt_out_once() {
-        for (n, d, size) in [(1, 2, 4), (100, 2, 7), (64, 3, 64), (1000, 1, 5)] {
-            let x: Vec<f32> = (0..n * d).map(|i| ((i * 7919) % 13) as f32).collect();
-            let (tokens, grid) =
-                (Arc::new(Tokens::from_flat(n, d, x).unwrap()), Grid { exponent: 4, precision: Precision::F32 });
+        let ties = |n: usize, d: usize| (0..n * d).map(|i| ((i * 7919) % 13) as f32).collect::<Vec<_>>();
+        let drawn = |kind, n| CloudSample::new(kind, n, 3).tokens(3, Precision::F32).unwrap();
+        let few = [(1, 2, 4), (100, 2, 7), (64, 3, 64), (1000, 1, 5)];
+        let few = few.map(|(n, d, size)| (Tokens::from_flat(n, d, ties(n, d)).unwrap(), size, 0.0));
+        // More than are sampled: laid out in periods, and all at few places.
+        let many = [Cloud::Clusters, Cloud::Grid, Cloud::Ties].map(|kind| (drawn(kind, 300_000), 7, 0.05));
+        for (tokens, size, within) in few.into_iter().chain(many) {
+            let (n, d, tokens) = (tokens.n(), tokens.d(), Arc::new(tokens));
             let begin = |ranks: Inside| {
                 let tokens = tokens.clone();
                 std::thread::spawn(move || {
-                    let own = Dealt::of(&tokens, grid, &ranks);
+                    let own = Dealt::of(&tokens, &ranks).unwrap();
                     let first = (ranks.rank() == 0).then_some(&*tokens);
-                    let told = Dealt::from_first(first, (n, d), grid, &ranks).unwrap();
+                    let told = Dealt::from_first(first, (n, d), Precision::F32, &ranks).unwrap();
                     assert_eq!((&own.ids, &own.x), (&told.ids, &told.x));
                     own
                 })
@@ -147,14 +309,16 @@ mod tests {
             let parts: Vec<Dealt> = begun.into_iter().map(|rank| rank.join().unwrap()).collect();
             let counts = parts.iter().map(|part| part.ids.len());
             let (least, most) = counts.fold((n, 0), |(a, b), len| (a.min(len), b.max(len)));
-            assert!(most - least <= 1 + size.ilog2() as usize, "{least} to {most} tokens");
+            let between = 1 + size.ilog2() as usize + (within * n as f64 / size as f64) as usize;
+            assert!(most - least <= between, "{least} to {most} tokens of {n} on {size} ranks");
             let mut all: Vec<u32> = parts.iter().flat_map(|part| part.ids.clone()).collect();
             all.sort_unstable();
             assert!(all.into_iter().eq(0..n as u32), "n = {n}, {size} ranks");
             for part in &parts {
-                for (row, &i) in part.x.chunks(d).zip(&part.ids) {
-                    assert!((0..d).all(|k| row[k] == grid.coordinate(tokens.get(i as usize, k))));
-                }
+                let is_own = |(place, &i): (usize, &u32)| {
+                    (0..d).all(|k| part.x.get(place * d + k).to_bits() == tokens.get(i as usize, k).to_bits())
+                };
+                assert!(part.ids.iter().enumerate().all(is_own));
             }
         }
     }

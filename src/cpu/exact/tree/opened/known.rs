@@ -4,7 +4,8 @@
 //! boxes are the roots, one of each rank. A box is opened by its owner, who tells all others the boxes
 //! [`LEVELS`] below it or, of a leaf, its keys. A box that is one point is a key with a weight as it is.
 //!
-//! A box is told by its place in the box above: each number in as many bits as what is known of it leaves open.
+//! A box is told by its place in the box above: each number in as many bits as what is known of it leaves open, but its
+//! sides in no more than [`PLACES`], rounded outwards. A box that is too wide decides less, and nothing wrongly.
 
 use std::ops::Range;
 
@@ -13,6 +14,9 @@ use crate::space::{Coordinate, Graft, LEAF, Tree};
 
 /// Levels of a tree that one opening goes down.
 const LEVELS: u32 = 3;
+
+/// Bits of a side, but for roots and points, whose sides are told whole.
+const PLACES: u32 = 8;
 
 /// Keys of one rank, with their tree.
 pub(crate) struct OwnKeys<'a, I: Coordinate> {
@@ -30,6 +34,8 @@ pub(crate) struct Form {
     pub(crate) n: usize,
     /// Whether rows see different keys: boxes then have the range of their tokens.
     pub(crate) is_causal: bool,
+    /// Whether boxes have their sums: strips of width 0 are no boxes.
+    pub(crate) has_sums: bool,
     /// A bound of all coordinates.
     pub(crate) limit: i64,
 }
@@ -55,8 +61,8 @@ struct Item {
     keys: Range<u32>,
 }
 
-/// A box above others: what they are told by.
-struct Above<I> {
+/// A box above others, as it was told: what they are told by.
+pub(crate) struct Above<I> {
     low: Vec<I>,
     high: Vec<I>,
     weight: u32,
@@ -100,6 +106,11 @@ impl Form {
         self.tell(own, &self.root(), 1, opened, to);
     }
 
+    /// The lowest bits of a side that are left out, where it may lie anywhere in so wide a range.
+    fn left_out(self, range: i64, is_whole: bool) -> u32 {
+        if is_whole { 0 } else { bits_of(range as u128).saturating_sub(PLACES) }
+    }
+
     /// Tells a box by the one above it, and what is opened of it.
     fn tell<I: Coordinate>(self, own: &OwnKeys<'_, I>, above: &Above<I>, node: u32, opened: &[u32], to: &mut Writer) {
         let (tree, at) = (own.tree, node as usize);
@@ -110,38 +121,60 @@ impl Form {
         }
         to.put(u128::from(weight), bits_of(above.weight.into()));
         let (low, high) = tree.bounds(at).split_at(self.d);
+        let is_point = !self.is_causal && low == high;
+        if !self.is_causal {
+            to.flag(is_point);
+        }
+        let mut told = Above { low: low.to_vec(), high: high.to_vec(), weight };
         for k in 0..self.d {
             let [least, low, high, most] = [above.low[k], low[k], high[k], above.high[k]].map(I::to_i64);
-            to.put((low - least) as u128, bits_of((most - least) as u128));
-            to.put((high - low) as u128, bits_of((most - low) as u128));
-            let range = u128::from(weight) * (high - low) as u128;
-            let sum = I::widened(tree.sum(at)[k]) - i128::from(weight) * i128::from(low);
-            to.put(sum as u128, bits_of(range));
+            let left_out = self.left_out(most - least, is_point || node == 1);
+            let below = (low - least) >> left_out;
+            to.put(below as u128, bits_of(((most - least) >> left_out) as u128));
+            let low = least + (below << left_out);
+            told.low[k] = I::of_i64(low);
+            if is_point {
+                continue;
+            }
+            let over = (most - high) >> left_out;
+            to.put(over as u128, bits_of(((most - low) >> left_out) as u128));
+            let high = most - (over << left_out);
+            told.high[k] = I::of_i64(high);
+            if self.has_sums {
+                let range = u128::from(weight) * (high - low) as u128;
+                let sum = I::widened(tree.sum(at)[k]) - i128::from(weight) * i128::from(low);
+                to.put(sum as u128, bits_of(range));
+            }
         }
         let [least, most] = tree.span()[at];
         if self.is_causal {
             to.put(least.into(), self.index_bits());
             to.put(most.into(), self.index_bits());
-        } else if low == high {
+        } else if is_point {
             to.put(least.into(), self.index_bits());
             return;
         }
         let is_opened = opened.binary_search(&node).is_ok();
         to.flag(is_opened);
         if is_opened {
-            self.tell_below(own, node, opened, to);
+            self.tell_below(own, &told, node, opened, to);
         }
     }
 
-    /// Opens a box.
-    pub(crate) fn tell_below<I: Coordinate>(self, own: &OwnKeys<'_, I>, node: u32, opened: &[u32], to: &mut Writer) {
+    /// Opens a box that was told so.
+    pub(crate) fn tell_below<I: Coordinate>(
+        self,
+        own: &OwnKeys<'_, I>,
+        above: &Above<I>,
+        node: u32,
+        opened: &[u32],
+        to: &mut Writer,
+    ) {
         let (tree, at) = (own.tree, node as usize);
-        let (low, high) = tree.bounds(at).split_at(self.d);
-        let above = Above { low: low.to_vec(), high: high.to_vec(), weight: tree.weight()[at] };
         if at < tree.first_leaf() {
             let levels = LEVELS.min(tree.first_leaf().ilog2() - at.ilog2());
             for child in node << levels..(node + 1) << levels {
-                self.tell(own, &above, child, opened, to);
+                self.tell(own, above, child, opened, to);
             }
             return;
         }
@@ -151,7 +184,7 @@ impl Form {
         to.flag(is_weighted);
         for key in keys {
             for (k, x) in own.x[key * self.d..][..self.d].iter().enumerate() {
-                let [low, x, high] = [low[k], *x, high[k]].map(I::to_i64);
+                let [low, x, high] = [above.low[k], *x, above.high[k]].map(I::to_i64);
                 to.put((x - low) as u128, bits_of((high - low) as u128));
             }
             if is_weighted {
@@ -177,6 +210,11 @@ impl<I: Coordinate> Known<I> {
             key_weight: Vec::new(),
             key_first: Vec::new(),
         }
+    }
+
+    /// How they are told.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// The number of boxes.
@@ -210,18 +248,21 @@ impl<I: Coordinate> Known<I> {
         }
         let (form, id) = (self.form, self.items.len());
         let weight = from.get(bits_of(above.weight.into()))? as u32;
+        let is_point = !form.is_causal && from.flag()?;
         let (mut low, mut high) = (above.low.clone(), above.high.clone());
         for k in 0..form.d {
             let [least, most] = [above.low[k], above.high[k]].map(I::to_i64);
-            let lowest = least + from.get(bits_of((most - least) as u128))? as i64;
-            let highest = lowest + from.get(bits_of((most - lowest) as u128))? as i64;
+            let left_out = form.left_out(most - least, is_point || node == 1);
+            let below = from.get(bits_of(((most - least) >> left_out) as u128))? as i64;
+            let lowest = least + (below << left_out);
+            let range = u128::try_from(most - lowest).ok()? >> left_out;
+            let highest = if is_point { lowest } else { most - ((from.get(bits_of(range))? as i64) << left_out) };
             (low[k], high[k]) = (I::of_i64(lowest), I::of_i64(highest));
             let range = u128::from(weight) * u128::try_from(highest - lowest).ok()?;
-            let sum = from.get(bits_of(range))? as i128 + i128::from(weight) * i128::from(lowest);
-            self.sum.push(I::sum_of(sum));
+            let above_low = if form.has_sums { from.get(bits_of(range))? as i128 } else { 0 };
+            self.sum.push(I::sum_of(above_low + i128::from(weight) * i128::from(lowest)));
         }
         let index = form.index_bits();
-        let is_point = !form.is_causal && low == high;
         let least = if is_point || form.is_causal { from.get(index)? as u32 } else { 0 };
         let most = if form.is_causal { from.get(index)? as u32 } else { least };
         self.bounds.extend(low.iter().chain(&high));
@@ -244,8 +285,7 @@ impl<I: Coordinate> Known<I> {
     /// Hears what is below a box.
     pub(crate) fn hear_below(&mut self, from: &mut Reader<'_>, id: usize) -> Option<()> {
         let (form, d) = (self.form, self.form.d);
-        let (low, high) = self.bounds[id * 2 * d..][..2 * d].split_at(d);
-        let above = Above { low: low.to_vec(), high: high.to_vec(), weight: self.weight[id] };
+        let above = self.above(id);
         let Item { rank, node, .. } = self.items[id];
         let levels = LEVELS.min(self.depths[rank as usize].checked_sub(node.ilog2())?);
         if levels > 0 {
@@ -276,6 +316,12 @@ impl<I: Coordinate> Known<I> {
         }
         self.items[id].keys = keys..self.key_weight.len() as u32;
         Some(())
+    }
+
+    /// A box as it was told.
+    pub(crate) fn above(&self, id: usize) -> Above<I> {
+        let (low, high) = self.bounds[id * 2 * self.form.d..][..2 * self.form.d].split_at(self.form.d);
+        Above { low: low.to_vec(), high: high.to_vec(), weight: self.weight[id] }
     }
 
     /// The rank that holds a box, and its node there.
@@ -316,15 +362,17 @@ impl<I: Coordinate> Known<I> {
         let Item { rank, node, .. } = self.items[id as usize];
         let (form, levels) = (self.form, LEVELS.min(self.depths[rank as usize] - node.ilog2()));
         let (low, high) = self.bounds[id as usize * 2 * form.d..][..2 * form.d].split_at(form.d);
-        let width = |(low, high): (&I, &I)| u64::from(bits_of((high.to_i64() - low.to_i64()) as u128));
-        let widths: u64 = low.iter().zip(high).map(width).sum();
+        let widths = low.iter().zip(high).map(|(low, high)| bits_of((high.to_i64() - low.to_i64()) as u128));
+        let sides: u64 = widths.clone().map(|width| 2 * u64::from(width.min(PLACES))).sum();
+        let widths: u64 = widths.map(u64::from).sum();
         let weight = self.weight[id as usize];
         let count = u64::from(bits_of(weight.into()));
         let range = if form.is_causal { 2 * u64::from(form.index_bits()) } else { 0 };
         if levels == 0 {
             return u64::from(weight.min(LEAF as u32)) * (widths + u64::from(form.index_bits()));
         }
-        (1 << levels) * (3 * widths + (form.d as u64 + 1) * count + range)
+        let sums = if form.has_sums { widths + form.d as u64 * count } else { 0 };
+        (1 << levels) * (sides + sums + count + range)
     }
 
     /// Notes that some of these boxes were looked at, by a bit for each.

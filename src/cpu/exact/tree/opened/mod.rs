@@ -11,6 +11,8 @@
 //! 3. A row whose threshold cuts so many boxes that it is cheaper to ask is answered by all ranks with the count
 //!    and the sum of its strip ([`answer`]).
 //!
+//! A step whose strips have no width needs none of that in the plane and in space ([`thin`]).
+//!
 //! A box is decided by the bounds of [`super::search`], with its margin, and counts and sums are integers: what
 //! ranks find does not depend on how many they are, nor on what is opened.
 
@@ -22,10 +24,12 @@ mod extras;
 mod known;
 mod net;
 mod round;
+mod thin;
 mod view;
 
 use rayon::prelude::*;
 
+use crate::cpu::exact::direction;
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
@@ -39,7 +43,7 @@ use crate::cpu::exact::tree::search::keys::Marks;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::error::Result;
-use crate::exact::Step;
+use crate::exact::{Grid, Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Traffic};
@@ -60,6 +64,8 @@ pub(crate) struct Opened<W: Width> {
     mask: Mask,
     /// The boxes of the own tree that were opened in the last step, and looked below.
     warm: Vec<u32>,
+    /// Whether a table of directions has served every step so far that has no widths.
+    has_table: bool,
 }
 
 /// The counts of a step, over all ranks.
@@ -75,13 +81,12 @@ pub(crate) struct Taken {
 
 impl<W: Width> Opened<W> {
     /// The state of a rank from what was dealt out to it.
-    pub(crate) fn new(dealt: Dealt, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
-        let Dealt { n, d, ids, x } = dealt;
-        let x = x.into_iter().map(<W::Int as Integer>::of).collect();
+    pub(crate) fn new(dealt: Dealt, grid: Grid, set: InstructionSet, upkeep: Upkeep, mask: Mask) -> Self {
+        let Dealt { n, d, ids, x, .. } = dealt;
+        let x = grid.coordinates_as(&x, <W::Int as Integer>::of);
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
-        own.sort_again(mask);
-        Self { n, ids, own, mask, warm: Vec::new() }
+        Self { n, ids, own, mask, warm: Vec::new(), has_table: true }
     }
 
     /// The number of all tokens, and their dimension.
@@ -109,9 +114,26 @@ impl<W: Width> Opened<W> {
 
     /// Takes a step, whole or not at all, on all ranks.
     pub(crate) fn step(&mut self, step: &Step, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Taken, Left> {
+        if self.has_table && direction::serves(step) {
+            let mut next = std::mem::take(&mut self.own.next);
+            let (mut argmax, mut count) = (std::mem::take(&mut self.own.argmax), std::mem::take(&mut self.own.count));
+            let tally = self.take_thin(step, interrupt, net, (&mut next, &mut argmax, &mut count));
+            (self.own.next, self.own.argmax, self.own.count) = (next, argmax, count);
+            if let Some(tally) = tally? {
+                let taken = self.total(step.t, &tally, interrupt, net)?;
+                std::mem::swap(&mut self.own.cloud.x, &mut self.own.next);
+                self.own.is_fitted = false;
+                self.own.schedule.note_step();
+                return Ok(taken);
+            }
+            self.has_table = false;
+        }
         self.own.prepare(step);
         if self.is_crowded() {
             self.own.sort_again(self.mask);
+        }
+        if !self.own.is_fitted {
+            self.own.refit();
         }
         let keys = self.own.cloud.n;
         let mut next = std::mem::take(&mut self.own.next);
@@ -159,7 +181,7 @@ impl<W: Width> Opened<W> {
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
     ) -> Result<(Tally, Vec<u32>), Left> {
         let plan = &PreparedStep::new(step);
-        let (mut known, extras) = self.meet(interrupt, net)?;
+        let (mut known, extras) = self.meet(step, interrupt, net)?;
         let mut view = View::new(&self.own.tree, &known);
         self.remember(&known, &extras);
         self.own.cloud.largest = known.largest();
@@ -214,19 +236,20 @@ impl<W: Width> Opened<W> {
         self.own.tree.range(1).end as u32
     }
 
-    fn form(&self) -> Form {
+    fn form(&self, step: &Step) -> Form {
         Form {
             d: self.own.cloud.d,
             n: self.n,
             is_causal: self.mask == Mask::CAUSAL,
+            has_sums: !matches!(step.width, StripWidth::Constant(0) | StripWidth::Argmax),
             limit: 2 << W::PRECISION.state_bits(),
         }
     }
 
     /// Tells the other ranks where to begin. Returns their roots, and rows of the whole cloud: that of token 0,
     /// and those that are farthest in some direction.
-    fn meet(&self, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Met<W::Int>, Left> {
-        let (d, own, form) = (self.own.cloud.d, &self.own, self.form());
+    fn meet(&self, step: &Step, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Met<W::Int>, Left> {
+        let (d, own, form) = (self.own.cloud.d, &self.own, self.form(step));
         // Rows that see different keys begin with none.
         let directions = if net.size() == 1 || form.is_causal { Vec::new() } else { view::directions(d) };
         let farthest = view::farthest(&self.own, &directions);
@@ -263,11 +286,12 @@ impl<W: Width> Opened<W> {
 
     /// Opens boxes for all.
     fn open(&self, known: &mut Known<W::Int>, needed: &[usize], net: &mut Net<'_>) -> Result<()> {
-        let (own, form, me) = (&self.own_keys(), self.form(), net.rank());
+        let (own, form, me) = (&self.own_keys(), known.form(), net.rank());
         let mut told = Writer::default();
-        for (rank, node) in needed.iter().map(|&id| known.owner(id)) {
+        for &id in needed {
+            let (rank, node) = known.owner(id);
             if rank == me {
-                form.tell_below(own, node, &[], &mut told);
+                form.tell_below(own, &known.above(id), node, &[], &mut told);
             }
         }
         let all = net.gather(&told.into_bytes())?;

@@ -33,7 +33,7 @@ impl<W: Width> View<W> {
         if self.ids.len() > self.tree.first_leaf() / 2 {
             self.tree = own.beside(2 * self.ids.len());
         }
-        self.tree.graft(self.ids.iter().map(|&id| known.graft(id, keys)));
+        self.tree.graft(self.ids.iter().map(|&id| known.graft(id, keys)), known.form().has_sums);
     }
 
     fn place_of(&self, node: u32) -> usize {

@@ -69,6 +69,7 @@ impl<W: Width> Settled<W> {
 
     #[inline(always)]
     fn add_box(&mut self, keys: &SortedKeys<'_, W>, node: u32) {
+        debug_assert!(keys.tree.has_sum(node as usize), "strips that are boxes come with their sums");
         self.sum.iter_mut().zip(keys.tree.sum(node as usize)).for_each(|(sum, &of)| *sum += of);
         self.count += keys.tree.weight()[node as usize];
     }

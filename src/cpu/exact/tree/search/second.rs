@@ -118,7 +118,10 @@ impl<W: Width> Search<'_, W> {
             tally.boxes += self.rows.len() as u64;
             let [least, most] = tree.span()[node];
             let some = at_least(lanes, &upper, low) & active & known.seen(width, least);
-            let whole = at_least(lanes, &lower, high) & some & known.seen(width, most);
+            let mut whole = at_least(lanes, &lower, high) & some & known.seen(width, most);
+            if whole != 0 && !tree.has_sum(node) {
+                whole = 0;
+            }
             if whole != 0 {
                 self.take_box(node, whole);
             }
