@@ -108,7 +108,7 @@ impl Grid {
                 coordinates.len()
             )));
         }
-        self.tokens_of(n, d, |i| coordinates[i * d..][..d].iter().copied())
+        self.flat_tokens(n, d, coordinates, |&x| x)
     }
 
     /// Tokens in the stored width from a function that gives the lattice coordinates of each.
@@ -127,6 +127,25 @@ impl Grid {
         Tokens::from_flat(n, d, coordinates)
     }
 
+    /// Tokens in the stored width from what the lattice coordinates are of, row-major.
+    ///
+    /// # Errors
+    /// n or d of 0.
+    pub(crate) fn flat_tokens<X: Sync>(
+        self,
+        n: usize,
+        d: usize,
+        x: &[X],
+        of: impl Fn(&X) -> i64 + Sync,
+    ) -> Result<Tokens> {
+        let (real, x) = (self.reals(), x.par_iter().with_min_len(PART));
+        let coordinates = match self.precision {
+            Precision::F32 => Coordinates::F32(x.map(|x| real(of(x)) as f32).collect()),
+            Precision::F64 => Coordinates::F64(x.map(|x| real(of(x))).collect()),
+        };
+        Tokens::from_flat(n, d, coordinates)
+    }
+
     /// The cloud as the run sees it: moved to the lattice. Doing it twice changes nothing.
     ///
     /// # Errors
@@ -134,8 +153,8 @@ impl Grid {
     pub fn snap(self, tokens: &Tokens) -> Result<Tokens> {
         let (n, d, of) = (tokens.n(), tokens.d(), self.rounded());
         match tokens.coordinates() {
-            Coordinates::F32(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(f64::from(x)))),
-            Coordinates::F64(v) => self.tokens_of(n, d, |i| v[i * d..][..d].iter().map(move |&x| of(x))),
+            Coordinates::F32(v) => self.flat_tokens(n, d, v, |&x| of(f64::from(x))),
+            Coordinates::F64(v) => self.flat_tokens(n, d, v, |&x| of(x)),
         }
     }
 

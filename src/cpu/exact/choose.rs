@@ -323,7 +323,10 @@ impl<W: Width> Stepper for Chooser<W> {
     fn tokens(&self, grid: Grid) -> error::Result<Tokens> {
         let (n, d) = self.shape();
         let of = |x: &W::Int| Integer::to_i64(*x);
-        grid.tokens_of(n, d, |i| self.token(i).iter().map(of))
+        match &self.state {
+            SearchState::Direction(state) => grid.flat_tokens(n, d, state.tokens(), of),
+            _ => grid.tokens_of(n, d, |i| self.token(i).iter().map(of)),
+        }
     }
 
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
