@@ -63,10 +63,12 @@
 mod candidates;
 mod cells;
 pub(crate) mod classes;
+mod cones;
 mod cover;
 pub(crate) mod near;
 mod packet;
 mod rows;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
