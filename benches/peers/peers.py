@@ -1,9 +1,9 @@
 """One localmax step in the tools a user could pick instead, beside localmax itself, on the same cores in the same run.
 
-    bash benches/peers/run                                 sets up a virtual environment under target/, prints a table
+    bash benches/peers/run                                     sets up a virtual environment under target/, prints a table
     bash benches/peers/run --tokens 16384 --dims 3,64 --tools numpy
-    bash benches/peers/run --rule hardmax --tools faiss    delta = 0, where an index of nearest keys will do
-    bash benches/peers/run --rule softmax --tools torch    beside scaled_dot_product_attention
+    bash benches/peers/run --rule hardmax --tools faiss,scipy  delta = 0, where an index of nearest keys will do
+    bash benches/peers/run --rule softmax --tools torch        beside scaled_dot_product_attention
 
 Every tool computes x + gamma (mean - x), gamma = 1/2, f32: the mean over the score strip of delta = 0.1 (hardmax:
 delta = 0), in row chunks so that no n x n array is held, or the softmax mean at beta = 1/sqrt(d). All take the first
@@ -109,6 +109,21 @@ def faiss_argmax(threads, delta):
     return step
 
 
+def scipy_argmax(threads, delta):
+    if delta != 0:
+        raise KeyError("scipy")
+    from scipy.spatial import cKDTree
+
+    def step(x):
+        # The key nearest to (q, 0) is the one of the largest product, once a coordinate makes all keys as long.
+        square = (x.astype(np.float64) ** 2).sum(1)
+        tree = cKDTree(np.column_stack([x, np.sqrt(square.max() - square)]))
+        _, best = tree.query(np.column_stack([x, np.zeros(len(x))]), workers=threads)
+        return x + x.dtype.type(GAMMA) * (x[best] - x)
+
+    return step
+
+
 def numpy_softmax(_threads, _delta):
     def step(x):
         beta, out = x.dtype.type(1 / np.sqrt(x.shape[1])), np.empty_like(x)
@@ -135,7 +150,14 @@ def torch_softmax(threads, _delta):
     return step
 
 
-STRIPS = {"numpy": numpy_strip, "torch": torch_strip, "jax": jax_strip, "keops": keops_strip, "faiss": faiss_argmax}
+STRIPS = {
+    "numpy": numpy_strip,
+    "torch": torch_strip,
+    "jax": jax_strip,
+    "keops": keops_strip,
+    "faiss": faiss_argmax,
+    "scipy": scipy_argmax,
+}
 TOOLS = {"localmax": STRIPS, "hardmax": STRIPS, "softmax": {"numpy": numpy_softmax, "torch": torch_softmax}}
 
 
@@ -203,7 +225,7 @@ def main():
     parser.add_argument("--dims", default="2,3,8,16,64")
     parser.add_argument("--rule", choices=TOOLS, default="localmax")
     parser.add_argument("--plan", default="auto", help="localmax's: auto, brute, norm or tree")
-    parser.add_argument("--tools", default="numpy,torch,jax,keops,faiss")
+    parser.add_argument("--tools", default="numpy,torch,jax,keops,faiss,scipy")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1, help="steps of the cloud that are timed, from the first on")
     parser.add_argument("--seconds", type=float, default=20.0)

@@ -118,7 +118,7 @@ impl Grid {
                 coordinates.len()
             )));
         }
-        self.tokens_of(n, d, |i| coordinates[i * d..][..d].iter().copied())
+        self.flat_tokens(n, d, coordinates, |x| x)
     }
 
     /// Tokens in the stored width from a function that gives the lattice coordinates of each.
@@ -133,6 +133,25 @@ impl Grid {
         let coordinates = match self.precision {
             Precision::F32 => Coordinates::F32(filled(n, d, |i| row(i).map(|x| real(x) as f32))),
             Precision::F64 => Coordinates::F64(filled(n, d, |i| row(i).map(real))),
+        };
+        Tokens::from_flat(n, d, coordinates)
+    }
+
+    /// Tokens in the stored width from what the lattice coordinates are of, row-major.
+    ///
+    /// # Errors
+    /// n or d of 0.
+    pub(crate) fn flat_tokens<X: Copy + Sync>(
+        self,
+        n: usize,
+        d: usize,
+        x: &[X],
+        of: impl Fn(X) -> i64 + Sync,
+    ) -> Result<Tokens> {
+        let real = self.reals();
+        let coordinates = match self.precision {
+            Precision::F32 => Coordinates::F32(each(x, |x| real(of(x)) as f32)),
+            Precision::F64 => Coordinates::F64(each(x, |x| real(of(x)))),
         };
         Tokens::from_flat(n, d, coordinates)
     }

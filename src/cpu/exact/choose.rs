@@ -12,6 +12,7 @@ use crate::cpu::exact::brute::{BruteForce, Pairs};
 use crate::cpu::exact::coarse;
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::direction::{self, DirectionTable, classes};
+use crate::cpu::exact::ledger::Ledger;
 use crate::cpu::exact::step::{Left, PreparedStep, Purpose, Stepper, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::width::{Integer, Width};
@@ -36,9 +37,6 @@ const BRUTE_SAMPLES: usize = 2;
 
 /// A table of directions takes about as long as this many rows of it.
 const FEWEST_DIRECTIONS: usize = 1 << 14;
-
-/// Steps cost this many times as much as choosing among plans.
-const SHARE: f64 = 20.0;
 
 /// A step is left for another plan where it costs this many times its estimate.
 const PATIENCE: f64 = 4.0;
@@ -91,45 +89,6 @@ impl<W: Width> SearchState<W> {
     fn sorted(x: Vec<W::Int>, d: usize, set: InstructionSet, plan: choice::Plan, upkeep: Upkeep, mask: Mask) -> Self {
         let order = if plan == choice::Plan::Norm { Order::Norm } else { Order::Space };
         Self::TreeSearch(Box::new(TreeSearch::new(x, d, set, order, upkeep, mask)), plan)
-    }
-}
-
-/// Costs that say when to choose again.
-#[derive(Default)]
-struct Ledger {
-    /// The cost of the last choice, and of all steps since.
-    choosing: f64,
-    stepping: f64,
-    /// Number of steps since then, and the cost of the first and of the last.
-    since: u32,
-    first: f64,
-    last: f64,
-    /// True if tokens moved in one of them.
-    moved: bool,
-    chosen: bool,
-}
-
-impl Ledger {
-    fn is_due(&self) -> bool {
-        !self.chosen || (self.moved && (self.is_expensive() || self.stepping > self.choosing * SHARE))
-    }
-
-    fn is_expensive(&self) -> bool {
-        self.since > 1 && self.last > self.first * 2.0 + self.choosing
-    }
-
-    fn restart(&mut self, choosing: f64) {
-        *self = Self { choosing, chosen: true, ..Self::default() };
-    }
-
-    fn count(&mut self, cost: f64, moved: bool) {
-        if self.since == 0 {
-            self.first = cost;
-        }
-        self.last = cost;
-        self.stepping += cost;
-        self.since += 1;
-        self.moved |= moved;
     }
 }
 
@@ -363,8 +322,10 @@ impl<W: Width> Stepper for Chooser<W> {
 
     fn tokens(&self, grid: Grid) -> error::Result<Tokens> {
         let (n, d) = self.shape();
-        let of = |x: &W::Int| Integer::to_i64(*x);
-        grid.tokens_of(n, d, |i| self.token(i).iter().map(of))
+        match &self.state {
+            SearchState::Direction(state) => grid.flat_tokens(n, d, state.tokens(), Integer::to_i64),
+            _ => grid.tokens_of(n, d, |i| self.token(i).iter().map(|x| Integer::to_i64(*x))),
+        }
     }
 
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {

@@ -34,6 +34,7 @@ mod coarse;
 mod cost;
 pub(crate) mod direction;
 mod filter;
+mod ledger;
 mod opened;
 mod query;
 pub(crate) mod scores;

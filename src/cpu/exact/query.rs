@@ -68,8 +68,52 @@ pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, quer
     }
 }
 
-/// The integer square root, in 64 bits where they suffice.
+/// The integer square root, in floats where 64 bits suffice.
 #[inline]
 fn root(square: i128) -> i128 {
-    u64::try_from(square).map_or_else(|_| square.isqrt(), |square| i128::from(square.isqrt()))
+    u64::try_from(square).map_or_else(|_| square.isqrt(), |square| i128::from(root_of_64(square)))
+}
+
+/// isqrt(v), from the float root of v.
+///
+/// Let s = isqrt(v) < 2^32. Where s is a power of 2, s² is a float. Else the float of v is at least s² (1 − 2^-53),
+/// whose root is above s (1 − 2^-54 − 2^-106): nearer to s than half the step to the float below, 2^(e − 54) for the
+/// power 2^e ≥ s (1 + 2^-32) next to s. So the float root is at least s. It is below s + 1 + 2^-19, so its floor is s
+/// or s + 1.
+#[inline]
+fn root_of_64(square: u64) -> u64 {
+    let root = ((square as f64).sqrt() as u64).min(u64::from(u32::MAX));
+    root - u64::from(root * root > square)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A root that is off by one would be another strip: squares of 2^16 roots and their neighbours, from 0 on, around
+    /// 2^26.5 and 2^31, where floats lose bits of squares, and up to 2^32.
+    #[test]
+    fn roots_are_exact_beside_squares() {
+        let half = 1u64 << 15;
+        for middle in [half, 94_906_265, 1 << 31, (1 << 32) - half] {
+            for root in middle - half..middle + half {
+                let square = root * root;
+                assert_eq!(root_of_64(square), root);
+                assert!(root == 0 || root_of_64(square - 1) == root - 1, "{root}");
+                assert_eq!(root_of_64(square + 2 * root), root);
+            }
+        }
+        for square in [1 << 53, 1 << 62, u64::MAX].into_iter().flat_map(|v: u64| v - (1 << 12)..=v) {
+            assert_eq!(root_of_64(square), square.isqrt());
+        }
+    }
+
+    proptest! {
+        /// The same at any place.
+        #[test]
+        fn roots_are_exact(square in any::<u64>(), shift in 0u32..64) {
+            prop_assert_eq!(root_of_64(square >> shift), (square >> shift).isqrt());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The state as tokens: a step compares every row with every key, by floats
 //! ([`crate::cpu::exact::brute::packet`]) or in 8 bits first ([`crate::cpu::exact::coarse`]).
 
+mod decisions;
 pub(crate) mod packet;
 mod pairs;
 

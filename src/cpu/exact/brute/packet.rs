@@ -15,6 +15,7 @@ use std::ops::Range;
 use crate::exact::StripWidth;
 
 use crate::cpu::aligned::Aligned;
+use crate::cpu::exact::brute::decisions::Decisions;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::filter::{self, Limits};
 use crate::cpu::exact::query::{queries, strip_width, weights};
@@ -55,34 +56,6 @@ impl<W: Width> PacketScratch<W> {
             candidates: Vec::new(),
             band: Vec::new(),
         }
-    }
-}
-
-/// Exact decisions of a packet by distinct token: late states repeat few tokens often.
-struct Decisions {
-    slots: Vec<(u32, u64)>,
-}
-
-impl Decisions {
-    const SLOTS: usize = 1 << 10;
-    const NONE: (u32, u64) = (u32::MAX, 0);
-
-    fn new() -> Self {
-        Self { slots: vec![Self::NONE; Self::SLOTS] }
-    }
-
-    fn clear(&mut self) {
-        self.slots.fill(Self::NONE);
-    }
-
-    /// The lanes decided for a distinct token.
-    fn get(&self, token: u32) -> Option<u64> {
-        let (kept, bits) = self.slots[token as usize % Self::SLOTS];
-        (kept == token).then_some(bits)
-    }
-
-    fn set(&mut self, token: u32, bits: u64) {
-        self.slots[token as usize % Self::SLOTS] = (token, bits);
     }
 }
 

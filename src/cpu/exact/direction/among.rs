@@ -71,9 +71,9 @@ impl<W: Width> Own<'_, W> {
 
     /// For every cell of directions a key that is far from the centre, if there is one, with how far it is: as numbers
     /// that are in order as the distances are, 0 without a key.
-    pub(crate) fn farthest<const D: usize>(&self, whole: &Whole<D>) -> Vec<(u64, u32)> {
+    pub(crate) fn farthest<const D: usize>(&self, set: InstructionSet, whole: &Whole<D>) -> Vec<(u64, u32)> {
         let cells = Cells::<D> { side: 1 << whole.cover_levels() };
-        let found = farthest_in::<W, D>(self.x, cells, whole.centre());
+        let found = farthest_in::<W, D>(set, self.x, cells, whole.centre());
         found.into_iter().map(|(square, key)| (square.to_bits(), key)).collect()
     }
 

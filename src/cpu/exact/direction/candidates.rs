@@ -1,13 +1,17 @@
 //! The tokens that no cover holds: few of a large cloud, among which every member of a strip is.
 
+// Kernels belong into the function of their instruction set.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::rows::{place, total};
+use crate::cpu::exact::direction::rows::{BLOCK, place, places, total};
 use crate::cpu::exact::width::Width;
+use crate::cpu::lanes::{InstructionSet, Job, Lanes};
 
 /// Rows that a thread takes at once.
 pub(super) const CHUNK: usize = 4096;
@@ -47,8 +51,13 @@ fn chunks<W: Width, const D: usize>(x: &[W::Int]) -> impl IndexedParallelIterato
 }
 
 /// For each cell of directions from the centre, the farthest token in it, if any.
-pub(super) fn farthest<W: Width, const D: usize>(x: &[W::Int], cells: Cells<D>, centre: [i64; D]) -> Vec<[i64; D]> {
-    let best = farthest_in::<W, D>(x, cells, centre);
+pub(super) fn farthest<W: Width, const D: usize>(
+    set: InstructionSet,
+    x: &[W::Int],
+    cells: Cells<D>,
+    centre: [i64; D],
+) -> Vec<[i64; D]> {
+    let best = farthest_in::<W, D>(set, x, cells, centre);
     let mut found: Vec<u32> = best.into_iter().filter(|best| best.0 > 0.0).map(|best| best.1).collect();
     found.sort_unstable();
     found.iter().map(|&i| place::<W, D>(&x[i as usize * D..])).collect()
@@ -56,34 +65,47 @@ pub(super) fn farthest<W: Width, const D: usize>(x: &[W::Int], cells: Cells<D>, 
 
 /// For each cell the square of the farthest token's distance from the centre, and the token; 0 without one.
 pub(super) fn farthest_in<W: Width, const D: usize>(
+    set: InstructionSet,
     x: &[W::Int],
     cells: Cells<D>,
     centre: [i64; D],
 ) -> Vec<(f64, u32)> {
-    type Best = Vec<(f64, u32)>;
-    let none = || (vec![(0.0, 0); cells.count()], 0.0);
-    // `least` is at most the least distance so far: most tokens are nearer.
-    let of_chunk = |(mut best, mut least): (Best, f64), (first, rows): (usize, &[W::Int])| {
-        for (at, row) in rows.chunks_exact(D).enumerate() {
-            let x = place::<W, D>(row);
-            let x: [i64; D] = std::array::from_fn(|k| x[k] - centre[k]);
-            let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
-            if square > least {
-                let best: &mut (f64, u32) = &mut best[cells.place(x).0];
-                if square > best.0 {
-                    *best = (square, (first + at) as u32);
+    let none = || vec![(0.0, 0); cells.count()];
+    let of_chunk = |mut best: Vec<(f64, u32)>, (first, rows): (usize, &[W::Int])| {
+        W::run(set, Farthest::<W, D> { rows: rows.as_chunks().0, first, cells, centre, best: &mut best });
+        best
+    };
+    let farther = |a: Vec<(f64, u32)>, b: Vec<(f64, u32)>| {
+        // Of equal distances the lower index: the number of threads decides nothing.
+        let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
+        a.into_iter().zip(b).map(better).collect()
+    };
+    chunks::<W, D>(x).with_min_len(16).fold(none, of_chunk).reduce(none, farther)
+}
+
+/// A job: finds the farthest of some rows, and of those so far, in each cell: its squared distance and its index.
+struct Farthest<'a, W: Width, const D: usize> {
+    rows: &'a [[W::Int; D]],
+    first: usize,
+    cells: Cells<D>,
+    centre: [i64; D],
+    best: &'a mut [(f64, u32)],
+}
+
+impl<W: Width, const D: usize> Job<W, W::Int> for Farthest<'_, W, D> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, _: L) {
+        for (block, rows) in self.rows.chunks(BLOCK).enumerate() {
+            let (cells, squares) = places::<W, D>(self.cells, rows, self.centre);
+            for at in 0..rows.len() {
+                let best = &mut self.best[cells[at] as usize];
+                if squares[at] > best.0 {
+                    *best = (squares[at], (self.first + block * BLOCK + at) as u32);
                 }
             }
         }
-        least = best.iter().fold(f64::INFINITY, |least, best| best.0.min(least)).max(least);
-        (best, least)
-    };
-    let farther = |a: (Best, f64), b: (Best, f64)| {
-        // Of equal distances the lower index: the number of threads decides nothing.
-        let better = |(a, b): ((f64, u32), (f64, u32))| if (b.0, a.1) > (a.0, b.1) { b } else { a };
-        (a.0.into_iter().zip(b.0).map(better).collect(), 0.0)
-    };
-    chunks::<W, D>(x).with_min_len(16).fold(none, of_chunk).reduce(none, farther).0
+    }
 }
 
 /// Tokens that a cover does not hold, ascending; `None` if they are more than `most`.
@@ -106,13 +128,17 @@ pub(super) fn outside<W: Width, const D: usize>(x: &[W::Int], cover: &Cover, mos
 }
 
 /// Tokens among which every maximum is, ascending; `None` if they are too many.
-pub(super) fn candidates<W: Width, const D: usize>(x: &[W::Int], centre: [i64; D]) -> Option<Vec<u32>> {
+pub(super) fn candidates<W: Width, const D: usize>(
+    set: InstructionSet,
+    x: &[W::Int],
+    centre: [i64; D],
+) -> Option<Vec<u32>> {
     let n = x.len() / D;
     let most = most(n);
     if n <= most {
         return Some((0..n as u32).collect());
     }
     let levels = cover_levels(D, n);
-    let seeds = farthest::<W, D>(x, Cells::<D> { side: 1 << levels }, centre);
+    let seeds = farthest::<W, D>(set, x, Cells::<D> { side: 1 << levels }, centre);
     outside::<W, D>(x, &Cover::new(centre, &seeds, levels, 0)?, most)
 }

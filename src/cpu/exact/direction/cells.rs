@@ -127,6 +127,14 @@ impl<const D: usize> Cells<D> {
     }
 }
 
+/// The integer that a float below 2^51 is.
+#[inline(always)]
+pub(super) fn integer(x: f64) -> i64 {
+    // Adding SHIFT leaves it in the low bits.
+    const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
+    (x + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,9 +36,9 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::direction::candidates::{FEW, centre, cover_levels, farthest, levels, most, outside, sample};
-use crate::cpu::exact::direction::cells::Cells;
+use crate::cpu::exact::direction::cells::{Cells, integer};
 use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::packet::{Key, Packets, integer};
+use crate::cpu::exact::direction::packet::{Key, Packets};
 use crate::cpu::exact::direction::rows::{BLOCK, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::{PreparedStep, Tally, Watch};
@@ -208,6 +208,7 @@ fn plan<W: Width, const D: usize>(x: &[W::Int], prepared: &PreparedStep<'_, W>) 
 impl<const D: usize> Classes<D> {
     /// The tables for a step, with candidates of the step before, if any; `None` where no table serves.
     pub(crate) fn new<W: Width>(
+        set: InstructionSet,
         tokens: &Tokens<'_, W>,
         prepared: &PreparedStep<'_, W>,
         before: &[u32],
@@ -222,10 +223,10 @@ impl<const D: usize> Classes<D> {
             let (centre, levels) = (centre::<W, D>(x), cover_levels(D, n).min(4));
             let cells = Cells::<D> { side: 1 << levels };
             let seeds = if before.is_empty() {
-                farthest::<W, D>(x, cells, centre)
+                farthest::<W, D>(set, x, cells, centre)
             } else {
                 let rows: Vec<W::Int> = before.iter().flat_map(|&i| row(i).iter().copied()).collect();
-                farthest::<W, D>(&rows, cells, centre)
+                farthest::<W, D>(set, &rows, cells, centre)
             };
             let mut covers: Vec<Cover> =
                 plans.iter().map_while(|plan| Cover::new(centre, &seeds, levels, plan.width)).collect();

@@ -64,10 +64,12 @@ pub(crate) mod among;
 mod candidates;
 mod cells;
 pub(crate) mod classes;
+mod cones;
 mod cover;
 pub(crate) mod near;
 mod packet;
 mod rows;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -239,7 +241,7 @@ impl<W: Width> DirectionTable<W> {
         let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
         let old = match &mut known {
             Some(known) => std::mem::take(&mut known.candidates),
-            None => candidates::<W, D>(&self.x, centre)?,
+            None => candidates::<W, D>(self.set, &self.x, centre)?,
         };
         let (found, key_of) = self.find::<D>(&old, known.as_ref().map_or(&[], |known| &known.anchors))?;
         let zero = place::<W, D>(&self.x).map(i128::from);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // kernels belong into the function of their instruction set
 
+use crate::cpu::exact::direction::cells::integer;
 use crate::cpu::exact::direction::rows::query_coordinate;
 use crate::cpu::exact::filter::{Limits, error_bound};
 use crate::cpu::exact::query::strip_width;
@@ -17,14 +18,6 @@ const MOST: usize = 16;
 const LOW: u32 = 27;
 /// An index is told by how much less than this it is, so that the least is the largest.
 const LAST: f64 = (1u64 << 32) as f64;
-
-/// The integer that a float below 2^51 is.
-#[inline(always)]
-pub(super) fn integer(x: f64) -> i64 {
-    // Adding SHIFT leaves it in the low bits.
-    const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
-    (x + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64
-}
 
 /// A token that may be in a strip, in floats.
 pub(super) struct Key<const D: usize> {

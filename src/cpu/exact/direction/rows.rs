@@ -1,12 +1,17 @@
 //! A row of a step: its query, its cell, the strip among the keys of that, and the move.
 
+// Kernels belong into the function of their instruction set.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
 use std::sync::OnceLock;
 
+use crate::cpu::exact::direction::cells::{Cells, integer};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::PreparedStep;
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, Lanes};
 use crate::exact::{StripWidth, TokenMatrix};
+use crate::tokens::Precision;
 
 /// Rows that are moved side by side.
 pub(super) const BLOCK: usize = 64;
@@ -177,4 +182,31 @@ pub(super) fn query_coordinate<W: Width>(plan: &PreparedStep<'_, W>, own: &[W::I
         TokenMatrix::Multiple(a) => W::query(W::product(W::Int::of(a), own[k])),
         TokenMatrix::Dense(_) => W::query(W::dot(&plan.dense[k * own.len()..][..own.len()], 1, 0, own)),
     }
+}
+
+/// The cells of the directions of up to `BLOCK` rows from a centre, any where a row is there, and the squares of their
+/// distances.
+#[inline(always)]
+pub(super) fn places<W: Width, const D: usize>(
+    cells: Cells<D>,
+    rows: &[[W::Int; D]],
+    centre: [i64; D],
+) -> ([i64; BLOCK], [f64; BLOCK]) {
+    let (mut x, mut cell, mut square) = ([[0.0; BLOCK]; D], [0; BLOCK], [0.0; BLOCK]);
+    for k in 0..D {
+        for (x, row) in x[k].iter_mut().zip(rows) {
+            *x = (Integer::to_i64(row[k]) - centre[k]) as f64;
+        }
+        (0..BLOCK).for_each(|at| square[at] += x[k][at] * x[k][at]);
+    }
+    if W::PRECISION == Precision::F32 {
+        for at in 0..BLOCK {
+            cell[at] = integer(Cells::<D>::place_of_floats(cells.side as f64, std::array::from_fn(|k| x[k][at])));
+        }
+    } else {
+        for (cell, row) in cell.iter_mut().zip(rows) {
+            *cell = cells.place(std::array::from_fn(|k| Integer::to_i64(row[k]) - centre[k])).0 as i64;
+        }
+    }
+    (cell, square)
 }

@@ -2,9 +2,16 @@
 
 use proptest::prelude::*;
 
+use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::direction::cells::Cells;
+use crate::cpu::exact::direction::cones::{Cones, HalfSpace};
 use crate::cpu::exact::direction::cover::Cover;
 use crate::cpu::exact::direction::table::Table;
+use crate::cpu::exact::step::Watch;
+use crate::cpu::exact::width::{Integer, Width};
+use crate::cpu::lanes::InstructionSet;
+use crate::interrupt::Interrupt;
+use crate::space::Coordinate;
 
 fn dot<const D: usize>(q: [i64; D], x: [i64; D]) -> i128 {
     (0..D).map(|k| i128::from(q[k]) * i128::from(x[k])).sum()
@@ -81,6 +88,64 @@ proptest! {
         holds(&plane, [q[0], q[1]], [nudge[0], nudge[1]], width);
         // A query that is a token, as where A = I.
         holds(&rows, rows[0], nudge, width);
+    }
+}
+
+/// Sums over half spaces are those of all keys, on every instruction set: of borders that pass through keys, a unit on
+/// either side of them, and in between.
+fn sums_hold<W: Width, const D: usize>(keys: &[[i64; D]], queries: &[[i64; D]], levels: u32) {
+    let rows: Vec<[W::Int; D]> = keys.iter().map(|key| key.map(W::Int::of)).collect();
+    let mut asked: Vec<([i64; D], i128)> = Vec::new();
+    for &q in queries {
+        for &key in keys {
+            let score = dot(q, key);
+            asked.extend([score - 1, score, score + 1, score / 2].map(|least| (q, least.max(1))));
+        }
+    }
+    let half = |&(q, least): &([i64; D], i128)| HalfSpace::<W, D>::new(q.map(W::Int::of), least);
+    asked.sort_by(|a, b| half(a).bound.total_cmp(&half(b).bound));
+    let halves: Vec<HalfSpace<W, D>> = asked.iter().map(half).collect();
+    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+        let cones = Cones::new(set, &rows, levels, halves[0].bound);
+        let (interrupt, prices) = (Interrupt::default(), Prices::of_search::<W>(D, set));
+        let (sums, _) = cones.sums(set, &halves, (prices, &Watch::new(&interrupt, None)));
+        for (found, &(q, least)) in sums.iter().zip(&asked) {
+            let inside: Vec<_> = keys.iter().filter(|&&key| dot(q, key) >= least).collect();
+            assert_eq!(found.keys, inside.len() as u64, "{q:?} from {least} on, {levels} levels, {set:?}");
+            for k in 0..D {
+                let sum: i128 = inside.iter().map(|key| i128::from(key[k])).sum();
+                assert_eq!(<W::Int as Coordinate>::widened(found.x[k]), sum);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// A bin that is taken whole or not at all, and should not be, would be another strip: at any number of cones, with
+    /// ties, mirrors, keys and queries of 0, and queries on borders of cells.
+    #[test]
+    fn half_spaces_have_their_keys(
+        rows in proptest::collection::vec(proptest::array::uniform3(-(1i64 << 53)..=1 << 53), 1..60),
+        q in proptest::array::uniform3(-(1i64 << 53)..=1 << 53), nudge in proptest::array::uniform3(-1i64..=1),
+        shift in 0u32..53, levels in 1u32..=5, mirrored in any::<bool>(),
+    ) {
+        let size = |(i, row): (usize, [i64; 3])| row.map(|x| x >> shift >> (i % 5));
+        let mut rows: Vec<[i64; 3]> = rows.into_iter().enumerate().map(size).collect();
+        rows.push([0; 3]);
+        if mirrored {
+            rows.extend(rows.clone().into_iter().map(|row| row.map(|x| -x)));
+        }
+        let mut asked = queries(q, nudge);
+        asked.truncate(4);
+        asked.extend([rows[0], nudge, [0; 3]]);
+        // The most that a query may exceed a coordinate by.
+        let asked: Vec<[i64; 3]> = asked.iter().map(|q| q.map(|x| x.clamp(-(1 << 53) - 1, (1 << 53) + 1))).collect();
+        sums_hold::<f64, 3>(&rows, &asked, levels);
+        let single = |rows: &[[i64; 3]]| rows.iter().map(|row| row.map(|x| x >> 29)).collect::<Vec<_>>();
+        sums_hold::<f32, 3>(&single(&rows), &single(&asked), levels);
+        let plane = |rows: &[[i64; 3]]| rows.iter().map(|row| [row[0] >> 29, row[1] >> 29]).collect::<Vec<_>>();
+        sums_hold::<f32, 2>(&plane(&rows), &plane(&asked), levels);
     }
 }
 

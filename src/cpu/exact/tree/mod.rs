@@ -279,7 +279,7 @@ impl<W: Width> TreeSearch<W> {
         let weight = if self.cloud.n < self.n { &self.weight[..] } else { &[] };
         let tokens = Tokens { x, weight, first: &self.first };
         let before = self.candidates.as_deref().unwrap_or_default();
-        let classes = Classes::<D>::new(&tokens, plan, before)?;
+        let classes = Classes::<D>::new(self.set, &tokens, plan, before)?;
         let mut tally = classes.take(self.set, &tokens, plan, (next, argmax, count), (self.prices, watch));
         if (tally.rows as usize) < self.cloud.n && self.cloud.n == self.n {
             let (moves, ordering) = ((next, argmax, count), if self.is_ordered { 0.0 } else { self.sort_cost() });

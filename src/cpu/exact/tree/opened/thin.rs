@@ -49,7 +49,7 @@ impl<W: Width> Opened<W> {
         let sums: Vec<i128> = sum.chunks_exact(words::<W>()).map(|words| W::narrow(sum_of::<W>(words))).collect();
         let mut whole = Whole { n: self.n, sum: std::array::from_fn(|k| sums[k]), first: [0; D] };
 
-        let farthest = own.farthest(&whole);
+        let farthest = own.farthest(self.own.set, &whole);
         let best = joined(net, interrupt, Join::Max, farthest.iter().map(|far| far.0).collect())?;
         let mut told = Vec::new();
         let has_first = self.ids.first() == Some(&0);
