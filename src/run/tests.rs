@@ -39,9 +39,9 @@ fn what_is_written_is_read() {
     assert_eq!(names(&path), ["config.toml", "frames", "meta.json", "plots"]);
     assert_eq!(names(&folder.path().join("new")), ["out"]);
     let tokens = config().load_tokens().unwrap();
-    run.write_final(&tokens).unwrap();
+    run.write_final(&tokens, None).unwrap();
     for step in [10, 0, 1_000_000] {
-        run.write_frame(step, &tokens).unwrap();
+        run.write_frame(step, &tokens, None).unwrap();
     }
     run.write_meta(&meta()).unwrap();
     let run = RunDir::open(&path).unwrap();
