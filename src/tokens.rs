@@ -209,15 +209,18 @@ impl Tokens {
     /// [`Error::NonFinite`] at `step` for a stored coordinate that is not finite; a shape that does
     /// not fit.
     pub fn stepped(x: &[f64], d: usize, precision: Precision, step: u64) -> Result<Self> {
-        let narrow = |x: f64| if precision == Precision::F32 { f64::from(x as f32) } else { x };
-        if let Some(at) = x.iter().position(|&x| !narrow(x).is_finite()) {
-            let (value, is_single) = (narrow(x[at]), precision == Precision::F32);
-            return Err(Error::NonFinite { step, token: at / d, coordinate: at % d, value, is_single });
-        }
         let coordinates = match precision {
             Precision::F32 => Coordinates::F32(x.iter().map(|&x| x as f32).collect()),
             Precision::F64 => Coordinates::F64(x.to_vec()),
         };
+        let bad = match &coordinates {
+            Coordinates::F32(v) => not_finite(v, f32::is_finite).map(|at| (at, f64::from(v[at]))),
+            Coordinates::F64(v) => not_finite(v, f64::is_finite).map(|at| (at, v[at])),
+        };
+        if let Some((at, value)) = bad {
+            let is_single = precision == Precision::F32;
+            return Err(Error::NonFinite { step, token: at / d, coordinate: at % d, value, is_single });
+        }
         Self::from_flat(x.len() / d, d, coordinates)
     }
 

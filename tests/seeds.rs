@@ -10,7 +10,7 @@ use localmax::study::catalogue::{CATALOGUE, Entry};
 use localmax::study::{Basis, Claim, Folder, Verdict};
 
 /// Sizes at which a range of seeds takes a second or so without its pictures.
-const SMALL: [(&str, &str); 11] = [
+const SMALL: [(&str, &str); 12] = [
     ("strip", "--tokens 40"),
     ("quiescent", "--tokens 60 --alphas 0.5,3"),
     ("vanishing", "--tokens 30 --steps 600"),
@@ -20,6 +20,7 @@ const SMALL: [(&str, &str); 11] = [
     ("artefacts", "--deltas 0.3"),
     ("cells", "--seeds 2"),
     ("consensus", "--steps 600"),
+    ("diagram", "--seeds 8 --betas 3 --steps 60 --checkpoints 13"),
     ("phase", "--tokens 300 --decades 2 --seeds 8 --widths 0,1 --dim 3"),
     ("census", "--clouds 300"),
 ];

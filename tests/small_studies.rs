@@ -50,6 +50,16 @@ fn cells_are_as_proved() {
     assert!(verdicts(&outcome).starts_with("yyyyyy"), "{:#?}", outcome.claims);
 }
 
+/// At small β all pairs meet soon, and at large ones later: a diagram that said otherwise would be upside down.
+#[test]
+fn a_diagram_has_its_pairs_where_they_belong() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = ["--seeds", "32", "--betas", "4", "--checkpoints", "16"];
+    let outcome = take("diagram", &options, None, &place.path().join("s"));
+    // A conjecture has no yes; turned upside down, both of them had a no.
+    assert_eq!(verdicts(&outcome), "uuccc", "{:#?}", outcome.claims);
+}
+
 /// Theorems of consensus hold; a no is a bug of the engine or of the study.
 #[test]
 fn consensus_is_as_proved() {

@@ -83,7 +83,7 @@ class Run:
 
     @property
     def tokens(self) -> NDArray[Any]:
-        """The last state, (n, d). A new array each time."""
+        """The last state, (n, d), or (m, n, d) of m clouds. A new array each time."""
         if not (self.path / "final.npy").is_file():
             raise ValueError(
                 f"the run in {self.path} has not ended; if it was killed, `localmax resume` goes on with it"
@@ -129,14 +129,20 @@ class Run:
         return self._recorded("measures.csv", "output.measures was never")
 
     @property
+    def clouds(self) -> NDArray[Any]:
+        """`clouds.csv` of a run of many clouds: rest, clusters, near, hash and more, a row a cloud at each measured
+        step."""
+        return self._recorded("clouds.csv", "it is of one cloud, or output.measures was never")
+
+    @property
     def effort(self) -> NDArray[Any]:
         """`effort.csv`: the plan of each recorded step and what it counted."""
         return self._recorded("effort.csv", "its engine compares every pair")
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The cluster of every token of the last state, heaviest first."""
-        if self.meta["limits"] is None:
+        """The cluster of every token of the last state, heaviest first; (m, n) of m clouds."""
+        if not (self.path / "labels.npy").is_file():
             raise ValueError(f"the run is {self.meta['ended']} at step {self.t}: its clusters were not looked for")
         return np.asarray(np.load(self.path / "labels.npy"), dtype=np.int64)
 
@@ -145,7 +151,7 @@ class Run:
         """The clusters of the last state, heaviest first: tokens, place, vertex, gap, in_s, attends (the number of
         other clusters in its strip). Tokens are in one where they differ by rounding alone, `meta["limits"]["within"]`:
         before rest count them with `localmax.observe.clusters(run.tokens, tolerance)`. None for a run that was
-        interrupted."""
+        interrupted, and for one of many clouds."""
         limits = self.meta["limits"]
         return None if limits is None else list(limits["places"])
 
@@ -175,13 +181,13 @@ class Run:
         return Run(path, notes=self.notes)
 
     def to_pandas(self, table: str = "metrics") -> Any:
-        """A table (metrics, measures or effort) as a pandas DataFrame."""
+        """A table (metrics, measures, clouds or effort) as a pandas DataFrame."""
         import pandas
 
         return pandas.DataFrame(_tables.columns(self._table(table)))
 
     def to_polars(self, table: str = "metrics") -> Any:
-        """A table (metrics, measures or effort) as a polars DataFrame."""
+        """A table (metrics, measures, clouds or effort) as a polars DataFrame."""
         import polars
 
         return polars.DataFrame(_tables.columns(self._table(table)))
@@ -192,8 +198,8 @@ class Run:
         return _tables.read(self.path / file)
 
     def _table(self, name: str) -> NDArray[Any]:
-        if name not in ("metrics", "measures", "effort"):
-            raise ValueError(f"there is no table {name!r}; there are metrics, measures and effort")
+        if name not in ("metrics", "measures", "clouds", "effort"):
+            raise ValueError(f"there is no table {name!r}; there are metrics, measures, clouds and effort")
         found: NDArray[Any] = getattr(self, name)
         return found
 

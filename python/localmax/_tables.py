@@ -12,7 +12,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WHOLE = ("moved", "strip_min", "strip_max", "distinct", "vertices", "sampled", "quiescent", "rows")
+WHOLE = (
+    *("moved", "strip_min", "strip_max", "distinct", "vertices", "sampled", "quiescent", "rows"),
+    *("cloud", "rest", "clusters", "outside_s", "leaders"),
+)
 TEXT = ("hash", "plan", "support")
 
 

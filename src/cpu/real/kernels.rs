@@ -1,4 +1,4 @@
-//! The three inner loops, compiled for every instruction set; everything else about a packet is
+//! The inner loops, compiled for every instruction set; everything else about a packet is
 //! plain code around them.
 //!
 //! A packet's queries lie `[coordinate][lane]`, a tile of scores or weights `[key][lane]`.
@@ -118,6 +118,38 @@ impl<W: Real> Job<W, W::Int> for Score<'_, W> {
         }
         for r in 0..VECTORS {
             lanes.store(largest[r], &mut self.largest[r * L::WIDTH..]);
+        }
+    }
+}
+
+/// Finds the first key of a tile that attains the largest score of its lane.
+pub(crate) struct Find<'a, W> {
+    pub(crate) tile: &'a [W],
+    pub(crate) largest: &'a [W],
+    /// By lane: [`KEYS`] less the key.
+    pub(crate) left: &'a mut [W],
+}
+
+impl<W: Real> Job<W, W::Int> for Find<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, lanes: L) {
+        let mut left = [lanes.splat(W::default()); VECTORS];
+        let mut largest = left;
+        for r in 0..VECTORS {
+            largest[r] = lanes.load(&self.largest[r * L::WIDTH..]);
+        }
+        // Numbers of keys left are exact in either width.
+        for (row, keys) in self.tile.chunks_exact(VECTORS * L::WIDTH).zip((0..=KEYS).rev()) {
+            let keys = lanes.splat(W::nearest(keys as f64));
+            for r in 0..VECTORS {
+                let score = lanes.load(&row[r * L::WIDTH..]);
+                left[r] = lanes.max(left[r], lanes.where_at_least(score, largest[r], keys));
+            }
+        }
+        for r in 0..VECTORS {
+            lanes.store(left[r], &mut self.left[r * L::WIDTH..]);
         }
     }
 }

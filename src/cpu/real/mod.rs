@@ -65,8 +65,11 @@ pub struct RealCpu {
     strips: Option<Strips>,
     effort: Option<Effort>,
     /// The tools of small clouds, in either width.
-    kept: (Option<Tools<f32>>, Option<Tools<f64>>),
+    kept: (Kept<f32>, Kept<f64>),
 }
+
+/// Tools that are kept from step to step.
+type Kept<W> = Option<Box<Tools<W>>>;
 
 /// What a thread computes packets with. Small clouds keep them from step to step: to make them takes as long as a
 /// packet.
@@ -220,12 +223,7 @@ impl RealCpu {
     }
 
     /// X(t+1) before it is stored, and the strips of the first head at the first stage.
-    fn next<W: Real>(
-        &self,
-        step: &Step,
-        counters: &Counters,
-        kept: &mut Option<Tools<W>>,
-    ) -> Result<(Vec<f64>, Strips)> {
+    fn next<W: Real>(&self, step: &Step, counters: &Counters, kept: &mut Kept<W>) -> Result<(Vec<f64>, Strips)> {
         let (d, x) = (self.tokens.d(), self.tokens.to_f64());
         let (mut k1, strips) = self.directions::<W>(step, &step.stages[0], &x, counters, kept)?;
         let next = match &step.motion {
@@ -284,7 +282,7 @@ impl RealCpu {
         stage: &Stage,
         x: &[f64],
         counters: &Counters,
-        kept: &mut Option<Tools<W>>,
+        kept: &mut Kept<W>,
     ) -> Result<(Vec<f64>, Strips)> {
         let turned = step.directions.then(|| directions_of(x, self.tokens.d()));
         let x = turned.as_deref().unwrap_or(x);
@@ -315,7 +313,7 @@ impl RealCpu {
         x: &[f64],
         omit: Option<f64>,
         counters: &Counters,
-        kept: &mut Option<Tools<W>>,
+        kept: &mut Kept<W>,
     ) -> Result<(Vec<f64>, Strips)> {
         let d = self.tokens.d();
         let cloud = Cloud::<W>::new(d, x);
@@ -373,7 +371,7 @@ impl RealCpu {
             };
         let Strips { argmax, count } = &mut strips;
         if self.is_alone(step) {
-            let tools = kept.get_or_insert_with(|| Tools::new(self.set, cloud.n, d));
+            let tools = kept.get_or_insert_with(|| Box::new(Tools::new(self.set, cloud.n, d)));
             let rows = argmax.chunks_mut(lanes).zip(count.chunks_mut(lanes));
             let packets = all.chunks_mut(lanes * d).zip(rows).map(|(y, (argmax, count))| ((y, argmax), count));
             packets.enumerate().for_each(|packet| compute(tools, packet));

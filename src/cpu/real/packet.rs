@@ -18,8 +18,11 @@ use crate::model::{Mask, Scoring};
 use crate::num;
 use crate::real::{Head, Weights};
 
-use crate::cpu::real::kernels::{Accumulate, KEYS, Real, Score, Weigh};
+use crate::cpu::real::kernels::{Accumulate, Find, KEYS, Real, Score, Weigh};
 use crate::cpu::real::near::{Boxes, Fan};
+
+/// Lanes with a new maximum from which on all lanes look for its key together.
+const MANY: usize = 4;
 
 /// The part of a stage's input that all its packets share.
 #[derive(Clone, Copy)]
@@ -64,6 +67,8 @@ pub(crate) struct Worker<W> {
     pub(super) keys: usize,
     /// The largest score of every lane in the tile.
     pub(super) largest: Aligned<W>,
+    /// By lane, [`KEYS`] less the key that attains it, where many lanes look for it.
+    left: Aligned<W>,
     /// The largest score of every lane in all tiles so far, and the key that attains it.
     pub(super) max: Aligned<W>,
     argmax: [u32; LANES],
@@ -104,6 +109,7 @@ impl<W: Real> Worker<W> {
             tile: Aligned::new(n.next_multiple_of(MOST_KEYS).min(KEYS) * width),
             keys: 0,
             largest: Aligned::new(width),
+            left: Aligned::new(width),
             max: Aligned::new(width),
             argmax: [0; LANES],
             sums: Aligned::new(width),
@@ -399,13 +405,23 @@ impl<W: Real> Worker<W> {
     /// Updates the maxima, the keys that first attain them, and the factor by which their rise
     /// shrinks the sums so far.
     fn raise(&mut self, tile: usize) {
+        let raised = (0..self.width).filter(|&l| self.largest[l] > self.max[l]).count();
+        if raised >= MANY {
+            let Self { tile, largest, left, .. } = self;
+            W::run(self.set, Find { tile: &tile[..self.keys * self.width], largest, left });
+        }
         for l in 0..self.width {
             self.factor[l] = 1.0;
             let (old, new) = (self.max[l], self.largest[l]);
             if new > old {
                 self.max[l] = new;
-                let at = self.tile.chunks_exact(self.width).take(self.keys).position(|row| row[l] == new);
-                self.argmax[l] = (tile * KEYS + at.unwrap_or(0)) as u32;
+                let at = if raised >= MANY {
+                    KEYS - self.left[l].to_f64() as usize
+                } else {
+                    let mut rows = self.tile.chunks_exact(self.width).take(self.keys);
+                    rows.position(|row| row[l] == new).unwrap_or(0)
+                };
+                self.argmax[l] = (tile * KEYS + at) as u32;
                 self.factor[l] = self.decay(l, old);
             }
         }

@@ -1,5 +1,5 @@
-//! Arrays in the `.npy` format: (n, d), or (m, n, d) for m clouds, float32 or float64, either byte order, C or Fortran order.
-//! Written in C order, little endian, in the stored width.
+//! Arrays in the `.npy` format: (n, d), or (m, n, d) for m clouds, float32 or float64, either byte
+//! order, C or Fortran order. Written in C order, little endian, in the stored width.
 
 pub(super) mod header;
 

@@ -31,7 +31,8 @@ sheet! {
         "The least β from which on half of the clouds have several groups at the end (n = {n}, d = {d})");
     LAW = Counted("2312.10794, tokens of equal angles; exact as d → ∞",
         "The time at which half of the pairs have met, over that of equal angles (n = {n}, d = {d})");
-    FALLS = Counted("pairs that part again", "The largest fall of the mean share between two checkpoints (n = {n}, d = {d})");
+    FALLS = Counted("pairs that part again",
+        "The largest fall of the mean share between two looks (n = {n}, d = {d})");
 }
 
 parameters! { Diagram:
@@ -70,7 +71,9 @@ impl Asked<Diagram> {
     fn betas(&self) -> Vec<f64> {
         let Diagram { betas, least, most, .. } = self.own;
         let last = betas.max(2) - 1;
-        (0..betas).map(|k| least + (most - least) * k as f64 / last as f64).collect()
+        // Nine decimals, so that 0.3 is no 0.30000000000000004.
+        let rounded = |beta: f64| (1e9 * beta).round() / 1e9;
+        (0..betas).map(|k| rounded(least + (most - least) * k as f64 / last as f64)).collect()
     }
 
     /// The steps of the looks, ascending, each once.
@@ -155,9 +158,9 @@ impl Study for Diagram {
         claims::judge(asked, &results.rows, report);
         report.text(format!(
             "The authors' scheme: a step of length {} along the output of softmax attention, V = I, then back to the \
-             sphere, without a projection to its tangent. Cloud c of each β is drawn with the seed {} + c. A pair has met \
-             where its product is above 0.999. A cell's series has the share with its standard error, and the median number \
-             of groups, at each of {} looks.",
+             sphere, without a projection to its tangent. Cloud c of each β is drawn with the seed {} + c. A pair has \
+             met where its product is above 0.999. A cell's series has the share with its standard error, and the \
+             median number of groups, at each of {} looks.",
             asked.own.dt,
             asked.sizes.first_seed,
             asked.looks().len()
