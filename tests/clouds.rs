@@ -48,7 +48,7 @@ fn text(rule: &str, engine: &str, steps: u64, cloud: Option<usize>) -> String {
     )
 }
 
-const RULES: [&str; 8] = [
+const RULES: [&str; 10] = [
     "rule = \"localmax\"\nalpha = 1\ndelta = @",
     "rule = \"localmax\"\ngamma = 1\nscores = \"distance\"\nepsilon = 1.5",
     "rule = \"hardmax\"\nalpha = @\ncausal = true",
@@ -57,6 +57,8 @@ const RULES: [&str; 8] = [
     "rule = \"markov\"\nalpha = 1\nbeta = 1",
     "rule = \"sphere\"\nbeta = @\ndt = 0.1",
     "rule = \"sphere\"\nbeta = 1\ndt = 0.1\nnoise = @",
+    "rule = \"hardmax\"\nalpha = @\na = { random = \"gaussian\", every = 2 }",
+    "rule = \"sphere\"\nbeta = 1\ndt = 0.1\nv = { random = \"goe\", factor = @ }",
 ];
 
 /// The last state, and the steps from which on its clouds do not change.

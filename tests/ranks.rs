@@ -400,8 +400,11 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     }
 }
 
-/// The first state of a run on some ranks: its tokens, its config and what is said of them.
-fn first(size: usize, config: &Config) -> Result<(Tokens, i32, Precision, Option<String>, Vec<String>)> {
+/// Tokens, the exponent of their lattice, its precision and why that is f64, and what else is said.
+type First = (Tokens, i32, Precision, Option<String>, Vec<String>);
+
+/// The first state of a run on some ranks.
+fn first(size: usize, config: &Config) -> Result<First> {
     let mut ends = on_all(size, |ranks| {
         let mut config = config.clone();
         if ranks.rank() > 0 {

@@ -145,7 +145,9 @@ fn exchange<X: Word + Into<f64> + Default>(
         for i in start.max(own.start)..end.min(own.end) {
             let row = &x[(i - own.start) * d..][..d];
             (cuts.owner(i as u32, |k| row[k].into()) as u32).put(&mut told);
-            row.iter().for_each(|x| x.put(&mut told));
+            for x in row {
+                x.put(&mut told);
+            }
         }
         let mut id = start;
         for mut told in ranks.all_gather(&told)?.iter() {

@@ -106,11 +106,6 @@ impl Form {
         self.tell(own, &self.root(), 1, opened, to);
     }
 
-    /// The lowest bits of a side that are left out, where it may lie anywhere in so wide a range.
-    fn left_out(self, range: i64, is_whole: bool) -> u32 {
-        if is_whole { 0 } else { bits_of(range as u128).saturating_sub(PLACES) }
-    }
-
     /// Tells a box by the one above it, and what is opened of it.
     fn tell<I: Coordinate>(self, own: &OwnKeys<'_, I>, above: &Above<I>, node: u32, opened: &[u32], to: &mut Writer) {
         let (tree, at) = (own.tree, node as usize);
@@ -128,7 +123,7 @@ impl Form {
         let mut told = Above { low: low.to_vec(), high: high.to_vec(), weight };
         for k in 0..self.d {
             let [least, low, high, most] = [above.low[k], low[k], high[k], above.high[k]].map(I::to_i64);
-            let left_out = self.left_out(most - least, is_point || node == 1);
+            let left_out = left_out(most - least, is_point || node == 1);
             let below = (low - least) >> left_out;
             to.put(below as u128, bits_of(((most - least) >> left_out) as u128));
             let low = least + (below << left_out);
@@ -195,6 +190,11 @@ impl Form {
     }
 }
 
+/// The lowest bits of a side that are left out, where it may lie anywhere in so wide a range.
+fn left_out(range: i64, is_whole: bool) -> u32 {
+    if is_whole { 0 } else { bits_of(range as u128).saturating_sub(PLACES) }
+}
+
 impl<I: Coordinate> Known<I> {
     pub(crate) fn new(form: Form, rank: usize) -> Self {
         Self {
@@ -252,7 +252,7 @@ impl<I: Coordinate> Known<I> {
         let (mut low, mut high) = (above.low.clone(), above.high.clone());
         for k in 0..form.d {
             let [least, most] = [above.low[k], above.high[k]].map(I::to_i64);
-            let left_out = form.left_out(most - least, is_point || node == 1);
+            let left_out = left_out(most - least, is_point || node == 1);
             let below = from.get(bits_of(((most - least) >> left_out) as u128))? as i64;
             let lowest = least + (below << left_out);
             let range = u128::try_from(most - lowest).ok()? >> left_out;

@@ -57,7 +57,9 @@ impl<W: Width> Opened<W> {
         let seeds = farthest.iter().zip(&best).filter(|(far, best)| far.0 > 0 && far.0 == **best);
         let seeds = seeds.map(|(far, _)| &own.x[far.1 as usize * D..][..D]);
         for row in has_first.then(|| self.own.token(0)).into_iter().chain(seeds) {
-            row.iter().for_each(|x| x.put(&mut told));
+            for x in row {
+                x.put(&mut told);
+            }
         }
         let (mut row, mut seeds) = ([W::Int::default(); D], Vec::new());
         for told in net.gather(&told)?.iter() {
@@ -76,8 +78,12 @@ impl<W: Width> Opened<W> {
         if let Some(found) = own.candidates(&whole, &seeds) {
             told.push(1);
             for Candidate { at, weight, first } in found {
-                at.iter().for_each(|x| x.put(&mut told));
-                [weight, first].iter().for_each(|x| x.put(&mut told));
+                for x in at {
+                    x.put(&mut told);
+                }
+                for count in [weight, first] {
+                    count.put(&mut told);
+                }
             }
         }
         let (mut counts, mut candidates, mut is_whole) = ([0u32; 2], Vec::new(), true);
