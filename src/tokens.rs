@@ -250,6 +250,7 @@ impl Tokens {
     }
 
     /// Cloud c of m, which share the tokens evenly, cloud after cloud.
+    #[must_use]
     pub fn cloud(&self, c: usize, m: usize) -> Self {
         let n = self.n / m;
         let range = c * n * self.d..(c + 1) * n * self.d;

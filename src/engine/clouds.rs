@@ -22,7 +22,7 @@ const DEARER: f64 = 16.0;
 
 /// The engines of many clouds of one shape.
 pub struct Clouds {
-    clouds: Vec<Cloud>,
+    each: Vec<Cloud>,
     pool: Pool,
     interrupt: Interrupt,
     /// Side by side; engines that have a device together go one after another.
@@ -78,14 +78,14 @@ impl Clouds {
         let clouds = grids.iter().enumerate().map(open).collect::<Result<Vec<_>>>()?;
         let is_parallel = choice != EngineChoice::Gpu;
         let is_uniform = !model.is_exact() && !model.is_by_cloud();
-        Ok(Self { clouds, pool: Pool::start(None)?, interrupt: Interrupt::default(), is_parallel, is_uniform })
+        Ok(Self { each: clouds, pool: Pool::start(None)?, interrupt: Interrupt::default(), is_parallel, is_uniform })
     }
 
     /// The cloud of a row, and its row there.
     fn place(&mut self, row: usize) -> Result<(&mut Cloud, usize, usize)> {
-        let n = self.clouds[0].engine.tokens()?.n();
-        let all = self.clouds.len() * n;
-        let cloud = self.clouds.get_mut(row / n);
+        let n = self.each[0].engine.tokens()?.n();
+        let all = self.each.len() * n;
+        let cloud = self.each.get_mut(row / n);
         cloud.map(|cloud| (cloud, row / n * n, row % n)).ok_or_else(|| Error::input(format!("row {row} of {all}")))
     }
 }
@@ -140,11 +140,11 @@ fn joined((mut reports, failed): Taken, (others, also): Taken) -> Taken {
 
 impl Engine for Clouds {
     fn description(&self) -> Description {
-        self.clouds[0].engine.description()
+        self.each[0].engine.description()
     }
 
     fn rounding(&self) -> Rounding {
-        self.clouds[0].engine.rounding()
+        self.each[0].engine.rounding()
     }
 
     fn heed(&mut self, interrupt: &Interrupt) {
@@ -163,21 +163,21 @@ impl Engine for Clouds {
         };
         let none = || (Vec::new(), None);
         let (reports, failed) = if self.is_parallel {
-            let clouds = &mut self.clouds;
-            self.pool.install(|| clouds.par_iter_mut().enumerate().map(take).reduce(none, joined))
+            let each = &mut self.each;
+            self.pool.install(|| each.par_iter_mut().enumerate().map(take).reduce(none, joined))
         } else {
-            self.clouds.iter_mut().enumerate().map(take).fold(none(), joined)
+            self.each.iter_mut().enumerate().map(take).fold(none(), joined)
         };
         failed.map_or(Ok(reports), |(_, error)| Err(error))
     }
 
     fn tokens(&mut self) -> Result<Tokens> {
-        Tokens::stacked(self.clouds.iter_mut().map(|cloud| cloud.engine.tokens()).collect::<Result<_>>()?)
+        Tokens::stacked(self.each.iter_mut().map(|cloud| cloud.engine.tokens()).collect::<Result<_>>()?)
     }
 
     fn strips(&mut self) -> Result<Strips> {
         let mut all = Strips::default();
-        for cloud in &mut self.clouds {
+        for cloud in &mut self.each {
             let before = all.count.len() as u32;
             let Strips { argmax, count } = cloud.engine.strips()?;
             all.argmax.extend(argmax.into_iter().map(|j| before + j));
@@ -197,10 +197,10 @@ impl Engine for Clouds {
     }
 
     fn pairs(&self, n: usize) -> f64 {
-        DEARER * (n as f64).powi(2) / self.clouds.len() as f64
+        DEARER * (n as f64).powi(2) / self.each.len() as f64
     }
 
     fn rests(&self) -> Vec<Option<u64>> {
-        self.clouds.iter().map(|cloud| cloud.rest).collect()
+        self.each.iter().map(|cloud| cloud.rest).collect()
     }
 }

@@ -7,6 +7,7 @@ use crate::schedule::Schedule;
 
 impl Model {
     /// The system of cloud c: parameters by cloud have its value, and draws the seed `seed + c`.
+    #[must_use]
     pub fn of_cloud(&self, c: usize) -> Self {
         let mut model = self.clone();
         for schedule in model.schedules_mut() {
@@ -93,7 +94,6 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-
     /// A parameter that is left out here would have the value of cloud 0 in every cloud.
     #[test]
     fn every_parameter_can_vary_by_cloud() {
@@ -110,7 +110,8 @@ mod tests {
             ("sphere\"\nnormalisation = \"ngpt", &["beta", "speed"]),
         ] {
             let dt = if rule.starts_with("sphere") { "dt = 0.1\n" } else { "" };
-            let lines: String = keys.iter().map(|key| format!("{key} = {by_cloud}\n")).collect();
+            let lines: Vec<String> = keys.iter().map(|key| format!("{key} = {by_cloud}\n")).collect();
+            let lines = lines.concat();
             let config = parsed(&format!("{tokens}rule = \"{rule}\"\n{dt}{lines}"));
             let model = config.unwrap_or_else(|e| panic!("{rule}: {e}")).model;
             let listed = model.schedules().len();

@@ -68,6 +68,7 @@ impl Schedule {
     }
 
     /// The parameter of cloud c.
+    #[must_use]
     pub fn of_cloud(&self, c: usize) -> Self {
         match self {
             Self::Clouds(values) => Self::Constant(values[c.min(values.len() - 1)]),

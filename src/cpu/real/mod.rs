@@ -68,6 +68,9 @@ pub struct RealCpu {
     kept: (Kept<f32>, Kept<f64>),
 }
 
+/// The number of a packet, and its rows' outputs, best keys and numbers of keys.
+type Packet<'a> = (usize, ((&'a mut [f64], &'a mut [u32]), &'a mut [u32]));
+
 /// Tools that are kept from step to step.
 type Kept<W> = Option<Box<Tools<W>>>;
 
@@ -322,53 +325,52 @@ impl RealCpu {
         let mut all = vec![0.0; x.len()];
         let mut strips = Strips { argmax: vec![0; cloud.n], count: vec![0; cloud.n] };
         let mine = Counters::default();
-        let compute =
-            |tools: &mut Tools<W>, (packet, ((y, argmax), count)): (usize, ((&mut [f64], &mut [u32]), &mut [u32]))| {
-                let Tools { worker, rows, means, values } = tools;
-                if !self.share.has(packet) || self.share.interrupt.is_raised() {
-                    return;
-                }
-                let first = (packet * lanes) as u32;
-                rows.clear();
-                rows.extend(first..first + count.len() as u32);
-                for (h, head) in stage.heads.iter().enumerate() {
-                    let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
-                    let bias = step.bias;
-                    let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
-                    let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
-                    for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
-                        if is_relative(&step.motion) && !step.exclusive {
-                            add(mean, -1.0, cloud.row(i as usize));
-                        }
-                        head.values.apply_to(mean, values);
-                        add(y, 1.0, values);
+        let compute = |tools: &mut Tools<W>, (packet, ((y, argmax), count)): Packet<'_>| {
+            let Tools { worker, rows, means, values } = tools;
+            if !self.share.has(packet) || self.share.interrupt.is_raised() {
+                return;
+            }
+            let first = (packet * lanes) as u32;
+            rows.clear();
+            rows.extend(first..first + count.len() as u32);
+            for (h, head) in stage.heads.iter().enumerate() {
+                let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
+                let bias = step.bias;
+                let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
+                let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
+                for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
+                    if is_relative(&step.motion) && !step.exclusive {
+                        add(mean, -1.0, cloud.row(i as usize));
                     }
-                    if h == 0 {
-                        for (l, seen) in seen.into_iter().enumerate() {
-                            (argmax[l], count[l]) = seen;
-                        }
+                    head.values.apply_to(mean, values);
+                    add(y, 1.0, values);
+                }
+                if h == 0 {
+                    for (l, seen) in seen.into_iter().enumerate() {
+                        (argmax[l], count[l]) = seen;
                     }
                 }
-                for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
-                    let x = cloud.row(i as usize);
-                    let stays = step.mask.is_empty(i as usize, cloud.n);
-                    if stays {
-                        y.fill(0.0);
-                    }
-                    if step.exclusive {
-                        exclude(&stage.heads[0].values.apply(x), y);
-                    }
-                    if let Some(perceptron) = &step.perceptron {
-                        perceive(perceptron, x, y);
-                    }
-                    if !(stays && matches!(step.motion, Motion::Average { .. })) {
-                        project(step, stage, x, y);
-                    }
+            }
+            for (&i, y) in rows.iter().zip(y.chunks_exact_mut(d)) {
+                let x = cloud.row(i as usize);
+                let stays = step.mask.is_empty(i as usize, cloud.n);
+                if stays {
+                    y.fill(0.0);
                 }
-                let (keys, boxes) = std::mem::take(&mut worker.effort);
-                mine.keys.fetch_add(keys, Ordering::Relaxed);
-                mine.boxes.fetch_add(boxes, Ordering::Relaxed);
-            };
+                if step.exclusive {
+                    exclude(&stage.heads[0].values.apply(x), y);
+                }
+                if let Some(perceptron) = &step.perceptron {
+                    perceive(perceptron, x, y);
+                }
+                if !(stays && matches!(step.motion, Motion::Average { .. })) {
+                    project(step, stage, x, y);
+                }
+            }
+            let (keys, boxes) = std::mem::take(&mut worker.effort);
+            mine.keys.fetch_add(keys, Ordering::Relaxed);
+            mine.boxes.fetch_add(boxes, Ordering::Relaxed);
+        };
         let Strips { argmax, count } = &mut strips;
         if self.is_alone(step) {
             let tools = kept.get_or_insert_with(|| Box::new(Tools::new(self.set, cloud.n, d)));

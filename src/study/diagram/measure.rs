@@ -53,12 +53,14 @@ fn shares(tokens: &Tokens, m: usize) -> Result<(Mean, Vec<usize>)> {
     Ok((Mean::of(&shares), groups))
 }
 
+/// Parts of the integral of the law.
+const PARTS: usize = 20_000;
+
 /// The time at which tokens of equal angles, orthogonal at the start, have the product 0.999.
 pub(super) fn law(n: usize, beta: f64) -> f64 {
     let others = n as f64 - 1.0;
     // dt = dγ/γ', by the rule of the middles in u = −ln(1 − γ), in which the end is no pole.
     let end = -libm::log(1.0 - NEAR);
-    const PARTS: usize = 20_000;
     let width = end / PARTS as f64;
     let part = |k: usize| {
         let gamma = 1.0 - libm::exp(-(k as f64 + 0.5) * width);
