@@ -145,7 +145,9 @@ impl<W: Width, const D: usize> Run<W, D> {
         let mut cell = vec![0; keys.len()];
         let (total, largest) = W::run(set, Place { keys, cells, least, cell: &mut cell });
         let mut starts = vec![0u32; cells.count() + 2];
-        cell.iter().for_each(|&cell| starts[cell as usize] += 1);
+        for &cell in &cell {
+            starts[cell as usize] += 1;
+        }
         let mut sum = 0;
         for start in &mut starts {
             sum += std::mem::replace(start, sum);
