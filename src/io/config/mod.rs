@@ -215,7 +215,9 @@ impl Config {
         let mut model = model::read(&system, seed)?;
         if let Some(field) = document.table("tokens").get("keys") {
             if clouds.is_some() {
-                return Err(field.error(" is given beside tokens.clouds, and clouds have no fixed keys yet; leave one out"));
+                return Err(
+                    field.error(" is given beside tokens.clouds, and clouds have no fixed keys yet; leave one out")
+                );
             }
             model = model.fixed_keys(fixed_keys(&field)?);
         }
