@@ -79,8 +79,16 @@ pub(super) fn rank_of_sets(mut sets: Vec<Vec<u64>>, n: usize) -> usize {
 
 const PRIME: u64 = (1 << 61) - 1;
 
+/// a·b modulo the prime, for a and b below it: 2^61 is 1, so that the high bits of a product, below 2^122, are added to
+/// the low ones.
 fn times(a: u64, b: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
+    let product = u128::from(a) * u128::from(b);
+    reduced((product as u64 & PRIME) + (product >> 61) as u64)
+}
+
+/// x modulo the prime, for x below twice the prime.
+fn reduced(x: u64) -> u64 {
+    if x >= PRIME { x - PRIME } else { x }
 }
 
 fn inverse(a: u64) -> u64 {
@@ -108,7 +116,7 @@ fn rank_modulo_prime(mut rows: Vec<Vec<u64>>) -> usize {
         for row in below.iter_mut().filter(|row| row[c] != 0) {
             let factor = times(row[c], scale);
             for (x, &y) in row[c..].iter_mut().zip(&lead[c..]).filter(|(_, y)| **y != 0) {
-                *x = (*x + PRIME - times(factor, y)) % PRIME;
+                *x = reduced(*x + PRIME - times(factor, y));
             }
         }
         rank += 1;
@@ -130,6 +138,19 @@ mod tests {
 
     fn cloud(d: usize, x: Vec<f64>) -> Distinct {
         Distinct::of(&Points::new(d, x).unwrap())
+    }
+
+    /// A product that is off by one would be another rank.
+    #[test]
+    fn products_are_those_of_the_prime() {
+        let mut stream = Stream::new(3, "factors", 0);
+        let ends = [0, 1, 2, PRIME - 2, PRIME - 1, 1 << 60, 1 << 31, (1 << 31) - 1];
+        let drawn: Vec<u64> = (0..200).map(|_| stream.below(PRIME)).chain(ends).collect();
+        for &a in &drawn {
+            for &b in &drawn {
+                assert_eq!(u128::from(times(a, b)), u128::from(a) * u128::from(b) % u128::from(PRIME), "{a}·{b}");
+            }
+        }
     }
 
     proptest! {
