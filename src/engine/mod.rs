@@ -25,10 +25,10 @@ pub use clouds::{Clouds, of_clouds};
 pub use forecast::{Talk, Width};
 #[cfg(all(feature = "cli", not(feature = "gpu")))]
 pub(crate) use gpu::no_gpu;
+#[cfg(feature = "gpu")]
 pub use gpu::{on_gpu, on_gpus};
 pub use held::rank_memory;
 pub use interface::{Engine, Rounding};
-#[cfg(feature = "gpu")]
 pub(crate) use keys::join;
 pub use open::{Engines, Opened, on_cpu, on_reference, open};
 pub use orders::Outline;
