@@ -17,7 +17,7 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 /// Reads and checks the header alone, of an array (n, d), or (m, n, d): m clouds.
 ///
 /// # Errors
-/// As [`header`].
+/// As `header()`.
 pub fn stacked_header(path: &Path) -> Result<Header> {
     open(path, Header::of_stacked).map(|(header, ..)| header)
 }
