@@ -41,6 +41,8 @@ impl Model {
             format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
         });
         let Mask { causal, window, own, fixed } = self.mask;
+        let is_random = self.operators().any(|operator| operator.random().is_some());
+        let random = if is_random { ", random matrices" } else { "" };
         let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
         let bias = match self.terms.bias {
             0.0 => String::new(),
@@ -55,6 +57,8 @@ impl Model {
             "rescaled" => "Rescaled, z = exp(−tV)x".to_owned(),
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
-        format!("{name}{scheme}{distance}{what}{how}{units}{exclusive}{noise}{bias}{causal}{window}{own}{fixed}")
+        format!(
+            "{name}{scheme}{distance}{what}{how}{units}{random}{exclusive}{noise}{bias}{causal}{window}{own}{fixed}"
+        )
     }
 }

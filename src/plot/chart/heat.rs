@@ -12,6 +12,12 @@ use crate::plot::canvas::{Anchor, Canvas, Style, text_width};
 const BAR: f64 = 20.0;
 const MARGIN: f64 = 12.0;
 
+/// Cells of fewer pixels than these have no edges.
+const SMALL: f64 = 16.0;
+
+/// Most names along an axis.
+pub(super) const MOST_NAMES: usize = 18;
+
 const VIRIDIS: [[f64; 3]; 9] = [
     [68.0, 1.0, 84.0],
     [71.0, 44.0, 122.0],
@@ -31,6 +37,9 @@ pub(super) struct Heat {
     pub(super) log: bool,
     /// A row of cells for each row of the y axis; NaN for none.
     pub(super) values: Vec<Vec<f64>>,
+    /// What each column and each row is called.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<String>,
 }
 
 impl Heat {
@@ -72,7 +81,7 @@ impl Heat {
 
     pub(super) fn draw(&self, canvas: &mut Canvas, axes: &Axes, [x, y]: [&str; 2]) {
         let axis = self.axis();
-        let name = |names: &[(f64, String)], at: usize| names.get(at).map_or(String::new(), |(_, name)| name.clone());
+        let name = |names: &[String], at: usize| names.get(at).cloned().unwrap_or_default();
         for (r, row) in self.values.iter().enumerate() {
             for (c, &value) in row.iter().enumerate() {
                 let corner = |dx: f64, dy: f64| axes.map(DVec2::new(c as f64 + dx, r as f64 + dy));
@@ -84,11 +93,17 @@ impl Heat {
                 } else {
                     ("#eeeeee".to_owned(), SOFT, "–".to_owned())
                 };
-                canvas.rectangle(low, high, Style::fill(&colour, 1.0).edged("#ffffff", 1.0, 1.0));
+                let fill = Style::fill(&colour, 1.0);
+                if (high - low).min_element() > SMALL {
+                    canvas.rectangle(low, high, fill.edged("#ffffff", 1.0, 1.0));
+                } else {
+                    // A little of the next cell, so that no gap shines through; it is drawn after, but for the last.
+                    canvas.rectangle(low, (high + 0.4).min(axes.high), fill);
+                }
                 if text_width(&text, 12.0) < high.x - low.x - 6.0 && high.y - low.y > 15.0 {
                     canvas.text(middle + DVec2::new(0.0, 4.2), 12.0, Anchor::Middle, ink, 0.0, &text);
                 }
-                let (column, row) = (name(&axes.x.names, c), name(&axes.y.names, r));
+                let (column, row) = (name(&self.columns, c), name(&self.rows, r));
                 let quantity = self.label.split(" (").next().unwrap_or("");
                 canvas.tooltip(middle, format!("{x}: {column}\n{y}: {row}\n{quantity}: {}", significant(value)));
             }

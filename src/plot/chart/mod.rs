@@ -22,7 +22,7 @@ pub(super) mod panels;
 use glam::DVec2;
 
 use self::coordinate::Coordinate;
-use self::heat::Heat;
+use self::heat::{Heat, MOST_NAMES};
 use self::layer::{Layer, Point, Shape};
 use super::axes::{Axes, FOOT_SIZE, INK, foot, heading};
 use super::canvas::{Canvas, wrapped};
@@ -58,7 +58,8 @@ impl Chart {
     }
 
     /// Makes a heat map: `values[r][c]` belongs to `rows[r]` and `columns[c]`, NaN for none;
-    /// `label` names the quantity and its unit. The axes' texts stand at the cells' middles.
+    /// `label` names the quantity and its unit. The axes' texts stand at the cells' middles; of many
+    /// rows or columns, some have one.
     pub fn heat(
         title: impl Into<String>,
         x: (&str, &[String]),
@@ -68,11 +69,12 @@ impl Chart {
         values: Vec<Vec<f64>>,
     ) -> Self {
         let axis = |(label, names): (&str, &[String])| {
-            let names = names.iter().enumerate().map(|(at, name)| (at as f64, name.clone()));
             let end = names.len() as f64 - 0.5;
+            let apart = names.len().div_ceil(MOST_NAMES).max(1);
+            let names = names.iter().enumerate().step_by(apart).map(|(at, name)| (at as f64, name.clone()));
             Coordinate::linear(label).named(names).within(-0.5, end.max(0.5))
         };
-        let heat = Heat { label: label.to_owned(), log, values };
+        let heat = Heat { label: label.to_owned(), log, values, columns: x.1.to_vec(), rows: y.1.to_vec() };
         Self { heat: Some(heat), ..Self::new(title, axis(x), axis(y)) }
     }
 

@@ -3,12 +3,12 @@
 use super::measure::law;
 use super::{Diagram, Row};
 use crate::error::Result;
-use crate::num::{evenly, short};
+use crate::num::short;
 use crate::plot::{Chart, Coordinate};
 use crate::study::{Asked, Report, Results};
 
-/// Most rows and columns of a heat map, whose cells are read.
-const MOST: [usize; 2] = [15, 13];
+/// Most rows and columns of a heat map.
+const MOST: [usize; 2] = [60, 60];
 
 pub(super) fn figures(asked: &Asked<Diagram>, results: &Results<Row>, report: &mut Report) -> Result<()> {
     let rows = &results.rows;
@@ -52,9 +52,10 @@ pub(super) fn figures(asked: &Asked<Diagram>, results: &Results<Row>, report: &m
     report.chart("half", "The first look at which half have met, beside the law of equal angles.", &chart, [900, 560])
 }
 
-/// At most `most` of 0..n, evenly spread, the last among them.
+/// At most `most` of 0..n, as far apart from one another, the last among them.
 fn spread(n: usize, most: usize) -> Vec<usize> {
-    evenly(n, most).map(|at| at + (n - 1) - evenly(n, most).last().unwrap_or(0)).collect()
+    let apart = n.div_ceil(most).max(1);
+    ((n - 1) % apart..n).step_by(apart).collect()
 }
 
 /// Three decimals.
