@@ -82,6 +82,10 @@ impl Heat {
     pub(super) fn draw(&self, canvas: &mut Canvas, axes: &Axes, [x, y]: [&str; 2]) {
         let axis = self.axis();
         let name = |names: &[String], at: usize| names.get(at).cloned().unwrap_or_default();
+        let cell = axes.map(DVec2::new(1.0, 0.0)) - axes.map(DVec2::new(0.0, 1.0));
+        // All values are written, or none.
+        let fits = |value: f64| text_width(&significant(three_digits(value)), 12.0) < cell.x - 6.0;
+        let are_written = cell.y > 15.0 && self.shown().all(fits);
         for (r, row) in self.values.iter().enumerate() {
             for (c, &value) in row.iter().enumerate() {
                 let corner = |dx: f64, dy: f64| axes.map(DVec2::new(c as f64 + dx, r as f64 + dy));
@@ -100,7 +104,7 @@ impl Heat {
                     // A little of the next cell, so that no gap shines through; it is drawn after, but for the last.
                     canvas.rectangle(low, (high + 0.4).min(axes.high), fill);
                 }
-                if text_width(&text, 12.0) < high.x - low.x - 6.0 && high.y - low.y > 15.0 {
+                if are_written {
                     canvas.text(middle + DVec2::new(0.0, 4.2), 12.0, Anchor::Middle, ink, 0.0, &text);
                 }
                 let (column, row) = (name(&self.columns, c), name(&self.rows, r));
