@@ -17,8 +17,8 @@ fn visible(row: u32) -> u32 {
     return select(job.n, min(row + 1u, job.n), job.causal == 1u);
 }
 
-// The first of them. Its own key lies between them, also where a row does not see that, but for fixed keys: tokens see all
-// of them, and they see nothing.
+// The first of them. Its own key lies between them, also where a row does not see that, but for fixed keys: tokens see
+// all of them, and they see nothing.
 fn first_visible(row: u32) -> u32 {
     if job.fixed_keys > 0u {
         let first = job.n - job.fixed_keys;

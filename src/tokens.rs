@@ -339,6 +339,17 @@ impl Tokens {
         (0..self.d).map(side).fold(0.0, f64::max)
     }
 
+    /// [`Tokens::radius`] of these tokens and of fixed keys together.
+    pub(crate) fn radius_beside(&self, keys: Option<&Self>) -> f64 {
+        let Some(keys) = keys else { return self.radius() };
+        let side = |k: usize| {
+            let all = [self, keys].into_iter().flat_map(|of| (0..of.n).map(move |i| of.get(i, k)));
+            let (low, high) = num::range(all);
+            0.5 * high - 0.5 * low
+        };
+        (0..self.d).map(side).fold(0.0, f64::max)
+    }
+
     /// The largest magnitude of a coordinate, R.
     pub fn largest_magnitude(&self) -> f64 {
         self.coordinates.largest_magnitude()

@@ -36,6 +36,7 @@ class Keywords(TypedDict, total=False):
     scale: float
     clusters: int
     spread: float
+    keys: str | os.PathLike[str] | Sequence[Sequence[float]]
     causal: bool
     mask: str | dict[str, Any]
     self: bool
@@ -56,7 +57,7 @@ class Keywords(TypedDict, total=False):
     exclusive: bool
     p: Matrix
     w: Matrix
-    heads: Sequence[dict[str, Any]]
+    heads: Sequence[dict[str, Any]] | dict[str, Any]
     normalized: bool
     origin: float
     normalisation: str

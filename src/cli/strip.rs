@@ -139,9 +139,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if keys.is_empty() {
         return Ok(output::print(&format!("{text}it sees no token, and stays\n"))?);
     }
-    let seen = if keys.len() == n { format!("{n} tokens") } else { format!("the {} tokens that it sees", keys.len()) };
+    let (what, column) = if config.model.keys.is_some() { ("fixed keys", "  key") } else { ("tokens", "token") };
+    let seen = if keys.len() == n || config.model.keys.is_some() {
+        format!("{} {what}", keys.len())
+    } else {
+        format!("the {} tokens that it sees", keys.len())
+    };
     text += &format!(
-        "{} of {seen} score within {inside:.6e} of the maximum {max:.6e}\n\n  token         score   below maximum\n",
+        "{} of {seen} score within {inside:.6e} of the maximum {max:.6e}\n\n  {column}         score   below maximum\n",
         members.len(),
     );
     for j in members.iter().take(SHOWN) {

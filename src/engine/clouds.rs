@@ -62,6 +62,9 @@ impl Clouds {
         grids: &[Grid],
         rests: &[Option<u64>],
     ) -> Result<Self> {
+        if model.keys.is_some() {
+            return Err(Error::at_key("tokens.keys", "is given beside many clouds, which have no fixed keys yet"));
+        }
         let choice = of_clouds(choice, Some(grids.len()));
         let engines = Engines::find(choice)?;
         let open = |(c, grid): (usize, &Grid)| {

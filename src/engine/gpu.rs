@@ -78,7 +78,7 @@ fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid)
 fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
     if model.is_exact() {
         if let Some(given) = compared_by_pairs(model) {
-            return only_brute(plan, &format!("the gpu engine, where model.{given},"));
+            return only_brute(plan, &format!("the gpu engine, where {given},"));
         }
         return match plan {
             Plan::Auto | Plan::Brute => ExactGpu::require(plan, d),

@@ -45,18 +45,17 @@ pub(super) fn with_keys(
     grid: Grid,
     open: impl FnOnce(&Tokens) -> Result<Box<dyn Engine>>,
 ) -> Result<Box<dyn Engine>> {
-    if model.keys.is_none() {
-        return open(tokens);
-    }
+    let Some(keys) = &model.keys else { return open(tokens) };
     let inner = open(&join(model, tokens.clone(), grid)?)?;
-    Ok(Box::new(WithKeys { inner, n: tokens.n() }))
+    Ok(Box::new(WithKeys { inner, n: tokens.n(), keys: keys.n() }))
 }
 
 /// An engine whose last tokens are fixed keys.
 struct WithKeys {
     inner: Box<dyn Engine>,
-    /// The tokens that move.
+    /// The tokens that move, and the keys.
     n: usize,
+    keys: usize,
 }
 
 impl Engine for WithKeys {
@@ -108,6 +107,10 @@ impl Engine for WithKeys {
 
     fn effort(&self) -> Option<Effort> {
         self.inner.effort()
+    }
+
+    fn pairs(&self, n: usize) -> f64 {
+        n as f64 * self.keys as f64
     }
 
     fn strips(&mut self) -> Result<Strips> {

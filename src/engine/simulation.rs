@@ -81,9 +81,10 @@ impl Simulation {
     pub fn new(model: &Model, tokens: &Tokens, engine: EngineChoice) -> Result<Self> {
         model.validate(tokens.d(), 1)?;
         model.validate_count(tokens.n())?;
+        model.validate_clouds(None)?;
         let (first, grid) = first_state(model, tokens, tokens.precision())?;
         if model.is_exact() {
-            grid.require_steps(model, 0..1, tokens.radius())?;
+            grid.require_steps(model, 0..1, tokens.radius_beside(model.keys.as_deref()))?;
         }
         let lost = if model.is_exact() { Loss::of(tokens, &first) } else { Loss::default() };
         let opened = open(engine, Plan::Auto, model, &first, grid)?;

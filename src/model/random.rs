@@ -152,8 +152,8 @@ mod tests {
         entries
     }
 
-    /// Another variance would be another experiment under the name of the same law. Squares of d² = 10^4 entries, and of
-    /// 10^2 on the diagonal, hold their means within 5 standard errors.
+    /// Another variance would be another experiment under the name of the same law. Squares of d² = 10^4 entries, and
+    /// of 10^2 on the diagonal, hold their means within 5 standard errors.
     #[test]
     fn entries_have_the_variance_of_their_law() {
         let d = 100;

@@ -154,8 +154,12 @@ impl Model {
     }
 
     fn validate_keys(&self, d: usize) -> Result<()> {
-        let Some(keys) = &self.keys else { return Ok(()) };
         let refuse = |text: String| Err(Error::at_key("tokens.keys", text));
+        let count = self.keys.as_ref().map_or(0, |keys| keys.n());
+        if self.mask.fixed as usize != count {
+            return refuse(format!("has {count} keys where the mask has {}; take Model::fixed_keys", self.mask.fixed));
+        }
+        let Some(keys) = &self.keys else { return Ok(()) };
         let alone = Mask { fixed: self.mask.fixed, ..Mask::FULL };
         if keys.d() != d {
             return refuse(format!("has keys in R^{} but the tokens have d = {d}", keys.d()));

@@ -97,9 +97,9 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
     value.is_finite().then_some(value)
 }
 
-/// The mean over tokens of −(1/β)·log Σ_j e^{βS_ij}, and of |x_i|²/2 with inner products: the energy of a modern Hopfield
-/// network (arXiv 2008.02217), or −log of a kernel density, which a step of softmax at any γ never raises. At A = V = I and β
-/// above 0.
+/// The mean over tokens of −(1/β)·log Σ_j e^{βS_ij}, and of |x_i|²/2 with inner products: the energy of a modern
+/// Hopfield network (arXiv 2008.02217), or −log of a kernel density, which a step of softmax at any γ and constant β
+/// never raises. At A = V = I and β above 0.
 fn retrieval_energy(cloud: &Distinct, model: &Model, keys: &Tokens, at: Moment) -> Option<f64> {
     let (head, d) = (model.heads.first()?, cloud.points.d());
     let is_plain = model.heads.len() == 1 && head.scores.is_identity() && head.values.is_identity();

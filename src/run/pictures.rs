@@ -60,7 +60,8 @@ pub fn draw(run: &RunDir, choice: Choice) -> Result<Vec<PathBuf>> {
         .map_or_else(|| config.model.title(), |m| format!("{}, cloud 0 of {m}", config.model.of_cloud(0).title()));
     let last = frames.last().map_or(0, |(step, _)| *step);
     let subtitle = format!("{name}: n = {}, d = {}, {last} steps, {engine} engine", config.n(), config.d());
-    let strip = if config.model.has_strips() { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
+    let has_strip = config.model.has_strips() && config.model.keys.is_none();
+    let strip = if has_strip { Some(strip(&config, &frames, choice)?) } else { none(&config, choice)? };
     let steps: Vec<StepMetrics> = run.metrics()?.iter().filter_map(step_metrics).collect();
     let figure = |name: &str, caption: &str, picture| Block::Figure {
         name: name.to_owned(),
@@ -113,7 +114,9 @@ fn measures(rows: &[(u64, Scalars)], config: &Config, title: String, subtitle: S
     type Curve<'a> = (&'a str, &'a dyn Fn(&Scalars) -> Option<f64>);
     let time = Time::of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
     let kept: Vec<&(u64, Scalars)> = num::evenly(rows.len(), MOST_ROWS).map(|at| &rows[at]).collect();
-    let energy = if config.model.rule == Rule::FrankWolfe {
+    let energy = if config.model.keys.is_some() {
+        ["Energy of retrieval", "energy"]
+    } else if config.model.rule == Rule::FrankWolfe {
         ["Objective −⟨A x, x⟩/2, mean over the tokens", "objective"]
     } else {
         ["Interaction energy", "energy"]
@@ -265,9 +268,12 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize, clouds: usize) 
     kept.map(|(_, (step, path))| Ok((*step, npy::read_stacked(path)?.cloud(0, clouds)))).collect()
 }
 
-/// A rule without strips shows none, and says so to who has asked for one.
+/// A rule without strips, and one with fixed keys, shows none, and says so to who has asked for one.
 fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
     match choice.token {
+        Some(token) if config.model.keys.is_some() => Err(Error::input(format!(
+            "token {token} has no strip to show: pictures have no fixed keys; leave out --token, and take `localmax strip`"
+        ))),
         Some(token) => Err(Error::input(format!(
             "token {token} has no strip to show: rule {} has none; leave out --token",
             config.model.name()

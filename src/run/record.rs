@@ -215,7 +215,7 @@ pub fn run(
     let (n, needed) = (config.n(), observe::Limits::memory(config.n(), config.d()));
     let labels = if let Outcome::Interrupted = result.outcome {
         run.remove_labels()
-    } else if config.clouds.is_some() {
+    } else if config.clouds.is_some() && machine::lacking(needed).is_none() {
         let (ends, labels) = Ends::of(config, &result.progress, result.steps, &result.tokens);
         result.ends = ends;
         run.write_labels(&labels, config.clouds)

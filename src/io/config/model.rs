@@ -63,6 +63,9 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)?, keys: None })
 }
 
+/// Most heads that are written as a number of them.
+const MOST_HEADS: u64 = 1 << 12;
+
 /// Which keys a row sees.
 fn mask(section: &Section<'_>) -> Result<Mask> {
     const NAMES: [(bool, &str); 2] = [(false, "full"), (true, "causal")];
@@ -234,8 +237,11 @@ fn heads(section: &Section<'_>, seed: u64) -> Result<Vec<Head>> {
     if let Item::Table(_) = &heads.value.item {
         const KEYS: [&str; 3] = ["count", "p", "u"];
         let of = |h: usize| heads.clone().at(h).section("a table", &KEYS);
-        let count =
-            heads.section("a table", &KEYS)?.need("count", "the number of heads that p and u are for")?.count(1)?;
+        let given = heads.section("a table", &KEYS)?.need("count", "the number of heads that p and u are for")?;
+        let count = given.count(1)?;
+        if count > MOST_HEADS {
+            return Err(given.error(format!(" is {count}; it must be at most {MOST_HEADS}")));
+        }
         let head = |h| Ok(Head::bilinear(&operator(&of(h)?, "p", seed)?, operator(&of(h)?, "u", seed)?));
         return (0..count as usize).map(head).collect();
     }

@@ -113,8 +113,8 @@ impl Config {
     /// for the tokens.
     ///
     /// # Errors
-    /// A run of many clouds ([`Config::starts`]). Those of [`Config::load_tokens`]; tokens that no lattice or geometry can
-    /// hold; steps too small for the lattice.
+    /// A run of many clouds ([`Config::starts`]). Those of [`Config::load_tokens`]; tokens that no lattice or geometry
+    /// can hold; steps too small for the lattice.
     pub fn start(&mut self) -> Result<Start> {
         self.require_one_cloud("what is asked for")?;
         if !self.model.is_exact() {
@@ -179,12 +179,14 @@ impl Config {
                 }
             }
         }
-        let (largest, radius) = (self.largest(&given)?, given.radius()?);
+        let (largest, radius) = (self.largest(&given)?, given.radius(self.model.keys.as_deref())?);
         let grid = Grid::above(largest, self.run.precision);
         grid.require_range(largest)?;
         grid.require_steps(&self.model, 0..self.run.steps, radius)?;
         let lost = lost.map_or_else(|| self.loss(&given, grid, load), Ok)?;
         let note = if lost.is_none() { None } else { Some(told(lost, &given, grid)?) };
+        let keys = self.model.keys.as_ref().map(|keys| grid.loss(keys)).filter(|lost| !lost.is_none());
+        let note = note.or(keys.map(|lost| format!("of the fixed keys {lost}; precision = \"f64\" keeps more")));
         Ok((given, Settled { grid, largest: grid.real(grid.coordinate(largest)), radius, why, lost, note }))
     }
 
@@ -205,10 +207,16 @@ impl Config {
         if let Err(error) = grid.require_range(largest) {
             return Ok(Err(error.to_string()));
         }
-        if let Some(text) = grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius()?)? {
+        if let Some(text) =
+            grid.too_coarse_for(&self.model, 0..self.run.steps, given.radius(self.model.keys.as_deref())?)?
+        {
             return Ok(Err(text));
         }
         let lost = self.loss(given, grid, load)?;
+        let keys = self.model.keys.as_ref().map(|keys| grid.loss(keys)).filter(|lost| lost.is_large());
+        if let Some(keys) = keys {
+            return Ok(Err(format!("on the f32 lattice, of the fixed keys {keys}")));
+        }
         Ok(if lost.is_large() { Err(format!("on the f32 lattice {lost}")) } else { Ok(lost) })
     }
 
@@ -246,8 +254,8 @@ pub struct Settled {
 trait Given {
     /// [`Tokens::largest_magnitude`].
     fn largest(&self) -> Result<f64>;
-    /// [`Tokens::radius`].
-    fn radius(&self) -> Result<f64>;
+    /// [`Tokens::radius`], of tokens and fixed keys; ranks have none.
+    fn radius(&self, keys: Option<&Tokens>) -> Result<f64>;
     /// [`Grid::loss`].
     fn loss(&self, grid: Grid) -> Result<Loss>;
     /// [`Loss::at_most`] of what the lattice makes of them.
@@ -259,8 +267,8 @@ impl Given for Tokens {
         Ok(self.largest_magnitude())
     }
 
-    fn radius(&self) -> Result<f64> {
-        Ok(self.radius())
+    fn radius(&self, keys: Option<&Tokens>) -> Result<f64> {
+        Ok(self.radius_beside(keys))
     }
 
     fn loss(&self, grid: Grid) -> Result<Loss> {
@@ -295,7 +303,7 @@ impl Given for Part<'_> {
         Ok(f64::from_bits(largest[0]))
     }
 
-    fn radius(&self) -> Result<f64> {
+    fn radius(&self, _: Option<&Tokens>) -> Result<f64> {
         let (x, d) = (self.part.coordinates(), self.part.d());
         let ends = |k: usize| num::range((k..x.len()).step_by(d).map(|at| x.get(at)));
         let told: Vec<u8> = (0..d).flat_map(|k| <[f64; 2]>::from(ends(k))).flat_map(f64::to_ne_bytes).collect();

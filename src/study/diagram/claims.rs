@@ -9,7 +9,7 @@ pub(super) fn judge(asked: &Asked<Diagram>, rows: &[Row], report: &mut Report) {
     let (n, d) = (asked.sizes.tokens, asked.sizes.dim);
     let of = |statement: Statement| statement.with("n", n).with("d", d);
     let end = asked.sizes.steps as f64 * asked.own.dt;
-    let look = end / (asked.own.checkpoints - 1) as f64;
+    let look = (end / (asked.own.checkpoints - 1) as f64).max(asked.own.dt);
 
     // A half time is known to a look; one that is not reached is after all others.
     let times: Vec<f64> = rows.iter().map(|row| row.half.unwrap_or(f64::INFINITY)).collect();

@@ -126,6 +126,9 @@ impl Study for Diagram {
                 "--least {least} --most {most}: they must be finite, with 0 <= least <= most"
             )));
         }
+        if own.checkpoints > 1 << 20 {
+            return Err(Error::input(format!("--checkpoints {}: it must be at most {}", own.checkpoints, 1 << 20)));
+        }
         if own.checkpoints < 2 {
             return Err(Error::input(format!("--checkpoints {}: it must be at least 2", own.checkpoints)));
         }
