@@ -1,6 +1,6 @@
 //! One engine on several ranks ([`crate::ranks`]): the CPU engine of each, which computes its share of the
-//! rows and holds all of them or, where its state is parted, its own. Rank 0 leads: it is an engine like any other to a run, and what it is asked for
-//! it has the others do too.
+//! rows and holds all of them or, where its state is parted, its own. Rank 0 leads: it is an engine like any other to a
+//! run, and what it is asked for it has the others do too.
 
 use std::borrow::Cow;
 
