@@ -16,8 +16,8 @@ pub fn available_memory() -> Option<u64> {
 /// Bytes below which a machine's memory is not looked at.
 const FEW: u64 = 1 << 24;
 
-/// The bytes that a new allocation can still take, if they are fewer than `needed`; a few are not asked for, which costs
-/// more than the steps of a small cloud.
+/// The bytes that a new allocation can still take, if they are fewer than `needed`. Memory is not looked at for a few
+/// bytes: that would cost more than the steps of a small cloud.
 pub fn lacking(needed: u64) -> Option<u64> {
     if needed < FEW { None } else { available_memory().filter(|&available| needed > available) }
 }

@@ -41,7 +41,7 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     }
 }
 
-/// What an exact rule is given by which rows see ranges of keys, or not their own, or fixed ones: no search serves them.
+/// The reason why no search serves an exact rule: rows see ranges of keys, or not their own, or fixed ones.
 pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     match model.mask {
         mask if mask.is_prefix() || !model.is_exact() => None,

@@ -272,7 +272,8 @@ fn frames(run: &RunDir, wanted: Option<u64>, coordinates: usize, clouds: usize) 
 fn none(config: &Config, choice: Choice) -> Result<Option<StripView>> {
     match choice.token {
         Some(token) if config.model.keys.is_some() => Err(Error::input(format!(
-            "token {token} has no strip to show: pictures have no fixed keys; leave out --token, and take `localmax strip`"
+            "token {token} has no strip to show: pictures have no fixed keys; leave out --token, and take `localmax \
+             strip`"
         ))),
         Some(token) => Err(Error::input(format!(
             "token {token} has no strip to show: rule {} has none; leave out --token",

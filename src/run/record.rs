@@ -221,7 +221,8 @@ pub fn run(
         run.write_labels(&labels, config.clouds)
     } else if let Some(available) = machine::lacking(needed) {
         callbacks.note(&format!(
-            "the clusters of {n} tokens, and labels.npy, are left out: they take {needed} bytes, {available} are available"
+            "the clusters of {n} tokens, and labels.npy, are left out: they take {needed} bytes, {available} are \
+             available"
         ));
         run.remove_labels()
     } else {

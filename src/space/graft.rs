@@ -58,8 +58,8 @@ impl<I: Coordinate> Tree<I> {
         tree
     }
 
-    /// Puts leaves on the right, in this order, and takes away those that were there. There must be room. The leaves may
-    /// come without their sums.
+    /// Puts leaves on the right, in this order, and takes away those that were there. There must be room. The leaves
+    /// may come without their sums.
     pub fn graft<'a>(&mut self, leaves: impl Iterator<Item = Graft<'a, I>>, have_sums: bool)
     where
         I: 'a,

@@ -18,9 +18,9 @@
 //! | `tree::search` | a packet of rows against keys in order, most of which are never scored |
 //! | `direction` | the state as tokens; few keys for each cell of query directions, where D = 0 |
 //! | `direction::classes` | the same where D > 0, in classes of width; used by `tree` for the rows of thin strips |
-//! | `direction::near`, `cones`, `sweep` | rows near the origin, wider than all classes: half spaces summed over cones of keys |
+//! | `direction::near`, `cones`, `sweep` | rows near the origin: half spaces, summed over cones of keys |
 //! | `direction::among` | a table for keys of which each of several ranks holds a part |
-//! | `tree::opened`, `opened` | a part of the keys on each of several ranks, and boxes of the others'; `thin` is for D = 0 |
+//! | `tree::opened`, `opened` | a part of the keys on each of several ranks; `thin` is for D = 0 |
 //! | `choose`, `ledger` | the choice among brute force, the order of norms, the tree and the directions, by counts |
 //! | `sums` | exact sums over strips |
 //!

@@ -110,7 +110,7 @@ mod tests {
     }
 
     proptest! {
-        /// The same at any place.
+        /// A root off by one would be another width, wherever the square lies.
         #[test]
         fn roots_are_exact(square in any::<u64>(), shift in 0u32..64) {
             prop_assert_eq!(root_of_64(square >> shift), (square >> shift).isqrt());

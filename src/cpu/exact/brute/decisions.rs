@@ -1,6 +1,6 @@
 //! Exact decisions of a packet, kept: late states repeat few tokens often.
 
-/// What a packet has decided, by distinct token; of tokens that share a slot the last.
+/// A table of a packet's decisions by token; of tokens that share a slot it keeps the last.
 pub(super) struct Decisions {
     slots: Vec<(u32, u64)>,
 }

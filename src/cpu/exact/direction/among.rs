@@ -41,7 +41,7 @@ pub(crate) struct Candidate<W: Width, const D: usize> {
     pub(crate) first: u32,
 }
 
-/// What all ranks know of the whole cloud.
+/// The facts of the whole cloud that all ranks know.
 pub(crate) struct Whole<const D: usize> {
     /// The number of tokens.
     pub(crate) n: usize,

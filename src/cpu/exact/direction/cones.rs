@@ -65,7 +65,7 @@ pub(super) struct Cones<W: Width, const D: usize> {
 /// Some keys in the order of their cells.
 struct Run<W: Width, const D: usize> {
     x: Vec<[W::Int; D]>,
-    /// Where each cell begins, and the last one ends.
+    /// The first row of each cell, and the end of the last cell.
     starts: Vec<u32>,
     total: Sum<W, D>,
     largest: [i64; D],

@@ -109,7 +109,7 @@ struct Shell<W: Width, const D: usize> {
     /// A vector of keys after another, by coordinate.
     x: Vec<W::Int>,
     floats: Vec<W>,
-    /// Where each bin begins, and the sum of the keys before it.
+    /// The first key of each bin, and the sum of the keys before it.
     starts: [u32; BINS + 1],
     before: Vec<Sum<W, D>>,
     /// The largest ρ, and the largest square.

@@ -176,7 +176,7 @@ struct Cuts {
     cuts: Vec<Cut>,
 }
 
-/// What is below a token goes to the lower ranks: along an axis, equal ones by index.
+/// A cut at a token: tokens below it along an axis go to the lower ranks, of equal ones those of lower index.
 #[derive(Clone, Copy, Default)]
 struct Cut {
     axis: usize,
