@@ -276,7 +276,12 @@ fn segment(
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
     let (options, d) = (progress.options, tokens.d());
     let is_new = progress.tables.is_empty();
-    let tokens = if is_new { engine.tokens()? } else { tokens };
+    let tokens = if is_new {
+        drop(tokens); // a large state beside the engine's buffers
+        engine.tokens()?
+    } else {
+        tokens
+    };
     let mut recorder = Recorder::open(config, run, progress, frames)?;
     if is_new {
         recorder.write(&tokens, None, true)?;

@@ -84,18 +84,26 @@ impl<W: Width> TreeSearch<W> {
         upkeep: Upkeep,
         mask: Mask,
     ) -> Self {
-        let mut state = Self::unordered(tokens, d, set, order, upkeep);
+        // Buffers are made for the keys that are left when the sort is done with its own.
+        let mut state = Self::without_room(tokens, d, set, order, upkeep);
         state.sort_again(mask);
         state
     }
 
     /// The same, with keys as they come until a search needs their order.
     pub(crate) fn unordered(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, upkeep: Upkeep) -> Self {
+        let mut state = Self::without_room(tokens, d, set, order, upkeep);
+        state.make_room();
+        state
+    }
+
+    /// The keys as they come, and no buffers.
+    fn without_room(tokens: Vec<W::Int>, d: usize, set: InstructionSet, order: Order, upkeep: Upkeep) -> Self {
         let n = tokens.len() / d;
         let identity = || (0..n as u32).collect();
         let Keys { rows, weight, first } = Keys::of_tokens(tokens, d);
         let prices = Prices::of_search::<W>(d, set);
-        let mut state = Self {
+        Self {
             n,
             set,
             order,
@@ -115,9 +123,7 @@ impl<W: Width> TreeSearch<W> {
             is_fitted: false,
             has_classes: false,
             candidates: None,
-        };
-        state.make_room();
-        state
+        }
     }
 
     /// Every token's coordinates, row-major.
