@@ -16,11 +16,16 @@ fn mpirun(size: usize, arguments: &[&str], path: &Path) -> Output {
 }
 
 fn begin(size: usize, arguments: &[&str], path: &Path) -> Command {
+    let mut command = on_few_cores();
+    command.args(["-n", &size.to_string(), env!("CARGO_BIN_EXE_localmax")]).args(arguments).arg(path);
+    command
+}
+
+/// `mpirun`, before it is told what to start.
+fn on_few_cores() -> Command {
     let mut command = Command::new("mpirun");
     command
-        .args(["--map-by", ":OVERSUBSCRIBE", "-n", &size.to_string(), env!("CARGO_BIN_EXE_localmax")])
-        .args(arguments)
-        .arg(path)
+        .args(["--map-by", ":OVERSUBSCRIBE"])
         .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), ("RAYON_NUM_THREADS", "1")])
         .env("OMPI_MCA_mpi_yield_when_idle", "1")
         .env("OMPI_MCA_btl_vader_single_copy_mechanism", "none"); // which containers forbid
@@ -103,6 +108,36 @@ fn a_rank_without_memory_is_named() {
     assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
     assert!(said.contains("error: rank 0: its part of a run of 4000000000 tokens in R^3 needs "), "{said}");
     assert!(!path.path().join("r").exists());
+}
+
+/// A resumed run may come to other machines than it began on: one that lacks the memory is found before there are
+/// tokens, by its rank.
+#[test]
+fn a_resumed_rank_without_memory_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r");
+    let sets = ["tokens.n=1000000", "tokens.d=3", "model.delta=0", "output.measures=never"];
+    let sets: Vec<&str> = sets.into_iter().flat_map(|set| ["--set", set]).collect();
+    let run = [&["run", "--engine", "cpu", "--no-plot", "--steps", "1"][..], &sets, &["--out"]].concat();
+    let ended = mpirun(2, &run, &path);
+    assert!(ended.status.success(), "{ended:?}");
+    let before = fs::read(path.join("metrics.csv")).unwrap();
+    let program = [env!("CARGO_BIN_EXE_localmax"), "resume", "--no-plot", "--steps", "1"];
+    let limited = ["sh", "-c", "ulimit -d 65536; exec \"$0\" \"$@\""];
+    let ended = on_few_cores()
+        .args(["-n", "1"])
+        .args(program)
+        .arg(&path)
+        .args([":", "-n", "1"])
+        .args(limited.iter().chain(&program))
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
+    assert!(said.contains("error: rank 1: its part of a run of 1000000 tokens in R^3 needs "), "{said}");
+    assert!(said.contains(" are available; take more machines, or fewer tokens"), "{said}");
+    assert!(fs::read(path.join("metrics.csv")).unwrap() == before);
 }
 
 /// The processes that mpirun has started and that are ranks by now.

@@ -228,6 +228,44 @@ fn parts_have_the_bits_of_one_process() {
     }
 }
 
+/// Steps of no width go on by a table of directions, from what the step before has left known, until tokens are near
+/// their leaders: an anchor that moves, a token taken for covered, or ranks that know other things, is another maximum.
+#[test]
+fn steps_of_no_width_go_on_by_what_is_known() {
+    use Precision::{F32, F64};
+    let moving = Model::hardmax().matrix(Matrix::dense(&[vec![0.0, 1.0], vec![-1.0, 0.0]]).unwrap()).unwrap();
+    let far = Model::hardmax().alpha("0.1+3*t").unwrap();
+    for (name, model, tokens) in [
+        ("hardmax", Model::hardmax(), cloud(Cloud::Gaussian, 20_000, 3, F32)),
+        ("mixed hardmax", Model::hardmax().matrix(matrix(2)).unwrap(), cloud(Cloud::Ball, 9000, 2, F64)),
+        ("turned hardmax", moving, cloud(Cloud::Gaussian, 9000, 2, F32)),
+        ("ever faster hardmax", far, cloud(Cloud::Gaussian, 9000, 3, F64)),
+        ("frank-wolfe", Model::frank_wolfe("2/(t+2)").unwrap(), cloud(Cloud::Gaussian, 9000, 3, F32)),
+        ("tied hardmax", Model::hardmax(), cloud(Cloud::Ties, 9000, 3, F32)),
+        ("clustered hardmax", Model::hardmax(), cloud(Cloud::Clusters, 9000, 3, F64)),
+    ] {
+        let traffic = System::new(name, model, &tokens, 16).holds_in_parts(&[7]);
+        if name == "hardmax" {
+            let calls: Vec<u64> = traffic.iter().map(|of| of.calls).collect();
+            assert!(calls[1..10].iter().all(|&calls| calls == 4), "{calls:?}");
+        }
+    }
+}
+
+/// A row of a short query looks to sides where its rank has no keys: were its maximum sought from those that it has,
+/// one such row would open most of the boxes.
+#[test]
+fn rows_near_the_origin_open_few_boxes() {
+    let plain = cloud(Cloud::Gaussian, 20_000, 4, Precision::F32).to_f64();
+    let near = |(at, x): (usize, &f64)| if (at / 4).is_multiple_of(100) { x / 4096.0 } else { *x };
+    let near: Vec<f64> = plain.iter().enumerate().map(near).collect();
+    let told = [plain, near].map(|x| {
+        let tokens = Tokens::from_flat(20_000, 4, x).unwrap();
+        System::new("hardmax", Model::hardmax(), &tokens, 1).holds_in_parts(&[16])[0].bytes
+    });
+    assert!(told[1] < 2 * told[0], "{told:?} bytes");
+}
+
 fn on_cpu_of(model: &Model, tokens: &Tokens) -> localmax::Simulation {
     localmax::Simulation::new(model, tokens, localmax::Engine::Cpu).expect("a run")
 }
@@ -568,6 +606,33 @@ fn ranks_without_memory_are_refused_before_there_are_tokens() {
         assert!(error.starts_with(who) && error.contains(" are available; ") && error.contains(mend), "{error}");
         assert!(ends[1..].iter().all(Result::is_ok), "{ends:?}");
     }
+}
+
+/// Two counts mark rows of a part: a strip of so many tokens would be taken for a row that is not decided.
+#[test]
+fn more_tokens_than_parts_can_count_are_refused() {
+    let too_many = "n = 4294967294 tokens; plan opened takes at most 4294967293, so take plan tree, or fewer";
+    for (plan, n, text) in [
+        (Plan::Opened, "4294967293", "rank 0: its part of a run of 4294967293 tokens in R^3 needs "),
+        (Plan::Opened, "4294967294", too_many),
+        (Plan::Auto, "4294967294", "rank 0: its part of a run of 4294967294 tokens in R^3 needs "),
+    ] {
+        let ends = on_all(2, |ranks| {
+            let changes = [&format!("tokens.n={n}"), "tokens.d=3"].map(|text| Override::set(text).unwrap());
+            let mut config = Config::preset("default", &changes).expect("a config");
+            config.run.plan = plan;
+            if ranks.rank() > 0 {
+                return among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone())).map_err(|e| e.to_string());
+            }
+            let _lead = Lead::of(&ranks);
+            opening::open_among(&ranks, &mut config, Options::default(), |_| {}).map(drop).map_err(|e| e.to_string())
+        });
+        let error = ends[0].as_ref().unwrap_err();
+        assert!(error.starts_with(text), "{n} tokens under plan {}: {error}", plan.name());
+        assert_eq!(ends[1], Ok(()));
+    }
+    let text = Config::preset("default", &[Override::set("tokens.n=4294967296").unwrap()]).unwrap_err().to_string();
+    assert!(text.contains("4294967296") && text.contains("4294967295"), "{text}");
 }
 
 /// Engines that have no ranks are refused in one line.

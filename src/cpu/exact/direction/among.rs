@@ -1,23 +1,29 @@
 //! A table of directions for tokens of which each of several ranks holds a part: the pieces of a step between which
 //! ranks tell one another what they have found.
 //!
-//! A cover may be by any keys (see the module above): here they are tokens of the whole cloud, the farthest from its
-//! centre in every cell of directions, so that the tokens that it leaves over are few on all ranks together.
+//! A cover may be by any keys (see the module above): in the first step they are tokens of the whole cloud, the farthest
+//! from its centre in every cell of directions, so that the tokens that it leaves over are few on all ranks together.
+//!
+//! Then anchors are known by their places, one of which is an anchor as long as tokens are there that a step leaves
+//! there. All ranks hear of all keys: each finds the same anchors, cover and slack, and looks at its own tokens alone. An
+//! anchor whose place no rank tells may have moved, and everything is found anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside};
+use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside, sample};
 use crate::cpu::exact::direction::cells::Cells;
-use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::rows::{BLOCK, Block, Found, Key, MANY, Rows, place};
+use crate::cpu::exact::direction::cover::{Cover, SLACKS};
+use crate::cpu::exact::direction::moves::{Covered, move_rows};
+use crate::cpu::exact::direction::rows::{Found, Key, Rows, place};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::{PreparedStep, Tally, Watch};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::InstructionSet;
 use crate::exact::Step;
+use crate::space::Coordinate;
 
 /// So few candidates are always told, and of more tokens one in so many.
 const FEW: usize = 1024;
@@ -59,14 +65,100 @@ impl<const D: usize> Whole<D> {
     fn cover_levels(&self) -> u32 {
         cover_levels(D, self.n).min(MOST_LEVELS)
     }
+
+    /// The most candidates of all ranks.
+    pub(crate) fn most(&self) -> usize {
+        FEW.max(self.n / SHARE)
+    }
+}
+
+/// Tokens at rest, the same on all ranks, and what their hull covers.
+pub(crate) struct Known {
+    /// Their places, one after the other.
+    anchors: Vec<i64>,
+    cover: Cover,
+    /// All keys of this rank but the candidates have this slack.
+    slack: f64,
+    /// Ascending.
+    candidates: Vec<u32>,
+}
+
+impl Known {
+    /// The keys of this rank that may be a maximum.
+    pub(crate) fn candidates(&self) -> &[u32] {
+        &self.candidates
+    }
+
+    /// Takes the largest slack that nearly all tokens of a sample have, given how many of them lack each, and last how
+    /// many they are; `None` if there is none.
+    pub(crate) fn with_slack(self, lacking: &[u64]) -> Option<Self> {
+        let (count, lacking) = lacking.split_last()?;
+        let few = count / (2 * SHARE as u64);
+        let slack = SLACKS.into_iter().zip(lacking).find(|(_, lacking)| **lacking <= few)?.0;
+        Some(Self { slack, ..self })
+    }
+}
+
+/// The keys of a step, which all ranks know.
+pub(crate) struct Shown<'a, W: Width, const D: usize>(Rows<'a, W, D>);
+
+impl<'a, W: Width, const D: usize> Shown<'a, W, D> {
+    /// The candidates of all ranks, the same on all of them in one order, some of which are anchors; `None`, on all of
+    /// them, if a table does not serve these.
+    pub(crate) fn new(
+        step: &'a Step,
+        whole: &Whole<D>,
+        candidates: Vec<Candidate<W, D>>,
+        known: Option<&Known>,
+    ) -> Option<Self> {
+        Some(Self(Rows {
+            n: whole.n as u32,
+            zero: whole.first,
+            x: &[],
+            plan: PreparedStep::new(step),
+            found: table(candidates, whole, known.map_or(&[], |known| &known.anchors))?,
+            total: OnceLock::from(whole.sum),
+        }))
+    }
+
+    /// The anchors of a first step: the keys that it leaves where they are. `None` where they cover nothing.
+    pub(crate) fn rest(&mut self, whole: &Whole<D>) -> Option<Known> {
+        let is_at_rest: Vec<bool> =
+            self.0.found.keys.par_iter().with_min_len(256).map(|key| self.is_at_rest(key)).collect();
+        self.0.found.keys.iter_mut().zip(is_at_rest).for_each(|(key, is_at_rest)| key.is_anchor = is_at_rest);
+        let anchors: Vec<[i64; D]> = self.anchors().map(|key| place::<W, D>(&key.at)).collect();
+        let cover = Cover::new(whole.centre(), &anchors, cover_levels(D, whole.n), 0)?;
+        Some(Known { anchors: anchors.concat(), cover, slack: 0.0, candidates: Vec::new() })
+    }
+
+    fn anchors(&self) -> impl Iterator<Item = &Key<W, D>> {
+        self.0.found.keys.iter().filter(|key| key.is_anchor)
+    }
+
+    fn is_at_rest(&self, key: &Key<W, D>) -> bool {
+        let mut next = key.at;
+        self.0.row(&key.at, &mut next);
+        next == key.at
+    }
+
+    /// Whether all anchors are where they were, and stay there.
+    fn all_rest(&self, known: &Known) -> bool {
+        D * self.anchors().count() == known.anchors.len() && self.anchors().all(|key| self.is_at_rest(key))
+    }
 }
 
 impl<W: Width> Own<'_, W> {
     /// The sum of the tokens.
     pub(crate) fn sum<const D: usize>(&self) -> [i128; D] {
+        let of_chunk = |(rows, weights): (&[W::Int], &[u32])| {
+            let mut sum = [<W::Int as Coordinate>::Sum::default(); D];
+            for (row, &weight) in rows.as_chunks::<D>().0.iter().zip(weights) {
+                sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.times(weight));
+            }
+            sum.map(<W::Int as Coordinate>::widened)
+        };
         let add = |a: [i128; D], b: [i128; D]| std::array::from_fn(|k| a[k] + b[k]);
-        let of = |(row, &weight): (&[W::Int], &u32)| place::<W, D>(row).map(|x| i128::from(x) * i128::from(weight));
-        self.x.par_chunks_exact(D).zip(self.weight).with_min_len(CHUNK).map(of).reduce(|| [0; D], add)
+        self.x.par_chunks(CHUNK * D).zip(self.weight.par_chunks(CHUNK)).map(of_chunk).reduce(|| [0; D], add)
     }
 
     /// For every cell of directions a key that is far from the centre, if there is one, with how far it is: as numbers
@@ -84,13 +176,17 @@ impl<W: Width> Own<'_, W> {
         whole: &Whole<D>,
         seeds: &[[i64; D]],
     ) -> Option<Vec<Candidate<W, D>>> {
-        let most = FEW.max(whole.n / SHARE);
         let cover = Cover::new(whole.centre(), seeds, whole.cover_levels(), 0)?;
         // Tokens that have met, and were not merged since, are many keys at one place.
-        let keys = outside::<W, D>(self.x, &cover, 16 * most)?;
+        let keys = outside::<W, D>(self.x, &cover, 16 * whole.most())?;
+        Some(self.places(&keys)).filter(|candidates| candidates.len() <= whole.most())
+    }
+
+    /// The places of some keys.
+    pub(crate) fn places<const D: usize>(&self, keys: &[u32]) -> Vec<Candidate<W, D>> {
         let mut found: HashMap<[i64; D], usize> = HashMap::with_capacity(keys.len());
         let mut candidates: Vec<Candidate<W, D>> = Vec::new();
-        for key in keys.into_iter().map(|key| key as usize) {
+        for key in keys.iter().map(|&key| key as usize) {
             let row = &self.x[key * D..][..D];
             let at = *found.entry(place::<W, D>(row)).or_insert(candidates.len());
             if at == candidates.len() {
@@ -100,59 +196,60 @@ impl<W: Width> Own<'_, W> {
             candidates[at].weight += self.weight[key];
             candidates[at].first = candidates[at].first.min(self.first[key]);
         }
-        (candidates.len() <= most).then_some(candidates)
+        candidates
     }
 
-    /// Moves the rows, by the candidates of all ranks, which are the same on all of them in one order; `None`, on all
-    /// of them, if a table does not serve these.
+    /// The number of keys of a sample that lack each slack, and last of all in it.
+    pub(crate) fn lacking<const D: usize>(&self, known: &Known) -> Vec<u64> {
+        let rows = || sample::<W, D>(self.x).map(place::<W, D>);
+        let lacks = |slack: f64| rows().filter(|&row| !known.cover.holds(row, slack)).count() as u64;
+        SLACKS.into_iter().map(lacks).chain([rows().len() as u64]).collect()
+    }
+
+    /// Moves the rows, and finds what is known of the tokens then; all ranks know something, or none.
     pub(crate) fn take<const D: usize>(
         &self,
         set: InstructionSet,
         (step, watch): (&Step, &Watch<'_>),
-        whole: &Whole<D>,
-        candidates: Vec<Candidate<W, D>>,
+        shown: &Shown<'_, W, D>,
+        (known, is_first): (Option<Known>, bool),
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
-    ) -> Option<Tally> {
-        let rows = &Rows {
-            n: whole.n as u32,
-            zero: whole.first,
-            x: &[],
-            plan: PreparedStep::new(step),
-            found: table(candidates, whole.n)?,
-            total: OnceLock::from(whole.sum),
-        };
-        let (own, next) = (self.x.as_chunks().0, next.as_chunks_mut().0);
-        let chunks = own.par_chunks(CHUNK).zip(next.par_chunks_mut(CHUNK)).zip(self.weight.par_chunks(CHUNK));
-        let results = argmax.par_chunks_mut(CHUNK).zip(count.par_chunks_mut(CHUNK));
-        let tallies = chunks.zip(results).map(|(((own, next), weight), (argmax, count))| {
-            let mut tally = Tally { rows: own.len() as u64, ..Tally::default() };
-            if watch.is_left() {
-                return tally;
-            }
-            let blocks = own.chunks(BLOCK).zip(next.chunks_mut(BLOCK)).zip(weight.chunks(BLOCK));
-            let results = argmax.chunks_mut(BLOCK).zip(count.chunks_mut(BLOCK));
-            for (((own, next), weight), (argmax, count)) in blocks.zip(results) {
-                let mut keys = [MANY; BLOCK];
-                W::run(set, Block { rows, own, next, keys: &mut keys });
-                for (at, (own, next)) in own.iter().zip(next).enumerate() {
-                    let row = if keys[at] == MANY { rows.row(own, next) } else { rows.alone(keys[at]) };
-                    (argmax[at], count[at]) = (row.argmax, row.count);
-                    tally.moved += u64::from((0..D).any(|k| own[k] != next[k])) * u64::from(weight[at]);
-                    tally.scores += row.scores;
-                    tally.redone += row.scores.saturating_sub(1);
-                }
-            }
-            tally
+    ) -> (Tally, Option<Known>) {
+        let after = |known: &Known| known.cover.slack_after(known.slack, step.gain, W::PRECISION);
+        let known = known.filter(|known| after(known) > 0.0 && shown.all_rest(known));
+        let covered = known.as_ref().map(|known| Covered {
+            cover: &known.cover,
+            before: known.slack,
+            after: after(known),
+            is_first,
         });
-        Some(tallies.reduce(Tally::default, |a, b| a + b))
+        let rows = (self.x.as_chunks().0, Some(self.weight));
+        let made = (next.as_chunks_mut().0, argmax, count);
+        let (tally, mut candidates) = move_rows(&shown.0, set, watch, covered, rows, made);
+        let known = known.map(|known| {
+            let slack = after(&known);
+            let remains = |&&key: &&u32| {
+                let [own, mut to] = [self.x, &*next].map(|x| std::array::from_fn(|k| x[key as usize * D + k]));
+                shown.0.row(&own, &mut to).is_led && !known.cover.holds(place::<W, D>(&to), slack)
+            };
+            candidates.extend(known.candidates.iter().filter(remains));
+            candidates.sort_unstable();
+            Known { slack, candidates, ..known }
+        });
+        (tally, known)
     }
 }
 
 /// The keys that candidates are together, and their table, of n tokens.
-fn table<W: Width, const D: usize>(candidates: Vec<Candidate<W, D>>, n: usize) -> Option<Found<W, D>> {
-    if candidates.len() > FEW.max(n / SHARE) {
+fn table<W: Width, const D: usize>(
+    candidates: Vec<Candidate<W, D>>,
+    whole: &Whole<D>,
+    anchors: &[i64],
+) -> Option<Found<W, D>> {
+    if candidates.len() > whole.most() {
         return None;
     }
+    let anchors: HashSet<&[i64]> = anchors.chunks_exact(D).collect();
     let mut found: HashMap<[i64; D], usize> = HashMap::with_capacity(candidates.len());
     let (mut keys, mut places) = (Vec::<Key<W, D>>::new(), Vec::new());
     for Candidate { at, weight, first } in candidates {
@@ -160,7 +257,7 @@ fn table<W: Width, const D: usize>(candidates: Vec<Candidate<W, D>>, n: usize) -
         let key = *found.entry(place).or_insert(keys.len());
         if key == keys.len() {
             places.push(place);
-            keys.push(Key { at, weight: 0, first, is_anchor: false });
+            keys.push(Key { at, weight: 0, first, is_anchor: anchors.contains(&place[..]) });
         }
         keys[key].weight += weight;
         keys[key].first = keys[key].first.min(first);

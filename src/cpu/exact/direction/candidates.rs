@@ -36,7 +36,7 @@ pub(super) fn most(n: usize) -> usize {
 
 /// Some tokens, evenly spread.
 pub(super) fn sample<W: Width, const D: usize>(x: &[W::Int]) -> impl ExactSizeIterator<Item = &[W::Int]> {
-    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW))
+    x.chunks_exact(D).step_by((x.len() / D).div_ceil(FEW).max(1))
 }
 
 /// The mean of some tokens, about.

@@ -5,9 +5,14 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::{Cell, Cells};
 use crate::cpu::exact::direction::table::Table;
+use crate::num;
+use crate::tokens::Precision;
 
 /// The allowance for roundings, as a share of the largest gauge.
 const PAID: f64 = 1e-12;
+
+/// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
+pub(super) const SLACKS: [f64; 4] = [0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
 
 /// A bound of the gauge of a hull about a centre, at every corner of the cells of directions.
 pub(super) struct Cover {
@@ -20,7 +25,7 @@ pub(super) struct Cover {
     /// The square of the radius of a ball in the hull, about: r·(x − o) ≤ |r| |x − o|, so it is the least H_r/|r|.
     ball: f64,
     /// The most by which errors below a unit in each coordinate lower a slack.
-    pub(super) unit: f64,
+    unit: f64,
 }
 
 impl Cover {
@@ -50,6 +55,12 @@ impl Cover {
         let ball = corners.iter().map(square).fold(f64::INFINITY, f64::min);
         let unit = (D as i64 * side) as f64 / least as f64 * (1.0 + PAID);
         Some(Self { centre: centre.to_vec(), side, gauges, most, ball, unit })
+    }
+
+    /// The slack after a step of tokens that have one, and move towards keys of the cover that rest.
+    pub(super) fn slack_after(&self, slack: f64, gain: u64, precision: Precision) -> f64 {
+        let rest = (1.0 - 1e-15) - num::scale(gain as f64, -(precision.gain_bits() as i32));
+        (slack * rest - self.unit) * (1.0 - 1e-12)
     }
 
     /// Whether a token is covered with a slack.

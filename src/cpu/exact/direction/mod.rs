@@ -66,6 +66,7 @@ mod cells;
 pub(crate) mod classes;
 mod cones;
 mod cover;
+mod moves;
 pub(crate) mod near;
 mod packet;
 mod rows;
@@ -79,11 +80,10 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::candidates::{
-    CHUNK, FEW, SHARE, candidates, centre, cover_levels, levels, most, sample,
-};
-use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::rows::{BLOCK, Block, Found, Key, MANY, Rows, place, query_coordinate};
+use crate::cpu::exact::direction::candidates::{FEW, SHARE, candidates, centre, cover_levels, levels, most, sample};
+use crate::cpu::exact::direction::cover::{Cover, SLACKS};
+use crate::cpu::exact::direction::moves::{Covered, move_rows};
+use crate::cpu::exact::direction::rows::{Found, Key, Rows, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::query::strip_width;
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
@@ -92,14 +92,10 @@ use crate::cpu::lanes::InstructionSet;
 use crate::exact::{Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
-use crate::num;
 use crate::outcome::{StepReport, Strips};
-use crate::tokens::Precision;
 
 /// So many scores a row cost as much as a row of the tree at least.
 const SCORES: usize = 16;
-/// Slacks that tokens may have to have when anchors are first known: a larger one lasts longer.
-const SLACKS: [f64; 4] = [0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
 
 /// Whether a table serves tokens in R^d.
 pub(crate) fn serves_dimension(d: usize) -> bool {
@@ -193,12 +189,6 @@ impl Known {
         let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
         Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack, candidates: Vec::new() })
     }
-
-    /// The slack after a step of tokens that move towards anchors.
-    fn slack_after(&self, gain: u64, precision: Precision) -> f64 {
-        let rest = (1.0 - 1e-15) - num::scale(gain as f64, -(precision.gain_bits() as i32));
-        (self.slack * rest - self.cover.unit) * (1.0 - 1e-12)
-    }
 }
 
 impl<W: Width> DirectionTable<W> {
@@ -222,13 +212,6 @@ impl<W: Width> DirectionTable<W> {
         Some((Found::new(keys, Table::new(&places, levels(D), 0)?), key_of))
     }
 }
-
-/// Coordinates of some rows, before and after a step.
-type Moves<'a, A> = (&'a [A], &'a mut [A]);
-/// Argmaxes and strip sizes of some rows.
-type Results<'a> = (&'a mut [u32], &'a mut [u32]);
-/// Some rows, by the number of their chunk.
-type Chunk<'a, A> = (usize, (Moves<'a, A>, Results<'a>));
 
 impl<W: Width> DirectionTable<W> {
     fn step_in<const D: usize>(
@@ -256,52 +239,18 @@ impl<W: Width> DirectionTable<W> {
         if is_first {
             known = Known::new(centre, &mut rows.found.keys, &gone, &self.x);
         }
-        let slack = known.as_ref().map_or(0.0, |known| known.slack_after(step.gain, W::PRECISION));
+        let slack = known.as_ref().map_or(0.0, |known| known.cover.slack_after(known.slack, step.gain, W::PRECISION));
         known = known.filter(|_| slack > 0.0);
-        let (rows, set, cover) = (&rows, self.set, known.as_ref().map(|known| (&known.cover, known.slack)));
+        let cover =
+            known.as_ref().map(|known| Covered { cover: &known.cover, before: known.slack, after: slack, is_first });
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
-        let chunks = x.par_chunks(CHUNK).zip(next.par_chunks_mut(CHUNK));
-        let strips = self.strips.argmax.par_chunks_mut(CHUNK).zip(self.strips.count.par_chunks_mut(CHUNK));
-        let of_chunk = |(chunk, (moves, results)): Chunk<'_, [W::Int; D]>| {
-            let ((x, next), (argmax, count)) = (moves, results);
-            let (mut tally, mut outside) = (Tally::default(), Vec::new());
-            if watch.is_left() {
-                return (tally, outside);
-            }
-            let blocks = x.chunks(BLOCK).zip(next.chunks_mut(BLOCK));
-            let results = argmax.chunks_mut(BLOCK).zip(count.chunks_mut(BLOCK));
-            for (block, ((own, next), (argmax, count))) in blocks.zip(results).enumerate() {
-                let mut keys = [MANY; BLOCK];
-                W::run(set, Block { rows, own, next, keys: &mut keys });
-                for (at, (own, next)) in own.iter().zip(next).enumerate() {
-                    let row = if keys[at] == MANY { rows.row(own, next) } else { rows.alone(keys[at]) };
-                    (argmax[at], count[at]) = (row.argmax, row.count);
-                    tally.moved += u64::from((0..D).any(|k| own[k] != next[k]));
-                    tally.scores += row.scores;
-                    tally.redone += row.scores.saturating_sub(1);
-                    if let Some((cover, before)) = cover {
-                        let is_covered = if row.is_led {
-                            !is_first || cover.holds(place::<W, D>(own), before)
-                        } else {
-                            cover.holds(place::<W, D>(next), slack)
-                        };
-                        if !is_covered {
-                            outside.push((chunk * CHUNK + block * BLOCK + at) as u32);
-                        }
-                    }
-                }
-            }
-            tally.rows = x.len() as u64;
-            watch.spend(tally.scores);
-            (tally, outside)
-        };
-        let (tallies, outside): (Vec<Tally>, Vec<Vec<u32>>) = chunks.zip(strips).enumerate().map(of_chunk).unzip();
+        let made = (next, &mut self.strips.argmax[..], &mut self.strips.count[..]);
+        let (tally, outside) = move_rows(&rows, self.set, watch, cover, (x, None), made);
         match watch.end() {
             Err(Left::Dear) => return None,
             Err(left) => return Some(Err(left)),
             Ok(()) => {}
         }
-        let tally = tallies.into_iter().fold(Tally::default(), |a, b| a + b);
         std::mem::swap(&mut self.x, &mut self.next);
         self.known = known.and_then(|known| {
             let rests = |&i: &u32| self.x[i as usize * D..][..D] == self.next[i as usize * D..][..D];
@@ -309,7 +258,7 @@ impl<W: Width> DirectionTable<W> {
                 let (next, is_led) = &gone[key as usize];
                 *is_led && !known.cover.holds(place::<W, D>(next), slack)
             };
-            let mut candidates = outside.concat();
+            let mut candidates = outside;
             if !is_first {
                 candidates.extend(old.iter().zip(&key_of).filter(remains).map(|(&i, _)| i));
                 candidates.sort_unstable();

@@ -29,7 +29,7 @@ mod view;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction;
+use crate::cpu::exact::direction::{self, among};
 use crate::cpu::exact::step::{Left, PreparedStep, Tally, Watch};
 use crate::cpu::exact::tree::TreeSearch;
 use crate::cpu::exact::tree::opened::bits::{Reader, Writer};
@@ -64,8 +64,10 @@ pub(crate) struct Opened<W: Width> {
     mask: Mask,
     /// The boxes of the own tree that were opened in the last step, and looked below.
     warm: Vec<u32>,
-    /// Whether a table of directions has served every step so far that has no widths.
+    /// Whether a table of directions has served every step so far that has no widths, and what the last one of these
+    /// has left known, if it was the last step.
     has_table: bool,
+    known: Option<among::Known>,
 }
 
 /// The counts of a step, over all ranks.
@@ -86,7 +88,7 @@ impl<W: Width> Opened<W> {
         let x = grid.coordinates_as(&x, <W::Int as Integer>::of);
         let mut own = TreeSearch::unordered(x, d, set, Order::Space, upkeep);
         own.first.clone_from(&ids);
-        Self { n, ids, own, mask, warm: Vec::new(), has_table: true }
+        Self { n, ids, own, mask, warm: Vec::new(), has_table: true, known: None }
     }
 
     /// The number of all tokens, and their dimension.
@@ -114,13 +116,15 @@ impl<W: Width> Opened<W> {
 
     /// Takes a step, whole or not at all, on all ranks.
     pub(crate) fn step(&mut self, step: &Step, interrupt: &Interrupt, net: &mut Net<'_>) -> Result<Taken, Left> {
+        let known = self.known.take();
         if self.has_table && direction::serves(step) {
             let mut next = std::mem::take(&mut self.own.next);
             let (mut argmax, mut count) = (std::mem::take(&mut self.own.argmax), std::mem::take(&mut self.own.count));
-            let tally = self.take_thin(step, interrupt, net, (&mut next, &mut argmax, &mut count));
+            let taken = self.take_thin(step, interrupt, net, known, (&mut next, &mut argmax, &mut count));
             (self.own.next, self.own.argmax, self.own.count) = (next, argmax, count);
-            if let Some(tally) = tally? {
+            if let Some((tally, known)) = taken? {
                 let taken = self.total(step.t, &tally, interrupt, net)?;
+                self.known = known;
                 std::mem::swap(&mut self.own.cloud.x, &mut self.own.next);
                 self.own.is_fitted = false;
                 self.own.schedule.note_step();

@@ -13,7 +13,7 @@ use crate::cpu::exact::step::Tally;
 use crate::cpu::exact::tree::search::scan::{
     Cutoffs, bounds, errors, fan_bounds, leaf_maxima, leaf_maxima_seen, leaf_sets,
 };
-use crate::cpu::exact::tree::search::scratch::{SearchScratch, Winners};
+use crate::cpu::exact::tree::search::scratch::SearchScratch;
 use crate::cpu::exact::tree::search::{LaneState, Search, largest_of, places, store};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{LANES, Lanes, VECTORS};
@@ -58,6 +58,14 @@ impl<W: Width> Search<'_, W> {
             self.see_leaf(lanes, leaf, known, &mut max, tally);
         }
         self.need_closed(lanes, known, &max, tally);
+        if !self.scratch.needs.is_empty() && !self.keys.seeds.is_empty() {
+            // A row of a short query may look to a side where no key at hand lies, and would need half of all boxes.
+            let seeds = self.keys.seeds.clone();
+            for start in seeds.clone().step_by(LEAF) {
+                self.attain(lanes, start..seeds.end.min(start + LEAF as u32), &mut max);
+            }
+            self.need_closed(lanes, known, &max, tally);
+        }
         max
     }
 
@@ -108,20 +116,31 @@ impl<W: Width> Search<'_, W> {
         }
     }
 
-    /// Begins with the keys that won in the packet before: rows of this packet attain their scores
-    /// too, and these are rarely far from the maxima.
+    /// Begins with the keys that won in the packet before: they are rarely far from the maxima.
     #[inline(always)]
     fn start_from_winners<L: Lanes<W, W::Int>>(&mut self, lanes: L, max: &mut [L::Floats; VECTORS]) {
-        let (cloud, d) = (self.keys.cloud, self.keys.cloud.d);
-        let SearchScratch { leaf, winners, origin, .. } = &mut *self.scratch;
-        let Winners { keys, around } = winners;
-        if keys.is_empty() {
+        let winners = std::mem::take(&mut self.scratch.winners.keys);
+        self.attain(lanes, winners.iter().copied(), max);
+        self.scratch.winners.keys = winners;
+    }
+
+    /// Raises what rows certainly attain to their scores with some keys that they see, at most as many as a leaf has.
+    #[inline(always)]
+    fn attain<L: Lanes<W, W::Int>>(
+        &mut self,
+        lanes: L,
+        keys: impl ExactSizeIterator<Item = u32>,
+        max: &mut [L::Floats; VECTORS],
+    ) {
+        let (cloud, d, count) = (self.keys.cloud, self.keys.cloud.d, keys.len());
+        if count == 0 {
             return;
         }
-        let (centre, half) = around.split_at_mut(d);
+        let SearchScratch { leaf, winners, origin, .. } = &mut *self.scratch;
+        let (centre, half) = winners.around.split_at_mut(d);
         centre.copy_from_slice(origin.in_dimension(d).at);
         half.fill(W::default());
-        for (near, &key) in leaf.near.chunks_exact_mut(d).zip(&keys[..]) {
+        for (near, key) in leaf.near.chunks_exact_mut(d).zip(keys) {
             for (k, near) in near.iter_mut().enumerate() {
                 *near = cloud.floats[key as usize * d + k] - centre[k];
                 half[k] = if near.size() > half[k] { near.size() } else { half[k] };
@@ -133,7 +152,7 @@ impl<W: Width> Search<'_, W> {
             &self.scratch.leaf.near[..],
             self.origin(),
         );
-        let (around, count) = (&self.scratch.winners.around[..], self.scratch.winners.keys.len());
+        let around = &self.scratch.winners.around[..];
         let error = unrolled!(d, |d| errors(lanes, sizes, around, origin, d));
         let best = unrolled!(d, |d| leaf_maxima(lanes, query, near, d, count));
         let minus_one = lanes.splat(W::of_one().negated());
