@@ -145,6 +145,25 @@ impl Model {
         self.mask == Mask::FULL && self.scoring == Scoring::Inner && !of_directions
     }
 
+    /// True if every state of `other` is one of this system: on the same geometry.
+    pub(crate) fn takes_states_of(&self, other: &Self) -> bool {
+        let (Update::Flow { geometry: now, dt, .. }, Update::Flow { geometry: was, dt: dt_was, .. }) =
+            (&self.update, &other.update)
+        else {
+            return matches!((&self.update, &other.update), (Update::Average { .. }, Update::Average { .. }));
+        };
+        match (now, was) {
+            // z = e^{−tV}x is another x under another V or t.
+            (Geometry::Rescaled, Geometry::Rescaled) => dt == dt_was && self.heads[0].values == other.heads[0].values,
+            (Geometry::Normalised(_), Geometry::Sphere) => true,
+            (Geometry::Sphere, Geometry::Normalised(was)) => was.keeps_length(),
+            (Geometry::Normalised(now), Geometry::Normalised(was)) => {
+                now == was || was.keeps_length() || matches!((now, was), (Scheme::Pre | Scheme::Peri, _))
+            }
+            (now, was) => now == was,
+        }
+    }
+
     /// Of the tokens and the fixed keys those with the largest coordinate, which a lattice has to hold.
     pub(crate) fn widest<'a>(&'a self, tokens: &'a Tokens) -> &'a Tokens {
         match &self.keys {

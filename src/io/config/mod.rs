@@ -140,13 +140,13 @@ impl Config {
         Self::load_of(path, overrides, &Whose::New)
     }
 
-    /// Reads the config in a run's folder. Its tokens are known: the file they came from, which may
+    /// Reads the config in a run's folder, with changes. Its tokens are known: the file they came from, which may
     /// be gone, is not read if `header` is given.
     ///
     /// # Errors
     /// The errors of [`Config::load`].
-    pub fn load_begun(path: &Path, header: Option<npy::Header>) -> Result<Self> {
-        Self::load_of(path, &[], &Whose::Begun(header))
+    pub fn load_begun(path: &Path, header: Option<npy::Header>, changes: &[Override]) -> Result<Self> {
+        Self::load_of(path, changes, &Whose::Begun(header))
     }
 
     fn load_of(path: &Path, overrides: &[Override], whose: &Whose) -> Result<Self> {
