@@ -11,6 +11,7 @@ mod base;
 mod figures;
 mod measures;
 mod narrow;
+mod repeats;
 mod seeds;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::axes::{Axis, Place, product};
 pub use self::base::Base;
-use self::narrow::Narrow;
 use super::common::positive;
 use super::tables::parameters;
 use super::{Asked, Report, Results, Sizes, Study, Workbench};
@@ -183,7 +183,7 @@ impl Study for Sweep {
     }
 
     fn needed(asked: &Asked<Self>, cells: &[Cell], rows: &BTreeMap<usize, Row>) -> Result<Vec<usize>> {
-        Ok(match Narrow::asked(&asked.own) {
+        Ok(match narrow::Narrow::asked(&asked.own) {
             Some(narrow) => narrow.needed(&asked.own.axes()?, cells, rows),
             None => (0..cells.len()).collect(),
         })
@@ -230,7 +230,7 @@ impl Study for Sweep {
         report.table("The measures of a run.", "column | meaning", meanings.collect());
         figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         if own.draws == 0 {
-            seeds::means(&axes, &cells, &results.rows, Narrow::asked(own), report);
+            seeds::means(&axes, &cells, &results.rows, narrow::Narrow::asked(own), report);
         }
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::axes::Axis;
-use super::seeds::{MEASURES, Measure, groups};
+use super::repeats::{MEASURES, Measure, groups};
 use super::{Cell, Row, Sweep};
 use crate::error::{Error, Result};
 use crate::num::short;
