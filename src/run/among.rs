@@ -21,6 +21,12 @@ use crate::tokens::Tokens;
 pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
     let (mut config, size) = (config.clone(), ranks.size());
     if size > 1 {
+        if config.model.graph.is_some() {
+            return Err(Error::at_key(
+                "model.mask",
+                format!("is a graph, which {size} ranks do not share; take one process"),
+            ));
+        }
         match config.run.engine {
             EngineChoice::Auto | EngineChoice::Cpu => config.run.engine = EngineChoice::Cpu,
             EngineChoice::Gpu | EngineChoice::Reference => {
