@@ -3,7 +3,7 @@
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
    "frank-wolfe"|"distance"|"radius", "gamma": [a value a step], "delta": [a value a step], "causal": false,
-   "window": null|w, "self": true}
+   "window": null|w, "self": true, "graph": null|[[i, j], ...]}
 Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
 """
 
@@ -69,6 +69,8 @@ def run(system):
             places = [j for j in range(n) if j <= i or not system["causal"]]
             if system.get("window") is not None:
                 places = [j for j in places if abs(i - j) <= system["window"]]
+            if system.get("graph") is not None:
+                places = [j for j in range(n) if [i, j] in system["graph"] or i == j]
             if not system.get("self", True):
                 places = [j for j in places if j != i]
             if not places:

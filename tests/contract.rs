@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use localmax::exact::{Grid, LEAST_MOVE, LeastGain, RunError, Steps};
-use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
+use localmax::model::{Gain, Graph, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::reference;
 use localmax::reference::exact::State;
 use localmax::schedule::Schedule;
@@ -138,6 +138,48 @@ fn an_independent_program_agrees_on_distances() {
                     assert_eq!(state.x, want.concat(), "{precision:?} {name} kind {kind}: state {t}");
                     state = state.step(&all.at(t as u64).unwrap()).0;
                 }
+            }
+        }
+    }
+}
+
+/// As above, on graphs.
+#[test]
+fn an_independent_program_agrees_on_graphs() {
+    let steps = 10;
+    for (at, name) in ["score", "width", "hardmax", "frank-wolfe", "radius"].into_iter().enumerate() {
+        for k in 0..2 {
+            let (precision, own) = ([Precision::F32, Precision::F64][(at + k) % 2], k == 0 || name == "radius");
+            let mut draw = draws((at * 2 + k) as u64);
+            let (n, d) = (13, 1 + at % 3);
+            let mut value = || if k == 1 { (draw() * 3.0).round() } else { draw() };
+            let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| value()).collect()).collect();
+            let edges: Vec<[u32; 2]> = (0..n as u32)
+                .flat_map(|i| [1, 2, 5, 9].map(|by| [i, (i * by + by) % n as u32]))
+                .filter(|[i, j]| i != j)
+                .collect();
+            let states: Vec<Vec<Vec<i64>>> = python(
+                "contract.py",
+                &[json!({
+                    "precision": precision.name(), "x0": x0, "matrix": null, "causal": false, "graph": edges,
+                    "self": own, "strip": name, "gamma": vec![0.5; steps], "delta": vec![0.4; steps],
+                })],
+            );
+            let form = StripForm::parse(name).unwrap_or(StripForm::Score);
+            let model = match name {
+                "hardmax" => Model::hardmax(),
+                "frank-wolfe" => Model::frank_wolfe(0.5).unwrap(),
+                "radius" => Model::hegselmann_krause(0.4).unwrap(),
+                _ => Model::localmax(0.4).unwrap().strip(form).unwrap(),
+            };
+            let model = model.gamma(0.5).unwrap().graph(Graph::new(n, &edges).unwrap());
+            let model = Model { mask: Mask { own, ..model.mask }, ..model };
+            let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
+            let grid = Grid::of(&cloud, precision);
+            let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));
+            for (t, want) in states.iter().enumerate() {
+                assert_eq!(state.x, want.concat(), "{precision:?}, {}: state {t}", model.title());
+                state = state.step(&all.at(t as u64).unwrap()).0;
             }
         }
     }

@@ -180,10 +180,13 @@ class System:
     def seen(self, i, n):
         """N(i)."""
         mask, w = self.model.get("mask", "full"), n
+        own = self.model.get("self", True)
+        if isinstance(mask, dict) and "graph" in mask:
+            return [j for j in range(n) if [i, j] in mask["graph"] and i != j or i == j and own]
         if isinstance(mask, dict):
             w = mask["window"]
         last = i if self.causal or mask == "causal" else i + w
-        return [j for j in range(n) if i - w <= j <= last and (j != i or self.model.get("self", True))]
+        return [j for j in range(n) if i - w <= j <= last and (j != i or own)]
 
     def mean(self, a, i, x, step, t, points):
         """sum_j w_ij points_j, the scores being <a x_i, x_j>."""

@@ -342,7 +342,7 @@ fn run(size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Resul
 fn run_by(plan: Plan, size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
     on_all(size, |ranks| {
         if ranks.rank() > 0 {
-            return among::follow(&ranks, &Interrupt::default(), |_| Ok(config(plan, steps)));
+            return among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config(plan, steps)));
         }
         let _lead = Lead::of(&ranks);
         if !path.exists() {
@@ -446,7 +446,7 @@ fn first(size: usize, config: &Config) -> Result<First> {
     let mut ends = on_all(size, |ranks| {
         let mut config = config.clone();
         if ranks.rank() > 0 {
-            among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone()))?;
+            among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config.clone()))?;
             return Ok(None);
         }
         let (_lead, mut notes) = (Lead::of(&ranks), Vec::new());
@@ -597,7 +597,8 @@ fn ranks_without_memory_are_refused_before_there_are_tokens() {
             let mut config = Config::preset("default", &changes).expect("a config");
             config.run.plan = plan;
             if ranks.rank() > 0 {
-                return among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone())).map_err(|e| e.to_string());
+                return among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config.clone()))
+                    .map_err(|e| e.to_string());
             }
             let _lead = Lead::of(&ranks);
             opening::open_among(&ranks, &mut config, Options::default(), |_| {}).map(drop).map_err(|e| e.to_string())

@@ -3,6 +3,7 @@
 mod sheets;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use localmax::study::catalogue::{CATALOGUE, Outcome, Shard};
 use localmax::study::{Folder, Verdict};
@@ -127,6 +128,56 @@ fn sweeps_are_the_same_in_shards() {
     assert_eq!(whole, table(4));
     assert!(whole.starts_with("model.alpha,seed,tokens.n,run.steps,n,d,steps,"), "{whole}");
     assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
+}
+
+/// A sweep that adds seeds must stop where it would have stopped, however it was interrupted; what it did not reach must
+/// be said.
+#[test]
+fn sweeps_add_seeds_until_means_are_narrow() {
+    let place = tempfile::tempdir().expect("a folder");
+    let options = "--preset default --over model.delta=0.05,1 --over run.steps=30 --tokens 30 --within 0.12 --seeds 5 \
+        --most-seeds 14 --means clusters,heaviest --engine cpu";
+    let options: Vec<&str> = options.split_whitespace().collect();
+    let whole = place.path().join("whole");
+    let outcome = take("sweep", &options, None, &whole);
+    let read = |folder: &Path, name: &str| std::fs::read_to_string(folder.join(name)).expect(name);
+    let rows = read(&whole, "table.csv");
+    assert_eq!(outcome.cells, rows.lines().count() - 1);
+    let means = read(&whole, "means.csv");
+    let runs: Vec<&str> = means.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(runs.len(), 2, "{means}");
+    assert!(runs.iter().all(|runs| ["5", "8", "12", "14"].contains(runs)) && runs.contains(&"14"), "{means}");
+    let note = outcome.note.expect("a mean that is not narrow");
+    assert!(note.contains("did not come within 0.12 in 14 seeds") && note.contains("--most-seeds"), "{note}");
+    // Any number of rows is there, and of the last a half.
+    for kept in [0, 1, 4, 7, 11] {
+        let folder = place.path().join(format!("cut-{kept}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::copy(whole.join("study.toml"), folder.join("study.toml")).expect("a question");
+        let lines: String = rows.split_inclusive('\n').take(kept).collect();
+        let torn = rows.lines().nth(kept).map_or("", |line| &line[..line.len() / 2]);
+        std::fs::write(folder.join("table.csv"), lines + torn).expect("rows");
+        let again = take("sweep", &options, None, &folder);
+        assert_eq!(again.cells, outcome.cells);
+        for name in ["table.csv", "means.csv", "sweep.csv", "report.md"] {
+            assert_eq!(read(&whole, name), read(&folder, name), "{kept} rows, {name}");
+        }
+    }
+    let refused = |changes: &[&str], words: &[&str]| {
+        let entry = CATALOGUE.iter().find(|entry| entry.name == "sweep").expect("a study of this name");
+        let all = ["sweep", "--preset", "default"].iter().chain(changes);
+        let matches = (entry.options)(clap::Command::new("sweep")).get_matches_from(all);
+        let error = (entry.ask)(&matches, false).and_then(|study| study.to_toml()).expect_err("refused").to_string();
+        assert!(words.iter().all(|word| error.contains(word)) && error.lines().count() == 1, "{error}");
+    };
+    refused(&["--within", "0"], &["--within 0", "above 0"]);
+    refused(&["--within", "nan"], &["--within", "above 0"]);
+    refused(&["--within", "0.1", "--seeds", "3"], &["--seeds 3", "at least 5"]);
+    refused(&["--within", "0.1", "--most-seeds", "9"], &["--most-seeds 9", "takes 10"]);
+    refused(&["--within", "0.1", "--draws", "3"], &["--draws 3", "--within"]);
+    refused(&["--within", "0.1", "--over", "seed=1..3"], &["--over seed", "--within"]);
+    refused(&["--within", "0.1", "--means", "radius"], &["--means radius", "clusters"]);
+    refused(&["--within", "0.1", "--over", "tokens.rows=[[1, 0], [0, 1]]"], &["draws nothing"]);
 }
 
 /// The processes of a job array start at the same moment: none may take what another has begun for

@@ -91,7 +91,7 @@ pub(crate) fn record(
     watched(py, &interrupt, look, || {
         let pool = Pool::start(threads)?;
         if ranks.rank() > 0 {
-            return pool.install(|| among::follow(&ranks, &interrupt, |_| Ok(config.clone())));
+            return pool.install(|| among::follow(&ranks, &interrupt, |_, _| Ok(config.clone())));
         }
         let _lead = Lead::of(&ranks);
         let place = Place::new(Some(&out), &config.name)?;

@@ -27,9 +27,9 @@ pub(super) fn join() -> Result<Shared, Error> {
     )))
 }
 
-/// Follows rank 0 through its run, of which `config` is to be the config, given the shape of its tokens.
+/// Follows rank 0 through its run, as [`among::follow`] does.
 /// Prints nothing: rank 0 speaks for all.
-pub(super) fn follow(ranks: &Shared, config: impl Fn(npy::Header) -> Result<Config, Error>) -> Result<()> {
+pub(super) fn follow(ranks: &Shared, config: impl Fn(&str, npy::Header) -> Result<Config, Error>) -> Result<()> {
     interrupt::watch("", None)?;
     interrupt::begin("rank 0 keeps what there is of the run");
     Ok(among::follow(ranks, &interrupt::flag(), config)?)

@@ -10,6 +10,7 @@ use super::source::{count, named, time};
 use super::{interrupt, output, ranks};
 use crate::choice::{EngineChoice, Plan};
 use crate::engine::{Lead, When};
+use crate::io::config::Override;
 use crate::run::among;
 use crate::run::opening::{self, Opening};
 use crate::run::record;
@@ -22,6 +23,7 @@ use crate::run::{Meta, RunDir, Segment};
 #[command(after_help = "Examples:
   localmax resume runs/default-1                on from its last checkpoint, to its last step
   localmax resume runs/default-1 --steps 1000   1000 steps more than it was to take
+  localmax resume runs/default-1 --steps 100 --set model.delta=0.5     and with another delta from here on
   localmax resume runs/default-1 --engine cpu   without the GPU; the same bits in localmax, hardmax and frank-wolfe")]
 pub(super) struct Arguments {
     /// A run's directory
@@ -29,6 +31,9 @@ pub(super) struct Arguments {
     /// Take K steps more than the run was to take
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = count)]
     steps: u64,
+    /// Change a key of the config from here on, e.g. --set model.delta=0.2 (may be given again)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Engine that computes from here on, instead of the config's
     #[arg(long, value_name = "ENGINE", value_parser = named(&EngineChoice::ALL))]
     engine: Option<String>,
@@ -54,8 +59,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let ranks = ranks::join()?;
+    let set = arguments.set.iter().map(|text| Override::set(text)).collect::<Result<Vec<_>, _>>()?;
     if ranks.rank() > 0 {
-        return ranks::follow(&ranks, |tokens| RunDir::open(&arguments.dir)?.config_of(Some(tokens)));
+        let run = |identity: &str, tokens| RunDir::open(&arguments.dir)?.config_like(identity, &tokens, &set);
+        return ranks::follow(&ranks, run);
     }
     let lead = Lead::of(&ranks);
     let dir = arguments.dir.display();
@@ -65,9 +72,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(note) = lock.note() {
         output::note(&note);
     }
-    let Resumable { config: kept, mut options, checkpoint, done, notes } = {
+    let Resumable { config: kept, mut options, checkpoint, change, done, notes } = {
         let &Arguments { steps: more, past_fixed_point, without_frames, .. } = arguments;
-        resume::look(&run, Request { more, past_fixed_point, without_frames })?
+        resume::look(&run, Request { more, set: &set, past_fixed_point, without_frames })?
     };
     for note in notes {
         output::note(&note);
@@ -100,6 +107,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         {
             output::note(&changed(before, now, config.model.is_exact()));
         }
+        if change.is_some() {
+            let set: Vec<String> = set.iter().map(Override::given_as).collect();
+            output::note(&format!("from step {} on {}", start.progress.step, set.join(", ")));
+        }
         (start, engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
@@ -108,11 +119,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     };
     start.progress.options = options;
     interrupt::begin(run::LOST);
-    let back = (!is_new).then_some(&start);
-    run.cut_back(back)
+    let step = (!is_new).then_some(start.progress.step);
+    run.cut_back((!is_new).then_some(&start))
+        .and_then(|()| change.map_or(Ok(()), |change| change.write(&run, &kept, &mut start)))
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
-        .and_then(|()| if arguments.steps > 0 { kept.save(run.path()) } else { Ok(()) })
-        .map_err(|error| record::stopped(error, &run, 0, false, back.map(|at| at.progress.step)))?;
+        .and_then(|()| if arguments.steps > 0 { run.save_config(&start.progress, &kept) } else { Ok(()) })
+        .map_err(|error| record::stopped(error, &run, 0, false, step))?;
     run::go_on(&ranks, &config, &run, start, engine)?;
     drop(lead); // before pictures, which are rank 0's alone
     run::draw(&run, options.no_plot)

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let ranks = ranks::join()?;
     if ranks.rank() > 0 {
-        return ranks::follow(&ranks, |_| arguments.source.config());
+        return ranks::follow(&ranks, |_, _| arguments.source.config());
     }
     let lead = Lead::of(&ranks);
     interrupt::watch("nothing was begun", arguments.wall)?;

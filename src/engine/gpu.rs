@@ -76,6 +76,10 @@ fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid)
 
 /// Checks that the GPU engine has this model at this precision, and this plan for it.
 fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<()> {
+    if model.graph.is_some() {
+        let mend = "which the gpu engine does not read; take cpu or auto, which is cpu here";
+        return Err(Error::at_key("model.mask", format!("is a graph, {mend}")));
+    }
     if model.is_exact() {
         if let Some(given) = compared_by_pairs(model) {
             return only_brute(plan, &format!("the gpu engine, where {given},"));

@@ -46,6 +46,7 @@ pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     match model.mask {
         mask if mask.is_prefix() || !model.is_exact() => None,
         Mask { fixed: 1.., .. } => Some("keys are fixed".into()),
+        Mask { graph: true, .. } => Some("model.mask is a graph".into()),
         Mask { window: Some(w), .. } => Some(format!("model.mask is {{ window = {w} }}")),
         _ => Some("model.self is false".into()),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::grid::Grid;
-use crate::model::{Mask, Matrix, Model, Moment, Rule, Scoring, StripForm};
+use crate::model::{Graph, Mask, Matrix, Model, Moment, Rule, Scoring, StripForm};
 use crate::num;
 
 /// Ã: how queries Q are made from tokens X.
@@ -57,6 +57,15 @@ pub struct Step {
     pub width: StripWidth,
     /// Which keys a row sees.
     pub mask: Mask,
+    /// The graph of the mask, if it has one.
+    pub graph: Option<Arc<Graph>>,
+}
+
+impl Step {
+    /// The keys that row i of n sees, ascending.
+    pub fn keys(&self, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        self.mask.keys_in(self.graph.as_deref(), i, n)
+    }
 }
 
 /// The steps of one run, made on demand. Ã is made anew only when its factor or its matrix changes.
@@ -96,6 +105,7 @@ impl Steps {
             matrix_exponent,
             width: width(model, model.delta_at(at)?, grid, matrix_exponent),
             mask: model.mask,
+            graph: model.graph.clone(),
         })
     }
 }

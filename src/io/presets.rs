@@ -32,6 +32,7 @@ presets!(
     "non-vertex-limit",
     "vanishing-delta",
     "window",
+    "graph",
     "frank-wolfe-cells",
     "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",

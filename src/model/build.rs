@@ -6,8 +6,8 @@
 //! their domains where a run starts.
 
 use super::{
-    Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme, Scoring, Sparse,
-    StripForm, Terms, Update,
+    Gain, Geometry, Graph, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme, Scoring,
+    Sparse, StripForm, Terms, Update,
 };
 use std::sync::Arc;
 
@@ -232,6 +232,13 @@ impl Model {
         self
     }
 
+    /// Lets each token see the tokens of its edges alone, and itself.
+    #[must_use]
+    pub fn graph(mut self, graph: Graph) -> Self {
+        (self.mask.graph, self.graph) = (true, Some(Arc::new(graph)));
+        self
+    }
+
     /// Sets the linear bias of position, λ in `S_ij = <A x_i, x_j> − λ(i − j)/n` (ALiBi); it goes with a causal mask.
     #[must_use]
     pub fn bias(mut self, lambda: f64) -> Self {
@@ -378,6 +385,7 @@ fn flow(rule: Rule, heads: Vec<Head>, dt: f64, integrator: Integrator, geometry:
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     }
 }
 

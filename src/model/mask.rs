@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-/// Which keys a row sees: a range of them that holds its own, all or without its own; or the fixed keys.
+use crate::model::graph::Graph;
+
+/// Which keys a row sees: a range of them that holds its own, all or without its own; the keys of a graph; or the fixed
+/// keys.
 ///
 /// A row without keys stays where it is: attention adds nothing to what moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +19,9 @@ pub struct Mask {
     /// The number of fixed keys, which come last, see nothing, and are all that the others see; 0 where every token is
     /// a key. They go with no other mask.
     pub fixed: u32,
+    /// True if a row sees the keys of a [`Graph`] alone, which stands beside the mask. It goes with no other mask but
+    /// `own`.
+    pub graph: bool,
 }
 
 impl Default for Mask {
@@ -26,7 +32,7 @@ impl Default for Mask {
 
 impl Mask {
     /// All n keys.
-    pub const FULL: Self = Self { causal: false, window: None, own: true, fixed: 0 };
+    pub const FULL: Self = Self { causal: false, window: None, own: true, fixed: 0, graph: false };
 
     /// Keys 0..=i for row i.
     pub const CAUSAL: Self = Self { causal: true, ..Self::FULL };
@@ -48,25 +54,41 @@ impl Mask {
         self.own || i != j
     }
 
-    /// The keys that row i of n sees, ascending.
+    /// The keys that row i of n sees without a graph, ascending.
     pub fn keys(self, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone {
-        self.range(i, n).filter(move |&j| self.sees(i, j))
+        self.keys_in(None, i, n)
     }
 
-    /// Number of keys that row i of n sees.
+    /// The keys that row i of n sees, those of a graph where there is one, ascending.
+    pub fn keys_in(self, graph: Option<&Graph>, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone {
+        debug_assert_eq!(graph.is_some(), self.graph, "a mask of a graph beside none");
+        let (range, row) = match graph {
+            Some(graph) => (0..0, graph.row(i)),
+            None => (self.range(i, n), &[][..]),
+        };
+        range.chain(row.iter().map(|&j| j as usize)).filter(move |&j| self.sees(i, j))
+    }
+
+    /// Number of keys that row i of n sees without a graph.
     pub fn count(self, i: usize, n: usize) -> usize {
-        self.range(i, n).len() - usize::from(!self.own)
+        self.count_in(None, i, n)
     }
 
-    /// True if row i of n sees no key.
+    /// Number of keys that row i of n sees, those of a graph where there is one.
+    pub fn count_in(self, graph: Option<&Graph>, i: usize, n: usize) -> usize {
+        debug_assert_eq!(graph.is_some(), self.graph, "a mask of a graph beside none");
+        graph.map_or_else(|| self.range(i, n).len(), |graph| graph.row(i).len()) - usize::from(!self.own)
+    }
+
+    /// True if row i of n sees no key; on a graph every row sees one.
     pub fn is_empty(self, i: usize, n: usize) -> bool {
-        self.count(i, n) == 0
+        !self.graph && self.count(i, n) == 0
     }
 
     /// True if rows see the keys from the first on, their own among them. The searches of the engines are for
     /// these masks; the others are compared pair by pair.
     pub fn is_prefix(self) -> bool {
-        self.window.is_none() && self.own && self.fixed == 0
+        self.window.is_none() && self.own && self.fixed == 0 && !self.graph
     }
 
     /// The most keys that a range of n holds.
@@ -75,7 +97,7 @@ impl Mask {
         [0, n / 2, n - 1].into_iter().map(|i| self.range(i, n).len()).max().unwrap_or(0)
     }
 
-    /// The pairs of n rows with the keys of their ranges.
+    /// The pairs of n rows with the keys of their ranges, which on a graph are all.
     pub(crate) fn pairs(self, n: usize) -> u64 {
         if self.fixed > 0 {
             return u64::from(self.fixed) * (n as u64 - u64::from(self.fixed));

@@ -28,6 +28,7 @@
 
 mod build;
 mod clouds;
+pub(crate) mod graph;
 mod mask;
 mod matrix;
 mod moment;
@@ -41,6 +42,7 @@ mod terms;
 mod title;
 mod validate;
 
+pub use graph::Graph;
 pub use mask::Mask;
 pub use matrix::Matrix;
 pub use moment::Moment;
@@ -88,6 +90,8 @@ pub struct Model {
     pub terms: Terms,
     /// Fixed keys in R^d, which tokens attend to in place of one another; [`Mask::fixed`] has their number.
     pub keys: Option<Arc<Tokens>>,
+    /// Whom each token attends to, where [`Mask::graph`] says so.
+    pub graph: Option<Arc<Graph>>,
 }
 
 impl Model {
@@ -96,7 +100,8 @@ impl Model {
     pub fn averaging(rule: Rule, scores: Operator, mask: Mask, gain: Gain) -> Self {
         let heads = vec![Head { scores, values: Operator::identity() }];
         let update = Update::Average { gain, preconditioner: None };
-        Self { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default(), keys: None }
+        let (scoring, terms) = (Scoring::Inner, Terms::default());
+        Self { rule, scoring, heads, mask, update, omit: 0.0, terms, keys: None, graph: None }
     }
 
     /// The name of the system in configs (docs/equations.md).
@@ -143,6 +148,25 @@ impl Model {
         let of_directions = matches!(&self.update, Update::Flow { geometry: Geometry::Normalised(scheme), .. }
             if !scheme.keeps_length());
         self.mask == Mask::FULL && self.scoring == Scoring::Inner && !of_directions
+    }
+
+    /// True if every state of `other` is one of this system: on the same geometry.
+    pub(crate) fn takes_states_of(&self, other: &Self) -> bool {
+        let (Update::Flow { geometry: now, dt, .. }, Update::Flow { geometry: was, dt: dt_was, .. }) =
+            (&self.update, &other.update)
+        else {
+            return matches!((&self.update, &other.update), (Update::Average { .. }, Update::Average { .. }));
+        };
+        match (now, was) {
+            // z = e^{−tV}x is another x under another V or t.
+            (Geometry::Rescaled, Geometry::Rescaled) => dt == dt_was && self.heads[0].values == other.heads[0].values,
+            (Geometry::Normalised(_), Geometry::Sphere) => true,
+            (Geometry::Sphere, Geometry::Normalised(was)) => was.keeps_length(),
+            (Geometry::Normalised(now), Geometry::Normalised(was)) => {
+                now == was || was.keeps_length() || matches!((now, was), (Scheme::Pre | Scheme::Peri, _))
+            }
+            (now, was) => now == was,
+        }
     }
 
     /// Of the tokens and the fixed keys those with the largest coordinate, which a lattice has to hold.

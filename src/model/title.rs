@@ -40,7 +40,7 @@ impl Model {
         let noise = self.terms.noise.as_ref().map_or(String::new(), |noise| {
             format!(", {}noise κ = {}", if noise.common { "common " } else { "" }, noise.kappa)
         });
-        let Mask { causal, window, own, fixed } = self.mask;
+        let Mask { causal, window, own, fixed, graph: _ } = self.mask;
         let is_random = self.operators().any(|operator| operator.random().is_some());
         let random = if is_random { ", random matrices" } else { "" };
         let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
@@ -50,6 +50,8 @@ impl Model {
         };
         let causal = if causal { ", causal" } else { "" };
         let window = window.map_or(String::new(), |w| format!(", window {w}"));
+        let graph =
+            self.graph.as_ref().map_or(String::new(), |graph| format!(", graph of {} edges", graph.edges().count()));
         let own = if own { "" } else { ", without self" };
         let fixed = if fixed == 0 { String::new() } else { format!(", {fixed} fixed keys") };
         let name = match self.name() {
@@ -58,7 +60,7 @@ impl Model {
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
         format!(
-            "{name}{scheme}{distance}{what}{how}{units}{random}{exclusive}{noise}{bias}{causal}{window}{own}{fixed}"
+            "{name}{scheme}{distance}{what}{how}{units}{random}{exclusive}{noise}{bias}{causal}{window}{graph}{own}{fixed}"
         )
     }
 }

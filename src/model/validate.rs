@@ -145,6 +145,16 @@ impl Model {
             let mend = "it must be at least 1, or leave mask out";
             return refuse("mask.window", format!("is 0, where a token sees itself at most; {mend}"));
         }
+        if self.mask.graph != self.graph.is_some() {
+            return refuse(
+                "mask.graph",
+                "is said to be there without a graph, or is there and not said; take Model::graph",
+            );
+        }
+        if self.mask.graph && (Mask { graph: false, own: true, ..self.mask }) != Mask::FULL {
+            let mend = "a graph says whom a token attends to; leave the other out";
+            return refuse("mask.graph", format!("is given beside model.causal, a window or tokens.keys; {mend}"));
+        }
         let (name, has_ball) = (self.rule.name(), self.rule.beta().is_none());
         if !self.mask.own && self.scoring == Scoring::Distance && has_ball {
             let why = format!("scores = \"distance\", where {name} counts from the token itself");
@@ -190,6 +200,16 @@ impl Model {
                 "tokens.keys",
                 format!("has {keys} keys beside {n} tokens; at most {most} in all"),
             ));
+        }
+        if let Some(graph) = &self.graph {
+            let (count, alone) = (graph.n(), graph.alone().filter(|_| !self.mask.own));
+            if count != n {
+                return refuse("mask.graph", format!("is a graph of {count} tokens, and there are {n}"));
+            }
+            if let Some(i) = alone {
+                let why = "no edge to another, and model.self is false, so that it attends to none";
+                return refuse("mask.graph", format!("leaves token {i} with {why}; give it an edge"));
+            }
         }
         if n == 1 && !self.mask.own {
             return refuse("self", "is false and there is one token, which then sees none; leave it out");
@@ -391,6 +411,7 @@ mod tests {
             omit: 0.0,
             terms: Terms::default(),
             keys: None,
+            graph: None,
         }
     }
 

@@ -6,7 +6,7 @@
 //! to compute, for each stage of a step:
 //!
 //! ```text
-//! S^h_ij = factor·<A_h x_i, x_j>        j in mask.keys(i);  −|x_i − x_j|²/2 where scores are distances
+//! S^h_ij = factor·<A_h x_i, x_j>        j in keys(i);  −|x_i − x_j|²/2 where scores are distances
 //! w^h_ij = weights(S^h_i·)              y_i = Σ_h factor·V_h Σ_j w^h_ij x_j
 //! ```
 //!
@@ -16,12 +16,14 @@
 //! cumulative sum. `exp` is nowhere correctly rounded, so two devices agree within bounds, not in
 //! bits.
 
+use std::sync::Arc;
+
 use nalgebra::DMatrix;
 
 use crate::error::{Error, Result};
 use crate::model::{
-    self, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Perceptron, Rule, Scheme, Scoring, Sparse,
-    StripForm, Update,
+    self, Geometry, Graph, Integrator, Mask, Matrix, Model, Moment, Operator, Perceptron, Rule, Scheme, Scoring,
+    Sparse, StripForm, Update,
 };
 use crate::normal;
 
@@ -168,6 +170,8 @@ pub struct Step {
     pub t: u64,
     /// Which keys a row sees.
     pub mask: Mask,
+    /// The graph of the mask, if it has one.
+    pub graph: Option<Arc<Graph>>,
     /// The score of a pair; the matrices of heads are the identity where it is a distance.
     pub scoring: Scoring,
     /// One, or the four of rk4.
@@ -186,6 +190,18 @@ pub struct Step {
     pub exclusive: bool,
     /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
     pub directions: bool,
+}
+
+impl Step {
+    /// The keys that row i of n sees, ascending.
+    pub fn keys(&self, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        self.mask.keys_in(self.graph.as_deref(), i, n)
+    }
+
+    /// Number of keys that row i of n sees.
+    pub fn count(&self, i: usize, n: usize) -> usize {
+        self.mask.count_in(self.graph.as_deref(), i, n)
+    }
 }
 
 /// The steps of one run, made on demand.
@@ -233,9 +249,9 @@ impl Steps {
             Ok(Noise { kappa: noise.kappa_at(start)?, common: noise.common, seed: noise.seed })
         };
         let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
-        let (mask, scoring, omit) = (model.mask, model.scoring, model.omit);
+        let (mask, graph, scoring, omit) = (model.mask, model.graph.clone(), model.scoring, model.omit);
         let (exclusive, bias) = (model.terms.exclusive, model.terms.bias);
-        Ok(Step { t, mask, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions })
+        Ok(Step { t, mask, graph, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions })
     }
 
     fn scheme(&self) -> Option<&Scheme> {
@@ -320,6 +336,7 @@ mod tests {
             omit: 0.0,
             terms: Terms::default(),
             keys: None,
+            graph: None,
         };
         let step = Steps::new(&model, 3).at(4).unwrap();
         let times: Vec<f64> = step.stages.iter().map(|s| s.moment.time).collect();

@@ -74,7 +74,7 @@ impl State {
     pub fn strip(&self, step: &Step, i: usize) -> Strip {
         let query = self.query(step, i);
         let width = self.width(step, &query, i);
-        let keys: Vec<usize> = step.mask.keys(i, self.n).collect();
+        let keys: Vec<usize> = step.keys(i, self.n).collect();
         let Some(&first) = keys.first() else { return Strip { max: 0, argmax: i, width, members: keys } };
         let (mut max, mut argmax) = (self.score(step, &query, first), first);
         for &j in &keys {

@@ -111,7 +111,7 @@ impl State {
                 Scoring::Distance => -0.5 * pairs.map(|(q, x)| (q - x) * (q - x)).sum::<f64>(),
             }
         };
-        let keys: Vec<usize> = step.mask.keys(i, self.n).collect();
+        let keys: Vec<usize> = step.keys(i, self.n).collect();
         let values: Vec<f64> = keys.iter().copied().map(score).collect();
         let (mut max, mut argmax) = (values.first().copied().unwrap_or(0.0), keys.first().copied().unwrap_or(i));
         for (&j, &score) in keys.iter().zip(&values) {

@@ -21,6 +21,12 @@ use crate::tokens::Tokens;
 pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
     let (mut config, size) = (config.clone(), ranks.size());
     if size > 1 {
+        if config.model.graph.is_some() {
+            return Err(Error::at_key(
+                "model.mask",
+                format!("is a graph, which {size} ranks do not share; take one process"),
+            ));
+        }
         match config.run.engine {
             EngineChoice::Auto | EngineChoice::Cpu => config.run.engine = EngineChoice::Cpu,
             EngineChoice::Gpu | EngineChoice::Reference => {
@@ -91,21 +97,26 @@ pub(super) fn begin_parted(
     Ok((settled, engine))
 }
 
-/// Follows rank 0 through its run, of which `config` is to be the config, given the shape of its tokens.
+/// Follows rank 0 through its run, of which `config` is to be the config, given its [`Config::identity`] and the shape
+/// of its tokens.
 ///
 /// # Errors
 /// As [`engine::follow`].
-pub fn follow(ranks: &Shared, interrupt: &Interrupt, config: impl Fn(npy::Header) -> Result<Config>) -> Result<()> {
+pub fn follow(
+    ranks: &Shared,
+    interrupt: &Interrupt,
+    config: impl Fn(&str, npy::Header) -> Result<Config>,
+) -> Result<()> {
     engine::follow(ranks, interrupt, &Known(config))
 }
 
 /// The config of a rank other than 0.
 struct Known<F>(F);
 
-impl<F: Fn(npy::Header) -> Result<Config>> Known<F> {
+impl<F: Fn(&str, npy::Header) -> Result<Config>> Known<F> {
     /// The config, if `name` gives it the name that rank 0 has told.
     fn config(&self, told: &Outline, name: impl Fn(&mut Config) -> String) -> Result<Config> {
-        let mut config = self.0(npy::Header::new(told.n, told.d, told.grid.precision))?;
+        let mut config = self.0(&told.system, npy::Header::new(told.n, told.d, told.grid.precision))?;
         if name(&mut config) == told.system {
             return Ok(config);
         }
@@ -113,7 +124,7 @@ impl<F: Fn(npy::Header) -> Result<Config>> Known<F> {
     }
 }
 
-impl<F: Fn(npy::Header) -> Result<Config>> Systems for Known<F> {
+impl<F: Fn(&str, npy::Header) -> Result<Config>> Systems for Known<F> {
     fn model(&self, told: &Outline) -> Result<Model> {
         let named = |config: &mut Config| {
             (config.run.auto, config.run.precision) = (false, told.grid.precision);

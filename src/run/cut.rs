@@ -156,6 +156,7 @@ impl RunDir {
             remove(path)?;
         }
         self.prune()?;
+        self.remove_changes(to.map_or(&[], |checkpoint| &checkpoint.progress.segments))?;
         remove(&self.path().join(FINAL))?;
         for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
             remove(&self.path().join(table))?;

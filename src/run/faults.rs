@@ -40,13 +40,21 @@ fn config() -> Config {
 
 /// Takes the run in `path` as far as it goes, from wherever it stands.
 fn go(path: &Path) -> Result<()> {
+    go_with(path, &[])
+}
+
+/// As [`go`], with changes from there on.
+fn go_with(path: &Path, set: &[Override]) -> Result<()> {
     let (config, run, start) = if path.exists() {
         let run = RunDir::open(path)?;
-        let left = resume::look(&run, Request::default())?;
+        let mut left = resume::look(&run, Request { set, ..Request::default() })?;
         if left.done.is_some() {
             return Ok(());
         }
         run.cut_back(left.checkpoint.as_ref())?;
+        if let (Some(change), Some(start)) = (left.change, &mut left.checkpoint) {
+            change.write(&run, &left.config, start)?;
+        }
         (left.config, run, left.checkpoint)
     } else {
         let config = config();
@@ -132,6 +140,47 @@ fn whatever_call_fails_the_run_can_go_on() {
             at += 1;
         }
         assert!(at > 60 && (failed > 50 || fault == Fault::Short), "{fault:?}: {failed} of {at} calls failed the run");
+    }
+}
+
+/// A disk that fails while a run changes leaves the run before or after the change, and never one between: what goes
+/// on from there is the run of a good disk.
+#[test]
+fn a_change_is_whole_or_has_not_happened() {
+    let folder = faults::folder();
+    let set = ["model.alpha=2", "run.steps=8"].map(|text| Override::set(text).unwrap());
+    let steps = |path: &Path| RunDir::open(path).unwrap().meta().unwrap()["steps"].as_u64().unwrap();
+    let begin = |name: &str| {
+        let path = folder.path().join(name);
+        go(&path).unwrap();
+        path
+    };
+    let whole = begin("whole");
+    go_with(&whole, &set).unwrap();
+    assert_eq!(steps(&whole), 8);
+    let whole = files(&whole);
+    for fault in KINDS {
+        let (mut before, mut after, mut at) = (0, 0, 0);
+        loop {
+            let path = begin(&format!("{fault:?}-{at}"));
+            let (result, calls) = faults::with(at, fault, || go_with(&path, &set));
+            if at >= calls {
+                result.unwrap();
+                break;
+            }
+            go(&path).unwrap_or_else(|e| panic!("{fault:?} at call {at}, {result:?}: {e}"));
+            let has_changed = steps(&path) == 8;
+            *(if has_changed { &mut after } else { &mut before }) += 1;
+            if !has_changed {
+                go_with(&path, &set).unwrap();
+            }
+            let all = files(&path);
+            assert!(all == whole, "{fault:?} at call {at}, {result:?}: {:?}", all.keys());
+            assert_eq!(fs::read_dir(path.join("changes")).unwrap().count(), 1);
+            fs::remove_dir_all(&path).unwrap();
+            at += 1;
+        }
+        assert!(after > 20 && (before > 10 || fault == Fault::Short), "{fault:?}: {before} before, {after} after");
     }
 }
 

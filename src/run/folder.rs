@@ -4,8 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
+
 use crate::error::{Error, Result};
-use crate::io::config::Config;
+use crate::io::config::{Config, Override};
 use crate::io::{atomic, disk, first_free, input, npy};
 use crate::observe::Scalars;
 use crate::run::clouds::CLOUDS;
@@ -13,11 +15,11 @@ use crate::run::lock::Lock;
 use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
 use crate::run::metrics::{self, METRICS, MetricsRow, read_metrics};
+use crate::run::progress::{CHANGES, CONFIG, Progress, Segment};
 use crate::tokens::{Precision, Tokens};
 
 /// The file of the cluster of every token.
 const LABELS: &str = "labels.npy";
-pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const META: &str = "meta.json";
 pub(crate) const FINAL: &str = "final.npy";
 pub(crate) const FRAMES: &str = "frames";
@@ -223,7 +225,7 @@ impl RunDir {
         read_measures(&self.measures_path())
     }
 
-    /// Reads the resolved config. The shape of a file of tokens is taken from meta.json: the file
+    /// Reads the resolved config of the last steps. The shape of a file of tokens is taken from meta.json: the file
     /// may be gone.
     ///
     /// # Errors
@@ -235,16 +237,62 @@ impl RunDir {
         let precision = if meta["precision"] == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
         let clouds = count_in(&meta["clouds"], "count").unwrap_or(1);
         let shape = count("n").zip(count("d")).and_then(|(n, d)| Some((n.checked_mul(clouds)?, d)));
-        self.config_of(shape.map(|(rows, d)| npy::Header::new(rows, d, precision)))
+        let last = meta["segments"].as_array().and_then(|all| Segment::deserialize(all.last()?).ok());
+        let config = last.filter(|segment| segment.config_number().is_some()).map_or(CONFIG.into(), |last| last.config);
+        let tokens = shape.map(|(rows, d)| npy::Header::new(rows, d, precision));
+        Config::load_begun(&self.path.join(config), tokens, &[])
     }
 
-    /// Reads the resolved config of a run, whose tokens have the shape of `tokens` if that is
-    /// known.
+    /// Reads the config that a run has now, whose tokens have the shape of `tokens`, with the changes `set`.
     ///
     /// # Errors
     /// The errors of [`Config::load`].
-    pub fn config_of(&self, tokens: Option<npy::Header>) -> Result<Config> {
-        Config::load_begun(&self.path.join(CONFIG), tokens)
+    pub(crate) fn config_of(&self, progress: &Progress, tokens: npy::Header, set: &[Override]) -> Result<Config> {
+        Config::load_begun(&self.path.join(progress.config()), Some(tokens), set)
+    }
+
+    /// As a rank that does not read checkpoints finds it: that of the run's configs, with the changes `set`, whose
+    /// [`Config::identity`] is `identity`, and the first one if there is none.
+    ///
+    /// # Errors
+    /// The errors of [`Config::load`].
+    pub fn config_like(&self, identity: &str, tokens: &npy::Header, set: &[Override]) -> Result<Config> {
+        let read = |path: &Path| Config::load_begun(path, Some(tokens.clone()), set);
+        let first = self.path.join(CONFIG);
+        let mut paths = vec![first.clone()];
+        let changed = fs::read_dir(self.path.join(CHANGES)).into_iter().flatten().flatten();
+        paths.extend(changed.map(|entry| entry.path().join(CONFIG)));
+        let is_it = |config: &Config| config.identity().to_hex().as_str() == identity;
+        paths.iter().filter_map(|path| read(path).ok()).find(is_it).map_or_else(|| read(&first), Ok)
+    }
+
+    /// Writes the config that a run has from now on, and what stands beside it, in the folder that it has for it.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn save_config(&self, progress: &Progress, config: &Config) -> Result<()> {
+        let path = self.path.join(progress.config());
+        let folder = path.parent().unwrap_or(&self.path);
+        disk::create_folder(folder).map_err(|e| Error::file(folder, e))?;
+        config.save(folder)?;
+        // The folder itself, and those that it stands in.
+        let inside = folder.ancestors().take_while(|folder| folder.starts_with(&self.path));
+        inside.into_iter().try_for_each(|folder| disk::sync_folder(folder).map_err(|e| Error::file(folder, e)))
+    }
+
+    /// Removes the configs of later steps beyond those of a run's segments.
+    ///
+    /// # Errors
+    /// A folder that cannot be removed.
+    pub(crate) fn remove_changes(&self, beyond: &[Segment]) -> Result<()> {
+        let last = beyond.iter().filter_map(Segment::config_number).max().unwrap_or(0);
+        for entry in fs::read_dir(self.path.join(CHANGES)).into_iter().flatten().flatten() {
+            let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+            if number.is_some_and(|number| number > last) {
+                fs::remove_dir_all(entry.path()).map_err(|e| Error::file(entry.path(), e))?;
+            }
+        }
+        Ok(())
     }
 
     /// Replaces meta.json.

@@ -124,7 +124,9 @@ impl<'a> Measures<'a> {
         let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
         let mut observer = Observer::new(&config.model, config.d(), grid);
         if mark.is_some() {
-            for (step, row) in read_measures(&folder.join(MEASURES))? {
+            // Of another system than this one nothing is remembered.
+            for (step, row) in read_measures(&folder.join(MEASURES))?.into_iter().filter(|row| row.0 >= progress.since)
+            {
                 observer.recall(step, row.radius, &row.support);
             }
         }

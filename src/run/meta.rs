@@ -38,7 +38,7 @@ pub struct Meta {
     pub precision: &'static str,
     /// The lattice, of many clouds that of the first; `None` for systems in real numbers.
     pub grid: Option<GridFacts>,
-    /// The engine of each range of steps.
+    /// The engine and the config of each range of steps.
     pub segments: Vec<Segment>,
     /// Options of the run that are not in its config.
     pub options: Options,

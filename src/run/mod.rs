@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml` | the resolved config; runs again as it is (`a.npy` and the like beside it for what is large) |
+//! | `changes/1/config.toml` | the config after the first change of it by `resume` ([`change`]) |
 //! | `meta.json` | versions, engine, lattice, strip form, timings: everything that may differ between equal runs |
 //! | `metrics.csv` | a row for each recorded step ([`MetricsRow`]) |
 //! | `measures.csv` | scalar measures of states at their own trigger ([`crate::observe::Scalars`]) |
@@ -17,6 +18,7 @@
 //! A directory appears whole, with its config and its meta.json, or not at all.
 
 pub mod among;
+pub mod change;
 pub mod checkpoint;
 pub(crate) mod clouds;
 mod cut;

@@ -68,7 +68,10 @@ pub struct Progress {
     /// The step from which on no bit of a cloud changes, where it is known, of each of many.
     #[serde(default)]
     pub rests: Vec<Option<u64>>,
-    /// The engine of each range of steps.
+    /// The step from which on the system has been as it is now.
+    #[serde(default)]
+    pub since: u64,
+    /// The engine and the config of each range of steps.
     pub segments: Vec<Segment>,
     /// Marks of the tables written so far.
     pub tables: Vec<TableMark>,
@@ -111,6 +114,7 @@ impl Progress {
             half_side: None,
             lattices: Vec::new(),
             rests: Vec::new(),
+            since: 0,
             segments: vec![Segment::new(0, engine)],
             tables: Vec::new(),
             last: None,
@@ -140,6 +144,8 @@ impl Progress {
             (is_duration(self.total_seconds) && is_duration(self.step_seconds), "its times are no durations"),
             (self.tables.iter().all(|mark| in_folder(&mark.file)), "its tables lie outside the run"),
             (self.segments.iter().all(|segment| segment.from_step <= self.step), "its segments lie ahead of it"),
+            (self.since <= self.step, "its system lies ahead of it"),
+            (self.segments.iter().all(Segment::is_in_folder), "its configs lie outside the run"),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
     }
@@ -165,17 +171,46 @@ impl Progress {
     /// Records the engine that goes on from here, and returns true if it differs from the one
     /// before.
     pub fn continue_with(&mut self, engine: Description) -> bool {
-        let next = Segment::new(self.step, engine);
-        self.segments.retain(|segment| segment.from_step < next.from_step);
-        let changed = self.segments.last().is_some_and(|last| !next.continues(last));
-        if changed || self.segments.is_empty() {
+        let config = self.config().to_owned();
+        self.begin(Segment { config, ..Segment::new(self.step, engine) })
+    }
+
+    /// Begins a segment, in the place of those that have no steps, whose changes it takes over. Returns true if
+    /// another engine computed the steps before.
+    pub(crate) fn begin(&mut self, mut next: Segment) -> bool {
+        let first = self.segments.iter().position(|segment| segment.from_step >= next.from_step);
+        let replaced = self.segments.split_off(first.unwrap_or(self.segments.len()));
+        next.set = replaced.into_iter().flat_map(|segment| segment.set).chain(next.set).collect();
+        let last = self.segments.last();
+        let is_other_engine = last.is_some_and(|last| !next.continues(last));
+        if is_other_engine || last.is_none_or(|last| next.config != last.config) {
             self.segments.push(next);
         }
-        changed
+        is_other_engine
+    }
+
+    /// True if the run has taken no step since its config changed.
+    pub(crate) fn has_changed_here(&self) -> bool {
+        self.segments.last().is_some_and(|last| last.from_step == self.step && !last.set.is_empty())
+    }
+
+    /// The path of the config that the run has now, in its directory.
+    pub(crate) fn config(&self) -> &str {
+        self.segments.last().map_or(CONFIG, |segment| &segment.config)
     }
 }
 
-/// Steps that one engine, adapter and arithmetic computed.
+/// The config of a run's first steps, in its directory.
+pub(crate) const CONFIG: &str = "config.toml";
+/// The folder of the configs of later steps, each in a folder of its own.
+pub(crate) const CHANGES: &str = "changes";
+
+/// The path of the k-th config of later steps in a run's directory.
+pub(crate) fn changed_config(k: u64) -> String {
+    format!("{CHANGES}/{k}/{CONFIG}")
+}
+
+/// Steps that one engine, adapter and arithmetic computed, of one config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Number of steps taken before the segment.
@@ -186,17 +221,40 @@ pub struct Segment {
     pub contract: u32,
     /// Engine, adapter, driver.
     pub engine: Description,
+    /// The path of its config in the run's directory.
+    #[serde(default = "first_config")]
+    pub config: String,
+    /// The keys that the config changed, `key=value` as they were given; none in the first.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
+fn first_config() -> String {
+    CONFIG.to_owned()
 }
 
 impl Segment {
-    /// The segment that this program and an engine begin at a step.
+    /// The segment that this program and an engine begin at a step, of a run's first config.
     pub fn new(from_step: u64, engine: Description) -> Self {
-        Self { from_step, localmax: env!("CARGO_PKG_VERSION").into(), contract: exact::VERSION, engine }
+        let localmax = env!("CARGO_PKG_VERSION").into();
+        Self { from_step, localmax, contract: exact::VERSION, engine, config: first_config(), set: Vec::new() }
     }
 
     /// True if both were computed by one version, arithmetic and engine.
     pub fn continues(&self, earlier: &Self) -> bool {
-        Self { from_step: 0, ..self.clone() } == Self { from_step: 0, ..earlier.clone() }
+        let by = |segment: &Self| (segment.localmax.clone(), segment.contract, segment.engine.clone());
+        by(self) == by(earlier)
+    }
+
+    /// The number of its config, 0 of the first; `None` if no run has such a config.
+    pub(crate) fn config_number(&self) -> Option<u64> {
+        let inner = self.config.strip_prefix(CHANGES).and_then(|rest| rest.strip_suffix(CONFIG));
+        let number = inner.and_then(|inner| inner.trim_matches('/').parse().ok());
+        if self.config == CONFIG { Some(0) } else { number.filter(|&k| changed_config(k) == self.config) }
+    }
+
+    fn is_in_folder(&self) -> bool {
+        self.config_number().is_some()
     }
 }
 

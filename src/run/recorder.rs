@@ -26,7 +26,7 @@ pub(crate) struct Recorder<'a> {
     clouds: Option<Clouds<'a>>,
     /// `None` until an engine has an effort to tell.
     efforts: Option<TableWriter<effort::Record>>,
-    /// Frames that were due; the frame of a run's last state need not be.
+    /// Frames for the next checkpoint; the last state's, where it was not due, is written after the last one.
     frames: Vec<FrameFile>,
     pub(crate) progress: Progress,
     started: Instant,
@@ -119,6 +119,9 @@ impl<'a> Recorder<'a> {
     /// and the files that were not due are cut away if the run goes on.
     pub(crate) fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
         let (step, output) = (self.progress.step, &self.config.output);
+        if self.progress.has_changed_here() {
+            return Ok(()); // written whole by the segment before
+        }
         if self.is_due(output.record) == is_due {
             let taken = self.progress.last.map(|r| StepSummary::new(&r, tokens.n(), &self.config.model));
             let hash = tokens.hash().to_hex().to_string();
@@ -139,9 +142,7 @@ impl<'a> Recorder<'a> {
         }
         if self.is_due(output.frames) == is_due {
             let hash = self.run.write_frame(step, tokens, self.config.clouds)?;
-            if is_due {
-                self.frames.push(FrameFile { step, hash });
-            }
+            self.frames.push(FrameFile { step, hash });
         }
         if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
             let table = match self.efforts.take() {
@@ -151,6 +152,13 @@ impl<'a> Recorder<'a> {
             self.efforts.insert(table).push(effort::Record::new(step, effort, self.progress.step_seconds))?;
         }
         Ok(())
+    }
+
+    /// Writes what was not due of `tokens`, the state from which the run goes on with another config; the marks of
+    /// all tables and the frames, this state among them.
+    pub(crate) fn end_with(mut self, tokens: &Tokens) -> Result<(Vec<TableMark>, Vec<FrameFile>)> {
+        self.write(tokens, None, false)?;
+        Ok((self.marks()?, self.frames))
     }
 
     /// Seconds that the run has taken, earlier segments included.

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::exact::{Grid, VERSION};
-use crate::io::config::{Config, TokenSource};
+use crate::io::config::{Config, Override, TokenSource};
 use crate::io::{input, npy};
 use crate::model::StripForm;
+use crate::run::change::Change;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
@@ -19,13 +20,15 @@ use crate::tokens::Tokens;
 /// A run that [`look`] found in a directory.
 #[derive(Debug)]
 pub struct Resumable {
-    /// The config, with the run's name and the steps that it is to take now.
+    /// The config, with the run's name, its changes, and the steps that it is to take now.
     pub config: Config,
     /// Options of the run that are not in its config.
     pub options: Options,
     /// The checkpoint to go on from; `None` if the run was killed before its first, and begins
     /// again.
     pub checkpoint: Option<Checkpoint>,
+    /// The change that is asked for, which is to be written before the run goes on.
+    pub change: Option<Change>,
     /// The reason, if there is nothing left to do.
     pub done: Option<String>,
     /// Notes for the user: damaged newer checkpoints, files that differ from the run.
@@ -34,9 +37,11 @@ pub struct Resumable {
 
 /// What is asked of a run that goes on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Request {
+pub struct Request<'a> {
     /// Steps beyond those of its config.
     pub more: u64,
+    /// Changes of its config from here on.
+    pub set: &'a [Override],
     /// Go on after a fixed point, as if the run had begun so.
     pub past_fixed_point: bool,
     /// Go on though frames are gone or changed.
@@ -47,29 +52,26 @@ pub struct Request {
 ///
 /// # Errors
 /// A damaged run, with the file and the part; a run whose checkpoints are gone; a config of another
-/// system than the checkpoint's; too many steps.
-pub fn look(run: &RunDir, request: Request) -> Result<Resumable> {
-    let Request { more, past_fixed_point, without_frames } = request;
+/// system than the checkpoint's; a change that no run makes; too many steps.
+pub fn look(run: &RunDir, request: Request<'_>) -> Result<Resumable> {
+    let Request { more, set, past_fixed_point, without_frames } = request;
     let NewestCheckpoint { checkpoint, refused, anew, lacks_frames } = run.newest_checkpoint(without_frames)?;
     let header = |tokens: &Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
-    let mut config = match &checkpoint {
-        Some(checkpoint) => run.config_of(Some(header(&checkpoint.tokens)))?,
-        None => run.config()?,
-    };
-    let steps = config.run.steps.checked_add(more).filter(|&steps| i64::try_from(steps).is_ok());
-    config.run.steps =
-        steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
-    config.validate()?;
-    if more > 0 {
-        config.require_values(config.run.steps)?;
-    }
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
-    let Some(checkpoint) = checkpoint else { return without_checkpoint(run, config, &meta, is_completed, request) };
-    let progress = &checkpoint.progress;
-    config.name.clone_from(&progress.name);
+    let Some(mut checkpoint) = checkpoint else {
+        let mut config = run.config()?;
+        add_steps(&mut config, more)?;
+        return without_checkpoint(run, config, &meta, is_completed, request);
+    };
+    let mut config = run.config_of(&checkpoint.progress, header(&checkpoint.tokens), &[])?;
+    config.name.clone_from(&checkpoint.progress.name);
     require_one_system(run, &config, &checkpoint)?;
+    let asked = !set.is_empty();
+    let change = asked.then(|| Change::of(run, &mut config, &mut checkpoint, set)).transpose()?;
+    add_steps(&mut config, more)?;
+    let progress = &checkpoint.progress;
     require_steps(run, &config, progress, more)?;
     let (mut options, end, step) = (progress.options, config.run.steps, progress.step);
     options.past_fixed_point |= past_fixed_point;
@@ -82,6 +84,11 @@ pub fn look(run: &RunDir, request: Request) -> Result<Resumable> {
     if step > end {
         notes.push(format!("the run is to end at step {end}, and {step} are taken already: it stays at step {step}"));
     }
+    if asked && step >= end {
+        return Err(Error::input(format!(
+            "the run has taken {step} steps and is to take {end}: --steps K takes K more"
+        )));
+    }
     let fixed = progress.fixed_point.filter(|_| !options.past_fixed_point);
     let done = match fixed {
         _ if !is_completed || meta["steps"] != step => None,
@@ -89,10 +96,30 @@ pub fn look(run: &RunDir, request: Request) -> Result<Resumable> {
         None if step >= end => Some(format!("all {step} steps are taken; --steps K takes K more")),
         None => None,
     };
-    if done.is_none() {
-        notes.extend(other_tokens(&config));
+    let lost = lost_changes(&meta, step);
+    notes.extend(lost.map(|at| format!("what was set at step {at} is lost with its checkpoint: set it again")));
+    match done {
+        Some(done) if asked => return Err(Error::input(format!("nothing is left to change: {done}"))),
+        Some(_) => {}
+        None => notes.extend(other_tokens(&config)),
     }
-    Ok(Resumable { config, options, checkpoint: Some(checkpoint), done, notes })
+    Ok(Resumable { config, options, checkpoint: Some(checkpoint), change, done, notes })
+}
+
+/// Adds steps to those of a config.
+fn add_steps(config: &mut Config, more: u64) -> Result<()> {
+    let steps = config.run.steps.checked_add(more).filter(|&steps| i64::try_from(steps).is_ok());
+    config.run.steps =
+        steps.ok_or_else(|| Error::input(format!("{} and {more} steps: at most {}", config.run.steps, i64::MAX)))?;
+    config.validate()?;
+    if more > 0 { config.require_values(config.run.steps) } else { Ok(()) }
+}
+
+/// The first step beyond `step` at which meta.json has changes of the config.
+fn lost_changes(meta: &Value, step: u64) -> Option<u64> {
+    let segments = meta["segments"].as_array().into_iter().flatten();
+    let changed = segments.filter(|segment| segment["set"].as_array().is_some_and(|set| !set.is_empty()));
+    changed.filter_map(|segment| segment["from_step"].as_u64()).find(|&from| from > step)
 }
 
 /// A run without a checkpoint begins again, unless it is completed or has taken steps.
@@ -101,8 +128,15 @@ fn without_checkpoint(
     mut config: Config,
     meta: &Value,
     is_completed: bool,
-    request: Request,
+    request: Request<'_>,
 ) -> Result<Resumable> {
+    if !request.set.is_empty() {
+        let (path, own) = (run.path().display(), run.path().join("config.toml"));
+        let own = own.display();
+        return Err(Error::input(format!(
+            "{path} has no checkpoint of steps that a change could follow: `localmax run {own} --set ... --out NEW`"
+        )));
+    }
     if let Some(name) = meta["name"].as_str() {
         name.clone_into(&mut config.name);
     }
@@ -125,7 +159,7 @@ fn without_checkpoint(
             folder.display()
         )));
     }
-    Ok(Resumable { config, options, checkpoint: None, done, notes: Vec::new() })
+    Ok(Resumable { config, options, checkpoint: None, change: None, done, notes: Vec::new() })
 }
 
 /// Checks that the config and the checkpoint are of one system.
@@ -135,10 +169,11 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
         || (tokens.n(), tokens.d(), tokens.precision()) != (config.rows(), config.d(), config.run.precision)
         || [progress.lattices.len(), progress.rests.len()] != [config.clouds.unwrap_or(0); 2]
     {
-        let (path, step) = (run.path().display(), progress.step);
+        let (path, step, file) = (run.path().display(), progress.step, progress.config());
         return Err(Error::input(format!(
-            "{path}/config.toml is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
-             and checkpoint_seconds may change, so put it back, or run it anew with `localmax run {path}/config.toml --out NEW`"
+            "{path}/{file} is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
+             and checkpoint_seconds may change there, so put it back and change it with `localmax resume {path} --set`, \
+             or run it anew with `localmax run {path}/{file} --out NEW`"
         )));
     }
     let model = &config.model;

@@ -117,6 +117,7 @@ pub(crate) fn real_rules() -> Vec<(&'static str, Model)> {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     };
     let softmax = || Rule::Softmax { beta: beta() };
     let sphere = |rule, mask, integrator| flow(rule, mask, integrator, Geometry::Sphere);

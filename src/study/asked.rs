@@ -1,6 +1,7 @@
 //! A study, and the question that is put to it, as `study.toml` keeps it: the shared sizes and the
 //! study's own parameters.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
@@ -41,6 +42,20 @@ pub trait Study: Clone + Default + Debug + Serialize + DeserializeOwned + clap::
     /// # Errors
     /// A parameter outside its domain.
     fn cells(asked: &Asked<Self>) -> Result<Vec<Self::Cell>>;
+
+    /// The cells that are needed, ascending, given the rows that are there: all, unless what some cells came to says
+    /// that others are not. A function of the rows alone, so that an interrupted study goes on as it would have.
+    ///
+    /// # Errors
+    /// A parameter outside its domain.
+    fn needed(_asked: &Asked<Self>, cells: &[Self::Cell], _rows: &BTreeMap<usize, Self::Row>) -> Result<Vec<usize>> {
+        Ok((0..cells.len()).collect())
+    }
+
+    /// The reason why parts of the study cannot be computed apart from one another, if there is one.
+    fn is_whole(_asked: &Asked<Self>) -> Option<&'static str> {
+        None
+    }
 
     /// Describes a cell in a few words, for progress.
     fn label(cell: &Self::Cell) -> String;

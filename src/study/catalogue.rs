@@ -131,7 +131,7 @@ pub struct Outcome {
     pub claims: Vec<Claim>,
     /// The files of the report.
     pub written: Vec<PathBuf>,
-    /// A note about the engine for the user.
+    /// A note for the user, about the engine or the results.
     pub note: Option<String>,
 }
 
@@ -207,6 +207,9 @@ impl<S: Study> Asked<S> {
         watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
     ) -> Result<(Outcome, Option<Concluded<S>>)> {
         let cells = self.cells()?;
+        if let (Some(Shard { at, of }), Some(why)) = (shard, S::is_whole(self)) {
+            return Err(Error::input(format!("--shard {at}/{of}: {why}; leave it out")));
+        }
         let mine = |at: usize| shard.is_none_or(|shard| at % shard.of == shard.at - 1);
         let mut table = folder.table(shard.map(|shard| (shard.at, shard.of)))?;
         let found = folder.rows::<S::Row>()?;
@@ -216,24 +219,34 @@ impl<S: Study> Asked<S> {
                 "{path} has a row of cell {cell}, and this study has {count} cells, counted from 0; remove that row"
             )));
         }
-        let due: Vec<usize> = (0..cells.len()).filter(|at| mine(*at) && !found.contains_key(at)).collect();
         drop(found);
-        let note = if due.is_empty() { None } else { compute(self, &cells, &due, folder, &mut table, watch)? };
+        let (mut note, mut done) = (None, 0);
+        let (needed, mut rows) = loop {
+            let rows: BTreeMap<usize, S::Row> = folder.rows()?;
+            let needed = S::needed(self, &cells, &rows)?;
+            let due: Vec<usize> = needed.iter().copied().filter(|at| mine(*at) && !rows.contains_key(at)).collect();
+            if due.is_empty() {
+                break (needed, rows);
+            }
+            let told = compute(self, &cells, &due, &mut done, folder, &mut table, watch)?;
+            note = note.or(told);
+        };
         drop(table);
-        let rows: BTreeMap<usize, S::Row> = folder.rows()?;
-        let finished = rows.keys().filter(|at| **at < cells.len()).count();
-        let mut outcome = Outcome { cells: cells.len(), finished, claims: Vec::new(), written: Vec::new(), note };
-        if finished < cells.len() {
+        rows.retain(|at, _| needed.binary_search(at).is_ok());
+        let (count, finished) = (needed.len(), rows.len());
+        let mut outcome = Outcome { cells: count, finished, claims: Vec::new(), written: Vec::new(), note };
+        if finished < count {
             return Ok((outcome, None));
         }
         folder.merge(&rows)?;
-        let results = Results::new(folder.clone(), rows.into_values().collect());
+        let results = Results::new(folder.clone(), rows);
         let mut report = Report::default();
         S::conclude(self, &results, &mut report)?;
         if S::SHARED && self.sizes.precision == Precision::F32 {
             report.doubt();
         }
         outcome.claims = report.claims().to_vec();
+        outcome.note = outcome.note.or(report.note().map(str::to_owned));
         Ok((outcome, Some((results, report))))
     }
 }
@@ -243,12 +256,13 @@ fn compute<S: Study>(
     asked: &Asked<S>,
     cells: &[S::Cell],
     due: &[usize],
+    done: &mut u64,
     folder: &Folder,
     table: &mut Table,
     watch: &mut dyn FnMut(&At<'_>) -> ControlFlow<()>,
 ) -> Result<Option<String>> {
-    let total = due.iter().map(|at| S::steps(asked, &cells[*at])).sum();
-    let (mut done, mut note) = (0, None);
+    let total = *done + due.iter().map(|at| S::steps(asked, &cells[*at])).sum::<u64>();
+    let mut note = None;
     let engines = Engines::find(asked.sizes.engine)?;
     for (nth, &at) in due.iter().enumerate() {
         let label = format!("cell {} of {}: {}", nth + 1, due.len(), S::label(&cells[at]));
@@ -257,7 +271,7 @@ fn compute<S: Study>(
             engines: &engines,
             folder,
             cell: at,
-            at: At { done, total, cell: &label, note: None },
+            at: At { done: *done, total, cell: &label, note: None },
             watch: &mut |at: &At<'_>| watch(at),
             note: &mut note,
         };
@@ -265,7 +279,7 @@ fn compute<S: Study>(
             .and_then(|()| S::compute(asked, &cells[at], &mut work))
             .map_err(|error| located_in(error, &label, folder))
             .and_then(|row| table.append(at, &row))?;
-        done += S::steps(asked, &cells[at]);
+        *done += S::steps(asked, &cells[at]);
     }
     Ok(note)
 }

@@ -21,6 +21,7 @@ pub struct Report {
     claims: Vec<Claim>,
     body: Vec<Block>,
     data: Vec<Data>,
+    note: Option<String>,
 }
 
 /// A table that is a file of its own.
@@ -56,6 +57,18 @@ impl Report {
             claim.agrees = Verdict::Undecided;
             claim.error += "; in f32 rounding may be what differs: take --precision f64";
         }
+    }
+
+    /// Adds a paragraph that is said to who has started the study, too.
+    pub fn tell(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.text(text.clone());
+        self.note = Some(text);
+    }
+
+    /// What is to be said.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Adds a paragraph.

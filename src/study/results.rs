@@ -1,5 +1,7 @@
 //! Results of a study's cells, as its folder holds them: rows, series, frames.
 
+use std::collections::BTreeMap;
+
 use super::folder::Folder;
 use super::records;
 use crate::error::{Error, Result};
@@ -10,13 +12,16 @@ use crate::tokens::{Coordinates, Tokens};
 #[derive(Debug)]
 pub struct Results<R> {
     folder: Folder,
-    /// Row k belongs to cell k.
+    /// The cells that were needed, ascending: all in most studies.
+    pub numbers: Vec<usize>,
+    /// Row k belongs to cell `numbers[k]`.
     pub rows: Vec<R>,
 }
 
 impl<R> Results<R> {
-    pub(super) fn new(folder: Folder, rows: Vec<R>) -> Self {
-        Self { folder, rows }
+    pub(super) fn new(folder: Folder, rows: BTreeMap<usize, R>) -> Self {
+        let (numbers, rows) = rows.into_iter().unzip();
+        Self { folder, numbers, rows }
     }
 
     /// Cells whose rows are `wanted`, with these rows, in order.

@@ -224,7 +224,7 @@ impl<'a> RealBounds<'a> {
 
     /// V of row i: how far two sums of probabilities may lie apart.
     fn variation(&self, s: usize, head: &Head, i: usize, beta: f64) -> (f64, f64, f64, f64) {
-        let m = self.step.mask.count(i, self.states[s].n) as f64;
+        let m = self.step.count(i, self.states[s].n) as f64;
         let error = beta * self.score(s, head, i);
         let mut spread = error + 4.0 * self.by.width + 4.0 * (m / self.by.terms + 2.0) * EPSILON + self.by.lag.0;
         if self.step.scoring == Scoring::Distance && !self.step.mask.own {
@@ -254,7 +254,7 @@ impl<'a> RealBounds<'a> {
 
     /// B/Σw of a draw.
     pub(super) fn level(&self, head: &Head, i: usize, beta: f64) -> f64 {
-        let m = self.step.mask.count(i, self.states[0].n) as f64;
+        let m = self.step.count(i, self.states[0].n) as f64;
         self.variation(0, head, i, beta).0
             + 2.02 * (self.by.terms + 3.0) * self.by.width
             + 2.0 * (m + 8.0) * EPSILON
@@ -264,7 +264,7 @@ impl<'a> RealBounds<'a> {
     fn mean(&self, s: usize, stage: &Stage, head: &Head, i: usize) -> Mean {
         let (largest, radius, apart) = self.stages[s];
         let reach = largest + apart;
-        let m = self.step.mask.count(i, self.states[s].n) as f64;
+        let m = self.step.count(i, self.states[s].n) as f64;
         if m == 0.0 {
             return Mean { error: 0.0, mass: 0.0 };
         }

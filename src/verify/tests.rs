@@ -176,6 +176,7 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     Step {
         t: 0,
         mask,
+        graph: None,
         scoring,
         bias,
         exclusive,

@@ -1,6 +1,7 @@
 //! A run that is left and taken up again must leave the files of one that was not, whoever ends it
 //! and whoever goes on.
 
+mod change;
 mod damage;
 mod parts;
 #[cfg(unix)]

@@ -226,6 +226,15 @@ fn random_matrices_and_fixed_keys() {
     all_splits("default", &fixed, &[(Who::Cpu, Who::Gpu), (Who::Gpu, Who::Reference), (Who::Reference, Who::Cpu)]);
 }
 
+/// Edges go by the folder.
+#[test]
+fn graphs() {
+    all_splits("graph", &["run.precision=f32"], &REAL[..2]);
+    let edges = ["tokens.n=40", "model.mask={ graph = [[0, 1], [1, 2], [5, 3], [3, 39], [39, 0]] }"];
+    let parts = [(Who::Reference, Who::Cpu), (Who::Cpu, Who::OtherCpu), (Who::OtherCpu, Who::Reference)];
+    all_splits("default", &edges, &parts);
+}
+
 /// An engine whose device is lost in mid-run.
 struct Doomed {
     inner: Box<dyn Engine>,

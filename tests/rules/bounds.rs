@@ -79,7 +79,7 @@ fn faults(factory: &Factory) {
 }
 
 /// Rows that see neither themselves nor most keys.
-const WINDOW: Mask = Mask { causal: false, window: Some(300), own: false, fixed: 0 };
+const WINDOW: Mask = Mask { causal: false, window: Some(300), own: false, fixed: 0, graph: false };
 
 /// If this failed, a result would depend on the memory of the card and on how busy it was.
 fn slices(_: &Factory) {

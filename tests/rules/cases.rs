@@ -47,6 +47,7 @@ fn reproduce(factory: &Factory, name: &str) {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     };
     for (precision, tolerance) in [(Precision::F64, 1e-10), (Precision::F32, 1e-5)] {
         if precision == Precision::F64 && factory.precision == Precision::F32 {

@@ -53,7 +53,17 @@ fn heads(d: usize, values: bool) -> Vec<Head> {
 fn flow(heads: Vec<Head>, mask: Mask, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
     let rule = Rule::Softmax { beta: Schedule::Constant(1.0) };
     let update = Update::Flow { dt, integrator, geometry };
-    Model { rule, scoring: Scoring::Inner, heads, mask, update, omit: 0.0, terms: Terms::default(), keys: None }
+    Model {
+        rule,
+        scoring: Scoring::Inner,
+        heads,
+        mask,
+        update,
+        omit: 0.0,
+        terms: Terms::default(),
+        keys: None,
+        graph: None,
+    }
 }
 
 /// xᵀWx = 1 to the rounding of one retraction, whatever the heads do.

@@ -32,6 +32,7 @@ fn model(rule: Rule, dt: f64, integrator: Integrator) -> Model {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn model(k: usize, beta: f64, d: usize, mask: Mask) -> Model {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     };
     match k {
         0 => average(softmax, Operator::identity()),

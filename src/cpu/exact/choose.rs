@@ -259,6 +259,17 @@ impl<W: Width> Chooser<W> {
         Some(self.take(step, share))
     }
 
+    /// Takes a step of rows that see the keys of a graph: each with its neighbours.
+    fn take_on_graph(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
+        let graph = step.graph.as_ref()?;
+        if !matches!(&self.state, SearchState::Brute(state) if state.plan() == choice::Plan::Brute) {
+            let (x, d) = (self.take_tokens(), self.shape().1);
+            self.state = SearchState::pairs(x, d, self.set, choice::Plan::Brute);
+        }
+        let SearchState::Brute(state) = &mut self.state else { return None };
+        Some(state.step_on(graph, step, share))
+    }
+
     /// Takes a step by directions, if the state is at that and the step can be; else gives the state
     /// to the tree for good. All ranks take all of it: its rows cost less than to hear of them.
     fn take_by_direction(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
@@ -329,7 +340,8 @@ impl<W: Width> Stepper for Chooser<W> {
     }
 
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
-        let taken = self.take_by_distance(step, share);
+        let taken = self.take_on_graph(step, share);
+        let taken = taken.or_else(|| self.take_by_distance(step, share));
         let taken = taken.or_else(|| self.take_by_ranges(step, share));
         let taken = taken.or_else(|| self.take_by_direction(step, share));
         let taken = taken.unwrap_or_else(|| {
@@ -388,6 +400,10 @@ impl<W: Width> Stepper for Chooser<W> {
 
     fn masks(&self, step: &Step, rows: &[usize]) -> Vec<Vec<u32>> {
         let (n, d) = self.shape();
+        if let Some(graph) = &step.graph {
+            let x = (0..n).flat_map(|i| self.token(i).iter().copied()).collect();
+            return BruteForce::<W>::of(x, d, self.set, false).masks_on(graph, step, rows);
+        }
         if step.scoring == Scoring::Distance {
             return ball::masks::<W>(|i| self.token(i), (n, d), step, rows);
         }

@@ -208,6 +208,7 @@ impl RealCpu {
         let input = StageInput {
             t: step.t,
             mask: step.mask,
+            graph: step.graph.as_ref(),
             scoring: step.scoring,
             bias: step.bias,
             weights: stage.weights,
@@ -335,8 +336,8 @@ impl RealCpu {
             rows.extend(first..first + count.len() as u32);
             for (h, head) in stage.heads.iter().enumerate() {
                 let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
-                let bias = step.bias;
-                let input = StageInput { t, mask, scoring, bias, weights, head, boxes: boxes.as_ref() };
+                let (bias, graph) = (step.bias, step.graph.as_ref());
+                let input = StageInput { t, mask, graph, scoring, bias, weights, head, boxes: boxes.as_ref() };
                 let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
                 for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                     if is_relative(&step.motion) && !step.exclusive {

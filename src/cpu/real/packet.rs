@@ -11,10 +11,12 @@
 //! are scaled back. Where scores are distances, queries are scaled as keys are.
 #![allow(clippy::needless_range_loop)] // lanes are best read by index
 
+use std::sync::Arc;
+
 use crate::cpu::aligned::Aligned;
 use crate::cpu::lanes::{InstructionSet, LANES, MOST_KEYS};
 use crate::cpu::real::cloud::{Cloud, power_of_two};
-use crate::model::{Mask, Scoring};
+use crate::model::{Graph, Mask, Scoring};
 use crate::num;
 use crate::real::{Head, Weights};
 
@@ -29,6 +31,7 @@ const MANY: usize = 4;
 pub(crate) struct StageInput<'a> {
     pub(crate) t: u64,
     pub(crate) mask: Mask,
+    pub(crate) graph: Option<&'a Arc<Graph>>,
     pub(crate) scoring: Scoring,
     pub(crate) bias: f64,
     pub(crate) weights: Weights,
@@ -49,6 +52,7 @@ pub(crate) struct Worker<W> {
     begun: [usize; LANES],
     visible: [usize; LANES],
     mask: Mask,
+    graph: Option<Arc<Graph>>,
     /// What a place between row and key takes from a score, by lane, where there is a bias.
     slope: Option<[f64; LANES]>,
     /// The number of keys that are seen, by lane.
@@ -99,6 +103,7 @@ impl<W: Real> Worker<W> {
             begun: [0; LANES],
             visible: [0; LANES],
             mask: Mask::FULL,
+            graph: None,
             slope: None,
             seen: [0; LANES],
             first_tile: 0,
@@ -172,7 +177,7 @@ impl<W: Real> Worker<W> {
 
     /// The keys that a row attends to where that is all that it sees.
     fn all_keys(&self, cloud: &Cloud<'_, W>, l: usize) -> Vec<u32> {
-        self.mask.keys(self.rows[l] as usize, cloud.n).map(|j| j as u32).collect()
+        self.mask.keys_in(self.graph.as_deref(), self.rows[l] as usize, cloud.n).map(|j| j as u32).collect()
     }
 
     /// The keys that each row attends to.
@@ -307,7 +312,7 @@ impl<W: Real> Worker<W> {
     fn gather(&mut self, cloud: &Cloud<'_, W>, input: &StageInput<'_>, rows: &[u32]) {
         self.rows.clear();
         self.rows.extend_from_slice(rows);
-        (self.scoring, self.mask) = (input.scoring, input.mask);
+        (self.scoring, self.mask, self.graph) = (input.scoring, input.mask, input.graph.cloned());
         self.slope = (input.bias > 0.0).then_some([0.0; LANES]);
         // Scores are scaled as the bias is, where that is larger.
         let of_bias = num::exponent_above(input.bias) - cloud.exponent;
@@ -338,7 +343,7 @@ impl<W: Real> Worker<W> {
                 self.beta[l] = W::nearest(beta.min(-W::LEAST.to_f64()));
                 let range = input.mask.range(i, cloud.n);
                 (self.begun[l], self.visible[l]) = (range.start, range.end);
-                self.seen[l] = input.mask.count(i, cloud.n);
+                self.seen[l] = input.mask.count_in(self.graph.as_deref(), i, cloud.n);
                 self.argmax[l] = if input.mask.is_prefix() { 0 } else { i as u32 };
             } else {
                 for k in 0..cloud.d {
@@ -380,6 +385,10 @@ impl<W: Real> Worker<W> {
                 }
             }
         }
+        if let Some(graph) = self.graph.clone() {
+            self.hide(&graph, first);
+            return self.find_largest();
+        }
         let own = |row: &u32| !self.mask.own && (first..first + KEYS).contains(&(*row as usize));
         let is_prefix = self.begun[self.width - 1] <= first && !self.rows.iter().any(own);
         let seen_by_all = if is_prefix { self.visible[0].saturating_sub(first) } else { 0 };
@@ -394,6 +403,27 @@ impl<W: Real> Worker<W> {
                 }
             }
         }
+        self.find_largest();
+    }
+
+    /// Sets the scores of a tile, whose first key is `first`, to −∞ where a lane's row has no edge to the key.
+    fn hide(&mut self, graph: &Graph, first: usize) {
+        for l in 0..self.width {
+            let i = self.rows[l.min(self.rows.len() - 1)] as usize;
+            let row = graph.row(i);
+            let mut next = row.partition_point(|&j| (j as usize) < first);
+            for (key, scores) in (first..).zip(self.tile.chunks_exact_mut(self.width).take(self.keys)) {
+                let is_edge = row.get(next).is_some_and(|&j| j as usize == key);
+                next += usize::from(is_edge);
+                if !is_edge || !self.mask.sees(i, key) {
+                    scores[l] = W::LOWEST;
+                }
+            }
+        }
+    }
+
+    /// Finds the largest score of a tile in every lane.
+    fn find_largest(&mut self) {
         self.largest.fill(W::LOWEST);
         for row in self.tile.chunks_exact(self.width).take(self.keys) {
             for (largest, &score) in self.largest.iter_mut().zip(row) {

@@ -250,6 +250,22 @@ impl Override {
         Self { path: key.split('.').map(str::to_owned).collect(), value: Value { item, place } }
     }
 
+    /// The dotted key.
+    pub(crate) fn key(&self) -> String {
+        self.path.join(".")
+    }
+
+    /// The error of an override that is refused, as it was given.
+    pub(crate) fn refused(&self, why: &str) -> Error {
+        self.value.place.error(why)
+    }
+
+    /// `key=value`, as it was given.
+    pub(crate) fn given_as(&self) -> String {
+        let text = self.value.place.to_string();
+        text.split_once(' ').map_or(text.clone(), |(_, change)| change.to_owned())
+    }
+
     pub(super) fn apply(&self, table: &mut Table) -> Result<()> {
         table.set(&self.path.iter().map(String::as_str).collect::<Vec<_>>(), &self.value)
     }

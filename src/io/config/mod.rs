@@ -12,6 +12,7 @@
 //! | `section` | typed values of one table |
 //! | `model`, `operator` | the system, and its matrices |
 //! | `clouds`, `count` | many clouds in one run, and their number |
+//! | `graph` | a graph as a mask |
 //! | `start` | the first state, and the choice of its precision |
 //! | `template` | a config to fill in |
 //! | `trigger` | the steps at which something is written |
@@ -20,6 +21,7 @@
 pub mod clouds;
 mod count;
 mod document;
+mod graph;
 pub mod keys;
 mod model;
 mod operator;
@@ -140,13 +142,13 @@ impl Config {
         Self::load_of(path, overrides, &Whose::New)
     }
 
-    /// Reads the config in a run's folder. Its tokens are known: the file they came from, which may
+    /// Reads the config in a run's folder, with changes. Its tokens are known: the file they came from, which may
     /// be gone, is not read if `header` is given.
     ///
     /// # Errors
     /// The errors of [`Config::load`].
-    pub fn load_begun(path: &Path, header: Option<npy::Header>) -> Result<Self> {
-        Self::load_of(path, &[], &Whose::Begun(header))
+    pub fn load_begun(path: &Path, header: Option<npy::Header>, changes: &[Override]) -> Result<Self> {
+        Self::load_of(path, changes, &Whose::Begun(header))
     }
 
     fn load_of(path: &Path, overrides: &[Override], whose: &Whose) -> Result<Self> {
@@ -220,6 +222,9 @@ impl Config {
                 );
             }
             model = model.fixed_keys(fixed_keys(&field)?);
+        }
+        if let Some(graph) = graph::graph(&system, tokens.rows(clouds) / clouds.unwrap_or(1))? {
+            model = model.graph(graph);
         }
         let mut run = run_options(&document.table("run"), width, &model)?;
         run.auto &= model.is_exact() && run.precision == Precision::F32;

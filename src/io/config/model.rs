@@ -1,6 +1,7 @@
 //! The table `[model]`: the rules and their parameters.
 
 use super::document::Item;
+use super::graph::is_graph;
 use super::keys::{RULES, foreign};
 use super::operator::{given, operator, rows, scores, two_sided_scores};
 use super::section::{Field, Section};
@@ -60,7 +61,7 @@ pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
     };
     let omit = section.or("omit", 0.0, Field::number)?;
     let scoring = section.or("scores", Scoring::Inner, |field| field.parsed(Scoring::parse))?;
-    Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)?, keys: None })
+    Ok(Model { rule, scoring, heads, mask, update, omit, terms: terms(section, seed)?, keys: None, graph: None })
 }
 
 /// Most heads that are written as a number of them.
@@ -74,7 +75,7 @@ fn mask(section: &Section<'_>) -> Result<Mask> {
     let Some(field) = section.get("mask") else { return Ok(mask) };
     if let Item::Text(name) = &field.value.item {
         let named = choice::find(name, "mask", &NAMES).map_err(|_| {
-            let forms = "\"full\", \"causal\", or a table, { window = 5 }";
+            let forms = "\"full\", \"causal\", or a table, { window = 5 } or { graph = \"edges.csv\" }";
             field.error(format!(" is {name:?}; it must be {forms}"))
         })?;
         // What the command line says replaces what the file says.
@@ -87,7 +88,11 @@ fn mask(section: &Section<'_>) -> Result<Mask> {
         };
         return Ok(mask);
     }
-    let parts = field.section("\"full\", \"causal\" or a table { window = w }", &["window"])?;
+    if is_graph(&field) {
+        return Ok(mask); // read once n is known
+    }
+    let forms = "\"full\", \"causal\" or a table, { window = w } or { graph = \"edges.csv\" }";
+    let parts = field.section(forms, &["window", "graph"])?;
     let window = parts.need("window", "the most places between a token and a key that it sees")?.count(1)?;
     mask.window = Some(u32::try_from(window).unwrap_or(u32::MAX));
     Ok(mask)

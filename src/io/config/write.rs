@@ -274,6 +274,12 @@ impl Writer {
             self.line("common", noise.common);
         }
         self.line("causal", model.mask.causal);
+        if let Some(graph) = &model.graph {
+            let edges: Vec<f64> = graph.edges().flatten().map(f64::from).collect();
+            let edges =
+                if edges.len() > INLINE { self.file("edges", edges.len() / 2, 2, &edges) } else { rows(2, &edges) };
+            self.line("mask", format!("{{ graph = {edges} }}"));
+        }
         if let Some(window) = model.mask.window {
             self.line("mask", format!("{{ window = {window} }}"));
         }

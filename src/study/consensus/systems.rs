@@ -68,6 +68,7 @@ fn sphere(beta: f64, dt: f64, scores: Operator, mask: Mask) -> Model {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     }
 }
 
@@ -94,6 +95,7 @@ fn ellipsoid(d: usize, dt: f64, seed: u64) -> Result<(Model, Vec<f64>)> {
         omit: 0.0,
         terms: Terms::default(),
         keys: None,
+        graph: None,
     };
     Ok((model, axes))
 }

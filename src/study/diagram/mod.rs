@@ -94,6 +94,7 @@ impl Asked<Diagram> {
             omit: 0.0,
             terms: Terms::default(),
             keys: None,
+            graph: None,
         }
     }
 }

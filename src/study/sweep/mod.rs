@@ -10,7 +10,11 @@ mod axes;
 mod base;
 mod figures;
 mod measures;
+mod narrow;
+mod repeats;
 mod seeds;
+
+use std::collections::BTreeMap;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -50,6 +54,13 @@ parameters! { Sweep:
     seeds: Option<u64> = None, "K";
     /// The first seed: K repeats have the seeds S to S + K − 1
     first_seed: Option<u64> = None, "S", requires = "seeds";
+    /// Take more seeds until the 95 % interval of each mean is at most R of the mean to either side, after the first K
+    /// (10 unless given) and then half as many more each time
+    within: Option<f64> = None, "R";
+    /// The means that are to be so narrow: settled, clusters, heaviest, vertices, gap, spread_ratio, strip_mean
+    means: Vec<String> = vec!["clusters".into()], "LIST", value_delimiter = ',';
+    /// The most seeds of a mean
+    most_seeds: u64 = 256, "M";
     /// Steps to take
     steps: Option<u64> = None, "T";
     /// Engine that computes
@@ -91,7 +102,8 @@ impl Sweep {
         let fixed = options.iter().filter_map(|(key, value)| Some(Axis::fixed(key, value.as_ref()?)));
         let mut fixed: Vec<Axis> = fixed.collect();
         let first = self.first_seed.unwrap_or(1);
-        fixed.extend(self.seeds.map(|count| Axis::seeds(first, count)).transpose()?);
+        let seeds = if self.within.is_some() { Some(self.most_seeds) } else { self.seeds };
+        fixed.extend(seeds.map(|count| Axis::seeds(first, count)).transpose()?);
         let over = self.over.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>>>()?;
         let is_twice = |(k, axis): &(usize, &Axis)| over[..*k].iter().any(|other| other.key == axis.key);
         if let Some((_, twice)) = over.iter().enumerate().find(is_twice) {
@@ -149,6 +161,7 @@ impl Study for Sweep {
         let own = &asked.own;
         positive("--epsilon", own.epsilon)?;
         own.config.as_ref().map_or(Ok(()), Base::check)?;
+        narrow::check(own)?;
         let axes = own.axes()?;
         let cell = |place: Place| {
             let config = own.config(&axes, &place)?;
@@ -169,6 +182,17 @@ impl Study for Sweep {
         Ok(cells)
     }
 
+    fn needed(asked: &Asked<Self>, cells: &[Cell], rows: &BTreeMap<usize, Row>) -> Result<Vec<usize>> {
+        Ok(match narrow::Narrow::asked(&asked.own) {
+            Some(narrow) => narrow.needed(&asked.own.axes()?, cells, rows),
+            None => (0..cells.len()).collect(),
+        })
+    }
+
+    fn is_whole(asked: &Asked<Self>) -> Option<&'static str> {
+        asked.own.within.map(|_| "how many seeds --within takes is known only after the seeds before")
+    }
+
     fn label(cell: &Cell) -> String {
         cell.label.clone()
     }
@@ -187,7 +211,8 @@ impl Study for Sweep {
 
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         let own = &asked.own;
-        let (axes, cells) = (own.axes()?, Self::cells(asked)?);
+        let (axes, all) = (own.axes()?, Self::cells(asked)?);
+        let cells: Vec<Cell> = results.numbers.iter().map(|&cell| all[cell].clone()).collect();
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
         let settled = results.rows.iter().filter(|row| row.rests).count();
@@ -205,7 +230,7 @@ impl Study for Sweep {
         report.table("The measures of a run.", "column | meaning", meanings.collect());
         figures::figures(&axes, &cells, results, own.draws == 0, report)?;
         if own.draws == 0 {
-            seeds::means(&axes, &cells, &results.rows, report);
+            seeds::means(&axes, &cells, &results.rows, narrow::Narrow::asked(own), report);
         }
         let (head, rows) = measures::table(&results.rows)?;
         let head = keys.iter().map(|&key| key.to_owned()).chain(head).collect();

@@ -1,24 +1,12 @@
 //! Means over seeds, with intervals: a line for each combination of the other keys.
 
 use super::axes::Axis;
+use super::narrow::Narrow;
+use super::repeats::{MEASURES, groups, keys};
 use super::{Cell, Row};
 use crate::observe::{Mean, wilson};
 use crate::study::Report;
 use crate::study::common::with_half;
-
-/// A measure: its column, and its value where a run has one.
-type Measure = (&'static str, fn(&Row) -> Option<f64>);
-
-/// Measures whose means are told.
-const MEASURES: [Measure; 7] = [
-    ("settled", |row| row.settled),
-    ("clusters", |row| Some(row.clusters as f64)),
-    ("heaviest", |row| Some(row.heaviest)),
-    ("vertices", |row| row.vertices.map(|count| count as f64)),
-    ("gap", |row| row.gap),
-    ("spread_ratio", |row| Some(row.spread_ratio)),
-    ("strip_mean", |row| row.strip_mean),
-];
 
 /// Cells that differ in their seeds alone.
 struct Group<'a> {
@@ -27,20 +15,21 @@ struct Group<'a> {
     rows: Vec<&'a Row>,
 }
 
-/// Tells the means, to read and as `means.csv`, where several seeds were taken.
-pub(super) fn means(axes: &[Axis], cells: &[Cell], rows: &[Row], report: &mut Report) {
-    let varied = |seed: bool| (0..axes.len()).filter(move |&k| axes[k].varies() && (axes[k].key == "seed") == seed);
-    if varied(true).next().is_none() {
+/// Tells the means, to read and as `means.csv`, where several seeds were taken; where they were to be `narrow`, how
+/// many are.
+pub(super) fn means(axes: &[Axis], cells: &[Cell], rows: &[Row], narrow: Option<Narrow>, report: &mut Report) {
+    if !axes.iter().any(|axis| axis.key == "seed" && axis.varies()) {
         return;
     }
-    let keys: Vec<usize> = varied(false).collect();
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for (cell, row) in cells.iter().zip(rows) {
-        let at: Vec<&str> = keys.iter().map(|&k| cell.at[k].as_str()).collect();
-        match groups.iter_mut().find(|group| group.at == at) {
-            Some(group) => group.rows.push(row),
-            None => groups.push(Group { at, rows: vec![row] }),
-        }
+    let keys = keys(axes);
+    let group = |members: Vec<usize>| Group {
+        at: keys.iter().map(|&k| cells[members[0]].at[k].as_str()).collect(),
+        rows: members.iter().map(|&k| &rows[k]).collect(),
+    };
+    let groups: Vec<Group<'_>> = groups(axes, cells).into_iter().map(group).collect();
+    if let Some(narrow) = narrow {
+        let wide: Vec<String> = groups.iter().filter(|group| !narrow.is_met(&group.rows)).map(Group::label).collect();
+        narrow.tell(groups.len(), &wide, report);
     }
     let names = || keys.iter().map(|&k| axes[k].key.clone());
     let columns =
@@ -55,6 +44,10 @@ pub(super) fn means(axes: &[Axis], cells: &[Cell], rows: &[Row], report: &mut Re
 }
 
 impl Group<'_> {
+    fn label(&self) -> String {
+        if self.at.is_empty() { "the config".into() } else { self.at.join(" ") }
+    }
+
     fn mean(&self, of: fn(&Row) -> Option<f64>) -> Mean {
         Mean::of(&self.rows.iter().filter_map(|row| of(row)).collect::<Vec<f64>>())
     }

@@ -2,6 +2,7 @@
 //! ([`crate::cpu::exact::brute::packet`]) or in 8 bits first ([`crate::cpu::exact::coarse`]).
 
 mod decisions;
+mod neighbours;
 pub(crate) mod packet;
 mod pairs;
 

@@ -179,7 +179,7 @@ fn files_beside_a_config_are_its_own() {
     config.save(&old).unwrap();
     fs::rename(&old, &new).unwrap();
     let path = new.join("config.toml");
-    let begun = Config::load_begun(&path, None).unwrap();
+    let begun = Config::load_begun(&path, None, &[]).unwrap();
     assert_eq!((&begun.tokens, &begun.model, begun.identity()), (&config.tokens, &config.model, config.identity()));
     let again = Config::load(&path, &[]).unwrap();
     assert_eq!(again.load_tokens().unwrap(), config.load_tokens().unwrap());
@@ -188,7 +188,7 @@ fn files_beside_a_config_are_its_own() {
         let mut other = kept.clone();
         *other.last_mut().unwrap() ^= 1;
         fs::write(new.join(name), other).unwrap();
-        for line in [Config::load(&path, &[]).unwrap_err(), Config::load_begun(&path, None).unwrap_err()] {
+        for line in [Config::load(&path, &[]).unwrap_err(), Config::load_begun(&path, None, &[]).unwrap_err()] {
             let line = line.to_string();
             assert!(line.contains(&format!("{name} is another file than the one")), "{line}");
         }

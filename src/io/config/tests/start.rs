@@ -126,7 +126,7 @@ fn tokens_in_memory_run_as_from_a_file() {
         assert_eq!(given.start().unwrap().tokens, read.start().unwrap().tokens);
 
         given.save(folder.path()).unwrap();
-        let again = Config::load_begun(&folder.path().join("config.toml"), None).unwrap();
+        let again = Config::load_begun(&folder.path().join("config.toml"), None, &[]).unwrap();
         assert_eq!(again.identity(), given.identity());
     }
 }
