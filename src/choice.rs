@@ -49,7 +49,7 @@ pub enum Plan {
     Auto,
     /// Every pair.
     Brute,
-    /// Every pair in 8 bits, and exactly those that are left.
+    /// Every pair in few bits, and exactly those that are left.
     Filter,
     /// Keys in the order of their norms.
     Norm,

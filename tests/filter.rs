@@ -1,10 +1,11 @@
-//! Scores in 8 bits against scores of floats: the same tokens, argmaxes and counts on every row, in
-//! many dimensions and on clouds that are made to be rounded badly.
+//! Scores in 8 bits on the CPU, and of limbs on the GPU, against scores of floats: the same tokens, argmaxes and counts
+//! on every row, in many dimensions and on clouds that are made to be rounded badly.
 
 use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, InstructionSet, Options};
 use localmax::engine::Engine;
 use localmax::exact::{Grid, Step, Steps};
+use localmax::gpu::{self, Adapter, Device, ExactGpu};
 use localmax::model::{Gain, Mask, Matrix, Model, Operator, Rule, StripForm};
 use localmax::rng::Stream;
 use localmax::schedule::Schedule;
@@ -60,10 +61,27 @@ fn model(rule: Rule, matrix: Matrix, mask: Mask) -> Model {
     Model::averaging(rule, Operator::constant(matrix), mask, Gain::Gamma(Schedule::Constant(0.5)))
 }
 
-/// Two steps by all pairs in floats and in 8 bits.
-fn agree(at: &str, tokens: &Tokens, grid: Grid, step: &Step, set: Option<InstructionSet>) {
-    let open = |plan, set| ExactCpu::new(tokens, grid, Options { plan, set, ..Options::default() }).expect("a cpu");
-    let (mut brute, mut filter) = (open(Plan::Brute, None), open(Plan::Filter, set));
+/// What filters: an instruction set of the CPU, the best where it is none, or a device.
+enum Filter<'a> {
+    Cpu(Option<InstructionSet>),
+    Gpu(&'a Device),
+}
+
+/// Two steps by all pairs in floats and in few bits.
+fn agree(at: &str, tokens: &Tokens, grid: Grid, step: &Step, filter: &Filter) {
+    let open = |plan, set| {
+        let cpu = ExactCpu::new(tokens, grid, Options { plan, set, ..Options::default() }).expect("a cpu");
+        Box::new(cpu) as Box<dyn Engine>
+    };
+    let mut brute = open(Plan::Brute, None);
+    let mut filter = match filter {
+        Filter::Cpu(set) => open(Plan::Filter, *set),
+        Filter::Gpu(device) => {
+            let options = gpu::Options { plan: Plan::Filter, ..gpu::Options::default() };
+            let gpu = pollster::block_on(ExactGpu::new(device, tokens, grid, true, options)).expect("a gpu");
+            Box::new(gpu)
+        }
+    };
     let step: localmax::engine::Step = step.clone().into();
     let rows = [0, tokens.n() / 2, tokens.n() - 1];
     for t in 0..2 {
@@ -79,7 +97,7 @@ fn agree(at: &str, tokens: &Tokens, grid: Grid, step: &Step, set: Option<Instruc
     assert_eq!(filter.effort().expect("an effort").plan, Plan::Filter);
 }
 
-fn holds(kinds: &[&str], n: usize, d: usize) {
+fn holds(kinds: &[&str], n: usize, d: usize, device: Option<&Device>) {
     for (at, kind) in kinds.iter().enumerate() {
         let precision = if at % 3 == 2 { Precision::F64 } else { Precision::F32 };
         let tokens = Tokens::from_flat(n, d, cloud(kind, n, d)).expect("a cloud");
@@ -103,7 +121,8 @@ fn holds(kinds: &[&str], n: usize, d: usize) {
             let step = Steps::new(&model(rule, matrix, mask), grid, d).at(0).expect("a step");
             let sets = InstructionSet::ALL.map(|set| set.is_available().then_some(set));
             let set = sets[(at + which) % 4];
-            agree(&format!("{kind}, d = {d}, system {which}, {set:?}"), &tokens, grid, &step, set);
+            let filter = device.map_or(Filter::Cpu(set), Filter::Gpu);
+            agree(&format!("{kind}, d = {d}, system {which}, {set:?}"), &tokens, grid, &step, &filter);
         }
     }
 }
@@ -111,8 +130,44 @@ fn holds(kinds: &[&str], n: usize, d: usize) {
 /// A key that 8 bits rule out and that was in the strip is another mean, and another run.
 #[test]
 fn eight_bits_rule_out_nothing_that_counts() {
-    holds(&CLOUDS, 200, 16);
-    holds(&CLOUDS, 120, 64);
-    holds(&CLOUDS, 60, 256);
-    holds(&["normal", "one large"], 70, 768);
+    holds(&CLOUDS, 200, 16, None);
+    holds(&CLOUDS, 120, 64, None);
+    holds(&CLOUDS, 60, 256, None);
+    holds(&["normal", "one large"], 70, 768, None);
+}
+
+/// The same of limbs, on every device, as it is and with scores that are as wrong as their bounds allow.
+#[test]
+fn limbs_rule_out_nothing_that_counts() {
+    let adapters = Adapter::all_named().expect("LOCALMAX_ADAPTER names one that is there");
+    for (index, adapter) in adapters.iter().enumerate() {
+        let device = Device::open(adapter).expect("a device");
+        // Drivers behind the first compile and run for longer.
+        let (most, few): (&[&str], _) = (&CLOUDS, ["normal", "ties", "one large"]);
+        holds(if index == 0 { most } else { &few }, 100, 16, Some(&device));
+        if index == 0 {
+            holds(&few, 120, 65, Some(&device));
+            holds(&few[2..], 70, 768, Some(&device));
+        }
+        holds(if index == 0 { most } else { &few }, 100, 16, Some(&device.with_hostile_filter(0.99)));
+    }
+}
+
+/// Limbs that rule out nothing would leave the same bits.
+#[test]
+fn limbs_rule_out_most_of_a_normal_cloud() {
+    let (n, d) = (4096, 64);
+    let tokens = Tokens::from_flat(n, d, cloud("normal", n, d)).expect("a cloud");
+    let grid = Grid::of(&tokens, Precision::F32);
+    let step: localmax::engine::Step =
+        Steps::new(&model(Rule::Hardmax, Matrix::Identity, Mask::FULL), grid, d).at(0).expect("a step").into();
+    for adapter in Adapter::all_named().expect("LOCALMAX_ADAPTER names one that is there") {
+        let options = gpu::Options { plan: Plan::Filter, ..gpu::Options::default() };
+        let device = Device::open(&adapter).expect("a device");
+        let mut gpu = pollster::block_on(ExactGpu::new(&device, &tokens, grid, false, options)).expect("a gpu");
+        Engine::step(&mut gpu, std::slice::from_ref(&step)).expect("a step");
+        let keys = Engine::effort(&gpu).expect("an effort").keys_a_row;
+        // Twice the one supertile of 64 keys that has the largest score, for the maximum and for the strip.
+        assert!((128.0..160.0).contains(&keys), "{keys} keys a row of {n} on {}", adapter.name());
+    }
 }

@@ -204,7 +204,7 @@ fn limited(adapter: &Adapter, name: &'static str, limits: wgpu::Limits, alone: b
     Arc::new(Limited { name, adapter: adapter.clone(), limits, hostile: 0.0, alone, device: OnceLock::new() })
 }
 
-/// Brute force and searches with floats that are off by a share of their bounds.
+/// Brute force, limbs and searches with numbers that are off by a share of their bounds.
 fn hostile(adapter: &Adapter, share: f32) -> Vec<Path> {
     let (name, limits) = (" with a hostile filter", adapter.limits());
     let adapter = adapter.clone();
@@ -212,10 +212,10 @@ fn hostile(adapter: &Adapter, share: f32) -> Vec<Path> {
     as_they_run(&Arc::new(device))
 }
 
-/// Brute force and searches, as they run.
+/// Brute force, by floats and by limbs, and searches, as they run.
 fn as_they_run(device: &Arc<Limited>) -> Vec<Path> {
     let of = |plan| path(device, "", gpu::Options { plan, ..gpu::Options::default() });
-    [Plan::Brute, Plan::Tree].map(of).into()
+    [Plan::Brute, Plan::Filter, Plan::Tree].map(of).into()
 }
 
 /// The same, and searches sorted at every interval, merged and not.
@@ -246,6 +246,7 @@ fn tiled(adapter: &Adapter, full: bool) -> Vec<Path> {
         of(" in windows", 68 << 10, u64::MAX, 65, Plan::Brute),
         // At n = 3001 all states are in parts, as on a card those beyond the largest buffer are.
         of(" in small windows and parts", 36 << 10, 40 << 10, 65, Plan::Brute),
+        of(" in windows", 68 << 10, u64::MAX, 65, Plan::Filter),
         of(" in dispatches", u64::MAX, u64::MAX, 65, Plan::Tree),
         of(" in small dispatches", u64::MAX, u64::MAX, 41, Plan::Tree),
     ];

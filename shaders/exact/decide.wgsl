@@ -91,20 +91,23 @@ fn listed_key(index: u32) -> u32 {
 }
 
 // The decision in row i: a filter score below `low` is out, one from `high` on is in, between them
-// the exact score is compared with `threshold` = m_i − D_i.
+// the exact score is compared with `threshold` = m_i − D_i. A supertile whose maximum is below `reached`
+// has no key of the strip.
 struct Cut {
     threshold: Score,
     low: f32,
     high: f32,
+    reached: f32,
 }
 
 fn cut_of(row: u32) -> Cut {
     let at = row - job.row_base;
     let threshold = below(rows[at].best, rows[at].width);
     let real = score_real(threshold);
-    var margin = 1.001 * rows[at].error + (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
-    // HOSTILE: margin = 1.0001 * rows[at].error + 0.6 * (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
-    return Cut(threshold, real - margin, real + margin);
+    let bounds = vec2f(rows[at].error, rows[at].reach);
+    var margins = 1.001 * bounds + (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+    // HOSTILE: margins = 1.0001 * bounds + 0.6 * (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
+    return Cut(threshold, real - margins.x, real + margins.x, real - margins.y);
 }
 
 // 0 out, 1 in, 2 out after an exact comparison, 3 in after one.

@@ -14,7 +14,7 @@ fn masks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     let words = (job.n + SUPERTILE - 1u) / SUPERTILE * (SUPERTILE / 32u);
     for (var word = job.tile_first * (SUPERTILE / 32u) + lane; word < job.tile_end * (SUPERTILE / 32u); word += ROW_LANES) {
         var members = 0u;
-        if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.low {
+        if supertile_most(row, word / (SUPERTILE / 32u)) >= cut.reached {
             for (var i = 0u; i < 32u; i++) {
                 let key = word * 32u + i;
                 if key < last && (!RANGED || may_see(row, key)) {

@@ -21,8 +21,10 @@ const DENSE = 1u;
 struct Row {
     best: Score,       // m_i
     width: Score,      // D_i
-    error: f32,        // bound on |filter score − score|
     argmax: u32,
     count: u32,        // |C_i|
-    peak: atomic<u32>, // largest filter score, as an ordered integer; then whether its strip is DENSE
+    error: f32,        // bound on |filter score − score|
+    reach: f32,        // bound on |maximum − score| of the largest score of a supertile
+    scale: f32,        // of sums of limbs to scores
+    peak: atomic<u32>, // largest maximum, as an ordered integer; then whether its strip is DENSE
 }

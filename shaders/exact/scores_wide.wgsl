@@ -2,10 +2,9 @@
 // HOSTILE needs: exact/dot, exact/hostile
 // Largest filter score of each row in each supertile, larger d: 64 rows by 64 keys at a time, 16
 // coordinates deep through workgroup memory, 8 by 8 scores a thread, 4 coordinates a load. What comes next
-// is read while the products of what is there are added.
+// is read while the products of what is there are added. A token is FOURS_HELD fours of numbers: floats
+// (scores_of_floats) or limbs (scores_of_limbs).
 
-@group(1) @binding(0) var<storage, read> key_filter: array<vec4f>;
-@group(1) @binding(1) var<storage, read> query_filter: array<vec4f>;
 @group(1) @binding(2) var<storage, read_write> maxima: array<f32>;
 @group(1) @binding(3) var<storage, read_write> rows: array<Row>;
 // HOSTILE: @group(1) @binding(4) var<storage, read> key_state: array<Coordinate>;
@@ -52,12 +51,12 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let load_four = lane % DEEP;
     let load_at = load_four * STRIDE + lane / DEEP;
     // EACH i: 4
-    let query_at$i = (min(first_row + lane / DEEP + 16u * $i, job.row_end - 1u) - job.row_base) * QUADS;
-    var next_query$i = query_filter[query_at$i + min(load_four, QUADS - 1u)];
+    let query_at$i = (min(first_row + lane / DEEP + 16u * $i, job.row_end - 1u) - job.row_base) * FOURS_HELD;
+    var next_query$i = query_four(query_at$i + min(load_four, FOURS_HELD - 1u));
     var next_key$i = vec4f();
     if begun_tile < seen_tile {
         let key = min(begun_tile * SUPERTILE + lane / DEEP + 16u * $i, last_key) - job.key_base;
-        next_key$i = key_filter[key * QUADS + min(load_four, QUADS - 1u)];
+        next_key$i = key_four(key * FOURS_HELD + min(load_four, FOURS_HELD - 1u));
     }
     // END
     for (var tile = begun_tile; tile < seen_tile; tile++) {
@@ -67,7 +66,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         var s$r_$c = 0.0;
         // END
         // END
-        for (var four = 0u; four < QUADS; four += DEEP) {
+        for (var four = 0u; four < FOURS_HELD; four += DEEP) {
             workgroupBarrier();
             // EACH i: 4
             some_queries[load_at + 16u * $i] = next_query$i;
@@ -75,14 +74,14 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             // END
             workgroupBarrier();
             // The next fours of these tokens, or the first of the next keys. Past the last, some again.
-            let goes_on = four + DEEP < QUADS;
-            let next_four = min(select(0u, four + DEEP, goes_on) + load_four, QUADS - 1u);
+            let goes_on = four + DEEP < FOURS_HELD;
+            let next_four = min(select(0u, four + DEEP, goes_on) + load_four, FOURS_HELD - 1u);
             let next_first = select(first + SUPERTILE, first, goes_on) + lane / DEEP;
             // EACH i: 4
-            next_query$i = query_filter[query_at$i + next_four];
-            next_key$i = key_filter[(min(next_first + 16u * $i, last_key) - job.key_base) * QUADS + next_four];
+            next_query$i = query_four(query_at$i + next_four);
+            next_key$i = key_four((min(next_first + 16u * $i, last_key) - job.key_base) * FOURS_HELD + next_four);
             // END
-            for (var j = 0u; j < select(min(DEEP, QUADS - four), DEEP, QUADS % DEEP == 0u); j++) {
+            for (var j = 0u; j < select(min(DEEP, FOURS_HELD - four), DEEP, FOURS_HELD % DEEP == 0u); j++) {
                 let query_base = (j * STRIDE + my_row) & 511u;
                 let key_base = (j * STRIDE + my_key) & 511u;
                 // EACH r: 8
@@ -107,7 +106,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         // HOSTILE: {
         // HOSTILE: let token = min(first_row + my_row + $r, job.row_end - 1u);
         // HOSTILE: let key = min(first + my_key + $c * ACROSS, end - 1u);
-        // HOSTILE: s$r_$c = moved(exact_score(token, key), rows[token - job.row_base].error, swing(token, key, 0u));
+        // HOSTILE: s$r_$c = moved(exact_score(token, key), rows[token - job.row_base].reach, swing(token, key, 0u));
         // HOSTILE: }
         // END
         // END
@@ -139,6 +138,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             // EACH c: 1..8
             largest = max(largest, most_of[$c * SIDE + lane]);
             // END
+            largest = score_of(largest, row);
             maxima[maximum_of(row, tile)] = largest;
             peak = max(peak, largest);
         }

@@ -1,8 +1,7 @@
-// needs: exact/decide, report
+// needs: exact/decide, exact/opened
 // |C_i| and Σ X_j over C_i, the shared part: the counts and sums of a row between dispatches over parts of the keys.
 
-@group(1) @binding(6) var<storage, read_write> sums: array<Sum>;
-@group(1) @binding(7) var<storage, read_write> reports: array<atomic<u32>>;
+@group(1) @binding(7) var<storage, read_write> sums: array<Sum>;
 
 var<workgroup> lane_count: array<u32, ROW_LANES>;
 var<workgroup> lane_redone: array<u32, ROW_LANES>;

@@ -44,6 +44,7 @@ fn strips_dense(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
     }
     // EACH f: FOURS
     let cut$f = cut_of(here$f);
+    let reached$f = select(NEVER, cut$f.reached, dense$f);
     let low$f = select(NEVER, cut$f.low, dense$f);
     let high$f = select(NEVER, cut$f.high, dense$f);
     let last$f = visible(here$f);
@@ -75,7 +76,7 @@ fn strips_dense(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
         let masked = first + SUPERTILE > visible(first_row);
         var reaches = false;
         // EACH f: FOURS
-        reaches = reaches | (supertile_most(here$f, tile) >= low$f);
+        reaches = reaches | (supertile_most(here$f, tile) >= reached$f);
         // EACH k: D
         var part$f_$k = 0;
         // END

@@ -29,7 +29,9 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let cut = cut_of(row);
     var is_dense = false;
     if !RANGED && DENSE_FROM > 0u && job.width_kind != ARGMAX {
-        is_dense = tiles_in_reach(row, cut.low, lane) * DENSE_FROM > job.tile_end - job.tile_first;
+        let tiles = tiles_in_reach(row, cut.reached, lane);
+        is_dense = tiles * DENSE_FROM > job.tile_end - job.tile_first;
+        count_opened(select(0u, tiles * SUPERTILE, is_dense), lane);
     }
     if lane == 0u {
         atomicStore(&rows[row - job.row_base].peak, select(0u, DENSE, is_dense));
@@ -42,9 +44,10 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var count = 0u;
     var redone = 0u;
     for (var first_block = 0u; first_block < block_count(); first_block += BATCH) {
-        let blocks = list_blocks(row, first_block, cut.low, lane);
+        let blocks = list_blocks(row, first_block, cut.reached, lane);
         for (var batch = 0u; batch < blocks; batch += batch_blocks()) {
-            let keys = list_keys(row, batch, blocks, cut.low, lane);
+            let keys = list_keys(row, batch, blocks, cut.reached, lane);
+            count_opened(keys, lane);
             for (var i = lane; i < keys; i += ROW_LANES) {
                 let key = listed_key(i);
                 if key >= last || (RANGED && !may_see(row, key)) {

@@ -21,9 +21,10 @@ fn strips(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     var count = 0u;
     var redone = 0u;
     for (var first_block = 0u; first_block < block_count(); first_block += BATCH) {
-        let blocks = list_blocks(row, first_block, cut.low, lane);
+        let blocks = list_blocks(row, first_block, cut.reached, lane);
         for (var batch = 0u; batch < blocks; batch += batch_blocks()) {
-            let keys = list_keys(row, batch, blocks, cut.low, lane);
+            let keys = list_keys(row, batch, blocks, cut.reached, lane);
+            count_opened(keys, lane);
             for (var first = 0u; first < keys; first += VOTES * ROW_LANES) {
                 var members = 0u;
                 for (var i = 0u; i < VOTES; i++) {

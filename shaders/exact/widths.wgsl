@@ -44,6 +44,7 @@ fn widths(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         let share = (f32(D) + 4.0) * ROUNDING;
         rows[at].error = 1.01 * (share * (radius + off) * (radius + off) + 2.0 * off * radius + off * off);
     }
+    rows[at].reach = rows[at].error;
     rows[at].best = LEAST;
     rows[at].argmax = NOBODY;
     rows[at].count = 0u;

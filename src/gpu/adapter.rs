@@ -2,6 +2,7 @@
 
 use crate::choice;
 use crate::error::{Error, Result};
+use crate::gpu::device::UNITS;
 
 /// Which adapters a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +217,17 @@ impl Adapter {
     /// Threads of the smallest and the largest subgroup.
     pub fn subgroup_sizes(&self) -> [u32; 2] {
         [self.info.subgroup_min_size, self.info.subgroup_max_size]
+    }
+
+    /// Whether its subgroups of 32 threads multiply matrices of f16, 16 by 16, into f32.
+    pub(crate) fn has_units(&self) -> bool {
+        let is_one = |p: &wgpu::CooperativeMatrixProperties| {
+            let numbers = (wgpu::CooperativeScalarType::F16, wgpu::CooperativeScalarType::F32);
+            [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == numbers
+        };
+        self.info.subgroup_min_size == 32
+            && self.handle.features().contains(UNITS)
+            && self.handle.cooperative_matrix_properties().iter().any(is_one)
     }
 
     /// Products of matrices that a subgroup computes at once; none where wgpu tells of none.

@@ -75,12 +75,25 @@ pub struct Device {
     pub(crate) hostile: Option<f32>,
     /// Whether kernels may ask other threads of their subgroup.
     pub(crate) has_subgroups: bool,
+    /// Whether kernels may multiply matrices by units that are known to be right.
+    pub(crate) has_units: bool,
     /// The counts of a device that is measured.
     timings: Option<Arc<Mutex<Timings>>>,
     /// Whether each dispatch is between two timestamps.
     pub(crate) is_marked: bool,
     /// A text of the shaders, and what stands in its place: a faulty compiler, which tests alone have.
     fault: Option<(&'static str, &'static str)>,
+}
+
+/// What kernels need to multiply matrices of f16 by units.
+pub(crate) const UNITS: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
+
+#[allow(unsafe_code)]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: what wgpu does not promise of such features is that every fault in a shader is caught. One kernel
+    // and a probe use them, both this crate's own; each loads and stores whole matrices inside its buffers.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
 impl Device {
@@ -101,10 +114,14 @@ impl Device {
         // Browsers' texts must say that they use subgroups, in words that other compilers refuse.
         let subgroups = if cfg!(target_family = "wasm") { wgpu::Features::empty() } else { wgpu::Features::SUBGROUP };
         let features = features | adapter.handle.features() & subgroups;
+        // For units that multiply matrices.
+        let (features, experimental_features) =
+            if adapter.has_units() { (features | UNITS, experimental()) } else { (features, Default::default()) };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
             required_features: features,
             required_limits: limits.clone(),
+            experimental_features,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
@@ -134,6 +151,7 @@ impl Device {
             job_layout,
             hostile: None,
             has_subgroups: features.contains(wgpu::Features::SUBGROUP),
+            has_units: false,
             timings: None,
             is_marked: false,
             fault: None,
@@ -189,6 +207,11 @@ impl Device {
     #[must_use]
     pub fn marked(&self) -> Self {
         Self { is_marked: true, ..self.clone() }
+    }
+
+    /// Whether its units multiply matrices of f16 into f32, without rounding where sums are integers below 2^24.
+    pub fn multiplies_matrices(&self) -> bool {
+        self.has_units
     }
 
     /// Counts what the device did, if that is counted.

@@ -32,6 +32,8 @@ pub struct ModuleText {
     pub unchecked: bool,
     /// Whether it needs subgroups, which no browser is asked for.
     pub subgroups: bool,
+    /// Whether it needs units for matrices, of which only SPIR-V can tell a driver.
+    pub units: bool,
 }
 
 /// The modules that runs compile, for these d and both precisions.
@@ -44,6 +46,7 @@ pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
         trusted,
         unchecked: false,
         subgroups: false,
+        units: false,
     });
     let mut all: Vec<ModuleText> = alone.into();
     for precision in [Precision::F32, Precision::F64] {
@@ -57,7 +60,8 @@ pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
 /// Compiles the kernels of every rule for f32 and d; how many there are.
 pub(crate) async fn compile(device: &Device, d: usize) -> Result<usize> {
     let all = |kernels: &'static [Kernel]| kernels.iter().collect::<Vec<_>>();
-    let exact: Vec<_> = exact::KERNELS.iter().filter(|kernel| kernel.is_for(Precision::F32, d)).collect();
+    let is_for = |kernel: &&Kernel| kernel.is_for(Precision::F32, d) && (device.has_units || !kernel.has_units);
+    let exact: Vec<_> = exact::KERNELS.iter().filter(is_for).collect();
     table::compile::<exact::Job>(device, &exact, Precision::F32, d).await?;
     let real = if d <= real::NARROW { real::KERNELS } else { &[] };
     table::compile::<real::Job>(device, &all(real), Precision::F32, d).await?;
@@ -73,10 +77,11 @@ fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel
             for (subgroups, how) in [(false, ""), (true, "_together")] {
                 let variant = Variant { subgroups, ..Variant::of(precision) };
                 let Module { entry, source, trusted, unchecked, .. } = kernel.module::<J>(d, variant);
+                let (of, units) = (kernel.name, kernel.has_units);
                 if source != before {
                     before.clone_from(&source);
-                    let name = format!("{folder}_{entry}_{}{of_d}{how}", precision.name());
-                    all.push(ModuleText { name, entry, source, trusted, unchecked, subgroups });
+                    let name = format!("{folder}_{of}_{}{of_d}{how}", precision.name());
+                    all.push(ModuleText { name, entry, source, trusted, unchecked, subgroups, units });
                 }
             }
         }

@@ -57,11 +57,14 @@ macro_rules! part {
 }
 pub(crate) use part;
 
+/// What modules with units for matrices begin with.
+const UNITS: &str = "enable f16;\nenable wgpu_cooperative_matrix;\n";
+
 /// What begins the lines of a hostile filter.
 const HOSTILE: &str = "// HOSTILE: ";
 
 /// The parts that others need.
-const PARTS: [Part; 29] = [
+const PARTS: [Part; 31] = [
     part!("arithmetic/compensated"),
     part!("arithmetic/exponential"),
     part!("arithmetic/ordered"),
@@ -73,8 +76,10 @@ const PARTS: [Part; 29] = [
     part!("exact/decide"),
     part!("exact/dot"),
     part!("exact/hostile"),
+    part!("exact/opened"),
     part!("exact/place"),
     part!("exact/row"),
+    part!("exact/scores_wide"),
     part!("exact/strips"),
     part!("exact/tree/boxes"),
     part!("exact/tree/fit"),
@@ -200,6 +205,8 @@ type Limit = fn(Precision) -> usize;
 pub(crate) struct Kernel {
     /// The entry point.
     pub(crate) entry: &'static str,
+    /// The entry point, unless several kernels have it.
+    pub(crate) name: &'static str,
     part: Part,
     /// The part for every d above a limit.
     wide: Option<(Limit, Part)>,
@@ -211,6 +218,8 @@ pub(crate) struct Kernel {
     unchecked: bool,
     /// The limit of d above which there is no such kernel.
     most: Option<Limit>,
+    /// Whether it multiplies matrices by a unit, which few devices have.
+    pub(crate) has_units: bool,
 }
 
 impl Kernel {
@@ -219,6 +228,7 @@ impl Kernel {
         let (wide, most) = (None, None);
         Self {
             entry,
+            name: entry,
             part,
             wide,
             groups,
@@ -227,7 +237,13 @@ impl Kernel {
             pairs: Pairs { scoring: Scoring::Inner, ranged: false, biased: false },
             unchecked: false,
             most,
+            has_units: false,
         }
+    }
+
+    /// Has a name of its own.
+    pub(crate) const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// Takes another part where d is above a limit.
@@ -248,6 +264,11 @@ impl Kernel {
     /// The kernel for pairs.
     pub(crate) fn of(self, pairs: Pairs) -> Self {
         Self { pairs, ..self }
+    }
+
+    /// Multiplies matrices by a unit.
+    pub(crate) const fn by_units(self) -> Self {
+        Self { has_units: true, ..self }
     }
 
     /// Ends at a limit of d.
@@ -283,7 +304,8 @@ impl Kernel {
              const PRODUCTS: u32 = {products};\nconst RANGED: bool = {ranged};\nconst BIASED: bool = {biased};\n"
         );
         let prelude = J::prelude(variant.precision, d);
-        let mut source = [constants(), report::constants(), pairs, prelude, texts.concat()].concat();
+        let enabled = if self.has_units { UNITS } else { "" };
+        let mut source = [enabled, &constants(), &report::constants(), &pairs, &prelude, &texts.concat()].concat();
         if let Some(share) = variant.hostile {
             source = source.replace(HOSTILE, "") + &format!("const HOSTILE_SHARE: f32 = {share:?};\n");
         }
@@ -348,12 +370,15 @@ macro_rules! kernels {
 }
 pub(crate) use kernels;
 
-/// Parses and validates a module without any capability beyond the core of WebGPU, but for subgroups where
-/// it is made for them.
+/// Parses and validates a module without any capability beyond the core of WebGPU, but for subgroups and units
+/// for matrices where it is made for them.
 #[cfg(test)]
 pub(crate) fn validate(name: &str, source: &str, subgroups: bool) {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    if source.starts_with(UNITS) {
+        capabilities |= Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
+    }
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
     let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);

@@ -159,6 +159,7 @@ fn doctor_tells_a_script_what_an_adapter_is() {
         assert!((1..=whole(&subgroups["most"])).contains(&whole(&subgroups["least"])), "{subgroups}");
         let tells = &adapter["features"]["cooperative-matrix"];
         assert_eq!(adapter["cooperative_matrices"].is_array(), tells.as_bool().unwrap(), "{adapter}");
+        assert!(adapter["multiplies_matrices"].is_boolean() || adapter["problem"].is_string(), "{adapter}");
         if adapter["problem"].is_null() {
             assert!(adapter["open_seconds"].as_f64().unwrap() > 0.0 && adapter["probe"] == "right");
             assert!(adapter["compiled"]["seconds"].as_f64().unwrap() > 0.0, "{adapter}");

@@ -25,7 +25,7 @@ const DIMENSIONS: [usize; 4] = [3, 16, 17, 64];
 /// once.
 const COMPILE: &str = "--compile-every-module";
 /// What the driver says of a module, or this program of its instructions, and its column.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("VGPRs", "registers"),
     ("Spilled VGPRs", "spilled"),
     ("LDS size", "workgroup"),
@@ -33,11 +33,14 @@ const COLUMNS: [(&str, &str); 7] = [
     ("Code size", "code"),
     (LOOP, "loop"),
     (SHARE, "fma"),
+    (MATRICES, "matrix"),
 ];
 /// The instructions of a module's main loop, the innermost one with the most multiply-adds; and the share of
 /// those among them.
 const LOOP: &str = "Instructions of the main loop";
 const SHARE: &str = "Multiply-adds among them";
+/// The instructions of a module that multiply matrices.
+const MATRICES: &str = "Products of matrices";
 
 pub(crate) fn trials() -> Vec<Trial> {
     let manifest = manifest();
@@ -103,6 +106,10 @@ fn table(text: &str) -> String {
         if let Some((all, products)) = main_loop(&lines[name]) {
             costs.insert(LOOP, all.to_string());
             costs.insert(SHARE, format!("{} %", products * 100 / all));
+        }
+        let matrices = lines[name].iter().filter(|line| line.trim_start().starts_with("v_wmma")).count();
+        if matrices > 0 {
+            costs.insert(MATRICES, matrices.to_string());
         }
     }
     let line = |name: &str, values: [&str; COLUMNS.len()]| {
@@ -170,12 +177,30 @@ unsafe fn compile_all() -> Result<(), vk::Result> {
     let mut robust = vk::PhysicalDeviceRobustness2FeaturesEXT::default().robust_buffer_access2(true);
     let features = vk::PhysicalDeviceFeatures::default().robust_buffer_access(true);
     let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
-    let extensions = [ash::ext::robustness2::NAME.as_ptr()];
+    let mut extensions = vec![ash::ext::robustness2::NAME.as_ptr()];
+    // With units for matrices where the family has them.
+    let has = unsafe { instance.enumerate_device_extension_properties(physical) }?;
+    let units = ash::khr::cooperative_matrix::NAME;
+    let has_units = has.iter().any(|extension| extension.extension_name_as_c_str() == Ok(units));
+    let mut matrices = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(true);
+    let mut halves = vk::PhysicalDevice16BitStorageFeatures::default().storage_buffer16_bit_access(true);
+    let mut model = vk::PhysicalDeviceVulkanMemoryModelFeatures::default()
+        .vulkan_memory_model(true)
+        .vulkan_memory_model_device_scope(true);
+    let mut float16 = vk::PhysicalDeviceShaderFloat16Int8Features::default().shader_float16(true);
+    if has_units {
+        extensions.push(units.as_ptr());
+    }
     let device = vk::DeviceCreateInfo::default()
         .queue_create_infos(&queues)
         .enabled_extension_names(&extensions)
         .enabled_features(&features)
         .push_next(&mut robust);
+    let device = if has_units {
+        device.push_next(&mut matrices).push_next(&mut halves).push_next(&mut model).push_next(&mut float16)
+    } else {
+        device
+    };
     let device = unsafe { instance.create_device(physical, &device, None) }?;
 
     let binding = |binding: usize, kind| {
@@ -191,7 +216,8 @@ unsafe fn compile_all() -> Result<(), vk::Result> {
     let sets = [layout(&jobs)?, layout(&buffers)?];
     let layout = vk::PipelineLayoutCreateInfo::default().set_layouts(&sets);
     let layout = unsafe { device.create_pipeline_layout(&layout, None) }?;
-    for text in modules(&DIMENSIONS).into_iter().filter(|text| text.source.contains("@group(1)")) {
+    let is_for = |text: &ModuleText| text.source.contains("@group(1)") && (has_units || !text.units);
+    for text in modules(&DIMENSIONS).into_iter().filter(is_for) {
         eprintln!("module {}", text.name);
         let words = spirv(&text);
         let module = vk::ShaderModuleCreateInfo::default().code(&words);
@@ -209,8 +235,8 @@ unsafe fn compile_all() -> Result<(), vk::Result> {
 /// SPIR-V as wgpu makes it of a module.
 fn spirv(text: &ModuleText) -> Vec<u32> {
     let module = naga::front::wgsl::parse_str(&text.source).expect("a module");
-    let info =
-        Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).expect("a valid module");
+    let capabilities = Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
+    let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).expect("a valid module");
     let options = spv::Options {
         lang_version: (1, 5),
         bounds_check_policies: BoundsCheckPolicies {

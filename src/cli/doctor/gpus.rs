@@ -27,6 +27,8 @@ struct Probed {
     problem: Option<String>,
     /// Seconds that it took to open and to probe.
     open_seconds: f64,
+    /// Whether it has units for matrices that the probe found right; unknown where it cannot be opened.
+    units: Option<bool>,
     compiled: Option<Compiled>,
     plans: Option<Plans>,
 }
@@ -150,6 +152,7 @@ impl Probed {
         let start = Instant::now();
         let opened = Device::open(&adapter);
         let open_seconds = start.elapsed().as_secs_f64();
+        let units = opened.as_ref().ok().map(Device::multiplies_matrices);
         let compiled = |device: &Device| {
             let start = Instant::now();
             compile(device, COMPILED_D).map(|kernels| Compiled { kernels, seconds: start.elapsed().as_secs_f64() })
@@ -160,7 +163,7 @@ impl Probed {
             Ok(compiled) => (compiled, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        Self { adapter, problem, open_seconds, compiled, plans }
+        Self { adapter, problem, open_seconds, units, compiled, plans }
     }
 
     fn as_json(&self) -> Value {
@@ -185,6 +188,7 @@ impl Probed {
             "max_binding_bytes": self.adapter.limits().max_storage_buffer_binding_size,
             "max_buffer_bytes": self.adapter.limits().max_buffer_size,
             "open_seconds": self.open_seconds,
+            "multiplies_matrices": self.units,
             "compiled": self.compiled.as_ref().map(|Compiled { kernels, seconds }| {
                 json!({ "precision": "f32", "d": COMPILED_D, "kernels": kernels, "seconds": seconds })
             }),

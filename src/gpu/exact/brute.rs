@@ -7,11 +7,11 @@ use crate::exact::{Grid, Step, TokenMatrix};
 use crate::gpu::device::Device;
 use crate::gpu::exact::job::Job;
 use crate::gpu::exact::kernels::{self, SUPERTILE, score_rows};
-use crate::gpu::exact::layout::{Layout, element_bytes, filter_bytes};
+use crate::gpu::exact::layout::{Layout, Uses, element_bytes, filter_bytes, limb_bytes};
 use crate::gpu::exact::matrix::StepMatrix;
 use crate::gpu::memory::{Line, largest_binding};
 use crate::gpu::pairs::Pairs;
-use crate::gpu::report::{REPORT_WORDS, REPORTS, report};
+use crate::gpu::report::{REPORT_KEYS, REPORT_WORDS, REPORTS, counter, report};
 use crate::gpu::resident::{Bound, Resident, leading_run, within};
 use crate::gpu::seen::{keys_a_row, slice_rows};
 use crate::gpu::share::{Computed, Share};
@@ -35,34 +35,60 @@ pub(crate) struct BruteForce {
     matrix: StepMatrix,
     /// The pairs of the step at hand.
     pairs: Pairs,
+    /// The kernel for scores of limbs, where the device holds them.
+    of_limbs: Option<Kernel>,
+    /// Whether the next steps rule supertiles out by them.
+    filters: bool,
+    /// Keys that rows read in the supertiles that limbs left, in the last step.
+    opened: u64,
 }
 
 impl BruteForce {
-    /// Moves tokens to the device; `matrix` is whether A will be anything but the identity, `pairs` what
-    /// steps will compare.
+    /// Moves tokens to the device; `pairs` are what steps will compare. With limbs, steps rule supertiles out by
+    /// their scores: see [`BruteForce::filter`].
     ///
     /// # Errors
     /// [`crate::error::Error::Memory`] before anything is allocated; device failures.
-    pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, pairs: Pairs) -> Result<Self> {
+    pub(crate) async fn new(device: &Device, tokens: &Tokens, grid: Grid, uses: Uses, pairs: Pairs) -> Result<Self> {
         let (n, d) = (tokens.n(), tokens.d());
-        let layout = Self::layout(device, (n, d), grid.precision, matrix)?;
+        let layout = Self::layout(device, (n, d), grid.precision, uses)?;
         let mut resident = Resident::new(device, grid.precision, &layout.memory).await?;
         resident.hold(Line::new(("extent", 0), "extent", d as u64 * 4)).await?;
-        let kernels = kernels::of_brute_force(matrix, pairs, grid.precision, d);
+        let by_units = device.has_units && device.hostile.is_none();
+        let of_limbs = if by_units { kernels::SCORES_BY_UNITS } else { kernels::SCORES_OF_LIMBS };
+        let of_limbs = Some(of_limbs).filter(|_| uses.limbs);
+        let kernels = kernels::of_brute_force(uses.matrix, pairs, of_limbs, grid.precision, d);
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
         resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
-        Ok(Self { resident, grid, layout, current: 0, matrix: StepMatrix::default(), pairs })
+        let matrix = StepMatrix::default();
+        Ok(Self { resident, grid, layout, current: 0, matrix, pairs, of_limbs, filters: uses.limbs, opened: 0 })
     }
 
-    fn layout(device: &Device, shape: (usize, usize), precision: Precision, matrix: bool) -> Result<Layout> {
-        Layout::new(shape, precision, matrix, device.limits(), device.adapter().card_memory())
+    fn layout(device: &Device, shape: (usize, usize), precision: Precision, uses: Uses) -> Result<Layout> {
+        Layout::new(shape, precision, uses, device.limits(), device.adapter().card_memory())
     }
 
     /// Looks at an interrupt from now on.
     pub(crate) fn heed(&mut self, interrupt: &Interrupt) {
         self.resident.queue.interrupt = interrupt.clone();
+    }
+
+    /// Whether the next steps rule supertiles out by scores of limbs, where there are any, or by those of floats,
+    /// which cost more and leave less.
+    pub(crate) fn filter(&mut self, filters: bool) {
+        self.filters = filters && self.of_limbs.is_some();
+    }
+
+    /// Whether they do.
+    pub(crate) fn filters(&self) -> bool {
+        self.filters
+    }
+
+    /// Keys that rows read in the supertiles that limbs left, in the last step.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Applies the steps in order, up to an interrupt.
@@ -85,6 +111,7 @@ impl BruteForce {
             }
             let read = self.resident.reports(whole).await?;
             let words = read.chunks_exact(REPORT_WORDS as usize);
+            self.opened = words.clone().last().map_or(0, |words| counter(words, REPORT_KEYS));
             reports.extend(group.iter().zip(words).map(|(step, words)| report(step.t, words)));
             if whole < group.len() {
                 break;
@@ -112,12 +139,16 @@ impl BruteForce {
     pub(crate) async fn strips(&self) -> Result<Strips> {
         let [.., record] = element_bytes(self.grid.precision);
         let line = record as usize / 4;
-        // best, width, error, argmax, count, peak: the last three words before the record's end.
+        // best and width, then argmax and count.
+        let at = match self.grid.precision {
+            Precision::F32 => 4,
+            Precision::F64 => 8,
+        };
         let rows = self.resident.read(("rows", 0), self.layout.n as usize * line).await?;
         // A row without keys is its own argmax.
-        let argmax = |(i, row): (u32, &[u32])| if row[line - 2] == 0 { i } else { row[line - 3] };
+        let argmax = |(i, row): (u32, &[u32])| if row[at + 1] == 0 { i } else { row[at] };
         let argmax = (0..).zip(rows.chunks_exact(line)).map(argmax).collect();
-        Ok(Strips { argmax, count: rows.chunks_exact(line).map(|row| row[line - 2]).collect() })
+        Ok(Strips { argmax, count: rows.chunks_exact(line).map(|row| row[at + 1]).collect() })
     }
 
     /// C_i of the given rows in the current state, by the decisions a step would take.
@@ -129,7 +160,7 @@ impl BruteForce {
         let bound = largest_binding(self.resident.device.limits()) as usize / (4 * line);
         let batch = (self.layout.memory.slice_rows as usize / 2).min(rows.len()).min(bound).max(1);
         self.resident.hold(Line::new(("bits", 0), "masks", (batch * line * 4) as u64)).await?;
-        let base = self.prepare(step, 0).await?;
+        let base = self.prepare(step, 0, false).await?;
         let mut masks = Vec::with_capacity(rows.len());
         for part in rows.chunks(batch) {
             let mut at = 0;
@@ -171,13 +202,15 @@ impl BruteForce {
     /// Device failures.
     pub(crate) async fn accept(&mut self, all: &Computed) -> Result<()> {
         self.current = 1 - self.current;
+        self.opened = counter(&all.report, REPORT_KEYS);
         self.resident.write(("tokens", self.current), &all.rows).await
     }
 
     /// Computes some rows of the next state.
     async fn advance(&mut self, step: &Step, report: u32, rows: Range<u32>) -> Result<()> {
         self.resident.queue.interrupt.check()?;
-        let base = self.prepare(step, report).await?;
+        let base = self.prepare(step, report, self.filters).await?;
+        let scores = self.of_limbs.filter(|_| base.limbs == 1).unwrap_or(kernels::SCORES);
         let has_dense = self.layout.has_dense && !self.pairs.ranged;
         let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..=usize::from(has_dense)];
         let cost = self.row_cost(step.mask);
@@ -189,7 +222,7 @@ impl BruteForce {
             let sums_first = if self.layout.moves_at_once { 0 } else { range.start };
             let (row_first, row_end, slice_first) = (range.start, range.end, range.start);
             let job = Job { row_first, row_end, slice_first, sums_first, ..base };
-            for kernels in [&[&kernels::SCORES][..], &[&kernels::PEAKS], strips] {
+            for kernels in [&[&scores][..], &[&kernels::PEAKS], strips] {
                 self.over_keys(kernels, &job, self.seen(&job, step.mask)).await?;
             }
             if !self.layout.moves_at_once {
@@ -210,7 +243,7 @@ impl BruteForce {
 
     /// Makes queries, filters and widths of all rows; returns the parameters that the step's
     /// dispatches share.
-    async fn prepare(&mut self, step: &Step, report: u32) -> Result<Job> {
+    async fn prepare(&mut self, step: &Step, report: u32, limbs: bool) -> Result<Job> {
         self.pairs = Pairs::of(step.scoring, step.mask, 0.0);
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
@@ -219,9 +252,11 @@ impl BruteForce {
             TokenMatrix::Dense(_) => (&kernels::DENSE, if wide { 60.0 } else { 12.0 } * d * d),
         };
         let (n, columns, precision) = (self.layout.memory.n, self.layout.memory.d, self.grid.precision);
-        let memory = |device: &Device| Ok(Self::layout(device, (n, columns), precision, true)?.memory);
+        let uses = Uses { matrix: true, ..self.layout.uses };
+        let memory = |device: &Device| Ok(Self::layout(device, (n, columns), precision, uses)?.memory);
         self.matrix.load(&step.matrix, &mut self.resident, memory).await?;
-        let base = Job { n: self.layout.n, tiles: self.layout.tiles, report, filtered: 1, ..Job::of(step) };
+        let (tiles, limbs) = (self.layout.tiles, u32::from(limbs && self.pairs == Pairs::default()));
+        let base = Job { n: self.layout.n, tiles, report, filtered: 1, limbs, ..Job::of(step) };
         let mut row = 0;
         while row < self.layout.n {
             let range = self.next_rows(row, cost + d, u32::MAX, self.layout.n);
@@ -229,6 +264,9 @@ impl BruteForce {
             let job = Job { row_first: range.start, row_end: range.end, ..base };
             self.push(kernel, job, 0).await?;
             self.push(&kernels::WIDTHS, job, 0).await?;
+            if limbs == 1 {
+                self.push(&kernels::LIMBS, job, 0).await?;
+            }
             self.resident.queue.charge(f64::from(range.end - range.start) * (cost + d)).await?;
         }
         Ok(base)
@@ -286,6 +324,7 @@ impl BruteForce {
         let maxima = self.layout.maxima_bytes();
         let [coordinate, _, record] = element_bytes(self.grid.precision);
         let (state, filter) = (u64::from(d) * coordinate, filter_bytes(d.into()));
+        let limbs = limb_bytes(d.into());
         let (current, next) = (("tokens", self.current), ("tokens", 1 - self.current));
         let own = self.matrix.is_identity;
         let rows = |name, line| Bound::window(name, row_window, window, line);
@@ -300,6 +339,8 @@ impl BruteForce {
                 "query_filter" => rows((if own { "state_filter" } else { slot }, 0), filter),
                 "state_filter" => rows((slot, 0), filter),
                 "key_filter" => keys(("state_filter", 0), filter),
+                "state_limbs" | "query_limbs" => rows((slot, 0), limbs),
+                "key_limbs" => keys(("state_limbs", 0), limbs),
                 "rows" => rows((slot, 0), record),
                 "maxima" => Bound::window((slot, 0), key_window, slice, maxima),
                 _ => Bound::whole((slot, 0)),
@@ -347,11 +388,14 @@ mod tests {
         let model = Model::averaging(rule, scores, Mask::FULL, gain);
         let step = crate::exact::Steps::new(&model, grid, d).at(0).unwrap();
         let adapter = Adapter::choose(Wanted::Any).unwrap();
-        for binding in [adapter.limits().max_storage_buffer_binding_size, 48 << 10] {
+        let whole = adapter.limits().max_storage_buffer_binding_size;
+        for (binding, limbs) in [(whole, false), (whole, true), (48 << 10, false), (48 << 10, true)] {
             let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..adapter.limits() };
             let device = Device::open_within(&adapter, limits).unwrap();
             let counts = block_on(async {
-                let mut state = BruteForce::new(&device, &tokens, grid, false, Pairs::default()).await?;
+                let mut state =
+                    BruteForce::new(&device, &tokens, grid, Uses { limbs, ..Uses::default() }, Pairs::default())
+                        .await?;
                 let compiled = device.pipelines();
                 state.step(std::slice::from_ref(&step)).await?;
                 assert_eq!(device.pipelines(), compiled, "a step waited for a compiler");

@@ -11,7 +11,7 @@ use crate::exact::{Grid, Step};
 use crate::gpu::adapter::Adapter;
 use crate::gpu::device::Device;
 use crate::gpu::exact::brute::BruteForce;
-use crate::gpu::exact::layout::Layout;
+use crate::gpu::exact::layout::{Layout, Uses};
 use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
 use crate::gpu::memory::Memory;
 use crate::gpu::pairs::Pairs;
@@ -31,7 +31,12 @@ const DIMENSIONS: usize = 16;
 /// which a workgroup shares: an estimate.
 const TEST: f64 = 16.0;
 
-/// Steps of brute force before a tree is tried again, at first and at most; and steps of a tree
+/// The cost of a pair by a unit for matrices, and of one that a row reads in a supertile left over, in pairs of
+/// brute force, too: estimates.
+const BY_UNIT: f64 = 0.25;
+const OPENED: f64 = 8.0;
+
+/// Steps of brute force before a tree or limbs are tried again, at first and at most; and steps of theirs
 /// between two looks.
 const REST: [usize; 2] = [16, 256];
 const LOOK: usize = 32;
@@ -68,7 +73,7 @@ pub struct ExactGpu {
     effort: Option<Effort>,
     /// The strips of the last step, kept where the method no longer has them.
     strips: Option<Strips>,
-    /// Under `auto`, where a tree is worth trying.
+    /// Under `auto`, where a tree or limbs are worth trying.
     trial: Option<Trial>,
 }
 
@@ -82,13 +87,13 @@ enum Method {
     Lost,
 }
 
-/// The alternation of tree and brute force under `auto`.
+/// The alternation of another plan and brute force under `auto`.
 struct Trial {
-    /// Steps that brute force is still to take; it is the tree's turn if there are none.
+    /// Steps that brute force is still to take; it is the other plan's turn if there are none.
     rest: usize,
-    /// The rest after the tree's next failure.
+    /// The rest after the other plan's next failure.
     interval: usize,
-    /// Steps that the tree has taken in its turn.
+    /// Steps that the other plan has taken in its turn.
     taken: usize,
 }
 
@@ -135,6 +140,7 @@ impl ExactGpu {
     pub async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
+        let limbs = filters(options, shape.1, device.has_units);
         let (mut method, mut trial) = (Method::Lost, None);
         if searches(options.plan, shape) && options.pairs() == Pairs::default() {
             match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
@@ -145,8 +151,10 @@ impl ExactGpu {
             }
         }
         if matches!(method, Method::Lost) {
-            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, matrix, options.pairs()).await?));
-        } else if options.plan == choice::Plan::Auto {
+            let uses = Uses { matrix, limbs };
+            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, uses, options.pairs()).await?));
+        }
+        if options.plan == choice::Plan::Auto && (limbs || matches!(method, Method::Tree(_))) {
             trial = Some(Trial::new());
         }
         let device = device.clone();
@@ -172,9 +180,9 @@ impl ExactGpu {
     /// It has not.
     pub fn require(plan: choice::Plan, d: usize) -> Result<()> {
         match plan {
-            choice::Plan::Filter | choice::Plan::Norm | choice::Plan::Direction => {
+            choice::Plan::Norm | choice::Plan::Direction => {
                 let plan = plan.name();
-                Err(Error::input(format!("the gpu engine has no plan {plan:?}; take auto, brute or tree")))
+                Err(Error::input(format!("the gpu engine has no plan {plan:?}; take auto, brute, filter or tree")))
             }
             choice::Plan::Tree | choice::Plan::Opened if d > WIDEST => Err(Error::input(format!(
                 "the gpu engine searches by a tree up to d = {WIDEST}, and d is {d}; take auto, brute or --engine cpu"
@@ -200,8 +208,10 @@ impl ExactGpu {
             available.map_or(Ok(()), |available| memory.check_total(available))?;
             Ok(memory)
         };
+        // Whether the units are right is known once a device is open.
+        let uses = Uses { matrix, limbs: filters(Options { plan, ..Options::default() }, d, adapter.has_units()) };
         let brute = || {
-            Layout::new((n, d), precision, matrix, &limits, adapter.card_memory()).and_then(|plan| within(plan.memory))
+            Layout::new((n, d), precision, uses, &limits, adapter.card_memory()).and_then(|plan| within(plan.memory))
         };
         if !searches(plan, (n, d)) {
             return brute();
@@ -268,14 +278,22 @@ impl ExactGpu {
     fn count(&mut self, steps: usize) {
         let pairs = (self.shape.0 as f64).powi(2);
         if let Some(trial) = &mut self.trial {
-            let tests = if let Method::Tree(tree) = &self.method { tree.effort().1.total() } else { 0.0 };
-            trial.count(steps, TEST * tests, pairs);
+            let cost = match &self.method {
+                Method::Tree(tree) => TEST * tree.effort().1.total(),
+                Method::Brute(state) if state.filters() => BY_UNIT * pairs + OPENED * state.opened() as f64,
+                _ => 0.0,
+            };
+            trial.count(steps, cost, pairs);
         }
     }
 
     /// The plan of the next step.
     pub(crate) fn plan(&self) -> choice::Plan {
-        if matches!(self.method, Method::Tree(_)) { choice::Plan::Tree } else { choice::Plan::Brute }
+        match &self.method {
+            Method::Tree(_) => choice::Plan::Tree,
+            Method::Brute(state) if state.filters() => choice::Plan::Filter,
+            _ => choice::Plan::Brute,
+        }
     }
 
     /// Computes a share of the next step, whose other shares are computed by engines that were opened
@@ -365,6 +383,10 @@ impl ExactGpu {
         let traffic = Traffic::default();
         let (n, _) = self.shape;
         match &self.method {
+            Method::Brute(state) if state.filters() => {
+                let keys_a_row = state.opened() as f64 / n as f64;
+                Effort { plan: choice::Plan::Filter, keys_a_row, boxes_a_row: 0.0, rows: n, traffic }
+            }
             Method::Brute(_) | Method::Lost => {
                 Effort { plan: choice::Plan::Brute, keys_a_row: n as f64, boxes_a_row: 0.0, rows: n, traffic }
             }
@@ -388,7 +410,11 @@ impl ExactGpu {
     /// Tokens that change hands go through the host: it happens once in many steps.
     async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
-        let (tree, some) = (trial.rest == 0, trial.steps().min(left));
+        let (others, some) = (trial.rest == 0, trial.steps().min(left));
+        let tree = others && searches(self.options.plan, self.shape);
+        if let Method::Brute(state) = &mut self.method {
+            state.filter(others);
+        }
         if tree != matches!(self.method, Method::Tree(_)) {
             self.keep_strips().await?;
             let tokens = self.tokens().await?;
@@ -398,8 +424,9 @@ impl ExactGpu {
                 let upkeep = self.options.upkeep;
                 Method::Tree(Box::new(TreeSearch::new(&self.device, &tokens, self.grid, self.matrix, upkeep).await?))
             } else {
+                let uses = Uses { matrix: self.matrix, limbs: false };
                 Method::Brute(Box::new(
-                    BruteForce::new(&self.device, &tokens, self.grid, self.matrix, self.options.pairs()).await?,
+                    BruteForce::new(&self.device, &tokens, self.grid, uses, self.options.pairs()).await?,
                 ))
             };
             self.heed(&self.interrupt.clone());
@@ -418,6 +445,16 @@ fn is_by_pairs(step: &Step) -> bool {
 
 fn no_tree() -> Error {
     Error::input("a step of pairs on tokens that were opened for a search; give the options its scoring and its mask")
+}
+
+/// Whether limbs may rule supertiles out: asked for, or where a unit makes them and no tree goes first.
+fn filters(options: Options, d: usize, has_units: bool) -> bool {
+    let wanted = match options.plan {
+        choice::Plan::Filter => true,
+        choice::Plan::Auto => has_units && d > DIMENSIONS,
+        _ => false,
+    };
+    wanted && options.pairs() == Pairs::default()
 }
 
 /// Whether a tree may take steps.

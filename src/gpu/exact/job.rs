@@ -68,7 +68,8 @@ job! {
     begins: u32,
     /// The number of fixed keys, which come last; 0 where every token is a key.
     fixed_keys: u32,
-    unused: u32,
+    /// Whether the maxima are of limbs.
+    limbs: u32,
 }
 
 impl Job {

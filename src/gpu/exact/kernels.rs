@@ -35,6 +35,9 @@ pub(crate) const LEVELS: u32 = 4;
 /// fewer instructions there, in groups of rows of which others may be narrow.
 const DENSE_FROM: u32 = 4;
 
+/// Rows, keys and coordinates of a product of matrices.
+const SIDE: u64 = 16;
+
 /// Largest d of the kernels that hold a token in registers.
 const NARROW: usize = 16;
 
@@ -49,9 +52,20 @@ kernels! {
     WIDTHS = Kernel::new("widths", part!("exact/widths"), Span::threads_of_rows);
     /// The largest score of each row in each supertile.
     SCORES = Kernel::new("scores", part!("exact/scores_narrow"), scores)
-        .above(narrow, part!("exact/scores_wide"))
+        .above(narrow, part!("exact/scores_of_floats"))
         .trusted()
         .unchecked();
+    /// Limbs of tokens and queries, and the bound on a score of them.
+    LIMBS = Kernel::new("limbs", part!("exact/limbs"), Span::threads_of_rows);
+    /// The largest score of limbs of each row in each supertile.
+    SCORES_OF_LIMBS = Kernel::new("scores", part!("exact/scores_of_limbs"), scores_of_limbs)
+        .named("scores_of_limbs")
+        .trusted()
+        .unchecked();
+    /// The same by units for matrices.
+    SCORES_BY_UNITS =
+        Kernel::new("scores", part!("exact/scores_by_units"), scores_by_units)
+        .named("scores_by_units").trusted().unchecked().by_units();
     /// m_i and argmax.
     PEAKS = Kernel::new("peaks", part!("exact/peaks"), |span| span.rows);
     /// |C_i| and sums.
@@ -102,11 +116,19 @@ kernels! {
     MERGE_OWNERS = Kernel::new("merge_owners", part!("exact/tree/merge_owners"), Span::threads_of_rows).of_every_d();
 }
 
-/// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity.
-pub(crate) fn of_brute_force(matrix: bool, pairs: Pairs, precision: Precision, d: usize) -> Vec<Kernel> {
+/// The kernels that a step of brute force takes; `matrix` is whether A is anything but the identity, `limbs` the
+/// kernel for scores of limbs, if there is to be one.
+pub(crate) fn of_brute_force(
+    matrix: bool,
+    pairs: Pairs,
+    limbs: Option<Kernel>,
+    precision: Precision,
+    d: usize,
+) -> Vec<Kernel> {
     let queries: &[_] = if matrix { &[MULTIPLE, DENSE] } else { &[IDENTITY] };
     let dense: &[_] = if STRIPS_DENSE.is_for(precision, d) && !pairs.ranged { &[STRIPS_DENSE] } else { &[] };
-    let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES], dense].concat();
+    let limbs: &[_] = &limbs.map_or(vec![], |scores| vec![LIMBS, scores]);
+    let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES], dense, limbs].concat();
     all.into_iter().map(|kernel| kernel.of(pairs)).collect()
 }
 
@@ -124,8 +146,15 @@ impl Parameters for Job {
         let rows = score_rows(d as u64);
         let dense_from = if STRIPS_DENSE.is_for(precision, d) { DENSE_FROM } else { 0 };
         let fours = rows / (4 * LANES);
-        let own =
-            [("D", d as u32), ("QUADS", quads(d as u64)), ("ROWS", rows), ("FOURS", fours), ("DENSE_FROM", dense_from)];
+        let own = [
+            ("D", d as u32),
+            ("QUADS", quads(d as u64)),
+            ("ROWS", rows),
+            ("FOURS", fours),
+            ("DENSE_FROM", dense_from),
+            ("LIMBS", limbs(d as u64)),
+            ("MOST_LIMB", most_limb(d as u64)),
+        ];
         let own = own.map(|(name, value)| format!("const {name}: u32 = {value};\n")).concat();
         [own, constants(), job::constants(), Job::wgsl()].concat()
     }
@@ -134,6 +163,16 @@ impl Parameters for Job {
 /// Vectors of four floats that hold the coordinates of a token, for filters.
 pub(crate) fn quads(d: u64) -> u32 {
     d.div_ceil(4) as u32
+}
+
+/// Limbs of a token: whole sides of the matrices that a unit multiplies.
+pub(crate) fn limbs(d: u64) -> u32 {
+    d.next_multiple_of(SIDE) as u32
+}
+
+/// The largest limb, so that f16 holds every one and f32 every sum of products.
+fn most_limb(d: u64) -> u32 {
+    ((1 << 24) / d.max(1)).isqrt().min(1 << 11) as u32
 }
 
 /// Largest d of the strips of wide rows, whose keys f32 must hold exactly.
@@ -160,6 +199,15 @@ pub(crate) fn score_rows(d: u64) -> u32 {
 /// A workgroup for some rows and each block of keys.
 fn scores(span: Span) -> u64 {
     span.rows.div_ceil(score_rows(span.d).into()) * span.keys
+}
+
+fn scores_of_limbs(span: Span) -> u64 {
+    span.threads_of_rows() * span.keys
+}
+
+/// A workgroup for 32 rows, the first of which may begin up to 15 rows before, and each block of keys.
+fn scores_by_units(span: Span) -> u64 {
+    (span.rows + SIDE - 1).div_ceil(2 * SIDE) * span.keys
 }
 
 fn runs(span: Span) -> u64 {

@@ -1,7 +1,7 @@
 //! Every byte and every slice of an engine, computed and checked before anything is allocated.
 
 use crate::error::Result;
-use crate::gpu::exact::kernels::{STRIPS_DENSE, quads, score_rows};
+use crate::gpu::exact::kernels::{STRIPS_DENSE, limbs, quads, score_rows};
 use crate::gpu::memory::{Line, Memory, exceeds, index_of, largest_binding, scratch_bytes};
 use crate::gpu::table::LANES;
 use crate::tokens::Precision;
@@ -23,19 +23,35 @@ pub(crate) struct Layout {
     pub(crate) moves_at_once: bool,
     /// Whether wide strips have a kernel of their own.
     pub(crate) has_dense: bool,
+    /// What the steps take.
+    pub(crate) uses: Uses,
+}
+
+/// What steps take beside the tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// Whether A is anything but the identity.
+    pub(crate) matrix: bool,
+    /// Whether supertiles are ruled out by scores of limbs.
+    pub(crate) limbs: bool,
 }
 
 /// Bytes of a coordinate, a sum and a row's record on the device.
 pub(crate) const fn element_bytes(precision: Precision) -> [u64; 3] {
     match precision {
-        Precision::F32 => [4, 8, 32],
-        Precision::F64 => [8, 16, 48],
+        Precision::F32 => [4, 8, 40],
+        Precision::F64 => [8, 16, 64],
     }
 }
 
 /// Bytes of a token's floats for filters.
 pub(crate) fn filter_bytes(d: u64) -> u64 {
     u64::from(quads(d)) * 16
+}
+
+/// Bytes of a token's limbs.
+pub(crate) fn limb_bytes(d: u64) -> u64 {
+    u64::from(limbs(d)) * 2
 }
 
 /// Workgroups of the scores that a step should have at least, so that all of a card works.
@@ -56,8 +72,7 @@ fn maxima_bytes(keys: u64, tiles: u64) -> u64 {
 }
 
 impl Layout {
-    /// The layout for n tokens in R^d; `matrix` says whether A is anything but the identity, `card` is
-    /// the memory of a card, if it is known.
+    /// The layout for n tokens in R^d; `card` is the memory of a card, if it is known.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::error::Error::Memory), if a buffer exceeds what the adapter can
@@ -65,7 +80,7 @@ impl Layout {
     pub(crate) fn new(
         (n, d): (usize, usize),
         precision: Precision,
-        matrix: bool,
+        uses: Uses,
         limits: &wgpu::Limits,
         card: Option<u64>,
     ) -> Result<Self> {
@@ -84,7 +99,7 @@ impl Layout {
         // A window holds whole supertiles, so that its offset is a multiple of 256 bytes, and so few
         // that the maxima of a workgroup's rows, or of the fewest where that is too much, can be bound.
         let filter = filter_bytes(dim);
-        let widest = (dim * coordinate).max(filter).max(record);
+        let widest = (dim * coordinate).max(filter).max(record).max(if uses.limbs { limb_bytes(dim) } else { 0 });
         if lanes * widest > binding {
             return Err(exceeds("one window of tokens on this adapter", lanes * widest, binding, mend));
         }
@@ -100,7 +115,13 @@ impl Layout {
             in_windows(("state_filter", 0), "tokens as f32", filter),
             in_windows(("rows", 0), "rows", record),
         ];
-        if matrix {
+        if uses.limbs {
+            // Units read whole sides of rows and keys.
+            let [bytes, padded] = [limb_bytes(dim), rows.next_multiple_of(lanes)];
+            let of = |name, what| Line::new((name, 0), what, padded * bytes).in_windows(window * bytes);
+            lines.extend([of("state_limbs", "limbs of tokens"), of("query_limbs", "limbs of queries")]);
+        }
+        if uses.matrix {
             lines.push(in_windows(("query", 0), "queries", dim * coordinate));
             lines.push(in_windows(("query_filter", 0), "queries as f32", filter));
             lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
@@ -127,7 +148,7 @@ impl Layout {
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits)?;
         let has_dense = STRIPS_DENSE.is_for(precision, d);
-        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once, has_dense })
+        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once, has_dense, uses })
     }
 
     /// Bytes of a row's maxima in a window.
@@ -136,7 +157,7 @@ impl Layout {
     }
 
     /// Dispatches of a step, where no part of it is too long for a submission: two that prepare each
-    /// window of rows; scores, peaks and strips of each slice over each window of keys, strips twice where
+    /// window of rows, three with limbs; scores, peaks and strips of each slice over each window of keys, strips twice where
     /// wide ones have their own kernel; moves.
     #[cfg(test)]
     pub(crate) fn dispatches(&self) -> u32 {
@@ -146,7 +167,7 @@ impl Layout {
         let slices = (windows - 1) * slices_of(self.window) + slices_of(last);
         let moves = if self.moves_at_once { windows } else { slices };
         let kernels = 3 + u32::from(self.has_dense);
-        2 * windows + kernels * slices * windows + moves
+        (2 + u32::from(self.uses.limbs)) * windows + kernels * slices * windows + moves
     }
 }
 
@@ -168,7 +189,7 @@ mod tests {
         ) {
             let precision = if wide { Precision::F64 } else { Precision::F32 };
             let limits = limits(1 << log, 1 << 40);
-            let layout = Layout::new((n, d), precision, true, &limits, card.then_some(80 << 30)).unwrap();
+            let layout = Layout::new((n, d), precision, Uses { matrix: true, limbs: true }, &limits, card.then_some(80 << 30)).unwrap();
             let [coordinate, sum, record] = element_bytes(precision);
             let row = u64::from(layout.window).min(n as u64);
             prop_assert!(row * record.max(d as u64 * coordinate) <= 1 << log);
@@ -188,7 +209,7 @@ mod tests {
         for (n, memory) in [(100_000_000, 16 << 30), (1_000_000_000, 140 << 30)] {
             // The least that cards of these sizes bind and allocate.
             let limits = limits((1 << 31) - 1, (1 << 31) - 1);
-            let layout = Layout::new((n, 3), Precision::F32, false, &limits, Some(memory)).unwrap();
+            let layout = Layout::new((n, 3), Precision::F32, Uses::default(), &limits, Some(memory)).unwrap();
             assert!(layout.memory.check_total(memory).is_ok(), "{}", layout.memory);
         }
     }
@@ -196,11 +217,12 @@ mod tests {
     /// Too much memory must be refused with both numbers before anything is allocated.
     #[test]
     fn too_large_is_refused_with_both_numbers() {
-        let error = Layout::new((10, 1 << 20), Precision::F32, false, &limits(1 << 27, 1 << 31), None).unwrap_err();
+        let error =
+            Layout::new((10, 1 << 20), Precision::F32, Uses::default(), &limits(1 << 27, 1 << 31), None).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Memory { .. }));
         assert!(text.contains("268435456") && text.contains("134217728"), "{text}");
-        let layout = Layout::new((1000, 3), Precision::F32, false, &limits(1 << 27, 1 << 31), None).unwrap();
+        let layout = Layout::new((1000, 3), Precision::F32, Uses::default(), &limits(1 << 27, 1 << 31), None).unwrap();
         assert!(layout.memory.check_total(layout.memory.total()).is_ok());
         assert!(layout.memory.check_total(layout.memory.total() - 1).is_err());
     }
@@ -211,8 +233,9 @@ mod tests {
     fn large_clouds_take_few_dispatches() {
         // What a card of 24 GiB or more binds and allocates, and the bindings that every WebGPU adapter has.
         let (card, least) = (limits((1 << 31) - 1, (1 << 32) - 1), limits(1 << 27, 1 << 31));
-        let count =
-            |n, d, limits, memory| Layout::new((n, d), Precision::F32, false, limits, memory).unwrap().dispatches();
+        let count = |n, d, limits, memory| {
+            Layout::new((n, d), Precision::F32, Uses::default(), limits, memory).unwrap().dispatches()
+        };
         for (n, d, most) in [(10_000, 3, 7), (100_000, 256, 10), (1_000_000, 3, 130), (1_000_000, 256, 1000)] {
             let dispatches = count(n, d, &card, Some(24 << 30));
             assert!(dispatches <= most, "{dispatches} at n = {n}, d = {d}");

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::exact::Steps;
 use crate::gpu::adapter::Adapter;
 use crate::gpu::exact::brute::BruteForce;
+use crate::gpu::exact::layout::Uses;
 use crate::gpu::exact::tree::*;
 use crate::gpu::pairs::Pairs;
 use crate::gpu::share::{Computed, Share};
@@ -236,7 +237,14 @@ fn parts_of_the_keys_find_what_brute_force_finds() {
             let mut steps = Steps::new(&model, grid, d);
             let steps: Vec<Step> = (0..8).map(|t| steps.at(t).expect("a step")).collect();
             block_on(async {
-                let mut brute = BruteForce::new(&device, &tokens, grid, *dense, Pairs::default()).await?;
+                let mut brute = BruteForce::new(
+                    &device,
+                    &tokens,
+                    grid,
+                    Uses { matrix: *dense, ..Uses::default() },
+                    Pairs::default(),
+                )
+                .await?;
                 let mut search = TreeSearch::new(small, &tokens, grid, *dense, Upkeep::default()).await?;
                 assert_eq!(search.parts.count(), *parts, "{at}");
                 assert!(search.keys() < n as u32, "{at}: none were merged");
@@ -265,7 +273,7 @@ fn parts_of_the_keys_are_shared_out() {
     for device in devices() {
         let small = of_small_bindings(device.adapter(), 57 * 256);
         block_on(async {
-            let mut brute = BruteForce::new(&small, &tokens, grid, false, Pairs::default()).await?;
+            let mut brute = BruteForce::new(&small, &tokens, grid, Uses::default(), Pairs::default()).await?;
             let open = || TreeSearch::new(&small, &tokens, grid, false, Upkeep::default());
             let mut both = [open().await?, open().await?];
             assert_eq!(both[0].parts.count(), 3);
