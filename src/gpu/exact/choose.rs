@@ -13,6 +13,7 @@ use crate::gpu::device::Device;
 use crate::gpu::exact::brute::BruteForce;
 use crate::gpu::exact::layout::{Layout, Uses};
 use crate::gpu::exact::tree::{self, Tests, TreeSearch, WIDEST};
+use crate::gpu::exact::trial::Trial;
 use crate::gpu::memory::Memory;
 use crate::gpu::pairs::Pairs;
 use crate::gpu::resident::require_rows;
@@ -35,11 +36,6 @@ const TEST: f64 = 16.0;
 /// brute force, too: estimates.
 const BY_UNIT: f64 = 0.25;
 const OPENED: f64 = 8.0;
-
-/// Steps of brute force before a tree or limbs are tried again, at first and at most; and steps of theirs
-/// between two looks.
-const REST: [usize; 2] = [16, 256];
-const LOOK: usize = 32;
 
 /// The options of a run; none changes a bit of the result.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,45 +81,6 @@ enum Method {
     /// None: one was given up for another that the device then refused.
     #[default]
     Lost,
-}
-
-/// The alternation of another plan and brute force under `auto`.
-struct Trial {
-    /// Steps that brute force is still to take; it is the other plan's turn if there are none.
-    rest: usize,
-    /// The rest after the other plan's next failure.
-    interval: usize,
-    /// Steps that the other plan has taken in its turn.
-    taken: usize,
-}
-
-impl Trial {
-    fn new() -> Self {
-        Self { rest: 0, interval: REST[0], taken: 0 }
-    }
-
-    /// Steps until the next look.
-    fn steps(&self) -> usize {
-        match (self.rest, self.taken) {
-            (0, 0) => 1,
-            (0, _) => LOOK,
-            (rest, _) => rest,
-        }
-    }
-
-    /// Counts some steps, with the cost of the last and that of a step of brute force, in pairs.
-    fn count(&mut self, steps: usize, cost: f64, brute: f64) {
-        if self.rest > 0 {
-            self.rest -= steps;
-            self.taken = 0;
-            return;
-        }
-        self.taken += steps;
-        if cost > brute {
-            self.rest = self.interval;
-            self.interval = (2 * self.interval).min(REST[1]);
-        }
-    }
 }
 
 impl std::fmt::Debug for ExactGpu {
@@ -410,7 +367,7 @@ impl ExactGpu {
     /// Tokens that change hands go through the host: it happens once in many steps.
     async fn turn(&mut self, left: usize) -> Result<usize> {
         let Some(trial) = &self.trial else { return Ok(left) };
-        let (others, some) = (trial.rest == 0, trial.steps().min(left));
+        let (others, some) = (!trial.rests(), trial.steps().min(left));
         let tree = others && searches(self.options.plan, self.shape);
         if let Method::Brute(state) = &mut self.method {
             state.filter(others);

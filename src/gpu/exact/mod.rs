@@ -12,7 +12,8 @@
 //! | `strips` | |C_i| and Σ X_j: f32 decides outside ±E of m_i − D_i, integers inside |
 //! | `moves` | Y = rne(S/c), X', and the step's report |
 //!
-//! That compares every row with every key. A tree of boxes rules most keys out unseen, with kernels
+//! That compares every row with every key. Limbs rule supertiles out before, by sums that no unit for matrices
+//! rounds (`shaders/exact/limbs.wgsl`). A tree of boxes rules most keys out unseen, with kernels
 //! of its own (`tree`), and [`ExactGpu`] takes the one or the other.
 //!
 //! Floats only rule out what E rules out, so drivers may contract, reorder and flush as they like:
@@ -28,6 +29,7 @@ mod kernels;
 mod layout;
 mod matrix;
 mod tree;
+mod trial;
 
 pub use choose::{ExactGpu, Options};
 pub(crate) use job::Job;
