@@ -48,7 +48,8 @@ fn assert_same(csv: &Path) -> usize {
     wanted.len()
 }
 
-/// A person who reads `metrics.parquet` must have the run's numbers, in types to compute with, and after a resumed run too.
+/// A person who reads `metrics.parquet` must have the run's numbers, in types to compute with, and after a resumed run
+/// too.
 #[test]
 fn tables_of_a_run_are_those_of_its_csv() {
     let folder = tempfile::tempdir().unwrap();

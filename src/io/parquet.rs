@@ -1,9 +1,9 @@
 //! Tables in Parquet beside their CSV, as pandas, polars and DuckDB read them: `metrics.parquet` for `metrics.csv`.
 //!
-//! The columns are those of the CSV, under their names and in their order. A column is of whole numbers (INT64), of numbers
-//! (DOUBLE), of truth values (BOOLEAN) or of text (UTF8): the first of these that all of its cells are, cells without
-//! a value aside, which are null. A column without any value is of numbers. Data are not compressed, and equal tables are
-//! equal bytes.
+//! The columns are those of the CSV, under their names and in their order. A column is of whole numbers (INT64), of
+//! numbers (DOUBLE), of truth values (BOOLEAN) or of text (UTF8): the first of these that all of its cells are, cells
+//! without a value aside, which are null. A column without any value is of numbers. Data are not compressed, and equal
+//! tables are equal bytes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -141,12 +141,12 @@ impl RunDir {
         Ok(())
     }
 
-    /// Writes every table in Parquet beside its CSV, where this program does.
+    /// Writes every table in Parquet beside its CSV.
     ///
     /// # Errors
     /// A file that cannot be read or written.
+    #[cfg(feature = "parquet")]
     pub(crate) fn write_parquet(&self) -> Result<()> {
-        #[cfg(feature = "parquet")]
         for table in TABLES.map(|table| self.path().join(table)).iter().filter(|table| table.is_file()) {
             crate::io::parquet::write(table)?;
         }
