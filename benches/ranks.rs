@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Instant;
 
 use localmax::choice::Plan;
-use localmax::engine::{Steps, first_state, on_ranks};
+use localmax::cpu::{Dealt, OpenedCpu, Options};
+use localmax::engine::{Engine, Steps, first_state, on_ranks};
 use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Model, StripForm};
 use localmax::ranks::{Inside, Shared};
@@ -59,7 +60,16 @@ fn main() {
                 let sizes = world.as_ref().map_or_else(|| list("ranks", "4,16,64"), |ranks| vec![ranks.size()]);
                 for size in sizes {
                     let work = |ranks: Shared| {
-                        let mut engine = on_ranks(&ranks, plan, &model, &first, grid).expect("an engine");
+                        let mut engine: Box<dyn Engine> = if plan == Plan::Opened && world.is_none() {
+                            // Threads: what many of them hear is not asked to fit into one machine beforehand.
+                            let dealt = Dealt::of(&first, ranks.as_ref()).expect("a part");
+                            let options = Options::default();
+                            Box::new(
+                                OpenedCpu::new(ranks.clone(), dealt, grid, model.mask, options).expect("an engine"),
+                            )
+                        } else {
+                            on_ranks(&ranks, plan, &model, &first, grid).expect("an engine")
+                        };
                         let mut steps_of = Steps::new(&model, grid, d);
                         let one = |t| {
                             let start = Instant::now();

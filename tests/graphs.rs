@@ -221,8 +221,8 @@ fn nothing_comes_from_where_no_path_leads() {
 
 fn parse(folder: &Path, mask: &str, more: &str) -> localmax::error::Result<Config> {
     let text = format!(
-        "[tokens]\nkind = \"normal\"\nn = 5\nd = 2\n[model]\nrule = \"localmax\"\nalpha = 1\ndelta = 0.1\nmask = {mask}\n{more}\n\
-         [run]\nsteps = 3\n"
+        "[tokens]\nkind = \"normal\"\nn = 5\nd = 2\n[model]\nrule = \"localmax\"\nalpha = 1\ndelta = 0.1\nmask = \
+         {mask}\n{more}\n[run]\nsteps = 3\n"
     );
     Config::parse(&text, "my.toml", "my", folder, &[])
 }

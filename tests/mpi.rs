@@ -68,6 +68,29 @@ fn a_run_under_mpirun_leaves_the_folder_of_one_process() {
     assert!(fs::read_to_string(path("on 2").join("meta.json")).unwrap().contains("on each of 2 ranks"));
 }
 
+/// A run that changes on the way does so on all ranks, also where a change was made before, by one process.
+#[test]
+fn a_run_changes_on_all_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let keys = ["run", "--set", "tokens.n=3000", "--engine", "cpu", "--no-plot", "--steps", "4", "--out"];
+    let parts = [["--set", "model.delta=0.05"], ["--set", "model.alpha=2"]];
+    for sizes in [[1, 1, 1], [2, 3, 2], [2, 1, 2], [1, 2, 3]] {
+        let name = format!("{sizes:?}");
+        assert!(mpirun(sizes[0], &keys, &path(&name)).status.success());
+        for (size, set) in sizes[1..].iter().zip(&parts) {
+            let ended = mpirun(*size, &[&["resume", "--steps", "2", "--no-plot"], &set[..]].concat(), &path(&name));
+            assert!(ended.status.success(), "{sizes:?}: {ended:?}");
+        }
+        let ended = mpirun(sizes[0], &["resume", "--steps", "2", "--no-plot"], &path(&name));
+        assert!(ended.status.success(), "{sizes:?}: {ended:?}");
+        for file in ["metrics.csv", "final.npy", "labels.npy", "changes/2/config.toml"] {
+            let [one, found] = ["[1, 1, 1]", &name].map(|run| fs::read(path(run).join(file)).expect("a file"));
+            assert!(one == found, "{sizes:?}: {file}");
+        }
+    }
+}
+
 /// Where rank 0 cannot begin, the others must not wait for it, nor say the same once more.
 #[test]
 fn an_error_is_said_once_and_ends_all() {

@@ -295,6 +295,7 @@ stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-dep
 stage 'features one by one' check_features
 note "Vulkan drivers: $VK_DRIVER_FILES"
 stage 'tests' python3 tests/timed.py --locked --workspace "${mpi[@]}"
+stage 'tables in Parquet' cargo test --locked --quiet --features parquet --test parquet
 stage 'tests in the documentation' cargo test --locked --workspace --doc
 stage 'the Python package' check_python
 printf '\nSeconds and seconds of processor time of each stage:\n'

@@ -130,8 +130,8 @@ fn sweeps_are_the_same_in_shards() {
     assert!(whole.lines().nth(2).is_some_and(|line| line.starts_with("0.5,2,40,50,40,2,")), "{whole}");
 }
 
-/// A sweep that adds seeds must stop where it would have stopped, however it was interrupted; what it did not reach must
-/// be said.
+/// A sweep that adds seeds must stop where it would have stopped, however it was interrupted; what it did not reach
+/// must be said.
 #[test]
 fn sweeps_add_seeds_until_means_are_narrow() {
     let place = tempfile::tempdir().expect("a folder");

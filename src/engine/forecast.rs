@@ -24,10 +24,33 @@ pub struct Talk {
 /// Dimensions with figures of their own.
 const MOST: usize = 4;
 
-/// Bytes that one of 16 ranks hears in the first step of 10^6 normal tokens, by d from 1 on, as `benches/ranks.rs`
-/// counts them, or more; and the power of n that they grow with, from 10^6 to 10^7 in space.
-const THIN: ([f64; MOST], f64) = ([6e3, 8e4, 3.0e5, 6.3e5], 0.3);
-const WIDE: ([f64; MOST], f64) = ([2.8e6, 3.5e6, 1.1e6, 1.8e6], 0.6);
+/// What one of 16 ranks hears in the first step of normal tokens, as `benches/ranks.rs` counts it.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// Bytes of 10^6 tokens, or more.
+    bytes: f64,
+    /// The power of n that they grow with.
+    growth: f64,
+    /// Bytes of every rank in any case.
+    of_each: f64,
+    /// Calls of 10^6 tokens and more.
+    calls: u64,
+}
+
+/// By boxes: a rank tells its root, and most often the boxes below it.
+const fn boxes(bytes: f64, growth: f64, calls: u64) -> Heard {
+    Heard { bytes, growth, of_each: 50.0, calls }
+}
+
+/// By a table of directions.
+const fn table(bytes: f64) -> Heard {
+    Heard { bytes, growth: 0.0, of_each: 2.0, calls: 7 }
+}
+
+/// By d from 1 on. Growth is from 10^6 to 4·10^6, and in space to 10^7; of wide strips for d = 4 it is a guess.
+const THIN: [Heard; MOST] = [boxes(4.9e3, 0.25, 23), table(1.6e3), table(3.4e4), boxes(3.6e5, 0.15, 28)];
+const WIDE: [Heard; MOST] =
+    [boxes(2.8e6, 1.0, 46), boxes(3.3e6, 0.66, 43), boxes(9.2e5, 0.55, 39), boxes(1.6e6, 0.6, 35)];
 
 /// Nanoseconds of one thread (AVX-512) for a row, by d from 1 on.
 const THIN_ROW: [f64; MOST] = [60.0, 60.0, 120.0, 300.0];
@@ -35,13 +58,6 @@ const WIDE_ROW: [f64; MOST] = [80.0, 250.0, 350.0, 1500.0];
 
 /// Nanoseconds of one thread for a coordinate of a score: between 0.10 and 0.13 at d = 16 and 64.
 const TERM: f64 = 0.12;
-
-/// Bytes that a rank hears of every rank in any case: its root, and most often the boxes below it.
-const ROOT: f64 = 350.0;
-
-/// Calls of a step by width.
-const THIN_CALLS: u64 = 20;
-const WIDE_CALLS: u64 = 35;
 
 /// Seconds that a call takes there and back, for every doubling of ranks, and seconds a byte: a cluster's network of
 /// 10 GB/s.
@@ -55,14 +71,11 @@ impl Talk {
         if size == 1 {
             return Self::new(rows, 0.0, 0, size, threads);
         }
-        let ((bytes, growth), calls) = match width {
-            Width::Thin => (THIN, THIN_CALLS),
-            Width::Wide => (WIDE, WIDE_CALLS),
-        };
+        let Heard { bytes, growth, of_each, calls } = if width == Width::Thin { THIN[at] } else { WIDE[at] };
         let all = n as f64 * (4 * d + 8) as f64;
         // Beyond the dimensions that were measured, boxes say little.
-        let opened = if d > MOST { all } else { bytes[at] * (n as f64 / 1e6).powf(growth) };
-        Self::new(rows, opened.min(all) + ROOT * size as f64, calls, size, threads)
+        let opened = if d > MOST { all } else { bytes * (n as f64 / 1e6).powf(growth) };
+        Self::new(rows, opened.min(all) + of_each * size as f64, calls, size, threads)
     }
 
     /// A step in which all rows are gathered, each of so many bytes.
@@ -102,7 +115,7 @@ mod tests {
         assert!(of(64).bytes > 10_000_000 && of(64).bytes < 40_000_000);
         // Nothing is told that a gather of all rows would not tell, but for the roots.
         let small = Talk::opened((100, 3), 4, 2, Width::Wide);
-        assert_eq!(small.bytes, 2000 + 4 * 350);
+        assert_eq!(small.bytes, 2000 + 4 * 50);
         assert_eq!(Talk::gathered((100, 3), 4, 2, Width::Wide).bytes, 1500);
     }
 }

@@ -8,6 +8,8 @@ pub(crate) mod first_free;
 pub(crate) mod input;
 mod nearest;
 pub mod npy;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 pub mod presets;
 #[cfg(feature = "cli")]
 pub(crate) mod tensors;

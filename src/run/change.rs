@@ -1,11 +1,12 @@
 //! A change of a run's config at the step that it has come to: the rest is a segment of its own.
 //!
-//! A new config goes into a folder of its own, `changes/1`, and the checkpoint of the step is written anew with it: that is the one
-//! moment of the change. A kill before leaves the run as it was, and one after it a run that has changed.
+//! A new config goes into a folder of its own, `changes/1`, and the checkpoint of the step is written anew with it:
+//! that is the one moment of the change. A kill before leaves the run as it was, and one after it a run that has
+//! changed.
 //!
-//! A segment of another model begins as a run of its own would from these tokens: on the lattice that fits them, and with nothing
-//! known of rest, cycles and hulls. But steps go on counting, and with them the time and the draws. Where only `[run]` and `[output]`
-//! change, the trajectory is that of the run as it was.
+//! A segment of another model begins as a run of its own would from these tokens: on the lattice that fits them, and
+//! with nothing known of rest, cycles and hulls. But steps go on counting, and with them the time and the draws. Where
+//! only `[run]` and `[output]` change, the trajectory is that of the run as it was.
 
 use crate::error::{Error, Result};
 use crate::exact::Grid;

@@ -141,6 +141,18 @@ impl RunDir {
         Ok(())
     }
 
+    /// Writes every table in Parquet beside its CSV.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn write_parquet(&self) -> Result<()> {
+        for table in TABLES.map(|table| self.path().join(table)).iter().filter(|table| table.is_file()) {
+            crate::io::parquet::write(table)?;
+        }
+        Ok(())
+    }
+
     /// Cuts the run back to a checkpoint, or to its start: removes the files that were written
     /// later. The writer of a marked table cuts off its later rows.
     ///
@@ -160,6 +172,10 @@ impl RunDir {
         remove(&self.path().join(FINAL))?;
         for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
             remove(&self.path().join(table))?;
+        }
+        // They are written at the end, whole.
+        for table in TABLES {
+            remove(&self.path().join(table).with_extension("parquet"))?;
         }
         for (step, path) in self.frames()? {
             if path == self.frame_path(step) && kept.binary_search_by_key(&step, |frame| frame.step).is_err() {

@@ -232,6 +232,8 @@ pub fn run(
         run.write_labels(&found.label, None)
     };
     keep_first(&mut result.outcome, labels);
+    #[cfg(feature = "parquet")]
+    keep_first(&mut result.outcome, run.write_parquet());
     if !(is_new && result.reached == 0 && matches!(result.outcome, Outcome::Failed(_))) {
         let written = run.write_meta(&meta(config, &result));
         keep_first(&mut result.outcome, written);

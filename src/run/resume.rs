@@ -172,7 +172,7 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
         let (path, step, file) = (run.path().display(), progress.step, progress.config());
         return Err(Error::input(format!(
             "{path}/{file} is not the system that the checkpoint of step {step} belongs to; only steps, engine, plan \
-             and checkpoint_seconds may change there, so put it back and change it with `localmax resume {path} --set`, \
+             and checkpoint_seconds may change there: put it back and change it with `localmax resume {path} --set`, \
              or run it anew with `localmax run {path}/{file} --out NEW`"
         )));
     }

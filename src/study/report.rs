@@ -140,6 +140,10 @@ impl Report {
         for Data { name, head, rows } in &self.data {
             write(name, records::bytes(std::iter::once(head).chain(rows))?)?;
         }
+        #[cfg(feature = "parquet")]
+        for table in written.clone().into_iter().chain([folder.path().join("table.csv")]) {
+            written.push(crate::io::parquet::write(&table)?);
+        }
         written.extend(self.document(front, rows)?.save(folder.path(), "report")?);
         Ok(written)
     }

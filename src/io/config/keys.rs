@@ -40,8 +40,8 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ("causal", "token i sees the keys 0 to i only", "false"),
             (
                 "mask",
-                "full, causal, { window = w }: token i sees the keys i - w to i + w, or { graph = \"edges.csv\" }: it sees \
-                 the keys of its edges",
+                "full, causal, { window = w }: token i sees the keys i - w to i + w, or { graph = \"edges.csv\" }: it \
+                 sees the keys of its edges",
                 "\"full\"",
             ),
             ("self", "a token sees itself", "true"),

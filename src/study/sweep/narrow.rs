@@ -1,13 +1,13 @@
 //! More seeds until means are known as well as is asked.
 //!
 //! ```text
-//! K, ⌈3K/2⌉, ⌈9K/4⌉, ... M seeds:    stop at the first of these at which  t_{k−1} · s/√k  ≤  R · |mean|  for each mean
+//! K, ⌈3K/2⌉, ⌈9K/4⌉, ... M seeds:    stop at the first of these with  t_{k−1} · s/√k  ≤  R · |mean|  for each mean
 //! ```
 //!
-//! Seeds are taken in their order, and the rule looks at nothing but what they came to, so that a sweep stops where it would
-//! have stopped however it was interrupted. To stop where an interval happens to be narrow favours samples that scatter little:
-//! the intervals hold the mean less often than 95 times in 100 (a test counts it), and less so the fewer looks there
-//! are and the more seeds the first of them has.
+//! Seeds are taken in their order, and the rule looks at nothing but what they came to, so that a sweep stops where it
+//! would have stopped however it was interrupted. To stop where an interval happens to be narrow favours samples that
+//! scatter little: the intervals hold the mean less often than 95 times in 100 (a test counts it), and less so the fewer
+//! looks there are and the more seeds the first of them has.
 
 use std::collections::BTreeMap;
 
@@ -112,9 +112,9 @@ impl Narrow {
         let met = groups - wide.len();
         let means = if groups == 1 { "1 mean".to_owned() } else { format!("{groups} means") };
         report.text(format!(
-            "Of {means} of {names} {met} came within {within} of their value, at a look at {} seeds or at one of the looks \
-             after it, each at half as many more, up to {}. To stop there favours seeds that scatter little: an interval \
-             of 95 % holds in some 94 of 100 cases.",
+            "Of {means} of {names} {met} came within {within} of their value, at a look at {} seeds or at one of the \
+             looks after it, each at half as many more, up to {}. To stop there favours seeds that scatter little: an \
+             interval of 95 % holds in some 94 of 100 cases.",
             self.first, self.most
         ));
         if !wide.is_empty() {

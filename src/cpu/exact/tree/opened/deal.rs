@@ -138,7 +138,7 @@ fn exchange<X: Word + Into<f64> + Default>(
     ids: &mut Vec<u32>,
     kept: &mut Vec<X>,
 ) -> Result<Option<()>> {
-    let (mut owner, mut row) = ([0u32], vec![X::default(); d]);
+    let mut row = vec![X::default(); d];
     for start in (0..n).step_by(DEALT) {
         let end = n.min(start + DEALT);
         let mut told = Vec::new();
@@ -149,13 +149,13 @@ fn exchange<X: Word + Into<f64> + Default>(
                 x.put(&mut told);
             }
         }
-        let mut id = start;
-        for mut told in ranks.all_gather(&told)?.iter() {
-            while !told.is_empty() {
-                if take(&mut told, &mut owner).and_then(|()| take(&mut told, &mut row)).is_none() {
+        let (mut id, length) = (start, u32::BYTES + d * X::BYTES);
+        for told in ranks.all_gather(&told)?.iter() {
+            for token in told.chunks(length) {
+                let Some((owner, mut x)) = token.split_at_checked(u32::BYTES).filter(|_| token.len() == length) else {
                     return Ok(None);
-                }
-                if owner[0] as usize == ranks.rank() {
+                };
+                if u32::from_bytes(owner) as usize == ranks.rank() && take(&mut x, &mut row).is_some() {
                     ids.push(id as u32);
                     kept.extend_from_slice(&row);
                 }
@@ -191,31 +191,48 @@ impl Cut {
 }
 
 impl Cuts {
-    /// The cuts that halve a sample of tokens, of which every rank tells those that it has.
+    /// The cuts that halve a sample of tokens, of which every rank tells those that it has. Rank 0 finds them for all:
+    /// the sample grows with the number of ranks.
     fn of_sample(own: Range<usize>, x: &Coordinates, (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
         let size = ranks.size();
         // One of every so many tokens, drawn, as clouds may be laid out in periods.
         let stretch = n.div_ceil(sample(size));
-        let sampled = (0..n.div_ceil(stretch)).map(|at| {
+        let drawn = |at: usize| {
             let (start, end) = (at * stretch, n.min((at + 1) * stretch));
             start + Stream::new(1, "sample", at as u64).below((end - start) as u64) as usize
-        });
-        let sampled: Vec<usize> = sampled.collect();
+        };
         let mut told = Vec::new();
-        for i in sampled.iter().filter(|&i| own.contains(i)) {
+        for i in (own.start / stretch..own.end.div_ceil(stretch)).map(drawn).filter(|i| own.contains(i)) {
             (0..d).for_each(|k| x.get((i - own.start) * d + k).put(&mut told));
         }
         let all = ranks.all_gather(&told)?;
-        let mut rows = Vec::with_capacity(sampled.len() * d);
-        for told in all.iter() {
-            rows.extend(told.chunks_exact(f64::BYTES).map(f64::from_bytes));
-        }
-        if rows.len() != sampled.len() * d {
+        let count = n.div_ceil(stretch);
+        if all.iter().map(<[u8]>::len).sum::<usize>() != count * d * f64::BYTES {
             return Err(Error::device("the ranks have other tokens than there are; start the run again"));
         }
         let mut cuts = Self { size, cuts: vec![Cut::default(); size] };
-        let mut order: Vec<u32> = (0..sampled.len() as u32).collect();
-        cuts.halve(&sampled, &rows, d, &mut order, 0..size);
+        let mut told = Vec::new();
+        if ranks.rank() == 0 {
+            let rows: Vec<f64> =
+                all.iter().flat_map(|told| told.chunks_exact(f64::BYTES).map(f64::from_bytes)).collect();
+            let sampled: Vec<usize> = (0..count).map(drawn).collect();
+            let mut order: Vec<u32> = (0..count as u32).collect();
+            cuts.halve(&sampled, &rows, d, &mut order, 0..size);
+            for cut in &cuts.cuts {
+                (cut.axis as u32).put(&mut told);
+                cut.x.put(&mut told);
+                cut.id.put(&mut told);
+            }
+        }
+        let all = ranks.all_gather(&told)?;
+        let (mut told, mut axis, mut x, mut id) = (all.of(0), [0u32], [0.0], [0u32]);
+        for cut in &mut cuts.cuts {
+            take(&mut told, &mut axis)
+                .and_then(|()| take(&mut told, &mut x))
+                .and_then(|()| take(&mut told, &mut id))
+                .ok_or_else(|| Error::device("rank 0 deals out tokens otherwise; start the run again"))?;
+            *cut = Cut { axis: axis[0] as usize, x: x[0], id: id[0] };
+        }
         Ok(cuts)
     }
 
