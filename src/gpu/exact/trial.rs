@@ -76,7 +76,8 @@ mod tests {
         let model = Model::averaging(Rule::Hardmax, scores, Mask::FULL, gain);
         let device = Device::open(&Adapter::choose(Wanted::Any).unwrap()).unwrap();
         // As on a card with units, by a filter off by nothing, which does without them.
-        let with_units = Device { has_units: true, ..device.clone().with_hostile_filter(0.0) };
+        let mut with_units = device.clone().with_hostile_filter(0.0);
+        with_units.has_units = true;
         let plans = |device: &Device, tokens: &Tokens| {
             let grid = Grid::of(tokens, Precision::F32);
             let tokens = grid.snap(tokens).unwrap();
