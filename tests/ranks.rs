@@ -623,7 +623,8 @@ fn more_tokens_than_parts_can_count_are_refused() {
             let mut config = Config::preset("default", &changes).expect("a config");
             config.run.plan = plan;
             if ranks.rank() > 0 {
-                return among::follow(&ranks, &Interrupt::default(), |_| Ok(config.clone())).map_err(|e| e.to_string());
+                return among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config.clone()))
+                    .map_err(|e| e.to_string());
             }
             let _lead = Lead::of(&ranks);
             opening::open_among(&ranks, &mut config, Options::default(), |_| {}).map(drop).map_err(|e| e.to_string())

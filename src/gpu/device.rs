@@ -115,8 +115,11 @@ impl Device {
         let subgroups = if cfg!(target_family = "wasm") { wgpu::Features::empty() } else { wgpu::Features::SUBGROUP };
         let features = features | adapter.handle.features() & subgroups;
         // For units that multiply matrices.
-        let (features, experimental_features) =
-            if adapter.has_units() { (features | UNITS, experimental()) } else { (features, Default::default()) };
+        let (features, experimental_features) = if adapter.has_units() {
+            (features | UNITS, experimental())
+        } else {
+            (features, wgpu::ExperimentalFeatures::default())
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("localmax"),
             required_features: features,

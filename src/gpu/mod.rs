@@ -53,6 +53,7 @@ pub use exact::{ExactGpu, Options};
 pub use manifest::{Manifest, manifests};
 pub use memory::{Line, Memory, or_largest};
 pub use peak::Peak;
+pub use pipeline::Checks;
 pub use real::{Needs, RealGpu, RealLayout};
 pub(crate) use resident::require_rows;
 pub(crate) use share::{Computed, Share};

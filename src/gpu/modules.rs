@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::gpu::device::Device;
 use crate::gpu::peak::MULTIPLY_ADD;
-use crate::gpu::pipeline::Module;
+use crate::gpu::pipeline::{Checks, Module};
 use crate::gpu::probe::PROBE;
 use crate::gpu::table::{self, Kernel, Variant};
 use crate::gpu::wgsl::Parameters;
@@ -26,10 +26,8 @@ pub struct ModuleText {
     pub entry: &'static str,
     /// WGSL.
     pub source: String,
-    /// Whether it is compiled without a counter in every loop.
-    pub trusted: bool,
-    /// Whether it is compiled without checks of its indices.
-    pub unchecked: bool,
+    /// The checks that it is compiled with.
+    pub checks: Checks,
     /// Whether it needs subgroups, which no browser is asked for.
     pub subgroups: bool,
     /// Whether it needs units for matrices, of which only SPIR-V can tell a driver.
@@ -38,13 +36,12 @@ pub struct ModuleText {
 
 /// The modules that runs compile, for these d and both precisions.
 pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
-    let alone = [("multiply_add", MULTIPLY_ADD, true), ("probe", PROBE, false)];
-    let alone = alone.map(|(entry, source, trusted)| ModuleText {
+    let alone = [("multiply_add", MULTIPLY_ADD, Checks::Indices), ("probe", PROBE, Checks::All)];
+    let alone = alone.map(|(entry, source, checks)| ModuleText {
         name: entry.into(),
         entry,
         source: source.into(),
-        trusted,
-        unchecked: false,
+        checks,
         subgroups: false,
         units: false,
     });
@@ -76,12 +73,12 @@ fn add<J: Parameters>(all: &mut Vec<ModuleText>, folder: &str, kernels: &[Kernel
             let mut before = String::new();
             for (subgroups, how) in [(false, ""), (true, "_together")] {
                 let variant = Variant { subgroups, ..Variant::of(precision) };
-                let Module { entry, source, trusted, unchecked, .. } = kernel.module::<J>(d, variant);
+                let Module { entry, source, checks, .. } = kernel.module::<J>(d, variant);
                 let (of, units) = (kernel.name, kernel.has_units);
                 if source != before {
                     before.clone_from(&source);
                     let name = format!("{folder}_{of}_{}{of_d}{how}", precision.name());
-                    all.push(ModuleText { name, entry, source, trusted, unchecked, subgroups, units });
+                    all.push(ModuleText { name, entry, source, checks, subgroups, units });
                 }
             }
         }

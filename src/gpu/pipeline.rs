@@ -25,20 +25,37 @@ pub(crate) struct Module {
     /// The buffers of group 1.
     pub(crate) slots: Vec<Slot>,
     pub(crate) source: String,
-    /// Whether it is compiled without naga's counters in every loop, which keep drivers from
-    /// unrolling them.
-    pub(crate) trusted: bool,
-    /// Whether it is compiled without checks of its indices, which the plan of a step and the text itself
-    /// keep within bounds. Debug builds, and so the tests, have the checks.
-    pub(crate) unchecked: bool,
+    pub(crate) checks: Checks,
 }
 
-impl Module {
-    /// The checks that it is compiled with.
-    fn checks(&self) -> wgpu::ShaderRuntimeChecks {
+/// The checks that a module is compiled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// Counters in every loop, which keep drivers from unrolling them, and checks of indices.
+    All,
+    /// Checks of indices alone.
+    Indices,
+    /// None: the plan of a step and the text itself keep indices within bounds. Debug builds, and so the
+    /// tests, have the checks of indices.
+    None,
+}
+
+impl Checks {
+    /// Whether loops are counted.
+    pub fn count_loops(self) -> bool {
+        self == Self::All
+    }
+
+    /// Whether indices are checked in a release build.
+    pub fn check_indices(self) -> bool {
+        self != Self::None
+    }
+
+    /// The same for wgpu.
+    fn of_wgpu(self) -> wgpu::ShaderRuntimeChecks {
         wgpu::ShaderRuntimeChecks {
-            force_loop_bounding: !self.trusted,
-            bounds_checks: !self.unchecked || cfg!(debug_assertions),
+            force_loop_bounding: self.count_loops(),
+            bounds_checks: self.check_indices() || cfg!(debug_assertions),
             ..wgpu::ShaderRuntimeChecks::checked()
         }
     }
@@ -72,15 +89,15 @@ impl Pipeline {
             bind_group_layouts: &[Some(jobs), Some(&layout)],
             immediate_size: 0,
         });
-        let raw = compute_pipeline(raw, module.entry, &module.source, module.checks(), Some(&layouts), cache);
+        let raw = compute_pipeline(raw, module.entry, &module.source, module.checks.of_wgpu(), Some(&layouts), cache);
         Self { raw, entry: module.entry, layout, slots: module.slots.as_slice().into() }
     }
 }
 
-/// A compiled module. A trusted one, where the time goes, does without naga's counters in every
+/// A compiled module. One where the time goes does without naga's counters in every
 /// loop, which keep drivers from unrolling them (3 times slower at d = 64 on lavapipe); the rest
 /// keeps them, since unrolled integers only compile longer. Memory accesses stay checked but for those of
-/// unchecked modules, where a clamp of each index costs more than a multiply-add. Workgroup
+/// modules without any checks, where a clamp of each index costs more than a multiply-add. Workgroup
 /// memory starts with anything in it: Metal and DX12 would have one thread of each workgroup clear
 /// it, so kernels write first what they read.
 #[allow(unsafe_code)]
@@ -94,11 +111,11 @@ pub(crate) fn compute_pipeline(
 ) -> wgpu::ComputePipeline {
     let descriptor =
         wgpu::ShaderModuleDescriptor { label: Some(entry), source: wgpu::ShaderSource::Wgsl(source.into()) };
-    // SAFETY: without the counters a module must not contain an infinite loop. Trusted ones are
+    // SAFETY: without the counters a module must not contain an infinite loop. Those without are
     // this crate's own. Each of their loops counts up to a bound fixed before it starts, but for
     // those of a search over the nodes of a tree: one takes bits from a word, the others go from
     // node to node in depth-first order and never come back to one. Without checks of indices, none
-    // must be past the end: those of unchecked modules are less than what the plan allocates.
+    // must be past the end: those of modules without checks are less than what the plan allocates.
     let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
     raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(entry),

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::gpu::device::Device;
 use crate::gpu::pairs::Pairs;
-use crate::gpu::pipeline::{Module, Pipeline, Slot};
+use crate::gpu::pipeline::{Checks, Module, Pipeline, Slot};
 use crate::gpu::report;
 use crate::gpu::template::unrolled;
 use crate::gpu::wgsl::{Parameters, constants};
@@ -213,9 +213,8 @@ pub(crate) struct Kernel {
     /// Workgroups for a span.
     pub(crate) groups: fn(Span) -> u64,
     pub(crate) of_every_d: bool,
-    trusted: bool,
     pairs: Pairs,
-    unchecked: bool,
+    checks: Checks,
     /// The limit of d above which there is no such kernel.
     most: Option<Limit>,
     /// Whether it multiplies matrices by a unit, which few devices have.
@@ -233,9 +232,8 @@ impl Kernel {
             wide,
             groups,
             of_every_d: false,
-            trusted: false,
             pairs: Pairs { scoring: Scoring::Inner, ranged: false, biased: false },
-            unchecked: false,
+            checks: Checks::All,
             most,
             has_units: false,
         }
@@ -256,9 +254,9 @@ impl Kernel {
         Self { of_every_d: true, ..self }
     }
 
-    /// Leaves the counters out of the module's loops: see [`Module::trusted`].
+    /// Leaves the counters out of the module's loops.
     pub(crate) const fn trusted(self) -> Self {
-        Self { trusted: true, ..self }
+        Self { checks: Checks::Indices, ..self }
     }
 
     /// The kernel for pairs.
@@ -281,9 +279,9 @@ impl Kernel {
         self.most.is_none_or(|limit| d <= limit(precision))
     }
 
-    /// Leaves the checks of indices out of a trusted module: see [`Module::unchecked`].
+    /// Leaves the counters and the checks of indices out of the module.
     pub(crate) const fn unchecked(self) -> Self {
-        Self { unchecked: true, ..self }
+        Self { checks: Checks::None, ..self }
     }
 
     fn part(&self, precision: Precision, d: usize) -> Part {
@@ -313,8 +311,7 @@ impl Kernel {
             entry: self.entry,
             slots: slots(&texts, variant.hostile.is_some()),
             source: unrolled(&source),
-            trusted: self.trusted,
-            unchecked: self.unchecked,
+            checks: self.checks,
         }
     }
 

@@ -240,10 +240,10 @@ fn spirv(text: &ModuleText) -> Vec<u32> {
     let options = spv::Options {
         lang_version: (1, 5),
         bounds_check_policies: BoundsCheckPolicies {
-            index: if text.unchecked { BoundsCheckPolicy::Unchecked } else { BoundsCheckPolicy::Restrict },
+            index: if text.checks.check_indices() { BoundsCheckPolicy::Restrict } else { BoundsCheckPolicy::Unchecked },
             ..BoundsCheckPolicies::default()
         },
-        force_loop_bounding: !text.trusted,
+        force_loop_bounding: text.checks.count_loops(),
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         flags: spv::WriterFlags::empty(),
         ..spv::Options::default()

@@ -53,19 +53,17 @@ kernels! {
     /// The largest score of each row in each supertile.
     SCORES = Kernel::new("scores", part!("exact/scores_narrow"), scores)
         .above(narrow, part!("exact/scores_of_floats"))
-        .trusted()
         .unchecked();
     /// Limbs of tokens and queries, and the bound on a score of them.
     LIMBS = Kernel::new("limbs", part!("exact/limbs"), Span::threads_of_rows);
     /// The largest score of limbs of each row in each supertile.
     SCORES_OF_LIMBS = Kernel::new("scores", part!("exact/scores_of_limbs"), scores_of_limbs)
         .named("scores_of_limbs")
-        .trusted()
         .unchecked();
     /// The same by units for matrices.
     SCORES_BY_UNITS =
         Kernel::new("scores", part!("exact/scores_by_units"), scores_by_units)
-        .named("scores_by_units").trusted().unchecked().by_units();
+        .named("scores_by_units").unchecked().by_units();
     /// m_i and argmax.
     PEAKS = Kernel::new("peaks", part!("exact/peaks"), |span| span.rows);
     /// |C_i| and sums.
@@ -74,7 +72,6 @@ kernels! {
     /// |C_i| and sums of rows whose strips are wide.
     STRIPS_DENSE = Kernel::new("strips_dense", part!("exact/strips_dense"), dense)
         .up_to(dense_limit)
-        .trusted()
         .unchecked();
     /// C_i as bits.
     MASKS = Kernel::new("masks", part!("exact/masks"), |span| span.rows);

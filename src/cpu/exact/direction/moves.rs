@@ -33,8 +33,8 @@ pub(super) fn move_rows<W: Width, const D: usize>(
     (next, argmax, count): Made<'_, [W::Int; D]>,
 ) -> (Tally, Vec<u32>) {
     let of_chunk = |(chunk, ((own, next), (argmax, count)))| {
-        let (own, next, argmax, count): (&[[W::Int; D]], &mut [[W::Int; D]], &mut [u32], &mut [u32]) =
-            (own, next, argmax, count);
+        let own: &[[W::Int; D]] = own;
+        let (next, argmax, count): Made<'_, [W::Int; D]> = (next, argmax, count);
         let (mut tally, mut outside) = (Tally::default(), Vec::new());
         if watch.is_left() {
             return (tally, outside);
