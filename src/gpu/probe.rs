@@ -86,11 +86,11 @@ impl Device {
 
 /// Limbs of some tokens, as large as those of tokens in R^64 may be: the first all are, so that their sum of
 /// products is 2^24; half of the others' are, of either sign, so that sums rise and fall.
-fn limbs(kind: usize) -> Vec<i32> {
+fn limbs(kind: u64) -> Vec<i32> {
     const MOST: i32 = 512;
     let limb = |i: usize| {
-        let hash = (i * 2 + kind + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        let any = (hash % (2 * MOST as usize + 1)) as i32 - MOST;
+        let hash = (2 * i as u64 + kind + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let any = (hash % (2 * MOST as u64 + 1)) as i32 - MOST;
         match hash >> 20 & 3 {
             _ if i < DEEP => MOST,
             0 => MOST,
