@@ -116,8 +116,12 @@ impl<W: Width> Opened<W> {
             self.own.token(0).iter().for_each(|x| x.put(&mut told));
         }
         for Candidate { at, weight, first } in found.into_iter().flatten() {
-            at.iter().for_each(|x| x.put(&mut told));
-            [weight, first].iter().for_each(|count| count.put(&mut told));
+            for x in at {
+                x.put(&mut told);
+            }
+            for count in [weight, first] {
+                count.put(&mut told);
+            }
         }
         let (mut row, mut counts, mut candidates) = ([W::Int::default(); D], [0u32; 2], Vec::new());
         let mut are_few = true;
