@@ -22,6 +22,9 @@ pub(super) struct Covered<'a> {
 /// Rows, argmaxes and strip sizes in the making.
 type Made<'a, A> = (&'a mut [A], &'a mut [u32], &'a mut [u32]);
 
+/// Some rows, by the number of their chunk: before and after the step, with argmaxes and strip sizes.
+type Chunk<'a, A> = (usize, ((&'a [A], &'a mut [A]), (&'a mut [u32], &'a mut [u32])));
+
 /// Moves rows, each of which stands for as many tokens as its weight says. Returns the work, and the rows that were
 /// looked at and lack slack after the step, ascending; not all rows are moved where `watch` is left.
 pub(super) fn move_rows<W: Width, const D: usize>(
@@ -32,9 +35,7 @@ pub(super) fn move_rows<W: Width, const D: usize>(
     (x, weights): (&[[W::Int; D]], Option<&[u32]>),
     (next, argmax, count): Made<'_, [W::Int; D]>,
 ) -> (Tally, Vec<u32>) {
-    let of_chunk = |(chunk, ((own, next), (argmax, count)))| {
-        let own: &[[W::Int; D]] = own;
-        let (next, argmax, count): Made<'_, [W::Int; D]> = (next, argmax, count);
+    let of_chunk = |(chunk, ((own, next), (argmax, count))): Chunk<'_, [W::Int; D]>| {
         let (mut tally, mut outside) = (Tally::default(), Vec::new());
         if watch.is_left() {
             return (tally, outside);
