@@ -267,9 +267,13 @@ fn what_is_no_graph_is_named() {
         let error = parse(path, mask, more).expect_err(mask).to_string();
         assert!(words.iter().all(|word| error.contains(word)) && error.lines().count() == 1, "{error}");
     };
-    for (name, text) in
-        [("far.csv", "0,1\n# x\n1,5\n"), ("one.csv", "0\n"), ("text.csv", "0,1\nx,2\n"), ("half.csv", "0,1.5\n")]
-    {
+    for (name, text) in [
+        ("far.csv", "0,1\n# x\n1,5\n"),
+        ("one.csv", "0\n"),
+        ("text.csv", "0,1\nx,2\n"),
+        ("half.csv", "0,1.5\n"),
+        ("names.csv", "# friends\nfrom,to\nalice,bob\n"),
+    ] {
         fs::write(path.join(name), text).unwrap();
     }
     localmax::io::npy::write(&path.join("far.npy"), &Tokens::from_rows(&[[0.0, 1.0], [-1.0, 0.0]]).unwrap()).unwrap();
@@ -277,6 +281,7 @@ fn what_is_no_graph_is_named() {
     refused("{ graph = \"far.csv\" }", "", &["my.toml line 9", "far.csv line 3", "token 5", "there are 5, 0 to 4"]);
     refused("{ graph = \"one.csv\" }", "", &["one.csv line 1", "1 numbers where an edge has two"]);
     refused("{ graph = \"text.csv\" }", "", &["text.csv line 2", "\"x,2\" is no edge"]);
+    refused("{ graph = \"names.csv\" }", "", &["names.csv line 3", "\"alice,bob\" is no edge"]);
     refused("{ graph = \"half.csv\" }", "", &["half.csv line 1", "1.5 is no number of a token"]);
     refused("{ graph = \"far.npy\" }", "", &["far.npy row 1", "-1.0 is no number of a token"]);
     refused("{ graph = \"wide.npy\" }", "", &["wide.npy row 0", "3 numbers where an edge has two"]);

@@ -1,6 +1,7 @@
 // needs: dispatch, exact/row, arithmetic/ordered
 // Largest score of limbs of each row in each supertile, by a unit that multiplies matrices: one subgroup a workgroup,
-// 32 rows by 64 keys at a time. Every sum is an integer that f32 holds, so that no unit rounds.
+// 32 rows by 64 keys at a time. Every sum is an integer that f32 holds, so that no unit that keeps 24 bits
+// rounds, which a probe checks when a device is opened.
 
 @group(1) @binding(0) var<storage, read> key_limbs: array<f16>;
 @group(1) @binding(1) var<storage, read> query_limbs: array<f16>;

@@ -1,5 +1,5 @@
 // needs: exact/scores_wide
-// Scores of limbs, where a device has no unit for products of matrices: the same numbers as scores_units, since all
+// Scores of limbs, where a device has no unit for products of matrices: the same numbers as scores_by_units, since all
 // sums are exact.
 
 @group(1) @binding(0) var<storage, read> key_limbs: array<vec2u>;

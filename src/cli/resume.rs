@@ -59,12 +59,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let ranks = ranks::join()?;
-    let set = arguments.set.iter().map(|text| Override::set(text)).collect::<Result<Vec<_>, _>>()?;
+    let set = || arguments.set.iter().map(|text| Override::set(text)).collect::<Result<Vec<_>, _>>();
     if ranks.rank() > 0 {
-        let run = |identity: &str, tokens| RunDir::open(&arguments.dir)?.config_like(identity, &tokens, &set);
+        let run = |identity: &str, tokens| RunDir::open(&arguments.dir)?.config_like(identity, &tokens, &set()?);
         return ranks::follow(&ranks, run);
     }
     let lead = Lead::of(&ranks);
+    let set = set()?;
     let dir = arguments.dir.display();
     interrupt::watch(&format!("nothing was changed; go on with `localmax resume {dir}`"), arguments.wall)?;
     let run = RunDir::open(&arguments.dir)?;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::device::Device;
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::pipeline::{Checks, Module};
-use crate::gpu::probe::PROBE;
+use crate::gpu::probe::{PROBE, UNITS};
 use crate::gpu::table::{self, Kernel, Variant};
 use crate::gpu::wgsl::Parameters;
 use crate::gpu::{exact, real};
@@ -36,14 +36,15 @@ pub struct ModuleText {
 
 /// The modules that runs compile, for these d and both precisions.
 pub fn modules(dimensions: &[usize]) -> Vec<ModuleText> {
-    let alone = [("multiply_add", MULTIPLY_ADD, Checks::Indices), ("probe", PROBE, Checks::All)];
+    let alone =
+        [("multiply_add", MULTIPLY_ADD, Checks::Indices), ("probe", PROBE, Checks::All), ("units", UNITS, Checks::All)];
     let alone = alone.map(|(entry, source, checks)| ModuleText {
         name: entry.into(),
         entry,
         source: source.into(),
         checks,
         subgroups: false,
-        units: false,
+        units: entry == "units",
     });
     let mut all: Vec<ModuleText> = alone.into();
     for precision in [Precision::F32, Precision::F64] {

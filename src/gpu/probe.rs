@@ -124,6 +124,7 @@ mod tests {
     /// A unit that drops what f32 has no room for would be called right by small sums, or by wrong limbs.
     #[test]
     fn the_probe_goes_to_the_ends() {
+        crate::gpu::table::validate("units", UNITS, false);
         assert_eq!([0, 1, -2, 3, 512, -2048, 1023].map(half_bits), [0, 0x3c00, 0xc000, 0x4200, 0x6000, 0xe800, 0x63fe]);
         let [rows, keys] = [0, 1].map(limbs);
         let sum: i32 = rows.iter().zip(&keys).take(DEEP).map(|(q, x)| q * x).sum();

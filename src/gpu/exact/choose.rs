@@ -97,7 +97,7 @@ impl ExactGpu {
     pub async fn new(device: &Device, tokens: &Tokens, grid: Grid, matrix: bool, options: Options) -> Result<Self> {
         let shape = (tokens.n(), tokens.d());
         Self::require(options.plan, shape.1)?;
-        let limbs = filters(options, shape.1, device.has_units);
+        let mut limbs = filters(options, shape.1, device.has_units);
         let (mut method, mut trial) = (Method::Lost, None);
         if searches(options.plan, shape) && options.pairs() == Pairs::default() {
             match TreeSearch::new(device, tokens, grid, matrix, options.upkeep).await {
@@ -108,8 +108,17 @@ impl ExactGpu {
             }
         }
         if matches!(method, Method::Lost) {
-            let uses = Uses { matrix, limbs };
-            method = Method::Brute(Box::new(BruteForce::new(device, tokens, grid, uses, options.pairs()).await?));
+            let brute =
+                async |limbs| BruteForce::new(device, tokens, grid, Uses { matrix, limbs }, options.pairs()).await;
+            let state = match brute(limbs).await {
+                // Not asked for, they are no reason to refuse tokens that fit without.
+                Err(Error::Memory { .. }) if limbs && options.plan == choice::Plan::Auto => {
+                    limbs = false;
+                    brute(limbs).await
+                }
+                state => state,
+            };
+            method = Method::Brute(Box::new(state?));
         }
         if options.plan == choice::Plan::Auto && (limbs || matches!(method, Method::Tree(_))) {
             trial = Some(Trial::new());
@@ -166,9 +175,14 @@ impl ExactGpu {
             Ok(memory)
         };
         // Whether the units are right is known once a device is open.
-        let uses = Uses { matrix, limbs: filters(Options { plan, ..Options::default() }, d, adapter.has_units()) };
-        let brute = || {
-            Layout::new((n, d), precision, uses, &limits, adapter.card_memory()).and_then(|plan| within(plan.memory))
+        let limbs = filters(Options { plan, ..Options::default() }, d, adapter.has_units());
+        let brute_with = |limbs| {
+            let layout = Layout::new((n, d), precision, Uses { matrix, limbs }, &limits, adapter.card_memory());
+            layout.and_then(|layout| within(layout.memory))
+        };
+        let brute = || match brute_with(limbs) {
+            Err(Error::Memory { .. }) if plan == choice::Plan::Auto => brute_with(false),
+            memory => memory,
         };
         if !searches(plan, (n, d)) {
             return brute();

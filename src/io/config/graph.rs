@@ -69,10 +69,11 @@ fn of_array(path: &Path, n: usize) -> Result<Vec<[u32; 2]>> {
 /// An edge a line; `#` starts a comment, and a first line of names is passed over.
 fn of_csv(path: &Path, n: usize) -> Result<Vec<[u32; 2]>> {
     let text = input::text(path, LARGEST)?;
-    let mut edges = Vec::new();
+    let (mut edges, mut is_first) = (Vec::new(), true);
     for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.split('#').next().unwrap_or("").trim();
-        let is_name = edges.is_empty() && line.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        let is_name = is_first && line.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        is_first &= line.is_empty();
         if line.is_empty() || is_name {
             continue;
         }

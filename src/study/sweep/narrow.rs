@@ -8,6 +8,9 @@
 //! would have stopped however it was interrupted. To stop where an interval happens to be narrow favours samples that
 //! scatter little: the intervals hold the mean less often than 95 times in 100 (a test counts it), and less so the fewer
 //! looks there are and the more seeds the first of them has.
+//!
+//! Counts that are all equal have no scatter, but their mean is not known for that: were another count, 1 away at least,
+//! in more than 3 of k runs, one of k would have shown it in 95 of 100 cases. So their interval reaches 3/k to either side.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +104,7 @@ impl Narrow {
     pub(super) fn is_met(&self, rows: &[&Row]) -> bool {
         self.of.iter().all(|(_, of)| {
             let values: Vec<f64> = rows.iter().filter_map(|row| of(row)).collect();
-            values.is_empty() || is_narrow(Mean::of(&values), self.within)
+            values.is_empty() || is_narrow(&values, self.within)
         })
     }
 
@@ -113,8 +116,8 @@ impl Narrow {
         let means = if groups == 1 { "1 mean".to_owned() } else { format!("{groups} means") };
         report.text(format!(
             "Of {means} of {names} {met} came within {within} of their value, at a look at {} seeds or at one of the \
-             looks after it, each at half as many more, up to {}. To stop there favours seeds that scatter little: an \
-             interval of 95 % holds in some 94 of 100 cases.",
+             looks after it, each at half as many more, up to {}. To stop there favours seeds that scatter little: of \
+             normal measurements an interval of 95 % holds in 91 to 96 of 100 cases.",
             self.first, self.most
         ));
         if !wide.is_empty() {
@@ -135,8 +138,11 @@ fn next(count: usize) -> usize {
     (3 * count).div_ceil(2)
 }
 
-fn is_narrow(mean: Mean, within: f64) -> bool {
-    mean.half() <= within * mean.value.abs()
+fn is_narrow(values: &[f64], within: f64) -> bool {
+    let mean = Mean::of(values);
+    let are_equal_counts = values.iter().all(|value| *value == values[0] && value.fract() == 0.0);
+    let half = if are_equal_counts { 3.0 / values.len() as f64 } else { mean.half() };
+    half <= within * mean.value.abs()
 }
 
 #[cfg(test)]
@@ -146,14 +152,14 @@ mod tests {
 
     /// How often the interval at which the rule stops holds the mean, and the seeds that it took, of samples whose
     /// scatter is `scatter` times what a look at one seed would have to be within.
-    fn coverage(scatter: f64, draw: impl Fn(&mut Stream) -> f64, mean: f64, within: f64) -> [f64; 2] {
+    fn coverage(first: u64, scatter: f64, draw: impl Fn(&mut Stream) -> f64, mean: f64, within: f64) -> [f64; 2] {
         let (repeats, most) = (2000, 4000);
         let (mut holds, mut seeds) = (0, 0);
         for k in 0..repeats {
             let mut stream = Stream::new(k, "coverage", scatter.to_bits());
             let values: Vec<f64> = (0..most).map(|_| draw(&mut stream)).collect();
-            let mut count = FIRST as usize;
-            while count < most && !is_narrow(Mean::of(&values[..count]), within) {
+            let mut count = first as usize;
+            while count < most && !is_narrow(&values[..count], within) {
                 count = next(count).min(most);
             }
             let [low, high] = Mean::of(&values[..count]).interval();
@@ -166,13 +172,24 @@ mod tests {
     /// What is said of the intervals must be so, at any number of seeds that the rule comes to.
     #[test]
     fn intervals_hold_about_as_often_as_is_said() {
-        let mut worst = 1.0f64;
-        for scatter in [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0] {
-            let [holds, seeds] = coverage(scatter, |stream| 50.0 + scatter * stream.normal(), 50.0, 1.0 / 50.0);
-            println!("{scatter}: {holds} at {seeds} seeds");
-            worst = worst.min(holds);
+        for (first, least) in [(FIRST, 0.93), (FEWEST, 0.905)] {
+            let mut worst = 1.0f64;
+            for scatter in [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0] {
+                let draw = |stream: &mut Stream| 50.0 + scatter * stream.normal();
+                let [holds, seeds] = coverage(first, scatter, draw, 50.0, 1.0 / 50.0);
+                println!("{first}, {scatter}: {holds} at {seeds} seeds");
+                worst = worst.min(holds);
+            }
+            assert!(worst > least && worst < 0.95, "{first}: {worst}");
         }
-        assert!(worst > 0.92 && worst < 0.95, "{worst}");
+    }
+
+    /// Ten runs of two clusters each do not say that one in twenty has not three.
+    #[test]
+    fn equal_counts_are_not_known_at_once() {
+        let equal = |count: usize| is_narrow(&vec![2.0; count], 0.1);
+        assert!(!equal(10) && !equal(14) && equal(15));
+        assert!(is_narrow(&[0.5; 5], 0.1));
     }
 
     /// The cells that are asked for must be those of an uninterrupted sweep, whatever is there.
