@@ -2,7 +2,6 @@
 
 use crate::choice;
 use crate::error::{Error, Result};
-use crate::gpu::device::UNITS;
 
 /// Which adapters a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +11,10 @@ pub enum Wanted {
     /// Hardware if there is any, else software: `engine = gpu`.
     Any,
 }
+
+/// What kernels need to multiply matrices of f16 by units.
+pub(crate) const UNITS: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
 
 /// An adapter of this machine.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::gpu::adapter::Adapter;
+use crate::gpu::adapter::{Adapter, UNITS};
 use crate::gpu::cache::{self, PipelineCache};
 use crate::gpu::pipeline::{Key, Module, Pipeline, Pipelines, bind_group, compute_pipeline, layout};
 use crate::gpu::timing::Timings;
@@ -84,10 +84,6 @@ pub struct Device {
     /// A text of the shaders, and what stands in its place: a faulty compiler, which tests alone have.
     fault: Option<(&'static str, &'static str)>,
 }
-
-/// What kernels need to multiply matrices of f16 by units.
-pub(crate) const UNITS: wgpu::Features =
-    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
 
 #[allow(unsafe_code)]
 fn experimental() -> wgpu::ExperimentalFeatures {
