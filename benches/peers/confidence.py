@@ -1,7 +1,7 @@
 """Bounded confidence beside NDlib and a loop in NumPy, and mean shift beside scikit-learn: localmax to rest, on the same cores.
 
     bash benches/peers/run --help                     sets up target/peers, and builds localmax
-    target/peers/bin/pip install ndlib scikit-learn
+    target/peers/bin/pip install scikit-learn ndlib six future dynetx
     target/peers/bin/python benches/peers/confidence.py
 
 Opinions, n = 2000 evenly spread over [0, 1], epsilon = 0.1: every agent takes the mean of those within epsilon. NumPy loops over agents
