@@ -105,6 +105,7 @@ pub mod num;
 pub mod observe;
 #[doc(hidden)]
 pub mod outcome;
+mod pages;
 #[cfg(feature = "pictures")]
 #[doc(hidden)]
 pub mod plot;

@@ -1,8 +1,12 @@
 //! Reports of an engine on a step, beside the tokens.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Plan;
+
+/// Strip sizes that a thread looks at together.
+const PART: usize = 1 << 16;
 
 /// Measures of one step t → t+1 that every engine yields at no extra pass. Equal on every engine
 /// but for `redone`.
@@ -25,19 +29,52 @@ pub struct StepReport {
 
 impl StepReport {
     /// The report of a step from its strip sizes.
-    pub fn new(t: u64, moved: u64, counts: impl IntoIterator<Item = u32>, redone: u64) -> Self {
-        let mut report = Self { t, moved, strip_min: u32::MAX, strip_max: 0, strip_total: 0, redone };
-        for count in counts {
-            report.strip_min = report.strip_min.min(count);
-            report.strip_max = report.strip_max.max(count);
-            report.strip_total += u64::from(count);
-        }
-        report
+    pub fn new(t: u64, moved: u64, counts: &[u32], redone: u64) -> Self {
+        let sizes = if counts.len() <= PART {
+            StripSizes::of(counts)
+        } else {
+            counts.par_chunks(PART).map(StripSizes::of).reduce(StripSizes::default, StripSizes::join)
+        };
+        Self::of_sizes(t, moved, sizes, redone)
+    }
+
+    pub(crate) fn of_sizes(t: u64, moved: u64, sizes: StripSizes, redone: u64) -> Self {
+        Self { t, moved, strip_min: sizes.min, strip_max: sizes.max, strip_total: sizes.total, redone }
     }
 
     /// True if as many tokens moved as in another step, and strips had the same sizes.
     pub fn is_like(&self, other: &Self) -> bool {
         Self { t: other.t, redone: other.redone, ..*self } == *other
+    }
+}
+
+/// The smallest strip of some, the largest, and the sum of their sizes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StripSizes {
+    min: u32,
+    max: u32,
+    total: u64,
+}
+
+impl Default for StripSizes {
+    fn default() -> Self {
+        Self { min: u32::MAX, max: 0, total: 0 }
+    }
+}
+
+impl StripSizes {
+    #[inline]
+    pub(crate) fn of(counts: &[u32]) -> Self {
+        let one = |all: Self, &count| Self {
+            min: all.min.min(count),
+            max: all.max.max(count),
+            total: all.total + u64::from(count),
+        };
+        counts.iter().fold(Self::default(), one)
+    }
+
+    pub(crate) fn join(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max), total: self.total + other.total }
     }
 }
 

@@ -14,6 +14,7 @@ const MODULES: &[&str] = &[
     "rng",
     "normal",
     "machine",
+    "pages",
     "clock",
     "threads",
     "interrupt",

@@ -78,9 +78,7 @@ impl Engine for WithKeys {
                 Ok(taken) => {
                     let count = self.strips()?.count;
                     // Keys have strips too, of no key.
-                    reports.extend(
-                        taken.iter().map(|of| StepReport::new(of.t, of.moved, count.iter().copied(), of.redone)),
-                    );
+                    reports.extend(taken.iter().map(|of| StepReport::new(of.t, of.moved, &count, of.redone)));
                 }
                 Err(error) if reports.is_empty() => return Err(error),
                 Err(_) => break,

@@ -59,7 +59,7 @@ impl RealReference {
 
 /// Keeps the strips of a step and reports it.
 fn report(kept: &mut Option<Strips>, step: &Step, moved: usize, strips: Strips) -> StepReport {
-    let report = StepReport::new(step.t(), moved as u64, strips.count.iter().copied(), 0);
+    let report = StepReport::new(step.t(), moved as u64, &strips.count, 0);
     *kept = Some(strips);
     report
 }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::num;
+use crate::pages::zeros;
 use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// Coordinates that one thread takes at once, at least.
@@ -191,7 +192,7 @@ fn filled<T: Copy + Default + Send, R: Iterator<Item = T>>(
     d: usize,
     row: impl Fn(usize) -> R + Sync,
 ) -> Vec<T> {
-    let mut all = vec![T::default(); n * d];
+    let mut all = zeros(n * d);
     all.par_chunks_mut(d.max(1)).with_min_len(PART.div_ceil(d.max(1))).enumerate().for_each(|(i, into)| {
         into.iter_mut().zip(row(i)).for_each(|(into, x)| *into = x);
     });

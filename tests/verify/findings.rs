@@ -23,7 +23,7 @@ impl Engine for Claims {
     }
     fn step(&mut self, steps: &[Step]) -> Result<Vec<StepReport>> {
         self.states.remove(0);
-        Ok(vec![StepReport::new(0, 0, [1], 0); steps.len()])
+        Ok(vec![StepReport::new(0, 0, &[1], 0); steps.len()])
     }
     fn tokens(&mut self) -> Result<Tokens> {
         Ok(self.states[0].clone())

@@ -98,6 +98,8 @@ pub(crate) trait Width:
     fn moved(x: Self::Int, sum: Self::Wide, count: u32, gain: u64) -> Self::Int;
     /// Step 4 of the contract for one coordinate of every lane.
     fn moved_lanes(x: &[Self::Int], sum: &[Self::Wide], count: &[Self::Wide], gain: u64, into: &mut [Self::Int]);
+    /// Step 4 of the contract for coordinates of strips of one token each.
+    fn moved_to(x: &[Self::Int], to: &[Self::Int], gain: u64, into: &mut [Self::Int]);
 }
 
 /// A coordinate on the lattice.
@@ -130,7 +132,7 @@ impl Integer for i64 {
 }
 
 macro_rules! width {
-    ($float:ty, $int:ty, $wide:ty, $precision:ident, $additions:literal, $dots:path, $moved:path) => {
+    ($float:ty, $int:ty, $wide:ty, $precision:ident, $additions:literal, $dots:path, $moved:path, $moved_to:path) => {
         impl Width for $float {
             type Wide = $wide;
             const PRECISION: Precision = Precision::$precision;
@@ -270,11 +272,16 @@ macro_rules! width {
             fn moved_lanes(x: &[$int], sum: &[$wide], count: &[$wide], gain: u64, into: &mut [$int]) {
                 $moved(x, sum, count, gain, into);
             }
+
+            #[inline(always)]
+            fn moved_to(x: &[$int], to: &[$int], gain: u64, into: &mut [$int]) {
+                $moved_to(x, to, gain, into);
+            }
         }
     };
 }
-width!(f32, i32, i64, F32, 127, dots_i64, moved_i32);
-width!(f64, i64, i128, F64, 1023, dots_i128, moved_i64);
+width!(f32, i32, i64, F32, 127, dots_i64, moved_i32, moved_to_i32);
+width!(f64, i64, i128, F64, 1023, dots_i128, moved_i64, moved_to_i64);
 
 /// `rne(sum/count)`, in 64 bits where they suffice.
 #[inline(always)]
@@ -322,6 +329,26 @@ fn moved_i32(x: &[i32], sum: &[i64], count: &[i64], gain: u64, into: &mut [i32])
         let up = i64::from(rest > count) | (i64::from(rest == count) & odd);
         let down = i64::from(-rest > count) | (i64::from(-rest == count) & odd);
         *into = step(x, near + up - down);
+    }
+}
+
+/// Moves lanes towards tokens: in 32 bits but for one product.
+#[inline(always)]
+fn moved_to_i32(x: &[i32], to: &[i32], gain: u64, into: &mut [i32]) {
+    let bits = Precision::F32.gain_bits();
+    for ((into, &x), &to) in into.iter_mut().zip(x).zip(to) {
+        let size = x.abs_diff(to);
+        // Both factors fit 32 bits.
+        let length = (u64::from(size) * u64::from(gain as u32) + (1 << (bits - 1))) >> bits;
+        let length = (length as u32).max(size.min(1)).cast_signed();
+        *into = if to < x { x - length } else { x + length };
+    }
+}
+
+#[inline(always)]
+fn moved_to_i64(x: &[i64], to: &[i64], gain: u64, into: &mut [i64]) {
+    for ((into, &x), &to) in into.iter_mut().zip(x).zip(to) {
+        *into = f64::moved(x, i128::from(to), 1, gain);
     }
 }
 
@@ -409,6 +436,28 @@ mod tests {
             f32::moved_lanes(&x, &sum, &count, gain, &mut got);
             for l in 0..x.len() {
                 prop_assert_eq!(got[l], f32::moved(x[l], sum[l], count[l] as u32, gain));
+            }
+        }
+
+        /// Rows alone in their cells move this way, all others by the contract.
+        #[test]
+        fn tokens_move_to_others_as_by_the_contract(
+            x in proptest::collection::vec((-(1i64 << 53)..=1 << 53, -(1i64 << 53)..=1 << 53, 0u32..54), 1..40),
+            gain in 0u64..1 << 32, part in any::<u64>(),
+        ) {
+            let near = |&(x, to, shift): &(i64, i64, u32)| (x, if shift > 53 { x } else { x + ((to - x) >> shift) });
+            let (from, to): (Vec<i64>, Vec<i64>) = x.iter().map(near).unzip();
+            let mut got = vec![0; from.len()];
+            let wide = part >> (64 - Precision::F64.gain_bits());
+            f64::moved_to(&from, &to, wide, &mut got);
+            for l in 0..from.len() {
+                prop_assert_eq!(got[l], f64::moved(from[l], i128::from(to[l]), 1, wide));
+            }
+            let [from, to]: [Vec<i32>; 2] = [from, to].map(|x| x.into_iter().map(|x| (x >> 29) as i32).collect());
+            let mut got = vec![0; from.len()];
+            f32::moved_to(&from, &to, gain, &mut got);
+            for l in 0..from.len() {
+                prop_assert_eq!(got[l], f32::moved(from[l], i64::from(to[l]), 1, gain));
             }
         }
 

@@ -189,7 +189,7 @@ impl RealCpu {
         let next = Tokens::stepped(&next, self.tokens.d(), self.tokens.precision(), step.t)?;
         let moved = self.tokens.count_unlike(&next);
         self.tokens = next;
-        let report = StepReport::new(step.t, moved as u64, strips.count.iter().copied(), 0);
+        let report = StepReport::new(step.t, moved as u64, &strips.count, 0);
         self.strips = Some(strips);
         let a_row = |total: AtomicU64| total.into_inner() as f64 / (self.tokens.n() * step.stages.len()) as f64;
         self.effort = self.may_omit(step, &step.stages[0]).then(|| Effort {

@@ -21,7 +21,7 @@ fn progress(step: u64) -> Progress {
     progress.started_unix = 1e10 / 7.0;
     progress.step_seconds = 1.0 / 3.0;
     progress.tables = vec![TableMark { file: "metrics.csv".into(), bytes: 7, blake3: "ab".repeat(32) }];
-    progress.last = Some(StepReport::new(step, 3, [1, 2], 0));
+    progress.last = Some(StepReport::new(step, 3, &[1, 2], 0));
     progress.fixed_point = Some(4);
     progress
 }

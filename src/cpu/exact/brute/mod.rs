@@ -102,7 +102,7 @@ impl<W: Width> BruteForce<W> {
         if tally.redone > self.cloud.n as u64 {
             self.cloud.find_twins();
         }
-        Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally))
+        Ok((StepReport::new(step.t, tally.moved, &self.strips.count, tally.redone), tally))
     }
 
     pub(crate) fn strips(&self) -> Strips {

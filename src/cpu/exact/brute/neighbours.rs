@@ -97,7 +97,7 @@ impl<W: Width> BruteForce<W> {
         std::mem::swap(&mut self.cloud.x, &mut self.next);
         self.cloud.refloat();
         self.cloud.twins.clear();
-        Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), 0), tally))
+        Ok((StepReport::new(step.t, tally.moved, &self.strips.count, 0), tally))
     }
 
     /// The keys in the strips of some rows on a graph.

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside, sample};
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::cover::{Cover, SLACKS};
-use crate::cpu::exact::direction::moves::{Covered, move_rows};
+use crate::cpu::exact::direction::moves::{Covered, Moved, move_rows};
 use crate::cpu::exact::direction::rows::{Found, Key, Rows, place};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::{PreparedStep, Tally, Watch};
@@ -173,12 +173,13 @@ impl<W: Width> Own<'_, W> {
     /// seeds cover nothing.
     pub(crate) fn candidates<const D: usize>(
         &self,
+        set: InstructionSet,
         whole: &Whole<D>,
         seeds: &[[i64; D]],
     ) -> Option<Vec<Candidate<W, D>>> {
         let cover = Cover::new(whole.centre(), seeds, whole.cover_levels(), 0)?;
         // Tokens that have met, and were not merged since, are many keys at one place.
-        let keys = outside::<W, D>(self.x, &cover, 16 * whole.most())?;
+        let keys = outside::<W, D>(set, self.x, &cover, 16 * whole.most())?;
         Some(self.places(&keys)).filter(|candidates| candidates.len() <= whole.most())
     }
 
@@ -224,8 +225,8 @@ impl<W: Width> Own<'_, W> {
             is_first,
         });
         let rows = (self.x.as_chunks().0, Some(self.weight));
-        let made = (next.as_chunks_mut().0, argmax, count);
-        let (tally, mut candidates) = move_rows(&shown.0, set, watch, covered, rows, made);
+        let made = (next.as_chunks_mut().0, Some((argmax, count)));
+        let Moved { tally, outside: mut candidates, .. } = move_rows(&shown.0, set, watch, covered, rows, made);
         let known = known.map(|known| {
             let slack = after(&known);
             let remains = |&&key: &&u32| {

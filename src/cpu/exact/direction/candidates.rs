@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::cover::Cover;
-use crate::cpu::exact::direction::rows::{BLOCK, place, places, total};
+use crate::cpu::exact::direction::rows::{BLOCK, cells_of, place, squares, total};
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Job, Lanes};
 
@@ -97,11 +97,14 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Farthest<'_, W, D> {
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(self, _: L) {
         for (block, rows) in self.rows.chunks(BLOCK).enumerate() {
-            let (cells, squares) = places::<W, D>(self.cells, rows, self.centre);
+            let cells = cells_of::<W, D>(self.cells, rows, self.centre);
+            let squares = squares::<W, D>(rows, self.centre);
             for at in 0..rows.len() {
-                let best = &mut self.best[cells[at] as usize];
-                if squares[at] > best.0 {
-                    *best = (squares[at], (self.first + block * BLOCK + at) as u32);
+                match self.best.get_mut(cells[at] as usize) {
+                    Some(best) if squares[at] > best.0 => {
+                        *best = (squares[at], (self.first + block * BLOCK + at) as u32);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -109,15 +112,17 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Farthest<'_, W, D> {
 }
 
 /// Tokens that a cover does not hold, ascending; `None` if they are more than `most`.
-pub(super) fn outside<W: Width, const D: usize>(x: &[W::Int], cover: &Cover, most: usize) -> Option<Vec<u32>> {
+pub(super) fn outside<W: Width, const D: usize>(
+    set: InstructionSet,
+    x: &[W::Int],
+    cover: &Cover,
+    most: usize,
+) -> Option<Vec<u32>> {
     let found = AtomicUsize::new(0);
     let of_chunk = |(first, rows): (usize, &[W::Int])| {
         let mut outside = Vec::new();
         if found.load(Ordering::Relaxed) <= most {
-            let rows = rows.chunks_exact(D).enumerate();
-            outside.extend(
-                rows.filter(|(_, row)| !cover.holds(place::<W, D>(row), 0.0)).map(|(at, _)| (first + at) as u32),
-            );
+            W::run(set, Outside::<W, D> { rows: rows.as_chunks().0, first, cover, found: &mut outside });
             found.fetch_add(outside.len(), Ordering::Relaxed);
         }
         outside
@@ -125,6 +130,26 @@ pub(super) fn outside<W: Width, const D: usize>(x: &[W::Int], cover: &Cover, mos
     let outside: Vec<Vec<u32>> = chunks::<W, D>(x).map(of_chunk).collect();
     // The count only rises, so it passes the limit exactly if there are more.
     (found.into_inner() <= most).then(|| outside.concat())
+}
+
+/// A job: finds the rows that a cover does not hold.
+struct Outside<'a, W: Width, const D: usize> {
+    rows: &'a [[W::Int; D]],
+    first: usize,
+    cover: &'a Cover,
+    found: &'a mut Vec<u32>,
+}
+
+impl<W: Width, const D: usize> Job<W, W::Int> for Outside<'_, W, D> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes<W, W::Int>>(self, _: L) {
+        for (block, rows) in self.rows.chunks(BLOCK).enumerate() {
+            let is_held = self.cover.holds_each::<W, D>(rows, 0.0);
+            let outside = (0..rows.len()).filter(|&at| !is_held[at]);
+            self.found.extend(outside.map(|at| (self.first + block * BLOCK + at) as u32));
+        }
+    }
 }
 
 /// Tokens among which every maximum is, ascending; `None` if they are too many.
@@ -140,5 +165,5 @@ pub(super) fn candidates<W: Width, const D: usize>(
     }
     let levels = cover_levels(D, n);
     let seeds = farthest::<W, D>(set, x, Cells::<D> { side: 1 << levels }, centre);
-    outside::<W, D>(x, &Cover::new(centre, &seeds, levels, 0)?, most)
+    outside::<W, D>(set, x, &Cover::new(centre, &seeds, levels, 0)?, most)
 }

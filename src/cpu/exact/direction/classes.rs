@@ -231,7 +231,7 @@ impl<const D: usize> Classes<D> {
             let mut covers: Vec<Cover> =
                 plans.iter().map_while(|plan| Cover::new(centre, &seeds, levels, plan.width)).collect();
             let all = loop {
-                match outside::<W, D>(x, covers.last()?, most(n)) {
+                match outside::<W, D>(set, x, covers.last()?, most(n)) {
                     Some(all) => break all,
                     None => covers.pop(),
                 };

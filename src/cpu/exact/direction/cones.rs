@@ -20,7 +20,7 @@
 use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::Cells;
-use crate::cpu::exact::direction::rows::{BLOCK, places};
+use crate::cpu::exact::direction::rows::{BLOCK, cells_of, squares};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{InstructionSet, Job, Lanes, VECTORS};
 use crate::space::Coordinate;
@@ -184,11 +184,12 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Place<'_, W, D> {
 
     #[inline(always)]
     fn run<L: Lanes<W, W::Int>>(self, _: L) -> Self::Output {
-        let (mut sum, mut largest, none) = (Sum::default(), [0; D], self.cells.count() as i64);
+        let (mut sum, mut largest, none) = (Sum::default(), [0; D], self.cells.count() as u32);
         for (keys, cells) in self.keys.chunks(BLOCK).zip(self.cell.chunks_mut(BLOCK)) {
-            let (places, squares) = places::<W, D>(self.cells, keys, [0; D]);
+            let places = cells_of::<W, D>(self.cells, keys, [0; D]);
+            let squares = squares::<W, D>(keys, [0; D]);
             for (at, cell) in cells.iter_mut().enumerate() {
-                *cell = if squares[at] >= self.least { places[at] } else { none } as u32;
+                *cell = if squares[at] >= self.least { places[at] } else { none };
             }
         }
         for key in self.keys {

@@ -1,10 +1,14 @@
 //! The cover: tokens that are the maximum of no query, known by their direction and distance from a
 //! centre.
 
+#![allow(clippy::inline_always)] // kernels belong into the function of their instruction set
+
 use rayon::prelude::*;
 
 use crate::cpu::exact::direction::cells::{Cell, Cells};
+use crate::cpu::exact::direction::rows::{BLOCK, place, squares};
 use crate::cpu::exact::direction::table::Table;
+use crate::cpu::exact::width::Width;
 use crate::num;
 use crate::tokens::Precision;
 
@@ -63,12 +67,30 @@ impl Cover {
         (slack * rest - self.unit) * (1.0 - 1e-12)
     }
 
+    /// Whether each of up to `BLOCK` rows is covered with a slack.
+    #[inline(always)]
+    pub(super) fn holds_each<W: Width, const D: usize>(&self, rows: &[[W::Int; D]], slack: f64) -> [bool; BLOCK] {
+        let squares = squares::<W, D>(rows, std::array::from_fn(|k| self.centre[k]));
+        let (ball, mut is_held) = (self.ball(slack), [false; BLOCK]);
+        (0..BLOCK).for_each(|at| is_held[at] = squares[at] <= ball);
+        for (is_held, row) in is_held.iter_mut().zip(rows) {
+            *is_held = *is_held || self.holds(place::<W, D>(row), slack);
+        }
+        is_held
+    }
+
+    /// The square of the radius of a ball about the centre whose tokens have a slack.
+    #[inline(always)]
+    fn ball(&self, slack: f64) -> f64 {
+        self.ball * (1.0 - slack).powi(2) * (1.0 - PAID)
+    }
+
     /// Whether a token is covered with a slack.
     #[inline]
     pub(super) fn holds<const D: usize>(&self, x: [i64; D], slack: f64) -> bool {
         let x: [i64; D] = std::array::from_fn(|k| x[k] - self.centre[k]);
         let square = x.iter().map(|&x| (x as f64).powi(2)).sum::<f64>();
-        if square <= self.ball * (1.0 - slack).powi(2) * (1.0 - PAID) {
+        if square <= self.ball(slack) {
             return true;
         }
         let (face, size, turned) = Cells::<D>::turned(x);

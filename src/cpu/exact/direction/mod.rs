@@ -82,7 +82,7 @@ use rayon::prelude::*;
 
 use crate::cpu::exact::direction::candidates::{FEW, SHARE, candidates, centre, cover_levels, levels, most, sample};
 use crate::cpu::exact::direction::cover::{Cover, SLACKS};
-use crate::cpu::exact::direction::moves::{Covered, move_rows};
+use crate::cpu::exact::direction::moves::{Covered, Moved, move_rows};
 use crate::cpu::exact::direction::rows::{Found, Key, Rows, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::query::strip_width;
@@ -93,6 +93,7 @@ use crate::exact::{Step, StripWidth};
 use crate::interrupt::Interrupt;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
+use crate::pages::zeros;
 
 /// So many scores a row cost as much as a row of the tree at least.
 const SCORES: usize = 16;
@@ -117,11 +118,17 @@ pub(crate) struct DirectionTable<W: Width> {
     d: usize,
     set: InstructionSet,
     x: Vec<W::Int>,
-    /// X(t+1) in the making.
+    /// X(t+1) in the making; between steps X(t−1).
     next: Vec<W::Int>,
-    strips: Strips,
     /// The certificate of X(t) from the steps before.
     known: Option<Known>,
+    last: Option<Last>,
+}
+
+/// The last step, and the tokens among which its maxima were, ascending: its strips are found again where somebody asks.
+struct Last {
+    step: Step,
+    candidates: Vec<u32>,
 }
 
 /// Tokens at rest, and what their hull covers.
@@ -137,9 +144,7 @@ struct Known {
 impl<W: Width> DirectionTable<W> {
     /// Builds the state from every token's lattice coordinates, row-major.
     pub(crate) fn new(x: Vec<W::Int>, d: usize, set: InstructionSet) -> Self {
-        let n = x.len() / d;
-        let strips = Strips { argmax: vec![0; n], count: vec![0; n] };
-        Self { d, set, next: vec![W::Int::default(); x.len()], x, strips, known: None }
+        Self { d, set, next: zeros(x.len()), x, known: None, last: None }
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {
@@ -153,12 +158,20 @@ impl<W: Width> DirectionTable<W> {
 
     /// Takes the tokens out and empties the buffers.
     pub(crate) fn take_tokens(&mut self) -> Vec<W::Int> {
-        (self.next, self.strips, self.known) = (Vec::new(), Strips::default(), None);
+        (self.next, self.known, self.last) = (Vec::new(), None, None);
         std::mem::take(&mut self.x)
     }
 
+    /// The strips of the last step; zeros before the first.
     pub(crate) fn strips(&self) -> Strips {
-        self.strips.clone()
+        let (d, n) = (self.d, self.x.len() / self.d);
+        let mut strips = Strips { argmax: zeros(n), count: zeros(n) };
+        match (d, &self.last) {
+            (2, Some(last)) => self.strips_in::<2>(last, &mut strips),
+            (3, Some(last)) => self.strips_in::<3>(last, &mut strips),
+            _ => {}
+        }
+        strips
     }
 
     /// Takes a step; `None`, before anything moved, where a table does not serve it.
@@ -191,26 +204,34 @@ impl Known {
     }
 }
 
-impl<W: Width> DirectionTable<W> {
-    /// The keys of the candidates and their table, `None` if that is too large; and for each
-    /// candidate its key.
-    fn find<const D: usize>(&self, candidates: &[u32], anchors: &[u32]) -> Option<(Found<W, D>, Vec<u32>)> {
-        let mut found: HashMap<[i64; D], u32> = HashMap::with_capacity(candidates.len());
-        let (mut keys, mut places) = (Vec::<Key<W, D>>::new(), Vec::new());
-        let of_token = |&i: &u32| {
-            let at = place::<W, D>(&self.x[i as usize * D..]);
-            let key = *found.entry(at).or_insert(keys.len() as u32);
-            if key as usize == keys.len() {
-                places.push(at);
-                keys.push(Key { at: at.map(W::Int::of), weight: 0, first: i, is_anchor: false });
-            }
-            keys[key as usize].weight += 1;
-            keys[key as usize].is_anchor |= anchors.binary_search(&i).is_ok();
-            key
-        };
-        let key_of = candidates.iter().map(of_token).collect();
-        Some((Found::new(keys, Table::new(&places, levels(D), 0)?), key_of))
-    }
+/// The keys of the candidates among some tokens and their table, `None` if that is too large; and for each candidate its
+/// key.
+fn find<W: Width, const D: usize>(
+    x: &[W::Int],
+    candidates: &[u32],
+    anchors: &[u32],
+) -> Option<(Found<W, D>, Vec<u32>)> {
+    let mut found: HashMap<[i64; D], u32> = HashMap::with_capacity(candidates.len());
+    let (mut keys, mut places) = (Vec::<Key<W, D>>::new(), Vec::new());
+    let of_token = |&i: &u32| {
+        let at = place::<W, D>(&x[i as usize * D..]);
+        let key = *found.entry(at).or_insert(keys.len() as u32);
+        if key as usize == keys.len() {
+            places.push(at);
+            keys.push(Key { at: at.map(W::Int::of), weight: 0, first: i, is_anchor: false });
+        }
+        keys[key as usize].weight += 1;
+        keys[key as usize].is_anchor |= anchors.binary_search(&i).is_ok();
+        key
+    };
+    let key_of = candidates.iter().map(of_token).collect();
+    Some((Found::new(keys, Table::new(&places, levels(D), 0)?), key_of))
+}
+
+/// What the rows of a step have in common.
+fn rows<'a, W: Width, const D: usize>(x: &'a [W::Int], step: &'a Step, found: Found<W, D>) -> Rows<'a, W, D> {
+    let zero = place::<W, D>(x).map(i128::from);
+    Rows { n: (x.len() / D) as u32, zero, x, plan: PreparedStep::new(step), found, total: OnceLock::new() }
 }
 
 impl<W: Width> DirectionTable<W> {
@@ -219,17 +240,15 @@ impl<W: Width> DirectionTable<W> {
         step: &Step,
         interrupt: &Interrupt,
     ) -> Option<Result<(StepReport, Tally), Left>> {
-        let n = self.strips.count.len();
+        let n = self.x.len() / D;
         let (mut known, centre) = (self.known.take(), centre::<W, D>(&self.x));
         let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
         let old = match &mut known {
             Some(known) => std::mem::take(&mut known.candidates),
             None => candidates::<W, D>(self.set, &self.x, centre)?,
         };
-        let (found, key_of) = self.find::<D>(&old, known.as_ref().map_or(&[], |known| &known.anchors))?;
-        let zero = place::<W, D>(&self.x).map(i128::from);
-        let (plan, total) = (PreparedStep::new(step), OnceLock::new());
-        let mut rows = Rows { n: n as u32, zero, x: &self.x, plan, found, total };
+        let (found, key_of) = find::<W, D>(&self.x, &old, known.as_ref().map_or(&[], |known| &known.anchors))?;
+        let mut rows = rows(&self.x, step, found);
         let go = |key: &Key<W, D>| {
             let mut next = key.at;
             let is_led = rows.row(&key.at, &mut next).is_led;
@@ -244,8 +263,7 @@ impl<W: Width> DirectionTable<W> {
         let cover =
             known.as_ref().map(|known| Covered { cover: &known.cover, before: known.slack, after: slack, is_first });
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
-        let made = (next, &mut self.strips.argmax[..], &mut self.strips.count[..]);
-        let (tally, outside) = move_rows(&rows, self.set, watch, cover, (x, None), made);
+        let Moved { tally, sizes, outside } = move_rows(&rows, self.set, watch, cover, (x, None), (next, None));
         match watch.end() {
             Err(Left::Dear) => return None,
             Err(left) => return Some(Err(left)),
@@ -266,7 +284,17 @@ impl<W: Width> DirectionTable<W> {
             let is_small = candidates.len() <= most(n);
             (is_small && known.anchors.iter().all(rests)).then_some(Known { slack, candidates, ..known })
         });
-        Some(Ok((StepReport::new(step.t, tally.moved, self.strips.count.iter().copied(), tally.redone), tally)))
+        self.last = Some(Last { step: step.clone(), candidates: old });
+        Some(Ok((StepReport::of_sizes(step.t, tally.moved, sizes, tally.redone), tally)))
+    }
+
+    fn strips_in<const D: usize>(&self, Last { step, candidates }: &Last, into: &mut Strips) {
+        let before = &self.next[..];
+        let (found, _) = find::<W, D>(before, candidates, &[]).expect("the step had this table");
+        let (watch, mut next) = (Interrupt::default(), zeros(before.len()));
+        let made = (next.as_chunks_mut().0, Some((&mut into.argmax[..], &mut into.count[..])));
+        let rows = rows(before, step, found);
+        move_rows(&rows, self.set, &Watch::new(&watch, None), None, (before.as_chunks().0, None), made);
     }
 
     /// The masks of some rows.

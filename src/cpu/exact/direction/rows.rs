@@ -5,11 +5,10 @@
 
 use std::sync::OnceLock;
 
-use crate::cpu::exact::direction::cells::{Cells, integer};
+use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::PreparedStep;
 use crate::cpu::exact::width::{Integer, Width};
-use crate::cpu::lanes::{Job, Lanes};
 use crate::exact::{StripWidth, TokenMatrix};
 use crate::tokens::Precision;
 
@@ -96,14 +95,6 @@ impl<W: Width, const D: usize> Rows<'_, W, D> {
         row
     }
 
-    /// The result of a row of one key.
-    #[inline]
-    pub(super) fn alone(&self, key: u32) -> Row {
-        let key = &self.found.keys[key as usize];
-        let count = if self.plan.step.width == StripWidth::Argmax { 1 } else { key.weight };
-        Row { argmax: key.first, count, is_led: key.is_anchor, scores: 0 }
-    }
-
     /// The strip of q = 0, in which all keys are: a sum, of so many.
     fn all(&self, lowest: bool) -> ([i128; D], u32, Row) {
         let (count, sum) = if lowest {
@@ -136,41 +127,55 @@ impl<W: Width, const D: usize> Rows<'_, W, D> {
     }
 }
 
-/// A job: moves each of some rows to the key of its cell, where it is alone there.
-pub(super) struct Block<'a, W: Width, const D: usize> {
-    pub(super) rows: &'a Rows<'a, W, D>,
-    pub(super) own: &'a [[W::Int; D]],
-    pub(super) next: &'a mut [[W::Int; D]],
-    /// The keys of the rows.
-    pub(super) keys: &'a mut [u32; BLOCK],
+/// The strips of up to `BLOCK` rows.
+pub(super) struct Block {
+    pub(super) argmax: [u32; BLOCK],
+    pub(super) count: [u32; BLOCK],
+    /// Whether the strip is one key, of anchors.
+    pub(super) is_led: [bool; BLOCK],
+    /// Scores that were compared, in all, and of them those beyond one a row.
+    pub(super) scores: u64,
+    pub(super) redone: u64,
 }
 
-impl<W: Width, const D: usize> Job<W, W::Int> for Block<'_, W, D> {
-    type Output = ();
+impl<W: Width, const D: usize> Rows<'_, W, D> {
+    /// Moves up to `BLOCK` rows.
     #[inline(always)]
-    fn run<L: Lanes<W, W::Int>>(self, _: L) {
-        let Rows { plan, found, .. } = self.rows;
+    pub(super) fn block(&self, own: &[[W::Int; D]], next: &mut [[W::Int; D]]) -> Block {
+        let (step, own) = (self.plan.step, &own[..own.len().min(BLOCK)]);
+        let (alone, keys) = (&self.found.alone[..], &self.found.keys[..]);
         let mut queries = [[W::Int::default(); D]; BLOCK];
-        match plan.step.matrix {
-            TokenMatrix::Identity => queries[..self.own.len()].copy_from_slice(self.own),
-            _ => queries.iter_mut().zip(self.own).for_each(|(query, own)| {
-                *query = std::array::from_fn(|k| query_coordinate(plan, own, k));
+        match step.matrix {
+            TokenMatrix::Identity => queries[..own.len()].copy_from_slice(own),
+            _ => queries.iter_mut().zip(own).for_each(|(query, own)| {
+                *query = std::array::from_fn(|k| query_coordinate(&self.plan, own, k));
             }),
         }
-        let (cells, none) = (found.table.cells, found.alone.len() - 1);
-        for (cell, query) in self.keys.iter_mut().zip(queries) {
-            let (index, size) = cells.place(query.map(Integer::to_i64));
-            *cell = if size == 0 { none } else { index } as u32;
-        }
-        let mut to = [[W::Wide::default(); D]; BLOCK];
-        for (key, to) in self.keys.iter_mut().zip(&mut to) {
-            *key = found.alone[*key as usize];
-            if let Some(key) = found.keys.get(*key as usize) {
-                *to = key.at.map(|x| W::product(x, W::Int::one()));
+        let cells = cells_of::<W, D>(self.found.table.cells, &queries[..own.len()], [0; D]);
+        let mut block = Block { argmax: [0; BLOCK], count: [1; BLOCK], is_led: [true; BLOCK], scores: 0, redone: 0 };
+        let (lowest, mut open, mut to) = (step.width == StripWidth::Argmax, 0u64, [[W::Int::default(); D]; BLOCK]);
+        for (at, own) in own.iter().enumerate() {
+            let key = alone[cells[at] as usize];
+            if key == MANY {
+                (to[at], open) = (*own, open | 1 << at);
+                continue;
             }
+            let key = &keys[key as usize];
+            to[at] = key.at;
+            block.argmax[at] = key.first;
+            block.count[at] = if lowest { 1 } else { key.weight };
+            block.is_led[at] = key.is_anchor;
         }
-        let (own, to, ones) = (self.own.as_flattened(), to.as_flattened(), [[W::wide(1); D]; BLOCK]);
-        W::moved_lanes(own, to, ones.as_flattened(), plan.step.gain, self.next.as_flattened_mut());
+        W::moved_to(own.as_flattened(), to[..own.len()].as_flattened(), step.gain, next.as_flattened_mut());
+        while open != 0 {
+            let at = open.trailing_zeros() as usize;
+            let row = self.row(&own[at], &mut next[at]);
+            (block.argmax[at], block.count[at], block.is_led[at]) = (row.argmax, row.count, row.is_led);
+            block.scores += row.scores;
+            block.redone += row.scores.saturating_sub(1);
+            open &= open - 1;
+        }
+        block
     }
 }
 
@@ -184,29 +189,40 @@ pub(super) fn query_coordinate<W: Width>(plan: &PreparedStep<'_, W>, own: &[W::I
     }
 }
 
-/// The cells of the directions of up to `BLOCK` rows from a centre, any where a row is there, and the squares of their
-/// distances.
+/// The cells of the directions of up to `BLOCK` rows from a centre; the number of cells where a row is there.
 #[inline(always)]
-pub(super) fn places<W: Width, const D: usize>(
+pub(super) fn cells_of<W: Width, const D: usize>(
     cells: Cells<D>,
     rows: &[[W::Int; D]],
     centre: [i64; D],
-) -> ([i64; BLOCK], [f64; BLOCK]) {
-    let (mut x, mut cell, mut square) = ([[0.0; BLOCK]; D], [0; BLOCK], [0.0; BLOCK]);
+) -> [u32; BLOCK] {
+    let from_centre = |row: &[W::Int; D], k: usize| Integer::to_i64(row[k]) - centre[k];
+    let place = |at: usize| {
+        let from = rows.get(at).map_or([0; D], |row| std::array::from_fn(|k| from_centre(row, k)));
+        let (cell, size) = cells.place(from);
+        if size == 0 { cells.count() as u32 } else { cell as u32 }
+    };
+    if W::PRECISION == Precision::F64 {
+        return std::array::from_fn(place);
+    }
+    let mut from = [[0.0; BLOCK]; D];
     for k in 0..D {
-        for (x, row) in x[k].iter_mut().zip(rows) {
-            *x = (Integer::to_i64(row[k]) - centre[k]) as f64;
-        }
-        (0..BLOCK).for_each(|at| square[at] += x[k][at] * x[k][at]);
-    }
-    if W::PRECISION == Precision::F32 {
-        for at in 0..BLOCK {
-            cell[at] = integer(Cells::<D>::place_of_floats(cells.side as f64, std::array::from_fn(|k| x[k][at])));
-        }
-    } else {
-        for (cell, row) in cell.iter_mut().zip(rows) {
-            *cell = cells.place(std::array::from_fn(|k| Integer::to_i64(row[k]) - centre[k])).0 as i64;
+        for (from, row) in from[k].iter_mut().zip(rows) {
+            *from = from_centre(row, k) as f32;
         }
     }
-    (cell, square)
+    cells.places(&from, place)
+}
+
+/// The squares of the distances of up to `BLOCK` rows from a centre.
+#[inline(always)]
+pub(super) fn squares<W: Width, const D: usize>(rows: &[[W::Int; D]], centre: [i64; D]) -> [f64; BLOCK] {
+    let mut squares = [0.0; BLOCK];
+    for k in 0..D {
+        for (square, row) in squares.iter_mut().zip(rows) {
+            let along = (Integer::to_i64(row[k]) - centre[k]) as f64;
+            *square += along * along;
+        }
+    }
+    squares
 }

@@ -100,7 +100,7 @@ impl<W: Width> Opened<W> {
                 seeds.push(row.map(Integer::to_i64));
             }
         }
-        Ok(own.candidates(whole, &seeds))
+        Ok(own.candidates(self.own.set, whole, &seeds))
     }
 
     /// The candidates of all ranks, and token 0; `None`, on all ranks, if there are too many on one.
