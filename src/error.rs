@@ -95,9 +95,14 @@ impl Error {
         Self::Device(text.into())
     }
 
-    /// An [`Error::File`] for `path`.
+    /// An [`Error::File`] for `path`; an error of this program that came through a writer stays what it is.
     pub fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
-        Self::File { path: path.into(), cause }
+        cause.downcast().unwrap_or_else(|cause| Self::File { path: path.into(), cause })
+    }
+
+    /// The error of this program that came through a writer or a reader, or the text of another.
+    pub(crate) fn through(cause: std::io::Error) -> Self {
+        cause.downcast().unwrap_or_else(|cause| Self::input(cause.to_string()))
     }
 
     /// This error, of cloud c of many, which its text then names.

@@ -451,10 +451,10 @@ fn first(size: usize, config: &Config) -> Result<First> {
         }
         let (_lead, mut notes) = (Lead::of(&ranks), Vec::new());
         let note = |text: &str| notes.push(text.to_owned());
-        let Opening { start, why, .. } = opening::open_among(&ranks, &mut config, Options::default(), note)?;
-        let exponent = start.progress.grid_exponent;
-        assert_eq!(start.progress.radius, start.tokens.largest_magnitude());
-        Ok(Some((start.tokens, exponent, config.run.precision, why, notes)))
+        let Opening { start, mut engine, why } = opening::open_among(&ranks, &mut config, Options::default(), note)?;
+        let (exponent, tokens) = (start.progress.grid_exponent, engine.tokens()?);
+        assert_eq!(start.progress.radius, tokens.largest_magnitude());
+        Ok(Some((tokens, exponent, config.run.precision, why, notes)))
     });
     ends.swap_remove(0).map(|first| first.expect("rank 0 has it"))
 }

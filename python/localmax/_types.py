@@ -76,4 +76,5 @@ class Keywords(TypedDict, total=False):
     record: str
     frames: str
     measures: str
+    labels: bool
     checkpoint_seconds: float

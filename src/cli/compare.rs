@@ -146,6 +146,7 @@ fn configs(arguments: &Compare) -> Result<Vec<Config>, Error> {
                 // At most about 200 frames.
                 frames: Trigger::Every(arguments.steps.div_ceil(200).max(1)),
                 measures: Trigger::Never,
+                labels: true,
                 checkpoint_seconds: 300.0,
             },
         };

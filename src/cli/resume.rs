@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(note) = lock.note() {
         output::note(&note);
     }
-    let Resumable { config: kept, mut options, checkpoint, change, done, notes } = {
+    let Resumable { config: kept, mut options, mut checkpoint, change, done, notes } = {
         let &Arguments { steps: more, past_fixed_point, without_frames, .. } = arguments;
         resume::look(&run, Request { more, set: &set, past_fixed_point, without_frames })?
     };
@@ -99,33 +99,39 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if options.verify_every > 0 {
         config.require_one_cloud("--verify")?;
     }
-    let is_new = checkpoint.is_none();
-    let (mut start, engine) = if let Some(mut start) = checkpoint {
+    let (mut start, engine) = if let Some(from) = &mut checkpoint {
         among::preflight(&ranks, &config, When::Open, &mut output::note)?;
-        let engine = opening::reopen(&ranks, &config, &start, &mut output::note)?;
-        if start.progress.continue_with(engine.description())
-            && let [.., before, now] = &start.progress.segments[..]
+        let engine = opening::reopen(&ranks, &config, from, &mut output::note)?;
+        let progress = &mut from.progress;
+        if progress.continue_with(engine.description())
+            && let [.., before, now] = &progress.segments[..]
         {
             output::note(&changed(before, now, config.model.is_exact()));
         }
         if change.is_some() {
             let set: Vec<String> = set.iter().map(Override::given_as).collect();
-            output::note(&format!("from step {} on {}", start.progress.step, set.join(", ")));
+            output::note(&format!("from step {} on {}", progress.step, set.join(", ")));
         }
-        (start, engine)
+        progress.options = options;
+        (from.start(), engine)
     } else {
         output::note("there is no checkpoint yet: from the start");
         let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, output::note)?;
         (start, engine)
     };
-    start.progress.options = options;
     interrupt::begin(run::LOST);
-    let step = (!is_new).then_some(start.progress.step);
-    run.cut_back((!is_new).then_some(&start))
-        .and_then(|()| change.map_or(Ok(()), |change| change.write(&run, &kept, &mut start)))
+    let step = checkpoint.as_ref().map(|from| from.progress.step);
+    run.cut_back(checkpoint.as_ref())
+        .and_then(|()| {
+            let Some((change, from)) = change.zip(checkpoint.as_mut()) else { return Ok(()) };
+            change.write(&run, &kept, from)?;
+            start = from.start();
+            Ok(())
+        })
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
         .and_then(|()| if arguments.steps > 0 { run.save_config(&start.progress, &kept) } else { Ok(()) })
         .map_err(|error| record::stopped(error, &run, 0, false, step))?;
+    drop(checkpoint); // with its tokens, which the engine has
     run::go_on(&ranks, &config, &run, start, engine)?;
     drop(lead); // before pictures, which are rank 0's alone
     run::draw(&run, options.no_plot)

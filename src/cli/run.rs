@@ -19,7 +19,7 @@ use crate::io::config::Config;
 use crate::io::config::template::template;
 use crate::outcome::{Effort, StepReport};
 use crate::ranks::{Alone, Shared};
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{Checkpoint, Start};
 use crate::run::limits::Limits;
 use crate::run::opening::{self, Opening};
 use crate::run::pictures;
@@ -126,7 +126,7 @@ pub(super) fn go_on(
     ranks: &Shared,
     config: &Config,
     run: &RunDir,
-    start: Checkpoint,
+    start: Start,
     engine: Box<dyn Engine>,
 ) -> Result<()> {
     let mut live = Live::new(ranks, config, &start);
@@ -144,7 +144,7 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    fn new(ranks: &'a Shared, config: &'a Config, start: &Checkpoint) -> Self {
+    fn new(ranks: &'a Shared, config: &'a Config, start: &Start) -> Self {
         let before = Before { steps: start.progress.step, seconds: start.progress.step_seconds, why: None };
         Self { ranks, config, progress: Bar::after(before.steps, config.run.steps), before }
     }
@@ -272,7 +272,7 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
             }
         };
     }
-    text + &format!("hash       {}\n", result.tokens.hash().to_hex())
+    result.hash.map_or_else(|| text.clone(), |hash| format!("{text}hash       {}\n", hash.to_hex()))
 }
 
 /// The clusters of the last state: their counts, and the first of them.

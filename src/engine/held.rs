@@ -33,13 +33,25 @@ pub(super) struct Shape {
     /// Whether the rule is exact, and whether plan `opened` serves it.
     pub(super) is_exact: bool,
     pub(super) may_part: bool,
+    /// Whether rank 0 brings all tokens together, where each holds a part.
+    pub(super) is_gathered: bool,
 }
 
 /// Bytes that rank 0, and each other of `size` ranks, takes of a run of n tokens in R^d at precision f32, with this
 /// many threads each: under plan `opened`, or with all tokens on all ranks under plan `tree`.
 pub fn rank_memory((n, d): (usize, usize), size: usize, threads: usize, is_parted: bool) -> [u64; 2] {
     let plan = if is_parted { Plan::Opened } else { Plan::Tree };
-    let shape = Shape { n, d, precision: Precision::F32, plan, size, is_parted, is_exact: true, may_part: true };
+    let shape = Shape {
+        n,
+        d,
+        precision: Precision::F32,
+        plan,
+        size,
+        is_parted,
+        is_exact: true,
+        may_part: true,
+        is_gathered: false,
+    };
     [0, 1].map(|rank| shape.bytes(rank, threads, When::Begin))
 }
 
@@ -53,13 +65,13 @@ impl Shape {
                 Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED && OpenedCpu::require(n).is_ok(),
                 _ => false,
             };
-        Self { n, d, precision, plan: taken(plan, model), size, is_parted, is_exact, may_part }
+        Self { n, d, precision, plan: taken(plan, model), size, is_parted, is_exact, may_part, is_gathered: false }
     }
 
     /// Words that tell another rank of it.
     pub(super) fn line(self) -> String {
-        let Self { n, d, precision, plan, size, is_parted, is_exact, may_part } = self;
-        let flags = [is_parted, is_exact, may_part].map(|flag| u8::from(flag).to_string()).join(" ");
+        let Self { n, d, precision, plan, size, is_parted, is_exact, may_part, is_gathered } = self;
+        let flags = [is_parted, is_exact, may_part, is_gathered].map(|flag| u8::from(flag).to_string()).join(" ");
         format!("{n} {d} {} {} {size} {flags}", precision.name(), plan.name())
     }
 
@@ -70,7 +82,17 @@ impl Shape {
         let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
         let (plan, size) = (Plan::parse(words.next()?).ok()?, words.next()?.parse().ok()?);
         let mut flag = || words.next().map(|word| word == "1");
-        Some(Self { n, d, precision, plan, size, is_parted: flag()?, is_exact: flag()?, may_part: flag()? })
+        Some(Self {
+            n,
+            d,
+            precision,
+            plan,
+            size,
+            is_parted: flag()?,
+            is_exact: flag()?,
+            may_part: flag()?,
+            is_gathered: flag()?,
+        })
     }
 
     /// Bytes that a gather of one row takes.
@@ -88,7 +110,8 @@ impl Shape {
     /// `opened` as much as strips of 0.01·max|x|² bring to normal tokens, or all.
     pub(super) fn bytes(self, rank: usize, threads: usize, when: When) -> u64 {
         // Those of the last row that was written, and those of the next.
-        let written = if rank == 0 { self.tokens().saturating_mul(2) } else { 0 };
+        let has_all = !self.is_parted || self.is_gathered;
+        let written = if rank == 0 && has_all { self.tokens().saturating_mul(2) } else { 0 };
         if self.is_parted {
             // Told in f32.
             let heard = Talk::opened((self.n, self.d), self.size, 1, Width::Wide).bytes;
@@ -211,8 +234,10 @@ mod tests {
         assert!(bytes(64, Plan::Auto, 1) < bytes(4, Plan::Auto, 1) / 5);
         assert!(bytes(64, Plan::Auto, 1) < bytes(64, Plan::Tree, 1) / 20);
         assert_eq!(bytes(64, Plan::Tree, 1), bytes(4, Plan::Tree, 3));
-        // Rank 0 writes all of them.
-        assert_eq!(bytes(64, Plan::Auto, 0), bytes(64, Plan::Auto, 1) + 2 * 1_200_000_000);
+        // Rank 0 writes them in slices, unless it looks at all together.
+        assert_eq!(bytes(64, Plan::Auto, 0), bytes(64, Plan::Auto, 1));
+        let gathered = Shape { is_gathered: true, ..of(64, Plan::Auto) };
+        assert_eq!(gathered.bytes(0, 1, When::Open), bytes(64, Plan::Auto, 1) + 2 * 1_200_000_000);
     }
 
     /// What to do about it depends on the plan, and which rank it is says where.

@@ -1,10 +1,12 @@
 //! The trait of every engine.
 
+use std::io;
+
 use crate::engine::step::Step;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::outcome::{Description, Effort, StepReport, Strips};
-use crate::tokens::Tokens;
+use crate::tokens::{Coordinates, Tokens};
 
 /// Width that an engine computes in, in rules on real numbers. Scores and weights of pairs are in
 /// the stored width everywhere.
@@ -52,6 +54,19 @@ pub trait Engine: Send {
     /// # Errors
     /// Device failures.
     fn tokens(&mut self) -> Result<Tokens>;
+
+    /// Gives `take` the current tokens, in their order and in the stored width, a slice at a time.
+    ///
+    /// # Errors
+    /// The first error of `take`; device failures inside.
+    fn each_slice(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {
+        take(self.tokens().map_err(io::Error::other)?.coordinates())
+    }
+
+    /// Whether the tokens lie in parts on several ranks, none of which holds what [`Engine::tokens`] brings together.
+    fn is_parted(&self) -> bool {
+        false
+    }
 
     /// Effort of the last step; `None` before the first, and in an engine that always compares every
     /// row with every key.

@@ -1,5 +1,7 @@
 //! Ranks that hold a part of the tokens each, as long as that is less talk than to hold all.
 
+use std::io;
+
 use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, OpenedCpu};
 use crate::engine::held::{Shape, lacking};
@@ -12,7 +14,7 @@ use crate::model::Mask;
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Shared, agree};
 use crate::threads;
-use crate::tokens::Tokens;
+use crate::tokens::{Coordinates, Tokens};
 
 /// The engine of one of these ranks. Where the plan was left open, and a step has come to more bytes than a gather
 /// of all rows, all of them take all tokens from then on.
@@ -111,6 +113,14 @@ impl Engine for PartedEngine {
 
     fn tokens(&mut self) -> Result<Tokens> {
         self.engine().tokens()
+    }
+
+    fn each_slice(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {
+        self.engine().each_slice(take)
+    }
+
+    fn is_parted(&self) -> bool {
+        self.as_ref().is_parted()
     }
 
     fn effort(&self) -> Option<Effort> {

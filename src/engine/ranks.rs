@@ -3,6 +3,7 @@
 //! run, and what it is asked for it has the others do too.
 
 use std::borrow::Cow;
+use std::io;
 
 use crate::choice::Plan;
 use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, OpenedCpu, RealCpu};
@@ -19,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
-use crate::tokens::{Precision, Tokens};
+use crate::tokens::{Coordinates, Precision, Tokens};
 
 /// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
@@ -137,7 +138,8 @@ impl Lead {
         Self(ranks.clone())
     }
 
-    /// Checks that the ranks have memory for a run of n tokens in R^d beside those that there are.
+    /// Checks that the ranks have memory for a run of n tokens in R^d beside those that there are, all of which rank 0
+    /// brings together if `is_gathered`.
     ///
     /// # Errors
     /// [`Error::Memory`], with the first rank that lacks it; a plan that the engine lacks.
@@ -147,11 +149,11 @@ impl Lead {
         model: &Model,
         (n, d): (usize, usize),
         precision: Precision,
-        when: When,
+        (when, is_gathered): (When, bool),
     ) -> Result<()> {
         require_tokens_alone(model)?;
         cpu_plan(plan, model, d)?;
-        let shape = Shape::of(ranks.size(), plan, model, (n, d), precision);
+        let shape = Shape { is_gathered, ..Shape::of(ranks.size(), plan, model, (n, d), precision) };
         if shape.is_parted {
             OpenedCpu::require(n)?;
         }
@@ -245,6 +247,15 @@ impl Engine for Leader {
     fn tokens(&mut self) -> Result<Tokens> {
         self.call(&Order::Tokens)?;
         self.engine.engine().tokens()
+    }
+
+    fn each_slice(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {
+        self.call(&Order::Tokens).map_err(io::Error::other)?;
+        self.engine.engine().each_slice(take)
+    }
+
+    fn is_parted(&self) -> bool {
+        self.engine.as_ref().is_parted()
     }
 
     fn effort(&self) -> Option<Effort> {

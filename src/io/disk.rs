@@ -65,6 +65,12 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
+/// Removes a folder with all that is in it.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+    fault()?;
+    fs::remove_dir_all(path)
+}
+
 /// Creates a folder. It is no error if it exists.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fault()?;

@@ -7,8 +7,8 @@ use crate::engine::{self, Engine, Lead, Outline, Systems, When};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::interrupt::Interrupt;
-use crate::io::config::Config;
 use crate::io::config::start::Settled;
+use crate::io::config::{Config, Trigger};
 use crate::io::npy;
 use crate::model::Model;
 use crate::ranks::{Ranks, Shared, agree};
@@ -52,6 +52,8 @@ pub fn preflight(ranks: &Shared, config: &Config, when: When, note: &mut dyn FnM
         return config.preflight(when, note);
     }
     let config = self::config(ranks, config)?;
+    // What is written comes in slices; what is measured is looked at together.
+    let when = (when, config.output.measures != Trigger::Never);
     Lead::require(ranks, config.run.plan, &config.model, (config.n(), config.d()), config.run.precision, when)
 }
 

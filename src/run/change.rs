@@ -15,8 +15,10 @@ use crate::io::config::{Config, Override};
 use crate::io::npy;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::folder::RunDir;
+use crate::run::meta::Meta;
 use crate::run::progress::{FrameFile, Progress, Segment, changed_config};
 use crate::run::recorder::Recorder;
+use crate::run::state::State;
 use crate::tokens::Tokens;
 
 /// The tables and keys that no run changes, with the reason.
@@ -80,8 +82,10 @@ impl Change {
     /// # Errors
     /// A file that cannot be written; the run is then as it was.
     pub fn write(self, run: &RunDir, config: &Config, at: &mut Checkpoint) -> Result<()> {
+        // Without the configs of a change that was lost with its checkpoint.
+        run.write_meta(&Meta::new(&self.config, &self.progress))?;
         let recorder = Recorder::open(&self.config, run, self.progress, self.frames)?;
-        (at.progress.tables, at.frames) = recorder.end_with(&at.tokens)?;
+        (at.progress.tables, at.frames) = recorder.end_with(&mut State::Held(at.tokens.clone()))?;
         run.save_config(&at.progress, config)?;
         run.write_checkpoint(&at.tokens, &at.frames, &at.progress)
     }

@@ -14,7 +14,7 @@ use crate::run::folder::{FINAL, FRAMES, RunDir, numbered};
 use crate::run::measures::MEASURES;
 use crate::run::metrics::METRICS;
 use crate::run::progress::{FrameFile, Progress};
-use crate::tokens::Tokens;
+use crate::tokens::Slices;
 
 const CHECKPOINTS: &str = "checkpoints";
 /// Number of checkpoints kept, so that there is another if the newest is damaged.
@@ -60,8 +60,8 @@ impl RunDir {
     /// Writes a checkpoint and removes all but the last two.
     ///
     /// # Errors
-    /// A file that cannot be written; the older checkpoints are then still there.
-    pub fn write_checkpoint(&self, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
+    /// A file that cannot be written, tokens that cannot be had; the older checkpoints are then still there.
+    pub fn write_checkpoint(&self, tokens: impl Slices, frames: &[FrameFile], progress: &Progress) -> Result<()> {
         let folder = self.checkpoints_path();
         disk::create_folder(&folder).map_err(|e| Error::file(&folder, e))?;
         for folder in [&self.path().join(FRAMES), self.path()] {
@@ -154,7 +154,8 @@ impl RunDir {
     }
 
     /// Cuts the run back to a checkpoint, or to its start: removes the files that were written
-    /// later. The writer of a marked table cuts off its later rows.
+    /// later. The writer of a marked table cuts off its later rows, and meta.json, once it is written anew, the later
+    /// configs.
     ///
     /// # Errors
     /// A file that cannot be removed.
@@ -168,7 +169,6 @@ impl RunDir {
             remove(path)?;
         }
         self.prune()?;
-        self.remove_changes(to.map_or(&[], |checkpoint| &checkpoint.progress.segments))?;
         remove(&self.path().join(FINAL))?;
         for table in TABLES.iter().filter(|table| tables.iter().all(|mark| mark.file != **table)) {
             remove(&self.path().join(table))?;

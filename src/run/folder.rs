@@ -16,7 +16,7 @@ use crate::run::measures::{MEASURES, read_measures};
 use crate::run::meta::Meta;
 use crate::run::metrics::{self, METRICS, MetricsRow, read_metrics};
 use crate::run::progress::{CHANGES, CONFIG, Progress, Segment};
-use crate::tokens::{Precision, Tokens};
+use crate::tokens::{Precision, Slices, Tokens};
 
 /// The file of the cluster of every token.
 const LABELS: &str = "labels.npy";
@@ -280,27 +280,20 @@ impl RunDir {
         inside.into_iter().try_for_each(|folder| disk::sync_folder(folder).map_err(|e| Error::file(folder, e)))
     }
 
-    /// Removes the configs of later steps beyond those of a run's segments.
+    /// Replaces meta.json, and then removes the configs of later steps that it does not name any more.
     ///
     /// # Errors
-    /// A folder that cannot be removed.
-    pub(crate) fn remove_changes(&self, beyond: &[Segment]) -> Result<()> {
-        let last = beyond.iter().filter_map(Segment::config_number).max().unwrap_or(0);
+    /// A file that cannot be written, a folder that cannot be removed.
+    pub fn write_meta(&self, meta: &Meta) -> Result<()> {
+        write_meta(&self.path, meta)?;
+        let last = meta.segments.iter().filter_map(Segment::config_number).max().unwrap_or(0);
         for entry in fs::read_dir(self.path.join(CHANGES)).into_iter().flatten().flatten() {
             let number = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
             if number.is_some_and(|number| number > last) {
-                fs::remove_dir_all(entry.path()).map_err(|e| Error::file(entry.path(), e))?;
+                disk::remove_folder(&entry.path()).map_err(|e| Error::file(entry.path(), e))?;
             }
         }
         Ok(())
-    }
-
-    /// Replaces meta.json.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub fn write_meta(&self, meta: &Meta) -> Result<()> {
-        write_meta(&self.path, meta)
     }
 
     /// Locks the directory for this process.
@@ -340,8 +333,8 @@ impl RunDir {
     /// Writes final.npy, the last tokens, of so many clouds if there are many.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn write_final(&self, tokens: &Tokens, clouds: Option<usize>) -> Result<()> {
+    /// A file that cannot be written; tokens that cannot be had.
+    pub fn write_final(&self, tokens: impl Slices, clouds: Option<usize>) -> Result<()> {
         npy::write_stacked(&self.path.join(FINAL), tokens, clouds).map(drop)
     }
 
@@ -383,8 +376,8 @@ impl RunDir {
     /// Writes the frame of a step, and returns the blake3 of the file.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn write_frame(&self, step: u64, tokens: &Tokens, clouds: Option<usize>) -> Result<blake3::Hash> {
+    /// A file that cannot be written; tokens that cannot be had.
+    pub fn write_frame(&self, step: u64, tokens: impl Slices, clouds: Option<usize>) -> Result<blake3::Hash> {
         npy::write_stacked(&self.frame_path(step), tokens, clouds)
     }
 

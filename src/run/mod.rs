@@ -37,7 +37,10 @@ pub mod pictures;
 mod progress;
 pub mod record;
 mod recorder;
+mod result;
 pub mod resume;
+mod segment;
+mod state;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -10,13 +10,13 @@ use crate::io::config::clouds::Starts;
 use crate::io::config::start::{Settled, Start};
 use crate::ranks::{Alone, Shared};
 use crate::run::among;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::progress::{Options, Progress};
 
 /// A run that is about to take its first step.
 pub struct Opening {
-    /// The first state, from which [`crate::run::record::begin`] goes on.
-    pub start: Checkpoint,
+    /// What [`crate::run::record::begin`] goes on from.
+    pub start: checkpoint::Start,
     /// The engine that holds it.
     pub engine: Box<dyn Engine>,
     /// The reason for f64 where the config leaves the choice.
@@ -49,21 +49,22 @@ pub fn open_among(
     let mut shared = among::config(ranks, config)?;
     let run = &shared.run;
     let is_parted = Lead::is_parted(ranks, run.plan, &shared.model, (shared.n(), shared.d()), run.precision);
-    let (tokens, grid, radius, why, engine) = if is_parted && ranks.size() > 1 {
-        let (Settled { grid, radius, why, .. }, mut engine) = among::begin_parted(ranks, &mut shared, &mut note)?;
-        (engine.tokens()?, grid, radius, why, engine)
+    let (largest, grid, radius, why, engine) = if is_parted && ranks.size() > 1 {
+        let (settled, engine) = among::begin_parted(ranks, &mut shared, &mut note)?;
+        let Settled { grid, largest, radius, why, .. } = settled;
+        (largest, grid, radius, why, engine)
     } else {
         let Start { tokens, grid, radius, why, .. } =
             shared.first_state_after(&|config, note| among::preflight(ranks, config, When::Begin, note), &mut note)?;
         let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
-        (tokens, grid, radius, why, engine)
+        (tokens.largest_magnitude(), grid, radius, why, engine)
     };
     // The folder of several ranks is that of one.
     shared.run.engine = asked;
     *config = shared;
-    let mut progress = Progress::start(config, options, grid, tokens.largest_magnitude(), engine.description());
+    let mut progress = Progress::start(config, options, grid, largest, engine.description());
     progress.half_side = Some(radius);
-    Ok(Opening { start: Checkpoint { tokens, progress, frames: Vec::new() }, engine, why })
+    Ok(Opening { start: checkpoint::Start { progress, frames: Vec::new() }, engine, why })
 }
 
 /// Opens a new run of many clouds, which no ranks share.
@@ -80,7 +81,7 @@ fn open_clouds(ranks: &Shared, config: &mut Config, options: Options, note: &mut
     progress.half_side = Some(lattices.iter().map(|of| of.half_side).fold(0.0, f64::max));
     progress.rests = vec![None; lattices.len()];
     progress.lattices = lattices;
-    Ok(Opening { start: Checkpoint { tokens, progress, frames: Vec::new() }, engine, why })
+    Ok(Opening { start: checkpoint::Start { progress, frames: Vec::new() }, engine, why })
 }
 
 /// # Errors

@@ -12,8 +12,9 @@ use crate::run::folder::RunDir;
 use crate::run::measures::Measures;
 use crate::run::metrics::{self, METRICS, MetricsRow, StepSummary};
 use crate::run::progress::{FrameFile, Progress, TableMark};
+use crate::run::state::State;
 use crate::run::table::TableWriter;
-use crate::tokens::Tokens;
+use crate::tokens::Slices as _;
 
 /// The files of a run while it goes on.
 pub(crate) struct Recorder<'a> {
@@ -34,6 +35,8 @@ pub(crate) struct Recorder<'a> {
     before: f64,
     pub(crate) saved: Option<u64>,
     saved_at: Instant,
+    /// The hash of the state of the last row, with its step.
+    pub(crate) hash: Option<(u64, blake3::Hash)>,
 }
 
 impl<'a> Recorder<'a> {
@@ -64,6 +67,7 @@ impl<'a> Recorder<'a> {
             before,
             saved,
             saved_at: started,
+            hash: None,
         })
     }
 
@@ -103,7 +107,7 @@ impl<'a> Recorder<'a> {
 
     /// Brings everything to the disk, so that the run can go on from `tokens`, the state after
     /// `progress.step` steps.
-    pub(crate) fn save(&mut self, tokens: &Tokens) -> Result<()> {
+    pub(crate) fn save(&mut self, tokens: &mut State<'_>) -> Result<()> {
         if self.saved == Some(self.progress.step) {
             return Ok(());
         }
@@ -117,31 +121,33 @@ impl<'a> Recorder<'a> {
     /// Writes the row, measures and frame of `tokens`, the state after `progress.step` steps, that
     /// are due; or those that are not, if `is_due` is false: a run's last state is written whole,
     /// and the files that were not due are cut away if the run goes on.
-    pub(crate) fn write(&mut self, tokens: &Tokens, effort: Option<&Effort>, is_due: bool) -> Result<()> {
+    pub(crate) fn write(&mut self, tokens: &mut State<'_>, effort: Option<&Effort>, is_due: bool) -> Result<()> {
         let (step, output) = (self.progress.step, &self.config.output);
         if self.progress.has_changed_here() {
             return Ok(()); // written whole by the segment before
         }
+        let is_measured = self.is_due(output.measures) == is_due;
+        if is_measured && (self.measures.is_some() || self.clouds.is_some()) {
+            tokens.tokens()?; // first, for all that follows
+        }
         if self.is_due(output.record) == is_due {
-            let taken = self.progress.last.map(|r| StepSummary::new(&r, tokens.n(), &self.config.model));
-            let hash = tokens.hash().to_hex().to_string();
+            let taken = self.progress.last.map(|r| StepSummary::new(&r, tokens.shape().0, &self.config.model));
+            let hash = tokens.hash()?;
+            self.hash = Some((step, hash));
+            let hash = hash.to_hex().to_string();
             if is_due && self.config.model.is_autonomous() && self.progress.fixed_point.is_none() {
                 self.progress.watch_for_cycle(step, &hash);
             }
             self.metrics.push(&MetricsRow { step, taken: taken.transpose()?, hash })?;
         }
-        if self.is_due(output.measures) == is_due
-            && let Some(measures) = &mut self.measures
-        {
-            measures.write(step, tokens)?;
+        if is_measured && let Some(measures) = &mut self.measures {
+            measures.write(step, tokens.tokens()?)?;
         }
-        if self.is_due(output.measures) == is_due
-            && let Some(clouds) = &mut self.clouds
-        {
-            clouds.write(&self.progress, tokens)?;
+        if is_measured && let Some(clouds) = &mut self.clouds {
+            clouds.write(&self.progress, tokens.tokens()?)?;
         }
         if self.is_due(output.frames) == is_due {
-            let hash = self.run.write_frame(step, tokens, self.config.clouds)?;
+            let hash = self.run.write_frame(step, &mut *tokens, self.config.clouds)?;
             self.frames.push(FrameFile { step, hash });
         }
         if let Some(effort) = effort.filter(|_| self.is_any_due() == is_due) {
@@ -156,7 +162,7 @@ impl<'a> Recorder<'a> {
 
     /// Writes what was not due of `tokens`, the state from which the run goes on with another config; the marks of
     /// all tables and the frames, this state among them.
-    pub(crate) fn end_with(mut self, tokens: &Tokens) -> Result<(Vec<TableMark>, Vec<FrameFile>)> {
+    pub(crate) fn end_with(mut self, tokens: &mut State<'_>) -> Result<(Vec<TableMark>, Vec<FrameFile>)> {
         self.write(tokens, None, false)?;
         Ok((self.marks()?, self.frames))
     }

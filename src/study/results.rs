@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::io::{atomic, input, npy};
 use crate::tokens::{Coordinates, Tokens};
 
-/// The rows of all cells, and their side files.
+/// The rows of the cells that were needed, all in most studies, and their side files. A cell goes by its number in the
+/// study, which is its place among the rows only where all were needed.
 #[derive(Debug)]
 pub struct Results<R> {
     folder: Folder,
-    /// The cells that were needed, ascending: all in most studies.
-    pub numbers: Vec<usize>,
-    /// Row k belongs to cell `numbers[k]`.
+    /// Ascending.
+    numbers: Vec<usize>,
+    /// The rows, in the order of their cells.
     pub rows: Vec<R>,
 }
 
@@ -24,17 +25,17 @@ impl<R> Results<R> {
         Self { folder, numbers, rows }
     }
 
-    /// Cells whose rows are `wanted`, with these rows, in order.
+    /// Cells whose rows are `wanted`, by their numbers, with these rows, in order.
     pub fn cells(&self, wanted: impl Fn(&R) -> bool) -> impl Iterator<Item = (usize, &R)> {
-        self.rows.iter().enumerate().filter(move |(_, row)| wanted(row))
+        self.numbers.iter().copied().zip(&self.rows).filter(move |(_, row)| wanted(row))
     }
 
-    /// The first cell whose row is `wanted`.
-    pub fn cell(&self, wanted: impl Fn(&R) -> bool) -> Option<usize> {
-        self.rows.iter().position(wanted)
+    /// The first cell whose row is `wanted`, with this row.
+    pub fn cell(&self, wanted: impl Fn(&R) -> bool) -> Option<(usize, &R)> {
+        self.cells(wanted).next()
     }
 
-    /// Reads a series of a cell.
+    /// Reads a series of a cell, given by its number.
     ///
     /// # Errors
     /// A file that is missing or damaged.
@@ -42,7 +43,7 @@ impl<R> Results<R> {
         Series::read(&self.folder, cell, name)
     }
 
-    /// Reads the frames of a cell, by step.
+    /// Reads the frames of a cell, given by its number, by step.
     ///
     /// # Errors
     /// A file that is missing or damaged.

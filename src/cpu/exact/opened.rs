@@ -1,6 +1,7 @@
 //! The engine of a rank that holds a part of the tokens ([`crate::cpu::exact::tree::opened`]).
 
 use std::fmt;
+use std::io;
 
 use crate::choice::Plan;
 use crate::cpu::exact::tree::TreeSearch;
@@ -73,10 +74,10 @@ impl OpenedCpu {
         Err(Error::input(format!("n = {n} tokens; plan opened takes at most {MOST}, so take plan tree, or fewer")))
     }
 
-    /// Bytes of tokens that are dealt out or gathered, where there are `n`: told, as MPI's copy, and as all ranks have
-    /// them.
+    /// Bytes of tokens that are dealt out or gathered, where there are `n`: told, as MPI's copy, as all ranks have
+    /// them, and as they are handed on.
     pub(super) fn slice(n: usize, d: usize) -> u64 {
-        (3 * n.min(GATHERED) as u64).saturating_mul(8 * d as u64 + 4)
+        (4 * n.min(GATHERED) as u64).saturating_mul(8 * d as u64 + 4)
     }
 
     /// Bytes that all ranks together have given in the last step.
@@ -135,21 +136,36 @@ impl Engine for OpenedCpu {
 
     fn tokens(&mut self) -> Result<Tokens> {
         // In the stored width at once: rank 0 may have no room for more.
-        let ((n, d), real) = (self.state.shape(), self.grid.reals());
-        let ranks = self.share.ranks();
-        let coordinates = match self.grid.precision {
-            Precision::F32 => {
-                let mut all = vec![0.0; n * d];
-                self.state.gather(ranks, &mut |id, x| put_row(&mut all, id, x, |x| real(x) as f32))?;
-                Coordinates::F32(all)
+        let (n, d) = self.state.shape();
+        let (mut single, mut double) = (Vec::new(), Vec::new());
+        match self.grid.precision {
+            Precision::F32 => single.reserve_exact(n * d),
+            Precision::F64 => double.reserve_exact(n * d),
+        }
+        let keep = &mut |slice: &Coordinates| {
+            match slice {
+                Coordinates::F32(x) => single.extend_from_slice(x),
+                Coordinates::F64(x) => double.extend_from_slice(x),
             }
-            Precision::F64 => {
-                let mut all = vec![0.0; n * d];
-                self.state.gather(ranks, &mut |id, x| put_row(&mut all, id, x, real))?;
-                Coordinates::F64(all)
-            }
+            Ok(())
         };
-        Tokens::from_flat(n, d, coordinates)
+        self.each_slice(keep).map_err(Error::through)?;
+        match self.grid.precision {
+            Precision::F32 => Tokens::from_flat(n, d, single),
+            Precision::F64 => Tokens::from_flat(n, d, double),
+        }
+    }
+
+    fn each_slice(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {
+        let (ranks, real) = (self.share.ranks(), self.grid.reals());
+        match self.grid.precision {
+            Precision::F32 => slices(self.state.as_ref(), ranks, |x| real(x) as f32, take),
+            Precision::F64 => slices(self.state.as_ref(), ranks, real, take),
+        }
+    }
+
+    fn is_parted(&self) -> bool {
+        true
     }
 
     fn effort(&self) -> Option<Effort> {
@@ -182,10 +198,32 @@ impl Engine for OpenedCpu {
     }
 }
 
-/// Puts a row of lattice coordinates in its place among all tokens.
-fn put_row<X>(all: &mut [X], id: usize, row: &[i64], real: impl Fn(i64) -> X) {
-    let d = row.len();
-    all[id * d..][..d].iter_mut().zip(row).for_each(|(x, &coordinate)| *x = real(coordinate));
+/// Gives `take` the tokens of all ranks, of which each gives its own, whatever becomes of them.
+fn slices<X: Copy + Default>(
+    state: &dyn Part,
+    ranks: &dyn Ranks,
+    real: impl Fn(i64) -> X,
+    take: &mut dyn FnMut(&Coordinates) -> io::Result<()>,
+) -> io::Result<()>
+where
+    Coordinates: From<Vec<X>>,
+{
+    let (n, d) = state.shape();
+    let room = |start: usize| vec![X::default(); GATHERED.min(n - start) * d];
+    let (mut start, mut slice, mut rows, mut taken) = (0, room(0), 0, Ok(()));
+    let mut put = |id: usize, row: &[i64]| {
+        slice[(id - start) * d..][..d].iter_mut().zip(row).for_each(|(x, &coordinate)| *x = real(coordinate));
+        rows += 1;
+        if rows * d == slice.len() {
+            (start, rows) = (start + rows, 0);
+            let full = std::mem::replace(&mut slice, room(start));
+            if taken.is_ok() {
+                taken = take(&full.into());
+            }
+        }
+    };
+    state.gather(ranks, &mut put).map_err(io::Error::other)?;
+    taken
 }
 
 /// A part of the tokens, of either precision.

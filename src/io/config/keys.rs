@@ -71,6 +71,7 @@ pub(super) const TABLES: [(&str, &[Key]); 5] = [
             ),
             ("frames", "steps whose tokens are kept in frames/", "\"log\""),
             ("measures", "steps with a row of measures.csv", "\"log\""),
+            ("labels", "whether the clusters of the last state are found, and labels.npy written", "true"),
             ("checkpoint_seconds", "seconds between checkpoints", "300.0"),
         ],
     ),

@@ -129,6 +129,8 @@ pub struct OutputOptions {
     pub frames: Trigger,
     /// Trigger of rows of measures.csv; there is no file if it is [`Trigger::Never`].
     pub measures: Trigger,
+    /// Whether the clusters of the last state are found, and labels.npy is written.
+    pub labels: bool,
     /// Seconds between checkpoints, above 0.
     pub checkpoint_seconds: f64,
 }
@@ -456,6 +458,7 @@ fn output_options(section: &Section<'_>, n: usize) -> Result<OutputOptions> {
         record: trigger("record", if n > RECORDED_EVERY_STEP { Trigger::Log } else { Trigger::Every(1) })?,
         frames: trigger("frames", Trigger::Log)?,
         measures: trigger("measures", Trigger::Log)?,
+        labels: section.or("labels", true, |field| field.boolean())?,
         checkpoint_seconds,
     })
 }

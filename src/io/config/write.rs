@@ -132,6 +132,9 @@ impl Writer {
         writer.line("record", quoted(output.record));
         writer.line("frames", quoted(output.frames));
         writer.line("measures", quoted(output.measures));
+        if !output.labels {
+            writer.line("labels", false);
+        }
         writer.line("checkpoint_seconds", format!("{:?}", output.checkpoint_seconds));
         writer
     }

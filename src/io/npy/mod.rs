@@ -12,7 +12,7 @@ use header::{Layout, bad, fill, open};
 
 use super::atomic;
 use crate::error::{Error, Result};
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::{Coordinates, Precision, Slices, Tokens};
 
 /// Reads and checks the header alone, of an array (n, d), or (m, n, d): m clouds.
 ///
@@ -130,8 +130,8 @@ fn reserved<T>(path: &Path, shape: impl std::fmt::Display, count: usize) -> Resu
 /// Writes tokens in their stored width, whole or not at all, and returns the blake3 of the file.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
+/// A file that cannot be written; tokens that cannot be had.
+pub fn write(path: &Path, tokens: impl Slices) -> Result<blake3::Hash> {
     write_stacked(path, tokens, None)
 }
 
@@ -139,11 +139,12 @@ pub fn write(path: &Path, tokens: &Tokens) -> Result<blake3::Hash> {
 ///
 /// # Errors
 /// As [`write`].
-pub fn write_stacked(path: &Path, tokens: &Tokens, clouds: Option<usize>) -> Result<blake3::Hash> {
-    let header = Header::stacked(clouds, tokens.n(), tokens.d(), tokens.precision());
+pub fn write_stacked(path: &Path, mut tokens: impl Slices, clouds: Option<usize>) -> Result<blake3::Hash> {
+    let (n, d) = tokens.shape();
+    let header = Header::stacked(clouds, n, d, tokens.precision());
     atomic::write_hashed(path, |file| {
         file.write_all(&header.bytes())?;
-        tokens.coordinates().write_to(file)
+        tokens.write_to(file)
     })
 }
 

@@ -32,6 +32,28 @@ pub struct Checkpoint {
     pub frames: Vec<FrameFile>,
 }
 
+impl Checkpoint {
+    /// What a run goes on from here.
+    pub fn start(&self) -> Start {
+        Start { progress: self.progress.clone(), frames: self.frames.clone() }
+    }
+}
+
+/// What a run goes on from, beside the tokens, which its engine has.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Progress of the run.
+    pub progress: Progress,
+    /// The frames written so far, by step.
+    pub frames: Vec<FrameFile>,
+}
+
+impl From<Checkpoint> for Start {
+    fn from(Checkpoint { progress, frames, .. }: Checkpoint) -> Self {
+        Self { progress, frames }
+    }
+}
+
 /// The content of the header beside the tensors' shapes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Facts {
@@ -49,6 +71,6 @@ pub(crate) fn bad(path: &std::path::Path, part: &str, what: impl std::fmt::Displ
 /// The blake3 of a tensor's bytes.
 pub(crate) fn hash(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> Result<blake3::Hash> {
     let mut hashed = BufWriter::with_capacity(CHUNK, blake3::Hasher::new());
-    write(&mut hashed).map_err(|e| Error::input(e.to_string()))?;
+    write(&mut hashed).map_err(Error::through)?;
     Ok(hashed.into_inner().map_err(|e| Error::input(e.to_string()))?.finalize())
 }

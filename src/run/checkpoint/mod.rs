@@ -21,6 +21,6 @@ mod read;
 mod tests;
 mod write;
 
-pub use format::Checkpoint;
+pub use format::{Checkpoint, Start};
 pub use read::read;
 pub use write::write;

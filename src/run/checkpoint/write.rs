@@ -11,21 +11,22 @@ use crate::run::checkpoint::format::{
     Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, hash,
 };
 use crate::run::progress::{FrameFile, Progress};
-use crate::tokens::Tokens;
+use crate::tokens::Slices;
 
 /// Writes a checkpoint, whole or not at all, and brings it to the disk.
 ///
 /// # Errors
-/// A file that cannot be written; an older file at `path` is then untouched.
-pub fn write(path: &Path, tokens: &Tokens, frames: &[FrameFile], progress: &Progress) -> Result<()> {
+/// A file that cannot be written, tokens that cannot be had; an older file at `path` is then untouched.
+pub fn write(path: &Path, mut tokens: impl Slices, frames: &[FrameFile], progress: &Progress) -> Result<()> {
     let mut steps = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(&frame.step.to_le_bytes()));
     let mut hashes = |out: &mut dyn Write| frames.iter().try_for_each(|frame| out.write_all(frame.hash.as_bytes()));
-    let mut state = |out: &mut dyn Write| tokens.coordinates().write_to(out);
     let width = if tokens.precision().bytes() == 4 { Dtype::F32 } else { Dtype::F64 };
+    let (n, d) = tokens.shape();
+    let mut state = |out: &mut dyn Write| tokens.write_to(out);
     // In the order of their alignment, as the format wants it.
     let parts: [Part<'_>; 3] = [
         (STEPS, Dtype::U64, vec![frames.len()], &mut steps),
-        (TOKENS, width, vec![tokens.n(), tokens.d()], &mut state),
+        (TOKENS, width, vec![n, d], &mut state),
         (HASHES, Dtype::U8, vec![frames.len(), HASH_BYTES], &mut hashes),
     ];
     let (header, mut bodies) = header(path, parts, progress)?;

@@ -81,7 +81,7 @@ fn stability(asked: &Asked<Artefacts>, cloud: &str, rows: &[Row], trials: &[Tria
     let smallest = asked.own.displacements.iter().copied().fold(f64::INFINITY, f64::min);
     for (displaced, name) in Displaced::EVERY {
         let is_of = |t: &&Trial| {
-            let row = &rows[t.cell];
+            let row = &rows[t.place];
             t.displaced == displaced && t.by == smallest && row.seed > 0 && row.cloud == cloud
         };
         let of = || trials.iter().filter(is_of);

@@ -29,8 +29,7 @@ pub(super) fn figures(
     let caption = "Tokens outside S sit between vertices that their strip holds together, not at the foot of the \
                    perpendicular from the origin, which is where S has a point on an edge.";
     report.panels("places", caption, &places(asked, results)?, 1380, [60, 430])?;
-    if let Some(cell) = results.cell(|row| row.seed == asked.sizes.first_seed && row.outside > 0) {
-        let row = &results.rows[cell];
+    if let Some((cell, row)) = results.cell(|row| row.seed == asked.sizes.first_seed && row.outside > 0) {
         let caption = format!("{} cloud, {} strip, δ = {}, first seed.", row.cloud, row.form, row.delta);
         report.player("trajectory", &caption, Player::new(&results.frames(cell)?)?);
     }
@@ -108,7 +107,7 @@ fn stability(asked: &Asked<Artefacts>, rows: &[Row], trials: &[Trial]) -> Panels
         );
         for (k, kind) in kinds(asked) {
             let share = |by: f64| {
-                let is_of = |t: &&Trial| t.displaced == displaced && t.by == by && kind.has(&rows[t.cell]);
+                let is_of = |t: &&Trial| t.displaced == displaced && t.by == by && kind.has(&rows[t.place]);
                 let of = trials.iter().filter(is_of);
                 let (kept, tried) = of.fold((0.0, 0.0), |sum, t| (sum.0 + t.kept, sum.1 + t.tried));
                 (tried > 0.0).then(|| (by, 100.0 * kept / tried))
@@ -152,8 +151,7 @@ fn gaps(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Chart> {
 /// A few clouds with tokens outside S.
 fn places(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Panels> {
     let mut charts = Vec::new();
-    for cell in shown(&results.rows, asked.sizes.first_seed) {
-        let row = &results.rows[cell];
+    for (cell, row) in shown(results, asked.sizes.first_seed) {
         let frames = results.frames(cell)?;
         let ends = results.series(cell, "ends")?.column("outside")?;
         let (first, last) = (&frames[0].1, &frames[frames.len() - 1].1);
@@ -185,16 +183,16 @@ fn places(asked: &Asked<Artefacts>, results: &Results<Row>) -> Result<Panels> {
 }
 
 /// The pictured cells: one of each kind first, then more of them.
-fn shown(rows: &[Row], seed: u64) -> Vec<usize> {
-    let with = || (0..rows.len()).filter(|&cell| rows[cell].seed <= seed && rows[cell].outside > 0);
-    let kind = |cell: usize| (&rows[cell].cloud, &rows[cell].form);
-    let mut shown: Vec<usize> = Vec::new();
-    for cell in with() {
-        if shown.iter().all(|&other| kind(other) != kind(cell)) {
-            shown.push(cell);
+fn shown(results: &Results<Row>, seed: u64) -> Vec<(usize, &Row)> {
+    let with = || results.cells(|row| row.seed <= seed && row.outside > 0);
+    let kind = |row: &Row| (row.cloud.clone(), row.form);
+    let mut shown: Vec<(usize, &Row)> = Vec::new();
+    for (cell, row) in with() {
+        if shown.iter().all(|(_, other)| kind(other) != kind(row)) {
+            shown.push((cell, row));
         }
     }
-    let others: Vec<usize> = with().filter(|cell| !shown.contains(cell)).collect();
+    let others: Vec<(usize, &Row)> = with().filter(|(cell, _)| shown.iter().all(|(other, _)| other != cell)).collect();
     shown.extend(others);
     shown.truncate(PICTURED);
     shown

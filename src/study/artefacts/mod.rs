@@ -220,7 +220,7 @@ impl Displaced {
 /// One displacement of the tokens of one cell that rest outside S.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
-    cell: usize,
+    place: usize,
     displaced: Displaced,
     /// Length of the displacement, in units of the cloud's radius.
     by: f64,
@@ -237,11 +237,11 @@ impl Trial {
 
     fn all(results: &Results<Row>) -> Result<Vec<Self>> {
         let mut trials = Vec::new();
-        for (cell, row) in results.rows.iter().enumerate().filter(|(_, row)| row.outside > 0) {
+        for (place, (cell, row)) in results.cells(|_| true).enumerate().filter(|(_, (_, row))| row.outside > 0) {
             debug_assert!(row.settled, "only a state at rest has limits");
             for row in results.series(cell, "displaced")?.rows {
                 let displaced = Displaced::EVERY[(row[0] as usize).min(2)].0;
-                trials.push(Self { cell, displaced, by: row[1], tried: row[2], kept: row[3], moved: row[4] });
+                trials.push(Self { place, displaced, by: row[1], tried: row[2], kept: row[3], moved: row[4] });
             }
         }
         Ok(trials)

@@ -14,7 +14,7 @@ pub(super) fn figures(asked: &Asked<Asymmetric>, results: &Results<Row>, report:
     }
     report.panels("asymmetry", "0 is symmetric, 1 is skew.", &over_asymmetry(asked, &results.rows), 1200, [0, 430])?;
     for (family, name) in [("identity", "trajectory"), ("query-key", "trajectory-query-key")] {
-        if let Some(cell) = results.cell(|row| row.family == family && row.seed == asked.sizes.first_seed) {
+        if let Some((cell, _)) = results.cell(|row| row.family == family && row.seed == asked.sizes.first_seed) {
             let caption = format!("A: {family}, α = {}, δ = {}, first seed.", asked.own.alpha, asked.own.delta);
             report.player(name, &caption, Player::new(&results.frames(cell)?)?);
         }

@@ -29,7 +29,7 @@ pub(super) fn figures(asked: &Asked<Cells>, results: &Results<Row>, report: &mut
 }
 
 fn first(results: &Results<Row>, case: &str, b: &str) -> Option<usize> {
-    results.cell(|row| row.case == case && row.b == b)
+    results.cell(|row| row.case == case && row.b == b).map(|(cell, _)| cell)
 }
 
 /// Trajectories in the plane, a colour for each cell.

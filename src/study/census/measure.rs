@@ -143,7 +143,7 @@ pub(super) fn list_cycles(asked: &Asked<Census>, results: &Results<Row>, report:
         "size",
     ];
     let mut lines = Vec::new();
-    for (at, row) in results.rows.iter().enumerate().filter(|(_, row)| row.cycles + row.small_cycles > 0) {
+    for (at, row) in results.cells(|row| row.cycles + row.small_cycles > 0) {
         let clouds = row.first..row.first + row.clouds;
         let cell = Cell { rule: row.rule.clone(), family: row.family.clone(), seed: row.seed, clouds };
         for cycle in results.series(at, "cycles")?.rows {

@@ -11,9 +11,9 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
     report.chart("times", caption, &times(asked, &results.rows), [860, 560])?;
     let caption = "Plateaus: tokens have gathered in clusters that stay apart.";
     report.chart("paths", caption, &paths(asked, results)?, [960, 620])?;
-    if let Some(cell) = results.cell(|row| row.case == "plateau") {
+    if let Some((cell, row)) = results.cell(|row| row.case == "plateau") {
         let caption = "Two clusters, for hundreds of time units, then one.";
-        report.chart("plateau", caption, &plateau(results, cell)?, [860, 480])?;
+        report.chart("plateau", caption, &plateau(results, cell, row)?, [860, 480])?;
     }
     report.panels(
         "staircase",
@@ -23,13 +23,13 @@ pub(super) fn figures(asked: &Asked<Consensus>, results: &Results<Row>, report: 
         [60, 330],
     )?;
     let pictured = asked.sizes.dim <= 3 && asked.sizes.tokens <= 1500;
-    if let Some(cell) =
+    if let Some((cell, _)) =
         results.cell(|row| row.case == "causal" && row.seed == asked.sizes.first_seed).filter(|_| pictured)
     {
         let caption = "Causal attention, arbitrary Q and K, first seed: all go to the first token.";
         report.player("causal", caption, Player::new(&results.frames(cell)?)?);
     }
-    if let Some(cell) = results.cell(|row| row.case == "plateau") {
+    if let Some((cell, _)) = results.cell(|row| row.case == "plateau") {
         let caption = "The five tokens of 2410.06833 at β = 4: two clusters, for long.";
         report.player("plateau-tokens", caption, Player::new(&results.frames(cell)?)?);
     }
@@ -93,11 +93,11 @@ fn energy(results: &Results<Row>, cell: usize) -> Result<Vec<(f64, f64)>> {
     Ok(results.series(cell, "path")?.rows.iter().map(|row| (row[0], row[2])).collect())
 }
 
-fn plateau(results: &Results<Row>, cell: usize) -> Result<Chart> {
+fn plateau(results: &Results<Row>, cell: usize, row: &Row) -> Result<Chart> {
     let chart =
         Chart::new("The energy of five tokens at β = 4", Coordinate::linear("time t"), Coordinate::linear("energy"))
             .line("energy", energy(results, cell)?);
-    let between = results.rows[cell].plateau.unwrap_or(f64::NAN);
+    let between = row.plateau.unwrap_or(f64::NAN);
     let name = format!("median over t = 50 to 250: {between:.4}");
     Ok(chart.level(name, between).level("one cluster: e⁴/8", libm::exp(4.0) / 8.0).grey())
 }

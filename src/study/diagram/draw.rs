@@ -12,10 +12,11 @@ const MOST: [usize; 2] = [60, 60];
 
 pub(super) fn figures(asked: &Asked<Diagram>, results: &Results<Row>, report: &mut Report) -> Result<()> {
     let rows = &results.rows;
-    let shown: Vec<usize> = spread(rows.len(), MOST[0]);
-    let series = shown.iter().map(|&cell| results.series(cell, "shares")).collect::<Result<Vec<_>>>()?;
+    let cells: Vec<(usize, &Row)> = results.cells(|_| true).collect();
+    let shown: Vec<(usize, &Row)> = spread(cells.len(), MOST[0]).into_iter().map(|place| cells[place]).collect();
+    let series = shown.iter().map(|&(cell, _)| results.series(cell, "shares")).collect::<Result<Vec<_>>>()?;
     let looks = spread(series[0].rows.len(), MOST[1]);
-    let betas: Vec<String> = shown.iter().map(|&cell| format!("{:.1}", rows[cell].beta)).collect();
+    let betas: Vec<String> = shown.iter().map(|(_, row)| format!("{:.1}", row.beta)).collect();
     let times: Vec<String> = looks.iter().map(|&look| short(round(series[0].rows[look][0]))).collect();
     let values = |column: usize, unit: f64| -> Vec<Vec<f64>> {
         series.iter().map(|of| looks.iter().map(|&look| round(unit * of.rows[look][column])).collect()).collect()

@@ -34,7 +34,7 @@ fn shown<'a>(asked: &Asked<Quiescent>, results: &'a Results<Row>, alpha: f64) ->
     let wanted = |row: &Row| {
         row.seed == asked.sizes.first_seed && row.form == form && row.alpha == alpha && row.closed_groups > 0
     };
-    results.cell(wanted).map(|cell| (cell, &results.rows[cell]))
+    results.cell(wanted)
 }
 
 /// Log distance against time, beside the slope of the theory.

@@ -94,7 +94,8 @@ fn over_n(asked: &Asked<Rates>, rows: &[Row]) -> Panels {
 
 /// Distances of one run over time.
 fn path(asked: &Asked<Rates>, results: &Results<Row>, row: &Row) -> Result<Chart> {
-    let cell = results.cell(|other| other.is_of(row.n, row.alpha, row.delta) && other.seed == row.seed).unwrap_or(0);
+    let found = results.cell(|other| other.is_of(row.n, row.alpha, row.delta) && other.seed == row.seed);
+    let cell = found.map_or(0, |(cell, _)| cell);
     let series = results.series(cell, "distance")?;
     let times = series.column("t")?;
     let (epsilon, theory) = (asked.own.epsilon, contraction(row.alpha));

@@ -12,7 +12,7 @@ use crate::tokens::Tokens;
 pub(super) fn figures(asked: &Asked<Strip>, results: &Results<Row>, report: &mut Report) -> Result<()> {
     let own = &asked.own;
     let cell = results.cell(|row| row.seed == asked.sizes.first_seed && row.delta == own.shown);
-    let pictured = cell.filter(|_| asked.sizes.tokens <= MOST_PICTURED);
+    let pictured = cell.map(|(cell, _)| cell).filter(|_| asked.sizes.tokens <= MOST_PICTURED);
     if let Some(cell) = pictured.filter(|_| asked.sizes.dim == 2) {
         three_rules(asked, results, cell, report)?;
     }

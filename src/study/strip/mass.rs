@@ -44,7 +44,7 @@ pub(super) fn widths(scores: &[f64], weights: &[f64], unit: f64, omegas: &[f64])
 pub(super) fn conclude(asked: &Asked<Strip>, results: &Results<Row>, report: &mut Report) -> Result<()> {
     let own = &asked.own;
     let shown = |row: &Row| row.seed == asked.sizes.first_seed && row.delta == own.shown;
-    let Some(cell) = results.cell(shown) else { return Ok(()) };
+    let Some((cell, _)) = results.cell(shown) else { return Ok(()) };
     let series = results.series(cell, SERIES)?;
     let column = |at: usize| series.rows.iter().map(move |row| row[at]);
     let quantiles = |at: usize| {

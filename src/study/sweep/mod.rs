@@ -212,7 +212,7 @@ impl Study for Sweep {
     fn conclude(asked: &Asked<Self>, results: &Results<Row>, report: &mut Report) -> Result<()> {
         let own = &asked.own;
         let (axes, all) = (own.axes()?, Self::cells(asked)?);
-        let cells: Vec<Cell> = results.numbers.iter().map(|&cell| all[cell].clone()).collect();
+        let cells: Vec<Cell> = results.cells(|_| true).map(|(cell, _)| all[cell].clone()).collect();
         let keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
         let varied: Vec<&str> = axes.iter().filter(|axis| axis.varies()).map(|axis| axis.key.as_str()).collect();
         let settled = results.rows.iter().filter(|row| row.rests).count();

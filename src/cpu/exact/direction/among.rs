@@ -13,10 +13,11 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside, sample};
+use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside};
 use crate::cpu::exact::direction::cells::Cells;
-use crate::cpu::exact::direction::cover::{Cover, SLACKS};
-use crate::cpu::exact::direction::moves::{Covered, Moved, move_rows};
+use crate::cpu::exact::direction::certificate::Certificate;
+use crate::cpu::exact::direction::cover::Cover;
+use crate::cpu::exact::direction::moves::{Moved, move_rows};
 use crate::cpu::exact::direction::rows::{Found, Key, Rows, place};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::step::{PreparedStep, Tally, Watch};
@@ -72,30 +73,13 @@ impl<const D: usize> Whole<D> {
     }
 }
 
-/// Tokens at rest, the same on all ranks, and what their hull covers.
-pub(crate) struct Known {
-    /// Their places, one after the other.
-    anchors: Vec<i64>,
-    cover: Cover,
-    /// All keys of this rank but the candidates have this slack.
-    slack: f64,
-    /// Ascending.
-    candidates: Vec<u32>,
-}
+/// What is known on a rank: the places of the tokens at rest, one after the other, and the cover are the same on all.
+pub(crate) type Known = Certificate<i64>;
 
 impl Known {
-    /// The keys of this rank that may be a maximum.
-    pub(crate) fn candidates(&self) -> &[u32] {
-        &self.candidates
-    }
-
-    /// Takes the largest slack that nearly all tokens of a sample have, given how many of them lack each, and last how
-    /// many they are; `None` if there is none.
-    pub(crate) fn with_slack(self, lacking: &[u64]) -> Option<Self> {
-        let (count, lacking) = lacking.split_last()?;
-        let few = count / (2 * SHARE as u64);
-        let slack = SLACKS.into_iter().zip(lacking).find(|(_, lacking)| **lacking <= few)?.0;
-        Some(Self { slack, ..self })
+    /// As [`Certificate::with_slack`], given what all ranks lack together.
+    pub(crate) fn of_all(self, lacking: &[u64]) -> Option<Self> {
+        self.with_slack(lacking, SHARE)
     }
 }
 
@@ -128,7 +112,7 @@ impl<'a, W: Width, const D: usize> Shown<'a, W, D> {
         self.0.found.keys.iter_mut().zip(is_at_rest).for_each(|(key, is_at_rest)| key.is_anchor = is_at_rest);
         let anchors: Vec<[i64; D]> = self.anchors().map(|key| place::<W, D>(&key.at)).collect();
         let cover = Cover::new(whole.centre(), &anchors, cover_levels(D, whole.n), 0)?;
-        Some(Known { anchors: anchors.concat(), cover, slack: 0.0, candidates: Vec::new() })
+        Some(Known::new(anchors.concat(), cover))
     }
 
     fn anchors(&self) -> impl Iterator<Item = &Key<W, D>> {
@@ -200,11 +184,9 @@ impl<W: Width> Own<'_, W> {
         candidates
     }
 
-    /// The number of keys of a sample that lack each slack, and last of all in it.
+    /// As [`Certificate::lacking`], of the keys of this rank.
     pub(crate) fn lacking<const D: usize>(&self, known: &Known) -> Vec<u64> {
-        let rows = || sample::<W, D>(self.x).map(place::<W, D>);
-        let lacks = |slack: f64| rows().filter(|&row| !known.cover.holds(row, slack)).count() as u64;
-        SLACKS.into_iter().map(lacks).chain([rows().len() as u64]).collect()
+        known.lacking::<W, D>(self.x)
     }
 
     /// Moves the rows, and finds what is known of the tokens then; all ranks know something, or none.
@@ -216,26 +198,18 @@ impl<W: Width> Own<'_, W> {
         (known, is_first): (Option<Known>, bool),
         (next, argmax, count): (&mut [W::Int], &mut [u32], &mut [u32]),
     ) -> (Tally, Option<Known>) {
-        let after = |known: &Known| known.cover.slack_after(known.slack, step.gain, W::PRECISION);
-        let known = known.filter(|known| after(known) > 0.0 && shown.all_rest(known));
-        let covered = known.as_ref().map(|known| Covered {
-            cover: &known.cover,
-            before: known.slack,
-            after: after(known),
-            is_first,
-        });
+        let covered = known.as_ref().filter(|known| shown.all_rest(known));
+        let covered = covered.and_then(|known| known.over::<W>(step.gain, is_first));
+        let is_known = covered.is_some();
         let rows = (self.x.as_chunks().0, Some(self.weight));
         let made = (next.as_chunks_mut().0, Some((argmax, count)));
-        let Moved { tally, outside: mut candidates, .. } = move_rows(&shown.0, set, watch, covered, rows, made);
-        let known = known.map(|known| {
-            let slack = after(&known);
-            let remains = |&&key: &&u32| {
+        let Moved { tally, outside, .. } = move_rows(&shown.0, set, watch, covered, rows, made);
+        let known = known.filter(|_| is_known).map(|known| {
+            let to = |_, key: u32| {
                 let [own, mut to] = [self.x, &*next].map(|x| std::array::from_fn(|k| x[key as usize * D + k]));
-                shown.0.row(&own, &mut to).is_led && !known.cover.holds(place::<W, D>(&to), slack)
+                shown.0.row(&own, &mut to).is_led.then(|| place::<W, D>(&to))
             };
-            candidates.extend(known.candidates.iter().filter(remains));
-            candidates.sort_unstable();
-            Known { slack, candidates, ..known }
+            known.after::<W, D>(step.gain, outside, to)
         });
         (tally, known)
     }

@@ -63,6 +63,7 @@
 pub(crate) mod among;
 mod candidates;
 mod cells;
+pub(crate) mod certificate;
 pub(crate) mod classes;
 mod cones;
 mod cover;
@@ -80,9 +81,10 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::candidates::{FEW, SHARE, candidates, centre, cover_levels, levels, most, sample};
-use crate::cpu::exact::direction::cover::{Cover, SLACKS};
-use crate::cpu::exact::direction::moves::{Covered, Moved, move_rows};
+use crate::cpu::exact::direction::candidates::{FEW, SHARE, candidates, centre, cover_levels, levels, most};
+use crate::cpu::exact::direction::certificate::Certificate;
+use crate::cpu::exact::direction::cover::Cover;
+use crate::cpu::exact::direction::moves::{Moved, move_rows};
 use crate::cpu::exact::direction::rows::{Found, Key, Rows, place, query_coordinate};
 use crate::cpu::exact::direction::table::Table;
 use crate::cpu::exact::query::strip_width;
@@ -121,23 +123,13 @@ pub(crate) struct DirectionTable<W: Width> {
     /// X(t+1) in the making; between steps X(t−1).
     next: Vec<W::Int>,
     /// The certificate of X(t) from the steps before.
-    known: Option<Known>,
+    known: Option<Certificate<u32>>,
     last: Option<Last>,
 }
 
 /// The last step, and the tokens among which its maxima were, ascending: its strips are found again where somebody asks.
 struct Last {
     step: Step,
-    candidates: Vec<u32>,
-}
-
-/// Tokens at rest, and what their hull covers.
-struct Known {
-    anchors: Vec<u32>,
-    cover: Cover,
-    /// All tokens but the candidates have this slack.
-    slack: f64,
-    /// Ascending.
     candidates: Vec<u32>,
 }
 
@@ -184,24 +176,21 @@ impl<W: Width> DirectionTable<W> {
     }
 }
 
-impl Known {
-    /// What the first step with these keys tells, of which each is gone somewhere: those that are
-    /// still there are the anchors. `None` where they cover nothing.
-    fn new<W: Width, const D: usize>(
-        centre: [i64; D],
-        keys: &mut [Key<W, D>],
-        gone: &[([W::Int; D], bool)],
-        x: &[W::Int],
-    ) -> Option<Self> {
-        keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
-        let anchors = || keys.iter().filter(|key| key.is_anchor);
-        let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
-        let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D), 0)?;
-        let few = sample::<W, D>(x).len() / (2 * SHARE);
-        let outside = |slack| sample::<W, D>(x).filter(|row| !cover.holds(place::<W, D>(row), slack)).count();
-        let slack = SLACKS.into_iter().find(|&slack| outside(slack) <= few)?;
-        Some(Self { anchors: anchors().map(|key| key.first).collect(), cover, slack, candidates: Vec::new() })
-    }
+/// What the first step with these keys tells, of which each is gone somewhere: those that are still there are the
+/// anchors. `None` where they cover nothing.
+fn first_certificate<W: Width, const D: usize>(
+    centre: [i64; D],
+    keys: &mut [Key<W, D>],
+    gone: &[([W::Int; D], bool)],
+    x: &[W::Int],
+) -> Option<Certificate<u32>> {
+    keys.iter_mut().zip(gone).for_each(|(key, gone)| key.is_anchor = key.at == gone.0);
+    let anchors = || keys.iter().filter(|key| key.is_anchor);
+    let places: Vec<[i64; D]> = anchors().map(|key| place::<W, D>(&key.at)).collect();
+    let cover = Cover::new(centre, &places, cover_levels(D, x.len() / D), 0)?;
+    let found = Certificate::new(anchors().map(|key| key.first).collect(), cover);
+    let lacking = found.lacking::<W, D>(x);
+    found.with_slack(&lacking, SHARE)
 }
 
 /// The keys of the candidates among some tokens and their table, `None` if that is too large; and for each candidate its
@@ -243,8 +232,8 @@ impl<W: Width> DirectionTable<W> {
         let n = self.x.len() / D;
         let (mut known, centre) = (self.known.take(), centre::<W, D>(&self.x));
         let (is_first, watch) = (known.is_none(), &Watch::new(interrupt, Some((SCORES * n.max(FEW)) as f64)));
-        let old = match &mut known {
-            Some(known) => std::mem::take(&mut known.candidates),
+        let old = match &known {
+            Some(known) => known.candidates().to_vec(),
             None => candidates::<W, D>(self.set, &self.x, centre)?,
         };
         let (found, key_of) = find::<W, D>(&self.x, &old, known.as_ref().map_or(&[], |known| &known.anchors))?;
@@ -256,12 +245,10 @@ impl<W: Width> DirectionTable<W> {
         };
         let gone: Vec<([W::Int; D], bool)> = rows.found.keys.par_iter().with_min_len(256).map(go).collect();
         if is_first {
-            known = Known::new(centre, &mut rows.found.keys, &gone, &self.x);
+            known = first_certificate(centre, &mut rows.found.keys, &gone, &self.x);
         }
-        let slack = known.as_ref().map_or(0.0, |known| known.cover.slack_after(known.slack, step.gain, W::PRECISION));
-        known = known.filter(|_| slack > 0.0);
-        let cover =
-            known.as_ref().map(|known| Covered { cover: &known.cover, before: known.slack, after: slack, is_first });
+        let cover = known.as_ref().and_then(|known| known.over::<W>(step.gain, is_first));
+        let is_known = cover.is_some();
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
         let Moved { tally, sizes, outside } = move_rows(&rows, self.set, watch, cover, (x, None), (next, None));
         match watch.end() {
@@ -270,19 +257,14 @@ impl<W: Width> DirectionTable<W> {
             Ok(()) => {}
         }
         std::mem::swap(&mut self.x, &mut self.next);
-        self.known = known.and_then(|known| {
+        self.known = known.filter(|_| is_known).and_then(|known| {
             let rests = |&i: &u32| self.x[i as usize * D..][..D] == self.next[i as usize * D..][..D];
-            let remains = |&(_, &key): &(&u32, &u32)| {
-                let (next, is_led) = &gone[key as usize];
-                *is_led && !known.cover.holds(place::<W, D>(next), slack)
+            let to = |at: usize, _| {
+                let (next, is_led) = &gone[key_of[at] as usize];
+                is_led.then(|| place::<W, D>(next))
             };
-            let mut candidates = outside;
-            if !is_first {
-                candidates.extend(old.iter().zip(&key_of).filter(remains).map(|(&i, _)| i));
-                candidates.sort_unstable();
-            }
-            let is_small = candidates.len() <= most(n);
-            (is_small && known.anchors.iter().all(rests)).then_some(Known { slack, candidates, ..known })
+            let known = known.after::<W, D>(step.gain, outside, to);
+            (known.candidates().len() <= most(n) && known.anchors.iter().all(rests)).then_some(known)
         });
         self.last = Some(Last { step: step.clone(), candidates: old });
         Some(Ok((StepReport::of_sizes(step.t, tally.moved, sizes, tally.redone), tally)))

@@ -57,6 +57,7 @@ fn defaults() {
         record: Trigger::Every(1),
         frames: Trigger::Log,
         measures: Trigger::Log,
+        labels: true,
         checkpoint_seconds: 300.0,
     };
     assert_eq!(config.output, output);

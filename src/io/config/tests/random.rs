@@ -89,7 +89,7 @@ fn configs() -> impl Strategy<Value = String> {
         |(tokens, rule, (causal, seed, steps), seconds)| {
             format!(
                 "seed = {seed}\n[tokens]\n{tokens}\n[model]\n{rule}\ncausal = {causal}\nmask = {{ window = {} }}\n\
-             [run]\nsteps = {}\n[output]\ncheckpoint_seconds = {seconds:?}\n",
+             [run]\nsteps = {}\n[output]\nlabels = {causal}\ncheckpoint_seconds = {seconds:?}\n",
                 seed % 9 + 1,
                 steps % 50
             )

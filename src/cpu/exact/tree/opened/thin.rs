@@ -67,7 +67,7 @@ impl<W: Width> Opened<W> {
             None => match shown.rest(&whole) {
                 Some(known) => {
                     let lacking = joined(net, interrupt, Join::Sum, own.lacking::<D>(&known))?;
-                    known.with_slack(&lacking)
+                    known.of_all(&lacking)
                 }
                 None => None,
             },
