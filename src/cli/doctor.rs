@@ -13,6 +13,7 @@ use crate::engine;
 use crate::exact;
 use crate::machine;
 use crate::model::MAX_DIMENSION;
+use crate::num;
 use crate::threads;
 use crate::tokens::Precision;
 use gpus::Gpus;
@@ -37,7 +38,9 @@ pub(super) struct Arguments {
 }
 
 fn shape(text: &str) -> Result<(usize, usize), String> {
-    let count = |part: &str, most: usize| part.trim().parse().ok().filter(|v| (1..=most).contains(v));
+    let count = |part: &str, most: usize| {
+        num::whole(part.trim()).and_then(|v| v.try_into().ok()).filter(|v| (1..=most).contains(v))
+    };
     text.split_once(',').and_then(|(n, d)| Some((count(n, u32::MAX as usize)?, count(d, MAX_DIMENSION)?))).ok_or_else(
         || format!("give N,D with N from 1 to {} and D from 1 to {MAX_DIMENSION}, e.g. 1000000,3", u32::MAX),
     )

@@ -239,7 +239,7 @@ fn doctor_and_bench_speak() {
         assert!(text.contains(word), "no {word:?} in {text}");
     }
     // The same shared by ranks: parts take less, and tell one another less.
-    let text = folder.good(&["doctor", "--plan", "100000000,3", "--ranks", "64"]);
+    let text = folder.good(&["doctor", "--plan", "1e8,3", "--ranks", "64"]);
     for word in ["on 64 ranks of ", "plan opened: rank 0 takes ", "plan tree, δ = 0: a step takes "] {
         assert!(text.contains(word), "no {word:?} in {text}");
     }
