@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside};
+use crate::cpu::exact::direction::candidates::{CHUNK, cover_levels, farthest_in, levels, outside, seed_levels};
 use crate::cpu::exact::direction::cells::Cells;
 use crate::cpu::exact::direction::certificate::Certificate;
 use crate::cpu::exact::direction::cover::Cover;
@@ -29,9 +29,6 @@ use crate::space::Coordinate;
 /// So few candidates are always told, and of more tokens one in so many.
 const FEW: usize = 1024;
 const SHARE: usize = 64;
-
-/// log2 of the cells along each axis of a face, at most: every rank hears the farthest token of each cell.
-const MOST_LEVELS: u32 = 4;
 
 /// The keys of one rank.
 #[derive(Clone, Copy)]
@@ -61,10 +58,6 @@ pub(crate) struct Whole<const D: usize> {
 impl<const D: usize> Whole<D> {
     fn centre(&self) -> [i64; D] {
         self.sum.map(|sum| (sum / self.n as i128) as i64)
-    }
-
-    fn cover_levels(&self) -> u32 {
-        cover_levels(D, self.n).min(MOST_LEVELS)
     }
 
     /// The most candidates of all ranks.
@@ -148,7 +141,7 @@ impl<W: Width> Own<'_, W> {
     /// For every cell of directions a key that is far from the centre, if there is one, with how far it is: as numbers
     /// that are in order as the distances are, 0 without a key.
     pub(crate) fn farthest<const D: usize>(&self, set: InstructionSet, whole: &Whole<D>) -> Vec<(u64, u32)> {
-        let cells = Cells::<D> { side: 1 << whole.cover_levels() };
+        let cells = Cells::<D> { side: 1 << seed_levels(D, whole.n) };
         let found = farthest_in::<W, D>(set, self.x, cells, whole.centre());
         found.into_iter().map(|(square, key)| (square.to_bits(), key)).collect()
     }
@@ -161,7 +154,7 @@ impl<W: Width> Own<'_, W> {
         whole: &Whole<D>,
         seeds: &[[i64; D]],
     ) -> Option<Vec<Candidate<W, D>>> {
-        let cover = Cover::new(whole.centre(), seeds, whole.cover_levels(), 0)?;
+        let cover = Cover::new(whole.centre(), seeds, seed_levels(D, whole.n), 0)?;
         // Tokens that have met, and were not merged since, are many keys at one place.
         let keys = outside::<W, D>(set, self.x, &cover, 16 * whole.most())?;
         Some(self.places(&keys)).filter(|candidates| candidates.len() <= whole.most())

@@ -29,6 +29,12 @@ pub(super) fn cover_levels(d: usize, n: usize) -> u32 {
     ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
 }
 
+/// The same of the cover by the farthest tokens, which serves once: more cells cost more than the tokens that fewer leave
+/// outside, and where there are ranks, all of them hear the farthest token of each cell.
+pub(super) fn seed_levels(d: usize, n: usize) -> u32 {
+    cover_levels(d, n).min(4)
+}
+
 /// The most keys of a table of n tokens.
 pub(super) fn most(n: usize) -> usize {
     FEW.max(n / SHARE)
@@ -163,7 +169,7 @@ pub(super) fn candidates<W: Width, const D: usize>(
     if n <= most {
         return Some((0..n as u32).collect());
     }
-    let levels = cover_levels(D, n);
+    let levels = seed_levels(D, n);
     let seeds = farthest::<W, D>(set, x, Cells::<D> { side: 1 << levels }, centre);
     outside::<W, D>(set, x, &Cover::new(centre, &seeds, levels, 0)?, most)
 }

@@ -35,7 +35,7 @@ use std::cmp::Reverse;
 use rayon::prelude::*;
 
 use crate::cpu::exact::cost::Prices;
-use crate::cpu::exact::direction::candidates::{FEW, centre, cover_levels, farthest, levels, most, outside, sample};
+use crate::cpu::exact::direction::candidates::{FEW, centre, farthest, levels, most, outside, sample, seed_levels};
 use crate::cpu::exact::direction::cells::{Cells, integer};
 use crate::cpu::exact::direction::cover::Cover;
 use crate::cpu::exact::direction::packet::{Key, Packets};
@@ -220,7 +220,7 @@ impl<const D: usize> Classes<D> {
         if n <= FEW {
             candidates = (0..n as u32).map(|i| (0, i)).collect();
         } else {
-            let (centre, levels) = (centre::<W, D>(x), cover_levels(D, n).min(4));
+            let (centre, levels) = (centre::<W, D>(x), seed_levels(D, n));
             let cells = Cells::<D> { side: 1 << levels };
             let seeds = if before.is_empty() {
                 farthest::<W, D>(set, x, cells, centre)
