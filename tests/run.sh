@@ -3,7 +3,7 @@
 # tests on the reference, the CPU engine and the Vulkan drivers at hand: every GPU test on one of them, a few on each further
 # software driver. Installs lavapipe if the machine has no driver, so that no GPU test is left out, and fetches
 # SwiftShader as a second one where Debian carries it, headless Chromium for the pages of reports, Chromium's
-# compiler of shaders from npm, and Open MPI.
+# compiler of shaders from npm, NVIDIA's from PyPI, and Open MPI.
 # On other systems it says what to install, and runs with what is there.
 #
 #   bash tests/run.sh            everything; LOCALMAX_FULL=1 before it runs the long sweeps whole
@@ -180,6 +180,22 @@ install_tint() {
     fi
 }
 
+# NVIDIA's compiler and disassembler, which need no card: libraries in two packages of PyPI, 60 MB. Without them the test of
+# costs on their cards shows as ignored.
+install_cuda() {
+    local folder=target/cuda version=13.5.37
+    if [ -e $folder/$version ]; then return 0; fi
+    say "fetching NVIDIA's compiler $version"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || ! have apt-get || install python3-venv
+    rm -rf $folder
+    if python3 -m venv $folder/venv && $folder/venv/bin/pip install --quiet --disable-pip-version-check --no-deps \
+        --target $folder/packages nvidia-cuda-nvrtc==$version nvidia-cuda-nvdisasm==$version >&2; then
+        touch $folder/$version
+    else
+        lacking "no nvidia-cuda-nvrtc $version: the costs of kernels on NVIDIA's cards are not tested (pip and the network mend that)"
+    fi
+}
+
 # MPI, and what its crate is built with: one test starts the program with mpirun. Without it that test is not built.
 install_mpi() {
     local packages=(libopenmpi-dev openmpi-bin libclang-dev)
@@ -221,6 +237,7 @@ for part in fmt clippy; do
 done
 install_browser
 install_tint
+install_cuda
 install_mpi
 
 # Runs a command under a heading and notes what it took.

@@ -1,5 +1,5 @@
 // needs: integers
-// The worst filter that the bounds allow, for tests: see `HOSTILE` in src/gpu/table.rs.
+// The worst filter that the bounds allow, for tests: see `HOSTILE` in src/gpu/parts.rs.
 
 // Between -1 and 1, at either end for half of all arguments.
 fn swing(row: u32, key: u32, salt: u32) -> f32 {

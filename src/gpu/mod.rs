@@ -28,6 +28,7 @@ mod marks;
 mod memory;
 pub mod modules;
 mod pairs;
+mod parts;
 mod peak;
 mod pipeline;
 mod probe;

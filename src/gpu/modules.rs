@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::gpu::device::Device;
+use crate::gpu::parts::Variant;
 use crate::gpu::peak::MULTIPLY_ADD;
 use crate::gpu::pipeline::{Checks, Module};
 use crate::gpu::probe::{PROBE, UNITS};
-use crate::gpu::table::{self, Kernel, Variant};
+use crate::gpu::table::{self, Kernel};
 use crate::gpu::wgsl::Parameters;
 use crate::gpu::{exact, real};
 use crate::tokens::Precision;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::gpu::device::Device;
-use crate::gpu::table::{Part, Variant, part, with_needs};
+use crate::gpu::parts::{Part, Variant, part, with_needs};
 use crate::num;
 use crate::rng;
 use crate::tokens::Precision;

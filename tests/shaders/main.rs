@@ -3,6 +3,8 @@
 
 mod compilers;
 #[cfg(target_os = "linux")]
+mod nvidia;
+#[cfg(target_os = "linux")]
 mod radv;
 
 use libtest_mimic::{Arguments, Trial};
@@ -18,7 +20,7 @@ fn main() {
     }
     let mut trials = compilers::trials();
     #[cfg(target_os = "linux")]
-    trials.extend(radv::trials());
+    trials.extend(radv::trials().into_iter().chain(nvidia::trials()));
     let adapters = Adapter::all_named().expect("LOCALMAX_ADAPTER names one that is there");
     if adapters.is_empty() {
         trials.push(Trial::test("gpu::arithmetic", || Ok(())).with_ignored_flag(true));

@@ -1,7 +1,8 @@
 //! The kernels of the rules in real numbers, one line each.
 
+use crate::gpu::parts::part;
 use crate::gpu::real::job::{self, Job};
-use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
+use crate::gpu::table::{Kernel, LANES, Span, kernels};
 use crate::gpu::wgsl::{Parameters, constants};
 use crate::tokens::Precision;
 
