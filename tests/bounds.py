@@ -150,7 +150,9 @@ class Real:
         return 1.01 * (self.d + 6) * (self.r + EPSILON) if self.case["distance"] else 0.0
 
     def threshold(self, head, i):
-        weights, x = self.case["stages"][0]["weights"], self.keys_at[0][i]
+        weights, x = dict(self.case["stages"][0]["weights"]), self.keys_at[0][i]
+        if self.case["by_row"] and "delta" in weights:
+            weights["delta"] = self.case["by_row"]["deltas"][i]
         error = 2 * self.score(0, head, i)
         if weights["rule"] != "strip":
             return error
@@ -269,7 +271,11 @@ class Real:
         D += c * (Y + X)
         motion = self.case["motion"]
         if motion["kind"] == "average" or (motion["geometry"] == "rescaled" and motion["integrator"] != "euler-renorm"):
-            return D + (1 + values) * (eta + c * mu)
+            D += (1 + values) * (eta + c * mu)
+            if motion["kind"] == "average" and self.case["by_row"]:
+                by_row = self.case["by_row"]
+                D = (1 - by_row["weights"][i]) * D + c * (length(by_row["point"]) + Y + mu)
+            return D
         if motion["integrator"] == "euler-renorm" or motion["geometry"] == "flat":
             return D
         if motion["geometry"] == "sphere":
@@ -284,7 +290,8 @@ class Real:
         before, after, x = length(row["before"]), length(row["after"]), length(self.states[0][i])
         if motion["kind"] == "average":
             P = norm(motion["preconditioner"])
-            error = motion["gamma"] * P * self.direction(0, i, row["undecided"])
+            gamma = self.case["by_row"]["gammas"][i] if self.case["by_row"] else motion["gamma"]
+            error = gamma * P * self.direction(0, i, row["undecided"])
             error += 8 * (d + 4) * rho * (1 + P) * (before + x)
         else:
             if self.directions:
@@ -324,10 +331,10 @@ def contract(case):
     x = [[v * u for v in row] for row in X]
     sizes = [float(sum(map(abs, row))) for row in X]
     columns = [max(abs(row[k]) for row in x) for k in range(d)]
-    delta = weights.get("delta", 0.0)
     numbers = []
     for row in case["rows"]:
         i = row["token"]
+        delta = case["deltas"][i] if case["deltas"] else weights.get("delta", 0.0)
         kappa = 0.0 if case["identity"] else 0.5 * sizes[i] / 2.0**b + 0.5
         query, large = apply(scores, x[i]), magnitude(scores, x[i])
         c = (2 * d + 4) * EPSILON
@@ -356,7 +363,11 @@ def contract(case):
             members = row["members"]
             spread = max([abs(x[j][k] - x[i][k]) for j in members], default=0.0) / u
             f64 = (len(members) + 4) * EPSILON * (spread + abs(x[i][k]) / u)
-            numbers.append(1.5 + 1.5 * 2.0**-K * spread + f64)
+            bound = 1.5 + 1.5 * 2.0**-K * spread + f64
+            if case["truth"]:
+                apart = abs(case["truth"][k] - x[i][k]) / u
+                bound += 0.5 + 1.5 * 2.0**-K * (2 * apart + spread) + 8 * EPSILON * (apart + spread + abs(x[i][k]) / u)
+            numbers.append(bound)
     return numbers
 
 

@@ -3,7 +3,8 @@
 Reads one JSON system from standard input and prints the lattice coordinates of every state, one JSON list a line:
   {"precision": "f32"|"f64", "x0": [[...]], "matrix": null|[[...]], "strip": "score"|"width"|"a-norm"|"hardmax"|
    "frank-wolfe"|"distance"|"radius", "gamma": [a value a step], "delta": [a value a step], "causal": false,
-   "window": null|w, "self": true, "graph": null|[[i, j], ...]}
+   "window": null|w, "self": true, "graph": null|[[i, j], ...], "own": null|{"gamma": [a value a token], "delta": ...},
+   "truth": null|{"point": [...], "weights": [a value a token]}}
 Floats become exact fractions before anything is done with them; nothing is rounded but where the contract rounds.
 """
 
@@ -46,7 +47,9 @@ def run(system):
     clamp = 1 << clamp_bits
     x0 = [[Fraction(v) for v in row] for row in system["x0"]]
     n, d = len(x0), len(x0[0])
-    e = exponent_above(max(abs(v) for row in x0 for v in row))
+    truth, own = system.get("truth"), system.get("own") or {}
+    tau = [Fraction(v) for v in truth["point"]] if truth else []
+    e = exponent_above(max(abs(v) for row in [*x0, tau] for v in row))
     unit = power(e - b)
     state = [[rne(v / unit) for v in row] for row in x0]
     yield state
@@ -58,11 +61,12 @@ def run(system):
         matrix = [[rne(v * power(b - e_a)) for v in row] for row in a]
 
     for gamma, delta in zip(system["gamma"], system["delta"]):
-        gain = min(rne(Fraction(gamma) * power(bits)), (1 << bits) - 1)
-        delta = Fraction(delta)
-        factor = rne(delta / unit)
         following = []
         for i, x in enumerate(state):
+            share = lambda w: min(rne(Fraction(w) * power(bits)), (1 << bits) - 1)
+            gain = share(own["gamma"][i] if "gamma" in own else gamma)
+            delta = Fraction(own["delta"][i] if "delta" in own else delta)
+            factor = rne(delta / unit)
             q = x
             if matrix is not None:
                 q = [(sum(a * v for a, v in zip(row, x)) + (1 << (b - 1))) >> b for row in matrix]
@@ -100,7 +104,12 @@ def run(system):
                 members = members[:1]
             moved = []
             for k in range(d):
-                towards = rne(Fraction(sum(y[k] for y in members), len(members))) - x[k]
+                mean = rne(Fraction(sum(y[k] for y in members), len(members)))
+                if truth:
+                    apart = rne(tau[k] / unit) - mean
+                    pull = (abs(apart) * share(truth["weights"][i]) + (1 << (bits - 1))) >> bits
+                    mean += pull if apart > 0 else -pull
+                towards = mean - x[k]
                 if towards == 0:
                     moved.append(x[k])
                     continue

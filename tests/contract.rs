@@ -185,6 +185,63 @@ fn an_independent_program_agrees_on_graphs() {
     }
 }
 
+/// As above, where tokens have gains and widths of their own, and a truth draws them.
+#[test]
+fn an_independent_program_agrees_on_values_by_token() {
+    let steps = 12;
+    for (at, name) in ["score", "width", "hardmax", "distance", "radius"].into_iter().enumerate() {
+        for k in 0..4 {
+            let precision = [Precision::F32, Precision::F64][(at + k) % 2];
+            let mut draw = draws((at * 4 + k) as u64);
+            let (n, d) = (13, 1 + k % 3);
+            let mut value = || if k % 2 == 1 { (draw() * 3.0).round() } else { draw() };
+            let x0: Vec<Vec<f64>> = (0..n).map(|_| (0..d).map(|_| value()).collect()).collect();
+            let of = |least: f64, most: f64, by: usize| -> Vec<f64> {
+                (0..n).map(|i| least + (most - least) * (i * by % n) as f64 / (n - 1) as f64).collect()
+            };
+            let (gamma, delta) = (of(0.1, if at > 2 { 1.0 } else { 0.9 }, 5), of(0.0, 1.5, 7));
+            let point: Vec<f64> = (0..d).map(|c| 4.5 - 2.0 * c as f64).collect();
+            let weights = if k < 2 { of(0.0, 1.0, 3) } else { vec![0.25; n] };
+            let has_truth = name != "hardmax" && k != 1;
+            let mut own = json!({ "gamma": gamma });
+            if name != "hardmax" {
+                own["delta"] = json!(delta);
+            }
+            let truth = has_truth.then(|| json!({ "point": point, "weights": weights }));
+            let states: Vec<Vec<Vec<i64>>> = python(
+                "contract.py",
+                &[json!({
+                    "precision": precision.name(), "x0": x0, "matrix": null, "causal": k == 3, "strip": name,
+                    "gamma": vec![0.0; steps], "delta": vec![0.0; steps], "own": own, "truth": truth,
+                })],
+            );
+            let [gamma, delta] = [gamma, delta].map(|values| Schedule::tokens(values).unwrap());
+            let model = match name {
+                "hardmax" => Model::hardmax(),
+                "radius" => Model::hegselmann_krause(delta).unwrap(),
+                "distance" => Model::localmax(delta).unwrap().distances(),
+                _ => Model::localmax(delta).unwrap().strip(StripForm::parse(name).unwrap()).unwrap(),
+            };
+            let mut model = model.gamma(gamma).unwrap();
+            if has_truth {
+                let weight = if k < 2 { Schedule::tokens(weights).unwrap() } else { Schedule::Constant(weights[0]) };
+                model = model.truth(&point, weight).unwrap();
+            }
+            let model = if k == 3 { model.causal() } else { model };
+            let cloud = Tokens::from_flat(n, d, x0.concat()).unwrap();
+            let held = if has_truth { Tokens::from_flat(1, d, point).unwrap() } else { cloud.clone() };
+            let largest = [&held, &cloud].into_iter().map(|tokens| Grid::of(tokens, precision));
+            let grid = largest.max_by_key(|grid| grid.exponent).unwrap();
+            let (mut state, mut all) = (State::new(&cloud, grid), Steps::new(&model, grid, d));
+            assert_eq!(states.len(), steps + 1);
+            for (t, want) in states.iter().enumerate() {
+                assert_eq!(state.x, want.concat(), "{precision:?}, {}: state {t}", model.title());
+                state = state.step(&all.at(t as u64).unwrap()).0;
+            }
+        }
+    }
+}
+
 /// As above, with windows, and rows that do not see themselves: one without keys stays.
 #[test]
 fn an_independent_program_agrees_on_masks() {
@@ -272,7 +329,7 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
                     "x0": x0, "unit": grid.unit(), "gamma": least.gamma, "strips": strips,
                     "states": states.iter().map(rows).collect::<Vec<_>>(),
                 }));
-                runs.push((precision, least, states, strips));
+                runs.push((precision, least, model, states, strips));
             }
         }
     }
@@ -280,13 +337,13 @@ fn a_run_of_any_gain_is_within_its_bound_or_refused() {
     assert!(refused > 2 * 3 * 11 && runs.len() > 3 * 3 * 15, "{refused} refused, {} taken", runs.len());
     let found: Vec<Vec<Vec<f64>>> = python("exact.py", &cases);
     let mut drawn = 0;
-    for ((precision, least, states, strips), distances) in runs.iter().zip(found) {
+    for ((precision, least, model, states, strips), distances) in runs.iter().zip(found) {
         let rests: Vec<bool> = (0..n).map(|i| states.iter().all(|state| state.row(i) == states[0].row(i))).collect();
         let is_drawn: Vec<bool> =
             (0..n).map(|i| !rests[i] && strips.iter().all(|strips| strips[i].iter().all(|&j| rests[j]))).collect();
         drawn += is_drawn.iter().filter(|&&is_drawn| is_drawn).count();
         for (t, of_tokens) in distances.iter().enumerate() {
-            let bound = RunError::after(t as u64, *least, *precision);
+            let bound = RunError::after(t as u64, *least, model, *precision);
             for (i, &distance) in of_tokens.iter().enumerate() {
                 let bound = if is_drawn[i] { bound.drawn_by_resting } else { bound.all };
                 assert!(distance <= bound, "{precision:?} {least:?}, token {i} at step {t}: {distance}, bound {bound}");

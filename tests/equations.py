@@ -54,10 +54,10 @@ def exponential(a):
     return total
 
 
-def scalar(value, step, t):
-    """A number, an expression in t, or a table with a value a step."""
+def scalar(value, step, t, i=None):
+    """A number, an expression in t, a table with a value a step, or a value a token."""
     if isinstance(value, dict):
-        return value["table"][step]
+        return value["tokens"][i] if "tokens" in value else value["table"][step]
     if isinstance(value, str):
         return eval(value.replace("^", "**"), {"__builtins__": {}}, {**NAMES, "t": t})
     return value
@@ -127,8 +127,8 @@ class System:
         default = {"sphere": "euler" if lengths else "euler-renorm", "ellipsoid": "rk4", "rescaled": "euler"}.get(self.rule)
         self.integrator = self.model.get("integrator", default)
 
-    def scalar(self, key, default, step, t):
-        return scalar(self.model.get(key, default), step, t)
+    def scalar(self, key, default, step, t, i=None):
+        return scalar(self.model.get(key, default), step, t, i)
 
     def matrix(self, key, step, t):
         return matrix(self.model.get(key, "identity"), self.d, step, t, key, self.seed)
@@ -145,11 +145,11 @@ class System:
         uniformly = lambda chosen: [float(c) / sum(chosen) for c in chosen]
         if self.rule == "localmax":
             if "epsilon" in self.model:
-                reach = self.scalar("epsilon", None, step, t)
+                reach = self.scalar("epsilon", None, step, t, i)
                 return uniformly([math.sqrt(-2 * v) <= reach for v in s])
             form = self.model.get("strip", "score")
             widths = {"score": 1, "width": math.sqrt(dot(query, query)), "a-norm": math.sqrt(max(0, dot(query, x)))}
-            return uniformly([top - v <= self.scalar("delta", None, step, t) * widths[form] for v in s])
+            return uniformly([top - v <= self.scalar("delta", None, step, t, i) * widths[form] for v in s])
         if self.rule == "hardmax":
             return uniformly([v == top for v in s])
         if self.rule == "frank-wolfe":
@@ -284,16 +284,21 @@ class System:
             out.append(add(y, strength, add(xi, -dot(token, xi), token)))
         return out
 
+    def gain(self, i, step):
+        if "gamma" in self.model:
+            return self.scalar("gamma", None, step, step, i)
+        alpha = self.scalar("alpha", None, step, step, i)
+        return alpha / (1 + alpha)
+
     def step(self, x, step):
         if not self.flows:
-            if "gamma" in self.model:
-                gamma = self.scalar("gamma", None, step, step)
-            else:
-                gamma = self.scalar("alpha", None, step, step)
-                gamma /= 1 + gamma
+            gammas = [self.gain(i, step) for i in range(len(x))]
             p = self.matrix("p", step, step)
             ys = [self.output(x, i, step, step) for i in range(len(x))]
-            moved = [add(token, gamma, apply(p, add(y, -1, token))) for token, y in zip(x, ys)]
+            if "truth" in self.model:
+                tau, w = self.model["truth"]["point"], self.model["truth"]["weight"]
+                ys = [add(y, scalar(w, step, step, i), add(tau, -1, y)) for i, y in enumerate(ys)]
+            moved = [add(token, gamma, apply(p, add(y, -1, token))) for token, y, gamma in zip(x, ys, gammas)]
             return [y if self.seen(i, len(x)) else x[i] for i, y in enumerate(moved)]
         dt = self.model["dt"]
         t = step * dt

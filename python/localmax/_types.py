@@ -55,6 +55,7 @@ class Keywords(TypedDict, total=False):
     k: Matrix
     v: Matrix
     exclusive: bool
+    truth: dict[str, Any]
     p: Matrix
     w: Matrix
     heads: Sequence[dict[str, Any]] | dict[str, Any]

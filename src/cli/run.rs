@@ -217,7 +217,7 @@ fn summary(config: &Config, result: &RunResult, before: &Before) -> String {
             grid.unit, meta.precision, grid.radius, grid.exponent,
         );
         if let Ok(Some(least)) = LeastGain::of(&config.model, 0..result.steps) {
-            let error = RunError::after(result.steps, least, config.run.precision);
+            let error = RunError::after(result.steps, least, &config.model, config.run.precision);
             text += &format!("rounding   {}\n", error.told(grid.unit));
         }
     }

@@ -6,7 +6,7 @@ use pollster::block_on;
 use crate::choice::Plan;
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::keys::with_keys;
-use crate::engine::plans::{compared_by_pairs, only_brute};
+use crate::engine::plans::{compared_by_pairs, only_brute, own};
 use crate::engine::several::{Part, Several};
 use crate::engine::step::Step;
 use crate::error::{Error, Result};
@@ -79,6 +79,11 @@ fn require(plan: Plan, model: &Model, d: usize, precision: Precision) -> Result<
     if model.graph.is_some() {
         let mend = "which the gpu engine does not read; take cpu or auto, which is cpu here";
         return Err(Error::at_key("model.mask", format!("is a graph, {mend}")));
+    }
+    if let (Some(key), Some(given)) = (model.own_key(), own(model)) {
+        let given = given.strip_prefix(&key).unwrap_or_default();
+        let mend = "which the gpu engine does not read; take cpu or auto, which is cpu here";
+        return Err(Error::at_key(key, format!("{}, {mend}", given.trim_start())));
     }
     if model.is_exact() {
         if let Some(given) = compared_by_pairs(model) {

@@ -3,7 +3,7 @@
 use crate::choice::Plan;
 use crate::cpu::{ExactCpu, OpenedCpu};
 use crate::engine::forecast::{Talk, Width};
-use crate::engine::plans::taken;
+use crate::engine::plans::{compared_by_pairs, taken};
 use crate::engine::preflight::{When, cpu_engine};
 use crate::error::{Error, Result};
 use crate::machine;
@@ -58,7 +58,7 @@ pub fn rank_memory((n, d): (usize, usize), size: usize, threads: usize, is_parte
 impl Shape {
     pub(super) fn of(size: usize, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> Self {
         let is_exact = model.is_exact();
-        let may_part = is_exact && model.scoring == Scoring::Inner && model.mask.is_prefix();
+        let may_part = is_exact && model.scoring == Scoring::Inner && compared_by_pairs(model).is_none();
         let is_parted = may_part
             && match plan {
                 Plan::Opened => true,

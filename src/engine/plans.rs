@@ -41,10 +41,12 @@ pub(super) fn cpu_plan(plan: Plan, model: &Model, d: usize) -> Result<()> {
     }
 }
 
-/// The reason why no search serves an exact rule: rows see ranges of keys, or not their own, or fixed ones.
+/// The reason why no search serves an exact rule: rows see ranges of keys, or not their own, or fixed ones; or they do
+/// not move alike.
 pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     match model.mask {
-        mask if mask.is_prefix() || !model.is_exact() => None,
+        _ if !model.is_exact() => None,
+        mask if mask.is_prefix() => own(model),
         Mask { fixed: 1.., .. } => Some("keys are fixed".into()),
         Mask { graph: true, .. } => Some("model.mask is a graph".into()),
         Mask { window: Some(w), .. } => Some(format!("model.mask is {{ window = {w} }}")),
@@ -52,9 +54,16 @@ pub(super) fn compared_by_pairs(model: &Model) -> Option<String> {
     }
 }
 
+/// What tokens have of their own, or are drawn to, in words.
+pub(super) fn own(model: &Model) -> Option<String> {
+    let key = model.own_key()?;
+    Some(if key == "model.truth" { format!("{key} is given") } else { format!("{key} is by token") })
+}
+
 /// The plan that the CPU engine takes where this one is asked for.
 pub(super) fn taken(plan: Plan, model: &Model) -> Plan {
-    if compared_by_pairs(model).is_some() { Plan::Brute } else { plan }
+    let has_search = model.scoring == Scoring::Distance && model.mask.is_prefix();
+    if !has_search && compared_by_pairs(model).is_some() { Plan::Brute } else { plan }
 }
 
 /// Whether strips have width 0 in the first step.

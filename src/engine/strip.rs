@@ -3,7 +3,7 @@
 use crate::engine::keys::concat;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::real;
+use crate::real::{self, Weights};
 use crate::reference::real::{Scores, State};
 use crate::tokens::Tokens;
 
@@ -38,7 +38,6 @@ pub(crate) struct StripsAt {
     /// The number of the first key.
     first: usize,
     step: real::Step,
-    delta: f64,
 }
 
 impl StripsAt {
@@ -48,12 +47,11 @@ impl StripsAt {
     /// A schedule outside its domain at step t.
     pub(crate) fn new(model: &Model, tokens: &Tokens, t: u64) -> Result<Self> {
         let step = real::Steps::new(model, tokens.d()).at(t)?;
-        let delta = model.delta_at(step.stages[0].moment)?;
         let (state, first) = match &model.keys {
             Some(keys) => (State::new(&concat(tokens, keys)?), tokens.n()),
             None => (State::new(tokens), 0),
         };
-        Ok(Self { state, n: tokens.n(), first, step, delta })
+        Ok(Self { state, n: tokens.n(), first, step })
     }
 
     /// Number of keys that a token attends to.
@@ -74,9 +72,11 @@ impl StripsAt {
         let members = state.attention(step, stage, head, token).weights.iter().map(|(j, _)| j - first).collect();
         let Scores { keys, values: scores, max, .. } = state.scores(step, head, token);
         let keys = keys.into_iter().map(|j| j - first).collect();
-        let threshold = state.threshold(stage.weights, head, token, max);
+        let weights = step.weights_of(token, stage.weights);
+        let threshold = state.threshold(weights, head, token, max);
+        let delta = if let Weights::Strip { delta, .. } = weights { delta } else { 0.0 };
         let query = head.scores.apply(state.row(token));
-        Ok(Strip { token, query, members, keys, scores, max, threshold, delta: self.delta })
+        Ok(Strip { token, query, members, keys, scores, max, threshold, delta })
     }
 }
 

@@ -25,6 +25,8 @@
 //!    C_i = {the lowest visible j with s_ij = m_i}.
 //! 4. c = |C_i|, S = Σ X_j over C_i, `Y = rne(S/c)`, T = Y − X. T = 0 stays; else
 //!    `X' = X + sgn(T)·max(1, floor((|T|·G + 2^(K−1))/2^K))`. A row that sees no key has no C_i, and stays.
+//!    A truth τ of weight w first draws the mean: `Θ = rne(τ/u)`, W is made of w as G of γ, and Y becomes
+//!    `Y + sgn(Θ − Y)·floor((|Θ − Y|·W + 2^(K−1))/2^K)`. Tokens may have a γ, a δ and a w each ([`Own`]).
 //!
 //! These follow: the bounding box is nested, so nothing overflows; coincident tokens stay
 //! coincident where they see the same keys; a strip of {self} does not move; permuting tokens
@@ -41,13 +43,17 @@
 
 mod grid;
 mod loss;
+mod own;
 mod resolution;
 mod step;
+mod width;
 
 pub use crate::exact::grid::Grid;
 pub use crate::exact::loss::Loss;
+pub use crate::exact::own::{Own, Truth};
 pub use crate::exact::resolution::{LEAST_MOVE, LeastGain, RunError};
-pub use crate::exact::step::{Step, Steps, StripWidth, TokenMatrix};
+pub use crate::exact::step::{Step, Steps, TokenMatrix};
+pub use crate::exact::width::StripWidth;
 
 use crate::tokens::Precision;
 

@@ -12,7 +12,8 @@
 //!   1.5 + |T|·1.5·2^−K units ([`crate::verify::exact`]) with |T| ≤ 2^(b+1), and averages what was
 //!   there: E(t+1) ≤ (1 − γ)E(t) + γE(t) + ρ. As E(0) ≤ ½, E(T) ≤ ½ + ρT. The keys of a token whose
 //!   strips hold only tokens that never move are off by ½ for ever; then E(t+1) ≤ (1 − γ)E(t) + γ/2
-//!   + ρ, so that token stays within ½ + ρ/γ, γ the smallest so far.
+//!   + ρ, so that token stays within ½ + ρ/γ, γ the smallest so far. A truth is off by ½ for ever, too, and drawing a
+//!   mean to it rounds once more, by ½, and with a W that is off as G is: ρ is larger by ½ + |T|·1.5·2^−K.
 
 use std::ops::Range;
 
@@ -51,7 +52,7 @@ impl LeastGain {
         let Range { start, end } = steps;
         // A constant has one value, and a table keeps its last.
         let varying = match schedule {
-            Schedule::Constant(_) | Schedule::Clouds(_) => 1,
+            Schedule::Constant(_) | Schedule::Clouds(_) | Schedule::Tokens(_) => 1,
             Schedule::Table(values) => (values.len() as u64).saturating_sub(start).max(1),
             _ => u64::MAX,
         };
@@ -126,9 +127,10 @@ pub struct RunError {
 }
 
 impl RunError {
-    /// The bounds after some steps with this smallest gain.
-    pub fn after(steps: u64, least: LeastGain, precision: Precision) -> Self {
-        let rho = precision.step_error();
+    /// The bounds after some steps of a model with this smallest gain.
+    pub fn after(steps: u64, least: LeastGain, model: &Model, precision: Precision) -> Self {
+        let of_truth = if model.terms.truth.is_some() { precision.step_error() - 1.0 } else { 0.0 };
+        let rho = precision.step_error() + of_truth;
         let all = 0.5 + rho * steps as f64;
         Self { all, drawn_by_resting: if least.of_all { all.min(0.5 + rho / least.gamma) } else { all } }
     }

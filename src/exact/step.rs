@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::exact::grid::Grid;
-use crate::model::{Graph, Mask, Matrix, Model, Moment, Rule, Scoring, StripForm};
+use crate::exact::own::Own;
+use crate::exact::width::{StripWidth, gain, width};
+use crate::model::{Graph, Mask, Matrix, Model, Moment, Scoring};
 use crate::num;
 
 /// Ã: how queries Q are made from tokens X.
@@ -19,33 +21,12 @@ pub enum TokenMatrix {
     Dense(Arc<[i64]>),
 }
 
-/// Width of a token's strip, in units of its integer scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StripWidth {
-    /// One D for every token; 0 is hardmax.
-    Constant(i128),
-    /// No strip at all: `C_i = {argmax}`, the lowest index that attains m_i (Frank–Wolfe).
-    Argmax,
-    /// `D_i = P·isqrt(Q_i·Q_i)`, clamped.
-    QueryNorm {
-        /// P.
-        factor: i128,
-    },
-    /// `D_i = P·isqrt(2^k·max(0, Q_i·X_i))`, clamped.
-    ANorm {
-        /// P.
-        factor: i128,
-        /// k, the parity of eA: 0 or 1.
-        parity: u32,
-    },
-}
-
 /// The integers of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// t, counted from 0.
     pub t: u64,
-    /// G, below 2^K.
+    /// G, below 2^K, of rows without one of their own; the least where rows have them.
     pub gain: u64,
     /// s_ij: `Q_i·X_j`, or `−|X_i − X_j|²`, which is twice a score in units of u².
     pub scoring: Scoring,
@@ -53,8 +34,10 @@ pub struct Step {
     pub matrix: TokenMatrix,
     /// eA.
     pub matrix_exponent: i32,
-    /// D.
+    /// D, of rows without one of their own; the widest where rows have them.
     pub width: StripWidth,
+    /// What rows have of their own, and the truth.
+    pub own: Option<Arc<Own>>,
     /// Which keys a row sees.
     pub mask: Mask,
     /// The graph of the mask, if it has one.
@@ -66,6 +49,23 @@ impl Step {
     pub fn keys(&self, i: usize, n: usize) -> impl Iterator<Item = usize> + Clone + '_ {
         self.mask.keys_in(self.graph.as_deref(), i, n)
     }
+
+    /// G of row i.
+    pub fn gain_of(&self, i: usize) -> u64 {
+        let gains = self.own.as_ref().and_then(|own| own.gains.as_ref());
+        gains.and_then(|gains| gains.get(i)).copied().unwrap_or(self.gain)
+    }
+
+    /// D of row i.
+    pub fn width_of(&self, i: usize) -> StripWidth {
+        let widths = self.own.as_ref().and_then(|own| own.widths.as_ref());
+        widths.and_then(|widths| widths.get(i)).copied().unwrap_or(self.width)
+    }
+
+    /// True if a search serves the step: rows see keys from the first on, and move alike.
+    pub fn is_searchable(&self) -> bool {
+        self.mask.is_prefix() && self.own.is_none()
+    }
 }
 
 /// The steps of one run, made on demand. Ã is made anew only when its factor or its matrix changes.
@@ -75,12 +75,14 @@ pub struct Steps {
     grid: Grid,
     d: usize,
     last: Option<((f64, u64), TokenMatrix, i32)>,
+    /// What rows had of their own in the last step, by eA, where it does not change in time.
+    own: Option<(i32, Arc<Own>)>,
 }
 
 impl Steps {
     /// Steps of `model`, one that [`Model::is_exact`], on `grid`, for tokens in R^d.
     pub fn new(model: &Model, grid: Grid, d: usize) -> Self {
-        Self { model: model.clone(), grid, d, last: None }
+        Self { model: model.clone(), grid, d, last: None, own: None }
     }
 
     /// The integers of step t.
@@ -97,6 +99,12 @@ impl Steps {
             _ => quantise(&model.scores().matrix_at(t, self.d), factor, grid, self.d, at)?,
         };
         self.last = Some((of, matrix.clone(), matrix_exponent));
+        let own = match &self.own {
+            Some((exponent, own)) if *exponent == matrix_exponent => Some(own.clone()),
+            _ => Own::at(model, grid, matrix_exponent, at)?.map(Arc::new),
+        };
+        let is_lasting = model.terms.truth.as_ref().is_none_or(|truth| truth.weight.is_constant());
+        self.own = own.clone().filter(|_| is_lasting).map(|own| (matrix_exponent, own));
         Ok(Step {
             t,
             gain: gain(model.gamma_at(at)?, grid),
@@ -104,46 +112,10 @@ impl Steps {
             matrix,
             matrix_exponent,
             width: width(model, model.delta_at(at)?, grid, matrix_exponent),
+            own,
             mask: model.mask,
             graph: model.graph.clone(),
         })
-    }
-}
-
-fn gain(gamma: f64, grid: Grid) -> u64 {
-    let bits = grid.precision.gain_bits();
-    let rounded = num::scale(gamma, bits as i32).round_ties_even() as u128;
-    rounded.min((1u128 << bits) - 1) as u64
-}
-
-fn width(model: &Model, delta: f64, grid: Grid, matrix_exponent: i32) -> StripWidth {
-    // Clamping P as well as D changes nothing: a product with a root of at least 1 is clamped
-    // anyway.
-    let clamped = |units: f64| {
-        let clamp = 1i128 << grid.precision.clamp_bits();
-        if units < clamp as f64 { units as i128 } else { clamp }
-    };
-    let factor = |half: i32| clamped(num::scale(delta, -grid.unit_exponent() - half).round_ties_even());
-    match (&model.rule, model.strip_form()) {
-        (Rule::FrankWolfe, _) => StripWidth::Argmax,
-        // The root is clamped to 2^(L/2), so that the square is to 2^L.
-        (_, StripForm::Radius) => {
-            let most = num::scale(1.0, (grid.precision.clamp_bits() / 2) as i32);
-            let radius = num::scale(delta, -grid.unit_exponent()).ceil().min(most) as i128;
-            StripWidth::Constant(radius * radius)
-        }
-        (_, StripForm::Score) if model.scoring == Scoring::Distance => {
-            StripWidth::Constant(clamped(num::scale(delta, 1 - 2 * grid.unit_exponent()).floor()))
-        }
-        // Hardmax, whose δ is 0, among them.
-        (_, StripForm::Score) => {
-            StripWidth::Constant(clamped(num::scale(delta, -2 * grid.unit_exponent() - matrix_exponent).floor()))
-        }
-        (_, StripForm::Width) => StripWidth::QueryNorm { factor: factor(0) },
-        (_, StripForm::ANorm) => {
-            let parity = matrix_exponent.rem_euclid(2);
-            StripWidth::ANorm { factor: factor(matrix_exponent.midpoint(parity)), parity: parity as u32 }
-        }
     }
 }
 
@@ -173,7 +145,7 @@ fn quantise(matrix: &Matrix, factor: f64, grid: Grid, d: usize, at: Moment) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Gain, Operator};
+    use crate::model::{Gain, Operator, Rule, StripForm};
     use crate::schedule::Schedule;
     use crate::tokens::Precision;
 

@@ -37,6 +37,7 @@ presets!(
     "frank-wolfe-super-exponential",
     "frank-wolfe-refuted",
     "hegselmann-krause",
+    "truth",
     "blurring-mean-shift",
     "softmax-collection",
     "sparsemax-strip",

@@ -38,6 +38,13 @@ impl Model {
     /// The first with another number of them; one by cloud where a run has no clouds.
     pub fn validate_clouds(&self, m: Option<usize>) -> Result<()> {
         for (key, schedule) in self.schedules() {
+            if let (Some(_), Some(m)) = (schedule.by_token(), m) {
+                let mend = "take one cloud, or a value for all tokens";
+                return Err(Error::at_key(
+                    key,
+                    format!("is by token, and tokens.clouds = {m} makes many clouds; {mend}"),
+                ));
+            }
             let Some(values) = schedule.by_cloud() else { continue };
             match (values.len(), m) {
                 (found, Some(m)) if found == m => {}
@@ -76,6 +83,7 @@ impl Model {
             Update::Flow { .. } => {}
         }
         all.extend(self.terms.noise.as_mut().map(|noise| &mut noise.kappa));
+        all.extend(self.terms.truth.as_mut().map(|truth| &mut truth.weight));
         for head in &mut self.heads {
             all.extend([&mut head.scores.factor, &mut head.values.factor]);
         }

@@ -52,7 +52,7 @@ pub use random::{Ensemble, Random};
 pub use scheme::Scheme;
 pub use sparse::Sparse;
 pub use strip_form::StripForm;
-pub use terms::{Noise, Terms};
+pub use terms::{Noise, Terms, Truth};
 
 use std::sync::Arc;
 
@@ -124,9 +124,9 @@ impl Model {
     }
 
     /// True if tokens move towards averages of the tokens themselves, so that K(t+1) ⊂ K(t): one
-    /// head, V = I, no P, weights that sum to 1, and nothing taken from the average.
+    /// head, V = I, no P, weights that sum to 1, nothing taken from the average, and no truth that draws them.
     pub fn stays_in_hull(&self) -> bool {
-        self.keys.is_none() && self.averages()
+        self.keys.is_none() && self.terms.truth.is_none() && self.averages()
     }
 
     /// True if tokens move towards averages of keys, with weights that sum to 1: inside the hull of tokens and keys.
@@ -169,12 +169,18 @@ impl Model {
         }
     }
 
-    /// Of the tokens and the fixed keys those with the largest coordinate, which a lattice has to hold.
+    /// Of the tokens, the fixed keys and the truth those with the largest coordinate, which a lattice has to hold.
     pub(crate) fn widest<'a>(&'a self, tokens: &'a Tokens) -> &'a Tokens {
-        match &self.keys {
-            Some(keys) if keys.largest_magnitude() > tokens.largest_magnitude() => keys,
-            _ => tokens,
-        }
+        let wider = |one: &'a Tokens, other: &'a Tokens| {
+            if other.largest_magnitude() > one.largest_magnitude() { other } else { one }
+        };
+        self.beside().fold(tokens, wider)
+    }
+
+    /// What lies on the lattice beside the tokens: the fixed keys and the truth.
+    pub(crate) fn beside(&self) -> impl Iterator<Item = &Tokens> {
+        let truth = self.terms.truth.as_ref().map(|truth| &*truth.point);
+        self.keys.as_deref().into_iter().chain(truth)
     }
 
     /// A of the first head.
@@ -190,12 +196,28 @@ impl Model {
         }
     }
 
-    /// γ, checked; 1 in a flow, which has none.
+    /// γ, checked, the least of gains by token; 1 in a flow, which has none.
     ///
     /// # Errors
     /// α not above 0, γ not in (0, 1): γ = 1 is allowed in Frank–Wolfe, whose 2/(t+2) starts there,
     /// beside a P, and where scores are distances.
     pub fn gamma_at(&self, at: Moment) -> Result<f64> {
+        let gamma = self.first_gamma_at(at)?;
+        Ok(self.gammas().map_or(gamma, |all| all.iter().copied().fold(gamma, f64::min)))
+    }
+
+    /// γ of each token, where tokens have gains of their own.
+    pub fn gammas(&self) -> Option<Arc<[f64]>> {
+        match &self.update {
+            Update::Average { gain: Gain::Gamma(gamma), .. } => gamma.by_token().cloned(),
+            Update::Average { gain: Gain::Alpha(alpha), .. } => {
+                alpha.by_token().map(|all| all.iter().map(|a| a / (1.0 + a)).collect())
+            }
+            Update::Flow { .. } => None,
+        }
+    }
+
+    fn first_gamma_at(&self, at: Moment) -> Result<f64> {
         let Update::Average { gain, preconditioner } = &self.update else { return Ok(1.0) };
         match gain {
             Gain::Alpha(alpha) => {
@@ -214,13 +236,26 @@ impl Model {
         }
     }
 
-    /// δ, checked, the radius ε in [`StripForm::Radius`]; 0 in every other rule than localmax.
+    /// δ, checked, the radius ε in [`StripForm::Radius`], the largest of those by token; 0 in every other rule than
+    /// localmax.
     ///
     /// # Errors
     /// δ below 0 or not finite.
     pub fn delta_at(&self, at: Moment) -> Result<f64> {
         let Rule::Localmax { delta, strip } = &self.rule else { return Ok(0.0) };
-        checked(strip.key(), delta, at, "finite and at least 0", |v| v >= 0.0)
+        let first = checked(strip.key(), delta, at, "finite and at least 0", |v| v >= 0.0)?;
+        Ok(self.deltas().map_or(first, |all| all.iter().copied().fold(first, f64::max)))
+    }
+
+    /// δ of each token, where tokens have widths of their own.
+    pub fn deltas(&self) -> Option<&Arc<[f64]>> {
+        if let Rule::Localmax { delta, .. } = &self.rule { delta.by_token() } else { None }
+    }
+
+    /// The key of what tokens have of their own or are drawn to, for which rows are moved one by one.
+    pub fn own_key(&self) -> Option<String> {
+        let by_token = self.schedules().into_iter().find(|(_, schedule)| schedule.by_token().is_some());
+        by_token.map(|(key, _)| key).or_else(|| self.terms.truth.as_ref().map(|_| "model.truth".to_owned()))
     }
 
     /// β, checked; infinite in the rules that are its limit.
@@ -282,6 +317,7 @@ impl Model {
             all.extend(preconditioner.as_ref().map(|p| ("model.p.factor".to_owned(), &p.factor)));
         }
         all.extend(self.terms.noise.as_ref().map(|noise| ("model.noise".to_owned(), &noise.kappa)));
+        all.extend(self.terms.truth.as_ref().map(|truth| ("model.truth.weight".to_owned(), &truth.weight)));
         if let Update::Flow { geometry: Geometry::Normalised(Scheme::Ngpt { speed }), .. } = &self.update {
             all.push(("model.speed".to_owned(), speed));
         }

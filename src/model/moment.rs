@@ -29,7 +29,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// The value of a scheduled parameter.
+/// The value of a scheduled parameter, the first of values by token.
 ///
 /// # Errors
 /// A value outside the domain; `name` is the parameter's key in the table `model`.
@@ -40,9 +40,17 @@ pub(crate) fn checked(
     domain: &str,
     inside: impl Fn(f64) -> bool,
 ) -> Result<f64> {
-    let value = schedule.at(at.step, at.time);
-    if value.is_finite() && inside(value) {
-        return Ok(value);
+    let is_bad = |value: &f64| !(value.is_finite() && inside(*value));
+    let bad = |whose: &str, value: f64| {
+        let text = format!("{whose}is {} at {at}; it must be {domain}", num::short(value));
+        Err(Error::at_key(format!("model.{name}"), text))
+    };
+    if let Some(values) = schedule.by_token() {
+        return match values.iter().position(is_bad) {
+            Some(i) => bad(&format!("of token {i} "), values[i]),
+            None => Ok(values[0]),
+        };
     }
-    Err(Error::at_key(format!("model.{name}"), format!("is {} at {at}; it must be {domain}", num::short(value))))
+    let value = schedule.at(at.step, at.time);
+    if is_bad(&value) { bad("", value) } else { Ok(value) }
 }

@@ -1,9 +1,12 @@
 //! What moves tokens beside attention, or is taken from it.
 
+use std::sync::Arc;
+
 use crate::error::Result;
 use crate::model::moment::{Moment, checked};
 use crate::model::perceptron::Perceptron;
 use crate::schedule::Schedule;
+use crate::tokens::Tokens;
 
 /// The terms beside attention; none unless given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +22,28 @@ pub struct Terms {
     /// True for exclusive self attention (arXiv 2603.09078): a row's output y loses what lies along the value v = V x_i
     /// of its own token, `y − <y,v>v/|v|²`. Nothing is lost where v = 0.
     pub exclusive: bool,
+    /// A truth that tokens are drawn to, in rules that average.
+    pub truth: Option<Truth>,
+}
+
+/// A point τ in R^d that takes the share w of what a row averages, `y_i' = w_i·τ + (1 − w_i)·y_i` (Hegselmann and
+/// Krause 2006, whose α_i is w_i).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    /// τ, as the one row of tokens.
+    pub point: Arc<Tokens>,
+    /// w, in [0, 1], the same for all tokens or one for each.
+    pub weight: Schedule,
+}
+
+impl Truth {
+    /// w, checked, the first of values by token.
+    ///
+    /// # Errors
+    /// w not in [0, 1].
+    pub fn weight_at(&self, at: Moment) -> Result<f64> {
+        checked("truth.weight", &self.weight, at, "at least 0 and at most 1", |w| (0.0..=1.0).contains(&w))
+    }
 }
 
 /// White noise of strength √(2/κ) along the sphere (arXiv 2512.01868): a step moves x to

@@ -43,6 +43,7 @@ impl Model {
         let Mask { causal, window, own, fixed, graph: _ } = self.mask;
         let is_random = self.operators().any(|operator| operator.random().is_some());
         let random = if is_random { ", random matrices" } else { "" };
+        let truth = self.terms.truth.as_ref().map_or(String::new(), |truth| format!(", truth w = {}", truth.weight));
         let exclusive = if self.terms.exclusive { ", exclusive" } else { "" };
         let bias = match self.terms.bias {
             0.0 => String::new(),
@@ -60,7 +61,7 @@ impl Model {
             name => format!("{}{}", name[..1].to_uppercase(), &name[1..]),
         };
         format!(
-            "{name}{scheme}{distance}{what}{how}{units}{random}{exclusive}{noise}{bias}{causal}{window}{graph}{own}{fixed}"
+            "{name}{scheme}{distance}{what}{how}{units}{truth}{random}{exclusive}{noise}{bias}{causal}{window}{graph}{own}{fixed}"
         )
     }
 }

@@ -72,7 +72,9 @@ pub fn energy(cloud: &Distinct, model: &Model, scores: &Linear, at: Moment) -> O
             let objective = frank_wolfe_objective(&cloud.points, scores);
             objective.iter().zip(weights).map(|(j, w)| j * w).sum::<f64>() / n
         }
-        (Rule::Localmax { strip, .. }, Update::Average { .. }) if model.scoring == Scoring::Distance => {
+        (Rule::Localmax { strip, .. }, Update::Average { .. })
+            if model.scoring == Scoring::Distance && model.own_key().is_none() =>
+        {
             let delta = model.delta_at(at).ok()?;
             let radius = if *strip == StripForm::Radius { delta } else { (2.0 * delta).sqrt() };
             hegselmann_krause(cloud, radius).value

@@ -62,15 +62,19 @@ impl Rounding {
         let unit = grid.unit() * (d as f64).sqrt();
         // A gain that cannot be told is one that forgets nothing.
         let gamma = model.gamma_at(Moment::of_step(step.saturating_sub(1))).unwrap_or(0.0);
-        let strips = Steps::new(model, d).at(step).ok().filter(|_| model.mask == Mask::FULL).and_then(|step| {
-            let stage = step.stages.first()?;
-            let (delta, form) = match stage.weights {
-                Weights::Strip { delta, form } => (delta, form),
-                Weights::Argmax => (0.0, StripForm::Score),
-                _ => return None,
-            };
-            Some(Strips { a: stage.heads.first()?.scores.clone(), scoring: step.scoring, form, delta })
-        });
+        let strips = Steps::new(model, d)
+            .at(step)
+            .ok()
+            .filter(|_| model.mask == Mask::FULL && model.own_key().is_none())
+            .and_then(|step| {
+                let stage = step.stages.first()?;
+                let (delta, form) = match stage.weights {
+                    Weights::Strip { delta, form } => (delta, form),
+                    Weights::Argmax => (0.0, StripForm::Score),
+                    _ => return None,
+                };
+                Some(Strips { a: stage.heads.first()?.scores.clone(), scoring: step.scoring, form, delta })
+            });
         let has_strips = if model.has_strips() { 1.0 } else { 0.0 };
         Self { within: unit * (1.0 + gamma.recip().min(step as f64)), unit: unit * has_strips, strips }
     }

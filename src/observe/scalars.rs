@@ -153,7 +153,7 @@ impl<'a> Observer<'a> {
         let quiescent = self.scores(step, vertices.d()).and_then(|a| {
             let at = self.model.moment(step, 0.0);
             let (delta, gamma) = (self.model.delta_at(at).ok()?, self.model.gamma_at(at).ok()?);
-            let is_theirs = self.model.has_strips() && self.model.has_gaps();
+            let is_theirs = self.model.has_strips() && self.model.has_gaps() && self.model.own_key().is_none();
             let has_sets = is_theirs && self.model.is_exact() && gamma < 1.0;
             has_sets.then(|| {
                 let sets = QuiescentSets::new(vertices, &a, self.model.strip_form(), delta, gamma / (1.0 - gamma));

@@ -16,6 +16,10 @@
 //! cumulative sum. `exp` is nowhere correctly rounded, so two devices agree within bounds, not in
 //! bits.
 
+mod own;
+
+pub use own::{Own, Truth};
+
 use std::sync::Arc;
 
 use nalgebra::DMatrix;
@@ -190,6 +194,8 @@ pub struct Step {
     pub exclusive: bool,
     /// True if rows attend with the directions x/|x| of tokens that have lengths, by those of others.
     pub directions: bool,
+    /// What rows have of their own, and the truth.
+    pub own: Option<Own>,
 }
 
 impl Step {
@@ -201,6 +207,27 @@ impl Step {
     /// Number of keys that row i of n sees.
     pub fn count(&self, i: usize, n: usize) -> usize {
         self.mask.count_in(self.graph.as_deref(), i, n)
+    }
+
+    /// γ of row i of an average, `gamma` unless it has its own.
+    pub fn gamma_of(&self, i: usize, gamma: f64) -> f64 {
+        let gammas = self.own.as_ref().and_then(|own| own.gammas.as_ref());
+        gammas.and_then(|gammas| gammas.get(i)).copied().unwrap_or(gamma)
+    }
+
+    /// The weights of row i of a stage, with its own δ.
+    pub fn weights_of(&self, i: usize, weights: Weights) -> Weights {
+        let deltas = self.own.as_ref().and_then(|own| own.deltas.as_ref());
+        match (weights, deltas.and_then(|deltas| deltas.get(i))) {
+            (Weights::Strip { form, .. }, Some(&delta)) => Weights::Strip { delta, form },
+            _ => weights,
+        }
+    }
+
+    /// The truth, and its share w of what row i averages.
+    pub fn truth_of(&self, i: usize) -> Option<(&[f64], f64)> {
+        let truth = self.own.as_ref()?.truth.as_ref()?;
+        Some((&truth.point, truth.weight(i)))
     }
 }
 
@@ -251,7 +278,8 @@ impl Steps {
         let noise = model.terms.noise.as_ref().map(drawn).transpose()?;
         let (mask, graph, scoring, omit) = (model.mask, model.graph.clone(), model.scoring, model.omit);
         let (exclusive, bias) = (model.terms.exclusive, model.terms.bias);
-        Ok(Step { t, mask, graph, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions })
+        let own = Own::at(model, start)?;
+        Ok(Step { t, mask, graph, scoring, stages, motion, omit, noise, perceptron, bias, exclusive, directions, own })
     }
 
     fn scheme(&self) -> Option<&Scheme> {

@@ -93,7 +93,7 @@ impl State {
     /// D_i.
     fn width(&self, step: &Step, query: &[i64], i: usize) -> i128 {
         let clamp = 1i128 << self.grid.precision.clamp_bits();
-        match step.width {
+        match step.width_of(i) {
             StripWidth::Constant(width) => width,
             StripWidth::Argmax => 0,
             StripWidth::QueryNorm { factor } => factor.saturating_mul(dot(query, query).isqrt()).min(clamp),
@@ -109,17 +109,22 @@ impl State {
         if members.is_empty() {
             return self.row(i).to_vec();
         }
+        let bits = self.grid.precision.gain_bits();
+        let share = |length: i128, of: u64| (length * i128::from(of) + (1 << (bits - 1))) >> bits;
         (0..self.d)
             .map(|k| {
                 let sum: i128 = members.iter().map(|&j| i128::from(self.row(j)[k])).sum();
                 let x = i128::from(self.row(i)[k]);
-                let towards = num::divide_to_nearest_even(sum, members.len() as i128) - x;
+                let mut mean = num::divide_to_nearest_even(sum, members.len() as i128);
+                if let Some(truth) = step.own.as_ref().and_then(|own| own.truth.as_ref()) {
+                    let apart = i128::from(truth.point[k]) - mean;
+                    mean += apart.signum() * share(apart.abs(), truth.weight(i));
+                }
+                let towards = mean - x;
                 if towards == 0 {
                     return x as i64;
                 }
-                let bits = self.grid.precision.gain_bits();
-                let length = (towards.abs() * i128::from(step.gain) + (1 << (bits - 1))) >> bits;
-                (x + towards.signum() * length.max(1)) as i64
+                (x + towards.signum() * share(towards.abs(), step.gain_of(i)).max(1)) as i64
             })
             .collect()
     }

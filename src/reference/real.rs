@@ -150,7 +150,8 @@ impl State {
         let held = |beta: f64| num::scale(beta, over).min(f64::MAX);
         match stage.weights {
             Weights::Strip { .. } => {
-                let threshold = max + num::scale(self.threshold(stage.weights, head, i, 0.0), -over);
+                let weights = step.weights_of(i, stage.weights);
+                let threshold = max + num::scale(self.threshold(weights, head, i, 0.0), -over);
                 Attention::uniform(
                     argmax,
                     keys.into_iter().zip(values).filter(|(_, s)| *s >= threshold).map(|(j, _)| j),
@@ -234,8 +235,18 @@ impl State {
     }
 
     /// Direction of row i at one stage, given the attention of each head: `y_i − x_i` in an
-    /// average, the field in a flow.
+    /// average, where a truth has its share, the field in a flow.
     fn direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
+        let direction = self.attended_direction(step, stage, i, attended);
+        let Some((truth, weight)) = step.truth_of(i).filter(|_| !attended[0].weights.is_empty()) else {
+            return direction;
+        };
+        let towards = truth.iter().zip(self.row(i)).map(|(truth, x)| truth - x);
+        direction.iter().zip(towards).map(|(along, towards)| (1.0 - weight) * along + weight * towards).collect()
+    }
+
+    /// The direction of what a row attends to.
+    fn attended_direction(&self, step: &Step, stage: &Stage, i: usize, attended: &[Attention]) -> Vec<f64> {
         let x = self.row(i);
         let heads = || stage.heads.iter().zip(attended);
         let output = || {
@@ -302,7 +313,7 @@ impl State {
 
     fn averaged(&self, step: &Step, i: usize, direction: &[f64]) -> Vec<f64> {
         let Motion::Average { gamma, preconditioner } = &step.motion else { return direction.to_vec() };
-        add(self.row(i), *gamma, &preconditioner.apply(direction))
+        add(self.row(i), step.gamma_of(i, *gamma), &preconditioner.apply(direction))
     }
 
     /// X(t+1), and what the first head attended to at the first stage.

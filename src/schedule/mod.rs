@@ -1,6 +1,6 @@
 //! A scalar parameter over time: a number, an expression in the time t (the step's number in the
 //! discrete rules, step·dt in the flows), or a table with a value a step; or a constant for each of
-//! many clouds. Elementary functions come from `libm`, so a schedule has the same bits on every
+//! many clouds, or for each token. Elementary functions come from `libm`, so a schedule has the same bits on every
 //! platform.
 
 mod expression;
@@ -33,6 +33,8 @@ pub enum Schedule {
     /// Value c at every step for cloud c of many ([`Schedule::of_cloud`]); by itself it is that of
     /// cloud 0. At least one value.
     Clouds(Arc<[f64]>),
+    /// Value i at every step for token i ([`Schedule::by_token`]). At least one value.
+    Tokens(Arc<[f64]>),
 }
 
 impl Schedule {
@@ -67,6 +69,24 @@ impl Schedule {
         }
     }
 
+    /// Makes a parameter with a value a token.
+    ///
+    /// # Errors
+    /// No values, or one that is not finite.
+    pub fn tokens(values: impl Into<Arc<[f64]>>) -> Result<Self> {
+        let values = values.into();
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(i) => Err(Error::input(format!("the value of token {i} is {}; it must be finite", values[i]))),
+            None if values.is_empty() => Err(Error::input("no values by token; give one a token")),
+            None => Ok(Self::Tokens(values)),
+        }
+    }
+
+    /// The values of the tokens, if there is one for each.
+    pub fn by_token(&self) -> Option<&Arc<[f64]>> {
+        if let Self::Tokens(values) = self { Some(values) } else { None }
+    }
+
     /// The parameter of cloud c.
     #[must_use]
     pub fn of_cloud(&self, c: usize) -> Self {
@@ -92,12 +112,13 @@ impl Schedule {
         Ok(if expression.is_constant() { Self::Constant(expression.at(0.0)) } else { Self::Expression(expression) })
     }
 
-    /// The value at time t of a step; NaN or infinite where the formula has no value.
+    /// The value at time t of a step; NaN or infinite where the formula has no value. Of values by cloud or by token
+    /// the first.
     pub fn at(&self, step: u64, t: f64) -> f64 {
         match self {
             Self::Constant(value) => *value,
             Self::Expression(expression) => expression.at(t),
-            Self::Clouds(values) => values[0],
+            Self::Clouds(values) | Self::Tokens(values) => values[0],
             Self::Table(values) => values[usize::try_from(step).map_or(values.len() - 1, |s| s.min(values.len() - 1))],
         }
     }
@@ -115,9 +136,9 @@ impl Schedule {
             (Self::Table(one), Self::Table(two)) => {
                 Self::table(&one.iter().zip(two.iter()).map(|(a, b)| a * b).collect::<Vec<_>>())
             }
-            (Self::Clouds(_), _) | (_, Self::Clouds(_)) => {
-                Err(Error::input("values by cloud cannot be multiplied by another parameter; give the products"))
-            }
+            (Self::Clouds(_) | Self::Tokens(_), _) | (_, Self::Clouds(_) | Self::Tokens(_)) => Err(Error::input(
+                "values by cloud or by token cannot be multiplied by another parameter; give the products",
+            )),
             (Self::Table(_), _) | (_, Self::Table(_)) => {
                 Err(Error::input("a table and an expression cannot be multiplied; give both as tables"))
             }
@@ -134,7 +155,7 @@ impl Schedule {
         let expression = match self {
             Self::Constant(value) => return Some(*value),
             Self::Table(values) => return values.last().copied(),
-            Self::Clouds(values) => return values.first().copied(),
+            Self::Clouds(values) | Self::Tokens(values) => return values.first().copied(),
             Self::Expression(expression) => expression,
         };
         let limit = expression.at(f64::INFINITY);
@@ -148,7 +169,7 @@ impl Schedule {
     /// True if every step has one value.
     pub fn is_constant(&self) -> bool {
         match self {
-            Self::Constant(_) | Self::Clouds(_) => true,
+            Self::Constant(_) | Self::Clouds(_) | Self::Tokens(_) => true,
             Self::Expression(_) => false,
             Self::Table(values) => values.len() == 1,
         }
@@ -203,9 +224,10 @@ impl fmt::Display for Schedule {
             Self::Constant(value) => write!(f, "{value:?}"),
             Self::Expression(expression) => f.write_str(expression.text()),
             Self::Table(values) => write!(f, "a table of {} values", values.len()),
-            Self::Clouds(values) => {
+            Self::Clouds(values) | Self::Tokens(values) => {
                 let (least, most) = num::range(values.iter().copied());
-                write!(f, "{least:?} to {most:?} by cloud")
+                let whose = if let Self::Tokens(_) = self { "token" } else { "cloud" };
+                write!(f, "{least:?} to {most:?} by {whose}")
             }
         }
     }

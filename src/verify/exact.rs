@@ -20,6 +20,9 @@
 //! * **Token.** Y rounds by ½, scaled by γ < 1; the step rounds by ½, or is 1 where at least 1 is
 //!   asked; G is within 1.5·2^−K of γ. Together at most 1.5 + |T|·1.5·2^−K units, and (|C_i| +
 //!   4)·ε·(max|x_j − x_i| + |x_i|) for the f64 mean.
+//! * **Truth.** Θ is off by ½ where Y is, with shares that sum to 1; the drawn mean rounds by another ½, and W is within
+//!   1.5·2^−K of w, times |Θ − Y| ≤ |τ − x_i| + max|x_j − x_i|. |T| is at most the larger of these two distances. Together
+//!   ½ + (2|τ − x_i| + max|x_j − x_i|)·1.5·2^−K units more, and 8ε(|τ − x_i| + max|x_j − x_i| + |x_i|) for f64.
 //!
 //! `tests/bounds.py` computes all of this from this text.
 
@@ -41,7 +44,6 @@ pub struct ExactBounds<'a> {
     largest: f64,
     /// The step in real numbers.
     step: &'a crate::real::Step,
-    delta: f64,
     /// Whether δ is a radius.
     is_radius: bool,
     /// max_j |x_jk| per coordinate.
@@ -66,7 +68,6 @@ impl<'a> ExactBounds<'a> {
             matrix_exponent: step.matrix_exponent,
             largest: lengths.iter().copied().fold(0.0, f64::max),
             lengths,
-            delta: if let Weights::Strip { delta, .. } = spec.stages[0].weights { delta } else { 0.0 },
             is_radius: matches!(spec.stages[0].weights, Weights::Strip { form: StripForm::Radius, .. }),
             step: spec,
             columns,
@@ -94,8 +95,10 @@ impl<'a> ExactBounds<'a> {
     pub fn threshold(&self, state: &reference::real::State, i: usize) -> f64 {
         let d = state.d as f64;
         let unit = self.grid.unit();
+        let weights = self.step.weights_of(i, self.step.stages[0].weights);
+        let delta = if let Weights::Strip { delta, .. } = weights { delta } else { 0.0 };
         if self.step.scoring == Scoring::Distance {
-            return self.distance(d);
+            return self.distance(d, delta);
         }
         let scores = &self.step.stages[0].heads[0].scores;
         let magnitude: Vec<f64> =
@@ -108,7 +111,7 @@ impl<'a> ExactBounds<'a> {
         let scale = num::scale(1.0, self.matrix_exponent);
         let query = scores.apply(state.row(i));
         let in_units = |x: f64| x / unit / scale;
-        let factor = self.delta / unit;
+        let factor = delta / unit;
         let width = match self.width {
             StripWidth::Constant(_) | StripWidth::Argmax => 1.0,
             StripWidth::QueryNorm { .. } => {
@@ -126,14 +129,14 @@ impl<'a> ExactBounds<'a> {
             }
         };
         let integer = (2.0 * kappa * self.largest + width) * unit * unit * scale;
-        integer + self.rounding(d, &magnitude)
+        integer + self.rounding(d, delta, &magnitude)
     }
 
     /// The same where scores are distances.
-    fn distance(&self, d: f64) -> f64 {
+    fn distance(&self, d: f64, delta: f64) -> f64 {
         let unit = self.grid.unit();
-        let most = if self.is_radius { 0.5 * self.delta * self.delta } else { self.delta };
-        let integer = if self.is_radius { (self.delta + 0.5 * unit) * unit } else { 0.5 * unit * unit };
+        let most = if self.is_radius { 0.5 * delta * delta } else { delta };
+        let integer = if self.is_radius { (delta + 0.5 * unit) * unit } else { 0.5 * unit * unit };
         // Squares of the largest and the least distance, and the threshold.
         let extent: f64 = self.columns.iter().map(|x| 4.0 * x * x).sum();
         let held = extent.is_finite() && unit * unit >= f64::MIN_POSITIVE / f64::EPSILON;
@@ -141,7 +144,7 @@ impl<'a> ExactBounds<'a> {
     }
 
     /// f64 rounding of the mathematics' own scores, maximum and threshold.
-    fn rounding(&self, d: f64, magnitude: &[f64]) -> f64 {
+    fn rounding(&self, d: f64, delta: f64, magnitude: &[f64]) -> f64 {
         let c = (2.0 * d + 4.0) * f64::EPSILON / 2.0;
         let score = c * reference::real::dot(magnitude, &self.columns);
         let width = match self.width {
@@ -151,7 +154,7 @@ impl<'a> ExactBounds<'a> {
             // nothing.
             StripWidth::ANorm { .. } => score.sqrt(),
         };
-        2.0 * score + self.delta * width
+        2.0 * score + delta * width
     }
 
     /// Bound on the error of coordinate k of token i, in lattice units, given the members of its
@@ -162,6 +165,13 @@ impl<'a> ExactBounds<'a> {
         let in_units = spread / self.grid.unit();
         let gain = 1.5 * num::scale(1.0, -(self.grid.precision.gain_bits() as i32));
         let rounding = (members.len() as f64 + 4.0) * f64::EPSILON / 2.0 * (in_units + x.abs() / self.grid.unit());
-        1.5 + in_units * gain + rounding
+        let bound = 1.5 + in_units * gain + rounding;
+        let Some((truth, _)) = self.step.truth_of(i) else { return bound };
+        // T is at most the larger of the two distances, and Θ − Y at most their sum.
+        let apart = (truth[k] - x).abs() / self.grid.unit();
+        bound
+            + 0.5
+            + (2.0 * apart + in_units) * gain
+            + 4.0 * f64::EPSILON * (apart + in_units + x.abs() / self.grid.unit())
     }
 }

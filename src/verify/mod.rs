@@ -237,7 +237,7 @@ impl<'a> Verifier<'a> {
             self.least = LeastGain { gamma, step: t, of_all: true };
         }
         self.findings.run = (t == self.findings.steps)
-            .then(|| (RunError::after(t + 1, self.least, self.grid.precision), self.grid.unit()));
+            .then(|| (RunError::after(t + 1, self.least, self.model, self.grid.precision), self.grid.unit()));
         self.findings.steps += 1;
         for (r, mask) in masks.iter().enumerate() {
             let i = self.rows[r];
@@ -340,6 +340,7 @@ impl<'a> Verifier<'a> {
             }
             Weights::Strip { .. } | Weights::Argmax => {
                 let scores = state.scores(step, head, i);
+                let weights = step.weights_of(i, weights);
                 let threshold = state.threshold(weights, head, i, scores.max);
                 let bound = bounds.threshold(head, i, weights, scores.max);
                 let is_near = |s: &f64| !bound.is_finite() || num::within((s - threshold).abs(), bound);
@@ -409,7 +410,7 @@ impl<'a> Verifier<'a> {
         let i = place.token;
         let (stage, head) = (&step.stages[0], &step.stages[0].heads[0]);
         let scores = real.scores(step, head, i);
-        let threshold = real.threshold(stage.weights, head, i, scores.max);
+        let threshold = real.threshold(step.weights_of(i, stage.weights), head, i, scores.max);
         let attended = real.attention(step, stage, head, i);
         let mut wanted = attended.weights.iter().map(|(j, _)| *j).peekable();
         let bound = bounds.threshold(real, i);

@@ -51,6 +51,7 @@
 //!   2(d+8)ρ. An output that is brought to the length ℓ is off by |ℓ|(2(D + c(Y + X))/|y_i| + c), and bounded by |ℓ|.
 //! * **Exclusive.** The planes orthogonal to v = V x_i and to another v' are apart by the sine of their angle, at most
 //!   |v − v'|/|v|: D grows by Y·(|V|(η + cμ)/|v| + c), the last for the projection itself. No bound where v = 0.
+//! * **Truth.** Its share w leaves (1 − w)D of an average's D, and adds c(|τ| + Y + X) for roundings.
 //! * **Perceptron.** σ grows by 1 at most and is 0 at 0. Of K units each adds |ω||a|(|a|(η + (2d + 24 + K)ρμ) + 8ρ) to D, the
 //!   last for tanh, and |ω||a|²μ to Y.
 //! * **Noise.** A draw is off by 16ρ·6.6 and ends at 6.6 ([`crate::normal`]), P_x of it, ν = √(2/(κ·dt)) times, by
@@ -205,7 +206,7 @@ impl<'a> RealBounds<'a> {
     /// Distance from the strip's threshold within which a score of row i may be decided either way.
     pub(super) fn threshold(&self, head: &Head, i: usize, weights: Weights, max: f64) -> f64 {
         let error = self.score(0, head, i);
-        let Weights::Strip { delta, form } = weights else { return 2.0 * error };
+        let Weights::Strip { delta, form } = self.step.weights_of(i, weights) else { return 2.0 * error };
         let state = &self.keys[0];
         let (x, query) = (state.row(i), head.scores.apply(state.row(i)));
         let c = 4.0 * (state.d as f64 + 4.0) * self.by.rows;
@@ -352,7 +353,11 @@ impl<'a> RealBounds<'a> {
         }
         error += c * (size + largest);
         match &self.step.motion {
-            Motion::Average { .. } => error + (1.0 + values) * (apart + c * reach),
+            Motion::Average { .. } => {
+                let error = error + (1.0 + values) * (apart + c * reach);
+                let Some((truth, weight)) = self.step.truth_of(i) else { return error };
+                (1.0 - weight) * error + c * (length(truth) + size + reach)
+            }
             Motion::Flow { integrator: Integrator::EulerRenorm, .. } => error,
             Motion::Flow { geometry, .. } => match geometry {
                 Geometry::Flat | Geometry::Normalised(_) => error,
@@ -379,6 +384,7 @@ impl<'a> RealBounds<'a> {
             Motion::Average { gamma, preconditioner } => {
                 let p = preconditioner.factor.abs() * norm(&preconditioner.matrix, self.states[0].d);
                 let far = length(before) + x;
+                let gamma = self.step.gamma_of(i, *gamma);
                 gamma * p * self.direction(0, i, Some(undecided)) + 8.0 * (d + 4.0) * self.by.rows * (1.0 + p) * far
             }
             Motion::Flow { dt, .. } => {

@@ -14,7 +14,7 @@ use crate::model::{
     Activation, Gain, Geometry, Integrator, Mask, Matrix, Model, Moment, Operator, Perceptron, Rule, Scoring, Sparse,
     StripForm,
 };
-use crate::real::{Head, Linear, Motion, Noise, Stage, Step, Weights};
+use crate::real::{Head, Linear, Motion, Noise, Own, Stage, Step, Truth, Weights};
 use crate::reference;
 use crate::schedule::Schedule;
 use crate::tokens::{Precision, Tokens};
@@ -72,6 +72,14 @@ fn weights(weights: Weights) -> Value {
         Weights::Linear { beta, .. } => json!({"rule": "linear", "beta": beta}),
         Weights::Drawn { beta, .. } => json!({"rule": "drawn", "beta": beta}),
     }
+}
+
+fn by_row(own: &Own) -> Value {
+    let truth = own.truth.as_ref().expect("a truth");
+    json!({
+        "gammas": own.gammas.as_deref(), "deltas": own.deltas.as_deref(),
+        "point": truth.point, "weights": truth.weights[..],
+    })
 }
 
 /// Bounds that the independent program computes for each case.
@@ -173,12 +181,20 @@ fn step(draw: &mut Draw, d: usize, scale: f64) -> Step {
     let rescaled = matches!(motion, Motion::Flow { geometry: Geometry::Rescaled, .. });
     let bias = if is_near || !mask.causal { 0.0 } else { [0.0, 0.7][draw.below(2)] };
     let exclusive = heads.len() == 1 && !rescaled && draw.below(3) == 0;
+    // Of 200 rows at most.
+    let averages = matches!(motion, Motion::Average { .. });
+    let own = (averages && draw.below(3) == 0).then(|| Own {
+        gammas: Some((0..200).map(|_| 0.5 + 0.4 * draw.real()).collect()),
+        deltas: Some((0..200).map(|_| 0.5 + 0.5 * draw.real()).collect()),
+        truth: Some(Truth { point: draw.reals(d), weights: (0..200).map(|_| 0.5 + 0.5 * draw.real()).collect() }),
+    });
     Step {
         t: 0,
         mask,
         graph: None,
         scoring,
         bias,
+        own,
         exclusive,
         stages,
         motion,
@@ -251,7 +267,7 @@ fn bounds_in_real_numbers_are_those_derived() {
             "precision": precision.name(), "rounding": if rounding == Rounding::Single { "single" } else { "double" },
             "distance": step.scoring == Scoring::Distance, "causal": step.mask.causal, "window": step.mask.window, "own": step.mask.own, "omit": step.omit, "kappa": step.noise.map(|noise| noise.kappa), "motion": motion, "rows": rows,
             "stages": step.stages.iter().map(stage).collect::<Vec<_>>(),
-            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "exclusive": step.exclusive, "bias": step.bias, "length": first.length,
+            "units": step.perceptron.as_ref().map(|p| p.units(d).collect::<Vec<_>>()), "directions": step.directions, "exclusive": step.exclusive, "bias": step.bias, "by_row": step.own.as_ref().map(by_row), "length": first.length,
             "outputs": (0..states.len()).map(|s| (0..n).map(|i| bounds.output(s, i)).collect()).collect::<Vec<Vec<f64>>>(),
             "states": states.iter().map(|s| s.x.chunks_exact(d).collect::<Vec<_>>()).collect::<Vec<_>>(),
         }));
@@ -274,7 +290,10 @@ fn bounds_of_the_contract_are_those_derived() {
         let scale = [1.0, 300.0, 1e-3][draw.below(3)];
         let factor = Schedule::Constant(1.0 + 0.5 * draw.real());
         let scores = Operator::scaled(draw.matrix(d), factor);
-        let delta = Schedule::Constant([0.0, 1.0, 1e-4][draw.below(3)] * scale);
+        let mut delta = Schedule::Constant([0.0, 1.0, 1e-4][draw.below(3)] * scale);
+        if draw.below(3) == 0 {
+            delta = Schedule::tokens((0..n).map(|_| draw.real().abs() * scale).collect::<Vec<_>>()).expect("widths");
+        }
         let rule = match draw.below(5) {
             0 => Rule::Hardmax,
             1 => Rule::FrankWolfe,
@@ -292,10 +311,14 @@ fn bounds_of_the_contract_are_those_derived() {
             *strip = [StripForm::Score, StripForm::Radius][draw.below(2)];
             (model.scoring, model.heads[0].scores) = (Scoring::Distance, Operator::identity());
         }
+        if matches!(model.rule, Rule::Localmax { .. }) && draw.below(3) == 0 {
+            let point: Vec<f64> = draw.reals(d).into_iter().map(|v| v * scale).collect();
+            model = model.truth(&point, 0.3).expect("a truth");
+        }
         let precision = [Precision::F32, Precision::F64][draw.below(2)];
         let cloud: Vec<f64> = draw.reals(n * d).into_iter().map(|v| v * scale).collect();
         let cloud = Tokens::from_flat(n, d, cloud).expect("a cloud");
-        let grid = Grid::of(&cloud, precision);
+        let grid = Grid::of(model.widest(&cloud), precision);
         let tokens = grid.snap(&cloud).expect("tokens");
         let integers = crate::exact::Steps::new(&model, grid, d).at(0).expect("a step");
         let (exact, state) = (reference::exact::State::new(&tokens, grid), reference::real::State::new(&tokens));
@@ -311,7 +334,8 @@ fn bounds_of_the_contract_are_those_derived() {
         let units = |i: usize| exact.row(i).to_vec();
         cases.push(json!({
             "grid": {"unit": grid.unit(), "state_bits": precision.state_bits(), "gain_bits": precision.gain_bits()},
-            "distance": model.scoring == Scoring::Distance,
+            "distance": model.scoring == Scoring::Distance, "deltas": model.deltas().map(|all| all.to_vec()),
+            "truth": model.terms.truth.as_ref().map(|truth| truth.point.to_f64()),
             "identity": integers.matrix == crate::exact::TokenMatrix::Identity,
             "matrix_exponent": integers.matrix_exponent, "weights": weights(spec.stages[0].weights),
             "scores": linear(&spec.stages[0].heads[0].scores), "rows": rows,

@@ -114,6 +114,15 @@ fn the_equations_are_those_that_are_computed() {
             "u": { "random": "ginibre", "every": 1 } }, "integrator": "euler-renorm" }),
         json!({ "rule": "hardmax", "alpha": 1.0, "a": { "random": "gaussian", "every": 1 } }),
         json!({ "rule": "frank-wolfe", "gamma": 0.4, "p": { "random": "goe", "scale": 0.3 } }),
+        json!({ "rule": "localmax", "alpha": { "tokens": [0.5, 1.0, 2.0, 0.1, 3.0] }, "delta": 0.3, "a": a }),
+        json!({ "rule": "localmax", "alpha": 0.5, "strip": "width", "v": a,
+            "delta": { "tokens": [0.0, 0.2, 0.5, 0.1, 2.0] } }),
+        json!({ "rule": "localmax", "gamma": { "tokens": [1.0, 0.5, 0.25, 1.0, 0.9] }, "scores": "distance",
+            "epsilon": { "tokens": [0.5, 1.1, 1.5, 0.0, 3.0] }, "truth": { "point": [0.1, 0.2, 1.5], "weight": 0.3 } }),
+        json!({ "rule": "localmax", "gamma": 1.0, "scores": "distance", "epsilon": 1.1, "exclusive": true,
+            "truth": { "point": [0.1, 0.2, 0.5], "weight": { "tokens": [0.0, 0.5, 1.0, 0.25, 0.1] } } }),
+        json!({ "rule": "softmax", "gamma": { "tokens": [0.5, 0.6, 0.1, 0.2, 0.9] }, "beta": 2.0, "v": waving,
+            "truth": { "point": [0.1, 0.2, 0.5], "weight": "0.2+t/8" } }),
     ];
     let folder = tempfile::tempdir().unwrap();
     let system = |model: &Value| json!({ "model": model, "tokens": tokens, "steps": 3, "seed": 11 }).to_string();

@@ -246,9 +246,9 @@ impl<W: Width> Chooser<W> {
         Some(taken)
     }
 
-    /// Takes a step of rows that see ranges of keys, or not their own: pair by pair.
-    fn take_by_ranges(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
-        if step.mask.is_prefix() {
+    /// Takes a step of rows that see ranges of keys, or not their own, or do not move alike: pair by pair.
+    fn take_by_pairs(&mut self, step: &Step, share: &Share) -> Option<Result<(StepReport, Tally), Left>> {
+        if step.is_searchable() {
             return None;
         }
         self.limit = None;
@@ -342,7 +342,7 @@ impl<W: Width> Stepper for Chooser<W> {
     fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
         let taken = self.take_on_graph(step, share);
         let taken = taken.or_else(|| self.take_by_distance(step, share));
-        let taken = taken.or_else(|| self.take_by_ranges(step, share));
+        let taken = taken.or_else(|| self.take_by_pairs(step, share));
         let taken = taken.or_else(|| self.take_by_direction(step, share));
         let taken = taken.unwrap_or_else(|| {
             // A choice asks for a sort, which classes do without.
@@ -408,7 +408,7 @@ impl<W: Width> Stepper for Chooser<W> {
             return ball::masks::<W>(|i| self.token(i), (n, d), step, rows);
         }
         let is_brute = matches!(&self.state, SearchState::Brute(state) if state.plan() == choice::Plan::Brute);
-        if !step.mask.is_prefix() && !is_brute {
+        if !step.is_searchable() && !is_brute {
             let x = (0..n).flat_map(|i| self.token(i).iter().copied()).collect();
             return BruteForce::<W>::of(x, d, self.set, false).masks(step, rows);
         }

@@ -2,7 +2,7 @@
 // Must be inlined into loops that are compiled for an instruction set.
 #![allow(clippy::inline_always)]
 
-use crate::exact::{Step, StripWidth, TokenMatrix};
+use crate::exact::{StripWidth, TokenMatrix};
 
 use crate::cpu::exact::cloud::Cloud;
 use crate::cpu::exact::step::PreparedStep;
@@ -54,13 +54,19 @@ pub(crate) fn weights<W: Width>(cloud: &Cloud<W>, lanes: usize, query_floats: &[
 }
 
 /// `D_i` of a lane: step 3 of the contract.
-pub(crate) fn strip_width<W: Width>(step: &Step, lanes: usize, lane: usize, query: &[W::Int], own: &[W::Int]) -> i128 {
+pub(crate) fn strip_width<W: Width>(
+    width: StripWidth,
+    lanes: usize,
+    lane: usize,
+    query: &[W::Int],
+    own: &[W::Int],
+) -> i128 {
     let clamp = 1i128 << W::PRECISION.clamp_bits();
     let dot = |x: &[W::Int]| -> i128 {
         let at = (lane..query.len()).step_by(lanes);
         at.map(|k| W::narrow(W::product(query[k], x[k]))).sum()
     };
-    match step.width {
+    match width {
         StripWidth::Constant(width) => width,
         StripWidth::Argmax => 0,
         StripWidth::QueryNorm { factor } => factor.saturating_mul(root(dot(query))).min(clamp),

@@ -132,9 +132,9 @@ impl<W: Width> Sums<W> {
     }
 
     /// Step 4 of the contract: new coordinates of the lanes from their own, `[coordinate][lane]`,
-    /// and the number of keys in each strip.
+    /// the sums of their strips, and the number of keys in each.
     #[inline(always)]
-    pub(crate) fn moved(&mut self, own: &[W::Int], gain: u64) -> (&[W::Int], &[W::Wide]) {
+    pub(crate) fn moved(&mut self, own: &[W::Int], gain: u64) -> (&[W::Int], &[W::Wide], &[W::Wide]) {
         self.fold();
         let lanes = self.total.len() / (self.d + 1);
         let (sums, counts) = self.total.split_at(self.d * lanes);
@@ -142,6 +142,6 @@ impl<W: Width> Sums<W> {
         for ((own, sum), moved) in rows {
             W::moved_lanes(own, sum, counts, gain, moved);
         }
-        (&self.moved, counts)
+        (&self.moved, sums, counts)
     }
 }

@@ -4,10 +4,9 @@
 use crate::cpu::lanes::LANES;
 use crate::cpu::real::cloud::Cloud;
 use crate::cpu::real::kernels::{KEYS, Real};
-use crate::cpu::real::packet::Worker;
+use crate::cpu::real::packet::{StageInput, Worker};
 use crate::model::StripForm;
 use crate::num;
-use crate::real::Head;
 use crate::rng;
 
 impl<W: Real> Worker<W> {
@@ -15,14 +14,16 @@ impl<W: Real> Worker<W> {
     pub(super) fn strip(
         &mut self,
         cloud: &Cloud<'_, W>,
-        head: &Head,
+        input: &StageInput<'_>,
         delta: f64,
         form: StripForm,
         mut members: Option<&mut [Vec<u32>]>,
     ) {
+        let head = input.head;
         let mut limits = [W::default(); LANES];
         for l in 0..self.width {
             let i = self.rows[l.min(self.rows.len() - 1)] as usize;
+            let delta = input.deltas.map_or(delta, |deltas| deltas[i]);
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
             let scale = match form {
                 _ if delta == 0.0 => 0.0,

@@ -212,6 +212,7 @@ impl RealCpu {
             scoring: step.scoring,
             bias: step.bias,
             weights: stage.weights,
+            deltas: own_deltas(step),
             head: &stage.heads[0],
             boxes: None,
         };
@@ -233,7 +234,12 @@ impl RealCpu {
         let next = match &step.motion {
             Motion::Average { gamma, preconditioner } => {
                 k1.par_chunks_mut(d).with_min_len(FEW).for_each(|row| row.copy_from_slice(&preconditioner.apply(row)));
-                ahead(&x, *gamma, &k1)
+                if step.own.is_some() {
+                    let rows = x.chunks_exact(d).zip(k1.chunks_exact(d)).enumerate();
+                    rows.flat_map(|(i, (x, k))| ahead(x, step.gamma_of(i, *gamma), k)).collect()
+                } else {
+                    ahead(&x, *gamma, &k1)
+                }
             }
             Motion::Flow { dt, integrator, geometry } => {
                 if *integrator == Integrator::Rk4 {
@@ -337,7 +343,8 @@ impl RealCpu {
             for (h, head) in stage.heads.iter().enumerate() {
                 let (t, mask, scoring, weights) = (step.t, step.mask, step.scoring, stage.weights);
                 let (bias, graph) = (step.bias, step.graph.as_ref());
-                let input = StageInput { t, mask, graph, scoring, bias, weights, head, boxes: boxes.as_ref() };
+                let (deltas, boxes) = (own_deltas(step), boxes.as_ref());
+                let input = StageInput { t, mask, graph, scoring, bias, weights, deltas, head, boxes };
                 let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
                 for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
                     if is_relative(&step.motion) && !step.exclusive {
@@ -366,6 +373,9 @@ impl RealCpu {
                 }
                 if !(stays && matches!(step.motion, Motion::Average { .. })) {
                     project(step, stage, x, y);
+                    if let Some((truth, weight)) = step.truth_of(i as usize) {
+                        draw(truth, weight, x, y);
+                    }
                 }
             }
             let (keys, boxes) = std::mem::take(&mut worker.effort);
@@ -411,6 +421,18 @@ fn exclude(own: &[f64], y: &mut [f64]) {
     let square = dot(&own, &own);
     if square > 0.0 {
         add(y, -dot(y, &own) / square, &own);
+    }
+}
+
+/// δ of each row, where tokens have their own.
+fn own_deltas(step: &Step) -> Option<&[f64]> {
+    step.own.as_ref()?.deltas.as_deref()
+}
+
+/// Gives a truth its share of the direction `y_i − x_i` of one row.
+fn draw(truth: &[f64], weight: f64, x: &[f64], y: &mut [f64]) {
+    for ((y, truth), x) in y.iter_mut().zip(truth).zip(x) {
+        *y = (1.0 - weight) * *y + weight * (truth - x);
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct StageInput<'a> {
     pub(crate) scoring: Scoring,
     pub(crate) bias: f64,
     pub(crate) weights: Weights,
+    /// δ of each row, where tokens have their own.
+    pub(crate) deltas: Option<&'a [f64]>,
     pub(crate) head: &'a Head,
     /// Boxes around the keys, where softmax may leave keys out; rows and keys are then in the order
     /// of space.
@@ -243,7 +245,7 @@ impl<W: Real> Worker<W> {
                 None
             }
             Weights::Strip { delta, form } => {
-                self.strip(cloud, input.head, delta, form, members);
+                self.strip(cloud, input, delta, form, members);
                 None
             }
             Weights::Argmax => Some(self.argmax),

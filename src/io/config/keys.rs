@@ -95,10 +95,10 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, String, &'stat
 pub(super) const FILES: &str = "files";
 
 /// Every parameter of a rule.
-pub(super) const PARAMETERS: [Key; 28] = [
+pub(super) const PARAMETERS: [Key; 29] = [
     (
         "alpha",
-        "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step or a cloud",
+        "the gain is alpha/(1+alpha); a number, an expression in t, or a table with a value a step, a cloud or a token",
         "0.5",
     ),
     ("gamma", "the gain itself, instead of alpha", "0.5"),
@@ -119,6 +119,11 @@ pub(super) const PARAMETERS: [Key; 28] = [
     ("k", "as q", "[[1, 0], [0, 1]]"),
     ("v", "V, applied to the average of the tokens, as a is written", "\"identity\""),
     ("bias", "with causal: lambda, by which scores fall with distance in places, lambda*(i-j)/n", "0.0"),
+    (
+        "truth",
+        "a point that has the share weight of what a token averages; weight as alpha is written",
+        "{ point = [0.5, 0.5], weight = 0.1 }",
+    ),
     ("exclusive", "takes from a row's output what lies along the value of its own token", "false"),
     ("p", "P, applied to the difference from the token, as a is written", "\"identity\""),
     ("w", "W of the ellipsoid", "\"identity\""),
@@ -145,10 +150,13 @@ pub(super) const PARAMETERS: [Key; 28] = [
 
 /// Every rule with its parameters.
 pub(super) const RULES: [(&str, &[&str]); 8] = [
-    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v", "exclusive"]),
+    ("localmax", &["alpha", "gamma", "scores", "delta", "epsilon", "strip", "a", "q", "k", "v", "exclusive", "truth"]),
     ("hardmax", &["alpha", "gamma", "a", "q", "k", "v", "exclusive"]),
     ("frank-wolfe", &["gamma", "alpha", "a", "q", "k", "p"]),
-    ("softmax", &["alpha", "gamma", "scores", "beta", "bias", "weights", "omit", "a", "q", "k", "v", "exclusive"]),
+    (
+        "softmax",
+        &["alpha", "gamma", "scores", "beta", "bias", "weights", "omit", "a", "q", "k", "v", "exclusive", "truth"],
+    ),
     ("markov", &["alpha", "gamma", "scores", "beta", "bias", "a", "q", "k"]),
     ("ellipsoid", &["w", "heads", "exclusive", "dt", "integrator"]),
     (

@@ -1,5 +1,7 @@
 //! The table `[model]`: the rules and their parameters.
 
+use std::sync::Arc;
+
 use super::document::Item;
 use super::graph::is_graph;
 use super::keys::{RULES, foreign};
@@ -10,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::io::nearest::nearest;
 use crate::model::{
     Activation, Gain, Geometry, Head, Integrator, Mask, Matrix, Model, Noise, Operator, Perceptron, Rule, Scheme,
-    Scoring, Source, Sparse, StripForm, Terms, Update,
+    Scoring, Source, Sparse, StripForm, Terms, Truth, Update,
 };
 use crate::schedule::Schedule;
+use crate::tokens::Tokens;
 
 /// Reads the system; `seed` is for the draws of markov.
 pub(super) fn read(section: &Section<'_>, seed: u64) -> Result<Model> {
@@ -180,6 +183,16 @@ fn terms(section: &Section<'_>, seed: u64) -> Result<Terms> {
         (Some(field), _) => terms.noise = Some(Noise { kappa: field.schedule()?, common, seed }),
         (None, Some(field)) => return Err(field.error(" is of model.noise, which is not given; leave it out")),
         (None, None) => {}
+    }
+    if let Some(field) = section.get("truth") {
+        let parts = field.section("a table { point = [...], weight = ... }", &["point", "weight"])?;
+        let point = parts.need("point", "the truth, a list of d numbers")?;
+        let coordinates: Vec<f64> =
+            point.list("a list of d numbers")?.iter().map(Field::number).collect::<Result<_>>()?;
+        let of = Tokens::from_flat(1, coordinates.len(), coordinates).map_err(|e| point.blame(e))?;
+        let weight =
+            parts.need("weight", "its share of what a token averages, at least 0 and at most 1")?.schedule()?;
+        terms.truth = Some(Truth { point: Arc::new(of), weight });
     }
     if let Some(field) = section.get("perceptron") {
         let parts =

@@ -227,8 +227,17 @@ impl<'a> Field<'a> {
     pub(super) fn schedule(&self) -> Result<Schedule> {
         let forms = "a number or an expression in t, such as \"1/(t+1)\", or { table = \"file.csv\" }";
         match &self.value.item {
+            Item::Table(table) if table.entry("tokens").is_some() => {
+                if let Some(other) = table.entries.iter().find(|entry| entry.key != "tokens") {
+                    let mend = "a value a token holds at every step; keep one";
+                    return Err(other.place.error(format!("{}.{} beside {0}.tokens: {mend}", self.name, other.key)));
+                }
+                let values = self.section(forms, &["tokens"])?.need("tokens", "a value a token")?;
+                Schedule::tokens(values.values(u32::MAX as usize)?).map_err(|e| self.blame(e))
+            }
             Item::Table(table) if table.entry("clouds").is_some() => {
-                let values = self.section(forms, &["clouds"])?.need("clouds", "a value a cloud")?.values()?;
+                let values = self.section(forms, &["clouds"])?.need("clouds", "a value a cloud")?;
+                let values = values.values(LONGEST_TABLE)?;
                 Schedule::clouds(&values).map_err(|e| self.blame(e))
             }
             Item::Text(text) => Schedule::parse(text).map_err(|e| self.blame(e)),
@@ -242,18 +251,18 @@ impl<'a> Field<'a> {
 
     /// A table with a value a step.
     fn table(&self) -> Result<Schedule> {
-        Schedule::table(&self.values()?).map_err(|e| self.blame(e))
+        Schedule::table(&self.values(LONGEST_TABLE)?).map_err(|e| self.blame(e))
     }
 
-    /// A list of numbers, or those of the file that holds them.
-    fn values(&self) -> Result<Vec<f64>> {
+    /// A list of numbers, or at most so many of the file that holds them.
+    fn values(&self, most: usize) -> Result<Vec<f64>> {
         let what = "a list of numbers, a .csv or a .npy";
         let Item::Text(text) = &self.value.item else {
             return self.list(what)?.iter().map(Self::number).collect();
         };
         let path = self.file(text)?;
         let values = match path.extension().and_then(|e| e.to_str()) {
-            Some("npy") => npy::read_table(&path, LONGEST_TABLE),
+            Some("npy") => npy::read_table(&path, most),
             Some("csv") => csv_column(&path),
             _ => return Err(self.error(format!(": {text:?} is neither a .csv nor a .npy file"))),
         };

@@ -190,10 +190,10 @@ impl Config {
         Ok((given, Settled { grid, largest: grid.real(grid.coordinate(largest)), radius, why, lost, note }))
     }
 
-    /// The largest coordinate that the lattice has to hold, of the tokens as given or of fixed keys.
+    /// The largest coordinate that the lattice has to hold, of the tokens as given, of fixed keys or of a truth.
     fn largest<G: Given>(&self, given: &G) -> Result<f64> {
-        let keys = self.model.keys.as_ref().map_or(0.0, |keys| keys.largest_magnitude());
-        Ok(given.largest()?.max(keys))
+        let beside = self.model.beside().map(Tokens::largest_magnitude);
+        Ok(beside.fold(given.largest()?, f64::max))
     }
 
     /// What f32's lattice loses of the tokens, or why it is too coarse for this run.

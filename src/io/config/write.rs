@@ -272,6 +272,10 @@ impl Writer {
         if model.terms.exclusive {
             self.line("exclusive", true);
         }
+        if let Some(truth) = &model.terms.truth {
+            let (point, weight) = (truth.point.to_f64(), self.scalar("truth-weight", &truth.weight));
+            self.line("truth", format!("{{ point = {point:?}, weight = {weight} }}"));
+        }
         if let Some(noise) = &model.terms.noise {
             self.scalar_line("noise", &noise.kappa);
             self.line("common", noise.common);
@@ -350,6 +354,10 @@ impl Writer {
                 format!("{{ clouds = {} }}", self.file(name, values.len(), 1, values))
             }
             Schedule::Clouds(values) => format!("{{ clouds = {values:?} }}"),
+            Schedule::Tokens(values) if values.len() > INLINE => {
+                format!("{{ tokens = {} }}", self.file(name, values.len(), 1, values))
+            }
+            Schedule::Tokens(values) => format!("{{ tokens = {values:?} }}"),
         }
     }
 

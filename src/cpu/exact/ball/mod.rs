@@ -1,5 +1,5 @@
 //! Rules whose scores are distances: a token's maximum is its own score, 0, so that its strip is the ball of
-//! keys whose square distance is at most D, the same for every token.
+//! keys whose square distance is at most D, of every token or its own.
 //!
 //! The state is keys, coincident tokens once with a weight, in one of three ways:
 //!
@@ -9,10 +9,11 @@
 //!
 //! Keys of a tree or a line are put in order and merged before every step in which they moved: tokens of one
 //! group meet at once where γ = 1. Under a causal mask coincident tokens see different keys and are not
-//! merged. In a window rows are compared pair by pair, with keys in the order of tokens.
+//! merged, and neither are tokens with a radius or a gain of their own, which part again. In a window rows are compared pair by pair, with keys in the order of tokens.
 
 pub(crate) mod line;
 pub(crate) mod packet;
+mod radii;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 use crate::choice;
 use crate::cpu::exact::ball::line::{CHUNK, Line};
 use crate::cpu::exact::ball::packet::{BallPacket, BallScratch, Keys, Row};
+use crate::cpu::exact::ball::radii::{Balls, square_radius};
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::cost::Prices;
 use crate::cpu::exact::step::{Left, Tally, Watch};
@@ -28,7 +30,7 @@ use crate::cpu::exact::tree::tokens::Places;
 use crate::cpu::exact::width::Width;
 use crate::cpu::lanes::{InstructionSet, Vectors};
 use crate::cpu::share::{Rows, Share};
-use crate::exact::{Step, StripWidth};
+use crate::exact::Step;
 use crate::model::Mask;
 use crate::outcome::{StepReport, Strips};
 use crate::space::{Keys as Ordered, Order, Tree};
@@ -55,8 +57,8 @@ pub(crate) struct BallSearch<W: Width> {
     next: Vec<W::Int>,
     argmax: Vec<u32>,
     count: Vec<u32>,
-    /// The mask for which the keys are in the order of their way, until they move.
-    ready: Option<Mask>,
+    /// The mask for which the keys are in the order of their way, and whether that merges them, until they move.
+    ready: Option<(Mask, bool)>,
 }
 
 impl<W: Width> BallSearch<W> {
@@ -124,14 +126,16 @@ impl<W: Width> BallSearch<W> {
     }
 
     /// Puts the keys in the order of a step's way, if they are not.
-    fn prepare(&mut self, mask: Mask) {
-        if self.ready == Some(mask) {
+    fn prepare(&mut self, step: &Step) {
+        let mask = step.mask;
+        let merges = mask == Mask::FULL && !step.own.as_ref().is_some_and(|own| own.parts());
+        if self.ready == Some((mask, merges)) {
             return;
         }
         let d = self.cloud.d;
         // Pairs of ranges are of keys in the order of their tokens.
         let is_moved = !mask.is_prefix() && self.way != Way::Pairs;
-        if mask != Mask::FULL && (self.keys() < self.n || is_moved) {
+        if !merges && (self.keys() < self.n || is_moved) {
             let tokens = self.take_tokens();
             *self = Self::new(tokens, d, self.set, self.asked);
         }
@@ -139,7 +143,7 @@ impl<W: Width> BallSearch<W> {
         self.cloud.x.truncate(self.cloud.n * d);
         match self.way {
             Way::Line => {
-                if let Some(keys) = line::in_order(&self.cloud.x, &self.weight, &self.first) {
+                if let Some(keys) = line::in_order(&self.cloud.x, &self.weight, &self.first, merges) {
                     self.places.follow(&keys.places, keys.x.len());
                     (self.cloud.x, self.weight, self.first) = (keys.x, keys.weight, keys.first);
                 }
@@ -147,7 +151,7 @@ impl<W: Width> BallSearch<W> {
             Way::Tree => {
                 let [weight, first] = [&mut self.weight, &mut self.first].map(std::mem::take);
                 let keys = Ordered { rows: std::mem::take(&mut self.cloud.x), weight, first };
-                let (keys, places) = keys.ordered(d, Order::Space, mask == Mask::FULL);
+                let (keys, places) = keys.ordered(d, Order::Space, merges);
                 self.places.follow(&places, keys.len());
                 self.tree = Tree::new(&keys, d);
                 (self.cloud.x, self.weight, self.first) = (keys.rows, keys.weight, keys.first);
@@ -165,10 +169,10 @@ impl<W: Width> BallSearch<W> {
         self.next.resize(padded, W::Int::default());
         self.count.resize(self.cloud.n, 0);
         self.argmax.clone_from(&self.first);
-        if self.way == Way::Pairs || mask == Mask::CAUSAL {
+        if self.way == Way::Pairs || !merges {
             self.find_lowest(mask);
         }
-        self.ready = Some(mask);
+        self.ready = Some((mask, merges));
     }
 
     /// Makes the argmax of every key the least index of a token at its place that it sees: of all, but in a
@@ -199,16 +203,6 @@ impl<W: Width> BallSearch<W> {
         }
     }
 
-    /// The square radius of a step's balls.
-    fn square_radius(step: &Step) -> i128 {
-        if let StripWidth::Constant(width) = step.width { width } else { 0 }
-    }
-
-    /// The radius, rounded down, and no more than any distance on the lattice needs.
-    fn radius(step: &Step) -> i64 {
-        Self::square_radius(step).isqrt().min(1 << 60) as i64
-    }
-
     fn borrowed(&self) -> Keys<'_, W> {
         let tree = (self.way == Way::Tree).then_some(&self.tree);
         Keys { cloud: &self.cloud, weight: &self.weight, first: &self.first, tree }
@@ -225,14 +219,14 @@ impl<W: Width> BallSearch<W> {
 
     /// Takes a step, of which this rank computes its share, unless it is interrupted.
     pub(crate) fn step(&mut self, step: &Step, share: &Share) -> Result<(StepReport, Tally), Left> {
-        self.prepare(step.mask);
+        self.prepare(step);
         let (keys, d, lanes) = (self.cloud.n, self.cloud.d, self.lanes());
         let (mut next, mut argmax, mut count) =
             (std::mem::take(&mut self.next), self.argmax.clone(), std::mem::take(&mut self.count));
         let watch = &Watch::new(&share.interrupt, None);
         let (chunk, tally) = if self.way == Way::Line {
-            let line = Line::<W>::new(&self.cloud.x[..keys], &self.weight);
-            (CHUNK, line.step(Self::radius(step), step.gain, share, &mut next[..keys], &mut count))
+            let line = Line::<W>::new(&self.cloud.x[..keys], &self.weight, &self.first);
+            (CHUNK, line.step(step, share, &mut next[..keys], &mut count))
         } else {
             (lanes, self.search(step, share, watch, &mut next[..keys * d], &mut count))
         };
@@ -251,7 +245,7 @@ impl<W: Width> BallSearch<W> {
     /// Moves the rows of this rank's packets.
     fn search(&self, step: &Step, share: &Share, watch: &Watch<'_>, next: &mut [W::Int], count: &mut [u32]) -> Tally {
         let (keys, d, lanes) = (&self.borrowed(), self.cloud.d, self.lanes());
-        let (radius, gain) = (W::wide(Self::square_radius(step)), step.gain);
+        let balls = &Balls::<W>::of(step, &self.first);
         let packets = next.par_chunks_mut(lanes * d).zip(count.par_chunks_mut(lanes)).enumerate();
         let tallies = packets.with_max_len(16).map_init(
             || (BallScratch::new(d, lanes), Vec::with_capacity(lanes)),
@@ -261,7 +255,7 @@ impl<W: Width> BallSearch<W> {
                 }
                 rows.clear();
                 rows.extend((0..count.len()).map(|l| self.row(step.mask, packet * lanes + l)));
-                <W as Vectors>::run(self.set, BallPacket { keys, radius, gain, scratch, rows, x, count, watch })
+                <W as Vectors>::run(self.set, BallPacket { keys, balls, scratch, rows, x, count, watch })
             },
         );
         tallies.reduce(Tally::default, |a, b| a + b)
@@ -290,11 +284,10 @@ pub(crate) fn masks<'a, W: Width>(
     step: &Step,
     rows: &[usize],
 ) -> Vec<Vec<u32>> {
-    let radius = W::wide(BallSearch::<W>::square_radius(step));
-    let is_near = |x: &[W::Int], j: usize| W::squared_distance(x, 1, 0, token(j)) <= radius;
     let mask = |&i: &usize| {
-        let x = &token(i)[..d];
-        step.mask.range(i, n).filter(|&j| is_near(x, j)).map(|j| j as u32).collect()
+        let (x, radius) = (&token(i)[..d], W::wide(square_radius(step.width_of(i))));
+        let is_near = |&j: &usize| W::squared_distance(x, 1, 0, token(j)) <= radius;
+        step.mask.range(i, n).filter(is_near).map(|j| j as u32).collect()
     };
     rows.par_iter().map(mask).collect()
 }

@@ -4,7 +4,7 @@
 //! floats hold. A difference meets one rounding, its square and the sum at most d + 1 more, in any order,
 //! fused or not; all terms are at least 0, and nothing underflows, as integers are 0 or at least 1. So s̃
 //! is within κs of s, with `κ = 1.01 (d + 8) r`, r the relative error of one rounding, d ≤ 2^12: there is
-//! room for the three roundings of the limits, too. For a ball of the square radius R,
+//! room for the three roundings of the limits, too. For a ball of the square radius R, a row's own where rows have one,
 //!
 //! * s̃ ≤ R(1 − κ): inside it;
 //! * s̃ > R(1 + κ): outside it;
@@ -13,15 +13,17 @@
 //! **Boxes.** Between the box of the packet's rows, |x − a| ≤ h, and that of a node, |y − c| ≤ g, a
 //! coordinate's distance lies between `|a − c| − h − g` and f = `|a − c| + h + g`. In f64 each of the two takes
 //! at most six roundings of ε = 2^-53 of f, so that `f − 2(h + g) − 8εf` is a lower bound; the roundings of
-//! f itself, of squares, of sums and of R are of relative size, and `1 ± 2^-30` has room for them (d ≤ 2^12).
+//! f itself, of squares, of sums and of R are of relative size, and `1 ± 2^-30` has room for them (d ≤ 2^12). A
+//! node is outside the balls of all rows if it is outside the largest R, and inside if it is inside the least.
 #![allow(clippy::inline_always, clippy::needless_range_loop)] // see `brute::packet`
 
 use crate::cpu::aligned::Aligned;
+use crate::cpu::exact::ball::radii::Balls;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
-use crate::cpu::exact::scores::{at_least, squared_distances, unrolled};
+use crate::cpu::exact::scores::{at_least, load, squared_distances, unrolled};
 use crate::cpu::exact::step::{Tally, Watch};
 use crate::cpu::exact::sums::Sums;
-use crate::cpu::exact::width::Width;
+use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::space::{Coordinate, LEAF, Tree};
 
@@ -71,11 +73,10 @@ impl<W: Width> BallScratch<W> {
     }
 }
 
-/// A packet of rows and the square radius of their balls.
+/// A packet of rows and their balls.
 pub(crate) struct BallPacket<'a, W: Width> {
     pub(crate) keys: &'a Keys<'a, W>,
-    pub(crate) radius: W::Wide,
-    pub(crate) gain: u64,
+    pub(crate) balls: &'a Balls<'a, W>,
     pub(crate) scratch: &'a mut BallScratch<W>,
     /// At least one and no more than lanes.
     pub(crate) rows: &'a [Row],
@@ -101,11 +102,12 @@ impl<W: Width> Job<W, W::Int> for BallPacket<'_, W> {
         let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
         self.gather(width);
         let (d, n) = (self.keys.cloud.d, self.keys.cloud.n);
-        let [low, high] = self.limits();
-        let [low, high] = [[lanes.splat(low); VECTORS], [lanes.splat(high); VECTORS]];
+        let [low, high] = self.limits(W::approximate(self.balls.square)).map(|limit| [lanes.splat(limit); VECTORS]);
+        let [low, high] = if self.balls.own.is_some() { self.own_limits(lanes) } else { [low, high] };
+        let least = self.least();
         if self.keys.tree.is_some() {
             self.scratch.open.push(1);
-            while let Some(leaf) = self.next_leaf(&mut tally) {
+            while let Some(leaf) = self.next_leaf(least, &mut tally) {
                 if self.watch.is_left() {
                     return tally;
                 }
@@ -158,16 +160,39 @@ impl<W: Width> BallPacket<'_, W> {
         }
     }
 
-    /// The limits of squares inside a ball and outside.
-    fn limits(&self) -> [W; 2] {
-        let (radius, d) = (W::approximate(self.radius), self.keys.cloud.d);
-        let slack = 1.01 * (d + 8) as f64 * W::ROUNDING;
-        [W::nearest(radius * (1.0 - slack)), W::nearest(radius * (1.0 + slack))]
+    /// The limits of squares inside a ball of this square radius and outside.
+    fn limits(&self, square: f64) -> [W; 2] {
+        let slack = 1.01 * (self.keys.cloud.d + 8) as f64 * W::ROUNDING;
+        [W::nearest(square * (1.0 - slack)), W::nearest(square * (1.0 + slack))]
+    }
+
+    /// The limits of the balls of lanes that have radii of their own.
+    fn own_limits<L: Lanes<W, W::Int>>(&self, lanes: L) -> [[L::Floats; VECTORS]; 2] {
+        let mut limits = [[W::default(); LANES]; 2];
+        for l in 0..VECTORS * L::WIDTH {
+            let square = W::approximate(self.square(l.min(self.rows.len() - 1)));
+            [limits[0][l], limits[1][l]] = self.limits(square);
+        }
+        limits.map(|limits| load::<W, L>(lanes, &limits))
+    }
+
+    /// The square radius of a lane's ball.
+    fn square(&self, lane: usize) -> W::Wide {
+        self.balls.own.as_ref().map_or(self.balls.square, |own| own[self.rows[lane].key as usize])
+    }
+
+    /// The least square radius of the rows' balls.
+    fn least(&self) -> f64 {
+        if self.balls.own.is_none() {
+            return W::approximate(self.balls.square);
+        }
+        let least = (0..self.rows.len()).map(|l| self.square(l)).min();
+        W::approximate(least.unwrap_or(self.balls.square))
     }
 
     /// The next leaf on the edge of the balls; boxes outside are dropped, boxes inside summed.
     #[inline(always)]
-    fn next_leaf(&mut self, tally: &mut Tally) -> Option<usize> {
+    fn next_leaf(&mut self, least_square: f64, tally: &mut Tally) -> Option<usize> {
         let tree = self.keys.tree?;
         let [least, most] = self.visible();
         while let Some(node) = self.scratch.open.pop() {
@@ -177,7 +202,7 @@ impl<W: Width> BallPacket<'_, W> {
                 continue;
             }
             tally.shared += 1;
-            match self.side(&tree.boxes()[node * 2 * self.keys.cloud.d..]) {
+            match self.side(&tree.boxes()[node * 2 * self.keys.cloud.d..], least_square) {
                 Side::Outside => {}
                 Side::Inside if last < least => self.take_whole(node),
                 _ if node >= tree.first_leaf() => return Some(node - tree.first_leaf()),
@@ -204,7 +229,7 @@ impl<W: Width> BallPacket<'_, W> {
     }
 
     #[inline(always)]
-    fn side(&self, node: &[W]) -> Side {
+    fn side(&self, node: &[W], least_square: f64) -> Side {
         let d = self.keys.cloud.d;
         let (mut near, mut far) = (0.0, 0.0);
         for (k, &[centre, half]) in self.scratch.around.iter().enumerate() {
@@ -214,11 +239,10 @@ impl<W: Width> BallPacket<'_, W> {
             near += least * least;
             far += most * most;
         }
-        let radius = W::approximate(self.radius);
         let slack = (-30f64).exp2();
-        if near * (1.0 - slack) > radius {
+        if near * (1.0 - slack) > W::approximate(self.balls.square) {
             Side::Outside
-        } else if far * (1.0 + slack) < radius {
+        } else if far * (1.0 + slack) < least_square {
             Side::Inside
         } else {
             Side::Between
@@ -267,7 +291,7 @@ impl<W: Width> BallPacket<'_, W> {
                     while band != 0 {
                         let l = band.trailing_zeros() as usize;
                         let square = W::squared_distance(&self.scratch.own, width, l, cloud.row(key));
-                        inside |= u64::from(square <= self.radius) << l;
+                        inside |= u64::from(square <= self.square(l.min(self.rows.len() - 1))) << l;
                         band &= band - 1;
                     }
                 }
@@ -298,13 +322,21 @@ impl<W: Width> BallPacket<'_, W> {
     fn finish(&mut self, width: usize, tally: &mut Tally) {
         let d = self.keys.cloud.d;
         let BallScratch { sums, own, .. } = &mut *self.scratch;
-        let (next, sizes) = sums.moved(own, self.gain);
+        let step = self.balls.step;
+        let (next, totals, sizes) = sums.moved(own, step.gain);
         for (l, row) in self.rows.iter().enumerate() {
             let to = &mut self.x[l * d..][..d];
             for (k, x) in to.iter_mut().enumerate() {
                 *x = next[k * width + l];
             }
             self.count[l] = W::narrow(sizes[l]) as u32;
+            if let Some(of) = step.own.as_ref().filter(|_| self.count[l] > 0) {
+                let token = self.keys.first[row.key as usize] as usize;
+                for (k, x) in to.iter_mut().enumerate() {
+                    let (own, sum) = (Integer::to_i64(own[k * width + l]), W::narrow(totals[k * width + l]));
+                    *x = W::Int::of(of.moved((token, k), own, (sum, self.count[l]), step.gain));
+                }
+            }
             let is_moved = (0..d).any(|k| to[k] != own[k * width + l]);
             tally.moved += u64::from(is_moved) * u64::from(self.keys.weight[row.key as usize]);
         }

@@ -48,7 +48,7 @@ impl<W: Width> Scratch<W> {
         if step.width == StripWidth::Argmax {
             self.scores.retain(|(j, _)| *j == argmax);
         } else {
-            let width = W::wide(strip_width::<W>(step, 1, 0, &self.query, own));
+            let width = W::wide(strip_width::<W>(step.width_of(i), 1, 0, &self.query, own));
             let threshold = W::threshold(max, width);
             self.scores.retain(|(_, score)| *score >= threshold);
         }
@@ -56,7 +56,7 @@ impl<W: Width> Scratch<W> {
     }
 
     /// X'_i, from the strip that was found last; true if it moved.
-    fn move_row(&mut self, of: &BruteForce<W>, gain: u64, i: usize, next: &mut [W::Int]) -> bool {
+    fn move_row(&mut self, of: &BruteForce<W>, step: &Step, i: usize, next: &mut [W::Int]) -> bool {
         let own = of.cloud.row(i);
         self.sums.fill(0);
         for (j, _) in &self.scores {
@@ -65,8 +65,12 @@ impl<W: Width> Scratch<W> {
             }
         }
         let count = self.scores.len() as u32;
-        for ((next, &x), &sum) in next.iter_mut().zip(own).zip(&self.sums) {
-            *next = if count == 0 { x } else { W::moved(x, W::wide(sum), count, gain) };
+        for (k, ((next, &x), &sum)) in next.iter_mut().zip(own).zip(&self.sums).enumerate() {
+            *next = match &step.own {
+                _ if count == 0 => x,
+                Some(of) => W::Int::of(of.moved((i, k), x.to_i64(), (sum, count), step.gain)),
+                None => W::moved(x, W::wide(sum), count, step.gain),
+            };
         }
         next != own
     }
@@ -87,7 +91,7 @@ impl<W: Width> BruteForce<W> {
                 }
                 *argmax = scratch.strip(self, plan, graph, i);
                 *count = scratch.scores.len() as u32;
-                let moved = u64::from(scratch.move_row(self, step.gain, i, next));
+                let moved = u64::from(scratch.move_row(self, step, i, next));
                 Tally { rows: 1, moved, scores: graph.row(i).len() as u64, ..Tally::default() }
             },
         );

@@ -24,7 +24,7 @@ use crate::cpu::exact::scores::{
 };
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
 use crate::cpu::exact::sums::Sums;
-use crate::cpu::exact::width::Width;
+use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 
 /// No key.
@@ -192,7 +192,8 @@ impl<W: Width> Packet<'_, W> {
             argmax,
         };
         for l in 0..lanes {
-            rows.width[l] = W::wide(strip_width::<W>(step, lanes, l, query, own));
+            rows.width[l] =
+                W::wide(strip_width::<W>(step.width_of(self.rows[l.min(count - 1)] as usize), lanes, l, query, own));
         }
         rows
     }
@@ -421,7 +422,7 @@ impl<W: Width> Packet<'_, W> {
             Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
             Purpose::Move { x, argmax, count } => {
                 let PacketScratch { sums, own, .. } = self.scratch;
-                let (moved, sizes) = sums.moved(own, self.plan.step.gain);
+                let (moved, totals, sizes) = sums.moved(own, self.plan.step.gain);
                 for l in 0..self.rows.len() {
                     let row = &mut x[l * d..][..d];
                     for (k, x) in row.iter_mut().enumerate() {
@@ -429,6 +430,13 @@ impl<W: Width> Packet<'_, W> {
                     }
                     argmax[l] = rows.argmax[l];
                     count[l] = W::narrow(sizes[l]) as u32;
+                    if let Some(of) = self.plan.step.own.as_ref().filter(|_| count[l] > 0) {
+                        let (i, gain) = (self.rows[l] as usize, self.plan.step.gain);
+                        for (k, x) in row.iter_mut().enumerate() {
+                            let (own, sum) = (own[k * lanes + l].to_i64(), W::narrow(totals[k * lanes + l]));
+                            *x = W::Int::of(of.moved((i, k), own, (sum, count[l]), gain));
+                        }
+                    }
                     if count[l] == 0 {
                         // It sees no key, and stays.
                         (0..d).for_each(|k| row[k] = own[k * lanes + l]);

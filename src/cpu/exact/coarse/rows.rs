@@ -108,7 +108,7 @@ impl<W: Width> Rows<W> {
         for (l, query) in query.chunks_exact(d).enumerate() {
             let own = cloud.row(token(l));
             rows.visible[l] = step.mask.range(token(l), cloud.n).end as u32;
-            rows.width[l] = W::wide(strip_width::<W>(step, 1, 0, query, own));
+            rows.width[l] = W::wide(strip_width::<W>(step.width, 1, 0, query, own));
             rows.floor[l] = below::<W>(W::dot_rows(query, own));
         }
         for first in (0..lanes).step_by(PART) {

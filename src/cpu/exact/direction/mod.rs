@@ -294,7 +294,7 @@ pub(crate) fn masks<W: Width>(x: &[W::Int], d: usize, step: &Step, rows: &[usize
         let keys = x.chunks_exact(d).take(step.mask.range(i, n).end);
         let scores: Vec<W::Wide> = keys.map(|key| W::dot(&query, 1, 0, key)).collect();
         let best = scores.iter().copied().max().unwrap_or_default();
-        let threshold = W::threshold(best, W::wide(strip_width::<W>(step, 1, 0, &query, own)));
+        let threshold = W::threshold(best, W::wide(strip_width::<W>(step.width, 1, 0, &query, own)));
         let members = (0..).zip(&scores).filter(|(_, score)| **score >= threshold).map(|(j, _)| j);
         if step.width == StripWidth::Argmax { members.take(1).collect() } else { members.collect() }
     };

@@ -94,7 +94,7 @@ impl<W: Width, const D: usize> Row<W, D> {
     fn new(classes: &Classes<D>, prepared: &PreparedStep<'_, W>, own: [W::Int; D], place: u32) -> Self {
         let query: [W::Int; D] = std::array::from_fn(|k| query_coordinate(prepared, &own, k));
         let (most, argmax) = classes.maximum::<W>(&query);
-        let width = strip_width::<W>(prepared.step, 1, 0, &query, &own);
+        let width = strip_width::<W>(prepared.step.width, 1, 0, &query, &own);
         let least = W::narrow(W::threshold(most, W::wide(width)));
         let is_complement = least <= 0;
         let (query, least) =

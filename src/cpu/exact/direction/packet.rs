@@ -199,7 +199,7 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Packets<'a, W, D, F>
         } else {
             for l in 0..R * L::WIDTH {
                 let weight = (0..D).map(|k| floats[k][l].abs() * self.most[k]).sum();
-                let width = strip_width::<W>(self.prepared.step, 1, 0, &query[l], &own[l]);
+                let width = strip_width::<W>(self.prepared.step.width, 1, 0, &query[l], &own[l]);
                 let limits = Limits::<f64>::new(top[l], width, error_bound::<f64>(D, weight));
                 (top[l], low[l], high[l]) = (limits.top, limits.low, limits.high);
             }
@@ -283,7 +283,7 @@ impl<'a, W: Width, const D: usize, F: Fn(u32) -> &'a [u32]> Packets<'a, W, D, F>
         let keys = || list.iter().map(|&key| &self.keys[key as usize]);
         let score = |key: &Key<D>| W::dot(query, 1, 0, &at(key));
         let best = keys().map(score).max().unwrap_or_default();
-        let width = strip_width::<W>(self.prepared.step, 1, 0, query, own);
+        let width = strip_width::<W>(self.prepared.step.width, 1, 0, query, own);
         let threshold = W::threshold(best, W::wide(width));
         let (mut sum, mut count, mut argmax) = ([0i128; D], 0, u32::MAX);
         for key in keys() {

@@ -1,5 +1,6 @@
 //! The meaning of a config.
 
+mod by_token;
 mod random;
 mod refusals;
 mod start;
@@ -7,6 +8,8 @@ mod start;
 use std::fs;
 
 use super::*;
+use crate::init::{Cloud, CloudSample};
+use crate::model::MAX_DIMENSION;
 use crate::model::{Gain, Geometry, Integrator, Mask, Matrix, Model, Rule, StripForm, Update};
 use crate::num;
 use crate::schedule::Schedule;

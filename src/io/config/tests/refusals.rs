@@ -193,7 +193,7 @@ fn refusals_of_every_rule() {
         ),
         (
             softmax("beta = 1\ndelta = 1"),
-            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, bias, weights, omit, a, q, k, v, exclusive, causal, mask and self; the nearest is model.beta",
+            "line 7 column 1: model.delta is no parameter of softmax, which takes alpha, gamma, scores, beta, bias, weights, omit, a, q, k, v, exclusive, truth, causal, mask and self; the nearest is model.beta",
         ),
         (
             softmax("beta = 1\ndt = 1"),

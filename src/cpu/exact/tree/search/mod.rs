@@ -224,7 +224,7 @@ impl<W: Width> Search<'_, W> {
             known.width = [W::wide(width); LANES];
         } else {
             for l in 0..lanes {
-                known.width[l] = W::wide(strip_width::<W>(plan.step, lanes, l, exact, own));
+                known.width[l] = W::wide(strip_width::<W>(plan.step.width, lanes, l, exact, own));
             }
         }
         if self.keys.order == Order::Space {
@@ -307,7 +307,7 @@ impl<W: Width> Search<'_, W> {
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let SearchScratch { sums, queries, .. } = &mut *self.scratch;
         let own = &queries.own;
-        let (next, sizes) = sums.moved(own, self.plan.step.gain);
+        let (next, _, sizes) = sums.moved(own, self.plan.step.gain);
         let mut moved = [W::Int::default(); LANES];
         for (next, own) in next.chunks_exact(width).zip(own.chunks_exact(width)) {
             for (moved, (&next, &own)) in moved.iter_mut().zip(next.iter().zip(own)) {

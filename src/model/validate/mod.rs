@@ -1,5 +1,9 @@
 //! Checks before the first step: every parameter against its domain.
 
+mod terms;
+#[cfg(test)]
+mod tests;
+
 use super::{
     Geometry, Integrator, MAX_DIMENSION, MAX_DISTANCE_DIMENSION, Mask, Matrix, Model, Operator, Rule, Scheme, Scoring,
     StripForm, Update,
@@ -33,6 +37,7 @@ impl Model {
         self.validate_perceptron(d)?;
         self.validate_exclusive()?;
         self.validate_bias()?;
+        self.validate_truth(d)?;
         match &self.update {
             Update::Average { preconditioner: Some(p), .. } => square("p", p, d)?,
             Update::Average { .. } => {}
@@ -54,6 +59,7 @@ impl Model {
                 scheme.length_at(at)?;
             }
             self.terms.noise.as_ref().map_or(Ok(0.0), |noise| noise.kappa_at(at))?;
+            self.terms.truth.as_ref().map_or(Ok(0.0), |truth| truth.weight_at(at))?;
             for h in 0..self.heads.len() {
                 self.score_factor(h, at)?;
                 self.value_factor(h, at)?;
@@ -188,11 +194,27 @@ impl Model {
         Ok(())
     }
 
-    /// Checks the mask against the number of tokens.
+    /// Checks the mask, and parameters by token, against the number of tokens.
     ///
     /// # Errors
-    /// One token that does not see itself; more tokens and keys than there are numbers for.
+    /// One token that does not see itself; more tokens and keys than there are numbers for; another number of values;
+    /// values by token of a parameter that all tokens have in common.
     pub fn validate_count(&self, n: usize) -> Result<()> {
+        const OWN: [&str; 5] = ["model.alpha", "model.gamma", "model.delta", "model.epsilon", "model.truth.weight"];
+        for (key, schedule) in self.schedules() {
+            let Some(values) = schedule.by_token() else { continue };
+            if !OWN.contains(&key.as_str()) {
+                let only = "alpha, gamma, delta, epsilon and the weight of a truth may be";
+                return Err(Error::at_key(key, format!("is by token, and all tokens have one; {only}")));
+            }
+            if values.len() != n {
+                let (found, mend) = (values.len(), "it needs one a token");
+                return Err(Error::at_key(
+                    key,
+                    format!("has {found} values by token, and there are {n} tokens; {mend}"),
+                ));
+            }
+        }
         let keys = self.mask.fixed as usize;
         if n.saturating_add(keys) > u32::MAX as usize {
             let most = u32::MAX;
@@ -215,82 +237,6 @@ impl Model {
             return refuse("self", "is false and there is one token, which then sees none; leave it out");
         }
         Ok(())
-    }
-
-    fn validate_noise(&self) -> Result<()> {
-        let Some(noise) = &self.terms.noise else { return Ok(()) };
-        match &self.update {
-            Update::Flow { geometry: Geometry::Sphere, integrator: Integrator::Rk4, .. } => {
-                refuse("integrator", "is rk4 but model.noise is given, which no order four holds for; take euler")
-            }
-            Update::Flow { geometry: Geometry::Sphere, .. } => Ok(()),
-            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => {
-                let (kappa, name) = (&noise.kappa, scheme.name());
-                refuse("noise", format!("is {kappa} but model.normalisation is {name}; it goes with post alone"))
-            }
-            _ => {
-                let (kappa, name) = (&noise.kappa, self.name());
-                refuse("noise", format!("is {kappa} but rule {name} has no sphere to move along; leave it out"))
-            }
-        }
-    }
-
-    fn validate_perceptron(&self, d: usize) -> Result<()> {
-        let Some(perceptron) = &self.terms.perceptron else { return Ok(()) };
-        let units = perceptron.dimension();
-        match &self.update {
-            Update::Flow { geometry: Geometry::Sphere, .. } if units == d => Ok(()),
-            Update::Flow { geometry: Geometry::Sphere, .. } => {
-                refuse("perceptron.a", format!("has units in R^{units} but the tokens have d = {d}"))
-            }
-            Update::Flow { geometry: Geometry::Normalised(scheme), .. } => {
-                let name = scheme.name();
-                refuse("perceptron", format!("is given but model.normalisation is {name}; it goes with post alone"))
-            }
-            _ => refuse("perceptron", format!("is given but rule {} has no sphere; leave it out", self.name())),
-        }
-    }
-
-    fn validate_bias(&self) -> Result<()> {
-        let (lambda, name) = (self.terms.bias, self.name());
-        let given = || format!("is {}", num::short(lambda));
-        match (&self.rule, &self.update) {
-            _ if !(lambda.is_finite() && lambda >= 0.0) => {
-                refuse("bias", format!("{}; it must be finite and at least 0", given()))
-            }
-            _ if lambda == 0.0 => Ok(()),
-            _ if self.rule.beta().is_none() => refuse(
-                "bias",
-                format!("{} but rule {name} has no weights that a bias would shift; leave it out", given()),
-            ),
-            (_, Update::Flow { geometry: Geometry::Rescaled | Geometry::Ellipsoid(_), .. }) => {
-                refuse("bias", format!("{} but rule {name} has no β; softmax, markov and sphere take it", given()))
-            }
-            _ if self.scoring == Scoring::Distance => {
-                refuse("bias", format!("{} beside scores = \"distance\"; it goes with inner products", given()))
-            }
-            _ if !self.mask.causal => {
-                let mend = "give causal = true";
-                refuse("bias", format!("{} without a causal mask, where keys would lie on both sides; {mend}", given()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_exclusive(&self) -> Result<()> {
-        let heads = self.heads.len();
-        match (&self.rule, &self.update) {
-            _ if !self.terms.exclusive => Ok(()),
-            _ if heads > 1 => {
-                refuse("exclusive", format!("is true but there are {heads} heads; it goes with the value of one"))
-            }
-            (_, Update::Flow { geometry: Geometry::Rescaled, .. })
-            | (Rule::FrankWolfe | Rule::Markov { .. }, Update::Average { .. }) => {
-                let name = self.name();
-                refuse("exclusive", format!("is true but rule {name} has no output with a value; leave it out"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn validate_flow(&self, d: usize, dt: f64, integrator: Integrator, geometry: &Geometry) -> Result<()> {
@@ -377,159 +323,6 @@ fn is_square(name: &str, rows: Option<usize>, d: usize) -> Result<()> {
 }
 
 /// Fails at a key of the table `model`.
-fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
+pub(super) fn refuse(key: &str, text: impl Into<String>) -> Result<()> {
     Err(Error::at_key(format!("model.{key}"), text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Gain, Head, Mask, Operator, Terms};
-    use crate::schedule::Schedule;
-
-    fn schedule(text: &str) -> Schedule {
-        Schedule::parse(text).unwrap()
-    }
-
-    fn averaging(rule: Rule, gain: Gain) -> Model {
-        Model::averaging(rule, Operator::identity(), Mask::FULL, gain)
-    }
-
-    fn softmax(beta: &str) -> Rule {
-        Rule::Softmax { beta: schedule(beta) }
-    }
-
-    fn flow(rule: Rule, dt: f64, integrator: Integrator, geometry: Geometry) -> Model {
-        let heads = vec![Head { scores: Operator::identity(), values: Operator::identity() }];
-        let update = Update::Flow { dt, integrator, geometry };
-        Model {
-            rule,
-            scoring: Scoring::Inner,
-            heads,
-            mask: Mask::FULL,
-            update,
-            omit: 0.0,
-            terms: Terms::default(),
-            keys: None,
-            graph: None,
-        }
-    }
-
-    fn dense(rows: &[&[f64]]) -> Matrix {
-        Matrix::dense(&rows.iter().map(|r| r.to_vec()).collect::<Vec<_>>()).unwrap()
-    }
-
-    /// A person must be able to mend a parameter from the message alone, before the first step.
-    #[test]
-    fn bad_parameters_are_named_with_value_step_and_domain() {
-        let gamma = |text| Gain::Gamma(schedule(text));
-        let sphere = |dt, integrator| flow(softmax("1"), dt, integrator, Geometry::Sphere);
-        let ellipsoid = |w| flow(softmax("1"), 0.1, Integrator::Rk4, Geometry::Ellipsoid(w));
-        let preconditioned = |matrix, factor| {
-            let mut model = averaging(Rule::FrankWolfe, gamma("1"));
-            let p = Operator::scaled(matrix, schedule(factor));
-            model.update = Update::Average { gain: gamma("1"), preconditioner: Some(p) };
-            model
-        };
-        let three = dense(&[&[1.0, 0.0, 0.0], &[0.0, 1.0, 0.0], &[0.0, 0.0, 1.0]]);
-        let mut heads = ellipsoid(Matrix::Identity);
-        heads.heads.push(Head { scores: Operator::constant(three.clone()), values: Operator::identity() });
-        let mut growing = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled);
-        growing.heads[0].values.factor = schedule("1+t");
-        let mut empty = sphere(0.1, Integrator::Euler);
-        empty.heads.clear();
-        let mut several = ellipsoid(Matrix::Identity);
-        several.heads.push(several.heads[0].clone());
-        let mut drawn = averaging(Rule::Markov { beta: schedule("1"), seed: 1 }, gamma("0.5"));
-        drawn.heads.push(drawn.heads[0].clone());
-        for (model, wanted) in [
-            (averaging(softmax("-1"), gamma("0.5")), "model.beta is -1 at step 0; it must be finite and at least 0"),
-            (averaging(softmax("3-t"), gamma("0.5")), "model.beta is -1 at step 4; it must be"),
-            (flow(softmax("3-t"), 0.5, Integrator::Rk4, Geometry::Sphere), "model.beta is -0.25 at step 6 (t = 3.25)"),
-            (averaging(softmax("1"), gamma("1")), "model.gamma is 1 at step 0; it must be above 0 and below 1"),
-            (averaging(Rule::FrankWolfe, gamma("0")), "model.gamma is 0 at step 0; it must be above 0 and at most 1"),
-            (averaging(Rule::FrankWolfe, gamma("0.5+t/10")), "model.gamma is 1.1 at step 6"),
-            (
-                averaging(Rule::Hardmax, Gain::Alpha(schedule("1-t"))),
-                "model.alpha is 0 at step 1; it must be finite and above 0",
-            ),
-            (sphere(0.0, Integrator::Euler), "model.dt is 0; it must be finite and above 0"),
-            (sphere(f64::NAN, Integrator::Euler), "model.dt is NaN"),
-            (flow(Rule::Hardmax, 0.1, Integrator::Rk4, Geometry::Sphere), "rule hardmax moves in steps"),
-            (flow(softmax("1"), 0.1, Integrator::EulerRenorm, Geometry::Rescaled), "rule rescaled has no norm"),
-            (
-                averaging(Rule::Exponential { beta: schedule("1"), origin: 0.0 }, gamma("0.5")),
-                "model.normalized is false",
-            ),
-            (ellipsoid(dense(&[&[1.0, 2.0], &[2.0, 1.0]])), "model.w has the eigenvalue -1"),
-            (ellipsoid(dense(&[&[1.0, 0.5], &[0.25, 1.0]])), "model.w has 0.25 at (1, 0) and 0.5 at (0, 1)"),
-            (ellipsoid(Matrix::multiple(-2.0).unwrap()), "model.w is -2 times the identity"),
-            (ellipsoid(three.clone()), "model.w is 3×3 but the tokens have d = 2; it must be 2×2"),
-            (heads, "model.heads[1].p is 3×3 but the tokens have d = 2"),
-            (preconditioned(three.clone(), "1"), "model.p is 3×3"),
-            (preconditioned(Matrix::Identity, "1/(2-t)"), "model.p.factor is inf at step 2"),
-            (growing, "a v that is constant in time"),
-            (empty, "model.heads is empty"),
-            (drawn, "model.heads has 2 heads; rule markov draws from one"),
-            (
-                averaging(Rule::FrankWolfe, gamma("0.5")).exclusive(),
-                "model.exclusive is true but rule frank-wolfe has no",
-            ),
-            (
-                flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).exclusive(),
-                "model.exclusive is true but rule rescaled has no output with a value; leave it out",
-            ),
-            (
-                averaging(Rule::Hardmax, gamma("0.5")).causal().bias(1.0),
-                "model.bias is 1 but rule hardmax has no weights",
-            ),
-            (averaging(softmax("1"), gamma("0.5")).bias(1.0), "model.bias is 1 without a causal mask"),
-            (
-                averaging(softmax("1"), gamma("0.5")).causal().bias(-1.0),
-                "model.bias is -1; it must be finite and at least 0",
-            ),
-            (
-                averaging(softmax("1"), gamma("0.5")).causal().distances().bias(1.0),
-                "model.bias is 1 beside scores = \"distance\"",
-            ),
-            (ellipsoid(Matrix::Identity).causal().bias(1.0), "model.bias is 1 but rule ellipsoid has no β"),
-            (several.exclusive(), "model.exclusive is true but there are 2 heads; it goes with the value of one"),
-        ] {
-            let error = model.validate(2, 10).unwrap_err().to_string();
-            assert!(error.contains(wanted), "{error:?} lacks {wanted:?}");
-            assert!(!error.contains('\n'));
-        }
-        assert!(averaging(Rule::FrankWolfe, gamma("2/(t+2)")).validate(2, 10).is_ok());
-        assert!(preconditioned(Matrix::Identity, "1").validate(2, 10).is_ok());
-    }
-
-    /// A token without a direction has no place on a sphere; on R^d it has.
-    #[test]
-    fn starts_are_on_the_geometry() {
-        let cloud = Tokens::from_flat(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap();
-        let sphere = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere);
-        let error = sphere.start(&cloud, Precision::F64).unwrap_err().to_string();
-        assert!(error.contains("token 1 is [0.0, 0.0]"), "{error}");
-        let flat = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Flat);
-        assert_eq!(flat.start(&cloud, Precision::F64).unwrap(), cloud);
-        let one = Tokens::from_flat(1, 2, vec![3.0, 4.0]).unwrap();
-        assert_eq!(sphere.start(&one, Precision::F64).unwrap().to_f64(), [0.6, 0.8]);
-        let w = flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Ellipsoid(Matrix::multiple(4.0).unwrap()));
-        assert_eq!(w.start(&one, Precision::F64).unwrap().to_f64(), [0.3, 0.4]);
-        let huge = Tokens::from_flat(1, 2, vec![1e200, 1e200]).unwrap();
-        assert!(sphere.start(&huge, Precision::F64).unwrap_err().to_string().contains("finite norm"));
-    }
-
-    /// Only what averages tokens inside their hull may run on the lattice.
-    #[test]
-    fn the_contract_covers_what_stays_in_the_hull() {
-        let gain = || Gain::Gamma(schedule("0.5"));
-        assert!(averaging(Rule::Hardmax, gain()).is_exact() && averaging(Rule::FrankWolfe, gain()).is_exact());
-        assert!(!averaging(softmax("1"), gain()).is_exact());
-        let mut values = averaging(Rule::Hardmax, gain());
-        values.heads[0].values.factor = schedule("1+t");
-        assert!(!values.is_exact() && !values.is_autonomous());
-        assert!(!flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Rescaled).is_autonomous());
-        assert!(flow(softmax("1"), 0.1, Integrator::Euler, Geometry::Sphere).is_autonomous());
-    }
 }
