@@ -32,8 +32,10 @@ pub fn whole_of(x: f64) -> Option<u64> {
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// `x · 2^k`, exact unless the result leaves the range of f64.
+#[inline]
 pub fn scale(x: f64, k: i32) -> f64 {
-    libm::scalbn(x, k)
+    // By a normal number it is one product, which rounds as the function does.
+    if (-1022..=1023).contains(&k) { x * f64::from_bits(((k + 1023) as u64) << 52) } else { libm::scalbn(x, k) }
 }
 
 /// `x · 2^k` as [`scale`] has it, for many x that are integers or have integers for results: two
@@ -53,9 +55,15 @@ pub(crate) fn nearest_even(x: f64) -> i64 {
 }
 
 /// The least integer e with `magnitude <= 2^e`; 0 for a magnitude of 0.
+#[inline]
 pub fn exponent_above(magnitude: f64) -> i32 {
     if magnitude == 0.0 {
         return 0;
+    }
+    if magnitude.is_normal() {
+        let bits = magnitude.to_bits();
+        let is_power = bits << 12 == 0;
+        return ((bits >> 52 & 0x7ff) as i32 - 1023) + i32::from(!is_power);
     }
     let (mantissa, exponent) = libm::frexp(magnitude);
     if mantissa == 0.5 { exponent - 1 } else { exponent }

@@ -48,6 +48,11 @@ impl Linear {
         y
     }
 
+    /// True if it maps x to x.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.factor == 1.0 && self.matrix == Matrix::Identity
+    }
+
     /// Writes `factor · matrix x` to `y`.
     pub(crate) fn apply_to(&self, x: &[f64], y: &mut [f64]) {
         self.matrix.apply_to(x, y);

@@ -346,9 +346,14 @@ impl RealCpu {
                 let (deltas, boxes) = (own_deltas(step), boxes.as_ref());
                 let input = StageInput { t, mask, graph, scoring, bias, weights, deltas, head, boxes };
                 let seen = worker.means(&cloud, &input, rows, &mut means[..y.len()]);
+                let (is_relative, is_plain) = (is_relative(&step.motion) && !step.exclusive, head.values.is_identity());
                 for ((&i, y), mean) in rows.iter().zip(y.chunks_exact_mut(d)).zip(means.chunks_exact_mut(d)) {
-                    if is_relative(&step.motion) && !step.exclusive {
+                    if is_relative {
                         add(mean, -1.0, cloud.row(i as usize));
+                    }
+                    if is_plain {
+                        add(y, 1.0, mean);
+                        continue;
                     }
                     head.values.apply_to(mean, values);
                     add(y, 1.0, values);

@@ -322,10 +322,15 @@ impl<W: Real> Worker<W> {
             Weights::Softmax { beta } | Weights::Exponential { beta, .. } | Weights::Drawn { beta, .. } => beta,
             Weights::Strip { .. } | Weights::Argmax | Weights::Sparse { .. } | Weights::Linear { .. } => 0.0,
         };
+        let is_plain = input.head.scores.is_identity();
         for l in 0..self.width {
             let i = rows[l.min(rows.len() - 1)] as usize;
             if l < rows.len() || l == 0 {
-                input.head.scores.apply_to(cloud.row(i), &mut self.product);
+                if is_plain {
+                    self.product.iter_mut().zip(cloud.row(i)).for_each(|(q, x)| *q = *x);
+                } else {
+                    input.head.scores.apply_to(cloud.row(i), &mut self.product);
+                }
                 let exponent = match input.scoring {
                     Scoring::Inner => {
                         let own = num::exponent_above(self.product.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
