@@ -38,6 +38,36 @@ impl Tokens {
         Ok(Self { n, d, coordinates })
     }
 
+    /// Tokens of a shape and a width that `each` gives its argument, a slice after another.
+    ///
+    /// # Errors
+    /// The errors of `each`; as [`Tokens::from_flat`]; no memory for them.
+    pub(crate) fn from_slices(
+        (n, d): (usize, usize),
+        precision: Precision,
+        each: impl FnOnce(&mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()>,
+    ) -> Result<Self> {
+        let (mut single, mut double) = (Vec::new(), Vec::new());
+        let room = match precision {
+            Precision::F32 => single.try_reserve_exact(n * d),
+            Precision::F64 => double.try_reserve_exact(n * d),
+        };
+        let bytes = n * d * precision.bytes();
+        room.map_err(|_| Error::input(format!("{bytes} bytes of memory for {n} tokens are not available")))?;
+        let keep = &mut |slice: &Coordinates| {
+            match slice {
+                Coordinates::F32(x) => single.extend_from_slice(x),
+                Coordinates::F64(x) => double.extend_from_slice(x),
+            }
+            Ok(())
+        };
+        each(keep).map_err(Error::through)?;
+        match precision {
+            Precision::F32 => Self::from_flat(n, d, single),
+            Precision::F64 => Self::from_flat(n, d, double),
+        }
+    }
+
     /// Tokens from their rows, stored as f64.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+#[cfg(feature = "gpu")]
+use localmax::gpu::Adapter;
 use rand::{RngExt as _, SeedableRng as _};
 
 mod waiting;
@@ -100,25 +102,37 @@ fn an_error_is_said_once_and_ends_all() {
     assert!(said.contains("no-such.toml: there is no such file"), "{said}");
 }
 
-/// Ranks share the CPU engine: one that took a card alone would compute the run R times.
+/// A node has several cards: each rank takes its own, and the run is that of no card.
 #[test]
-fn cards_under_ranks_are_refused_in_one_line() {
-    let path = tempfile::tempdir().unwrap();
-    for (command, place) in [("run", "--out"), ("resume", "--no-plot")] {
-        let mut arguments = vec![command, "--engine", "gpu"];
-        if command == "run" {
-            arguments.extend(["--set", "tokens.n=50", "--no-plot"]);
-        } else {
-            let whole = ["run", "--engine", "cpu", "--set", "tokens.n=50", "--steps", "3", "--no-plot", "--out"];
-            assert!(mpirun(2, &whole, &path.path().join("r")).status.success());
-            arguments.extend(["--steps", "2"]);
-        }
-        arguments.push(place);
-        let ended = mpirun(2, &arguments, &path.path().join("r"));
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{command}: {said}");
-        assert!(said.contains("is \"gpu\", and 2 ranks share the rows of the cpu engine alone"), "{command}: {said}");
+#[cfg(feature = "gpu")]
+fn ranks_with_a_card_each_leave_the_folder_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let keys = ["run", "--set", "tokens.n=2000", "--set", "output.frames=every 3", "--no-plot", "--steps", "6"];
+    let on = |engine| [&keys[..], &["--engine", engine, "--verify", "4", "--out"]].concat();
+    assert!(mpirun(1, &on("cpu"), &path("cpu")).status.success());
+    let all = Adapter::all_named().expect("LOCALMAX_ADAPTER names one that is there");
+    let named = format!("0,{}", all.len().min(2) - 1);
+    let ended = begin(2, &on("gpu"), &path("gpu")).env("LOCALMAX_ADAPTER", named).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    for file in ["metrics.csv", "final.npy", "labels.npy", "frames/step_000000000003.npy"] {
+        let [one, found] = ["cpu", "gpu"].map(|run| fs::read(path(run).join(file)).expect("a file"));
+        assert!(one == found, "{file}");
     }
+    let meta: serde_json::Value = serde_json::from_slice(&fs::read(path("gpu").join("meta.json")).unwrap()).unwrap();
+    let device = meta["engine"]["device"].as_str().unwrap();
+    assert!(meta["engine"]["engine"] == "gpu" && (device.contains(" + ") || device.starts_with("2 x ")), "{meta}");
+}
+
+/// The reference is never shared: R processes of it would be R runs.
+#[test]
+fn the_reference_under_ranks_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", "--engine", "reference", "--set", "tokens.n=50", "--no-plot", "--out"];
+    let ended = mpirun(2, &arguments, &folder.path().join("r"));
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), said.matches("error: ").count()), (Some(2), 1), "{said}");
+    assert!(said.contains("is \"reference\", whose rows 2 ranks do not share"), "{said}");
 }
 
 /// A machine too small is found before tokens are drawn, by all ranks together, and said once.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use localmax::choice::Plan;
+use localmax::choice::{EngineChoice, Plan};
 use localmax::engine::{Engine, Lead, Outline, Steps, first_state, follow, on_cpu, on_ranks};
 use localmax::error::{Error, Result};
 use localmax::exact::Grid;
@@ -320,8 +320,9 @@ impl Callbacks for Until {
     }
 }
 
-fn config(plan: Plan, steps: u64) -> Config {
+fn config((engine, plan): How, steps: u64) -> Config {
     let changes = [
+        &format!("run.engine=\"{}\"", engine.name()),
         &format!("run.plan=\"{}\"", plan.name()),
         "tokens.n=150",
         &format!("run.steps={steps}"),
@@ -333,20 +334,23 @@ fn config(plan: Plan, steps: u64) -> Config {
     Config::preset("default", &changes).expect("a config")
 }
 
+/// Engine and plan.
+type How = (EngineChoice, Plan);
+
 fn run(size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
-    run_by(Plan::Auto, size, path, steps, more, until)
+    run_by((EngineChoice::Auto, Plan::Auto), size, path, steps, more, until)
 }
 
 /// Takes a new run, or one on from its last checkpoint, on some ranks, of which rank 0 is interrupted after
 /// `until`.
-fn run_by(plan: Plan, size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
+fn run_by(how: How, size: usize, path: &Path, steps: u64, more: u64, until: u64) -> Vec<Result<()>> {
     on_all(size, |ranks| {
         if ranks.rank() > 0 {
-            return among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config(plan, steps)));
+            return among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config(how, steps)));
         }
         let _lead = Lead::of(&ranks);
         if !path.exists() {
-            let mut config = config(plan, steps);
+            let mut config = config(how, steps);
             let place = Place::new(Some(path), "r")?;
             let options = Options { verify_every: 4, no_plot: true, ..Options::default() };
             let Opening { start, engine, .. } = opening::open_among(&ranks, &mut config, options, |_| {})?;
@@ -356,8 +360,7 @@ fn run_by(plan: Plan, size: usize, path: &Path, steps: u64, more: u64, until: u6
         let _lock = run.lock()?;
         let left = resume::look(&run, Request { more, ..Request::default() })?;
         let mut start = left.checkpoint.expect("a checkpoint");
-        let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
-        let engine = among::open_engine(&ranks, &left.config, &start.tokens, grid, &mut |_| {})?;
+        let engine = opening::reopen(&ranks, &left.config, &start, &mut |_| {})?;
         start.progress.continue_with(engine.description());
         run.cut_back(Some(&start))?;
         left.config.save(run.path())?;
@@ -419,10 +422,10 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
         assert!(meta.contains(&format!("on each of {size} ranks")), "{meta}");
     }
     // Each rank with a part of the tokens. Only what names the plan, and what it counts, is its own.
-    all_well(run_by(Plan::Opened, 3, &path("opened"), 5, 0, 99));
-    let ends = run_by(Plan::Opened, 2, &path("opened"), 5, 7, 7);
+    all_well(run_by((EngineChoice::Auto, Plan::Opened), 3, &path("opened"), 5, 0, 99));
+    let ends = run_by((EngineChoice::Auto, Plan::Opened), 2, &path("opened"), 5, 7, 7);
     assert!(matches!(ends[0], Err(Error::Interrupted(_))) && ends[1].is_ok(), "{ends:?}");
-    all_well(run_by(Plan::Opened, 7, &path("opened"), 12, 0, 99));
+    all_well(run_by((EngineChoice::Auto, Plan::Opened), 7, &path("opened"), 12, 0, 99));
     let (opened, own) = (files(&path("opened")), ["config.toml", "meta.json", "effort.csv"]);
     for (file, bytes) in whole.iter().filter(|(file, _)| !own.contains(&file.as_str())) {
         assert!(opened.get(file) == Some(bytes), "opened: {file}");
@@ -436,6 +439,61 @@ fn the_folder_of_ranks_is_that_of_one_and_goes_on_on_any_number() {
     for (file, bytes) in whole.iter().filter(|(file, _)| !skip.contains(&file.as_str())) {
         assert!(parts.get(file) == Some(bytes), "in parts: {file}");
     }
+}
+
+/// A cluster has cards: with one on each rank the bytes must be those of a desk without any, also where the run goes on
+/// on fewer ranks, or on none.
+#[test]
+#[cfg(feature = "gpu")]
+fn cards_on_ranks_leave_the_folder_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let all_well = |ends: Vec<Result<()>>| ends.into_iter().for_each(|end| end.expect("a run"));
+    all_well(run(1, &path("whole"), 12, 0, 99));
+    for plan in [Plan::Auto, Plan::Brute, Plan::Tree, Plan::Opened] {
+        let name = path(plan.name());
+        all_well(run_by((EngineChoice::Gpu, plan), 3, &name, 5, 0, 99));
+        let ends = run_by((EngineChoice::Gpu, plan), 2, &name, 5, 7, 7);
+        assert!(matches!(ends[0], Err(Error::Interrupted(_))) && ends[1].is_ok(), "{ends:?}");
+        all_well(run(1, &name, 12, 0, 99));
+        let (found, own) = (files(&name), ["config.toml", "meta.json", "effort.csv"]);
+        for (file, bytes) in files(&path("whole")).iter().filter(|(file, _)| !own.contains(&file.as_str())) {
+            assert!(found.get(file) == Some(bytes), "plan {}: {file}", plan.name());
+        }
+    }
+}
+
+/// A row in real numbers is what one card makes of it, whichever rank that belongs to.
+#[test]
+#[cfg(feature = "gpu")]
+fn real_rows_of_cards_do_not_depend_on_ranks() {
+    let config = || {
+        let set = ["run.engine=gpu", "run.precision=f32", "run.steps=6", "tokens.n=150"];
+        let set: Vec<_> = set.iter().map(|text| Override::set(text).unwrap()).collect();
+        Config::preset("sphere-clusters", &set).expect("a config")
+    };
+    let hashes = |size: usize| {
+        on_all(size, |ranks| {
+            if ranks.rank() > 0 {
+                among::follow(&ranks, &Interrupt::default(), |_, _| Ok(config())).expect("rank 0 ends it");
+                return Vec::new();
+            }
+            let (_lead, mut config) = (Lead::of(&ranks), config());
+            let Opening { start, mut engine, .. } =
+                opening::open_among(&ranks, &mut config, Options::default(), |_| {}).expect("an engine");
+            let grid = Grid { exponent: start.progress.grid_exponent, precision: Precision::F32 };
+            let mut steps = Steps::new(&config.model, grid, config.d());
+            let mut take = |t| {
+                engine.step(&[steps.at(t).unwrap()]).expect("a step");
+                let strips = engine.strips().expect("strips");
+                (engine.tokens().unwrap().hash(), strips.argmax, strips.count)
+            };
+            (0..6).map(&mut take).collect()
+        })
+        .swap_remove(0)
+    };
+    let alone = hashes(1);
+    assert!(hashes(2) == alone && hashes(5) == alone);
 }
 
 /// Tokens, the exponent of their lattice, its precision and why that is f64, and what else is said.
@@ -523,7 +581,7 @@ fn a_first_state_in_stretches_is_that_of_one_process() {
 fn what_fails_on_one_rank_ends_all() {
     let tokens = cloud(Cloud::Gaussian, 300, 3, Precision::F32);
     let system = System::new("score", localmax(0.1, StripForm::Score), &tokens, 4);
-    let outline = Outline::of("s".into(), Plan::Brute, system.grid, &system.tokens);
+    let outline = Outline::of("s".into(), (EngineChoice::Cpu, Plan::Brute), system.grid, &system.tokens);
     // A config that one rank cannot read.
     let ends = on_all(4, |ranks| {
         if ranks.rank() == 0 {
@@ -637,14 +695,14 @@ fn more_tokens_than_parts_can_count_are_refused() {
     assert!(text.contains("4294967296") && text.contains("4294967295"), "{text}");
 }
 
-/// Engines that have no ranks are refused in one line.
+/// The reference has no ranks, and is refused in one line.
 #[test]
-fn ranks_are_of_the_cpu_engine() {
-    let mut config = config(Plan::Auto, 3);
-    config.run.engine = localmax::Engine::Gpu;
+fn the_reference_has_no_ranks() {
+    let mut config = config((EngineChoice::Auto, Plan::Auto), 3);
+    config.run.engine = EngineChoice::Reference;
     let two: Shared = Arc::new(Inside::of(2).remove(0));
     let error = among::config(&two, &config).unwrap_err().to_string();
-    assert_eq!(error, "run.engine is \"gpu\", and 2 ranks share the rows of the cpu engine alone; take cpu or auto");
+    assert_eq!(error, "run.engine is \"reference\", whose rows 2 ranks do not share; take cpu, gpu or auto");
     let alone: Shared = Arc::new(Alone);
     assert!(among::config(&alone, &config).is_ok());
 }

@@ -131,7 +131,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .and_then(|()| run.write_meta(&Meta::new(&config, &start.progress)))
         .and_then(|()| if arguments.steps > 0 { run.save_config(&start.progress, &kept) } else { Ok(()) })
         .map_err(|error| record::stopped(error, &run, 0, false, step))?;
-    drop(checkpoint); // with its tokens, which the engine has
     run::go_on(&ranks, &config, &run, start, engine)?;
     drop(lead); // before pictures, which are rank 0's alone
     run::draw(&run, options.no_plot)

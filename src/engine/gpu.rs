@@ -16,6 +16,7 @@ use crate::gpu::{Computed, ExactGpu, Needs, Options, RealGpu, RealLayout, Share,
 use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
+use crate::ranks::{Shared, agree, local_rank};
 use crate::tokens::{Precision, Tokens};
 
 /// The largest coordinate of a cloud must not be below this, so that a token a hundred million times
@@ -52,7 +53,33 @@ fn several(devices: &[Device], plan: Plan, model: &Model, tokens: &Tokens, grid:
         drop(parts);
         parts = open(Plan::Brute)?;
     }
-    Ok(Box::new(Several::new(parts, tokens.n())))
+    Ok(Box::new(Several::new(parts, tokens.n())?))
+}
+
+/// The GPU engine on several ranks, each of which has an adapter ([`Adapter::of_process`]) and computes its share of the
+/// rows of every step.
+///
+/// # Errors
+/// As [`on_gpu`], on any rank.
+pub(super) fn on_ranks(
+    ranks: &Shared,
+    plan: Plan,
+    model: &Model,
+    tokens: &Tokens,
+    grid: Grid,
+) -> Result<Box<dyn Engine>> {
+    let (all, shape) = (ranks.as_ref(), (tokens.n(), tokens.d()));
+    let open = |plan, device: &Device| agree(all, part(device, plan, model, tokens, grid));
+    let adapter = agree(all, Adapter::of_process(local_rank()))?;
+    agree(all, need(std::slice::from_ref(&adapter), plan, model, shape, tokens.precision()))?;
+    let device = agree(all, Device::open(&adapter))?;
+    let mut own = open(plan, &device)?;
+    let plans = all.all_gather(own.plan().name().as_bytes())?;
+    if plans.iter().any(|plan| plan != plans.of(0)) {
+        drop(own);
+        own = open(Plan::Brute, &device)?; // as on several adapters of one process
+    }
+    Ok(Box::new(Several::among(ranks.clone(), vec![own], tokens.n())?))
 }
 
 fn part(device: &Device, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Part>> {

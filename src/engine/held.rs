@@ -1,6 +1,6 @@
 //! What each of several ranks holds, and whether their machines have it.
 
-use crate::choice::Plan;
+use crate::choice::{EngineChoice, Plan};
 use crate::cpu::{ExactCpu, OpenedCpu};
 use crate::engine::forecast::{Talk, Width};
 use crate::engine::plans::{compared_by_pairs, taken};
@@ -28,13 +28,23 @@ pub(super) struct Shape {
     pub(super) plan: Plan,
     /// The number of ranks.
     pub(super) size: usize,
-    /// Whether each of them holds a part of the tokens.
-    pub(super) is_parted: bool,
+    pub(super) held: Held,
     /// Whether the rule is exact, and whether plan `opened` serves it.
     pub(super) is_exact: bool,
     pub(super) may_part: bool,
-    /// Whether rank 0 brings all tokens together, where each holds a part.
-    pub(super) is_gathered: bool,
+}
+
+/// What a rank holds of the tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// All of them.
+    All,
+    /// A part of them.
+    Part,
+    /// A part of them; and rank 0 brings all together from time to time.
+    PartAndAll,
+    /// All of them, on a GPU.
+    Cards,
 }
 
 /// Bytes that rank 0, and each other of `size` ranks, takes of a run of n tokens in R^d at precision f32, with this
@@ -47,10 +57,9 @@ pub fn rank_memory((n, d): (usize, usize), size: usize, threads: usize, is_parte
         precision: Precision::F32,
         plan,
         size,
-        is_parted,
+        held: if is_parted { Held::Part } else { Held::All },
         is_exact: true,
         may_part: true,
-        is_gathered: false,
     };
     [0, 1].map(|rank| shape.bytes(rank, threads, When::Begin))
 }
@@ -65,13 +74,29 @@ impl Shape {
                 Plan::Auto => size > 1 && n >= FEWEST_PARTED && d <= MOST_PARTED && OpenedCpu::require(n).is_ok(),
                 _ => false,
             };
-        Self { n, d, precision, plan: taken(plan, model), size, is_parted, is_exact, may_part, is_gathered: false }
+        let plan = taken(plan, model);
+        let held = if is_parted { Held::Part } else { Held::All };
+        Self { n, d, precision, plan, size, held, is_exact, may_part }
+    }
+
+    /// The state as the engine holds it that is asked for, whose rank 0 brings all tokens together if `is_gathered`.
+    pub(super) fn on(self, engine: EngineChoice, is_gathered: bool) -> Self {
+        match (engine, self.held) {
+            (EngineChoice::Gpu, _) => Self { held: Held::Cards, may_part: false, ..self },
+            (_, Held::Part) if is_gathered => Self { held: Held::PartAndAll, ..self },
+            _ => self,
+        }
+    }
+
+    /// Whether each rank holds a part of the tokens.
+    pub(super) fn is_parted(self) -> bool {
+        matches!(self.held, Held::Part | Held::PartAndAll)
     }
 
     /// Words that tell another rank of it.
     pub(super) fn line(self) -> String {
-        let Self { n, d, precision, plan, size, is_parted, is_exact, may_part, is_gathered } = self;
-        let flags = [is_parted, is_exact, may_part, is_gathered].map(|flag| u8::from(flag).to_string()).join(" ");
+        let Self { n, d, precision, plan, size, held, is_exact, may_part } = self;
+        let flags = [held as u8, is_exact.into(), may_part.into()].map(|flag| flag.to_string()).join(" ");
         format!("{n} {d} {} {} {size} {flags}", precision.name(), plan.name())
     }
 
@@ -81,18 +106,10 @@ impl Shape {
         let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
         let (plan, size) = (Plan::parse(words.next()?).ok()?, words.next()?.parse().ok()?);
+        let number: usize = words.next()?.parse().ok()?;
+        let held = *[Held::All, Held::Part, Held::PartAndAll, Held::Cards].get(number)?;
         let mut flag = || words.next().map(|word| word == "1");
-        Some(Self {
-            n,
-            d,
-            precision,
-            plan,
-            size,
-            is_parted: flag()?,
-            is_exact: flag()?,
-            may_part: flag()?,
-            is_gathered: flag()?,
-        })
+        Some(Self { n, d, precision, plan, size, held, is_exact: flag()?, may_part: flag()? })
     }
 
     /// Bytes that a gather of one row takes.
@@ -110,9 +127,8 @@ impl Shape {
     /// `opened` as much as strips of 0.01·max|x|² bring to normal tokens, or all.
     pub(super) fn bytes(self, rank: usize, threads: usize, when: When) -> u64 {
         // Those of the last row that was written, and those of the next.
-        let has_all = !self.is_parted || self.is_gathered;
-        let written = if rank == 0 && has_all { self.tokens().saturating_mul(2) } else { 0 };
-        if self.is_parted {
+        let written = if rank == 0 && self.held != Held::Part { self.tokens().saturating_mul(2) } else { 0 };
+        if self.is_parted() {
             // Told in f32.
             let heard = Talk::opened((self.n, self.d), self.size, 1, Width::Wide).bytes;
             let heard = (heard * self.precision.bytes() as u64 / 4).min(self.row() * self.n as u64);
@@ -126,13 +142,17 @@ impl Shape {
             When::Open => 0,
         };
         let gathered = (self.n as u64).saturating_mul(2 * self.row());
-        let engine = cpu_engine(self.is_exact, self.plan, (self.n, self.d), self.precision, threads);
+        let engine = if self.held == Held::Cards {
+            self.tokens() // those that the card is given
+        } else {
+            cpu_engine(self.is_exact, self.plan, (self.n, self.d), self.precision, threads)
+        };
         written.saturating_add(engine).saturating_add(begun.max(gathered))
     }
 
     /// The most bytes that a rank takes beside a part of the tokens where it turns to holding all of them.
     pub(super) fn turned(self, threads: usize) -> u64 {
-        Self { is_parted: false, ..self }.bytes(1, threads, When::Open).saturating_add(self.tokens())
+        Self { held: Held::All, ..self }.bytes(1, threads, When::Open).saturating_add(self.tokens())
     }
 
     /// Checks on all ranks together that the machine of each has what its ranks need.
@@ -154,7 +174,7 @@ impl Shape {
             (_, 1) => format!("rank {rank}: its part of "),
             _ => format!("rank {rank}: its machine's part ({beside} of {size} ranks) of "),
         };
-        let mut mend = match (size, self.is_parted) {
+        let mut mend = match (size, self.is_parted()) {
             (1, _) => "take fewer tokens".to_owned(),
             (_, true) => "take more machines, or fewer tokens".to_owned(),
             (_, false) if self.may_part && self.plan != Plan::Auto => {
@@ -230,13 +250,13 @@ mod tests {
         let model = Model::localmax(0.1).unwrap();
         let of = |size, plan| Shape::of(size, plan, &model, (100_000_000, 3), Precision::F32);
         let bytes = |size, plan, rank| of(size, plan).bytes(rank, 1, When::Open);
-        assert!(of(4, Plan::Auto).is_parted && !of(4, Plan::Tree).is_parted && !of(1, Plan::Auto).is_parted);
+        assert!(of(4, Plan::Auto).is_parted() && !of(4, Plan::Tree).is_parted() && !of(1, Plan::Auto).is_parted());
         assert!(bytes(64, Plan::Auto, 1) < bytes(4, Plan::Auto, 1) / 5);
         assert!(bytes(64, Plan::Auto, 1) < bytes(64, Plan::Tree, 1) / 20);
         assert_eq!(bytes(64, Plan::Tree, 1), bytes(4, Plan::Tree, 3));
         // Rank 0 writes them in slices, unless it looks at all together.
         assert_eq!(bytes(64, Plan::Auto, 0), bytes(64, Plan::Auto, 1));
-        let gathered = Shape { is_gathered: true, ..of(64, Plan::Auto) };
+        let gathered = of(64, Plan::Auto).on(EngineChoice::Cpu, true);
         assert_eq!(gathered.bytes(0, 1, When::Open), bytes(64, Plan::Auto, 1) + 2 * 1_200_000_000);
     }
 

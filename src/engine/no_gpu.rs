@@ -5,6 +5,7 @@ use crate::engine::interface::Engine;
 use crate::error::{Error, Result};
 use crate::exact::Grid;
 use crate::model::Model;
+use crate::ranks::Shared;
 use crate::tokens::{Precision, Tokens};
 
 /// A GPU was asked for.
@@ -52,6 +53,10 @@ impl Device {
 }
 
 pub(super) fn on_gpus(_: &[Device], _: Plan, _: &Model, _: &Tokens, _: Grid) -> Result<Box<dyn Engine>> {
+    Err(no_gpu())
+}
+
+pub(super) fn on_ranks(_: &Shared, _: Plan, _: &Model, _: &Tokens, _: Grid) -> Result<Box<dyn Engine>> {
     Err(no_gpu())
 }
 

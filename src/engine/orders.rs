@@ -1,8 +1,9 @@
 //! What rank 0 tells the others to do, as bytes.
 
 use std::borrow::Cow;
+use std::iter;
 
-use crate::choice::Plan;
+use crate::choice::{EngineChoice, Plan};
 use crate::engine::held::Shape;
 use crate::engine::preflight::When;
 use crate::error::{Error, Result};
@@ -15,6 +16,8 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 pub struct Outline {
     /// What names the system, the same on all ranks.
     pub system: String,
+    /// The engine: the CPU's, or the GPU's.
+    pub engine: EngineChoice,
     /// The plan.
     pub plan: Plan,
     /// The lattice of an exact rule; in every rule the precision of the tokens.
@@ -27,13 +30,14 @@ pub struct Outline {
 
 impl Outline {
     /// The outline of a state.
-    pub fn of(system: String, plan: Plan, grid: Grid, tokens: &Tokens) -> Self {
-        Self { system, plan, grid, n: tokens.n(), d: tokens.d() }
+    pub fn of(system: String, (engine, plan): (EngineChoice, Plan), grid: Grid, tokens: &Tokens) -> Self {
+        Self { system, engine, plan, grid, n: tokens.n(), d: tokens.d() }
     }
 
     fn line(&self) -> String {
-        let Self { system, plan, grid, n, d } = self;
-        format!("{system} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
+        let Self { system, engine, plan, grid, n, d } = self;
+        let engine = engine.name();
+        format!("{system} {engine} {} {} {} {n} {d}\n", plan.name(), grid.precision.name(), grid.exponent)
     }
 
     /// The outline that some bytes are.
@@ -45,11 +49,12 @@ impl Outline {
     fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let mut words = std::str::from_utf8(&bytes[..end]).ok()?.split(' ');
-        let (system, plan) = (words.next()?.to_owned(), Plan::parse(words.next()?).ok()?);
+        let (system, engine) = (words.next()?.to_owned(), EngineChoice::parse(words.next()?).ok()?);
+        let plan = Plan::parse(words.next()?).ok()?;
         let precision = if words.next()? == Precision::F64.name() { Precision::F64 } else { Precision::F32 };
         let grid = Grid { exponent: words.next()?.parse().ok()?, precision };
         let (n, d) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some((Self { system, plan, grid, n, d }, &bytes[end + 1..]))
+        Some((Self { system, engine, plan, grid, n, d }, &bytes[end + 1..]))
     }
 }
 
@@ -68,8 +73,10 @@ pub(super) enum Order<'a> {
     Steps(Vec<u64>),
     /// The tokens, of ranks that hold a part of them each.
     Tokens,
-    /// Argmax and strip size of every token, of such ranks.
+    /// Argmax and strip size of every token, of such ranks and of those with GPUs.
     Strips,
+    /// The masks of some rows in step t, of ranks with GPUs.
+    Masks(u64, Vec<usize>),
     End,
 }
 
@@ -91,6 +98,10 @@ impl Order<'_> {
             Self::Fit(shape, When::Open) => [b"g", shape.line().as_bytes()].concat(),
             Self::Tokens => vec![b't'],
             Self::Strips => vec![b'c'],
+            Self::Masks(t, rows) => {
+                let rows = rows.iter().map(|&row| row as u64);
+                [b"m".to_vec(), iter::once(*t).chain(rows).flat_map(u64::to_ne_bytes).collect()].concat()
+            }
             Self::Steps(t) => [b"s".to_vec(), t.iter().flat_map(|t| t.to_ne_bytes()).collect()].concat(),
             Self::Deal(outline) => [b"d", outline.line().as_bytes()].concat(),
             Self::Begin(outline) => [b"b", outline.line().as_bytes()].concat(),
@@ -110,9 +121,12 @@ impl Order<'_> {
             (b'e', []) => Some(Self::End),
             (b't', []) => Some(Self::Tokens),
             (b'c', []) => Some(Self::Strips),
-            (b's', t) => Some(Self::Steps(
-                t.chunks(8).map(|t| t.try_into().ok().map(u64::from_ne_bytes)).collect::<Option<_>>()?,
-            )),
+            (b's', t) => Some(Self::Steps(numbers(t)?)),
+            (b'm', told) => {
+                let told = numbers(told)?;
+                let (t, rows) = told.split_first()?;
+                Some(Self::Masks(*t, rows.iter().map(|&row| row as usize).collect()))
+            }
             (b'f', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Begin)),
             (b'g', shape) => Some(Self::Fit(Shape::parse(std::str::from_utf8(shape).ok()?)?, When::Open)),
             (b'd', start) => Outline::only(start).map(Self::Deal),
@@ -134,6 +148,11 @@ impl Order<'_> {
     }
 }
 
+/// Numbers of 64 bits.
+fn numbers(bytes: &[u8]) -> Option<Vec<u64>> {
+    bytes.chunks(8).map(|number| number.try_into().ok().map(u64::from_ne_bytes)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +163,7 @@ mod tests {
     fn orders_come_as_they_were_told() {
         let outline = |precision| {
             let grid = Grid { exponent: -3, precision };
-            Outline { system: "a1f".into(), plan: Plan::Tree, grid, n: 2, d: 3 }
+            Outline { system: "a1f".into(), engine: EngineChoice::Gpu, plan: Plan::Tree, grid, n: 2, d: 3 }
         };
         let of = |coordinates: Coordinates, precision| {
             Order::Open(outline(precision), Cow::Owned(Tokens::from_flat(2, 3, coordinates).unwrap()))
@@ -160,6 +179,7 @@ mod tests {
             Order::Begin(outline(Precision::F64)),
             Order::Tokens,
             Order::Strips,
+            Order::Masks(3, vec![0, 7, 2]),
             Order::Steps(vec![7, u64::MAX]),
             Order::Steps(vec![]),
             wide,
@@ -167,7 +187,7 @@ mod tests {
         ] {
             assert_eq!(Order::of(&order.bytes()).unwrap(), order);
         }
-        for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"oa tree f32 0 2 3\n1234"] {
+        for bytes in [&b""[..], b"x", b"ee", b"s1234567", b"m", b"oa cpu tree f32 0 2 3\n1234"] {
             assert!(Order::of(bytes).is_none());
         }
     }

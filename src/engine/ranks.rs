@@ -1,13 +1,14 @@
-//! One engine on several ranks ([`crate::ranks`]): the CPU engine of each, which computes its share of the
+//! One engine on several ranks ([`crate::ranks`]): the CPU engine of each or a GPU's, which computes its share of the
 //! rows and holds all of them or, where its state is parted, its own. Rank 0 leads: it is an engine like any other to a
 //! run, and what it is asked for it has the others do too.
 
 use std::borrow::Cow;
 use std::io;
 
-use crate::choice::Plan;
+use crate::choice::{EngineChoice, Plan};
 use crate::cpu::{self, Dealt, ExactCpu, InstructionSet, OpenedCpu, RealCpu};
-use crate::engine::held::Shape;
+use crate::engine::gpu;
+use crate::engine::held::{Held, Shape};
 use crate::engine::interface::{Engine, Rounding};
 use crate::engine::orders::{Order, Outline};
 use crate::engine::parted::PartedEngine;
@@ -20,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{Model, Scoring};
 use crate::outcome::{Description, Effort, StepReport, Strips};
 use crate::ranks::{Ranks, Shared, agree};
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::{Coordinates, Precision, Slices, Tokens};
 
 /// The CPU engine on one of several ranks, all of which open it alike and then make the same calls.
 ///
@@ -28,8 +29,8 @@ use crate::tokens::{Coordinates, Precision, Tokens};
 /// On all ranks, as [`crate::engine::on_cpu`] on one of them; other tokens or another program than rank 0.
 pub fn on_ranks(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Box<dyn Engine>> {
     require_tokens_alone(model)?;
-    Ok(match Member::open(ranks, plan, model, tokens, grid)? {
-        Member::Whole(engine) => engine,
+    Ok(match Member::open(ranks, (EngineChoice::Cpu, plan), model, tokens, grid)? {
+        Member::Whole(engine) | Member::Cards(engine) => engine,
         Member::Parted(engine) => engine,
     })
 }
@@ -51,21 +52,35 @@ enum Member {
     Whole(Box<dyn Engine>),
     /// It holds a part of them.
     Parted(Box<PartedEngine>),
+    /// It holds all tokens, on a GPU, and looks at the rows of one that computed them.
+    Cards(Box<dyn Engine>),
 }
 
 impl Member {
     /// The engine on tokens that all ranks have.
-    fn open(ranks: &Shared, plan: Plan, model: &Model, tokens: &Tokens, grid: Grid) -> Result<Self> {
-        agree(ranks.as_ref(), cpu_plan(plan, model, tokens.d()))?;
-        let shape = Shape::of(ranks.size(), plan, model, (tokens.n(), tokens.d()), tokens.precision());
+    fn open(
+        ranks: &Shared,
+        (engine, plan): (EngineChoice, Plan),
+        model: &Model,
+        tokens: &Tokens,
+        grid: Grid,
+    ) -> Result<Self> {
+        let shape =
+            Shape::of(ranks.size(), plan, model, (tokens.n(), tokens.d()), tokens.precision()).on(engine, false);
+        if shape.held != Held::Cards {
+            agree(ranks.as_ref(), cpu_plan(plan, model, tokens.d()))?;
+        }
         shape.require(ranks.as_ref(), When::Open)?;
         let set = Some(common_set(ranks.as_ref(), tokens.hash().as_bytes())?);
+        if shape.held == Held::Cards {
+            return gpu::on_ranks(ranks, plan, model, tokens, grid).map(Self::Cards);
+        }
         let (thin, near) = (has_thin_strips(model), model.scoring == Scoring::Distance);
         let plan = taken(plan, model);
         let options = cpu::Options { set, plan, thin, near, ..cpu::Options::default() };
         let opened = if !model.is_exact() {
             RealCpu::among(ranks.clone(), tokens, options).map(|engine| Self::Whole(Box::new(engine)))
-        } else if shape.is_parted {
+        } else if shape.is_parted() {
             let dealt = Dealt::of(tokens, ranks.as_ref())?;
             PartedEngine::open(ranks, model.mask, dealt, grid, (options, shape))
                 .map(|engine| Self::Parted(Box::new(engine)))
@@ -88,7 +103,7 @@ impl Member {
     }
 
     /// The engine on a part of the tokens, all of which rank 0 alone has.
-    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&Tokens>) -> Result<Self> {
+    fn deal(ranks: &Shared, outline: &Outline, model: &Model, tokens: Option<&mut dyn Slices>) -> Result<Self> {
         let &Outline { plan, grid, n, d, .. } = outline;
         Shape::of(ranks.size(), plan, model, (n, d), grid.precision).require(ranks.as_ref(), When::Open)?;
         let dealt = Dealt::from_first(tokens, (n, d), grid.precision, ranks.as_ref())?;
@@ -97,14 +112,14 @@ impl Member {
 
     fn engine(&mut self) -> &mut dyn Engine {
         match self {
-            Self::Whole(engine) => engine.as_mut(),
+            Self::Whole(engine) | Self::Cards(engine) => engine.as_mut(),
             Self::Parted(engine) => engine.as_mut(),
         }
     }
 
     fn as_ref(&self) -> &dyn Engine {
         match self {
-            Self::Whole(engine) => engine.as_ref(),
+            Self::Whole(engine) | Self::Cards(engine) => engine.as_ref(),
             Self::Parted(engine) => engine.as_ref(),
         }
     }
@@ -145,16 +160,18 @@ impl Lead {
     /// [`Error::Memory`], with the first rank that lacks it; a plan that the engine lacks.
     pub fn require(
         ranks: &Shared,
-        plan: Plan,
+        (engine, plan): (EngineChoice, Plan),
         model: &Model,
         (n, d): (usize, usize),
         precision: Precision,
         (when, is_gathered): (When, bool),
     ) -> Result<()> {
         require_tokens_alone(model)?;
-        cpu_plan(plan, model, d)?;
-        let shape = Shape { is_gathered, ..Shape::of(ranks.size(), plan, model, (n, d), precision) };
-        if shape.is_parted {
+        let shape = Shape::of(ranks.size(), plan, model, (n, d), precision).on(engine, is_gathered);
+        if shape.held != Held::Cards {
+            cpu_plan(plan, model, d)?;
+        }
+        if shape.is_parted() {
             OpenedCpu::require(n)?;
         }
         Order::Fit(shape, when).tell(ranks.as_ref())?;
@@ -162,8 +179,14 @@ impl Lead {
     }
 
     /// Whether each rank holds a part of the tokens of such a run.
-    pub fn is_parted(ranks: &Shared, plan: Plan, model: &Model, (n, d): (usize, usize), precision: Precision) -> bool {
-        Shape::of(ranks.size(), plan, model, (n, d), precision).is_parted
+    pub fn is_parted(
+        ranks: &Shared,
+        (engine, plan): (EngineChoice, Plan),
+        model: &Model,
+        (n, d): (usize, usize),
+        precision: Precision,
+    ) -> bool {
+        Shape::of(ranks.size(), plan, model, (n, d), precision).on(engine, false).is_parted()
     }
 
     /// Has the other ranks begin a run ([`Systems::part`]), which this one then does too, up to [`Lead::hold`]. The
@@ -190,16 +213,24 @@ impl Lead {
     /// # Errors
     /// As [`on_ranks`]; a rank that does not know the system.
     pub fn open(ranks: &Shared, outline: &Outline, tokens: &Tokens, model: &Model) -> Result<Box<dyn Engine>> {
-        let (all, &Outline { plan, grid, n, d, .. }) = (ranks.as_ref(), outline);
-        let engine = if Self::is_parted(ranks, plan, model, (n, d), grid.precision) {
-            Order::Deal(outline.clone()).tell(all)?;
-            agree(all, Ok(()))?;
-            Member::deal(ranks, outline, model, Some(tokens))?
-        } else {
-            Order::Open(outline.clone(), Cow::Borrowed(tokens)).tell(all)?;
-            agree(all, Ok(()))?;
-            Member::open(ranks, plan, model, tokens, grid)?
-        };
+        let (all, &Outline { engine, plan, grid, n, d, .. }) = (ranks.as_ref(), outline);
+        if Self::is_parted(ranks, (engine, plan), model, (n, d), grid.precision) {
+            return Self::deal(ranks, outline, &mut &*tokens, model);
+        }
+        Order::Open(outline.clone(), Cow::Borrowed(tokens)).tell(all)?;
+        agree(all, Ok(()))?;
+        let engine = Member::open(ranks, (engine, plan), model, tokens, grid)?;
+        Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
+    }
+
+    /// As [`Lead::open`], where each rank is to hold a part of tokens that this one has, or can give in slices.
+    ///
+    /// # Errors
+    /// As [`Lead::open`]; tokens that cannot be had.
+    pub fn deal(ranks: &Shared, outline: &Outline, tokens: &mut dyn Slices, model: &Model) -> Result<Box<dyn Engine>> {
+        Order::Deal(outline.clone()).tell(ranks.as_ref())?;
+        agree(ranks.as_ref(), Ok(()))?;
+        let engine = Member::deal(ranks, outline, model, Some(tokens))?;
         Ok(Box::new(Leader { engine, ranks: ranks.clone() }))
     }
 }
@@ -263,12 +294,19 @@ impl Engine for Leader {
     }
 
     fn strips(&mut self) -> Result<Strips> {
-        self.call(&Order::Strips)?;
+        match self.engine {
+            Member::Parted(_) | Member::Cards(_) => Order::Strips.tell(self.ranks.as_ref())?,
+            Member::Whole(_) => {}
+        }
         self.engine.engine().strips()
     }
 
     fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        self.call(&Order::Tokens)?;
+        match self.engine {
+            Member::Parted(_) => Order::Tokens.tell(self.ranks.as_ref())?,
+            Member::Cards(_) => Order::Masks(step.t(), rows.to_vec()).tell(self.ranks.as_ref())?,
+            Member::Whole(_) => {}
+        }
         self.engine.engine().masks(step, rows)
     }
 }
@@ -314,7 +352,8 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> 
             Order::Open(outline, tokens) => {
                 held = None; // before there is a second one
                 let Ok(model) = agree(ranks.as_ref(), systems.model(&outline)) else { continue };
-                let Ok(mut engine) = Member::open(ranks, outline.plan, &model, &tokens, outline.grid) else { continue };
+                let how = (outline.engine, outline.plan);
+                let Ok(mut engine) = Member::open(ranks, how, &model, &tokens, outline.grid) else { continue };
                 engine.engine().heed(interrupt);
                 held = Some((engine, Steps::new(&model, outline.grid, outline.d)));
             }
@@ -336,7 +375,11 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> 
             Order::Steps(t) => {
                 let Some((engine, steps)) = &mut held else { return Err(Error::device("a step of no engine")) };
                 let batch: Vec<Step> = t.into_iter().map(|t| steps.at(t)).collect::<Result<_>>()?;
-                if let Err(error @ Error::Device(_)) = engine.engine().step(&batch) {
+                // A device that is lost rank 0 hears of, which then ends the run.
+                let (taken, is_card) = (engine.engine().step(&batch), matches!(engine, Member::Cards(_)));
+                if let Err(error @ Error::Device(_)) = taken
+                    && !is_card
+                {
                     return Err(error);
                 }
             }
@@ -346,7 +389,12 @@ pub fn follow(ranks: &Shared, interrupt: &Interrupt, systems: &impl Systems) -> 
             },
             Order::Strips => match &mut held {
                 Some((Member::Parted(engine), _)) => drop(engine.strips()),
+                Some((Member::Cards(engine), _)) => drop(engine.strips()),
                 _ => return Err(Error::device("the strips of no engine")),
+            },
+            Order::Masks(t, rows) => match &mut held {
+                Some((Member::Cards(engine), steps)) => drop(engine.masks(&steps.at(t)?, &rows)),
+                _ => return Err(Error::device("the masks of no engine")),
             },
         }
     }

@@ -179,10 +179,15 @@ impl Grid {
 
     /// True if every coordinate lies on this lattice, and none beyond 2^e: a run never leaves it.
     pub fn holds(self, tokens: &Tokens) -> bool {
-        let largest = tokens.largest_magnitude();
+        self.has(tokens.coordinates())
+    }
+
+    /// As [`Grid::holds`], of some coordinates.
+    pub(crate) fn has(self, x: &Coordinates) -> bool {
+        let largest = x.largest_magnitude();
         self.require_range(largest).is_ok()
             && largest <= num::scale(1.0, self.exponent)
-            && self.coordinates(tokens).iter().zip(tokens.to_f64()).all(|(&c, x)| self.real(c) == x)
+            && self.coordinates_as(x, |x| x).iter().enumerate().all(|(at, &c)| self.real(c) == x.get(at))
     }
 }
 

@@ -53,6 +53,23 @@ impl Adapter {
         }
     }
 
+    /// The adapter of one of several processes of a machine, by its number there: of those that `--adapter` or
+    /// `LOCALMAX_ADAPTER` names, else of all hardware, in turn; where there is none, the first adapter.
+    ///
+    /// # Errors
+    /// As [`Adapter::find`].
+    pub fn of_process(number: usize) -> Result<Self> {
+        let mut all: Vec<Self> = match choice::adapter() {
+            Some(_) => Vec::new(),
+            None => block_on(Self::find_all()).into_iter().filter(|adapter| !adapter.is_software()).collect(),
+        };
+        if all.is_empty() {
+            all = Self::choose_together(Wanted::Any)?;
+        }
+        let own = number % all.len();
+        Ok(all.swap_remove(own))
+    }
+
     /// The adapters to share a run out over: [`Adapter::find`].
     ///
     /// # Errors

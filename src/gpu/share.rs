@@ -57,6 +57,19 @@ impl Computed {
         whole
     }
 
+    /// The words as bytes of this machine: those of the report, then those of the rows.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.report.iter().chain(&self.rows).flat_map(|word| word.to_ne_bytes()).collect()
+    }
+
+    /// What such bytes tell; `None` if they are none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, rest) = bytes.as_chunks::<4>();
+        let (report, rows) = words.split_at_checked(fresh(1).len()).filter(|_| rest.is_empty())?;
+        let [report, rows] = [report, rows].map(|words| words.iter().map(|word| u32::from_ne_bytes(*word)).collect());
+        Some(Self { rows, report })
+    }
+
     /// The report of step t.
     pub(crate) fn report(&self, t: u64) -> StepReport {
         report(t, &self.report)

@@ -17,6 +17,20 @@ pub fn launched() -> Option<(usize, &'static str)> {
     said(|name| std::env::var(name).ok())
 }
 
+/// Variables with the number of a process among those of its machine, by launcher.
+const LOCAL: [&str; 5] = [
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "PALS_LOCAL_RANKID",
+    "SLURM_LOCALID",
+];
+
+/// The number of this process among those of its machine that a launcher started together, from 0; 0 where none says.
+pub fn local_rank() -> usize {
+    LOCAL.iter().find_map(|name| std::env::var(name).ok()?.trim().parse().ok()).unwrap_or(0)
+}
+
 fn said(variable: impl Fn(&str) -> Option<String>) -> Option<(usize, &'static str)> {
     LAUNCHERS.into_iter().find_map(|(size, rank)| {
         variable(rank)?;

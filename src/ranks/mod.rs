@@ -21,6 +21,6 @@ mod world;
 
 pub use inside::Inside;
 pub use interface::{Alone, Gathered, Join, Ranks, Shared, agree, in_rounds, reduce_by_gather};
-pub use launch::launched;
+pub use launch::{launched, local_rank};
 #[cfg(feature = "mpi")]
 pub use world::World;

@@ -12,12 +12,14 @@ use crate::io::config::{Config, Trigger};
 use crate::io::npy;
 use crate::model::Model;
 use crate::ranks::{Ranks, Shared, agree};
+use crate::run::checkpoint::Stored;
 use crate::tokens::Tokens;
 
-/// The config of a run on these ranks, of which several share the rows of the CPU engine.
+/// The config of a run on these ranks, of which several share the rows of the CPU engine, or of the GPU's if that is
+/// asked for.
 ///
 /// # Errors
-/// Another engine, where there are several ranks.
+/// The reference, where there are several ranks.
 pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
     let (mut config, size) = (config.clone(), ranks.size());
     if size > 1 {
@@ -29,13 +31,11 @@ pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
         }
         match config.run.engine {
             EngineChoice::Auto | EngineChoice::Cpu => config.run.engine = EngineChoice::Cpu,
-            EngineChoice::Gpu | EngineChoice::Reference => {
+            EngineChoice::Gpu => {}
+            EngineChoice::Reference => {
                 return Err(Error::at_key(
                     "run.engine",
-                    format!(
-                        "is {:?}, and {size} ranks share the rows of the cpu engine alone; take cpu or auto",
-                        config.run.engine.name()
-                    ),
+                    format!("is \"reference\", whose rows {size} ranks do not share; take cpu, gpu or auto"),
                 ));
             }
         }
@@ -54,7 +54,8 @@ pub fn preflight(ranks: &Shared, config: &Config, when: When, note: &mut dyn FnM
     let config = self::config(ranks, config)?;
     // What is written comes in slices; what is measured is looked at together.
     let when = (when, config.output.measures != Trigger::Never);
-    Lead::require(ranks, config.run.plan, &config.model, (config.n(), config.d()), config.run.precision, when)
+    let how = (config.run.engine, config.run.plan);
+    Lead::require(ranks, how, &config.model, (config.n(), config.d()), config.run.precision, when)
 }
 
 /// The engine of a run, on all ranks.
@@ -72,8 +73,28 @@ pub fn open_engine(
         return config.open_engine(tokens, grid, note);
     }
     let config = self::config(ranks, config)?;
-    let outline = Outline::of(system(&config), config.run.plan, grid, tokens);
+    let outline = Outline::of(system(&config), (config.run.engine, config.run.plan), grid, tokens);
     Lead::open(ranks, &outline, tokens, &config.model)
+}
+
+/// As [`open_engine`], on the tokens of a checkpoint. Where each rank holds a part of them, none reads all at once.
+///
+/// # Errors
+/// As [`open_engine`]; a file that cannot be read, or has changed since.
+pub fn reopen(
+    ranks: &Shared,
+    config: &Config,
+    stored: &Stored,
+    grid: Grid,
+    note: &mut dyn FnMut(&str),
+) -> Result<Box<dyn Engine>> {
+    let shared = self::config(ranks, config)?;
+    let (how, (n, d)) = ((shared.run.engine, shared.run.plan), (shared.n(), shared.d()));
+    if ranks.size() == 1 || !Lead::is_parted(ranks, how, &shared.model, (n, d), grid.precision) {
+        return open_engine(ranks, config, &stored.read()?, grid, note);
+    }
+    let outline = Outline { system: system(&shared), engine: how.0, plan: how.1, grid, n, d };
+    Lead::deal(ranks, &outline, &mut &*stored, &shared.model)
 }
 
 /// The first state of a run of which each rank holds a part, and the engine on it.
@@ -89,7 +110,7 @@ pub(super) fn begin_parted(
     config.announce(note);
     let (n, d, plan) = (config.n(), config.d(), config.run.plan);
     let grid = Grid { exponent: 0, precision: config.run.precision };
-    Lead::begin(ranks, Outline { system: begun(config), plan, grid, n, d })?;
+    Lead::begin(ranks, Outline { system: begun(config), engine: EngineChoice::Cpu, plan, grid, n, d })?;
     agree(ranks.as_ref(), Ok(()))?;
     let (dealt, settled) = config.start_among(ranks.as_ref())?;
     if let Some(lost) = &settled.note {

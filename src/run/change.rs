@@ -13,13 +13,13 @@ use crate::exact::Grid;
 use crate::io::config::clouds::Lattice;
 use crate::io::config::{Config, Override};
 use crate::io::npy;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{self, Checkpoint};
 use crate::run::folder::RunDir;
 use crate::run::meta::Meta;
 use crate::run::progress::{FrameFile, Progress, Segment, changed_config};
 use crate::run::recorder::Recorder;
 use crate::run::state::State;
-use crate::tokens::Tokens;
+use crate::tokens::{Slices as _, Tokens};
 
 /// The tables and keys that no run changes, with the reason.
 const KEPT: [(&str, &str); 4] = [
@@ -54,7 +54,8 @@ impl Change {
             }
         }
         let Checkpoint { tokens, progress, frames } = at;
-        let header = npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
+        let ((n, d), precision) = ((&*tokens).shape(), (&*tokens).precision());
+        let header = npy::Header::new(n, d, precision);
         let mut next = run.config_of(progress, header, set)?;
         next.name.clone_from(&config.name);
         next.require_values(next.run.steps)?;
@@ -63,7 +64,7 @@ impl Change {
         let before = Self { config: config.clone(), progress: progress.clone(), frames: frames.clone() };
         progress.config = next.identity().to_hex().to_string();
         if next.model != config.model {
-            begin_anew(progress, &next, tokens);
+            begin_anew(progress, &next, &tokens.read()?);
         }
         if next.run.tolerance != config.run.tolerance {
             progress.settled = None;
@@ -85,9 +86,11 @@ impl Change {
         // Without the configs of a change that was lost with its checkpoint.
         run.write_meta(&Meta::new(&self.config, &self.progress))?;
         let recorder = Recorder::open(&self.config, run, self.progress, self.frames)?;
-        (at.progress.tables, at.frames) = recorder.end_with(&mut State::Held(at.tokens.clone()))?;
+        (at.progress.tables, at.frames) = recorder.end_with(&mut State::Stored(&at.tokens))?;
         run.save_config(&at.progress, config)?;
-        run.write_checkpoint(&at.tokens, &at.frames, &at.progress)
+        run.write_checkpoint(&at.tokens, &at.frames, &at.progress)?;
+        *at = checkpoint::read(&run.checkpoint_path(at.progress.step))?; // in the place of the one that had the tokens
+        Ok(())
     }
 }
 

@@ -128,7 +128,8 @@ impl RunDir {
     /// Checks that frames are those that were there when the checkpoint was written.
     fn verify_frames(&self, checkpoint: &Checkpoint) -> Result<()> {
         // A header, and at most 8 bytes a number.
-        let most = (checkpoint.tokens.n() * checkpoint.tokens.d() * 8) as u64 + LONGEST_FRAME_HEADER;
+        let (n, d) = (&checkpoint.tokens).shape();
+        let most = (n * d * 8) as u64 + LONGEST_FRAME_HEADER;
         for FrameFile { step, hash } in &checkpoint.frames {
             let path = self.frame_path(*step);
             let mut hasher = blake3::Hasher::new();

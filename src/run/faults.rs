@@ -12,12 +12,14 @@ use crate::io::config::{Config, Override};
 use crate::io::disk::faults::{self, BROKEN, FULL, Fault};
 use crate::outcome::{Effort, StepReport};
 use crate::run::Options;
-use crate::run::checkpoint::Checkpoint;
-use crate::run::folder::{Place, RunDir};
+use crate::run::checkpoint::{Checkpoint, Start};
+use crate::run::folder::RunDir;
 use crate::run::meta::Meta;
+use crate::run::place::Place;
 use crate::run::progress::Progress;
 use crate::run::record::{self, Callbacks, Outcome};
 use crate::run::resume::{self, Request};
+use crate::tokens::Tokens;
 
 /// Goes on, whatever happens.
 pub(crate) struct Alone;
@@ -45,7 +47,7 @@ fn go(path: &Path) -> Result<()> {
 
 /// As [`go`], with changes from there on.
 fn go_with(path: &Path, set: &[Override]) -> Result<()> {
-    let (config, run, start) = if path.exists() {
+    let (config, run, first_state) = if path.exists() {
         let run = RunDir::open(path)?;
         let mut left = resume::look(&run, Request { set, ..Request::default() })?;
         if left.done.is_some() {
@@ -58,24 +60,26 @@ fn go_with(path: &Path, set: &[Override]) -> Result<()> {
         if let Some(start) = &left.checkpoint {
             run.write_meta(&Meta::new(&left.config, &start.progress))?;
         }
-        (left.config, run, left.checkpoint)
+        let state = left.checkpoint.map(|from| Ok::<_, Error>((from.tokens.read()?, from.start()))).transpose()?;
+        (left.config, run, state)
     } else {
         let config = config();
-        let start = first(&config);
-        let run = Place::new(Some(path), "r")?.create(&config, &Meta::new(&config, &start.progress))?;
-        (config, run, Some(start))
+        let state = first(&config);
+        let run = Place::new(Some(path), "r")?.create(&config, &Meta::new(&config, &state.1.progress))?;
+        (config, run, Some(state))
     };
-    let start = start.unwrap_or_else(|| first(&config));
+    let (tokens, start) = first_state.unwrap_or_else(|| first(&config));
     let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
-    let engine = Box::new(ExactReference::new(&start.tokens, grid));
+    let engine = Box::new(ExactReference::new(&tokens, grid));
     let result = record::run(&config, &run, start, engine, &mut Alone)?;
     if let Outcome::Failed(error) = result.outcome { Err(error) } else { Ok(()) }
 }
 
-fn first(config: &Config) -> Checkpoint {
+fn first(config: &Config) -> (Tokens, Start) {
     let (tokens, grid) = first_state(&config.model, &config.load_tokens().unwrap(), config.run.precision).unwrap();
     let engine = ExactReference::new(&tokens, grid).description();
-    Checkpoint { tokens, progress: Progress::start(config, Options::default(), grid, 1.0, engine), frames: Vec::new() }
+    let progress = Progress::start(config, Options::default(), grid, 1.0, engine);
+    (tokens, Start { progress, frames: Vec::new() })
 }
 
 /// Everything but what may differ, by name.
@@ -264,10 +268,10 @@ fn files_that_vanish_stop_the_run() {
     ];
     for (harm, word) in harms {
         let config = config();
-        let start = first(&config);
+        let (tokens, start) = first(&config);
         let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &start.progress)).unwrap();
         let grid = Grid { exponent: start.progress.grid_exponent, precision: config.run.precision };
-        let engine = Box::new(ExactReference::new(&start.tokens, grid));
+        let engine = Box::new(ExactReference::new(&tokens, grid));
         let result = record::run(&config, &run, start, engine, &mut Vandal(harm)).unwrap();
         let Outcome::Failed(error) = &result.outcome else { panic!("{word}: {:?}", result.outcome) };
         assert!(error.to_string().contains(word), "{error}");

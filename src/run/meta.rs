@@ -1,8 +1,12 @@
 //! meta.json: the engine, and everything else that may differ between runs with equal results.
 
+use std::path::Path;
+
 use serde::Serialize;
 
+use crate::error::Result;
 use crate::exact::{self, Grid};
+use crate::io::atomic;
 use crate::io::config::Config;
 use crate::outcome::{Description, Effort};
 use crate::run::clouds::Ends;
@@ -94,7 +98,21 @@ pub struct Timings {
     pub steps_per_second: f64,
 }
 
+/// The file's name in a run's directory.
+pub(crate) const META: &str = "meta.json";
+
 impl Meta {
+    /// Writes the file in a run's directory, in place of an older one.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        atomic::write(&folder.join(META), |file| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            file.write_all(b"\n")
+        })
+    }
+
     /// The content of meta.json before the next step.
     pub fn new(config: &Config, progress: &Progress) -> Self {
         let strip = match config.model.rule {

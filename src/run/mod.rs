@@ -34,6 +34,7 @@ mod metrics;
 pub mod opening;
 #[cfg(feature = "pictures")]
 pub mod pictures;
+mod place;
 mod progress;
 pub mod record;
 mod recorder;
@@ -48,11 +49,12 @@ mod tests;
 pub use clouds::{CLOUDS, CloudRow, Ends, read_clouds};
 pub use cut::NewestCheckpoint;
 pub use effort::EFFORT;
-#[cfg(all(feature = "cli", feature = "gpu"))]
-pub(crate) use folder::check_free;
-pub use folder::{Place, RunDir};
+pub use folder::RunDir;
 pub use lock::Lock;
 pub use measures::{MEASURES, read_measures};
 pub use meta::{GridFacts, Meta, Settled, Timings};
 pub use metrics::{METRICS, MetricsRow, StepSummary, StripSizes, read_metrics};
+pub use place::Place;
+#[cfg(all(feature = "cli", feature = "gpu"))]
+pub(crate) use place::check_free;
 pub use progress::{Anchor, Cycle, FrameFile, Options, Progress, Segment, TableMark};

@@ -48,7 +48,8 @@ pub fn open_among(
     let asked = config.run.engine;
     let mut shared = among::config(ranks, config)?;
     let run = &shared.run;
-    let is_parted = Lead::is_parted(ranks, run.plan, &shared.model, (shared.n(), shared.d()), run.precision);
+    let is_parted =
+        Lead::is_parted(ranks, (run.engine, run.plan), &shared.model, (shared.n(), shared.d()), run.precision);
     let (largest, grid, radius, why, engine) = if is_parted && ranks.size() > 1 {
         let (settled, engine) = among::begin_parted(ranks, &mut shared, &mut note)?;
         let Settled { grid, largest, radius, why, .. } = settled;
@@ -103,8 +104,8 @@ pub fn reopen(
     let Checkpoint { tokens, progress, .. } = from;
     if config.clouds.is_some() {
         require_one_rank(ranks, config)?;
-        return config.open_clouds(tokens, &progress.lattices, &progress.rests);
+        return config.open_clouds(&tokens.read()?, &progress.lattices, &progress.rests);
     }
     let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
-    among::open_engine(ranks, config, tokens, grid, note)
+    among::reopen(ranks, config, tokens, grid, note)
 }

@@ -16,9 +16,10 @@ use crate::observe;
 use crate::outcome::Description;
 use crate::run::checkpoint::{Checkpoint, Start};
 use crate::run::clouds::Ends;
-use crate::run::folder::{Place, RunDir};
+use crate::run::folder::RunDir;
 use crate::run::limits::Limits;
 use crate::run::meta::Meta;
+use crate::run::place::Place;
 pub use crate::run::result::{Callbacks, Outcome, RunResult};
 use crate::run::segment::segment;
 

@@ -11,11 +11,11 @@ use crate::io::config::{Config, Override, TokenSource};
 use crate::io::{input, npy};
 use crate::model::StripForm;
 use crate::run::change::Change;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{Checkpoint, Stored};
 use crate::run::cut::NewestCheckpoint;
 use crate::run::folder::RunDir;
 use crate::run::progress::{Options, Progress};
-use crate::tokens::Tokens;
+use crate::tokens::{Coordinates, Slices};
 
 /// A run that [`look`] found in a directory.
 #[derive(Debug)]
@@ -56,7 +56,10 @@ pub struct Request<'a> {
 pub fn look(run: &RunDir, request: Request<'_>) -> Result<Resumable> {
     let Request { more, set, past_fixed_point, without_frames } = request;
     let NewestCheckpoint { checkpoint, refused, anew, lacks_frames } = run.newest_checkpoint(without_frames)?;
-    let header = |tokens: &Tokens| npy::Header::new(tokens.n(), tokens.d(), tokens.precision());
+    let header = |tokens: &Stored| {
+        let ((n, d), precision) = (Slices::shape(&tokens), Slices::precision(&tokens));
+        npy::Header::new(n, d, precision)
+    };
     // A run without meta.json can go on from its checkpoint.
     let meta = run.meta().unwrap_or_default();
     let is_completed = meta["ended"] == "completed" && run.final_path().exists();
@@ -166,7 +169,7 @@ fn without_checkpoint(
 fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) -> Result<()> {
     let Checkpoint { tokens, progress, .. } = checkpoint;
     if progress.config != config.identity().to_hex().as_str()
-        || (tokens.n(), tokens.d(), tokens.precision()) != (config.rows(), config.d(), config.run.precision)
+        || (Slices::shape(&tokens), Slices::precision(&tokens)) != ((config.rows(), config.d()), config.run.precision)
         || [progress.lattices.len(), progress.rests.len()] != [config.clouds.unwrap_or(0); 2]
     {
         let (path, step, file) = (run.path().display(), progress.step, progress.config());
@@ -186,13 +189,22 @@ fn require_one_system(run: &RunDir, config: &Config, checkpoint: &Checkpoint) ->
         )));
     }
     let holds = || match config.clouds {
-        None => Grid { exponent: progress.grid_exponent, precision: config.run.precision }.holds(tokens),
+        None => {
+            let grid = Grid { exponent: progress.grid_exponent, precision: config.run.precision };
+            let mut holds = true;
+            let look = &mut |slice: &Coordinates| {
+                holds &= grid.has(slice);
+                Ok(())
+            };
+            Slices::each(&mut &*tokens, look).map_err(Error::through)?;
+            Ok::<_, Error>(holds)
+        }
         Some(m) => {
-            let grids = config.grids(&progress.lattices);
-            grids.iter().enumerate().all(|(c, grid)| grid.holds(&tokens.cloud(c, m)))
+            let (grids, tokens) = (config.grids(&progress.lattices), tokens.read()?);
+            Ok(grids.iter().enumerate().all(|(c, grid)| grid.holds(&tokens.cloud(c, m))))
         }
     };
-    if model.is_exact() && !holds() {
+    if model.is_exact() && !holds()? {
         return Err(Error::input(format!(
             "{}: tokens off the run's lattice, which no step leaves; move the file away to go on from an earlier checkpoint",
             run.checkpoint_path(progress.step).display()

@@ -5,12 +5,15 @@ use std::io;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::io::config::Config;
+use crate::run::checkpoint::Stored;
 use crate::tokens::{Coordinates, Precision, Slices, Tokens};
 
 /// The tokens of a state.
 pub(crate) enum State<'a> {
     /// All of them in memory.
     Held(Tokens),
+    /// In a checkpoint.
+    Stored(&'a Stored),
     /// In parts on several ranks, from where they come in slices.
     Parted {
         /// The engine of these ranks.
@@ -39,20 +42,20 @@ impl<'a> State<'a> {
     /// # Errors
     /// Device failures.
     pub(crate) fn tokens(&mut self) -> Result<&Tokens> {
-        if let Self::Parted { engine, .. } = self {
-            *self = Self::Held(engine.tokens()?);
-        }
-        match self {
-            Self::Held(tokens) => Ok(tokens),
-            Self::Parted { .. } => unreachable!("it has been brought together"),
-        }
+        let all = match self {
+            Self::Held(tokens) => return Ok(tokens),
+            Self::Stored(stored) => stored.read()?,
+            Self::Parted { engine, .. } => engine.tokens()?,
+        };
+        *self = Self::Held(all);
+        self.tokens()
     }
 
     /// The tokens, if they are in memory.
     pub(crate) fn held(self) -> Option<Tokens> {
         match self {
             Self::Held(tokens) => Some(tokens),
-            Self::Parted { .. } => None,
+            Self::Stored(_) | Self::Parted { .. } => None,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Slices for State<'_> {
     fn shape(&self) -> (usize, usize) {
         match self {
             Self::Held(tokens) => (tokens.n(), tokens.d()),
+            Self::Stored(stored) => stored.shape(),
             Self::Parted { shape, .. } => *shape,
         }
     }
@@ -74,6 +78,7 @@ impl Slices for State<'_> {
     fn precision(&self) -> Precision {
         match self {
             Self::Held(tokens) => tokens.precision(),
+            Self::Stored(stored) => stored.precision(),
             Self::Parted { precision, .. } => *precision,
         }
     }
@@ -81,6 +86,7 @@ impl Slices for State<'_> {
     fn each(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {
         match self {
             Self::Held(tokens) => take(tokens.coordinates()),
+            Self::Stored(stored) => stored.each(take),
             Self::Parted { engine, .. } => engine.each_slice(take),
         }
     }

@@ -339,7 +339,7 @@ fn a_state_off_the_lattice_is_not_gone_on_from() {
     let (_, part) = whole_and_part(folder.path());
     let path = &checkpoints(&part)[1];
     let checkpoint = checkpoint::read(path).unwrap();
-    let (tokens, exponent) = (&checkpoint.tokens, checkpoint.progress.grid_exponent);
+    let (tokens, exponent) = (&checkpoint.tokens.read().unwrap(), checkpoint.progress.grid_exponent);
     let grid = Grid { exponent, precision: tokens.precision() };
     let mut reals = tokens.to_f64();
     reals[0] = 1e-30;

@@ -14,7 +14,7 @@ use localmax::gpu::{Adapter, Device, Wanted};
 use localmax::io::config::Config;
 use localmax::outcome::{Description, Effort, StepReport, Strips};
 use localmax::run::Progress;
-use localmax::run::checkpoint::{self, Checkpoint};
+use localmax::run::checkpoint::{self, Checkpoint, Start};
 use localmax::run::record::{self, Callbacks, Outcome, RunResult};
 use localmax::run::resume::{self, Request};
 use localmax::run::{Meta, Options, Place, RunDir};
@@ -106,7 +106,7 @@ fn begin(config: &Config, path: &Path, who: Who, callbacks: &mut dyn Callbacks) 
     let engine = open(who, config, &tokens, grid);
     let progress = Progress::start(config, Options::default(), grid, 1.0, engine.description());
     let run = Place::new(Some(path), "r").unwrap().create(config, &Meta::new(config, &progress)).unwrap();
-    record::run(config, &run, Checkpoint { tokens, progress, frames: vec![] }, engine, callbacks).unwrap()
+    record::run(config, &run, Start { progress, frames: vec![] }, engine, callbacks).unwrap()
 }
 
 /// The rest of a run, as `localmax resume` takes it.
@@ -116,7 +116,7 @@ fn go_on(path: &Path, more: u64, who: Who) -> RunResult {
     assert!(left.done.is_none(), "{:?}", left.done);
     let mut start = left.checkpoint.expect("a run has a checkpoint from its first state on");
     let grid = Grid { exponent: start.progress.grid_exponent, precision: left.config.run.precision };
-    let engine = open(who, &left.config, &start.tokens, grid);
+    let engine = open(who, &left.config, &start.tokens.read().unwrap(), grid);
     start.progress.continue_with(engine.description());
     run.cut_back(Some(&start)).unwrap();
     left.config.save(path).unwrap();
@@ -292,8 +292,8 @@ impl Callbacks for Reopens<'_> {
         self.losses.push(lost.to_string());
         let grid = Grid { exponent: at.progress.grid_exponent, precision: self.config.run.precision };
         match (self.again, self.next) {
-            (Some(left), _) => Ok(doomed(self.config, &at.tokens, grid, left)),
-            (None, Some(who)) => Ok(open(who, self.config, &at.tokens, grid)),
+            (Some(left), _) => Ok(doomed(self.config, &at.tokens.read()?, grid, left)),
+            (None, Some(who)) => Ok(open(who, self.config, &at.tokens.read()?, grid)),
             (None, None) => Err(Error::device("there is none")),
         }
     }
@@ -324,7 +324,7 @@ fn a_lost_device_is_taken_up_once() {
             let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
             let run = Place::new(Some(&path), "r").unwrap().create(&config, &Meta::new(&config, &progress)).unwrap();
             let mut callbacks = Reopens { config: &config, next, again, losses: Vec::new() };
-            let start = Checkpoint { tokens, progress, frames: vec![] };
+            let start = Start { progress, frames: vec![] };
             let result = record::run(&config, &run, start, engine, &mut callbacks).unwrap();
             assert_eq!(callbacks.losses.len(), 1, "{name} {what}: {:?}", callbacks.losses);
             match (what, &result.outcome) {

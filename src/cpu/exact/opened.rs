@@ -136,24 +136,8 @@ impl Engine for OpenedCpu {
 
     fn tokens(&mut self) -> Result<Tokens> {
         // In the stored width at once: rank 0 may have no room for more.
-        let (n, d) = self.state.shape();
-        let (mut single, mut double) = (Vec::new(), Vec::new());
-        match self.grid.precision {
-            Precision::F32 => single.reserve_exact(n * d),
-            Precision::F64 => double.reserve_exact(n * d),
-        }
-        let keep = &mut |slice: &Coordinates| {
-            match slice {
-                Coordinates::F32(x) => single.extend_from_slice(x),
-                Coordinates::F64(x) => double.extend_from_slice(x),
-            }
-            Ok(())
-        };
-        self.each_slice(keep).map_err(Error::through)?;
-        match self.grid.precision {
-            Precision::F32 => Tokens::from_flat(n, d, single),
-            Precision::F64 => Tokens::from_flat(n, d, double),
-        }
+        let (shape, precision) = (self.state.shape(), self.grid.precision);
+        Tokens::from_slices(shape, precision, |take| self.each_slice(take))
     }
 
     fn each_slice(&mut self, take: &mut dyn FnMut(&Coordinates) -> io::Result<()>) -> io::Result<()> {

@@ -5,18 +5,16 @@ use std::io::BufWriter;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::run::checkpoint::stored::Stored;
 use crate::run::progress::{FrameFile, Progress};
-use crate::tokens::Tokens;
 
 /// Version of the format.
 pub(crate) const VERSION: u32 = 1;
 /// Longest header; a real one has a few kilobytes.
 pub(crate) const LONGEST_HEADER: u64 = 1 << 24;
-/// Bytes read and hashed at a time.
-pub(crate) const CHUNK: usize = 1 << 20;
 pub(crate) const METADATA: &str = "localmax";
+pub(crate) use crate::run::checkpoint::stored::{CHUNK, TOKENS, bad};
 pub(crate) const STEPS: &str = "frame_steps";
-pub(crate) const TOKENS: &str = "tokens";
 pub(crate) const HASHES: &str = "frame_hashes";
 pub(crate) const SEAL: &str = "seal";
 pub(crate) const HASH_BYTES: usize = blake3::OUT_LEN;
@@ -25,7 +23,7 @@ pub(crate) const HASH_BYTES: usize = blake3::OUT_LEN;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// X(s), in the stored width.
-    pub tokens: Tokens,
+    pub tokens: Stored,
     /// Progress of the run.
     pub progress: Progress,
     /// The frames written so far, by step.
@@ -61,11 +59,6 @@ pub(crate) struct Facts {
     /// blake3 of the tensors, in the order of the file.
     pub(crate) blake3: [(String, String); 3],
     pub(crate) progress: Progress,
-}
-
-pub(crate) fn bad(path: &std::path::Path, part: &str, what: impl std::fmt::Display) -> Error {
-    let what: String = what.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    Error::input(format!("{}: damaged in its {part}: {what}", path.display()))
 }
 
 /// The blake3 of a tensor's bytes.

@@ -17,10 +17,12 @@
 
 mod format;
 mod read;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use format::{Checkpoint, Start};
 pub use read::read;
+pub use stored::Stored;
 pub use write::write;

@@ -12,8 +12,9 @@ use crate::io::input;
 use crate::run::checkpoint::format::{
     CHUNK, Checkpoint, Facts, HASH_BYTES, HASHES, LONGEST_HEADER, METADATA, SEAL, STEPS, TOKENS, VERSION, bad,
 };
+use crate::run::checkpoint::stored::Stored;
 use crate::run::progress::FrameFile;
-use crate::tokens::{Coordinates, Tokens};
+use crate::tokens::Precision;
 
 /// Reads and checks a checkpoint.
 ///
@@ -45,14 +46,16 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
     let info = tensor(STEPS, &[Dtype::U64])?;
     let steps = part(STEPS, info).numbers(&mut file, u64::from_le_bytes)?;
     let info = tensor(TOKENS, &[Dtype::F32, Dtype::F64])?;
-    let state = part(TOKENS, info);
-    let coordinates = if info.dtype == Dtype::F32 {
-        Coordinates::F32(state.numbers(&mut file, f32::from_le_bytes)?)
-    } else {
-        Coordinates::F64(state.numbers(&mut file, f64::from_le_bytes)?)
-    };
+    let precision = if info.dtype == Dtype::F32 { Precision::F32 } else { Precision::F64 };
     let &[n, d] = &info.shape[..] else { return Err(bad(path, TOKENS, "they are no (n, d) array")) };
-    let tokens = Tokens::from_flat(n, d, coordinates).map_err(|e| bad(path, TOKENS, e))?;
+    if n == 0 || d == 0 {
+        return Err(bad(path, TOKENS, format!("their shape is ({n}, {d})")));
+    }
+    let Part { bytes, expected, .. } = part(TOKENS, info);
+    let start = file.stream_position().map_err(|e| Error::file(path, e))?;
+    let tokens = Stored { path: path.to_owned(), start, shape: (n, d), precision, blake3: expected.to_owned() };
+    tokens.require_whole()?;
+    file.seek(SeekFrom::Start(start + bytes as u64)).map_err(|e| Error::file(path, e))?;
     let info = tensor(HASHES, &[Dtype::U8])?;
     let hashes = part(HASHES, info).numbers(&mut file, |hash: [u8; HASH_BYTES]| hash)?;
     if info.shape != [steps.len(), HASH_BYTES] || !steps.is_sorted_by(|a, b| a < b) {

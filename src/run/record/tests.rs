@@ -50,7 +50,7 @@ fn a_step_that_is_left_costs_itself_alone() {
             let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
             let place = Place::new(Some(&folder.path().join(name)), "r").unwrap();
             let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
-            let start = Checkpoint { tokens, progress, frames: Vec::new() };
+            let start = Start { progress, frames: Vec::new() };
             let result = run(&config, &run_dir, start, engine, callbacks).unwrap();
             (run_dir, result, grid)
         };
@@ -65,7 +65,7 @@ fn a_step_that_is_left_costs_itself_alone() {
 
         let found = run_dir.newest_checkpoint(false).unwrap().checkpoint.unwrap();
         run_dir.cut_back(Some(&found)).unwrap();
-        let engine = Box::new(ExactReference::new(&found.tokens, grid));
+        let engine = Box::new(ExactReference::new(&found.tokens.read().unwrap(), grid));
         run(&config, &run_dir, found, engine, &mut Alone).unwrap();
         for file in ["metrics.csv", "measures.csv", "final.npy"] {
             let read = |run: &RunDir| std::fs::read(run.path().join(file)).ok();
@@ -89,7 +89,7 @@ fn a_schedule_that_ends_keeps_the_steps_before_it() {
     let progress = Progress::start(&config, Options::default(), grid, 1.0, engine.description());
     let place = Place::new(Some(&folder.path().join("r")), "r").unwrap();
     let run_dir = place.create(&config, &Meta::new(&config, &progress)).unwrap();
-    let start = Checkpoint { tokens, progress, frames: Vec::new() };
+    let start = Start { progress, frames: Vec::new() };
     let result = run(&config, &run_dir, start, engine, &mut Alone).unwrap();
     let Outcome::Failed(error) = &result.outcome else { panic!("{:?}", result.outcome) };
     assert!(error.to_string().contains("delta is -1 at step 21"), "{error}");

@@ -4,14 +4,15 @@
 //! come to one rank, which then needs little of the others. The halves are those of a sample that all ranks know,
 //! so that none must have all tokens.
 
+use std::io;
 use std::ops::Range;
 
 use crate::cpu::share::{Word, take};
 use crate::error::{Error, Result};
 use crate::exact::Grid;
-use crate::ranks::Ranks;
+use crate::ranks::{Ranks, agree};
 use crate::rng::Stream;
-use crate::tokens::{Coordinates, Precision, Tokens};
+use crate::tokens::{Coordinates, Precision, Slices, Tokens};
 
 /// Tokens that are dealt out at once.
 const DEALT: usize = 1 << 18;
@@ -78,22 +79,39 @@ impl Dealt {
         Self::of_stretches(rows.start, &tokens.stretch(rows), (tokens.n(), tokens.d()), ranks)
     }
 
-    /// The part of this rank of n tokens in R^d, all of which rank 0 alone has, in a width that all know.
+    /// The part of this rank of n tokens in R^d, which rank 0 alone gives, in a width that all know.
     ///
     /// # Errors
-    /// As [`Dealt::of_stretches`].
+    /// As [`Dealt::of_stretches`]; tokens that cannot be had, on all ranks.
     pub fn from_first(
-        tokens: Option<&Tokens>,
+        mut tokens: Option<&mut dyn Slices>,
         (n, d): (usize, usize),
         precision: Precision,
         ranks: &dyn Ranks,
     ) -> Result<Self> {
-        let none = match precision {
-            Precision::F32 => Coordinates::F32(Vec::new()),
-            Precision::F64 => Coordinates::F64(Vec::new()),
+        let (mut told, mut start) = (Vec::new(), 0);
+        let mut draw = |slice: &Coordinates| {
+            let rows = start..start + slice.len() / d;
+            start = rows.end;
+            Cuts::tell_sample(rows, slice, (n, d), ranks.size(), &mut told);
+            Ok(())
         };
-        let (first, x) = tokens.map_or((n, &none), |tokens| (0, tokens.coordinates()));
-        Self::of_stretches(first, x, (n, d), ranks)
+        let drawn = tokens.as_mut().map_or(Ok(()), |tokens| tokens.each(&mut draw).map_err(Error::through));
+        agree(ranks, drawn)?;
+        let cuts = Cuts::of_sample(&told, (n, d), ranks)?;
+        let (ids, x) = match precision {
+            Precision::F32 => {
+                let of = |slice: &Coordinates| if let Coordinates::F32(x) = slice { x.clone() } else { Vec::new() };
+                let (ids, x) = agree(ranks, Kept::<f32>::new(n, d, ranks, &cuts).all_of_first(tokens, of))?;
+                (ids, Coordinates::F32(x))
+            }
+            Precision::F64 => {
+                let of = |slice: &Coordinates| if let Coordinates::F64(x) = slice { x.clone() } else { Vec::new() };
+                let (ids, x) = agree(ranks, Kept::<f64>::new(n, d, ranks, &cuts).all_of_first(tokens, of))?;
+                (ids, Coordinates::F64(x))
+            }
+        };
+        Ok(Self { n, d, ids, x, edges: cuts.around(ranks.rank()) })
     }
 
     /// The part of this rank of n tokens in R^d, of which each rank has a stretch, from token `first` on; these follow
@@ -102,23 +120,20 @@ impl Dealt {
     /// # Errors
     /// A rank that cannot be reached; stretches that are not all tokens.
     pub fn of_stretches(first: usize, x: &Coordinates, (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
-        let own = first..first + x.len() / d;
-        let (cuts, rank) = (Cuts::of_sample(own.clone(), x, (n, d), ranks)?, ranks.rank());
-        let (mut ids, edges) = (Vec::new(), cuts.around(rank));
-        let apart = || Error::device("the ranks have dealt out other tokens than there are; start the run again");
-        let x = match x {
+        let (own, mut told) = (first..first + x.len() / d, Vec::new());
+        Cuts::tell_sample(own.clone(), x, (n, d), ranks.size(), &mut told);
+        let cuts = Cuts::of_sample(&told, (n, d), ranks)?;
+        let (ids, x) = match x {
             Coordinates::F32(x) => {
-                let mut kept: Vec<f32> = Vec::new();
-                exchange(own, x, (n, d), ranks, &cuts, &mut ids, &mut kept)?.ok_or_else(apart)?;
-                Coordinates::F32(kept)
+                let (ids, x) = Kept::new(n, d, ranks, &cuts).all_of(own, x)?;
+                (ids, Coordinates::F32(x))
             }
             Coordinates::F64(x) => {
-                let mut kept: Vec<f64> = Vec::new();
-                exchange(own, x, (n, d), ranks, &cuts, &mut ids, &mut kept)?.ok_or_else(apart)?;
-                Coordinates::F64(kept)
+                let (ids, x) = Kept::new(n, d, ranks, &cuts).all_of(own, x)?;
+                (ids, Coordinates::F64(x))
             }
         };
-        Ok(Self { n, d, ids, x, edges })
+        Ok(Self { n, d, ids, x, edges: cuts.around(ranks.rank()) })
     }
 
     /// Whether a token of this part, given by its coordinates on a lattice, may be one there with a token of another
@@ -128,45 +143,97 @@ impl Dealt {
     }
 }
 
-/// Has every rank give its tokens, in order, and keeps those of this one. `None` if they were not n.
-fn exchange<X: Word + Into<f64> + Default>(
-    own: Range<usize>,
-    x: &[X],
-    (n, d): (usize, usize),
-    ranks: &dyn Ranks,
-    cuts: &Cuts,
-    ids: &mut Vec<u32>,
-    kept: &mut Vec<X>,
-) -> Result<Option<()>> {
-    let mut row = vec![X::default(); d];
-    for start in (0..n).step_by(DEALT) {
-        let end = n.min(start + DEALT);
-        let mut told = Vec::new();
-        for i in start.max(own.start)..end.min(own.end) {
-            let row = &x[(i - own.start) * d..][..d];
-            (cuts.owner(i as u32, |k| row[k].into()) as u32).put(&mut told);
+/// What a rank keeps of tokens that ranks give in their order.
+struct Kept<'a, X> {
+    n: usize,
+    d: usize,
+    ranks: &'a dyn Ranks,
+    cuts: &'a Cuts,
+    /// The tokens given so far.
+    given: usize,
+    ids: Vec<u32>,
+    x: Vec<X>,
+}
+
+impl<'a, X: Word + Into<f64> + Default> Kept<'a, X> {
+    fn new(n: usize, d: usize, ranks: &'a dyn Ranks, cuts: &'a Cuts) -> Self {
+        // Room for what is expected, where growing would take twice as much.
+        let most = Dealt::most(n, ranks.size());
+        Self { n, d, ranks, cuts, given: 0, ids: Vec::with_capacity(most), x: Vec::with_capacity(most * d) }
+    }
+
+    /// Has every rank give its stretch.
+    fn all_of(mut self, own: Range<usize>, x: &[X]) -> Result<(Vec<u32>, Vec<X>)> {
+        for start in (0..self.n).step_by(DEALT) {
+            let end = self.n.min(start + DEALT);
+            let rows = start.max(own.start).min(own.end)..end.min(own.end).max(own.start);
+            let mine =
+                if rows.is_empty() { &[] } else { &x[(rows.start - own.start) * self.d..][..rows.len() * self.d] };
+            self.round(rows.start, mine)?;
+            if self.given != end {
+                return Err(apart());
+            }
+        }
+        Ok((self.ids, self.x))
+    }
+
+    /// Has rank 0 give all tokens, as it has them.
+    fn all_of_first(
+        mut self,
+        tokens: Option<&mut dyn Slices>,
+        of: impl Fn(&Coordinates) -> Vec<X>,
+    ) -> Result<(Vec<u32>, Vec<X>)> {
+        if let Some(tokens) = tokens {
+            let mut give = |slice: &Coordinates| {
+                of(slice)
+                    .chunks(DEALT * self.d)
+                    .try_for_each(|rows| self.round(self.given, rows))
+                    .map_err(io::Error::other)
+            };
+            let given = tokens.each(&mut give).map_err(Error::through);
+            if given.is_err() && self.given < self.n {
+                self.round(self.n, &[])?; // in which the others hear of no token more
+            }
+            given?;
+        } else {
+            while self.given < self.n {
+                let before = self.given;
+                self.round(self.n, &[])?;
+                if self.given == before {
+                    return Err(apart());
+                }
+            }
+        }
+        if self.given == self.n { Ok((self.ids, self.x)) } else { Err(apart()) }
+    }
+
+    /// Has every rank give some tokens that follow those given before, as the ranks do.
+    fn round(&mut self, first: usize, rows: &[X]) -> Result<()> {
+        let (d, mut told) = (self.d, Vec::new());
+        for (row, id) in rows.chunks_exact(d).zip(first as u32..) {
+            (self.cuts.owner(id, |k| row[k].into()) as u32).put(&mut told);
             for x in row {
                 x.put(&mut told);
             }
         }
-        let (mut id, length) = (start, u32::BYTES + d * X::BYTES);
-        for told in ranks.all_gather(&told)?.iter() {
+        let (mut row, length) = (vec![X::default(); d], u32::BYTES + d * X::BYTES);
+        for told in self.ranks.all_gather(&told)?.iter() {
             for token in told.chunks(length) {
-                let Some((owner, mut x)) = token.split_at_checked(u32::BYTES).filter(|_| token.len() == length) else {
-                    return Ok(None);
-                };
-                if u32::from_bytes(owner) as usize == ranks.rank() && take(&mut x, &mut row).is_some() {
-                    ids.push(id as u32);
-                    kept.extend_from_slice(&row);
+                let found = token.split_at_checked(u32::BYTES).filter(|_| token.len() == length);
+                let (owner, mut x) = found.ok_or_else(apart)?;
+                if u32::from_bytes(owner) as usize == self.ranks.rank() && take(&mut x, &mut row).is_some() {
+                    self.ids.push(self.given as u32);
+                    self.x.extend_from_slice(&row);
                 }
-                id += 1;
+                self.given += 1;
             }
         }
-        if id != end {
-            return Ok(None);
-        }
+        Ok(())
     }
-    Ok(Some(()))
+}
+
+fn apart() -> Error {
+    Error::device("the ranks have dealt out other tokens than there are; start the run again")
 }
 
 /// The cuts of space into a part for each of some ranks: that at a rank is between the ranks below it and those from it
@@ -191,21 +258,29 @@ impl Cut {
 }
 
 impl Cuts {
-    /// The cuts that halve a sample of tokens, of which every rank tells those that it has. Rank 0 finds them for all:
-    /// the sample grows with the number of ranks.
-    fn of_sample(own: Range<usize>, x: &Coordinates, (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
-        let size = ranks.size();
-        // One of every so many tokens, drawn, as clouds may be laid out in periods.
+    /// Of a sample of n tokens, one of every so many, drawn, as clouds may be laid out in periods: their indices.
+    fn sampled(n: usize, size: usize) -> (usize, impl Fn(usize) -> usize) {
         let stretch = n.div_ceil(sample(size));
-        let drawn = |at: usize| {
+        let drawn = move |at: usize| {
             let (start, end) = (at * stretch, n.min((at + 1) * stretch));
             start + Stream::new(1, "sample", at as u64).below((end - start) as u64) as usize
         };
-        let mut told = Vec::new();
+        (stretch, drawn)
+    }
+
+    /// Tells those of a sample that are among some rows.
+    fn tell_sample(own: Range<usize>, x: &Coordinates, (n, d): (usize, usize), size: usize, told: &mut Vec<u8>) {
+        let (stretch, drawn) = Self::sampled(n, size);
         for i in (own.start / stretch..own.end.div_ceil(stretch)).map(drawn).filter(|i| own.contains(i)) {
-            (0..d).for_each(|k| x.get((i - own.start) * d + k).put(&mut told));
+            (0..d).for_each(|k| x.get((i - own.start) * d + k).put(told));
         }
-        let all = ranks.all_gather(&told)?;
+    }
+
+    /// The cuts that halve a sample of tokens, of which every rank has `told` those that it has. Rank 0 finds them for
+    /// all: the sample grows with the number of ranks.
+    fn of_sample(told: &[u8], (n, d): (usize, usize), ranks: &dyn Ranks) -> Result<Self> {
+        let (size, (stretch, drawn)) = (ranks.size(), Self::sampled(n, ranks.size()));
+        let all = ranks.all_gather(told)?;
         let count = n.div_ceil(stretch);
         if all.iter().map(<[u8]>::len).sum::<usize>() != count * d * f64::BYTES {
             return Err(Error::device("the ranks have other tokens than there are; start the run again"));
@@ -318,7 +393,8 @@ mod tests {
                 let tokens = tokens.clone();
                 std::thread::spawn(move || {
                     let own = Dealt::of(&tokens, &ranks).unwrap();
-                    let first = (ranks.rank() == 0).then_some(&*tokens);
+                    let mut first = &*tokens;
+                    let first = (ranks.rank() == 0).then_some(&mut first as &mut dyn Slices);
                     let told = Dealt::from_first(first, (n, d), Precision::F32, &ranks).unwrap();
                     assert_eq!((&own.ids, &own.x), (&told.ids, &told.x));
                     own
