@@ -19,6 +19,7 @@
 mod answer;
 mod asked;
 mod bits;
+mod cuts;
 mod deal;
 mod extras;
 mod known;
