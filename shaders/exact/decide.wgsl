@@ -1,14 +1,9 @@
-// needs: dispatch, exact/row, exact/dot
+// needs: exact/cut
 // HOSTILE needs: exact/hostile
-// Scores of one row, floating and exact, and the keys in its strip. One workgroup a row, its
-// threads over the keys.
+// The keys in the strip of one row. One workgroup a row, its threads over the keys.
 
 @group(1) @binding(0) var<storage, read> key_filter: array<vec4f>;
-@group(1) @binding(1) var<storage, read> key_state: array<Coordinate>;
 @group(1) @binding(2) var<storage, read> query_filter: array<vec4f>;
-@group(1) @binding(3) var<storage, read> query: array<Coordinate>;
-@group(1) @binding(4) var<storage, read> maxima: array<f32>;
-@group(1) @binding(5) var<storage, read_write> rows: array<Row>;
 
 fn filter_score(row: u32, key: u32) -> f32 {
     let q = (row - job.row_base) * QUADS;
@@ -24,10 +19,6 @@ fn filter_score(row: u32, key: u32) -> f32 {
     }
     // HOSTILE: s = moved(exact_score(row, key), rows[row - job.row_base].error, swing(row, key, 1u));
     return s;
-}
-
-fn supertile_most(row: u32, tile: u32) -> f32 {
-    return maxima[maximum_of(row, tile)];
 }
 
 // Threads of a workgroup.
@@ -88,26 +79,6 @@ fn list_keys(row: u32, first: u32, end: u32, cutoff: f32, lane: u32) -> u32 {
 
 fn listed_key(index: u32) -> u32 {
     return listed[index / SUPERTILE] * SUPERTILE + index % SUPERTILE;
-}
-
-// The decision in row i: a filter score below `low` is out, one from `high` on is in, between them
-// the exact score is compared with `threshold` = m_i − D_i. A supertile whose maximum is below `reached`
-// has no key of the strip.
-struct Cut {
-    threshold: Score,
-    low: f32,
-    high: f32,
-    reached: f32,
-}
-
-fn cut_of(row: u32) -> Cut {
-    let at = row - job.row_base;
-    let threshold = below(rows[at].best, rows[at].width);
-    let real = score_real(threshold);
-    let bounds = vec2f(rows[at].error, rows[at].reach);
-    var margins = 1.001 * bounds + (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
-    // HOSTILE: margins = 1.0001 * bounds + 0.6 * (SCORE_ROUNDINGS + 2.0) * ROUNDING * abs(real);
-    return Cut(threshold, real - margins.x, real + margins.x, real - margins.y);
 }
 
 // 0 out, 1 in, 2 out after an exact comparison, 3 in after one.

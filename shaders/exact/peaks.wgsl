@@ -1,11 +1,20 @@
 // needs: exact/decide, exact/opened, arithmetic/ordered
-// m_i and the lowest index that attains it. The largest maximum is off by `reach`, R, at most, so that the
+// m_i and the key that attains it, of several the lowest token. The largest maximum is off by `reach`, R, at most, so that the
 // largest score is no less than it less R. Candidates are the keys whose filter score, off by E at most, is no less
 // than that less E, in supertiles whose maximum is no less than that less R. A key's filter score less E, too, is
 // a score that the largest is no less than.
 
+@group(1) @binding(7) var<storage, read> order: array<u32>; // the token of every key, unless it is the key
+
 var<workgroup> lane_best: array<Score, ROW_LANES>;
 var<workgroup> lane_argmax: array<u32, ROW_LANES>;
+
+fn token_of(key: u32) -> u32 {
+    if arrayLength(&order) < job.n {
+        return key;
+    }
+    return order[key];
+}
 
 // A filter score less what it and another may be off by.
 fn less_bounds(score: f32, bounds: f32) -> f32 {
@@ -43,7 +52,7 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
                 if seems >= least {
                     least = max(least, less_bounds(seems, 2.0 * error));
                     let s = exact_score(row, key);
-                    if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
+                    if argmax == NOBODY || less(best, s) || (!less(s, best) && token_of(key) < token_of(argmax)) {
                         best = s;
                         argmax = key;
                     }
@@ -61,7 +70,7 @@ fn peaks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
             let key = lane_argmax[l];
             if key != NOBODY {
                 let s = lane_best[l];
-                if argmax == NOBODY || less(best, s) || (key < argmax && !less(s, best)) {
+                if argmax == NOBODY || less(best, s) || (!less(s, best) && token_of(key) < token_of(argmax)) {
                     best = s;
                     argmax = key;
                 }

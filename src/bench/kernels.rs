@@ -12,7 +12,9 @@ use super::{Case, Plan, Settings, Spent, cases};
 use crate::choice;
 use crate::engine::{self, Steps};
 use crate::error::Result;
-use crate::gpu::{Device, Timings};
+use crate::gpu::{Device, Timings, fma_peak};
+use crate::outcome::Effort;
+use crate::tokens::Precision;
 
 /// A kernel's part of a step.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +48,9 @@ pub struct Table {
     pub kernels_ms: f64,
     /// Milliseconds a step, from call to return, without timestamps.
     pub ms: f64,
+    /// Milliseconds a step by the counts of the last one, of exact rules: instructions of the loops as compilers
+    /// make them (docs/kernels.md), over the adapter's rate of multiply-adds.
+    pub model_ms: Option<f64>,
     /// Milliseconds a step in which the host did not wait.
     pub host_ms: f64,
     /// Submissions a step, of dispatches and of copies.
@@ -113,7 +118,7 @@ fn measure(
         Ok(mut engine) => engine.step(&[Steps::new(&case.model, grid, case.d).at(0)?])?,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let mut take = |device: &Device| -> Result<(Spent, Timings)> {
+    let mut take = |device: &Device| -> Result<(Spent, Timings, Option<Effort>)> {
         let (device, same) = (device.clone(), device.clone());
         let open: super::Open =
             Box::new(move |model, tokens, grid| engine::on_gpu(&device, search, model, tokens, grid));
@@ -121,11 +126,39 @@ fn measure(
         let mut spent = Spent::default();
         same.take_timings();
         spent.take(engine.as_mut(), case.n, &steps, plan.batch)?;
-        Ok((spent, same.take_timings()))
+        Ok((spent, same.take_timings(), engine.effort()))
     };
-    let (plain, counted) = take(device)?;
-    let (_, marked) = take(&device.marked())?;
-    Ok(Ok(table(case, device, plain, &counted, &marked)))
+    let (plain, counted, effort) = take(device)?;
+    let (_, marked, _) = take(&device.marked())?;
+    let is_modelled = case.model.is_exact() && plan.precision == Precision::F32;
+    let gflops = if is_modelled { fma_peak(device)?.gflops } else { 0.0 };
+    let model_ms = by_counts(case.n, case.d, effort.filter(|_| is_modelled), gflops);
+    Ok(Ok(Table { model_ms, ..table(case, device, plain, &counted, &marked) }))
+}
+
+/// Instructions of a lane for a pair of a row and a key whose score is compared with the largest so far.
+fn scored(d: f64) -> f64 {
+    if d <= 16.0 { 1.13 * d + 0.4 } else { 1.1 * 4.0 * (d / 4.0).ceil() + 1.0 }
+}
+
+/// Instructions of a lane for a key and for a box that a tree tests.
+fn tested(d: f64) -> [f64; 2] {
+    [6.0 * d + 6.0, 6.0 * d + 16.0]
+}
+
+/// Milliseconds of a step of n tokens in R^d by its effort, on an adapter that does so many 10⁹ operations a second,
+/// two of which are a multiply-add. None where no model is known.
+fn by_counts(n: usize, d: usize, effort: Option<Effort>, gflops: f64) -> Option<f64> {
+    let (n, d) = (n as f64, d as f64);
+    let instructions = match effort? {
+        Effort { plan: choice::Plan::Brute, .. } => n * n * scored(d),
+        Effort { plan: choice::Plan::Tree, rows, keys_a_row, boxes_a_row, .. } => {
+            let [key, tree_box] = tested(d);
+            rows as f64 * (keys_a_row * key + boxes_a_row * tree_box)
+        }
+        _ => return None,
+    };
+    Some(instructions / (gflops / 2.0) / 1e6)
 }
 
 fn table(case: &Case, device: &Device, plain: Spent, counted: &Timings, marked: &Timings) -> Table {
@@ -151,6 +184,7 @@ fn table(case: &Case, device: &Device, plain: Spent, counted: &Timings, marked: 
         kernels,
         kernels_ms: seconds * 1e3 / steps,
         ms: plain.seconds * 1e3 / steps,
+        model_ms: None,
         host_ms: (plain.seconds - counted.waited).max(0.0) * 1e3 / steps,
         submissions: counted.submissions as f64 / steps,
         waits: counted.waits as f64 / steps,
@@ -186,7 +220,7 @@ impl Table {
         rows.push(row("all", self.kernels.iter().map(|k| k.dispatches).sum(), self.kernels_ms, share));
         format!(
             "\n{}, n = {}, d = {} on {} ({})\n{}{} ms a step in all without timestamps, in {} of them the host works; \
-             {:.2} submissions a step, {:.2} waits, {:.2} of them with nothing left to do\n",
+             {:.2} submissions a step, {:.2} waits, {:.2} of them with nothing left to do{}\n",
             self.rule,
             self.n,
             self.d,
@@ -197,7 +231,9 @@ impl Table {
             significant(self.host_ms),
             self.submissions,
             self.waits,
-            self.stalls
+            self.stalls,
+            self.model_ms
+                .map_or(String::new(), |ms| format!("; {} ms by the counts of the last step", significant(ms)))
         )
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::gpu::exact::job::{self, Job};
 use crate::gpu::pairs::Pairs;
-use crate::gpu::table::{Kernel, LANES, Span, kernels, part};
+use crate::gpu::parts::part;
+use crate::gpu::table::{Kernel, LANES, Span, kernels};
 use crate::gpu::wgsl::{Parameters, constants};
 use crate::space::{LEAF as KEYS_A_LEAF, PATIENCE as STEPS_AND_SORTS};
 use crate::tokens::Precision;
@@ -69,6 +70,8 @@ kernels! {
     /// |C_i| and sums.
     STRIPS = Kernel::new("strips", part!("exact/strips_narrow"), |span| span.rows)
         .above(sums, part!("exact/strips_wide"));
+    /// Boxes and sums of supertiles.
+    SUPERTILES = Kernel::new("supertiles", part!("exact/supertiles"), supertiles).up_to(dense_limit);
     /// |C_i| and sums of rows whose strips are wide.
     STRIPS_DENSE = Kernel::new("strips_dense", part!("exact/strips_dense"), dense)
         .up_to(dense_limit)
@@ -123,7 +126,8 @@ pub(crate) fn of_brute_force(
     d: usize,
 ) -> Vec<Kernel> {
     let queries: &[_] = if matrix { &[MULTIPLE, DENSE] } else { &[IDENTITY] };
-    let dense: &[_] = if STRIPS_DENSE.is_for(precision, d) && !pairs.ranged { &[STRIPS_DENSE] } else { &[] };
+    let has_dense = STRIPS_DENSE.is_for(precision, d) && !pairs.ranged;
+    let dense: &[_] = if has_dense { &[SUPERTILES, STRIPS_DENSE] } else { &[] };
     let limbs: &[_] = &limbs.map_or(vec![], |scores| vec![LIMBS, scores]);
     let all = [queries, &[SCORES, STRIPS, PEAKS, WIDTHS, MOVES], dense, limbs].concat();
     all.into_iter().map(|kernel| kernel.of(pairs)).collect()
@@ -175,6 +179,11 @@ fn most_limb(d: u64) -> u32 {
 /// Largest d of the strips of wide rows, whose keys f32 must hold exactly.
 fn dense_limit(precision: Precision) -> usize {
     if precision == Precision::F32 { NARROW } else { 0 }
+}
+
+/// Workgroups with a thread for each coordinate of each supertile.
+fn supertiles(span: Span) -> u64 {
+    (span.rows.div_ceil(SUPERTILE.into()) * span.d).div_ceil(LANES.into())
 }
 
 /// Workgroups of [`STRIPS_DENSE`]: a thread has a quarter of the rows that it has in [`SCORES`].

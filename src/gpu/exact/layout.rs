@@ -23,6 +23,8 @@ pub(crate) struct Layout {
     pub(crate) moves_at_once: bool,
     /// Whether wide strips have a kernel of their own.
     pub(crate) has_dense: bool,
+    /// Whether keys may have an order that is not the tokens'.
+    pub(crate) has_order: bool,
     /// What the steps take.
     pub(crate) uses: Uses,
 }
@@ -53,6 +55,15 @@ pub(crate) fn filter_bytes(d: u64) -> u64 {
 pub(crate) fn limb_bytes(d: u64) -> u64 {
     u64::from(limbs(d)) * 2
 }
+
+/// Bytes of a supertile's box and sum.
+fn supertile_bytes(d: u64) -> u64 {
+    u64::from(quads(d)) * 64
+}
+
+/// The most tokens of which keys have an order of their own: what every WebGPU adapter binds, so that devices which
+/// share a step have the same.
+const MOST_ORDERED: u64 = 1 << 25;
 
 /// Workgroups of the scores that a step should have at least, so that all of a card works.
 const WORKGROUPS: u64 = 2048;
@@ -126,6 +137,13 @@ impl Layout {
             lines.push(in_windows(("query_filter", 0), "queries as f32", filter));
             lines.push(Line::new(("matrix", 0), "matrix", dim * dim * 8));
         }
+        let boxes = rows.div_ceil(lanes) * supertile_bytes(dim);
+        let has_dense = STRIPS_DENSE.is_for(precision, d) && boxes <= binding;
+        if has_dense {
+            lines.push(Line::new(("tile_boxes", 0), "boxes of supertiles", boxes));
+        }
+        let has_order = rows <= MOST_ORDERED && rows * 4 <= binding;
+        lines.push(Line::new(("order", 0), "order of keys", if has_order { rows * 4 } else { 4 }));
         let state: u64 = lines.iter().map(|line| line.bytes).sum();
         let scratch = scratch_bytes(card, state);
         let of_sums = scratch.min(binding);
@@ -147,8 +165,8 @@ impl Layout {
         let [slice_rows, window, tiles] = [slice_rows, window, tiles].map(|count| count as u32);
         let memory = Memory { n, d, lines, slice_rows, mend };
         memory.check_each(limits)?;
-        let has_dense = STRIPS_DENSE.is_for(precision, d);
-        Ok(Self { n: count, d: d as u32, memory, window, tiles, moves_at_once, has_dense, uses })
+        let (n, d) = (count, d as u32);
+        Ok(Self { n, d, memory, window, tiles, moves_at_once, has_dense, has_order, uses })
     }
 
     /// Bytes of a row's maxima in a window.
@@ -157,8 +175,8 @@ impl Layout {
     }
 
     /// Dispatches of a step, where no part of it is too long for a submission: two that prepare each
-    /// window of rows, three with limbs; scores, peaks and strips of each slice over each window of keys, strips twice where
-    /// wide ones have their own kernel; moves.
+    /// window of rows, one more with limbs, and one more where wide strips have their own kernel; scores, peaks, strips
+    /// and those of each slice over each window of keys; moves.
     #[cfg(test)]
     pub(crate) fn dispatches(&self) -> u32 {
         let windows = self.n.div_ceil(self.window);
@@ -167,7 +185,7 @@ impl Layout {
         let slices = (windows - 1) * slices_of(self.window) + slices_of(last);
         let moves = if self.moves_at_once { windows } else { slices };
         let kernels = 3 + u32::from(self.has_dense);
-        (2 + u32::from(self.uses.limbs)) * windows + kernels * slices * windows + moves
+        (2 + u32::from(self.uses.limbs) + u32::from(self.has_dense)) * windows + kernels * slices * windows + moves
     }
 }
 

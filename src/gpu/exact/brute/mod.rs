@@ -1,18 +1,22 @@
 //! Brute force: every row against every key, as lists of dispatches.
 
+mod masks;
+mod order;
+
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::exact::{Grid, Step, TokenMatrix};
+use crate::exact::{Grid, Step, StripWidth, TokenMatrix};
 use crate::gpu::device::Device;
+use crate::gpu::exact::brute::order::KeyOrder;
 use crate::gpu::exact::job::Job;
 use crate::gpu::exact::kernels::{self, SUPERTILE, score_rows};
 use crate::gpu::exact::layout::{Layout, Uses, element_bytes, filter_bytes, limb_bytes};
 use crate::gpu::exact::matrix::StepMatrix;
-use crate::gpu::memory::{Line, largest_binding};
+use crate::gpu::memory::Line;
 use crate::gpu::pairs::Pairs;
 use crate::gpu::report::{REPORT_KEYS, REPORT_WORDS, REPORTS, counter, report};
-use crate::gpu::resident::{Bound, Resident, leading_run, within};
+use crate::gpu::resident::{Bound, Resident, within};
 use crate::gpu::seen::{keys_a_row, slice_rows};
 use crate::gpu::share::{Computed, Share};
 use crate::gpu::table::{Kernel, Span, compile};
@@ -35,6 +39,8 @@ pub(crate) struct BruteForce {
     matrix: StepMatrix,
     /// The pairs of the step at hand.
     pairs: Pairs,
+    /// Rows and keys are tokens in this order.
+    order: KeyOrder,
     /// The kernel for scores of limbs, where the device holds them.
     of_limbs: Option<Kernel>,
     /// Whether the next steps rule supertiles out by them.
@@ -60,10 +66,30 @@ impl BruteForce {
         let kernels = kernels::of_brute_force(uses.matrix, pairs, of_limbs, grid.precision, d);
         compile::<Job>(device, &kernels.iter().collect::<Vec<_>>(), grid.precision, d).await?;
         let lattice = grid.coordinates(tokens);
-        resident.write(("tokens", 0), &words(&lattice, grid.precision)).await?;
         resident.write(("extent", 0), &extents(&lattice, d)).await?;
-        let matrix = StepMatrix::default();
-        Ok(Self { resident, grid, layout, current: 0, matrix, pairs, of_limbs, filters: uses.limbs, opened: 0 })
+        let order = if pairs.ranged || !layout.has_order { KeyOrder::default() } else { KeyOrder::near(&lattice, d) };
+        let (matrix, filters) = (StepMatrix::default(), uses.limbs);
+        let mut state = Self { resident, grid, layout, current: 0, matrix, pairs, order, of_limbs, filters, opened: 0 };
+        state.load(&lattice).await?;
+        Ok(state)
+    }
+
+    /// Moves the tokens to the device in the order of keys.
+    async fn load(&mut self, lattice: &[i64]) -> Result<()> {
+        let keys = self.order.keys_of(lattice, self.layout.d as usize);
+        self.resident.write(("tokens", self.current), &words(&keys, self.grid.precision)).await?;
+        let listed = if self.layout.has_order { self.layout.n } else { 0 };
+        self.resident.write(("order", 0), &(0..listed).map(|key| self.order.token_of(key)).collect::<Vec<_>>()).await
+    }
+
+    /// Makes the order of keys fit a mask: one that counts tokens has them in their own.
+    async fn turn_to(&mut self, mask: Mask) -> Result<()> {
+        if mask == Mask::FULL || self.order.is_own() {
+            return Ok(());
+        }
+        let lattice = self.grid.coordinates(&self.tokens().await?);
+        self.order = KeyOrder::default();
+        self.load(&lattice).await
     }
 
     fn layout(device: &Device, shape: (usize, usize), precision: Precision, uses: Uses) -> Result<Layout> {
@@ -128,7 +154,7 @@ impl BruteForce {
         let (n, d) = (self.layout.n as usize, self.layout.d as usize);
         let [bytes, ..] = element_bytes(self.grid.precision);
         let words = self.resident.read(("tokens", self.current), n * d * bytes as usize / 4).await?;
-        tokens(self.grid, (n, d), &words, |i| i)
+        tokens(self.grid, (n, d), &words, |i| self.order.key_of(i))
     }
 
     /// Argmax and strip size of every row in the last step taken, unless masks were asked for
@@ -145,40 +171,11 @@ impl BruteForce {
             Precision::F64 => 8,
         };
         let rows = self.resident.read(("rows", 0), self.layout.n as usize * line).await?;
+        let of_token = |i: u32| &rows[self.order.key_of(i as usize) * line..][at..at + 2];
         // A row without keys is its own argmax.
-        let argmax = |(i, row): (u32, &[u32])| if row[at + 1] == 0 { i } else { row[at] };
-        let argmax = (0..).zip(rows.chunks_exact(line)).map(argmax).collect();
-        Ok(Strips { argmax, count: rows.chunks_exact(line).map(|row| row[at + 1]).collect() })
-    }
-
-    /// C_i of the given rows in the current state, by the decisions a step would take.
-    ///
-    /// # Errors
-    /// Device failures.
-    pub(crate) async fn masks(&mut self, step: &Step, rows: &[usize]) -> Result<Vec<Vec<u32>>> {
-        let line = (self.layout.n.div_ceil(SUPERTILE) * (SUPERTILE / 32)) as usize;
-        let bound = largest_binding(self.resident.device.limits()) as usize / (4 * line);
-        let batch = (self.layout.memory.slice_rows as usize / 2).min(rows.len()).min(bound).max(1);
-        self.resident.hold(Line::new(("bits", 0), "masks", (batch * line * 4) as u64)).await?;
-        let base = self.prepare(step, 0, false).await?;
-        let mut masks = Vec::with_capacity(rows.len());
-        for part in rows.chunks(batch) {
-            let mut at = 0;
-            while at < part.len() {
-                let run = leading_run(&part[at..], u32::MAX, self.layout.window);
-                let slice_first = run.start.wrapping_sub(at as u32);
-                at += run.len();
-                let job = Job { row_first: run.start, row_end: run.end, slice_first, ..base };
-                for kernel in [&kernels::SCORES, &kernels::PEAKS, &kernels::MASKS] {
-                    self.over_keys(&[kernel], &job, 0..self.layout.n).await?;
-                }
-                self.resident.queue.charge(run.len() as f64 * self.row_cost(Mask::FULL)).await?;
-            }
-            self.resident.queue.finish().await?;
-            let words = self.resident.read(("bits", 0), part.len() * line).await?;
-            masks.extend(words.chunks_exact(line).map(members));
-        }
-        Ok(masks)
+        let argmax = |i: u32| if of_token(i)[1] == 0 { i } else { self.order.token_of(of_token(i)[0]) };
+        let tokens = 0..self.layout.n;
+        Ok(Strips { argmax: tokens.clone().map(argmax).collect(), count: tokens.map(|i| of_token(i)[1]).collect() })
     }
 
     /// Computes a share of the next state.
@@ -211,7 +208,7 @@ impl BruteForce {
         self.resident.queue.interrupt.check()?;
         let base = self.prepare(step, report, self.filters).await?;
         let scores = self.of_limbs.filter(|_| base.limbs == 1).unwrap_or(kernels::SCORES);
-        let has_dense = self.layout.has_dense && !self.pairs.ranged;
+        let has_dense = self.has_dense(step);
         let strips = &[&kernels::STRIPS, &kernels::STRIPS_DENSE][..=usize::from(has_dense)];
         let cost = self.row_cost(step.mask);
         let most = slice_rows(step.mask, self.layout.memory.slice_rows);
@@ -244,6 +241,7 @@ impl BruteForce {
     /// Makes queries, filters and widths of all rows; returns the parameters that the step's
     /// dispatches share.
     async fn prepare(&mut self, step: &Step, report: u32, limbs: bool) -> Result<Job> {
+        self.turn_to(step.mask).await?;
         self.pairs = Pairs::of(step.scoring, step.mask, 0.0);
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
@@ -267,9 +265,17 @@ impl BruteForce {
             if limbs == 1 {
                 self.push(&kernels::LIMBS, job, 0).await?;
             }
+            if self.has_dense(step) {
+                self.push(&kernels::SUPERTILES, job, 0).await?;
+            }
             self.resident.queue.charge(f64::from(range.end - range.start) * (cost + d)).await?;
         }
         Ok(base)
+    }
+
+    /// Whether wide strips have a kernel of their own in a step.
+    fn has_dense(&self, step: &Step) -> bool {
+        self.layout.has_dense && !self.pairs.ranged && step.width != StripWidth::Argmax
     }
 
     /// Cost of one row's scores, in multiply-adds and their like.
@@ -358,14 +364,6 @@ fn extents(coordinates: &[i64], d: usize) -> Vec<u32> {
         }
     }
     most.iter().map(|&x| if x == 0 { 0 } else { (x as f32).next_up().to_bits() }).collect()
-}
-
-/// Indices of the bits that are set.
-fn members(words: &[u32]) -> Vec<u32> {
-    (0u32..)
-        .zip(words)
-        .flat_map(|(w, bits)| (0..32).filter(move |i| bits >> i & 1 == 1).map(move |i| 32 * w + i))
-        .collect()
 }
 
 #[cfg(test)]
