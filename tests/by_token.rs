@@ -3,13 +3,16 @@
 
 use localmax::choice::Plan;
 use localmax::cpu::{ExactCpu, InstructionSet, Options};
-use localmax::engine::{Engine, ExactReference, Steps, on_cpu, on_reference};
+use localmax::engine::{Engine, ExactReference, Steps, on_cpu, on_ranks, on_reference};
 use localmax::exact::Grid;
 use localmax::init::{Cloud, CloudSample};
 use localmax::model::{Graph, Model, StripForm};
+use localmax::ranks::{Inside, Shared};
 use localmax::schedule::Schedule;
 use localmax::tokens::{Precision, Tokens};
 use localmax::verify::Verifier;
+use std::sync::Arc;
+use std::thread;
 
 /// Values spread over a range, neighbours far apart.
 fn values(n: usize, least: f64, most: f64) -> Schedule {
@@ -129,6 +132,38 @@ fn steps_keep_their_bounds() {
                     assert!(verifier.findings.passed(), "{}, {name}: {:?}", model.title(), verifier.findings);
                 }
             }
+        }
+    }
+}
+
+/// Ranks that computed a row with another rank's values would part from one process.
+#[test]
+fn ranks_have_the_bits_of_one() {
+    for (d, plan) in [(1, Plan::Auto), (2, Plan::Tree), (2, Plan::Brute)] {
+        let n = 300;
+        let tokens = CloudSample::new(Cloud::Cube, n, d).tokens(5, Precision::F32).unwrap();
+        let mut all = models(n, d);
+        all.retain(|model| model.graph.is_none() && (plan != Plan::Tree || model.mask.is_prefix()));
+        all.retain(|model| plan != Plan::Tree || model.scoring == localmax::model::Scoring::Distance);
+        all.push(Model::softmax(3.0).unwrap().gamma(values(n, 0.1, 0.9)).unwrap().truth(&vec![0.4; d], 0.1).unwrap());
+        for model in all {
+            let plan = if model.is_exact() { plan } else { Plan::Auto };
+            let grid = grid(&model, &tokens, Precision::F32);
+            let start = if model.is_exact() { grid.snap(&tokens).unwrap() } else { tokens.clone() };
+            let take = |mut engine: Box<dyn Engine>| {
+                let mut steps = Steps::new(&model, grid, d);
+                let step = |t| engine.step(&[steps.at(t).unwrap()]).unwrap()[0];
+                let reports: Vec<_> = (0..4).map(step).map(|report| (report.moved, report.strip_total)).collect();
+                (reports, engine.tokens().unwrap().hash())
+            };
+            let want = take(on_cpu(plan, &model, &start, grid).unwrap());
+            let of = &|ranks: Shared| take(on_ranks(&ranks, plan, &model, &start, grid).unwrap());
+            let found = thread::scope(|scope| {
+                let begun: Vec<_> =
+                    Inside::of(3).into_iter().map(|ranks| scope.spawn(move || of(Arc::new(ranks)))).collect();
+                begun.into_iter().map(|rank| rank.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert!(found.iter().all(|found| *found == want), "{}, plan {}", model.title(), plan.name());
         }
     }
 }

@@ -12,8 +12,9 @@
 //!   1.5 + |T|·1.5·2^−K units ([`crate::verify::exact`]) with |T| ≤ 2^(b+1), and averages what was
 //!   there: E(t+1) ≤ (1 − γ)E(t) + γE(t) + ρ. As E(0) ≤ ½, E(T) ≤ ½ + ρT. The keys of a token whose
 //!   strips hold only tokens that never move are off by ½ for ever; then E(t+1) ≤ (1 − γ)E(t) + γ/2
-//!   + ρ, so that token stays within ½ + ρ/γ, γ the smallest so far. A truth is off by ½ for ever, too, and drawing a
-//!   mean to it rounds once more, by ½, and with a W that is off as G is: ρ is larger by ½ + |T|·1.5·2^−K.
+//!   + ρ, so that token stays within ½ + ρ/γ, γ the smallest so far.
+//! * **A truth** is off by ½ for ever, as a key at rest is, and drawing a mean to it rounds once more, by ½, and with a W that
+//!   is off as G is: ρ is larger by ½ + |T|·1.5·2^−K.
 
 use std::ops::Range;
 

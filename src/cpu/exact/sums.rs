@@ -21,6 +21,13 @@ pub(crate) struct Sums<W: Width> {
     moved: Aligned<W::Int>,
 }
 
+/// The result of a packet: new coordinates and sums, `[coordinate][lane]`, and the number of keys in each strip.
+pub(crate) struct Moved<'a, W: Width> {
+    pub(crate) x: &'a [W::Int],
+    pub(crate) sums: &'a [W::Wide],
+    pub(crate) counts: &'a [W::Wide],
+}
+
 impl<W: Width> Sums<W> {
     pub(crate) fn new(d: usize, lanes: usize) -> Self {
         let length = (d + 1) * lanes;
@@ -131,10 +138,9 @@ impl<W: Width> Sums<W> {
         self.total.iter().skip(lane).step_by(self.total.len() / (self.d + 1)).copied()
     }
 
-    /// Step 4 of the contract: new coordinates of the lanes from their own, `[coordinate][lane]`,
-    /// the sums of their strips, and the number of keys in each.
+    /// Step 4 of the contract, of lanes whose own coordinates are `[coordinate][lane]`.
     #[inline(always)]
-    pub(crate) fn moved(&mut self, own: &[W::Int], gain: u64) -> (&[W::Int], &[W::Wide], &[W::Wide]) {
+    pub(crate) fn moved(&mut self, own: &[W::Int], gain: u64) -> Moved<'_, W> {
         self.fold();
         let lanes = self.total.len() / (self.d + 1);
         let (sums, counts) = self.total.split_at(self.d * lanes);
@@ -142,6 +148,6 @@ impl<W: Width> Sums<W> {
         for ((own, sum), moved) in rows {
             W::moved_lanes(own, sum, counts, gain, moved);
         }
-        (&self.moved, sums, counts)
+        Moved { x: &self.moved, sums, counts }
     }
 }

@@ -22,7 +22,7 @@ use crate::cpu::exact::ball::radii::Balls;
 use crate::cpu::exact::cloud::{BLOCK, Cloud};
 use crate::cpu::exact::scores::{at_least, load, squared_distances, unrolled};
 use crate::cpu::exact::step::{Tally, Watch};
-use crate::cpu::exact::sums::Sums;
+use crate::cpu::exact::sums::{Moved, Sums};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 use crate::space::{Coordinate, LEAF, Tree};
@@ -101,25 +101,16 @@ impl<W: Width> Job<W, W::Int> for BallPacket<'_, W> {
         let width = VECTORS * L::WIDTH;
         let mut tally = Tally { rows: self.rows.len() as u64, ..Tally::default() };
         self.gather(width);
-        let (d, n) = (self.keys.cloud.d, self.keys.cloud.n);
-        let [low, high] = self.limits(W::approximate(self.balls.square)).map(|limit| [lanes.splat(limit); VECTORS]);
-        let [low, high] = if self.balls.own.is_some() { self.own_limits(lanes) } else { [low, high] };
-        let least = self.least();
-        if self.keys.tree.is_some() {
-            self.scratch.open.push(1);
-            while let Some(leaf) = self.next_leaf(least, &mut tally) {
-                if self.watch.is_left() {
-                    return tally;
-                }
-                unrolled!(d, |d| self.scan(lanes, leaf * LEAF, d, [&low, &high], &mut tally));
-            }
+        if self.balls.own.is_some() {
+            let [low, high] = self.own_limits(lanes);
+            self.visit(lanes, [&low, &high], &mut tally);
         } else {
-            for first in self.seen(n).step_by(LEAF) {
-                if self.watch.is_left() {
-                    return tally;
-                }
-                unrolled!(d, |d| self.scan(lanes, first, d, [&low, &high], &mut tally));
-            }
+            // Alike in all lanes, which leaves registers to the scores.
+            let [low, high] = self.limits(W::approximate(self.balls.square)).map(|limit| [lanes.splat(limit); VECTORS]);
+            self.visit(lanes, [&low, &high], &mut tally);
+        }
+        if self.watch.is_left() {
+            return tally;
         }
         let BallScratch { sums, whole, count, .. } = &mut *self.scratch;
         if *count > 0 {
@@ -131,6 +122,28 @@ impl<W: Width> Job<W, W::Int> for BallPacket<'_, W> {
 }
 
 impl<W: Width> BallPacket<'_, W> {
+    /// Adds the keys to the rows that they are near, all or those of the leaves on the edges of the balls.
+    #[inline(always)]
+    fn visit<L: Lanes<W, W::Int>>(&mut self, lanes: L, limits: [&[L::Floats; VECTORS]; 2], tally: &mut Tally) {
+        let (d, n, least) = (self.keys.cloud.d, self.keys.cloud.n, self.least());
+        if self.keys.tree.is_some() {
+            self.scratch.open.push(1);
+            while let Some(leaf) = self.next_leaf(least, tally) {
+                if self.watch.is_left() {
+                    return;
+                }
+                unrolled!(d, |d| self.scan(lanes, leaf * LEAF, d, limits, tally));
+            }
+        } else {
+            for first in self.seen(n).step_by(LEAF) {
+                if self.watch.is_left() {
+                    return;
+                }
+                unrolled!(d, |d| self.scan(lanes, first, d, limits, tally));
+            }
+        }
+    }
+
     /// Lays out the rows, lanes past the last repeat it, and draws the box around them.
     #[inline(always)]
     fn gather(&mut self, lanes: usize) {
@@ -167,6 +180,7 @@ impl<W: Width> BallPacket<'_, W> {
     }
 
     /// The limits of the balls of lanes that have radii of their own.
+    #[inline(always)]
     fn own_limits<L: Lanes<W, W::Int>>(&self, lanes: L) -> [[L::Floats; VECTORS]; 2] {
         let mut limits = [[W::default(); LANES]; 2];
         for l in 0..VECTORS * L::WIDTH {
@@ -323,7 +337,7 @@ impl<W: Width> BallPacket<'_, W> {
         let d = self.keys.cloud.d;
         let BallScratch { sums, own, .. } = &mut *self.scratch;
         let step = self.balls.step;
-        let (next, totals, sizes) = sums.moved(own, step.gain);
+        let Moved { x: next, sums: totals, counts: sizes } = sums.moved(own, step.gain);
         for (l, row) in self.rows.iter().enumerate() {
             let to = &mut self.x[l * d..][..d];
             for (k, x) in to.iter_mut().enumerate() {

@@ -23,7 +23,7 @@ use crate::cpu::exact::scores::{
     FEW_LANES, at_least, block_maxima, block_maxima_seen, block_sets, exact, load, unrolled,
 };
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
-use crate::cpu::exact::sums::Sums;
+use crate::cpu::exact::sums::{Moved, Sums};
 use crate::cpu::exact::width::{Integer, Width};
 use crate::cpu::lanes::{Job, LANES, Lanes, VECTORS};
 
@@ -422,7 +422,7 @@ impl<W: Width> Packet<'_, W> {
             Purpose::Members(members) => members.iter_mut().for_each(|members| members.sort_unstable()),
             Purpose::Move { x, argmax, count } => {
                 let PacketScratch { sums, own, .. } = self.scratch;
-                let (moved, totals, sizes) = sums.moved(own, self.plan.step.gain);
+                let Moved { x: moved, sums: totals, counts: sizes } = sums.moved(own, self.plan.step.gain);
                 for l in 0..self.rows.len() {
                     let row = &mut x[l * d..][..d];
                     for (k, x) in row.iter_mut().enumerate() {

@@ -28,10 +28,8 @@ fn refusal(text: &str) -> String {
 fn values_by_token_are_read_and_written_back() {
     let folder = tempfile::tempdir().unwrap();
     let many: Vec<f64> = (0..2000).map(|i| f64::from(i) / 2000.0).collect();
-    let lines = format!(
-        "gamma = {{ tokens = [1, 0.5, 0.25, 1] }}\nepsilon = {{ tokens = [0, 1e9, 0.5, 1] }}\ntruth = {{ point = [2, -3], \
-         weight = {{ tokens = [0, 1, 0.5, 0.25] }} }}"
-    );
+    let lines = "gamma = { tokens = [1, 0.5, 0.25, 1] }\nepsilon = { tokens = [0, 1e9, 0.5, 1] }\ntruth = { point = \
+         [2, -3], weight = { tokens = [0, 1, 0.5, 0.25] } }";
     let long = text(
         "kind = \"cube\"\nn = 2000\nd = 1",
         &format!(
@@ -39,14 +37,14 @@ fn values_by_token_are_read_and_written_back() {
             many.iter().map(|v| v + 1.0).collect::<Vec<_>>()
         ),
     );
-    for given in [krause(&lines), long] {
+    for given in [krause(lines), long] {
         let config = parse(&given).unwrap();
         let written = folder.path().join("config.toml");
         config.save(folder.path()).unwrap();
         let again = Config::load(&written, &[]).unwrap();
         assert_eq!(again.model, config.model);
     }
-    let config = parse(&krause(&lines)).unwrap();
+    let config = parse(&krause(lines)).unwrap();
     let values: Vec<_> = config.model.schedules().into_iter().filter_map(|(_, s)| s.by_token().cloned()).collect();
     assert_eq!(values.len(), 3);
     let truth = config.model.terms.truth.unwrap();

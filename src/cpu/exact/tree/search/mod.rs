@@ -36,6 +36,7 @@ pub(crate) mod spare;
 use crate::cpu::exact::query::{queries, strip_width};
 use crate::cpu::exact::scores::{at_least, unrolled};
 use crate::cpu::exact::step::{PreparedStep, Purpose, Tally, Watch};
+use crate::cpu::exact::sums::Moved;
 use crate::cpu::exact::tree::search::group::{Frontier, Level};
 use crate::cpu::exact::tree::search::keys::SortedKeys;
 use crate::cpu::exact::tree::search::list::List;
@@ -307,7 +308,7 @@ impl<W: Width> Search<'_, W> {
         let Purpose::Move { x, argmax, count } = &mut self.purpose else { return };
         let SearchScratch { sums, queries, .. } = &mut *self.scratch;
         let own = &queries.own;
-        let (next, _, sizes) = sums.moved(own, self.plan.step.gain);
+        let Moved { x: next, counts: sizes, .. } = sums.moved(own, self.plan.step.gain);
         let mut moved = [W::Int::default(); LANES];
         for (next, own) in next.chunks_exact(width).zip(own.chunks_exact(width)) {
             for (moved, (&next, &own)) in moved.iter_mut().zip(next.iter().zip(own)) {
