@@ -1,5 +1,5 @@
-//! The main kernels of brute force through NVIDIA's assembler, as CUDA that `sm_90.py` makes of their text: what each takes of a
-//! multiprocessor, kept in a table beside this file.
+//! The main kernels of brute force through NVIDIA's assembler, as CUDA that `sm_90.py` makes of their text: what each
+//! takes of a multiprocessor, kept in a table beside this file.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,8 +29,8 @@ fn packages() -> Option<PathBuf> {
     folder.join("nvidia").is_dir().then_some(folder)
 }
 
-/// A loop whose multiply-adds wait for other instructions, or whose registers are moved to memory, finds the same bits, later. Another
-/// version of the compiler is held to the bounds alone.
+/// A loop whose multiply-adds wait for other instructions, or whose registers are moved to memory, finds the same bits,
+/// later. Another version of the compiler is held to the bounds alone.
 fn costs_are_those_kept(packages: &Path) {
     let folder = tempfile::tempdir().expect("a folder");
     let is_shown = |name: &str| {

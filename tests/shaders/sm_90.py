@@ -50,8 +50,12 @@ MAKE_PAIR(vec2u, u32) MAKE_PAIR(vec2f, f32)
     template <class S> INLINE V make_##V(quad<S> v) { return {T(v.x), T(v.y), T(v.z), T(v.w)}; }
 MAKE(vec4u, u32) MAKE(vec4i, i32) MAKE(vec4f, f32) MAKE(vec4b, bool)
 #define EACH(OP) \
-    template <class T> INLINE quad<T> operator OP(quad<T> a, quad<T> b) { return {T(a.x OP b.x), T(a.y OP b.y), T(a.z OP b.z), T(a.w OP b.w)}; } \
-    template <class T, class S> INLINE quad<T> operator OP(quad<T> a, S b) { return a OP quad<T>{T(b), T(b), T(b), T(b)}; } \
+    template <class T> INLINE quad<T> operator OP(quad<T> a, quad<T> b) { \
+        return {T(a.x OP b.x), T(a.y OP b.y), T(a.z OP b.z), T(a.w OP b.w)}; \
+    } \
+    template <class T, class S> INLINE quad<T> operator OP(quad<T> a, S b) { \
+        return a OP quad<T>{T(b), T(b), T(b), T(b)}; \
+    } \
     template <class T> INLINE quad<T> operator OP(T a, quad<T> b) { return quad<T>{a, a, a, a} OP b; }
 EACH(+) EACH(-) EACH(*) EACH(&) EACH(|) EACH(<<) EACH(>>)
 template <class T> INLINE quad<T> operator-(quad<T> a) { return {-a.x, -a.y, -a.z, -a.w}; }
@@ -60,7 +64,9 @@ template <class T> INLINE pair<T> operator~(pair<T> a) { return {~a.x, ~a.y}; }
 template <class T> INLINE pair<T> operator*(f32 a, pair<T> b) { return {a * b.x, a * b.y}; }
 template <class T> INLINE pair<T> operator+(pair<T> a, f32 b) { return {a.x + b, a.y + b}; }
 #define COMPARE(OP) \
-    template <class T> INLINE vec4b operator OP(quad<T> a, quad<T> b) { return {a.x OP b.x, a.y OP b.y, a.z OP b.z, a.w OP b.w}; }
+    template <class T> INLINE vec4b operator OP(quad<T> a, quad<T> b) { \
+        return {a.x OP b.x, a.y OP b.y, a.z OP b.z, a.w OP b.w}; \
+    }
 COMPARE(<) COMPARE(<=) COMPARE(>) COMPARE(>=)
 template <class T, class S> INLINE T bitcast(S v) { T to; memcpy(&to, &v, sizeof(T)); return to; }
 template <class T> BOTH T w_select(T no, T yes, bool is) { return is ? yes : no; }
@@ -79,7 +85,9 @@ template <class T> INLINE T w_clamp(T x, T low, T high) { return w_min(w_max(x, 
 INLINE f32 w_abs(f32 x) { return fabsf(x); }
 INLINE i32 w_abs(i32 x) { return abs(x); }
 INLINE f32 w_fma(f32 a, f32 b, f32 c) { return fmaf(a, b, c); }
-INLINE vec4f w_fma(vec4f a, vec4f b, vec4f c) { return {fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y), fmaf(a.z, b.z, c.z), fmaf(a.w, b.w, c.w)}; }
+INLINE vec4f w_fma(vec4f a, vec4f b, vec4f c) {
+    return {fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y), fmaf(a.z, b.z, c.z), fmaf(a.w, b.w, c.w)};
+}
 INLINE f32 w_dot(vec4f a, vec4f b) { return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, a.x * b.x))); }
 INLINE f32 w_sqrt(f32 x) { return sqrtf(x); }
 INLINE u32 w_firstTrailingBit(u32 x) { return __ffs(x) - 1; }
@@ -164,7 +172,8 @@ def cuda(source, entry):
         elif match := re.match(r"fn (\w+)\((.*)\)(?: -> (.+))? \{(\})?$", line):
             if match[1] == entry:
                 head = f'extern "C" __global__ void __launch_bounds__({size}) {entry}()'
-                start = ["    vec3u group{blockIdx.x, blockIdx.y, blockIdx.z}, groups{gridDim.x, gridDim.y, gridDim.z};",
+                start = ["    vec3u group{blockIdx.x, blockIdx.y, blockIdx.z};",
+                         "    vec3u groups{gridDim.x, gridDim.y, gridDim.z};",
                          "    u32 lane = threadIdx.x;"]
             else:
                 arguments = re.findall(r"(\w+): (ptr<[^>]+>|[\w<>]+)", match[2])

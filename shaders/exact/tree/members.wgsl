@@ -27,8 +27,8 @@ fn start_line(index: u32) {
 
 fn start_leaf() {}
 
-fn pass_in_hand(is_in: bool) {}
-
-fn end_leaf(first: u32, members: u32, is_single: bool) {
-    bits[line + first / LEAF] |= members;
+fn take_of_leaf(key: u32, is_single: bool) {
+    take_key(key);
 }
+
+fn end_leaf() {}

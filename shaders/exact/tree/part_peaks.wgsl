@@ -5,11 +5,13 @@
 
 fn take_box(node: u32) {}
 
+fn take_key(key: u32) {}
+
 fn start_leaf() {}
 
-fn pass_in_hand(is_in: bool) {}
+fn take_of_leaf(key: u32, is_single: bool) {}
 
-fn end_leaf(first: u32, members: u32, is_single: bool) {}
+fn end_leaf() {}
 
 // The best key of an idle row is the first token's, in the one part that has it.
 fn find_peak() {

@@ -15,8 +15,8 @@
 //
 // `row_state`, `marks`, `boxes` and `wholes` are those of the keys that are searched, all or a part;
 // see `exact/tree/whole` and `exact/tree/part`, which also have where scores are measured from. The
-// kernel says what to do with a box of the strip, `take_box`, and with the keys of a leaf: `start_leaf`,
-// `pass_in_hand` where each of them is one token, and `end_leaf`; and with a strip of one key, `take_key`.
+// kernel says what to do with a box of the strip, a key, and the keys of a leaf: `take_box`, `take_key`,
+// `start_leaf`, `take_of_leaf`, `end_leaf`.
 
 @group(1) @binding(0) var<storage, read> row_state: array<Coordinate>;
 @group(1) @binding(1) var<storage, read> query: array<Coordinate>;
@@ -102,27 +102,13 @@ fn error_in(node: u32) -> f32 {
     return KAPPA * error;
 }
 
-// Takes a key in hand; its score, off by e at most.
-fn score_in_hand(key: u32) -> f32 {
+fn filter_score(key: u32) -> f32 {
+    keys_seen += 1u;
     var s = 0.0;
     for (var k = 0u; k < dims(); k++) {
-        in_hand[k] = row_state[key * D + k];
-        s += query_real[k] * coordinate_real(apart(in_hand[k], origin[k]));
+        s += query_real[k] * coordinate_real(apart(row_state[key * D + k], origin[k]));
     }
     return s;
-}
-
-// The keys of a leaf, from its first on, that the row sees, as bits.
-fn seen_in(first: u32) -> u32 {
-    let count = min(LEAF, job.n - first);
-    keys_seen += count;
-    var seen = 0xffffffffu >> (LEAF - count);
-    if job.causal == 1u {
-        for (var i = 0u; i < count; i++) {
-            seen &= ~select(0u, 1u << i, marks[first + i].y > horizon);
-        }
-    }
-    return seen;
 }
 
 fn start_from(key: u32) {
@@ -141,15 +127,6 @@ fn first_seen(key: u32) -> u32 {
         first += 1u;
     }
     return first;
-}
-
-fn filter_score(key: u32) -> f32 {
-    keys_seen += 1u;
-    var s = 0.0;
-    for (var k = 0u; k < dims(); k++) {
-        s += query_real[k] * coordinate_real(apart(row_state[key * D + k], origin[k]));
-    }
-    return s;
 }
 
 fn see_leaf(node: u32) {
@@ -284,40 +261,25 @@ fn find_strip(width: Score) {
     }
 }
 
-// Adds the strip's keys in a leaf. Floats decide on all of them first, without a branch, and leave few, as bits.
 fn see_strip(node: u32, threshold: Score, low: f32, high: f32) {
     let error = error_in(node);
     let first = (node - job.first_leaf) * LEAF;
-    let seen = seen_in(first);
-    let is_single = wholes[node].weight == min(LEAF, job.n - first);
-    let sure = high + error;
-    let least = low - error;
-    var members = 0u;
-    var open = 0u;
+    let end = min(first + LEAF, job.n);
+    let is_single = wholes[node].weight == end - first;
     start_leaf();
-    for (var i = 0u; i < LEAF; i += ABREAST) {
-        // EACH j: ABREAST
-        var s$j = score_in_hand(first + i + $j);
-        // HOSTILE: let key$j = min(first + i + $j, job.n - 1u);
-        // HOSTILE: s$j = moved(exact_score(key$j), 0.9 * error, swing(row, key$j, 2u));
-        let bit$j = seen & (1u << (i + $j));
-        let is_in$j = (s$j >= sure) & (bit$j != 0u);
-        members |= select(0u, bit$j, is_in$j);
-        open |= select(0u, bit$j, s$j >= least);
-        pass_in_hand(is_in$j & is_single);
-        // END
-    }
-    open &= ~members;
-    while open != 0u {
-        let at = firstTrailingBit(open);
-        open &= open - 1u;
-        if !less(exact_score(first + at), threshold) {
-            members |= 1u << at;
-            let s = score_in_hand(first + at);
-            pass_in_hand(is_single);
+    for (var key = first; key < end; key++) {
+        keys_seen += 1u;
+        var s = 0.0;
+        for (var k = 0u; k < dims(); k++) {
+            in_hand[k] = row_state[key * D + k];
+            s += query_real[k] * coordinate_real(apart(in_hand[k], origin[k]));
+        }
+        // HOSTILE: s = moved(exact_score(key), 0.9 * error, swing(row, key, 2u));
+        if s + error >= low && sees_key(key) && (s - error >= high || !less(exact_score(key), threshold)) {
+            take_of_leaf(key, is_single);
         }
     }
-    end_leaf(first, members, is_single);
+    end_leaf();
 }
 
 // Reads a row's query.

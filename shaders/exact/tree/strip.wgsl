@@ -26,21 +26,20 @@ fn start_leaf() {
     }
 }
 
-// Takes the key in hand, of a leaf of single tokens, or not.
-fn pass_in_hand(is_in: bool) {
+// Takes a key of a leaf, the one in hand.
+fn take_of_leaf(key: u32, is_single: bool) {
+    if !is_single {
+        take_key(key);
+        return;
+    }
+    count += 1u;
     for (var k = 0u; k < dims(); k++) {
-        part[k] = select(part[k], leaf_sum_add(part[k], in_hand[k]), is_in);
+        part[k] = leaf_sum_add(part[k], in_hand[k]);
     }
 }
 
-fn end_leaf(first: u32, members: u32, is_single: bool) {
+fn end_leaf() {
     for (var k = 0u; k < dims(); k++) {
         sum[k] = sum_join(sum[k], leaf_sum_total(part[k]));
-    }
-    count += select(0u, countOneBits(members), is_single);
-    var left = select(members, 0u, is_single);
-    while left != 0u {
-        take_key(first + firstTrailingBit(left));
-        left &= left - 1u;
     }
 }
