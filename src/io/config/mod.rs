@@ -317,7 +317,7 @@ fn output_options(section: &Section<'_>, n: usize) -> Result<OutputOptions> {
         record: trigger("record", if n > RECORDED_EVERY_STEP { Trigger::Log } else { Trigger::Every(1) })?,
         frames: trigger("frames", Trigger::Log)?,
         measures: trigger("measures", Trigger::Log)?,
-        labels: section.or("labels", true, |field| field.boolean())?,
+        labels: section.or("labels", true, section::Field::boolean)?,
         checkpoint_seconds,
     })
 }
