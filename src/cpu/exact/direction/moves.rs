@@ -114,8 +114,7 @@ impl<W: Width, const D: usize> Job<W, W::Int> for Chunk<'_, W, D> {
 fn moved<W: Width, const D: usize>(own: &[[W::Int; D]], next: &[[W::Int; D]]) -> [u32; BLOCK] {
     let mut moved = [0; BLOCK];
     for ((moved, own), next) in moved.iter_mut().zip(own).zip(next) {
-        let apart = (0..D).fold(W::Int::default(), |apart, k| apart | (own[k] ^ next[k]));
-        *moved = u32::from(apart != W::Int::default());
+        *moved = u32::from(own != next);
     }
     moved
 }
