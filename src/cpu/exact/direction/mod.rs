@@ -249,6 +249,7 @@ impl<W: Width> DirectionTable<W> {
         }
         let cover = known.as_ref().and_then(|known| known.over::<W>(step.gain, is_first));
         let is_known = cover.is_some();
+        self.last = None; // X(t−1) is written over
         let (x, next) = (self.x.as_chunks().0, self.next.as_chunks_mut().0);
         let Moved { tally, sizes, outside } = move_rows(&rows, self.set, watch, cover, (x, None), (next, None));
         match watch.end() {
