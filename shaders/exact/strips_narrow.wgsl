@@ -1,6 +1,6 @@
 // needs: exact/strips
 // Small d: each thread sums its own keys, then one thread a coordinate joins their sums. Where a larger
-// share of supertiles is in reach, every pair is cheaper in strips_dense, and the row is left to it.
+// share of supertiles is in reach, strips_dense takes less, and the row is left to it.
 
 var<workgroup> lane_sum: array<Sum, ROW_LANES * D>;
 

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         config.require_one_cloud("--verify")?;
     }
     let (mut start, engine) = if let Some(from) = &mut checkpoint {
-        among::preflight(&ranks, &config, When::Open, &mut output::note)?;
+        among::preflight(&ranks, &config, (When::Open, options.verify_every > 0), &mut output::note)?;
         let engine = opening::reopen(&ranks, &config, from, &mut output::note)?;
         let progress = &mut from.progress;
         if progress.continue_with(engine.description())

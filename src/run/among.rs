@@ -43,17 +43,22 @@ pub fn config(ranks: &Shared, config: &Config) -> Result<Config> {
     Ok(config)
 }
 
-/// As [`Config::preflight`], of the memory of all ranks.
+/// As [`Config::preflight`], of the memory of all ranks, for a run of which some states are verified or none.
 ///
 /// # Errors
 /// As there; the first rank without the memory that it needs.
-pub fn preflight(ranks: &Shared, config: &Config, when: When, note: &mut dyn FnMut(&str)) -> Result<()> {
+pub fn preflight(
+    ranks: &Shared,
+    config: &Config,
+    (when, is_verified): (When, bool),
+    note: &mut dyn FnMut(&str),
+) -> Result<()> {
     if ranks.size() == 1 {
         return config.preflight(when, note);
     }
     let config = self::config(ranks, config)?;
-    // What is written comes in slices; what is measured is looked at together.
-    let when = (when, config.output.measures != Trigger::Never);
+    // What is written comes in slices; what is measured or verified is looked at together.
+    let when = (when, is_verified || config.output.measures != Trigger::Never);
     let how = (config.run.engine, config.run.plan);
     Lead::require(ranks, how, &config.model, (config.n(), config.d()), config.run.precision, when)
 }
@@ -104,9 +109,10 @@ pub fn reopen(
 pub(super) fn begin_parted(
     ranks: &Shared,
     config: &mut Config,
+    is_verified: bool,
     note: &mut dyn FnMut(&str),
 ) -> Result<(Settled, Box<dyn Engine>)> {
-    preflight(ranks, config, When::Begin, note)?;
+    preflight(ranks, config, (When::Begin, is_verified), note)?;
     config.announce(note);
     let (n, d, plan) = (config.n(), config.d(), config.run.plan);
     let grid = Grid { exponent: 0, precision: config.run.precision };

@@ -45,18 +45,19 @@ pub fn open_among(
     if config.clouds.is_some() {
         return open_clouds(ranks, config, options, &mut note);
     }
-    let asked = config.run.engine;
+    let (asked, is_verified) = (config.run.engine, options.verify_every > 0);
+    let when = (When::Begin, is_verified);
     let mut shared = among::config(ranks, config)?;
     let run = &shared.run;
     let is_parted =
         Lead::is_parted(ranks, (run.engine, run.plan), &shared.model, (shared.n(), shared.d()), run.precision);
     let (largest, grid, radius, why, engine) = if is_parted && ranks.size() > 1 {
-        let (settled, engine) = among::begin_parted(ranks, &mut shared, &mut note)?;
+        let (settled, engine) = among::begin_parted(ranks, &mut shared, is_verified, &mut note)?;
         let Settled { grid, largest, radius, why, .. } = settled;
         (largest, grid, radius, why, engine)
     } else {
         let Start { tokens, grid, radius, why, .. } =
-            shared.first_state_after(&|config, note| among::preflight(ranks, config, When::Begin, note), &mut note)?;
+            shared.first_state_after(&|config, note| among::preflight(ranks, config, when, note), &mut note)?;
         let engine = among::open_engine(ranks, &shared, &tokens, grid, &mut note)?;
         (tokens.largest_magnitude(), grid, radius, why, engine)
     };

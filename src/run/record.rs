@@ -142,7 +142,10 @@ pub fn run(
         });
         match again {
             Ok(again) => result = again,
-            Err(second) => result.outcome = Outcome::Failed(Error::device(format!("{lost}; once more: {second}"))),
+            Err(second) => {
+                result.outcome = Outcome::Failed(Error::device(format!("{lost}; once more: {second}")));
+                result.is_final_written = run.final_path().is_file(); // the second start removes the first one's
+            }
         }
     }
     let labels = label(config, run, &mut result, callbacks);

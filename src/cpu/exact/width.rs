@@ -451,7 +451,9 @@ mod tests {
             let wide = part >> (64 - Precision::F64.gain_bits());
             f64::moved_to(&from, &to, wide, &mut got);
             for l in 0..from.len() {
-                prop_assert_eq!(got[l], f64::moved(from[l], i128::from(to[l]), 1, wide));
+                let (x, apart) = (i128::from(from[l]), i128::from(to[l]) - i128::from(from[l]));
+                let length = (apart.abs() * i128::from(wide) + (1 << 63)) >> 64;
+                prop_assert_eq!(i128::from(got[l]), x + apart.signum() * length.max(1));
             }
             let [from, to]: [Vec<i32>; 2] = [from, to].map(|x| x.into_iter().map(|x| (x >> 29) as i32).collect());
             let mut got = vec![0; from.len()];

@@ -175,8 +175,8 @@ impl Layout {
     }
 
     /// Dispatches of a step, where no part of it is too long for a submission: two that prepare each
-    /// window of rows, one more with limbs, and one more where wide strips have their own kernel; scores, peaks, strips
-    /// and those of each slice over each window of keys; moves.
+    /// window of rows, one more with limbs, and one more where wide strips have their own kernel; scores, peaks and
+    /// strips of each slice over each window of keys, strips twice where wide ones have that kernel; moves.
     #[cfg(test)]
     pub(crate) fn dispatches(&self) -> u32 {
         let windows = self.n.div_ceil(self.window);

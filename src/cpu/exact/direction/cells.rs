@@ -108,10 +108,11 @@ impl<const D: usize> Cells<D> {
         (index as usize, size)
     }
 
-    /// The indices of the cells that hold the directions of some queries of coordinates below 2^26, which are given to the
-    /// nearest float; where the floats leave two cells open, `place` says which. So it does where q = 0.
+    /// The indices of the cells that hold the directions of some queries, whose coordinates are given to the nearest
+    /// float; where the floats leave two cells open, `place` says which. So it does where q = 0.
     #[inline(always)]
     pub(super) fn places<const N: usize>(self, q: &[[f32; N]; D], place: impl Fn(usize) -> u32) -> [u32; N] {
+        debug_assert!(self.side <= 128, "the bound below is for half a side of 64");
         let (mut found, mut apart, mut is_open) = ([0; N], [0.0; N], false);
         for at in 0..N {
             (found[at], apart[at]) = self.near(std::array::from_fn(|k| q[k][at]));
@@ -130,7 +131,7 @@ impl<const D: usize> Cells<D> {
     /// With η = 2^-24 a coordinate is off by η of itself, and so is each rounding below. x/size is off by less than 4.01η
     /// then, and after the sum, which is at most 2, by less than 6.1η; times half a side, at most 64, that is below 2^-15.
     /// So a place that is 2^-14 ([`CLOSE`]) from a border is in its cell. Where two coordinates are equal as floats
-    /// and the larger one is not seen, the place is on a border.
+    /// and the larger one is not seen, the place is as near to a border.
     #[inline(always)]
     fn near(self, q: [f32; D]) -> (u32, f32) {
         // Selections in place of indices, so that vectors do it.

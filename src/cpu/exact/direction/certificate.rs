@@ -49,16 +49,16 @@ impl<A> Certificate<A> {
         (after > 0.0).then_some(Covered { cover: &self.cover, before: self.slack, after, is_first })
     }
 
-    /// What is known after a step of this gain, which has left tokens `outside` the cover, and for which `gone`
-    /// tells of each candidate where it is gone, if its row was led by an anchor.
+    /// What is known after a step of this gain, which has left tokens `outside` the cover, and for which `next_place`
+    /// tells of each candidate where it is then, if its row was led by an anchor.
     pub(super) fn after<W: Width, const D: usize>(
         self,
         gain: u64,
         outside: Vec<u32>,
-        gone: impl Fn(usize, u32) -> Option<[i64; D]>,
+        next_place: impl Fn(usize, u32) -> Option<[i64; D]>,
     ) -> Self {
         let slack = self.cover.slack_after(self.slack, gain, W::PRECISION);
-        let remains = |&(at, &key): &(usize, &u32)| gone(at, key).is_some_and(|to| !self.cover.holds(to, slack));
+        let remains = |&(at, &key): &(usize, &u32)| next_place(at, key).is_some_and(|to| !self.cover.holds(to, slack));
         let mut candidates = outside;
         candidates.extend(self.candidates.iter().enumerate().filter(remains).map(|(_, &key)| key));
         candidates.sort_unstable();

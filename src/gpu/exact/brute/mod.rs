@@ -243,6 +243,10 @@ impl BruteForce {
     async fn prepare(&mut self, step: &Step, report: u32, limbs: bool) -> Result<Job> {
         self.turn_to(step.mask).await?;
         self.pairs = Pairs::of(step.scoring, step.mask, 0.0);
+        // Strips of rows that see ranges are whole in one kernel.
+        let lacks_dense =
+            !self.layout.has_dense && kernels::STRIPS_DENSE.is_for(self.grid.precision, self.layout.d as usize);
+        self.pairs.ranged |= lacks_dense;
         let (d, wide) = (f64::from(self.layout.d), self.grid.precision == Precision::F64);
         let (kernel, cost) = match step.matrix {
             TokenMatrix::Identity => (&kernels::IDENTITY, d),

@@ -1,8 +1,7 @@
 //! Which tokens a rank holds.
 //!
 //! The cloud is halved along its widest axis, and each part again, until there is one for every rank: neighbours
-//! come to one rank, which then needs little of the others. The halves are those of a sample that all ranks know,
-//! so that none must have all tokens.
+//! come to one rank, which then needs little of the others ([`cuts`](super::cuts)).
 
 use std::io;
 use std::ops::Range;
@@ -186,7 +185,7 @@ impl<'a, X: Word + Into<f64> + Default> Kept<'a, X> {
                     .map_err(io::Error::other)
             };
             let given = tokens.each(&mut give).map_err(Error::through);
-            if given.is_err() && self.given < self.n {
+            if self.given < self.n {
                 self.round(self.n, &[])?; // in which the others hear of no token more
             }
             given?;
