@@ -13,8 +13,9 @@
 //!   there: E(t+1) ≤ (1 − γ)E(t) + γE(t) + ρ. As E(0) ≤ ½, E(T) ≤ ½ + ρT. The keys of a token whose
 //!   strips hold only tokens that never move are off by ½ for ever; then E(t+1) ≤ (1 − γ)E(t) + γ/2
 //!   + ρ, so that token stays within ½ + ρ/γ, γ the smallest so far.
-//! * **A truth** is off by ½ for ever, as a key at rest is, and drawing a mean to it rounds once more, by ½, and with a W that
-//!   is off as G is: ρ is larger by ½ + |T|·1.5·2^−K.
+//! * **A truth** of weight w draws a mean by w|Θ − Y|, rounded to whole units, 0 among them: below ½ it draws no more. So w(t)·R
+//!   is held to 2^10 units as well, where w is not 0. It rounds by ½, and with a W that is off as G is: ρ is larger by ½ +
+//!   |T|·1.5·2^−K. A token that rests on the lattice may move in the equations then, and the last bound falls away.
 
 use std::ops::Range;
 
@@ -27,6 +28,8 @@ use crate::tokens::Precision;
 
 /// Units that every step must ask of a token at the cloud's radius.
 pub const LEAST_MOVE: f64 = 1024.0;
+/// The weight of a truth, as a config has it.
+const TRUTH: &str = "model.truth.weight";
 /// Steps of which all gains are looked at; of more, that many evenly spread ones, and the last.
 const LOOKED_AT: u64 = 1_000_000;
 
@@ -50,6 +53,21 @@ impl LeastGain {
         let Update::Average { gain: Gain::Alpha(schedule) | Gain::Gamma(schedule), .. } = &model.update else {
             return Ok(None);
         };
+        Self::among(schedule, steps, |at| model.gamma_at(at).map(Some))
+    }
+
+    /// The same of the weight of a truth, where it is not 0.
+    fn of_truth(model: &Model, steps: Range<u64>) -> Result<Option<Self>> {
+        let Some(truth) = &model.terms.truth else { return Ok(None) };
+        Self::among(&truth.weight, steps, |at| truth.least_weight_at(at))
+    }
+
+    /// The smallest value of a schedule at `steps`, where it has one.
+    fn among(
+        schedule: &Schedule,
+        steps: Range<u64>,
+        value: impl Fn(Moment) -> Result<Option<f64>>,
+    ) -> Result<Option<Self>> {
         let Range { start, end } = steps;
         // A constant has one value, and a table keeps its last.
         let varying = match schedule {
@@ -61,7 +79,7 @@ impl LeastGain {
         let at = |k: u64| start + (u128::from(k) * u128::from(count) / u128::from(count.min(LOOKED_AT))) as u64;
         let mut least: Option<Self> = None;
         for step in (0..count.min(LOOKED_AT)).map(at).chain((count > 0).then(|| start + count - 1)) {
-            let gamma = model.gamma_at(Moment::of_step(step))?;
+            let Some(gamma) = value(Moment::of_step(step))? else { continue };
             if least.is_none_or(|least| gamma < least.gamma) {
                 least = Some(Self { gamma, step, of_all: count <= LOOKED_AT });
             }
@@ -71,13 +89,13 @@ impl LeastGain {
 
     /// Says why a lattice is too coarse for a run from tokens of this radius
     /// ([`crate::tokens::Tokens::radius`]); `None` if it is not.
-    fn too_small(self, grid: Grid, radius: f64) -> Option<String> {
+    fn too_small(self, name: &str, grid: Grid, radius: f64) -> Option<String> {
         let asked = self.gamma * radius / grid.unit();
         (radius > 0.0 && !num::within(LEAST_MOVE, asked)).then(|| {
             let asked = if asked < 0.01 { "less than 0.01".to_owned() } else { format!("{asked:.2}") };
             let (gamma, step, width) = (num::short(self.gamma), self.step, grid.precision.name());
             format!(
-                "γ = {gamma} at step {step} moves a token at the cloud's radius of {radius:.3e} by {asked} units of the \
+                "{name} = {gamma} at step {step} moves a token at the cloud's radius of {radius:.3e} by {asked} units of the \
                  {width} lattice, where at least {LEAST_MOVE} are needed"
             )
         })
@@ -97,7 +115,9 @@ impl Grid {
                 Err(Error::input(format!("{text}: take precision \"f64\" or \"auto\"")))
             }
             Some(text) => {
-                Err(Error::input(format!("{text}: take a larger alpha or gamma, that is fewer, longer steps")))
+                let what =
+                    if text.starts_with(TRUTH) { "weight" } else { "alpha or gamma, that is fewer, longer steps" };
+                Err(Error::input(format!("{text}: take a larger {what}")))
             }
         }
     }
@@ -107,7 +127,9 @@ impl Grid {
     /// # Errors
     /// A gain outside its domain.
     pub fn too_coarse_for(self, model: &Model, steps: Range<u64>, radius: f64) -> Result<Option<String>> {
-        Ok(LeastGain::of(model, steps)?.and_then(|least| least.too_small(self, radius)))
+        let of_gain = LeastGain::of(model, steps.clone())?.and_then(|least| least.too_small("γ", self, radius));
+        let of_truth = LeastGain::of_truth(model, steps)?.and_then(|least| least.too_small(TRUTH, self, radius));
+        Ok(of_gain.or(of_truth))
     }
 }
 
@@ -130,10 +152,10 @@ pub struct RunError {
 impl RunError {
     /// The bounds after some steps of a model with this smallest gain.
     pub fn after(steps: u64, least: LeastGain, model: &Model, precision: Precision) -> Self {
-        let of_truth = if model.terms.truth.is_some() { precision.step_error() - 1.0 } else { 0.0 };
-        let rho = precision.step_error() + of_truth;
-        let all = 0.5 + rho * steps as f64;
-        Self { all, drawn_by_resting: if least.of_all { all.min(0.5 + rho / least.gamma) } else { all } }
+        let (has_truth, rho) = (model.terms.truth.is_some(), precision.step_error());
+        let all = 0.5 + (rho + if has_truth { rho - 1.0 } else { 0.0 }) * steps as f64;
+        let is_forgotten = least.of_all && !has_truth;
+        Self { all, drawn_by_resting: if is_forgotten { all.min(0.5 + rho / least.gamma) } else { all } }
     }
 }
 
@@ -164,6 +186,24 @@ mod tests {
 
     fn least(gamma: &str, steps: Range<u64>) -> Option<LeastGain> {
         LeastGain::of(&hardmax(Gain::Gamma(Schedule::parse(gamma).unwrap())), steps).unwrap()
+    }
+
+    /// A truth that draws by less than half a unit does not draw at all, and its tokens rest elsewhere.
+    #[test]
+    fn weights_of_a_truth_below_the_limit_are_refused_too() {
+        let model = |weight: f64| hardmax(Gain::Gamma(1.0.into())).truth(&[0.0], weight).unwrap();
+        let check = |precision, weight| {
+            let grid = Grid { exponent: 0, precision };
+            grid.require_steps(&model(weight), 0..9, 1.0).map_err(|error| error.to_string())
+        };
+        for (precision, least) in [(Precision::F32, num::scale(1.0, -14)), (Precision::F64, num::scale(1.0, -43))] {
+            assert!(check(precision, least).is_ok() && check(precision, 0.0).is_ok());
+            let text = check(precision, least * 0.99).unwrap_err();
+            let remedy = if precision == Precision::F32 { "\"auto\"" } else { "take a larger weight" };
+            assert!(text.starts_with("model.truth.weight = ") && text.ends_with(remedy), "{text}");
+        }
+        let bound = RunError::after(1000, least("1", 0..9).unwrap(), &model(0.5), Precision::F32);
+        assert_eq!(bound.drawn_by_resting, bound.all);
     }
 
     /// A dip that is overlooked is a stretch of the run in another system.

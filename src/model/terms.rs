@@ -44,6 +44,17 @@ impl Truth {
     pub fn weight_at(&self, at: Moment) -> Result<f64> {
         checked("truth.weight", &self.weight, at, "at least 0 and at most 1", |w| (0.0..=1.0).contains(&w))
     }
+
+    /// The smallest w of any token, but 0, by which none is drawn; `None` if all are 0.
+    ///
+    /// # Errors
+    /// w not in [0, 1].
+    pub fn least_weight_at(&self, at: Moment) -> Result<Option<f64>> {
+        let one = self.weight_at(at)?;
+        let one = [one];
+        let all = self.weight.by_token().map_or(&one[..], |all| &all[..]);
+        Ok(all.iter().copied().filter(|&w| w > 0.0).reduce(f64::min))
+    }
 }
 
 /// White noise of strength √(2/κ) along the sphere (arXiv 2512.01868): a step moves x to

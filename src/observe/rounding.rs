@@ -6,7 +6,8 @@
 //!   M the mean of its strip: half a unit from Y to M, at most one more where the token moves by a
 //!   unit at least. Drawn to one M, a token forgets a share γ of its error in every step, so that
 //!   after t steps it has at most (1 + γ/2)·min(1/γ, t) units of it, and half a unit from the
-//!   rounding of the first state: `τ = √d·u·(1 + min(1/γ, t))` bounds the distance.
+//!   rounding of the first state: `τ = √d·u·(1 + min(1/γ, t))` bounds the distance. A truth of weight w leaves a token up to
+//!   1/(2w) units short of it, and as long as it draws, rounds by half a unit in each: min(1/w, t) units more.
 //! * **Coincident tokens at rest.** k tokens at X, all in their own strip of c tokens, rest where
 //!   X = rne(S/c), that is within `c/(2(c − k))` units, coordinate by coordinate, of the mean of
 //!   the other c − k tokens. So many tokens drawn by few others stop short of them: W by one, (W +
@@ -61,7 +62,8 @@ impl Rounding {
         }
         let unit = grid.unit() * (d as f64).sqrt();
         // A gain that cannot be told is one that forgets nothing.
-        let gamma = model.gamma_at(Moment::of_step(step.saturating_sub(1))).unwrap_or(0.0);
+        let last = Moment::of_step(step.saturating_sub(1));
+        let gamma = model.gamma_at(last).unwrap_or(0.0);
         let strips = Steps::new(model, d)
             .at(step)
             .ok()
@@ -76,7 +78,10 @@ impl Rounding {
                 Some(Strips { a: stage.heads.first()?.scores.clone(), scoring: step.scoring, form, delta })
             });
         let has_strips = if model.has_strips() { 1.0 } else { 0.0 };
-        Self { within: unit * (1.0 + gamma.recip().min(step as f64)), unit: unit * has_strips, strips }
+        // Below half a unit a truth draws no more.
+        let truth = model.terms.truth.as_ref().and_then(|truth| truth.least_weight_at(last).ok().flatten());
+        let short = truth.map_or(0.0, |weight| weight.recip().min(step as f64));
+        Self { within: unit * (1.0 + gamma.recip().min(step as f64) + short), unit: unit * has_strips, strips }
     }
 
     /// A rounding of at most `length`, whatever the strips.

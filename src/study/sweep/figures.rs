@@ -53,7 +53,11 @@ pub(super) fn figures(
         && few(y)
     {
         for measure in MEASURES {
-            let caption = "A dash: no value, or more than half of the runs did not come to rest.";
+            let caption = if measure.log {
+                "A dash: more than half of the runs did not settle, or half of them did so at step 0."
+            } else {
+                "Of the last states, whether or not they are at rest."
+            };
             let map = map((&axes[x], x), (&axes[y], y), cells, &results.rows, &measure);
             report.chart(measure.name, caption, &map, [860, 560])?;
         }
