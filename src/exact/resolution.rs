@@ -191,7 +191,7 @@ mod tests {
     /// A truth that draws by less than half a unit does not draw at all, and its tokens rest elsewhere.
     #[test]
     fn weights_of_a_truth_below_the_limit_are_refused_too() {
-        let model = |weight: f64| hardmax(Gain::Gamma(1.0.into())).truth(&[0.0], weight).unwrap();
+        let model = |weight: f64| hardmax(Gain::Gamma(0.5.into())).truth(&[0.0], weight).unwrap();
         let check = |precision, weight| {
             let grid = Grid { exponent: 0, precision };
             grid.require_steps(&model(weight), 0..9, 1.0).map_err(|error| error.to_string())
@@ -202,7 +202,7 @@ mod tests {
             let remedy = if precision == Precision::F32 { "\"auto\"" } else { "take a larger weight" };
             assert!(text.starts_with("model.truth.weight = ") && text.ends_with(remedy), "{text}");
         }
-        let bound = RunError::after(1000, least("1", 0..9).unwrap(), &model(0.5), Precision::F32);
+        let bound = RunError::after(1000, least("0.5", 0..9).unwrap(), &model(0.5), Precision::F32);
         assert_eq!(bound.drawn_by_resting, bound.all);
     }
 
