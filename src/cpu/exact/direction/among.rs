@@ -66,7 +66,7 @@ impl<const D: usize> Whole<D> {
     }
 }
 
-/// What is known on a rank: the places of the tokens at rest, one after the other, and the cover are the same on all.
+/// The certificate of a rank. Its anchors are coordinates of places, and they and the cover are the same on all ranks.
 pub(crate) type Known = Certificate<i64>;
 
 impl Known {

@@ -29,8 +29,8 @@ pub(super) fn cover_levels(d: usize, n: usize) -> u32 {
     ((n / 24).max(1).ilog2() / (d as u32 - 1)).clamp(1, levels(d) - 1)
 }
 
-/// The same of the cover by the farthest tokens, which serves once: more cells cost more than the tokens that fewer leave
-/// outside, and where there are ranks, all of them hear the farthest token of each cell.
+/// log2 of the cells along each axis of a face of the first cover, by the farthest tokens. It serves once, so that few
+/// cells pay although they leave more tokens outside; and ranks tell one another the farthest token of each cell.
 pub(super) fn seed_levels(d: usize, n: usize) -> u32 {
     cover_levels(d, n).min(4)
 }

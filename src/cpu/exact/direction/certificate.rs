@@ -1,4 +1,4 @@
-//! What steps leave known of rest, for the steps after them: of one process, or of each of several ranks.
+//! The certificate that a step hands to the next: tokens at rest, and the cover by them. One process has one, or each rank.
 
 use crate::cpu::exact::direction::candidates::sample;
 use crate::cpu::exact::direction::cover::{Cover, SLACKS};
@@ -49,8 +49,8 @@ impl<A> Certificate<A> {
         (after > 0.0).then_some(Covered { cover: &self.cover, before: self.slack, after, is_first })
     }
 
-    /// What is known after a step of this gain, which has left tokens `outside` the cover, and for which `next_place`
-    /// tells of each candidate where it is then, if its row was led by an anchor.
+    /// The certificate after a step of this gain. `outside` are the tokens that the step found outside the cover, and
+    /// `next_place` gives each old candidate's place after it, if an anchor led its row.
     pub(super) fn after<W: Width, const D: usize>(
         self,
         gain: u64,

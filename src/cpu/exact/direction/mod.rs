@@ -176,8 +176,8 @@ impl<W: Width> DirectionTable<W> {
     }
 }
 
-/// What the first step with these keys tells, of which each is gone somewhere: those that are still there are the
-/// anchors. `None` where they cover nothing.
+/// The certificate after the first step with these keys, given where each is then: those that stayed are the anchors.
+/// `None` where they cover nothing.
 fn first_certificate<W: Width, const D: usize>(
     centre: [i64; D],
     keys: &mut [Key<W, D>],
@@ -217,7 +217,7 @@ fn find<W: Width, const D: usize>(
     Some((Found::new(keys, Table::new(&places, levels(D), 0)?), key_of))
 }
 
-/// What the rows of a step have in common.
+/// The data that all rows of a step share.
 fn rows<'a, W: Width, const D: usize>(x: &'a [W::Int], step: &'a Step, found: Found<W, D>) -> Rows<'a, W, D> {
     let zero = place::<W, D>(x).map(i128::from);
     Rows { n: (x.len() / D) as u32, zero, x, plan: PreparedStep::new(step), found, total: OnceLock::new() }
